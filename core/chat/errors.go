@@ -1,0 +1,100 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is what sort of failure an error is: the closed vocabulary that the edges map to codes. It is an error itself, so that
+// errors.Is(err, chat.NotFound) asks for it.
+type Kind string
+
+// The kinds. Their strings are the codes of the protocol.
+const (
+	// BadRequest is a command that cannot be read at all.
+	BadRequest Kind = "bad_request"
+	// UnknownType is a command that this version does not have.
+	UnknownType Kind = "unknown_type"
+	// Invalid is a value that breaks a rule; the reason names the field.
+	Invalid Kind = "invalid"
+	// Unauthenticated is no token, a bad one or an expired one.
+	Unauthenticated Kind = "unauthenticated"
+	// Forbidden is what the user may not do there.
+	Forbidden Kind = "forbidden"
+	// NotFound is a room or an entry that does not exist, or that the user may not know to exist.
+	NotFound Kind = "not_found"
+	// Conflict is a change that the present state does not allow.
+	Conflict Kind = "conflict"
+	// RateLimited is over a limit; RetryAfter says when to try again.
+	RateLimited Kind = "rate_limited"
+	// Unavailable is a store, bus or key server out of reach. Whether a change was stored is unknown; a retry with its key tells.
+	Unavailable Kind = "unavailable"
+	// Internal is a fault of the service itself.
+	Internal Kind = "internal"
+)
+
+func (k Kind) Error() string { return string(k) }
+
+// Error is a failure with its kind, a reason that is safe to show to a client, and perhaps a cause that never leaves the process.
+type Error struct {
+	Kind       Kind
+	Reason     string
+	RetryAfter time.Duration // 0 where the kind says nothing of time
+	Cause      error         // nil, or what to log
+}
+
+// Errorf makes an error of a kind; the text is the reason that a client may see.
+func Errorf(k Kind, format string, args ...any) *Error {
+	return &Error{Kind: k, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Wrap gives err, an adapter's failure while doing what, a kind. An err that has a kind already keeps it. The reason shown is the
+// kind's own words, never err's.
+func Wrap(k Kind, err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return &Error{Kind: k, Reason: k.words(), Cause: fmt.Errorf("%s: %w", what, err)}
+}
+
+func (k Kind) words() string {
+	switch k {
+	case Unavailable:
+		return "the service cannot reach a part that it needs; try again"
+	case Internal:
+		return "a fault of the service"
+	default:
+		return string(k)
+	}
+}
+
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return string(e.Kind) + ": " + e.Cause.Error()
+	}
+	return string(e.Kind) + ": " + e.Reason
+}
+
+// Is makes errors.Is(err, kind) true for the error's own kind.
+func (e *Error) Is(target error) bool { k, ok := target.(Kind); return ok && k == e.Kind }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// AsError returns err's *Error. An error without a kind becomes an Internal one that hides it.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	var k Kind
+	if errors.As(err, &k) {
+		return &Error{Kind: k, Reason: k.words(), Cause: err}
+	}
+	return &Error{Kind: Internal, Reason: Internal.words(), Cause: err}
+}

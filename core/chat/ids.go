@@ -1,0 +1,108 @@
+package chat
+
+import (
+	"crypto/rand"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits on what names things. Lengths are in characters (Unicode code points).
+const (
+	MaxRoomIDChars = 64
+	MaxUserIDChars = 128
+	MaxKeyChars    = 64
+	MaxNameChars   = 128
+	MaxEmojiChars  = 32
+)
+
+// RoomID names a room: 1–64 characters of a-z 0-9 . _ - :, the first a letter or digit.
+type RoomID string
+
+// ParseRoomID returns s as a room id, or an Invalid error.
+func ParseRoomID(s string) (RoomID, error) {
+	if s == "" || len(s) > MaxRoomIDChars {
+		return "", Errorf(Invalid, "room must have 1 to %d characters", MaxRoomIDChars)
+	}
+	for i := range len(s) {
+		c := s[i]
+		alnum := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		if !alnum && (i == 0 || strings.IndexByte("._-:", c) < 0) {
+			return "", Errorf(Invalid, "room may have the characters a-z 0-9 . _ - : only, and starts with a letter or digit")
+		}
+	}
+	return RoomID(s), nil
+}
+
+// UserID names a user: the subject of their token, 1–128 characters without control characters.
+type UserID string
+
+// ParseUserID returns s as a user id, or an Invalid error.
+func ParseUserID(s string) (UserID, error) {
+	if err := checkText("user", s, MaxUserIDChars); err != nil {
+		return "", err
+	}
+	return UserID(s), nil
+}
+
+// Key makes a proposal repeatable: one (room, author, key) is one entry for ever.
+type Key string
+
+// madeKey starts every key that the service makes itself; a client's key has no control characters, so the two never meet.
+const madeKey = "\x1f"
+
+// ParseKey returns a client's s as a key (1–64 characters without control characters), or an Invalid error.
+func ParseKey(s string) (Key, error) {
+	if err := checkText("key", s, MaxKeyChars); err != nil {
+		return "", err
+	}
+	return Key(s), nil
+}
+
+// NewKey makes a random key (at least 128 bits) for a proposal whose client gave none, so that it can be retried all the same.
+func NewKey() Key { return Key(madeKey + rand.Text()) }
+
+// Made reports whether the service made the key. Such a key is shown to nobody.
+func (k Key) Made() bool { return strings.HasPrefix(string(k), madeKey) }
+
+// Seq is an entry's place in its room's log, from 1; 0 is the place before the first entry. It stays below 2^53, so that
+// JavaScript can hold it.
+type Seq int64
+
+// MaxSeq is the largest seq.
+const MaxSeq Seq = 1<<53 - 1
+
+// ParseName returns s, a display name, without white space around it. An empty name is valid; a bad one is Invalid.
+func ParseName(s string) (string, error) {
+	if s = strings.TrimSpace(s); s == "" {
+		return "", nil
+	}
+	if err := checkText("name", s, MaxNameChars); err != nil {
+		return "", err
+	}
+	return s, nil
+}
+
+// ParseEmoji returns s as a reaction: 1–32 characters without white space and control characters. Custom names (":party:") are
+// valid.
+func ParseEmoji(s string) (string, error) {
+	if err := checkText("emoji", s, MaxEmojiChars); err != nil {
+		return "", err
+	}
+	if strings.ContainsFunc(s, unicode.IsSpace) {
+		return "", Errorf(Invalid, "emoji must not have white space")
+	}
+	return s, nil
+}
+
+func checkText(field, s string, most int) error {
+	switch {
+	case !utf8.ValidString(s):
+		return Errorf(Invalid, "%s must be UTF-8", field)
+	case s == "" || utf8.RuneCountInString(s) > most:
+		return Errorf(Invalid, "%s must have 1 to %d characters", field, most)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return Errorf(Invalid, "%s must not have control characters", field)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package chat
+
+import "time"
+
+// Room is a room as its directory knows it.
+type Room struct {
+	ID        RoomID
+	Name      string // may be empty: then clients show the id
+	Public    bool   // everybody with a token may read and write, and may know of it
+	Archived  bool   // takes no more messages
+	CreatedAt time.Time
+	Head      Seq   // the last entry's place
+	Messages  int64 // how many entries are messages
+}
+
+// Member is a user's place in a room.
+type Member struct {
+	User   UserID
+	Role   Role // None where banned
+	Banned bool
+	Since  time.Time // when this place was set
+}
+
+// Standing is how one user stands in one room, as a directory has it.
+type Standing struct {
+	Room   Room
+	Member Member // zero where the user has no place in the room
+	Read   Seq    // the user's read mark
+	Unread int64  // messages behind the read mark
+}
+
+// Role returns what the identity may do there. A ban beats every grant; an admin may everything.
+func (s Standing) Role(by Identity) Role {
+	switch {
+	case by.Admin:
+		return Moderate
+	case s.Member.Banned:
+		return None
+	}
+	role := max(s.Member.Role, by.Grants.For(s.Room.ID))
+	if s.Room.Public && by.Grants == nil {
+		role = max(role, Write)
+	}
+	return role
+}

@@ -1,0 +1,124 @@
+package ports
+
+import "github.com/parley-chat/parley/core/chat"
+
+// Command is one frame of a client.
+type Command struct {
+	ID  string // the client's own, at most 64 characters, or empty: then only a failure is answered
+	Ask Ask
+}
+
+// Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History, Mark, Typing, Presence, Ping,
+// or Malformed. Ids, bodies and the like in it are valid: whoever decodes a command parses them.
+type Ask interface{ ask() }
+
+// Auth gives a token: the first, or a fresh one.
+type Auth struct{ Token string }
+
+// Join follows a room from a cursor on.
+type Join struct {
+	Room  chat.RoomID
+	After *chat.Seq // the cursor; nil: begin with the last Limit entries
+	Limit int       // 0–200; counts without After only
+}
+
+// Leave stops following a room.
+type Leave struct{ Room chat.RoomID }
+
+// Change is what a user wants recorded in a room: a Send, Edit, Delete or React.
+type Change interface {
+	Ask
+	In() chat.RoomID
+}
+
+// Send says something.
+type Send struct {
+	Room    chat.RoomID
+	Body    string
+	Key     chat.Key // may be empty
+	ReplyTo chat.Seq // 0: no reply
+	Meta    []byte   // nil, or a JSON object
+}
+
+// Edit gives a message another body.
+type Edit struct {
+	Room chat.RoomID
+	Seq  chat.Seq
+	Body string
+}
+
+// Delete takes a message's body.
+type Delete struct {
+	Room chat.RoomID
+	Seq  chat.Seq
+}
+
+// React sets whether the user reacts to a message with an emoji.
+type React struct {
+	Room   chat.RoomID
+	Seq    chat.Seq
+	Emoji  string
+	Remove bool
+}
+
+// History asks for a page of entries: those before Before, or behind After, or with neither the newest.
+type History struct {
+	Room     chat.RoomID
+	Before   chat.Seq  // 0: not given
+	After    *chat.Seq // nil: not given
+	Limit    int       // 1–200
+	Messages bool      // messages only
+}
+
+// Mark moves the user's read mark.
+type Mark struct {
+	Room chat.RoomID
+	Seq  chat.Seq
+}
+
+// Typing tells that the user types, or has stopped.
+type Typing struct {
+	Room chat.RoomID
+	On   bool
+}
+
+// Presence asks who is in a room.
+type Presence struct{ Room chat.RoomID }
+
+// Ping asks for a Pong.
+type Ping struct{}
+
+// Malformed is a frame that could not be decoded, and why.
+type Malformed struct{ Err error }
+
+func (Auth) ask()      {}
+func (Join) ask()      {}
+func (Leave) ask()     {}
+func (Send) ask()      {}
+func (Edit) ask()      {}
+func (Delete) ask()    {}
+func (React) ask()     {}
+func (History) ask()   {}
+func (Mark) ask()      {}
+func (Typing) ask()    {}
+func (Presence) ask()  {}
+func (Ping) ask()      {}
+func (Malformed) ask() {}
+
+// In returns the room that the change is for.
+func (c Send) In() chat.RoomID { return c.Room }
+
+// In returns the room that the change is for.
+func (c Edit) In() chat.RoomID { return c.Room }
+
+// In returns the room that the change is for.
+func (c Delete) In() chat.RoomID { return c.Room }
+
+// In returns the room that the change is for.
+func (c React) In() chat.RoomID { return c.Room }
+
+// The limits of Join.Limit and History.Limit.
+const (
+	DefaultPage = 50
+	MaxPage     = 200
+)

@@ -1,0 +1,135 @@
+package ports
+
+import (
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Drain, Heartbeat or CloseFrame.
+type Frame interface{ frame() }
+
+// Welcome is the first frame once a session is authenticated.
+type Welcome struct {
+	Session   string
+	User      chat.Author
+	Heartbeat time.Duration
+	Limits    Limits
+}
+
+// Limits is what a session holds its client to.
+type Limits struct {
+	FrameBytes int // the largest message that a client may send
+	Rooms      int // the most rooms joined at once
+	Replay     int // the most entries that a join goes back behind its cursor
+}
+
+// OK answers a command that succeeded.
+type OK struct {
+	ID     string // the command's; empty only for the join that a connection began with
+	Answer Answer
+}
+
+// Failure answers a command that failed.
+type Failure struct {
+	ID  string // the command's, or empty
+	Err error
+}
+
+// SignalFrame passes a signal on.
+type SignalFrame struct{ Signal chat.Signal }
+
+// Drain tells that the node goes away, and when to connect again.
+type Drain struct{ ReconnectIn time.Duration }
+
+// Heartbeat asks the client for a sign of life.
+type Heartbeat struct{}
+
+// CloseFrame is the last frame of a session.
+type CloseFrame struct{ Reason CloseReason }
+
+func (Welcome) frame()     {}
+func (OK) frame()          {}
+func (Failure) frame()     {}
+func (SignalFrame) frame() {}
+func (Drain) frame()       {}
+func (Heartbeat) frame()   {}
+func (CloseFrame) frame()  {}
+
+// Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, Page, Marked, TypingNoted, Present or
+// Pong.
+type Answer interface{ answer() }
+
+// Authenticated answers Auth.
+type Authenticated struct{ User chat.Author }
+
+// Joined answers Join.
+type Joined struct {
+	Room      chat.RoomID
+	Head      chat.Seq // the room's last entry
+	From      chat.Seq // the first entry that follows
+	Truncated bool     // the cursor lay further back than the service replays
+	Role      chat.Role
+	Read      chat.Seq
+}
+
+// Left answers Leave.
+type Left struct{ Room chat.RoomID }
+
+// Receipt says where a change stands in the log.
+type Receipt struct {
+	Room      chat.RoomID
+	Seq       chat.Seq
+	At        time.Time
+	Duplicate bool // the key was used before: this is the earlier entry
+	Unchanged bool // it was so already: nothing was stored
+}
+
+// Sent answers Send.
+type Sent struct{ Receipt }
+
+// Changed answers Edit and Delete.
+type Changed struct{ Receipt }
+
+// ReactionSet answers React.
+type ReactionSet struct{ Receipt }
+
+// Page answers History: entries in ascending order, and whether there are more in the direction asked for.
+type Page struct {
+	Room    chat.RoomID
+	Head    chat.Seq
+	Entries []chat.Entry
+	More    bool
+}
+
+// Marked answers Mark.
+type Marked struct {
+	Room   chat.RoomID
+	Read   chat.Seq
+	Unread int64
+}
+
+// TypingNoted answers Typing.
+type TypingNoted struct{}
+
+// Present answers Presence: who is in the room now, in the order of their ids, perhaps not all of Total.
+type Present struct {
+	Room  chat.RoomID
+	Users []chat.Author
+	Total int
+}
+
+// Pong answers Ping.
+type Pong struct{ Now time.Time }
+
+func (Authenticated) answer() {}
+func (Joined) answer()        {}
+func (Left) answer()          {}
+func (Sent) answer()          {}
+func (Changed) answer()       {}
+func (ReactionSet) answer()   {}
+func (Page) answer()          {}
+func (Marked) answer()        {}
+func (TypingNoted) answer()   {}
+func (Present) answer()       {}
+func (Pong) answer()          {}

@@ -1,0 +1,70 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Log keeps the entries of all rooms: the truth that everything else follows.
+type Log interface {
+	// Append records proposals in one durable commit: when it returns without an error, what it appended survives a crash of
+	// everything. It returns one outcome a proposal, in their order; proposals to one room take effect in that order.
+	//
+	// A room's entries are numbered 1, 2, 3, … in commit order without holes: whoever can read n can read all below it.
+	// A proposal that fails has its own error in its outcome and spoils nobody else's. In this order of precedence:
+	//   - no such room: NotFound;
+	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate, whatever else holds;
+	//   - the room is archived: Conflict (but MemberChanged and RoomChanged go through);
+	//   - Message.ReplyTo, or the target of Edited, Deleted or Reacted, is no message: NotFound;
+	//   - the target of Edited or Reacted is deleted: Conflict;
+	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged, RoomChanged): Unchanged. Edited
+	//     with the same body is a change all the same.
+	//
+	// Whether the author may do that is the caller's to know. MemberChanged with MemberJoined or MemberRole sets the role, and
+	// the entry says which of the two it was; MemberLeft also takes the user's read mark, even where it is Unchanged.
+	//
+	// An error of Append itself means that nothing is known of the outcome (Unavailable), or that nothing was appended (any
+	// other kind). The same proposals may be appended again: their keys make that safe.
+	Append(ctx context.Context, proposals []chat.Proposal) ([]Outcome, error)
+
+	// Read returns the entries of a span in ascending order, in their present form. The entries come from one consistent view:
+	// no deleted text comes with a view in which it is deleted. A room that does not exist has no entries.
+	Read(ctx context.Context, room chat.RoomID, span Span) ([]chat.Entry, error)
+
+	// Entry returns one entry in its present form, without reactions' Me, or NotFound.
+	Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat.Entry, error)
+
+	// Heads returns the last seq of each of the rooms that exists, in one query.
+	Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error)
+}
+
+// Outcome is what became of one proposal.
+type Outcome struct {
+	Status Status
+	// Entry is, for Appended, the new entry as every reader gets it; for Duplicate, the earlier one (Room, Seq and At at least);
+	// for Unchanged, Room and the Seq of the entry that set it so, 0 where no entry did.
+	Entry chat.Entry
+	Err   error // for Refused: why, with a chat.Kind
+}
+
+// Status is what sort of outcome it is.
+type Status uint8
+
+// The outcomes.
+const (
+	Refused   Status = iota // Err says why; nothing was stored
+	Appended                // a new entry
+	Duplicate               // the key was used: nothing was stored
+	Unchanged               // it is so already: nothing was stored
+)
+
+// Span asks for a part of a room's log.
+type Span struct {
+	After    chat.Seq    // entries behind it
+	Before   chat.Seq    // entries before it; 0: no bound
+	Limit    int         // at most so many, at least 1
+	Newest   bool        // of more than Limit the newest, instead of the oldest
+	Messages bool        // messages only
+	Viewer   chat.UserID // whose own reactions are marked; empty: nobody's
+}

@@ -1,0 +1,24 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Reader shows rooms to those who may see them. A room that does not exist and one that the user may not know of are both
+// NotFound.
+type Reader interface {
+	// Enter returns how the user stands in a room that they want to follow, and their role in it: Read at least. Where the
+	// service makes rooms on joining, a room that does not exist is made, public.
+	Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error)
+
+	// History returns a page of a room's log.
+	History(ctx context.Context, by chat.Identity, query History) (Page, error)
+
+	// Mark moves the user's read mark forward, never back. A seq beyond the head is Invalid.
+	Mark(ctx context.Context, by chat.Identity, mark Mark) (Marked, error)
+
+	// Allowed returns the user's role in a room as lately known (a few seconds at most), or NotFound where it is None.
+	Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error)
+}

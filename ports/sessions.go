@@ -1,0 +1,55 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Sessions takes live connections.
+type Sessions interface {
+	// Open begins a session on conn. With opening.Identity nil its first command must be Auth, within 10 s. It fails with
+	// Unavailable when the node is draining or full; then conn is not used.
+	Open(conn Conn, opening Opening) (Session, error)
+
+	// Ready reports whether Open would succeed now, so that a connection can be refused before it is made.
+	Ready() error
+
+	// Disconnect ends the sessions of a user on this node, and returns how many.
+	Disconnect(user chat.UserID) int
+
+	// Drain refuses new sessions, tells the live ones to reconnect at times spread over a part of ctx's remaining time, lets
+	// their answers and entries out, and closes them with CloseRestart. It returns when none is left or ctx has ended.
+	Drain(ctx context.Context)
+}
+
+// Opening is what is known of a client when its connection is made.
+type Opening struct {
+	Identity *chat.Identity // nil: the token comes in a frame
+	Join     *Join          // nil, or a room to join at once
+	Remote   string         // where the client is, for the log
+}
+
+// Session is one connection's life. Its connection drives it: one call of Command, Reply or Closed at a time, in the order in
+// which things came; Heard at any time.
+type Session interface {
+	// ID names the session in logs and in its Welcome.
+	ID() string
+
+	// Command takes the client's next command. It returns false when it wants no more for now: then the connection stops
+	// reading until Conn.Resume. It may wait for the store.
+	Command(ctx context.Context, command Command) (more bool)
+
+	// Heard tells that something came from the client, a sign of life.
+	Heard()
+
+	// Reply hands back a finished frame of the transport's own (an answer to its ping, say), to be written in order with the
+	// rest. It is copied.
+	Reply(frame []byte)
+
+	// Finish ends the session with the transport's own last frame, for a client that broke the transport's rules.
+	Finish(closeFrame []byte, reason CloseReason)
+
+	// Closed tells that the connection is gone. It is the last call, and returns when nothing uses the Conn any more.
+	Closed()
+}
