@@ -1,0 +1,12 @@
+// Package messaging decides whether something may be said, records it, and announces it; and it shows history, rooms and members
+// to those who may see them.
+//
+// What is to be recorded goes through the journal, which gathers what comes while the last commit is under way:
+//
+//	Write ─ may they? ─► lane by room ─ one Append a batch ─► 1. each done: the sender's answer
+//	                     (FIFO, bounded)                      2. the listener: this node's feeds
+//	                                                          3. the bus: the other nodes
+//
+// A message alone waits for no timer; under load batches grow by themselves. The order of the three steps is a promise: a sender's
+// answer is on its way before any reader, the sender's own sessions among them, can hear of the entry.
+package messaging

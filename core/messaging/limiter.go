@@ -1,0 +1,89 @@
+package messaging
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read or a signal a tenth of that.
+// Zero is no limit.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+const (
+	costWrite = 1.0
+	costRead  = 0.1
+)
+
+// limiter has a token bucket for each user that did something lately. Sessions and requests of a user share it. Admins, who speak
+// for a product's back end, are not limited.
+type limiter struct {
+	rate Rate
+
+	mu      sync.Mutex
+	buckets map[chat.UserID]*bucket
+}
+
+type bucket struct {
+	level float64
+	at    time.Time
+}
+
+func newLimiter(rate Rate) *limiter {
+	return &limiter{rate: rate, buckets: map[chat.UserID]*bucket{}}
+}
+
+// take takes cost from the user's bucket, or returns RateLimited with the time until there is enough.
+func (l *limiter) take(by chat.Identity, cost float64) error {
+	if l.rate.PerSecond <= 0 || by.Admin {
+		return nil
+	}
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.buckets[by.User]
+	if !ok {
+		b = &bucket{level: float64(l.rate.Burst), at: now}
+		l.buckets[by.User] = b
+	}
+	b.level = l.levelAt(b, now)
+	b.at = now
+	if b.level >= cost {
+		b.level -= cost
+		return nil
+	}
+	wait := time.Duration((cost - b.level) / l.rate.PerSecond * float64(time.Second))
+	return &chat.Error{
+		Kind: chat.RateLimited, Reason: "you do too much at once; wait a moment",
+		RetryAfter: max(wait, time.Millisecond),
+	}
+}
+
+func (l *limiter) levelAt(b *bucket, now time.Time) float64 {
+	return min(float64(l.rate.Burst), b.level+now.Sub(b.at).Seconds()*l.rate.PerSecond)
+}
+
+// sweep drops the buckets that are full again, until ctx ends.
+func (l *limiter) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			l.mu.Lock()
+			for user, b := range l.buckets {
+				if l.levelAt(b, now) >= float64(l.rate.Burst) {
+					delete(l.buckets, user)
+				}
+			}
+			l.mu.Unlock()
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package messaging
+
+import (
+	"context"
+	"slices"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Members implements ports.Members.
+func (s *Service) Members(ctx context.Context, by chat.Identity, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, chat.UserID, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return nil, "", err
+	}
+	_, role, err := s.standing(ctx, by, room)
+	if err != nil {
+		return nil, "", err
+	}
+	page, err := s.cfg.Directory.Members(ctx, room, after, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	var next chat.UserID
+	if len(page) == limit {
+		next = page[limit-1].User
+	}
+	if !role.May(chat.Moderate) {
+		page = slices.DeleteFunc(page, func(m chat.Member) bool { return m.Banned })
+	}
+	return page, next, nil
+}
+
+// SetMember implements ports.Members.
+func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID, role chat.Role) (chat.Member, error) {
+	if err := s.limiter.take(by, costWrite); err != nil {
+		return chat.Member{}, err
+	}
+	if err := s.moderates(ctx, by, room); err != nil {
+		return chat.Member{}, err
+	}
+	fact := chat.MemberChanged{User: user, Change: chat.MemberRole, Role: role}
+	if role == chat.None {
+		if user == by.User {
+			return chat.Member{}, chat.Errorf(chat.Conflict, "you cannot ban yourself")
+		}
+		fact.Change = chat.MemberBanned
+	}
+	if err := s.record(ctx, by, room, fact); err != nil {
+		return chat.Member{}, err
+	}
+	st, err := s.cfg.Directory.Standing(ctx, room, user)
+	return st.Member, err
+}
+
+// RemoveMember implements ports.Members.
+func (s *Service) RemoveMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID) error {
+	if err := s.limiter.take(by, costWrite); err != nil {
+		return err
+	}
+	// To leave needs no role but not to be banned: a ban is not left.
+	if user == by.User {
+		if _, _, err := s.standing(ctx, by, room); err != nil {
+			return err
+		}
+	} else if err := s.moderates(ctx, by, room); err != nil {
+		return err
+	}
+	return s.record(ctx, by, room, chat.MemberChanged{User: user, Change: chat.MemberLeft})
+}

@@ -1,0 +1,88 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Enter implements ports.Reader.
+func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return chat.Standing{}, chat.None, err
+	}
+	ticket := s.standings.ticket(by.User, room)
+	st, err := s.cfg.Directory.Standing(ctx, room, by.User)
+	if errors.Is(err, chat.NotFound) && s.mayMake(by, room) {
+		st, err = s.make(ctx, by, room)
+	}
+	if err != nil {
+		return chat.Standing{}, chat.None, hideMissing(err, room)
+	}
+	s.standings.put(ticket, st)
+	role, err := entitled(st, by, chat.Read)
+	return st, role, err
+}
+
+// mayMake reports whether entering room makes it. A token that speaks for some rooms only makes those only.
+func (s *Service) mayMake(by chat.Identity, room chat.RoomID) bool {
+	return s.cfg.Autocreate && (by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Read))
+}
+
+func (s *Service) make(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, error) {
+	if err := s.limiter.take(by, costWrite); err != nil {
+		return chat.Standing{}, err
+	}
+	_, err := s.cfg.Directory.Create(ctx, chat.Room{ID: room, Public: true}, "")
+	if err != nil && !errors.Is(err, chat.Conflict) { // somebody else made it meanwhile
+		return chat.Standing{}, err
+	}
+	return s.cfg.Directory.Standing(ctx, room, by.User)
+}
+
+// History implements ports.Reader.
+func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History) (ports.Page, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return ports.Page{}, err
+	}
+	st, _, err := s.standing(ctx, by, q.Room)
+	if err != nil {
+		return ports.Page{}, err
+	}
+	// One more than asked for tells whether there are more.
+	span := ports.Span{Before: q.Before, Limit: q.Limit + 1, Newest: q.After == nil, Messages: q.Messages, Viewer: by.User}
+	if q.After != nil {
+		span.After = *q.After
+	}
+	entries, err := s.cfg.Log.Read(ctx, q.Room, span)
+	if err != nil {
+		return ports.Page{}, err
+	}
+	page := ports.Page{Room: q.Room, Head: st.Room.Head, Entries: entries, More: len(entries) > q.Limit}
+	if page.More && span.Newest {
+		page.Entries = entries[1:]
+	} else if page.More {
+		page.Entries = entries[:q.Limit]
+	}
+	if n := len(entries); n > 0 {
+		page.Head = max(page.Head, entries[n-1].Seq) // appended between the two questions
+	}
+	return page, nil
+}
+
+// Mark implements ports.Reader.
+func (s *Service) Mark(ctx context.Context, by chat.Identity, mark ports.Mark) (ports.Marked, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return ports.Marked{}, err
+	}
+	if _, err := s.require(ctx, by, mark.Room, chat.Read); err != nil {
+		return ports.Marked{}, err
+	}
+	st, err := s.cfg.Directory.Mark(ctx, mark.Room, by.User, mark.Seq)
+	if err != nil {
+		return ports.Marked{}, err
+	}
+	return ports.Marked{Room: mark.Room, Read: st.Read, Unread: st.Unread}, nil
+}

@@ -1,0 +1,100 @@
+package messaging
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Mine implements ports.Rooms.
+func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID, limit int) ([]ports.RoomView, chat.RoomID, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return nil, "", err
+	}
+	page, err := s.cfg.Directory.Rooms(ctx, by.User, after, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	var next chat.RoomID
+	if len(page) == limit {
+		next = page[limit-1].Room.ID
+	}
+	views := make([]ports.RoomView, 0, len(page))
+	for _, st := range page {
+		if role := st.Role(by); role.May(chat.Read) {
+			views = append(views, ports.RoomView{Standing: st, Role: role})
+		}
+	}
+	return views, next, nil
+}
+
+// Room implements ports.Rooms.
+func (s *Service) Room(ctx context.Context, by chat.Identity, room chat.RoomID) (ports.RoomView, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return ports.RoomView{}, err
+	}
+	st, role, err := s.standing(ctx, by, room)
+	return ports.RoomView{Standing: st, Role: role}, err
+}
+
+// Create implements ports.Rooms.
+func (s *Service) Create(ctx context.Context, by chat.Identity, room chat.Room) (ports.RoomView, error) {
+	if err := s.limiter.take(by, costWrite); err != nil {
+		return ports.RoomView{}, err
+	}
+	if !by.Admin && by.Grants != nil && !by.Grants.For(room.ID).May(chat.Moderate) {
+		return ports.RoomView{}, chat.Errorf(chat.Forbidden, "your token does not grant moderate in %s", room.ID)
+	}
+	if _, err := s.cfg.Directory.Create(ctx, room, by.User); err != nil {
+		return ports.RoomView{}, err
+	}
+	st, role, err := s.standing(ctx, by, room.ID)
+	return ports.RoomView{Standing: st, Role: role}, err
+}
+
+// Change implements ports.Rooms.
+func (s *Service) Change(ctx context.Context, by chat.Identity, room chat.RoomID, change ports.RoomChange) (ports.RoomView, error) {
+	if err := s.limiter.take(by, costWrite); err != nil {
+		return ports.RoomView{}, err
+	}
+	if err := s.moderates(ctx, by, room); err != nil {
+		return ports.RoomView{}, err
+	}
+	for _, fact := range roomFacts(change) {
+		if err := s.record(ctx, by, room, fact); err != nil {
+			return ports.RoomView{}, err
+		}
+	}
+	st, role, err := s.standing(ctx, by, room)
+	return ports.RoomView{Standing: st, Role: role}, err
+}
+
+func roomFacts(change ports.RoomChange) (facts []chat.Fact) {
+	if change.Name != nil {
+		facts = append(facts, chat.RoomChanged{Change: chat.RoomRenamed, Name: *change.Name})
+	}
+	either := func(wish *bool, yes, no chat.RoomChange) {
+		if wish == nil {
+			return
+		}
+		if *wish {
+			facts = append(facts, chat.RoomChanged{Change: yes})
+		} else {
+			facts = append(facts, chat.RoomChanged{Change: no})
+		}
+	}
+	either(change.Public, chat.RoomPublished, chat.RoomHidden)
+	either(change.Archived, chat.RoomArchived, chat.RoomUnarchived)
+	return facts
+}
+
+// moderates checks that by may moderate room, from the directory itself: who was a moderator until a moment ago is none now.
+func (s *Service) moderates(ctx context.Context, by chat.Identity, room chat.RoomID) error {
+	st, _, err := s.standing(ctx, by, room)
+	if err != nil {
+		return err
+	}
+	_, err = entitled(st, by, chat.Moderate)
+	return err
+}

@@ -1,0 +1,140 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Config is what a Service works with. Log and Directory are needed; everything else has a usable zero value.
+type Config struct {
+	Log       ports.Log
+	Directory ports.Directory
+	Bus       ports.Bus      // nil: this node is alone
+	Observer  ports.Observer // nil: nobody is told
+
+	Autocreate bool // entering a room that does not exist makes it, public
+	RateLimit  Rate // of each user; zero: none
+
+	Lanes    int // how many batches may be committed at once; a room's are always one after the other; 0: 4
+	MaxBatch int // most proposals in one batch; 0: 512
+	MaxQueue int // most proposals that wait in one lane before Write pushes back; 0: 8192
+
+	AppendTimeout time.Duration // for one try; 0: 5 s
+	RetryFor      time.Duration // how long an append that cannot reach the log is retried; 0: 2 s
+}
+
+func (c Config) withDefaults() Config {
+	if c.Observer == nil {
+		c.Observer = ports.Unobserved{}
+	}
+	orInt := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	orInt(&c.Lanes, 4)
+	orInt(&c.MaxBatch, 512)
+	orInt(&c.MaxQueue, 8192)
+	if c.AppendTimeout <= 0 {
+		c.AppendTimeout = 5 * time.Second
+	}
+	if c.RetryFor <= 0 {
+		c.RetryFor = 2 * time.Second
+	}
+	return c
+}
+
+// Service implements the driving ports of what is said and seen.
+type Service struct {
+	cfg       Config
+	journal   *journal
+	standings *standings
+	limiter   *limiter
+}
+
+var (
+	_ ports.Writer  = (*Service)(nil)
+	_ ports.Reader  = (*Service)(nil)
+	_ ports.Rooms   = (*Service)(nil)
+	_ ports.Members = (*Service)(nil)
+)
+
+// New returns a service. What is written waits until Run.
+func New(cfg Config) *Service {
+	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit)}
+	s.journal = newJournal(s.cfg, s.standings)
+	return s
+}
+
+// Run writes what is proposed and tells listener of it, until ctx ends; then it refuses new proposals, writes those that wait,
+// answers them all, and returns. It is called once.
+func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { s.journal.run(ctx, listener) })
+	wg.Go(func() { s.limiter.sweep(ctx) })
+	wg.Wait()
+	return nil
+}
+
+// standing asks the directory and remembers the answer for Write and Allowed.
+func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
+	ticket := s.standings.ticket(by.User, room)
+	st, err := s.cfg.Directory.Standing(ctx, room, by.User)
+	if err != nil {
+		return chat.Standing{}, chat.None, hideMissing(err, room)
+	}
+	s.standings.put(ticket, st)
+	role, err := entitled(st, by, chat.Read)
+	return st, role, err
+}
+
+// entitled returns the role of by, if it covers need. Who may not even read does not learn that the room exists, unless they were
+// banned from it: they know.
+func entitled(st chat.Standing, by chat.Identity, need chat.Role) (chat.Role, error) {
+	role := st.Role(by)
+	switch {
+	case role.May(need):
+		return role, nil
+	case role.May(chat.Read):
+		return role, chat.Errorf(chat.Forbidden, "this needs the role %s in %s; yours is %s", need, st.Room.ID, role)
+	case st.Member.Banned:
+		return role, chat.Errorf(chat.Forbidden, "you are banned from %s", st.Room.ID)
+	default:
+		return role, noRoom(st.Room.ID)
+	}
+}
+
+// hideMissing makes a missing room look the same as one that the user may not know of.
+func hideMissing(err error, room chat.RoomID) error {
+	if errors.Is(err, chat.NotFound) {
+		return noRoom(room)
+	}
+	return err
+}
+
+func noRoom(room chat.RoomID) error { return chat.Errorf(chat.NotFound, "there is no room %s", room) }
+
+// Allowed implements ports.Reader.
+func (s *Service) Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error) {
+	if err := s.limiter.take(by, costRead); err != nil {
+		return chat.None, err
+	}
+	return s.require(ctx, by, room, chat.Read)
+}
+
+// require returns the role of by in room as lately known, if it covers need.
+func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {
+	st, ok := s.standings.get(by.User, room)
+	if !ok {
+		var err error
+		if st, _, err = s.standing(ctx, by, room); err != nil {
+			return chat.None, err
+		}
+	}
+	return entitled(st, by, need)
+}

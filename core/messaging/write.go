@@ -1,0 +1,90 @@
+package messaging
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Write implements ports.Writer.
+func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Change, done func(ports.Receipt, error)) {
+	proposal, err := s.propose(ctx, by, change)
+	if err != nil {
+		done(ports.Receipt{}, err)
+		return
+	}
+	s.journal.submit(draft{proposal, func(o ports.Outcome, err error) {
+		if err != nil {
+			done(ports.Receipt{}, err)
+			return
+		}
+		done(ports.Receipt{
+			Room: proposal.Room, Seq: o.Entry.Seq, At: o.Entry.At,
+			Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged,
+		}, nil)
+	}})
+}
+
+// propose checks that by may make the change.
+func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (chat.Proposal, error) {
+	if err := s.limiter.take(by, costWrite); err != nil {
+		return chat.Proposal{}, err
+	}
+	role, err := s.require(ctx, by, change.In(), chat.Write)
+	if err != nil {
+		return chat.Proposal{}, err
+	}
+	p := chat.Proposal{Room: change.In(), Author: by.Author()}
+	switch c := change.(type) {
+	case ports.Send:
+		p.Key = c.Key
+		p.Fact = chat.Message{Body: c.Body, ReplyTo: c.ReplyTo, Meta: c.Meta}
+	case ports.Edit:
+		p.Fact = chat.Edited{Target: c.Seq, Body: c.Body}
+		err = s.own(ctx, by, c.Room, c.Seq, "edit")
+	case ports.Delete:
+		p.Fact = chat.Deleted{Target: c.Seq}
+		if !role.May(chat.Moderate) {
+			err = s.own(ctx, by, c.Room, c.Seq, "delete")
+		}
+	case ports.React:
+		p.Fact = chat.Reacted{Target: c.Seq, Emoji: c.Emoji, Removed: c.Remove}
+	default:
+		err = chat.Errorf(chat.Internal, "no change %T", change)
+	}
+	if p.Key == "" {
+		p.Key = chat.NewKey()
+	}
+	return p, err
+}
+
+// own checks that a message is the user's. Who wrote a message never changes, so what was read now still holds at the append.
+func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, seq chat.Seq, act string) error {
+	entry, err := s.cfg.Log.Entry(ctx, room, seq)
+	if err != nil {
+		return err
+	}
+	if _, ok := entry.Fact.(chat.Message); !ok {
+		return chat.Errorf(chat.NotFound, "there is no message %d in %s", seq, room)
+	}
+	if entry.Author.ID != by.User {
+		return chat.Errorf(chat.Forbidden, "you may %s your own messages only", act)
+	}
+	return nil
+}
+
+// record appends a fact and waits for it. The caller has checked that by may.
+func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
+	result := make(chan error, 1)
+	s.journal.submit(draft{
+		chat.Proposal{Room: room, Author: by.Author(), Key: chat.NewKey(), Fact: fact},
+		func(_ ports.Outcome, err error) { result <- err },
+	})
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return chat.Wrap(chat.Unavailable, ctx.Err(), "wait for the log")
+	}
+}
