@@ -1,0 +1,64 @@
+# `make help` lists what there is. Tools are pinned here and run by `go run`, so that what they depend on stays out of go.mod.
+
+GO      ?= go
+PACKAGES ?= ./...
+ARGS    ?=
+
+golangci-lint = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+# The steps of `make test` follow one another: their output would mix, and each wants all cores.
+.NOTPARALLEL:
+.PHONY: help run build test parts check race lint vulnerabilities fuzz bench fmt generate tidy
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+run: ## the service on http://127.0.0.1:8080/, with no settings needed (ARGS="-http-addr …")
+	$(GO) run ./cmd/parley serve $(ARGS)
+
+build: ## bin/parley, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/parley ./cmd/parley
+
+test: parts check lint vulnerabilities fuzz race ## everything that CI runs; installs what it needs, or says what to install
+	@echo "== all passed"
+
+parts: ## what the tests need: a C compiler, PostgreSQL, Chromium
+	@echo "== parts"
+	@.ci/parts
+
+check: ## gofmt, go vet and go mod tidy have nothing to say
+	@echo "== gofmt"
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && [ -z "$$unformatted" ] || { echo "run 'make fmt' for:" $$unformatted >&2; exit 1; }
+	@echo "== go vet"
+	@$(GO) vet ./...
+	@echo "== go mod tidy"
+	@$(GO) mod tidy -diff
+
+race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-run Name -v")
+	@echo "== go test -race"
+	@CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout=10m $(ARGS) $(PACKAGES)
+
+lint: ## golangci-lint, by .golangci.yaml
+	@echo "== golangci-lint"
+	@$(golangci-lint) run $(PACKAGES)
+
+vulnerabilities: ## govulncheck
+	@echo "== govulncheck"
+	@.ci/vulnerabilities
+
+fuzz: ## each fuzz target for FUZZTIME (5s)
+	@echo "== fuzz"
+	@.ci/fuzz
+
+bench: ## benchmarks, with what they allocate (PACKAGES=…, ARGS="-bench Name -count 10")
+	$(GO) test -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES)
+
+fmt: ## format the code
+	$(golangci-lint) fmt
+
+generate: ## make generated files anew
+	$(GO) generate ./...
+
+tidy: ## bring go.mod and go.sum in step with the code
+	$(GO) mod tidy
