@@ -38,8 +38,8 @@ func findBinaries() (string, error) {
 		found = append(found, strings.TrimSpace(string(out)))
 	}
 	if initdb, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(initdb); err == nil {
-			found = append(found, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(initdb); err == nil {
+			found = append(found, filepath.Dir(target))
 		}
 	}
 	for _, dir := range found {

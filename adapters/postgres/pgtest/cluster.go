@@ -92,7 +92,7 @@ func (c *cluster) launch() (err error) {
 		if c.port, err = freePort(); err != nil {
 			return err
 		}
-		if err = c.configure([]setting{{"port", strconv.Itoa(c.port)}}); err != nil {
+		if err := c.configure([]setting{{"port", strconv.Itoa(c.port)}}); err != nil {
 			return err
 		}
 		if err = c.start(); err == nil {

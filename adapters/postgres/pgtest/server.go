@@ -1,6 +1,9 @@
 package pgtest
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Mode is how a server is stopped.
 type Mode string
@@ -53,7 +56,7 @@ func With(name, value string) Option {
 // even where PARLEY_TEST_POSTGRES_URL names a server, because that one is not the test's to stop.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	settings := basics[:len(basics):len(basics)]
+	settings := slices.Clip(basics)
 	for _, option := range options {
 		settings = option(settings)
 	}
