@@ -1,0 +1,257 @@
+package cmd_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/parley-chat/parley"
+
+// A row says what a package may import, tests aside: packages of this module, and the modules of the one technology that
+// it is about. The standard library is open to all, but for what outsideCore names.
+type row struct {
+	pkg  string
+	may  []string // packages of this module; "adapters/..." stands for those below adapters too
+	uses []string // modules of others, and what lies below them
+}
+
+var (
+	words = []string{"core/chat"}
+	inner = []string{"core/chat", "ports"}
+	outer = []string{"core/chat", "ports", "adapters/wire"}
+	all   = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
+
+	fiber      = "github.com/gofiber/fiber/v2"
+	fx         = "go.uber.org/fx"
+	pgx        = "github.com/jackc/pgx/v5"
+	prometheus = "github.com/prometheus/client_golang"
+)
+
+// rows is the shape of the house, a line for each package. A new package gets a line here, with as little as it needs.
+var rows = []row{
+	{pkg: "core/chat"},
+	{pkg: "core/messaging", may: inner},
+	{pkg: "core/delivery", may: inner},
+	{pkg: "ports", may: words},
+	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
+
+	{pkg: "adapters/wire", may: inner},
+	{pkg: "adapters/httpd", may: outer, uses: []string{fiber}},
+	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
+	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
+	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket"}},
+	{pkg: "adapters/client", may: outer, uses: []string{"github.com/coder/websocket"}},
+	{pkg: "adapters/postgres", may: outer, uses: []string{pgx}},
+	{pkg: "adapters/postgres/pgtest", uses: []string{pgx}},
+	{pkg: "adapters/sqlite", may: outer, uses: []string{"modernc.org/sqlite"}},
+	{pkg: "adapters/memory", may: inner},
+	{pkg: "adapters/localbus", may: inner},
+	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset"}},
+
+	{pkg: "migrations", uses: []string{"github.com/pressly/goose/v3", pgx, "modernc.org/sqlite"}},
+	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel"}},
+
+	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx, prometheus, "github.com/caarlos0/env/v11"}},
+	{pkg: "cmd/parley", may: all, uses: []string{fx}},
+}
+
+// outsideCore are packages of the standard library that are some adapter's business.
+var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
+
+// testOnly are packages that only tests may import.
+var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest"}
+
+// testsOfCore are what tests of the core may import besides: doubles that pass the contract suites, and the suites.
+var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus"}
+
+func TestEachPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
+	t.Parallel()
+	packages := readPackages(t)
+	for _, row := range rows {
+		if _, ok := packages[row.pkg]; !ok {
+			t.Errorf("rows has a line for %s, which is not there", row.pkg)
+		}
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(packages)) {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.pkg == pkg })
+		if i < 0 {
+			t.Errorf("%s has no line in rows; add one that says what it may import", pkg)
+			continue
+		}
+		for _, problem := range rows[i].problems(packages[pkg].imports) {
+			t.Errorf("%s: %s", pkg, problem)
+		}
+	}
+}
+
+func TestRowsAreOneAPackage(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, row := range rows {
+		if seen[row.pkg] {
+			t.Errorf("%s has two lines in rows", row.pkg)
+		}
+		seen[row.pkg] = true
+	}
+}
+
+func TestTestsOfTheCoreKnowNoTechnology(t *testing.T) {
+	t.Parallel()
+	for pkg, files := range readPackages(t) {
+		if !within(pkg, "core/...") {
+			continue
+		}
+		for imported, file := range files.testImports {
+			local, ours := strings.CutPrefix(imported, module+"/")
+			if ours && !anyWithin(local, testsOfCore) {
+				t.Errorf("%s imports %s; tests of the core may import %s", file, local, strings.Join(testsOfCore, ", "))
+			}
+		}
+	}
+}
+
+func TestRowsRefuse(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		row     row
+		imports string
+		refused bool
+	}{
+		"an adapter of another":                   {row{pkg: "adapters/ws", may: outer}, module + "/adapters/rest", true},
+		"the technology of another":               {row{pkg: "adapters/ws", uses: []string{fiber}}, pgx, true},
+		"a module with a name that begins alike":  {row{pkg: "adapters/ws", uses: []string{fiber}}, fiber + "extra", true},
+		"the database in the core":                {row{pkg: "core/chat"}, "database/sql/driver", true},
+		"a package for tests":                     {row{pkg: "cmd/server", may: all}, module + "/adapters/postgres/pgtest", true},
+		"the root of the module":                  {row{pkg: "cmd/parley", may: all}, module, true},
+		"nothing of what a row names":             {row{pkg: "adapters/ws", may: outer}, module + "/adapters/wire", false},
+		"nothing below a module that a row names": {row{pkg: "adapters/ws", uses: []string{fiber}}, fiber + "/utils", false},
+		"nothing of the database in an adapter":   {row{pkg: "adapters/sqlite"}, "database/sql", false},
+		"nothing of all to a command":             {row{pkg: "cmd/parley", may: all}, module + "/ports", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := test.row.problems(map[string]string{test.imports: "file.go"})
+			if (len(got) > 0) != test.refused {
+				t.Errorf("got %q, want refused to be %v", got, test.refused)
+			}
+		})
+	}
+}
+
+// problems says which imports the row does not allow.
+func (r row) problems(imports map[string]string) []string {
+	var problems []string
+	for _, imported := range slices.Sorted(maps.Keys(imports)) {
+		file := imports[imported]
+		local, ours := strings.CutPrefix(imported, module+"/")
+		host, _, _ := strings.Cut(imported, "/")
+		switch {
+		case ours && anyWithin(local, testOnly):
+			problems = append(problems, fmt.Sprintf("%s imports %s, which is for tests", file, local))
+		case ours:
+			if !anyWithin(local, r.may) {
+				problems = append(problems, fmt.Sprintf("%s imports %s; of this module its row allows %q", file, local, r.may))
+			}
+		case strings.Contains(host, "."):
+			if !slices.ContainsFunc(r.uses, func(m string) bool { return within(imported, m+"/...") }) {
+				problems = append(problems, fmt.Sprintf("%s imports %s; of others its row allows %q", file, imported, r.uses))
+			}
+		case within(r.pkg, "core/...") || within(r.pkg, "ports"):
+			if slices.ContainsFunc(outsideCore, func(std string) bool { return within(imported, std+"/...") }) {
+				problems = append(problems, fmt.Sprintf("%s imports %s, which is an adapter's business", file, imported))
+			}
+		}
+	}
+	return problems
+}
+
+// within says whether a package is the one that pattern names or, where that ends in "/...", stands below it.
+func within(pkg, pattern string) bool {
+	above, ok := strings.CutSuffix(pattern, "/...")
+	return pkg == above || ok && strings.HasPrefix(pkg, above+"/")
+}
+
+func anyWithin(pkg string, patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return within(pkg, pattern) })
+}
+
+// files is what the files of a folder import: each import, and one file that has it.
+type files struct {
+	count                int // tests aside
+	imports, testImports map[string]string
+}
+
+// readPackages reads the imports of every package of the module, by its folder. It parses the files instead of asking the go
+// command, to see those for other systems too, and because go test caches a result for as long as the files that the test
+// itself opened stay the same.
+func readPackages(t *testing.T) map[string]*files {
+	t.Helper()
+	packages := map[string]*files{}
+	root := ".."
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skipped(root, name)
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		pkg, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		return readImports(packages, filepath.ToSlash(pkg), name)
+	})
+	if err != nil {
+		t.Fatalf("read the packages of the module: %v", err)
+	}
+	maps.DeleteFunc(packages, func(_ string, f *files) bool { return f.count == 0 }) // folders of tests only, like this one
+	return packages
+}
+
+// skipped returns fs.SkipDir for folders that the go command does not look into either.
+func skipped(root, dir string) error {
+	base := filepath.Base(dir)
+	if dir != root && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "node_modules") {
+		return fs.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); dir != root && err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func readImports(packages map[string]*files, pkg, name string) error {
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	if packages[pkg] == nil {
+		packages[pkg] = &files{imports: map[string]string{}, testImports: map[string]string{}}
+	}
+	imports := packages[pkg].testImports
+	if !strings.HasSuffix(name, "_test.go") {
+		imports = packages[pkg].imports
+		packages[pkg].count++
+	}
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return err
+		}
+		imports[imported] = path.Join(pkg, filepath.Base(name))
+	}
+	return nil
+}
