@@ -1,0 +1,77 @@
+package portstest
+
+import (
+	"testing"
+
+	"github.com/parley-chat/parley/ports"
+)
+
+// StoreUnderTest is what a store is to the service.
+type StoreUnderTest interface {
+	ports.Log
+	ports.Directory
+	ports.Checker
+}
+
+// StoreOption declares something that not every store has.
+type StoreOption func(*storeSuite)
+
+// Shared declares that several handles can use the same data at once, as several processes do. again opens one more beside
+// first, which caches nothing of what first did; the suite then races the two.
+func Shared(again func(t *testing.T, first StoreUnderTest) StoreUnderTest) StoreOption {
+	return func(s *storeSuite) { s.again = again }
+}
+
+// Store proves a store against the contracts of ports.Log, ports.Directory and ports.Checker. open is called once; the store
+// need not be empty, as every subtest makes rooms and users of its own in it. Whoever opens closes, by t.Cleanup.
+func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
+	t.Helper()
+	s := &storeSuite{store: open(t)}
+	for _, option := range options {
+		option(s)
+	}
+	groups := []struct {
+		name string
+		run  func(*storeSuite, *testing.T)
+	}{
+		{"Append", (*storeSuite).testAppend},
+		{"Refusals", (*storeSuite).testRefusals},
+		{"Unchanged", (*storeSuite).testUnchanged},
+		{"Present form", (*storeSuite).testPresentForm},
+		{"Read", (*storeSuite).testRead},
+		{"Text", (*storeSuite).testText},
+		{"Rooms", (*storeSuite).testRooms},
+		{"Members", (*storeSuite).testMembers},
+		{"Marks", (*storeSuite).testMarks},
+		{"Paging", (*storeSuite).testPaging},
+		{"Races", (*storeSuite).testRaces},
+		{"Contexts", (*storeSuite).testContexts},
+		{"Model", (*storeSuite).testModel},
+	}
+	for _, group := range groups {
+		t.Run(group.name, func(t *testing.T) { group.run(s, t) })
+	}
+}
+
+type storeSuite struct {
+	store StoreUnderTest
+	again func(t *testing.T, first StoreUnderTest) StoreUnderTest // nil: not shared
+}
+
+// sentence is one promise of a contract and the test that tries to break it.
+type sentence struct {
+	says string
+	test func(t *testing.T, r room)
+}
+
+// prove runs each sentence in parallel with the others, in a private room of its own that is empty and has no members.
+func (s *storeSuite) prove(t *testing.T, sentences []sentence) {
+	t.Helper()
+	t.Parallel()
+	for _, sentence := range sentences {
+		t.Run(sentence.says, func(t *testing.T) {
+			t.Parallel()
+			sentence.test(t, newRoom(t, s.store))
+		})
+	}
+}

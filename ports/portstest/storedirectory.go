@@ -1,0 +1,332 @@
+package portstest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+func (s *storeSuite) testRooms(t *testing.T) {
+	s.prove(t, []sentence{
+		{"a new room has an empty log and what it was given", createsRoom},
+		{"a room's owner may moderate", createsOwner},
+		{"a room that exists is not made again", createsOnce},
+		{"changes of a room show in its standing", roomChangesShow},
+	})
+}
+
+func createsRoom(t *testing.T, r room) {
+	alice := r.in(someRoom()).user("alice")
+	made := alice.create(chat.Room{
+		ID: alice.room.id, Name: "Lobby ☕", Public: true,
+		Archived: true, Head: 7, Messages: 7, CreatedAt: time.Unix(1, 0), // of a new room these are the store's to say
+	}, "")
+	if made.CreatedAt.IsZero() || made.CreatedAt.Equal(time.Unix(1, 0)) {
+		t.Fatalf("room was created at %v", made.CreatedAt)
+	}
+	mustEqual(t, "location", made.CreatedAt.Location(), time.UTC)
+	want := chat.Room{ID: alice.room.id, Name: "Lobby ☕", Public: true, CreatedAt: made.CreatedAt}
+	mustEqual(t, "room", made, want)
+	standing := alice.stands()
+	mustEqual(t, "standing's room", standing.Room.CreatedAt.Equal(made.CreatedAt), true)
+	standing.Room.CreatedAt = made.CreatedAt
+	mustEqual(t, "standing", standing, chat.Standing{Room: want})
+	mustEqual(t, "entries", len(alice.log("")), 0)
+	mustEqual(t, "seq", alice.says("hi").Seq, 1)
+}
+
+func createsOwner(t *testing.T, r room) {
+	owner, other := r.in(someRoom()).user("owner"), r.user("other")
+	made := owner.create(chat.Room{ID: owner.room.id}, owner.id)
+	member := owner.stands().Member
+	if member.User != owner.id || member.Role != chat.Moderate || member.Banned || !member.Since.Equal(made.CreatedAt) {
+		t.Fatalf("owner is %+v of a room created at %v", member, made.CreatedAt)
+	}
+	mustEqualSlices(t, "rooms", owner.rooms(), []chat.RoomID{owner.room.id})
+	mustEqual(t, "rooms of others", len(other.rooms()), 0)
+	mustEqual(t, "seq", owner.says("hi").Seq, 1)
+}
+
+func createsOnce(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	alice.says("hi")
+	_, err := r.Create(t.Context(), chat.Room{ID: r.id, Name: "Mine now", Public: true}, bob.id)
+	mustFail(t, err, chat.Conflict)
+	standing := bob.stands()
+	mustEqual(t, "name", standing.Room.Name, "")
+	mustEqual(t, "public", standing.Room.Public, false)
+	mustEqual(t, "head", standing.Room.Head, 1)
+	mustEqual(t, "member", standing.Member, chat.Member{})
+}
+
+func roomChangesShow(t *testing.T, r room) {
+	alice := r.user("alice")
+	created := alice.stands().Room
+	want := created
+	for _, step := range []struct {
+		change chat.RoomChanged
+		set    func()
+	}{
+		{chat.RoomChanged{Change: chat.RoomRenamed, Name: "Lobby"}, func() { want.Name = "Lobby" }},
+		{chat.RoomChanged{Change: chat.RoomPublished}, func() { want.Public = true }},
+		{chat.RoomChanged{Change: chat.RoomArchived}, func() { want.Archived = true }},
+		{chat.RoomChanged{Change: chat.RoomRenamed, Name: ""}, func() { want.Name = "" }},
+		{chat.RoomChanged{Change: chat.RoomHidden}, func() { want.Public = false }},
+		{chat.RoomChanged{Change: chat.RoomUnarchived}, func() { want.Archived = false }},
+	} {
+		step.set()
+		want.Head = alice.does(step.change).Seq
+		mustEqual(t, "room", alice.stands().Room, want)
+	}
+}
+
+func (s *storeSuite) testMembers(t *testing.T) {
+	s.prove(t, []sentence{
+		{"who is made a member joins, and a member gets a role", joinsAndGetsRole},
+		{"a banned user is no member until somebody makes them one", bansUser},
+		{"who leaves has no place and no read mark", leaverLosesMark},
+		{"who leaves without a place loses the read mark all the same", strangerLosesMark},
+		{"a refused or repeated leaving takes nothing", repeatedLeaving},
+		{"members of other rooms are not in the list", func(t *testing.T, r room) {
+			alice, other := r.user("alice"), newRoom(t, r.StoreUnderTest)
+			alice.makes(alice, chat.MemberJoined, chat.Write)
+			members, err := r.Members(t.Context(), other.id, "", 10)
+			if err != nil || len(members) != 0 {
+				t.Fatalf("members are %v, %v, want none", members, err)
+			}
+		}},
+		{"a room that does not exist has no members", func(t *testing.T, r room) {
+			members, err := r.Members(t.Context(), someRoom(), "", 10)
+			if err != nil || len(members) != 0 {
+				t.Fatalf("members are %v, %v, want none", members, err)
+			}
+		}},
+	})
+}
+
+func (u user) mustBeMember(set chat.Entry, role chat.Role, banned bool) {
+	u.Helper()
+	got := u.stands().Member
+	if !got.Since.Equal(set.At) {
+		u.Fatalf("member since %v, want %v", got.Since, set.At)
+	}
+	got.Since = time.Time{}
+	mustEqual(u, "member", got, chat.Member{User: u.id, Role: role, Banned: banned})
+}
+
+func joinsAndGetsRole(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	// Which of the two it is, the store says.
+	set := alice.makes(bob, chat.MemberRole, chat.Read)
+	mustEqual(t, "entry", set.Fact, chat.Fact(chat.MemberChanged{User: bob.id, Change: chat.MemberJoined, Role: chat.Read}))
+	bob.mustBeMember(set, chat.Read, false)
+	set = alice.makes(bob, chat.MemberJoined, chat.Moderate)
+	mustEqual(t, "entry", set.Fact, chat.Fact(chat.MemberChanged{User: bob.id, Change: chat.MemberRole, Role: chat.Moderate}))
+	bob.mustBeMember(set, chat.Moderate, false)
+	mustEqual(t, "entry read", r.entry(set.Seq).Fact, set.Fact)
+	mustEqual(t, "alice", alice.stands().Member, chat.Member{})
+	mustEqualSlices(t, "rooms", bob.rooms(), []chat.RoomID{r.id})
+}
+
+func bansUser(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	alice.makes(bob, chat.MemberJoined, chat.Write)
+	bob.marks(1)
+	set := alice.makes(bob, chat.MemberBanned, chat.None)
+	mustEqual(t, "entry", set.Fact, chat.Fact(chat.MemberChanged{User: bob.id, Change: chat.MemberBanned}))
+	bob.mustBeMember(set, chat.None, true)
+	mustEqual(t, "rooms", len(bob.rooms()), 0)
+	members, err := r.Members(t.Context(), r.id, "", 10)
+	if err != nil || len(members) != 1 || !members[0].Banned {
+		t.Fatalf("members are %+v, %v, want bob, banned", members, err)
+	}
+	set = alice.makes(bob, chat.MemberRole, chat.Write)
+	mustEqual(t, "entry", set.Fact, chat.Fact(chat.MemberChanged{User: bob.id, Change: chat.MemberJoined, Role: chat.Write}))
+	bob.mustBeMember(set, chat.Write, false)
+	mustEqual(t, "read", bob.stands().Read, 1)
+	mustEqualSlices(t, "rooms", bob.rooms(), []chat.RoomID{r.id})
+}
+
+func leaverLosesMark(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	for _, change := range []chat.MemberChange{chat.MemberJoined, chat.MemberBanned} {
+		role := map[chat.MemberChange]chat.Role{chat.MemberJoined: chat.Write}[change]
+		alice.makes(bob, change, role)
+		bob.marks(1)
+		left := alice.makes(bob, chat.MemberLeft, chat.Write)
+		mustEqual(t, "entry", left.Fact, chat.Fact(chat.MemberChanged{User: bob.id, Change: chat.MemberLeft}))
+		standing := bob.stands()
+		mustEqual(t, "member", standing.Member, chat.Member{})
+		mustEqual(t, "read", standing.Read, 0)
+		mustEqual(t, "rooms", len(bob.rooms()), 0)
+	}
+}
+
+func strangerLosesMark(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	alice.says("hi")
+	alice.marks(1)
+	bob.marks(1)
+	mustEqualSlices(t, "rooms", bob.rooms(), []chat.RoomID{r.id})
+	r.mustBeSeq(bob.tries(chat.MemberChanged{User: bob.id, Change: chat.MemberLeft}), ports.Unchanged, 0)
+	mustEqual(t, "read", bob.stands().Read, 0)
+	mustEqual(t, "rooms", len(bob.rooms()), 0)
+	mustEqual(t, "alice's read", alice.stands().Read, 1)
+}
+
+func repeatedLeaving(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	alice.makes(bob, chat.MemberJoined, chat.Write)
+	leave := bob.proposes(chat.MemberChanged{User: bob.id, Change: chat.MemberLeft})
+	r.mustBe(r.appends(leave)[0], ports.Appended)
+	alice.makes(bob, chat.MemberJoined, chat.Write)
+	bob.marks(2)
+	r.mustBeSeq(r.appends(leave)[0], ports.Duplicate, 2)
+	mustEqual(t, "role", bob.stands().Member.Role, chat.Write)
+	mustEqual(t, "read", bob.stands().Read, 2)
+}
+
+func (s *storeSuite) testMarks(t *testing.T) {
+	s.prove(t, []sentence{
+		{"a read mark moves forward and never back", func(t *testing.T, r room) {
+			alice := r.user("alice")
+			for range 5 {
+				alice.says("hi")
+			}
+			for _, step := range [][2]chat.Seq{{2, 2}, {4, 4}, {1, 4}, {4, 4}, {5, 5}, {0, 5}} {
+				mustEqual(t, fmt.Sprintf("read after mark %d", step[0]), alice.marks(step[0]).Read, step[1])
+			}
+			mustEqual(t, "read", alice.stands().Read, 5)
+			mustEqual(t, "another's read", r.user("bob").stands().Read, 0)
+		}},
+		{"a mark beyond the head is invalid", func(t *testing.T, r room) {
+			alice := r.user("alice")
+			alice.says("hi")
+			_, err := r.Mark(t.Context(), r.id, alice.id, 2)
+			mustFail(t, err, chat.Invalid)
+			mustEqual(t, "read", alice.stands().Read, 0)
+			mustEqual(t, "rooms", len(alice.rooms()), 0)
+		}},
+		{"a mark in a room that does not exist is not found", func(t *testing.T, r room) {
+			_, err := r.Mark(t.Context(), someRoom(), "alice", 1)
+			mustFail(t, err, chat.NotFound)
+		}},
+		{"unread are the messages behind the mark, and nothing else", unreadCounts},
+		{"a room with a read mark is the user's", func(t *testing.T, r room) {
+			alice := r.user("alice")
+			alice.says("hi")
+			mustEqual(t, "rooms", len(alice.rooms()), 0)
+			alice.marks(1)
+			mustEqualSlices(t, "rooms", alice.rooms(), []chat.RoomID{r.id})
+		}},
+	})
+}
+
+func unreadCounts(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	alice.says("one")
+	alice.edits(1, "uno")
+	alice.reacts(1, "👍")
+	alice.says("two")
+	alice.deletes(1)
+	alice.says("three")
+	alice.makes(bob, chat.MemberJoined, chat.Write)
+	mustEqual(t, "unread at first", bob.stands().Unread, 3)
+	for seq, want := range map[chat.Seq]int64{1: 2, 2: 2, 3: 2, 4: 1, 5: 1, 6: 0, 7: 0} {
+		carol := r.user(fmt.Sprint("carol", seq))
+		standing := carol.marks(seq)
+		mustEqual(t, fmt.Sprintf("unread after mark %d", seq), standing.Unread, want)
+		mustEqual(t, "standing", carol.stands(), standing)
+		page, err := r.Rooms(t.Context(), carol.id, "", 1)
+		if err != nil || len(page) != 1 || page[0] != standing {
+			t.Fatalf("rooms are %+v, %v, want %+v", page, err, standing)
+		}
+	}
+}
+
+func (s *storeSuite) testPaging(t *testing.T) {
+	s.prove(t, []sentence{
+		{"a user's rooms come in the bytewise order of their ids, page by page", pagesRooms},
+		{"a room's members come in the bytewise order of their ids, page by page", pagesMembers},
+	})
+}
+
+func pagesRooms(t *testing.T, r room) {
+	alice := r.user("alice")
+	var want []chat.RoomID
+	for i, end := range []string{"", "-", ".", "0", "9", ":", "_", "a", "a-b", "ab", "b", "z", "-z", "a0", "a:"} {
+		there := alice
+		there.room = r.in(r.id + "x" + chat.RoomID(end))
+		there.create(chat.Room{ID: there.room.id}, map[bool]chat.UserID{true: alice.id}[i%2 == 0])
+		if i%2 == 1 {
+			there.says("hi")
+			there.marks(1)
+		}
+		want = append(want, there.room.id)
+	}
+	slices.Sort(want)
+	for _, limit := range []int{1, 2, 7, 15, 200} {
+		var got []chat.RoomID
+		for after := chat.RoomID(""); ; after = got[len(got)-1] {
+			page, err := r.Rooms(t.Context(), alice.id, after, limit)
+			if err != nil || len(page) > limit {
+				t.Fatalf("page of %d rooms, %v, want %d at most", len(page), err, limit)
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, standing := range page {
+				got = append(got, standing.Room.ID)
+			}
+		}
+		mustEqualSlices(t, "rooms", got, want)
+	}
+	page, err := r.Rooms(t.Context(), alice.id, r.id+"xa", 1)
+	if err != nil || len(page) != 1 || !strings.HasPrefix(string(page[0].Room.ID), string(r.id)+"xa-") {
+		t.Fatalf("rooms behind xa are %+v, %v", page, err)
+	}
+	alice.room = r.in(page[0].Room.ID)
+	mustEqual(t, "standing", page[0], alice.stands())
+}
+
+func pagesMembers(t *testing.T, r room) {
+	alice := r.user("alice")
+	var want []chat.Member
+	for i, id := range []chat.UserID{"a", "B", "b", "Z", "z", "ab", "a b", "é", "e", "f", "🪿", "\uffee", "0", "~"} {
+		fact := chat.MemberChanged{User: id, Change: chat.MemberJoined, Role: chat.Role(i%3 + 1)}
+		if i == 4 {
+			fact = chat.MemberChanged{User: id, Change: chat.MemberBanned}
+		}
+		want = append(want, chat.Member{User: id, Role: fact.Role, Banned: i == 4, Since: alice.does(fact).At})
+	}
+	slices.SortFunc(want, func(a, b chat.Member) int { return strings.Compare(string(a.User), string(b.User)) })
+	for _, limit := range []int{1, 3, 14, 200} {
+		var got []chat.Member
+		for after := chat.UserID(""); ; after = got[len(got)-1].User {
+			page, err := r.Members(t.Context(), r.id, after, limit)
+			if err != nil || len(page) > limit {
+				t.Fatalf("page of %d members, %v, want %d at most", len(page), err, limit)
+			}
+			if len(page) == 0 {
+				break
+			}
+			got = append(got, page...)
+		}
+		if show(got) != show(want) {
+			t.Fatalf("members are\n%s\nwant\n%s", show(got), show(want))
+		}
+	}
+}
+
+func show(members []chat.Member) string {
+	lines := make([]string, len(members))
+	for i, m := range members {
+		lines[i] = fmt.Sprintf("%q %v banned %v since %s", m.User, m.Role, m.Banned, showTime(m.Since))
+	}
+	return strings.Join(lines, "\n")
+}

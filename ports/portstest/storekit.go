@@ -1,0 +1,315 @@
+package portstest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// tester is what testing.T and rapid.T share.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
+// room is a room of a store, driven by a test in its own words. Its methods fail the test when the store fails.
+type room struct {
+	tester
+	StoreUnderTest
+	id chat.RoomID
+}
+
+// newRoom makes a private room with a random id and no members.
+func newRoom(t tester, store StoreUnderTest) room {
+	t.Helper()
+	r := room{tester: t, StoreUnderTest: store, id: someRoom()}
+	r.create(chat.Room{ID: r.id}, "")
+	return r
+}
+
+func someRoom() chat.RoomID { return chat.RoomID("t" + strings.ToLower(rand.Text())) }
+
+// in returns another room of the same test.
+func (r room) in(id chat.RoomID) room { r.id = id; return r }
+
+// on returns the same room in another test or as another handle on the store has it.
+func (r room) on(t tester, store StoreUnderTest) room {
+	r.tester, r.StoreUnderTest = t, store
+	return r
+}
+
+func (r room) create(made chat.Room, owner chat.UserID) chat.Room {
+	r.Helper()
+	got, err := r.Create(r.Context(), made, owner)
+	if err != nil {
+		r.Fatalf("create room %s: %v", made.ID, err)
+	}
+	return got
+}
+
+// user is somebody who does things in a room.
+type user struct {
+	room
+	id chat.UserID
+}
+
+// user names somebody whom no other test knows.
+func (r room) user(name string) user { return user{r, chat.UserID(name + "-" + string(r.id))} }
+
+// proposes makes a proposal with a new key.
+func (u user) proposes(fact chat.Fact) chat.Proposal {
+	return chat.Proposal{Room: u.room.id, Author: chat.Author{ID: u.id, Name: "The " + string(u.id)}, Key: chat.NewKey(), Fact: fact}
+}
+
+// proposesAs makes a proposal with that key.
+func (u user) proposesAs(key chat.Key, fact chat.Fact) chat.Proposal {
+	p := u.proposes(fact)
+	p.Key = key
+	return p
+}
+
+// appends hands proposals to the store in one call.
+func (r room) appends(proposals ...chat.Proposal) []ports.Outcome {
+	r.Helper()
+	outcomes, err := r.Append(r.Context(), proposals)
+	if err != nil {
+		r.Fatalf("append %d proposals: %v", len(proposals), err)
+	}
+	if len(outcomes) != len(proposals) {
+		r.Fatalf("append gave %d outcomes for %d proposals", len(outcomes), len(proposals))
+	}
+	return outcomes
+}
+
+// tries appends one fact and returns what became of it.
+func (u user) tries(fact chat.Fact) ports.Outcome { u.Helper(); return u.appends(u.proposes(fact))[0] }
+
+// does appends one fact, which must be a new entry.
+func (u user) does(fact chat.Fact) chat.Entry {
+	u.Helper()
+	return u.mustBe(u.tries(fact), ports.Appended)
+}
+
+func (u user) says(body string) chat.Entry { u.Helper(); return u.does(chat.Message{Body: body}) }
+
+func (u user) edits(target chat.Seq, body string) chat.Entry {
+	u.Helper()
+	return u.does(chat.Edited{Target: target, Body: body})
+}
+
+func (u user) deletes(target chat.Seq) chat.Entry {
+	u.Helper()
+	return u.does(chat.Deleted{Target: target})
+}
+
+// reacts adds an emoji, and returns the emoji's count after that.
+func (u user) reacts(target chat.Seq, emoji string) int {
+	u.Helper()
+	return u.does(chat.Reacted{Target: target, Emoji: emoji}).Fact.(chat.Reacted).Count
+}
+
+// unreacts takes an emoji back, and returns the emoji's count after that.
+func (u user) unreacts(target chat.Seq, emoji string) int {
+	u.Helper()
+	return u.does(chat.Reacted{Target: target, Emoji: emoji, Removed: true}).Fact.(chat.Reacted).Count
+}
+
+// makes sets what place whom has in the room.
+func (u user) makes(whom user, change chat.MemberChange, role chat.Role) chat.Entry {
+	u.Helper()
+	return u.does(chat.MemberChanged{User: whom.id, Change: change, Role: role})
+}
+
+// mustBe fails the test unless the outcome has the status, and returns its entry.
+func (r room) mustBe(got ports.Outcome, want ports.Status) chat.Entry {
+	r.Helper()
+	if got.Status != want || got.Err != nil {
+		r.Fatalf("outcome is %s, want %s", showOutcome(got), statusNames[want])
+	}
+	return got.Entry
+}
+
+// mustBeSeq fails the test unless the outcome has the status and names that place.
+func (r room) mustBeSeq(got ports.Outcome, want ports.Status, seq chat.Seq) {
+	r.Helper()
+	if entry := r.mustBe(got, want); entry.Room != r.id || entry.Seq != seq {
+		r.Fatalf("outcome is of %s/%d, want %s/%d", entry.Room, entry.Seq, r.id, seq)
+	}
+}
+
+// mustRefuse fails the test unless the proposal was refused for that kind of reason.
+func (r room) mustRefuse(got ports.Outcome, want chat.Kind) {
+	r.Helper()
+	if got.Status != ports.Refused || !errors.Is(got.Err, want) {
+		r.Fatalf("outcome is %s, want refused: %s", showOutcome(got), want)
+	}
+}
+
+// mustFail fails the test unless err is of that kind.
+func mustFail(t tester, err error, want chat.Kind) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("error is %v, want %s", err, want)
+	}
+}
+
+// everything is more than any room of the suite holds.
+const everything = 1 << 20
+
+// reads returns a span of the room's log.
+func (r room) reads(span ports.Span) []chat.Entry {
+	r.Helper()
+	entries, err := r.Read(r.Context(), r.id, span)
+	if err != nil {
+		r.Fatalf("read %+v: %v", span, err)
+	}
+	return entries
+}
+
+// log returns all entries of the room as viewer sees them.
+func (r room) log(viewer chat.UserID) []chat.Entry {
+	r.Helper()
+	return r.reads(ports.Span{Limit: everything, Viewer: viewer})
+}
+
+// entry returns one entry.
+func (r room) entry(seq chat.Seq) chat.Entry {
+	r.Helper()
+	entry, err := r.Entry(r.Context(), r.id, seq)
+	if err != nil {
+		r.Fatalf("entry %d: %v", seq, err)
+	}
+	return entry
+}
+
+// message returns one message as viewer sees it.
+func (r room) message(seq chat.Seq, viewer chat.UserID) chat.Message {
+	r.Helper()
+	entries := r.reads(ports.Span{After: seq - 1, Limit: 1, Viewer: viewer})
+	if len(entries) != 1 || entries[0].Seq != seq {
+		r.Fatalf("read of %d gave %s", seq, showEntries(entries))
+	}
+	message, ok := entries[0].Fact.(chat.Message)
+	if !ok {
+		r.Fatalf("entry %d is %s, want a message", seq, showEntry(entries[0]))
+	}
+	return message
+}
+
+// stands returns how the user stands in the room.
+func (u user) stands() chat.Standing {
+	u.Helper()
+	standing, err := u.Standing(u.Context(), u.room.id, u.id)
+	if err != nil {
+		u.Fatalf("standing of %s: %v", u.id, err)
+	}
+	return standing
+}
+
+// marks moves the user's read mark.
+func (u user) marks(seq chat.Seq) chat.Standing {
+	u.Helper()
+	standing, err := u.Mark(u.Context(), u.room.id, u.id, seq)
+	if err != nil {
+		u.Fatalf("mark %d: %v", seq, err)
+	}
+	return standing
+}
+
+// rooms returns the ids of all rooms that are the user's.
+func (u user) rooms() []chat.RoomID {
+	u.Helper()
+	standings, err := u.Rooms(u.Context(), u.id, "", everything)
+	if err != nil {
+		u.Fatalf("rooms of %s: %v", u.id, err)
+	}
+	var ids []chat.RoomID
+	for _, standing := range standings {
+		ids = append(ids, standing.Room.ID)
+	}
+	return ids
+}
+
+func mustEqual[T comparable](t tester, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("%s is %v, want %v", what, got, want)
+	}
+}
+
+func mustEqualSlices[T comparable](t tester, what string, got, want []T) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s are %v, want %v", what, got, want)
+	}
+}
+
+// mustBeEntries compares all that entries say, and their times as instants.
+func mustBeEntries(t tester, got, want []chat.Entry) {
+	t.Helper()
+	if showEntries(got) != showEntries(want) {
+		t.Fatalf("entries are\n%swant\n%s", showEntries(got), showEntries(want))
+	}
+}
+
+var statusNames = [...]string{ports.Refused: "refused", ports.Appended: "appended", ports.Duplicate: "duplicate", ports.Unchanged: "unchanged"}
+
+func showOutcome(o ports.Outcome) string {
+	if o.Err != nil {
+		return fmt.Sprintf("%s: %v", statusNames[o.Status], o.Err)
+	}
+	return statusNames[o.Status] + " " + showEntry(o.Entry)
+}
+
+func showEntries(entries []chat.Entry) string {
+	var b strings.Builder
+	for _, entry := range entries {
+		b.WriteString(showEntry(entry) + "\n")
+	}
+	return b.String()
+}
+
+// showEntry writes an entry with all that it says; two entries are the same when it writes them so.
+func showEntry(e chat.Entry) string {
+	fact := fmt.Sprintf("%T%+v", e.Fact, e.Fact)
+	if m, ok := e.Fact.(chat.Message); ok {
+		fact = fmt.Sprintf("message %q reply %d meta %q edited %s deleted %s reactions %v",
+			m.Body, m.ReplyTo, m.Meta, showTime(m.EditedAt), showTime(m.DeletedAt), m.Reactions)
+	}
+	return fmt.Sprintf("%s/%d at %s by %q %q key %q messages %d: %s",
+		e.Room, e.Seq, showTime(e.At), e.Author.ID, e.Author.Name, e.Key, e.Messages, fact)
+}
+
+func showTime(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// together calls do(0) to do(n-1) at once and waits for all.
+func together(t *testing.T, n int, do func(i int)) {
+	t.Helper()
+	start, done := make(chan struct{}), make(chan struct{})
+	for i := range n {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			<-start
+			do(i)
+		}()
+	}
+	close(start)
+	for range n {
+		<-done
+	}
+}

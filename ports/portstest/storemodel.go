@@ -1,0 +1,358 @@
+package portstest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// testModel appends random batches to a store and to a model of a room that is nothing but its list of entries, and compares
+// all that both say.
+func (s *storeSuite) testModel(t *testing.T) {
+	t.Parallel()
+	t.Run("random batches do what a plain list of entries would", func(t *testing.T) {
+		t.Parallel()
+		rapid.Check(t, func(t *rapid.T) {
+			r := newRoom(t, s.store)
+			m := &model{created: r.user("u0").stands().Room, marks: map[chat.UserID]chat.Seq{}}
+			for range rapid.IntRange(1, 4).Draw(t, "calls") {
+				proposals := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) chat.Proposal { return drawProposal(t, r) }), 1, 14).Draw(t, "proposals")
+				for i, outcome := range r.appends(proposals...) {
+					m.check(t, proposals[i], outcome)
+				}
+				mark := chat.Seq(rapid.IntRange(0, len(m.log)).Draw(t, "mark"))
+				reader := r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "reader")))
+				reader.marks(mark)
+				m.marks[reader.id] = max(m.marks[reader.id], mark)
+				m.compare(t, r)
+			}
+		})
+	})
+}
+
+func drawProposal(t *rapid.T, r room) chat.Proposal {
+	by := r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "author")))
+	if rapid.IntRange(0, 3).Draw(t, "keyed") == 0 {
+		return by.proposesAs(chat.Key(fmt.Sprint("k", rapid.IntRange(0, 5).Draw(t, "key"))), drawFact(t, r))
+	}
+	return by.proposes(drawFact(t, r))
+}
+
+func drawFact(t *rapid.T, r room) chat.Fact {
+	target := chat.Seq(rapid.IntRange(0, 12).Draw(t, "target"))
+	body := rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "body")
+	switch rapid.IntRange(0, 10).Draw(t, "sort") {
+	case 0, 1, 2, 3:
+		return chat.Message{Body: body}
+	case 4:
+		return chat.Message{Body: body, ReplyTo: target}
+	case 5:
+		return chat.Edited{Target: target, Body: body}
+	case 6:
+		return chat.Deleted{Target: target}
+	case 7, 8:
+		emoji := rapid.SampledFrom([]string{"👍", "🎉"}).Draw(t, "emoji")
+		return chat.Reacted{Target: target, Emoji: emoji, Removed: rapid.Bool().Draw(t, "removed")}
+	case 9:
+		fact := chat.MemberChanged{User: r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "member"))).id}
+		fact.Change = rapid.SampledFrom([]chat.MemberChange{chat.MemberJoined, chat.MemberRole, chat.MemberLeft, chat.MemberBanned}).Draw(t, "change")
+		if fact.Change == chat.MemberJoined || fact.Change == chat.MemberRole {
+			fact.Role = chat.Role(rapid.IntRange(1, 3).Draw(t, "role"))
+		}
+		return fact
+	default:
+		fact := chat.RoomChanged{Change: rapid.SampledFrom([]chat.RoomChange{
+			chat.RoomRenamed, chat.RoomPublished, chat.RoomHidden, chat.RoomArchived, chat.RoomUnarchived, chat.RoomUnarchived,
+		}).Draw(t, "change")}
+		if fact.Change == chat.RoomRenamed {
+			fact.Name = body
+		}
+		return fact
+	}
+}
+
+// model is a room as the list of its entries in their first form. It finds everything else by going through them.
+type model struct {
+	created chat.Room
+	log     []chat.Entry
+	marks   map[chat.UserID]chat.Seq
+}
+
+// check compares what became of a proposal with what should have, and follows it.
+func (m *model) check(t tester, p chat.Proposal, got ports.Outcome) {
+	t.Helper()
+	status, kind, seq, fact := m.decide(p)
+	if got.Status != status || status != ports.Refused && got.Entry.Seq != seq || status == ports.Refused && !isKind(got.Err, kind) {
+		t.Fatalf("%+v gives %s, want %s %s %d", p, showOutcome(got), statusNames[status], kind, seq)
+	}
+	if changed, ok := p.Fact.(chat.MemberChanged); ok && changed.Change == chat.MemberLeft && (status == ports.Appended || status == ports.Unchanged) {
+		delete(m.marks, changed.User)
+	}
+	if status != ports.Appended {
+		return
+	}
+	entry := chat.Entry{Room: p.Room, Seq: seq, At: got.Entry.At, Author: p.Author, Key: p.Key, Messages: m.messages(len(m.log)), Fact: fact}
+	if _, ok := fact.(chat.Message); ok {
+		entry.Messages++
+	}
+	m.log = append(m.log, entry)
+}
+
+func isKind(err error, kind chat.Kind) bool { return err != nil && chat.AsError(err).Kind == kind }
+
+// decide says what should become of a proposal.
+func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat.Fact) {
+	next := chat.Seq(len(m.log) + 1)
+	for _, e := range m.log {
+		if e.Author.ID == p.Author.ID && e.Key == p.Key {
+			return ports.Duplicate, "", e.Seq, nil
+		}
+	}
+	_, member := p.Fact.(chat.MemberChanged)
+	_, property := p.Fact.(chat.RoomChanged)
+	if m.room().Archived && !member && !property {
+		return ports.Refused, chat.Conflict, 0, nil
+	}
+	switch f := p.Fact.(type) {
+	case chat.Message:
+		if f.ReplyTo != 0 && !m.isMessage(f.ReplyTo) {
+			return ports.Refused, chat.NotFound, 0, nil
+		}
+	case chat.MemberChanged:
+		place, since := m.member(f.User)
+		fact, same := settle(f, place)
+		if same {
+			return ports.Unchanged, "", since, nil
+		}
+		return ports.Appended, "", next, fact
+	case chat.RoomChanged:
+		if same, since := m.isSet(f); same {
+			return ports.Unchanged, "", since, nil
+		}
+	default:
+		return m.decideChange(p.Author.ID, f, next)
+	}
+	return ports.Appended, "", next, p.Fact
+}
+
+// decideChange says what should become of a change of a message.
+func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (ports.Status, chat.Kind, chat.Seq, chat.Fact) {
+	target := chat.Target(fact)
+	if !m.isMessage(target) {
+		return ports.Refused, chat.NotFound, 0, nil
+	}
+	deletion := m.last(target, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
+	if _, ok := fact.(chat.Deleted); ok && deletion != nil {
+		return ports.Unchanged, "", deletion.Seq, nil
+	}
+	if deletion != nil {
+		return ports.Refused, chat.Conflict, 0, nil
+	}
+	if reacted, ok := fact.(chat.Reacted); ok {
+		mine := m.last(target, func(f chat.Fact, author chat.UserID) bool {
+			r, ok := f.(chat.Reacted)
+			return ok && r.Emoji == reacted.Emoji && author == by
+		})
+		switch {
+		case mine == nil && reacted.Removed:
+			return ports.Unchanged, "", 0, nil
+		case mine != nil && mine.Fact.(chat.Reacted).Removed == reacted.Removed:
+			return ports.Unchanged, "", mine.Seq, nil
+		}
+		reacted.Count = len(m.reacting(target, reacted.Emoji)) + 1
+		if reacted.Removed {
+			reacted.Count -= 2
+		}
+		fact = reacted
+	}
+	return ports.Appended, "", next, fact
+}
+
+// settle says what a change of a member comes to, or that it changes nothing.
+func settle(f chat.MemberChanged, place chat.Member) (_ chat.MemberChanged, same bool) {
+	switch f.Change {
+	case chat.MemberLeft:
+		return f, place == chat.Member{}
+	case chat.MemberBanned:
+		return f, place.Banned
+	}
+	f.Change = chat.MemberJoined
+	if place.Role != chat.None {
+		f.Change = chat.MemberRole
+	}
+	return f, place.Role == f.Role
+}
+
+func (m *model) isMessage(seq chat.Seq) bool {
+	if seq < 1 || int(seq) > len(m.log) {
+		return false
+	}
+	_, ok := m.log[seq-1].Fact.(chat.Message)
+	return ok
+}
+
+// last returns the last entry that changes target and is as wanted, or nil.
+func (m *model) last(target chat.Seq, wanted func(chat.Fact, chat.UserID) bool) *chat.Entry {
+	for i := len(m.log) - 1; i >= 0; i-- {
+		if e := &m.log[i]; e.Target() == target && wanted(e.Fact, e.Author.ID) {
+			return e
+		}
+	}
+	return nil
+}
+
+// reacting returns who reacts to a message with an emoji.
+func (m *model) reacting(target chat.Seq, emoji string) map[chat.UserID]bool {
+	users := map[chat.UserID]bool{}
+	for _, e := range m.log {
+		if f, ok := e.Fact.(chat.Reacted); ok && f.Target == target && f.Emoji == emoji {
+			if users[e.Author.ID] = true; f.Removed {
+				delete(users, e.Author.ID)
+			}
+		}
+	}
+	return users
+}
+
+// member returns a user's place and the seq of the entry that set it.
+func (m *model) member(user chat.UserID) (place chat.Member, since chat.Seq) {
+	for _, e := range m.log {
+		if f, ok := e.Fact.(chat.MemberChanged); ok && f.User == user {
+			since = e.Seq
+			if place = (chat.Member{}); f.Change != chat.MemberLeft {
+				place = chat.Member{User: user, Role: f.Role, Banned: f.Change == chat.MemberBanned, Since: e.At}
+			}
+		}
+	}
+	return place, since
+}
+
+// room returns the room as its entries have made it.
+func (m *model) room() chat.Room {
+	room := m.created
+	room.Head, room.Messages = chat.Seq(len(m.log)), m.messages(len(m.log))
+	for _, e := range m.log {
+		f, _ := e.Fact.(chat.RoomChanged)
+		switch f.Change {
+		case chat.RoomRenamed:
+			room.Name = f.Name
+		case chat.RoomPublished, chat.RoomHidden:
+			room.Public = f.Change == chat.RoomPublished
+		case chat.RoomArchived, chat.RoomUnarchived:
+			room.Archived = f.Change == chat.RoomArchived
+		}
+	}
+	return room
+}
+
+// isSet reports whether the room is as f would make it, and the seq of the entry that made it so.
+func (m *model) isSet(f chat.RoomChanged) (same bool, since chat.Seq) {
+	room := m.room()
+	opposite := map[chat.RoomChange]chat.RoomChange{
+		chat.RoomPublished: chat.RoomHidden, chat.RoomHidden: chat.RoomPublished,
+		chat.RoomArchived: chat.RoomUnarchived, chat.RoomUnarchived: chat.RoomArchived,
+	}[f.Change]
+	for _, e := range m.log {
+		if set, ok := e.Fact.(chat.RoomChanged); ok && (set.Change == f.Change || set.Change == opposite) {
+			since = e.Seq
+		}
+	}
+	switch f.Change {
+	case chat.RoomRenamed:
+		return room.Name == f.Name, since
+	case chat.RoomPublished, chat.RoomHidden:
+		return room.Public == (f.Change == chat.RoomPublished), since
+	default:
+		return room.Archived == (f.Change == chat.RoomArchived), since
+	}
+}
+
+// messages counts the messages among the first n entries.
+func (m *model) messages(n int) (count int64) {
+	for _, e := range m.log[:n] {
+		if _, ok := e.Fact.(chat.Message); ok {
+			count++
+		}
+	}
+	return count
+}
+
+// present returns the log in its present form as viewer sees it.
+func (m *model) present(viewer chat.UserID) []chat.Entry {
+	log := slices.Clone(m.log)
+	for i := range log {
+		if message, ok := log[i].Fact.(chat.Message); ok {
+			log[i].Fact = m.presentMessage(log[i].Seq, message, viewer)
+		}
+	}
+	for i := range log {
+		if edited, ok := log[i].Fact.(chat.Edited); ok {
+			edited.Body = log[edited.Target-1].Fact.(chat.Message).Body
+			log[i].Fact = edited
+		}
+	}
+	return log
+}
+
+func (m *model) presentMessage(seq chat.Seq, message chat.Message, viewer chat.UserID) chat.Message {
+	var emojis []string
+	for _, e := range m.log {
+		if e.Target() != seq {
+			continue
+		}
+		switch f := e.Fact.(type) {
+		case chat.Edited:
+			message.Body, message.EditedAt = f.Body, e.At
+		case chat.Deleted:
+			message.Body, message.DeletedAt = "", e.At
+		case chat.Reacted:
+			if !slices.Contains(emojis, f.Emoji) {
+				emojis = append(emojis, f.Emoji)
+			}
+		}
+	}
+	for _, emoji := range emojis {
+		if users := m.reacting(seq, emoji); len(users) > 0 {
+			message.Reactions = append(message.Reactions, chat.Reaction{Emoji: emoji, Count: len(users), Me: users[viewer]})
+		}
+	}
+	return message
+}
+
+// compare compares all that the store says of the room with what the model says.
+func (m *model) compare(t tester, r room) {
+	t.Helper()
+	mustBeEntries(t, r.log(""), m.present(""))
+	u0 := r.user("u0")
+	mustBeEntries(t, r.log(u0.id), m.present(u0.id))
+	room := m.room()
+	var members []chat.Member
+	for i := range 4 {
+		user := r.user(fmt.Sprint("u", i))
+		place, _ := m.member(user.id)
+		if place != (chat.Member{}) {
+			members = append(members, place)
+		}
+		mark := m.marks[user.id]
+		want := chat.Standing{Room: room, Member: place, Read: mark, Unread: room.Messages - m.messages(int(mark))}
+		mustEqual(t, "standing", showStanding(user.stands()), showStanding(want))
+	}
+	slices.SortFunc(members, func(a, b chat.Member) int { return cmp.Compare(a.User, b.User) })
+	got, err := r.Members(t.Context(), r.id, "", 10)
+	if err != nil || show(got) != show(members) {
+		t.Fatalf("members are %v\n%s\nwant\n%s", err, show(got), show(members))
+	}
+}
+
+func showStanding(s chat.Standing) string {
+	room := s.Room
+	room.CreatedAt = time.Time{}
+	return fmt.Sprintf("%+v created %s, %s, read %d, unread %d", room, showTime(s.Room.CreatedAt), show([]chat.Member{s.Member}), s.Read, s.Unread)
+}
