@@ -1,0 +1,214 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Append implements ports.Log.
+func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
+	if err := ended(ctx, "append"); err != nil {
+		return nil, err
+	}
+	for i := range proposals {
+		if err := known(proposals[i].Fact); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	outcomes := make([]ports.Outcome, len(proposals))
+	for i := range proposals {
+		if r := s.rooms[proposals[i].Room]; r != nil {
+			outcomes[i] = r.append(&proposals[i])
+		} else {
+			outcomes[i].Err = chat.Errorf(chat.NotFound, "there is no such room")
+		}
+	}
+	return outcomes, nil
+}
+
+// known refuses facts that this version does not know, before anything is appended.
+func known(fact chat.Fact) error {
+	switch fact.(type) {
+	case chat.Message, chat.Edited, chat.Deleted, chat.Reacted, chat.MemberChanged, chat.RoomChanged:
+		return nil
+	}
+	return chat.Errorf(chat.Internal, "the store does not know facts of type %T", fact)
+}
+
+// append decides what becomes of a proposal, in the order of precedence that ports.Log gives, and does it.
+func (r *room) append(p *chat.Proposal) ports.Outcome {
+	if seq := r.keys[authorKey{p.Author.ID, p.Key}]; seq > 0 {
+		return ports.Outcome{Status: ports.Duplicate, Entry: r.present(&r.log[seq-1], "")}
+	}
+	switch f := p.Fact.(type) {
+	case chat.MemberChanged:
+		return r.changeMember(p, f)
+	case chat.RoomChanged:
+		return r.changeRoom(p, f)
+	}
+	if r.Archived {
+		return refused(chat.Conflict, "the room is archived")
+	}
+	if f, ok := p.Fact.(chat.Message); ok {
+		return r.say(p, f)
+	}
+	m := r.messages[chat.Target(p.Fact)]
+	if m == nil {
+		return refused(chat.NotFound, "there is no such message")
+	}
+	deleted := !m.DeletedAt.IsZero()
+	switch f := p.Fact.(type) {
+	case chat.Deleted:
+		if deleted {
+			return r.unchanged(m.deletedBy)
+		}
+		e := r.add(p, f)
+		m.Body, m.DeletedAt, m.deletedBy = "", e.At, e.Seq
+		return appended(e)
+	case chat.Edited:
+		if !deleted {
+			return r.edit(p, f, m)
+		}
+	case chat.Reacted:
+		if !deleted {
+			return r.react(p, f, m)
+		}
+	}
+	return refused(chat.Conflict, "the message is deleted")
+}
+
+func refused(kind chat.Kind, reason string) ports.Outcome {
+	return ports.Outcome{Err: chat.Errorf(kind, "%s", reason)}
+}
+
+func appended(e chat.Entry) ports.Outcome { return ports.Outcome{Status: ports.Appended, Entry: e} }
+
+func (r *room) unchanged(set chat.Seq) ports.Outcome {
+	return ports.Outcome{Status: ports.Unchanged, Entry: chat.Entry{Room: r.ID, Seq: set}}
+}
+
+// add puts an entry at the end of the log.
+func (r *room) add(p *chat.Proposal, fact chat.Fact) chat.Entry {
+	r.Head++
+	if _, ok := fact.(chat.Message); ok {
+		r.Messages++
+	}
+	e := chat.Entry{Room: r.ID, Seq: r.Head, At: r.now(), Author: p.Author, Key: p.Key, Messages: r.Messages, Fact: fact}
+	r.log = append(r.log, e)
+	r.keys[authorKey{p.Author.ID, p.Key}] = e.Seq
+	return e
+}
+
+func (r *room) say(p *chat.Proposal, f chat.Message) ports.Outcome {
+	if f.ReplyTo != 0 && r.messages[f.ReplyTo] == nil {
+		return refused(chat.NotFound, "there is no such message to reply to")
+	}
+	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: bytes.Clone(f.Meta)}
+	e := r.add(p, chat.Message{})
+	r.messages[e.Seq] = &message{Message: said}
+	e.Fact = said
+	return appended(e)
+}
+
+func (r *room) edit(p *chat.Proposal, f chat.Edited, m *message) ports.Outcome {
+	e := r.add(p, chat.Edited{Target: f.Target})
+	m.Body, m.EditedAt = f.Body, e.At
+	e.Fact = f
+	return appended(e)
+}
+
+func (r *room) react(p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome {
+	var of *reaction
+	for _, known := range m.reactions {
+		if known.emoji == f.Emoji {
+			of = known
+		}
+	}
+	if of == nil {
+		if f.Removed {
+			return r.unchanged(0)
+		}
+		of = &reaction{emoji: f.Emoji, by: map[chat.UserID]reacted{}}
+		m.reactions = append(m.reactions, of)
+	}
+	mine := of.by[p.Author.ID]
+	if mine.on != f.Removed {
+		return r.unchanged(mine.set)
+	}
+	if f.Removed {
+		of.count--
+	} else {
+		of.count++
+	}
+	f.Count = of.count
+	e := r.add(p, f)
+	of.by[p.Author.ID] = reacted{on: !f.Removed, set: e.Seq}
+	return appended(e)
+}
+
+func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcome {
+	was := r.places[f.User]
+	var same bool
+	switch f.Change {
+	case chat.MemberLeft:
+		delete(r.marks, f.User)
+		f.Role, same = chat.None, was.Member == chat.Member{}
+	case chat.MemberBanned:
+		f.Role, same = chat.None, was.Banned
+	default:
+		same = was.Role == f.Role
+		if f.Change = chat.MemberJoined; was.Role != chat.None {
+			f.Change = chat.MemberRole
+		}
+	}
+	if same {
+		return r.unchanged(was.set)
+	}
+	e := r.add(p, f)
+	is := place{set: e.Seq}
+	if f.Change != chat.MemberLeft {
+		is.Member = chat.Member{User: f.User, Role: f.Role, Banned: f.Change == chat.MemberBanned, Since: e.At}
+	}
+	r.places[f.User] = is
+	return appended(e)
+}
+
+func (r *room) changeRoom(p *chat.Proposal, f chat.RoomChanged) ports.Outcome {
+	is, of := r.Room, name
+	switch f.Change {
+	case chat.RoomRenamed:
+		is.Name = f.Name
+	case chat.RoomPublished, chat.RoomHidden:
+		is.Public, of = f.Change == chat.RoomPublished, public
+	case chat.RoomArchived, chat.RoomUnarchived:
+		is.Archived, of = f.Change == chat.RoomArchived, archived
+	}
+	if is == r.Room {
+		return r.unchanged(r.set[of])
+	}
+	r.Room = is
+	e := r.add(p, f)
+	r.set[of] = e.Seq
+	return appended(e)
+}
+
+// newRoom makes an empty room.
+func newRoom(given chat.Room) *room {
+	r := &room{
+		Room:     chat.Room{ID: given.ID, Name: given.Name, Public: given.Public},
+		set:      map[property]chat.Seq{},
+		messages: map[chat.Seq]*message{},
+		keys:     map[authorKey]chat.Seq{},
+		places:   map[chat.UserID]place{},
+		marks:    map[chat.UserID]chat.Seq{},
+		lastAt:   time.Time{},
+	}
+	r.CreatedAt = r.now()
+	return r
+}

@@ -1,0 +1,93 @@
+// Package memory keeps rooms in the memory of one process: for tests, for trying the service out, and for whoever wants no
+// history beyond the process's life. Nothing in it is durable.
+package memory
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Store is a log and a directory in memory. Its zero value is not usable; New makes one.
+type Store struct {
+	mu    sync.RWMutex
+	rooms map[chat.RoomID]*room
+}
+
+var (
+	_ ports.Log       = (*Store)(nil)
+	_ ports.Directory = (*Store)(nil)
+	_ ports.Checker   = (*Store)(nil)
+)
+
+// New makes an empty store.
+func New() *Store { return &Store{rooms: map[chat.RoomID]*room{}} }
+
+// Check fails only when ctx has ended.
+func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the store") }
+
+// room is all that is known of one room.
+type room struct {
+	chat.Room
+	lastAt   time.Time
+	set      map[property]chat.Seq // the last entry that set it
+	log      []chat.Entry          // in first form, but without the bodies of messages and edits
+	messages map[chat.Seq]*message
+	keys     map[authorKey]chat.Seq
+	places   map[chat.UserID]place
+	marks    map[chat.UserID]chat.Seq
+}
+
+// property is what a chat.RoomChanged sets: two opposite changes set the same one.
+type property uint8
+
+const (
+	name property = iota
+	public
+	archived
+)
+
+type authorKey struct {
+	author chat.UserID
+	key    chat.Key
+}
+
+// place is a user's place in a room; its member is zero for one who left.
+type place struct {
+	chat.Member
+	set chat.Seq // the entry that set it; 0: none did
+}
+
+// message is a message in its present form.
+type message struct {
+	chat.Message // without Reactions
+	deletedBy    chat.Seq
+	reactions    []*reaction // in the order in which their emoji first came
+}
+
+// reaction is who reacts, or did, to a message with one emoji.
+type reaction struct {
+	emoji string
+	by    map[chat.UserID]reacted
+	count int
+}
+
+type reacted struct {
+	on  bool
+	set chat.Seq
+}
+
+// now returns a time that is not before any that the room gave before, as a store in another process would read it.
+func (r *room) now() time.Time {
+	if now := time.Now().UTC().Truncate(time.Microsecond); now.After(r.lastAt) {
+		r.lastAt = now
+	}
+	return r.lastAt
+}
+
+func ended(ctx context.Context, what string) error {
+	return chat.Wrap(chat.Unavailable, ctx.Err(), what)
+}

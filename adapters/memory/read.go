@@ -1,0 +1,194 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Read implements ports.Log.
+func (s *Store) Read(ctx context.Context, id chat.RoomID, span ports.Span) ([]chat.Entry, error) {
+	if err := ended(ctx, "read entries"); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.rooms[id]
+	if r == nil {
+		return nil, nil
+	}
+	first, last := span.After+1, r.Head
+	if span.Before > 0 {
+		last = min(last, span.Before-1)
+	}
+	var entries []chat.Entry
+	take := func(seq chat.Seq) (more bool) {
+		if e := &r.log[seq-1]; !span.Messages || r.messages[seq] != nil {
+			entries = append(entries, r.present(e, span.Viewer))
+		}
+		return len(entries) < span.Limit
+	}
+	if !span.Newest {
+		for seq := first; seq <= last && take(seq); seq++ {
+		}
+		return entries, nil
+	}
+	for seq := last; seq >= first && take(seq); seq-- {
+	}
+	slices.Reverse(entries)
+	return entries, nil
+}
+
+// Entry implements ports.Log.
+func (s *Store) Entry(ctx context.Context, id chat.RoomID, seq chat.Seq) (chat.Entry, error) {
+	if err := ended(ctx, "read an entry"); err != nil {
+		return chat.Entry{}, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if r := s.rooms[id]; r != nil && 1 <= seq && seq <= r.Head {
+		return r.present(&r.log[seq-1], ""), nil
+	}
+	return chat.Entry{}, chat.Errorf(chat.NotFound, "there is no such entry")
+}
+
+// Heads implements ports.Log.
+func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
+	if err := ended(ctx, "read heads"); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	heads := make(map[chat.RoomID]chat.Seq, len(rooms))
+	for _, id := range rooms {
+		if r := s.rooms[id]; r != nil {
+			heads[id] = r.Head
+		}
+	}
+	return heads, nil
+}
+
+// present returns an entry in its present form.
+func (r *room) present(e *chat.Entry, viewer chat.UserID) chat.Entry {
+	is := *e
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		m := r.messages[e.Seq]
+		said := m.Message
+		for _, of := range m.reactions {
+			if of.count > 0 {
+				said.Reactions = append(said.Reactions, chat.Reaction{Emoji: of.emoji, Count: of.count, Me: of.by[viewer].on})
+			}
+		}
+		is.Fact = said
+	case chat.Edited:
+		f.Body = r.messages[f.Target].Body
+		is.Fact = f
+	}
+	return is
+}
+
+// Create implements ports.Directory.
+func (s *Store) Create(ctx context.Context, given chat.Room, owner chat.UserID) (chat.Room, error) {
+	if err := ended(ctx, "create a room"); err != nil {
+		return chat.Room{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[given.ID] != nil {
+		return chat.Room{}, chat.Errorf(chat.Conflict, "there is a room of that id")
+	}
+	r := newRoom(given)
+	if owner != "" {
+		r.places[owner] = place{Member: chat.Member{User: owner, Role: chat.Moderate, Since: r.CreatedAt}}
+	}
+	s.rooms[r.ID] = r
+	return r.Room, nil
+}
+
+// Standing implements ports.Directory.
+func (s *Store) Standing(ctx context.Context, id chat.RoomID, user chat.UserID) (chat.Standing, error) {
+	if err := ended(ctx, "read a standing"); err != nil {
+		return chat.Standing{}, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.rooms[id]
+	if r == nil {
+		return chat.Standing{}, chat.Errorf(chat.NotFound, "there is no such room")
+	}
+	return r.standing(user), nil
+}
+
+func (r *room) standing(user chat.UserID) chat.Standing {
+	st := chat.Standing{Room: r.Room, Member: r.places[user].Member, Read: r.marks[user], Unread: r.Messages}
+	if st.Read > 0 {
+		st.Unread -= r.log[st.Read-1].Messages
+	}
+	return st
+}
+
+// Rooms implements ports.Directory. It looks at every room that there is.
+func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) ([]chat.Standing, error) {
+	if err := ended(ctx, "list rooms"); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var mine []*room
+	for _, r := range s.rooms {
+		member := r.places[user].Member
+		_, marked := r.marks[user]
+		if r.ID > after && !member.Banned && (marked || member.Role != chat.None) {
+			mine = append(mine, r)
+		}
+	}
+	slices.SortFunc(mine, func(a, b *room) int { return cmp.Compare(a.ID, b.ID) })
+	var standings []chat.Standing
+	for _, r := range mine[:min(limit, len(mine))] {
+		standings = append(standings, r.standing(user))
+	}
+	return standings, nil
+}
+
+// Members implements ports.Directory.
+func (s *Store) Members(ctx context.Context, id chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error) {
+	if err := ended(ctx, "list members"); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.rooms[id]
+	if r == nil {
+		return nil, nil
+	}
+	var members []chat.Member
+	for user, place := range r.places {
+		if user > after && place.Member != (chat.Member{}) {
+			members = append(members, place.Member)
+		}
+	}
+	slices.SortFunc(members, func(a, b chat.Member) int { return cmp.Compare(a.User, b.User) })
+	return members[:min(limit, len(members))], nil
+}
+
+// Mark implements ports.Directory.
+func (s *Store) Mark(ctx context.Context, id chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Standing, error) {
+	if err := ended(ctx, "move a read mark"); err != nil {
+		return chat.Standing{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rooms[id]
+	switch {
+	case r == nil:
+		return chat.Standing{}, chat.Errorf(chat.NotFound, "there is no such room")
+	case seq > r.Head:
+		return chat.Standing{}, chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", r.Head)
+	}
+	r.marks[user] = max(r.marks[user], seq)
+	return r.standing(user), nil
+}
