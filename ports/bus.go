@@ -14,7 +14,7 @@ type Bus interface {
 	Run(ctx context.Context, listener Listener) error
 
 	// Follow makes notices about room come, from before it returns until Unfollow. A bus that is disconnected remembers to
-	// follow, and returns no error.
+	// follow, and returns no error. Unfollow does not block.
 	Follow(ctx context.Context, room chat.RoomID) error
 	Unfollow(room chat.RoomID)
 

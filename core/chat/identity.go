@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"strings"
 	"time"
 )
@@ -82,3 +83,8 @@ func ParseRole(s string) (Role, error) {
 
 // May reports whether the role covers what needs need.
 func (r Role) May(need Role) bool { return r >= need }
+
+// Equal reports whether both grant the same.
+func (g Grants) Equal(other Grants) bool {
+	return (g == nil) == (other == nil) && maps.Equal(g, other)
+}

@@ -1,0 +1,189 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Command implements ports.Session.
+func (s *session) Command(ctx context.Context, c ports.Command) (more bool) {
+	began := time.Now()
+	s.Heard()
+	s.mu.Lock()
+	if _, malformed := c.Ask.(ports.Malformed); !malformed {
+		s.badRun = 0
+	}
+	closing, known := s.closing, s.identity != nil
+	s.mu.Unlock()
+	if closing {
+		return false
+	}
+	var err error
+	switch ask := c.Ask.(type) {
+	case ports.Malformed:
+		err = ask.Err
+	case ports.Auth:
+		err = s.within(ctx, func(ctx context.Context) error { return s.authenticate(ctx, c.ID, ask) })
+	case ports.Change:
+		if known {
+			s.change(ctx, c.ID, ask, began)
+			return s.more()
+		}
+		err = errNoToken
+	default:
+		if known {
+			err = s.within(ctx, func(ctx context.Context) error { return s.do(ctx, c.ID, ask) })
+		} else {
+			err = errNoToken
+		}
+	}
+	if err != nil {
+		s.fail(ctx, c.ID, c.Ask, err, began)
+		if refused(err) {
+			s.shut(ports.CloseUnauthenticated, nil)
+		}
+	} else {
+		s.answered(c.Ask, nil, began)
+	}
+	return s.more()
+}
+
+var errNoToken = chat.Errorf(chat.Unauthenticated, "the first frame must be auth, with a token")
+
+// within bounds how long one command may hold up the next.
+func (s *session) within(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return do(ctx)
+}
+
+// more reports whether the session takes another command now; if not, its connection hears Resume.
+func (s *session) more() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.paused = len(s.outbox) >= mostOutbox || s.changes >= mostSending
+	return !s.paused
+}
+
+func (s *session) do(ctx context.Context, id string, ask ports.Ask) error {
+	switch ask := ask.(type) {
+	case ports.Join:
+		return s.enter(ctx, id, ask)
+	case ports.Leave:
+		s.leave(id, ask.Room)
+		return nil
+	case ports.History:
+		page, err := s.hub.cfg.Reader.History(ctx, s.who(), ask)
+		return s.okUnless(err, id, page)
+	case ports.Mark:
+		return s.mark(ctx, id, ask)
+	case ports.Typing:
+		return s.typing(ctx, id, ask)
+	case ports.Presence:
+		_, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room)
+		return s.okUnless(err, id, s.hub.present(ask.Room))
+	case ports.Ping:
+		s.ok(id, ports.Pong{Now: time.Now().UTC()})
+		return nil
+	default:
+		return chat.Errorf(chat.Internal, "no command %T", ask)
+	}
+}
+
+func (s *session) okUnless(err error, id string, answer ports.Answer) error {
+	if err == nil {
+		s.ok(id, answer)
+	}
+	return err
+}
+
+// change has something recorded; the answer comes when it is durable, and the next command need not wait for it.
+func (s *session) change(ctx context.Context, id string, ask ports.Change, began time.Time) {
+	var key sendKey
+	if send, ok := ask.(ports.Send); ok {
+		if send.Key == "" {
+			send.Key = chat.NewKey()
+			ask = send
+		}
+		key = sendKey{send.Room, send.Key}
+	}
+	s.mu.Lock()
+	s.changes++
+	if key.room != "" {
+		if s.sending == nil {
+			s.sending = map[sendKey]int{}
+		}
+		s.sending[key]++
+	}
+	by := *s.identity
+	s.mu.Unlock()
+	s.hub.cfg.Writer.Write(ctx, by, ask, func(receipt ports.Receipt, err error) {
+		if err != nil {
+			s.fail(context.WithoutCancel(ctx), id, ask, err, began)
+		} else {
+			s.ok(id, receiptFor(ask, receipt))
+			s.answered(ask, nil, began)
+		}
+		s.changed(ask.In(), key)
+	})
+}
+
+func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
+	switch ask.(type) {
+	case ports.Send:
+		return ports.Sent{Receipt: r}
+	case ports.React:
+		return ports.ReactionSet{Receipt: r}
+	default:
+		return ports.Changed{Receipt: r}
+	}
+}
+
+// changed notes that a change is answered, and lets entries go on that waited for that.
+func (s *session) changed(room chat.RoomID, key sendKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes--
+	if key.room != "" {
+		if s.sending[key]--; s.sending[key] == 0 {
+			delete(s.sending, key)
+		}
+	}
+	if fl := s.follows[room]; fl != nil && fl.held {
+		fl.held = false
+		s.want(fl)
+		s.hub.queue(s)
+	}
+	s.unpause()
+}
+
+func (s *session) mark(ctx context.Context, id string, ask ports.Mark) error {
+	marked, err := s.hub.cfg.Reader.Mark(ctx, s.who(), ask)
+	if err != nil {
+		return err
+	}
+	s.ok(id, marked)
+	if marked.Read == ask.Seq { // it moved, or stands there; a mark that lies behind tells nobody anything
+		s.hub.tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalRead, Seq: marked.Read}, s)
+	}
+	return nil
+}
+
+func (s *session) typing(ctx context.Context, id string, ask ports.Typing) error {
+	role, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room)
+	if err != nil {
+		return err
+	}
+	if !role.May(chat.Write) {
+		return chat.Errorf(chat.Forbidden, "who may only read does not type")
+	}
+	s.ok(id, ports.TypingNoted{})
+	s.hub.tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalTyping, On: ask.On}, s)
+	return nil
+}

@@ -1,0 +1,110 @@
+package delivery
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	drainEach = 2 * time.Millisecond   // how far apart reconnects are spread, a session
+	drainMin  = 250 * time.Millisecond // even few sessions get a moment to finish
+	drainLook = 20 * time.Millisecond
+)
+
+// Drain implements ports.Sessions. Reconnect times are spread evenly over a window that grows with the number of sessions, up to
+// half the time there is.
+func (h *Hub) Drain(ctx context.Context) {
+	h.mu.Lock()
+	h.draining = true
+	h.mu.Unlock()
+	leaving := h.announceDrain(ctx)
+	tick := time.NewTicker(drainLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			h.abort()
+			return
+		case now := <-tick.C:
+			for s, at := range leaving {
+				if !now.Before(at) && s.depart() {
+					delete(leaving, s)
+				}
+			}
+			if len(h.all()) == 0 {
+				return
+			}
+		}
+	}
+}
+
+func (h *Hub) announceDrain(ctx context.Context) map[*session]time.Time {
+	now := time.Now()
+	sessions := h.all()
+	window := max(drainMin, time.Duration(len(sessions))*drainEach)
+	if deadline, ok := ctx.Deadline(); ok {
+		window = min(window, deadline.Sub(now)/2)
+	}
+	leaving := make(map[*session]time.Time, len(sessions))
+	for _, s := range sessions {
+		after := rand.N(window) + time.Millisecond
+		leaving[s] = now.Add(after)
+		s.announce(after)
+	}
+	return leaving
+}
+
+func (s *session) announce(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.put(ports.Drain{ReconnectIn: after})
+		s.hub.queue(s)
+	}
+}
+
+// depart closes a session unless it has something under way.
+func (s *session) depart() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes > 0 && !s.closing {
+		return false
+	}
+	s.close(ports.CloseRestart, nil)
+	return true
+}
+
+// abort ends the sessions that have not gone in time.
+func (h *Hub) abort() {
+	for _, s := range h.all() {
+		s.mu.Lock()
+		s.kill(ports.CloseSlow)
+		s.mu.Unlock()
+	}
+}
+
+// all returns the sessions of the moment, so that the hub's lock is not held over theirs.
+func (h *Hub) all() []*session {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Keys(h.sessions))
+}
+
+// Disconnect implements ports.Sessions.
+func (h *Hub) Disconnect(user chat.UserID) (ended int) {
+	for _, s := range h.all() {
+		s.mu.Lock()
+		if s.identity != nil && s.identity.User == user && !s.closing {
+			s.close(ports.CloseDisconnected, nil)
+			ended++
+		}
+		s.mu.Unlock()
+	}
+	return ended
+}

@@ -1,0 +1,174 @@
+package delivery
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// feed is a room that sessions of this node follow.
+type feed struct {
+	room  chat.RoomID
+	ready chan struct{} // closed when the head is known, or err says why it is not
+	err   error
+
+	view atomic.Pointer[view] // what readers read: ring as it was last published
+
+	mu      sync.Mutex
+	ring    ring
+	frame   []byte // scratch for encoding
+	touched bool   // entries were added that are not published
+	parts   []part // one a shard
+	present map[chat.UserID]presence
+	refs    int       // sessions that follow the room or are about to
+	idle    time.Time // since when refs is 0
+	quiet   chat.Seq  // the head at the last sweep
+}
+
+// part is a feed's readers on one shard.
+type part struct {
+	feed      *feed
+	followers []*follow // guarded by feed.mu
+
+	// Guarded by the shard's mu.
+	queued  bool
+	since   time.Time // when the oldest entry came that this shard has not passed on
+	signals []pendingSignal
+}
+
+type presence struct {
+	name     string
+	sessions int
+}
+
+func newFeed(room chat.RoomID, shards int, ringBytes int, total *budget) *feed {
+	f := &feed{room: room, ready: make(chan struct{}), parts: make([]part, shards), present: map[chat.UserID]presence{}}
+	for i := range f.parts {
+		f.parts[i].feed = f
+	}
+	f.ring = ring{bound: ringBytes, total: total}
+	f.view.Store(&view{})
+	return f
+}
+
+// extend takes an entry that may be new. It returns how many entries the feed had missed before it. publish makes them seen.
+func (f *feed) extend(e *chat.Entry, enc ports.Encoder) (missed int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if e.Seq <= f.ring.now.head {
+		return 0
+	}
+	if gap := e.Seq - 1 - f.ring.now.head; gap > 0 {
+		f.ring.restart(e.Seq - 1)
+		missed = int(gap)
+	}
+	f.ring.changed(e.Seq, e.Fact)
+	f.frame = enc.Entry(f.frame[:0], e)
+	f.ring.add(f.frame)
+	f.touched = true
+	return missed
+}
+
+// advance moves the head to seq if it is behind, and returns by how many entries.
+func (f *feed) advance(seq chat.Seq) (missed int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if seq <= f.ring.now.head {
+		return 0
+	}
+	missed = int(seq - f.ring.now.head)
+	f.ring.restart(seq)
+	f.touched = true
+	return missed
+}
+
+// publish shows what was added to the readers' shards.
+func (f *feed) publish(shards []*shard) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.touched {
+		return
+	}
+	f.touched = false
+	f.view.Store(f.ring.snapshot())
+	now := time.Now()
+	for i, w := range shards {
+		if len(f.parts[i].followers) > 0 {
+			w.queueFeed(&f.parts[i], now)
+		}
+	}
+}
+
+// forget empties the ring: readers that are behind read the log.
+func (f *feed) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ring.restart(f.ring.now.head)
+	f.view.Store(f.ring.snapshot())
+}
+
+// follow is one session's place in one room.
+type follow struct {
+	session *session
+	feed    *feed
+	who     chat.Author
+	pos     int // in the part's followers; guarded by feed.mu
+
+	// Guarded by the session's mu.
+	cursor   chat.Seq // the last entry that was handed to the connection or its outbox
+	until    chat.Seq // not 0: the last entry that the session may have; then the follow ends
+	banned   bool     // with until: the session ends too
+	due      bool     // is in the session's due list
+	fetching bool     // a worker reads the log for it
+	held     bool     // waits for the answer to a send of this session that the log has already
+	gone     bool     // ended
+}
+
+// add lets fl hear of the feed. It returns whether the session's user is newly present.
+func (f *feed) add(fl *follow, shard int) (arrived bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := &f.parts[shard]
+	fl.pos = len(p.followers)
+	p.followers = append(p.followers, fl)
+	at := f.present[fl.who.ID]
+	f.present[fl.who.ID] = presence{fl.who.Name, at.sessions + 1}
+	return at.sessions == 0
+}
+
+// remove is the opposite of add. It returns whether the session's user is present no longer.
+func (f *feed) remove(fl *follow, shard int) (departed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := &f.parts[shard]
+	last := len(p.followers) - 1
+	p.followers[fl.pos] = p.followers[last]
+	p.followers[fl.pos].pos = fl.pos
+	p.followers[last] = nil
+	p.followers = p.followers[:last]
+	at := f.present[fl.who.ID]
+	at.sessions--
+	if at.sessions > 0 {
+		f.present[fl.who.ID] = at
+		return false
+	}
+	delete(f.present, fl.who.ID)
+	return true
+}
+
+// of returns the follows of a user, or of everybody where user is empty.
+func (f *feed) of(user chat.UserID) (follows []*follow) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.parts {
+		for _, fl := range f.parts[i].followers {
+			if user == "" || fl.who.ID == user {
+				follows = append(follows, fl)
+			}
+		}
+	}
+	return follows
+}

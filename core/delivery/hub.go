@@ -1,0 +1,226 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Config is what a Hub works with. The ports but Bus and Observer are needed; everything else has a usable zero value.
+type Config struct {
+	Log      ports.Log
+	Reader   ports.Reader
+	Writer   ports.Writer
+	Verifier ports.TokenVerifier
+	Encoder  ports.Encoder
+	Bus      ports.Bus      // nil: this node is alone
+	Observer ports.Observer // nil: nobody is told
+
+	Shards    int           // writer shards; 0: one
+	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
+	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
+
+	Replay          int   // most entries that a join goes back behind its cursor; 0: 10,000
+	RoomsPerSession int   // most rooms joined at once; 0: 2,000
+	MaxSessions     int   // most sessions of this node; 0: no limit
+	SessionsPerUser int   // most sessions of a user on this node; 0: no limit
+	FrameBytes      int   // the largest message that a client may send, told in the welcome
+	RingBytes       int   // most bytes of a feed's ring; 0: 256 KiB
+	RingBytesTotal  int64 // most bytes of all rings; 0: 256 MiB
+
+	CatchUps    int           // readers served from the log at once; 0: 8
+	AntiEntropy time.Duration // between comparisons of the feeds with the log; 0: 2 s
+}
+
+func (c Config) withDefaults() Config {
+	if c.Observer == nil {
+		c.Observer = ports.Unobserved{}
+	}
+	or(&c.Shards, 1)
+	or(&c.Heartbeat, 25*time.Second)
+	or(&c.AuthTime, 10*time.Second)
+	or(&c.Replay, 10_000)
+	or(&c.RoomsPerSession, 2_000)
+	or(&c.FrameBytes, 64<<10)
+	or(&c.RingBytes, 256<<10)
+	or(&c.RingBytesTotal, 256<<20)
+	or(&c.CatchUps, 8)
+	or(&c.AntiEntropy, 2*time.Second)
+	return c
+}
+
+func or[T int | int64 | time.Duration](v *T, otherwise T) {
+	if *v <= 0 {
+		*v = otherwise
+	}
+}
+
+// Hub keeps the feeds and sessions of a node.
+type Hub struct {
+	cfg      Config
+	shards   []*shard
+	budget   *budget
+	work     *queue // what waits for the log: catching up, checking who may still read
+	outgoing chan chat.Signal
+	deaf     chan struct{} // holds one: notices may have been missed
+	next     atomic.Uint32 // counts sessions, to spread them over the shards
+
+	mu       sync.RWMutex
+	feeds    map[chat.RoomID]*feed
+	sessions map[*session]struct{}
+	users    map[chat.UserID]int // sessions of each user
+	draining bool
+}
+
+var (
+	_ ports.Sessions = (*Hub)(nil)
+	_ ports.Listener = (*Hub)(nil)
+)
+
+// New returns a hub. Sessions may be opened before Run, but nothing is written until then.
+func New(cfg Config) *Hub {
+	cfg = cfg.withDefaults()
+	h := &Hub{
+		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(),
+		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
+		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
+	}
+	for i := range cfg.Shards {
+		h.shards = append(h.shards, newShard(i, cfg.Observer))
+	}
+	return h
+}
+
+// Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It is called once.
+func (h *Hub) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, w := range h.shards {
+		wg.Go(func() { w.run(ctx) })
+	}
+	for range h.cfg.CatchUps {
+		wg.Go(func() { h.work.run(ctx) })
+	}
+	wg.Go(func() { h.watchSessions(ctx) })
+	wg.Go(func() { h.watchHeads(ctx) })
+	wg.Go(func() { h.passSignals(ctx) })
+	wg.Wait()
+	return nil
+}
+
+func (h *Hub) feed(room chat.RoomID) *feed {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.feeds[room]
+}
+
+// acquire returns the open feed of a room and keeps it open until release.
+func (h *Hub) acquire(ctx context.Context, room chat.RoomID) (*feed, error) {
+	h.mu.Lock()
+	f, known := h.feeds[room]
+	if !known {
+		f = newFeed(room, len(h.shards), h.cfg.RingBytes, h.budget)
+		h.feeds[room] = f
+	}
+	f.mu.Lock()
+	f.refs++
+	f.mu.Unlock()
+	h.mu.Unlock()
+	if !known {
+		h.open(ctx, f)
+	}
+	select {
+	case <-f.ready:
+	case <-ctx.Done():
+		h.release(f)
+		return nil, chat.Wrap(chat.Unavailable, ctx.Err(), "open the feed")
+	}
+	if f.err != nil {
+		h.release(f)
+		return nil, f.err
+	}
+	return f, nil
+}
+
+// open finds where a new feed's log stands: first it follows the bus, then it asks for the head, so that nothing falls between.
+func (h *Hub) open(ctx context.Context, f *feed) {
+	defer close(f.ready)
+	if h.cfg.Bus != nil {
+		if err := h.cfg.Bus.Follow(ctx, f.room); err != nil {
+			h.cfg.Observer.Fault(ctx, "follow a room on the bus", err) // comparing heads makes up for it
+		}
+	}
+	heads, err := h.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
+	if err != nil {
+		f.err = err
+		h.mu.Lock()
+		delete(h.feeds, f.room)
+		h.unfollow(f.room)
+		h.mu.Unlock()
+		return
+	}
+	f.advance(heads[f.room])
+	f.publish(h.shards)
+}
+
+func (h *Hub) release(f *feed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refs--
+	if f.refs == 0 {
+		f.idle = time.Now()
+	}
+}
+
+func (h *Hub) unfollow(room chat.RoomID) {
+	if h.cfg.Bus != nil {
+		h.cfg.Bus.Unfollow(room)
+	}
+}
+
+// Entries implements ports.Listener.
+func (h *Hub) Entries(entries []chat.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		f := h.feed(e.Room)
+		if f == nil {
+			continue
+		}
+		if missed := f.extend(e, h.cfg.Encoder); missed > 0 {
+			h.missed(f, missed)
+		}
+		h.checkMembers(f, e)
+	}
+	for i := range entries {
+		if f := h.feed(entries[i].Room); f != nil {
+			f.publish(h.shards)
+		}
+	}
+}
+
+// Head implements ports.Listener.
+func (h *Hub) Head(room chat.RoomID, seq chat.Seq) {
+	if f := h.feed(room); f != nil {
+		f.advance(seq)
+		f.publish(h.shards)
+	}
+}
+
+// Deaf implements ports.Listener.
+func (h *Hub) Deaf() {
+	select {
+	case h.deaf <- struct{}{}:
+	default:
+	}
+}
+
+func (h *Hub) missed(f *feed, entries int) {
+	select {
+	case <-f.ready:
+		h.cfg.Observer.Missed(f.room, entries)
+	default: // not open yet: nothing was missed
+	}
+}

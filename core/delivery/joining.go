@@ -1,0 +1,108 @@
+package delivery
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// enter makes the session follow a room. The answer goes before the first entry.
+func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
+	standing, role, err := s.hub.cfg.Reader.Enter(ctx, s.who(), ask.Room)
+	if err != nil {
+		return err
+	}
+	f, err := s.hub.acquire(ctx, ask.Room)
+	if err != nil {
+		return err
+	}
+	answer := ports.Joined{
+		Room: ask.Room, Role: role, Read: standing.Read,
+		// The feed may lag behind the log for a moment: what the log has comes all the same.
+		Head: max(f.view.Load().head, standing.Room.Head),
+	}
+	arrived, err := s.begin(f, id, ask, answer)
+	if err != nil {
+		s.hub.release(f)
+		return err
+	}
+	if arrived {
+		s.hub.tellPresence(f, s.who().User, true, s)
+	}
+	return nil
+}
+
+// begin starts the follow and answers, in one step.
+func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined) (arrived bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false, chat.Errorf(chat.Unavailable, "the session ends")
+	}
+	earlier := s.follows[ask.Room]
+	if earlier == nil && len(s.follows) >= s.hub.cfg.RoomsPerSession {
+		return false, chat.Errorf(chat.Conflict, "you have joined %d rooms, the most that one connection may", len(s.follows))
+	}
+	cursor, truncated, err := s.start(ask, answer.Head)
+	if err != nil {
+		return false, err
+	}
+	answer.From, answer.Truncated = cursor+1, truncated
+	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor}
+	arrived = f.add(fl, s.shard.index)
+	if earlier != nil {
+		s.endFollow(earlier)
+	}
+	if s.follows == nil {
+		s.follows = map[chat.RoomID]*follow{}
+	}
+	s.follows[ask.Room] = fl
+	s.put(ports.OK{ID: id, Answer: answer})
+	s.want(fl)
+	s.hub.queue(s)
+	return arrived, nil
+}
+
+// start returns the cursor that a join begins with.
+func (s *session) start(ask ports.Join, head chat.Seq) (cursor chat.Seq, truncated bool, err error) {
+	if ask.After == nil {
+		return max(head-chat.Seq(ask.Limit), 0), false, nil
+	}
+	cursor = *ask.After
+	if cursor > head {
+		return 0, false, chat.Errorf(chat.Invalid, "after is %d, but the room's last entry is %d", cursor, head)
+	}
+	if oldest := head - chat.Seq(s.hub.cfg.Replay); cursor < oldest {
+		return oldest, true, nil
+	}
+	return cursor, false, nil
+}
+
+func (s *session) leave(id string, room chat.RoomID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fl := s.follows[room]; fl != nil {
+		s.endFollow(fl)
+	}
+	if id != "" && !s.closing {
+		s.put(ports.OK{ID: id, Answer: ports.Left{Room: room}})
+		s.hub.queue(s)
+	}
+}
+
+// endFollow takes the session's place in a room. s.mu is held.
+func (s *session) endFollow(fl *follow) {
+	if fl.gone {
+		return
+	}
+	fl.gone = true
+	if s.follows[fl.feed.room] == fl {
+		delete(s.follows, fl.feed.room)
+	}
+	departed := fl.feed.remove(fl, s.shard.index)
+	s.hub.release(fl.feed)
+	if departed {
+		s.hub.tellPresence(fl.feed, fl.who.ID, false, s)
+	}
+}

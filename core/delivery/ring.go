@@ -1,0 +1,155 @@
+package delivery
+
+import (
+	"sort"
+	"sync/atomic"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+const (
+	firstChunk = 4 << 10
+	mostChunk  = 64 << 10
+)
+
+// view is what a feed held at one moment: its head and the encoded frames of the entries floor+1 … head, one behind the other.
+// It never changes, so a reader takes it once and needs no lock.
+type view struct {
+	head   chat.Seq
+	floor  chat.Seq
+	chunks []chunk // ascending; the entries at or below floor at the front count no more
+}
+
+// chunk is a run of frames. Its memory is only ever written behind what a view shows of it.
+type chunk struct {
+	first chat.Seq
+	buf   []byte
+	ends  []uint32 // ends[i] is where the frame of first+i ends
+}
+
+// run returns frames of the entries behind after up to upto: as many as lie in one piece and fit into most bytes, but one at least.
+// last is the seq of the last of them. floor <= after < upto <= head must hold.
+func (v *view) run(after, upto chat.Seq, most int) (frames []byte, last chat.Seq) {
+	i := len(v.chunks) - 1
+	for v.chunks[i].first > after+1 {
+		i--
+	}
+	c := &v.chunks[i]
+	from := int(after + 1 - c.first)
+	start := 0
+	if from > 0 {
+		start = int(c.ends[from-1])
+	}
+	to := min(len(c.ends)-1, int(upto-c.first))
+	if int(c.ends[to])-start > most {
+		fit := sort.Search(to-from, func(n int) bool { return int(c.ends[from+n])-start > most })
+		to = from + max(fit-1, 0)
+	}
+	return c.buf[start:c.ends[to]], c.first + chat.Seq(to)
+}
+
+// ring is the changing side of a feed's views: the newest entries in their first form, in chunks, bounded in bytes.
+type ring struct {
+	now    view
+	bytes  int // of all chunks, as allocated
+	bound  int
+	total  *budget
+	edited map[chat.Seq]chat.Seq // message → its last edit that is in the ring
+}
+
+// budget bounds the bytes of all rings together.
+type budget struct {
+	used atomic.Int64
+	most int64
+}
+
+// add extends the ring by the frame of head+1.
+func (r *ring) add(frame []byte) {
+	r.now.head++
+	last := len(r.now.chunks) - 1
+	if last < 0 || cap(r.now.chunks[last].buf)-len(r.now.chunks[last].buf) < len(frame) {
+		if !r.grow(len(frame)) {
+			r.restart(r.now.head)
+			return
+		}
+		last = len(r.now.chunks) - 1
+	}
+	c := &r.now.chunks[last]
+	c.buf = append(c.buf, frame...)
+	c.ends = append(c.ends, uint32(len(c.buf)))
+}
+
+// grow adds an empty chunk with room for size bytes, dropping old ones for it. It fails when the budget of all rings is spent.
+func (r *ring) grow(size int) bool {
+	want := firstChunk
+	if n := len(r.now.chunks); n > 0 {
+		want = min(2*cap(r.now.chunks[n-1].buf), mostChunk)
+	}
+	want = max(want, size)
+	drop := 0
+	for drop < len(r.now.chunks) && r.bytes+want > r.bound {
+		r.spend(-cap(r.now.chunks[drop].buf))
+		drop++
+	}
+	// Views hold the old slice: the new one is another.
+	chunks := make([]chunk, 0, len(r.now.chunks)-drop+1)
+	chunks = append(chunks, r.now.chunks[drop:]...)
+	if r.total.used.Load()+int64(want) > r.total.most {
+		return false
+	}
+	r.spend(want)
+	r.now.chunks = append(chunks, chunk{first: r.now.head, buf: make([]byte, 0, want), ends: make([]uint32, 0, 16)})
+	r.raise(r.now.chunks[0].first - 1)
+	return true
+}
+
+func (r *ring) spend(bytes int) {
+	r.bytes += bytes
+	r.total.used.Add(int64(bytes))
+}
+
+// restart empties the ring; its head is head from now on.
+func (r *ring) restart(head chat.Seq) {
+	r.spend(-r.bytes)
+	r.now = view{head: head, floor: head}
+	r.edited = nil
+}
+
+// raise takes the entries up to seq out of the ring.
+func (r *ring) raise(seq chat.Seq) {
+	r.now.floor = max(r.now.floor, min(seq, r.now.head))
+	for target, edit := range r.edited {
+		if edit <= r.now.floor {
+			delete(r.edited, target)
+		}
+	}
+}
+
+// changed takes out of the ring what the fact of the entry seq, which is being added, makes outdated: the message that it changes,
+// and an earlier edit of it, whose text must reach nobody any more.
+func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
+	target := chat.Target(fact)
+	if target == 0 {
+		return
+	}
+	r.raise(min(target, seq-1))
+	if _, reaction := fact.(chat.Reacted); reaction {
+		return
+	}
+	if edit, ok := r.edited[target]; ok {
+		r.raise(edit)
+	}
+	if _, ok := fact.(chat.Edited); ok {
+		if r.edited == nil {
+			r.edited = map[chat.Seq]chat.Seq{}
+		}
+		r.edited[target] = seq
+	}
+}
+
+// snapshot returns the ring as it is now. Its chunk headers are copies, as the newest one's changes with the next entry.
+func (r *ring) snapshot() *view {
+	v := r.now
+	v.chunks = append(make([]chunk, 0, len(v.chunks)), v.chunks...)
+	return &v
+}

@@ -1,0 +1,362 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// session is one connection's life: who it is, its cursors, and what it has to be told.
+type session struct {
+	hub    *Hub
+	id     string
+	conn   ports.Conn
+	remote string
+	shard  *shard
+	opened time.Time
+	heard  atomic.Int64 // when something last came from the client, Unix nanoseconds
+	writer sync.WaitGroup
+
+	queued bool // is in the shard's dirty list; guarded by shard.mu
+
+	mu       sync.Mutex
+	identity *chat.Identity // nil until authenticated
+	join     *ports.Join    // the join that the connection began with, until it is made
+	follows  map[chat.RoomID]*follow
+	sending  map[sendKey]int // sends under way
+	changes  int             // changes under way, sends among them
+	pinged   time.Time
+
+	outbox  []byte          // answers and entries of the log, encoded, unwritten
+	signals []pendingSignal // the latest of each slot
+	due     []*follow       // behind their feeds, to be served by the next write
+
+	badRun  int       // bad requests in a row
+	limited int       // refusals since limitAt
+	limitAt time.Time // when the present count of refusals began
+
+	paused  bool // Command returned false
+	writing bool // a goroutine waits for the socket
+	closing bool // the close frame is in the outbox: nothing follows it
+	reason  ports.CloseReason
+	dead    bool // nothing is written any more
+}
+
+type sendKey struct {
+	room chat.RoomID
+	key  chat.Key
+}
+
+var _ ports.Session = (*session)(nil)
+
+// Ready implements ports.Sessions.
+func (h *Hub) Ready() error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.admit(nil)
+}
+
+// admit tells whether there is room for one more session. h.mu is held.
+func (h *Hub) admit(identity *chat.Identity) error {
+	switch {
+	case h.draining:
+		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: time.Second}
+	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions:
+		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is full; try again", RetryAfter: 5 * time.Second}
+	case identity != nil && h.cfg.SessionsPerUser > 0 && h.users[identity.User] >= h.cfg.SessionsPerUser:
+		return &chat.Error{Kind: chat.RateLimited, Reason: "you have too many connections", RetryAfter: 5 * time.Second}
+	}
+	return nil
+}
+
+// Open implements ports.Sessions.
+func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error) {
+	now := time.Now()
+	s := &session{
+		hub: h, id: rand.Text(), conn: conn, remote: opening.Remote, opened: now, pinged: now, join: opening.Join,
+		shard: h.shards[int(h.next.Add(1))%len(h.shards)],
+	}
+	s.heard.Store(now.UnixNano())
+	h.mu.Lock()
+	if err := h.admit(opening.Identity); err != nil {
+		h.mu.Unlock()
+		return nil, err
+	}
+	h.sessions[s] = struct{}{}
+	if opening.Identity != nil {
+		h.users[opening.Identity.User]++
+	}
+	h.mu.Unlock()
+	s.shard.mu.Lock()
+	s.shard.sessions[s] = struct{}{}
+	s.shard.mu.Unlock()
+	if opening.Identity != nil {
+		s.welcome(opening.Identity)
+		s.joinAtOnce(context.Background())
+	}
+	return s, nil
+}
+
+// welcome makes the session that of an identity.
+func (s *session) welcome(who *chat.Identity) {
+	s.mu.Lock()
+	s.identity = who
+	s.put(ports.Welcome{
+		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat,
+		Limits: ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay},
+	})
+	s.mu.Unlock()
+	s.hub.cfg.Observer.SessionOpened(s.id, who.User, s.remote)
+	s.hub.queue(s)
+}
+
+// joinAtOnce makes the join that the connection began with, if there is one.
+func (s *session) joinAtOnce(ctx context.Context) {
+	s.mu.Lock()
+	ask := s.join
+	s.join = nil
+	s.mu.Unlock()
+	if ask == nil {
+		return
+	}
+	began := time.Now()
+	if err := s.enter(ctx, "", *ask); err != nil {
+		s.fail(ctx, "", *ask, err, began)
+		return
+	}
+	s.answered(*ask, nil, began)
+}
+
+// ID implements ports.Session.
+func (s *session) ID() string { return s.id }
+
+// Heard implements ports.Session.
+func (s *session) Heard() { s.heard.Store(time.Now().UnixNano()) }
+
+// Reply implements ports.Session.
+func (s *session) Reply(frame []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.raw(frame)
+	}
+}
+
+// Finish implements ports.Session.
+func (s *session) Finish(closeFrame []byte, reason ports.CloseReason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return
+	}
+	s.closing, s.reason = true, reason
+	s.raw(closeFrame)
+}
+
+func (s *session) raw(frame []byte) {
+	if s.outbox == nil {
+		s.outbox = *outboxes.Get().(*[]byte)
+	}
+	s.outbox = append(s.outbox, frame...)
+	s.hub.queue(s)
+}
+
+// shut ends the session from outside, with an error for the client where there is one to tell.
+func (s *session) shut(reason ports.CloseReason, failure error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close(reason, failure)
+}
+
+// close puts the close frame behind what is in the outbox; nothing follows it. s.mu is held.
+func (s *session) close(reason ports.CloseReason, failure error) {
+	if s.closing {
+		return
+	}
+	if failure != nil {
+		s.put(ports.Failure{Err: failure})
+	}
+	s.put(ports.CloseFrame{Reason: reason})
+	s.closing, s.reason = true, reason
+	s.hub.queue(s)
+}
+
+// kill ends the connection; nothing is written any more. s.mu is held.
+func (s *session) kill(reason ports.CloseReason) {
+	if s.dead {
+		return
+	}
+	s.dead = true
+	if !s.closing {
+		s.closing, s.reason = true, reason
+	}
+	s.conn.Close(reason)
+}
+
+// Closed implements ports.Session.
+func (s *session) Closed() {
+	s.mu.Lock()
+	if !s.closing {
+		s.closing, s.reason = true, ports.CloseGone
+	}
+	s.dead = true
+	for _, fl := range s.follows {
+		s.endFollow(fl)
+	}
+	reason, identity := s.reason, s.identity
+	s.due, s.signals, s.outbox = nil, nil, nil
+	s.mu.Unlock()
+	s.conn.Close(ports.CloseGone)
+	s.writer.Wait()
+
+	s.shard.mu.Lock()
+	delete(s.shard.sessions, s)
+	s.shard.mu.Unlock()
+	s.hub.mu.Lock()
+	delete(s.hub.sessions, s)
+	if identity != nil {
+		if s.hub.users[identity.User]--; s.hub.users[identity.User] <= 0 {
+			delete(s.hub.users, identity.User)
+		}
+	}
+	s.hub.mu.Unlock()
+	if identity != nil {
+		s.hub.cfg.Observer.SessionClosed(s.id, identity.User, reason, time.Since(s.opened))
+	}
+}
+
+// who returns the session's identity. It must be authenticated.
+func (s *session) who() chat.Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.identity
+}
+
+func (h *Hub) queue(s *session) { s.shard.queueSession(s) }
+
+// ok answers a command that succeeded; without an id there is nothing to answer.
+func (s *session) ok(id string, answer ports.Answer) {
+	if id == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.put(ports.OK{ID: id, Answer: answer})
+		s.hub.queue(s)
+	}
+}
+
+// fail answers a command that failed, and ends the session of a client that goes on failing.
+func (s *session) fail(ctx context.Context, id string, ask ports.Ask, err error, began time.Time) {
+	e := *chat.AsError(err)
+	switch e.Kind {
+	case chat.Internal:
+		e.Reason = "a fault of the service; it is logged under " + s.hub.cfg.Observer.Fault(ctx, "answer a command", err)
+	case chat.Unavailable:
+		if e.RetryAfter == 0 {
+			e.RetryAfter = time.Second
+		}
+	}
+	s.mu.Lock()
+	if !s.closing {
+		s.put(ports.Failure{ID: id, Err: &e})
+		s.count(e.Kind)
+		s.hub.queue(s)
+	}
+	s.mu.Unlock()
+	s.answered(ask, &e, began)
+}
+
+func (s *session) answered(ask ports.Ask, err error, began time.Time) {
+	s.hub.cfg.Observer.Commanded(s.id, ask, err, time.Since(began))
+}
+
+const (
+	mostBadRun  = 10               // bad requests in a row
+	mostLimited = 500              // refusals within limitWindow
+	limitWindow = 10 * time.Second // counted anew after that
+)
+
+// count closes on a client that sends rubbish, or goes on over the limit. s.mu is held.
+func (s *session) count(kind chat.Kind) {
+	switch kind {
+	case chat.BadRequest:
+		if s.badRun++; s.badRun >= mostBadRun {
+			s.close(ports.CloseBadRequests, nil)
+		}
+	case chat.RateLimited:
+		if now := time.Now(); now.Sub(s.limitAt) > limitWindow {
+			s.limited, s.limitAt = 0, now
+		}
+		if s.limited++; s.limited >= mostLimited {
+			s.close(ports.CloseFlooding, nil)
+		}
+	}
+}
+
+// unpause takes commands again if the reason not to is gone. s.mu is held.
+func (s *session) unpause() {
+	if s.paused && len(s.outbox) < mostOutbox && s.changes < mostSending {
+		s.paused = false
+		s.conn.Resume()
+	}
+}
+
+// authenticate verifies a token: the first, or a fresh one for the same user.
+func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) error {
+	fresh, err := s.hub.cfg.Verifier.Verify(ctx, ask.Token)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old := s.identity
+	s.mu.Unlock()
+	if old == nil {
+		if err := s.adopt(&fresh); err != nil {
+			return err
+		}
+		s.welcome(&fresh)
+		s.ok(id, ports.Authenticated{User: fresh.Author()})
+		s.joinAtOnce(ctx)
+		return nil
+	}
+	if old.User != fresh.User {
+		return chat.Errorf(chat.Unauthenticated, "the token is another user's")
+	}
+	s.mu.Lock()
+	s.identity = &fresh
+	rooms := make(map[chat.RoomID]chat.Seq, len(s.follows))
+	for room, fl := range s.follows {
+		rooms[room] = fl.cursor
+	}
+	s.mu.Unlock()
+	s.ok(id, ports.Authenticated{User: fresh.Author()})
+	if !old.Grants.Equal(fresh.Grants) || old.Admin != fresh.Admin {
+		for room, cursor := range rooms {
+			s.hub.recheck(s, room, cursor, 0)
+		}
+	}
+	return nil
+}
+
+// adopt counts a session among its user's.
+func (s *session) adopt(who *chat.Identity) error {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cfg.SessionsPerUser > 0 && h.users[who.User] >= h.cfg.SessionsPerUser {
+		return chat.Errorf(chat.RateLimited, "you have too many connections")
+	}
+	h.users[who.User]++
+	return nil
+}
+
+// refused reports whether err is for a token that is no good.
+func refused(err error) bool { return errors.Is(err, chat.Unauthenticated) }

@@ -1,0 +1,156 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	watchEvery  = time.Second
+	feedIdle    = 30 * time.Second       // how long a feed that nobody follows stays open
+	confirmWait = 200 * time.Millisecond // a head that a feed is behind of counts when it still is after that
+	headsAtOnce = 1000                   // rooms in one question to the log
+)
+
+// watchSessions looks at each session once a second, until ctx ends: is it silent, expired, due a heartbeat?
+func (h *Hub) watchSessions(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	var sessions []*session
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, w := range h.shards {
+				w.mu.Lock()
+				for s := range w.sessions {
+					sessions = append(sessions, s)
+				}
+				w.mu.Unlock()
+			}
+			for _, s := range sessions {
+				s.look(now)
+			}
+			clear(sessions)
+			sessions = sessions[:0]
+			h.sweepFeeds(now)
+		}
+	}
+}
+
+func (s *session) look(now time.Time) {
+	cfg := &s.hub.cfg
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return
+	}
+	silent := now.Sub(time.Unix(0, s.heard.Load()))
+	switch {
+	case s.identity == nil && now.Sub(s.opened) >= cfg.AuthTime:
+		s.close(ports.CloseUnauthenticated, chat.Errorf(chat.Unauthenticated, "no token came within %v", cfg.AuthTime))
+	case s.identity != nil && !now.Before(s.identity.Expires):
+		s.close(ports.CloseExpired, chat.Errorf(chat.Unauthenticated, "the token has expired"))
+	case silent > 2*cfg.Heartbeat:
+		s.close(ports.CloseSilent, nil)
+	case now.Sub(s.pinged) >= cfg.Heartbeat:
+		s.pinged = now
+		s.put(ports.Heartbeat{})
+		s.hub.queue(s)
+	case len(s.due) > 0:
+		s.hub.queue(s) // the log could not be read
+	}
+}
+
+// sweepFeeds closes the feeds that nobody follows any more, and empties rings that serve nobody when memory runs short.
+func (h *Hub) sweepFeeds(now time.Time) {
+	short := h.budget.used.Load() > h.budget.most/4*3
+	h.mu.Lock()
+	for room, f := range h.feeds {
+		f.mu.Lock()
+		idle := f.refs == 0
+		stale := idle && now.Sub(f.idle) >= feedIdle
+		quiet := f.ring.now.head == f.quiet
+		f.quiet = f.ring.now.head
+		f.mu.Unlock()
+		if stale || short && (idle || quiet) {
+			f.forget()
+		}
+		if stale {
+			delete(h.feeds, room)
+			h.unfollow(room) // under the lock: who opens the room again follows it after this
+		}
+	}
+	open := len(h.feeds)
+	h.mu.Unlock()
+	h.cfg.Observer.Feeds(open, h.budget.used.Load())
+}
+
+// watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays an entry by seconds. A head that
+// a feed does not have yet is mostly just on its way from the journal: it counts when it has not come a moment later.
+func (h *Hub) watchHeads(ctx context.Context) {
+	timer := time.NewTimer(h.cfg.AntiEntropy)
+	defer timer.Stop()
+	var behind map[*feed]chat.Seq
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.deaf:
+		case <-timer.C:
+		}
+		for f, head := range behind {
+			if missed := f.advance(head); missed > 0 {
+				h.missed(f, missed)
+				f.publish(h.shards)
+			}
+		}
+		behind = h.findBehind(ctx)
+		wait := h.cfg.AntiEntropy
+		if len(behind) > 0 {
+			wait = confirmWait
+		}
+		timer.Reset(wait)
+	}
+}
+
+// findBehind asks the log which followed feeds are behind it.
+func (h *Hub) findBehind(ctx context.Context) map[*feed]chat.Seq {
+	open := map[chat.RoomID]*feed{}
+	h.mu.RLock()
+	for room, f := range h.feeds {
+		open[room] = f
+	}
+	h.mu.RUnlock()
+	behind := map[*feed]chat.Seq{}
+	rooms := make([]chat.RoomID, 0, min(len(open), headsAtOnce))
+	ask := func() bool {
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		defer cancel()
+		heads, err := h.cfg.Log.Heads(ctx, rooms)
+		if err != nil {
+			h.cfg.Observer.Fault(ctx, "compare feeds with the log", err)
+			return false
+		}
+		for room, head := range heads {
+			if f := open[room]; head > f.view.Load().head {
+				behind[f] = head
+			}
+		}
+		rooms = rooms[:0]
+		return true
+	}
+	for room := range open {
+		if rooms = append(rooms, room); len(rooms) == headsAtOnce && !ask() {
+			return behind
+		}
+	}
+	if len(rooms) > 0 {
+		ask()
+	}
+	return behind
+}
