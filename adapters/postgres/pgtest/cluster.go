@@ -95,8 +95,8 @@ func (c *cluster) launch() (err error) {
 		if err := c.configure([]setting{{"port", strconv.Itoa(c.port)}}); err != nil {
 			return err
 		}
-		if err = c.start(); err == nil {
-			return nil
+		if err = c.start(); err == nil || !strings.Contains(err.Error(), "Address already in use") {
+			return err
 		}
 	}
 	return err
