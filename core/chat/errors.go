@@ -55,8 +55,7 @@ func Wrap(k Kind, err error, what string) error {
 	if err == nil {
 		return nil
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*Error](err); known {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return &Error{Kind: k, Reason: k.words(), Cause: fmt.Errorf("%s: %w", what, err)}
@@ -88,12 +87,10 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // AsError returns err's *Error. An error without a kind becomes an Internal one that hides it.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	var k Kind
-	if errors.As(err, &k) {
+	if k, ok := errors.AsType[Kind](err); ok {
 		return &Error{Kind: k, Reason: k.words(), Cause: err}
 	}
 	return &Error{Kind: Internal, Reason: Internal.words(), Cause: err}

@@ -65,7 +65,7 @@ func (s *session) serve(fl *follow, entries []chat.Entry) (served int) {
 		fl.cursor = e.Seq
 		served++
 		if endangers(e.Fact, fl.who.ID) {
-			s.hub.recheck(s, e.Room, e.Seq, 0)
+			s.hub.recheck(fl, e.Seq)
 		}
 	}
 	return served
@@ -82,7 +82,7 @@ func endangers(fact chat.Fact, user chat.UserID) bool {
 	return false
 }
 
-// checkMembers has those looked at again who may have lost the right to read by e.
+// checkMembers holds those at e who may lose the right to read by it, until it is known whether they do. It comes before e is seen.
 func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
 	if !endangers(e.Fact, "") {
 		return
@@ -92,25 +92,35 @@ func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
 		user = m.User
 	}
 	for _, fl := range f.of(user) {
-		h.recheck(fl.session, e.Room, e.Seq, 0)
+		fl.session.mu.Lock()
+		h.recheck(fl, e.Seq)
+		fl.session.mu.Unlock()
 	}
 }
 
 const recheckTries = 5
 
-// recheck asks whether a session may still read a room, and ends its follow behind the entry seq if not.
-func (h *Hub) recheck(s *session, room chat.RoomID, seq chat.Seq, tried int) {
+// recheck holds a follow at the entry seq, and asks whether its session may still read the room: if not, it ends there. The
+// session's mu is held.
+func (h *Hub) recheck(fl *follow, seq chat.Seq) {
+	if fl.checks == 0 {
+		fl.until = max(seq, 1)
+	}
+	fl.checks++
+	h.askAgain(fl, 0)
+}
+
+func (h *Hub) askAgain(fl *follow, tried int) {
 	h.work.put(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, storeTime)
 		defer cancel()
-		_, _, err := h.cfg.Reader.Enter(ctx, s.who(), room)
-		banned := errors.Is(err, chat.Forbidden)
+		s := fl.session
+		_, _, err := h.cfg.Reader.Enter(ctx, s.who(), fl.feed.room)
 		switch {
-		case err == nil:
-		case banned || errors.Is(err, chat.NotFound):
-			s.endBehind(room, seq, banned)
+		case err == nil, errors.Is(err, chat.Forbidden), errors.Is(err, chat.NotFound):
+			s.checked(fl, err)
 		case tried < recheckTries:
-			time.AfterFunc(time.Second, func() { h.recheck(s, room, seq, tried+1) })
+			time.AfterFunc(time.Second, func() { h.askAgain(fl, tried+1) })
 		default: // nobody knows: whoever may comes back
 			h.cfg.Observer.Fault(ctx, "check who may still read", err)
 			s.shut(ports.CloseInternal, nil)
@@ -118,15 +128,19 @@ func (h *Hub) recheck(s *session, room chat.RoomID, seq chat.Seq, tried int) {
 	})
 }
 
-// endBehind ends the follow of a room with the entry seq, and the session too where the user was banned.
-func (s *session) endBehind(room chat.RoomID, seq chat.Seq, banned bool) {
+// checked lets a follow go on, or end, and the session with it where its user was banned.
+func (s *session) checked(fl *follow, refused error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if fl := s.follows[room]; fl != nil {
-		fl.until, fl.banned = seq, banned
-		s.want(fl)
-		s.hub.queue(s)
+	fl.checks--
+	switch {
+	case refused != nil:
+		fl.ended, fl.banned = true, errors.Is(refused, chat.Forbidden)
+	case fl.checks == 0 && !fl.ended:
+		fl.until = 0
 	}
+	s.want(fl)
+	s.hub.queue(s)
 }
 
 // dismiss ends a follow that has reached its last entry. s.mu is held.

@@ -119,8 +119,10 @@ type follow struct {
 
 	// Guarded by the session's mu.
 	cursor   chat.Seq // the last entry that was handed to the connection or its outbox
-	until    chat.Seq // not 0: the last entry that the session may have; then the follow ends
-	banned   bool     // with until: the session ends too
+	until    chat.Seq // not 0: the last entry that the session may have, for now or for good
+	checks   int      // questions under way whether the user may still read
+	ended    bool     // they may not: the follow ends with the entry until
+	banned   bool     // with ended: the session ends too
 	due      bool     // is in the session's due list
 	fetching bool     // a worker reads the log for it
 	held     bool     // waits for the answer to a send of this session that the log has already

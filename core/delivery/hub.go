@@ -189,10 +189,10 @@ func (h *Hub) Entries(entries []chat.Entry) {
 		if f == nil {
 			continue
 		}
+		h.checkMembers(f, e)
 		if missed := f.extend(e, h.cfg.Encoder); missed > 0 {
 			h.missed(f, missed)
 		}
-		h.checkMembers(f, e)
 	}
 	for i := range entries {
 		if f := h.feed(entries[i].Room); f != nil {

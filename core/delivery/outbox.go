@@ -154,8 +154,10 @@ func (s *session) gather(scratch *[]byte) (p []byte, shared bool) {
 	return out, false
 }
 
+// emptyOutbox gives the outbox's memory back, so that an idle session holds none. s.mu is held.
 func (s *session) emptyOutbox() {
-	if b := s.outbox[:0]; b != nil && cap(b) <= pooledOutbox {
+	if 0 < cap(s.outbox) && cap(s.outbox) <= pooledOutbox {
+		b := s.outbox[:0]
 		outboxes.Put(&b)
 	}
 	s.outbox = nil
@@ -182,7 +184,7 @@ func (s *session) entries(fl *follow, most int) (p []byte) {
 	}
 	fl.due = false
 	s.due = append(s.due[:0], s.due[1:]...)
-	if fl.until > 0 && fl.cursor >= fl.until && !fl.gone {
+	if fl.ended && fl.cursor >= fl.until && !fl.gone {
 		s.dismiss(fl)
 	}
 	return p

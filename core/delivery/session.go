@@ -332,17 +332,13 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	}
 	s.mu.Lock()
 	s.identity = &fresh
-	rooms := make(map[chat.RoomID]chat.Seq, len(s.follows))
-	for room, fl := range s.follows {
-		rooms[room] = fl.cursor
+	if !old.Grants.Equal(fresh.Grants) || old.Admin != fresh.Admin {
+		for _, fl := range s.follows {
+			s.hub.recheck(fl, fl.cursor)
+		}
 	}
 	s.mu.Unlock()
 	s.ok(id, ports.Authenticated{User: fresh.Author()})
-	if !old.Grants.Equal(fresh.Grants) || old.Admin != fresh.Admin {
-		for room, cursor := range rooms {
-			s.hub.recheck(s, room, cursor, 0)
-		}
-	}
 	return nil
 }
 

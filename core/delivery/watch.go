@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -120,11 +121,8 @@ func (h *Hub) watchHeads(ctx context.Context) {
 
 // findBehind asks the log which followed feeds are behind it.
 func (h *Hub) findBehind(ctx context.Context) map[*feed]chat.Seq {
-	open := map[chat.RoomID]*feed{}
 	h.mu.RLock()
-	for room, f := range h.feeds {
-		open[room] = f
-	}
+	open := maps.Clone(h.feeds)
 	h.mu.RUnlock()
 	behind := map[*feed]chat.Seq{}
 	rooms := make([]chat.RoomID, 0, min(len(open), headsAtOnce))
