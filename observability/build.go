@@ -1,0 +1,40 @@
+package observability
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// Build says which program this is.
+type Build struct {
+	Version  string // a release ("v1.2.3"), or "devel"
+	Revision string // the commit, with "+dirty" if files were changed since, or "unknown"
+	Go       string // the version of Go that made it
+}
+
+// ReadBuild returns the build of this process. stamp is the version that the linker was given; where it is empty, the one that
+// the go command recorded counts.
+func ReadBuild(stamp string) Build {
+	b := Build{Version: stamp, Revision: "unknown", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	if b.Version == "" {
+		b.Version = info.Main.Version
+	}
+	if b.Version == "" || b.Version == "(devel)" {
+		b.Version = "devel"
+	}
+	dirty := ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			b.Revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	b.Revision += dirty
+	return b
+}

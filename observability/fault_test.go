@@ -1,0 +1,131 @@
+package observability_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-chat/parley/observability"
+)
+
+// logged is an observer with its log.
+type logged struct {
+	*observability.Observer
+	out *bytes.Buffer
+}
+
+func newLogged() logged {
+	var out bytes.Buffer
+	return logged{observability.NewObserver(observability.NewLogger(&out, observability.JSON, slog.LevelInfo), observability.Build{}), &out}
+}
+
+// lines returns the log so far, a map a line.
+func (l logged) lines(t *testing.T) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	for decoder := json.NewDecoder(bytes.NewReader(l.out.Bytes())); decoder.More(); {
+		var line map[string]any
+		if err := decoder.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestAFaultIsLoggedOnceUnderTheIDThatItReturns(t *testing.T) {
+	t.Parallel()
+	o := newLogged()
+	id := o.Fault(t.Context(), "append to the log", errors.New("disk full"))
+	lines := o.lines(t)
+	if len(lines) != 1 {
+		t.Fatalf("got %d lines, want 1: %s", len(lines), o.out)
+	}
+	for name, want := range map[string]any{
+		"level": "ERROR", "msg": "fault", "while": "append to the log", "error": "disk full", "id": id,
+	} {
+		if got := lines[0][name]; got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if len(id) < 8 {
+		t.Errorf("id %q is too short to find a line by", id)
+	}
+}
+
+func TestAFaultThatComesAgainWithinASecondIsCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newLogged()
+		away := errors.New("away")
+		first := o.Fault(t.Context(), "append", away)
+		for range 41 {
+			if again := o.Fault(t.Context(), "append", away); again != first {
+				t.Fatalf("got id %q, want %q, which is in the log", again, first)
+			}
+		}
+		if other := o.Fault(t.Context(), "read", away); other == first {
+			t.Error("another task's fault has the same id")
+		}
+		time.Sleep(time.Second)
+		second := o.Fault(t.Context(), "append", away)
+		lines := o.lines(t)
+		if len(lines) != 3 || second == first {
+			t.Fatalf("got %d lines, ids %q and %q, want 3 lines and another id", len(lines), first, second)
+		}
+		if got := lines[2]["repeats"]; got != 41.0 {
+			t.Errorf("got repeats %v, want 41", got)
+		}
+	})
+}
+
+func TestAFloodOfDifferentFaultsIsHeldUpToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newLogged()
+		for i := range 10_000 {
+			o.Fault(t.Context(), "append", fmt.Errorf("try %d failed", i))
+		}
+		if n := len(o.lines(t)); n > 300 {
+			t.Errorf("got %d lines in one moment, want at most 300", n)
+		}
+	})
+}
+
+func TestAFaultWithinATraceHasTheTracesID(t *testing.T) {
+	t.Parallel()
+	o := newLogged()
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4, 5}})
+	id := o.Fault(trace.ContextWithSpanContext(t.Context(), span), "append", errors.New("away"))
+	if want := span.TraceID().String(); id != want {
+		t.Errorf("got id %s, want %s", id, want)
+	}
+	if got := o.lines(t)[0]["span_id"]; got != span.SpanID().String() {
+		t.Errorf("got span_id %v, want %s", got, span.SpanID())
+	}
+}
+
+func TestSecretsNeverReachTheLog(t *testing.T) {
+	t.Parallel()
+	for _, format := range []observability.LogFormat{observability.JSON, observability.Text} {
+		var out bytes.Buffer
+		log := observability.NewLogger(&out, format, slog.LevelInfo)
+		log.Info("x", "token", "s3cret", "Authorization", "Bearer s3cret", "body", "s3cret",
+			"url", "postgres://parley:s3cret@db/parley?sslpassword=s3cret", slog.Group("request", "access_token", "s3cret"))
+		log.With("token", "s3cret").Debug("not shown")
+		if strings.Contains(out.String(), "s3cret") {
+			t.Errorf("a secret is in the log: %s", out.String())
+		}
+		if !strings.Contains(out.String(), "db/parley") {
+			t.Errorf("the harmless part of the URL is gone: %s", out.String())
+		}
+	}
+}
