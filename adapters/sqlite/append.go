@@ -1,0 +1,257 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Append implements ports.Log. The transaction begins as the only one that writes, so that what it reads stays true until it
+// commits; readers see all of it or nothing.
+func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
+	for i := range proposals {
+		if err := known(proposals[i].Fact); err != nil {
+			return nil, err
+		}
+	}
+	outcomes := make([]ports.Outcome, len(proposals))
+	err := s.write(ctx, "append to the log", func(ctx context.Context, tx *sql.Tx) error {
+		b := &batch{ctx: ctx, tx: tx, w: &s.w, now: now(), stmts: map[*sql.Stmt]*sql.Stmt{}}
+		if err := b.load(proposals); err != nil {
+			return err
+		}
+		for i := range proposals {
+			var err error
+			if outcomes[i], err = b.append(&proposals[i]); err != nil {
+				return err
+			}
+		}
+		return b.saveRooms()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return outcomes, nil
+}
+
+// known refuses facts that this version does not know, before anything is appended.
+func known(fact chat.Fact) error {
+	switch fact.(type) {
+	case chat.Message, chat.Edited, chat.Deleted, chat.Reacted, chat.MemberChanged, chat.RoomChanged:
+		return nil
+	}
+	return chat.Errorf(chat.Internal, "the store does not know facts of type %T", fact)
+}
+
+// batch is one call of Append under way.
+type batch struct {
+	ctx   context.Context
+	tx    *sql.Tx
+	w     *writeStatements
+	now   int64
+	stmts map[*sql.Stmt]*sql.Stmt // those of w, in tx
+	rooms map[chat.RoomID]*roomRow
+	keys  map[scopedKey]place // the keys of the batch that are used
+}
+
+// roomRow is a room's row, as the batch changes it.
+type roomRow struct {
+	chat.Room
+	number  int64
+	lastAt  int64
+	setBy   [3]chat.Seq // by property
+	changed bool
+}
+
+// The properties that a chat.RoomChanged sets: two opposite changes set the same one.
+const (
+	name = iota
+	public
+	archived
+)
+
+type scopedKey struct {
+	room   int64
+	author chat.UserID
+	key    chat.Key
+}
+
+// place is where an entry is, and since when.
+type place struct {
+	seq chat.Seq
+	at  int64
+}
+
+// load reads the rooms of the proposals, and which of their keys are used.
+func (b *batch) load(proposals []chat.Proposal) error {
+	b.rooms = make(map[chat.RoomID]*roomRow)
+	var ids []chat.RoomID
+	for i := range proposals {
+		if _, listed := b.rooms[proposals[i].Room]; !listed {
+			b.rooms[proposals[i].Room] = nil
+			ids = append(ids, proposals[i].Room)
+		}
+	}
+	if err := b.query(b.w.rooms, []any{list(ids)}, func(scan scanner) error {
+		r := &roomRow{}
+		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages, &r.setBy[name], &r.setBy[public], &r.setBy[archived])
+		b.rooms[r.ID] = r
+		return err
+	}); err != nil {
+		return err
+	}
+	keys := make([][3]any, 0, len(proposals))
+	for i := range proposals {
+		if r := b.rooms[proposals[i].Room]; r != nil {
+			keys = append(keys, [3]any{r.number, proposals[i].Author.ID, proposals[i].Key})
+		}
+	}
+	b.keys = make(map[scopedKey]place, len(keys))
+	return b.query(b.w.keys, []any{list(keys)}, func(scan scanner) error {
+		var key scopedKey
+		var at place
+		err := scan(&key.room, &key.author, &key.key, &at.seq, &at.at)
+		b.keys[key] = at
+		return err
+	})
+}
+
+// list encodes values for json_each. Ids and keys are valid UTF-8, and come back as they were.
+func list[T any](values []T) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return string(text)
+}
+
+// append decides what becomes of a proposal, in the order of precedence that ports.Log gives, and does it.
+func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
+	r := b.rooms[p.Room]
+	if r == nil {
+		return ports.Outcome{Err: noRoom()}, nil
+	}
+	if at, used := b.keys[scopedKey{r.number, p.Author.ID, p.Key}]; used {
+		return ports.Outcome{Status: ports.Duplicate, Entry: chat.Entry{Room: p.Room, Seq: at.seq, At: stamp(at.at), Author: p.Author, Key: p.Key}}, nil
+	}
+	switch f := p.Fact.(type) {
+	case chat.MemberChanged:
+		return b.changeMember(r, p, f)
+	case chat.RoomChanged:
+		return b.changeRoom(r, p, f)
+	}
+	if r.Archived {
+		return refused(chat.Conflict, "the room is archived")
+	}
+	if f, ok := p.Fact.(chat.Message); ok {
+		return b.say(r, p, f)
+	}
+	return b.changeMessage(r, p)
+}
+
+func refused(kind chat.Kind, reason string) (ports.Outcome, error) {
+	return ports.Outcome{Err: chat.Errorf(kind, "%s", reason)}, nil
+}
+
+func appended(e chat.Entry, err error) (ports.Outcome, error) {
+	return ports.Outcome{Status: ports.Appended, Entry: e}, err
+}
+
+func unchanged(r *roomRow, setBy chat.Seq) (ports.Outcome, error) {
+	return ports.Outcome{Status: ports.Unchanged, Entry: chat.Entry{Room: r.ID, Seq: setBy}}, nil
+}
+
+// next makes the room's next entry.
+func (b *batch) next(r *roomRow, p *chat.Proposal, fact chat.Fact) chat.Entry {
+	r.Head++
+	if _, ok := fact.(chat.Message); ok {
+		r.Messages++
+	}
+	r.lastAt = max(r.lastAt, b.now)
+	r.changed = true
+	b.keys[scopedKey{r.number, p.Author.ID, p.Key}] = place{r.Head, r.lastAt}
+	return chat.Entry{Room: r.ID, Seq: r.Head, At: stamp(r.lastAt), Author: p.Author, Key: p.Key, Messages: r.Messages, Fact: fact}
+}
+
+func (b *batch) say(r *roomRow, p *chat.Proposal, f chat.Message) (ports.Outcome, error) {
+	if f.ReplyTo != 0 {
+		if _, err := b.target(r, f.ReplyTo); errors.Is(err, sql.ErrNoRows) {
+			return refused(chat.NotFound, "there is no such message to reply to")
+		} else if err != nil {
+			return ports.Outcome{}, err
+		}
+	}
+	e := b.next(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: f.Meta})
+	return appended(e, b.exec(b.w.message,
+		r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta))
+}
+
+// add puts an entry that is no message at the end of the log.
+func (b *batch) add(r *roomRow, p *chat.Proposal, fact chat.Fact) (chat.Entry, error) {
+	e := b.next(r, p, fact)
+	args := []any{r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages}
+	switch f := fact.(type) {
+	case chat.Edited:
+		args = append(args, "edited", f.Target, nil, nil, nil, nil, nil, nil, nil)
+	case chat.Deleted:
+		args = append(args, "deleted", f.Target, nil, nil, nil, nil, nil, nil, nil)
+	case chat.Reacted:
+		args = append(args, "reacted", f.Target, f.Emoji, f.Removed, f.Count, nil, nil, nil, nil)
+	case chat.MemberChanged:
+		args = append(args, "member", nil, nil, nil, nil, f.Change, f.User, f.Role, nil)
+	case chat.RoomChanged:
+		args = append(args, "room", nil, nil, nil, nil, f.Change, nil, nil, f.Name)
+	}
+	return e, b.exec(b.w.change, args...)
+}
+
+// saveRooms writes back what the batch changed of the rooms' rows.
+func (b *batch) saveRooms() error {
+	for _, r := range b.rooms {
+		if r == nil || !r.changed {
+			continue
+		}
+		if err := b.exec(b.w.updateRoom, r.Name, r.Public, r.Archived, r.Head, r.lastAt, r.Messages,
+			r.setBy[name], r.setBy[public], r.setBy[archived], r.number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) stmt(of *sql.Stmt) *sql.Stmt {
+	in, ok := b.stmts[of]
+	if !ok {
+		in = b.tx.StmtContext(b.ctx, of)
+		b.stmts[of] = in
+	}
+	return in
+}
+
+func (b *batch) exec(of *sql.Stmt, args ...any) error {
+	_, err := b.stmt(of).ExecContext(b.ctx, args...)
+	return err
+}
+
+func (b *batch) row(of *sql.Stmt, args ...any) *sql.Row {
+	return b.stmt(of).QueryRowContext(b.ctx, args...)
+}
+
+func (b *batch) query(of *sql.Stmt, args []any, each func(scanner) error) error {
+	return scanRows(each)(b.stmt(of).QueryContext(b.ctx, args...))
+}
+
+func now() int64 { return time.Now().UnixMicro() }
+
+// stamp returns a time as a row has it; 0 is the zero time.
+func stamp(micro int64) time.Time {
+	if micro == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micro).UTC()
+}

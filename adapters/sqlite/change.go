@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// target returns which entry deleted a message, 0 for none, or sql.ErrNoRows where there is no such message.
+func (b *batch) target(r *roomRow, seq chat.Seq) (deletedBy chat.Seq, err error) {
+	err = b.row(b.w.target, r.number, seq).Scan(&deletedBy)
+	return deletedBy, err
+}
+
+// changeMessage edits, deletes or reacts to a message.
+func (b *batch) changeMessage(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
+	deletedBy, err := b.target(r, chat.Target(p.Fact))
+	if errors.Is(err, sql.ErrNoRows) {
+		return refused(chat.NotFound, "there is no such message")
+	}
+	if err != nil {
+		return ports.Outcome{}, err
+	}
+	switch f := p.Fact.(type) {
+	case chat.Deleted:
+		if deletedBy != 0 {
+			return unchanged(r, deletedBy)
+		}
+		e, err := b.add(r, p, f)
+		return appended(e, errors.Join(err, b.exec(b.w.remove, r.lastAt, e.Seq, r.number, f.Target)))
+	case chat.Edited:
+		if deletedBy == 0 {
+			e, err := b.add(r, p, f)
+			return appended(e, errors.Join(err, b.exec(b.w.edit, f.Body, r.lastAt, r.number, f.Target)))
+		}
+	case chat.Reacted:
+		if deletedBy == 0 {
+			return b.react(r, p, f)
+		}
+	}
+	return refused(chat.Conflict, "the message is deleted")
+}
+
+func (b *batch) react(r *roomRow, p *chat.Proposal, f chat.Reacted) (ports.Outcome, error) {
+	removed, setBy := true, chat.Seq(0)
+	err := b.row(b.w.reactor, r.number, f.Target, f.Emoji, p.Author.ID).Scan(&removed, &setBy)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return ports.Outcome{}, err
+	}
+	if removed == f.Removed {
+		return unchanged(r, setBy)
+	}
+	change := 1
+	if f.Removed {
+		change = -1
+	}
+	if err := b.row(b.w.reaction, r.number, f.Target, f.Emoji, r.Head+1, change).Scan(&f.Count); err != nil {
+		return ports.Outcome{}, err
+	}
+	e, err := b.add(r, p, f)
+	return appended(e, errors.Join(err,
+		b.exec(b.w.setReactor, r.number, f.Target, f.Emoji, p.Author.ID, f.Removed, e.Seq),
+		b.exec(b.w.reactedTo, r.number, f.Target)))
+}
+
+func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged) (ports.Outcome, error) {
+	var role chat.Role
+	var banned bool
+	var setBy chat.Seq
+	err := b.row(b.w.member, r.number, f.User).Scan(&role, &banned, &setBy)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return ports.Outcome{}, err
+	}
+	var same bool
+	switch f.Change {
+	case chat.MemberLeft:
+		if err := b.exec(b.w.unmark, r.number, f.User); err != nil {
+			return ports.Outcome{}, err
+		}
+		f.Role, same = chat.None, role == chat.None && !banned
+	case chat.MemberBanned:
+		f.Role, same = chat.None, banned
+	default:
+		same = role == f.Role
+		if f.Change = chat.MemberJoined; role != chat.None {
+			f.Change = chat.MemberRole
+		}
+	}
+	if same {
+		return unchanged(r, setBy)
+	}
+	e, err := b.add(r, p, f)
+	return appended(e, errors.Join(err,
+		b.exec(b.w.setMember, r.number, f.User, f.Role, f.Change == chat.MemberBanned, r.lastAt, e.Seq)))
+}
+
+func (b *batch) changeRoom(r *roomRow, p *chat.Proposal, f chat.RoomChanged) (ports.Outcome, error) {
+	is, of := r.Room, name
+	switch f.Change {
+	case chat.RoomRenamed:
+		is.Name = f.Name
+	case chat.RoomPublished, chat.RoomHidden:
+		is.Public, of = f.Change == chat.RoomPublished, public
+	case chat.RoomArchived, chat.RoomUnarchived:
+		is.Archived, of = f.Change == chat.RoomArchived, archived
+	}
+	if is == r.Room {
+		return unchanged(r, r.setBy[of])
+	}
+	r.Room = is
+	e, err := b.add(r, p, f)
+	r.setBy[of] = e.Seq
+	return appended(e, err)
+}

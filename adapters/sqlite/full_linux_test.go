@@ -1,0 +1,40 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// TestAFullDiskTakesNothingInPartAndWorksAgain needs a disk of its own, which only root can mount. For others the test of a full
+// file has to do.
+func TestAFullDiskTakesNothingInPartAndWorksAgain(t *testing.T) {
+	t.Parallel()
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=6m"); err != nil {
+		t.Skipf("cannot mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, 0); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, sqlite.Config{Path: filepath.Join(disk, "parley.db")})
+	if _, err := store.Create(t.Context(), chat.Room{ID: "general"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	survivesFull(t, store, func() {
+		mustBeUnavailable(t, store.Check(t.Context()))
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,219 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// scanner scans the row that a query is at.
+type scanner func(into ...any) error
+
+// scanRows takes what a query returns, and calls each for each of its rows.
+func scanRows(each func(scanner) error) func(*sql.Rows, error) error {
+	return func(rows *sql.Rows, err error) error {
+		if err != nil {
+			return err
+		}
+		defer rows.Close() //nolint:errcheck // rows.Err has it
+		for rows.Next() {
+			if err := each(rows.Scan); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+}
+
+// Read implements ports.Log.
+func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {
+	before := span.Before
+	if before == 0 {
+		before = chat.MaxSeq + 1
+	}
+	query := s.r.oldest
+	if span.Newest {
+		query = s.r.newest
+	}
+	var p page
+	err := s.view(ctx, "read entries", func(tx *sql.Tx) error {
+		err := scanRows(p.add)(tx.StmtContext(ctx, query).QueryContext(ctx, room, span.After, before, span.Messages, span.Limit))
+		if err != nil {
+			return err
+		}
+		if span.Newest {
+			slices.Reverse(p.entries)
+		}
+		return p.react(ctx, tx.StmtContext(ctx, s.r.reactions), span.Viewer)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.entries {
+		p.entries[i].Room = room
+	}
+	return p.entries, nil
+}
+
+// Entry implements ports.Log.
+func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat.Entry, error) {
+	var p page
+	err := s.view(ctx, "read an entry", func(tx *sql.Tx) error {
+		err := scanRows(p.add)(tx.StmtContext(ctx, s.r.entry).QueryContext(ctx, room, seq))
+		if err != nil {
+			return err
+		}
+		return p.react(ctx, tx.StmtContext(ctx, s.r.reactions), "")
+	})
+	switch {
+	case err != nil:
+		return chat.Entry{}, err
+	case len(p.entries) == 0:
+		return chat.Entry{}, chat.Errorf(chat.NotFound, "there is no such entry")
+	}
+	p.entries[0].Room = room
+	return p.entries[0], nil
+}
+
+// page is entries of a room on their way out of the store.
+type page struct {
+	room    int64
+	entries []chat.Entry
+	reacted []chat.Seq // the messages that anybody ever reacted to
+}
+
+// entryRow is a row that the const entries selects.
+type entryRow struct {
+	chat.Entry
+	at, editedAt, deletedAt int64
+	kind                    string
+	message                 chat.Message
+	reacted                 bool
+	reaction                chat.Reacted
+	change                  string
+	member                  chat.MemberChanged
+	name                    string
+}
+
+func (p *page) add(scan scanner) error {
+	var r entryRow
+	var target chat.Seq
+	if err := scan(&p.room, &r.Seq, &r.at, &r.Author.ID, &r.Author.Name, &r.Key, &r.Messages, &r.kind,
+		&r.message.Body, &r.message.ReplyTo, &r.message.Meta, &r.editedAt, &r.deletedAt, &r.reacted,
+		&target, &r.reaction.Emoji, &r.reaction.Removed, &r.reaction.Count,
+		&r.change, &r.member.User, &r.member.Role, &r.name); err != nil {
+		return err
+	}
+	r.At = stamp(r.at)
+	switch r.kind {
+	case "message":
+		r.message.EditedAt, r.message.DeletedAt = stamp(r.editedAt), stamp(r.deletedAt)
+		r.Fact = r.message
+		if r.reacted {
+			p.reacted = append(p.reacted, r.Seq)
+		}
+	case "edited":
+		r.Fact = chat.Edited{Target: target, Body: r.message.Body}
+	case "deleted":
+		r.Fact = chat.Deleted{Target: target}
+	case "reacted":
+		r.reaction.Target = target
+		r.Fact = r.reaction
+	case "member":
+		r.member.Change = chat.MemberChange(r.change)
+		r.Fact = r.member
+	case "room":
+		r.Fact = chat.RoomChanged{Change: chat.RoomChange(r.change), Name: r.name}
+	}
+	p.entries = append(p.entries, r.Entry)
+	return nil
+}
+
+// react adds their reactions to the page's messages, as viewer sees them. The entries are ascending.
+func (p *page) react(ctx context.Context, query *sql.Stmt, viewer chat.UserID) error {
+	if len(p.reacted) == 0 {
+		return nil
+	}
+	first, last := slices.Min(p.reacted), slices.Max(p.reacted)
+	at := 0
+	return scanRows(func(scan scanner) error {
+		var target chat.Seq
+		var reaction chat.Reaction
+		if err := scan(&target, &reaction.Emoji, &reaction.Count, &reaction.Me); err != nil {
+			return err
+		}
+		for p.entries[at].Seq < target {
+			at++
+		}
+		if message, ok := p.entries[at].Fact.(chat.Message); ok && p.entries[at].Seq == target {
+			message.Reactions = append(message.Reactions, reaction)
+			p.entries[at].Fact = message
+		}
+		return nil
+	})(query.QueryContext(ctx, viewer, p.room, first, last))
+}
+
+// Heads implements ports.Log.
+func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
+	heads := make(map[chat.RoomID]chat.Seq, len(rooms))
+	err := scanRows(func(scan scanner) error {
+		var id chat.RoomID
+		var head chat.Seq
+		err := scan(&id, &head)
+		heads[id] = head
+		return err
+	})(s.r.heads.QueryContext(ctx, list(rooms)))
+	if err != nil {
+		return nil, within(ctx, err, "read heads")
+	}
+	return heads, nil
+}
+
+// Standing implements ports.Directory.
+func (s *Store) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error) {
+	standing, err := scanStanding(s.r.standing.QueryRowContext(ctx, user, room).Scan, user)
+	if errors.Is(err, sql.ErrNoRows) {
+		return chat.Standing{}, noRoom()
+	}
+	return standing, within(ctx, err, "read a standing")
+}
+
+func scanStanding(scan scanner, user chat.UserID) (st chat.Standing, err error) {
+	var createdAt, since int64
+	err = scan(&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages,
+		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread)
+	st.Room.CreatedAt = stamp(createdAt)
+	if st.Member.Role != chat.None || st.Member.Banned {
+		st.Member.User, st.Member.Since = user, stamp(since)
+	}
+	return st, err
+}
+
+// Rooms implements ports.Directory.
+func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) ([]chat.Standing, error) {
+	var standings []chat.Standing
+	err := scanRows(func(scan scanner) error {
+		standing, err := scanStanding(scan, user)
+		standings = append(standings, standing)
+		return err
+	})(s.r.roomsOf.QueryContext(ctx, user, after, limit))
+	return standings, within(ctx, err, "list rooms")
+}
+
+// Members implements ports.Directory.
+func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error) {
+	var members []chat.Member
+	err := scanRows(func(scan scanner) error {
+		var m chat.Member
+		var since int64
+		err := scan(&m.User, &m.Role, &m.Banned, &since)
+		m.Since = stamp(since)
+		members = append(members, m)
+		return err
+	})(s.r.members.QueryContext(ctx, room, after, limit))
+	return members, within(ctx, err, "list members")
+}

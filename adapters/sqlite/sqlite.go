@@ -1,0 +1,193 @@
+// Package sqlite keeps rooms in one SQLite file: the store of a single node, durable without any other service.
+//
+// Writes go over one connection, in one transaction a batch, and are on the disk when they return (WAL with synchronous=FULL).
+// Reads go over a pool of their own, and do not wait for writes. Several processes may use one file on a local disk; a network
+// file system does not do, as SQLite's locks do not work there.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Config says where a store is and how it works.
+type Config struct {
+	// Path is the database's file. It and its folder are made, for their owner only, where they are not there yet. SQLite keeps
+	// two more files beside it while it is in use, and one that guards migrations.
+	Path string
+	// Readers is how many reads go on at once. 0: two for each CPU, at least 4.
+	Readers int
+	// NoMigrate leaves the schema as it is. A schema that is too old is then an error of Open.
+	NoMigrate bool
+}
+
+// Store is a log and a directory in a SQLite file.
+type Store struct {
+	path   string
+	writer *sql.DB // one connection: who has it, writes
+	reader *sql.DB
+	w      writeStatements
+	r      readStatements
+}
+
+var (
+	_ ports.Log       = (*Store)(nil)
+	_ ports.Directory = (*Store)(nil)
+	_ ports.Checker   = (*Store)(nil)
+)
+
+// Open opens the store, and makes or migrates it where that is due. Of several processes that open it at once one migrates
+// while the others wait.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := open(ctx, cfg)
+	if err != nil {
+		return nil, failure(fmt.Errorf("open the store %s: %w", cfg.Path, err))
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, cfg Config) (_ *Store, err error) {
+	s := &Store{path: cfg.Path}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.writer, err = openWriter(ctx, cfg); err != nil {
+		return nil, err
+	}
+	readers := cfg.Readers
+	if readers <= 0 {
+		readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if s.reader, err = sql.Open("sqlite", dsn(cfg.Path, "query_only(1)", "cache_size(-8192)")); err != nil {
+		return nil, err
+	}
+	s.reader.SetMaxOpenConns(readers)
+	s.reader.SetMaxIdleConns(readers)
+	if err = s.r.prepare(ctx, s.reader); err != nil {
+		return nil, err
+	}
+	return s, s.w.prepare(ctx, s.writer)
+}
+
+// openWriter opens the connection for writes on a file that is there and has the schema that it should have.
+func openWriter(ctx context.Context, cfg Config) (db *sql.DB, err error) {
+	if err := makeFile(cfg.Path); err != nil {
+		return nil, err
+	}
+	// Turning a new file into a WAL one needs it alone, as migrations do.
+	err = alone(ctx, cfg.Path, func() error {
+		db, err = openAlone(ctx, cfg)
+		return err
+	})
+	return db, err
+}
+
+func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(cfg.Path,
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(FAST)",
+		"cache_size(-32768)", "journal_size_limit(67108864)")+"&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if cfg.NoMigrate {
+		err = upToDate(ctx, db)
+	} else {
+		err = up(ctx, db)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// busyTimeout is how long a call waits for another process that writes, if its context lets it.
+const busyTimeout = 5 * time.Second
+
+func dsn(path string, pragmas ...string) string {
+	query := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
+}
+
+// makeFile makes the folder and an empty file for their owner only, where they are missing: SQLite would make them for all to
+// read. Its other files take the file's permissions.
+func makeFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// Close waits for the calls under way and closes the file. What was acknowledged is safe without it.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.reader, s.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Check reads, and begins a write that it rolls back. It fails also when the disk is full.
+func (s *Store) Check(ctx context.Context) error {
+	check := func() error {
+		var rooms int
+		if err := s.r.check.QueryRowContext(ctx).Scan(&rooms); err != nil {
+			return err
+		}
+		tx, err := s.writer.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := tx.Rollback(); err != nil {
+			return err
+		}
+		return checkSpace(s.path)
+	}
+	return unavailable(ctx, check(), "check the store")
+}
+
+// write runs do in one transaction, which is durable when write returns nil.
+func (s *Store) write(ctx context.Context, what string, do func(ctx context.Context, tx *sql.Tx) error) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return within(ctx, err, what)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the first error counts
+	// The transaction itself watches ctx. Its statements take microseconds: a watch for each would cost more than they do.
+	if err := do(context.WithoutCancel(ctx), tx); err != nil {
+		return within(ctx, err, what)
+	}
+	return within(ctx, tx.Commit(), what)
+}
+
+// view runs do in one read transaction: all that it reads is of one moment.
+func (s *Store) view(ctx context.Context, what string, do func(tx *sql.Tx) error) error {
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return within(ctx, err, what)
+	}
+	defer tx.Rollback() //nolint:errcheck // it only read
+	return within(ctx, do(tx), what)
+}
+
+func noRoom() error { return chat.Errorf(chat.NotFound, "there is no such room") }

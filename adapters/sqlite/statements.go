@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// writeStatements are those of the writer's connection, prepared once.
+type writeStatements struct {
+	rooms, keys                              *sql.Stmt
+	insertRoom, updateRoom                   *sql.Stmt
+	message, change                          *sql.Stmt
+	target, edit, remove                     *sql.Stmt
+	reactor, setReactor, reaction, reactedTo *sql.Stmt
+	member, setMember                        *sql.Stmt
+	mark, unmark, standing                   *sql.Stmt
+}
+
+func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
+	return prepareAll(ctx, db, map[**sql.Stmt]string{
+		&w.rooms: `
+			SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set
+			FROM room WHERE id IN (SELECT value FROM json_each(?))`,
+		// The keys of a batch come as [[room number, author, key], …].
+		&w.keys: `
+			SELECT e.room, e.author, e.key, e.seq, e.at
+			FROM json_each(?) p CROSS JOIN entry e ON e.room = p.value->>0 AND e.author = p.value->>1 AND e.key = p.value->>2`,
+		&w.insertRoom: `
+			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
+			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING RETURNING number`,
+		&w.updateRoom: `
+			UPDATE room SET name = ?, public = ?, archived = ?, head = ?, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?
+			WHERE number = ?`,
+		&w.message: `
+			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, reply_to, meta)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 'message', ?, nullif(?, 0), ?)`,
+		&w.change: `
+			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		&w.target:     `SELECT coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
+		&w.edit:       `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
+		&w.remove:     `UPDATE entry SET body = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
+		&w.reactor:    `SELECT removed, set_by FROM reactor WHERE room = ? AND target = ? AND emoji = ? AND user = ?`,
+		&w.setReactor: `INSERT OR REPLACE INTO reactor (room, target, emoji, user, removed, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
+		&w.reaction: `
+			INSERT INTO reaction (room, target, emoji, first, total) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET total = total + excluded.total RETURNING total`,
+		&w.reactedTo: `UPDATE entry SET reacted = 1 WHERE room = ? AND seq = ? AND reacted IS NULL`,
+		&w.member:    `SELECT role, banned, set_by FROM member WHERE room = ? AND user = ?`,
+		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
+		&w.mark: `
+			INSERT INTO mark (room, user, seq) SELECT number, ?2, ?3 FROM room WHERE id = ?1
+			ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`,
+		&w.unmark:   `DELETE FROM mark WHERE room = ? AND user = ?`,
+		&w.standing: standingOf + ` WHERE r.id = ?2`,
+	})
+}
+
+// readStatements are those of the readers' pool, prepared once for each of its connections.
+type readStatements struct {
+	oldest, newest, reactions, entry, heads *sql.Stmt
+	standing, roomsOf, members, check       *sql.Stmt
+}
+
+// entries selects what scanEntry takes. An edit has the present body of its target.
+const entries = `
+	SELECT e.room, e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
+		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
+		coalesce(e.reply_to, 0), e.meta, coalesce(e.edited_at, 0), coalesce(e.deleted_at, 0), coalesce(e.reacted, 0),
+		coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, 0), coalesce(e.total, 0),
+		coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, '')
+	FROM entry e WHERE e.room = (SELECT number FROM room WHERE id = ?)`
+
+const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind = 'message' OR NOT ?) ORDER BY e.seq`
+
+// standingOf selects what scanStanding takes, for the user ?1.
+const standingOf = `
+	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
+		coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0),
+		r.messages - coalesce((SELECT e.messages FROM entry e WHERE e.room = r.number AND e.seq = k.seq), 0)
+	FROM room r LEFT JOIN member m ON m.room = r.number AND m.user = ?1 LEFT JOIN mark k ON k.room = r.number AND k.user = ?1`
+
+func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
+	return prepareAll(ctx, db, map[**sql.Stmt]string{
+		&r.oldest: entries + span + ` LIMIT ?`,
+		&r.newest: entries + span + ` DESC LIMIT ?`,
+		&r.entry:  entries + ` AND e.seq = ?`,
+		&r.reactions: `
+			SELECT r.target, r.emoji, r.total, EXISTS (SELECT 1 FROM reactor u
+				WHERE u.room = r.room AND u.target = r.target AND u.emoji = r.emoji AND u.user = ?1 AND NOT u.removed)
+			FROM reaction r WHERE r.room = ?2 AND r.target BETWEEN ?3 AND ?4 AND r.total > 0 ORDER BY r.target, r.first`,
+		&r.heads:    `SELECT id, head FROM room WHERE id IN (SELECT value FROM json_each(?))`,
+		&r.standing: standingOf + ` WHERE r.id = ?2`,
+		&r.roomsOf: standingOf + `
+			WHERE r.number IN (SELECT room FROM member WHERE user = ?1 AND role > 0 UNION SELECT room FROM mark WHERE user = ?1)
+				AND r.id > ?2 AND NOT coalesce(m.banned, 0) ORDER BY r.id LIMIT ?3`,
+		&r.members: `
+			SELECT user, role, banned, since FROM member
+			WHERE room = (SELECT number FROM room WHERE id = ?) AND user > ? AND (role > 0 OR banned) ORDER BY user LIMIT ?`,
+		&r.check: `SELECT count(*) FROM (SELECT 1 FROM room LIMIT 1)`,
+	})
+}
+
+func prepareAll(ctx context.Context, db *sql.DB, statements map[**sql.Stmt]string) error {
+	for at, text := range statements {
+		prepared, err := db.PrepareContext(ctx, text)
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", text, err)
+		}
+		*at = prepared
+	}
+	return nil
+}
