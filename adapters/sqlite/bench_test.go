@@ -95,3 +95,22 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMark moves the read marks of many users at once.
+func BenchmarkMark(b *testing.B) {
+	store := openStore(b, sqlite.Config{Path: filepath.Join(b.TempDir(), "parley.db")})
+	batch := benchRooms(b, store, 1)
+	for range 40 {
+		appendAll(b, store, batch(250))
+	}
+	var users atomic.Int64
+	b.SetParallelism(100)
+	b.RunParallel(func(pb *testing.PB) {
+		user := chat.UserID(fmt.Sprint("user", users.Add(1)))
+		for seq := chat.Seq(1); pb.Next(); seq++ {
+			if _, err := store.Mark(b.Context(), "room0", user, seq%10_000+1); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -28,25 +28,3 @@ func (s *Store) Create(ctx context.Context, given chat.Room, owner chat.UserID) 
 	}
 	return made, nil
 }
-
-// Mark implements ports.Directory. A mark that is there already costs no write.
-func (s *Store) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Standing, error) {
-	standing, err := s.Standing(ctx, room, user)
-	if err != nil || seq <= standing.Read && seq > 0 {
-		return standing, err
-	}
-	err = s.write(ctx, "move a read mark", func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := tx.StmtContext(ctx, s.w.mark).ExecContext(ctx, room, user, seq); err != nil {
-			return err
-		}
-		standing, err = scanStanding(tx.StmtContext(ctx, s.w.standing).QueryRowContext(ctx, user, room).Scan, user)
-		if err == nil && seq > standing.Room.Head {
-			return chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", standing.Room.Head)
-		}
-		return err
-	})
-	if err != nil {
-		return chat.Standing{}, err
-	}
-	return standing, nil
-}

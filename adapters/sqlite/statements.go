@@ -50,7 +50,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.member:    `SELECT role, banned, set_by FROM member WHERE room = ? AND user = ?`,
 		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
 		&w.mark: `
-			INSERT INTO mark (room, user, seq) SELECT number, ?2, ?3 FROM room WHERE id = ?1
+			INSERT INTO mark (room, user, seq) SELECT number, ?2, ?3 FROM room WHERE id = ?1 AND head >= ?3
 			ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`,
 		&w.unmark:   `DELETE FROM mark WHERE room = ? AND user = ?`,
 		&w.standing: standingOf + ` WHERE r.id = ?2`,
