@@ -22,7 +22,7 @@ func (s *storeSuite) testRaces(t *testing.T) {
 		{"reactions from many at once are counted", s.raceReactions},
 		{"one deletion of many at once is the first", s.raceDeletions},
 		{"one of many that make a room makes it", s.raceCreate},
-		{"a mark that many move stays at the furthest", s.raceMarks},
+		{"a mark that many move stays at the furthest, and a bad one spoils nobody's", s.raceMarks},
 	})
 	if s.again != nil {
 		t.Run("another handle reads what the first wrote", func(t *testing.T) { t.Parallel(); s.testAnother(t) })
@@ -292,14 +292,20 @@ func (s *storeSuite) raceMarks(t *testing.T, r room) {
 	for range marks {
 		alice.says("hi")
 	}
-	together(t, marks, func(i int) {
+	together(t, 2*marks, func(i int) {
 		there := user{r.on(t, handles[i%len(handles)]), alice.id}
 		mark := chat.Seq(i + 1)
+		if mark > marks {
+			_, err := there.Mark(t.Context(), r.id, there.user("bob").id, mark)
+			mustFail(t, err, chat.Invalid)
+			return
+		}
 		if standing := there.marks(mark); standing.Read < mark || standing.Unread != int64(marks-standing.Read) {
 			t.Errorf("mark %d gives read %d, unread %d", mark, standing.Read, standing.Unread)
 		}
 	})
 	mustEqual(t, "read", alice.stands().Read, marks)
+	mustEqual(t, "bob's read", r.user("bob").stands().Read, 0)
 }
 
 func (s *storeSuite) testContexts(t *testing.T) {
