@@ -20,8 +20,8 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		}
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
-	err := s.write(ctx, "append to the log", func(ctx context.Context, tx *sql.Tx) error {
-		b := &batch{ctx: ctx, tx: tx, w: &s.w, now: now(), stmts: map[*sql.Stmt]*sql.Stmt{}}
+	err := s.write(ctx, "append to the log", func(tx *transaction) error {
+		b := &batch{transaction: tx, w: &s.w, now: now()}
 		if err := b.load(proposals); err != nil {
 			return err
 		}
@@ -50,13 +50,11 @@ func known(fact chat.Fact) error {
 
 // batch is one call of Append under way.
 type batch struct {
-	ctx   context.Context
-	tx    *sql.Tx
+	*transaction
 	w     *writeStatements
 	now   int64
-	stmts map[*sql.Stmt]*sql.Stmt // those of w, in tx
-	rooms map[chat.RoomID]*roomRow
-	keys  map[scopedKey]place // the keys of the batch that are used
+	rooms map[chat.RoomID]*roomRow // nil: there is no such room
+	keys  map[scopedKey]place      // the keys of the batch that are used
 }
 
 // roomRow is a room's row, as the batch changes it.
@@ -97,12 +95,12 @@ func (b *batch) load(proposals []chat.Proposal) error {
 			ids = append(ids, proposals[i].Room)
 		}
 	}
-	if err := b.query(b.w.rooms, []any{list(ids)}, func(scan scanner) error {
+	if err := b.each(b.w.rooms, func(scan scanner) error {
 		r := &roomRow{}
 		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages, &r.setBy[name], &r.setBy[public], &r.setBy[archived])
 		b.rooms[r.ID] = r
 		return err
-	}); err != nil {
+	}, list(ids)); err != nil {
 		return err
 	}
 	keys := make([][3]any, 0, len(proposals))
@@ -112,13 +110,13 @@ func (b *batch) load(proposals []chat.Proposal) error {
 		}
 	}
 	b.keys = make(map[scopedKey]place, len(keys))
-	return b.query(b.w.keys, []any{list(keys)}, func(scan scanner) error {
+	return b.each(b.w.keys, func(scan scanner) error {
 		var key scopedKey
 		var at place
 		err := scan(&key.room, &key.author, &key.key, &at.seq, &at.at)
 		b.keys[key] = at
 		return err
-	})
+	}, list(keys))
 }
 
 // list encodes values for json_each. Ids and keys are valid UTF-8, and come back as they were.
@@ -222,28 +220,6 @@ func (b *batch) saveRooms() error {
 		}
 	}
 	return nil
-}
-
-func (b *batch) stmt(of *sql.Stmt) *sql.Stmt {
-	in, ok := b.stmts[of]
-	if !ok {
-		in = b.tx.StmtContext(b.ctx, of)
-		b.stmts[of] = in
-	}
-	return in
-}
-
-func (b *batch) exec(of *sql.Stmt, args ...any) error {
-	_, err := b.stmt(of).ExecContext(b.ctx, args...)
-	return err
-}
-
-func (b *batch) row(of *sql.Stmt, args ...any) *sql.Row {
-	return b.stmt(of).QueryRowContext(b.ctx, args...)
-}
-
-func (b *batch) query(of *sql.Stmt, args []any, each func(scanner) error) error {
-	return scanRows(each)(b.stmt(of).QueryContext(b.ctx, args...))
 }
 
 func now() int64 { return time.Now().UnixMicro() }

@@ -12,14 +12,14 @@ import (
 func (s *Store) Create(ctx context.Context, given chat.Room, owner chat.UserID) (chat.Room, error) {
 	at := now()
 	made := chat.Room{ID: given.ID, Name: given.Name, Public: given.Public, CreatedAt: stamp(at)}
-	err := s.write(ctx, "create a room", func(ctx context.Context, tx *sql.Tx) error {
+	err := s.write(ctx, "create a room", func(tx *transaction) error {
 		var number int64
-		err := tx.StmtContext(ctx, s.w.insertRoom).QueryRowContext(ctx, made.ID, made.Name, made.Public, at).Scan(&number)
+		err := tx.row(s.w.insertRoom, made.ID, made.Name, made.Public, at).Scan(&number)
 		if errors.Is(err, sql.ErrNoRows) {
 			return chat.Errorf(chat.Conflict, "there is a room of that id")
 		}
 		if err == nil && owner != "" {
-			_, err = tx.StmtContext(ctx, s.w.setMember).ExecContext(ctx, number, owner, chat.Moderate, false, at, 0)
+			err = tx.exec(s.w.setMember, number, owner, chat.Moderate, false, at, 0)
 		}
 		return err
 	})

@@ -33,8 +33,7 @@ func failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	var code *driver.Error
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[*driver.Error](err); ok {
 		if words, ok := advice[code.Code()&0xff]; ok {
 			return chat.Wrap(chat.Unavailable, err, words)
 		}
@@ -43,8 +42,7 @@ func failure(err error) error {
 		}
 		return chat.Wrap(chat.Internal, err, "SQLite")
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) ||
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return chat.Wrap(chat.Unavailable, err, "reach the store")
 	}
@@ -54,11 +52,9 @@ func failure(err error) error {
 // within gives the error of a call its kind and says what was being done. When the call's context has ended that is the reason,
 // whatever the driver made of it.
 func within(ctx context.Context, err error, what string) error {
-	var known *chat.Error
+	_, known := errors.AsType[*chat.Error](err)
 	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &known):
+	case err == nil || known:
 		return err
 	case ctx.Err() != nil:
 		return chat.Wrap(chat.Unavailable, errors.Join(ctx.Err(), err), what)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // LimitPages makes the disk full, as far as the store can tell, once its file has that many pages; 0 takes the limit back.
@@ -16,12 +17,23 @@ func (s *Store) LimitPages(ctx context.Context, pages int) error {
 
 // Plan returns how SQLite would read a span.
 func (s *Store) Plan(ctx context.Context) (plan string, err error) {
-	err = scanRows(func(scan scanner) error {
+	query, err := s.reader.PrepareContext(ctx, "EXPLAIN QUERY PLAN "+entries+span+" DESC LIMIT ?")
+	if err != nil {
+		return "", err
+	}
+	defer query.Close()
+	err = eachRow(ctx, query, func(scan scanner) error {
 		var id, parent, unused int
 		var detail string
 		err := scan(&id, &parent, &unused, &detail)
 		plan += detail + "\n"
 		return err
-	})(s.reader.QueryContext(ctx, "EXPLAIN QUERY PLAN "+entries+span+" DESC LIMIT ?", "room", 0, 10, false, 5))
+	}, "room", 0, 10, false, 5)
 	return plan, err
+}
+
+// SetLastAt makes a room's last entry one of another time, as after the system's clock was set back.
+func (s *Store) SetLastAt(ctx context.Context, room string, at time.Time) error {
+	_, err := s.writer.ExecContext(ctx, "UPDATE room SET last_at = ? WHERE id = ?", at.UnixMicro(), room)
+	return err
 }

@@ -116,7 +116,7 @@ func TestFilesAreTheOwnersOnly(t *testing.T) {
 		t.Fatalf("files are %v, %v", files, err)
 	}
 	for _, file := range append(files, nil) {
-		path, want := dir, os.FileMode(0o700|os.ModeDir)
+		path, want := dir, 0o700|os.ModeDir
 		if file != nil {
 			path, want = filepath.Join(dir, file.Name()), 0o600
 		}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -75,10 +74,9 @@ func (s *Store) writeMarks() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 2*busyTimeout)
-		err := s.write(ctx, "move read marks", func(ctx context.Context, tx *sql.Tx) error {
-			set, standing := tx.StmtContext(ctx, s.w.mark), tx.StmtContext(ctx, s.w.standing)
+		err := s.write(ctx, "move read marks", func(tx *transaction) error {
 			for _, m := range batch {
-				if err := m.move(ctx, set, standing); err != nil {
+				if err := m.move(tx, &s.w); err != nil {
 					return err
 				}
 			}
@@ -95,11 +93,11 @@ func (s *Store) writeMarks() {
 }
 
 // move moves one mark and notes the standing after that, or why it may not be moved. An error that it returns is the store's.
-func (m *mark) move(ctx context.Context, set, standing *sql.Stmt) (err error) {
-	if _, err = set.ExecContext(ctx, m.room, m.user, m.seq); err != nil {
+func (m *mark) move(tx *transaction, w *writeStatements) (err error) {
+	if err := tx.exec(w.mark, m.room, m.user, m.seq); err != nil {
 		return err
 	}
-	m.standing, err = scanStanding(standing.QueryRowContext(ctx, m.user, m.room).Scan, m.user)
+	m.standing, err = scanStanding(tx.row(w.standing, m.user, m.room).Scan, m.user)
 	if err == nil && m.seq > m.standing.Room.Head {
 		m.standing, m.err = chat.Standing{}, chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", m.standing.Room.Head)
 	}

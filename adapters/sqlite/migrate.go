@@ -9,6 +9,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
+	driver "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
@@ -54,7 +56,7 @@ func (m *Migrator) do(ctx context.Context, what string, do func(*goose.Provider)
 		if err != nil {
 			return err
 		}
-		defer db.Close() //nolint:errcheck // what was done is committed
+		defer db.Close()
 		p, err := provider(db)
 		if err != nil {
 			return err
@@ -103,19 +105,18 @@ func alone(ctx context.Context, path string, do func() error) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // nothing was written
-	for {
-		tx, err := db.BeginTx(ctx, nil)
-		if err == nil {
-			defer tx.Rollback() //nolint:errcheck // it gives the lock back; nothing was written
-			return do()
-		}
-		if !errors.Is(failure(err), chat.Unavailable) || ctx.Err() != nil {
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	for err != nil {
+		if code, ok := errors.AsType[*driver.Error](err); !ok || code.Code()&0xff != lib.SQLITE_BUSY || ctx.Err() != nil {
 			return fmt.Errorf("wait for another process that migrates: %w", err)
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
 		}
+		tx, err = db.BeginTx(ctx, nil)
 	}
+	defer tx.Rollback() //nolint:errcheck // it gives the lock back; nothing was written
+	return do()
 }

@@ -13,20 +13,19 @@ import (
 // scanner scans the row that a query is at.
 type scanner func(into ...any) error
 
-// scanRows takes what a query returns, and calls each for each of its rows.
-func scanRows(each func(scanner) error) func(*sql.Rows, error) error {
-	return func(rows *sql.Rows, err error) error {
-		if err != nil {
+// eachRow runs a query and calls each for each of its rows.
+func eachRow(ctx context.Context, query *sql.Stmt, each func(scanner) error, args ...any) error {
+	rows, err := query.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
 			return err
 		}
-		defer rows.Close() //nolint:errcheck // rows.Err has it
-		for rows.Next() {
-			if err := each(rows.Scan); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
 	}
+	return rows.Err()
 }
 
 // Read implements ports.Log.
@@ -40,15 +39,14 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 		query = s.r.newest
 	}
 	var p page
-	err := s.view(ctx, "read entries", func(tx *sql.Tx) error {
-		err := scanRows(p.add)(tx.StmtContext(ctx, query).QueryContext(ctx, room, span.After, before, span.Messages, span.Limit))
-		if err != nil {
+	err := s.view(ctx, "read entries", func(tx *transaction) error {
+		if err := tx.each(query, p.add, room, span.After, before, span.Messages, span.Limit); err != nil {
 			return err
 		}
 		if span.Newest {
 			slices.Reverse(p.entries)
 		}
-		return p.react(ctx, tx.StmtContext(ctx, s.r.reactions), span.Viewer)
+		return p.react(tx, s.r.reactions, span.Viewer)
 	})
 	if err != nil {
 		return nil, err
@@ -62,12 +60,11 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 // Entry implements ports.Log.
 func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat.Entry, error) {
 	var p page
-	err := s.view(ctx, "read an entry", func(tx *sql.Tx) error {
-		err := scanRows(p.add)(tx.StmtContext(ctx, s.r.entry).QueryContext(ctx, room, seq))
-		if err != nil {
+	err := s.view(ctx, "read an entry", func(tx *transaction) error {
+		if err := tx.each(s.r.entry, p.add, room, seq); err != nil {
 			return err
 		}
-		return p.react(ctx, tx.StmtContext(ctx, s.r.reactions), "")
+		return p.react(tx, s.r.reactions, "")
 	})
 	switch {
 	case err != nil:
@@ -134,13 +131,13 @@ func (p *page) add(scan scanner) error {
 }
 
 // react adds their reactions to the page's messages, as viewer sees them. The entries are ascending.
-func (p *page) react(ctx context.Context, query *sql.Stmt, viewer chat.UserID) error {
+func (p *page) react(tx *transaction, query *sql.Stmt, viewer chat.UserID) error {
 	if len(p.reacted) == 0 {
 		return nil
 	}
 	first, last := slices.Min(p.reacted), slices.Max(p.reacted)
 	at := 0
-	return scanRows(func(scan scanner) error {
+	return tx.each(query, func(scan scanner) error {
 		var target chat.Seq
 		var reaction chat.Reaction
 		if err := scan(&target, &reaction.Emoji, &reaction.Count, &reaction.Me); err != nil {
@@ -154,19 +151,19 @@ func (p *page) react(ctx context.Context, query *sql.Stmt, viewer chat.UserID) e
 			p.entries[at].Fact = message
 		}
 		return nil
-	})(query.QueryContext(ctx, viewer, p.room, first, last))
+	}, viewer, p.room, first, last)
 }
 
 // Heads implements ports.Log.
 func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
 	heads := make(map[chat.RoomID]chat.Seq, len(rooms))
-	err := scanRows(func(scan scanner) error {
+	err := eachRow(ctx, s.r.heads, func(scan scanner) error {
 		var id chat.RoomID
 		var head chat.Seq
 		err := scan(&id, &head)
 		heads[id] = head
 		return err
-	})(s.r.heads.QueryContext(ctx, list(rooms)))
+	}, list(rooms))
 	if err != nil {
 		return nil, within(ctx, err, "read heads")
 	}
@@ -196,24 +193,24 @@ func scanStanding(scan scanner, user chat.UserID) (st chat.Standing, err error) 
 // Rooms implements ports.Directory.
 func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) ([]chat.Standing, error) {
 	var standings []chat.Standing
-	err := scanRows(func(scan scanner) error {
+	err := eachRow(ctx, s.r.roomsOf, func(scan scanner) error {
 		standing, err := scanStanding(scan, user)
 		standings = append(standings, standing)
 		return err
-	})(s.r.roomsOf.QueryContext(ctx, user, after, limit))
+	}, user, after, limit)
 	return standings, within(ctx, err, "list rooms")
 }
 
 // Members implements ports.Directory.
 func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error) {
 	var members []chat.Member
-	err := scanRows(func(scan scanner) error {
+	err := eachRow(ctx, s.r.members, func(scan scanner) error {
 		var m chat.Member
 		var since int64
 		err := scan(&m.User, &m.Role, &m.Banned, &since)
 		m.Since = stamp(since)
 		members = append(members, m)
 		return err
-	})(s.r.members.QueryContext(ctx, room, after, limit))
+	}, room, after, limit)
 	return members, within(ctx, err, "list members")
 }

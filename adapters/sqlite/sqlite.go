@@ -78,10 +78,7 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
-	if err = s.r.prepare(ctx, s.reader); err != nil {
-		return nil, err
-	}
-	return s, s.w.prepare(ctx, s.writer)
+	return s, errors.Join(s.r.prepare(ctx, s.reader), s.w.prepare(ctx, s.writer))
 }
 
 // openWriter opens the connection for writes on a file that is there and has the schema that it should have.
@@ -166,30 +163,6 @@ func (s *Store) Check(ctx context.Context) error {
 		return checkSpace(s.path)
 	}
 	return unavailable(ctx, check(), "check the store")
-}
-
-// write runs do in one transaction, which is durable when write returns nil.
-func (s *Store) write(ctx context.Context, what string, do func(ctx context.Context, tx *sql.Tx) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return within(ctx, err, what)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the first error counts
-	// The transaction itself watches ctx. Its statements take microseconds: a watch for each would cost more than they do.
-	if err := do(context.WithoutCancel(ctx), tx); err != nil {
-		return within(ctx, err, what)
-	}
-	return within(ctx, tx.Commit(), what)
-}
-
-// view runs do in one read transaction: all that it reads is of one moment.
-func (s *Store) view(ctx context.Context, what string, do func(tx *sql.Tx) error) error {
-	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return within(ctx, err, what)
-	}
-	defer tx.Rollback() //nolint:errcheck // it only read
-	return within(ctx, do(tx), what)
 }
 
 func noRoom() error { return chat.Errorf(chat.NotFound, "there is no such room") }

@@ -4,10 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
@@ -38,4 +40,25 @@ func openStore(t testing.TB, cfg sqlite.Config) *sqlite.Store {
 		}
 	})
 	return store
+}
+
+func TestAClockThatIsSetBackStandsStill(t *testing.T) {
+	t.Parallel()
+	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})
+	if _, err := store.Create(t.Context(), chat.Room{ID: "general"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Hour).Truncate(time.Microsecond)
+	if err := store.SetLastAt(t.Context(), "general", later); err != nil {
+		t.Fatal(err)
+	}
+	outcomes, err := store.Append(t.Context(), batchOf("alice", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, outcome := range outcomes {
+		if !outcome.Entry.At.Equal(later) {
+			t.Errorf("entry %d is at %v, want %v", outcome.Entry.Seq, outcome.Entry.At, later)
+		}
+	}
 }

@@ -104,7 +104,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 
 func prepareAll(ctx context.Context, db *sql.DB, statements map[**sql.Stmt]string) error {
 	for at, text := range statements {
-		prepared, err := db.PrepareContext(ctx, text)
+		prepared, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // it ends with its database
 		if err != nil {
 			return fmt.Errorf("prepare %q: %w", text, err)
 		}
