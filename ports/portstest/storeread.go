@@ -175,24 +175,23 @@ func keepsMeta(t *testing.T, r room) {
 }
 
 func keepsNames(t *testing.T, r room) {
-	long := func(s string, chars int) string { return strings.Repeat(s, chars) }
 	for _, author := range []chat.Author{
 		{ID: "alice", Name: "Alice"},
 		{ID: "Alice", Name: "alice"},
 		{ID: " ", Name: ""},
 		{ID: "o'brien; --", Name: `"\`},
-		{ID: chat.UserID(long("🪿", chat.MaxUserIDChars)), Name: long("🦆", chat.MaxNameChars)},
+		{ID: chat.UserID(strings.Repeat("🪿", chat.MaxUserIDChars)), Name: strings.Repeat("🦆", chat.MaxNameChars)},
 		{ID: "é", Name: "composed"},
 		{ID: "e\u0301", Name: "decomposed"},
 	} {
-		key := chat.Key(long("🔑", chat.MaxKeyChars))
+		key := chat.Key(strings.Repeat("🔑", chat.MaxKeyChars))
 		said := r.mustBe(r.appends(chat.Proposal{Room: r.id, Author: author, Key: key, Fact: chat.Message{Body: "hi"}})[0], ports.Appended)
 		got := r.entry(said.Seq)
 		mustEqual(t, "author", got.Author, author)
 		mustEqual(t, "key", got.Key, key)
 	}
 	alice := r.user("alice")
-	emojis := []string{"👩‍👩‍👧‍👦", ":party:", "a", "A", "é", "e\u0301", "'", long("🪿", chat.MaxEmojiChars)}
+	emojis := []string{"👩‍👩‍👧‍👦", ":party:", "a", "A", "é", "e\u0301", "'", strings.Repeat("🪿", chat.MaxEmojiChars)}
 	for _, emoji := range emojis {
 		mustEqual(t, "count", alice.reacts(1, emoji), 1)
 	}
