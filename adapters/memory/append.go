@@ -3,7 +3,6 @@ package memory
 import (
 	"bytes"
 	"context"
-	"time"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -207,7 +206,6 @@ func newRoom(given chat.Room) *room {
 		keys:     map[authorKey]chat.Seq{},
 		places:   map[chat.UserID]place{},
 		marks:    map[chat.UserID]chat.Seq{},
-		lastAt:   time.Time{},
 	}
 	r.CreatedAt = r.now()
 	return r
