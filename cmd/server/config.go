@@ -1,0 +1,101 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/observability"
+)
+
+// Config is all that can be set. Its zero value is a service for trying out: development mode on 127.0.0.1:8080 with a SQLite
+// file in ./parley-data. A field that is zero has the default that NewSettings documents under the setting of that name.
+type Config struct {
+	HTTPAddr       string // host:port; port 0 takes a free one
+	AdminAddr      string
+	TLSCertFile    string
+	TLSKeyFile     string
+	TrustedProxies []netip.Prefix
+	Origins        []string
+
+	StoreURL  string
+	BusURL    string
+	DataDir   string
+	NoMigrate bool // PARLEY_MIGRATE=false
+
+	JWTPublicKeyFiles []string
+	JWTJWKSURL        string
+	JWTIssuer         string
+	JWTAudience       string
+	JWTAlgorithms     []string
+	Development       bool // allows development mode on an address that others can reach
+
+	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
+	RateLimit    messaging.Rate // of each user; zero: none
+
+	Sessions        int
+	SessionsPerUser int // 0: no limit
+	FrameBytes      int
+	Heartbeat       time.Duration
+	Replay          int
+	WriterShards    int
+	Drain           time.Duration
+	StopTimeout     time.Duration
+
+	LogLevel  slog.Level
+	LogFormat observability.LogFormat
+
+	Version string    // of the build; empty: what the go command recorded
+	Output  io.Writer // for log lines and what development mode says; nil: standard output
+}
+
+// InDevelopment reports whether the service makes its own keys, as nothing says whose tokens to trust.
+func (c Config) InDevelopment() bool { return len(c.JWTPublicKeyFiles) == 0 && c.JWTJWKSURL == "" }
+
+// complete fills what is zero, or returns Faults.
+func (c Config) complete() (Config, error) {
+	c, faults := c.withDefaults()
+	faults = faults.with(c.broken(faults)...)
+	if len(faults) > 0 {
+		return Config{}, faults
+	}
+	return c, nil
+}
+
+// withDefaults fills what is zero. The rules that concern several settings are not its business.
+func (c Config) withDefaults() (Config, Faults) {
+	var faults Faults
+	for _, s := range NewSettings("", &c).all {
+		if s.zero() && s.std != "" {
+			faults = faults.with(s.apply(s.std, s.name))
+		}
+	}
+	return c.derived(), faults
+}
+
+// derived sets the defaults that depend on other settings and on the machine.
+func (c Config) derived() Config {
+	if c.StoreURL == "" {
+		c.StoreURL = "sqlite://" + filepath.ToSlash(filepath.Join(c.DataDir, "parley.db"))
+	}
+	if c.Sessions == 0 {
+		c.Sessions = mostSessions()
+	}
+	if c.WriterShards == 0 {
+		c.WriterShards = runtime.GOMAXPROCS(0)
+	}
+	if c.StopTimeout == 0 {
+		c.StopTimeout = c.Drain + 20*time.Second
+	}
+	if c.LogFormat == "" {
+		c.LogFormat = observability.JSON
+		if c.InDevelopment() {
+			c.LogFormat = observability.Text
+		}
+	}
+	return c
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"go.uber.org/fx"
+)
+
+// life watches over what lives in the service: each has a Run that returns when its context ends, and not before.
+type life struct {
+	log      *slog.Logger
+	shutdown fx.Shutdowner
+	failed   chan error     // holds one: what failed first
+	closers  []func() error // of what was opened, in that order
+}
+
+func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner) *life {
+	l := &life{log: log, shutdown: shutdown, failed: make(chan error, 1)}
+	lc.Append(fx.StopHook(l.close)) // the first hook is the last to be called
+	return l
+}
+
+// opened makes close part of the end.
+func (l *life) opened(closer func() error) { l.closers = append(l.closers, closer) }
+
+// close closes what was opened, the latest first. A second call closes nothing.
+func (l *life) close() error {
+	var errs []error
+	for _, closer := range slices.Backward(l.closers) {
+		errs = append(errs, closer())
+	}
+	l.closers = nil
+	return errors.Join(errs...)
+}
+
+// keep runs something from its turn in the start to its turn in the stop, where it is waited for. If it ends in between, the
+// service stops.
+func (l *life) keep(lc fx.Lifecycle, name string, run func(context.Context) error) {
+	ctx, end := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	lc.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go func() { done <- l.run(ctx, name, run) }()
+			return nil
+		},
+		OnStop: func(ctx context.Context) error {
+			end()
+			select {
+			case err := <-done:
+				return err
+			case <-ctx.Done():
+				return fmt.Errorf("%s has not stopped in time", name)
+			}
+		},
+	})
+}
+
+// run returns what went wrong at the end; what goes wrong before that is for fail.
+func (l *life) run(ctx context.Context, name string, run func(context.Context) error) error {
+	err := run(ctx)
+	switch {
+	case ctx.Err() == nil:
+		l.fail(name, err)
+		return nil
+	case err != nil && !errors.Is(err, context.Canceled):
+		return fmt.Errorf("stop %s: %w", name, err)
+	default:
+		return nil
+	}
+}
+
+func (l *life) fail(name string, err error) {
+	if err == nil {
+		err = errors.New("ended by itself")
+	}
+	err = fmt.Errorf("%s: %w", name, err)
+	l.log.Error("a part failed; the service stops", "part", name, "error", err)
+	select {
+	case l.failed <- err:
+	default: // the first is the reason for what follows
+	}
+	if err := l.shutdown.Shutdown(fx.ExitCode(1)); err != nil {
+		l.log.Debug("nobody waits for fx to stop", "error", err) // Server does that itself
+	}
+}

@@ -1,0 +1,19 @@
+//go:build unix
+
+package server
+
+import "syscall"
+
+// mostSessions leaves a part of the files that the process may open to the store and the listeners. The Go runtime has raised the
+// soft limit to the hard one already.
+func mostSessions() int {
+	const spare, fallback, most = 256, 768, 1 << 20
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fallback
+	}
+	if limit.Cur > most {
+		return most
+	}
+	return max(int(limit.Cur)-spare, int(limit.Cur)/2)
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+)
+
+// A rule concerns several settings: those that it is about. It completes a sentence that begins with the name of the first, or
+// is empty where all is well.
+type rule struct {
+	about  []string
+	broken func(c Config) string
+}
+
+const ownKeys = "PARLEY_JWT_PUBLIC_KEY_FILE or PARLEY_JWT_JWKS_URL"
+
+var rules = []rule{
+	{[]string{"tls-cert-file", "tls-key-file"}, func(c Config) string {
+		return when((c.TLSCertFile == "") != (c.TLSKeyFile == ""), "and PARLEY_TLS_KEY_FILE must be set both, or neither")
+	}},
+	{[]string{"stop-timeout", "drain"}, func(c Config) string {
+		return when(c.StopTimeout > 0 && c.StopTimeout <= c.Drain, "is %v; it must be longer than PARLEY_DRAIN, %v", c.StopTimeout, c.Drain)
+	}},
+	{[]string{"admin-addr", "http-addr"}, func(c Config) string {
+		_, port, err := net.SplitHostPort(c.AdminAddr)
+		return when(err == nil && port != "0" && c.AdminAddr == c.HTTPAddr, "is the same as PARLEY_HTTP_ADDR; what is there is for operators only")
+	}},
+	{[]string{"bus-url", "store-url"}, func(c Config) string {
+		scheme := schemeOf(c.StoreURL)
+		return when(c.StoreURL != "" && schemeOf(c.BusURL) != "local" && !shared(scheme),
+			"must be local:// where the store is %s://: other nodes could not read what is said here", scheme)
+	}},
+	{[]string{"jwt-jwks-url", "jwt-public-key-file"}, func(c Config) string {
+		return when(len(c.JWTPublicKeyFiles) > 0 && c.JWTJWKSURL != "", "and PARLEY_JWT_PUBLIC_KEY_FILE are both set; set one of them")
+	}},
+	{[]string{"development", "jwt-public-key-file", "jwt-jwks-url"}, func(c Config) string {
+		return when(c.Development && !c.InDevelopment(), "must not be set with %s: with keys of your own there is no development mode", ownKeys)
+	}},
+	{[]string{"jwt-issuer", "jwt-audience", "jwt-public-key-file", "jwt-jwks-url"}, func(c Config) string {
+		return when(c.InDevelopment() && (c.JWTIssuer != "" || c.JWTAudience != ""),
+			"or PARLEY_JWT_AUDIENCE is set, but nothing says whose signatures to trust; set %s", ownKeys)
+	}},
+	{[]string{"http-addr", "development", "jwt-public-key-file", "jwt-jwks-url"}, func(c Config) string {
+		return when(c.InDevelopment() && !c.Development && !loopback(c.HTTPAddr),
+			"is %s, which others can reach, but nothing says whose tokens to trust; set %s (or PARLEY_DEVELOPMENT=true, to run "+
+				"all the same with keys that the service makes itself)", c.HTTPAddr, ownKeys)
+	}},
+}
+
+func when(broken bool, format string, args ...any) string {
+	if !broken {
+		return ""
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// broken returns the rules that c breaks, but those about settings that are at fault already.
+func (c Config) broken(known Faults) (faults []Fault) {
+	for _, r := range rules {
+		if known.has(r.about...) {
+			continue
+		}
+		if problem := r.broken(c); problem != "" {
+			faults = append(faults, Fault{envName(r.about[0]), problem})
+		}
+	}
+	return faults
+}
+
+// loopback reports whether only this machine can reach an address to listen on.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func schemeOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme
+}

@@ -1,0 +1,272 @@
+package server
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/parley-chat/parley/observability"
+)
+
+const prefix = "PARLEY_"
+
+// Settings reads a Config from flags and the environment. A flag wins over the variable of its name: -http-addr over
+// PARLEY_HTTP_ADDR.
+type Settings struct {
+	cfg   *Config
+	flags *flag.FlagSet
+	all   []*setting
+}
+
+// setting is one line of the table.
+type setting struct {
+	name, std, help string
+	secret          bool               // its value is shown to nobody, and may come from a file: NAME_FILE
+	isBool          bool               // -name alone means true
+	parse           func(string) error // into the Config, or what the value should be
+	zero            func() bool        // whether the Config has nothing there
+	show            func() string      // what the Config has there
+	given           *string            // by flag
+}
+
+// NewSettings returns the table of settings for a command; what Load reads goes to cfg. This is the one place that knows names
+// and defaults.
+func NewSettings(command string, cfg *Config) *Settings {
+	s := &Settings{cfg: cfg, flags: flag.NewFlagSet(command, flag.ContinueOnError)}
+	s.flags.SetOutput(io.Discard)
+	s.flags.Usage = func() {}
+
+	add(s, &cfg.HTTPAddr, "http-addr", "127.0.0.1:8080", address, "where clients connect, host:port")
+	add(s, &cfg.AdminAddr, "admin-addr", "127.0.0.1:8081", address, "where operators look (/metrics, /readyz), host:port")
+	add(s, &cfg.TLSCertFile, "tls-cert-file", "", file, "certificate chain (PEM); with tls-key-file the service speaks TLS")
+	add(s, &cfg.TLSKeyFile, "tls-key-file", "", file, "the certificate's key (PEM)")
+	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks whose X-Forwarded-For counts: 10.0.0.0/8,…")
+	add(s, &cfg.Origins, "origins", "", list(origin), "other web origins that may connect: https://app.example,… or *")
+
+	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
+	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: local:// for a node that is alone").secret = true
+	add(s, &cfg.DataDir, "data-dir", "./parley-data", text, "where the service keeps files of its own")
+	addNegated(s, &cfg.NoMigrate, "migrate", "true", "bring the store's schema up to date at start")
+
+	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(file), "public keys (PEM) that tokens are signed with, comma-separated")
+	add(s, &cfg.JWTJWKSURL, "jwt-jwks-url", "", webURL, "where the keys that tokens are signed with are published")
+	add(s, &cfg.JWTIssuer, "jwt-issuer", "", text, "the iss that tokens must have")
+	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have")
+	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to take")
+	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
+
+	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "joining a room that does not exist makes it, public")
+	add(s, &cfg.RateLimit, "rate-limit", "off", rate, "what each user may do: RATE/s, RATE/s:BURST (50/s:250), or off")
+	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections (unless set: by the limit on open files)")
+	add(s, &cfg.SessionsPerUser, "sessions-per-user", "0", count(0), "most connections of one user on this node; 0: no limit")
+	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")
+	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "between pings; a client silent for two is gone")
+	add(s, &cfg.Replay, "replay", "10000", count(1), "most entries that a join goes back behind its cursor")
+	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "goroutines that write to sockets (unless set: one a core)")
+	add(s, &cfg.Drain, "drain", "10s", duration, "how long clients have to go elsewhere when the service stops")
+	add(s, &cfg.StopTimeout, "stop-timeout", "", duration, "for stopping as a whole (unless set: drain + 20s)")
+
+	add(s, &cfg.LogLevel, "log-level", "info", level, "debug, info, warn or error")
+	add(s, &cfg.LogFormat, "log-format", "", logFormat, "json or text (unless set: json, and text in development mode)")
+	return s
+}
+
+func add[T any](s *Settings, to *T, name, std string, parse func(string) (T, error), help string) *setting {
+	_, isBool := any(to).(*bool)
+	one := &setting{
+		name: name, std: std, help: help, isBool: isBool,
+		parse: func(raw string) (err error) { *to, err = parse(raw); return err },
+		zero:  func() bool { return reflect.ValueOf(to).Elem().IsZero() },
+		show:  func() string { return fmt.Sprint(*to) },
+	}
+	s.all = append(s.all, one)
+	s.flags.Var(one, name, help)
+	return one
+}
+
+// addNegated adds a setting that is on unless told otherwise, for a field that says that it is off.
+func addNegated(s *Settings, off *bool, name, std, help string) {
+	one := add(s, off, name, std, boolean, help)
+	one.parse = func(raw string) error {
+		on, err := boolean(raw)
+		*off = err == nil && !on
+		return err
+	}
+	one.show = func() string { return strconv.FormatBool(!*off) }
+}
+
+// String returns the default.
+func (s *setting) String() string { return s.std }
+
+// Set keeps what is given: it is read when all is known.
+func (s *setting) Set(raw string) error { s.given = &raw; return nil }
+
+// IsBoolFlag lets a flag stand without a value.
+func (s *setting) IsBoolFlag() bool { return s.isBool }
+
+// Flags returns the flags, so that a command can add some of its own before Load.
+func (s *Settings) Flags() *flag.FlagSet { return s.flags }
+
+// Load fills the Config from arguments, without the program's name, and from the environment ("NAME=value"). It returns
+// flag.ErrHelp where help is asked for, and otherwise Faults: all of them at once.
+func (s *Settings) Load(args, environ []string) error {
+	faults, err := s.values(args, environ)
+	if err != nil {
+		return err
+	}
+	faults = faults.with(s.cfg.broken(faults)...)
+	return faults.orNil()
+}
+
+// LoadPart is Load for a command that needs a part of the settings only: rules that concern several of them do not hold for it.
+func (s *Settings) LoadPart(args, environ []string) error {
+	faults, err := s.values(args, environ)
+	if err != nil {
+		return err
+	}
+	return faults.orNil()
+}
+
+func (s *Settings) values(args, environ []string) (faults Faults, err error) {
+	if err := s.flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil, err
+	} else if err != nil {
+		faults = faults.with(s.badFlag(err))
+	}
+	env := parley(environ)
+	for _, one := range s.all {
+		faults = faults.with(one.load(env))
+	}
+	faults = faults.with(s.unknown(env)...)
+	return faults, nil
+}
+
+// load takes the flag, the variable, the variable's file or the default: the first that there is.
+func (s *setting) load(env map[string]string) Fault {
+	name := envName(s.name)
+	if s.given != nil {
+		return s.apply(*s.given, "-"+s.name)
+	}
+	if raw, ok := env[name]; ok && raw != "" {
+		return s.apply(raw, name)
+	}
+	if path := env[name+"_FILE"]; s.secret && path != "" {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return Fault{name + "_FILE", fmt.Sprintf("is a file that cannot be read: %v", err)}
+		}
+		return s.apply(strings.TrimSpace(string(raw)), name+"_FILE")
+	}
+	if s.std == "" {
+		return Fault{}
+	}
+	return s.apply(s.std, "default")
+}
+
+func (s *setting) apply(raw, from string) Fault {
+	err := s.parse(strings.TrimSpace(raw))
+	if err == nil {
+		return Fault{}
+	}
+	shown := fmt.Sprintf("%q", raw)
+	if s.secret {
+		shown = "set"
+	}
+	if from == "-"+s.name {
+		shown += " (by " + from + ")"
+	}
+	return Fault{envName(s.name), fmt.Sprintf("is %s; it should be %v", shown, err)}
+}
+
+func envName(flagName string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
+}
+
+func parley(environ []string) map[string]string {
+	env := map[string]string{}
+	for _, line := range environ {
+		if name, value, ok := strings.Cut(line, "="); ok && strings.HasPrefix(name, prefix) {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// fromOthers are variables that nobody set for us: tests' own, and what Kubernetes tells a container about services that are
+// called parley or parley-….
+var fromOthers = regexp.MustCompile(`^PARLEY_(TEST_.*|(.+_)?SERVICE_(HOST|PORT)(_.*)?|(.+_)?PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+
+// unknown finds variables that look like settings and are none: typing errors, mostly.
+func (s *Settings) unknown(env map[string]string) []Fault {
+	known, faults := s.names(), Faults{}
+	for name, value := range env {
+		link := strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://") // Kubernetes again
+		if slices.Contains(known, name) || link || fromOthers.MatchString(name) {
+			continue
+		}
+		faults = faults.with(Fault{name, "is no setting" + suggest(name, known)})
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
+	return faults
+}
+
+func (s *Settings) names() (names []string) {
+	for _, one := range s.all {
+		names = append(names, envName(one.name))
+		if one.secret {
+			names = append(names, envName(one.name)+"_FILE")
+		}
+	}
+	return names
+}
+
+func (s *Settings) badFlag(err error) Fault {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !unknown {
+		return Fault{"", err.Error()}
+	}
+	var known []string
+	s.flags.VisitAll(func(f *flag.Flag) { known = append(known, "-"+f.Name) })
+	return Fault{name, "is no flag" + suggest(name, known)}
+}
+
+// WriteHelp lists the settings with their defaults.
+func (s *Settings) WriteHelp(w io.Writer) {
+	for _, one := range s.all {
+		std := ""
+		if one.std != "" {
+			std = " (" + one.std + ")"
+		}
+		fmt.Fprintf(w, "  %-28s -%s%s\n      %s\n", envName(one.name), one.name, std, one.help)
+		if one.secret {
+			fmt.Fprintf(w, "      (or %s_FILE: a file that holds it)\n", envName(one.name))
+		}
+	}
+}
+
+// LogValue shows what differs from the defaults; URLs without what is secret in them.
+func (c Config) LogValue() slog.Value {
+	var std Config
+	defaults := NewSettings("", &std)
+	var attrs []slog.Attr
+	for i, s := range NewSettings("", &c).all {
+		other := defaults.all[i]
+		if fault := other.load(nil); fault != (Fault{}) || other.show() == s.show() {
+			continue // no default of ours is a fault
+		}
+		shown := s.show()
+		if s.secret {
+			shown = observability.MaskURL(shown)
+		}
+		attrs = append(attrs, slog.String(s.name, shown))
+	}
+	return slog.GroupValue(attrs...)
+}

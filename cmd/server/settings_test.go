@@ -1,0 +1,225 @@
+package server_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/cmd/server"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/observability"
+)
+
+func load(args []string, environ ...string) (server.Config, error) {
+	var cfg server.Config
+	err := server.NewSettings("serve", &cfg).Load(args, environ)
+	return cfg, err
+}
+
+func TestWithNothingSetTheDefaultsHold(t *testing.T) {
+	t.Parallel()
+	got, err := load(nil, "HOME=/root", "PARLEY_ORIGINS=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := server.Config{
+		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", DataDir: "./parley-data",
+		JWTAlgorithms: []string{"RS256"}, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Drain: 10 * time.Second,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if !got.InDevelopment() {
+		t.Error("without keys it is not in development mode")
+	}
+}
+
+func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
+	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(key, []byte("key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, value string
+		get         func(c server.Config) any
+		want        any
+	}{
+		{"http-addr", "localhost:0", func(c server.Config) any { return c.HTTPAddr }, "localhost:0"},
+		{"admin-addr", "[::1]:9", func(c server.Config) any { return c.AdminAddr }, "[::1]:9"},
+		{
+			"trusted-proxies", "10.1.2.3/8, ::1", func(c server.Config) any { return c.TrustedProxies },
+			[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		},
+		{"origins", "https://a.example/, http://b:1", func(c server.Config) any { return c.Origins }, []string{"https://a.example", "http://b:1"}},
+		{"store-url", "sqlite:///var/x.db", func(c server.Config) any { return c.StoreURL }, "sqlite:///var/x.db"},
+		{"bus-url", "local://", func(c server.Config) any { return c.BusURL }, "local://"},
+		{"data-dir", "/d", func(c server.Config) any { return c.DataDir }, "/d"},
+		{"migrate", "false", func(c server.Config) any { return c.NoMigrate }, true},
+		{"jwt-public-key-file", key, func(c server.Config) any { return c.JWTPublicKeyFiles }, []string{key}},
+		{"jwt-jwks-url", "https://id/keys", func(c server.Config) any { return c.JWTJWKSURL }, "https://id/keys"},
+		{"jwt-algorithms", "ES256,EdDSA", func(c server.Config) any { return c.JWTAlgorithms }, []string{"ES256", "EdDSA"}},
+		{"development", "true", func(c server.Config) any { return c.Development }, true},
+		{"rooms-autocreate", "false", func(c server.Config) any { return c.NoAutocreate }, true},
+		{"rate-limit", "50/s:250", func(c server.Config) any { return c.RateLimit }, messaging.Rate{PerSecond: 50, Burst: 250}},
+		{"rate-limit", "0.1/s", func(c server.Config) any { return c.RateLimit }, messaging.Rate{PerSecond: 0.1, Burst: 1}},
+		{"sessions", "7", func(c server.Config) any { return c.Sessions }, 7},
+		{"sessions-per-user", "3", func(c server.Config) any { return c.SessionsPerUser }, 3},
+		{"frame-bytes", "1024", func(c server.Config) any { return c.FrameBytes }, 1024},
+		{"heartbeat", "5s", func(c server.Config) any { return c.Heartbeat }, 5 * time.Second},
+		{"replay", "1", func(c server.Config) any { return c.Replay }, 1},
+		{"writer-shards", "2", func(c server.Config) any { return c.WriterShards }, 2},
+		{"drain", "1s", func(c server.Config) any { return c.Drain }, time.Second},
+		{"stop-timeout", "1m", func(c server.Config) any { return c.StopTimeout }, time.Minute},
+		{"log-level", "DEBUG", func(c server.Config) any { return c.LogLevel }, slog.LevelDebug},
+		{"log-format", "text", func(c server.Config) any { return c.LogFormat }, observability.Text},
+	} {
+		variable := "PARLEY_" + strings.ToUpper(strings.ReplaceAll(row.name, "-", "_"))
+		for how, cfg := range map[string]func() (server.Config, error){
+			"by variable": func() (server.Config, error) { return load(nil, variable+"="+row.value) },
+			"by flag, over the variable": func() (server.Config, error) {
+				return load([]string{"-" + row.name + "=" + row.value}, variable+"=nonsense://")
+			},
+		} {
+			c, err := cfg()
+			if err != nil {
+				t.Errorf("%s %s: %v", row.name, how, err)
+			} else if got := row.get(c); !reflect.DeepEqual(got, row.want) {
+				t.Errorf("%s %s: got %v, want %v", row.name, how, got, row.want)
+			}
+		}
+	}
+}
+
+func TestAllFaultsAreToldAtOnceByName(t *testing.T) {
+	t.Parallel()
+	_, err := load([]string{"-drain=soon", "-sessions", "0"},
+		"PARLEY_HTTP_ADDR=8080", "PARLEY_ORIGINS=https://a.example,b.example/path", "PARLEY_RATE_LIMIT=50", "PARLEY_LOG_LEVEL=loud",
+		"PARLEY_BUS_URL=nats://n:4222", "PARLEY_STORE_URL=mysql://u:s3cret@h/d", "PARLEY_HTTP_ADRR=:1", "PARLEY_JWT_ISSUER=me",
+		"PARLEY_TLS_CERT_FILE=/does/not/exist", "PARLEY_JWT_ALGORITHMS=none")
+	var faults server.Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("got %v, want Faults", err)
+	}
+	var got []string
+	for _, f := range faults {
+		got = append(got, f.Name)
+	}
+	want := []string{
+		"PARLEY_HTTP_ADDR", "PARLEY_TLS_CERT_FILE", "PARLEY_ORIGINS", "PARLEY_STORE_URL", "PARLEY_BUS_URL", "PARLEY_JWT_ALGORITHMS",
+		"PARLEY_RATE_LIMIT", "PARLEY_SESSIONS", "PARLEY_DRAIN", "PARLEY_LOG_LEVEL", "PARLEY_HTTP_ADRR", "PARLEY_JWT_ISSUER",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	for _, words := range []string{
+		"12 settings are wrong", `PARLEY_DRAIN is "soon" (by -drain); it should be a duration`, "did you mean PARLEY_HTTP_ADDR?",
+		"cannot use nats as a bus yet", "host:port",
+	} {
+		if !strings.Contains(err.Error(), words) {
+			t.Errorf("%q is not said in:\n%v", words, err)
+		}
+	}
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a secret is shown: %v", err)
+	}
+}
+
+func TestSettingsThatDoNotGoTogetherAreRefused(t *testing.T) {
+	t.Parallel()
+	pem := filepath.Join(t.TempDir(), "pem")
+	if err := os.WriteFile(pem, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		environ []string
+		want    string // "" where all is well
+	}{
+		"a certificate without its key":           {[]string{"PARLEY_TLS_CERT_FILE=" + pem}, "PARLEY_TLS_CERT_FILE"},
+		"a stop shorter than the drain":           {[]string{"PARLEY_DRAIN=1m", "PARLEY_STOP_TIMEOUT=30s"}, "PARLEY_STOP_TIMEOUT"},
+		"two ways to get keys":                    {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_JWT_PUBLIC_KEY_FILE=" + pem}, "PARLEY_JWT_JWKS_URL"},
+		"development with keys":                   {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_DEVELOPMENT=true"}, "PARLEY_DEVELOPMENT"},
+		"an issuer without keys":                  {[]string{"PARLEY_JWT_ISSUER=x"}, "PARLEY_JWT_ISSUER"},
+		"everybody's address without keys":        {[]string{"PARLEY_HTTP_ADDR=:8080"}, "PARLEY_HTTP_ADDR"},
+		"another address without keys":            {[]string{"PARLEY_HTTP_ADDR=192.0.2.1:8080"}, "PARLEY_HTTP_ADDR"},
+		"everybody's address, knowingly":          {[]string{"PARLEY_HTTP_ADDR=:8080", "PARLEY_DEVELOPMENT=true"}, ""},
+		"everybody's address with keys":           {[]string{"PARLEY_HTTP_ADDR=:8080", "PARLEY_JWT_JWKS_URL=http://x/"}, ""},
+		"one address for clients and operators":   {[]string{"PARLEY_ADMIN_ADDR=127.0.0.1:8080"}, "PARLEY_ADMIN_ADDR"},
+		"any of this machine's own addresses":     {[]string{"PARLEY_HTTP_ADDR=[::1]:80"}, ""},
+		"what Kubernetes says of other services":  {[]string{"PARLEY_SERVICE_HOST=10.0.0.1", "PARLEY_PORT=tcp://10.0.0.1:80", "PARLEY_PORT_80_TCP_ADDR=10.0.0.1", "PARLEY_ADMIN_SERVICE_PORT_HTTP=80"}, ""},
+		"what only the tests read":                {[]string{"PARLEY_TEST_POSTGRES_URL=postgres://"}, ""},
+		"a flag's fault hides rules that rest on": {[]string{"PARLEY_JWT_PUBLIC_KEY_FILE=/no/such", "PARLEY_HTTP_ADDR=:1"}, "PARLEY_JWT_PUBLIC_KEY_FILE"},
+	} {
+		_, err := load(nil, row.environ...)
+		var faults server.Faults
+		errors.As(err, &faults)
+		switch {
+		case row.want == "" && err != nil:
+			t.Errorf("%s: got %v, want nil", name, err)
+		case row.want != "" && (len(faults) != 1 || faults[0].Name != row.want):
+			t.Errorf("%s: got %v, want one fault of %s", name, err, row.want)
+		}
+	}
+}
+
+func TestASecretMayComeFromAFileAndIsShownToNobody(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(path, []byte("sqlite://./s3cret.db\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := load(nil, "PARLEY_STORE_URL_FILE="+path)
+	if err != nil || cfg.StoreURL != "sqlite://./s3cret.db" {
+		t.Errorf("got %q and %v, want what the file holds", cfg.StoreURL, err)
+	}
+	if _, err = load(nil, "PARLEY_STORE_URL_FILE=/no/such/file"); err == nil || !strings.Contains(err.Error(), "PARLEY_STORE_URL_FILE") {
+		t.Errorf("got %v, want a fault that names the variable", err)
+	}
+}
+
+func TestAConfigLogsWhatDiffersFromTheDefaultsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(nil, "PARLEY_DRAIN=3s", "PARLEY_MIGRATE=false", "PARLEY_DATA_DIR=/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.StoreURL = "postgres://parley:s3cret@db/parley"
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).Info("settings", "set", cfg)
+	for _, want := range []string{"set.drain=3s", "set.migrate=false", "set.data-dir=/d", "db/parley"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in %s", want, out.String())
+		}
+	}
+	for _, not := range []string{"s3cret", "heartbeat"} {
+		if strings.Contains(out.String(), not) {
+			t.Errorf("%q is in %s", not, out.String())
+		}
+	}
+}
+
+func TestUnknownFlagsAndHelp(t *testing.T) {
+	t.Parallel()
+	if _, err := load([]string{"-htp-addr", ":1"}); err == nil || !strings.Contains(err.Error(), "did you mean -http-addr?") {
+		t.Errorf("got %v, want the flag that was meant", err)
+	}
+	if _, err := load([]string{"-h"}); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("got %v, want flag.ErrHelp", err)
+	}
+	var help strings.Builder
+	server.NewSettings("", &server.Config{}).WriteHelp(&help)
+	for _, want := range []string{"PARLEY_HTTP_ADDR", "-http-addr (127.0.0.1:8080)", "PARLEY_STORE_URL_FILE", "host:port"} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("help lacks %q", want)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/parley-chat/parley/adapters/localbus"
+	"github.com/parley-chat/parley/adapters/memory"
+	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/migrations"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Store is what a store adapter gives. To run on one of your own, decorate this; to stand between the core and a store's log or
+// directory alone, decorate ports.Log or ports.Directory.
+type Store interface {
+	ports.Log
+	ports.Directory
+	ports.Checker
+}
+
+// Bus is what a bus adapter gives.
+type Bus interface {
+	ports.Bus
+	ports.Checker
+}
+
+// Migrator changes the schema of a store.
+type Migrator interface {
+	Up(ctx context.Context) error
+	Down(ctx context.Context) error
+	Status(ctx context.Context) ([]migrations.State, error)
+}
+
+// backend is what stands behind the scheme of a store's URL.
+type backend struct {
+	shared  bool // several nodes may use one
+	check   func(rest string) error
+	open    func(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error)
+	migrate func(cfg Config) Migrator // nil: it has no schema
+}
+
+var backends = map[string]backend{
+	"memory": {
+		check: func(rest string) error {
+			if rest != "" {
+				return errors.New("memory:// with nothing behind it")
+			}
+			return nil
+		},
+		open: func(context.Context, Config, *slog.Logger) (Store, func() error, error) {
+			return memory.New(), func() error { return nil }, nil
+		},
+	},
+	"sqlite": {
+		check: func(rest string) error {
+			if rest == "" || strings.Contains(rest, "?") {
+				return errors.New("sqlite://PATH, such as sqlite://./parley-data/parley.db, without parameters")
+			}
+			return nil
+		},
+		open: func(ctx context.Context, cfg Config, _ *slog.Logger) (Store, func() error, error) {
+			s, err := sqlite.Open(ctx, sqliteConfig(cfg))
+			if err != nil {
+				return nil, nil, err
+			}
+			return s, s.Close, nil
+		},
+		migrate: func(cfg Config) Migrator { return sqlite.NewMigrator(sqliteConfig(cfg)) },
+	},
+	"postgres":   postgresql,
+	"postgresql": postgresql,
+}
+
+var postgresql = backend{
+	shared: true,
+	check: func(rest string) error {
+		if rest == "" {
+			return errors.New("postgres://user:password@host:5432/database")
+		}
+		return nil
+	},
+	open: func(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error) {
+		s, err := postgres.Open(ctx, postgresConfig(cfg, log))
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, func() error { s.Close(); return nil }, nil
+	},
+	migrate: func(cfg Config) Migrator { return postgres.NewMigrator(postgresConfig(cfg, slog.Default())) },
+}
+
+func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
+	return postgres.Config{URL: cfg.StoreURL, NoMigrate: cfg.NoMigrate, OnWait: func(err error) {
+		log.Warn("waiting for the database", "error", err)
+	}}
+}
+
+func sqliteConfig(cfg Config) sqlite.Config {
+	_, path, _ := strings.Cut(cfg.StoreURL, "://")
+	return sqlite.Config{Path: path, NoMigrate: cfg.NoMigrate}
+}
+
+// shared reports whether several nodes may use one store of that scheme.
+func shared(scheme string) bool { return backends[scheme].shared }
+
+func storeURL(raw string) (string, error) {
+	scheme, rest, _ := strings.Cut(raw, "://")
+	b, ok := backends[scheme]
+	if !ok {
+		return "", errors.New("sqlite://PATH, postgres://user@host/database or memory://")
+	}
+	return raw, b.check(rest)
+}
+
+func busURL(raw string) (string, error) {
+	switch scheme, _, _ := strings.Cut(raw, "://"); scheme {
+	case "local":
+		return raw, nil
+	case "nats", "redis", "postgres", "postgresql":
+		return "", fmt.Errorf("local://, for a node that is alone: this version cannot use %s as a bus yet", scheme)
+	default:
+		return "", errors.New("local://")
+	}
+}
+
+func openStore(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error) {
+	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
+	return backends[scheme].open(ctx, cfg, log)
+}
+
+func openBus() Bus { return localbus.New() }
+
+// NewMigrator returns the migrator of the store that cfg names, or Conflict where the store has no schema.
+func NewMigrator(cfg Config) (Migrator, error) {
+	cfg, faults := cfg.withDefaults()
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
+	b := backends[scheme]
+	if b.migrate == nil {
+		return nil, chat.Errorf(chat.Conflict, "a %s:// store has no schema to migrate", scheme)
+	}
+	return b.migrate(cfg), nil
+}
