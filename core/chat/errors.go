@@ -55,10 +55,19 @@ func Wrap(k Kind, err error, what string) error {
 	if err == nil {
 		return nil
 	}
-	if _, known := errors.AsType[*Error](err); known {
-		return fmt.Errorf("%s: %w", what, err)
+	wrapped := fmt.Errorf("%s: %w", what, err)
+	if hasKind(err) {
+		return wrapped
 	}
-	return &Error{Kind: k, Reason: k.words(), Cause: fmt.Errorf("%s: %w", what, err)}
+	return &Error{Kind: k, Reason: k.words(), Cause: wrapped}
+}
+
+func hasKind(err error) bool {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[Kind](err)
+	return ok
 }
 
 func (k Kind) words() string {

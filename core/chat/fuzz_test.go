@@ -1,0 +1,125 @@
+package chat_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// FuzzParse holds each Parse function against its rule, said another way: it takes all that the rule takes, nothing else, and what
+// it returned it takes again as it is.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "a", "general", "team-7.ops:eu_1", "-a", "alice@example.com", " x ", "hi\n\tthere \u00a0\u3000", "a\u0085", "\u0085", "a\x00",
+		"\x1fkey", "👍🏽", "❤️", "\u200b", "\xff", "a\xed\xa0\x80", strings.Repeat("a", 64), strings.Repeat("é", 65), strings.Repeat("🍵", 129),
+		strings.Repeat("x", 4001), strings.Repeat("\u3000", 4001) + "x",
+	} {
+		f.Add(seed)
+	}
+	room := regexp.MustCompile(`\A[a-z0-9][a-z0-9._:-]{0,63}\z`)
+	f.Fuzz(func(t *testing.T, s string) {
+		holds(t, "room", s, as(chat.ParseRoomID), s, room.MatchString(s))
+		holds(t, "user", s, as(chat.ParseUserID), s, text(s, 128, ""))
+		holds(t, "key", s, as(chat.ParseKey), s, text(s, 64, ""))
+		holds(t, "emoji", s, chat.ParseEmoji, s, text(s, 32, "") && !slices.ContainsFunc([]rune(s), white))
+		name := trim(trimEnd(s))
+		holds(t, "name", s, chat.ParseName, name, name == "" || text(name, 128, ""))
+		body := trimEnd(s)
+		holds(t, "body", s, chat.ParseBody, body, utf8.ValidString(s) && text(body, 4000, "\n\t"))
+	})
+}
+
+func holds(t *testing.T, field, s string, parse func(string) (string, error), want string, valid bool) {
+	t.Helper()
+	got, err := parse(s)
+	if !valid {
+		mustBeInvalid(t, field, got, err)
+		return
+	}
+	if err != nil || got != want {
+		t.Fatalf("%s %q became %q, %v; want %q", field, s, got, err, want)
+	}
+	if again, err := parse(got); again != got || err != nil {
+		t.Fatalf("%s %q became %q, and that %q, %v", field, s, got, again, err)
+	}
+}
+
+// text is the rule of what has 1 to most characters and no control characters but some.
+func text(s string, most int, but string) bool {
+	characters := []rune(s)
+	if !utf8.ValidString(s) || len(characters) < 1 || len(characters) > most {
+		return false
+	}
+	return !slices.ContainsFunc(characters, func(r rune) bool {
+		return (r < 0x20 || 0x7f <= r && r <= 0x9f) && !strings.ContainsRune(but, r)
+	})
+}
+
+// white is Unicode's property White_Space.
+func white(r rune) bool {
+	switch r {
+	case '\t', '\n', '\v', '\f', '\r', ' ', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000:
+		return true
+	}
+	return 0x2000 <= r && r <= 0x200a
+}
+
+func trimEnd(s string) string {
+	for {
+		r, n := utf8.DecodeLastRuneInString(s)
+		if n == 0 || !white(r) {
+			return s
+		}
+		s = s[:len(s)-n]
+	}
+}
+
+func trim(s string) string {
+	for {
+		r, n := utf8.DecodeRuneInString(s)
+		if n == 0 || !white(r) {
+			return s
+		}
+		s = s[n:]
+	}
+}
+
+// FuzzGrants holds two patterns of a token against regular expressions that say the same.
+func FuzzGrants(f *testing.F) {
+	f.Add("*", uint8(1), "support-*", uint8(2), "support-7")
+	f.Add("support-*", uint8(3), "*-eu", uint8(1), "support-eu")
+	f.Add("aba*aba", uint8(3), "a*", uint8(1), "ababa")
+	f.Add("t**a", uint8(1), "tea", uint8(2), "tea")
+	f.Add("a*b*b", uint8(1), "*a*b*c*", uint8(2), "a-b-b")
+	f.Add("", uint8(1), "a.c*", uint8(2), "abcd")
+	f.Fuzz(func(t *testing.T, a string, roleA uint8, b string, roleB uint8, room string) {
+		if a == b || !utf8.ValidString(a) || !utf8.ValidString(b) {
+			t.Skip()
+		}
+		granted := func(pattern string, role uint8) (chat.Role, int) {
+			is := chat.Role(role % 4)
+			if pattern == room {
+				return is, 1 << 30
+			}
+			as := `(?s)\A` + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`) + `\z`
+			if strings.Contains(pattern, "*") && regexp.MustCompile(as).MatchString(room) {
+				return is, len(pattern)
+			}
+			return chat.None, -1
+		}
+		isA, weightA := granted(a, roleA)
+		isB, weightB := granted(b, roleB)
+		want := isA
+		if weightB > weightA || weightB == weightA && isB > isA {
+			want = isB
+		}
+		grants := chat.Grants{a: chat.Role(roleA % 4), b: chat.Role(roleB % 4)}
+		if got := grants.For(chat.RoomID(room)); got != want {
+			t.Fatalf("%q grants %s in %q, want %s", grants, got, room, want)
+		}
+	})
+}
