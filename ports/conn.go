@@ -45,12 +45,13 @@ const (
 	CloseBadRequests                        // too many bad requests in a row
 	CloseFlooding                           // keeps on after being told that it is over the limit
 	CloseInternal                           // a fault of the service
+	CloseProtocol                           // the client broke the transport's rules
 )
 
 var closeReasons = [...]string{
 	CloseGone: "gone", CloseRestart: "restart", CloseUnauthenticated: "unauthenticated", CloseExpired: "expired",
 	CloseBanned: "banned", CloseDisconnected: "disconnected", CloseSilent: "silent", CloseSlow: "slow",
-	CloseBadRequests: "bad_requests", CloseFlooding: "flooding", CloseInternal: "internal",
+	CloseBadRequests: "bad_requests", CloseFlooding: "flooding", CloseInternal: "internal", CloseProtocol: "protocol",
 }
 
 // String returns the reason's name, for logs and metrics.

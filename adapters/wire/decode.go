@@ -1,0 +1,289 @@
+package wire
+
+import (
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// MaxIDChars is the most characters that a client's id may have.
+const MaxIDChars = 64
+
+// Decode returns the command that a frame is. It never fails: a frame that is no command is ports.Malformed, with the frame's id if
+// it has a good one. Nothing of data is kept.
+//
+// Members are matched by their exact names; of two of a name the last counts; null stands for a member that is not there. Whole
+// numbers are written with digits only.
+func Decode(data []byte) ports.Command {
+	var f fields
+	if !members(data, f.take) {
+		return ports.Command{Ask: ports.Malformed{Err: chat.Errorf(chat.BadRequest, "a frame must be one JSON object")}}
+	}
+	id, err := f.id()
+	if err != nil {
+		return ports.Command{Ask: ports.Malformed{Err: err}}
+	}
+	ask, err := f.command()
+	if err != nil {
+		ask = ports.Malformed{Err: err}
+	}
+	return ports.Command{ID: id, Ask: ask}
+}
+
+// name is a member that some command has.
+type name uint8
+
+const (
+	nameType name = iota
+	nameID
+	nameRoom
+	nameToken
+	nameAfter
+	nameBefore
+	nameLimit
+	nameBody
+	nameKey
+	nameReplyTo
+	nameMeta
+	nameSeq
+	nameEmoji
+	nameRemove
+	nameOnly
+	nameOn
+	names
+)
+
+var nameTexts = [names]string{
+	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
+}
+
+// fields are the members of a frame that v1 knows, and the first thing that is wrong with those that were asked for.
+type fields struct {
+	at  [names]value
+	err *chat.Error
+}
+
+func (f *fields) take(member []byte, v value) {
+	for n, text := range nameTexts {
+		if string(member) == text {
+			f.at[n] = v
+			return
+		}
+	}
+}
+
+// want returns a member that must be of a kind, and whether it is there at all.
+func (f *fields) want(n name, k kind, kindText string) (value, bool) {
+	v := f.at[n]
+	if v.kind == kindBad || v.kind == kindNull {
+		return value{}, false
+	}
+	if v.kind != k {
+		f.fail(chat.BadRequest, "%s must be %s", nameTexts[n], kindText)
+		return value{}, false
+	}
+	return v, true
+}
+
+func (f *fields) fail(k chat.Kind, format string, args ...any) {
+	if f.err == nil {
+		f.err = chat.Errorf(k, format, args...)
+	}
+}
+
+// keep notes an error of a Parse function.
+func (f *fields) keep(err error) {
+	if err != nil && f.err == nil {
+		f.err = chat.AsError(err)
+	}
+}
+
+func (f *fields) text(n name) (string, bool) {
+	v, ok := f.want(n, kindString, "a string")
+	if !ok {
+		return "", false
+	}
+	return unquote(v.raw), true
+}
+
+// needed is text of a member that must be there.
+func (f *fields) needed(n name) string {
+	s, ok := f.text(n)
+	if !ok {
+		f.fail(chat.Invalid, "%s is missing", nameTexts[n])
+	}
+	return s
+}
+
+func (f *fields) flag(n name, otherwise bool) bool {
+	v := f.at[n]
+	if v.kind == kindBad || v.kind == kindNull {
+		return otherwise
+	}
+	if v.kind != kindBool {
+		f.fail(chat.BadRequest, "%s must be true or false", nameTexts[n])
+	}
+	return string(v.raw) == "true"
+}
+
+// number returns a whole number from least to most, or otherwise where it is not there.
+func (f *fields) number(n name, least, most, otherwise int64) int64 {
+	v, ok := f.want(n, kindNumber, "a number")
+	if !ok {
+		return otherwise
+	}
+	i, whole := v.integer()
+	if !whole || i < least || i > most {
+		f.fail(chat.Invalid, "%s must be a whole number from %d to %d", nameTexts[n], least, most)
+	}
+	return i
+}
+
+func (f *fields) has(n name) bool { k := f.at[n].kind; return k != kindBad && k != kindNull }
+
+func (f *fields) room() chat.RoomID {
+	s := f.needed(nameRoom)
+	if f.err != nil {
+		return ""
+	}
+	id, err := chat.ParseRoomID(s)
+	f.keep(err)
+	return id
+}
+
+func (f *fields) body() string {
+	s := f.needed(nameBody)
+	if f.err != nil {
+		return ""
+	}
+	body, err := chat.ParseBody(s)
+	f.keep(err)
+	return body
+}
+
+// seq returns a place that an entry can have.
+func (f *fields) seq(n name) chat.Seq {
+	if !f.has(n) {
+		f.fail(chat.Invalid, "%s is missing", nameTexts[n])
+	}
+	return chat.Seq(f.number(n, 1, int64(chat.MaxSeq), 0))
+}
+
+// cursor returns a seq or 0, or nil where it is not there.
+func (f *fields) cursor(n name) *chat.Seq {
+	if !f.has(n) {
+		return nil
+	}
+	seq := chat.Seq(f.number(n, 0, int64(chat.MaxSeq), 0))
+	return &seq
+}
+
+func (f *fields) key() chat.Key {
+	s, ok := f.text(nameKey)
+	if !ok {
+		return ""
+	}
+	key, err := chat.ParseKey(s)
+	f.keep(err)
+	return key
+}
+
+func (f *fields) meta() []byte {
+	v, ok := f.want(nameMeta, kindObject, "an object")
+	if !ok {
+		return nil
+	}
+	if len(v.raw) > chat.MaxMetaBytes {
+		f.fail(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
+		return nil
+	}
+	return append([]byte(nil), v.raw...)
+}
+
+func (f *fields) id() (string, error) {
+	s, ok := f.text(nameID)
+	if f.err == nil && ok && (s == "" || utf8.RuneCountInString(s) > MaxIDChars) {
+		f.fail(chat.Invalid, "id must have 1 to %d characters", MaxIDChars)
+	}
+	if f.err != nil {
+		return "", f.err
+	}
+	return s, nil
+}
+
+// command returns what the frame asks for.
+func (f *fields) command() (ports.Ask, error) {
+	v, ok := f.want(nameType, kindString, "a string")
+	if !ok {
+		f.fail(chat.BadRequest, "type is missing")
+		return nil, f.err
+	}
+	decode, known := asks[string(bare(v.raw))]
+	if !known {
+		return nil, chat.Errorf(chat.UnknownType, "there is no type %.40q", unquote(v.raw))
+	}
+	ask := decode(f)
+	if f.err != nil {
+		return nil, f.err
+	}
+	return ask, nil
+}
+
+// asks has a decoder for each type of a client's frame.
+var asks = map[string]func(*fields) ports.Ask{
+	"auth":  func(f *fields) ports.Ask { return ports.Auth{Token: f.needed(nameToken)} },
+	"join":  join,
+	"leave": func(f *fields) ports.Ask { return ports.Leave{Room: f.room()} },
+	"send":  send,
+	"edit":  func(f *fields) ports.Ask { return ports.Edit{Room: f.room(), Seq: f.seq(nameSeq), Body: f.body()} },
+	"delete": func(f *fields) ports.Ask {
+		return ports.Delete{Room: f.room(), Seq: f.seq(nameSeq)}
+	},
+	"react":    react,
+	"history":  history,
+	"read":     func(f *fields) ports.Ask { return ports.Mark{Room: f.room(), Seq: f.seq(nameSeq)} },
+	"typing":   func(f *fields) ports.Ask { return ports.Typing{Room: f.room(), On: f.flag(nameOn, true)} },
+	"presence": func(f *fields) ports.Ask { return ports.Presence{Room: f.room()} },
+	"ping":     func(*fields) ports.Ask { return ports.Ping{} },
+}
+
+func join(f *fields) ports.Ask {
+	return ports.Join{
+		Room: f.room(), After: f.cursor(nameAfter), Limit: int(f.number(nameLimit, 0, ports.MaxPage, ports.DefaultPage)),
+	}
+}
+
+func send(f *fields) ports.Ask {
+	s := ports.Send{Room: f.room(), Body: f.body(), Key: f.key(), Meta: f.meta()}
+	if f.has(nameReplyTo) {
+		s.ReplyTo = f.seq(nameReplyTo)
+	}
+	return s
+}
+
+func react(f *fields) ports.Ask {
+	r := ports.React{Room: f.room(), Seq: f.seq(nameSeq), Remove: f.flag(nameRemove, false)}
+	emoji, err := chat.ParseEmoji(f.needed(nameEmoji))
+	f.keep(err)
+	r.Emoji = emoji
+	return r
+}
+
+func history(f *fields) ports.Ask {
+	h := ports.History{
+		Room: f.room(), After: f.cursor(nameAfter), Limit: int(f.number(nameLimit, 1, ports.MaxPage, ports.DefaultPage)),
+	}
+	if f.has(nameBefore) {
+		h.Before = f.seq(nameBefore)
+	}
+	if h.Before > 0 && h.After != nil {
+		f.fail(chat.Invalid, "before and after exclude each other")
+	}
+	if only, ok := f.text(nameOnly); ok {
+		if h.Messages = only == "messages"; !h.Messages {
+			f.fail(chat.Invalid, "only must be messages")
+		}
+	}
+	return h
+}

@@ -1,0 +1,347 @@
+package wire
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// AppendEntry appends an entry's frame to dst. It allocates nothing but what dst needs.
+func AppendEntry(dst []byte, e *chat.Entry) []byte {
+	o := object{dst: append(dst, '{')}
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		o.text("type", "message")
+		o.place(e)
+		o.message(e, &f)
+	case chat.Edited:
+		o.text("type", "edited")
+		o.place(e)
+		o.seq("target", f.Target)
+		if f.Body != "" {
+			o.text("body", f.Body)
+		}
+	case chat.Deleted:
+		o.text("type", "deleted")
+		o.place(e)
+		o.seq("target", f.Target)
+	case chat.Reacted:
+		o.text("type", "reacted")
+		o.place(e)
+		o.seq("target", f.Target)
+		o.text("emoji", f.Emoji)
+		o.flag("removed", f.Removed)
+		o.number("count", int64(f.Count))
+	case chat.MemberChanged:
+		o.text("type", "member")
+		o.place(e)
+		o.text("user", string(f.User))
+		o.text("change", string(f.Change))
+		if f.Role != chat.None {
+			o.text("role", f.Role.String())
+		}
+	case chat.RoomChanged:
+		o.text("type", "room")
+		o.place(e)
+		o.text("change", string(f.Change))
+		if f.Change == chat.RoomRenamed {
+			o.text("name", f.Name)
+		}
+	}
+	return append(o.dst, '}')
+}
+
+// object writes the members of one JSON object.
+type object struct{ dst []byte }
+
+func (o *object) name(name string) {
+	if o.dst[len(o.dst)-1] != '{' {
+		o.dst = append(o.dst, ',')
+	}
+	o.dst = append(o.dst, '"')
+	o.dst = append(o.dst, name...)
+	o.dst = append(o.dst, '"', ':')
+}
+
+func (o *object) text(name, s string)          { o.name(name); o.dst = appendString(o.dst, s) }
+func (o *object) number(name string, n int64)  { o.name(name); o.dst = strconv.AppendInt(o.dst, n, 10) }
+func (o *object) seq(name string, n chat.Seq)  { o.number(name, int64(n)) }
+func (o *object) flag(name string, yes bool)   { o.name(name); o.dst = strconv.AppendBool(o.dst, yes) }
+func (o *object) raw(name string, json []byte) { o.name(name); o.dst = append(o.dst, json...) }
+func (o *object) open(name string)             { o.name(name); o.dst = append(o.dst, '{') }
+func (o *object) close()                       { o.dst = append(o.dst, '}') }
+
+// timeLayout is RFC 3339 with milliseconds, in UTC.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+func (o *object) time(name string, at time.Time) {
+	o.name(name)
+	o.dst = append(o.dst, '"')
+	o.dst = at.UTC().AppendFormat(o.dst, timeLayout)
+	o.dst = append(o.dst, '"')
+}
+
+// author shows the id where there is no name.
+func (o *object) author(name string, a chat.Author) {
+	o.open(name)
+	o.user(a)
+	o.close()
+}
+
+func (o *object) user(a chat.Author) {
+	o.text("id", string(a.ID))
+	if a.Name == "" {
+		a.Name = string(a.ID)
+	}
+	o.text("name", a.Name)
+}
+
+func (o *object) place(e *chat.Entry) {
+	o.text("room", string(e.Room))
+	o.seq("seq", e.Seq)
+	o.time("at", e.At)
+	o.author("author", e.Author)
+}
+
+func (o *object) message(e *chat.Entry, m *chat.Message) {
+	if m.DeletedAt.IsZero() {
+		o.text("body", m.Body)
+	}
+	if e.Key != "" && !e.Key.Made() {
+		o.text("key", string(e.Key))
+	}
+	if m.ReplyTo > 0 {
+		o.seq("reply_to", m.ReplyTo)
+	}
+	if len(m.Meta) > 0 {
+		o.raw("meta", m.Meta)
+	}
+	if !m.EditedAt.IsZero() {
+		o.time("edited_at", m.EditedAt)
+	}
+	if !m.DeletedAt.IsZero() {
+		o.time("deleted_at", m.DeletedAt)
+	}
+	if len(m.Reactions) == 0 {
+		return
+	}
+	o.name("reactions")
+	o.dst = append(o.dst, '[')
+	for i, r := range m.Reactions {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = append(o.dst, '{')
+		o.text("emoji", r.Emoji)
+		o.number("count", int64(r.Count))
+		if r.Me {
+			o.flag("me", true)
+		}
+		o.close()
+	}
+	o.dst = append(o.dst, ']')
+}
+
+// AppendFrame appends a frame that is no entry to dst. Heartbeat and CloseFrame are the transport's and no JSON: they append
+// nothing.
+func AppendFrame(dst []byte, frame ports.Frame) []byte {
+	o := object{dst: append(dst, '{')}
+	switch f := frame.(type) {
+	case ports.Welcome:
+		o.welcome(&f)
+	case ports.OK:
+		o.text("type", "ok")
+		if f.ID != "" {
+			o.text("id", f.ID)
+		}
+		o.answer(f.Answer)
+	case ports.Failure:
+		o.text("type", "error")
+		if f.ID != "" {
+			o.text("id", f.ID)
+		}
+		o.failure(chat.AsError(f.Err))
+	case ports.SignalFrame:
+		o.signal(f.Signal)
+	case ports.Drain:
+		o.text("type", "drain")
+		o.number("reconnect_in_ms", f.ReconnectIn.Milliseconds())
+	default:
+		return dst
+	}
+	return append(o.dst, '}')
+}
+
+func (o *object) welcome(f *ports.Welcome) {
+	o.text("type", "welcome")
+	o.text("session", f.Session)
+	o.author("user", f.User)
+	o.number("heartbeat_ms", f.Heartbeat.Milliseconds())
+	o.open("limits")
+	o.number("frame_bytes", int64(f.Limits.FrameBytes))
+	o.number("body_chars", chat.MaxBodyChars)
+	o.number("meta_bytes", chat.MaxMetaBytes)
+	o.number("rooms", int64(f.Limits.Rooms))
+	o.number("replay", int64(f.Limits.Replay))
+	o.number("page", ports.MaxPage)
+	o.close()
+}
+
+func (o *object) failure(e *chat.Error) {
+	o.text("code", string(e.Kind))
+	o.text("message", e.Reason)
+	if e.RetryAfter > 0 {
+		// At least one: 0 would read as "at once".
+		o.number("retry_after_ms", max(e.RetryAfter.Milliseconds(), 1))
+	}
+}
+
+func (o *object) signal(s chat.Signal) {
+	switch s.Kind {
+	case chat.SignalTyping:
+		o.text("type", "typing")
+	case chat.SignalPresence:
+		o.text("type", "presence")
+	case chat.SignalRead:
+		o.text("type", "read")
+	}
+	o.text("room", string(s.Room))
+	o.text("user", string(s.User))
+	switch s.Kind {
+	case chat.SignalTyping:
+		o.flag("on", s.On)
+	case chat.SignalPresence:
+		o.flag("online", s.On)
+	case chat.SignalRead:
+		o.seq("seq", s.Seq)
+	}
+}
+
+// AppendAnswer appends an answer's fields to dst, as an object of their own.
+func AppendAnswer(dst []byte, answer ports.Answer) []byte {
+	o := object{dst: append(dst, '{')}
+	o.answer(answer)
+	return append(o.dst, '}')
+}
+
+func (o *object) answer(answer ports.Answer) {
+	switch a := answer.(type) {
+	case ports.Authenticated:
+		o.author("user", a.User)
+	case ports.Joined:
+		o.text("room", string(a.Room))
+		o.seq("head", a.Head)
+		o.seq("from", a.From)
+		o.flag("truncated", a.Truncated)
+		o.text("role", a.Role.String())
+		o.seq("read", a.Read)
+	case ports.Left:
+		o.text("room", string(a.Room))
+	case ports.Sent:
+		o.text("room", string(a.Room))
+		o.seq("seq", a.Seq)
+		o.time("at", a.At)
+		o.flag("duplicate", a.Duplicate)
+	case ports.Changed:
+		o.text("room", string(a.Room))
+		o.seq("seq", a.Seq)
+	case ports.ReactionSet:
+		o.text("room", string(a.Room))
+		o.seq("seq", a.Seq)
+		o.flag("changed", !a.Unchanged)
+	case ports.Page:
+		o.page(&a)
+	case ports.Marked:
+		o.text("room", string(a.Room))
+		o.seq("read", a.Read)
+		o.number("unread", a.Unread)
+	case ports.Present:
+		o.present(&a)
+	case ports.Pong:
+		o.time("now", a.Now)
+	}
+}
+
+func (o *object) page(p *ports.Page) {
+	o.text("room", string(p.Room))
+	o.seq("head", p.Head)
+	o.name("entries")
+	o.dst = append(o.dst, '[')
+	for i := range p.Entries {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = AppendEntry(o.dst, &p.Entries[i])
+	}
+	o.dst = append(o.dst, ']')
+	o.flag("more", p.More)
+}
+
+func (o *object) present(p *ports.Present) {
+	o.text("room", string(p.Room))
+	o.name("users")
+	o.dst = append(o.dst, '[')
+	for i, u := range p.Users {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = append(o.dst, '{')
+		o.user(u)
+		o.close()
+	}
+	o.dst = append(o.dst, ']')
+	o.number("total", int64(p.Total))
+}
+
+const hex = "0123456789abcdef"
+
+// appendString appends s as a JSON string, as encoding/json does without HTML escaping.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= ' ' && c != '"' && c != '\\' {
+				i++
+				continue
+			}
+			dst = append(dst, s[start:i]...)
+			dst = appendEscape(dst, c)
+			i++
+			start = i
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || r == '\u2028' || r == '\u2029' {
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			start = i + n
+		}
+		i += n
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	default:
+		return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+	}
+}
