@@ -1,0 +1,111 @@
+package jwt
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const devKeyFile = "development-key.pem"
+
+// DevKeys is the key pair of development mode: whoever can read its file can be anybody.
+type DevKeys struct{ private *rsa.PrivateKey }
+
+// Grant is what a development token says.
+type Grant struct {
+	Subject string
+	Name    string            // may be empty
+	Rooms   map[string]string // nil: nothing is said of rooms
+	Scope   string            // words, separated by spaces
+	TTL     time.Duration
+}
+
+// LoadDevKeys reads the key pair of a data folder. It fails with fs.ErrNotExist where there is none yet.
+func LoadDevKeys(dir string) (*DevKeys, error) {
+	data, err := os.ReadFile(filepath.Join(dir, devKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("%s is no PEM file: delete it, and another is made", devKeyFile)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: delete it, and another is made", devKeyFile, err)
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s holds no RSA key: delete it, and another is made", devKeyFile)
+	}
+	return &DevKeys{private}, nil
+}
+
+// LoadOrMakeDevKeys is LoadDevKeys, and makes folder and keys where there are none. Of several processes that do it at once, all get
+// the same keys.
+func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
+	keys, err := LoadDevKeys(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	private, err := rsa.GenerateKey(rand.Reader, minRSABits)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeOnce(filepath.Join(dir, devKeyFile), private); err != nil {
+		return nil, err
+	}
+	return LoadDevKeys(dir)
+}
+
+// writeOnce writes the key's file as a whole, unless somebody else was first.
+func writeOnce(path string, private *rsa.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	err = errors.Join(pem.Encode(temp, &pem.Block{Type: "PRIVATE KEY", Bytes: der}), temp.Sync(), temp.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// Public returns the key that verifies what Sign signs.
+func (d *DevKeys) Public() Key { return Key{&d.private.PublicKey} }
+
+// Sign makes a token.
+func (d *DevKeys) Sign(g Grant) (string, error) {
+	now := time.Now()
+	c := jwt.MapClaims{"sub": g.Subject, "iat": now.Unix(), "exp": now.Add(g.TTL).Unix()}
+	if g.Name != "" {
+		c["name"] = g.Name
+	}
+	if g.Rooms != nil {
+		c["rooms"] = g.Rooms
+	}
+	if g.Scope != "" {
+		c["scope"] = g.Scope
+	}
+	return jwt.NewWithClaims(jwt.SigningMethodRS256, c).SignedString(d.private)
+}

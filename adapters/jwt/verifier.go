@@ -1,0 +1,203 @@
+// Package jwt turns JSON Web Tokens into identities: signed by keys in PEM files or in a key set that is published by URL, or, for
+// development, by a key pair that the service makes itself.
+package jwt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	maxTokenBytes = 8 << 10
+	leeway        = 30 * time.Second // between our clock and the issuer's
+	minRSABits    = 2048
+	adminScope    = "chat:admin"
+)
+
+// Config says whose tokens are good. Either Keys or JWKSURL is needed.
+type Config struct {
+	Keys       []Key    // public keys; see ReadKeys
+	JWKSURL    string   // where a key set is published
+	Algorithms []string // what may sign; empty: RS256
+	Issuer     string   // if not empty, the iss that a token must have
+	Audience   string   // if not empty, one that a token's aud must have
+
+	Refresh     time.Duration   // how often the key set is read anew; 0: 15 min
+	HTTPTimeout time.Duration   // for reading the key set; 0: 5 s
+	OnFault     func(err error) // hears when the key set cannot be read; may be nil
+}
+
+// Verifier implements ports.TokenVerifier. It does not trust what a token says of its own keys (jwk, jku, x5u).
+type Verifier struct {
+	parser *jwt.Parser
+	find   func(ctx context.Context, token *jwt.Token) (any, error)
+}
+
+var _ ports.TokenVerifier = (*Verifier)(nil)
+
+// algorithms are those that can be chosen: none that shares a secret.
+var algorithms = map[string]bool{
+	"RS256": true, "RS384": true, "RS512": true, "PS256": true, "PS384": true, "PS512": true,
+	"ES256": true, "ES384": true, "ES512": true, "EdDSA": true,
+}
+
+// New returns a verifier. Where keys come from a URL, they are refreshed until ctx ends; a key set that cannot be read yet is no
+// error here.
+func New(ctx context.Context, cfg Config) (*Verifier, error) {
+	if len(cfg.Algorithms) == 0 {
+		cfg.Algorithms = []string{"RS256"}
+	}
+	for _, a := range cfg.Algorithms {
+		if !algorithms[a] {
+			return nil, fmt.Errorf("the signature algorithm %q is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", a)
+		}
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(cfg.Algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+		jwt.WithStrictDecoding(),
+	}
+	if cfg.Issuer != "" {
+		options = append(options, jwt.WithIssuer(cfg.Issuer))
+	}
+	if cfg.Audience != "" {
+		options = append(options, jwt.WithAudience(cfg.Audience))
+	}
+	v := &Verifier{parser: jwt.NewParser(options...)}
+	switch {
+	case cfg.JWKSURL != "":
+		set, err := newKeySet(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		v.find = set.find
+	case len(cfg.Keys) > 0:
+		v.find = fixedKeys(cfg.Keys).find
+	default:
+		return nil, errors.New("no keys to verify tokens with")
+	}
+	return v, nil
+}
+
+// claims are what a token says.
+type claims struct {
+	jwt.RegisteredClaims
+	Name  string            `json:"name"`
+	Rooms map[string]string `json:"rooms"`
+	Scope scope             `json:"scope"`
+}
+
+// scope is a list of words: in one string, as RFC 8693 has it, or in an array, as some issuers do.
+type scope []string
+
+// UnmarshalJSON reads either form.
+func (s *scope) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		*s = strings.Fields(text)
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(s))
+}
+
+func refused(format string, args ...any) error {
+	return chat.Errorf(chat.Unauthenticated, format, args...)
+}
+
+// Verify implements ports.TokenVerifier.
+func (v *Verifier) Verify(ctx context.Context, token string) (chat.Identity, error) {
+	if token == "" {
+		return chat.Identity{}, refused("there is no token")
+	}
+	if len(token) > maxTokenBytes {
+		return chat.Identity{}, refused("the token is longer than %d bytes", maxTokenBytes)
+	}
+	if strings.TrimSpace(token) != token {
+		return chat.Identity{}, refused("the token has white space around it")
+	}
+	var c claims
+	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		if err := checkHeader(t.Header); err != nil {
+			return nil, err
+		}
+		return v.find(ctx, t)
+	})
+	if err != nil {
+		return chat.Identity{}, explain(err)
+	}
+	return c.identity()
+}
+
+// checkHeader refuses headers that would change what the token means.
+func checkHeader(header map[string]any) error {
+	if _, ok := header["crit"]; ok {
+		return refused("the token has critical extensions, and there are none that we know")
+	}
+	if typ, ok := header["typ"]; ok {
+		name, _ := typ.(string)
+		name = strings.TrimPrefix(strings.ToLower(name), "application/")
+		if name != "jwt" && name != "at+jwt" {
+			return refused("the token's type is not JWT")
+		}
+	}
+	return nil
+}
+
+// explain turns the library's errors into ours: what helps the token's owner, and no more.
+func explain(err error) error {
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		return e
+	}
+	for _, known := range []struct {
+		is   error
+		text string
+	}{
+		{jwt.ErrTokenExpired, "the token has expired"},
+		{jwt.ErrTokenNotValidYet, "the token is not valid yet"},
+		{jwt.ErrTokenUsedBeforeIssued, "the token was issued in the future: a clock is wrong"},
+		{jwt.ErrTokenRequiredClaimMissing, "the token has no exp"},
+		{jwt.ErrTokenInvalidIssuer, "the token is of another issuer"},
+		{jwt.ErrTokenInvalidAudience, "the token is for another audience"},
+		{jwt.ErrTokenSignatureInvalid, "the token's signature is not good"},
+		{jwt.ErrTokenUnverifiable, "the token is signed by a key that is not known here"},
+	} {
+		if errors.Is(err, known.is) {
+			return &chat.Error{Kind: chat.Unauthenticated, Reason: known.text, Cause: err}
+		}
+	}
+	return &chat.Error{Kind: chat.Unauthenticated, Reason: "the token is malformed", Cause: err}
+}
+
+func (c *claims) identity() (chat.Identity, error) {
+	user, err := chat.ParseUserID(c.Subject)
+	if err != nil {
+		return chat.Identity{}, refused("the token's sub must be a user id of 1 to %d characters", chat.MaxUserIDChars)
+	}
+	name, err := chat.ParseName(c.Name)
+	if err != nil {
+		return chat.Identity{}, refused("the token's name must have at most %d characters", chat.MaxNameChars)
+	}
+	who := chat.Identity{User: user, Name: name, Expires: c.ExpiresAt.Time}
+	for _, word := range c.Scope {
+		who.Admin = who.Admin || word == adminScope
+	}
+	if c.Rooms != nil {
+		who.Grants = make(chat.Grants, len(c.Rooms))
+		for pattern, text := range c.Rooms {
+			role, err := chat.ParseRole(text)
+			if err != nil {
+				return chat.Identity{}, refused("the token's rooms must grant read, write or moderate")
+			}
+			who.Grants[pattern] = role
+		}
+	}
+	return who, nil
+}
