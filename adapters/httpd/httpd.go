@@ -1,0 +1,122 @@
+// Package httpd is the Fiber app behind which the service listens: its limits, its one way to answer errors, its start and its stop.
+// It takes routes and knows none.
+package httpd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/ports"
+)
+
+// Config is what a Server works with. Addr is needed; everything else has a usable zero value.
+type Config struct {
+	Addr           string         // host:port; port 0 takes a free one
+	CertFile       string         // with KeyFile: speak TLS
+	KeyFile        string         //
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	Observer       ports.Observer // nil: nobody is told
+	Log            *slog.Logger   // for requests, at debug level; nil: none
+
+	ReadTimeout time.Duration // for a request to come; 0: 10 s
+	IdleTimeout time.Duration // between requests of a connection; 0: 75 s
+	BodyBytes   int           // the largest body; 0: 64 KiB
+}
+
+// readBuffer takes the headers of a request: a token of 8 KiB and the rest.
+const readBuffer = 16 << 10
+
+func (c Config) withDefaults() Config {
+	if c.Observer == nil {
+		c.Observer = ports.Unobserved{}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.ReadTimeout <= 0 {
+		c.ReadTimeout = 10 * time.Second
+	}
+	if c.IdleTimeout <= 0 {
+		c.IdleTimeout = 75 * time.Second
+	}
+	if c.BodyBytes <= 0 {
+		c.BodyBytes = 64 << 10
+	}
+	return c
+}
+
+// Server is the app and its listener.
+type Server struct {
+	cfg Config
+	app *fiber.App
+	ln  net.Listener
+}
+
+// New returns a server with routes. It does not listen yet.
+func New(cfg Config, routes ...func(fiber.Router)) *Server {
+	s := &Server{cfg: cfg.withDefaults()}
+	s.app = fiber.New(fiber.Config{
+		DisableStartupMessage: true,
+		ErrorHandler:          s.fail,
+		ReadTimeout:           s.cfg.ReadTimeout,
+		IdleTimeout:           s.cfg.IdleTimeout,
+		WriteTimeout:          30 * time.Second,
+		ReadBufferSize:        readBuffer,
+		BodyLimit:             s.cfg.BodyBytes,
+		UnescapePath:          false, // an id may have an escaped slash
+		StreamRequestBody:     false,
+	})
+	// Sockets outlive the handler that upgrades them, and close themselves.
+	s.app.Server().KeepHijackedConns = true
+	s.app.Use(s.around)
+	for _, add := range routes {
+		add(s.app)
+	}
+	return s
+}
+
+// Listen opens the listener: a port that is taken shows here.
+func (s *Server) Listen() error {
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	if s.cfg.CertFile != "" {
+		certificate, err := tls.LoadX509KeyPair(s.cfg.CertFile, s.cfg.KeyFile)
+		if err != nil {
+			return errors.Join(fmt.Errorf("load the certificate: %w", err), ln.Close())
+		}
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	}
+	s.ln = ln
+	return nil
+}
+
+// Addr returns where the server listens. Listen must have succeeded.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Run serves until ctx ends, and then lets the requests under way end, for ReadTimeout at most. Sockets are their adapter's.
+func (s *Server) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.app.Listener(s.ln) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ReadTimeout)
+	defer cancel()
+	err := s.app.ShutdownWithContext(ending)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil // who is silent now is cut off
+	}
+	return errors.Join(err, <-served)
+}

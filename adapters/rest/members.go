@@ -1,0 +1,94 @@
+package rest
+
+import (
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// member is a user's place in a room.
+type member struct {
+	User   chat.UserID `json:"user"`
+	Role   string      `json:"role,omitempty"`
+	Banned bool        `json:"banned,omitempty"`
+	Since  string      `json:"since"`
+}
+
+func place(m chat.Member) member {
+	shown := member{User: m.User, Banned: m.Banned, Since: m.Since.UTC().Format(timeLayout)}
+	if !m.Banned {
+		shown.Role = m.Role.String()
+	}
+	return shown
+}
+
+func (a *API) listMembers(r *request) error {
+	id, err := r.room()
+	if err != nil {
+		return err
+	}
+	limit, err := r.limit()
+	if err != nil {
+		return err
+	}
+	var after chat.UserID
+	if text := utils.CopyString(r.Query("after")); text != "" {
+		if after, err = chat.ParseUserID(text); err != nil {
+			return err
+		}
+	}
+	page, next, err := a.cfg.Members.Members(r.ctx, r.by, id, after, limit)
+	if err != nil {
+		return err
+	}
+	members := make([]member, len(page))
+	for i, m := range page {
+		members[i] = place(m)
+	}
+	return r.encode(fiber.StatusOK, struct {
+		Members []member    `json:"members"`
+		Next    chat.UserID `json:"next,omitempty"`
+	}{members, next})
+}
+
+func (a *API) setMember(r *request) error {
+	id, user, err := r.member()
+	if err != nil {
+		return err
+	}
+	var wish struct {
+		Role   *string `json:"role"`
+		Banned bool    `json:"banned"`
+	}
+	if err := r.read(&wish); err != nil {
+		return err
+	}
+	role := chat.None
+	switch {
+	case wish.Banned && wish.Role != nil:
+		return chat.Errorf(chat.Invalid, "role and banned exclude each other")
+	case wish.Role != nil:
+		if role, err = chat.ParseRole(*wish.Role); err != nil {
+			return err
+		}
+	case !wish.Banned:
+		return chat.Errorf(chat.Invalid, "role is missing")
+	}
+	m, err := a.cfg.Members.SetMember(r.ctx, r.by, id, user, role)
+	if err != nil {
+		return err
+	}
+	return r.encode(fiber.StatusOK, place(m))
+}
+
+func (a *API) removeMember(r *request) error {
+	id, user, err := r.member()
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Members.RemoveMember(r.ctx, r.by, id, user); err != nil {
+		return err
+	}
+	return r.SendStatus(fiber.StatusNoContent)
+}

@@ -1,0 +1,95 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/url"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// param returns a part of the path, without its escapes. What Fiber gives is memory of the request: this is a copy.
+func (r *request) param(name string) (string, error) {
+	s, err := url.PathUnescape(utils.CopyString(r.Params(name)))
+	if err != nil {
+		return "", chat.Errorf(chat.Invalid, "%s is badly escaped in the path", name)
+	}
+	return s, nil
+}
+
+func (r *request) room() (chat.RoomID, error) {
+	s, err := r.param("room")
+	if err != nil {
+		return "", err
+	}
+	return chat.ParseRoomID(s)
+}
+
+// message returns the room and the message of the path.
+func (r *request) message() (room chat.RoomID, seq chat.Seq, err error) {
+	if room, err = r.room(); err != nil {
+		return "", 0, err
+	}
+	n, err := whole("seq", utils.CopyString(r.Params("seq")), 1, int64(chat.MaxSeq))
+	return room, chat.Seq(n), err
+}
+
+func (r *request) member() (room chat.RoomID, user chat.UserID, err error) {
+	if room, err = r.room(); err != nil {
+		return "", "", err
+	}
+	s, err := r.param("user")
+	if err != nil {
+		return "", "", err
+	}
+	user, err = chat.ParseUserID(s)
+	return room, user, err
+}
+
+func whole(name, text string, least, most int64) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		return 0, chat.Errorf(chat.Invalid, "%s must be a whole number from %d to %d", name, least, most)
+	}
+	return n, nil
+}
+
+// number returns a whole number of the query, or otherwise where it is not there.
+func (r *request) number(name string, least, most, otherwise int64) (int64, error) {
+	text := utils.CopyString(r.Query(name))
+	if text == "" {
+		return otherwise, nil
+	}
+	return whole(name, text, least, most)
+}
+
+func (r *request) limit() (int, error) {
+	n, err := r.number("limit", 1, ports.MaxPage, ports.DefaultPage)
+	return int(n), err
+}
+
+// read decodes the body, which must be one JSON object, into the fields of into. Others are ignored.
+func (r *request) read(into any) error {
+	kind, _, err := mime.ParseMediaType(r.Get(fiber.HeaderContentType))
+	if err != nil || kind != fiber.MIMEApplicationJSON {
+		return fiber.NewError(fiber.StatusUnsupportedMediaType, "the body must be application/json")
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(r.Body(), &object) != nil || object == nil {
+		return chat.Errorf(chat.BadRequest, "the body must be one JSON object")
+	}
+	err = json.Unmarshal(r.Body(), into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return chat.Errorf(chat.BadRequest, "%s must not be a JSON %s", wrong.Field, wrong.Value)
+	}
+	if err != nil {
+		return chat.Errorf(chat.BadRequest, "the body cannot be read")
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+// Package rest is the HTTP API: the same rooms, messages and rules as on the socket, for those who come without one.
+package rest
+
+import (
+	"context"
+	_ "embed"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+
+	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// OpenAPI is the description of this API.
+//
+//go:embed openapi.json
+var OpenAPI []byte
+
+// Config is what an API works with. All ports are needed.
+type Config struct {
+	Writer   ports.Writer
+	Reader   ports.Reader
+	Rooms    ports.Rooms
+	Members  ports.Members
+	Verifier ports.TokenVerifier
+
+	Timeout time.Duration // for one request; 0: 10 s
+}
+
+// API serves the routes under /v1, and the descriptions.
+type API struct{ cfg Config }
+
+// New returns an API.
+func New(cfg Config) *API {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	return &API{cfg}
+}
+
+// Routes adds the API's routes.
+func (a *API) Routes(r fiber.Router) {
+	r.Get("/openapi.json", document(OpenAPI))
+	r.Get("/asyncapi.json", document(wire.AsyncAPI))
+
+	r.Get("/v1/rooms", a.as(a.listRooms))
+	r.Post("/v1/rooms", a.as(a.createRoom))
+	r.Get("/v1/rooms/:room", a.as(a.room))
+	r.Patch("/v1/rooms/:room", a.as(a.changeRoom))
+	r.Delete("/v1/rooms/:room", a.as(a.archiveRoom))
+	r.Get("/v1/rooms/:room/entries", a.as(a.entries))
+	r.Post("/v1/rooms/:room/messages", a.as(a.send))
+	r.Patch("/v1/rooms/:room/messages/:seq", a.as(a.edit))
+	r.Delete("/v1/rooms/:room/messages/:seq", a.as(a.delete))
+	r.Put("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(false)))
+	r.Delete("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(true)))
+	r.Get("/v1/rooms/:room/members", a.as(a.listMembers))
+	r.Put("/v1/rooms/:room/members/:user", a.as(a.setMember))
+	r.Delete("/v1/rooms/:room/members/:user", a.as(a.removeMember))
+}
+
+func document(text []byte) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		return c.Send(text)
+	}
+}
+
+// request is one request of a known user.
+type request struct {
+	*fiber.Ctx
+	ctx context.Context
+	by  chat.Identity
+}
+
+// as verifies the token before it handles the request.
+func (a *API) as(handle func(*request) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
+		defer cancel()
+		by, err := a.cfg.Verifier.Verify(ctx, token(c))
+		if err != nil {
+			return err
+		}
+		return handle(&request{c, ctx, by})
+	}
+}
+
+func token(c *fiber.Ctx) string {
+	if scheme, token, ok := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return utils.CopyString(strings.TrimSpace(token))
+	}
+	return utils.CopyString(c.Query("access_token"))
+}
+
+// answer sends JSON that was encoded by wire. Nobody between us and the client may keep it.
+func (r *request) answer(status int, json []byte) error {
+	r.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	r.Set(fiber.HeaderCacheControl, "no-store")
+	return r.Status(status).Send(json)
+}

@@ -1,0 +1,149 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// room is a room as one user sees it.
+type room struct {
+	Room      chat.RoomID `json:"room"`
+	Name      string      `json:"name"`
+	Public    bool        `json:"public"`
+	Archived  bool        `json:"archived"`
+	CreatedAt string      `json:"created_at"`
+	Head      chat.Seq    `json:"head"`
+	Role      string      `json:"role"`
+	Read      chat.Seq    `json:"read"`
+	Unread    int64       `json:"unread"`
+}
+
+// timeLayout is RFC 3339 with milliseconds, as on the socket.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+func view(v ports.RoomView) room {
+	return room{
+		Room: v.Room.ID, Name: v.Room.Name, Public: v.Room.Public, Archived: v.Room.Archived,
+		CreatedAt: v.Room.CreatedAt.UTC().Format(timeLayout), Head: v.Room.Head, Role: v.Role.String(), Read: v.Read, Unread: v.Unread,
+	}
+}
+
+// encode sends a value of this package's own.
+func (r *request) encode(status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode an answer: %w", err)
+	}
+	return r.answer(status, text)
+}
+
+func (a *API) listRooms(r *request) error {
+	limit, err := r.limit()
+	if err != nil {
+		return err
+	}
+	var after chat.RoomID
+	if text := utils.CopyString(r.Query("after")); text != "" {
+		if after, err = chat.ParseRoomID(text); err != nil {
+			return err
+		}
+	}
+	mine, next, err := a.cfg.Rooms.Mine(r.ctx, r.by, after, limit)
+	if err != nil {
+		return err
+	}
+	rooms := make([]room, len(mine))
+	for i, v := range mine {
+		rooms[i] = view(v)
+	}
+	return r.encode(fiber.StatusOK, struct {
+		Rooms []room      `json:"rooms"`
+		Next  chat.RoomID `json:"next,omitempty"`
+	}{rooms, next})
+}
+
+func (a *API) createRoom(r *request) error {
+	var wish struct {
+		Room   *string `json:"room"`
+		Name   string  `json:"name"`
+		Public bool    `json:"public"`
+	}
+	if err := r.read(&wish); err != nil {
+		return err
+	}
+	if wish.Room == nil {
+		return chat.Errorf(chat.Invalid, "room is missing")
+	}
+	id, err := chat.ParseRoomID(*wish.Room)
+	if err != nil {
+		return err
+	}
+	name, err := chat.ParseName(wish.Name)
+	if err != nil {
+		return err
+	}
+	made, err := a.cfg.Rooms.Create(r.ctx, r.by, chat.Room{ID: id, Name: name, Public: wish.Public})
+	if err != nil {
+		return err
+	}
+	r.Set(fiber.HeaderLocation, "/v1/rooms/"+string(id))
+	return r.encode(fiber.StatusCreated, view(made))
+}
+
+func (a *API) room(r *request) error {
+	id, err := r.room()
+	if err != nil {
+		return err
+	}
+	v, err := a.cfg.Rooms.Room(r.ctx, r.by, id)
+	if err != nil {
+		return err
+	}
+	return r.encode(fiber.StatusOK, view(v))
+}
+
+func (a *API) changeRoom(r *request) error {
+	id, err := r.room()
+	if err != nil {
+		return err
+	}
+	var wish struct {
+		Name     *string `json:"name"`
+		Public   *bool   `json:"public"`
+		Archived *bool   `json:"archived"`
+	}
+	if err := r.read(&wish); err != nil {
+		return err
+	}
+	if wish.Name != nil {
+		name, err := chat.ParseName(*wish.Name)
+		if err != nil {
+			return err
+		}
+		wish.Name = &name
+	}
+	v, err := a.cfg.Rooms.Change(r.ctx, r.by, id, ports.RoomChange(wish))
+	if err != nil {
+		return err
+	}
+	return r.encode(fiber.StatusOK, view(v))
+}
+
+func (a *API) archiveRoom(r *request) error {
+	id, err := r.room()
+	if err != nil {
+		return err
+	}
+	yes := true
+	v, err := a.cfg.Rooms.Change(r.ctx, r.by, id, ports.RoomChange{Archived: &yes})
+	if err != nil {
+		return err
+	}
+	return r.encode(fiber.StatusOK, view(v))
+}
