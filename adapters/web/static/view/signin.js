@@ -1,0 +1,74 @@
+// Signing in: by a name in development mode, else by a token.
+import * as session from "../session.js";
+import { $, say } from "./dom.js";
+
+export class SignIn {
+  #development = false;
+  #byToken = false;
+  #signedIn;
+
+  /** signedIn(token) is called with a token that the service has not judged yet. */
+  constructor(signedIn) {
+    this.#signedIn = signedIn;
+    $("signin").querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    $("signin-other").addEventListener("click", () => this.#choose(!this.#byToken));
+  }
+
+  /** Shows the form; `fault` says why it is there again. */
+  async show(fault = "") {
+    $("signin").hidden = false;
+    document.title = "Sign in · Parley";
+    say($("signin-fault"), fault);
+    try {
+      this.#development = (await session.settings()).development;
+    } catch {
+      say($("signin-fault"), "The service cannot be reached.");
+    }
+    this.#choose(!this.#development);
+  }
+
+  hide() {
+    $("signin").hidden = true;
+    $("signin-token").value = "";
+  }
+
+  #choose(byToken) {
+    this.#byToken = byToken;
+    $("by-name").hidden = byToken;
+    $("by-token").hidden = !byToken;
+    say($("signin-lead"), byToken
+      ? "Paste the access token that your product gave you."
+      : "Development mode: choose a name, and the service makes a token for it.");
+    $("signin-other").hidden = !this.#development;
+    say($("signin-other"), byToken ? "Choose a name instead" : "Use a token instead");
+    $(byToken ? "signin-token" : "signin-name").focus();
+  }
+
+  async #submit() {
+    const field = $(this.#byToken ? "signin-token" : "signin-name");
+    const value = field.value.trim();
+    if (!value) {
+      this.#fail(field, this.#byToken ? "Paste a token first." : "Say who you are first.");
+      return;
+    }
+    say($("signin-fault"), "");
+    field.removeAttribute("aria-invalid");
+    try {
+      this.#signedIn(this.#byToken ? value.replace(/^Bearer\s+/i, "") : await session.developmentToken(userID(value), value));
+    } catch (error) {
+      this.#fail(field, `That did not work: ${error.message}.`);
+    }
+  }
+
+  #fail(field, words) {
+    say($("signin-fault"), words);
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+  }
+}
+
+// "Ada Lovelace" is ada-lovelace: the same name is the same user again.
+const userID = (name) => name.toLowerCase().replace(/\s+/g, "-");

@@ -1,0 +1,119 @@
+// Package web is the embedded page: a chat client in the browser, without a build step and without anything from elsewhere.
+//
+// The page lives in static/. Its modules, from the inside out: connection.js (one socket that comes back by itself), log.js (a
+// room's entries, applied in order), room.js, outbox.js (messages until they are durable) and chat.js (all rooms over one
+// connection) know nothing of the DOM; view/ shows them; app.js puts them together.
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+//go:embed static
+var static embed.FS
+
+// policy keeps the page to itself: what it loads comes from where it came from, nobody frames it, and no form is ever posted (a
+// form that is sent before its script runs would put a token into an address).
+const policy = "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// Files returns the page's files, index.html at their root.
+func Files() fs.FS {
+	files, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return files
+}
+
+// Routes returns what serves the page: its files, `/` for index.html, and `/page.json` that tells the page whether the service is
+// in development mode, where it hands out tokens at `/dev/token` (which is not served here).
+func Routes(development bool) func(fiber.Router) {
+	assets := loadAssets(Files())
+	return func(router fiber.Router) {
+		for name, asset := range assets {
+			router.Get("/"+name, asset.serve)
+		}
+		router.Get("/", assets["index.html"].serve)
+		router.Get("/page.json", func(c *fiber.Ctx) error {
+			secure(c)
+			c.Set(fiber.HeaderCacheControl, "no-store")
+			return c.JSON(map[string]bool{"development": development})
+		})
+	}
+}
+
+// An asset is a file as it is served. Its tag changes with its content, so that browsers ask each time and load only what is new:
+// the modules of two versions never mix for longer than a deployment takes.
+type asset struct {
+	body        []byte
+	contentType string
+	tag         string
+}
+
+func loadAssets(files fs.FS) map[string]asset {
+	assets := map[string]asset{}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := fs.ReadFile(files, name)
+		sum := sha256.Sum256(body)
+		assets[name] = asset{
+			body:        body,
+			contentType: contentTypes[path.Ext(name)],
+			tag:         `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+		}
+		return err
+	})
+	if err != nil {
+		panic(err) // they are embedded
+	}
+	return assets
+}
+
+// contentTypes does not leave to the machine's MIME tables what browsers, told not to sniff, are strict about.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+func (a asset) serve(c *fiber.Ctx) error {
+	secure(c)
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	c.Set(fiber.HeaderETag, a.tag)
+	if matches(c.Get(fiber.HeaderIfNoneMatch), a.tag) {
+		return c.SendStatus(fiber.StatusNotModified)
+	}
+	c.Set(fiber.HeaderContentType, a.contentType)
+	c.Response().SetBodyRaw(a.body)
+	return nil
+}
+
+// matches reports whether an If-None-Match header names the tag. Proxies that compress make tags weak; the comparison for GET
+// does not mind (RFC 9110, section 13.1.2).
+func matches(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+func secure(c *fiber.Ctx) {
+	c.Set(fiber.HeaderContentSecurityPolicy, policy)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.Set("Cross-Origin-Resource-Policy", "same-origin")
+}

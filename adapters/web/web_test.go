@@ -1,0 +1,209 @@
+package web_test
+
+import (
+	"encoding/json"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/adapters/web"
+)
+
+func newApp(development bool) *fiber.App {
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	web.Routes(development)(app)
+	return app
+}
+
+// get asks the page's routes for a path; headers are names and values in turn.
+func get(t *testing.T, app *fiber.App, method, target string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://page.test"+target, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := app.Test(req, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+func names(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(web.Files(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	return names
+}
+
+func content(t *testing.T, name string) string {
+	t.Helper()
+	body, err := fs.ReadFile(web.Files(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestEachFileIsServedWithItsTypeTagAndGuards(t *testing.T) {
+	t.Parallel()
+	types := map[string]string{
+		".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
+		".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+	}
+	app := newApp(false)
+	for _, name := range append(names(t), "") {
+		file := name
+		if name == "" {
+			file = "index.html"
+		}
+		res, body := get(t, app, http.MethodGet, "/"+name)
+		if res.StatusCode != http.StatusOK || body != content(t, file) {
+			t.Errorf("/%s: %d with %d bytes, want the file", name, res.StatusCode, len(body))
+		}
+		if got, want := res.Header.Get("Content-Type"), types[path.Ext(file)]; got != want || want == "" {
+			t.Errorf("/%s: Content-Type %q, want %q", name, got, want)
+		}
+		if got := res.Header.Get("Cache-Control"); got != "no-cache" {
+			t.Errorf("/%s: Cache-Control %q, want no-cache", name, got)
+		}
+		guarded(t, res)
+	}
+}
+
+func guarded(t *testing.T, res *http.Response) {
+	t.Helper()
+	want := map[string]string{
+		"X-Content-Type-Options": "nosniff",
+		"Referrer-Policy":        "no-referrer",
+	}
+	for name, value := range want {
+		if got := res.Header.Get(name); got != value {
+			t.Errorf("%s: %s %q, want %q", res.Request.URL, name, got, value)
+		}
+	}
+	policy := res.Header.Get("Content-Security-Policy")
+	for _, directive := range []string{"default-src 'self'", "connect-src 'self' ws: wss:", "frame-ancestors 'none'", "base-uri 'none'"} {
+		if !strings.Contains(policy, directive) {
+			t.Errorf("%s: policy %q lacks %s", res.Request.URL, policy, directive)
+		}
+	}
+	if strings.Contains(policy, "unsafe") {
+		t.Errorf("%s: policy %q allows what is unsafe", res.Request.URL, policy)
+	}
+}
+
+func TestAFileThatTheBrowserHasIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	app := newApp(false)
+	res, _ := get(t, app, http.MethodGet, "/app.js")
+	tag := res.Header.Get("ETag")
+	if other, _ := get(t, app, http.MethodGet, "/chat.js"); tag == "" || tag == other.Header.Get("ETag") {
+		t.Fatalf("tag %q of one file is that of another", tag)
+	}
+	for header, want := range map[string]int{
+		tag:                          http.StatusNotModified,
+		`"other", W/` + tag:          http.StatusNotModified,
+		"*":                          http.StatusNotModified,
+		`"other"`:                    http.StatusOK,
+		strings.Trim(tag, `"`):       http.StatusOK,
+		`"` + strings.Trim(tag, `"`): http.StatusOK,
+	} {
+		res, body := get(t, app, http.MethodGet, "/app.js", "If-None-Match", header)
+		if res.StatusCode != want || (want == http.StatusNotModified) != (body == "") {
+			t.Errorf("If-None-Match %s: %d with %d bytes, want %d", header, res.StatusCode, len(body), want)
+		}
+		if res.Header.Get("ETag") != tag {
+			t.Errorf("If-None-Match %s: ETag %q, want %q", header, res.Header.Get("ETag"), tag)
+		}
+	}
+}
+
+func TestHeadAnswersWithoutABody(t *testing.T) {
+	t.Parallel()
+	res, body := get(t, newApp(false), http.MethodHead, "/")
+	if res.StatusCode != http.StatusOK || body != "" || res.Header.Get("ETag") == "" {
+		t.Errorf("HEAD /: %d, ETag %q, %d bytes", res.StatusCode, res.Header.Get("ETag"), len(body))
+	}
+}
+
+func TestThePageLearnsWhetherTokensAreHandedOut(t *testing.T) {
+	t.Parallel()
+	for _, development := range []bool{true, false} {
+		res, body := get(t, newApp(development), http.MethodGet, "/page.json")
+		var got struct{ Development *bool }
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Development == nil || *got.Development != development {
+			t.Errorf("page.json is %s, want development %t", body, development)
+		}
+		if got := res.Header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("page.json: Cache-Control %q, want no-store", got)
+		}
+		guarded(t, res)
+	}
+}
+
+var (
+	reference = regexp.MustCompile(`(?:href|src)="([^"#][^"]*)"`)
+	imported  = regexp.MustCompile(`(?m)^(?:import|export) .*\bfrom "([^"]+)";`)
+	inline    = regexp.MustCompile(`(?i)<script(?:\s[^>]*)?>[^<]|<style|\sstyle=|\son[a-z]+=`)
+	rawHTML   = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function`)
+)
+
+func TestTheFilesReferToEachOtherAndToNothingElse(t *testing.T) {
+	t.Parallel()
+	reached := map[string]bool{"index.html": true}
+	for _, match := range reference.FindAllStringSubmatch(content(t, "index.html"), -1) {
+		content(t, match[1]) // fails where it is missing
+		reached[match[1]] = true
+	}
+	for _, name := range names(t) {
+		if path.Ext(name) != ".js" {
+			continue
+		}
+		for _, match := range imported.FindAllStringSubmatch(content(t, name), -1) {
+			target := path.Join(path.Dir(name), match[1])
+			if !strings.HasPrefix(match[1], ".") || !reached[target] {
+				t.Errorf("%s imports %q: not a file that index.html preloads", name, match[1])
+			}
+		}
+	}
+	for _, name := range names(t) {
+		if !reached[name] {
+			t.Errorf("nothing refers to %s", name)
+		}
+	}
+}
+
+func TestThePageKeepsToItsPolicyAndNeverParsesTextAsHTML(t *testing.T) {
+	t.Parallel()
+	if found := inline.FindString(content(t, "index.html")); found != "" {
+		t.Errorf("index.html has something inline, which the policy forbids: %q", found)
+	}
+	for _, name := range names(t) {
+		if found := rawHTML.FindString(content(t, name)); path.Ext(name) == ".js" && found != "" {
+			t.Errorf("%s uses %s", name, found)
+		}
+	}
+}
