@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// FuzzDecode holds the scanner against encoding/json: the same texts are objects, and their strings say the same.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"send","id":"1","room":"tea","body":"héllo \"x\" \ud83d\udc4b \ud83d","key":"k","meta":{"a":[1,-2.5e+3,true,null]},"reply_to":5}`,
+		`{"type":"join","room":"tea","after":0,"limit":5}`, ` { } `, `{"a":1,}`, `{"type":"ping"} x`, `[]`, `{"a":"` + "\xff" + `"}`,
+		`{"type":"history","room":"a","only":"messages","before":9007199254740991}`, `{"type":null}`, `{"\u0074ype":"ping"}`,
+		`{"a":` + string(bytes.Repeat([]byte("["), 70)) + string(bytes.Repeat([]byte("]"), 70)) + `}`, `{"a":01}`, `{"a":-}`, `{"a":1e}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var theirs map[string]json.RawMessage
+		theirErr := json.Unmarshal(data, &theirs)
+		ours := map[string]string{}
+		ok := members(data, func(name []byte, v value) { ours[string(name)] = string(v.raw) })
+		deep := depth(data) > maxDepth
+		if isObject := theirErr == nil && theirs != nil; ok != isObject && !deep {
+			t.Fatalf("ours says %v of %q, encoding/json %v %v", ok, data, theirErr, theirs != nil)
+		}
+		if !ok {
+			if _, bad := Decode(data).Ask.(ports.Malformed); !bad {
+				t.Fatalf("%q is no object and was decoded", data)
+			}
+			return
+		}
+		for name, raw := range theirs {
+			if !bytes.Equal(bytes.TrimSpace(raw), []byte(ours[name])) {
+				t.Fatalf("%q of %q is %q, encoding/json has %q", name, data, ours[name], raw)
+			}
+			var text string
+			if raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
+				if got := unquote(raw); got != text {
+					t.Fatalf("%q says %q, encoding/json %q", raw, got, text)
+				}
+			}
+		}
+		valid(t, Decode(data))
+	})
+}
+
+// depth is how deep a text nests at most, strings counted in: more is fine here.
+func depth(data []byte) (most int) {
+	at := 0
+	for _, c := range data {
+		switch c {
+		case '{', '[':
+			at++
+			most = max(most, at)
+		case '}', ']':
+			at--
+		}
+	}
+	return most
+}
+
+// valid checks what a command promises of the values in it.
+func valid(t *testing.T, c ports.Command) {
+	t.Helper()
+	if utf8.RuneCountInString(c.ID) > MaxIDChars {
+		t.Fatalf("id %q", c.ID)
+	}
+	switch a := c.Ask.(type) {
+	case ports.Malformed:
+		if e := chat.AsError(a.Err); e.Kind != chat.BadRequest && e.Kind != chat.UnknownType && e.Kind != chat.Invalid || e.Reason == "" {
+			t.Fatalf("malformed for %v", a.Err)
+		}
+	case ports.Send:
+		if body, err := chat.ParseBody(a.Body); err != nil || body != a.Body {
+			t.Fatalf("body %q", a.Body)
+		}
+		if _, err := chat.ParseRoomID(string(a.Room)); err != nil {
+			t.Fatal(err)
+		}
+		if a.Meta != nil && !json.Valid(a.Meta) {
+			t.Fatalf("meta %q", a.Meta)
+		}
+	case ports.History:
+		if a.Limit < 1 || a.Limit > ports.MaxPage || a.Before > 0 && a.After != nil {
+			t.Fatalf("history %+v", a)
+		}
+	case ports.Join:
+		if a.Limit < 0 || a.Limit > ports.MaxPage || a.After != nil && *a.After < 0 {
+			t.Fatalf("join %+v", a)
+		}
+	}
+}
+
+// refEntry is a message's frame as encoding/json would have it.
+type refEntry struct {
+	Type      string          `json:"type"`
+	Room      string          `json:"room"`
+	Seq       int64           `json:"seq"`
+	At        string          `json:"at"`
+	Author    refUser         `json:"author"`
+	Body      string          `json:"body"`
+	Key       string          `json:"key,omitempty"`
+	ReplyTo   int64           `json:"reply_to,omitempty"`
+	Meta      json.RawMessage `json:"meta,omitempty"`
+	EditedAt  string          `json:"edited_at,omitempty"`
+	Reactions []refReaction   `json:"reactions,omitempty"`
+}
+
+type refUser struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type refReaction struct {
+	Emoji string `json:"emoji"`
+	Count int    `json:"count"`
+	Me    bool   `json:"me,omitempty"`
+}
+
+// FuzzEntry holds the encoder against encoding/json, byte by byte.
+func FuzzEntry(f *testing.F) {
+	f.Add("hello", "Alice", "k", "👍", int64(7), int64(1700000000123))
+	f.Add("<b>&\u2028\u2029\"\\\x00\x1f\x7f\xff\n\t", "", "\x1fmade", "x", int64(0), int64(0))
+	f.Fuzz(func(t *testing.T, body, who, key, emoji string, n, ms int64) {
+		if n < 0 || n > int64(chat.MaxSeq) || ms < 0 || ms > 250000000000000 {
+			return
+		}
+		at := time.UnixMilli(ms).UTC()
+		e := chat.Entry{Room: "tea", Seq: chat.Seq(n), At: at, Author: chat.Author{ID: "u", Name: who}, Key: chat.Key(key), Fact: chat.Message{
+			Body: body, ReplyTo: chat.Seq(n), Meta: []byte(`{"a":1}`), EditedAt: at,
+			Reactions: []chat.Reaction{{Emoji: emoji, Count: 3, Me: true}, {Emoji: "-", Count: 1}},
+		}}
+		ref := refEntry{
+			Type: "message", Room: "tea", Seq: n, At: at.Format(timeLayout), Author: refUser{"u", who}, Body: body, Key: key, ReplyTo: n,
+			Meta: []byte(`{"a":1}`), EditedAt: at.Format(timeLayout), Reactions: []refReaction{{emoji, 3, true}, {"-", 1, false}},
+		}
+		if who == "" {
+			ref.Author.Name = "u"
+		}
+		if e.Key.Made() {
+			ref.Key = ""
+		}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(ref); err != nil {
+			t.Fatal(err)
+		}
+		if got := AppendEntry(nil, &e); string(got) != string(bytes.TrimRight(want.Bytes(), "\n")) {
+			t.Fatalf("got  %s\nwant %s", got, want.Bytes())
+		}
+	})
+}
