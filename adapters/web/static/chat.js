@@ -36,6 +36,7 @@ export class Chat extends EventTarget {
   #names = new Map();
   #listed = false;
   #typedAt = 0;
+  #asking = 0;
 
   constructor({ url, http, local, tab, dial }) {
     super();
@@ -351,6 +352,7 @@ export class Chat extends EventTarget {
   }
 
   #signal(room, { type, user, on, online, seq }) {
+    if (room.id === this.current && !this.#names.has(user)) this.#askWho(room);
     switch (type) {
       case "typing":
         if (user === this.me.id) return;
@@ -369,6 +371,12 @@ export class Chat extends EventTarget {
         return;
     }
     this.#emit("signals", { room });
+  }
+
+  // Signals have ids; names come with who is present. Many that arrive at once are one question.
+  #askWho(room) {
+    clearTimeout(this.#asking);
+    this.#asking = setTimeout(() => this.present(room.id), 200);
   }
 
   #page(room, page, before) {
