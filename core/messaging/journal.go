@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ type journal struct {
 type draft struct {
 	proposal chat.Proposal
 	done     func(ports.Outcome, error)
+	lost     time.Time // not zero: a try that began then has an unknown outcome, and was the first that may have stored it
 }
 
 type lane struct {
@@ -56,13 +56,13 @@ func (j *journal) submit(d draft) {
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "too much waits to be written; try again", RetryAfter: retryAfter}
 	default:
 		l.queue = append(l.queue, d)
+		j.cfg.Observer.Queued(1) // before any lane can tell that it took it
 	}
 	l.mu.Unlock()
 	if refused != nil {
 		d.done(ports.Outcome{}, refused)
 		return
 	}
-	j.cfg.Observer.Queued(1)
 	l.nudge()
 }
 
@@ -105,8 +105,11 @@ func (j *journal) run(ctx context.Context, listener ports.Listener) {
 	wg.Wait()
 }
 
+// drive commits what a lane's queue has. Once ctx has ended, the first batch that the log does not take in its one try is the last
+// one tried: who stops a node waits for a log that is gone for the time of one try, and not for that of every batch.
 func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 	var batch []draft
+	var gone error
 	for range l.wake {
 		for {
 			var open bool
@@ -117,96 +120,13 @@ func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 				break
 			}
 			j.cfg.Observer.Queued(-len(batch))
-			j.commit(ctx, batch, listener)
+			stopping := ctx.Err() != nil
+			if gone != nil {
+				fail(batch, gone)
+			} else if err := j.commit(ctx, batch, listener); stopping {
+				gone = err
+			}
 			clear(batch)
 		}
 	}
-}
-
-// commit appends a batch, answers each of its drafts, and then tells who listens.
-func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) {
-	proposals := make([]chat.Proposal, len(batch))
-	for i := range batch {
-		proposals[i] = batch[i].proposal
-	}
-	outcomes, err := j.append(ctx, proposals)
-	if err != nil && len(batch) > 1 && !errors.Is(err, chat.Unavailable) {
-		// One proposal that the log cannot take must not spoil the others: each goes alone.
-		for i := range batch {
-			j.commit(ctx, batch[i:i+1], listener)
-		}
-		return
-	}
-	entries := make([]chat.Entry, 0, len(outcomes))
-	for i := range outcomes {
-		if outcomes[i].Status == ports.Appended {
-			entries = append(entries, outcomes[i].Entry)
-		}
-	}
-	j.standings.learn(entries)
-	for i := range batch {
-		if err != nil {
-			batch[i].done(ports.Outcome{}, err)
-		} else {
-			batch[i].done(outcomes[i], outcomes[i].Err)
-		}
-	}
-	j.announce(ctx, entries, listener)
-}
-
-func (j *journal) announce(ctx context.Context, entries []chat.Entry, listener ports.Listener) {
-	if len(entries) == 0 {
-		return
-	}
-	listener.Entries(entries)
-	if j.cfg.Bus == nil {
-		return
-	}
-	if err := j.cfg.Bus.Announce(ctx, entries); err != nil {
-		j.cfg.Observer.Fault(ctx, "announce entries", err)
-	}
-}
-
-// append retries what could not reach the log, or whose outcome is unknown: the keys make that safe. Once ctx has ended, each
-// batch has one try.
-func (j *journal) append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
-	started := time.Now()
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		outcomes, err := j.appendOnce(ctx, proposals)
-		if err == nil {
-			return outcomes, nil
-		}
-		if !errors.Is(err, chat.Unavailable) || time.Since(started)+pause > j.cfg.RetryFor {
-			return nil, withRetryAfter(err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, withRetryAfter(err)
-		}
-	}
-}
-
-// appendOnce tries once, for as long as one try may take: what waits at the end of ctx is written all the same.
-func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
-	defer cancel()
-	began := time.Now()
-	outcomes, err := j.cfg.Log.Append(ctx, proposals)
-	if err == nil && len(outcomes) != len(proposals) {
-		err = chat.Errorf(chat.Internal, "the log gave %d outcomes for %d proposals", len(outcomes), len(proposals))
-	}
-	j.cfg.Observer.Appended(len(proposals), time.Since(began), err)
-	if err != nil {
-		j.cfg.Observer.Fault(ctx, "append to the log", err)
-	}
-	return outcomes, err
-}
-
-func withRetryAfter(err error) error {
-	e := *chat.AsError(err)
-	if e.Kind == chat.Unavailable && e.RetryAfter == 0 {
-		e.RetryAfter = retryAfter
-	}
-	return &e
 }

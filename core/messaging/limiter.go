@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read or a signal a tenth of that.
-// Zero is no limit.
+// PerSecond 0 is no limit; Burst 0 is what a second gives, and no less than one write.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -18,6 +19,8 @@ type Rate struct {
 const (
 	costWrite = 1.0
 	costRead  = 0.1
+	// crumb is less than any cost and more than what floating point loses on the way to it.
+	crumb = 1e-9
 )
 
 // limiter has a token bucket for each user that did something lately. Sessions and requests of a user share it. Admins, who speak
@@ -35,10 +38,13 @@ type bucket struct {
 }
 
 func newLimiter(rate Rate) *limiter {
+	if rate.Burst <= 0 {
+		rate.Burst = max(1, int(math.Ceil(rate.PerSecond)))
+	}
 	return &limiter{rate: rate, buckets: map[chat.UserID]*bucket{}}
 }
 
-// take takes cost from the user's bucket, or returns RateLimited with the time until there is enough.
+// take takes cost from the user's bucket, or returns RateLimited with the time until there is enough, in whole milliseconds.
 func (l *limiter) take(by chat.Identity, cost float64) error {
 	if l.rate.PerSecond <= 0 || by.Admin {
 		return nil
@@ -53,14 +59,14 @@ func (l *limiter) take(by chat.Identity, cost float64) error {
 	}
 	b.level = l.levelAt(b, now)
 	b.at = now
-	if b.level >= cost {
+	if b.level+crumb >= cost {
 		b.level -= cost
 		return nil
 	}
-	wait := time.Duration((cost - b.level) / l.rate.PerSecond * float64(time.Second))
+	wait := math.Ceil((cost - b.level) / l.rate.PerSecond * 1000)
 	return &chat.Error{
 		Kind: chat.RateLimited, Reason: "you do too much at once; wait a moment",
-		RetryAfter: max(wait, time.Millisecond),
+		RetryAfter: time.Duration(wait) * time.Millisecond,
 	}
 }
 

@@ -21,9 +21,7 @@ func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID)
 	if err != nil {
 		return chat.Standing{}, chat.None, hideMissing(err, room)
 	}
-	s.standings.put(ticket, st)
-	role, err := entitled(st, by, chat.Read)
-	return st, role, err
+	return s.remember(ticket, st, by)
 }
 
 // mayMake reports whether entering room makes it. A token that speaks for some rooms only makes those only.

@@ -88,9 +88,17 @@ func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.Room
 	if err != nil {
 		return chat.Standing{}, chat.None, hideMissing(err, room)
 	}
-	s.standings.put(ticket, st)
+	return s.remember(ticket, st, by)
+}
+
+// remember keeps what the directory answered, and returns it to who may read.
+func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.Standing, chat.Role, error) {
+	s.standings.put(t, st)
 	role, err := entitled(st, by, chat.Read)
-	return st, role, err
+	if err != nil {
+		return chat.Standing{}, chat.None, err
+	}
+	return st, role, nil
 }
 
 // entitled returns the role of by, if it covers need. Who may not even read does not learn that the room exists, unless they were

@@ -1,6 +1,7 @@
 package messaging
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -31,18 +32,21 @@ type standingAt struct {
 	until time.Time
 }
 
-// ticket is drawn before the directory is asked, so that an answer which a change has overtaken is not remembered.
+// ticket is drawn before the directory is asked, so that an answer which a change has overtaken is not remembered, and one that was
+// long on its way not for longer.
 type ticket struct {
 	standingKey
-	turn uint64
+	turn  uint64
+	drawn time.Time
 }
 
 func newStandings() *standings { return &standings{known: map[standingKey]standingAt{}} }
 
 func (c *standings) ticket(user chat.UserID, room chat.RoomID) ticket {
+	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ticket{standingKey{room, user}, c.turn}
+	return ticket{standingKey{room, user}, c.turn, now}
 }
 
 func (c *standings) put(t ticket, st chat.Standing) {
@@ -54,7 +58,7 @@ func (c *standings) put(t ticket, st chat.Standing) {
 	if len(c.known) >= standingsMost {
 		clear(c.known)
 	}
-	c.known[t.standingKey] = standingAt{st, time.Now().Add(standingAge)}
+	c.known[t.standingKey] = standingAt{st, t.drawn.Add(standingAge)}
 }
 
 func (c *standings) get(user chat.UserID, room chat.RoomID) (chat.Standing, bool) {
@@ -67,25 +71,23 @@ func (c *standings) get(user chat.UserID, room chat.RoomID) (chat.Standing, bool
 	return st.Standing, true
 }
 
-// learn forgets the standings that entries changed.
-func (c *standings) learn(entries []chat.Entry) {
-	for i := range entries {
-		switch f := entries[i].Fact.(type) {
+// learn forgets the standings that a batch changed, or may have changed.
+func (c *standings) learn(batch []draft) {
+	for i := range batch {
+		switch p := &batch[i].proposal; f := p.Fact.(type) {
 		case chat.MemberChanged:
-			c.forget(func(k standingKey) bool { return k.room == entries[i].Room && k.user == f.User })
+			c.forget(func() { delete(c.known, standingKey{p.Room, f.User}) })
 		case chat.RoomChanged:
-			c.forget(func(k standingKey) bool { return k.room == entries[i].Room })
+			c.forget(func() {
+				maps.DeleteFunc(c.known, func(k standingKey, _ standingAt) bool { return k.room == p.Room })
+			})
 		}
 	}
 }
 
-func (c *standings) forget(which func(standingKey) bool) {
+func (c *standings) forget(what func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn++
-	for k := range c.known {
-		if which(k) {
-			delete(c.known, k)
-		}
-	}
+	what()
 }

@@ -14,7 +14,7 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 		done(ports.Receipt{}, err)
 		return
 	}
-	s.journal.submit(draft{proposal, func(o ports.Outcome, err error) {
+	s.journal.submit(draft{proposal: proposal, done: func(o ports.Outcome, err error) {
 		if err != nil {
 			done(ports.Receipt{}, err)
 			return
@@ -78,8 +78,8 @@ func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, s
 func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
 	result := make(chan error, 1)
 	s.journal.submit(draft{
-		chat.Proposal{Room: room, Author: by.Author(), Key: chat.NewKey(), Fact: fact},
-		func(_ ports.Outcome, err error) { result <- err },
+		proposal: chat.Proposal{Room: room, Author: by.Author(), Key: chat.NewKey(), Fact: fact},
+		done:     func(_ ports.Outcome, err error) { result <- err },
 	})
 	select {
 	case err := <-result:

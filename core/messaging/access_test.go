@@ -1,0 +1,411 @@
+package messaging_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/ports"
+)
+
+// The places in a room that scene sets.
+const (
+	own    chat.Seq = 2 // a message of the user whose access is tried
+	others chat.Seq = 3 // a message of the owner
+)
+
+// scene makes a room in which who has said something, and then got the place that the test is about.
+func (n *node) scene(room chat.RoomID, public bool, who chat.UserID, member chat.Role, banned bool) {
+	n.t.Helper()
+	root := n.user("root").asAdmin()
+	n.room(room, public)
+	root.sets(room, who, chat.Write)
+	n.user(string(who)).says(room, "mine")
+	root.says(room, "yours")
+	switch {
+	case banned:
+		root.sets(room, who, chat.None)
+	case member == chat.None:
+		if err := root.RemoveMember(context.Background(), root.Identity, room, who); err != nil {
+			n.t.Fatal(err)
+		}
+	default:
+		root.sets(room, who, member)
+	}
+}
+
+// acts are what can be done in a room, each by one call.
+var acts = []struct {
+	name string
+	do   func(user, chat.RoomID) error
+}{
+	{"enter", func(u user, room chat.RoomID) error {
+		st, role, err := u.Enter(context.Background(), u.Identity, room)
+		return refusedOr(err, st == (chat.Standing{}) && role == chat.None, st.Room.ID == room && role.May(chat.Read))
+	}},
+	{"ask what is allowed", func(u user, room chat.RoomID) error {
+		role, err := u.Allowed(context.Background(), u.Identity, room)
+		return refusedOr(err, role == chat.None, role.May(chat.Read))
+	}},
+	{"read history", func(u user, room chat.RoomID) error {
+		page, err := u.History(context.Background(), u.Identity, ports.History{Room: room, Limit: 10})
+		return refusedOr(err, page.Head == 0 && page.Entries == nil, page.Room == room && len(page.Entries) == int(page.Head))
+	}},
+	{"mark", func(u user, room chat.RoomID) error {
+		m, err := u.Mark(context.Background(), u.Identity, ports.Mark{Room: room, Seq: 1})
+		return refusedOr(err, m == (ports.Marked{}), m.Read == 1)
+	}},
+	{"send", changing(func(room chat.RoomID) ports.Change { return ports.Send{Room: room, Body: "hi"} })},
+	{"edit one's own", changing(func(room chat.RoomID) ports.Change { return ports.Edit{Room: room, Seq: own, Body: "hi"} })},
+	{"edit another's", changing(func(room chat.RoomID) ports.Change { return ports.Edit{Room: room, Seq: others, Body: "hi"} })},
+	{"delete one's own", changing(func(room chat.RoomID) ports.Change { return ports.Delete{Room: room, Seq: own} })},
+	{"delete another's", changing(func(room chat.RoomID) ports.Change { return ports.Delete{Room: room, Seq: others} })},
+	{"react", changing(func(room chat.RoomID) ports.Change { return ports.React{Room: room, Seq: others, Emoji: "👍"} })},
+	{"look at the room", func(u user, room chat.RoomID) error {
+		v, err := u.Room(context.Background(), u.Identity, room)
+		return refusedOr(err, v == (ports.RoomView{}), v.Room.ID == room && v.Role.May(chat.Read))
+	}},
+	{"list members", func(u user, room chat.RoomID) error {
+		members, _, err := u.Members(context.Background(), u.Identity, room, "", 10)
+		return refusedOr(err, members == nil, true)
+	}},
+	{"change the room", func(u user, room chat.RoomID) error {
+		name := "Tea"
+		v, err := u.Change(context.Background(), u.Identity, room, ports.RoomChange{Name: &name})
+		return refusedOr(err, v == (ports.RoomView{}), v.Room.Name == name)
+	}},
+	{"add a member", func(u user, room chat.RoomID) error {
+		m, err := u.SetMember(context.Background(), u.Identity, room, "carol", chat.Read)
+		return refusedOr(err, m == (chat.Member{}), m.User == "carol" && m.Role == chat.Read)
+	}},
+	{"ban", func(u user, room chat.RoomID) error {
+		m, err := u.SetMember(context.Background(), u.Identity, room, "dave", chat.None)
+		return refusedOr(err, m == (chat.Member{}), m.User == "dave" && m.Banned)
+	}},
+	{"remove a member", func(u user, room chat.RoomID) error {
+		return u.RemoveMember(context.Background(), u.Identity, room, "carol")
+	}},
+	{"leave", func(u user, room chat.RoomID) error {
+		return u.RemoveMember(context.Background(), u.Identity, room, u.User)
+	}},
+}
+
+func changing(change func(chat.RoomID) ports.Change) func(user, chat.RoomID) error {
+	return func(u user, room chat.RoomID) error {
+		r, err := u.tries(change(room)).wait()
+		return refusedOr(err, r == (ports.Receipt{}), r.Room == room && r.Seq > others)
+	}
+}
+
+// refusedOr returns err, if what came with it is nothing, or nil, if what came without it is right.
+func refusedOr(err error, nothing, right bool) error {
+	switch {
+	case err != nil && !nothing:
+		return fmt.Errorf("a refusal that comes with something: %w", errors.New(err.Error()))
+	case err == nil && !right:
+		return errors.New("the answer is not right")
+	}
+	return err
+}
+
+func TestWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
+	const (
+		read     = "enter, ask what is allowed, read history, mark, look at the room, list members, leave"
+		write    = read + ", send, edit one's own, delete one's own, react"
+		moderate = write + ", delete another's, change the room, add a member, ban, remove a member"
+	)
+	n := newNode(t)
+	for i, row := range []struct {
+		who    string
+		public bool
+		member chat.Role
+		banned bool
+		grants chat.Grants
+		admin  bool
+		may    string
+		kind   chat.Kind // of the rest
+	}{
+		{who: "somebody in a private room", kind: chat.NotFound},
+		{who: "somebody in a public room", public: true, may: write, kind: chat.Forbidden},
+		{who: "somebody with a token for other rooms in a public room", public: true, grants: chat.Grants{"x*": chat.Moderate}, kind: chat.NotFound},
+		{who: "somebody with a token for no rooms in a public room", public: true, grants: chat.Grants{}, kind: chat.NotFound},
+		{who: "a reader", member: chat.Read, may: read, kind: chat.Forbidden},
+		{who: "a reader of a public room", public: true, member: chat.Read, may: write, kind: chat.Forbidden},
+		{who: "a writer", member: chat.Write, may: write, kind: chat.Forbidden},
+		{who: "a writer with a token for other rooms", member: chat.Write, grants: chat.Grants{"x": chat.Read}, may: write, kind: chat.Forbidden},
+		{who: "a writer with a token to read", member: chat.Write, grants: chat.Grants{"r*": chat.Read}, may: write, kind: chat.Forbidden},
+		{who: "a moderator", member: chat.Moderate, may: moderate, kind: chat.Forbidden},
+		{who: "somebody with a token to read", grants: chat.Grants{"r*": chat.Read}, may: read, kind: chat.Forbidden},
+		{who: "somebody with a token to write", grants: chat.Grants{"*": chat.Write}, may: write, kind: chat.Forbidden},
+		{who: "somebody with a token to moderate", grants: chat.Grants{"r*": chat.Moderate}, may: moderate, kind: chat.Forbidden},
+		{who: "somebody who is banned", banned: true, kind: chat.Forbidden},
+		{who: "somebody who is banned from a public room", public: true, banned: true, kind: chat.Forbidden},
+		{who: "somebody who is banned, with a token to moderate", banned: true, grants: chat.Grants{"*": chat.Moderate}, kind: chat.Forbidden},
+		{who: "an admin", admin: true, may: moderate, kind: chat.Forbidden},
+		{who: "an admin with a token for no rooms", admin: true, grants: chat.Grants{}, may: moderate, kind: chat.Forbidden},
+		{who: "an admin who is banned", admin: true, banned: true, may: moderate, kind: chat.Forbidden},
+	} {
+		t.Run(row.who, func(t *testing.T) {
+			t.Parallel()
+			may := strings.Split(row.may, ", ")
+			for j, act := range acts {
+				room, who := chat.RoomID(fmt.Sprintf("r%d.%d", i, j)), fmt.Sprintf("user%d.%d", i, j)
+				n.scene(room, row.public, chat.UserID(who), row.member, row.banned)
+				u := n.user(who)
+				u.Grants, u.Admin = row.grants, row.admin
+				want := row.kind
+				for _, name := range may {
+					if name == act.name {
+						want = ""
+					}
+				}
+				if err := act.do(u, room); want == "" && err != nil || want != "" && !errors.Is(err, want) {
+					t.Errorf("%s: got %v, want %q", act.name, err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAHiddenRoomLooksLikeOneThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for name, autocreate := range map[string]bool{"rooms are made first": false, "rooms are made on entering": true} {
+		t.Run("where "+name, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t, func(c *messaging.Config) { c.Autocreate = autocreate })
+			bob := n.user("bob").granted(chat.Grants{"else": chat.Write})
+			for i, act := range acts {
+				hidden, missing := chat.RoomID(fmt.Sprint("hidden", i)), chat.RoomID(fmt.Sprint("missing", i))
+				n.scene(hidden, i%2 == 0, "bob", chat.None, false)
+				was, is := act.do(bob, missing), act.do(bob, hidden)
+				if !errors.Is(is, chat.NotFound) || strings.ReplaceAll(fmt.Sprint(was), "missing", "hidden") != fmt.Sprint(is) {
+					t.Errorf("%s: of a hidden room %v, of a missing one %v", act.name, is, was)
+				}
+				if _, err := n.store.Standing(t.Context(), missing, "bob"); !errors.Is(err, chat.NotFound) {
+					t.Errorf("%s made a room", act.name)
+				}
+			}
+		})
+	}
+}
+
+func TestOneOwnsWhatOneWroteOnly(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	alice, root := n.user("alice"), n.user("root").asAdmin()
+	n.scene("tea", false, "alice", chat.Write, false)
+	for name, change := range map[string]ports.Change{
+		"editing an entry that is no message":  ports.Edit{Room: "tea", Seq: 1, Body: "x"},
+		"deleting an entry that is no message": ports.Delete{Room: "tea", Seq: 1},
+		"editing what is not there":            ports.Edit{Room: "tea", Seq: 99, Body: "x"},
+		"deleting what is not there":           ports.Delete{Room: "tea", Seq: 99},
+		"editing the place before the first":   ports.Edit{Room: "tea", Seq: 0, Body: "x"},
+		"reacting to what is not there":        ports.React{Room: "tea", Seq: 99, Emoji: "👍"},
+	} {
+		for _, u := range []user{alice, root} {
+			if _, err := u.tries(change).wait(); !errors.Is(err, chat.NotFound) {
+				t.Errorf("%s by %s: got %v, want not_found", name, u.User, err)
+			}
+		}
+	}
+	alice.does(ports.Delete{Room: "tea", Seq: own})
+	alice.isRefused(ports.Edit{Room: "tea", Seq: own, Body: "x"}, chat.Conflict)
+	if r := alice.does(ports.Delete{Room: "tea", Seq: own}); !r.Unchanged {
+		t.Errorf("deleting twice got %+v", r)
+	}
+}
+
+func TestABanCountsAtOnceHereAndWithinSecondsElsewhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		here := newNode(t)
+		there := newNodeOn(t, here.store)
+		room := here.room("tea", true)
+		root := here.user("root").asAdmin()
+		bobHere, bobThere := here.user("bob"), there.user("bob")
+		bobHere.says(room, "here")
+		bobThere.says(room, "there")
+		root.sets(room, "bob", chat.None)
+		bobHere.isRefused(ports.Send{Room: room, Body: "here"}, chat.Forbidden)
+		if _, err := here.Allowed(t.Context(), bobHere.Identity, room); !errors.Is(err, chat.Forbidden) {
+			t.Errorf("allowed here: %v", err)
+		}
+		time.Sleep(3*time.Second + time.Millisecond)
+		bobThere.isRefused(ports.Send{Room: room, Body: "there"}, chat.Forbidden)
+		root.sets(room, "bob", chat.Write)
+		bobHere.says(room, "here again")
+		time.Sleep(3*time.Second + time.Millisecond)
+		bobThere.says(room, "there again")
+	})
+}
+
+func TestARoomsChangeCountsAtOnceForAll(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	root, room := n.user("root").asAdmin(), n.room("tea", true)
+	bob, carol := n.user("bob"), n.user("carol")
+	bob.says(room, "hi")
+	carol.says(room, "hi")
+	public := false
+	if _, err := n.Change(t.Context(), root.Identity, room, ports.RoomChange{Public: &public}); err != nil {
+		t.Fatal(err)
+	}
+	bob.isRefused(ports.Send{Room: room, Body: "hi"}, chat.NotFound)
+	carol.isRefused(ports.Send{Room: room, Body: "hi"}, chat.NotFound)
+}
+
+// lookup stands between a service and its directory's Standing.
+type lookup struct {
+	ports.Directory
+	delay func() // once the answer is there
+	asked int
+}
+
+func (d *lookup) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error) {
+	st, err := d.Directory.Standing(ctx, room, user)
+	d.asked++
+	if d.delay != nil {
+		d.delay()
+	}
+	return st, err
+}
+
+func TestAnAnswerThatWasLongOnItsWayIsNotGoodForLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		here := newNode(t)
+		slow := &lookup{Directory: here.store}
+		there := newNodeOn(t, here.store, func(c *messaging.Config) { c.Directory = slow })
+		room := here.room("tea", true)
+		slow.delay = func() { time.Sleep(2 * time.Second) }
+		there.user("bob").says(room, "may I?") // known as it was 2 s ago
+		slow.delay = nil
+		here.user("root").asAdmin().sets(room, "bob", chat.None)
+		time.Sleep(time.Second + time.Millisecond)
+		there.user("bob").isRefused(ports.Send{Room: room, Body: "still?"}, chat.Forbidden)
+	})
+}
+
+func TestAnAnswerThatABanHasOvertakenIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := &lookup{}
+		n := newNode(t, func(c *messaging.Config) { slow.Directory, c.Directory = c.Directory, slow })
+		room, bob := n.room("tea", true), n.user("bob")
+		slow.delay = func() {
+			slow.delay = nil
+			n.user("root").asAdmin().sets(room, "bob", chat.None)
+		}
+		bob.says(room, "just in time") // looked up before the ban
+		bob.isRefused(ports.Send{Room: room, Body: "too late"}, chat.Forbidden)
+	})
+}
+
+func TestWhoWritesMuchIsLookedUpSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		counted := &lookup{}
+		n := newNode(t, func(c *messaging.Config) { counted.Directory, c.Directory = c.Directory, counted })
+		room, bob := n.room("tea", true), n.user("bob")
+		for range 100 {
+			bob.says(room, "hi")
+			time.Sleep(50 * time.Millisecond)
+		}
+		mustEqual(t, "look-ups in 5 s", counted.asked, 2)
+	})
+}
+
+func TestEnteringMakesARoom(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		off  bool
+		by   chat.Identity
+		want chat.Role // None: there is no room, and none is made
+	}{
+		"for somebody":                           {by: chat.Identity{User: "bob"}, want: chat.Write},
+		"for an admin":                           {by: chat.Identity{User: "bob", Admin: true}, want: chat.Moderate},
+		"for an admin with a token for no rooms": {by: chat.Identity{User: "bob", Admin: true, Grants: chat.Grants{}}, want: chat.Moderate},
+		"for a token to read it":                 {by: chat.Identity{User: "bob", Grants: chat.Grants{"t*": chat.Read}}, want: chat.Read},
+		"for a token to moderate it":             {by: chat.Identity{User: "bob", Grants: chat.Grants{"tea": chat.Moderate}}, want: chat.Moderate},
+		"not for a token for other rooms":        {by: chat.Identity{User: "bob", Grants: chat.Grants{"den": chat.Moderate}}},
+		"not for a token for no rooms":           {by: chat.Identity{User: "bob", Grants: chat.Grants{}}},
+		"not where that is off":                  {off: true, by: chat.Identity{User: "bob"}},
+		"not for an admin where that is off":     {off: true, by: chat.Identity{User: "bob", Admin: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t, func(c *messaging.Config) { c.Autocreate = !row.off })
+			st, role, err := n.Enter(t.Context(), row.by, "tea")
+			made, missing := n.store.Standing(t.Context(), "tea", "bob")
+			if row.want == chat.None {
+				if !errors.Is(err, chat.NotFound) || !errors.Is(missing, chat.NotFound) {
+					t.Errorf("entering got %v, and then the room is %+v, %v", err, made, missing)
+				}
+				return
+			}
+			if err != nil || role != row.want || !st.Room.Public || st.Room.Head != 0 || st.Member != (chat.Member{}) {
+				t.Errorf("got %+v, %v, %v", st, role, err)
+			}
+		})
+	}
+}
+
+func TestManyWhoEnterARoomAtOnceMakeItOnce(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			u := n.user(fmt.Sprint("user", i))
+			if _, role, err := n.Enter(t.Context(), u.Identity, "tea"); role != chat.Write || err != nil {
+				t.Errorf("%s got %v, %v", u.User, role, err)
+			}
+			u.says("tea", "hi")
+		})
+	}
+	wg.Wait()
+	mustEqual(t, "messages", len(n.logged("tea")), 20)
+}
+
+func TestRoomsAreMadeByEnteringOnly(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	for _, act := range acts[1:] {
+		if err := act.do(n.user("root").asAdmin(), "tea"); !errors.Is(err, chat.NotFound) {
+			t.Errorf("%s: got %v", act.name, err)
+		}
+	}
+}
+
+func TestTheLimitHoldsForEveryAct(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *messaging.Config) { c.RateLimit = messaging.Rate{PerSecond: 0.05, Burst: 4} })
+		for i, act := range acts {
+			u := n.user(fmt.Sprint("user", i)).granted(chat.Grants{"*": chat.Moderate})
+			room := n.room(chat.RoomID(fmt.Sprint("r", i)), false)
+			for range 4 {
+				u.says(room, "hi")
+			}
+			err := act.do(u, room)
+			if e := chat.AsError(err); e.Kind != chat.RateLimited || e.RetryAfter <= 0 || e.RetryAfter > 20*time.Second {
+				t.Errorf("%s over the limit: got %v, wait %v", act.name, err, e.RetryAfter)
+			}
+		}
+		u := n.user("user0")
+		if _, _, err := n.Mine(t.Context(), u.Identity, "", 10); !errors.Is(err, chat.RateLimited) {
+			t.Errorf("listing rooms over the limit: got %v", err)
+		}
+		if _, err := n.Create(t.Context(), u.Identity, chat.Room{ID: "new"}); !errors.Is(err, chat.RateLimited) {
+			t.Errorf("making a room over the limit: got %v", err)
+		}
+	})
+}
