@@ -209,6 +209,9 @@ func (p *parser) unmask(b []byte) {
 		p.maskPos++
 		b = b[1:]
 	}
+	if len(b) == 0 {
+		return
+	}
 	word := binary.LittleEndian.Uint32(m[:])
 	mask := uint64(word)<<32 | uint64(word)
 	for len(b) >= 8 {
