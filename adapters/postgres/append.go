@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// The kinds of entries, as they stand in the table.
+const (
+	kindMessage int16 = iota + 1
+	kindEdited
+	kindDeleted
+	kindReacted
+	kindMember
+	kindRoom
+)
+
+// lockQuery locks the rooms of a batch until its transaction ends. All take locks in this order, so that no two ever wait for
+// each other.
+const lockQuery = `
+SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
+
+// What sayQuery makes of a proposal.
+const (
+	isNew int16 = iota
+	isDuplicate
+	isNowhere  // no such room
+	isArchived // the room is
+	isUnheard  // it replies to what is no message
+	isForward  // it replies to what is not there yet, but may come with this batch
+)
+
+// sayQuery appends messages in one statement, after lockQuery: it sees all that was committed before it got its locks, and
+// nobody else appends to these rooms until it is committed. It must not be put together with lockQuery in one statement, which
+// would see the tables as they were before it waited. When a proposal isForward it appends nothing.
+const sayQuery = `
+WITH judged AS (
+  SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
+    CASE
+      WHEN r.room_id IS NULL THEN 2
+      WHEN old.seq IS NOT NULL THEN 1
+      WHEN r.archived THEN 3
+      WHEN p.reply_to > r.head THEN 5
+      WHEN p.reply_to <> 0 AND t.seq IS NULL THEN 4
+      ELSE 0
+    END::smallint AS verdict
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[])
+    WITH ORDINALITY AS p (room_id, author, author_name, key, body, reply_to, meta, n)
+  LEFT JOIN room r ON r.room_id = p.room_id
+  LEFT JOIN used_key old ON old.room_id = p.room_id AND old.author = p.author AND old.key = p.key
+  LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = p.reply_to AND t.kind = 1
+), numbered AS (
+  SELECT *, row_number() OVER (PARTITION BY room_id, verdict ORDER BY n) AS nth, bool_or(verdict = 5) OVER () AS stop
+  FROM judged
+), appended AS (
+  INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta)
+  SELECT room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta
+  FROM numbered WHERE verdict = 0 AND NOT stop
+), used AS (
+  INSERT INTO used_key (room_id, author, key, seq, at)
+  SELECT room_id, author, key, head + nth, now FROM numbered WHERE verdict = 0 AND NOT stop
+), moved AS (
+  UPDATE room r SET head = head + count, messages = messages + count, last_at = now
+  FROM (SELECT room_id, count(*), max(now) AS now FROM numbered WHERE verdict = 0 AND NOT stop GROUP BY room_id) a
+  WHERE r.room_id = a.room_id
+)
+SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)
+FROM numbered ORDER BY n`
+
+// Append implements ports.Log. A batch of messages is one round trip; one with other facts in it is two.
+func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
+	const what = "append"
+	if len(proposals) == 0 {
+		return nil, failure(ctx, ctx.Err(), what)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if said, plain := newSaid(proposals); plain {
+		outcomes, done, err := s.say(ctx, said, proposals)
+		if done || err != nil {
+			return outcomes, failure(ctx, err, what)
+		}
+	}
+	outcomes, err := s.change(ctx, proposals)
+	return outcomes, failure(ctx, err, what)
+}
+
+// said is a batch of messages by columns.
+type said struct {
+	rooms, authors, names, keys, bodies []string
+	replies                             []int64
+	metas                               [][]byte
+}
+
+// newSaid puts proposals into columns. They are not plain when there is another fact among them, or a key that comes twice.
+func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
+	n := len(proposals)
+	texts := make([]string, 5*n)
+	b = &said{
+		rooms: texts[:0:n], authors: texts[n : n : 2*n], names: texts[2*n : 2*n : 3*n], keys: texts[3*n : 3*n : 4*n], bodies: texts[4*n : 4*n],
+		replies: make([]int64, 0, n), metas: make([][]byte, 0, n),
+	}
+	seen := make(map[usedKey]struct{}, n)
+	for i := range proposals {
+		p := &proposals[i]
+		m, ok := p.Fact.(chat.Message)
+		if !ok {
+			return nil, false
+		}
+		seen[usedKey{p.Room, p.Author.ID, p.Key}] = struct{}{}
+		b.rooms = append(b.rooms, string(p.Room))
+		b.authors = append(b.authors, string(p.Author.ID))
+		b.names = append(b.names, p.Author.Name)
+		b.keys = append(b.keys, string(p.Key))
+		b.bodies = append(b.bodies, m.Body)
+		b.replies = append(b.replies, int64(m.ReplyTo))
+		b.metas = append(b.metas, givenMeta(m.Meta))
+	}
+	return b, len(seen) == n
+}
+
+// givenMeta returns nil, which is stored as NULL, also for an empty meta that is not nil.
+func givenMeta(meta []byte) []byte {
+	if len(meta) == 0 {
+		return nil
+	}
+	return meta
+}
+
+// say appends a plain batch. It is not done, and has appended nothing, when a message replies to one that may be in the batch.
+//
+// Both statements go out together, and what comes between two synchronisations with the server is one transaction: it is
+// committed after the second statement or not at all.
+func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ []ports.Outcome, done bool, _ error) {
+	outcomes := make([]ports.Outcome, 0, len(proposals))
+	done = true
+	batch := &pgx.Batch{}
+	batch.Queue(lockQuery, b.rooms)
+	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas).Query(func(rows pgx.Rows) error {
+		var verdict int16
+		var seq, messages int64
+		var at time.Time
+		_, err := pgx.ForEachRow(rows, []any{&verdict, &seq, &at, &messages}, func() error {
+			p := &proposals[len(outcomes)]
+			e := chat.Entry{Room: p.Room, Seq: chat.Seq(seq), At: at.UTC(), Author: p.Author, Key: p.Key}
+			if verdict == isNew {
+				m := p.Fact.(chat.Message)
+				e.Messages, e.Fact = messages, chat.Message{Body: m.Body, ReplyTo: m.ReplyTo, Meta: bytes.Clone(givenMeta(m.Meta))}
+			}
+			done = done && verdict != isForward
+			outcomes = append(outcomes, outcomeOf(verdict, e))
+			return nil
+		})
+		return err
+	})
+	// The results are complete, and the transaction committed, when Close has read what the server says at the end.
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil || !done {
+		return nil, false, err
+	}
+	return outcomes, true, nil
+}
+
+func outcomeOf(verdict int16, e chat.Entry) ports.Outcome {
+	switch verdict {
+	case isNew:
+		return ports.Outcome{Status: ports.Appended, Entry: e}
+	case isDuplicate:
+		return ports.Outcome{Status: ports.Duplicate, Entry: e}
+	case isNowhere:
+		return ports.Outcome{Err: noRoom()}
+	case isArchived:
+		return refused(chat.Conflict, "the room is archived")
+	}
+	return refused(chat.NotFound, "there is no such message to reply to")
+}
+
+func refused(kind chat.Kind, reason string) ports.Outcome {
+	return ports.Outcome{Err: chat.Errorf(kind, "%s", reason)}
+}

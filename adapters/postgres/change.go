@@ -1,0 +1,280 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// change appends a batch of whatever facts in two round trips: the first locks its rooms and reads what its proposals are about,
+// the second writes what they came to. What lies between is decided here, and nobody else can change it meanwhile.
+func (s *Store) change(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
+	for i := range proposals {
+		if err := known(proposals[i].Fact); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release() // with a transaction that is still open the connection is closed, and that rolled back
+	l := newLedger()
+	if err := conn.SendBatch(ctx, l.reading(proposals)).Close(); err != nil {
+		return nil, err
+	}
+	outcomes := make([]ports.Outcome, len(proposals))
+	for i := range proposals {
+		outcomes[i] = l.append(&proposals[i])
+	}
+	return outcomes, conn.SendBatch(ctx, l.writing()).Close()
+}
+
+// known refuses facts that this version does not know, before anything is appended.
+func known(fact chat.Fact) error {
+	switch fact.(type) {
+	case chat.Message, chat.Edited, chat.Deleted, chat.Reacted, chat.MemberChanged, chat.RoomChanged:
+		return nil
+	}
+	return chat.Errorf(chat.Internal, "the store does not know facts of type %T", fact)
+}
+
+// ledger holds what a batch is about: rows as they were read, then as the batch makes them. A row that is not in the tables is
+// nil, or not there at all.
+type ledger struct {
+	rooms     map[chat.RoomID]*room
+	used      map[usedKey]chat.Entry
+	messages  map[place]*message
+	reactions map[reactionKey]*reaction
+	reactors  map[reactorKey]*reactor
+	members   map[memberKey]*member
+	unmarked  map[memberKey]struct{} // whose read marks go
+	entries   []chat.Entry           // new, in their first form
+}
+
+type (
+	usedKey struct {
+		room   chat.RoomID
+		author chat.UserID
+		key    chat.Key
+	}
+	place struct {
+		room chat.RoomID
+		seq  chat.Seq
+	}
+	reactionKey struct {
+		place
+		emoji string
+	}
+	reactorKey struct {
+		reactionKey
+		user chat.UserID
+	}
+	memberKey struct {
+		room chat.RoomID
+		user chat.UserID
+	}
+)
+
+type room struct {
+	name                         string
+	public, archived             bool
+	head                         chat.Seq
+	messages                     int64
+	now                          time.Time // for all entries of the batch; not before the last one that the room has
+	nameSet, publicSet, closedBy chat.Seq
+	changed                      bool
+}
+
+type message struct {
+	body                string // once changed
+	editedAt, deletedAt *time.Time
+	deletedBy           chat.Seq
+	reacted, changed    bool
+}
+
+type reaction struct {
+	first   chat.Seq
+	total   int
+	changed bool
+}
+
+type reactor struct {
+	removed, changed bool
+	setBy            chat.Seq
+}
+
+type member struct {
+	role            chat.Role
+	banned, changed bool
+	since           time.Time
+	setBy           chat.Seq
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		rooms:     map[chat.RoomID]*room{},
+		used:      map[usedKey]chat.Entry{},
+		messages:  map[place]*message{},
+		reactions: map[reactionKey]*reaction{},
+		reactors:  map[reactorKey]*reactor{},
+		members:   map[memberKey]*member{},
+		unmarked:  map[memberKey]struct{}{},
+	}
+}
+
+const (
+	roomsQuery = `
+SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, greatest((SELECT clock_timestamp()), last_at)
+FROM room WHERE room_id = ANY($1::text[])`
+
+	usedQuery = `
+SELECT u.room_id, u.author, u.key, u.seq, u.at
+FROM unnest($1::text[], $2::text[], $3::text[]) p (room_id, author, key)
+JOIN used_key u ON u.room_id = p.room_id AND u.author = p.author AND u.key = p.key`
+
+	targetsQuery = `
+SELECT e.room_id, e.seq, coalesce(e.deleted_by, 0)
+FROM unnest($1::text[], $2::bigint[]) p (room_id, seq)
+JOIN entry e ON e.room_id = p.room_id AND e.seq = p.seq
+WHERE e.kind = 1`
+
+	reactionsQuery = `
+SELECT r.room_id, r.target, r.emoji, r.first_seq, r.total
+FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, emoji)
+JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target AND r.emoji = p.emoji`
+
+	reactorsQuery = `
+SELECT r.room_id, r.target, r.emoji, r.user_id, r.removed, r.set_by
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) p (room_id, target, emoji, user_id)
+JOIN reactor r ON r.room_id = p.room_id AND r.target = p.target AND r.emoji = p.emoji AND r.user_id = p.user_id`
+
+	membersQuery = `
+SELECT m.room_id, m.user_id, m.role, m.banned, m.since, m.set_by
+FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
+JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
+)
+
+// reading returns what to ask in the first round trip. As each statement of a transaction that is "read committed" sees what was
+// committed when it began, those behind the locks see all that their holders before did.
+func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
+	var rooms, authors, keys []string
+	var targets, reactions, members columns
+	for i := range proposals {
+		p := &proposals[i]
+		rooms = append(rooms, string(p.Room))
+		authors = append(authors, string(p.Author.ID))
+		keys = append(keys, string(p.Key))
+		target := chat.Target(p.Fact)
+		switch f := p.Fact.(type) {
+		case chat.Message:
+			target = f.ReplyTo
+		case chat.Reacted:
+			reactions.add(p.Room, f.Target, f.Emoji, p.Author.ID)
+		case chat.MemberChanged:
+			members.add(p.Room, 0, "", f.User)
+		}
+		if target != 0 {
+			targets.add(p.Room, target, "", "")
+		}
+	}
+	batch := &pgx.Batch{}
+	batch.Queue("begin isolation level read committed")
+	batch.Queue(lockQuery, rooms)
+	batch.Queue(roomsQuery, rooms).Query(l.readRooms)
+	batch.Queue(usedQuery, rooms, authors, keys).Query(l.readUsed)
+	if len(targets.rooms) > 0 {
+		batch.Queue(targetsQuery, targets.rooms, targets.seqs).Query(l.readTargets)
+	}
+	if len(reactions.rooms) > 0 {
+		batch.Queue(reactionsQuery, reactions.rooms, reactions.seqs, reactions.emoji).Query(l.readReactions)
+		batch.Queue(reactorsQuery, reactions.rooms, reactions.seqs, reactions.emoji, reactions.users).Query(l.readReactors)
+	}
+	if len(members.rooms) > 0 {
+		batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
+	}
+	return batch
+}
+
+// columns are keys of rows, by columns; which of them count is the query's to say.
+type columns struct {
+	rooms []string
+	seqs  []int64
+	emoji []string
+	users []string
+}
+
+func (c *columns) add(room chat.RoomID, seq chat.Seq, emoji string, user chat.UserID) {
+	c.rooms = append(c.rooms, string(room))
+	c.seqs = append(c.seqs, int64(seq))
+	c.emoji = append(c.emoji, emoji)
+	c.users = append(c.users, string(user))
+}
+
+func (l *ledger) readRooms(rows pgx.Rows) error {
+	var id chat.RoomID
+	var r room
+	_, err := pgx.ForEachRow(rows, []any{
+		&id, &r.name, &r.public, &r.archived, &r.head, &r.messages, &r.nameSet, &r.publicSet, &r.closedBy, &r.now,
+	}, func() error {
+		is := r
+		is.now = is.now.UTC()
+		l.rooms[id] = &is
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) readUsed(rows pgx.Rows) error {
+	var k usedKey
+	var e chat.Entry
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.author, &k.key, &e.Seq, &e.At}, func() error {
+		l.used[k] = chat.Entry{Room: k.room, Seq: e.Seq, At: e.At.UTC(), Author: chat.Author{ID: k.author}, Key: k.key}
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) readTargets(rows pgx.Rows) error {
+	var at place
+	var deletedBy chat.Seq
+	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &deletedBy}, func() error {
+		l.messages[at] = &message{deletedBy: deletedBy}
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) readReactions(rows pgx.Rows) error {
+	var k reactionKey
+	var r reaction
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.seq, &k.emoji, &r.first, &r.total}, func() error {
+		l.reactions[k] = &reaction{first: r.first, total: r.total}
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) readReactors(rows pgx.Rows) error {
+	var k reactorKey
+	var r reactor
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.seq, &k.emoji, &k.user, &r.removed, &r.setBy}, func() error {
+		l.reactors[k] = &reactor{removed: r.removed, setBy: r.setBy}
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) readMembers(rows pgx.Rows) error {
+	var k memberKey
+	var m member
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.user, &m.role, &m.banned, &m.since, &m.setBy}, func() error {
+		l.members[k] = &member{role: m.role, banned: m.banned, since: m.since.UTC(), setBy: m.setBy}
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"bytes"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// append decides what becomes of a proposal, in the order of precedence that ports.Log gives, and does it in the ledger.
+func (l *ledger) append(p *chat.Proposal) ports.Outcome {
+	r := l.rooms[p.Room]
+	if r == nil {
+		return ports.Outcome{Err: noRoom()}
+	}
+	if earlier, ok := l.used[usedKey{p.Room, p.Author.ID, p.Key}]; ok {
+		return ports.Outcome{Status: ports.Duplicate, Entry: earlier}
+	}
+	switch f := p.Fact.(type) {
+	case chat.MemberChanged:
+		return l.changeMember(r, p, f)
+	case chat.RoomChanged:
+		return l.changeRoom(r, p, f)
+	}
+	if r.archived {
+		return refused(chat.Conflict, "the room is archived")
+	}
+	if f, ok := p.Fact.(chat.Message); ok {
+		return l.say(r, p, f)
+	}
+	target := place{p.Room, chat.Target(p.Fact)}
+	m := l.messages[target]
+	if m == nil {
+		return refused(chat.NotFound, "there is no such message")
+	}
+	switch f := p.Fact.(type) {
+	case chat.Deleted:
+		if m.deletedBy != 0 {
+			return unchanged(p, m.deletedBy)
+		}
+		e := l.add(r, p, f)
+		m.body, m.deletedAt, m.deletedBy, m.changed = "", &e.At, e.Seq, true
+		return appended(e)
+	case chat.Edited:
+		if m.deletedBy == 0 {
+			e := l.add(r, p, f)
+			m.body, m.editedAt, m.changed = f.Body, &e.At, true
+			return appended(e)
+		}
+	case chat.Reacted:
+		if m.deletedBy == 0 {
+			return l.react(r, p, f, m)
+		}
+	}
+	return refused(chat.Conflict, "the message is deleted")
+}
+
+func appended(e chat.Entry) ports.Outcome { return ports.Outcome{Status: ports.Appended, Entry: e} }
+
+func unchanged(p *chat.Proposal, set chat.Seq) ports.Outcome {
+	return ports.Outcome{Status: ports.Unchanged, Entry: chat.Entry{Room: p.Room, Seq: set}}
+}
+
+// add puts an entry at the end of its room's log.
+func (l *ledger) add(r *room, p *chat.Proposal, fact chat.Fact) chat.Entry {
+	r.head++
+	r.changed = true
+	if _, ok := fact.(chat.Message); ok {
+		r.messages++
+	}
+	e := chat.Entry{Room: p.Room, Seq: r.head, At: r.now, Author: p.Author, Key: p.Key, Messages: r.messages, Fact: fact}
+	l.used[usedKey{p.Room, p.Author.ID, p.Key}] = e
+	l.entries = append(l.entries, e)
+	return e
+}
+
+func (l *ledger) say(r *room, p *chat.Proposal, f chat.Message) ports.Outcome {
+	if f.ReplyTo != 0 && l.messages[place{p.Room, f.ReplyTo}] == nil {
+		return refused(chat.NotFound, "there is no such message to reply to")
+	}
+	e := l.add(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: bytes.Clone(givenMeta(f.Meta))})
+	l.messages[place{p.Room, e.Seq}] = &message{}
+	return appended(e)
+}
+
+func (l *ledger) react(r *room, p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome {
+	k := reactionKey{place{p.Room, f.Target}, f.Emoji}
+	mine := l.reactors[reactorKey{k, p.Author.ID}]
+	switch {
+	case mine == nil && f.Removed:
+		return unchanged(p, 0)
+	case mine != nil && mine.removed == f.Removed:
+		return unchanged(p, mine.setBy)
+	}
+	of := l.reactions[k]
+	if of == nil {
+		of = &reaction{first: r.head + 1}
+		l.reactions[k] = of
+	}
+	if f.Removed {
+		of.total--
+	} else {
+		of.total++
+	}
+	f.Count, of.changed = of.total, true
+	e := l.add(r, p, f)
+	l.reactors[reactorKey{k, p.Author.ID}] = &reactor{removed: f.Removed, setBy: e.Seq, changed: true}
+	m.reacted, m.changed = true, true
+	return appended(e)
+}
+
+func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) ports.Outcome {
+	k := memberKey{p.Room, f.User}
+	was := l.members[k]
+	if was == nil {
+		was = &member{}
+	}
+	var same bool
+	switch f.Change {
+	case chat.MemberLeft:
+		l.unmarked[k] = struct{}{}
+		f.Role, same = chat.None, was.role == chat.None && !was.banned
+	case chat.MemberBanned:
+		f.Role, same = chat.None, was.banned
+	default:
+		same = was.role == f.Role
+		if f.Change = chat.MemberJoined; was.role != chat.None {
+			f.Change = chat.MemberRole
+		}
+	}
+	if same {
+		return unchanged(p, was.setBy)
+	}
+	e := l.add(r, p, f)
+	l.members[k] = &member{role: f.Role, banned: f.Change == chat.MemberBanned, since: e.At, setBy: e.Seq, changed: true}
+	return appended(e)
+}
+
+func (l *ledger) changeRoom(r *room, p *chat.Proposal, f chat.RoomChanged) ports.Outcome {
+	is := *r
+	var set *chat.Seq
+	switch f.Change {
+	case chat.RoomRenamed:
+		is.name, set = f.Name, &r.nameSet
+	case chat.RoomPublished, chat.RoomHidden:
+		is.public, set = f.Change == chat.RoomPublished, &r.publicSet
+	case chat.RoomArchived, chat.RoomUnarchived:
+		is.archived, set = f.Change == chat.RoomArchived, &r.closedBy
+	default:
+		return refused(chat.Internal, "the store does not know that change of a room")
+	}
+	if is == *r {
+		return unchanged(p, *set)
+	}
+	r.name, r.public, r.archived = is.name, is.public, is.archived
+	e := l.add(r, p, f)
+	*set = e.Seq
+	return appended(e)
+}

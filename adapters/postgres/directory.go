@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// createQuery makes a room and its owner's place; it returns nothing where there is such a room.
+const createQuery = `
+WITH made AS (
+  INSERT INTO room (room_id, name, public, created_at, last_at)
+  SELECT $1, $2, $3, now, now FROM (SELECT clock_timestamp() AS now) c
+  ON CONFLICT (room_id) DO NOTHING RETURNING room_id, created_at
+), owner AS (
+  INSERT INTO member (room_id, user_id, role, banned, since, set_by)
+  SELECT room_id, $4, 3, false, created_at, 0 FROM made WHERE $4::text <> ''
+)
+SELECT created_at FROM made`
+
+// Create implements ports.Directory.
+func (s *Store) Create(ctx context.Context, room chat.Room, owner chat.UserID) (chat.Room, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	made := chat.Room{ID: room.ID, Name: room.Name, Public: room.Public}
+	err := s.pool.QueryRow(ctx, createQuery, string(room.ID), room.Name, room.Public, string(owner)).Scan(&made.CreatedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return chat.Room{}, chat.Errorf(chat.Conflict, "there is a room of that id")
+	}
+	if err != nil {
+		return chat.Room{}, failure(ctx, err, "create a room")
+	}
+	made.CreatedAt = made.CreatedAt.UTC()
+	return made, nil
+}
+
+// standingColumns and standingTables tell how user $1 stands in the rooms r. The user's mark is at an entry, which knows how many
+// messages there were up to it; a subquery asks it, as a join might be planned to go through the whole room.
+const (
+	standingColumns = `
+SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
+  coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0),
+  r.messages - coalesce((SELECT e.messages FROM entry e WHERE e.room_id = r.room_id AND e.seq = k.seq), 0)`
+	standingTables = `
+LEFT JOIN member m ON m.room_id = r.room_id AND m.user_id = $1 AND (m.role > 0 OR m.banned)
+LEFT JOIN mark k ON k.room_id = r.room_id AND k.user_id = $1`
+
+	standingQuery = standingColumns + `
+FROM room r` + standingTables + `
+WHERE r.room_id = $2`
+
+	roomsOfQuery = standingColumns + `
+FROM (
+  (SELECT room_id FROM member WHERE user_id = $1 AND room_id > $2 AND role > 0 ORDER BY room_id LIMIT $3)
+  UNION
+  (SELECT room_id FROM mark k WHERE user_id = $1 AND room_id > $2
+    AND NOT EXISTS (SELECT FROM member b WHERE b.room_id = k.room_id AND b.user_id = $1 AND b.banned)
+    ORDER BY room_id LIMIT $3)
+  ORDER BY room_id LIMIT $3
+) mine
+JOIN room r ON r.room_id = mine.room_id` + standingTables + `
+ORDER BY r.room_id`
+)
+
+func scanStanding(row pgx.CollectableRow, user chat.UserID) (chat.Standing, error) {
+	var st chat.Standing
+	var since *time.Time
+	err := row.Scan(&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &st.Room.CreatedAt, &st.Room.Head, &st.Room.Messages,
+		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread)
+	st.Room.CreatedAt = st.Room.CreatedAt.UTC()
+	if since != nil {
+		st.Member.User, st.Member.Since = user, since.UTC()
+	}
+	return st, err
+}
+
+// Standing implements ports.Directory.
+func (s *Store) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (st chat.Standing, err error) {
+	err = s.read(ctx, "read a standing", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, standingQuery, string(user), string(room))
+		if err != nil {
+			return err
+		}
+		st, err = oneStanding(rows, user)
+		return err
+	})
+	return st, err
+}
+
+// oneStanding reads the row of standingQuery.
+func oneStanding(rows pgx.Rows, user chat.UserID) (chat.Standing, error) {
+	st, err := pgx.CollectOneRow(rows, func(row pgx.CollectableRow) (chat.Standing, error) { return scanStanding(row, user) })
+	if errors.Is(err, pgx.ErrNoRows) {
+		return chat.Standing{}, noRoom()
+	}
+	return st, err
+}
+
+// Rooms implements ports.Directory.
+func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) (standings []chat.Standing, err error) {
+	err = s.read(ctx, "list rooms", func(ctx context.Context) error {
+		standings, err = queryAll(ctx, s.pool, roomsOfQuery, []any{string(user), string(after), limit},
+			func(row pgx.CollectableRow) (chat.Standing, error) { return scanStanding(row, user) })
+		return err
+	})
+	return standings, err
+}
+
+const membersOfQuery = `
+SELECT user_id, role, banned, since FROM member
+WHERE room_id = $1 AND user_id > $2 AND (role > 0 OR banned) ORDER BY user_id LIMIT $3`
+
+// Members implements ports.Directory.
+func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (members []chat.Member, err error) {
+	err = s.read(ctx, "list members", func(ctx context.Context) error {
+		members, err = queryAll(ctx, s.pool, membersOfQuery, []any{string(room), string(after), limit},
+			func(row pgx.CollectableRow) (m chat.Member, err error) {
+				err = row.Scan(&m.User, &m.Role, &m.Banned, &m.Since)
+				m.Since = m.Since.UTC()
+				return m, err
+			})
+		return err
+	})
+	return members, err
+}
+
+// markStatement moves a mark, but not back, and not beyond the head.
+const markStatement = `
+INSERT INTO mark (room_id, user_id, seq)
+SELECT room_id, $2, $3 FROM room WHERE room_id = $1 AND head >= $3
+ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq`
+
+// Mark implements ports.Directory. The standing is read by a statement of its own in the same transaction, so that it has also
+// what others did while this one waited for the mark.
+func (s *Store) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (st chat.Standing, err error) {
+	err = s.read(ctx, "move a read mark", func(ctx context.Context) error {
+		batch := &pgx.Batch{}
+		batch.Queue(markStatement, string(room), string(user), int64(seq))
+		batch.Queue(standingQuery, string(user), string(room)).Query(func(rows pgx.Rows) error {
+			st, err = oneStanding(rows, user)
+			return err
+		})
+		return s.pool.SendBatch(ctx, batch).Close()
+	})
+	if err == nil && st.Read < seq {
+		return chat.Standing{}, chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", st.Room.Head)
+	}
+	return st, err
+}

@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// spanQuery reads a span of a room in its present form. As one statement, all of it is of one moment. An edit's body is asked for
+// by a subquery, as a join might be planned to go through the whole room for it.
+const spanQuery = `
+SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
+  coalesce(CASE e.kind
+    WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target)
+    ELSE e.body
+  END, ''), coalesce(e.reply_to, 0), e.meta, e.edited_at, e.deleted_at,
+  coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, false), coalesce(e.total, 0),
+  coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
+  a.emoji, a.totals, a.mine
+FROM (
+  SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 /*only*/ ORDER BY seq /*newest*/ LIMIT $4
+) e
+LEFT JOIN LATERAL (
+  SELECT array_agg(r.emoji ORDER BY r.first_seq) AS emoji, array_agg(r.total ORDER BY r.first_seq) AS totals,
+    array_agg(EXISTS (
+      SELECT FROM reactor b
+      WHERE b.room_id = r.room_id AND b.target = r.target AND b.emoji = r.emoji AND b.user_id = $5 AND NOT b.removed
+    ) ORDER BY r.first_seq) AS mine
+  FROM reaction r WHERE e.reacted AND r.room_id = e.room_id AND r.target = e.seq AND r.total > 0
+) a ON true
+ORDER BY e.seq`
+
+// spanQueries has the query for each sort of span: those of all entries or of messages, from the oldest or from the newest.
+var spanQueries = func() (queries [2][2]string) {
+	for only, kind := range []string{"", "AND kind = 1"} {
+		for newest, order := range []string{"", "DESC"} {
+			queries[only][newest] = strings.NewReplacer("/*only*/", kind, "/*newest*/", order).Replace(spanQuery)
+		}
+	}
+	return queries
+}()
+
+func queryOf(span ports.Span) string {
+	var only, newest int
+	if span.Messages {
+		only = 1
+	}
+	if span.Newest {
+		newest = 1
+	}
+	return spanQueries[only][newest]
+}
+
+// Read implements ports.Log.
+func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) (entries []chat.Entry, err error) {
+	before := int64(span.Before)
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	err = s.read(ctx, "read entries", func(ctx context.Context) error {
+		entries, err = queryAll(ctx, s.pool, queryOf(span),
+			[]any{string(room), int64(span.After), before, span.Limit, string(span.Viewer)},
+			func(row pgx.CollectableRow) (chat.Entry, error) { return scanEntry(row, room) })
+		return err
+	})
+	return entries, err
+}
+
+// scanEntry reads a row of spanQuery.
+func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
+	e := chat.Entry{Room: room}
+	var kind, role int16
+	var m chat.Message
+	var editedAt, deletedAt *time.Time
+	var target chat.Seq
+	var emoji, change, subject, name string
+	var removed bool
+	var total int
+	var emojis []string
+	var totals []int32
+	var mine []bool
+	err := row.Scan(&e.Seq, &e.At, &e.Author.ID, &e.Author.Name, &e.Key, &e.Messages, &kind,
+		&m.Body, &m.ReplyTo, &m.Meta, &editedAt, &deletedAt,
+		&target, &emoji, &removed, &total,
+		&change, &subject, &role, &name,
+		&emojis, &totals, &mine)
+	if err != nil {
+		return e, err
+	}
+	e.At = e.At.UTC()
+	switch kind {
+	case kindMessage:
+		m.EditedAt, m.DeletedAt = given(editedAt), given(deletedAt)
+		for i := range emojis {
+			m.Reactions = append(m.Reactions, chat.Reaction{Emoji: emojis[i], Count: int(totals[i]), Me: mine[i]})
+		}
+		e.Fact = m
+	case kindEdited:
+		e.Fact = chat.Edited{Target: target, Body: m.Body}
+	case kindDeleted:
+		e.Fact = chat.Deleted{Target: target}
+	case kindReacted:
+		e.Fact = chat.Reacted{Target: target, Emoji: emoji, Removed: removed, Count: total}
+	case kindMember:
+		e.Fact = chat.MemberChanged{User: chat.UserID(subject), Change: chat.MemberChange(change), Role: chat.Role(role)}
+	case kindRoom:
+		e.Fact = chat.RoomChanged{Change: chat.RoomChange(change), Name: name}
+	default:
+		return e, chat.Errorf(chat.Internal, "the store does not know entries of kind %d", kind)
+	}
+	return e, nil
+}
+
+// given returns the zero time for NULL.
+func given(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// Entry implements ports.Log.
+func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat.Entry, error) {
+	entries, err := s.Read(ctx, room, ports.Span{After: seq - 1, Before: seq + 1, Limit: 1})
+	if err != nil {
+		return chat.Entry{}, err
+	}
+	if len(entries) == 0 || entries[0].Seq != seq {
+		return chat.Entry{}, chat.Errorf(chat.NotFound, "there is no such entry")
+	}
+	return entries[0], nil
+}
+
+const headsQuery = `SELECT room_id, head FROM room WHERE room_id = ANY($1::text[])`
+
+// Heads implements ports.Log.
+func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
+	ids := make([]string, len(rooms))
+	for i, room := range rooms {
+		ids[i] = string(room)
+	}
+	heads := make(map[chat.RoomID]chat.Seq, len(rooms))
+	err := s.read(ctx, "read heads", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, headsQuery, ids)
+		if err != nil {
+			return err
+		}
+		var room chat.RoomID
+		var head chat.Seq
+		_, err = pgx.ForEachRow(rows, []any{&room, &head}, func() error {
+			heads[room] = head
+			return nil
+		})
+		return err
+	})
+	return heads, err
+}

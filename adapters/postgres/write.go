@@ -1,0 +1,247 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// The statements of the second round trip, each for all rows of its table. In arrays, ” and 0 stand for NULL where a column
+// may be that.
+const (
+	entriesStatement = `
+INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind,
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name)
+SELECT room_id, seq, at, author, author_name, key, messages, kind,
+  nullif(body, ''), nullif(reply_to, 0), meta, nullif(target, 0), nullif(emoji, ''), nullif(removed, false), nullif(total, 0),
+  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, '')
+FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[],
+  $9::text[], $10::bigint[], $11::bytea[], $12::bigint[], $13::text[], $14::boolean[], $15::integer[], $16::text[], $17::text[],
+  $18::smallint[], $19::text[])
+AS p (room_id, seq, at, author, author_name, key, messages, kind,
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name)`
+
+	usedStatement = `
+INSERT INTO used_key (room_id, author, key, seq, at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])`
+
+	// A deleted message loses its body and keeps the time of its last edit, also one of the same batch.
+	messagesStatement = `
+UPDATE entry e SET
+  body = CASE WHEN p.deleted_at IS NOT NULL THEN NULL WHEN p.edited_at IS NOT NULL THEN p.body ELSE e.body END,
+  edited_at = coalesce(p.edited_at, e.edited_at),
+  deleted_at = coalesce(p.deleted_at, e.deleted_at),
+  deleted_by = coalesce(nullif(p.deleted_by, 0), e.deleted_by),
+  reacted = e.reacted OR p.reacted
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::boolean[])
+AS p (room_id, seq, body, edited_at, deleted_at, deleted_by, reacted)
+WHERE e.room_id = p.room_id AND e.seq = p.seq`
+
+	reactionsStatement = `
+INSERT INTO reaction (room_id, target, emoji, first_seq, total)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[])
+ON CONFLICT (room_id, target, emoji) DO UPDATE SET total = excluded.total`
+
+	reactorsStatement = `
+INSERT INTO reactor (room_id, target, emoji, user_id, removed, set_by)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::bigint[])
+ON CONFLICT (room_id, target, emoji, user_id) DO UPDATE SET removed = excluded.removed, set_by = excluded.set_by`
+
+	membersStatement = `
+INSERT INTO member (room_id, user_id, role, banned, since, set_by)
+SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::boolean[], $5::timestamptz[], $6::bigint[])
+ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role, banned = excluded.banned, since = excluded.since, set_by = excluded.set_by`
+
+	unmarkStatement = `
+DELETE FROM mark m USING unnest($1::text[], $2::text[]) AS p (room_id, user_id)
+WHERE m.room_id = p.room_id AND m.user_id = p.user_id`
+
+	roomsStatement = `
+UPDATE room r SET name = p.name, public = p.public, archived = p.archived, head = p.head, messages = p.messages, last_at = p.last_at,
+  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set
+FROM unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[])
+AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set)
+WHERE r.room_id = p.room_id`
+)
+
+// writing returns the second round trip: the changed rows of each table, and the end of the transaction.
+func (l *ledger) writing() *pgx.Batch {
+	batch := &pgx.Batch{}
+	l.writeEntries(batch)
+	l.writeMessages(batch)
+	l.writeReactions(batch)
+	l.writeMembers(batch)
+	l.writeRooms(batch)
+	batch.Queue("commit")
+	return batch
+}
+
+// insertion holds new entries by columns.
+type insertion struct {
+	kinds, roles            []int16
+	ats                     []time.Time
+	seqs, messages          []int64
+	replies, targets        []int64
+	totals                  []int32
+	removed                 []bool
+	metas                   [][]byte
+	rooms, authors          []string
+	names, keys             []string
+	bodies, emoji           []string
+	changes, members, named []string
+}
+
+func (l *ledger) writeEntries(batch *pgx.Batch) {
+	if len(l.entries) == 0 {
+		return
+	}
+	var c insertion
+	for i := range l.entries {
+		c.add(&l.entries[i])
+	}
+	batch.Queue(entriesStatement, c.rooms, c.seqs, c.ats, c.authors, c.names, c.keys, c.messages, c.kinds,
+		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named)
+	batch.Queue(usedStatement, c.rooms, c.authors, c.keys, c.seqs, c.ats)
+}
+
+func (c *insertion) add(e *chat.Entry) {
+	var kind, role int16
+	var reply chat.Seq
+	var meta []byte
+	var body, emoji, change, subject, name string
+	var removed bool
+	var total int
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		kind, body, reply, meta = kindMessage, f.Body, f.ReplyTo, f.Meta
+	case chat.Edited:
+		kind = kindEdited // its body is its message's
+	case chat.Deleted:
+		kind = kindDeleted
+	case chat.Reacted:
+		kind, emoji, removed, total = kindReacted, f.Emoji, f.Removed, f.Count
+	case chat.MemberChanged:
+		kind, subject, change, role = kindMember, string(f.User), string(f.Change), int16(f.Role)
+	case chat.RoomChanged:
+		kind, change, name = kindRoom, string(f.Change), f.Name
+	}
+	c.rooms = append(c.rooms, string(e.Room))
+	c.seqs = append(c.seqs, int64(e.Seq))
+	c.ats = append(c.ats, e.At)
+	c.authors = append(c.authors, string(e.Author.ID))
+	c.names = append(c.names, e.Author.Name)
+	c.keys = append(c.keys, string(e.Key))
+	c.messages = append(c.messages, e.Messages)
+	c.kinds = append(c.kinds, kind)
+	c.bodies = append(c.bodies, body)
+	c.replies = append(c.replies, int64(reply))
+	c.metas = append(c.metas, meta)
+	c.targets = append(c.targets, int64(e.Target()))
+	c.emoji = append(c.emoji, emoji)
+	c.removed = append(c.removed, removed)
+	c.totals = append(c.totals, int32(total))
+	c.changes = append(c.changes, change)
+	c.members = append(c.members, subject)
+	c.roles = append(c.roles, role)
+	c.named = append(c.named, name)
+}
+
+func (l *ledger) writeMessages(batch *pgx.Batch) {
+	var keys columns
+	var bodies []string
+	var edited, deleted []*time.Time
+	var deletedBy []int64
+	var reacted []bool
+	for at, m := range l.messages {
+		if !m.changed {
+			continue
+		}
+		keys.add(at.room, at.seq, "", "")
+		bodies = append(bodies, m.body)
+		edited = append(edited, m.editedAt)
+		deleted = append(deleted, m.deletedAt)
+		deletedBy = append(deletedBy, int64(m.deletedBy))
+		reacted = append(reacted, m.reacted)
+	}
+	if len(bodies) > 0 {
+		batch.Queue(messagesStatement, keys.rooms, keys.seqs, bodies, edited, deleted, deletedBy, reacted)
+	}
+}
+
+func (l *ledger) writeReactions(batch *pgx.Batch) {
+	var ofs, bys columns
+	var first, setBy []int64
+	var totals []int32
+	var removed []bool
+	for k, r := range l.reactions {
+		if r.changed {
+			ofs.add(k.room, k.seq, k.emoji, "")
+			first = append(first, int64(r.first))
+			totals = append(totals, int32(r.total))
+		}
+	}
+	for k, r := range l.reactors {
+		if r.changed {
+			bys.add(k.room, k.seq, k.emoji, k.user)
+			removed = append(removed, r.removed)
+			setBy = append(setBy, int64(r.setBy))
+		}
+	}
+	if len(totals) > 0 {
+		batch.Queue(reactionsStatement, ofs.rooms, ofs.seqs, ofs.emoji, first, totals)
+		batch.Queue(reactorsStatement, bys.rooms, bys.seqs, bys.emoji, bys.users, removed, setBy)
+	}
+}
+
+func (l *ledger) writeMembers(batch *pgx.Batch) {
+	var keys, gone columns
+	var roles []int16
+	var banned []bool
+	var since []time.Time
+	var setBy []int64
+	for k, m := range l.members {
+		if m.changed {
+			keys.add(k.room, 0, "", k.user)
+			roles = append(roles, int16(m.role))
+			banned = append(banned, m.banned)
+			since = append(since, m.since)
+			setBy = append(setBy, int64(m.setBy))
+		}
+	}
+	for k := range l.unmarked {
+		gone.add(k.room, 0, "", k.user)
+	}
+	if len(roles) > 0 {
+		batch.Queue(membersStatement, keys.rooms, keys.users, roles, banned, since, setBy)
+	}
+	if len(gone.rooms) > 0 {
+		batch.Queue(unmarkStatement, gone.rooms, gone.users)
+	}
+}
+
+func (l *ledger) writeRooms(batch *pgx.Batch) {
+	var ids, names []string
+	var public, archived []bool
+	var heads, messages, nameSet, publicSet, archivedSet []int64
+	var lastAt []time.Time
+	for id, r := range l.rooms {
+		if !r.changed {
+			continue
+		}
+		ids = append(ids, string(id))
+		names = append(names, r.name)
+		public = append(public, r.public)
+		archived = append(archived, r.archived)
+		heads = append(heads, int64(r.head))
+		messages = append(messages, r.messages)
+		lastAt = append(lastAt, r.now)
+		nameSet = append(nameSet, int64(r.nameSet))
+		publicSet = append(publicSet, int64(r.publicSet))
+		archivedSet = append(archivedSet, int64(r.closedBy))
+	}
+	if len(ids) > 0 {
+		batch.Queue(roomsStatement, ids, names, public, archived, heads, messages, lastAt, nameSet, publicSet, archivedSet)
+	}
+}
