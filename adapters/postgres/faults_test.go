@@ -1,0 +1,257 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// batches are an append of each way: messages alone, and messages with other facts. The text that the proxy waits for comes with
+// what commits them.
+const cutHere = "cut here, right where it hurts"
+
+func batches(room chat.RoomID) map[string][]chat.Proposal {
+	react := says(room, "bob", "")
+	react.Fact = chat.Reacted{Target: 1, Emoji: "👍"}
+	return map[string][]chat.Proposal{
+		"messages":    {says(room, "alice", "one"), says(room, "bob", cutHere), says(room, "alice", "three")},
+		"other facts": {says(room, "alice", "one"), says(room, "bob", cutHere), react},
+	}
+}
+
+func TestUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	for _, behind := range []bool{false, true} {
+		for name := range batches("") {
+			says := map[bool]string{false: "that never arrived stores nothing", true: "whose answer is lost is stored once"}[behind]
+			t.Run(fmt.Sprintf("an append of %s %s", name, says), func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.URL(t)
+				direct := open(t, postgres.Config{URL: database})
+				proxy := startProxy(t, database, cutHere)
+				store := open(t, postgres.Config{URL: proxy.url, NoMigrate: true})
+				room := newRoom(t, store)
+				appendsMany(t, store, room, 1)
+
+				batch := batches(room)[name]
+				cut := proxy.arm(behind)
+				_, err := store.Append(t.Context(), batch)
+				mustFail(t, err, chat.Unavailable)
+				<-cut.done
+				stored := 1
+				want := ports.Appended
+				if behind {
+					stored, want = 1+len(batch), ports.Duplicate
+				}
+				if got := log(t, direct, room); len(got) != stored {
+					t.Fatalf("%d entries are stored, want %d", len(got), stored)
+				}
+				mustBe(t, appends(t, store, batch...), want, 2)
+				if got := log(t, direct, room); len(got) != 1+len(batch) {
+					t.Fatalf("%d entries are stored, want %d", len(got), 1+len(batch))
+				}
+			})
+		}
+	}
+}
+
+// held locks a room beside the store, as another node does that freezes in the middle of an append.
+func held(t *testing.T, database string, room chat.RoomID) (release func()) {
+	t.Helper()
+	conn := connect(t, database)
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "SELECT FROM room WHERE room_id = $1 FOR UPDATE", string(room))
+	return func() { t.Helper(); exec(t, conn, "ROLLBACK") }
+}
+
+func TestRoomHeldByAnother(t *testing.T) {
+	t.Parallel()
+
+	t.Run("an append gives up with its context, and other rooms go on", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.URL(t)
+		store := open(t, postgres.Config{URL: database})
+		room, other := newRoom(t, store), newRoom(t, store)
+		release := held(t, database, room)
+		batch := []chat.Proposal{says(room, "alice", "hi")}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := store.Append(ctx, batch)
+		mustFail(t, err, chat.Unavailable)
+		appendsMany(t, store, other, 1)
+		log(t, store, room) // readers wait for nobody
+		release()
+		mustBe(t, appends(t, store, batch...), ports.Appended, 1)
+	})
+
+	t.Run("an append without a deadline gives up after the store's timeout", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.URL(t)
+		store := open(t, postgres.Config{URL: database, Timeout: 200 * time.Millisecond})
+		room := newRoom(t, store)
+		defer held(t, database, room)()
+		_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
+		mustFail(t, err, chat.Unavailable)
+	})
+
+	t.Run("an append whose connection is ended can be repeated", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.URL(t)
+		store := open(t, postgres.Config{URL: with(t, database, "application_name", "victim")})
+		room := newRoom(t, store)
+		release := held(t, database, room)
+		admin := connect(t, database)
+		batch := []chat.Proposal{says(room, "alice", "hi")}
+		failed := make(chan error, 1)
+		go func() {
+			_, err := store.Append(t.Context(), batch)
+			failed <- err
+		}()
+		for ended := false; !ended; { // until the append is there and waits
+			if err := admin.QueryRow(t.Context(), `SELECT coalesce(bool_or(pg_terminate_backend(pid)), false) FROM pg_stat_activity
+				WHERE datname = current_database() AND application_name = 'victim' AND wait_event_type = 'Lock'`).Scan(&ended); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustFail(t, <-failed, chat.Unavailable)
+		release()
+		mustBe(t, appends(t, store, batch...), ports.Appended, 1)
+	})
+}
+
+// TestServerGoesAndComes stops the server under writers and readers that do nothing about it but try again.
+func TestServerGoesAndComes(t *testing.T) {
+	t.Parallel()
+	const writers, perWriter = 4, 60
+	server := pgtest.Start(t)
+	store := open(t, postgres.Config{URL: server.Database()})
+	room := newRoom(t, store)
+
+	var acknowledged atomic.Int64
+	down := make(chan struct{}, writers+1) // somebody found the server gone
+	halfway := make(chan struct{})
+	var wg sync.WaitGroup
+	var seqs sync.Map
+	for w := range writers {
+		wg.Go(func() {
+			for i := range perWriter {
+				p := says(room, chat.UserID(fmt.Sprint("writer", w)), fmt.Sprint(i))
+				seqs.Store(p.Key, insist(t, store, p, down))
+				if acknowledged.Add(1) == writers*perWriter/3 {
+					close(halfway)
+				}
+			}
+		})
+	}
+	<-halfway
+	server.Stop(pgtest.Immediate)
+	<-down
+	_, err := store.Read(t.Context(), room, ports.Span{Limit: 1})
+	mustFail(t, err, chat.Unavailable)
+	mustFail(t, store.Check(t.Context()), chat.Unavailable)
+	server.Start()
+	wg.Wait()
+
+	entries := log(t, store, room)
+	if len(entries) != writers*perWriter {
+		t.Errorf("%d entries are stored, want %d", len(entries), writers*perWriter)
+	}
+	for _, e := range entries {
+		if seq, ok := seqs.Load(e.Key); !ok || seq != e.Seq {
+			t.Errorf("entry %d was acknowledged as %v", e.Seq, seq)
+		}
+	}
+}
+
+// insist appends a proposal until the store takes it, and returns its place. The store fails in no other way than Unavailable.
+func insist(t *testing.T, store *postgres.Store, p chat.Proposal, down chan<- struct{}) chat.Seq {
+	for t.Context().Err() == nil {
+		outcomes, err := store.Append(t.Context(), []chat.Proposal{p})
+		if err == nil {
+			return outcomes[0].Entry.Seq
+		}
+		if !errors.Is(err, chat.Unavailable) {
+			t.Errorf("append: %v", err)
+		}
+		select {
+		case down <- struct{}{}:
+		default:
+		}
+	}
+	return 0
+}
+
+func TestReadsOutliveARestart(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	store := open(t, postgres.Config{URL: server.Database(), MaxConns: 4})
+	room := newRoom(t, store)
+	appendsMany(t, store, room, 3)
+	for range 5 {
+		together(4, func() { log(t, store, room) }) // all connections are open, and idle
+		server.Stop(pgtest.Fast)
+		server.Start()
+		if got := log(t, store, room); len(got) != 3 {
+			t.Fatalf("%d entries are read, want 3", len(got))
+		}
+	}
+}
+
+func TestFrozenServer(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	store := open(t, postgres.Config{URL: server.Database(), Timeout: 300 * time.Millisecond})
+	room := newRoom(t, store)
+	batch := []chat.Proposal{says(room, "alice", "hi")}
+
+	server.Pause()
+	_, err := store.Append(t.Context(), batch)
+	mustFail(t, err, chat.Unavailable)
+	_, err = store.Heads(t.Context(), []chat.RoomID{room})
+	mustFail(t, err, chat.Unavailable)
+	_, err = store.Mark(t.Context(), room, "alice", 0)
+	mustFail(t, err, chat.Unavailable)
+	mustFail(t, store.Check(t.Context()), chat.Unavailable)
+	server.Resume()
+
+	if err := store.Check(t.Context()); err != nil {
+		t.Fatalf("check after it goes on: %v", err)
+	}
+	outcome := appends(t, store, batch...)[0] // the first one may have gone through late
+	if outcome.Entry.Seq != 1 || len(log(t, store, room)) != 1 {
+		t.Fatalf("outcome is %+v, want place 1 and nothing else", outcome)
+	}
+}
+
+func TestStandbyTakesNothing(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	room := newRoom(t, open(t, postgres.Config{URL: database}))
+	standby := open(t, postgres.Config{URL: with(t, database, "default_transaction_read_only", "on"), NoMigrate: true})
+	log(t, standby, room)
+	mustFail(t, standby.Check(t.Context()), chat.Unavailable)
+	_, err := standby.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
+	mustFail(t, err, chat.Unavailable)
+	_, err = standby.Create(t.Context(), chat.Room{ID: "new"}, "")
+	mustFail(t, err, chat.Unavailable)
+}
+
+func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
+	t.Parallel()
+	store := open(t, postgres.Config{URL: pgtest.URL(t)})
+	room := newRoom(t, store)
+	_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "fine"), says(room, "alice", "a\x00b")})
+	mustFail(t, err, chat.Invalid)
+	if got := log(t, store, room); len(got) != 0 {
+		t.Fatalf("%d entries are stored, want none", len(got))
+	}
+}

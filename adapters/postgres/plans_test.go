@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+)
+
+// statements are all that the store asks, with the arguments of one typical call on what fill makes.
+var statements = []struct{ name, sql, args string }{
+	{"lock", lockQuery, `array['big','r7']`},
+	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[]`},
+	{"rooms", roomsQuery, `array['big','r7']`},
+	{"used", usedQuery, `array['big','big'], array['u1','u2'], array['k1','k7']`},
+	{"targets", targetsQuery, `array['big','big'], array[77,9000]`},
+	{"reactions", reactionsQuery, `array['big'], array[77], array['👍']`},
+	{"reactors", reactorsQuery, `array['big'], array[77], array['👍'], array['u1']`},
+	{"members", membersQuery, `array['big','r7'], array['u1','u7']`},
+	{"write entries", entriesStatement, `array['big'], array[20001], array[now()], array['u1'], array[''], array['n1'], array[1], array[1],
+		array['x'], array[0], array[null]::bytea[], array[0], array[''], array[false], array[0], array[''], array[''], array[0], array['']`},
+	{"write keys", usedStatement, `array['big'], array['u1'], array['n1'], array[20001], array[now()]`},
+	{"write messages", messagesStatement, `array['big'], array[77], array['x'], array[now()], array[null]::timestamptz[], array[0], array[true]`},
+	{"write reactions", reactionsStatement, `array['big'], array[77], array['👍'], array[78], array[2]`},
+	{"write reactors", reactorsStatement, `array['big'], array[77], array['👍'], array['u1'], array[true], array[79]`},
+	{"write members", membersStatement, `array['big'], array['u1'], array[2], array[false], array[now()], array[80]`},
+	{"take marks", unmarkStatement, `array['big'], array['u1']`},
+	{"write rooms", roomsStatement, `array['big'], array[''], array[true], array[false], array[20001], array[20001], array[now()], array[0], array[0], array[0]`},
+	{"read from the oldest", spanQueries[0][0], `'big', 9000, 9223372036854775807, 50, 'u1'`},
+	{"read from the newest", spanQueries[0][1], `'big', 0, 9223372036854775807, 50, 'u1'`},
+	{"read messages from the oldest", spanQueries[1][0], `'big', 9000, 9223372036854775807, 50, 'u1'`},
+	{"read messages from the newest", spanQueries[1][1], `'big', 0, 10000, 50, 'u1'`},
+	{"heads", headsQuery, `array['big','r7']`},
+	{"create", createQuery, `'r-new', 'New', true, 'u1'`},
+	{"standing", standingQuery, `'u1', 'big'`},
+	{"rooms of a user", roomsOfQuery, `'u1', '', 50`},
+	{"members of a room", membersOfQuery, `'big', 'u5', 50`},
+	{"mark", markStatement, `'big', 'u1', 9001`},
+	{"check", checkQuery, ``},
+}
+
+// fill makes a room with 20,000 entries among 3,000 rooms with 5 members each; every user is in few rooms, and in the big one.
+var fill = []string{
+	`INSERT INTO room (room_id, name, public, created_at, last_at) SELECT 'r' || n, '', true, now(), now() FROM generate_series(1, 3000) n`,
+	`INSERT INTO room (room_id, name, public, created_at, last_at, head, messages) VALUES ('big', '', true, now(), now(), 20000, 20000)`,
+	`INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reacted)
+		SELECT 'big', n, now(), 'u' || n % 100, '', 'k' || n, n, 1, repeat('x', 60), n % 2 = 0 FROM generate_series(1, 20000) n`,
+	`INSERT INTO used_key (room_id, author, key, seq, at) SELECT room_id, author, key, seq, at FROM entry`,
+	`INSERT INTO reaction (room_id, target, emoji, first_seq, total) SELECT 'big', n, '👍', n + 1, 1 FROM generate_series(2, 20000, 2) n`,
+	`INSERT INTO reactor (room_id, target, emoji, user_id, removed, set_by) SELECT 'big', n, '👍', 'u1', false, n + 1 FROM generate_series(2, 20000, 2) n`,
+	`INSERT INTO member (room_id, user_id, role, banned, since, set_by) SELECT 'r' || n, 'u' || (n * 5 + i), 2, false, now(), 0 FROM generate_series(1, 3000) n, generate_series(0, 4) i`,
+	`INSERT INTO member (room_id, user_id, role, banned, since, set_by) SELECT 'big', 'u' || n, 2, n = 9, now(), 0 FROM generate_series(1, 5000) n`,
+	`INSERT INTO mark (room_id, user_id, seq) SELECT room_id, user_id, 0 FROM member`,
+}
+
+// A statement that is planned while the tables are empty is not planned anew before somebody analyses them. So each is prepared
+// then, the tables are filled, and it must still go by the keys: to read few pages.
+func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
+	t.Parallel()
+	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	conn, err := store.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	call := func(i int) string {
+		if statements[i].args == "" {
+			return fmt.Sprintf("EXECUTE q%d", i)
+		}
+		return fmt.Sprintf("EXECUTE q%d(%s)", i, statements[i].args)
+	}
+	exec("SET plan_cache_mode = force_generic_plan")
+	exec("ALTER TABLE entry SET (autovacuum_enabled = off)")
+	for i, s := range statements {
+		exec(fmt.Sprintf("PREPARE q%d AS %s", i, s.sql))
+		exec("BEGIN")
+		exec(call(i)) // plans it, and the plan is kept
+		exec("ROLLBACK")
+	}
+	for _, sql := range fill {
+		exec(sql)
+	}
+	for i, s := range statements {
+		exec("BEGIN")
+		var plan []byte
+		if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+call(i), pgx.QueryExecModeSimpleProtocol).Scan(&plan); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		exec("ROLLBACK")
+		pages := pagesOf(t, plan)
+		t.Logf("%-32s %4d pages", s.name, pages)
+		if pages > 200 || strings.Contains(string(plan), `"Seq Scan"`) {
+			t.Errorf("%s takes %d pages; its plan:\n%s", s.name, pages, plan)
+		}
+	}
+}
+
+// pagesOf returns how many pages were looked at, as often as they were.
+func pagesOf(t *testing.T, plan []byte) int {
+	t.Helper()
+	var tops []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+	}
+	if err := json.Unmarshal(plan, &tops); err != nil || len(tops) != 1 {
+		t.Fatalf("plan cannot be read: %v\n%s", err, plan)
+	}
+	return tops[0].Plan.Hit + tops[0].Plan.Read
+}
