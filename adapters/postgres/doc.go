@@ -6,8 +6,8 @@
 //
 //	lock the rooms' rows ── judge, number, insert, move heads ── commit
 //	     in the order                                          │
-//	     of their ids                                          ├── then the next one's lock is granted
-//	                                                           └── then readers see it
+//	     of their ids                                          ├── first readers see it
+//	                                                           └── then the next one gets the lock
 //
 // From this follows what ports.Log promises:
 //   - Numbers have no holes: a transaction that is rolled back never moved the head.
