@@ -29,10 +29,13 @@ var (
 	words = []string{"core/chat"}
 	inner = []string{"core/chat", "ports"}
 	outer = []string{"core/chat", "ports", "adapters/wire"}
-	all   = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
+	// A store brings its own schema up to date.
+	stores = []string{"core/chat", "ports", "migrations"}
+	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
 	fiber      = "github.com/gofiber/fiber/v2"
 	fx         = "go.uber.org/fx"
+	goose      = "github.com/pressly/goose/v3"
 	pgx        = "github.com/jackc/pgx/v5"
 	prometheus = "github.com/prometheus/client_golang"
 )
@@ -50,18 +53,17 @@ var rows = []row{
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket"}},
-	{pkg: "adapters/client", may: outer, uses: []string{"github.com/coder/websocket"}},
-	{pkg: "adapters/postgres", may: outer, uses: []string{pgx}},
+	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},
 	{pkg: "adapters/postgres/pgtest", uses: []string{pgx}},
-	{pkg: "adapters/sqlite", may: outer, uses: []string{"modernc.org/sqlite"}},
+	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
 	{pkg: "adapters/memory", may: inner},
 	{pkg: "adapters/localbus", may: inner},
-	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset"}},
+	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 
-	{pkg: "migrations", uses: []string{"github.com/pressly/goose/v3", pgx, "modernc.org/sqlite"}},
+	{pkg: "migrations", uses: []string{goose}},
 	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel"}},
 
-	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx, prometheus, "github.com/caarlos0/env/v11"}},
+	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx}},
 	{pkg: "cmd/parley", may: all, uses: []string{fx}},
 }
 
