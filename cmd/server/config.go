@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/observability"
 )
+
+const defaultDataDir = "./parley-data"
 
 // Config is all that can be set. Its zero value is a service for trying out: development mode on 127.0.0.1:8080 with a SQLite
 // file in ./parley-data. A field that is zero has the default that NewSettings documents under the setting of that name.
@@ -50,6 +53,7 @@ type Config struct {
 	LogFormat observability.LogFormat
 
 	Version string    // of the build; empty: what the go command recorded
+	Command string    // how this program is called on a command line; empty: parley
 	Output  io.Writer // for log lines and what development mode says; nil: standard output
 }
 
@@ -81,6 +85,12 @@ func (c Config) withDefaults() (Config, Faults) {
 func (c Config) derived() Config {
 	if c.StoreURL == "" {
 		c.StoreURL = "sqlite://" + filepath.ToSlash(filepath.Join(c.DataDir, "parley.db"))
+	}
+	if c.Command == "" {
+		c.Command = "parley"
+	}
+	if c.Output == nil {
+		c.Output = os.Stdout
 	}
 	if c.Sessions == 0 {
 		c.Sessions = mostSessions()

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,6 +20,13 @@ const ownKeys = "PARLEY_JWT_PUBLIC_KEY_FILE or PARLEY_JWT_JWKS_URL"
 var rules = []rule{
 	{[]string{"tls-cert-file", "tls-key-file"}, func(c Config) string {
 		return when((c.TLSCertFile == "") != (c.TLSKeyFile == ""), "and PARLEY_TLS_KEY_FILE must be set both, or neither")
+	}},
+	{[]string{"tls-cert-file", "tls-key-file"}, func(c Config) string {
+		if c.TLSCertFile == "" || c.TLSKeyFile == "" {
+			return ""
+		}
+		_, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile)
+		return when(err != nil, "and PARLEY_TLS_KEY_FILE must hold a certificate and its key: %v", err)
 	}},
 	{[]string{"stop-timeout", "drain"}, func(c Config) string {
 		return when(c.StopTimeout > 0 && c.StopTimeout <= c.Drain, "is %v; it must be longer than PARLEY_DRAIN, %v", c.StopTimeout, c.Drain)

@@ -53,10 +53,10 @@ func NewSettings(command string, cfg *Config) *Settings {
 
 	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
 	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: local:// for a node that is alone").secret = true
-	add(s, &cfg.DataDir, "data-dir", "./parley-data", text, "where the service keeps files of its own")
+	add(s, &cfg.DataDir, "data-dir", defaultDataDir, text, "where the service keeps files of its own")
 	addNegated(s, &cfg.NoMigrate, "migrate", "true", "bring the store's schema up to date at start")
 
-	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(file), "public keys (PEM) that tokens are signed with, comma-separated")
+	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(keyFile), "public keys (PEM) that tokens are signed with, comma-separated")
 	add(s, &cfg.JWTJWKSURL, "jwt-jwks-url", "", webURL, "where the keys that tokens are signed with are published")
 	add(s, &cfg.JWTIssuer, "jwt-issuer", "", text, "the iss that tokens must have")
 	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have")
@@ -254,13 +254,12 @@ func (s *Settings) WriteHelp(w io.Writer) {
 
 // LogValue shows what differs from the defaults; URLs without what is secret in them.
 func (c Config) LogValue() slog.Value {
-	var std Config
-	defaults := NewSettings("", &std)
+	std, _ := Config{}.withDefaults() // no default is a fault
+	defaults := NewSettings("", &std).all
 	var attrs []slog.Attr
 	for i, s := range NewSettings("", &c).all {
-		other := defaults.all[i]
-		if fault := other.load(nil); fault != (Fault{}) || other.show() == s.show() {
-			continue // no default of ours is a fault
+		if s.show() == defaults[i].show() {
+			continue
 		}
 		shown := s.show()
 		if s.secret {

@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"log/slog"
@@ -45,10 +48,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 
 func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 	t.Parallel()
-	key := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(key, []byte("key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	key := publicKeyFile(t)
 	for _, row := range []struct {
 		name, value string
 		get         func(c server.Config) any
@@ -134,19 +134,35 @@ func TestAllFaultsAreToldAtOnceByName(t *testing.T) {
 	}
 }
 
-func TestSettingsThatDoNotGoTogetherAreRefused(t *testing.T) {
-	t.Parallel()
-	pem := filepath.Join(t.TempDir(), "pem")
-	if err := os.WriteFile(pem, nil, 0o600); err != nil {
+// publicKeyFile writes a public key to a file.
+func publicKeyFile(t *testing.T) string {
+	t.Helper()
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
 		t.Fatal(err)
 	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSettingsThatDoNotGoTogetherAreRefused(t *testing.T) {
+	t.Parallel()
+	key := publicKeyFile(t)
 	for name, row := range map[string]struct {
 		environ []string
 		want    string // "" where all is well
 	}{
-		"a certificate without its key":           {[]string{"PARLEY_TLS_CERT_FILE=" + pem}, "PARLEY_TLS_CERT_FILE"},
+		"a certificate without its key":           {[]string{"PARLEY_TLS_CERT_FILE=" + key}, "PARLEY_TLS_CERT_FILE"},
+		"a certificate that is none":              {[]string{"PARLEY_TLS_CERT_FILE=" + key, "PARLEY_TLS_KEY_FILE=" + key}, "PARLEY_TLS_CERT_FILE"},
 		"a stop shorter than the drain":           {[]string{"PARLEY_DRAIN=1m", "PARLEY_STOP_TIMEOUT=30s"}, "PARLEY_STOP_TIMEOUT"},
-		"two ways to get keys":                    {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_JWT_PUBLIC_KEY_FILE=" + pem}, "PARLEY_JWT_JWKS_URL"},
+		"two ways to get keys":                    {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_JWT_PUBLIC_KEY_FILE=" + key}, "PARLEY_JWT_JWKS_URL"},
 		"development with keys":                   {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_DEVELOPMENT=true"}, "PARLEY_DEVELOPMENT"},
 		"an issuer without keys":                  {[]string{"PARLEY_JWT_ISSUER=x"}, "PARLEY_JWT_ISSUER"},
 		"everybody's address without keys":        {[]string{"PARLEY_HTTP_ADDR=:8080"}, "PARLEY_HTTP_ADDR"},

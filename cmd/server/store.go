@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/adapters/memory"
 	"github.com/parley-chat/parley/adapters/postgres"
 	"github.com/parley-chat/parley/adapters/sqlite"
-	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
 	"github.com/parley-chat/parley/ports"
 )
@@ -80,8 +81,8 @@ var backends = map[string]backend{
 var postgresql = backend{
 	shared: true,
 	check: func(rest string) error {
-		if rest == "" {
-			return errors.New("postgres://user:password@host:5432/database")
+		if _, err := pgxpool.ParseConfig("postgres://" + rest); err != nil || rest == "" {
+			return errors.New("a URL such as postgres://user:password@host:5432/database")
 		}
 		return nil
 	},
@@ -136,7 +137,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (Store, func()
 
 func openBus() Bus { return localbus.New() }
 
-// NewMigrator returns the migrator of the store that cfg names, or Conflict where the store has no schema.
+// NewMigrator returns the migrator of the store that cfg names. It fails where that has no schema.
 func NewMigrator(cfg Config) (Migrator, error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {
@@ -145,7 +146,7 @@ func NewMigrator(cfg Config) (Migrator, error) {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
 	b := backends[scheme]
 	if b.migrate == nil {
-		return nil, chat.Errorf(chat.Conflict, "a %s:// store has no schema to migrate", scheme)
+		return nil, fmt.Errorf("a %s:// store has no schema to migrate", scheme)
 	}
 	return b.migrate(cfg), nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/observability"
 )
@@ -64,6 +65,13 @@ func file(s string) (string, error) {
 		return "", fmt.Errorf("a file that can be read: %w", err)
 	case info.IsDir():
 		return "", errors.New("a file, and is a directory")
+	}
+	return s, nil
+}
+
+func keyFile(s string) (string, error) {
+	if _, err := jwt.ReadKeys(s); err != nil {
+		return "", fmt.Errorf("a file with public keys in PEM: %w", err)
 	}
 	return s, nil
 }
