@@ -27,14 +27,34 @@ func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner) *life {
 // opened makes close part of the end.
 func (l *life) opened(closer func() error) { l.closers = append(l.closers, closer) }
 
-// close closes what was opened, the latest first. A second call closes nothing.
+// close closes what was opened, the latest first. A second call closes nothing, and neither does one where nothing was made.
 func (l *life) close() error {
+	if l == nil {
+		return nil
+	}
 	var errs []error
 	for _, closer := range slices.Backward(l.closers) {
 		errs = append(errs, closer())
 	}
 	l.closers = nil
 	return errors.Join(errs...)
+}
+
+// listener is what lives and must take a port first.
+type listener interface {
+	Listen() error
+	Run(ctx context.Context) error
+}
+
+// listen is keep for a listener. A port that is taken fails the start.
+func (l *life) listen(lc fx.Lifecycle, name string, what listener) {
+	lc.Append(fx.StartHook(func() error {
+		if err := what.Listen(); err != nil {
+			return startFailure{"start the " + name, err}
+		}
+		return nil
+	}))
+	l.keep(lc, name, what.Run)
 }
 
 // keep runs something from its turn in the start to its turn in the stop, where it is waited for. If it ends in between, the

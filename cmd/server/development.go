@@ -1,0 +1,119 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// DevelopmentToken signs a token with the key of the data folder, making that where it is not there yet. It fails where cfg names
+// keys of its own: a service that runs so takes no such token.
+func DevelopmentToken(cfg Config, grant jwt.Grant) (string, error) {
+	cfg, faults := cfg.withDefaults()
+	if len(faults) > 0 {
+		return "", faults
+	}
+	if !cfg.InDevelopment() {
+		return "", errors.New("with " + ownKeys + " the service takes tokens of your own issuer only: ask that for one")
+	}
+	keys, err := jwt.LoadOrMakeDevKeys(cfg.DataDir)
+	if err != nil {
+		return "", err
+	}
+	return sign(keys, grant)
+}
+
+// sign signs what the verifier would take.
+func sign(keys *jwt.DevKeys, grant jwt.Grant) (string, error) {
+	if _, err := chat.ParseUserID(grant.Subject); err != nil {
+		return "", err
+	}
+	name, err := chat.ParseName(grant.Name)
+	if err != nil {
+		return "", err
+	}
+	grant.Name = name
+	for room, role := range grant.Rooms {
+		if _, err := chat.ParseRole(role); err != nil {
+			return "", fmt.Errorf("grant in %s: %w", room, err)
+		}
+	}
+	if grant.TTL <= 0 {
+		return "", chat.Errorf(chat.Invalid, "ttl must be above zero")
+	}
+	return keys.Sign(grant)
+}
+
+// pageTokenTTL is how long a token is good that the page gets for the asking.
+const pageTokenTTL = 24 * time.Hour
+
+// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk without more. It is for development
+// mode on an address that only this machine can reach.
+func tokenRoute(keys *jwt.DevKeys) func(fiber.Router) {
+	return func(r fiber.Router) {
+		r.Post("/dev/token", func(c *fiber.Ctx) error {
+			if !ownPage(c.Get(fiber.HeaderHost), c.Get(fiber.HeaderOrigin), c.Get("Sec-Fetch-Site")) {
+				return chat.Errorf(chat.Forbidden, "only the service's own page may ask for tokens")
+			}
+			// A form of another site can be sent without asking, but not as JSON.
+			if kind, _, _ := strings.Cut(c.Get(fiber.HeaderContentType), ";"); strings.TrimSpace(kind) != fiber.MIMEApplicationJSON {
+				return fiber.ErrUnsupportedMediaType
+			}
+			var ask struct {
+				Sub  string `json:"sub"`
+				Name string `json:"name"`
+			}
+			if err := json.Unmarshal(c.Body(), &ask); err != nil {
+				return chat.Errorf(chat.BadRequest, "the body must be like {\"sub\":\"alice\",\"name\":\"Alice\"}")
+			}
+			token, err := sign(keys, jwt.Grant{Subject: ask.Sub, Name: ask.Name, TTL: pageTokenTTL})
+			if err != nil {
+				return err
+			}
+			c.Set(fiber.HeaderCacheControl, "no-store")
+			return c.JSON(map[string]string{"token": token})
+		})
+	}
+}
+
+// ownPage reports whether a request comes from a page of this service, or from no browser at all. The host must be a name of
+// this machine: a foreign name that resolves to it (DNS rebinding) would make a foreign page look like our own.
+func ownPage(host, origin, fetchSite string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.Trim(name, "[]")
+	if ip, err := netip.ParseAddr(name); name != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return false
+	}
+	if fetchSite != "" && fetchSite != "same-origin" {
+		return false
+	}
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, host)
+}
+
+// announce says, in a line for people, that this is development mode, where to look and how to get a token.
+func announce(w io.Writer, cfg Config, page string) {
+	dir := ""
+	if cfg.DataDir != defaultDataDir {
+		dir = fmt.Sprintf(" -data-dir %q", cfg.DataDir)
+	}
+	fmt.Fprintf(w, "parley runs in DEVELOPMENT MODE, with keys of its own: open %s/ ; for a token: %s token%s --sub alice\n",
+		page, cfg.Command, dir)
+}

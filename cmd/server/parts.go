@@ -1,0 +1,221 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+	"go.uber.org/fx"
+
+	"github.com/parley-chat/parley/adapters/httpd"
+	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/adapters/rest"
+	"github.com/parley-chat/parley/adapters/web"
+	"github.com/parley-chat/parley/adapters/ws"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/observability"
+	"github.com/parley-chat/parley/ports"
+)
+
+// The functions of this file make the parts of Options from the settings.
+
+func newLogger(cfg Config) *slog.Logger {
+	return observability.NewLogger(cfg.Output, cfg.LogFormat, cfg.LogLevel)
+}
+
+func newObserver(cfg Config, log *slog.Logger) *observability.Observer {
+	return observability.NewObserver(log, observability.ReadBuild(cfg.Version))
+}
+
+func newHealth(s Store, b Bus) *observability.Health {
+	return observability.NewHealth(observability.Part{Name: "store", Checker: s}, observability.Part{Name: "bus", Checker: b})
+}
+
+func newStore(ctx context.Context, cfg Config, l *life) (Store, error) {
+	s, closer, err := openStore(ctx, cfg, l.log)
+	if err != nil {
+		return nil, startFailure{"open the store " + observability.MaskURL(cfg.StoreURL), err}
+	}
+	l.opened(closer)
+	return s, nil
+}
+
+type messagingParts struct {
+	fx.In
+	Log       ports.Log
+	Directory ports.Directory
+	Bus       ports.Bus
+	Observer  ports.Observer
+}
+
+func newMessaging(cfg Config, p messagingParts) *messaging.Service {
+	return messaging.New(messaging.Config{
+		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer,
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit,
+	})
+}
+
+type hubParts struct {
+	fx.In
+	Log      ports.Log
+	Reader   ports.Reader
+	Writer   ports.Writer
+	Verifier ports.TokenVerifier
+	Encoder  ports.Encoder
+	Bus      ports.Bus
+	Observer ports.Observer
+}
+
+func newHub(cfg Config, p hubParts) *delivery.Hub {
+	return delivery.New(delivery.Config{
+		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Encoder: p.Encoder, Bus: p.Bus, Observer: p.Observer,
+		Shards: cfg.WriterShards, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
+		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser,
+	})
+}
+
+// newKeys returns the keys of development mode, or nil where there is none.
+func newKeys(cfg Config) (*jwt.DevKeys, error) {
+	if !cfg.InDevelopment() {
+		return nil, nil
+	}
+	keys, err := jwt.LoadOrMakeDevKeys(cfg.DataDir)
+	if err != nil {
+		return nil, startFailure{"make a key pair in " + cfg.DataDir, err}
+	}
+	return keys, nil
+}
+
+func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (ports.TokenVerifier, error) {
+	ctx, end := context.WithCancel(context.Background()) // key sets are refreshed for as long as the service lives
+	l.opened(func() error { end(); return nil })
+	c := jwt.Config{
+		JWKSURL: cfg.JWTJWKSURL, Algorithms: cfg.JWTAlgorithms, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
+		OnFault: func(err error) { o.Fault(ctx, "read the key set", err) },
+	}
+	if keys != nil {
+		c.Keys, c.Algorithms = []jwt.Key{keys.Public()}, nil
+	}
+	for _, path := range cfg.JWTPublicKeyFiles {
+		more, err := jwt.ReadKeys(path)
+		if err != nil {
+			return nil, startFailure{"read the keys of tokens", err}
+		}
+		c.Keys = append(c.Keys, more...)
+	}
+	v, err := jwt.New(ctx, c)
+	if err != nil {
+		return nil, startFailure{"get the keys of tokens", err}
+	}
+	return v, nil
+}
+
+func newEncoder() ports.Encoder { return ws.Encoder{} }
+
+func newSockets(cfg Config, s ports.Sessions, v ports.TokenVerifier, o ports.Observer) *ws.Adapter {
+	return ws.New(ws.Config{Sessions: s, Verifier: v, Observer: o, Origins: cfg.Origins, FrameBytes: cfg.FrameBytes})
+}
+
+type apiParts struct {
+	fx.In
+	Writer   ports.Writer
+	Reader   ports.Reader
+	Rooms    ports.Rooms
+	Members  ports.Members
+	Verifier ports.TokenVerifier
+}
+
+func newAPI(p apiParts) *rest.API {
+	return rest.New(rest.Config{
+		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Verifier: p.Verifier,
+	})
+}
+
+func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.Health, keys *jwt.DevKeys, s *ws.Adapter, api *rest.API) *httpd.Server {
+	offersTokens := keys != nil && loopback(cfg.HTTPAddr)
+	routes := []func(fiber.Router){probes(h), s.Routes, api.Routes, web.Routes(offersTokens)}
+	if offersTokens {
+		routes = append(routes, tokenRoute(keys))
+	}
+	return httpd.New(httpd.Config{
+		Addr: cfg.HTTPAddr, CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, TrustedProxies: cfg.TrustedProxies,
+		Observer: o, Log: log,
+	}, routes...)
+}
+
+// probes answers those who may know whether the service is well, and not why.
+func probes(h *observability.Health) func(fiber.Router) {
+	answer := func(c *fiber.Ctx, r observability.Response) error {
+		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		return c.Status(r.Status).Send(r.Body)
+	}
+	return func(r fiber.Router) {
+		r.Get("/healthz", func(c *fiber.Ctx) error { return answer(c, h.Live()) })
+		r.Get("/readyz", func(c *fiber.Ctx) error { return answer(c, h.Readiness(c.UserContext(), false)) })
+	}
+}
+
+func newAdmin(cfg Config, o *observability.Observer, h *observability.Health) *httpd.Admin {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", h.LiveHandler())
+	mux.Handle("GET /readyz", h.ReadyHandler(true))
+	mux.Handle("GET /metrics", o.Metrics())
+	return httpd.NewAdmin(cfg.AdminAddr, mux)
+}
+
+type livingParts struct {
+	fx.In
+	Lifecycle fx.Lifecycle
+	Life      *life
+	Admin     *httpd.Admin
+	Bus       ports.Bus
+	Hub       *delivery.Hub
+	Messaging *messaging.Service
+	HTTP      *httpd.Server
+	Health    *observability.Health
+	Sessions  ports.Sessions
+	Listener  ports.Listener
+}
+
+// live says what lives, in the order in which it starts. It stops in the reverse order.
+func live(cfg Config, p livingParts) {
+	p.Life.listen(p.Lifecycle, "admin listener", p.Admin)
+	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
+	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
+	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
+	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)
+	p.Lifecycle.Append(fx.StartStopHook(
+		func() { p.Health.Enter(observability.Serving) },
+		func(ctx context.Context) {
+			p.Health.Enter(observability.Draining)
+			ctx, cancel := context.WithTimeout(ctx, cfg.Drain)
+			defer cancel()
+			p.Sessions.Drain(ctx)
+		},
+	))
+}
+
+// startFailure is why a part could not be made, in words for whoever starts the service; fx's own tell of its insides.
+type startFailure struct {
+	what string
+	err  error
+}
+
+func (f startFailure) Error() string { return fmt.Sprintf("%s: %v", f.what, f.err) }
+func (f startFailure) Unwrap() error { return f.err }
+
+// plainly returns what is of interest in an error of fx.
+func plainly(err error) error {
+	if f, ok := errors.AsType[startFailure](err); ok {
+		return f
+	}
+	if f, ok := errors.AsType[Faults](err); ok {
+		return f
+	}
+	return err
+}
