@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/cmd/server"
+	"github.com/parley-chat/parley/observability"
+)
+
+func (p program) serve(ctx context.Context, args []string) error {
+	cfg := server.Config{Version: version, Command: p.invocation, Output: p.out}
+	settings := server.NewSettings("serve", &cfg)
+	if err := settings.Load(args, p.environ); err != nil {
+		return err
+	}
+	if rest := settings.Flags().Args(); len(rest) > 0 {
+		return misuse(fmt.Sprintf("%q is no flag", rest[0]))
+	}
+	return server.Run(ctx, cfg)
+}
+
+func (p program) migrate(ctx context.Context, args []string) error {
+	what := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		what, args = args[0], args[1:]
+	}
+	var cfg server.Config
+	if err := server.NewSettings("migrate", &cfg).LoadPart(args, p.environ); err != nil {
+		return err
+	}
+	m, err := server.NewMigrator(cfg)
+	if err != nil {
+		return err
+	}
+	switch what {
+	case "up":
+		err = m.Up(ctx)
+	case "down":
+		err = m.Down(ctx)
+	case "status":
+	default:
+		return misuse("say migrate up, down or status")
+	}
+	if err != nil {
+		return err
+	}
+	return p.schema(ctx, m)
+}
+
+// schema tells which migrations there are and when they were applied.
+func (p program) schema(ctx context.Context, m server.Migrator) error {
+	states, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	for _, s := range states {
+		applied := "not applied"
+		if !s.AppliedAt.IsZero() {
+			applied = "applied " + s.AppliedAt.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\n", s.Version, s.Name, applied)
+	}
+	return w.Flush()
+}
+
+func (p program) token(_ context.Context, args []string) error {
+	var cfg server.Config
+	settings := server.NewSettings("token", &cfg)
+	var grant jwt.Grant
+	f := settings.Flags()
+	f.StringVar(&grant.Subject, "sub", "", "the user's id (needed)")
+	f.StringVar(&grant.Name, "name", "", "the user's display name")
+	f.Func("room", "a grant, ROOM=read|write|moderate; may be repeated, and ROOM have stars", func(s string) error {
+		return allow(&grant, s)
+	})
+	admin := f.Bool("admin", false, "may everything")
+	f.DurationVar(&grant.TTL, "ttl", 24*time.Hour, "how long it is good for")
+	if err := settings.LoadPart(args, p.environ); err != nil {
+		return err
+	}
+	if grant.Subject == "" {
+		return misuse("say whom the token is for: -sub alice")
+	}
+	if *admin {
+		grant.Scope = "chat:admin"
+	}
+	token, err := server.DevelopmentToken(cfg, grant)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.out, token)
+	return err
+}
+
+// allow adds ROOM=ROLE to a grant.
+func allow(grant *jwt.Grant, s string) error {
+	room, role, ok := strings.Cut(s, "=")
+	if !ok || room == "" {
+		return errors.New("a grant is ROOM=read, ROOM=write or ROOM=moderate")
+	}
+	if grant.Rooms == nil {
+		grant.Rooms = map[string]string{}
+	}
+	grant.Rooms[room] = role
+	return nil
+}
+
+// healthcheck asks the admin address, as an image without a shell has nothing else to ask with.
+func (p program) healthcheck(ctx context.Context, args []string) error {
+	var cfg server.Config
+	if err := server.NewSettings("healthcheck", &cfg).LoadPart(args, p.environ); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(cfg.AdminAddr)+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // without the environment's proxies
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(strings.TrimSpace(string(body)))
+	}
+	fmt.Fprint(p.out, string(body))
+	return nil
+}
+
+// reachable turns an address to listen on into one to connect to.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (p program) version(context.Context, []string) error {
+	b := observability.ReadBuild(version)
+	fmt.Fprintf(p.out, "parley %s (%s, %s)\n", b.Version, b.Revision, b.Go)
+	return nil
+}
+
+func (p program) help(context.Context, []string) error {
+	fmt.Fprint(p.out, "Parley is a chat service: rooms with durable history and live delivery.\n\nusage: parley COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(p.out, "  %-26s  %s\n", strings.TrimSpace(c.name+" "+c.arguments), c.help)
+	}
+	fmt.Fprint(p.out, "\nWith no settings, parley serve is a service for trying out, on http://127.0.0.1:8080/.\n"+
+		"\nSettings, by environment or flag (a flag wins), with their defaults:\n\n")
+	server.NewSettings("", &server.Config{}).WriteHelp(p.out)
+	return nil
+}
+
+// usage tells of one command.
+func (p program) usage(c command) {
+	fmt.Fprintf(p.out, "usage: parley %s [flags]\n  %s\n", strings.TrimSpace(c.name+" "+c.arguments), c.help)
+	if c.name == "token" {
+		fmt.Fprint(p.out, "  -name NAME  -room ROOM=read|write|moderate  -admin  -ttl 24h\n")
+	}
+	fmt.Fprint(p.out, "\nparley help lists the settings, which are its flags too.\n")
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// TestMain lets the test's own binary stand in for the command, as signals need a process.
+func TestMain(m *testing.M) {
+	switch os.Getenv("TEST_AS") {
+	case "parley":
+		main()
+	case "stuck":
+		ctx, _ := untilSignal(os.Stderr)
+		fmt.Println("runs")
+		<-ctx.Done()
+		fmt.Println("stops")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+// process is a child.
+type process struct {
+	t *testing.T
+	*exec.Cmd
+	out *bufio.Scanner
+}
+
+func run(t *testing.T, as string, args ...string) process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "TEST_AS="+as)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return process{t, cmd, bufio.NewScanner(out)}
+}
+
+// until reads lines up to one that has words.
+func (p process) until(words string) string {
+	p.t.Helper()
+	var all strings.Builder
+	for p.out.Scan() {
+		if strings.Contains(p.out.Text(), words) {
+			return p.out.Text()
+		}
+		all.WriteString(p.out.Text() + "\n")
+	}
+	p.t.Fatalf("it never says %q:\n%s", words, all.String())
+	return ""
+}
+
+func (p process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// exits returns the code that it ends with.
+func (p process) exits() int {
+	for p.out.Scan() { // the pipe must be empty before Wait
+	}
+	p.Wait()
+	return p.ProcessState.ExitCode()
+}
+
+func TestServeStopsAtASignalWithCodeZero(t *testing.T) {
+	t.Parallel()
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		p := run(t, "parley", "serve", "-http-addr=127.0.0.1:0", "-admin-addr", "127.0.0.1:0")
+		line := p.until("DEVELOPMENT MODE")
+		if !strings.Contains(line, "http://127.0.0.1:") || !strings.Contains(line, "token --sub alice") {
+			t.Errorf("%q does not say where to look and how to get a token", line)
+		}
+		p.signal(s)
+		if code := p.exits(); code != 0 {
+			t.Errorf("%v: got code %d, want 0", s, code)
+		}
+	}
+}
+
+func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
+	t.Parallel()
+	p := run(t, "stuck")
+	p.until("runs")
+	p.signal(syscall.SIGTERM)
+	p.until("stops")
+	p.signal(syscall.SIGTERM)
+	if code := p.exits(); code != interrupted {
+		t.Errorf("got code %d, want %d", code, interrupted)
+	}
+}
+
+// call runs one within the test.
+func call(t *testing.T, environ []string, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var o, e strings.Builder
+	code = program{"parley", environ, &o, &e}.run(args)
+	return code, o.String(), e.String()
+}
+
+func TestCommandsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	data := "PARLEY_DATA_DIR=" + filepath.Join(t.TempDir(), "data")
+	for _, row := range []struct {
+		args    string
+		environ []string
+		code    int
+		want    string
+	}{
+		{"fly", nil, misused, `no command "fly"`},
+		{"serve", []string{"PARLEY_DRAIN=never", "PARLEY_HTP_ADDR=x"}, misused, "2 settings are wrong"},
+		{"serve now", nil, misused, `"now" is no flag`},
+		{"serve -bus-url nats://x", nil, misused, "cannot use nats"},
+		{"migrate", nil, misused, "up, down or status"},
+		{"migrate sideways", []string{data}, misused, "up, down or status"},
+		{"migrate up", []string{"PARLEY_STORE_URL=memory://"}, failed, "no schema"},
+		{"token", []string{data}, misused, "-sub alice"},
+		{"token -sub alice -room general", nil, misused, "ROOM=read"},
+		{"token -sub alice -room general=rule", []string{data}, failed, "role must be"},
+		{"token -sub alice -ttl -1s", []string{data}, failed, "ttl"},
+		{"token -sub alice", []string{"PARLEY_JWT_JWKS_URL=https://id.example/keys"}, failed, "your own issuer"},
+		{"healthcheck", []string{"PARLEY_ADMIN_ADDR=127.0.0.1:1"}, failed, "refused"},
+	} {
+		code, _, errOut := call(t, row.environ, strings.Fields(row.args)...)
+		if code != row.code || !strings.Contains(errOut, row.want) {
+			t.Errorf("parley %s: got %d and %q, want %d and %q", row.args, code, errOut, row.code, row.want)
+		}
+	}
+}
+
+func TestHelpListsCommandsAndSettings(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"help"}, {"-h"}, {"--help"}} {
+		code, out, _ := call(t, nil, args...)
+		for _, want := range []string{"serve", "migrate up|down|status", "token", "healthcheck", "version", "PARLEY_HTTP_ADDR", "127.0.0.1:8080"} {
+			if code != ok || !strings.Contains(out, want) {
+				t.Errorf("parley %v: got %d, and help without %q", args, code, want)
+			}
+		}
+	}
+	for _, c := range commands() {
+		if c.name == "help" || c.name == "version" {
+			continue
+		}
+		if code, out, _ := call(t, nil, c.name, "-h"); code != ok || !strings.Contains(out, "usage: parley "+c.name) {
+			t.Errorf("parley %s -h: got %d %q", c.name, code, out)
+		}
+	}
+}
+
+func TestTheSchemaGoesUpAndDown(t *testing.T) {
+	t.Parallel()
+	environ := []string{"PARLEY_STORE_URL=sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "x.db")), "PARLEY_HTTP_ADDR=:8080"}
+	for _, step := range []struct{ what, want string }{{"status", "not applied"}, {"up", "applied 2"}, {"down", "not applied"}} {
+		if code, out, errOut := call(t, environ, "migrate", step.what); code != ok || !strings.Contains(out, step.want) {
+			t.Errorf("migrate %s: got %d %q %q, want %q", step.what, code, out, errOut, step.want)
+		}
+	}
+}
+
+func TestATokenIsThreePartsAndANewline(t *testing.T) {
+	t.Parallel()
+	code, out, errOut := call(t, []string{"PARLEY_DATA_DIR=" + t.TempDir()},
+		"token", "--sub", "alice", "--name", "Alice", "--room", "general=write", "--room", "support-*=read", "--admin", "--ttl", "1h")
+	if code != ok || strings.Count(out, ".") != 2 || !strings.HasSuffix(out, "\n") {
+		t.Errorf("got %d %q %q", code, out, errOut)
+	}
+}
+
+func TestHealthcheckFollowsReadiness(t *testing.T) {
+	t.Parallel()
+	var ready atomic.Bool
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" || !ready.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		io.WriteString(w, "draining\n")
+	}))
+	defer admin.Close()
+	environ := []string{"PARLEY_ADMIN_ADDR=" + strings.TrimPrefix(admin.URL, "http://")}
+	if code, _, errOut := call(t, environ, "healthcheck"); code != failed || !strings.Contains(errOut, "draining") {
+		t.Errorf("not ready: got %d %q, want %d and why", code, errOut, failed)
+	}
+	ready.Store(true)
+	if code, _, errOut := call(t, environ, "healthcheck"); code != ok {
+		t.Errorf("ready: got %d %q, want %d", code, errOut, ok)
+	}
+}
+
+func TestVersionIsWhatTheLinkerSays(t *testing.T) {
+	t.Parallel()
+	if code, out, _ := call(t, nil, "version"); code != ok || !strings.HasPrefix(out, "parley devel (") {
+		t.Errorf("got %d %q", code, out)
+	}
+	if got := invocation("/tmp/go-build123/b001/exe/parley"); got != "go run ./cmd/parley" {
+		t.Errorf("by go run: got %q", got)
+	}
+	if got := invocation("/usr/local/bin/parley"); got != "parley" {
+		t.Errorf("installed: got %q", got)
+	}
+}
+
+func TestAddressesToListenOnBecomeOnesToConnectTo(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{":8081": "localhost:8081", "0.0.0.0:1": "localhost:1", "[::]:1": "localhost:1", "10.0.0.1:1": "10.0.0.1:1"} {
+		if got := reachable(addr); got != want {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
+	}
+}
