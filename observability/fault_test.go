@@ -113,6 +113,15 @@ func TestAFaultWithinATraceHasTheTracesID(t *testing.T) {
 	}
 }
 
+func TestDurationsAreLoggedWithTheirUnit(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	observability.NewLogger(&out, observability.JSON, slog.LevelInfo).Info("stopping", "drain", 1500*time.Millisecond)
+	if !strings.Contains(out.String(), `"drain":"1.5s"`) {
+		t.Errorf("got %s, want 1.5s in it", out.String())
+	}
+}
+
 func TestSecretsNeverReachTheLog(t *testing.T) {
 	t.Parallel()
 	for _, format := range []observability.LogFormat{observability.JSON, observability.Text} {

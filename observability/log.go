@@ -19,7 +19,7 @@ const (
 // NewLogger returns a logger that writes lines of at least level to w. Attributes whose names are those of secrets or of what
 // people say are masked, whoever logs them by mistake; so are passwords in URLs under the name url.
 func NewLogger(w io.Writer, format LogFormat, level slog.Leveler) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level, ReplaceAttr: mask}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: show}
 	if format == Text {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
@@ -28,7 +28,12 @@ func NewLogger(w io.Writer, format LogFormat, level slog.Leveler) *slog.Logger {
 
 const masked = "[masked]"
 
-func mask(_ []string, a slog.Attr) slog.Attr {
+// show is what the log has of an attribute.
+func show(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String()) // JSON would have a number without its unit
+		return a
+	}
 	switch strings.ToLower(a.Key) {
 	case "token", "access_token", "authorization", "cookie", "password", "secret", "body":
 		a.Value = slog.StringValue(masked)
