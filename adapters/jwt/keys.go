@@ -12,13 +12,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
-	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
-	"golang.org/x/time/rate"
-
-	"github.com/parley-chat/parley/core/chat"
 )
 
 // Key is a public key that tokens may be signed with.
@@ -110,7 +105,7 @@ func fits(method jwt.SigningMethod, key any) bool {
 // fixedKeys are keys of files. They have no names: each that fits the algorithm is tried.
 type fixedKeys []Key
 
-func (f fixedKeys) find(_ context.Context, token *jwt.Token) (any, error) {
+func (f fixedKeys) find(_ context.Context, token *jwt.Token) (jwt.VerificationKeySet, error) {
 	var set jwt.VerificationKeySet
 	for _, k := range f {
 		if fits(token.Method, k.public) {
@@ -118,87 +113,7 @@ func (f fixedKeys) find(_ context.Context, token *jwt.Token) (any, error) {
 		}
 	}
 	if len(set.Keys) == 0 {
-		return nil, refused("the token's algorithm fits none of the keys here")
+		return set, refused("the token's algorithm fits none of the keys here")
 	}
 	return set, nil
-}
-
-// keySet is a key set that is published by URL. It is cached, read anew at times, and when a token names a key that is not in it, as
-// often as a limit allows.
-type keySet struct {
-	keys    keyfunc.Keyfunc
-	timeout time.Duration
-}
-
-func newKeySet(ctx context.Context, cfg Config) (*keySet, error) {
-	refresh, timeout := cfg.Refresh, cfg.HTTPTimeout
-	if refresh <= 0 {
-		refresh = 15 * time.Minute
-	}
-	if timeout <= 0 {
-		timeout = 5 * time.Second
-	}
-	s := &keySet{timeout: timeout}
-	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{cfg.JWKSURL}, keyfunc.Override{
-		HTTPTimeout: timeout, RefreshInterval: refresh,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), RateLimitWaitMax: time.Millisecond,
-		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-			return func(_ context.Context, err error) {
-				if cfg.OnFault != nil {
-					cfg.OnFault(fmt.Errorf("read the key set: %w", err))
-				}
-			}
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the key set: %w", err)
-	}
-	s.keys = keys
-	return s, nil
-}
-
-func (s *keySet) find(ctx context.Context, token *jwt.Token) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	if _, ok := token.Header["kid"]; !ok {
-		return s.findUnnamed(ctx, token)
-	}
-	key, err := s.keys.KeyfuncCtx(ctx)(token)
-	if err != nil {
-		if s.empty(ctx) {
-			return nil, chat.Wrap(chat.Unavailable, err, "look for a token's key")
-		}
-		return nil, &chat.Error{Kind: chat.Unauthenticated, Reason: "the token is signed by a key that is not known here", Cause: err}
-	}
-	if !fits(token.Method, key) {
-		return nil, refused("the token's algorithm does not fit its key")
-	}
-	return key, nil
-}
-
-// findUnnamed serves tokens that name no key: each of the set that fits is tried.
-func (s *keySet) findUnnamed(ctx context.Context, token *jwt.Token) (any, error) {
-	if s.empty(ctx) {
-		return nil, chat.Errorf(chat.Unavailable, "the keys that tokens are signed with cannot be reached; try again")
-	}
-	all, err := s.keys.Storage().KeyReadAll(ctx)
-	if err != nil {
-		return nil, chat.Wrap(chat.Unavailable, err, "read the key set")
-	}
-	var set jwt.VerificationKeySet
-	for _, k := range all {
-		if key := k.Key(); fits(token.Method, key) {
-			set.Keys = append(set.Keys, key)
-		}
-	}
-	if len(set.Keys) == 0 {
-		return nil, refused("the token is signed by a key that is not known here")
-	}
-	return set, nil
-}
-
-// empty reports whether the set could never be read.
-func (s *keySet) empty(ctx context.Context) bool {
-	all, err := s.keys.Storage().KeyReadAll(ctx)
-	return err != nil || len(all) == 0
 }

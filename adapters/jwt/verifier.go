@@ -4,9 +4,10 @@ package jwt
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,6 @@ const (
 	maxTokenBytes = 8 << 10
 	leeway        = 30 * time.Second // between our clock and the issuer's
 	minRSABits    = 2048
-	adminScope    = "chat:admin"
 )
 
 // Config says whose tokens are good. Either Keys or JWKSURL is needed.
@@ -31,15 +31,18 @@ type Config struct {
 	Issuer     string   // if not empty, the iss that a token must have
 	Audience   string   // if not empty, one that a token's aud must have
 
-	Refresh     time.Duration   // how often the key set is read anew; 0: 15 min
-	HTTPTimeout time.Duration   // for reading the key set; 0: 5 s
-	OnFault     func(err error) // hears when the key set cannot be read; may be nil
+	Refresh     time.Duration     // how often the key set is read anew; 0: 15 min
+	HTTPTimeout time.Duration     // for reading the key set; 0: 5 s
+	Transport   http.RoundTripper // that reads the key set; nil: http.DefaultTransport
+	OnFault     func(err error)   // hears when the key set cannot be read, from one goroutine at a time; may be nil
 }
 
 // Verifier implements ports.TokenVerifier. It does not trust what a token says of its own keys (jwk, jku, x5u).
 type Verifier struct {
-	parser *jwt.Parser
-	find   func(ctx context.Context, token *jwt.Token) (any, error)
+	parser     *jwt.Parser
+	algorithms []string
+	required   []string // the claims that a token must have
+	find       func(ctx context.Context, token *jwt.Token) (jwt.VerificationKeySet, error)
 }
 
 var _ ports.TokenVerifier = (*Verifier)(nil)
@@ -50,8 +53,8 @@ var algorithms = map[string]bool{
 	"ES256": true, "ES384": true, "ES512": true, "EdDSA": true,
 }
 
-// New returns a verifier. Where keys come from a URL, they are refreshed until ctx ends; a key set that cannot be read yet is no
-// error here.
+// New returns a verifier. Where keys come from a URL they are read before it returns, and anew until ctx ends; a key set that
+// cannot be read yet is no error: tokens are Unavailable until it can.
 func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{"RS256"}
@@ -65,47 +68,23 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 		jwt.WithValidMethods(cfg.Algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 		jwt.WithStrictDecoding(),
 	}
+	required := []string{"exp"}
 	if cfg.Issuer != "" {
-		options = append(options, jwt.WithIssuer(cfg.Issuer))
+		options, required = append(options, jwt.WithIssuer(cfg.Issuer)), append(required, "iss")
 	}
 	if cfg.Audience != "" {
-		options = append(options, jwt.WithAudience(cfg.Audience))
+		options, required = append(options, jwt.WithAudience(cfg.Audience)), append(required, "aud")
 	}
-	v := &Verifier{parser: jwt.NewParser(options...)}
+	v := &Verifier{parser: jwt.NewParser(options...), algorithms: cfg.Algorithms, required: required}
 	switch {
 	case cfg.JWKSURL != "":
-		set, err := newKeySet(ctx, cfg)
-		if err != nil {
-			return nil, err
-		}
-		v.find = set.find
+		v.find = newKeySet(ctx, cfg).find
 	case len(cfg.Keys) > 0:
 		v.find = fixedKeys(cfg.Keys).find
 	default:
 		return nil, errors.New("no keys to verify tokens with")
 	}
 	return v, nil
-}
-
-// claims are what a token says.
-type claims struct {
-	jwt.RegisteredClaims
-	Name  string            `json:"name"`
-	Rooms map[string]string `json:"rooms"`
-	Scope scope             `json:"scope"`
-}
-
-// scope is a list of words: in one string, as RFC 8693 has it, or in an array, as some issuers do.
-type scope []string
-
-// UnmarshalJSON reads either form.
-func (s *scope) UnmarshalJSON(data []byte) error {
-	var text string
-	if json.Unmarshal(data, &text) == nil {
-		*s = strings.Fields(text)
-		return nil
-	}
-	return json.Unmarshal(data, (*[]string)(s))
 }
 
 func refused(format string, args ...any) error {
@@ -124,16 +103,23 @@ func (v *Verifier) Verify(ctx context.Context, token string) (chat.Identity, err
 		return chat.Identity{}, refused("the token has white space around it")
 	}
 	var c claims
-	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		if err := checkHeader(t.Header); err != nil {
 			return nil, err
 		}
 		return v.find(ctx, t)
 	})
-	if err != nil {
-		return chat.Identity{}, explain(err)
+	if err == nil {
+		return c.identity()
 	}
-	return c.identity()
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed): // for want of a better reason
+	case parsed != nil && (parsed.Method == nil || !slices.Contains(v.algorithms, parsed.Method.Alg())):
+		return chat.Identity{}, refused("the token's alg must be one of %s", strings.Join(v.algorithms, ", "))
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return chat.Identity{}, refused("the token has no %s", c.missing(v.required))
+	}
+	return chat.Identity{}, explain(err)
 }
 
 // checkHeader refuses headers that would change what the token means.
@@ -156,6 +142,9 @@ func explain(err error) error {
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		return e
 	}
+	if bad, ok := errors.AsType[*badClaim](err); ok {
+		return &chat.Error{Kind: chat.Unauthenticated, Reason: "the token's " + bad.name + " is of the wrong type", Cause: err}
+	}
 	for _, known := range []struct {
 		is   error
 		text string
@@ -163,7 +152,6 @@ func explain(err error) error {
 		{jwt.ErrTokenExpired, "the token has expired"},
 		{jwt.ErrTokenNotValidYet, "the token is not valid yet"},
 		{jwt.ErrTokenUsedBeforeIssued, "the token was issued in the future: a clock is wrong"},
-		{jwt.ErrTokenRequiredClaimMissing, "the token has no exp"},
 		{jwt.ErrTokenInvalidIssuer, "the token is of another issuer"},
 		{jwt.ErrTokenInvalidAudience, "the token is for another audience"},
 		{jwt.ErrTokenSignatureInvalid, "the token's signature is not good"},
@@ -174,30 +162,4 @@ func explain(err error) error {
 		}
 	}
 	return &chat.Error{Kind: chat.Unauthenticated, Reason: "the token is malformed", Cause: err}
-}
-
-func (c *claims) identity() (chat.Identity, error) {
-	user, err := chat.ParseUserID(c.Subject)
-	if err != nil {
-		return chat.Identity{}, refused("the token's sub must be a user id of 1 to %d characters", chat.MaxUserIDChars)
-	}
-	name, err := chat.ParseName(c.Name)
-	if err != nil {
-		return chat.Identity{}, refused("the token's name must have at most %d characters", chat.MaxNameChars)
-	}
-	who := chat.Identity{User: user, Name: name, Expires: c.ExpiresAt.Time}
-	for _, word := range c.Scope {
-		who.Admin = who.Admin || word == adminScope
-	}
-	if c.Rooms != nil {
-		who.Grants = make(chat.Grants, len(c.Rooms))
-		for pattern, text := range c.Rooms {
-			role, err := chat.ParseRole(text)
-			if err != nil {
-				return chat.Identity{}, refused("the token's rooms must grant read, write or moderate")
-			}
-			who.Grants[pattern] = role
-		}
-	}
-	return who, nil
 }

@@ -1,0 +1,135 @@
+package jwt
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+const adminScope = "chat:admin"
+
+// claims are what a token says. What its owner should learn of a bad one is said by identity, after the signature was checked.
+type claims struct {
+	jwt.RegisteredClaims
+	name  string
+	rooms map[string]string
+	scope []string
+}
+
+// UnmarshalJSON reads claims by their exact names: encoding/json would take Sub for sub, and an issuer that lets users choose
+// custom claims would give away the rest. Of two of a name the last one counts, as RFC 7519 allows.
+func (c *claims) UnmarshalJSON(data []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return err
+	}
+	if members == nil {
+		return errors.New("the claims are no object")
+	}
+	for name, read := range map[string]func(json.RawMessage) error{
+		"sub":   into(&c.Subject),
+		"iss":   into(&c.Issuer),
+		"aud":   into(&c.Audience),
+		"name":  into(&c.name),
+		"rooms": into(&c.rooms),
+		"exp":   date(&c.ExpiresAt),
+		"nbf":   date(&c.NotBefore),
+		"iat":   date(&c.IssuedAt),
+		"scope": words(&c.scope),
+	} {
+		value, ok := members[name]
+		if !ok || string(value) == "null" {
+			continue
+		}
+		if err := read(value); err != nil {
+			return &badClaim{name, err}
+		}
+	}
+	return nil
+}
+
+// badClaim is a claim of the wrong JSON type.
+type badClaim struct {
+	name  string
+	cause error
+}
+
+func (b *badClaim) Error() string { return "claim " + b.name + ": " + b.cause.Error() }
+func (b *badClaim) Unwrap() error { return b.cause }
+
+func into[T any](to *T) func(json.RawMessage) error {
+	return func(value json.RawMessage) error { return json.Unmarshal(value, to) }
+}
+
+// lastSecond is the end of the year 9999: times beyond it are no dates, and would overflow.
+const lastSecond = 253402300799
+
+// date reads seconds since 1970, perhaps with a fraction.
+func date(to **jwt.NumericDate) func(json.RawMessage) error {
+	return func(value json.RawMessage) error {
+		var seconds float64
+		if err := json.Unmarshal(value, &seconds); err != nil {
+			return err
+		}
+		if seconds < 0 || seconds > lastSecond {
+			return errors.New("it is no date")
+		}
+		*to = jwt.NewNumericDate(time.UnixMilli(int64(seconds * 1000)))
+		return nil
+	}
+}
+
+// words reads a list of words: in one string, as RFC 8693 has it, or in an array, as some issuers do.
+func words(to *[]string) func(json.RawMessage) error {
+	return func(value json.RawMessage) error {
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			*to = strings.Fields(text)
+			return nil
+		}
+		return json.Unmarshal(value, to)
+	}
+}
+
+// missing returns the first of the names that the token does not have.
+func (c *claims) missing(names []string) string {
+	has := map[string]bool{"exp": c.ExpiresAt != nil, "iss": c.Issuer != "", "aud": len(c.Audience) > 0}
+	for _, name := range names {
+		if !has[name] {
+			return name
+		}
+	}
+	return "content"
+}
+
+func (c *claims) identity() (chat.Identity, error) {
+	user, err := chat.ParseUserID(c.Subject)
+	if err != nil {
+		return chat.Identity{}, refused("the token's sub must be a user id: %s", chat.AsError(err).Reason)
+	}
+	name, err := chat.ParseName(c.name)
+	if err != nil {
+		return chat.Identity{}, refused("the token's name is not good: %s", chat.AsError(err).Reason)
+	}
+	who := chat.Identity{User: user, Name: name, Expires: c.ExpiresAt.Time}
+	for _, word := range c.scope {
+		who.Admin = who.Admin || word == adminScope
+	}
+	if c.rooms == nil {
+		return who, nil
+	}
+	who.Grants = make(chat.Grants, len(c.rooms))
+	for pattern, text := range c.rooms {
+		role, err := chat.ParseRole(text)
+		if err != nil {
+			return chat.Identity{}, refused("the token's rooms must map rooms to read, write or moderate")
+		}
+		who.Grants[pattern] = role
+	}
+	return who, nil
+}

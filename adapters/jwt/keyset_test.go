@@ -1,0 +1,314 @@
+package jwt_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports/portstest"
+)
+
+func TestVerifierWithAKeySetKeepsItsContract(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []string{"RS256", "ES384", "EdDSA"} {
+		t.Run(alg, func(t *testing.T) {
+			t.Parallel()
+			portstest.TokenVerifier(t, func(t *testing.T) portstest.VerifierUnderTest {
+				i := newIssuer(t, alg)
+				i.kid = "key 1"
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = io.WriteString(w, setOf(i.jwk(nil)))
+				}))
+				t.Cleanup(server.Close)
+				ctx, cancel := context.WithCancel(context.Background())
+				t.Cleanup(cancel)
+				v, err := jwt.New(ctx, jwt.Config{JWKSURL: server.URL, Algorithms: []string{alg}, Transport: server.Client().Transport})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return portstest.VerifierUnderTest{Verifier: v, Issue: i.issue, Forge: i.forger(t).issue}
+			})
+		})
+	}
+}
+
+func setOf(keys ...map[string]any) string {
+	text, err := json.Marshal(map[string]any{"keys": keys})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// publisher is what a key set is read from, without a network.
+type publisher struct {
+	reads atomic.Int32
+
+	mu     sync.Mutex
+	status int // 0: out of reach
+	body   string
+	stalls bool
+}
+
+func publishes(keys ...map[string]any) *publisher {
+	return &publisher{status: 200, body: setOf(keys...)}
+}
+
+func (p *publisher) now(change func(*publisher)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+// RoundTrip answers after a tenth of a second.
+func (p *publisher) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.reads.Add(1)
+	p.mu.Lock()
+	status, body, stalls := p.status, p.body, p.stalls
+	p.mu.Unlock()
+	if stalls {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	time.Sleep(time.Second / 10)
+	if status == 0 {
+		return nil, errors.New("no route to host")
+	}
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// inBubble runs a test on a verifier that reads its keys from p.
+func inBubble(t *testing.T, p *publisher, test func(t *testing.T, v *jwt.Verifier, faults *atomic.Int32)) {
+	t.Helper()
+	_ = rsaKeys[0]() // what makes them must not belong to a bubble
+	_ = rsaKeys[1]()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var faults atomic.Int32
+		v, err := jwt.New(ctx, jwt.Config{
+			JWKSURL: "https://id.example/jwks.json", Algorithms: []string{"RS256", "ES256", "EdDSA"}, Transport: p,
+			OnFault: func(error) { faults.Add(1) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, v, &faults)
+		cancel()
+		synctest.Wait()
+	})
+}
+
+const unknownKey = "the token is signed by a key that is not known here"
+
+func named(t *testing.T, kid string) issuer {
+	t.Helper()
+	i := newIssuer(t, "EdDSA")
+	i.kid = kid
+	return i
+}
+
+func TestKeysThatRotateAreReadByTheFirstTokenThatNamesThem(t *testing.T) {
+	t.Parallel()
+	first, second := named(t, "1"), named(t, "2")
+	p := publishes(first.jwk(nil))
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		if got := outcome(t, v, first.sign(t, alice())); got != "alice" {
+			t.Fatalf("got %q, want alice", got)
+		}
+		time.Sleep(10 * time.Second)
+		p.now(func(p *publisher) { p.body = setOf(second.jwk(nil)) })
+		before := p.reads.Load()
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if got := outcome(t, v, second.sign(t, alice())); got != "alice" {
+					t.Errorf("got %q, want alice", got)
+				}
+			})
+		}
+		wg.Wait()
+		if got := p.reads.Load() - before; got != 1 {
+			t.Errorf("a hundred tokens read the set %d times, want once", got)
+		}
+		if got := outcome(t, v, first.sign(t, alice())); got != unknownKey {
+			t.Errorf("a key that was withdrawn: got %q, want %q", got, unknownKey)
+		}
+	})
+}
+
+func TestForgedKidsDoNotFloodThePublisher(t *testing.T) {
+	t.Parallel()
+	good, forged := named(t, "good"), named(t, "forged")
+	p := publishes(good.jwk(nil))
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		began := time.Now()
+		for time.Since(began) < time.Minute {
+			if got := outcome(t, v, forged.sign(t, alice())); got != unknownKey {
+				t.Fatalf("got %q, want %q", got, unknownKey)
+			}
+			if got := outcome(t, v, good.sign(t, alice())); got != "alice" {
+				t.Fatalf("got %q, want alice", got)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if got := p.reads.Load(); got > 13 {
+			t.Errorf("the set was read %d times in a minute, want once in 5 s at most", got)
+		}
+	})
+}
+
+func TestKeysAreReadAnewAtTimes(t *testing.T) {
+	t.Parallel()
+	first, second := named(t, "1"), named(t, "2")
+	p := publishes(first.jwk(nil))
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		p.now(func(p *publisher) { p.body = setOf(second.jwk(nil)) })
+		time.Sleep(16 * time.Minute)
+		if got := p.reads.Load(); got != 2 {
+			t.Errorf("the set was read %d times, want twice", got)
+		}
+		if got := outcome(t, v, second.sign(t, alice())); got != "alice" {
+			t.Errorf("got %q, want alice", got)
+		}
+	})
+}
+
+func TestKeysOutOfReachFromTheStart(t *testing.T) {
+	t.Parallel()
+	for name, breaks := range map[string]func(*publisher){
+		"no route":       func(p *publisher) { p.status = 0 },
+		"a status":       func(p *publisher) { p.status = 503 },
+		"no JSON":        func(p *publisher) { p.body = "<html>" },
+		"a set too long": func(p *publisher) { p.body = setOf() + strings.Repeat(" ", 1<<20) },
+		"an empty set":   func(p *publisher) { p.body = setOf() },
+		"it stalls":      func(p *publisher) { p.stalls = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withKid := named(t, "1")
+			withoutKid := issuer{withKid.alg, "", withKid.key}
+			p := publishes()
+			breaks(p)
+			inBubble(t, p, func(t *testing.T, v *jwt.Verifier, faults *atomic.Int32) {
+				for _, i := range []issuer{withKid, withoutKid} {
+					began := time.Now()
+					portstest.TokensOutOfReach(t, v, i.sign(t, alice()))
+					if took := time.Since(began); took > 5*time.Second {
+						t.Errorf("it took %v, want 5 s at most", took)
+					}
+				}
+				if faults.Load() == 0 {
+					t.Error("nobody was told of the fault")
+				}
+				p.now(func(p *publisher) { p.status, p.body, p.stalls = 200, setOf(withKid.jwk(nil)), false })
+				time.Sleep(31 * time.Second)
+				for _, i := range []issuer{withKid, withoutKid} {
+					if got := outcome(t, v, i.sign(t, alice())); got != "alice" {
+						t.Errorf("half a minute after the end of the fault: got %q, want alice", got)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestKeysThatGoOutOfReachStayInUse(t *testing.T) {
+	t.Parallel()
+	known, unheard := named(t, "known"), named(t, "unheard")
+	p := publishes(known.jwk(nil))
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		p.now(func(p *publisher) { p.status = 0 })
+		time.Sleep(time.Hour)
+		if got := outcome(t, v, known.sign(t, alice())); got != "alice" {
+			t.Errorf("got %q, want alice", got)
+		}
+		if got := outcome(t, v, unheard.sign(t, alice())); got != string(chat.Unavailable) {
+			t.Errorf("a key that nothing can be known of: got %q, want unavailable", got)
+		}
+	})
+}
+
+func TestWhoWaitsForKeysCanGiveUp(t *testing.T) {
+	t.Parallel()
+	known, unheard := named(t, "known"), named(t, "unheard")
+	p := publishes(known.jwk(nil))
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		time.Sleep(10 * time.Second)
+		p.now(func(p *publisher) { p.stalls = true })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := v.Verify(ctx, unheard.sign(t, alice()))
+		if !errors.Is(err, chat.Unavailable) || time.Since(began) != time.Second {
+			t.Errorf("got %v after %v, want Unavailable after a second", err, time.Since(began))
+		}
+		if got := outcome(t, v, known.sign(t, alice())); got != "alice" || time.Since(began) != time.Second {
+			t.Errorf("meanwhile others waited: got %q after %v", got, time.Since(began))
+		}
+	})
+}
+
+func TestKeysThatAreOfNoUseSpoilNoOthers(t *testing.T) {
+	t.Parallel()
+	good := named(t, "good")
+	enc, sealed, other := named(t, "enc"), named(t, "sealed"), named(t, "other")
+	small := issuer{"RS256", "small", rsaKeys[0]()}
+	smallJWK := small.jwk(nil)
+	smallJWK["n"] = base64.RawURLEncoding.EncodeToString(rsaKeys[0]().N.Bytes()[:128])
+	p := publishes(
+		map[string]any{"kty": "oct", "kid": "secret", "k": "c2VjcmV0"}, map[string]any{"kty": "lattice", "kid": "new"},
+		map[string]any{"kty": 1}, enc.jwk(map[string]any{"use": "enc"}), sealed.jwk(map[string]any{"key_ops": []string{"sign"}}),
+		smallJWK, other.jwk(map[string]any{"alg": "ES256"}), good.jwk(map[string]any{"key_ops": []string{"verify"}}),
+	)
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		for _, test := range []struct {
+			by   issuer
+			want string
+		}{
+			{good, "alice"},
+			{enc, unknownKey},
+			{sealed, unknownKey},
+			{small, unknownKey},
+			{other, "the token's algorithm does not fit its key"},
+			{issuer{"RS256", "good", rsaKeys[0]()}, "the token's algorithm does not fit its key"},
+		} {
+			if got := outcome(t, v, test.by.sign(t, alice())); got != test.want {
+				t.Errorf("%s: got %q, want %q", test.by.kid, got, test.want)
+			}
+		}
+		if got, want := outcome(t, v, good.sign(t, alice(), says{"kid": 1})), "the token's kid is no string"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestTokensThatNameNoKeyAreTriedWithAll(t *testing.T) {
+	t.Parallel()
+	first, second := newIssuer(t, "EdDSA"), newIssuer(t, "EdDSA")
+	p := publishes(first.jwk(map[string]any{"kid": "1"}), second.jwk(map[string]any{"kid": "2"}))
+	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+		for _, i := range []issuer{first, second} {
+			if got := outcome(t, v, i.sign(t, alice())); got != "alice" {
+				t.Errorf("got %q, want alice", got)
+			}
+		}
+		if got, want := outcome(t, v, newIssuer(t, "EdDSA").sign(t, alice())), "the token's signature is not good"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := outcome(t, v, newIssuer(t, "ES256").sign(t, alice())); got != unknownKey {
+			t.Errorf("got %q, want %q", got, unknownKey)
+		}
+	})
+}
