@@ -95,10 +95,7 @@ func TestRoleOfEveryStanding(t *testing.T) {
 				}
 				st := chat.Standing{Room: chat.Room{ID: "tea", Public: public}, Member: chat.Member{User: "alice", Role: member, Banned: banned}}
 				by := chat.Identity{User: "alice", Grants: token.grants, Admin: admin}
-				want := member
-				if token.gives > want {
-					want = token.gives
-				}
+				want := max(member, token.gives)
 				if public && token.grants == nil && want < chat.Write {
 					want = chat.Write
 				}

@@ -375,6 +375,25 @@ func TestManyWhoEnterARoomAtOnceMakeItOnce(t *testing.T) {
 	mustEqual(t, "messages", len(n.logged("tea")), 20)
 }
 
+// rival makes each room a moment before somebody else does.
+type rival struct{ ports.Directory }
+
+func (d rival) Create(ctx context.Context, room chat.Room, owner chat.UserID) (chat.Room, error) {
+	if _, err := d.Directory.Create(ctx, chat.Room{ID: room.ID, Name: "the rival's", Public: true}, "rival"); err != nil {
+		return chat.Room{}, err
+	}
+	return d.Directory.Create(ctx, room, owner)
+}
+
+func TestWhoIsSecondInMakingARoomEntersIt(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Autocreate, c.Directory = true, rival{c.Directory} })
+	st, role, err := n.Enter(t.Context(), n.user("bob").Identity, "tea")
+	if err != nil || role != chat.Write || st.Room.Name != "the rival's" {
+		t.Errorf("got %+v, %v, %v", st, role, err)
+	}
+}
+
 func TestRoomsAreMadeByEnteringOnly(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })

@@ -133,6 +133,31 @@ func TestWhoIsToldUnavailableThoughItWasStoredLearnsThatFromARetry(t *testing.T)
 	})
 }
 
+func TestALostOutcomeDoesNotTurnTwoReactionsAround(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, oneLane)
+		alice, room, gate := n.user("alice"), n.room("tea", true), make(chan struct{})
+		alice.says(room, "hi")
+		alice.does(ports.React{Room: room, Seq: 1, Emoji: "👍"})
+		n.log.meets(held(gate), lostAfter)
+		alice.tries(ports.Send{Room: room, Body: "busy"})
+		synctest.Wait()
+		on := alice.tries(ports.React{Room: room, Seq: 1, Emoji: "👍"}) // as it is
+		off := alice.tries(ports.React{Room: room, Seq: 1, Emoji: "👍", Remove: true})
+		close(gate)
+		if r, err := on.wait(); err != nil || !r.Unchanged || r.Seq != 2 {
+			t.Errorf("the first got %+v, %v", r, err)
+		}
+		if r, err := off.wait(); err != nil || r.Unchanged || r.Seq != 4 {
+			t.Errorf("the second got %+v, %v", r, err)
+		}
+		if got := n.logged(room)[0].Fact.(chat.Message).Reactions; len(got) != 0 {
+			t.Errorf("what was taken back last is there: %+v", got)
+		}
+	})
+}
+
 func TestWhatOthersAppendedBetweenATryAndItsRetryComesInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +190,7 @@ func TestAListenerHearsOfTheHeadWhereTheLogCannotBeRead(t *testing.T) {
 		alice.says(room, "before")
 		synctest.Wait()
 		n.log.meets(lostAfter)
-		n.log.deaf = true
+		n.log.onRead = unreachable
 		mustEqual(t, "seq", alice.says(room, "lost").Seq, 2)
 		synctest.Wait()
 		mustBe(t, "told", n.told.all(), "listener tea/1", "bus tea/1", "head tea/2")

@@ -73,16 +73,45 @@ func (l *lane) nudge() {
 	}
 }
 
-// take moves up to most drafts into batch. open is false when the lane is closed and empty.
+// take moves up to most drafts that may be committed together into batch. open is false when the lane is closed and empty.
 func (l *lane) take(batch []draft, most int) (_ []draft, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(most, len(l.queue))
+	n := together(l.queue[:min(most, len(l.queue))])
 	batch = append(batch[:0], l.queue[:n]...)
 	rest := copy(l.queue, l.queue[n:])
 	clear(l.queue[rest:])
 	l.queue = l.queue[:rest]
 	return batch, !l.closed || n > 0
+}
+
+// together returns how many drafts may be committed together: those before the first reaction that sets what another one sets. The
+// first of two may store nothing, as it is so already; if then the outcome of both were lost, a retry would store the first behind
+// the second.
+func together(drafts []draft) int {
+	type slot struct {
+		room   chat.RoomID
+		author chat.UserID
+		target chat.Seq
+		emoji  string
+	}
+	var set map[slot]bool
+	for i := range drafts {
+		p := &drafts[i].proposal
+		f, ok := p.Fact.(chat.Reacted)
+		if !ok {
+			continue
+		}
+		is := slot{p.Room, p.Author.ID, f.Target, f.Emoji}
+		if set[is] {
+			return i
+		}
+		if set == nil {
+			set = map[slot]bool{}
+		}
+		set[is] = true
+	}
+	return len(drafts)
 }
 
 func (l *lane) close() {

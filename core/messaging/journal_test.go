@@ -325,6 +325,30 @@ func TestStoppingWaitsForALogThatIsGoneOnceAndNotForEachBatch(t *testing.T) {
 	})
 }
 
+func TestStoppingEndsTheWaitForALogThatIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, oneLane, func(c *messaging.Config) { c.MaxBatch, c.RetryFor = 1, time.Hour })
+		alice, room := n.user("alice"), n.room("tea", true)
+		n.log.always = lostBefore
+		sent := []*answer{
+			alice.tries(ports.Send{Room: room, Body: "in the middle of its retries"}),
+			alice.tries(ports.Send{Room: room, Body: "queued"}), alice.tries(ports.Send{Room: room, Body: "behind it"}),
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		n.log.batches()
+		began := time.Now()
+		n.stop()
+		mustEqual(t, "time that stopping took", time.Since(began), 0)
+		mustEqual(t, "tries for what waited", len(n.log.batches()), 1)
+		for _, a := range sent {
+			if !a.isHere() || !errors.Is(a.err, chat.Unavailable) {
+				t.Errorf("answered %t, %v", a.isHere(), a.err)
+			}
+		}
+	})
+}
+
 func TestWhatIsWrittenBeforeRunWaitsForIt(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)

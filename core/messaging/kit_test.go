@@ -173,8 +173,8 @@ type unsteadyLog struct {
 	mu      sync.Mutex
 	planned []fault
 	always  fault
-	sizes   []int // of the batches that it was asked to append
-	deaf    bool  // it cannot be read
+	sizes   []int        // of the batches that it was asked to append
+	onRead  func() error // what Read meets first
 }
 
 func (l *unsteadyLog) meets(faults ...fault) {
@@ -207,10 +207,12 @@ func (l *unsteadyLog) Append(ctx context.Context, p []chat.Proposal) ([]ports.Ou
 
 func (l *unsteadyLog) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {
 	l.mu.Lock()
-	deaf := l.deaf
+	onRead := l.onRead
 	l.mu.Unlock()
-	if deaf {
-		return nil, unreachable()
+	if onRead != nil {
+		if err := onRead(); err != nil {
+			return nil, err
+		}
 	}
 	return l.Log.Read(ctx, room, span)
 }

@@ -3,7 +3,6 @@ package messaging_test
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -86,31 +85,14 @@ func TestHistoryMarksTheReadersOwnReactions(t *testing.T) {
 	}
 }
 
-func TestTheHeadOfAPageIsNeverBehindItsEntries(t *testing.T) {
+func TestTheHeadOfAPageIsNotBehindItsEntries(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
 	alice, bob, room := n.user("alice"), n.user("bob"), n.room("tea", true)
-	var wg sync.WaitGroup
-	done := make(chan struct{})
-	wg.Go(func() {
-		defer close(done)
-		for range 300 {
-			alice.says(room, "hi")
-		}
-	})
-	for last := chat.Seq(0); ; {
-		page := bob.pages(ports.History{Room: room, Limit: 5})
-		if n := len(page.Entries); n > 0 && page.Entries[n-1].Seq > page.Head || page.Head < last {
-			t.Fatalf("a page with the head %d, after one with %d: %v", page.Head, last, seqs(page.Entries, room))
-		}
-		last = page.Head
-		select {
-		case <-done:
-			wg.Wait()
-			return
-		default:
-		}
-	}
+	n.log.onRead = func() error { alice.says(room, "just now"); return nil } // once the room was looked at
+	page := bob.pages(ports.History{Room: room, Limit: 5})
+	mustBe(t, "places", seqs(page.Entries, room), 1)
+	mustEqual(t, "head", page.Head, 1)
 }
 
 func TestReadMarksAndWhatIsUnread(t *testing.T) {
@@ -276,18 +258,11 @@ func TestAnArchivedRoomIsReadAndRunButNotWritten(t *testing.T) {
 	if _, err := n.Change(t.Context(), root.Identity, room, ports.RoomChange{Archived: &archived}); err != nil {
 		t.Fatal(err)
 	}
-	for _, change := range []ports.Change{
-		ports.Send{Room: room, Body: "more"}, ports.Edit{Room: room, Seq: 1, Body: "x"}, ports.Delete{Room: room, Seq: 1},
-		ports.React{Room: room, Seq: 1, Emoji: "👍"},
-	} {
-		for _, u := range []user{alice, root} {
-			if u.User == "root" {
-				if _, edit := change.(ports.Edit); edit {
-					continue
-				}
-			}
-			u.isRefused(change, chat.Conflict)
-		}
+	alice.isRefused(ports.Edit{Room: room, Seq: 1, Body: "x"}, chat.Conflict)
+	for _, u := range []user{alice, root} {
+		u.isRefused(ports.Send{Room: room, Body: "more"}, chat.Conflict)
+		u.isRefused(ports.Delete{Room: room, Seq: 1}, chat.Conflict)
+		u.isRefused(ports.React{Room: room, Seq: 1, Emoji: "👍"}, chat.Conflict)
 	}
 	if r := alice.does(sent); !r.Duplicate || r.Seq != 1 {
 		t.Errorf("what was sent before got %+v", r)
