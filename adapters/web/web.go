@@ -2,7 +2,9 @@
 //
 // The page lives in static/. Its modules, from the inside out: connection.js (one socket that comes back by itself), log.js (a
 // room's entries, applied in order), room.js, outbox.js (messages until they are durable) and chat.js (all rooms over one
-// connection) know nothing of the DOM; view/ shows them; app.js puts them together.
+// connection) know nothing of the DOM; view/ shows them; app.js puts them together. Those without the DOM have quick tests of
+// their own in tests/, for whoever works on them and has Node (`node --test tests/`); the tests in Go drive the whole page in a
+// Chromium, against the whole service.
 package web
 
 import (

@@ -86,7 +86,6 @@ export class Chat extends EventTarget {
     room.divide();
     if (room.joined) this.#arrived(room);
     else if (this.connection.state === State.open) this.#join(room);
-    this.#http.room(id).then((about) => this.#describe(room, about), () => {}); // what the list does not tell; its join says what is wrong
   }
 
   leave(id) {
@@ -294,6 +293,7 @@ export class Chat extends EventTarget {
     if (room.read > room.marked) this.#sendMark(room);
     if (room.id !== this.current) return;
     this.present(room.id);
+    this.#http.room(room.id).then((about) => this.#describe(room, about), () => {}); // for rooms that are not in my list
     if (room.log.items.length < SHOWN_AT_FIRST) this.older(room.id, { least: SHOWN_AT_FIRST });
     else this.#emit("log", { room });
   }

@@ -29,8 +29,9 @@ export class Actions {
     };
     this.#toolbar = h("div.actions", { role: "toolbar", "aria-label": "Message actions" }, ...Object.values(this.#buttons));
     box.addEventListener("pointerover", ({ target, pointerType }) => pointerType !== "touch" && this.#goTo(target));
-    box.addEventListener("pointerleave", () => this.#toolbar.matches(":focus-within") || $("picker").matches(":popover-open") || this.leave());
+    box.addEventListener("pointerleave", () => this.#toolbar.matches(":focus-within") || this.#picking() || this.leave());
     box.addEventListener("focusin", ({ target }) => this.#goTo(target));
+    box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || box.matches(":hover") || this.#picking() || this.leave());
     box.addEventListener("keydown", (event) => this.#key(event));
     this.#preparePicker();
   }
@@ -51,6 +52,10 @@ export class Actions {
     if (this.#box.querySelector('article[tabindex="0"]')) return;
     const last = [...this.#box.querySelectorAll("article[data-seq]")].at(-1);
     if (last) last.tabIndex = 0;
+  }
+
+  #picking() {
+    return $("picker").matches(":popover-open");
   }
 
   #item(article) {

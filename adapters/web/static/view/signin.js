@@ -20,6 +20,7 @@ export class SignIn {
   /** Shows the form; `fault` says why it is there again. */
   async show(fault = "") {
     $("signin").hidden = false;
+    $("signin-token").value = "";
     document.title = "Sign in · Parley";
     say($("signin-fault"), fault);
     try {
@@ -32,7 +33,6 @@ export class SignIn {
 
   hide() {
     $("signin").hidden = true;
-    $("signin-token").value = "";
   }
 
   #choose(byToken) {

@@ -1,0 +1,399 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/parley-chat/parley/cmd/server"
+)
+
+// patience is how long something may take on a busy machine before a test gives up.
+const patience = time.Minute
+
+// A service that a test can stop and start again at the same address.
+type service struct {
+	t   *testing.T
+	cfg server.Config
+	run *server.Server
+}
+
+func newService(t *testing.T, change func(*server.Config)) *service {
+	t.Helper()
+	s := &service{t: t, cfg: server.Config{
+		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DataDir: t.TempDir(), Drain: time.Millisecond, Output: &bytes.Buffer{},
+	}}
+	if change != nil {
+		change(&s.cfg)
+	}
+	s.start()
+	s.cfg.HTTPAddr = s.run.HTTPAddr().String()
+	t.Cleanup(func() {
+		if s.run != nil {
+			s.stop()
+		}
+	})
+	return s
+}
+
+func (s *service) start() {
+	s.t.Helper()
+	run, err := server.Start(s.t.Context(), s.cfg)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.run = run
+}
+
+func (s *service) stop() {
+	s.t.Helper()
+	if err := s.run.Stop(context.WithoutCancel(s.t.Context())); err != nil {
+		s.t.Error(err)
+	}
+	s.run = nil
+}
+
+// A browser window of somebody who uses the page.
+type person struct {
+	t   *testing.T
+	tab context.Context
+
+	mu         sync.Mutex
+	complaints []string // exceptions, and what the console shows in red
+}
+
+// visit opens the page in a window of its own.
+func (s *service) visit(browser context.Context, room string) *person {
+	s.t.Helper()
+	p := &person{t: s.t}
+	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
+	s.t.Cleanup(closeTab)
+	p.tab = tab
+	if err := chromedp.Do(tab); err != nil { // the tab lives as long as the context of its first use: that one has no deadline
+		s.t.Fatal(err)
+	}
+	p.does(chromedp.Navigate(s.run.URL() + "/#" + room))
+	return p
+}
+
+// join comes in by a name, as development mode allows.
+func (s *service) join(browser context.Context, name, room string) *person {
+	s.t.Helper()
+	p := s.visit(browser, room)
+	p.types("#signin-name", name)
+	p.presses(enter)
+	p.waits(`document.querySelector("#state").dataset.state === "open" && !document.querySelector("#people-toggle").hidden`)
+	return p
+}
+
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.WSURLReadTimeout(patience))
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	browser, closeBrowser := chromedp.NewContext(alloc)
+	t.Cleanup(closeBrowser)
+	if err := chromedp.Do(browser); err != nil {
+		t.Fatalf("start Chromium (the tests of the page need it): %v", err)
+	}
+	return browser
+}
+
+func (p *person) hear(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch event := event.(type) {
+	case *runtime.EventExceptionThrown:
+		complaint := event.ExceptionDetails.Text
+		if thrown := event.ExceptionDetails.Exception; thrown != nil {
+			complaint += " " + thrown.Description
+		}
+		p.complaints = append(p.complaints, complaint)
+	case *log.EventEntryAdded:
+		if event.Entry.Level == log.EntryLevelError {
+			p.complaints = append(p.complaints, event.Entry.Text+" "+event.Entry.URL)
+		}
+	}
+}
+
+// hasNoComplaint fails the test if the page threw, asked for what is not there, or broke its policy.
+func (p *person) hasNoComplaint() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, complaint := range p.complaints {
+		p.t.Errorf("in the browser: %s", complaint)
+	}
+}
+
+func (p *person) does(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.t.Fatalf("%v; the page shows:\n%s", err, p.screen())
+	}
+}
+
+func (p *person) screen() string {
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// waits returns once the condition, an expression in JavaScript, holds: it looks whenever the document changes.
+func (p *person) waits(condition string) {
+	p.t.Helper()
+	const script = `new Promise((resolve) => {
+		const observer = new MutationObserver(() => look());
+		const look = () => { if (%s) { observer.disconnect(); resolve(true); } };
+		observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+		look();
+	})`
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(script, condition), chromedp.EvalAwaitPromise)); err != nil {
+		p.t.Fatalf("wait for %s: %v; the page shows:\n%s", condition, err, p.screen())
+	}
+}
+
+// shows waits until the selected elements have exactly these texts.
+func (p *person) shows(selector string, texts ...string) {
+	p.t.Helper()
+	p.waits(fmt.Sprintf(`JSON.stringify([...document.querySelectorAll(%s)].map((e) => e.textContent)) === %s`, quoted(selector), quoted(quoted(texts))))
+}
+
+// sees waits until the messages of the open room are these, in this order, and none of them is still on its way.
+func (p *person) sees(bodies ...string) {
+	p.t.Helper()
+	p.shows("#messages .body", bodies...)
+	p.waits(`!document.querySelector("#messages .pending")`)
+}
+
+func (p *person) types(selector, keys string) {
+	p.t.Helper()
+	p.does(chromedp.SendKeys(chromedp.CSS(selector), keys))
+}
+
+func (p *person) says(body string) {
+	p.t.Helper()
+	p.types("#body", body)
+	p.presses(enter)
+}
+
+func (p *person) clicks(selector string) {
+	p.t.Helper()
+	p.does(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// at puts the focus on a message and presses a key there.
+func (p *person) at(seq int, k key) {
+	p.t.Helper()
+	p.does(chromedp.Focus(chromedp.CSS(fmt.Sprintf(`article[data-seq="%d"]`, seq))))
+	p.presses(k)
+}
+
+// A key of the keyboard: its name, the text that it would write, and its virtual key code.
+type key struct {
+	name, text string
+	code       int64
+}
+
+var (
+	enter   = key{"Enter", "\r", 13}
+	arrowUp = key{"ArrowUp", "", 38}
+	remove  = key{"Delete", "", 46}
+	letterR = key{"r", "r", 82}
+	plus    = key{"+", "+", 187}
+)
+
+// presses presses a key as a keyboard does: what the page does with a key that goes down decides whether it writes anything.
+// (chromedp.KeyEvent and SendKeys write in any case.)
+func (p *person) presses(k key) {
+	p.t.Helper()
+	p.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			event := input.DispatchKeyEventParams{Type: kind, Key: k.name, Code: k.name, WindowsVirtualKeyCode: k.code}
+			if kind == input.DispatchKeyEventTypeKeyDown {
+				event.Text = k.text
+			}
+			if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func quoted(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // texts only
+	}
+	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(text))
+}
+
+func TestTwoPeopleTalk(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	alice, bob := s.join(browser, "Alice", "tea"), s.join(browser, "Bob", "tea")
+	alice.shows("#people-list .name", "Alice", "Bob")
+
+	alice.says("hello")
+	bob.sees("hello")
+	bob.types("#body", "hi")
+	alice.shows("#typing", "Bob is typing…")
+	bob.says(" there")
+	alice.sees("hello", "hi there")
+	alice.shows("#typing", "")
+	alice.shows("#announcer", "Bob: hi there ")
+
+	alice.at(2, plus) // opens the choice of reactions, with the first one under the finger
+	alice.waits(`document.activeElement.textContent === "👍"`)
+	alice.presses(enter)
+	bob.shows(".reaction", "👍 1")
+	bob.clicks(".reaction")
+	alice.shows(".reaction", "👍 2")
+	bob.clicks(`.reaction[aria-pressed="true"]`)
+	alice.shows(`.reaction[aria-pressed="true"]`, "👍 1")
+
+	bob.at(1, letterR)
+	bob.says("an answer")
+	alice.shows(".quote span:last-child", "hello")
+	alice.does(chromedp.Focus(chromedp.CSS("#body")))
+	alice.presses(arrowUp) // brings back what was said last
+	alice.says(" dear")
+	bob.shows(`[data-seq="1"] .body`, "hello dearedited")
+	bob.shows(".quote span:last-child", "hello dear")
+
+	alice.at(1, remove)
+	alice.clicks(`#confirm [value="yes"]`)
+	bob.sees("Message deleted", "hi there", "an answer")
+	alice.hasNoComplaint()
+	bob.hasNoComplaint()
+}
+
+func TestWhatIsNewIsCountedUntilItIsSeen(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	alice, bob := s.join(browser, "Alice", "tea"), s.join(browser, "Bob", "tea")
+	alice.says("first")
+	bob.sees("first")
+	bob.types("#join-room", "Coffee")
+	bob.presses(enter)
+	bob.shows("#room-title", "coffee")
+
+	alice.says("second")
+	alice.says("third")
+	bob.shows(`a[href="#tea"] .badge`, "2 unread")
+	bob.waits(`document.title.startsWith("(2)")`)
+	bob.does(chromedp.Reload())
+	bob.shows(`a[href="#tea"] .badge`, "2 unread")
+
+	bob.clicks(`a[href="#tea"]`)
+	bob.sees("first", "second", "third")
+	bob.waits(`document.querySelector("#divider + li")?.textContent.includes("second")`)
+	bob.waits(`!document.querySelector(".badge") && !document.title.startsWith("(")`)
+	bob.hasNoComplaint()
+}
+
+func TestHistoryComesWithScrollingBack(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	writer := s.join(browser, "Alice", "tea")
+	var bodies []string
+	for i := range 130 {
+		bodies = append(bodies, fmt.Sprintf("message %d", i+1))
+	}
+	writer.does(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(async () => {
+		for (const body of %s) {
+			const headers = { Authorization: "Bearer " + sessionStorage.getItem("parley.token"), "Content-Type": "application/json" };
+			await fetch("v1/rooms/tea/messages", { method: "POST", headers, body: JSON.stringify({ body }) });
+		}
+	})()`, quoted(bodies)), chromedp.EvalAwaitPromise))
+	writer.sees(bodies...)
+
+	reader := s.join(browser, "Bob", "tea")
+	reader.waits(`document.querySelector("#messages > li:last-child")?.textContent.includes("message 130")`)
+	reader.waits(`!document.querySelector('[data-seq="1"]')`)
+	for _, seq := range []int{60, 1} {
+		// The loading goes on as often as the reader comes to the beginning of what is there.
+		reader.waits(fmt.Sprintf(`(document.querySelector("#timeline").scrollTop = 0, document.querySelector('[data-seq="%d"]'))`, seq))
+	}
+	reader.sees(bodies...)
+	reader.shows("#history", "This is where tea begins.")
+	reader.waits(`!document.querySelector("#jump").hidden`)
+	reader.hasNoComplaint()
+}
+
+func TestThePageGoesOnWhereItWasAfterARestart(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, nil), newBrowser(t)
+	alice, bob := s.join(browser, "Alice", "tea"), s.join(browser, "Bob", "tea")
+	alice.says("before")
+	bob.sees("before")
+
+	s.stop()
+	alice.waits(`document.querySelector("#state").dataset.state === "waiting"`)
+	alice.says("meanwhile")
+	alice.says("and more")
+	alice.shows(".pending .note", "Sending…", "Sending…")
+	s.start()
+
+	alice.sees("before", "meanwhile", "and more")
+	bob.sees("before", "meanwhile", "and more")
+	alice.does(chromedp.Reload())
+	alice.sees("before", "meanwhile", "and more")
+}
+
+func TestATokenThatIsNotAcceptedIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newService(t, func(cfg *server.Config) {
+		inMemory(cfg)
+		cfg.JWTPublicKeyFiles = []string{file}
+	})
+	p := s.visit(newBrowser(t), "tea")
+	for _, token := range []string{"no.good.token", "no header can carry this"} {
+		p.waits(`!document.querySelector("#by-token").hidden && document.querySelector("#by-name").hidden`)
+		p.types("#signin-token", token)
+		p.clicks("#signin button.primary")
+		p.shows("#signin-fault", "Your token is no longer accepted. Please sign in again.")
+	}
+}
+
+func inMemory(cfg *server.Config) { cfg.StoreURL = "memory://" }
