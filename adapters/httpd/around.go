@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"strconv"
@@ -16,22 +18,12 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-const (
-	maxRequestID = 64
-	clientKey    = "parley.client"
-)
+const maxRequestID = 64
 
 // around surrounds every request: an id, security headers, a panic that stays inside, and a line in the log.
 func (s *Server) around(c *fiber.Ctx) (err error) {
 	began := time.Now()
-	id := c.Get(fiber.HeaderXRequestID)
-	if !plain(id) {
-		id = rand.Text()
-	}
-	c.Set(fiber.HeaderXRequestID, id)
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-	c.Locals(clientKey, s.client(c))
+	id := s.begin(c)
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
@@ -39,10 +31,40 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 		if err != nil {
 			err = s.fail(c, err)
 		}
-		s.cfg.Log.Debug("request", "id", strings.Clone(id), "method", c.Method(), "path", strings.Clone(c.Path()),
-			"status", c.Response().StatusCode(), "client", Client(c), "took", time.Since(began))
+		s.note(c, id, time.Since(began))
 	}()
 	return c.Next()
+}
+
+// begin prepares the answer, and returns the request's id.
+func (s *Server) begin(c *fiber.Ctx) string {
+	id := c.Get(fiber.HeaderXRequestID)
+	if plain(id) {
+		id = strings.Clone(id)
+	} else {
+		id = rand.Text()
+	}
+	c.Context().SetRemoteAddr(s.client(c)) // from here on c.IP is the client's
+	s.headers(c)
+	c.Set(fiber.HeaderXRequestID, id)
+	return id
+}
+
+// headers are those of every answer. Pages may say otherwise.
+func (s *Server) headers(c *fiber.Ctx) {
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+}
+
+// note logs a request: without its query and its headers, which may hold a token.
+func (s *Server) note(c *fiber.Ctx, id string, took time.Duration) {
+	if !s.cfg.Log.Enabled(c.UserContext(), slog.LevelDebug) {
+		return
+	}
+	s.cfg.Log.LogAttrs(c.UserContext(), slog.LevelDebug, "request", slog.String("request", id), slog.String("method", c.Method()),
+		slog.String("path", strings.Clone(c.Path())), slog.Int("status", c.Response().StatusCode()),
+		slog.String("remote", c.IP()), slog.Duration("took", took))
 }
 
 // plain reports whether a client's request id may be used.
@@ -50,19 +72,15 @@ func plain(id string) bool {
 	return id != "" && len(id) <= maxRequestID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// Client returns the address of the client, seen through the proxies that are trusted.
-func Client(c *fiber.Ctx) string {
-	addr, _ := c.Locals(clientKey).(string)
-	return addr
-}
-
-// client reads X-Forwarded-For from the right: each trusted proxy vouches for the one before it.
-func (s *Server) client(c *fiber.Ctx) string {
-	at, err := netip.ParseAddr(c.Context().RemoteIP().String())
-	if err != nil {
-		return ""
+// client returns where a request came from. It reads X-Forwarded-For from the right: each trusted proxy vouches for the one before
+// it, and what stands further left is whatever somebody wrote there.
+func (s *Server) client(c *fiber.Ctx) net.Addr {
+	peer := c.Context().Conn().RemoteAddr() // that of the context is the last request's client
+	tcp, ok := peer.(*net.TCPAddr)
+	if !ok {
+		return peer
 	}
-	at = at.Unmap()
+	at := tcp.AddrPort().Addr().Unmap()
 	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusts(at); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
@@ -71,7 +89,7 @@ func (s *Server) client(c *fiber.Ctx) string {
 		}
 		at = hop.Unmap()
 	}
-	return at.String()
+	return &net.TCPAddr{IP: at.AsSlice(), Zone: at.Zone()}
 }
 
 func (s *Server) trusts(addr netip.Addr) bool {
@@ -83,42 +101,52 @@ func (s *Server) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// fail is the one place where an error becomes an answer.
+// fail is the one place where an error becomes an answer. Fiber calls it too, for requests that never came as far as around.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
-	status, e := s.translate(err)
+	status, e := translate(err)
 	trace := ""
-	if e.Kind == chat.Internal {
-		trace = s.cfg.Observer.Fault(c.UserContext(), "answer a request", err)
-		e = chat.Errorf(chat.Internal, "a fault of the service; it is logged under %s", trace)
-	}
-	if e.Kind == chat.Unavailable && e.RetryAfter == 0 {
-		e.RetryAfter = time.Second
-	}
-	if e.RetryAfter > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
-	}
-	if status == fiber.StatusUnauthorized {
+	switch e.Kind {
+	case chat.Internal:
+		id := c.GetRespHeader(fiber.HeaderXRequestID)
+		trace = s.cfg.Observer.Fault(c.UserContext(), "answer a request", fmt.Errorf("request %s: %s %s: %w", id, c.Method(), c.Route().Path, err))
+		e = chat.Error{Kind: chat.Internal, Reason: "a fault of the service; it is logged under " + trace}
+	case chat.Unavailable, chat.RateLimited:
+		if e.RetryAfter <= 0 {
+			e.RetryAfter = time.Second
+		}
+		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+	case chat.Unauthenticated:
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
+	s.headers(c)
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(status).Send(wire.AppendHTTPError(nil, e, trace))
+	return c.Status(status).Send(wire.AppendHTTPError(nil, &e, trace))
+}
+
+// refusals are the words for what Fiber itself refuses: its own may repeat what the client sent.
+var refusals = map[int]chat.Error{
+	fiber.StatusBadRequest:                  {Kind: chat.BadRequest, Reason: "the request cannot be read"},
+	fiber.StatusNotFound:                    {Kind: chat.NotFound, Reason: "there is nothing at this address"},
+	fiber.StatusMethodNotAllowed:            {Kind: chat.BadRequest, Reason: "this address does not take this method"},
+	fiber.StatusRequestTimeout:              {Kind: chat.Unavailable, Reason: "the request took too long to come"},
+	fiber.StatusRequestEntityTooLarge:       {Kind: chat.BadRequest, Reason: "the body is too large"},
+	fiber.StatusUnsupportedMediaType:        {Kind: chat.BadRequest, Reason: "the body must be application/json"},
+	fiber.StatusRequestHeaderFieldsTooLarge: {Kind: chat.BadRequest, Reason: "the headers are too large"},
 }
 
 // translate gives an error of Fiber's own a kind; its status stays.
-func (s *Server) translate(err error) (status int, e *chat.Error) {
-	if theirs, ok := errors.AsType[*fiber.Error](err); ok {
-		kind := chat.BadRequest
-		switch theirs.Code {
-		case fiber.StatusNotFound:
-			return theirs.Code, chat.Errorf(chat.NotFound, "there is nothing at this address")
-		case fiber.StatusRequestTimeout, fiber.StatusServiceUnavailable:
-			kind = chat.Unavailable
-		case fiber.StatusInternalServerError:
-			kind = chat.Internal
-		}
-		return theirs.Code, chat.Errorf(kind, "%s", theirs.Message)
+func translate(err error) (status int, e chat.Error) {
+	theirs, ok := errors.AsType[*fiber.Error](err)
+	if !ok {
+		e = *chat.AsError(err)
+		return wire.HTTPStatus(e.Kind), e
 	}
-	known := *chat.AsError(err)
-	return wire.HTTPStatus(known.Kind), &known
+	if e, ok := refusals[theirs.Code]; ok {
+		return theirs.Code, e
+	}
+	if theirs.Code < fiber.StatusInternalServerError {
+		return theirs.Code, chat.Error{Kind: chat.BadRequest, Reason: "the request is refused"}
+	}
+	return fiber.StatusInternalServerError, chat.Error{Kind: chat.Internal, Cause: err}
 }

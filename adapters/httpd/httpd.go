@@ -71,8 +71,8 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 		WriteTimeout:          30 * time.Second,
 		ReadBufferSize:        readBuffer,
 		BodyLimit:             s.cfg.BodyBytes,
+		CaseSensitive:         true,
 		UnescapePath:          false, // an id may have an escaped slash
-		StreamRequestBody:     false,
 	})
 	// Sockets outlive the handler that upgrades them, and close themselves.
 	s.app.Server().KeepHijackedConns = true
@@ -89,6 +89,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
+	ln = newPatient(ln, func(err error) { s.cfg.Observer.Fault(context.Background(), "accept a connection", err) })
 	if s.cfg.CertFile != "" {
 		certificate, err := tls.LoadX509KeyPair(s.cfg.CertFile, s.cfg.KeyFile)
 		if err != nil {
@@ -104,19 +105,25 @@ func (s *Server) Listen() error {
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
 // Run serves until ctx ends, and then lets the requests under way end, for ReadTimeout at most. Sockets are their adapter's.
+// Listen must have succeeded; Run closes the listener and is called once.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(s.ln) }()
 	select {
 	case err := <-served:
-		return err
+		return fmt.Errorf("serve clients: %w", errors.Join(err, errEnded))
 	case <-ctx.Done():
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ReadTimeout)
 	defer cancel()
 	err := s.app.ShutdownWithContext(ending)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		err = nil // who is silent now is cut off
 	}
-	return errors.Join(err, <-served)
+	_ = s.ln.Close() // a shutdown that comes before the start does not see the listener
+	_ = <-served     // only that it has ended counts
+	return err
 }
+
+// errEnded is the listener's end that nobody asked for.
+var errEnded = errors.New("the listener has ended")

@@ -1,0 +1,55 @@
+package httpd
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// patient is a listener that waits where fasthttp would give up for good: when the system has no file or memory left for one more
+// connection, it has some again when another ends.
+type patient struct {
+	net.Listener
+	onFault func(error)
+	closed  chan struct{}
+	close   func() error
+}
+
+func newPatient(ln net.Listener, onFault func(error)) *patient {
+	p := &patient{Listener: ln, onFault: onFault, closed: make(chan struct{})}
+	p.close = sync.OnceValue(func() error { close(p.closed); return ln.Close() })
+	return p
+}
+
+// Accept waits for the next connection. It fails only when the listener is closed or broken.
+func (p *patient) Accept() (net.Conn, error) {
+	const most = time.Second
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, most) {
+		conn, err := p.Listener.Accept()
+		if err == nil || !exhausted(err) {
+			return conn, err
+		}
+		p.onFault(err)
+		timer := time.NewTimer(wait)
+		select {
+		case <-p.closed:
+			timer.Stop()
+			return nil, net.ErrClosed
+		case <-timer.C:
+		}
+	}
+}
+
+// Close may be called more than once.
+func (p *patient) Close() error { return p.close() }
+
+func exhausted(err error) bool {
+	for _, code := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
+}
