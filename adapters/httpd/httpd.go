@@ -121,8 +121,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = nil // who is silent now is cut off
 	}
 	_ = s.ln.Close() // a shutdown that comes before the start does not see the listener
-	_ = <-served     // only that it has ended counts
-	return err
+	return errors.Join(err, <-served)
 }
 
 // errEnded is the listener's end that nobody asked for.
