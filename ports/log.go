@@ -18,6 +18,7 @@ type Log interface {
 	//   - the room is archived: Conflict (but MemberChanged and RoomChanged go through);
 	//   - Message.ReplyTo, or the target of Edited, Deleted or Reacted, is no message: NotFound;
 	//   - the target of Edited or Reacted is deleted: Conflict;
+	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;
 	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged, RoomChanged): Unchanged. Edited
 	//     with the same body is a change all the same.
 	//

@@ -19,6 +19,7 @@ type Reader interface {
 	// Mark moves the user's read mark forward, never back. A seq beyond the head is Invalid.
 	Mark(ctx context.Context, by chat.Identity, mark Mark) (Marked, error)
 
-	// Allowed returns the user's role in a room as lately known (a few seconds at most), or NotFound where it is None.
+	// Allowed returns the user's role in a room as lately known (a few seconds at most), or NotFound where it is None (Forbidden
+	// where they are banned).
 	Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error)
 }

@@ -153,6 +153,9 @@ func (r *room) react(p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome
 
 func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcome {
 	was := r.places[f.User]
+	if f.Change == chat.MemberLeft && was.Banned && f.User == p.Author.ID {
+		return refused(chat.Forbidden, "you are banned from the room")
+	}
 	var same bool
 	switch f.Change {
 	case chat.MemberLeft:

@@ -115,6 +115,9 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 	if was == nil {
 		was = &member{}
 	}
+	if f.Change == chat.MemberLeft && was.banned && f.User == p.Author.ID {
+		return refused(chat.Forbidden, "you are banned from the room")
+	}
 	var same bool
 	switch f.Change {
 	case chat.MemberLeft:

@@ -73,6 +73,9 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ports.Outcome{}, err
 	}
+	if f.Change == chat.MemberLeft && banned && f.User == p.Author.ID {
+		return refused(chat.Forbidden, "you are banned from the room")
+	}
 	var same bool
 	switch f.Change {
 	case chat.MemberLeft:

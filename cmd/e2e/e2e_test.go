@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ func TestMain(m *testing.M) {
 type service struct {
 	url, admin string
 	sign       func(t testing.TB, user string, claims ...claim) string
+	stop       func() // ends it before the test does
 }
 
 // claim is one more claim of a token.
@@ -70,7 +72,7 @@ func start(t *testing.T, store string, settings map[string]string, more ...fx.Op
 		"PARLEY_JWT_PUBLIC_KEY_FILE=" + issuer.publicFile, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=error",
 	}
 	for name, value := range settings {
-		environ = append(environ, name+"="+value)
+		environ = append(environ, name+"="+value) // the last of a name counts
 	}
 	var cfg server.Config
 	if err := server.NewSettings("serve", &cfg).Load(nil, environ); err != nil {
@@ -83,12 +85,13 @@ func start(t *testing.T, store string, settings map[string]string, more ...fx.Op
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		if err := running.Stop(context.Background()); err != nil {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	return &service{url: running.URL(), admin: running.AdminURL(), sign: issuer.sign}
+	t.Cleanup(stop)
+	return &service{url: running.URL(), admin: running.AdminURL(), sign: issuer.sign, stop: stop}
 }
 
 // TestProtocol is the protocol as clients meet it, the same on every store.

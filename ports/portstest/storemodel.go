@@ -127,6 +127,9 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 		}
 	case chat.MemberChanged:
 		place, since := m.member(f.User)
+		if f.Change == chat.MemberLeft && place.Banned && f.User == p.Author.ID {
+			return ports.Refused, chat.Forbidden, 0, nil
+		}
 		fact, same := settle(f, place)
 		if same {
 			return ports.Unchanged, "", since, nil

@@ -15,6 +15,7 @@ func (s *storeSuite) testRefusals(t *testing.T) {
 		{"archived comes before not found, and not found before conflict", archivedBeforeNotFound},
 		{"what is changed or replied to must be a message of that room", targetsAreMessages},
 		{"a deleted message takes no edits and no reactions, but replies", deletedTakesNoChanges},
+		{"nobody leaves a ban", nobodyLeavesABan},
 	})
 }
 
@@ -127,4 +128,17 @@ func deletedTakesNoChanges(t *testing.T, r room) {
 		r.mustRefuse(alice.tries(fact), chat.Conflict)
 	}
 	mustEqual(t, "seq of the reply", bob.does(chat.Message{Body: "why?", ReplyTo: 1}).Seq, 4)
+}
+
+func nobodyLeavesABan(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	alice.says("hi")
+	bob.marks(1)
+	alice.makes(bob, chat.MemberBanned, chat.None)
+	bob.mustRefuse(bob.tries(chat.MemberChanged{User: bob.id, Change: chat.MemberLeft}), chat.Forbidden)
+	place := bob.stands()
+	mustEqual(t, "banned", place.Member.Banned, true)
+	mustEqual(t, "read mark", place.Read, 1)
+	alice.makes(bob, chat.MemberLeft, chat.None) // but who moderates lifts it
+	mustEqual(t, "banned", bob.stands().Member.Banned, false)
 }
