@@ -120,11 +120,19 @@ func TestWhatIsEncodedIsAsDescribed(t *testing.T) {
 	}
 	for _, fact := range []chat.Fact{
 		chat.Message{Body: "x", ReplyTo: 1, Meta: []byte("{}"), EditedAt: noon, Reactions: []chat.Reaction{{Emoji: "x", Count: 1, Me: true}}},
-		chat.Message{DeletedAt: noon}, chat.Edited{Target: 1, Body: "x"}, chat.Edited{Target: 1}, chat.Deleted{Target: 1},
-		chat.Reacted{Target: 1, Emoji: "x", Removed: true}, chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Read},
-		chat.MemberChanged{User: "bob", Change: chat.MemberLeft}, chat.MemberChanged{User: "bob", Change: chat.MemberBanned},
-		chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate}, chat.RoomChanged{Change: chat.RoomRenamed, Name: "x"},
-		chat.RoomChanged{Change: chat.RoomPublished}, chat.RoomChanged{Change: chat.RoomHidden}, chat.RoomChanged{Change: chat.RoomArchived},
+		chat.Message{DeletedAt: noon},
+		chat.Edited{Target: 1, Body: "x"},
+		chat.Edited{Target: 1},
+		chat.Deleted{Target: 1},
+		chat.Reacted{Target: 1, Emoji: "x", Removed: true},
+		chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Read},
+		chat.MemberChanged{User: "bob", Change: chat.MemberLeft},
+		chat.MemberChanged{User: "bob", Change: chat.MemberBanned},
+		chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate},
+		chat.RoomChanged{Change: chat.RoomRenamed, Name: "x"},
+		chat.RoomChanged{Change: chat.RoomPublished},
+		chat.RoomChanged{Change: chat.RoomHidden},
+		chat.RoomChanged{Change: chat.RoomArchived},
 		chat.RoomChanged{Change: chat.RoomUnarchived},
 	} {
 		each(AppendEntry(nil, &chat.Entry{Room: "tea", Seq: 2, At: noon, Author: author, Key: "k", Fact: fact}))
@@ -133,15 +141,22 @@ func TestWhatIsEncodedIsAsDescribed(t *testing.T) {
 	page := ports.Page{Room: "tea", Head: 1, Entries: []chat.Entry{{Room: "tea", Seq: 1, At: noon, Author: author, Fact: chat.Message{Body: "x"}}}}
 	for _, frame := range []ports.Frame{
 		ports.Welcome{Session: "s", User: author, Heartbeat: 1e9, Limits: ports.Limits{FrameBytes: 1, Rooms: 1, Replay: 1}},
-		ports.OK{ID: "1", Answer: ports.Authenticated{User: author}}, ports.OK{ID: "1", Answer: ports.Joined{Room: "tea", From: 1, Role: chat.Read}},
-		ports.OK{ID: "1", Answer: ports.Left{Room: "tea"}}, ports.OK{ID: "1", Answer: ports.Sent{Receipt: receipt}},
-		ports.OK{ID: "1", Answer: ports.Changed{Receipt: receipt}}, ports.OK{ID: "1", Answer: ports.ReactionSet{Receipt: receipt}},
-		ports.OK{ID: "1", Answer: page}, ports.OK{ID: "1", Answer: ports.Marked{Room: "tea"}}, ports.OK{ID: "1", Answer: ports.TypingNoted{}},
-		ports.OK{ID: "1", Answer: ports.Present{Room: "tea", Users: []chat.Author{author}, Total: 1}}, ports.OK{ID: "1", Answer: ports.Pong{Now: noon}},
+		ports.OK{ID: "1", Answer: ports.Authenticated{User: author}},
+		ports.OK{ID: "1", Answer: ports.Joined{Room: "tea", From: 1, Role: chat.Read}},
+		ports.OK{ID: "1", Answer: ports.Left{Room: "tea"}},
+		ports.OK{ID: "1", Answer: ports.Sent{Receipt: receipt}},
+		ports.OK{ID: "1", Answer: ports.Changed{Receipt: receipt}},
+		ports.OK{ID: "1", Answer: ports.ReactionSet{Receipt: receipt}},
+		ports.OK{ID: "1", Answer: page},
+		ports.OK{ID: "1", Answer: ports.Marked{Room: "tea"}},
+		ports.OK{ID: "1", Answer: ports.TypingNoted{}},
+		ports.OK{ID: "1", Answer: ports.Present{Room: "tea", Users: []chat.Author{author}, Total: 1}},
+		ports.OK{ID: "1", Answer: ports.Pong{Now: noon}},
 		ports.Failure{ID: "1", Err: chat.Errorf(chat.RateLimited, "x")},
 		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalTyping}},
 		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalPresence}},
-		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: 1}}, ports.Drain{ReconnectIn: 1e9},
+		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: 1}},
+		ports.Drain{ReconnectIn: 1e9},
 	} {
 		each(AppendFrame(nil, frame))
 	}

@@ -153,7 +153,7 @@ func FuzzEntry(f *testing.F) {
 		if err := enc.Encode(ref); err != nil {
 			t.Fatal(err)
 		}
-		if got := AppendEntry(nil, &e); string(got) != string(bytes.TrimRight(want.Bytes(), "\n")) {
+		if got := AppendEntry(nil, &e); !bytes.Equal(got, bytes.TrimRight(want.Bytes(), "\n")) {
 			t.Fatalf("got  %s\nwant %s", got, want.Bytes())
 		}
 	})

@@ -115,8 +115,10 @@ func TestFrames(t *testing.T) {
 		frame ports.Frame
 		want  string
 	}{
-		{ports.Welcome{Session: "s", User: alice, Heartbeat: 25 * time.Second, Limits: ports.Limits{FrameBytes: 65536, Rooms: 2000, Replay: 10000}},
-			`{"type":"welcome","session":"s","user":{"id":"alice","name":"Alice"},"heartbeat_ms":25000,"limits":{"frame_bytes":65536,"body_chars":4000,"meta_bytes":4096,"rooms":2000,"replay":10000,"page":200}}`},
+		{
+			ports.Welcome{Session: "s", User: alice, Heartbeat: 25 * time.Second, Limits: ports.Limits{FrameBytes: 65536, Rooms: 2000, Replay: 10000}},
+			`{"type":"welcome","session":"s","user":{"id":"alice","name":"Alice"},"heartbeat_ms":25000,"limits":{"frame_bytes":65536,"body_chars":4000,"meta_bytes":4096,"rooms":2000,"replay":10000,"page":200}}`,
+		},
 		{ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}, `{"type":"ok","id":"1","user":{"id":"alice","name":"Alice"}}`},
 		{ports.OK{Answer: ports.Joined{Room: "tea", Head: 9, From: 5, Truncated: true, Role: chat.Write, Read: 3}}, `{"type":"ok","room":"tea","head":9,"from":5,"truncated":true,"role":"write","read":3}`},
 		{ports.OK{ID: "1", Answer: ports.Left{Room: "tea"}}, `{"type":"ok","id":"1","room":"tea"}`},

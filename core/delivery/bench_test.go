@@ -27,12 +27,18 @@ func BenchmarkFanOut(b *testing.B) {
 			if _, err := w.store.Create(ctx, chat.Room{ID: "tea", Public: true}, ""); err != nil {
 				b.Fatal(err)
 			}
+			var all []ports.Session
+			defer func() {
+				for _, s := range all {
+					s.Closed()
+				}
+			}()
 			for i := range sessions {
 				s, err := hub.Open(sink, ports.Opening{Identity: identity(fmt.Sprint("user", i)), Join: &ports.Join{Room: "tea"}})
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer s.Closed()
+				all = append(all, s)
 			}
 			seq := chat.Seq(0)
 			batch := make([]chat.Entry, together)
@@ -80,12 +86,15 @@ func (o open) Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (ch
 	st, err := o.Standing(ctx, room, by.User)
 	return st, chat.Write, err
 }
+
 func (open) History(context.Context, chat.Identity, ports.History) (ports.Page, error) {
 	return ports.Page{}, nil
 }
+
 func (open) Mark(context.Context, chat.Identity, ports.Mark) (ports.Marked, error) {
 	return ports.Marked{}, nil
 }
+
 func (open) Allowed(context.Context, chat.Identity, chat.RoomID) (chat.Role, error) {
 	return chat.Write, nil
 }

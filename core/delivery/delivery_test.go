@@ -85,6 +85,7 @@ func (l lateLog) Append(ctx context.Context, p []chat.Proposal) ([]ports.Outcome
 }
 
 func newWorldOn(t testing.TB, wrap func(ports.Log) ports.Log, tweaks ...tweak) *world {
+	t.Helper()
 	return newWorld(t, 1, append(tweaks, func(d *delivery.Config, m *messaging.Config) {
 		d.Log, m.Log = wrap(d.Log), wrap(m.Log)
 	})...)

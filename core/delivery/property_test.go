@@ -22,6 +22,7 @@ import (
 // TestEveryReaderSeesEveryEntryOnceInOrder tries to break I2, I3, I4 and I6 by random joins, sends, changes, disconnects, slow
 // readers and node changes, over a bus that loses, doubles and reorders.
 func TestEveryReaderSeesEveryEntryOnceInOrder(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		plan := rapid.SliceOfN(rapid.Custom(drawStep), 10, 120).Draw(rt, "plan")
 		var failed error
