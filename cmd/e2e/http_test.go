@@ -21,6 +21,7 @@ func httpSuite(t *testing.T, s *service) {
 		"errors have one shape":                        errorsByHTTP,
 		"what needs no token":                          withoutToken,
 		"the admin address shows what happens":         adminAddress,
+		"an operator can disconnect a user":            disconnected,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, s) })
@@ -238,4 +239,24 @@ func adminAddress(t *testing.T, s *service) {
 		}
 		response.Body.Close()
 	}
+}
+
+func disconnected(t *testing.T, s *service) {
+	user := "noisy-" + s.room()
+	one, two, other := s.connects(t, user), s.connects(t, user), s.connects(t, "quiet")
+	r, err := http.NewRequest(http.MethodDelete, s.admin+"/users/"+user+"/sessions", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); strings.TrimSpace(string(body)) != `{"disconnected":2}` {
+		t.Errorf("answered %q", body)
+	}
+	one.closesWith(4403)
+	two.closesWith(4403)
+	other.asks("ping")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/adapters/rest"
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/ws"
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/observability"
@@ -55,7 +56,7 @@ type messagingParts struct {
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer,
-		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit,
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, Lanes: lanes(cfg),
 	})
 }
 
@@ -160,12 +161,21 @@ func probes(h *observability.Health) func(fiber.Router) {
 	}
 }
 
-func newAdmin(cfg Config, o *observability.Observer, h *observability.Health) *httpd.Admin {
+func newAdmin(cfg Config, o *observability.Observer, h *observability.Health, s ports.Sessions) *httpd.Admin {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", h.LiveHandler())
 	mux.Handle("GET /readyz", h.ReadyHandler(true))
 	mux.Handle("GET /metrics", o.Metrics())
+	mux.Handle("DELETE /users/{user}/sessions", disconnect(s))
 	return httpd.NewAdmin(cfg.AdminAddr, mux)
+}
+
+// disconnect ends a user's sessions on this node, for an operator. They may come back, unless their token is refused by then.
+func disconnect(s ports.Sessions) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"disconnected":%d}`+"\n", s.Disconnect(chat.UserID(r.PathValue("user"))))
+	}
 }
 
 type livingParts struct {

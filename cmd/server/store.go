@@ -41,6 +41,7 @@ type Migrator interface {
 // backend is what stands behind the scheme of a store's URL.
 type backend struct {
 	shared  bool // several nodes may use one
+	lanes   int  // batches that it commits side by side
 	check   func(rest string) error
 	open    func(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error)
 	migrate func(cfg Config) Migrator // nil: it has no schema
@@ -48,6 +49,7 @@ type backend struct {
 
 var backends = map[string]backend{
 	"memory": {
+		lanes: 1,
 		check: func(rest string) error {
 			if rest != "" {
 				return errors.New("memory:// with nothing behind it")
@@ -59,6 +61,7 @@ var backends = map[string]backend{
 		},
 	},
 	"sqlite": {
+		lanes: 1, // it has one writer: more would cut its batches
 		check: func(rest string) error {
 			if rest == "" || strings.Contains(rest, "?") {
 				return errors.New("sqlite://PATH, such as sqlite://./parley-data/parley.db, without parameters")
@@ -80,6 +83,7 @@ var backends = map[string]backend{
 
 var postgresql = backend{
 	shared: true,
+	lanes:  4,
 	check: func(rest string) error {
 		if _, err := pgxpool.ParseConfig("postgres://" + rest); err != nil || rest == "" {
 			return errors.New("a URL such as postgres://user:password@host:5432/database")
@@ -105,6 +109,12 @@ func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
 func sqliteConfig(cfg Config) sqlite.Config {
 	_, path, _ := strings.Cut(cfg.StoreURL, "://")
 	return sqlite.Config{Path: path, NoMigrate: cfg.NoMigrate}
+}
+
+// lanes returns how many batches the store that cfg names commits side by side.
+func lanes(cfg Config) int {
+	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
+	return backends[scheme].lanes
 }
 
 // shared reports whether several nodes may use one store of that scheme.
