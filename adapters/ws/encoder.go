@@ -35,10 +35,10 @@ func (Encoder) Frame(dst []byte, frame ports.Frame) []byte {
 // reserved is room for the header of most messages: those of 126 to 65,535 bytes.
 var reserved [4]byte
 
-// sealText writes the header of a message whose payload stands behind the reserved bytes at start, moving it where another header
-// has another size.
+// sealText writes the header of a message whose payload stands behind the reserved bytes at start. Where the header has another size
+// it moves the payload: a short one down, a very long one up.
 func sealText(dst []byte, start int) []byte {
-	const first = 0x80 | byte(opText)
+	const first = finBit | byte(opText)
 	payload := dst[start+len(reserved):]
 	size := len(payload)
 	switch {
@@ -59,13 +59,22 @@ func sealText(dst []byte, start int) []byte {
 	}
 }
 
+// appendControl appends a control frame; its payload has 125 bytes at most.
 func appendControl(dst []byte, op opcode, payload []byte) []byte {
-	dst = append(dst, 0x80|byte(op), byte(len(payload)))
+	dst = append(dst, finBit|byte(op), byte(len(payload)))
 	return append(dst, payload...)
 }
 
 func appendClose(dst []byte, code uint16, reason string) []byte {
-	dst = append(dst, 0x80|byte(opClose), byte(2+len(reason)))
+	dst = append(dst, finBit|byte(opClose), byte(2+len(reason)))
 	dst = binary.BigEndian.AppendUint16(dst, code)
 	return append(dst, reason...)
+}
+
+// closeAnswer answers a client's close frame, by its code if it has one.
+func closeAnswer(code uint16) []byte {
+	if code == 0 {
+		return appendControl(nil, opClose, nil)
+	}
+	return appendClose(nil, code, "")
 }

@@ -1,10 +1,14 @@
 package ws
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -14,80 +18,118 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// handshake refuses what may not become a socket, and says why in HTTP; and leaves for the connection what it found.
+// handshake refuses what may not become a socket, and says why in HTTP; otherwise it leaves for the connection what it found. All
+// of it is done before the library sees the request, which would answer 426 to everything.
 func (a *Adapter) handshake(c *fiber.Ctx) error {
-	if status, err := a.upgradable(c); err != nil {
-		return refuse(c, status, err)
+	if !c.App().Server().KeepHijackedConns {
+		return a.refuse(c, 0, errors.New("the HTTP server closes the sockets that it upgrades: KeepHijackedConns is not set"))
 	}
-	opening := &ports.Opening{Remote: c.IP()}
+	if status, err := a.upgradable(c); err != nil {
+		return a.refuse(c, status, err)
+	}
+	opening := &ports.Opening{Remote: utils.CopyString(a.cfg.Client(c))}
 	if err := readJoin(c, opening); err != nil {
-		return refuse(c, fiber.StatusBadRequest, err)
+		return a.refuse(c, fiber.StatusBadRequest, err)
 	}
 	if err := a.cfg.Sessions.Ready(); err != nil {
-		return refuse(c, 0, err)
+		return a.refuse(c, 0, err)
 	}
-	if token := token(c); token != "" {
-		who, err := a.cfg.Verifier.Verify(c.UserContext(), token)
+	offered := listed(c, fiber.HeaderSecWebSocketProtocol)
+	if token, given := tokenOf(c, offered); given {
+		who, err := a.verify(c, token)
 		if err != nil {
-			return refuse(c, 0, err)
+			return a.refuse(c, 0, err)
 		}
 		opening.Identity = &who
+	}
+	for _, protocol := range offered {
+		if protocol == Subprotocol { // the library passes the header on; of what else was offered it says nothing
+			c.Set(fiber.HeaderSecWebSocketProtocol, Subprotocol)
+		}
 	}
 	c.Locals(openingKey, opening)
 	return c.Next()
 }
 
-// upgradable checks what RFC 6455, 4.2.1 asks of a client's handshake, and its origin.
+// upgradable checks what RFC 6455, 4.2.1 asks of a client's handshake, and its origin. With status 0 the error's kind says it.
 func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
-	bad := func(text string) (int, error) {
-		return fiber.StatusBadRequest, chat.Errorf(chat.BadRequest, "%s", text)
+	refuse := func(status int, text string) (int, error) { return status, chat.Errorf(chat.BadRequest, "%s", text) }
+	if c.Method() != fiber.MethodGet {
+		c.Set(fiber.HeaderAllow, fiber.MethodGet)
+		return refuse(fiber.StatusMethodNotAllowed, "a socket begins with GET")
 	}
-	if !hasToken(c.Get(fiber.HeaderConnection), "upgrade") || !strings.EqualFold(c.Get(fiber.HeaderUpgrade), "websocket") {
+	if !c.Request().Header.IsHTTP11() || !lists(c, fiber.HeaderConnection, "upgrade") || !lists(c, fiber.HeaderUpgrade, "websocket") {
 		c.Set(fiber.HeaderUpgrade, "websocket")
-		return fiber.StatusUpgradeRequired, chat.Errorf(chat.BadRequest, "this is a WebSocket: ask for the upgrade")
+		return refuse(fiber.StatusBadRequest, "this is a WebSocket: ask by HTTP/1.1 with Connection: Upgrade and Upgrade: websocket")
 	}
-	if c.Get(fiber.HeaderSecWebSocketVersion) != "13" {
+	if version := c.Get(fiber.HeaderSecWebSocketVersion); version != "13" {
 		c.Set(fiber.HeaderSecWebSocketVersion, "13")
-		return fiber.StatusUpgradeRequired, chat.Errorf(chat.BadRequest, "Sec-WebSocket-Version must be 13")
+		if version == "" {
+			return refuse(fiber.StatusBadRequest, "Sec-WebSocket-Version is missing")
+		}
+		return refuse(fiber.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13")
 	}
-	if key, err := base64.StdEncoding.DecodeString(c.Get(fiber.HeaderSecWebSocketKey)); err != nil || len(key) != 16 {
-		return bad("Sec-WebSocket-Key must be 16 bytes in base64")
+	keys := c.Request().Header.PeekAll(fiber.HeaderSecWebSocketKey)
+	if len(keys) != 1 {
+		return refuse(fiber.StatusBadRequest, "Sec-WebSocket-Key must be there once")
 	}
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.allow(origin, c.Protocol(), string(c.Context().Host())) {
+	if key, err := base64.StdEncoding.DecodeString(string(keys[0])); err != nil || len(key) != 16 {
+		return refuse(fiber.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
+	}
+	// Programs that are no browsers send none, and need not be kept from anything: a page cannot leave it out.
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.allow(origin, string(c.Context().Host())) {
 		return 0, chat.Errorf(chat.Forbidden, "this origin may not connect")
 	}
 	return 0, nil
 }
 
-func hasToken(header, token string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		if strings.EqualFold(strings.TrimSpace(part), token) {
+// listed returns the members of a header that is a list, over all its lines. They alias the request.
+func listed(c *fiber.Ctx, header string) (members []string) {
+	for _, line := range c.Request().Header.PeekAll(header) {
+		for member := range bytes.SplitSeq(line, []byte(",")) {
+			members = append(members, utils.UnsafeString(bytes.TrimSpace(member)))
+		}
+	}
+	return members
+}
+
+func lists(c *fiber.Ctx, header, member string) bool {
+	for _, m := range listed(c, header) {
+		if strings.EqualFold(m, member) {
 			return true
 		}
 	}
 	return false
 }
 
-// token returns the token of the first place that has one.
-func token(c *fiber.Ctx) string {
-	if scheme, token, ok := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return utils.CopyString(strings.TrimSpace(token))
+// tokenOf returns the token of the first place that has one, be it empty.
+func tokenOf(c *fiber.Ctx, offered []string) (token string, given bool) {
+	if scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); strings.EqualFold(scheme, "Bearer") {
+		return utils.CopyString(strings.TrimSpace(token)), true
 	}
-	for part := range strings.SplitSeq(c.Get(fiber.HeaderSecWebSocketProtocol), ",") {
-		if token, ok := strings.CutPrefix(strings.TrimSpace(part), "bearer."); ok && token != "" {
-			return utils.CopyString(token)
+	for _, protocol := range offered {
+		if token, given := strings.CutPrefix(protocol, "bearer."); given {
+			return utils.CopyString(token), true
 		}
 	}
-	return utils.CopyString(c.Query("access_token"))
+	if query := c.Context().QueryArgs(); query.Has("access_token") {
+		return string(query.Peek("access_token")), true
+	}
+	return "", false
 }
 
-// readJoin reads the room that the path names.
+func (a *Adapter) verify(c *fiber.Ctx, token string) (chat.Identity, error) {
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.VerifyTime)
+	defer cancel()
+	return a.cfg.Verifier.Verify(ctx, token)
+}
+
+// readJoin reads the room that the path names, and where in it to begin.
 func readJoin(c *fiber.Ctx, opening *ports.Opening) error {
-	name := c.Params("room")
-	if name == "" {
+	if c.Params("room") == "" {
 		return nil
 	}
-	name, err := url.PathUnescape(name)
+	name, err := url.PathUnescape(c.Params("room"))
 	if err != nil {
 		return chat.Errorf(chat.Invalid, "room must be a room id")
 	}
@@ -96,85 +138,52 @@ func readJoin(c *fiber.Ctx, opening *ports.Opening) error {
 		return err
 	}
 	join := &ports.Join{Room: room, Limit: ports.DefaultPage}
-	if text := c.Query("after"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 0 || n > int64(chat.MaxSeq) {
-			return chat.Errorf(chat.Invalid, "after must be a whole number from 0 to %d", chat.MaxSeq)
-		}
-		after := chat.Seq(n)
-		join.After = &after
+	after, given, err := number(c, "after", int64(chat.MaxSeq))
+	if err != nil {
+		return err
 	}
-	if text := c.Query("limit"); text != "" {
-		if join.Limit, err = strconv.Atoi(text); err != nil || join.Limit < 0 || join.Limit > ports.MaxPage {
-			return chat.Errorf(chat.Invalid, "limit must be a whole number from 0 to %d", ports.MaxPage)
-		}
+	if given {
+		join.After = new(chat.Seq(after))
+	}
+	limit, given, err := number(c, "limit", ports.MaxPage)
+	if err != nil {
+		return err
+	}
+	if given {
+		join.Limit = int(limit)
 	}
 	opening.Join = join
 	return nil
 }
 
+// number reads a whole number from 0 to most of the query; an empty one is not given.
+func number(c *fiber.Ctx, name string, most int64) (n int64, given bool, err error) {
+	text := c.Query(name)
+	if text == "" {
+		return 0, false, nil
+	}
+	if n, err = strconv.ParseInt(text, 10, 64); err != nil || n < 0 || n > most {
+		return 0, false, chat.Errorf(chat.Invalid, "%s must be a whole number from 0 to %d", name, most)
+	}
+	return n, true, nil
+}
+
 // refuse answers with an error, by its kind's status unless another is given.
-func refuse(c *fiber.Ctx, status int, err error) error {
-	e := chat.AsError(err)
+func (a *Adapter) refuse(c *fiber.Ctx, status int, err error) error {
+	e, trace := *chat.AsError(err), ""
+	switch e.Kind {
+	case chat.Internal:
+		trace = a.cfg.Observer.Fault(c.UserContext(), "answer a handshake", err)
+	case chat.Unauthenticated:
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	case chat.Unavailable, chat.RateLimited:
+		e.RetryAfter = max(e.RetryAfter, time.Second)
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+	}
 	if status == 0 {
 		status = wire.HTTPStatus(e.Kind)
 	}
-	if e.Kind == chat.Unavailable || e.Kind == chat.RateLimited {
-		seconds := max(1, int(e.RetryAfter.Seconds()+0.999))
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
-	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Status(status).Send(wire.AppendHTTPError(nil, e, ""))
-}
-
-// origins are the web origins that may connect beside the service's own.
-type origins struct {
-	all  bool
-	some map[string]bool
-}
-
-func newOrigins(list []string) origins {
-	o := origins{some: map[string]bool{}}
-	for _, text := range list {
-		if text == "*" {
-			o.all = true
-		} else if origin, ok := canonical(text); ok {
-			o.some[origin] = true
-		}
-	}
-	return o
-}
-
-// allow reports whether a page of origin may open a socket on a service that the client calls host.
-func (o origins) allow(origin, scheme, host string) bool {
-	if o.all {
-		return true
-	}
-	from, ok := canonical(origin)
-	if !ok {
-		return false
-	}
-	// Behind a proxy that ends TLS the scheme is not ours to know: the host tells.
-	for _, s := range []string{scheme, "http", "https"} {
-		if own, ok := canonical(s + "://" + host); ok && own == from {
-			return true
-		}
-	}
-	return o.some[from]
-}
-
-// canonical returns an origin in lower case and without its scheme's default port.
-func canonical(origin string) (string, bool) {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "HTTP" && u.Scheme != "HTTPS" {
-		return "", false
-	}
-	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
-	if port == "80" && scheme == "http" || port == "443" && scheme == "https" {
-		port = ""
-	}
-	if port != "" {
-		port = ":" + port
-	}
-	return scheme + "://" + host + port, true
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Status(status).Send(wire.AppendHTTPError(nil, &e, trace))
 }

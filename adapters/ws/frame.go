@@ -1,0 +1,317 @@
+package ws
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// opcode is what a frame is (RFC 6455, 5.2).
+type opcode byte
+
+const (
+	opContinuation opcode = 0x0
+	opText         opcode = 0x1
+	opBinary       opcode = 0x2
+	opClose        opcode = 0x8
+	opPing         opcode = 0x9
+	opPong         opcode = 0xA
+)
+
+func (op opcode) control() bool { return op >= opClose }
+
+// Close codes of RFC 6455, 7.4.1.
+const (
+	codeProtocol    = 1002
+	codeUnsupported = 1003
+	codeInvalidData = 1007
+	codeTooBig      = 1009
+)
+
+const (
+	finBit           = 0x80
+	reservedBits     = 0x70
+	maskBit          = 0x80
+	mostHeader       = 14
+	mostControl      = 125
+	mostEmptyFrames  = 1000    // fragments without a byte, in one message
+	keptMessageBytes = 4 << 10 // of a buffer between messages
+)
+
+// event is what a client's bytes amount to.
+type event struct {
+	kind    eventKind
+	payload []byte // of a message, ping or pong; the reason of a close frame or of a violation
+	code    uint16 // of a close frame, 0 where it has none; the one to close with for a violation
+}
+
+type eventKind uint8
+
+const (
+	needMore  eventKind = iota // no whole event yet
+	message                    // a text message, whole, UTF-8
+	ping                       // to be answered by a pong
+	pong                       //
+	closed                     // the client's close frame: it sends no more
+	violation                  // the client broke a rule: the connection cannot go on
+)
+
+// parser takes a client's bytes as they come, cut anywhere. It keeps what is there of one message, and no memory between messages
+// but a little. The zero value but for most is ready.
+type parser struct {
+	most int // the largest message, in bytes over all its fragments
+
+	header  [mostHeader]byte // of the frame under way, as far as it has come
+	headerN int
+	frame   frame
+	inFrame bool
+
+	control []byte // what has come of a control frame's payload
+	message []byte // what has come of a message, over its fragments
+	opened  bool   // a message is under way
+	empty   int    // fragments of it without a byte
+	rounds  uint   // how often nothing was under way any more
+	over    bool   // after a close frame or a violation
+}
+
+// frame is the part of a frame that its header tells of, and how far its payload has come.
+type frame struct {
+	op   opcode
+	fin  bool
+	mask [4]byte
+	at   int    // where in the mask the next byte stands
+	left uint64 // bytes that have not come yet
+}
+
+// next returns the first event that data completes, and the rest of data. With needMore there is no rest. Payloads are unmasked in
+// place; an event's is memory of data or the parser's own, and holds until the next call. After a close frame or a violation
+// everything is swallowed.
+func (p *parser) next(data []byte) (event, []byte) {
+	for !p.over {
+		if !p.inFrame {
+			rest, broken := p.begin(data)
+			if broken != nil {
+				return p.end(*broken), nil
+			}
+			if data = rest; !p.inFrame {
+				return event{}, nil
+			}
+		}
+		n := int(min(p.frame.left, uint64(len(data))))
+		chunk := data[:n:n]
+		data = data[n:]
+		p.unmask(chunk)
+		if p.frame.left -= uint64(n); p.frame.left > 0 {
+			p.keep(chunk)
+			return event{}, nil
+		}
+		p.inFrame = false
+		if e := p.finish(chunk); e.kind != needMore {
+			return e, data
+		}
+	}
+	return event{}, nil
+}
+
+// idle reports whether nothing is under way: no message, not even the first byte of a frame.
+func (p *parser) idle() bool { return !p.opened && !p.inFrame && p.headerN == 0 }
+
+// begin gathers a frame's header and begins the frame once it is whole. What is wrong with a header shows with its first two bytes.
+func (p *parser) begin(data []byte) (rest []byte, broken *event) {
+	if data = p.gather(data, 2); p.headerN < 2 {
+		return nil, nil
+	}
+	if broken := p.checkStart(); broken != nil {
+		return nil, broken
+	}
+	whole := headerSize(p.header[1])
+	if data = p.gather(data, whole); p.headerN < whole {
+		return nil, nil
+	}
+	size := uint64(p.header[1] &^ maskBit)
+	switch size {
+	case 126:
+		size = uint64(binary.BigEndian.Uint16(p.header[2:]))
+	case 127:
+		size = binary.BigEndian.Uint64(p.header[2:])
+	}
+	p.headerN = 0
+	p.inFrame = true
+	p.frame = frame{
+		op: opcode(p.header[0] & 0x0f), fin: p.header[0]&finBit != 0, mask: [4]byte(p.header[whole-4 : whole]), left: size,
+	}
+	return data, p.admit(size)
+}
+
+// gather moves bytes into the header until it has as many as are wanted.
+func (p *parser) gather(data []byte, want int) (rest []byte) {
+	if p.headerN >= want {
+		return data
+	}
+	n := copy(p.header[p.headerN:want], data)
+	p.headerN += n
+	return data[n:]
+}
+
+func headerSize(second byte) int {
+	n := 2
+	switch second &^ maskBit {
+	case 126:
+		n += 2
+	case 127:
+		n += 8
+	}
+	if second&maskBit != 0 {
+		n += 4
+	}
+	return n
+}
+
+// checkStart checks what a header's first two bytes say.
+func (p *parser) checkStart() *event {
+	first, second := p.header[0], p.header[1]
+	op := opcode(first & 0x0f)
+	switch {
+	case first&reservedBits != 0:
+		return breach(codeProtocol, "reserved bits are set")
+	case op > opPong || op > opBinary && !op.control():
+		return breach(codeProtocol, "unknown opcode")
+	case second&maskBit == 0:
+		return breach(codeProtocol, "a client's frames must be masked")
+	case op.control() && (first&finBit == 0 || second&^maskBit > mostControl):
+		return breach(codeProtocol, "a control frame must be whole and short")
+	case op == opContinuation && !p.opened:
+		return breach(codeProtocol, "a continuation of nothing")
+	case op == opText && p.opened, op == opBinary && p.opened:
+		return breach(codeProtocol, "a message within another")
+	case op == opBinary:
+		return breach(codeUnsupported, "messages must be text")
+	}
+	return nil
+}
+
+// admit checks that the message is not too much with one more frame of a size.
+func (p *parser) admit(size uint64) *event {
+	if p.frame.op.control() {
+		return nil
+	}
+	p.opened = true
+	if size > uint64(p.most-len(p.message)) {
+		return breach(codeTooBig, "a message is too large")
+	}
+	if size == 0 && !p.frame.fin {
+		if p.empty++; p.empty > mostEmptyFrames {
+			return breach(codeProtocol, "too many empty fragments")
+		}
+	}
+	return nil
+}
+
+// unmask undoes the mask in place, eight bytes at a time.
+func (p *parser) unmask(b []byte) {
+	f := &p.frame
+	for len(b) > 0 && f.at != 0 {
+		b[0] ^= f.mask[f.at]
+		f.at = (f.at + 1) & 3
+		b = b[1:]
+	}
+	word := uint64(binary.LittleEndian.Uint32(f.mask[:]))
+	word |= word << 32
+	for len(b) >= 8 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^word)
+		b = b[8:]
+	}
+	for i := range b {
+		b[i] ^= f.mask[i&3]
+	}
+	f.at = (f.at + len(b)) & 3
+}
+
+// keep keeps a part of a payload until the rest has come.
+func (p *parser) keep(chunk []byte) {
+	if p.frame.op.control() {
+		p.control = append(p.control, chunk...)
+	} else {
+		p.message = append(p.message, chunk...)
+	}
+}
+
+// finish returns the event that a frame completes with the last chunk of its payload, if it does.
+func (p *parser) finish(chunk []byte) event {
+	if p.frame.op.control() {
+		return p.finishControl(chunk)
+	}
+	if !p.frame.fin {
+		p.keep(chunk)
+		return event{}
+	}
+	text := chunk
+	if len(p.message) > 0 {
+		text = append(p.message, chunk...)
+		p.message = text[:0]
+		if cap(text) > keptMessageBytes {
+			p.message = nil
+		}
+	}
+	p.opened, p.empty = false, 0
+	p.rounds++
+	if !utf8.Valid(text) {
+		return p.end(*breach(codeInvalidData, "a message must be UTF-8"))
+	}
+	return event{kind: message, payload: text}
+}
+
+func (p *parser) finishControl(chunk []byte) event {
+	payload := chunk
+	if len(p.control) > 0 {
+		payload = append(p.control, chunk...)
+		p.control = nil // few clients' control frames come in parts
+	}
+	if !p.opened {
+		p.rounds++
+	}
+	switch p.frame.op {
+	case opPing:
+		return event{kind: ping, payload: payload}
+	case opPong:
+		return event{kind: pong, payload: payload}
+	default:
+		return p.end(closeEvent(payload))
+	}
+}
+
+func (p *parser) end(e event) event {
+	p.over = true
+	p.message, p.control = nil, nil
+	return e
+}
+
+// closeEvent reads a close frame's payload.
+func closeEvent(payload []byte) event {
+	if len(payload) == 0 {
+		return event{kind: closed}
+	}
+	if len(payload) == 1 {
+		return *breach(codeProtocol, "half a close code")
+	}
+	code, reason := binary.BigEndian.Uint16(payload), payload[2:]
+	switch {
+	case !mayBeSent(code):
+		return *breach(codeProtocol, "a close code that may not be sent")
+	case !utf8.Valid(reason):
+		return *breach(codeInvalidData, "a close reason must be UTF-8")
+	}
+	return event{kind: closed, code: code, payload: reason}
+}
+
+// mayBeSent reports whether a close frame may have the code: RFC 6455, 7.4, with what IANA's registry has added since.
+func mayBeSent(code uint16) bool {
+	switch code {
+	case 1004, 1005, 1006:
+		return false
+	}
+	return 1000 <= code && code <= 1014 || 3000 <= code && code <= 4999
+}
+
+func breach(code uint16, reason string) *event {
+	return &event{kind: violation, code: code, payload: []byte(reason)}
+}

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package ws
+
+import "net"
+
+// socket has nothing to offer here: every write may wait.
+type socket struct{ stream }
+
+func newSocket(net.Conn) *socket { return nil }
+
+func (*socket) tryWrite([]byte) (int, error) { return 0, nil }
+func (*socket) write([]byte) (int, error)    { return 0, net.ErrClosed }
