@@ -60,7 +60,7 @@ var rows = []row{
 	{pkg: "adapters/localbus", may: inner},
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 
-	{pkg: "migrations", uses: []string{goose}},
+	{pkg: "migrations", may: words, uses: []string{goose}},
 	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel"}},
 
 	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx}},

@@ -153,21 +153,12 @@ func (r *room) react(p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome
 
 func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcome {
 	was := r.places[f.User]
-	if f.Change == chat.MemberLeft && was.Banned && f.User == p.Author.ID {
-		return refused(chat.Forbidden, "you are banned from the room")
+	f, same, err := f.Settle(was.Member, p.Author.ID)
+	if err != nil {
+		return ports.Outcome{Err: err}
 	}
-	var same bool
-	switch f.Change {
-	case chat.MemberLeft:
+	if f.Change == chat.MemberLeft {
 		delete(r.marks, f.User)
-		f.Role, same = chat.None, was.Member == chat.Member{}
-	case chat.MemberBanned:
-		f.Role, same = chat.None, was.Banned
-	default:
-		same = was.Role == f.Role
-		if f.Change = chat.MemberJoined; was.Role != chat.None {
-			f.Change = chat.MemberRole
-		}
 	}
 	if same {
 		return r.unchanged(was.set)
@@ -175,22 +166,15 @@ func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcom
 	e := r.add(p, f)
 	is := place{set: e.Seq}
 	if f.Change != chat.MemberLeft {
-		is.Member = chat.Member{User: f.User, Role: f.Role, Banned: f.Change == chat.MemberBanned, Since: e.At}
+		is.Member = f.Place()
+		is.Since = e.At
 	}
 	r.places[f.User] = is
 	return appended(e)
 }
 
 func (r *room) changeRoom(p *chat.Proposal, f chat.RoomChanged) ports.Outcome {
-	is, of := r.Room, name
-	switch f.Change {
-	case chat.RoomRenamed:
-		is.Name = f.Name
-	case chat.RoomPublished, chat.RoomHidden:
-		is.Public, of = f.Change == chat.RoomPublished, public
-	case chat.RoomArchived, chat.RoomUnarchived:
-		is.Archived, of = f.Change == chat.RoomArchived, archived
-	}
+	is, of := f.Apply(r.Room)
 	if is == r.Room {
 		return r.unchanged(r.set[of])
 	}
@@ -204,7 +188,6 @@ func (r *room) changeRoom(p *chat.Proposal, f chat.RoomChanged) ports.Outcome {
 func newRoom(given chat.Room) *room {
 	r := &room{
 		Room:     chat.Room{ID: given.ID, Name: given.Name, Public: given.Public},
-		set:      map[property]chat.Seq{},
 		messages: map[chat.Seq]*message{},
 		keys:     map[authorKey]chat.Seq{},
 		places:   map[chat.UserID]place{},

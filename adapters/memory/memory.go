@@ -33,22 +33,13 @@ func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the 
 type room struct {
 	chat.Room
 	lastAt   time.Time
-	set      map[property]chat.Seq // the last entry that set it
-	log      []chat.Entry          // in first form, but without the bodies of messages and edits
+	set      [chat.RoomProperties]chat.Seq // the last entry that set it
+	log      []chat.Entry                  // in first form, but without the bodies of messages and edits
 	messages map[chat.Seq]*message
 	keys     map[authorKey]chat.Seq
 	places   map[chat.UserID]place
 	marks    map[chat.UserID]chat.Seq
 }
-
-// property is what a chat.RoomChanged sets: two opposite changes set the same one.
-type property uint8
-
-const (
-	name property = iota
-	public
-	archived
-)
 
 type authorKey struct {
 	author chat.UserID

@@ -81,13 +81,13 @@ type (
 )
 
 type room struct {
-	name                         string
-	public, archived             bool
-	head                         chat.Seq
-	messages                     int64
-	now                          time.Time // for all entries of the batch; not before the last one that the room has
-	nameSet, publicSet, closedBy chat.Seq
-	changed                      bool
+	name             string
+	public, archived bool
+	head             chat.Seq
+	messages         int64
+	now              time.Time                     // for all entries of the batch; not before the last one that the room has
+	setBy            [chat.RoomProperties]chat.Seq // the last entry that set it
+	changed          bool
 }
 
 type message struct {
@@ -219,7 +219,7 @@ func (l *ledger) readRooms(rows pgx.Rows) error {
 	var id chat.RoomID
 	var r room
 	_, err := pgx.ForEachRow(rows, []any{
-		&id, &r.name, &r.public, &r.archived, &r.head, &r.messages, &r.nameSet, &r.publicSet, &r.closedBy, &r.now,
+		&id, &r.name, &r.public, &r.archived, &r.head, &r.messages, &r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife], &r.now,
 	}, func() error {
 		is := r
 		is.now = is.now.UTC()

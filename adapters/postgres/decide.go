@@ -115,21 +115,12 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 	if was == nil {
 		was = &member{}
 	}
-	if f.Change == chat.MemberLeft && was.banned && f.User == p.Author.ID {
-		return refused(chat.Forbidden, "you are banned from the room")
+	f, same, err := f.Settle(chat.Member{User: f.User, Role: was.role, Banned: was.banned}, p.Author.ID)
+	if err != nil {
+		return ports.Outcome{Err: err}
 	}
-	var same bool
-	switch f.Change {
-	case chat.MemberLeft:
+	if f.Change == chat.MemberLeft {
 		l.unmarked[k] = struct{}{}
-		f.Role, same = chat.None, was.role == chat.None && !was.banned
-	case chat.MemberBanned:
-		f.Role, same = chat.None, was.banned
-	default:
-		same = was.role == f.Role
-		if f.Change = chat.MemberJoined; was.role != chat.None {
-			f.Change = chat.MemberRole
-		}
 	}
 	if same {
 		return unchanged(p, was.setBy)
@@ -140,23 +131,13 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 }
 
 func (l *ledger) changeRoom(r *room, p *chat.Proposal, f chat.RoomChanged) ports.Outcome {
-	is := *r
-	var set *chat.Seq
-	switch f.Change {
-	case chat.RoomRenamed:
-		is.name, set = f.Name, &r.nameSet
-	case chat.RoomPublished, chat.RoomHidden:
-		is.public, set = f.Change == chat.RoomPublished, &r.publicSet
-	case chat.RoomArchived, chat.RoomUnarchived:
-		is.archived, set = f.Change == chat.RoomArchived, &r.closedBy
-	default:
-		return refused(chat.Internal, "the store does not know that change of a room")
+	was := chat.Room{Name: r.name, Public: r.public, Archived: r.archived}
+	is, of := f.Apply(was)
+	if is == was {
+		return unchanged(p, r.setBy[of])
 	}
-	if is == *r {
-		return unchanged(p, *set)
-	}
-	r.name, r.public, r.archived = is.name, is.public, is.archived
+	r.name, r.public, r.archived = is.Name, is.Public, is.Archived
 	e := l.add(r, p, f)
-	*set = e.Seq
+	r.setBy[of] = e.Seq
 	return appended(e)
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"maps"
 	"math"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
-	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
 )
 
@@ -20,59 +18,21 @@ import (
 // databases of the server have theirs.
 const migrationLock = 0x7061726c6579
 
-// Migrator changes the schema of a database. Stores may be open on it meanwhile, if the migration suits them.
-type Migrator struct{ cfg Config }
-
 // NewMigrator returns the migrator of the database that cfg names. It connects for each call anew and does not wait for a
-// database that is not there.
-func NewMigrator(cfg Config) *Migrator { return &Migrator{cfg} }
-
-// Up applies all migrations that are due.
-func (m *Migrator) Up(ctx context.Context) error {
-	return m.do(ctx, "migrate up", func(p *goose.Provider) error { _, err := p.Up(ctx); return err })
-}
-
-// Down takes back the last migration, with all data that it made a place for. With none applied it is a Conflict.
-func (m *Migrator) Down(ctx context.Context) error {
-	return m.do(ctx, "migrate down", func(p *goose.Provider) error {
-		_, err := p.Down(ctx)
-		if errors.Is(err, goose.ErrNoNextVersion) {
-			return chat.Errorf(chat.Conflict, "there is no migration to take back")
+// database that is not there. Stores may be open on it meanwhile, if the migration suits them.
+func NewMigrator(cfg Config) *migrations.Migrator {
+	return &migrations.Migrator{With: func(ctx context.Context, what string, do func(*goose.Provider) error) error {
+		pool, err := cfg.parse()
+		if err != nil {
+			return err
 		}
-		return err
-	})
-}
-
-// Status tells which migrations there are, and which the database has.
-func (m *Migrator) Status(ctx context.Context) (states []migrations.State, err error) {
-	err = m.do(ctx, "ask for migrations", func(p *goose.Provider) error {
-		states, err = migrations.States(ctx, p)
-		return err
-	})
-	return states, err
-}
-
-func (m *Migrator) do(ctx context.Context, what string, do func(*goose.Provider) error) error {
-	pool, err := m.cfg.parse()
-	if err != nil {
-		return err
-	}
-	return failure(ctx, withProvider(pool.ConnConfig, do), what)
+		return failure(ctx, withProvider(pool.ConnConfig, do), what)
+	}}
 }
 
 // prepare migrates the database, or finds that it is up to date.
 func prepare(ctx context.Context, conn *pgx.ConnConfig, noMigrate bool) error {
-	return withProvider(conn, func(p *goose.Provider) error {
-		if !noMigrate {
-			_, err := p.Up(ctx)
-			return err
-		}
-		due, err := p.HasPending(ctx)
-		if err == nil && due {
-			return chat.Errorf(chat.Conflict, "the store's schema is too old: migrate it up")
-		}
-		return err
-	})
+	return withProvider(conn, func(p *goose.Provider) error { return migrations.Prepare(ctx, p, noMigrate) })
 }
 
 // withProvider runs do with connections of its own. A migration may take as long as it needs, unlike what a store does.

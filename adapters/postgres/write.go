@@ -237,9 +237,9 @@ func (l *ledger) writeRooms(batch *pgx.Batch) {
 		heads = append(heads, int64(r.head))
 		messages = append(messages, r.messages)
 		lastAt = append(lastAt, r.now)
-		nameSet = append(nameSet, int64(r.nameSet))
-		publicSet = append(publicSet, int64(r.publicSet))
-		archivedSet = append(archivedSet, int64(r.closedBy))
+		nameSet = append(nameSet, int64(r.setBy[chat.RoomName]))
+		publicSet = append(publicSet, int64(r.setBy[chat.RoomVisibility]))
+		archivedSet = append(archivedSet, int64(r.setBy[chat.RoomLife]))
 	}
 	if len(ids) > 0 {
 		batch.Queue(roomsStatement, ids, names, public, archived, heads, messages, lastAt, nameSet, publicSet, archivedSet)

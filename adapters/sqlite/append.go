@@ -62,16 +62,9 @@ type roomRow struct {
 	chat.Room
 	number  int64
 	lastAt  int64
-	setBy   [3]chat.Seq // by property
+	setBy   [chat.RoomProperties]chat.Seq
 	changed bool
 }
-
-// The properties that a chat.RoomChanged sets: two opposite changes set the same one.
-const (
-	name = iota
-	public
-	archived
-)
 
 type scopedKey struct {
 	room   int64
@@ -97,7 +90,7 @@ func (b *batch) load(proposals []chat.Proposal) error {
 	}
 	if err := b.each(b.w.rooms, func(scan scanner) error {
 		r := &roomRow{}
-		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages, &r.setBy[name], &r.setBy[public], &r.setBy[archived])
+		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages, &r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife])
 		b.rooms[r.ID] = r
 		return err
 	}, list(ids)); err != nil {
@@ -215,7 +208,7 @@ func (b *batch) saveRooms() error {
 			continue
 		}
 		if err := b.exec(b.w.updateRoom, r.Name, r.Public, r.Archived, r.Head, r.lastAt, r.Messages,
-			r.setBy[name], r.setBy[public], r.setBy[archived], r.number); err != nil {
+			r.setBy[chat.RoomName], r.setBy[chat.RoomVisibility], r.setBy[chat.RoomLife], r.number); err != nil {
 			return err
 		}
 	}

@@ -66,29 +66,19 @@ func (b *batch) react(r *roomRow, p *chat.Proposal, f chat.Reacted) (ports.Outco
 }
 
 func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged) (ports.Outcome, error) {
-	var role chat.Role
-	var banned bool
+	was := chat.Member{User: f.User}
 	var setBy chat.Seq
-	err := b.row(b.w.member, r.number, f.User).Scan(&role, &banned, &setBy)
+	err := b.row(b.w.member, r.number, f.User).Scan(&was.Role, &was.Banned, &setBy)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ports.Outcome{}, err
 	}
-	if f.Change == chat.MemberLeft && banned && f.User == p.Author.ID {
-		return refused(chat.Forbidden, "you are banned from the room")
+	f, same, err := f.Settle(was, p.Author.ID)
+	if err != nil {
+		return ports.Outcome{Err: err}, nil
 	}
-	var same bool
-	switch f.Change {
-	case chat.MemberLeft:
+	if f.Change == chat.MemberLeft {
 		if err := b.exec(b.w.unmark, r.number, f.User); err != nil {
 			return ports.Outcome{}, err
-		}
-		f.Role, same = chat.None, role == chat.None && !banned
-	case chat.MemberBanned:
-		f.Role, same = chat.None, banned
-	default:
-		same = role == f.Role
-		if f.Change = chat.MemberJoined; role != chat.None {
-			f.Change = chat.MemberRole
 		}
 	}
 	if same {
@@ -100,15 +90,7 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 }
 
 func (b *batch) changeRoom(r *roomRow, p *chat.Proposal, f chat.RoomChanged) (ports.Outcome, error) {
-	is, of := r.Room, name
-	switch f.Change {
-	case chat.RoomRenamed:
-		is.Name = f.Name
-	case chat.RoomPublished, chat.RoomHidden:
-		is.Public, of = f.Change == chat.RoomPublished, public
-	case chat.RoomArchived, chat.RoomUnarchived:
-		is.Archived, of = f.Change == chat.RoomArchived, archived
-	}
+	is, of := f.Apply(r.Room)
 	if is == r.Room {
 		return unchanged(r, r.setBy[of])
 	}

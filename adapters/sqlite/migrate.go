@@ -12,47 +12,23 @@ import (
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
-	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
 )
 
-// Migrator changes the schema of a store that is not open in this process.
-type Migrator struct{ path string }
-
-// NewMigrator returns the migrator of the store that cfg names. It opens the file for each call anew.
-func NewMigrator(cfg Config) *Migrator { return &Migrator{cfg.Path} }
-
-// Up applies all migrations that are due.
-func (m *Migrator) Up(ctx context.Context) error {
-	return m.do(ctx, "migrate up", func(p *goose.Provider) error { _, err := p.Up(ctx); return err })
+// NewMigrator returns the migrator of the store that cfg names, which must not be open in this process. It opens the file for each
+// call anew.
+func NewMigrator(cfg Config) *migrations.Migrator {
+	return &migrations.Migrator{With: func(ctx context.Context, what string, do func(*goose.Provider) error) error {
+		return withProvider(ctx, cfg.Path, what, do)
+	}}
 }
 
-// Down takes back the last migration, with all data that it made a place for. With none applied it is a Conflict.
-func (m *Migrator) Down(ctx context.Context) error {
-	return m.do(ctx, "migrate down", func(p *goose.Provider) error {
-		_, err := p.Down(ctx)
-		if errors.Is(err, goose.ErrNoNextVersion) {
-			return chat.Errorf(chat.Conflict, "there is no migration to take back")
-		}
-		return err
-	})
-}
-
-// Status tells which migrations there are, and which the store has.
-func (m *Migrator) Status(ctx context.Context) (states []migrations.State, err error) {
-	err = m.do(ctx, "ask for migrations", func(p *goose.Provider) error {
-		states, err = migrations.States(ctx, p)
-		return err
-	})
-	return states, err
-}
-
-func (m *Migrator) do(ctx context.Context, what string, do func(*goose.Provider) error) error {
-	if err := makeFile(m.path); err != nil {
+func withProvider(ctx context.Context, path, what string, do func(*goose.Provider) error) error {
+	if err := makeFile(path); err != nil {
 		return failure(err)
 	}
-	return within(ctx, alone(ctx, m.path, func() error {
-		db, err := sql.Open("sqlite", dsn(m.path, "journal_mode(WAL)", "synchronous(FULL)")+"&_txlock=immediate")
+	return within(ctx, alone(ctx, path, func() error {
+		db, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)")+"&_txlock=immediate")
 		if err != nil {
 			return err
 		}
@@ -70,27 +46,13 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 }
 
-func up(ctx context.Context, db *sql.DB) error {
-	p, err := provider(db)
-	if err == nil {
-		_, err = p.Up(ctx)
-	}
-	return err
-}
-
-// upToDate fails with Conflict when migrations are due.
-func upToDate(ctx context.Context, db *sql.DB) error {
+// prepare migrates the store, or finds that it is up to date.
+func prepare(ctx context.Context, db *sql.DB, noMigrate bool) error {
 	p, err := provider(db)
 	if err != nil {
 		return err
 	}
-	switch due, err := p.HasPending(ctx); {
-	case err != nil:
-		return err
-	case due:
-		return chat.Errorf(chat.Conflict, "the store's schema is too old: migrate it up")
-	}
-	return nil
+	return migrations.Prepare(ctx, p, noMigrate)
 }
 
 // alone runs do while no other process or goroutine is in alone for the same store. Goose has no lock for SQLite, and a

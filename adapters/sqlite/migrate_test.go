@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/migrations"
 )
 
 func TestMigrationsGoUpAndDownAndUpAgain(t *testing.T) {
@@ -46,7 +47,7 @@ func TestMigrationsGoUpAndDownAndUpAgain(t *testing.T) {
 }
 
 // down takes back all migrations.
-func down(t *testing.T, m *sqlite.Migrator) {
+func down(t *testing.T, m *migrations.Migrator) {
 	t.Helper()
 	states, err := m.Status(t.Context())
 	if err != nil {
@@ -59,7 +60,7 @@ func down(t *testing.T, m *sqlite.Migrator) {
 	}
 }
 
-func mustHaveApplied(t *testing.T, m *sqlite.Migrator, want bool) {
+func mustHaveApplied(t *testing.T, m *migrations.Migrator, want bool) {
 	t.Helper()
 	states, err := m.Status(t.Context())
 	if err != nil || len(states) == 0 {

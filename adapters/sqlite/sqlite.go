@@ -102,12 +102,7 @@ func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if cfg.NoMigrate {
-		err = upToDate(ctx, db)
-	} else {
-		err = up(ctx, db)
-	}
-	if err != nil {
+	if err := prepare(ctx, db, cfg.NoMigrate); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

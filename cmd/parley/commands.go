@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/cmd/server"
+	"github.com/parley-chat/parley/migrations"
 	"github.com/parley-chat/parley/observability"
 )
 
@@ -57,7 +58,7 @@ func (p program) migrate(ctx context.Context, args []string) error {
 }
 
 // schema tells which migrations there are and when they were applied.
-func (p program) schema(ctx context.Context, m server.Migrator) error {
+func (p program) schema(ctx context.Context, m *migrations.Migrator) error {
 	states, err := m.Status(ctx)
 	if err != nil {
 		return err

@@ -31,20 +31,13 @@ type Bus interface {
 	ports.Checker
 }
 
-// Migrator changes the schema of a store.
-type Migrator interface {
-	Up(ctx context.Context) error
-	Down(ctx context.Context) error
-	Status(ctx context.Context) ([]migrations.State, error)
-}
-
 // backend is what stands behind the scheme of a store's URL.
 type backend struct {
 	shared  bool // several nodes may use one
 	lanes   int  // batches that it commits side by side
 	check   func(rest string) error
 	open    func(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error)
-	migrate func(cfg Config) Migrator // nil: it has no schema
+	migrate func(cfg Config) *migrations.Migrator // nil: it has no schema
 }
 
 var backends = map[string]backend{
@@ -75,7 +68,7 @@ var backends = map[string]backend{
 			}
 			return s, s.Close, nil
 		},
-		migrate: func(cfg Config) Migrator { return sqlite.NewMigrator(sqliteConfig(cfg)) },
+		migrate: func(cfg Config) *migrations.Migrator { return sqlite.NewMigrator(sqliteConfig(cfg)) },
 	},
 	"postgres":   postgresql,
 	"postgresql": postgresql,
@@ -97,7 +90,9 @@ var postgresql = backend{
 		}
 		return s, func() error { s.Close(); return nil }, nil
 	},
-	migrate: func(cfg Config) Migrator { return postgres.NewMigrator(postgresConfig(cfg, slog.Default())) },
+	migrate: func(cfg Config) *migrations.Migrator {
+		return postgres.NewMigrator(postgresConfig(cfg, slog.Default()))
+	},
 }
 
 func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
@@ -148,7 +143,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (Store, func()
 func openBus() Bus { return localbus.New() }
 
 // NewMigrator returns the migrator of the store that cfg names. It fails where that has no schema.
-func NewMigrator(cfg Config) (Migrator, error) {
+func NewMigrator(cfg Config) (*migrations.Migrator, error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {
 		return nil, faults

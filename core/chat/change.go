@@ -1,0 +1,54 @@
+package chat
+
+// Settle says what a change of a member comes to, where the user's place was was and by makes it: the change as the log has it
+// (whether somebody joined or got another role depends on what they were), or same, where it is so already. A user who is banned
+// cannot leave the ban: Forbidden.
+func (f MemberChanged) Settle(was Member, by UserID) (settled MemberChanged, same bool, err error) {
+	switch f.Change {
+	case MemberLeft:
+		if was.Banned && f.User == by {
+			return f, false, Errorf(Forbidden, "you are banned from the room")
+		}
+		f.Role = None
+		return f, was.Role == None && !was.Banned, nil
+	case MemberBanned:
+		f.Role = None
+		return f, was.Banned, nil
+	}
+	f.Change = MemberJoined
+	if was.Role != None {
+		f.Change = MemberRole
+	}
+	return f, was.Role == f.Role, nil
+}
+
+// Place returns the place of the user after the change; its Since is the entry's At.
+func (f MemberChanged) Place() Member {
+	return Member{User: f.User, Role: f.Role, Banned: f.Change == MemberBanned}
+}
+
+// RoomProperty is what a RoomChanged sets: two opposite changes set the same one.
+type RoomProperty uint8
+
+// The properties.
+const (
+	RoomName RoomProperty = iota
+	RoomVisibility
+	RoomLife
+	RoomProperties // how many there are
+)
+
+// Apply returns the room as the change makes it, and which property it sets. A change that does not exist sets nothing.
+func (f RoomChanged) Apply(room Room) (Room, RoomProperty) {
+	switch f.Change {
+	case RoomRenamed:
+		room.Name = f.Name
+		return room, RoomName
+	case RoomPublished, RoomHidden:
+		room.Public = f.Change == RoomPublished
+		return room, RoomVisibility
+	case RoomArchived, RoomUnarchived:
+		room.Archived = f.Change == RoomArchived
+	}
+	return room, RoomLife
+}
