@@ -43,7 +43,7 @@ type peer struct {
 }
 
 // dialed opens a socket at path ("/ws", …) with a token in the Authorization header, or none.
-func (s *service) dialed(t testing.TB, path, token string) (*peer, *http.Response, error) {
+func (s *service) dialed(t testing.TB, path, token string) (*peer, error) {
 	t.Helper()
 	header := http.Header{}
 	if token != "" {
@@ -52,19 +52,19 @@ func (s *service) dialed(t testing.TB, path, token string) (*peer, *http.Respons
 	return s.dialedWith(t, path, &websocket.DialOptions{HTTPHeader: header, Subprotocols: []string{"parley.v1.json"}})
 }
 
-func (s *service) dialedWith(t testing.TB, path string, opts *websocket.DialOptions) (*peer, *http.Response, error) {
+func (s *service) dialedWith(t testing.TB, path string, opts *websocket.DialOptions) (*peer, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, response, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.url, "http")+path, opts)
+	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.url, "http")+path, opts) //nolint:bodyclose // a dialled socket has none
 	if err != nil {
-		return nil, response, err
+		return nil, err
 	}
 	conn.SetReadLimit(-1)
 	p := &peer{t: t, name: "peer", conn: conn, frames: make(chan frame, 1<<16)}
 	go p.listen()
 	t.Cleanup(func() { conn.CloseNow() })
-	return p, response, nil
+	return p, nil
 }
 
 func (p *peer) listen() {
@@ -87,7 +87,7 @@ func (p *peer) listen() {
 // connects opens a socket for a user and reads its welcome.
 func (s *service) connects(t testing.TB, user string, claims ...claim) *peer {
 	t.Helper()
-	p, _, err := s.dialed(t, "/ws", s.token(t, user, claims...))
+	p, err := s.dialed(t, "/ws", s.token(t, user, claims...))
 	if err != nil {
 		t.Fatalf("connect as %s: %v", user, err)
 	}
@@ -223,8 +223,8 @@ func (p *peer) reads(room string, from, to int64) (entries []frame) {
 	return entries
 }
 
-// calls makes an HTTP request and returns the status and the JSON body. body is nil, a string as it is, or a value to encode.
-func (s *service) calls(t testing.TB, token, method, path string, body any, headers ...string) (int, frame, *http.Response) {
+// calls makes an HTTP request and returns the status, the JSON body and the headers. body is nil, a string as it is, or a value to encode.
+func (s *service) calls(t testing.TB, token, method, path string, body any, headers ...string) (int, frame, http.Header) {
 	t.Helper()
 	var payload io.Reader
 	switch b := body.(type) {
@@ -268,7 +268,7 @@ func (s *service) calls(t testing.TB, token, method, path string, body any, head
 			t.Fatalf("%s %s answered %d %q: %v", method, path, response.StatusCode, raw, err)
 		}
 	}
-	return response.StatusCode, f, response
+	return response.StatusCode, f, response.Header
 }
 
 // gets makes a request and expects a status.

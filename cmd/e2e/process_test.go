@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -102,7 +103,7 @@ func (p *process) starts() {
 			return err
 		}
 		response.Body.Close()
-		if response.StatusCode != 200 {
+		if response.StatusCode != http.StatusOK {
 			return fmt.Errorf("readyz: %s", response.Status)
 		}
 		return nil
@@ -146,7 +147,7 @@ type sender struct {
 
 // goesOn sends until the socket breaks or n keys are sent; unacknowledged ones of before go first, with their keys.
 func (w *sender) goesOn(ctx context.Context, p *process, token, room string, n int) error {
-	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{
+	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{ //nolint:bodyclose // a dialled socket has none
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
 	})
 	if err != nil {
@@ -209,7 +210,7 @@ func TestKilledInTheMiddleOfSends(t *testing.T) {
 			wg.Go(func() { _ = w.goesOn(ctx, p, tokens[i], room, round*each) })
 		}
 		// In the middle of it: some hundreds are written and the rest is not.
-		for n := int64(0); n < 500; n++ {
+		for n := range int64(500) {
 			if _, ok := watcher.await(frame.isEntry); !ok {
 				t.Fatalf("the watcher was closed after %d: %v", head+n, watcher.closed)
 			}
@@ -220,10 +221,7 @@ func TestKilledInTheMiddleOfSends(t *testing.T) {
 		p.starts()
 	}
 	for i, w := range all {
-		acked := make(map[string]int64, len(w.acked))
-		for k, v := range w.acked {
-			acked[k] = v
-		}
+		acked := maps.Clone(w.acked)
 		if err := w.goesOn(ctx, p, tokens[i], room, 3*each); err != nil {
 			t.Fatalf("%s, at last: %v", w.user, err)
 		}
@@ -276,10 +274,10 @@ func TestASignalDrains(t *testing.T) {
 	eventually(t, "not ready", func() error {
 		response, err := http.Get(p.url + "/readyz")
 		if err != nil {
-			return nil // gone already
+			return nil //nolint:nilerr // gone already
 		}
 		response.Body.Close()
-		if response.StatusCode == 503 {
+		if response.StatusCode == http.StatusServiceUnavailable {
 			return nil
 		}
 		return errNotYet
@@ -312,9 +310,6 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := runs(t, "PARLEY_DRAIN=60s")
 	c := p.connects(t, "alice")
-	_ = c
-	mute, _, _ := p.dialed(t, "/ws", p.sign(t, "bob"))
-	_ = mute
 	p.kill(syscall.SIGTERM)
 	c.sees("drain")
 	p.kill(syscall.SIGTERM)

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -66,7 +65,7 @@ func talk(t *testing.T, s *service) {
 }
 
 func welcome(t *testing.T, s *service) {
-	p, _, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"name", "Alice"}))
+	p, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"name", "Alice"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +93,13 @@ func tokenPlaces(t *testing.T, s *service) {
 			t.Errorf("%s: the token came back in %q", name, got)
 		}
 	}
-	p, _, err := s.dialed(t, "/ws", token)
+	p, err := s.dialed(t, "/ws", token)
 	check("header", p, err)
-	p, _, err = s.dialedWith(t, "/ws", &websocket.DialOptions{Subprotocols: []string{"bearer." + token, "parley.v1.json"}})
+	p, err = s.dialedWith(t, "/ws", &websocket.DialOptions{Subprotocols: []string{"bearer." + token, "parley.v1.json"}})
 	check("subprotocol", p, err)
-	p, _, err = s.dialed(t, "/ws?access_token="+token, "")
+	p, err = s.dialed(t, "/ws?access_token="+token, "")
 	check("query", p, err)
-	p, _, err = s.dialed(t, "/ws", "")
+	p, err = s.dialed(t, "/ws", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,13 +111,13 @@ func tokenPlaces(t *testing.T, s *service) {
 		t.Errorf("auth answered %v", ok)
 	}
 
-	p, _, err = s.dialed(t, "/ws", "")
+	p, err = s.dialed(t, "/ws", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.isRefused("unauthenticated", "auth", "token", token+"x")
 	p.closesWith(4401)
-	p, _, err = s.dialed(t, "/ws", "")
+	p, err = s.dialed(t, "/ws", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +158,7 @@ func handshakes(t *testing.T, s *service) {
 		if _, known := good[c.header]; !known && c.header != "" {
 			headers = append(headers, c.header, c.value)
 		}
-		status, body, response := s.calls(t, "", "GET", c.path, nil, headers...)
+		status, body, header := s.calls(t, "", "GET", c.path, nil, headers...)
 		if c.status == 0 {
 			if status != 400 && status != 426 {
 				t.Errorf("%s: %d %v", c.name, status, body)
@@ -169,12 +168,12 @@ func handshakes(t *testing.T, s *service) {
 		if status != c.status || body.sub("error").str("message") == "" || c.code != "" && body.sub("error").str("code") != c.code {
 			t.Errorf("%s: %d %v", c.name, status, body)
 		}
-		if status == 426 && response.Header.Get("Sec-WebSocket-Version") != "13" {
+		if status == 426 && header.Get("Sec-WebSocket-Version") != "13" {
 			t.Errorf("%s: no Sec-WebSocket-Version", c.name)
 		}
 	}
 	own := http.Header{"Origin": {s.url}, "Authorization": {"Bearer " + token}}
-	if _, _, err := s.dialedWith(t, "/ws", &websocket.DialOptions{HTTPHeader: own}); err != nil {
+	if _, err := s.dialedWith(t, "/ws", &websocket.DialOptions{HTTPHeader: own}); err != nil {
 		t.Errorf("the service's own origin: %v", err)
 	}
 }
@@ -215,7 +214,7 @@ func roomInPath(t *testing.T, s *service) {
 	for i := range 5 {
 		alice.asks("send", "room", room, "body", fmt.Sprint(i))
 	}
-	p, _, err := s.dialed(t, "/ws/"+room+"?after=3", s.token(t, "bob"))
+	p, err := s.dialed(t, "/ws/"+room+"?after=3", s.token(t, "bob"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -575,8 +574,7 @@ func thousandRooms(t *testing.T, s *service) {
 func pipelined(t *testing.T, s *service) {
 	room := s.room()
 	p := s.connects(t, "alice")
-	raw, _ := json.Marshal(frame{"type": "join", "room": room})
-	p.writes(string(raw))
+	p.writes(fmt.Sprintf(`{"type":"join","room":%q}`, room))
 	for i := range 200 {
 		p.sends("send", "room", room, "body", fmt.Sprint(i))
 	}
@@ -588,11 +586,11 @@ func pipelined(t *testing.T, s *service) {
 }
 
 func expiry(t *testing.T, s *service) {
-	p, _, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"exp", time.Now().Add(2 * time.Second).Unix()}))
+	p, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"exp", time.Now().Add(2 * time.Second).Unix()}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	renewed, _, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"exp", time.Now().Add(2 * time.Second).Unix()}))
+	renewed, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"exp", time.Now().Add(2 * time.Second).Unix()}))
 	if err != nil {
 		t.Fatal(err)
 	}
