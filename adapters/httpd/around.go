@@ -33,6 +33,9 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 		}
 		s.note(c, id, time.Since(began))
 	}()
+	if c.Get(fiber.HeaderContentEncoding) != "" { // Fiber would unpack it, however large it gets
+		return fiber.ErrUnsupportedMediaType
+	}
 	return c.Next()
 }
 
@@ -131,7 +134,7 @@ var refusals = map[int]chat.Error{
 	fiber.StatusMethodNotAllowed:            {Kind: chat.BadRequest, Reason: "this address does not take this method"},
 	fiber.StatusRequestTimeout:              {Kind: chat.Unavailable, Reason: "the request took too long to come"},
 	fiber.StatusRequestEntityTooLarge:       {Kind: chat.BadRequest, Reason: "the body is too large"},
-	fiber.StatusUnsupportedMediaType:        {Kind: chat.BadRequest, Reason: "the body must be application/json"},
+	fiber.StatusUnsupportedMediaType:        {Kind: chat.BadRequest, Reason: "the body must be application/json, and not compressed"},
 	fiber.StatusRequestHeaderFieldsTooLarge: {Kind: chat.BadRequest, Reason: "the headers are too large"},
 }
 

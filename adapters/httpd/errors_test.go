@@ -1,6 +1,8 @@
 package httpd_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,7 +43,7 @@ func TestErrorsBecomeAnswersOfOneShape(t *testing.T) {
 		"/conflict":       {409, "conflict", "why"},
 		"/wrapped":        {404, "not_found", "why"},
 		"/away":           {503, "unavailable", "the service cannot reach a part that it needs; try again"},
-		"/media":          {415, "bad_request", "the body must be application/json"},
+		"/media":          {415, "bad_request", "the body must be application/json, and not compressed"},
 		"/teapot":         {418, "bad_request", "the request is refused"},
 		"/nothing/there":  {404, "not_found", "there is nothing at this address"},
 		"/BAD":            {404, "not_found", "there is nothing at this address"},
@@ -149,6 +151,16 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 		if reply := s.do("POST", "/echo", strings.Repeat("x", 1000)); reply.StatusCode != http.StatusOK || len(reply.text) != 1000 {
 			t.Errorf("got %d with %d bytes", reply.StatusCode, len(reply.text))
 		}
+	})
+	t.Run("a body that is packed is not unpacked", func(t *testing.T) {
+		t.Parallel()
+		var bomb bytes.Buffer
+		pack := gzip.NewWriter(&bomb)
+		if _, err := pack.Write(make([]byte, 100_000)); err != nil || pack.Close() != nil {
+			t.Fatal("gzip")
+		}
+		reply := s.do("POST", "/echo", bomb.String(), "Content-Encoding", "gzip")
+		reply.refused(t, 415, "bad_request", "the body must be application/json, and not compressed")
 	})
 	t.Run("a token of 8 KiB is taken", func(t *testing.T) {
 		t.Parallel()
