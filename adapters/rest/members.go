@@ -57,29 +57,39 @@ func (a *API) setMember(r *request) error {
 	if err != nil {
 		return err
 	}
-	var wish struct {
-		Role   *string `json:"role"`
-		Banned bool    `json:"banned"`
-	}
-	if err := r.read(&wish); err != nil {
+	o, err := r.object()
+	if err != nil {
 		return err
 	}
-	role := chat.None
-	switch {
-	case wish.Banned && wish.Role != nil:
-		return chat.Errorf(chat.Invalid, "role and banned exclude each other")
-	case wish.Role != nil:
-		if role, err = chat.ParseRole(*wish.Role); err != nil {
-			return err
-		}
-	case !wish.Banned:
-		return chat.Errorf(chat.Invalid, "role is missing")
+	role, err := o.role()
+	if err != nil {
+		return err
 	}
 	m, err := a.cfg.Members.SetMember(r.ctx, r.by, id, user, role)
 	if err != nil {
 		return err
 	}
 	return r.encode(fiber.StatusOK, place(m))
+}
+
+// role returns the role to give, or None for a ban.
+func (o object) role() (chat.Role, error) {
+	role, err := o.text("role")
+	if err != nil {
+		return chat.None, err
+	}
+	banned, err := o.flag("banned")
+	switch {
+	case err != nil:
+		return chat.None, err
+	case banned != nil && *banned && role != nil:
+		return chat.None, chat.Errorf(chat.Invalid, "role and banned exclude each other")
+	case banned != nil && *banned:
+		return chat.None, nil
+	case role == nil:
+		return chat.None, chat.Errorf(chat.Invalid, "role is missing")
+	}
+	return chat.ParseRole(*role)
 }
 
 func (a *API) removeMember(r *request) error {
@@ -90,5 +100,6 @@ func (a *API) removeMember(r *request) error {
 	if err := a.cfg.Members.RemoveMember(r.ctx, r.by, id, user); err != nil {
 		return err
 	}
-	return r.SendStatus(fiber.StatusNoContent)
+	r.Status(fiber.StatusNoContent)
+	return nil
 }

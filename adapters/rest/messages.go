@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 
 	"github.com/gofiber/fiber/v2"
@@ -57,62 +55,40 @@ func (r *request) history() (q ports.History, err error) {
 	return q, nil
 }
 
-// message is what a client says.
-type message struct {
-	Body    *string         `json:"body"`
-	Key     string          `json:"key"`
-	ReplyTo *int64          `json:"reply_to"`
-	Meta    json.RawMessage `json:"meta"`
-}
-
-func (m *message) body() (string, error) {
-	if m.Body == nil {
-		return "", chat.Errorf(chat.Invalid, "body is missing")
-	}
-	return chat.ParseBody(*m.Body)
-}
-
 // send returns what the body and the Idempotency-Key header ask to be said; the header wins over a key in the body.
 func (r *request) send() (s ports.Send, err error) {
 	if s.Room, err = r.room(); err != nil {
 		return s, err
 	}
-	var m message
-	if err := r.read(&m); err != nil {
+	o, err := r.object()
+	if err != nil {
 		return s, err
 	}
-	if s.Body, err = m.body(); err != nil {
+	if s.Body, err = needed(o, "body", chat.ParseBody); err != nil {
 		return s, err
 	}
-	if key := r.Get("Idempotency-Key"); key != "" {
-		m.Key = utils.CopyString(key)
+	if s.Key, err = r.key(o); err != nil {
+		return s, err
 	}
-	if m.Key != "" {
-		if s.Key, err = chat.ParseKey(m.Key); err != nil {
-			return s, err
-		}
+	if s.ReplyTo, err = o.seq("reply_to"); err != nil {
+		return s, err
 	}
-	if m.ReplyTo != nil {
-		if *m.ReplyTo < 1 || *m.ReplyTo > int64(chat.MaxSeq) {
-			return s, chat.Errorf(chat.Invalid, "reply_to must be a seq")
-		}
-		s.ReplyTo = chat.Seq(*m.ReplyTo)
-	}
-	s.Meta, err = m.meta()
+	s.Meta, err = o.meta()
 	return s, err
 }
 
-func (m *message) meta() ([]byte, error) {
-	meta := bytes.TrimSpace(m.Meta)
-	switch {
-	case len(meta) == 0 || string(meta) == "null":
-		return nil, nil
-	case meta[0] != '{':
-		return nil, chat.Errorf(chat.BadRequest, "meta must be an object")
-	case len(meta) > chat.MaxMetaBytes:
-		return nil, chat.Errorf(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
+func (r *request) key(o object) (chat.Key, error) {
+	key, err := o.text("key")
+	if err != nil {
+		return "", err
 	}
-	return meta, nil
+	if header := r.Get("Idempotency-Key"); header != "" {
+		return chat.ParseKey(utils.CopyString(header))
+	}
+	if key == nil {
+		return "", nil
+	}
+	return chat.ParseKey(*key)
 }
 
 func (a *API) send(r *request) error {
@@ -137,11 +113,11 @@ func (a *API) edit(r *request) error {
 	if err != nil {
 		return err
 	}
-	var m message
-	if err := r.read(&m); err != nil {
+	o, err := r.object()
+	if err != nil {
 		return err
 	}
-	body, err := m.body()
+	body, err := needed(o, "body", chat.ParseBody)
 	if err != nil {
 		return err
 	}

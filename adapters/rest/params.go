@@ -1,13 +1,9 @@
 package rest
 
 import (
-	"encoding/json"
-	"errors"
-	"mime"
 	"net/url"
 	"strconv"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -72,24 +68,4 @@ func (r *request) number(name string, least, most, otherwise int64) (int64, erro
 func (r *request) limit() (int, error) {
 	n, err := r.number("limit", 1, ports.MaxPage, ports.DefaultPage)
 	return int(n), err
-}
-
-// read decodes the body, which must be one JSON object, into the fields of into. Others are ignored.
-func (r *request) read(into any) error {
-	kind, _, err := mime.ParseMediaType(r.Get(fiber.HeaderContentType))
-	if err != nil || kind != fiber.MIMEApplicationJSON {
-		return fiber.NewError(fiber.StatusUnsupportedMediaType, "the body must be application/json")
-	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(r.Body(), &object) != nil || object == nil {
-		return chat.Errorf(chat.BadRequest, "the body must be one JSON object")
-	}
-	err = json.Unmarshal(r.Body(), into)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return chat.Errorf(chat.BadRequest, "%s must not be a JSON %s", wrong.Field, wrong.Value)
-	}
-	if err != nil {
-		return chat.Errorf(chat.BadRequest, "the body cannot be read")
-	}
-	return nil
 }

@@ -28,6 +28,7 @@ type Config struct {
 	Members  ports.Members
 	Verifier ports.TokenVerifier
 
+	Origins []string      // web origins whose pages may call the API: "https://app.example", or "*" for all
 	Timeout time.Duration // for one request; 0: 10 s
 }
 
@@ -47,6 +48,9 @@ func (a *API) Routes(r fiber.Router) {
 	r.Get("/openapi.json", document(OpenAPI))
 	r.Get("/asyncapi.json", document(wire.AsyncAPI))
 
+	if len(a.cfg.Origins) > 0 {
+		r.Use("/v1", a.share)
+	}
 	r.Get("/v1/rooms", a.as(a.listRooms))
 	r.Post("/v1/rooms", a.as(a.createRoom))
 	r.Get("/v1/rooms/:room", a.as(a.room))
@@ -66,6 +70,8 @@ func (a *API) Routes(r fiber.Router) {
 func document(text []byte) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		c.Set(fiber.HeaderCacheControl, "no-cache")
+		c.Set(fiber.HeaderAccessControlAllowOrigin, "*") // nothing in it is anybody's own
 		return c.Send(text)
 	}
 }

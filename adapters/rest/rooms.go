@@ -69,31 +69,45 @@ func (a *API) listRooms(r *request) error {
 }
 
 func (a *API) createRoom(r *request) error {
-	var wish struct {
-		Room   *string `json:"room"`
-		Name   string  `json:"name"`
-		Public bool    `json:"public"`
-	}
-	if err := r.read(&wish); err != nil {
-		return err
-	}
-	if wish.Room == nil {
-		return chat.Errorf(chat.Invalid, "room is missing")
-	}
-	id, err := chat.ParseRoomID(*wish.Room)
+	wish, err := r.newRoom()
 	if err != nil {
 		return err
 	}
-	name, err := chat.ParseName(wish.Name)
+	made, err := a.cfg.Rooms.Create(r.ctx, r.by, wish)
 	if err != nil {
 		return err
 	}
-	made, err := a.cfg.Rooms.Create(r.ctx, r.by, chat.Room{ID: id, Name: name, Public: wish.Public})
-	if err != nil {
-		return err
-	}
-	r.Set(fiber.HeaderLocation, "/v1/rooms/"+string(id))
+	r.Set(fiber.HeaderLocation, "/v1/rooms/"+string(wish.ID))
 	return r.encode(fiber.StatusCreated, view(made))
+}
+
+func (r *request) newRoom() (room chat.Room, err error) {
+	o, err := r.object()
+	if err != nil {
+		return room, err
+	}
+	if room.ID, err = needed(o, "room", chat.ParseRoomID); err != nil {
+		return room, err
+	}
+	name, err := o.name()
+	if err != nil {
+		return room, err
+	}
+	public, err := o.flag("public")
+	if err != nil {
+		return room, err
+	}
+	room.Name = value(name)
+	room.Public = value(public)
+	return room, nil
+}
+
+// value returns what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 func (a *API) room(r *request) error {
@@ -113,26 +127,30 @@ func (a *API) changeRoom(r *request) error {
 	if err != nil {
 		return err
 	}
-	var wish struct {
-		Name     *string `json:"name"`
-		Public   *bool   `json:"public"`
-		Archived *bool   `json:"archived"`
-	}
-	if err := r.read(&wish); err != nil {
+	change, err := r.roomChange()
+	if err != nil {
 		return err
 	}
-	if wish.Name != nil {
-		name, err := chat.ParseName(*wish.Name)
-		if err != nil {
-			return err
-		}
-		wish.Name = &name
-	}
-	v, err := a.cfg.Rooms.Change(r.ctx, r.by, id, ports.RoomChange(wish))
+	v, err := a.cfg.Rooms.Change(r.ctx, r.by, id, change)
 	if err != nil {
 		return err
 	}
 	return r.encode(fiber.StatusOK, view(v))
+}
+
+func (r *request) roomChange() (change ports.RoomChange, err error) {
+	o, err := r.object()
+	if err != nil {
+		return change, err
+	}
+	if change.Name, err = o.name(); err != nil {
+		return change, err
+	}
+	if change.Public, err = o.flag("public"); err != nil {
+		return change, err
+	}
+	change.Archived, err = o.flag("archived")
+	return change, err
 }
 
 func (a *API) archiveRoom(r *request) error {

@@ -1,0 +1,187 @@
+package rest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/rest"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/ports"
+)
+
+func TestAConversation(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice, bob := s.as("alice").has("general"), s.as("bob")
+	const messages = "/v1/rooms/general/messages"
+	alice.posts(messages, `{"body":"Hello, <b>\"world\"</b> 界!\n ","key":"k1","meta":{"a": [1, null]}}`).
+		is(201, `{"room":"general","seq":1,"at":"*","duplicate":false}`).
+		with("Location", messages+"/1").with("Cache-Control", "no-store")
+	bob.posts(messages, `{"body":"Hi","reply_to":1}`).is(201, `{"seq":2}`)
+	bob.posts(messages, `{"body":"Hi","reply_to":3}`).fails(404, "not_found", "*")
+
+	bob.patches(messages+"/1", `{"body":"mine"}`).fails(403, "forbidden", "you may edit your own messages only")
+	alice.patches(messages+"/1", `{"body":"Hello!"}`).is(200, `{"room":"general","seq":3}`)
+	bob.puts(messages+"/1/reactions/%F0%9F%91%8D", "").is(200, `{"room":"general","seq":4,"changed":true}`)
+	bob.puts(messages+"/1/reactions/%F0%9F%91%8D", "").is(200, `{"room":"general","seq":4,"changed":false}`)
+	alice.puts(messages+"/1/reactions/a%2Fb", "").is(200, `{"seq":5,"changed":true}`)
+	alice.deletes(messages+"/1/reactions/a%2Fb").is(200, `{"seq":6,"changed":true}`)
+	alice.deletes(messages+"/1/reactions/:party:").is(200, `{"seq":0,"changed":false}`)
+	bob.deletes(messages+"/1").fails(403, "forbidden", "you may delete your own messages only")
+	alice.deletes(messages+"/2").is(200, `{"room":"general","seq":7}`) // who moderates may
+	bob.deletes(messages+"/2").is(200, `{"seq":7}`)
+	bob.patches(messages+"/2", `{"body":"again"}`).fails(409, "conflict", "*")
+	alice.deletes(messages+"/99").fails(404, "not_found", "*")
+
+	bob.gets("/v1/rooms/general/entries").is(200, `{"room":"general","head":7,"more":false,"entries":[
+		{"type":"message","room":"general","seq":1,"at":"*","author":{"id":"alice","name":"Alice"},"body":"Hello!","key":"k1",
+			"meta":{"a":[1,null]},"edited_at":"*","deleted_at":null,"reactions":[{"emoji":"👍","count":1,"me":true}]},
+		{"type":"message","seq":2,"author":{"id":"bob","name":"Bob"},"body":null,"reply_to":1,"deleted_at":"*","key":null},
+		{"type":"edited","seq":3,"target":1,"body":"Hello!"},
+		{"type":"reacted","seq":4,"target":1,"emoji":"👍","removed":false,"count":1},
+		{"type":"reacted","seq":5,"target":1,"emoji":"a/b","removed":false,"count":1},
+		{"type":"reacted","seq":6,"target":1,"emoji":"a/b","removed":true,"count":0},
+		{"type":"deleted","seq":7,"target":2,"author":{"id":"alice"}}]}`)
+}
+
+func TestHistoryComesInPages(t *testing.T) {
+	t.Parallel()
+	alice := serve(t).as("alice").has("general")
+	for i := range 5 {
+		alice.says(fmt.Sprint("m", i+1))
+	}
+	alice.deletes("/v1/rooms/general/messages/5").is(200, `{"seq":6}`)
+	for query, want := range map[string]string{
+		"limit=2":                       `{"entries":[{"seq":5},{"seq":6}],"more":true}`,
+		"limit=2&before=3":              `{"entries":[{"seq":1},{"seq":2}],"more":false}`,
+		"limit=2&before=9":              `{"entries":[{"seq":5},{"seq":6}],"more":true}`,
+		"limit=2&after=0":               `{"entries":[{"seq":1},{"seq":2}],"more":true}`,
+		"limit=2&after=4":               `{"entries":[{"seq":5},{"seq":6}],"more":false}`,
+		"after=6":                       `{"entries":[],"more":false,"head":6}`,
+		"after=9007199254740991":        `{"entries":[],"more":false,"head":6}`,
+		"limit=2&only=messages":         `{"entries":[{"seq":4},{"seq":5}],"more":true}`,
+		"only=messages&before=3":        `{"entries":[{"seq":1},{"seq":2}],"more":false}`,
+		"limit=200&after=&before=&only": `{"entries":[{"seq":1},{"seq":2},{"seq":3},{"seq":4},{"seq":5},{"seq":6}],"more":false}`,
+	} {
+		if query == "limit=200&after=&before=&only" {
+			query = "limit=200" // what is empty is not given, but not described either
+		}
+		alice.gets("/v1/rooms/general/entries?"+query).is(200, want)
+	}
+	alice.gets("/v1/rooms/other/entries").fails(404, "not_found", "there is no room other")
+}
+
+func TestSendsCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice := s.as("alice").has("general")
+	send := func(u user, body, key string) answer {
+		if key == "" {
+			return u.posts("/v1/rooms/general/messages", body)
+		}
+		return u.ask("POST", "/v1/rooms/general/messages", body, "Idempotency-Key", key)
+	}
+	send(alice, `{"body":"one"}`, "k1").is(201, `{"seq":1,"duplicate":false}`)
+	send(alice, `{"body":"one"}`, "k1").is(200, `{"seq":1,"duplicate":true}`).with("Location", "/v1/rooms/general/messages/1")
+	send(alice, `{"body":"other"}`, "k1").is(200, `{"seq":1,"duplicate":true}`)
+	send(alice, `{"body":"one","key":"k1"}`, "").is(200, `{"seq":1,"duplicate":true}`)
+	send(alice, `{"body":"two","key":"k1"}`, "k2").is(201, `{"seq":2,"duplicate":false}`) // the header wins
+	send(s.as("bob"), `{"body":"one"}`, "k1").is(201, `{"seq":3,"duplicate":false}`)
+	send(alice, `{"body":"x"}`, strings.Repeat("k", 65)).fails(422, "invalid", "key must have 1 to 64 characters")
+
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	made := 0
+	for range 10 {
+		wg.Go(func() {
+			got := send(alice, `{"body":"race"}`, "k3")
+			mu.Lock()
+			defer mu.Unlock()
+			if got.StatusCode == http.StatusCreated {
+				made++
+			}
+			if !strings.Contains(got.text, `"seq":4,`) {
+				t.Errorf("got %s, want seq 4", got.text)
+			}
+		})
+	}
+	wg.Wait()
+	if made != 1 {
+		t.Errorf("%d of ten requests with one key made a message, want 1", made)
+	}
+}
+
+// TestTextOfRequestsIsCopied sends many requests through few connections: text that was not copied out of one request's memory would
+// become the next one's.
+func TestTextOfRequestsIsCopied(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.as("alice").has("general")
+	var wg sync.WaitGroup
+	for u := range 4 {
+		wg.Go(func() {
+			name := fmt.Sprintf("user%d%s", u, strings.Repeat("x", u))
+			for i := range 25 {
+				mark := fmt.Sprintf("%s-%d", name, i)
+				s.as(name).ask("POST", "/v1/rooms/general/messages", `{"body":"`+mark+`","meta":{"m":"`+mark+`"}}`, "Idempotency-Key", mark)
+			}
+		})
+	}
+	wg.Wait()
+	entries := s.as("alice").gets("/v1/rooms/general/entries?limit=200").text
+	for u := range 4 {
+		name := fmt.Sprintf("user%d%s", u, strings.Repeat("x", u))
+		for i := range 25 {
+			mark := fmt.Sprintf("%s-%d", name, i)
+			want := fmt.Sprintf(`"author":{"id":%q,"name":%q},"body":%q,"key":%q,"meta":{"m":%q}`, name, "U"+name[1:], mark, mark, mark)
+			if !strings.Contains(entries, want) {
+				t.Errorf("there is no %s", want)
+			}
+		}
+	}
+}
+
+// stuck is a log that takes changes and never answers.
+type stuck struct{}
+
+func (stuck) Write(context.Context, chat.Identity, ports.Change, func(ports.Receipt, error)) {}
+
+// broken is a writer with a fault.
+type broken struct{}
+
+func (broken) Write(_ context.Context, _ chat.Identity, _ ports.Change, done func(ports.Receipt, error)) {
+	done(ports.Receipt{}, fmt.Errorf("the secret cause"))
+}
+
+func TestALogThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *rest.Config, _ *messaging.Config) { c.Writer, c.Timeout = stuck{}, 50*time.Millisecond })
+	alice := s.as("alice").has("general")
+	alice.posts("/v1/rooms/general/messages", `{"body":"hi"}`).with("Retry-After", "1").
+		fails(503, "unavailable", "the service cannot reach a part that it needs; try again")
+}
+
+func TestAFaultOfTheService(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *rest.Config, _ *messaging.Config) { c.Writer = broken{} })
+	alice := s.as("alice").has("general")
+	got := alice.deletes("/v1/rooms/general/messages/1").is(500, `{"error":{"code":"internal"}}`)
+	if strings.Contains(got.text, "secret") {
+		t.Errorf("the cause is shown: %s", got.text)
+	}
+}
+
+func TestUsersThatDoTooMuch(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(_ *rest.Config, c *messaging.Config) { c.RateLimit = messaging.Rate{PerSecond: 0.01, Burst: 2} })
+	alice := s.as("alice").has("general").says("one")
+	alice.posts("/v1/rooms/general/messages", `{"body":"two"}`).with("Retry-After", "100").
+		is(429, `{"error":{"code":"rate_limited","message":"*"}}`)
+	s.as("bob").says("one")
+}
