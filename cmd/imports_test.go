@@ -58,7 +58,7 @@ var rows = []row{
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
 	{pkg: "adapters/memory", may: inner},
 	{pkg: "adapters/localbus", may: inner},
-	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
+	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 
 	{pkg: "migrations", may: words, uses: []string{goose}},
 	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel"}},

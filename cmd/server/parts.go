@@ -130,9 +130,10 @@ type apiParts struct {
 	Verifier ports.TokenVerifier
 }
 
-func newAPI(p apiParts) *rest.API {
+func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
 		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Verifier: p.Verifier,
+		Origins: cfg.Origins,
 	})
 }
 
