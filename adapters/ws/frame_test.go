@@ -55,7 +55,7 @@ func TestParserKeepsNothingBetweenMessages(t *testing.T) {
 	}
 }
 
-func TestParserMakesNoCopyOfWholeMessages(t *testing.T) {
+func TestParserMakesNoCopyOfWholeMessages(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
 	frame := join(whole(pad(1000)), pingFrame("p"), whole(""))
 	data := make([]byte, len(frame))
 	p := parser{most: 1 << 16}
@@ -157,12 +157,12 @@ func plainly(data []byte, most int) string {
 		}
 		data = data[r.head+int(r.size):]
 		e := event{payload: payload}
-		switch {
-		case r.op == 8:
+		switch r.op {
+		case 8:
 			return strings.Join(append(found, describe(closeEvent(payload))), ", ")
-		case r.op == 9:
+		case 9:
 			e.kind = ping
-		case r.op == 10:
+		case 10:
 			e.kind = pong
 		default:
 			if gathered = append(gathered, payload...); !r.fin {

@@ -332,8 +332,11 @@ func selfSigned(t *testing.T) tls.Certificate {
 // headers are what a good handshake has. A test changes some; an empty value leaves one out.
 func headers(changes ...string) [][2]string {
 	all := [][2]string{
-		{"Host", "chat.example"}, {"Connection", "Upgrade"}, {"Upgrade", "websocket"},
-		{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+		{"Host", "chat.example"},
+		{"Connection", "Upgrade"},
+		{"Upgrade", "websocket"},
+		{"Sec-WebSocket-Version", "13"},
+		{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
 	}
 next:
 	for i := 0; i < len(changes); i += 2 {
@@ -378,24 +381,38 @@ func (s *service) connect() *peer {
 	return &peer{Conn: conn, t: s.t, in: bufio.NewReader(conn)}
 }
 
+// answer is what a handshake got.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // shakes asks for a socket and returns the answer.
-func (p *peer) shakes(start string, headers [][2]string, more ...byte) *http.Response {
+func (p *peer) shakes(start string, headers [][2]string, more ...byte) answer {
 	p.t.Helper()
 	p.sends(append(request(start, headers), more...))
-	response, err := http.ReadResponse(p.in, nil)
+	method, _, _ := strings.Cut(start, " ")
+	response, err := http.ReadResponse(p.in, &http.Request{Method: method})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return response
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, header: response.Header}
+	if a.status != http.StatusSwitchingProtocols {
+		if a.body, err = io.ReadAll(response.Body); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return a
 }
 
 // joins connects as alice, and returns once the server has a session for her.
 func (s *service) joins(h *hub, more ...byte) (*peer, *session) {
 	s.t.Helper()
 	p := s.connect()
-	response := p.shakes("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice"), more...)
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		s.t.Fatalf("the handshake: %s", response.Status)
+	if a := p.shakes("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice"), more...); a.status != http.StatusSwitchingProtocols {
+		s.t.Fatalf("the handshake: %d %s", a.status, a.body)
 	}
 	return p, receive(s.t, "the session", h.opened)
 }

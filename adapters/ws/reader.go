@@ -138,12 +138,8 @@ func (r *reader) finish(frame []byte, reason ports.CloseReason) {
 	r.session.Finish(frame, reason)
 }
 
-// recoverPanic keeps a panic from the process, and its text from the client.
-func (r *reader) recoverPanic() {
-	v := recover()
-	if v == nil {
-		return
-	}
+// panicked keeps a panic from the process, and its text from the client.
+func (r *reader) panicked(v any) {
 	r.observer.Fault(context.Background(), "read from a socket", fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 	code, text := wire.CloseCode(ports.CloseInternal)
 	r.finish(appendClose(nil, code, text), ports.CloseInternal)

@@ -128,7 +128,11 @@ func (a *Adapter) serve(c *conn, opening ports.Opening, early []byte) {
 	defer session.Closed()
 	r := newReader(a.cfg, c, session)
 	defer r.source.release()
-	defer r.recoverPanic()
+	defer func() {
+		if v := recover(); v != nil {
+			r.panicked(v)
+		}
+	}()
 	r.run(early)
 }
 

@@ -1,0 +1,109 @@
+package ws
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/ports"
+	"github.com/parley-chat/parley/ports/portstest"
+)
+
+func TestConnKeepsItsContract(t *testing.T) {
+	t.Parallel()
+	const stall = 300 * time.Millisecond
+	for name, option := range map[string]serviceOption{"tcp": nil, "tls": overTLS(t), "in memory": inMemory()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			portstest.Conn(t, stall, func(t *testing.T) portstest.ConnUnderTest {
+				t.Helper()
+				h := newHub()
+				s := serve(t, h, append(options(option), with(func(c *Config) { c.WriteStall = stall }))...)
+				p, session := s.joins(h)
+				return portstest.ConnUnderTest{Conn: session.conn, Client: client{p}}
+			})
+		})
+	}
+}
+
+// client is a peer as bytes.
+type client struct{ *peer }
+
+func (c client) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+// connected returns both ends of a TCP connection.
+func connected(t *testing.T) (server, client *net.TCPConn) {
+	t.Helper()
+	ln := listen(t)
+	defer ln.Close()
+	dialed, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { accepted.Close(); dialed.Close() })
+	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
+}
+
+// TestSlowIsWithoutAnyProgress has a client take a little again and again, for longer than a write may make no progress.
+func TestSlowIsWithoutAnyProgress(t *testing.T) {
+	t.Parallel()
+	const stall = 400 * time.Millisecond
+	server, client := connected(t)
+	server.SetWriteBuffer(32 << 10)
+	client.SetReadBuffer(32 << 10)
+	c := newConn(server, stall)
+	wrote := make(chan error, 1)
+	began := time.Now()
+	go func() { wrote <- c.Write(make([]byte, 4<<20)) }()
+	for left, tick := 4<<20, time.NewTicker(stall/8); left > 0; {
+		<-tick.C
+		n, err := io.ReadFull(client, make([]byte, min(left, 128<<10)))
+		if left -= n; err != nil {
+			t.Fatalf("%d bytes before the end: %v", left, err)
+		}
+	}
+	if err := receive(t, "the write's end", wrote); err != nil {
+		t.Fatalf("a write that made progress all the time: %v after %v", err, time.Since(began))
+	}
+	if took := time.Since(began); took < 2*stall {
+		t.Fatalf("the write took %v: too short to show anything", took)
+	}
+}
+
+func TestAClientThatWasSlowIsWrittenToAgain(t *testing.T) {
+	t.Parallel()
+	server, client := connected(t)
+	c := newConn(server, 100*time.Millisecond)
+	if err := c.Write(make([]byte, 64<<20)); !errors.Is(err, ports.ErrSlow) {
+		t.Fatalf("a write without progress: %v", err)
+	}
+	go io.Copy(io.Discard, client)
+	p := bytes.Repeat([]byte("x"), 1<<16)
+	if err := c.Write(p); err != nil {
+		t.Fatalf("a write while the client reads: %v", err)
+	}
+	if n, err := c.TryWrite(p[:10]); err != nil || n != 10 {
+		t.Fatalf("a try after that: %d, %v", n, err)
+	}
+}
+
+func TestATryAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
+	server, client := connected(t)
+	go io.Copy(io.Discard, client)
+	c := newConn(server, time.Second)
+	p := []byte("hello")
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := c.TryWrite(p); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("a write allocates %v times", n)
+	}
+}
