@@ -72,9 +72,9 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ports.Outcome{}, err
 	}
-	f, same, err := f.Settle(was, p.Author.ID)
-	if err != nil {
-		return ports.Outcome{Err: err}, nil
+	f, same, forbidden := f.Settle(was, p.Author.ID)
+	if forbidden != nil {
+		return ports.Outcome{Err: forbidden}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
 	}
 	if f.Change == chat.MemberLeft {
 		if err := b.exec(b.w.unmark, r.number, f.User); err != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -175,7 +176,8 @@ func newAdmin(cfg Config, o *observability.Observer, h *observability.Health, s 
 func disconnect(s ports.Sessions) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"disconnected":%d}`+"\n", s.Disconnect(chat.UserID(r.PathValue("user"))))
+		ended := s.Disconnect(chat.UserID(r.PathValue("user")))
+		_ = json.NewEncoder(w).Encode(map[string]int{"disconnected": ended}) // an operator who hung up misses a number
 	}
 }
 
