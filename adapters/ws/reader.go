@@ -79,6 +79,7 @@ func (r *reader) hear(data []byte) {
 func (r *reader) handle(e event) {
 	switch e.kind {
 	case message:
+		// No context that ends with the connection: what was asked for is done even if its asker goes.
 		if !r.session.Command(context.Background(), wire.Decode(e.payload)) {
 			r.pause()
 		}
@@ -98,7 +99,7 @@ func (r *reader) handle(e event) {
 func (r *reader) pause() {
 	select {
 	case <-r.conn.resumed:
-		r.due = time.Time{}
+		r.stopClock()
 	case <-r.conn.closing:
 		r.ended = true
 	}
@@ -113,7 +114,7 @@ func (r *reader) answer(payload []byte) {
 	}
 	if r.pongs += len(r.pong); r.pongs > mostPongs {
 		r.conn.awaitWrite(r.pongsAt)
-		r.due = time.Time{}
+		r.stopClock()
 	}
 }
 
@@ -122,12 +123,16 @@ func (r *reader) limit() {
 	switch {
 	case r.ended:
 	case r.parser.idle():
-		if !r.due.IsZero() {
-			r.due = time.Time{}
-			_ = r.conn.raw.SetReadDeadline(r.due)
-		}
+		r.stopClock()
 	case r.due.IsZero() || r.round != r.parser.rounds:
 		r.due, r.round = time.Now().Add(r.messageTime), r.parser.rounds
+		_ = r.conn.raw.SetReadDeadline(r.due)
+	}
+}
+
+func (r *reader) stopClock() {
+	if !r.due.IsZero() {
+		r.due = time.Time{}
 		_ = r.conn.raw.SetReadDeadline(r.due)
 	}
 }

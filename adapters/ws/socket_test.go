@@ -376,14 +376,18 @@ func TestTimeDoesNotRunWhileTheSessionIsBusy(t *testing.T) {
 		return c.ID != "slow"
 	}
 	p, session := serve(t, h, with(func(c *Config) { c.MessageTime = limit })).joins(h)
-	last := whole(say("b"))
-	slow := whole(`{"type":"ping","id":"slow"}`)
-	p.sends(join(slow[:5]))                     // the clock runs
-	p.sends(join(slow[5:], last[:9], last[9:])) // it stops with the command; what follows comes with it, or stays in the socket
+	slow, last := whole(`{"type":"ping","id":"slow"}`), whole(say("b"))
+	p.sends(join(pingFrame(""), slow[:5]))
+	p.wants(`pong ""`) // the clock runs
+	p.sends(slow[5:])  // it stops with the command
+	p.sends(last[:9])
+	p.sends(last[9:])
 	receive(t, "the command", asked)
 	<-time.NewTimer(3 * limit).C
 	session.conn.Resume()
 	p.wants("ok", `said "b"`)
+	p.sends(whole(say("c")))
+	p.wants(`said "c"`)
 }
 
 func TestEveryByteIsASignOfLife(t *testing.T) {
