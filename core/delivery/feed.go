@@ -37,6 +37,18 @@ type part struct {
 	queued  bool
 	since   time.Time // when the oldest entry came that this shard has not passed on
 	signals []pendingSignal
+
+	// Only the shard's goroutine uses these.
+	passing passing
+	readers []*follow // of the pass under way
+	left    []*follow // those of them that are not served yet
+}
+
+// passing is one pass over a part's readers.
+type passing struct {
+	since            time.Time
+	signals          []pendingSignal
+	readers, entries int // how many got entries, and how many at most
 }
 
 type presence struct {

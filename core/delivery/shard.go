@@ -19,9 +19,7 @@ type shard struct {
 	dirty    []*session
 	sessions map[*session]struct{}
 
-	// Only the shard's goroutine uses these.
-	readers []*follow
-	scratch []byte
+	scratch []byte // only the shard's goroutine uses it
 }
 
 func newShard(index int, o ports.Observer) *shard {
@@ -86,10 +84,7 @@ func (w *shard) run(ctx context.Context) {
 		for {
 			w.mu.Lock()
 			feeds, w.feeds = w.feeds, feeds[:0]
-			dirty, w.dirty = w.dirty, dirty[:0]
-			for _, s := range dirty {
-				s.queued = false
-			}
+			dirty = w.takeDirty(dirty)
 			w.mu.Unlock()
 			if len(feeds)+len(dirty) == 0 || ctx.Err() != nil {
 				break
@@ -109,38 +104,69 @@ func (w *shard) run(ctx context.Context) {
 	}
 }
 
-// pass gives each reader of a feed on this shard what is due.
+// takeDirty moves a turn's worth of the dirty sessions into list. w.mu is held.
+func (w *shard) takeDirty(list []*session) []*session {
+	n := min(len(w.dirty), readersATurn)
+	list = append(list[:0], w.dirty[:n]...)
+	rest := copy(w.dirty, w.dirty[n:])
+	clear(w.dirty[rest:])
+	w.dirty = w.dirty[:rest]
+	for _, s := range list {
+		s.queued = false
+	}
+	return list
+}
+
+// readersATurn bounds how many readers of one room a shard serves before it turns to others: a huge room holds up nobody else.
+const readersATurn = 1024
+
+// pass gives each reader of a feed on this shard what is due, in turns.
 func (w *shard) pass(p *part) {
 	w.mu.Lock()
 	p.queued = false
-	since, signals := p.since, p.signals
-	p.since, p.signals = time.Time{}, nil
-	w.mu.Unlock()
-
-	p.feed.mu.Lock()
-	w.readers = append(w.readers[:0], p.followers...)
-	p.feed.mu.Unlock()
-
-	var readers, entries int
-	for _, fl := range w.readers {
-		s := fl.session
-		s.mu.Lock()
-		if !fl.gone {
-			for _, sig := range signals {
-				s.signal(sig)
-			}
-			s.want(fl)
-			before := fl.cursor
-			s.flush(w)
-			if n := int(fl.cursor - before); n > 0 {
-				readers++
-				entries = max(entries, n)
-			}
-		}
-		s.mu.Unlock()
+	if len(p.left) == 0 {
+		p.passing, p.since, p.signals = passing{since: p.since, signals: p.signals}, time.Time{}, nil
 	}
-	clear(w.readers)
-	if readers > 0 && !since.IsZero() {
-		w.observer.FannedOut(p.feed.room, readers, entries, time.Since(since))
+	w.mu.Unlock()
+	if len(p.left) == 0 {
+		p.feed.mu.Lock()
+		p.readers = append(p.readers[:0], p.followers...)
+		p.feed.mu.Unlock()
+		p.left = p.readers
+	}
+	turn := p.left[:min(len(p.left), readersATurn)]
+	p.left = p.left[len(turn):]
+	for _, fl := range turn {
+		w.serve(p, fl)
+	}
+	if len(p.left) == 0 {
+		clear(p.readers) // sessions that end are to be forgotten
+		if p.passing.readers > 0 && !p.passing.since.IsZero() {
+			w.observer.FannedOut(p.feed.room, p.passing.readers, p.passing.entries, time.Since(p.passing.since))
+		}
+	}
+	w.mu.Lock()
+	if len(p.left) > 0 || !p.since.IsZero() || len(p.signals) > 0 {
+		w.queuePart(p)
+	}
+	w.mu.Unlock()
+}
+
+func (w *shard) serve(p *part, fl *follow) {
+	s := fl.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fl.gone {
+		return
+	}
+	for _, sig := range p.passing.signals {
+		s.signal(sig)
+	}
+	s.want(fl)
+	before := fl.cursor
+	s.flush(w)
+	if n := int(fl.cursor - before); n > 0 {
+		p.passing.readers++
+		p.passing.entries = max(p.passing.entries, n)
 	}
 }
