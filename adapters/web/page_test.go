@@ -204,15 +204,16 @@ func (p *person) says(body string) {
 	p.presses(enter)
 }
 
+// clicks finds and clicks in one step: between two, the page may draw the row anew.
 func (p *person) clicks(selector string) {
 	p.t.Helper()
-	p.does(chromedp.Click(chromedp.CSS(selector)))
+	p.waits(fmt.Sprintf(`((e) => e?.checkVisibility() && (e.click(), true))(document.querySelector(%s))`, quoted(selector)))
 }
 
 // at puts the focus on a message and presses a key there.
 func (p *person) at(seq int, k key) {
 	p.t.Helper()
-	p.does(chromedp.Focus(chromedp.CSS(fmt.Sprintf(`article[data-seq="%d"]`, seq))))
+	p.waits(fmt.Sprintf(`((e) => (e?.focus(), e && document.activeElement === e))(document.querySelector('article[data-seq="%d"]'))`, seq))
 	p.presses(k)
 }
 
