@@ -8,12 +8,13 @@ import (
 
 // Sessions takes live connections.
 type Sessions interface {
-	// Open begins a session on conn. With opening.Identity nil its first command must be Auth, within 10 s. It fails with
-	// Unavailable when the node is draining or full; then conn is not used.
+	// Open begins a session on conn. With opening.Identity nil its first command must be Auth, within 10 s. It fails as
+	// Ready does; then conn is not used.
 	Open(conn Conn, opening Opening) (Session, error)
 
-	// Ready reports whether Open would succeed now, so that a connection can be refused before it is made.
-	Ready() error
+	// Ready reports why Open would fail now, so that a connection can be refused before it is made: Unavailable when the node is
+	// draining or full, RateLimited when that user has too many connections. who is nil where the client is not known yet.
+	Ready(who *chat.Identity) error
 
 	// Disconnect ends the sessions of a user on this node, and returns how many.
 	Disconnect(user chat.UserID) int

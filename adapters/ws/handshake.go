@@ -31,13 +31,16 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if err := readJoin(c, opening); err != nil {
 		return a.refuse(c, fiber.StatusBadRequest, err)
 	}
-	if err := a.cfg.Sessions.Ready(); err != nil {
+	if err := a.cfg.Sessions.Ready(nil); err != nil { // no token is worth verifying for a node that takes nobody
 		return a.refuse(c, 0, err)
 	}
 	offered := listed(c, fiber.HeaderSecWebSocketProtocol)
 	if token, given := tokenOf(c, offered); given {
 		who, err := a.verify(c, token)
 		if err != nil {
+			return a.refuse(c, 0, err)
+		}
+		if err := a.cfg.Sessions.Ready(&who); err != nil {
 			return a.refuse(c, 0, err)
 		}
 		opening.Identity = &who

@@ -260,3 +260,29 @@ func TestTenThousandFramesAtOnce(t *testing.T) {
 	}
 	calm.asks("ping")
 }
+
+func TestTooManyConnections(t *testing.T) {
+	t.Parallel()
+	s := start(t, "memory://", map[string]string{"PARLEY_SESSIONS_PER_USER": "2", "PARLEY_SESSIONS": "3"})
+	first := s.connects(t, "alice")
+	s.connects(t, "alice")
+	refused := func(user string, status int) {
+		t.Helper()
+		got, body, header := s.calls(t, s.token(t, user), "GET", "/ws", nil, "Connection", "Upgrade", "Upgrade", "websocket",
+			"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+		if got != status || header.Get("Retry-After") == "" {
+			t.Errorf("%s got %d %v, Retry-After %q; want %d", user, got, body, header.Get("Retry-After"), status)
+		}
+	}
+	refused("alice", http.StatusTooManyRequests)
+	s.connects(t, "bob")
+	refused("carol", http.StatusServiceUnavailable)
+	first.conn.CloseNow()
+	eventually(t, "there is room again", func() error {
+		p, err := s.dialed(t, "/ws", s.token(t, "carol"))
+		if err == nil {
+			p.next()
+		}
+		return err
+	})
+}

@@ -189,6 +189,7 @@ type livingParts struct {
 	Bus       ports.Bus
 	Hub       *delivery.Hub
 	Messaging *messaging.Service
+	Sockets   *ws.Adapter
 	HTTP      *httpd.Server
 	Health    *observability.Health
 	Sessions  ports.Sessions
@@ -201,6 +202,7 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
+	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)
 	p.Lifecycle.Append(fx.StartStopHook(
 		func() { p.Health.Enter(observability.Serving) },
@@ -211,6 +213,18 @@ func live(cfg Config, p livingParts) {
 			p.Sessions.Drain(ctx)
 		},
 	))
+}
+
+// waitFor waits for wait, as long as ctx allows.
+func waitFor(ctx context.Context, name string, wait func()) error {
+	done := make(chan struct{})
+	go func() { defer close(done); wait() }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s have not ended in time", name)
+	}
 }
 
 // startFailure is why a part could not be made, in words for whoever starts the service; fx's own tell of its insides.

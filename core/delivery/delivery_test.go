@@ -500,7 +500,7 @@ func TestDrain(t *testing.T) {
 		if took := <-drained; took < 4*time.Second || took > 6*time.Second {
 			t.Errorf("a client that reads nothing held up the drain for %v of 5 s", took)
 		}
-		if err := w.nodes[0].hub.Ready(); err == nil {
+		if err := w.nodes[0].hub.Ready(nil); err == nil {
 			t.Error("a drained node takes sessions")
 		}
 	})

@@ -56,10 +56,10 @@ type sendKey struct {
 var _ ports.Session = (*session)(nil)
 
 // Ready implements ports.Sessions.
-func (h *Hub) Ready() error {
+func (h *Hub) Ready(who *chat.Identity) error {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.admit(nil)
+	return h.admit(who)
 }
 
 // admit tells whether there is room for one more session. h.mu is held.
