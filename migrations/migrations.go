@@ -11,7 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed all:sqlite all:postgres
+//go:embed sqlite postgres
 var files embed.FS
 
 // SQLite and Postgres hold the migrations of their dialects.
