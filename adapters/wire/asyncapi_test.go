@@ -94,12 +94,12 @@ func TestAsyncAPIHasEveryFrame(t *testing.T) {
 			}
 		}
 	}
-	for kind := range asks {
+	for kind := range types {
 		if !slices.Contains(ofDocument, kind) {
 			t.Errorf("%s is decoded and not described", kind)
 		}
 	}
-	if len(ofDocument) != len(asks) {
+	if len(ofDocument) != len(types) {
 		t.Errorf("described are %v", ofDocument)
 	}
 }

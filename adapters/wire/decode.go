@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -17,8 +18,8 @@ const MaxIDChars = 64
 // numbers are written with digits only.
 func Decode(data []byte) ports.Command {
 	var f fields
-	if !members(data, f.take) {
-		return ports.Command{Ask: ports.Malformed{Err: chat.Errorf(chat.BadRequest, "a frame must be one JSON object")}}
+	if err := members(data, f.take); err != nil {
+		return ports.Command{Ask: ports.Malformed{Err: err}}
 	}
 	id, err := f.id()
 	if err != nil {
@@ -198,7 +199,11 @@ func (f *fields) meta() []byte {
 		f.fail(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
 		return nil
 	}
-	return append([]byte(nil), v.raw...)
+	if !utf8.Valid(v.raw) { // other text is mended when it is unquoted; meta goes out to others as it came
+		f.fail(chat.Invalid, "meta must be UTF-8")
+		return nil
+	}
+	return bytes.Clone(v.raw)
 }
 
 func (f *fields) id() (string, error) {
@@ -219,42 +224,77 @@ func (f *fields) command() (ports.Ask, error) {
 		f.fail(chat.BadRequest, "type is missing")
 		return nil, f.err
 	}
-	decode, known := asks[string(bare(v.raw))]
+	t, known := types[string(bare(v.raw))]
 	if !known {
 		return nil, chat.Errorf(chat.UnknownType, "there is no type %.40q", unquote(v.raw))
 	}
-	ask := decode(f)
+	ask := f.ask(t)
 	if f.err != nil {
 		return nil, f.err
 	}
 	return ask, nil
 }
 
-// asks has a decoder for each type of a client's frame.
-var asks = map[string]func(*fields) ports.Ask{
-	"auth":  func(f *fields) ports.Ask { return ports.Auth{Token: f.needed(nameToken)} },
-	"join":  join,
-	"leave": func(f *fields) ports.Ask { return ports.Leave{Room: f.room()} },
-	"send":  send,
-	"edit":  func(f *fields) ports.Ask { return ports.Edit{Room: f.room(), Seq: f.seq(nameSeq), Body: f.body()} },
-	"delete": func(f *fields) ports.Ask {
-		return ports.Delete{Room: f.room(), Seq: f.seq(nameSeq)}
-	},
-	"react":    react,
-	"history":  history,
-	"read":     func(f *fields) ports.Ask { return ports.Mark{Room: f.room(), Seq: f.seq(nameSeq)} },
-	"typing":   func(f *fields) ports.Ask { return ports.Typing{Room: f.room(), On: f.flag(nameOn, true)} },
-	"presence": func(f *fields) ports.Ask { return ports.Presence{Room: f.room()} },
-	"ping":     func(*fields) ports.Ask { return ports.Ping{} },
+// frameType is a type of a client's frame.
+type frameType uint8
+
+const (
+	typeAuth frameType = iota
+	typeJoin
+	typeLeave
+	typeSend
+	typeEdit
+	typeDelete
+	typeReact
+	typeHistory
+	typeRead
+	typeTyping
+	typePresence
+	typePing
+)
+
+var types = map[string]frameType{
+	"auth": typeAuth, "join": typeJoin, "leave": typeLeave, "send": typeSend, "edit": typeEdit, "delete": typeDelete, "react": typeReact,
+	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "ping": typePing,
 }
 
-func join(f *fields) ports.Ask {
+// ask reads the fields of a type. It is a switch and no table of functions, so that f stays on the stack.
+func (f *fields) ask(t frameType) ports.Ask {
+	switch t {
+	case typeAuth:
+		return ports.Auth{Token: f.needed(nameToken)}
+	case typeJoin:
+		return f.join()
+	case typeLeave:
+		return ports.Leave{Room: f.room()}
+	case typeSend:
+		return f.send()
+	case typeEdit:
+		return ports.Edit{Room: f.room(), Seq: f.seq(nameSeq), Body: f.body()}
+	case typeDelete:
+		return ports.Delete{Room: f.room(), Seq: f.seq(nameSeq)}
+	case typeReact:
+		return f.react()
+	case typeHistory:
+		return f.history()
+	case typeRead:
+		return ports.Mark{Room: f.room(), Seq: f.seq(nameSeq)}
+	case typeTyping:
+		return ports.Typing{Room: f.room(), On: f.flag(nameOn, true)}
+	case typePresence:
+		return ports.Presence{Room: f.room()}
+	default:
+		return ports.Ping{}
+	}
+}
+
+func (f *fields) join() ports.Ask {
 	return ports.Join{
 		Room: f.room(), After: f.cursor(nameAfter), Limit: int(f.number(nameLimit, 0, ports.MaxPage, ports.DefaultPage)),
 	}
 }
 
-func send(f *fields) ports.Ask {
+func (f *fields) send() ports.Ask {
 	s := ports.Send{Room: f.room(), Body: f.body(), Key: f.key(), Meta: f.meta()}
 	if f.has(nameReplyTo) {
 		s.ReplyTo = f.seq(nameReplyTo)
@@ -262,7 +302,7 @@ func send(f *fields) ports.Ask {
 	return s
 }
 
-func react(f *fields) ports.Ask {
+func (f *fields) react() ports.Ask {
 	r := ports.React{Room: f.room(), Seq: f.seq(nameSeq), Remove: f.flag(nameRemove, false)}
 	emoji, err := chat.ParseEmoji(f.needed(nameEmoji))
 	f.keep(err)
@@ -270,7 +310,7 @@ func react(f *fields) ports.Ask {
 	return r
 }
 
-func history(f *fields) ports.Ask {
+func (f *fields) history() ports.Ask {
 	h := ports.History{
 		Room: f.room(), After: f.cursor(nameAfter), Limit: int(f.number(nameLimit, 1, ports.MaxPage, ports.DefaultPage)),
 	}

@@ -194,8 +194,8 @@ func (o *object) failure(e *chat.Error) {
 	o.text("code", string(e.Kind))
 	o.text("message", e.Reason)
 	if e.RetryAfter > 0 {
-		// At least one: 0 would read as "at once".
-		o.number("retry_after_ms", max(e.RetryAfter.Milliseconds(), 1))
+		// Rounded up: whoever comes back on time must not be early.
+		o.number("retry_after_ms", int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond))
 	}
 }
 

@@ -21,11 +21,16 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, side := range []string{"client", "server"} {
+		for _, text := range readSpecimens(f, side) {
+			f.Add(text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var theirs map[string]json.RawMessage
 		theirErr := json.Unmarshal(data, &theirs)
 		ours := map[string]string{}
-		ok := members(data, func(name []byte, v value) { ours[string(name)] = string(v.raw) })
+		ok := members(data, func(name []byte, v value) { ours[string(name)] = string(v.raw) }) == nil
 		deep := depth(data) > maxDepth
 		if isObject := theirErr == nil && theirs != nil; ok != isObject && !deep {
 			t.Fatalf("ours says %v of %q, encoding/json %v %v", ok, data, theirErr, theirs != nil)
@@ -35,6 +40,9 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%q is no object and was decoded", data)
 			}
 			return
+		}
+		if len(ours) != len(theirs) {
+			t.Fatalf("the names of %q are %v, encoding/json has %v", data, ours, theirs)
 		}
 		for name, raw := range theirs {
 			if !bytes.Equal(bytes.TrimSpace(raw), []byte(ours[name])) {
@@ -98,19 +106,28 @@ func valid(t *testing.T, c ports.Command) {
 	}
 }
 
-// refEntry is a message's frame as encoding/json would have it.
+// refEntry is an entry's frame as encoding/json would have it: the members of all types, in their order.
 type refEntry struct {
 	Type      string          `json:"type"`
 	Room      string          `json:"room"`
 	Seq       int64           `json:"seq"`
 	At        string          `json:"at"`
 	Author    refUser         `json:"author"`
-	Body      string          `json:"body"`
+	Target    int64           `json:"target,omitempty"`
+	Body      *string         `json:"body,omitempty"`
 	Key       string          `json:"key,omitempty"`
 	ReplyTo   int64           `json:"reply_to,omitempty"`
 	Meta      json.RawMessage `json:"meta,omitempty"`
 	EditedAt  string          `json:"edited_at,omitempty"`
+	DeletedAt string          `json:"deleted_at,omitempty"`
 	Reactions []refReaction   `json:"reactions,omitempty"`
+	Emoji     string          `json:"emoji,omitempty"`
+	Removed   *bool           `json:"removed,omitempty"`
+	Count     *int            `json:"count,omitempty"`
+	User      string          `json:"user,omitempty"`
+	Change    string          `json:"change,omitempty"`
+	Role      string          `json:"role,omitempty"`
+	Name      *string         `json:"name,omitempty"`
 }
 
 type refUser struct {
@@ -124,37 +141,90 @@ type refReaction struct {
 	Me    bool   `json:"me,omitempty"`
 }
 
-// FuzzEntry holds the encoder against encoding/json, byte by byte.
+// reference returns the frame that an entry should have.
+func reference(e *chat.Entry) refEntry {
+	stamp := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	ref := refEntry{Room: string(e.Room), Seq: int64(e.Seq), At: stamp(e.At), Author: refUser{string(e.Author.ID), e.Author.Name}}
+	if ref.Author.Name == "" {
+		ref.Author.Name = ref.Author.ID
+	}
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		ref.Type, ref.ReplyTo, ref.Meta = "message", int64(f.ReplyTo), f.Meta
+		ref.EditedAt, ref.DeletedAt = stamp(f.EditedAt), stamp(f.DeletedAt)
+		if f.DeletedAt.IsZero() {
+			ref.Body = &f.Body
+		}
+		if !e.Key.Made() {
+			ref.Key = string(e.Key)
+		}
+		for _, r := range f.Reactions {
+			ref.Reactions = append(ref.Reactions, refReaction(r))
+		}
+	case chat.Edited:
+		ref.Type, ref.Target = "edited", int64(f.Target)
+		if f.Body != "" {
+			ref.Body = &f.Body
+		}
+	case chat.Deleted:
+		ref.Type, ref.Target = "deleted", int64(f.Target)
+	case chat.Reacted:
+		ref.Type, ref.Target, ref.Emoji, ref.Removed, ref.Count = "reacted", int64(f.Target), f.Emoji, &f.Removed, &f.Count
+	case chat.MemberChanged:
+		ref.Type, ref.User, ref.Change = "member", string(f.User), string(f.Change)
+		if f.Role != chat.None {
+			ref.Role = f.Role.String()
+		}
+	case chat.RoomChanged:
+		ref.Type, ref.Change = "room", string(f.Change)
+		if f.Change == chat.RoomRenamed {
+			ref.Name = &f.Name
+		}
+	}
+	return ref
+}
+
+// FuzzEntry holds the encoder against encoding/json, byte by byte, with one entry of each type.
 func FuzzEntry(f *testing.F) {
 	f.Add("hello", "Alice", "k", "👍", int64(7), int64(1700000000123))
-	f.Add("<b>&\u2028\u2029\"\\\x00\x1f\x7f\xff\n\t", "", "\x1fmade", "x", int64(0), int64(0))
-	f.Fuzz(func(t *testing.T, body, who, key, emoji string, n, ms int64) {
-		if n < 0 || n > int64(chat.MaxSeq) || ms < 0 || ms > 250000000000000 {
+	f.Add("<b>&\u2028\u2029\"\\\x00\x1f\x7f\xff\n\t", "", "\x1fmade", "x", int64(1), int64(0))
+	for _, e := range entries {
+		if m, ok := e.entry.Fact.(chat.Message); ok {
+			f.Add(m.Body, e.entry.Author.Name, string(e.entry.Key), "👍", int64(e.entry.Seq), noon.UnixMilli())
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, who, key, emoji string, n, ms int64) {
+		if n < 1 || n > int64(chat.MaxSeq) || ms < 0 || ms > 250000000000000 || emoji == "" {
 			return
 		}
-		at := time.UnixMilli(ms).UTC()
-		e := chat.Entry{Room: "tea", Seq: chat.Seq(n), At: at, Author: chat.Author{ID: "u", Name: who}, Key: chat.Key(key), Fact: chat.Message{
-			Body: body, ReplyTo: chat.Seq(n), Meta: []byte(`{"a":1}`), EditedAt: at,
-			Reactions: []chat.Reaction{{Emoji: emoji, Count: 3, Me: true}, {Emoji: "-", Count: 1}},
-		}}
-		ref := refEntry{
-			Type: "message", Room: "tea", Seq: n, At: at.Format(timeLayout), Author: refUser{"u", who}, Body: body, Key: key, ReplyTo: n,
-			Meta: []byte(`{"a":1}`), EditedAt: at.Format(timeLayout), Reactions: []refReaction{{emoji, 3, true}, {"-", 1, false}},
-		}
-		if who == "" {
-			ref.Author.Name = "u"
-		}
-		if e.Key.Made() {
-			ref.Key = ""
-		}
-		var want bytes.Buffer
-		enc := json.NewEncoder(&want)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(ref); err != nil {
-			t.Fatal(err)
-		}
-		if got := AppendEntry(nil, &e); !bytes.Equal(got, bytes.TrimRight(want.Bytes(), "\n")) {
-			t.Fatalf("got  %s\nwant %s", got, want.Bytes())
+		at, seq := time.UnixMilli(ms), chat.Seq(n)
+		for _, fact := range []chat.Fact{
+			chat.Message{
+				Body: text, ReplyTo: seq, Meta: []byte(`{"a":1}`), EditedAt: at,
+				Reactions: []chat.Reaction{{Emoji: emoji, Count: int(n), Me: true}, {Emoji: "-", Count: 1}},
+			},
+			chat.Message{DeletedAt: at},
+			chat.Edited{Target: seq, Body: text},
+			chat.Deleted{Target: seq},
+			chat.Reacted{Target: seq, Emoji: emoji, Removed: ms%2 == 0, Count: int(n)},
+			chat.MemberChanged{User: chat.UserID(emoji), Change: chat.MemberJoined, Role: chat.Role(n % 4)},
+			chat.RoomChanged{Change: chat.RoomRenamed, Name: text},
+		} {
+			e := chat.Entry{Room: "tea", Seq: seq, At: at, Author: chat.Author{ID: "u", Name: who}, Key: chat.Key(key), Fact: fact}
+			var want bytes.Buffer
+			enc := json.NewEncoder(&want)
+			enc.SetEscapeHTML(false)
+			if err := enc.Encode(reference(&e)); err != nil {
+				t.Fatal(err)
+			}
+			if got := AppendEntry(nil, &e); !bytes.Equal(got, bytes.TrimRight(want.Bytes(), "\n")) {
+				t.Fatalf("got  %s\nwant %s", got, want.Bytes())
+			}
 		}
 	})
 }

@@ -4,9 +4,11 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
 )
 
-// maxDepth is how deep a client's JSON may nest.
+// maxDepth is how many objects and arrays a client's JSON may have inside one another, the frame itself included.
 const maxDepth = 64
 
 // scanner reads one JSON text (RFC 8259). It accepts exactly what encoding/json accepts, up to maxDepth.
@@ -14,6 +16,7 @@ type scanner struct {
 	data []byte
 	pos  int
 	bad  bool
+	deep bool // bad because of maxDepth
 }
 
 // kind is what sort of JSON value stands at a place.
@@ -63,20 +66,27 @@ func (s *scanner) take(c byte) bool {
 
 func (s *scanner) fail() value { s.bad = true; return value{} }
 
-// members calls each for the members of the object that the text is, in order. It returns false where the text is no JSON, or no
-// object.
-func members(data []byte, each func(name []byte, v value)) bool {
+// members calls each for the members of the object that the text is, in order. The error says why the text is no such object; each
+// may have been called before it was found.
+func members(data []byte, each func(name []byte, v value)) *chat.Error {
 	s := &scanner{data: data}
 	s.space()
-	if !s.take('{') {
-		return false
+	if s.take('{') {
+		s.object(1, each)
+	} else {
+		s.bad = true
 	}
-	s.object(1, each)
 	s.space()
-	return !s.bad && s.pos == len(data)
+	switch {
+	case s.deep:
+		return chat.Errorf(chat.BadRequest, "a frame must not nest deeper than %d levels", maxDepth)
+	case s.bad || s.pos < len(data):
+		return chat.Errorf(chat.BadRequest, "a frame must be one JSON object")
+	}
+	return nil
 }
 
-// object reads an object's members, behind its brace.
+// object reads an object's members, behind its brace; depth is its own.
 func (s *scanner) object(depth int, each func([]byte, value)) {
 	s.space()
 	if s.take('}') {
@@ -124,14 +134,14 @@ func (s *scanner) array(depth int) {
 	}
 }
 
+// value reads a value of what is at depth.
 func (s *scanner) value(depth int) value {
 	s.space()
 	start := s.pos
-	if depth > maxDepth {
-		return s.fail()
-	}
 	var k kind
 	switch c := s.peek(); {
+	case (c == '{' || c == '[') && depth == maxDepth:
+		s.deep = true
 	case c == '{':
 		s.pos++
 		s.object(depth+1, nil)
@@ -323,7 +333,8 @@ func unescape(raw []byte, i int) (rune, int) {
 	}
 }
 
-// integer returns the whole number that v is, written with digits only.
+// integer returns the whole number that v is. 5.0 and 5e0 are none: no client writes a seq so, and a double could not be trusted
+// with all of them.
 func (v value) integer() (int64, bool) {
 	n, err := strconv.ParseInt(string(v.raw), 10, 64)
 	return n, err == nil

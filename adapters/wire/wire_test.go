@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	seven := chat.Seq(7)
 	for _, c := range []struct {
 		text string
 		want ports.Ask
@@ -39,6 +37,7 @@ func TestDecode(t *testing.T) {
 		{`{"type":"presence","room":"tea"}`, ports.Presence{Room: "tea"}},
 		{`{"type":"ping","extra":{"deep":[1,2,{"x":null}]}}`, ports.Ping{}},
 		{`{"type":"leave","type":"ping"}`, ports.Ping{}},
+		{`{"type":"ping","x":` + nested(63) + `}`, ports.Ping{}},
 	} {
 		if got := Decode([]byte(c.text)); !reflect.DeepEqual(got.Ask, c.want) {
 			t.Errorf("%s is %#v, want %#v", c.text, got.Ask, c.want)
@@ -48,6 +47,9 @@ func TestDecode(t *testing.T) {
 		t.Errorf("id %q", got.ID)
 	}
 }
+
+// nested is an array in arrays, n deep.
+func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
@@ -59,6 +61,8 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{``, chat.BadRequest, "object"},
 		{`null`, chat.BadRequest, "object"},
 		{`{"type":"ping"`, chat.BadRequest, "object"},
+		{`{"type":"ping"}{}`, chat.BadRequest, "object"},
+		{`{"type":"ping","x":` + nested(64) + `}`, chat.BadRequest, "64"},
 		{`{"Type":"ping"}`, chat.BadRequest, "type"},
 		{`{"type":["ping"]}`, chat.BadRequest, "type"},
 		{`{"type":"PING"}`, chat.UnknownType, "PING"},
@@ -73,6 +77,13 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{`{"type":"join","room":"tea","limit":201}`, chat.Invalid, "limit"},
 		{`{"type":"send","room":"tea","body":"x","meta":[]}`, chat.BadRequest, "meta"},
 		{`{"type":"send","room":"tea","body":"x","meta":{"x":"` + strings.Repeat("x", 4096) + `"}}`, chat.Invalid, "meta"},
+		{`{"type":"send","room":"tea","body":"x","meta":{"x":"` + "\xff" + `"}}`, chat.Invalid, "meta"},
+		{`{"type":"send","room":"tea"}`, chat.Invalid, "body"},
+		{`{"type":"send","room":"tea","body":" \n"}`, chat.Invalid, "body"},
+		{`{"type":"send","room":"Tea","body":"x"}`, chat.Invalid, "room"},
+		{`{"type":"react","room":"tea","seq":7}`, chat.Invalid, "emoji"},
+		{`{"type":"read","room":"tea","seq":5.0}`, chat.Invalid, "seq"},
+		{`{"type":"history","room":"tea","before":7,"after":7}`, chat.Invalid, "before"},
 		{`{"type":"send","room":"tea","body":"x","reply_to":0}`, chat.Invalid, "reply_to"},
 		{`{"type":"send","room":"tea","body":"x","key":""}`, chat.Invalid, "key"},
 		{`{"type":"edit","room":"tea","body":"x"}`, chat.Invalid, "seq"},
@@ -106,66 +117,56 @@ func TestDecodeKeepsNothingOfTheText(t *testing.T) {
 	}
 }
 
-var noon = time.Date(2026, 11, 23, 12, 0, 0, 5e6, time.FixedZone("", 3600))
-
-func TestFrames(t *testing.T) {
-	t.Parallel()
-	alice := chat.Author{ID: "alice", Name: "Alice"}
-	for _, c := range []struct {
-		frame ports.Frame
-		want  string
-	}{
-		{
-			ports.Welcome{Session: "s", User: alice, Heartbeat: 25 * time.Second, Limits: ports.Limits{FrameBytes: 65536, Rooms: 2000, Replay: 10000}},
-			`{"type":"welcome","session":"s","user":{"id":"alice","name":"Alice"},"heartbeat_ms":25000,"limits":{"frame_bytes":65536,"body_chars":4000,"meta_bytes":4096,"rooms":2000,"replay":10000,"page":200}}`,
-		},
-		{ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}, `{"type":"ok","id":"1","user":{"id":"alice","name":"Alice"}}`},
-		{ports.OK{Answer: ports.Joined{Room: "tea", Head: 9, From: 5, Truncated: true, Role: chat.Write, Read: 3}}, `{"type":"ok","room":"tea","head":9,"from":5,"truncated":true,"role":"write","read":3}`},
-		{ports.OK{ID: "1", Answer: ports.Left{Room: "tea"}}, `{"type":"ok","id":"1","room":"tea"}`},
-		{ports.OK{ID: "1", Answer: ports.Sent{Receipt: ports.Receipt{Room: "tea", Seq: 7, At: noon, Duplicate: true}}}, `{"type":"ok","id":"1","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","duplicate":true}`},
-		{ports.OK{ID: "1", Answer: ports.Changed{Receipt: ports.Receipt{Room: "tea", Seq: 7}}}, `{"type":"ok","id":"1","room":"tea","seq":7}`},
-		{ports.OK{ID: "1", Answer: ports.ReactionSet{Receipt: ports.Receipt{Room: "tea", Seq: 7, Unchanged: true}}}, `{"type":"ok","id":"1","room":"tea","seq":7,"changed":false}`},
-		{ports.OK{ID: "1", Answer: ports.Page{Room: "tea", Head: 2}}, `{"type":"ok","id":"1","room":"tea","head":2,"entries":[],"more":false}`},
-		{ports.OK{ID: "1", Answer: ports.Marked{Room: "tea", Read: 2, Unread: 1}}, `{"type":"ok","id":"1","room":"tea","read":2,"unread":1}`},
-		{ports.OK{ID: "1", Answer: ports.TypingNoted{}}, `{"type":"ok","id":"1"}`},
-		{ports.OK{ID: "1", Answer: ports.Present{Room: "tea", Users: []chat.Author{alice, {ID: "bob"}}, Total: 3}}, `{"type":"ok","id":"1","room":"tea","users":[{"id":"alice","name":"Alice"},{"id":"bob","name":"bob"}],"total":3}`},
-		{ports.OK{ID: "1", Answer: ports.Pong{Now: noon}}, `{"type":"ok","id":"1","now":"2026-11-23T11:00:00.005Z"}`},
-		{ports.Failure{ID: "1", Err: chat.Errorf(chat.NotFound, "there is no room %q", "x")}, `{"type":"error","id":"1","code":"not_found","message":"there is no room \"x\""}`},
-		{ports.Failure{Err: &chat.Error{Kind: chat.RateLimited, Reason: "slow", RetryAfter: 300 * time.Microsecond}}, `{"type":"error","code":"rate_limited","message":"slow","retry_after_ms":1}`},
-		{ports.Failure{Err: fmt.Errorf("do it: %w", fmt.Errorf("secret"))}, `{"type":"error","code":"internal","message":"a fault of the service"}`},
-		{ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalTyping, On: true}}, `{"type":"typing","room":"tea","user":"bob","on":true}`},
-		{ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalPresence}}, `{"type":"presence","room":"tea","user":"bob","online":false}`},
-		{ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: 7}}, `{"type":"read","room":"tea","user":"bob","seq":7}`},
-		{ports.Drain{ReconnectIn: 1500 * time.Millisecond}, `{"type":"drain","reconnect_in_ms":1500}`},
-	} {
-		if got := string(AppendFrame(nil, c.frame)); got != c.want {
-			t.Errorf("%T is\n%s, want\n%s", c.frame, got, c.want)
+func TestTheHotPathsAllocateLittle(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
+	if n := testing.AllocsPerRun(100, func() { Decode(benchSend) }); n > 5 { // id, room, body, key, and the command itself
+		t.Errorf("decoding a send allocates %v times", n)
+	}
+	dst := make([]byte, 0, 4096)
+	for _, e := range entries {
+		if n := testing.AllocsPerRun(100, func() { dst = AppendEntry(dst[:0], &e.entry) }); n > 0 {
+			t.Errorf("encoding %s allocates %v times", e.file, n)
 		}
 	}
 }
 
-func TestEntries(t *testing.T) {
+func TestFailuresHideTheirCause(t *testing.T) {
 	t.Parallel()
-	const start = `"room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"alice","name":"Alice"}`
 	for _, c := range []struct {
-		fact chat.Fact
+		err  error
 		want string
 	}{
-		{chat.Message{Body: "hi"}, `{"type":"message",` + start + `,"body":"hi"}`},
-		{chat.Message{DeletedAt: noon, Reactions: []chat.Reaction{{Emoji: "x", Count: 2}}}, `{"type":"message",` + start + `,"deleted_at":"2026-11-23T11:00:00.005Z","reactions":[{"emoji":"x","count":2}]}`},
-		{chat.Edited{Target: 3, Body: "x"}, `{"type":"edited",` + start + `,"target":3,"body":"x"}`},
-		{chat.Edited{Target: 3}, `{"type":"edited",` + start + `,"target":3}`},
-		{chat.Deleted{Target: 3}, `{"type":"deleted",` + start + `,"target":3}`},
-		{chat.Reacted{Target: 3, Emoji: "x", Count: 0, Removed: true}, `{"type":"reacted",` + start + `,"target":3,"emoji":"x","removed":true,"count":0}`},
-		{chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Write}, `{"type":"member",` + start + `,"user":"bob","change":"joined","role":"write"}`},
-		{chat.MemberChanged{User: "bob", Change: chat.MemberBanned}, `{"type":"member",` + start + `,"user":"bob","change":"banned"}`},
-		{chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}, `{"type":"room",` + start + `,"change":"renamed","name":"Tea"}`},
-		{chat.RoomChanged{Change: chat.RoomArchived}, `{"type":"room",` + start + `,"change":"archived"}`},
+		{fmt.Errorf("do it: %w", errSecret), `{"type":"error","code":"internal","message":"a fault of the service"}`},
+		{fmt.Errorf("do it: %w: %w", chat.NotFound, errSecret), `{"type":"error","code":"not_found","message":"not_found"}`},
+		{fmt.Errorf("do it: %w", chat.Errorf(chat.Invalid, "a\x00 <\"b\">")), `{"type":"error","code":"invalid","message":"a\u0000 <\"b\">"}`},
+		{&chat.Error{Kind: chat.RateLimited, Reason: "slow", RetryAfter: 300 * time.Microsecond}, `{"type":"error","code":"rate_limited","message":"slow","retry_after_ms":1}`},
+		{&chat.Error{Kind: chat.Unavailable, Reason: "away", RetryAfter: 1500*time.Millisecond + 1}, `{"type":"error","code":"unavailable","message":"away","retry_after_ms":1501}`},
 	} {
-		e := chat.Entry{Room: "tea", Seq: 7, At: noon, Author: chat.Author{ID: "alice", Name: "Alice"}, Key: chat.NewKey(), Fact: c.fact}
-		got := AppendEntry(nil, &e)
-		if string(got) != c.want || !json.Valid(got) {
-			t.Errorf("%T is\n%s, want\n%s", c.fact, got, c.want)
+		if got := string(AppendFrame(nil, ports.Failure{Err: c.err})); got != c.want {
+			t.Errorf("%v is %s, want %s", c.err, got, c.want)
+		}
+	}
+}
+
+func TestFramesOfTheTransportAreNoJSON(t *testing.T) {
+	t.Parallel()
+	for _, frame := range []ports.Frame{ports.Heartbeat{}, ports.CloseFrame{Reason: ports.CloseRestart}} {
+		if got := string(AppendFrame([]byte("before"), frame)); got != "before" {
+			t.Errorf("%T appends %q", frame, got)
+		}
+	}
+}
+
+func TestAnswersForHTTPHaveTheFieldsOfTheirOK(t *testing.T) {
+	t.Parallel()
+	for _, f := range frames {
+		ok, is := f.frame.(ports.OK)
+		if !is {
+			continue
+		}
+		want := strings.Replace(string(AppendFrame(nil, ports.OK{Answer: ok.Answer})), `"type":"ok"`, "", 1)
+		want = strings.Replace(want, "{,", "{", 1)
+		if got := string(AppendAnswer([]byte("before"), ok.Answer)); got != "before"+want {
+			t.Errorf("%s is %s, want %s", f.file, got, want)
 		}
 	}
 }
@@ -189,7 +190,7 @@ func TestEveryKindAndReasonHasItsCode(t *testing.T) {
 			t.Errorf("%s is %d, want %d", reason, got, want)
 		}
 	}
-	err := &chat.Error{Kind: chat.Internal, Reason: "a fault", Cause: fmt.Errorf("secret")}
+	err := &chat.Error{Kind: chat.Internal, Reason: "a fault", Cause: errSecret}
 	if got := string(AppendHTTPError(nil, err, "t1")); got != `{"error":{"code":"internal","message":"a fault","trace_id":"t1"}}` {
 		t.Error(got)
 	}
