@@ -3,8 +3,10 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"maps"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,174 +20,269 @@ import (
 type description struct {
 	Info struct {
 		Closes map[string]string `json:"x-close-codes"`
+		Errors map[string]struct {
+			Status int    `json:"status"`
+			When   string `json:"when"`
+		} `json:"x-error-codes"`
 	} `json:"info"`
 	Channels map[string]struct {
-		Address  string                     `json:"address"`
-		Messages map[string]json.RawMessage `json:"messages"`
+		Address  string         `json:"address"`
+		Messages map[string]ref `json:"messages"`
 	} `json:"channels"`
+	Operations map[string]struct {
+		Action   string `json:"action"`
+		Messages []ref  `json:"messages"`
+		Reply    struct {
+			Messages []ref `json:"messages"`
+		} `json:"reply"`
+	} `json:"operations"`
 	Components struct {
 		Messages map[string]struct {
+			Name     string `json:"name"`
 			Examples []struct {
-				Payload json.RawMessage `json:"payload"`
+				Name    string `json:"name"`
+				Payload any    `json:"payload"`
 			} `json:"examples"`
 		} `json:"messages"`
 		Schemas map[string]struct {
-			Enum []string `json:"enum"`
+			Enum      []string `json:"enum"`
+			MaxLength int      `json:"maxLength"`
+			Maximum   chat.Seq `json:"maximum"`
 		} `json:"schemas"`
 	} `json:"components"`
 }
 
-func described(t *testing.T) (d description, schema func(name string) *jsonschema.Schema) {
+// ref points to a part of the document, whose name is the last of its path.
+type ref struct {
+	To string `json:"$ref"`
+}
+
+func named(refs []ref) (names []string) {
+	for _, r := range refs {
+		names = append(names, r.To[strings.LastIndexByte(r.To, '/')+1:])
+	}
+	return names
+}
+
+func described(t *testing.T) (d description) {
 	t.Helper()
 	if err := json.Unmarshal(AsyncAPI, &d); err != nil {
 		t.Fatal(err)
 	}
+	return d
+}
+
+// payload returns the schema of a message. Clients ignore members that they do not know, so the document allows them; here they
+// are none: what is encoded must be described.
+func payload(t *testing.T, message string) *jsonschema.Schema {
+	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(AsyncAPI))
 	if err != nil {
 		t.Fatal(err)
 	}
+	forbidOthers(document)
 	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft7) // what AsyncAPI 3 builds on
 	c.AssertFormat()
 	if err := c.AddResource("mem:///asyncapi.json", document); err != nil {
 		t.Fatal(err)
 	}
-	return d, func(name string) *jsonschema.Schema {
-		t.Helper()
-		s, err := c.Compile("mem:///asyncapi.json#/components/schemas/" + name)
-		if err != nil {
-			t.Fatal(err)
+	s, err := c.Compile("mem:///asyncapi.json#/components/messages/" + message + "/payload")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func forbidOthers(part any) {
+	switch part := part.(type) {
+	case map[string]any:
+		if _, ok := part["properties"]; ok && part["type"] == "object" {
+			part["additionalProperties"] = false
 		}
-		return s
+		for _, p := range part {
+			forbidOthers(p)
+		}
+	case []any:
+		for _, p := range part {
+			forbidOthers(p)
+		}
 	}
 }
 
-func check(t *testing.T, s *jsonschema.Schema, text []byte) {
+func fits(t *testing.T, s *jsonschema.Schema, text []byte) error {
 	t.Helper()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	if err := s.Validate(v); err != nil {
-		t.Errorf("%s: %v", text, err)
+	return s.Validate(v)
+}
+
+// messageOf returns the message that a specimen is of: its name without the variant.
+func (d *description) messageOf(side, specimen string) string {
+	for name := side + "." + specimen; name != side; name = name[:strings.LastIndexByte(name, '.')] {
+		if _, ok := d.Components.Messages[name]; ok {
+			return name
+		}
+	}
+	return ""
+}
+
+func TestSpecimensAreAsDescribed(t *testing.T) {
+	t.Parallel()
+	d := described(t)
+	seen := map[string]int{}
+	for _, side := range []string{"client", "server"} {
+		for specimen, text := range readSpecimens(t, side) {
+			message := d.messageOf(side, specimen)
+			if message == "" {
+				t.Errorf("no message describes the %s's %s", side, specimen)
+				continue
+			}
+			seen[message]++
+			if err := fits(t, payload(t, message), text); (err != nil) != (specimen == "send.unknown") {
+				t.Errorf("%s: %v", specimen, err)
+			}
+			var want any
+			if err := json.Unmarshal(text, &want); err != nil {
+				t.Fatal(err)
+			}
+			if !d.shows(message, specimen, want) {
+				t.Errorf("the message %s lacks the example\n{ \"name\": %q, \"payload\": %s }", message, specimen, text)
+			}
+		}
+	}
+	for name, m := range d.Components.Messages {
+		if seen[name] == 0 || len(m.Examples) != seen[name] {
+			t.Errorf("the message %s has %d examples and %d specimens", name, len(m.Examples), seen[name])
+		}
 	}
 }
 
-func TestAsyncAPIHasEveryFrame(t *testing.T) {
+func (d *description) shows(message, example string, payload any) bool {
+	for _, e := range d.Components.Messages[message].Examples {
+		if e.Name == example {
+			return reflect.DeepEqual(e.Payload, payload)
+		}
+	}
+	return false
+}
+
+func TestEveryMessageIsInItsPlaces(t *testing.T) {
 	t.Parallel()
-	d, schema := described(t)
-	var ofDocument []string
-	for name, m := range d.Components.Messages {
-		for _, c := range d.Channels {
-			if _, ok := c.Messages[name]; !ok {
-				t.Errorf("%s is not in the channel %s", name, c.Address)
-			}
-		}
-		for _, e := range m.Examples {
-			check(t, schema(name), e.Payload)
-		}
-		kind, ok := strings.CutPrefix(name, "client.")
-		if !ok {
-			continue
-		}
-		ofDocument = append(ofDocument, kind)
-		for _, e := range m.Examples { // what the document shows is what the decoder takes
-			if bad, ok := Decode(e.Payload).Ask.(ports.Malformed); ok {
-				t.Errorf("the example of %s is refused: %v", name, bad.Err)
-			}
+	d := described(t)
+	all := slices.Sorted(maps.Keys(d.Components.Messages))
+	for _, c := range d.Channels {
+		if got := slices.Sorted(maps.Keys(c.Messages)); !slices.Equal(got, all) {
+			t.Errorf("the channel %s has %v, want %v", c.Address, got, all)
 		}
 	}
 	for kind := range types {
-		if !slices.Contains(ofDocument, kind) {
-			t.Errorf("%s is decoded and not described", kind)
+		o := d.Operations[kind]
+		if got := named(o.Messages); o.Action != "receive" || !slices.Equal(got, []string{"client." + kind}) {
+			t.Errorf("the operation %s does %q with %v", kind, o.Action, got)
+		}
+		if got := named(o.Reply.Messages); !slices.Equal(got, []string{"server.ok." + kind, "server.error"}) {
+			t.Errorf("the operation %s is answered by %v", kind, got)
 		}
 	}
-	if len(ofDocument) != len(types) {
-		t.Errorf("described are %v", ofDocument)
-	}
-}
-
-func TestWhatIsEncodedIsAsDescribed(t *testing.T) {
-	t.Parallel()
-	_, schema := described(t)
-	author := chat.Author{ID: "alice", Name: "Alice"}
-	described := map[string]bool{}
-	each := func(text []byte) {
-		t.Helper()
-		var f struct{ Type string }
-		if err := json.Unmarshal(text, &f); err != nil {
-			t.Fatal(err)
+	inOperations := map[string]bool{}
+	for _, o := range d.Operations {
+		for _, name := range slices.Concat(named(o.Messages), named(o.Reply.Messages)) {
+			inOperations[name] = true
 		}
-		described["server."+f.Type] = true
-		check(t, schema("server."+f.Type), text)
 	}
-	for _, fact := range []chat.Fact{
-		chat.Message{Body: "x", ReplyTo: 1, Meta: []byte("{}"), EditedAt: noon, Reactions: []chat.Reaction{{Emoji: "x", Count: 1, Me: true}}},
-		chat.Message{DeletedAt: noon},
-		chat.Edited{Target: 1, Body: "x"},
-		chat.Edited{Target: 1},
-		chat.Deleted{Target: 1},
-		chat.Reacted{Target: 1, Emoji: "x", Removed: true},
-		chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Read},
-		chat.MemberChanged{User: "bob", Change: chat.MemberLeft},
-		chat.MemberChanged{User: "bob", Change: chat.MemberBanned},
-		chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate},
-		chat.RoomChanged{Change: chat.RoomRenamed, Name: "x"},
-		chat.RoomChanged{Change: chat.RoomPublished},
-		chat.RoomChanged{Change: chat.RoomHidden},
-		chat.RoomChanged{Change: chat.RoomArchived},
-		chat.RoomChanged{Change: chat.RoomUnarchived},
-	} {
-		each(AppendEntry(nil, &chat.Entry{Room: "tea", Seq: 2, At: noon, Author: author, Key: "k", Fact: fact}))
-	}
-	receipt := ports.Receipt{Room: "tea", Seq: 1, At: noon}
-	page := ports.Page{Room: "tea", Head: 1, Entries: []chat.Entry{{Room: "tea", Seq: 1, At: noon, Author: author, Fact: chat.Message{Body: "x"}}}}
-	for _, frame := range []ports.Frame{
-		ports.Welcome{Session: "s", User: author, Heartbeat: 1e9, Limits: ports.Limits{FrameBytes: 1, Rooms: 1, Replay: 1}},
-		ports.OK{ID: "1", Answer: ports.Authenticated{User: author}},
-		ports.OK{ID: "1", Answer: ports.Joined{Room: "tea", From: 1, Role: chat.Read}},
-		ports.OK{ID: "1", Answer: ports.Left{Room: "tea"}},
-		ports.OK{ID: "1", Answer: ports.Sent{Receipt: receipt}},
-		ports.OK{ID: "1", Answer: ports.Changed{Receipt: receipt}},
-		ports.OK{ID: "1", Answer: ports.ReactionSet{Receipt: receipt}},
-		ports.OK{ID: "1", Answer: page},
-		ports.OK{ID: "1", Answer: ports.Marked{Room: "tea"}},
-		ports.OK{ID: "1", Answer: ports.TypingNoted{}},
-		ports.OK{ID: "1", Answer: ports.Present{Room: "tea", Users: []chat.Author{author}, Total: 1}},
-		ports.OK{ID: "1", Answer: ports.Pong{Now: noon}},
-		ports.Failure{ID: "1", Err: chat.Errorf(chat.RateLimited, "x")},
-		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalTyping}},
-		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalPresence}},
-		ports.SignalFrame{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: 1}},
-		ports.Drain{ReconnectIn: 1e9},
-	} {
-		each(AppendFrame(nil, frame))
-	}
-	d := description{}
-	if err := json.Unmarshal(AsyncAPI, &d); err != nil {
-		t.Fatal(err)
-	}
-	for name := range d.Components.Messages {
-		if strings.HasPrefix(name, "server.") && !described[name] {
-			t.Errorf("%s is described and never encoded", name)
+	for _, name := range all {
+		kind, client := strings.CutPrefix(name, "client.")
+		if _, known := types[kind]; client && !known {
+			t.Errorf("%s is described and not decoded", kind)
+		}
+		if !inOperations[name] {
+			t.Errorf("no operation has the message %s", name)
 		}
 	}
 }
 
-func TestAsyncAPIHasEveryCode(t *testing.T) {
+func TestTheDocumentHasEveryCode(t *testing.T) {
 	t.Parallel()
-	d, _ := described(t)
+	d := described(t)
 	codes := d.Components.Schemas["code"].Enum
-	for kind := range statuses {
-		if !slices.Contains(codes, string(kind)) {
-			t.Errorf("the code %s is not described", kind)
+	for kind, status := range statuses {
+		if got := d.Info.Errors[string(kind)]; got.Status != status || got.When == "" || !slices.Contains(codes, string(kind)) {
+			t.Errorf("the code %s is described as %+v, want the status %d", kind, got, status)
 		}
 	}
-	if len(codes) != len(statuses) {
-		t.Errorf("described are %v", codes)
+	if len(codes) != len(statuses) || len(d.Info.Errors) != len(statuses) {
+		t.Errorf("described are %v and %v", codes, d.Info.Errors)
 	}
+	transport := []string{"1002", "1003", "1007", "1009"} // the WebSocket's own
+	inTable := map[string]bool{}
 	for reason := range closings {
-		if code := fmt.Sprint(closings[reason].code); d.Info.Closes[code] == "" && ports.CloseReason(reason) != ports.CloseGone {
+		code := strconv.Itoa(int(closings[reason].code))
+		inTable[code] = true
+		if d.Info.Closes[code] == "" {
 			t.Errorf("the close code %s is not described", code)
+		}
+	}
+	for code := range d.Info.Closes {
+		if !inTable[code] && !slices.Contains(transport, code) {
+			t.Errorf("the close code %s is described and never used", code)
+		}
+	}
+}
+
+func TestTheDocumentHasTheLimits(t *testing.T) {
+	t.Parallel()
+	schemas := described(t).Components.Schemas
+	for name, want := range map[string]int{
+		"id": MaxIDChars, "user": chat.MaxUserIDChars, "body": chat.MaxBodyChars, "key": chat.MaxKeyChars, "emoji": chat.MaxEmojiChars,
+	} {
+		if got := schemas[name].MaxLength; got != want {
+			t.Errorf("%s has at most %d characters, want %d", name, got, want)
+		}
+	}
+	for _, name := range []string{"seq", "cursor"} {
+		if got := schemas[name].Maximum; got != chat.MaxSeq {
+			t.Errorf("%s is at most %d, want %d", name, got, chat.MaxSeq)
+		}
+	}
+}
+
+// What the decoder refuses, the document does not describe, as far as schemas can say it.
+func TestWhatIsRefusedIsNotDescribed(t *testing.T) {
+	t.Parallel()
+	for _, c := range refused {
+		var frame struct{ Type string }
+		if c.beyond || json.Unmarshal([]byte(c.text), &frame) != nil {
+			continue
+		}
+		if _, known := types[frame.Type]; !known {
+			continue
+		}
+		if fits(t, payload(t, "client."+frame.Type), []byte(c.text)) == nil {
+			t.Errorf("the document allows %s", c.text)
+		}
+	}
+	for _, c := range []string{ // of the service
+		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"}}`,
+		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00Z","author":{"id":"a","name":"A"},"body":"x"}`,
+		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a"},"body":"x"}`,
+		`{"type":"message","room":"tea","seq":0,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"},"body":"x"}`,
+		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"},"body":"x","deleted_at":"2026-11-23T11:00:00.005Z"}`,
+	} {
+		if fits(t, payload(t, "server.message"), []byte(c)) == nil {
+			t.Errorf("the document allows %s", c)
+		}
+	}
+}
+
+// Every close reason has a row, so that CloseCode can take it.
+func TestEveryReasonHasARow(t *testing.T) {
+	t.Parallel()
+	for reason := ports.CloseGone; reason <= ports.CloseProtocol; reason++ {
+		if code, _ := CloseCode(reason); code < 1000 {
+			t.Errorf("%s has the close code %d", reason, code)
 		}
 	}
 }
