@@ -14,7 +14,7 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		return nil, err
 	}
 	for i := range proposals {
-		if err := known(proposals[i].Fact); err != nil {
+		if err := chat.CheckFact(proposals[i].Fact); err != nil {
 			return nil, err
 		}
 	}
@@ -29,15 +29,6 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		}
 	}
 	return outcomes, nil
-}
-
-// known refuses facts that this version does not know, before anything is appended.
-func known(fact chat.Fact) error {
-	switch fact.(type) {
-	case chat.Message, chat.Edited, chat.Deleted, chat.Reacted, chat.MemberChanged, chat.RoomChanged:
-		return nil
-	}
-	return chat.Errorf(chat.Internal, "the store does not know facts of type %T", fact)
 }
 
 // append decides what becomes of a proposal, in the order of precedence that ports.Log gives, and does it.

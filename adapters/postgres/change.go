@@ -14,7 +14,7 @@ import (
 // the second writes what they came to. What lies between is decided here, and nobody else can change it meanwhile.
 func (s *Store) change(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	for i := range proposals {
-		if err := known(proposals[i].Fact); err != nil {
+		if err := chat.CheckFact(proposals[i].Fact); err != nil {
 			return nil, err
 		}
 	}
@@ -32,15 +32,6 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		outcomes[i] = l.append(&proposals[i])
 	}
 	return outcomes, conn.SendBatch(ctx, l.writing()).Close()
-}
-
-// known refuses facts that this version does not know, before anything is appended.
-func known(fact chat.Fact) error {
-	switch fact.(type) {
-	case chat.Message, chat.Edited, chat.Deleted, chat.Reacted, chat.MemberChanged, chat.RoomChanged:
-		return nil
-	}
-	return chat.Errorf(chat.Internal, "the store does not know facts of type %T", fact)
 }
 
 // ledger holds what a batch is about: rows as they were read, then as the batch makes them. A row that is not in the tables is

@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 )
 
@@ -16,7 +17,7 @@ type member struct {
 }
 
 func place(m chat.Member) member {
-	shown := member{User: m.User, Banned: m.Banned, Since: m.Since.UTC().Format(timeLayout)}
+	shown := member{User: m.User, Banned: m.Banned, Since: m.Since.UTC().Format(wire.TimeLayout)}
 	if !m.Banned {
 		shown.Role = m.Role.String()
 	}

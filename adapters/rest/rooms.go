@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -24,13 +25,10 @@ type room struct {
 	Unread    int64       `json:"unread"`
 }
 
-// timeLayout is RFC 3339 with milliseconds, as on the socket.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
 func view(v ports.RoomView) room {
 	return room{
 		Room: v.Room.ID, Name: v.Room.Name, Public: v.Room.Public, Archived: v.Room.Archived,
-		CreatedAt: v.Room.CreatedAt.UTC().Format(timeLayout), Head: v.Room.Head, Role: v.Role.String(), Read: v.Read, Unread: v.Unread,
+		CreatedAt: v.Room.CreatedAt.UTC().Format(wire.TimeLayout), Head: v.Room.Head, Role: v.Role.String(), Read: v.Read, Unread: v.Unread,
 	}
 }
 

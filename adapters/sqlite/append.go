@@ -15,7 +15,7 @@ import (
 // commits; readers see all of it or nothing.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	for i := range proposals {
-		if err := known(proposals[i].Fact); err != nil {
+		if err := chat.CheckFact(proposals[i].Fact); err != nil {
 			return nil, err
 		}
 	}
@@ -37,15 +37,6 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		return nil, err
 	}
 	return outcomes, nil
-}
-
-// known refuses facts that this version does not know, before anything is appended.
-func known(fact chat.Fact) error {
-	switch fact.(type) {
-	case chat.Message, chat.Edited, chat.Deleted, chat.Reacted, chat.MemberChanged, chat.RoomChanged:
-		return nil
-	}
-	return chat.Errorf(chat.Internal, "the store does not know facts of type %T", fact)
 }
 
 // batch is one call of Append under way.

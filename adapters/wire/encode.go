@@ -74,13 +74,13 @@ func (o *object) raw(name string, json []byte) { o.name(name); o.dst = append(o.
 func (o *object) open(name string)             { o.name(name); o.dst = append(o.dst, '{') }
 func (o *object) close()                       { o.dst = append(o.dst, '}') }
 
-// timeLayout is RFC 3339 with milliseconds, in UTC.
-const timeLayout = "2006-01-02T15:04:05.000Z"
+// TimeLayout is how the protocol writes times, which must be in UTC: RFC 3339 with milliseconds.
+const TimeLayout = "2006-01-02T15:04:05.000Z"
 
 func (o *object) time(name string, at time.Time) {
 	o.name(name)
 	o.dst = append(o.dst, '"')
-	o.dst = at.UTC().AppendFormat(o.dst, timeLayout)
+	o.dst = at.UTC().AppendFormat(o.dst, TimeLayout)
 	o.dst = append(o.dst, '"')
 }
 

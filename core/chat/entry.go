@@ -93,6 +93,15 @@ const (
 	RoomUnarchived RoomChange = "unarchived" // takes messages again
 )
 
+// CheckFact refuses, as Internal, what is none of the six, such as nil: a log must not append what it cannot read again.
+func CheckFact(f Fact) error {
+	switch f.(type) {
+	case Message, Edited, Deleted, Reacted, MemberChanged, RoomChanged:
+		return nil
+	}
+	return Errorf(Internal, "there are no facts of type %T", f)
+}
+
 func (Message) fact()       {}
 func (Edited) fact()        {}
 func (Deleted) fact()       {}

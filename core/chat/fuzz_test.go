@@ -98,7 +98,7 @@ func FuzzGrants(f *testing.F) {
 	f.Add("", uint8(1), "a.c*", uint8(2), "abcd")
 	f.Fuzz(func(t *testing.T, a string, roleA uint8, b string, roleB uint8, room string) {
 		if a == b || !utf8.ValidString(a) || !utf8.ValidString(b) {
-			t.Skip()
+			return // JSON has neither
 		}
 		granted := func(pattern string, role uint8) (chat.Role, int) {
 			is := chat.Role(role % 4)
