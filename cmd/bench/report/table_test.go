@@ -1,0 +1,212 @@
+package report_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/cmd/bench/report"
+)
+
+func table(t *testing.T, r *report.Report) string {
+	t.Helper()
+	return string(written(t, func(b *bytes.Buffer) error { return r.WriteTable(b) }))
+}
+
+func markdown(t *testing.T, r *report.Report) string {
+	t.Helper()
+	return string(written(t, func(b *bytes.Buffer) error { return r.WriteMarkdown(b) }))
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	golden(t, "report.txt", []byte(table(t, sample())))
+}
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	golden(t, "report.md", []byte(markdown(t, sample())))
+}
+
+// cells are the cells of the first row of a report's Markdown that has all of these.
+func cells(t *testing.T, r *report.Report, having ...string) []string {
+	t.Helper()
+lines:
+	for line := range strings.Lines(markdown(t, r)) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		for _, s := range having {
+			if !strings.Contains(line, "| "+s+" |") {
+				continue lines
+			}
+		}
+		return strings.Split(strings.Trim(line, "| \n"), " | ")
+	}
+	t.Fatalf("no row has %q in\n%s", having, markdown(t, r))
+	return nil
+}
+
+func TestARowIsTheMedianTheSpreadAndTheRatio(t *testing.T) {
+	t.Parallel()
+	head, row := cells(t, sample(), "runs", "deliveries/s"), cells(t, sample(), "1000", "parley/sqlite")
+	if len(head) != len(row) {
+		t.Fatalf("%d heads over %d cells", len(head), len(row))
+	}
+	want := []string{"1000", "16", "parley/sqlite", "3", "2.30 M (2.20 M–2.40 M) **×3.43**", "0.390 (0.380–0.410) **×0.190**"}
+	for i := range want {
+		if row[i] != want[i] {
+			t.Errorf("%s: got %s, want %s", head[i], row[i], want[i])
+		}
+	}
+}
+
+func TestRunsThatFailedCountForNothingAndAreNamed(t *testing.T) {
+	t.Parallel()
+	row := cells(t, sample(), "1000", "rawwrite")
+	// What the failed run measured is beyond all others; its checks stand there all the same.
+	want := []string{"1000", "16", "rawwrite", "1 of 2", "900 k **×1.34**"}
+	for i := range want {
+		if row[i] != want[i] {
+			t.Errorf("cell %d: got %s, want %s", i, row[i], want[i])
+		}
+	}
+	if got := row[len(row)-1]; got != "2" {
+		t.Errorf("lost: got %s, want 2", got)
+	}
+	for _, text := range []string{table(t, sample()), markdown(t, sample())} {
+		for _, failure := range []string{
+			"fan-out readers=1000 window=16 rawwrite #2: of 9000 entries 2 did not come",
+			"rate readers=1000 messages/s=1000 centrifuge #1: not all that was sent arrived within 15s",
+		} {
+			if !strings.Contains(text, failure) {
+				t.Errorf("nothing says %q in\n%s", failure, text)
+			}
+		}
+	}
+}
+
+func TestLatenciesBeyondTheHistogramAreToldOf(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{Results: []report.Result{rate("parley/sqlite", "200", time.Second, time.Minute)}}
+	r.Results[0].Latency.Above = 3
+	for _, text := range []string{table(t, r), markdown(t, r)} {
+		if want := "of 1000 latencies 3 were longer than 1m0s"; !strings.Contains(text, want) {
+			t.Errorf("nothing says %q in\n%s", want, text)
+		}
+	}
+}
+
+func TestWhereTheBaseDidNotRunTheFirstServerIsIt(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{Base: "centrifuge"}
+	for i, server := range []string{"parley/memory", "parley/sqlite"} {
+		r.Results = append(r.Results, fanOut(server, "1000", 1, float64(8-4*i)*1e5, 1, time.Second, time.Second))
+	}
+	for server, want := range map[string]string{"parley/memory": "800 k **×1**", "parley/sqlite": "400 k **×0.500**"} {
+		if got := cells(t, r, server)[4]; got != want {
+			t.Errorf("%s: got %s, want %s", server, got, want)
+		}
+	}
+}
+
+func TestOneServerHasNoRatioAndOneRunNoSpread(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{Results: []report.Result{fanOut("parley/sqlite", "1000", 1, 1e6, 1, time.Second, time.Second)}}
+	for _, head := range []string{"ratio", "min–max"} {
+		if text := strings.SplitN(table(t, r), "\n\n", 2)[1]; strings.Contains(text, head) {
+			t.Errorf("there is a column %q in\n%s", head, text)
+		}
+	}
+}
+
+func TestTableGoesOnBelowWhenItIsTooWide(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{}
+	for repetition := range 2 {
+		for _, server := range []string{"parley/sqlite", "centrifuge"} {
+			result := fanOut(server, "1000", repetition+1, 1e6, 1, time.Second, time.Second)
+			for i := range 20 {
+				result.Measures = append(result.Measures, report.Measure{Name: fmt.Sprintf("measure %02d", i), Value: float64(i)})
+			}
+			r.Results = append(r.Results, result)
+		}
+	}
+	text := table(t, r)
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 160 {
+			t.Errorf("a line has %d characters: %s", n, line)
+		}
+	}
+	for i := range 20 {
+		if n := strings.Count(text, fmt.Sprintf("measure %02d", i)); n != 1 {
+			t.Errorf("measure %d has %d columns", i, n)
+		}
+	}
+	// A spread or a ratio never comes first: each stands by its figure.
+	for head := range strings.Lines(text) {
+		if regexp.MustCompile(`^ +readers +window +server +runs +(min–max|ratio)`).MatchString(head) {
+			t.Errorf("a block begins in the middle of a figure: %s", head)
+		}
+	}
+	if n := strings.Count(text, "readers  window  server"); n < 3 {
+		t.Errorf("there are %d blocks, want some", n)
+	}
+}
+
+var unbold = strings.NewReplacer("**failed**", "")
+
+func TestMarkdownCannotBeBrokenByWhatStandsInIt(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{Command: []string{"parley-bench", "-run", "a`b|c", "``"}, Results: []report.Result{{
+		Server: "a|b\\|c", Scenario: "<b>*x*\n# y", Params: params("p|q", "1\n2"), Error: "line\n| x | y |\n<script>",
+	}}}
+	text := markdown(t, r)
+	for line := range strings.Lines(text) {
+		bare := strings.ReplaceAll(strings.ReplaceAll(line, `\\`, ""), `\|`, "")
+		if strings.HasPrefix(line, "|") && strings.Count(bare, "|") != 5 {
+			t.Errorf("a row has other than 4 cells: %s", line)
+		}
+		if !strings.HasPrefix(line, "- ```") && regexp.MustCompile("(^|[^\\\\])[<*`]").MatchString(unbold.Replace(line)) {
+			t.Errorf("markup gets through: %s", line)
+		}
+	}
+	if want := "- ``` parley-bench -run a`b|c `` ```\n"; !strings.Contains(text, want) {
+		t.Errorf("the command is not %q in\n%s", want, text)
+	}
+}
+
+func TestAnEmptyReportIsOne(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{Version: "v1", Base: "centrifuge"}
+	if text := table(t, r); !strings.HasPrefix(text, "Parley v1, ") {
+		t.Errorf("got %q", text)
+	}
+	if text := string(written(t, func(b *bytes.Buffer) error { return r.WriteJSON(b) })); !strings.Contains(text, `"results": []`) {
+		t.Errorf("got %s", text)
+	}
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+var errFull = errors.New("no space left")
+
+func TestWritersSayWhenTheyCannotWrite(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	for name, err := range map[string]error{
+		"WriteJSON": r.WriteJSON(full{}), "WriteTable": r.WriteTable(full{}), "WriteMarkdown": r.WriteMarkdown(full{}), "WriteSVG": r.WriteSVG(full{}),
+	} {
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
