@@ -49,7 +49,7 @@ func (h *Hub) announceDrain(ctx context.Context) map[*session]time.Time {
 	sessions := h.all()
 	window := max(drainMin, time.Duration(len(sessions))*drainEach)
 	if deadline, ok := ctx.Deadline(); ok {
-		window = min(window, deadline.Sub(now)/2)
+		window = max(min(window, deadline.Sub(now)/2), 1)
 	}
 	leaving := make(map[*session]time.Time, len(sessions))
 	for _, s := range sessions {
