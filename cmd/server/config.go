@@ -46,6 +46,7 @@ type Config struct {
 	Heartbeat       time.Duration
 	Replay          int
 	WriterShards    int
+	Linger          time.Duration // negative: none (PARLEY_LINGER=off)
 	Drain           time.Duration
 	StopTimeout     time.Duration
 
@@ -96,7 +97,7 @@ func (c Config) derived() Config {
 		c.Sessions = mostSessions()
 	}
 	if c.WriterShards == 0 {
-		c.WriterShards = runtime.GOMAXPROCS(0)
+		c.WriterShards = (runtime.GOMAXPROCS(0) + 1) / 2 // the kernel and everybody else want some too
 	}
 	if c.StopTimeout == 0 {
 		c.StopTimeout = c.Drain + 20*time.Second

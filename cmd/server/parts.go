@@ -75,7 +75,7 @@ type hubParts struct {
 func newHub(cfg Config, p hubParts) *delivery.Hub {
 	return delivery.New(delivery.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Encoder: p.Encoder, Bus: p.Bus, Observer: p.Observer,
-		Shards: cfg.WriterShards, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
+		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser,
 	})
 }

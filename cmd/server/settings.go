@@ -70,7 +70,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")
 	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "between pings; a client silent for two is gone")
 	add(s, &cfg.Replay, "replay", "10000", count(1), "most entries that a join goes back behind its cursor")
-	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "goroutines that write to sockets (unless set: one a core)")
+	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "goroutines that write to sockets (unless set: one for two cores)")
+	add(s, &cfg.Linger, "linger", "5ms", linger, "most that a room with many readers waits under load for more to send at once, or off")
 	add(s, &cfg.Drain, "drain", "10s", duration, "how long clients have to go elsewhere when the service stops")
 	add(s, &cfg.StopTimeout, "stop-timeout", "", duration, "for stopping as a whole (unless set: drain + 20s)")
 

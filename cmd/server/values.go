@@ -39,6 +39,18 @@ func duration(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// linger reads a short duration; off is a negative one.
+func linger(s string) (time.Duration, error) {
+	if s == "off" {
+		return -1, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 || d > 100*time.Millisecond {
+		return 0, errors.New("a duration above zero and up to 100ms, or off")
+	}
+	return d, nil
+}
+
 func count(least int) func(string) (int, error) {
 	return func(s string) (int, error) {
 		n, err := strconv.Atoi(s)

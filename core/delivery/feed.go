@@ -42,6 +42,10 @@ type part struct {
 	passing passing
 	readers []*follow // of the pass under way
 	left    []*follow // those of them that are not served yet
+	began   time.Time // of the pass under way, or of the last one
+	ended   time.Time // of the last pass
+	took    time.Duration
+	due     time.Time // while the feed is left alone: until when
 }
 
 // passing is one pass over a part's readers.

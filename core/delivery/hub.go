@@ -21,6 +21,7 @@ type Config struct {
 	Observer ports.Observer // nil: nobody is told
 
 	Shards    int           // writer shards; 0: one
+	Linger    time.Duration // most that a feed with many readers waits for more to go out by one write; 0: 5 ms; negative: never
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
 	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
 
@@ -41,6 +42,9 @@ func (c Config) withDefaults() Config {
 		c.Observer = ports.Unobserved{}
 	}
 	or(&c.Shards, 1)
+	if c.Linger == 0 {
+		c.Linger = 5 * time.Millisecond
+	}
 	or(&c.Heartbeat, 25*time.Second)
 	or(&c.AuthTime, 10*time.Second)
 	or(&c.Replay, 10_000)
@@ -90,7 +94,7 @@ func New(cfg Config) *Hub {
 		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 	}
 	for i := range cfg.Shards {
-		h.shards = append(h.shards, newShard(i, cfg.Observer))
+		h.shards = append(h.shards, newShard(i, cfg.Linger, cfg.Observer))
 	}
 	return h
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type shard struct {
 	index    int
 	observer ports.Observer
+	linger   time.Duration // at most
 	wake     chan struct{} // holds one: there may be work
 
 	mu       sync.Mutex
@@ -19,11 +21,13 @@ type shard struct {
 	dirty    []*session
 	sessions map[*session]struct{}
 
-	scratch []byte // only the shard's goroutine uses it
+	// Only the shard's goroutine uses these.
+	scratch   []byte
+	lingering []*part // moved, and left alone for a moment
 }
 
-func newShard(index int, o ports.Observer) *shard {
-	return &shard{index: index, observer: o, wake: make(chan struct{}, 1), sessions: map[*session]struct{}{}}
+func newShard(index int, linger time.Duration, o ports.Observer) *shard {
+	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1), sessions: map[*session]struct{}{}}
 }
 
 // queueFeed marks a feed's part as moved at the time of since.
@@ -75,15 +79,18 @@ func (w *shard) nudge() {
 func (w *shard) run(ctx context.Context) {
 	var feeds []*part
 	var dirty []*session
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.wake:
+		case <-timer.C:
 		}
 		for {
 			w.mu.Lock()
-			feeds, w.feeds = w.feeds, feeds[:0]
+			feeds, w.feeds = append(w.feeds, w.rested()...), feeds[:0]
 			dirty = w.takeDirty(dirty)
 			w.mu.Unlock()
 			if len(feeds)+len(dirty) == 0 || ctx.Err() != nil {
@@ -96,12 +103,58 @@ func (w *shard) run(ctx context.Context) {
 				s.mu.Unlock()
 			}
 			for _, p := range feeds {
-				w.pass(p)
+				if p.due.IsZero() && w.lingers(p) {
+					w.lingering = append(w.lingering, p)
+				} else {
+					w.pass(p)
+				}
 			}
 			clear(feeds)
 			clear(dirty)
 		}
+		if len(w.lingering) > 0 {
+			first := slices.MinFunc(w.lingering, func(a, b *part) int { return a.due.Compare(b.due) })
+			timer.Reset(time.Until(first.due))
+		}
 	}
+}
+
+// leastLinger is the shortest that a feed is left alone: less is not worth a timer.
+const leastLinger = 500 * time.Microsecond
+
+// lingers reports whether a feed that has moved is left alone until p.due, so that what comes meanwhile goes out by the same writes: what
+// bounds a shard is their number. A feed lingers for as long as its last pass took, counted from that one's end: one that was
+// quiet for so long does not linger at all, one with few readers never does, and one with many is written to at most half of the time.
+func (w *shard) lingers(p *part) bool {
+	linger := min(p.took, w.linger)
+	if linger < leastLinger || len(p.left) > 0 {
+		return false
+	}
+	p.due = p.ended.Add(linger)
+	if !time.Now().Before(p.due) {
+		p.due = time.Time{}
+		return false
+	}
+	return true
+}
+
+// rested takes the feeds whose moment is over.
+func (w *shard) rested() (over []*part) {
+	if len(w.lingering) == 0 {
+		return nil
+	}
+	now := time.Now()
+	kept := w.lingering[:0]
+	for _, p := range w.lingering {
+		if p.due.After(now) {
+			kept = append(kept, p)
+		} else {
+			over = append(over, p)
+		}
+	}
+	clear(w.lingering[len(kept):])
+	w.lingering = kept
+	return over
 }
 
 // takeDirty moves a turn's worth of the dirty sessions into list. w.mu is held.
@@ -129,6 +182,7 @@ func (w *shard) pass(p *part) {
 	}
 	w.mu.Unlock()
 	if len(p.left) == 0 {
+		p.began, p.due = time.Now(), time.Time{}
 		p.feed.mu.Lock()
 		p.readers = append(p.readers[:0], p.followers...)
 		p.feed.mu.Unlock()
@@ -140,9 +194,11 @@ func (w *shard) pass(p *part) {
 		w.serve(p, fl)
 	}
 	if len(p.left) == 0 {
+		p.ended = time.Now()
+		p.took = p.ended.Sub(p.began)
 		clear(p.readers) // sessions that end are to be forgotten
 		if p.passing.readers > 0 && !p.passing.since.IsZero() {
-			w.observer.FannedOut(p.feed.room, p.passing.readers, p.passing.entries, time.Since(p.passing.since))
+			w.observer.FannedOut(p.feed.room, p.passing.readers, p.passing.entries, p.ended.Sub(p.passing.since))
 		}
 	}
 	w.mu.Lock()
