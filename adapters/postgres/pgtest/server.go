@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 )
@@ -56,11 +57,7 @@ func With(name, value string) Option {
 // even where PARLEY_TEST_POSTGRES_URL names a server, because that one is not the test's to stop.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	settings := slices.Clip(basics)
-	for _, option := range options {
-		settings = option(settings)
-	}
-	c, err := makeCluster(settings)
+	c, err := makeCluster(settingsOf(options))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -76,6 +73,26 @@ func Start(t testing.TB, options ...Option) *Server {
 		t.Fatalf("pgtest: %v", err)
 	}
 	return &Server{t, c}
+}
+
+// Run starts a server for a program that is no test, a benchmark say. remove ends it; the end of the program does so too.
+func Run(options ...Option) (url string, remove func() error, err error) {
+	c, err := makeCluster(settingsOf(options))
+	if err != nil {
+		return "", nil, err
+	}
+	if err := c.launch(); err != nil {
+		return "", nil, errors.Join(err, c.remove())
+	}
+	return c.url(), c.remove, nil
+}
+
+func settingsOf(options []Option) []setting {
+	settings := slices.Clip(basics)
+	for _, option := range options {
+		settings = option(settings)
+	}
+	return settings
 }
 
 // URL returns the URL of the server's database postgres, as a superuser. It stays the same when the server is started again.
