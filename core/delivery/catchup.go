@@ -18,17 +18,25 @@ const (
 func (h *Hub) fetch(ctx context.Context, fl *follow) {
 	s := fl.session
 	s.mu.Lock()
+	v := fl.feed.view.Load()
 	cursor, viewer, over := fl.cursor, fl.who.ID, fl.gone || s.closing
-	s.mu.Unlock()
-	if over {
+	if inRing := s.inRing(fl, v); over || inRing { // somebody else has just read for the ring what this one waits for
+		fl.fetching = false
+		s.want(fl)
+		s.mu.Unlock()
+		h.queue(s)
 		return
 	}
+	s.mu.Unlock()
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	entries, err := h.cfg.Log.Read(ctx, fl.feed.room, ports.Span{After: cursor, Limit: fetchEntries, Viewer: viewer})
 	if err == nil && (len(entries) == 0 || entries[0].Seq != cursor+1) {
 		err = chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", cursor, fl.feed.room)
+	}
+	if err == nil {
+		fl.feed.prime(v, entries, h.cfg.Encoder)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

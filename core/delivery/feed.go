@@ -126,6 +126,41 @@ func (f *feed) forget() {
 	f.view.Store(f.ring.snapshot())
 }
 
+// prime takes entries that were read from the log while the feed was at v, so that who comes next need not read them: those from where the
+// ring begins back to the first that the ring may not serve.
+func (f *feed) prime(v *view, entries []chat.Entry, enc ports.Encoder) {
+	entries = primers(entries, v.floor)
+	if len(entries) == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// With an entry in between, one of these may have been changed since it was read.
+	if now := &f.ring.now; now.head == v.head && now.floor == v.floor && f.ring.prime(entries, enc) {
+		f.view.Store(f.ring.snapshot())
+	}
+}
+
+// primers returns the entries up to floor of which each is as it was at first and takes from nobody the right to read; none where they do
+// not reach up to it.
+func primers(entries []chat.Entry, floor chat.Seq) []chat.Entry {
+	if len(entries) == 0 || entries[0].Seq > floor || entries[len(entries)-1].Seq < floor {
+		return nil
+	}
+	entries = entries[:floor-entries[0].Seq+1]
+	first := len(entries)
+	for first > 0 && !changed(&entries[first-1]) && !endangers(entries[first-1].Fact, "") {
+		first--
+	}
+	return entries[first:]
+}
+
+// changed reports whether an entry of the log is not what it was at first.
+func changed(e *chat.Entry) bool {
+	m, ok := e.Fact.(chat.Message)
+	return ok && (!m.EditedAt.IsZero() || !m.DeletedAt.IsZero() || len(m.Reactions) > 0)
+}
+
 // follow is one session's place in one room.
 type follow struct {
 	session *session

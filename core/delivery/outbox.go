@@ -174,7 +174,7 @@ func (s *session) entries(fl *follow, most int) (p []byte) {
 	}
 	switch {
 	case fl.gone || fl.cursor >= head:
-	case fl.cursor >= v.floor:
+	case s.inRing(fl, v):
 		if p, fl.cursor = v.run(fl.cursor, head, most); fl.cursor < head {
 			return p
 		}
@@ -188,6 +188,11 @@ func (s *session) entries(fl *follow, most int) (p []byte) {
 		s.dismiss(fl)
 	}
 	return p
+}
+
+// inRing reports whether the ring may serve what comes behind the cursor of fl. s.mu is held.
+func (s *session) inRing(fl *follow, v *view) bool {
+	return fl.cursor >= v.floor && (fl.cursor >= v.primed || len(s.sending) == 0)
 }
 
 // takeSignals moves the signals whose time has come behind out: not those about entries that the client has not got.

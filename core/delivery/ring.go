@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 const (
@@ -17,6 +18,7 @@ const (
 type view struct {
 	head   chat.Seq
 	floor  chat.Seq
+	primed chat.Seq // the entries up to here were read from the log, and may be such as their authors have no answer for yet
 	chunks []chunk // ascending; the entries at or below floor at the front count no more
 }
 
@@ -125,6 +127,39 @@ func (r *ring) raise(seq chat.Seq) {
 	}
 }
 
+// prime puts entries of the log below what the ring has, the last of them at its floor. It fails where there is no room for them.
+func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
+	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.floor+1 {
+		return false // what is there begins with frames that do not count any more
+	}
+	c := chunk{first: entries[0].Seq, ends: make([]uint32, 0, len(entries))}
+	for i := range entries {
+		c.buf = enc.Entry(c.buf, &entries[i])
+		c.ends = append(c.ends, uint32(len(c.buf)))
+	}
+	size := cap(c.buf)
+	if r.bytes+size > r.bound || r.total.used.Load()+int64(size) > r.total.most {
+		return false
+	}
+	r.spend(size)
+	for i := range entries {
+		if f, ok := entries[i].Fact.(chat.Edited); ok && r.edited[f.Target] < entries[i].Seq {
+			r.setEdited(f.Target, entries[i].Seq)
+		}
+	}
+	r.now.primed = max(r.now.primed, r.now.floor)
+	r.now.floor = c.first - 1
+	r.now.chunks = append([]chunk{c}, r.now.chunks...)
+	return true
+}
+
+func (r *ring) setEdited(target, edit chat.Seq) {
+	if r.edited == nil {
+		r.edited = map[chat.Seq]chat.Seq{}
+	}
+	r.edited[target] = edit
+}
+
 // changed takes out of the ring what the fact of the entry seq, which is being added, makes outdated: the message that it changes,
 // and an earlier edit of it, whose text must reach nobody any more.
 func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
@@ -140,10 +175,7 @@ func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 		r.raise(edit)
 	}
 	if _, ok := fact.(chat.Edited); ok {
-		if r.edited == nil {
-			r.edited = map[chat.Seq]chat.Seq{}
-		}
-		r.edited[target] = seq
+		r.setEdited(target, seq)
 	}
 }
 
