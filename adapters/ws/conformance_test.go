@@ -130,30 +130,17 @@ func TestParserConforms(t *testing.T) {
 
 func TestSocketConforms(t *testing.T) {
 	t.Parallel()
-	for _, transport := range []struct {
-		name   string
-		option serviceOption
-	}{{"tcp", nil}, {"tls", overTLS(t)}, {"in memory", inMemory()}} {
-		t.Run(transport.name, func(t *testing.T) {
-			t.Parallel()
-			h := newHub()
-			s := serve(t, h, options(transport.option)...)
-			for _, c := range append(conformance(), closeCodes()...) {
-				t.Run(c.name, func(t *testing.T) {
-					p, session := (&service{t: t, dial: s.dial}).joins(h)
-					p.conforms(c)
-					receive(t, "the session's end", session.closed)
-				})
-			}
-		})
-	}
-}
-
-func options(option serviceOption) []serviceOption {
-	if option == nil {
-		return nil
-	}
-	return []serviceOption{option}
+	each(t, allWays(t), func(t *testing.T, by serviceOption) {
+		h := newHub()
+		s := serve(t, h, by)
+		for _, c := range append(conformance(), closeCodes()...) {
+			t.Run(c.name, func(t *testing.T) {
+				p, session := (&service{t: t, dial: s.dial}).joins(h)
+				p.conforms(c)
+				receive(t, "the session's end", session.closed)
+			})
+		}
+	})
 }
 
 // conforms sends, sees all, and then goes, as a client does. Behind a case that does not end the connection it sends a close frame.
@@ -177,26 +164,30 @@ func (p *peer) conforms(c conformanceCase) {
 // TestHandshakePacketMayBringFrames sends everything in one write: the handshake and what would follow.
 func TestHandshakePacketMayBringFrames(t *testing.T) {
 	t.Parallel()
-	h := newHub()
-	s := serve(t, h)
-	many := bytes.Repeat(whole(say("early")), 300) // more than the server's buffer of 16 KiB
-	p, _ := s.joins(h, join(whole(say("first")), many, closeFrame("\x03\xe8"))...)
-	want := `said "first", ` + strings.Repeat(`said "early", `, 300) + "close 1000, end"
-	if got := p.seesAll("end"); got != want {
-		t.Errorf("got %.300s", got)
-	}
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		h := newHub()
+		s := serve(t, h, by)
+		many := bytes.Repeat(whole(say("early")), 300) // more than the server's buffer of 16 KiB
+		p, _ := s.joins(h, join(whole(say("first")), many, closeFrame("\x03\xe8"))...)
+		want := `said "first", ` + strings.Repeat(`said "early", `, 300) + "close 1000, end"
+		if got := p.seesAll("end"); got != want {
+			t.Errorf("got %.300s", got)
+		}
+	})
 }
 
 // TestBytesMayComeOneByOne sends frames a byte at a time.
 func TestBytesMayComeOneByOne(t *testing.T) {
 	t.Parallel()
-	h := newHub()
-	s := serve(t, h)
-	p, _ := s.joins(h)
-	for _, b := range join(whole(say("a")), masked(text, say("b")[:5]), pingFrame("p"), masked(fin, say("b")[5:])) {
-		p.sends([]byte{b})
-	}
-	p.wants(`said "a"`, `pong "p"`, `said "b"`)
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		h := newHub()
+		s := serve(t, h, by)
+		p, _ := s.joins(h)
+		for _, b := range join(whole(say("a")), masked(text, say("b")[:5]), pingFrame("p"), masked(fin, say("b")[5:])) {
+			p.sends([]byte{b})
+		}
+		p.wants(`said "a"`, `pong "p"`, `said "b"`)
+	})
 }
 
 // describe says what an event is as its client would see the answer.

@@ -16,42 +16,39 @@ const (
 	waitingStep = 16 << 10    // bytes of a write that waits, where what has gone of it cannot be seen: a TLS record
 )
 
-// conn is a client's connection after the handshake. Its session writes; its reader reads, and ends it: it alone knows when nothing
-// uses the connection any more.
+// conn is a client's connection after the handshake, with a goroutine that reads it. Its session writes; its goroutine ends it: that
+// alone knows when nothing uses the connection any more.
 type conn struct {
+	debt
+
 	raw    net.Conn
-	below  net.Conn // raw, or what is below its TLS
-	socket *socket  // nil where a write cannot but wait: TLS, a pipe, a system without
+	socket *socket // nil where a write cannot but wait: TLS, a pipe, a system without
 	stall  time.Duration
 
-	resumed chan struct{} // holds one
-	wrote   atomic.Uint64 // writes that the client took something of
-	watched atomic.Bool   // somebody waits for moved
-	moved   chan struct{} // holds one
+	wake    chan struct{} // holds one, for the reading goroutine: one of these, or the debt, is to be looked at anew
+	resumed atomic.Bool
+	closing atomic.Bool // Close was called
 
 	once    sync.Once
-	closing chan struct{} // closed by Close
-	parting atomic.Bool   // the reader has nothing to wait for but closing
-	timer   *time.Timer   // ends a goodbye that takes too long; nil without one; guarded by closing
+	timer   *time.Timer // ends a goodbye that takes too long; nil without one; written before closing
+	parting atomic.Bool // there is nothing to wait for but closing
 }
 
-var _ ports.Conn = (*conn)(nil)
+var (
+	_ ports.Conn = (*conn)(nil)
+	_ line       = (*conn)(nil)
+)
 
-// newConn returns the connection that stands behind one that fasthttp has hijacked, or any other.
-func newConn(in net.Conn, stall time.Duration) *conn {
-	c := &conn{
-		raw: in, stall: stall,
-		resumed: make(chan struct{}, 1), moved: make(chan struct{}, 1), closing: make(chan struct{}),
-	}
-	if hijacked, ok := in.(interface{ UnsafeConn() net.Conn }); ok {
-		c.raw = hijacked.UnsafeConn()
-	}
-	c.below = c.raw
+func newConn(raw net.Conn, stall time.Duration) *conn {
+	return &conn{raw: raw, socket: newSocket(raw), stall: stall, wake: make(chan struct{}, 1)}
+}
+
+// below returns the connection, or the one below its TLS.
+func (c *conn) below() net.Conn {
 	if secure, ok := c.raw.(*tls.Conn); ok {
-		c.below = secure.NetConn()
+		return secure.NetConn()
 	}
-	c.socket = newSocket(c.raw)
-	return c
+	return c.raw
 }
 
 // TryWrite implements ports.Conn.
@@ -94,32 +91,20 @@ func (c *conn) writeSome(p []byte) (int, error) {
 }
 
 func (c *conn) progress() {
-	c.wrote.Add(1)
-	if c.watched.Load() {
-		select {
-		case c.moved <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// awaitWrite waits until the client has taken something since its count of writes was since, or the connection is closing.
-func (c *conn) awaitWrite(since uint64) {
-	c.watched.Store(true)
-	defer c.watched.Store(false)
-	for c.wrote.Load() == since {
-		select {
-		case <-c.moved:
-		case <-c.closing:
-			return
-		}
+	if c.pay() {
+		c.nudge()
 	}
 }
 
 // Resume implements ports.Conn.
 func (c *conn) Resume() {
+	c.resumed.Store(true)
+	c.nudge()
+}
+
+func (c *conn) nudge() {
 	select {
-	case c.resumed <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }
@@ -127,41 +112,93 @@ func (c *conn) Resume() {
 // Close implements ports.Conn.
 func (c *conn) Close(reason ports.CloseReason) {
 	c.once.Do(func() {
-		defer close(c.closing)
+		below := c.below()
 		switch {
 		case reason == ports.CloseSlow:
 			// What it has not taken is dropped at once, and not kept by the system for minutes.
-			if tcp, ok := c.below.(*net.TCPConn); ok {
+			if tcp, ok := below.(*net.TCPConn); ok {
 				_ = tcp.SetLinger(0)
 			}
-			_ = c.below.Close()
+			_ = below.Close()
 		case reason != ports.CloseGone:
-			c.timer = time.AfterFunc(goodbye, func() { _ = c.below.Close() })
+			c.timer = time.AfterFunc(goodbye, func() { _ = below.Close() })
 		case !c.parting.Load():
-			_ = c.below.Close()
+			_ = below.Close()
 		}
+		c.closing.Store(true)
+		c.nudge()
 	})
 }
 
-func (c *conn) isClosing() bool {
-	select {
-	case <-c.closing:
-		return true
-	default:
-		return false
+// read is the connection's life: it brings r what the client sends, beginning with what came early, until one of them or the
+// session ends it.
+func (c *conn) read(r *reader, early []byte) {
+	from := newSource(c)
+	defer from.release()
+	defer func() {
+		if v := recover(); v != nil {
+			r.panicked(v)
+			c.discard()
+		}
+	}()
+	c.feed(r, early)
+	for !r.ended {
+		data, err := from.next()
+		if len(data) > 0 {
+			c.feed(r, data)
+			from.release()
+		}
+		switch {
+		case r.ended:
+		case isTimeout(err) && !c.closing.Load():
+			r.expire()
+		case err != nil:
+			return
+		}
+	}
+	if r.parting {
+		c.parting.Store(true)
+		c.await(func() bool { return false })
+	} else {
+		c.discard()
 	}
 }
 
-// await waits until the session has written its last and called Close. The client has said its last too.
-func (c *conn) await() {
-	c.parting.Store(true)
-	<-c.closing
+// feed gives data to r, and waits whenever that wants no more for now.
+func (c *conn) feed(r *reader, data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	for rest := r.hear(data); r.hold != holdNone; rest = r.proceed(rest) {
+		freed := func() bool { return c.resumed.Swap(false) }
+		if r.hold == holdPongs {
+			freed = func() bool { return !c.tooMany() }
+		}
+		if !c.await(freed) {
+			r.ended = true
+			return
+		}
+	}
 }
+
+// await waits until what it waits for has happened; false when the connection is closing.
+func (c *conn) await(happened func() bool) bool {
+	for !c.closing.Load() {
+		if happened() {
+			return true
+		}
+		<-c.wake
+	}
+	return false
+}
+
+// wakeBy implements line.
+func (c *conn) wakeBy(due time.Time) { _ = c.raw.SetReadDeadline(due) }
 
 // discard waits for Close and reads to no use what the client still sends, until it goes or its time is over: a connection that is
 // closed with bytes unread is reset, and the client might never see the close frame.
 func (c *conn) discard() {
-	<-c.closing
+	c.await(func() bool { return false })
 	if c.timer == nil {
 		return // it is closed
 	}
@@ -180,7 +217,7 @@ func (c *conn) discard() {
 
 // end closes the connection. Nothing uses it any more.
 func (c *conn) end() {
-	c.once.Do(func() { close(c.closing) })
+	c.once.Do(func() { c.closing.Store(true) })
 	_ = c.raw.Close()
 	if c.timer != nil {
 		c.timer.Stop()

@@ -15,18 +15,15 @@ import (
 func TestConnKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	const stall = 300 * time.Millisecond
-	for name, option := range map[string]serviceOption{"tcp": nil, "tls": overTLS(t), "in memory": inMemory()} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			portstest.Conn(t, stall, func(t *testing.T) portstest.ConnUnderTest {
-				t.Helper()
-				h := newHub()
-				s := serve(t, h, append(options(option), with(func(c *Config) { c.WriteStall = stall }))...)
-				p, session := s.joins(h)
-				return portstest.ConnUnderTest{Conn: session.conn, Client: client{p}}
-			})
+	each(t, allWays(t), func(t *testing.T, by serviceOption) {
+		portstest.Conn(t, stall, func(t *testing.T) portstest.ConnUnderTest {
+			t.Helper()
+			h := newHub()
+			s := serve(t, h, by, with(func(c *Config) { c.WriteStall = stall }))
+			p, session := s.joins(h)
+			return portstest.ConnUnderTest{Conn: session.conn, Client: client{p}}
 		})
-	}
+	})
 }
 
 // client is a peer as bytes.
@@ -51,59 +48,84 @@ func connected(t *testing.T) (server, client *net.TCPConn) {
 	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
 }
 
+// carried returns a connection over a socket of its own, and its client's end, with buffers of that size or, for 0, the system's choice.
+func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (ports.Conn, *net.TCPConn) {
+	t.Helper()
+	server, client := connected(t)
+	if buffers > 0 {
+		server.SetWriteBuffer(buffers)
+		client.SetReadBuffer(buffers)
+	}
+	h := newHub()
+	cfg := Config{Sessions: h, Verifier: tokens{}, WriteStall: stall}
+	if by != nil {
+		by(nil, &cfg)
+	}
+	a := New(cfg)
+	a.carry(server, &ports.Opening{}, nil)
+	t.Cleanup(func() {
+		client.Close()
+		await(t, "the connection's end", a.Wait)
+	})
+	return receive(t, "the session", h.opened).conn, client
+}
+
 // TestSlowIsWithoutAnyProgress has a client take a little again and again, for longer than a write may make no progress.
 func TestSlowIsWithoutAnyProgress(t *testing.T) {
 	t.Parallel()
-	const stall = 400 * time.Millisecond
-	server, client := connected(t)
-	server.SetWriteBuffer(32 << 10)
-	client.SetReadBuffer(32 << 10)
-	c := newConn(server, stall)
-	wrote := make(chan error, 1)
-	began := time.Now()
-	go func() { wrote <- c.Write(make([]byte, 4<<20)) }()
-	for left, tick := 4<<20, time.NewTicker(stall/8); left > 0; {
-		<-tick.C
-		n, err := io.ReadFull(client, make([]byte, min(left, 128<<10)))
-		if left -= n; err != nil {
-			t.Fatalf("%d bytes before the end: %v", left, err)
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		const stall = 400 * time.Millisecond
+		c, client := carried(t, by, stall, 32<<10)
+		wrote := make(chan error, 1)
+		began := time.Now()
+		go func() { wrote <- c.Write(make([]byte, 4<<20)) }()
+		for left, tick := 4<<20, time.NewTicker(stall/8); left > 0; {
+			<-tick.C
+			n, err := io.ReadFull(client, make([]byte, min(left, 128<<10)))
+			if left -= n; err != nil {
+				t.Fatalf("%d bytes before the end: %v", left, err)
+			}
 		}
-	}
-	if err := receive(t, "the write's end", wrote); err != nil {
-		t.Fatalf("a write that made progress all the time: %v after %v", err, time.Since(began))
-	}
-	if took := time.Since(began); took < 2*stall {
-		t.Fatalf("the write took %v: too short to show anything", took)
-	}
+		if err := receive(t, "the write's end", wrote); err != nil {
+			t.Fatalf("a write that made progress all the time: %v after %v", err, time.Since(began))
+		}
+		if took := time.Since(began); took < 2*stall {
+			t.Fatalf("the write took %v: too short to show anything", took)
+		}
+	})
 }
 
 func TestAClientThatWasSlowIsWrittenToAgain(t *testing.T) {
 	t.Parallel()
-	server, client := connected(t)
-	c := newConn(server, 100*time.Millisecond)
-	if err := c.Write(make([]byte, 64<<20)); !errors.Is(err, ports.ErrSlow) {
-		t.Fatalf("a write without progress: %v", err)
-	}
-	go io.Copy(io.Discard, client)
-	p := bytes.Repeat([]byte("x"), 1<<16)
-	if err := c.Write(p); err != nil {
-		t.Fatalf("a write while the client reads: %v", err)
-	}
-	if n, err := c.TryWrite(p[:10]); err != nil || n != 10 {
-		t.Fatalf("a try after that: %d, %v", n, err)
-	}
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		c, client := carried(t, by, 100*time.Millisecond, 0)
+		if err := c.Write(make([]byte, 64<<20)); !errors.Is(err, ports.ErrSlow) {
+			t.Fatalf("a write without progress: %v", err)
+		}
+		go io.Copy(io.Discard, client)
+		p := bytes.Repeat([]byte("x"), 1<<16)
+		if err := c.Write(p); err != nil {
+			t.Fatalf("a write while the client reads: %v", err)
+		}
+		if n, err := c.TryWrite(p[:10]); err != nil || n != 10 {
+			t.Fatalf("a try after that: %d, %v", n, err)
+		}
+	})
 }
 
 func TestATryAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
-	server, client := connected(t)
-	go io.Copy(io.Discard, client)
-	c := newConn(server, time.Second)
-	p := []byte("hello")
-	if n := testing.AllocsPerRun(100, func() {
-		if _, err := c.TryWrite(p); err != nil {
-			t.Fatal(err)
-		}
-	}); n > 0 {
-		t.Errorf("a write allocates %v times", n)
+	for _, w := range tcp() {
+		t.Run(w.name, func(t *testing.T) { //nolint:paralleltest // the same
+			c, client := carried(t, w.option, time.Second, 0)
+			go io.Copy(io.Discard, client)
+			p := []byte("hello")
+			if n := testing.AllocsPerRun(100, func() {
+				if _, err := c.TryWrite(p); err != nil {
+					t.Fatal(err)
+				}
+			}); n > 0 {
+				t.Errorf("a write allocates %v times", n)
+			}
+		})
 	}
 }

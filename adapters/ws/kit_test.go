@@ -222,6 +222,43 @@ type service struct {
 
 type serviceOption func(*service, *Config) net.Listener
 
+// way is how clients' bytes come and go.
+type way struct {
+	name   string
+	option serviceOption // nil: TCP, a goroutine each
+	polled bool
+}
+
+// tcp are the ways of plain TCP: what holds for one holds for the other.
+func tcp() []way {
+	ways := []way{{name: "tcp, a goroutine each"}}
+	if CanPoll {
+		ways = append(ways, way{name: "tcp, polled", option: with(func(c *Config) { c.Polled = true }), polled: true})
+	}
+	return ways
+}
+
+func tcpAndTLS(t *testing.T) []way {
+	t.Helper()
+	return append(tcp(), way{name: "tls", option: overTLS(t)})
+}
+
+func allWays(t *testing.T) []way {
+	t.Helper()
+	return append(tcpAndTLS(t), way{name: "in memory", option: inMemory()})
+}
+
+// each runs a test by each way.
+func each(t *testing.T, ways []way, test func(t *testing.T, by serviceOption)) {
+	t.Helper()
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, w.option)
+		})
+	}
+}
+
 // overTLS has the service speak TLS.
 func overTLS(t *testing.T) serviceOption {
 	return func(s *service, _ *Config) net.Listener {
@@ -264,6 +301,9 @@ func serve(t *testing.T, h *hub, options ...serviceOption) *service {
 	cfg := Config{Sessions: h, Verifier: tokens{}}
 	var ln net.Listener
 	for _, option := range options {
+		if option == nil {
+			continue
+		}
 		if l := option(s, &cfg); l != nil {
 			ln = l
 		}

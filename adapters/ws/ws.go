@@ -24,6 +24,9 @@ type Config struct {
 	Observer ports.Observer          // nil: nobody is told
 	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
 
+	// Polled has connections live without a goroutine each, where that is possible: those by plain TCP, where CanPoll is true.
+	Polled bool
+
 	Origins     []string      // other web origins that may connect: "https://app.example", or "*" for all
 	FrameBytes  int           // the largest message of a client, over all its fragments; 0: 64 KiB
 	WriteStall  time.Duration // after which a write without progress fails; 0: 10 s
@@ -54,6 +57,7 @@ type Adapter struct {
 	cfg     Config
 	origins origins
 	live    sync.WaitGroup // connections
+	poller  poller
 }
 
 // New returns an adapter. What is no origin among cfg.Origins allows nobody.
@@ -78,21 +82,34 @@ func (a *Adapter) Routes(r fiber.Router) {
 	}
 }
 
-// Wait returns when no connection is left. No more may come: the listener is closed.
-func (a *Adapter) Wait() { a.live.Wait() }
+// Wait returns when no connection is left, and no goroutine of the adapter. No more may come: the listener is closed.
+func (a *Adapter) Wait() {
+	a.live.Wait()
+	a.poller.stop()
+}
 
 // take begins a connection's life and returns at once, so that the request and the buffers that it came by are free for others. The
 // library's Conn goes back to a pool: nothing keeps it.
 func (a *Adapter) take(w *websocket.Conn) {
 	opening, _ := w.Locals(openingKey).(*ports.Opening)
 	in := w.NetConn()
-	c := newConn(in, a.cfg.WriteStall)
-	early, err := takeOver(in, c.raw)
+	raw := in
+	if hijacked, ok := in.(interface{ UnsafeConn() net.Conn }); ok {
+		raw = hijacked.UnsafeConn()
+	}
+	early, err := takeOver(in, raw)
 	if opening == nil || err != nil {
-		_ = c.raw.Close()
+		_ = raw.Close()
 		return
 	}
-	a.live.Go(func() { a.serve(c, *opening, early) })
+	a.carry(raw, opening, early)
+}
+
+// carry begins a connection's life in the way that fits it.
+func (a *Adapter) carry(raw net.Conn, opening *ports.Opening, early []byte) {
+	if !a.cfg.Polled || !a.poll(raw, opening, early) {
+		a.live.Go(func() { a.serve(raw, opening, early) })
+	}
 }
 
 // takeOver returns what came along with the handshake and stands in the server's buffer: from then on in is not needed.
@@ -117,35 +134,33 @@ func takeOver(in, raw net.Conn) (early []byte, err error) {
 	return early, raw.SetReadDeadline(time.Time{})
 }
 
-// serve is a connection's life; when it returns nothing uses the connection any more.
-func (a *Adapter) serve(c *conn, opening ports.Opening, early []byte) {
+// serve is the life of a connection with a goroutine; when it returns nothing uses the connection any more.
+func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
+	c := newConn(raw, a.cfg.WriteStall)
 	defer c.end()
-	session, err := a.cfg.Sessions.Open(c, opening)
+	session, err := a.cfg.Sessions.Open(c, *opening)
 	if err != nil {
-		a.turnAway(c, err)
+		if a.turnAway(c, err) {
+			c.discard()
+		}
 		return
 	}
 	defer session.Closed()
-	r := newReader(a.cfg, c, session)
-	defer r.source.release()
-	defer func() {
-		if v := recover(); v != nil {
-			r.panicked(v)
-		}
-	}()
-	r.run(early)
+	c.read(newReader(&a.cfg, c, session), early)
 }
 
-// turnAway tells a client for whom there was room a moment ago, but is none now, what it would have heard instead of the upgrade.
-func (a *Adapter) turnAway(c *conn, err error) {
+// turnAway tells a client for whom there was room a moment ago, but is none now, what it would have heard instead of the upgrade. It
+// returns whether the connection is there still, with nothing to come from the client that counts.
+func (a *Adapter) turnAway(c ports.Conn, err error) bool {
 	reason := ports.CloseRestart
 	if errors.Is(err, chat.RateLimited) {
 		reason = ports.CloseFlooding
 	}
 	code, text := wire.CloseCode(reason)
 	frames := Encoder{}.Frame(nil, ports.Failure{Err: err})
-	if c.Write(appendClose(frames, code, text)) == nil {
-		c.Close(reason)
-		c.discard()
+	if c.Write(appendClose(frames, code, text)) != nil {
+		return false
 	}
+	c.Close(reason)
+	return true
 }

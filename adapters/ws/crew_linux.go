@@ -1,0 +1,200 @@
+package ws
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	moment      = time.Millisecond // after which a turn that is not over counts as stuck
+	mostWorkers = 16 << 10
+)
+
+// crew are the workers that give connections their turns, in the order in which they became ready. A turn is short, unless its command
+// waits for the store. Then its worker counts as stuck after a moment, and another takes its place for as long as there is something to
+// do: what waits holds up nobody. When there is nothing to do a few workers stay.
+type crew struct {
+	usual  int // workers, when there is plenty to do and none is stuck
+	spare  int // workers that stay when there is nothing to do
+	living sync.WaitGroup
+
+	mu       sync.Mutex
+	ready    queue
+	current  []*worker // those not known to be stuck
+	wanted   int       // of these, at most; more than usual when all were stuck at once
+	all      int       // workers
+	waiting  int       // of these, for something to do
+	call     sync.Cond // wakes one of them
+	watch    *time.Timer
+	watching bool
+	beat     uint32 // of the watch
+	over     bool
+}
+
+type worker struct {
+	busy  bool
+	stuck bool   // is not among the current ones
+	since uint32 // the beat when its turn began
+}
+
+func (w *crew) begin() {
+	w.usual = max(32, 8*runtime.GOMAXPROCS(0))
+	w.spare = runtime.GOMAXPROCS(0)
+	w.wanted = w.usual
+	w.call.L = &w.mu
+	w.watch = time.AfterFunc(time.Hour, w.relieve)
+	w.watch.Stop()
+}
+
+// end waits until the workers have gone. Nothing is ready, or will be.
+func (w *crew) end() {
+	w.mu.Lock()
+	w.over = true
+	w.watch.Stop()
+	w.call.Broadcast()
+	w.mu.Unlock()
+	w.living.Wait()
+}
+
+// put queues connections for their turns.
+func (w *crew) put(list ...*polled) {
+	if len(list) == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range list {
+		w.ready.push(c)
+		w.summon()
+	}
+}
+
+// summon has one more worker look what is ready.
+func (w *crew) summon() {
+	switch {
+	case w.waiting > 0:
+		w.waiting--
+		w.call.Signal()
+	case len(w.current) < w.wanted && w.all < mostWorkers:
+		w.hire()
+	default:
+		w.beginWatch()
+	}
+}
+
+func (w *crew) hire() {
+	me := &worker{}
+	w.current = append(w.current, me)
+	w.all++
+	w.living.Go(func() { w.work(me) })
+}
+
+// work is a worker's life.
+func (w *crew) work(me *worker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.next(me) {
+		c := w.ready.pop()
+		if w.ready.len() > 0 && w.waiting == 0 {
+			w.beginWatch()
+		}
+		me.busy, me.since = true, w.beat
+		w.mu.Unlock()
+		more := c.turn()
+		w.mu.Lock()
+		me.busy = false
+		if more { // no call is needed: this worker will look
+			w.ready.push(c)
+		}
+		if me.stuck && len(w.current) < w.wanted {
+			me.stuck = false
+			w.current = append(w.current, me)
+		}
+	}
+	w.all--
+	if !me.stuck {
+		w.current = slices.DeleteFunc(w.current, func(other *worker) bool { return other == me })
+	}
+	if w.ready.len() > 0 { // it may have left a connection behind that others were not called for
+		w.summon()
+	}
+}
+
+// next waits until there is a turn for the worker to give; false: it is not needed any more.
+func (w *crew) next(me *worker) bool {
+	for !w.over && !me.stuck && len(w.current) <= w.wanted {
+		if w.ready.len() > 0 {
+			return true
+		}
+		if w.waiting >= w.spare {
+			return false
+		}
+		w.waiting++
+		w.call.Wait()
+	}
+	return false
+}
+
+func (w *crew) beginWatch() {
+	if !w.watching {
+		w.watching = true
+		w.watch.Reset(moment)
+	}
+}
+
+// relieve puts others in the place of workers that are stuck, if something is ready. Where all were stuck at once there will be twice
+// as many.
+func (w *crew) relieve() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.beat++
+	if w.ready.len() == 0 || w.over {
+		w.watching = false
+		w.wanted = w.usual
+		return
+	}
+	w.current = slices.DeleteFunc(w.current, func(me *worker) bool {
+		me.stuck = me.busy && w.beat-me.since > 1
+		return me.stuck
+	})
+	if len(w.current) == 0 && w.wanted < mostWorkers {
+		w.wanted *= 2
+	}
+	for n := w.ready.len(); n > 0 && len(w.current) < w.wanted && w.all < mostWorkers; n-- {
+		w.hire()
+	}
+	w.watch.Reset(moment)
+}
+
+// queue is first in, first out.
+type queue struct {
+	list []*polled
+	head int
+}
+
+const keptQueue = 1 << 10 // connections for which an empty queue keeps room
+
+func (q *queue) len() int { return len(q.list) - q.head }
+
+func (q *queue) push(c *polled) {
+	if q.head > len(q.list)/2 && len(q.list) == cap(q.list) {
+		n := copy(q.list, q.list[q.head:])
+		clear(q.list[n:])
+		q.list, q.head = q.list[:n], 0
+	}
+	q.list = append(q.list, c)
+}
+
+func (q *queue) pop() *polled {
+	c := q.list[q.head]
+	q.list[q.head] = nil
+	if q.head++; q.head == len(q.list) {
+		q.list, q.head = q.list[:0], 0
+		if cap(q.list) > keptQueue {
+			q.list = nil
+		}
+	}
+	return c
+}

@@ -1,0 +1,17 @@
+//go:build !linux
+
+package ws
+
+import (
+	"net"
+
+	"github.com/parley-chat/parley/ports"
+)
+
+// CanPoll reports whether connections can do without a goroutine each on this system.
+const CanPoll = false
+
+type poller struct{}
+
+func (*Adapter) poll(net.Conn, *ports.Opening, []byte) bool { return false }
+func (*poller) stop()                                        {}
