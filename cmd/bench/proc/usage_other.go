@@ -1,0 +1,13 @@
+//go:build !linux
+
+package proc
+
+// birthOf finds out whether the process is there.
+func birthOf(pid int) (birth, error) {
+	_, err := psUsage(pid, false)
+	return 0, err
+}
+
+func usageOf(pid int, _ birth) (Usage, error) { return psUsage(pid, false) }
+
+func treeUsageOf(pid int, _ birth) (Usage, error) { return psUsage(pid, true) }
