@@ -47,6 +47,7 @@ type Config struct {
 	Replay          int
 	WriterShards    int
 	Linger          time.Duration // negative: none (PARLEY_LINGER=off)
+	Sockets         Sockets
 	Drain           time.Duration
 	StopTimeout     time.Duration
 
@@ -57,6 +58,16 @@ type Config struct {
 	Command string    // how this program is called on a command line; empty: parley
 	Output  io.Writer // for log lines and what development mode says; nil: standard output
 }
+
+// Sockets is how connections wait for what clients send.
+type Sockets string
+
+// The ways. Those by TLS have a goroutine each in any case.
+const (
+	SocketsAuto      Sockets = "auto"      // polled where the system can
+	SocketsPolled    Sockets = "polled"    // together, without a goroutine each: less memory (Linux)
+	SocketsGoroutine Sockets = "goroutine" // each in a goroutine of its own
+)
 
 // InDevelopment reports whether the service makes its own keys, as nothing says whose tokens to trust.
 func (c Config) InDevelopment() bool { return len(c.JWTPublicKeyFiles) == 0 && c.JWTJWKSURL == "" }

@@ -119,7 +119,10 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (port
 func newEncoder() ports.Encoder { return ws.Encoder{} }
 
 func newSockets(cfg Config, s ports.Sessions, v ports.TokenVerifier, o ports.Observer) *ws.Adapter {
-	return ws.New(ws.Config{Sessions: s, Verifier: v, Observer: o, Origins: cfg.Origins, FrameBytes: cfg.FrameBytes})
+	return ws.New(ws.Config{
+		Sessions: s, Verifier: v, Observer: o, Origins: cfg.Origins, FrameBytes: cfg.FrameBytes,
+		Polled: cfg.Sockets != SocketsGoroutine,
+	})
 }
 
 type apiParts struct {

@@ -72,6 +72,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Replay, "replay", "10000", count(1), "most entries that a join goes back behind its cursor")
 	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "goroutines that write to sockets (unless set: one for two cores)")
 	add(s, &cfg.Linger, "linger", "5ms", linger, "most that a room with many readers waits under load for more to send at once, or off")
+	add(s, &cfg.Sockets, "sockets", "auto", sockets, "how idle connections wait: polled (less memory; Linux, without TLS), goroutine, or auto")
 	add(s, &cfg.Drain, "drain", "10s", duration, "how long clients have to go elsewhere when the service stops")
 	add(s, &cfg.StopTimeout, "stop-timeout", "", duration, "for stopping as a whole (unless set: drain + 20s)")
 

@@ -36,7 +36,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 	}
 	want := server.Config{
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", DataDir: "./parley-data",
-		JWTAlgorithms: []string{"RS256"}, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Drain: 10 * time.Second,
+		JWTAlgorithms: []string{"RS256"}, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -78,6 +78,7 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"heartbeat", "5s", func(c server.Config) any { return c.Heartbeat }, 5 * time.Second},
 		{"replay", "1", func(c server.Config) any { return c.Replay }, 1},
 		{"writer-shards", "2", func(c server.Config) any { return c.WriterShards }, 2},
+		{"sockets", "goroutine", func(c server.Config) any { return c.Sockets }, server.SocketsGoroutine},
 		{"linger", "2ms", func(c server.Config) any { return c.Linger }, 2 * time.Millisecond},
 		{"linger", "off", func(c server.Config) any { return c.Linger }, time.Duration(-1)},
 		{"drain", "1s", func(c server.Config) any { return c.Drain }, time.Second},

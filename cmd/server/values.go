@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/observability"
 )
@@ -49,6 +50,19 @@ func linger(s string) (time.Duration, error) {
 		return 0, errors.New("a duration above zero and up to 100ms, or off")
 	}
 	return d, nil
+}
+
+func sockets(s string) (Sockets, error) {
+	switch way := Sockets(s); way {
+	case SocketsAuto, SocketsGoroutine:
+		return way, nil
+	case SocketsPolled:
+		if ws.CanPoll {
+			return way, nil
+		}
+		return "", errors.New("auto or goroutine: this system cannot do otherwise")
+	}
+	return "", errors.New("auto, polled or goroutine")
 }
 
 func count(least int) func(string) (int, error) {
