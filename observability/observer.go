@@ -64,7 +64,11 @@ func (o *Observer) Commanded(session string, ask ports.Ask, err error, took time
 		o.metrics.sends.WithLabelValues(result).Inc()
 	}
 	if o.debugs() {
-		o.log.Debug("command answered", "session", session, "type", name, "result", result, "took", took)
+		args := []any{"session", session, "type", name, "result", result, "took", took}
+		if err != nil {
+			args = append(args, "error", err)
+		}
+		o.log.Debug("command answered", args...)
 	}
 }
 
