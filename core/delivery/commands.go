@@ -155,7 +155,7 @@ func (s *session) changed(room chat.RoomID, key sendKey) {
 			delete(s.sending, key)
 		}
 	}
-	if fl := s.follows[room]; fl != nil && fl.held {
+	if fl := s.follows.in(room); fl != nil && fl.held {
 		fl.held = false
 		s.want(fl)
 		s.hub.queue(s)

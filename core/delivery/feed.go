@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +48,7 @@ type part struct {
 	ended   time.Time // of the last pass
 	took    time.Duration
 	due     time.Time // while the feed is left alone: until when
+	urgent  bool      // has entries due, or more signals than may wait
 }
 
 // passing is one pass over a part's readers.
@@ -178,6 +181,37 @@ type follow struct {
 	fetching bool     // a worker reads the log for it
 	held     bool     // waits for the answer to a send of this session that the log has already
 	gone     bool     // ended
+}
+
+// follows are a session's, in the order of their rooms: few, as a rule, and then a map would be most of what an idle session costs.
+type follows []*follow
+
+func (l follows) find(room chat.RoomID) (at int, found bool) {
+	return slices.BinarySearchFunc(l, room, func(fl *follow, room chat.RoomID) int { return cmp.Compare(fl.feed.room, room) })
+}
+
+// in returns the follow of a room, or nil.
+func (l follows) in(room chat.RoomID) *follow {
+	if at, found := l.find(room); found {
+		return l[at]
+	}
+	return nil
+}
+
+// put adds a follow; the room has none.
+func (l *follows) put(fl *follow) {
+	at, _ := l.find(fl.feed.room)
+	if *l == nil {
+		*l = make(follows, 0, 1)
+	}
+	*l = slices.Insert(*l, at, fl)
+}
+
+// remove takes a follow out, if it is there.
+func (l *follows) remove(fl *follow) {
+	if at, found := l.find(fl.feed.room); found && (*l)[at] == fl {
+		*l = slices.Delete(*l, at, at+1)
+	}
 }
 
 // add lets fl hear of the feed. It returns whether the session's user is newly present.

@@ -40,7 +40,7 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined)
 	if s.closing {
 		return false, chat.Errorf(chat.Unavailable, "the session ends")
 	}
-	earlier := s.follows[ask.Room]
+	earlier := s.follows.in(ask.Room)
 	if earlier == nil && len(s.follows) >= s.hub.cfg.RoomsPerSession {
 		return false, chat.Errorf(chat.Conflict, "you have joined %d rooms, the most that one connection may", len(s.follows))
 	}
@@ -54,10 +54,7 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined)
 	if earlier != nil {
 		s.endFollow(earlier)
 	}
-	if s.follows == nil {
-		s.follows = map[chat.RoomID]*follow{}
-	}
-	s.follows[ask.Room] = fl
+	s.follows.put(fl)
 	s.put(ports.OK{ID: id, Answer: answer})
 	s.want(fl)
 	s.hub.queue(s)
@@ -82,7 +79,7 @@ func (s *session) start(ask ports.Join, head chat.Seq) (cursor chat.Seq, truncat
 func (s *session) leave(id string, room chat.RoomID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if fl := s.follows[room]; fl != nil {
+	if fl := s.follows.in(room); fl != nil {
 		s.endFollow(fl)
 	}
 	if id != "" && !s.closing {
@@ -97,9 +94,7 @@ func (s *session) endFollow(fl *follow) {
 		return
 	}
 	fl.gone = true
-	if s.follows[fl.feed.room] == fl {
-		delete(s.follows, fl.feed.room)
-	}
+	s.follows.remove(fl)
 	departed := fl.feed.remove(fl, s.shard.index)
 	s.hub.release(fl.feed)
 	if departed {

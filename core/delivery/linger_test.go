@@ -40,7 +40,7 @@ type lingering struct {
 func newLingering(t *testing.T, linger time.Duration, readers int, takes time.Duration) *lingering {
 	w := newWorld(t, 0)
 	l := &lingering{Hub: delivery.New(delivery.Config{
-		Log: w.store, Reader: open{w.store}, Encoder: fixed{}, AntiEntropy: time.Hour, Linger: linger,
+		Log: w.store, Reader: open{w.store}, Encoder: signalling{}, AntiEntropy: time.Hour, Linger: linger,
 	})}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -50,7 +50,7 @@ func newLingering(t *testing.T, linger time.Duration, readers int, takes time.Du
 		t.Fatal(err)
 	}
 	for i := range readers {
-		conn := &laggard{takes: takes}
+		conn := &laggard{} // quick while they tell each other that they are there
 		s, err := l.Open(conn, ports.Opening{Identity: identity(fmt.Sprint("user", i)), Join: &ports.Join{Room: "tea"}})
 		if err != nil {
 			t.Fatal(err)
@@ -58,6 +58,11 @@ func newLingering(t *testing.T, linger time.Duration, readers int, takes time.Du
 		t.Cleanup(s.Closed)
 		t.Cleanup(func() { time.Sleep(betweenTicks) }) // the last write is over: who closes would wait for its lock
 		l.readers = append(l.readers, conn)
+	}
+	time.Sleep(betweenTicks)
+	synctest.Wait()
+	for _, conn := range l.readers {
+		conn.takes, conn.at, conn.sizes = takes, nil, nil
 	}
 	return l
 }
@@ -99,7 +104,6 @@ func TestEntriesUnderLoadShareWrites(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l := newLingering(t, test.linger, 10, time.Millisecond)
-				time.Sleep(betweenTicks)
 				l.come(1) // written from 0 to 10 ms
 				time.Sleep(9 * time.Millisecond)
 				l.come(1) // due at 10 ms
@@ -127,7 +131,6 @@ func TestFewReadersDoNotLinger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLingering(t, 0, 4, 100*time.Microsecond)
-		time.Sleep(betweenTicks)
 		l.come(1)
 		time.Sleep(400 * time.Microsecond) // the pass is over
 		l.come(1)
@@ -143,4 +146,48 @@ func sum(list []int) (total int) {
 		total += n
 	}
 	return total
+}
+
+// TestACrowdIsToldToEachOtherTogether has 40 users come to a room of ten, 1 ms apart: they are told in a few writes, and an entry that
+// comes meanwhile does not wait with them.
+func TestACrowdIsToldToEachOtherTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLingering(t, 0, 10, time.Millisecond)
+		signal := func(i int) {
+			l.Signal(chat.Signal{Room: "tea", User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true})
+		}
+		signal(0) // told from 0 to 10 ms
+		for i := range 39 {
+			time.Sleep(time.Millisecond)
+			signal(1 + i)
+		}
+		time.Sleep(20 * time.Millisecond) // 59 ms: the next are due at 10 + 9*10 ms
+		came := time.Now()
+		l.come(1)
+		time.Sleep(betweenTicks)
+		synctest.Wait()
+		first := l.readers[0]
+		if len(first.at) != 2 {
+			t.Fatalf("the first reader was written to at %v", first.at)
+		}
+		if !first.at[1].Equal(came) {
+			t.Errorf("an entry of %v waited with the signals until %v", came, first.at[1])
+		}
+		if want := 39*signalSize + frameSize; first.sizes[1] != want {
+			t.Errorf("the second write had %d bytes, want %d", first.sizes[1], want)
+		}
+	})
+}
+
+const signalSize = 10
+
+// signalling is fixed, with signals.
+type signalling struct{ fixed }
+
+func (signalling) Frame(dst []byte, f ports.Frame) []byte {
+	if _, ok := f.(ports.SignalFrame); ok {
+		return append(dst, make([]byte, signalSize)...)
+	}
+	return dst
 }

@@ -199,7 +199,7 @@ func (s *session) inRing(fl *follow, v *view) bool {
 func (s *session) takeSignals(out []byte) []byte {
 	kept := s.signals[:0]
 	for _, sig := range s.signals {
-		fl := s.follows[sig.Room]
+		fl := s.follows.in(sig.Room)
 		switch {
 		case fl == nil || s.closing:
 		case sig.Kind == chat.SignalRead && fl.cursor < sig.Seq:

@@ -19,7 +19,7 @@ type view struct {
 	head   chat.Seq
 	floor  chat.Seq
 	primed chat.Seq // the entries up to here were read from the log, and may be such as their authors have no answer for yet
-	chunks []chunk // ascending; the entries at or below floor at the front count no more
+	chunks []chunk  // ascending; the entries at or below floor at the front count no more
 }
 
 // chunk is a run of frames. Its memory is only ever written behind what a view shows of it.

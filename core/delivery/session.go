@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ type session struct {
 	mu       sync.Mutex
 	identity *chat.Identity // nil until authenticated
 	join     *ports.Join    // the join that the connection began with, until it is made
-	follows  map[chat.RoomID]*follow
+	follows  follows
 	sending  map[sendKey]int // sends under way
 	changes  int             // changes under way, sends among them
 	pinged   time.Time
@@ -206,7 +207,7 @@ func (s *session) Closed() {
 		s.closing, s.reason = true, ports.CloseGone
 	}
 	s.dead = true
-	for _, fl := range s.follows {
+	for _, fl := range slices.Clone(s.follows) {
 		s.endFollow(fl)
 	}
 	reason, identity := s.reason, s.identity

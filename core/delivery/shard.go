@@ -90,10 +90,14 @@ func (w *shard) run(ctx context.Context) {
 		}
 		for {
 			w.mu.Lock()
-			feeds, w.feeds = append(w.feeds, w.rested()...), feeds[:0]
+			feeds, w.feeds = w.feeds, feeds[:0]
+			for _, p := range feeds {
+				p.queued, p.urgent = false, !p.since.IsZero() || len(p.signals) >= mostSignals/2
+			}
 			dirty = w.takeDirty(dirty)
 			w.mu.Unlock()
-			if len(feeds)+len(dirty) == 0 || ctx.Err() != nil {
+			over := w.rested()
+			if len(feeds)+len(dirty)+len(over) == 0 || ctx.Err() != nil {
 				break
 			}
 			// Sessions first: what they have due is an answer, and an answer to a send goes before the entry.
@@ -103,9 +107,12 @@ func (w *shard) run(ctx context.Context) {
 				s.mu.Unlock()
 			}
 			for _, p := range feeds {
-				if p.due.IsZero() && w.lingers(p) {
-					w.lingering = append(w.lingering, p)
-				} else {
+				if !w.lingers(p) {
+					w.pass(p)
+				}
+			}
+			for _, p := range over {
+				if !p.due.IsZero() { // something more urgent has not come just now
 					w.pass(p)
 				}
 			}
@@ -119,23 +126,33 @@ func (w *shard) run(ctx context.Context) {
 	}
 }
 
-// leastLinger is the shortest that a feed is left alone: less is not worth a timer.
-const leastLinger = 500 * time.Microsecond
+const (
+	leastLinger = 500 * time.Microsecond // less is not worth a timer
+	// Signals take a tenth of a shard's time at most: a crowd that comes to a room would otherwise be told to each other one by one.
+	signalShare  = 9
+	signalLinger = 200 * time.Millisecond // at most
+)
 
 // lingers reports whether a feed that has moved is left alone until p.due, so that what comes meanwhile goes out by the same writes: what
 // bounds a shard is their number. A feed lingers for as long as its last pass took, counted from that one's end: one that was
 // quiet for so long does not linger at all, one with few readers never does, and one with many is written to at most half of the time.
+// Where only signals are due, which are in no hurry, it lingers longer.
 func (w *shard) lingers(p *part) bool {
 	linger := min(p.took, w.linger)
+	if !p.urgent {
+		linger = min(signalShare*p.took, signalLinger)
+	}
 	if linger < leastLinger || len(p.left) > 0 {
 		return false
 	}
-	p.due = p.ended.Add(linger)
-	if !time.Now().Before(p.due) {
-		p.due = time.Time{}
-		return false
+	waits := !p.due.IsZero()
+	if due := p.ended.Add(linger); time.Now().Before(due) {
+		if p.due = due; !waits {
+			w.lingering = append(w.lingering, p)
+		}
+		return true
 	}
-	return true
+	return false
 }
 
 // rested takes the feeds whose moment is over.
@@ -146,9 +163,11 @@ func (w *shard) rested() (over []*part) {
 	now := time.Now()
 	kept := w.lingering[:0]
 	for _, p := range w.lingering {
-		if p.due.After(now) {
+		switch {
+		case p.due.IsZero(): // something more urgent came, and all went out with it
+		case p.due.After(now):
 			kept = append(kept, p)
-		} else {
+		default:
 			over = append(over, p)
 		}
 	}
@@ -176,7 +195,6 @@ const readersATurn = 1024
 // pass gives each reader of a feed on this shard what is due, in turns.
 func (w *shard) pass(p *part) {
 	w.mu.Lock()
-	p.queued = false
 	if len(p.left) == 0 {
 		p.passing, p.since, p.signals = passing{since: p.since, signals: p.signals}, time.Time{}, nil
 	}

@@ -15,11 +15,14 @@ const (
 	standingsMost = 1 << 16
 )
 
-// standings remembers for seconds how users stand in rooms, so that a user who writes much is looked up seldom.
+// standings remembers for seconds how users stand in rooms, so that a user who writes much is looked up seldom. What it remembers no
+// longer takes no memory: of users who only are there nothing is kept.
 type standings struct {
 	mu    sync.Mutex
-	known map[standingKey]standingAt
-	turn  uint64 // counts the times that something was forgotten
+	known map[standingKey]standingAt // those put since the last change of maps
+	older map[standingKey]standingAt // those put in the time before
+	ages  bool                       // a timer runs that changes the maps
+	turn  uint64                     // counts the times that something was forgotten
 }
 
 type standingKey struct {
@@ -59,12 +62,30 @@ func (c *standings) put(t ticket, st chat.Standing) {
 		clear(c.known)
 	}
 	c.known[t.standingKey] = standingAt{st, t.drawn.Add(standingAge)}
+	c.age()
+}
+
+// age sees to it that the maps change in a while, if there is anything in them. c.mu is held.
+func (c *standings) age() {
+	if !c.ages && len(c.known)+len(c.older) > 0 {
+		c.ages = true
+		time.AfterFunc(standingAge, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.known, c.older, c.ages = map[standingKey]standingAt{}, c.known, false
+			c.age()
+		})
+	}
 }
 
 func (c *standings) get(user chat.UserID, room chat.RoomID) (chat.Standing, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	st, ok := c.known[standingKey{room, user}]
+	key := standingKey{room, user}
+	st, ok := c.known[key]
+	if !ok {
+		st, ok = c.older[key]
+	}
 	if !ok || time.Now().After(st.until) {
 		return chat.Standing{}, false
 	}
@@ -76,18 +97,19 @@ func (c *standings) learn(batch []draft) {
 	for i := range batch {
 		switch p := &batch[i].proposal; f := p.Fact.(type) {
 		case chat.MemberChanged:
-			c.forget(func() { delete(c.known, standingKey{p.Room, f.User}) })
+			c.forget(func(known map[standingKey]standingAt) { delete(known, standingKey{p.Room, f.User}) })
 		case chat.RoomChanged:
-			c.forget(func() {
-				maps.DeleteFunc(c.known, func(k standingKey, _ standingAt) bool { return k.room == p.Room })
+			c.forget(func(known map[standingKey]standingAt) {
+				maps.DeleteFunc(known, func(k standingKey, _ standingAt) bool { return k.room == p.Room })
 			})
 		}
 	}
 }
 
-func (c *standings) forget(what func()) {
+func (c *standings) forget(what func(known map[standingKey]standingAt)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn++
-	what()
+	what(c.known)
+	what(c.older)
 }

@@ -3,6 +3,8 @@ package messaging
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -23,4 +25,32 @@ func TestWhatIsRememberedOfUsersIsBounded(t *testing.T) {
 	if _, ok := c.get("user0", "tea"); ok {
 		t.Error("a full cache keeps the oldest")
 	}
+}
+
+func TestNothingIsKeptOfUsersWhoOnlyAreThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newStandings()
+		c.put(c.ticket("alice", "tea"), chat.Standing{Read: 7})
+		time.Sleep(standingAge - time.Second)
+		c.put(c.ticket("bob", "tea"), chat.Standing{Read: 8})
+		time.Sleep(2 * time.Second) // the maps have changed in between
+		synctest.Wait()
+		if st, ok := c.get("bob", "tea"); !ok || st.Read != 8 {
+			t.Error("bob is forgotten before his time")
+		}
+		if _, ok := c.get("alice", "tea"); ok {
+			t.Error("alice is remembered for too long")
+		}
+		c.forget(func(known map[standingKey]standingAt) { delete(known, standingKey{"tea", "bob"}) })
+		if _, ok := c.get("bob", "tea"); ok {
+			t.Error("bob is remembered after he was to be forgotten")
+		}
+		c.put(c.ticket("bob", "tea"), chat.Standing{})
+		time.Sleep(2*standingAge + time.Second)
+		synctest.Wait()
+		if len(c.known)+len(c.older) > 0 || c.ages {
+			t.Errorf("%d standings are kept", len(c.known)+len(c.older))
+		}
+	})
 }
