@@ -162,7 +162,7 @@ func TestACrowdIsToldToEachOtherTogether(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			signal(1 + i)
 		}
-		time.Sleep(20 * time.Millisecond) // 59 ms: the next are due at 10 + 9*10 ms
+		time.Sleep(20 * time.Millisecond) // 59 ms: the next are due at 10 + 500 ms
 		came := time.Now()
 		l.come(1)
 		time.Sleep(betweenTicks)

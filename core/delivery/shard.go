@@ -128,9 +128,9 @@ func (w *shard) run(ctx context.Context) {
 
 const (
 	leastLinger = 500 * time.Microsecond // less is not worth a timer
-	// Signals take a tenth of a shard's time at most: a crowd that comes to a room would otherwise be told to each other one by one.
-	signalShare  = 9
-	signalLinger = 200 * time.Millisecond // at most
+	// Signals of a room take a hundredth of a shard's time at most: a crowd that comes to a room would otherwise be told to each other one by one.
+	signalShare  = 99
+	signalLinger = 500 * time.Millisecond // at most
 )
 
 // lingers reports whether a feed that has moved is left alone until p.due, so that what comes meanwhile goes out by the same writes: what
