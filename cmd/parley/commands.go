@@ -26,6 +26,7 @@ func (p program) serve(ctx context.Context, args []string) error {
 	if rest := settings.Flags().Args(); len(rest) > 0 {
 		return misuse(fmt.Sprintf("%q is no flag", rest[0]))
 	}
+	tuneMemory(p.errOut)
 	return server.Run(ctx, cfg)
 }
 
