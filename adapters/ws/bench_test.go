@@ -1,67 +1,137 @@
+//go:build unix
+
 package ws
 
 import (
+	"context"
 	"net"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
-// BenchmarkIdleConnection tells what a connection that has said something once and now waits costs: the server's side with its
-// goroutine, and of the client's side a bare net.Conn.
-func BenchmarkIdleConnection(b *testing.B) {
-	const connections = 500
-	h := newHub()
-	adapter := New(Config{Sessions: h, Verifier: tokens{}})
+// frugal is a ports.Sessions and each session of it: it answers nothing and costs nothing, so that what is measured is the adapter.
+type frugal struct {
+	commands atomic.Int64
+	replied  chan struct{} // nil: nobody waits for replies
+	closed   atomic.Int64
+}
+
+func (f *frugal) Open(ports.Conn, ports.Opening) (ports.Session, error) { return f, nil }
+func (*frugal) Ready(*chat.Identity) error                              { return nil }
+func (*frugal) Disconnect(chat.UserID) int                              { return 0 }
+func (*frugal) Drain(context.Context)                                   {}
+func (*frugal) ID() string                                              { return "s" }
+func (*frugal) Heard()                                                  {}
+func (*frugal) Finish([]byte, ports.CloseReason)                        {}
+func (f *frugal) Closed()                                               { f.closed.Add(1) }
+
+func (f *frugal) Reply([]byte) {
+	if f.replied != nil {
+		f.replied <- struct{}{}
+	}
+}
+
+func (f *frugal) Command(context.Context, ports.Command) bool {
+	f.commands.Add(1)
+	return true
+}
+
+// footprint is what a connection costs this process.
+type footprint struct{ heap, stack float64 }
+
+// idleFootprint has clients connect, say something, and wait; clients are bare files, which cost the process next to nothing.
+func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
+	tb.Helper()
+	f := &frugal{}
+	adapter := New(Config{Sessions: f, Verifier: tokens{}, Polled: polled})
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, ReadBufferSize: 16 << 10})
 	app.Server().KeepHijackedConns = true
 	adapter.Routes(app)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(ln) }()
 
 	hello := append(request("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice")), whole(say("hello"))...)
-	for b.Loop() {
-		before := inUse()
-		clients := make([]net.Conn, connections)
-		sessions := make([]*session, connections)
+	connect := func(n int) []bareClient { // one after the other: the HTTP server's own workers stay few
+		clients := make([]bareClient, n)
 		for i := range clients {
-			if clients[i], err = net.Dial("tcp", ln.Addr().String()); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := clients[i].Write(hello); err != nil {
-				b.Fatal(err)
-			}
-			sessions[i] = <-h.opened
+			clients[i] = dialBare(tb, ln.Addr().(*net.TCPAddr).Port)
+			clients[i].write(tb, hello)
+			clients[i].read(tb)
 		}
-		for _, s := range sessions {
-			for s.asked.Load() == 0 {
-				runtime.Gosched()
-			}
-			s.writer.Wait()
-		}
-		after := inUse()
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/connections, "heap-B/conn")
-		b.ReportMetric(float64(after.StackInuse-before.StackInuse)/connections, "stack-B/conn")
-		for i, c := range clients {
-			c.Close()
-			<-sessions[i].closed
-		}
+		return clients
 	}
+	all := connect(100) // what comes with the first ones is not theirs
+	settle(&f.commands, len(all))
+	before := inUse()
+	all = append(all, connect(connections)...)
+	settle(&f.commands, len(all))
+	after := inUse()
+	for _, c := range all {
+		c.close()
+	}
+	settle(&f.closed, len(all))
 	ln.Close()
 	app.Shutdown()
 	<-served
 	adapter.Wait()
+	return footprint{
+		heap:  (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / float64(connections),
+		stack: (float64(after.StackInuse) - float64(before.StackInuse)) / float64(connections),
+	}
+}
+
+func settle(count *atomic.Int64, want int) {
+	for count.Load() < int64(want) {
+		runtime.Gosched()
+	}
 }
 
 func inUse() (m runtime.MemStats) {
-	for range 3 { // pools give up what they hold at the second
+	for range 4 { // pools give up what they hold at the second; stacks shrink by half at each
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
 	return m
+}
+
+// BenchmarkIdleConnection tells what a connection that has said something once and now waits costs, without its session.
+func BenchmarkIdleConnection(b *testing.B) {
+	for _, w := range tcp() {
+		b.Run(w.name, func(b *testing.B) {
+			for b.Loop() {
+				cost := idleFootprint(b, w.polled, 2000)
+				b.ReportMetric(cost.heap, "heap-B/conn")
+				b.ReportMetric(cost.stack, "stack-B/conn")
+			}
+		})
+	}
+}
+
+// TestAnIdleConnectionIsSmall counts; it takes no time. What a session costs comes on top.
+func TestAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
+	if underRace {
+		t.Skip("the race detector has memory of its own for everything")
+	}
+	for _, w := range tcp() {
+		most := footprint{heap: 1500, stack: 6000} // about 1,180, with the goroutine itself, and 4096
+		if w.polled {
+			most = footprint{heap: 200, stack: 100} // about 112 and 0
+		}
+		t.Run(w.name, func(t *testing.T) {
+			if got := idleFootprint(t, w.polled, 1000); got.heap > most.heap || got.stack > most.stack {
+				t.Errorf("an idle connection costs %.0f bytes of the heap and %.0f of stacks, want at most %.0f and %.0f",
+					got.heap, got.stack, most.heap, most.stack)
+			}
+		})
+	}
 }

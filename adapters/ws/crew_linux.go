@@ -16,6 +16,7 @@ const (
 // waits for the store. Then its worker counts as stuck after a moment, and another takes its place for as long as there is something to
 // do: what waits holds up nobody. When there is nothing to do a few workers stay.
 type crew struct {
+	turn   func(*polled) (more bool)
 	usual  int // workers, when there is plenty to do and none is stuck
 	spare  int // workers that stay when there is nothing to do
 	living sync.WaitGroup
@@ -39,7 +40,8 @@ type worker struct {
 	since uint32 // the beat when its turn began
 }
 
-func (w *crew) begin() {
+func (w *crew) begin(turn func(*polled) (more bool)) {
+	w.turn = turn
 	w.usual = max(32, 8*runtime.GOMAXPROCS(0))
 	w.spare = runtime.GOMAXPROCS(0)
 	w.wanted = w.usual
@@ -102,7 +104,7 @@ func (w *crew) work(me *worker) {
 		}
 		me.busy, me.since = true, w.beat
 		w.mu.Unlock()
-		more := c.turn()
+		more := w.turn(c)
 		w.mu.Lock()
 		me.busy = false
 		if more { // no call is needed: this worker will look

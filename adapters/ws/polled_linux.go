@@ -300,11 +300,11 @@ func (c *polled) read(state uint32) step {
 func (c *polled) hear(data []byte, lent *[]byte) (held bool) {
 	r := c.startReading()
 	r.rest, r.lent = data, lent
-	return c.bring(r.hear)
+	return c.bring(true)
 }
 
-// bring has the reader take the rest, and lets go of what is not needed any more.
-func (c *polled) bring(take func([]byte) []byte) (held bool) {
+// bring has the reader take the rest, which is fresh or what it held back, and lets go of what is not needed any more.
+func (c *polled) bring(fresh bool) (held bool) {
 	r := c.reading
 	defer func() {
 		if v := recover(); v != nil {
@@ -312,14 +312,18 @@ func (c *polled) bring(take func([]byte) []byte) (held bool) {
 		}
 		held = r.ended || r.hold != holdNone
 		switch {
-		case r.ended || r.hold == holdNone && !r.idle():
-			r.drop()
 		case r.idle():
 			c.stopReading()
+		case r.ended || r.hold == holdNone:
+			r.drop()
 		}
 	}()
-	r.rest = take(r.rest)
-	return
+	if fresh {
+		r.rest = r.hear(r.rest)
+	} else {
+		r.rest = r.proceed(r.rest)
+	}
+	return held
 }
 
 // drop gives back the memory of the rest.
@@ -342,7 +346,7 @@ func (c *polled) proceed(state uint32) step {
 	case r.hold == holdBusy:
 		c.state.And(^resumed)
 	}
-	c.bring(r.proceed)
+	c.bring(false)
 	return stepMore
 }
 
@@ -408,6 +412,6 @@ func (c *polled) stopReading() {
 	if cap(kept) > keptMessageBytes {
 		kept = nil
 	}
-	*r = reading{reader: reader{parser: parser{message: kept}}}
+	*r = reading{reader: reader{parser: parser{message: kept}, pong: r.pong}}
 	readings.Put(r)
 }

@@ -14,4 +14,4 @@ const CanPoll = false
 type poller struct{}
 
 func (*Adapter) poll(net.Conn, *ports.Opening, []byte) bool { return false }
-func (*poller) stop()                                        {}
+func (*poller) stop()                                       {}

@@ -108,7 +108,7 @@ func (p *poller) start(a *Adapter) error {
 		return fmt.Errorf("watch an epoll: %w", err)
 	}
 	p.cfg, p.file, p.fd, p.leave = &a.cfg, file, fd, a.live.Done
-	p.crew.begin()
+	p.crew.begin((*polled).turn)
 	p.running.Go(func() { p.run(raw) })
 	return nil
 }

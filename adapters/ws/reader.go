@@ -26,6 +26,8 @@ type reader struct {
 
 	due   time.Time // when what is under way must have come as a whole; zero while nothing is
 	round uint      // the parser's rounds when due was set
+
+	pong []byte // memory for answers to pings
 }
 
 // line is what a reader needs of its connection.
@@ -100,10 +102,9 @@ func (r *reader) handle(e event) {
 // answer answers a ping. So that a client that pings and does not read piles up nothing, nothing else of it is taken when too much is
 // unread.
 func (r *reader) answer(payload []byte) {
-	var room [2 + mostControl]byte
-	frame := appendControl(room[:0], opPong, payload)
-	r.session.Reply(frame)
-	if r.line.owe(len(frame)) {
+	r.pong = appendControl(r.pong[:0], opPong, payload)
+	r.session.Reply(r.pong)
+	if r.line.owe(len(r.pong)) {
 		r.hold = holdPongs
 	}
 }

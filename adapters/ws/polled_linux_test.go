@@ -1,0 +1,135 @@
+package ws
+
+import (
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/parley-chat/parley/ports"
+)
+
+var polledWay = with(func(c *Config) { c.Polled = true })
+
+func TestAnEventOfAnEarlierFileIsIgnored(t *testing.T) {
+	t.Parallel()
+	h := newHub()
+	s := serve(t, h, polledWay)
+	p, session := s.joins(h)
+	p.sends(whole(say("a")))
+	p.wants(`said "a"`)
+	c := session.conn.(*polled)
+	stale := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLHUP, Fd: c.fd, Pad: int32(c.mark) - 1}
+	for _, events := range [][]syscall.EpollEvent{{stale}, {stale, stale}} {
+		s.adapter.poller.pass(events, nil)
+	}
+	if c.state.Load()&hungUp != 0 {
+		t.Error("an event of a file that had the number before was taken for its own")
+	}
+	p.sends(whole(say("b")))
+	p.wants(`said "b"`)
+	p.Close()
+	receive(t, "the session's end", session.closed)
+	s.adapter.poller.pass([]syscall.EpollEvent{{Events: syscall.EPOLLIN, Fd: stale.Fd, Pad: int32(c.mark)}}, nil) // nobody's now
+}
+
+// TestNothingIsKeptBetweenMessages looks at a connection while a message is under way, and after it.
+func TestNothingIsKeptBetweenMessages(t *testing.T) {
+	t.Parallel()
+	h := newHub()
+	p, session := serve(t, h, polledWay).joins(h)
+	c := session.conn.(*polled)
+	frame := whole(say("a"))
+	p.sends(join(frame, frame[:9]))
+	p.wants(`said "a"`)
+	awaitRest(c)
+	if c.reading == nil {
+		t.Error("half a message is forgotten")
+	}
+	p.sends(frame[9:])
+	p.wants(`said "a"`)
+	awaitRest(c)
+	if c.reading != nil {
+		t.Error("something is kept of what is over")
+	}
+}
+
+// awaitRest waits until a connection has no turn.
+func awaitRest(c *polled) {
+	for {
+		state := c.state.Load()
+		if state&taken == 0 {
+			return
+		}
+	}
+}
+
+func TestWhatCannotBePolledHasAGoroutine(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]serviceOption{"tls": overTLS(t), "in memory": inMemory()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHub()
+			s := serve(t, h, option, polledWay)
+			p, session := s.joins(h)
+			if _, polls := session.conn.(*polled); polls {
+				t.Error("it is polled")
+			}
+			p.sends(whole(say("a")))
+			p.wants(`said "a"`)
+		})
+	}
+}
+
+func TestAPollerLivesWithItsAdapter(t *testing.T) {
+	t.Parallel()
+	h := newHub()
+	a := New(Config{Sessions: h, Verifier: tokens{}, Polled: true})
+	a.Wait() // there was never a connection
+	a = New(Config{Sessions: h, Verifier: tokens{}, Polled: true})
+	var clients []net.Conn
+	var sessions []*session
+	for range 3 {
+		server, client := connected(t)
+		a.carry(server, &ports.Opening{}, nil)
+		clients = append(clients, client)
+		sessions = append(sessions, receive(t, "the session", h.opened))
+	}
+	for i, client := range clients {
+		client.Close()
+		receive(t, "the session's end", sessions[i].closed)
+	}
+	await(t, "the end of all", a.Wait)
+	if n, current, _ := a.poller.crew.count(); n+current != 0 {
+		t.Errorf("%d workers are left", n)
+	}
+	server, client := connected(t)
+	a.carry(server, &ports.Opening{}, nil) // it is too late for that, but it does no harm
+	last := receive(t, "the session", h.opened)
+	if _, polls := last.conn.(*polled); polls {
+		t.Error("it is polled by a poller that has ended")
+	}
+	client.Close()
+	receive(t, "the last session's end", last.closed)
+	await(t, "the end of all", a.Wait)
+}
+
+// TestTurnsAllocateNothing has a client talk, whole messages at a time, to sessions that allocate nothing themselves.
+func TestTurnsAllocateNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
+	if underRace {
+		t.Skip("the race detector has pools forget")
+	}
+	f := &frugal{replied: make(chan struct{}, 1)}
+	a := New(Config{Sessions: f, Verifier: tokens{}, Polled: true})
+	server, client := connected(t)
+	a.carry(server, &ports.Opening{}, nil)
+	frame := pingFrame("hello")
+	talk := func() {
+		client.Write(frame)
+		<-f.replied
+	}
+	if n := testing.AllocsPerRun(200, talk); n > 0 {
+		t.Errorf("a turn allocates %v times", n)
+	}
+	client.Close()
+	await(t, "the connection's end", a.Wait)
+}
