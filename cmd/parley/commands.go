@@ -26,7 +26,8 @@ func (p program) serve(ctx context.Context, args []string) error {
 	if rest := settings.Flags().Args(); len(rest) > 0 {
 		return misuse(fmt.Sprintf("%q is no flag", rest[0]))
 	}
-	tuneMemory(p.errOut)
+	limitMemory(p.errOut)
+	go trimMemory(ctx)
 	return server.Run(ctx, cfg)
 }
 
