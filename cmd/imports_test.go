@@ -38,6 +38,7 @@ var (
 	goose      = "github.com/pressly/goose/v3"
 	pgx        = "github.com/jackc/pgx/v5"
 	prometheus = "github.com/prometheus/client_golang"
+	sys        = "golang.org/x/sys"
 )
 
 // rows is the shape of the house, a line for each package. A new package gets a line here, with as little as it needs.
@@ -64,13 +65,19 @@ var rows = []row{
 	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel"}},
 
 	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx}},
-	{pkg: "cmd/parley", may: all, uses: []string{fx}},
+	{pkg: "cmd/parley", may: all, uses: []string{fx, "github.com/KimMachineGun/automemlimit"}},
+
+	{pkg: "cmd/bench", may: []string{"adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/..."}, uses: []string{pgx, sys}},
+	{pkg: "cmd/bench/load", uses: []string{sys}},
+	{pkg: "cmd/bench/report", uses: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
+	{pkg: "cmd/parley-bench", may: []string{"cmd/bench"}},
 }
 
 // outsideCore are packages of the standard library that are some adapter's business.
 var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
 
-// testOnly are packages that only tests may import.
+// testOnly are packages that only tests may import, and measurements.
 var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest"}
 
 // testsOfCore are what tests of the core may import besides: doubles that pass the contract suites, and the suites.
@@ -162,7 +169,7 @@ func (r row) problems(imports map[string]string) []string {
 		local, ours := strings.CutPrefix(imported, module+"/")
 		host, _, _ := strings.Cut(imported, "/")
 		switch {
-		case ours && anyWithin(local, testOnly):
+		case ours && anyWithin(local, testOnly) && !within(r.pkg, "cmd/bench"):
 			problems = append(problems, fmt.Sprintf("%s imports %s, which is for tests", file, local))
 		case ours:
 			if !anyWithin(local, r.may) {

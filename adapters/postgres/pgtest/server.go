@@ -75,7 +75,8 @@ func Start(t testing.TB, options ...Option) *Server {
 	return &Server{t, c}
 }
 
-// Run starts a server for a program that is no test, a benchmark say. remove ends it; the end of the program does so too.
+// Run starts a server for a program that is no test, a benchmark say. remove ends it, and so does the
+// end of the program, or forgetting remove: something has to hold it.
 func Run(options ...Option) (url string, remove func() error, err error) {
 	c, err := makeCluster(settingsOf(options))
 	if err != nil {

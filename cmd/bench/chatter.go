@@ -1,0 +1,169 @@
+//go:build linux || darwin
+
+package bench
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/parley-chat/parley/cmd/bench/load"
+	"github.com/parley-chat/parley/cmd/bench/report"
+)
+
+// chatter is messages under way: sent, acknowledged, and delivered to the members of their room.
+type chatter struct {
+	*rig
+	listeners int // deliveries of each send
+	sends     []send
+	under     int              // sends that are not everywhere
+	arrived   func(number int) // hears of each send that is everywhere
+	sender    *load.Client     // the one who sends, where it is one
+	returned  func(number int) // hears of each send that its sender has back
+
+	delivered, acknowledged int64 // all of them
+	countedFrom             time.Duration
+	latency, answer         *report.Latency
+}
+
+// send is one message.
+type send struct {
+	at   time.Duration
+	left int32 // deliveries and the acknowledgement that are due
+}
+
+const never = time.Duration(1 << 62)
+
+// behindJoin is the id of the first send.
+const behindJoin = load.JoinID + 1
+
+func newChatter(r *rig, listeners int) *chatter {
+	return &chatter{
+		rig: r, listeners: listeners, latency: report.NewLatency(), answer: report.NewLatency(),
+		returned: func(int) {}, arrived: func(int) {}, countedFrom: never,
+	}
+}
+
+// say sends a message that is as old as at.
+func (t *chatter) say(c *load.Client, at time.Duration) {
+	number := len(t.sends)
+	t.sends = append(t.sends, send{at: at, left: int32(t.listeners + 1)})
+	t.under++
+	c.Send(behindJoin+number, stamped(t.body, at, number))
+}
+
+// Message implements load.Handler.
+func (t *chatter) Message(c *load.Client, m *load.Message) {
+	switch m.Kind {
+	case load.Entry:
+		at, number, ok := readStamp(m.Body)
+		if !ok || number >= len(t.sends) {
+			return // history
+		}
+		t.delivered++
+		if at >= t.countedFrom {
+			t.latency.Record(t.loop.Now() - at)
+		}
+		t.did(number)
+		if c == t.sender {
+			t.returned(number)
+		}
+	case load.Accepted:
+		number := m.ID - behindJoin
+		if number < 0 || number >= len(t.sends) {
+			t.loop.Fail(fmt.Errorf("the server acknowledged %d, which was not sent", m.ID))
+			return
+		}
+		t.acknowledged++
+		if at := t.sends[number].at; at >= t.countedFrom {
+			t.answer.Record(t.loop.Now() - at)
+		}
+		t.did(number)
+	default:
+		t.rig.Message(c, m)
+	}
+}
+
+// did notes a delivery or an acknowledgement.
+func (t *chatter) did(number int) {
+	s := &t.sends[number]
+	if s.left--; s.left == 0 {
+		t.under--
+		t.arrived(number)
+	}
+}
+
+// tally is what was counted.
+type tally struct {
+	took                    time.Duration
+	delivered, acknowledged float64
+	cpu                     time.Duration
+	writes                  float64
+}
+
+// during lets begin start the messages, counts what happens after the warm-up for as long as the run is, has end stop them, and waits
+// until all are there.
+func (t *chatter) during(begin, end func()) (tally, error) {
+	begin()
+	if err := t.rest(warmUp); err != nil {
+		return tally{}, err
+	}
+	delivered, acknowledged := t.delivered, t.acknowledged
+	if err := t.start(); err != nil {
+		return tally{}, err
+	}
+	t.countedFrom = t.loop.Clock()
+	if err := t.rest(t.span); err != nil {
+		return tally{}, err
+	}
+	took, used, err := t.stop()
+	sum := tally{
+		took: took, delivered: float64(t.delivered - delivered), acknowledged: float64(t.acknowledged - acknowledged),
+		cpu: used.CPU(), writes: float64(used.Writes),
+	}
+	if err != nil {
+		return sum, err
+	}
+	end()
+	return sum, t.finish()
+}
+
+// finish waits for what is under way.
+func (t *chatter) finish() error {
+	var look func()
+	look = func() {
+		if t.under == 0 {
+			t.loop.Stop()
+			return
+		}
+		t.loop.After(5*time.Millisecond, look)
+	}
+	look()
+	if err := t.within(afterglow, "all that was sent has arrived"); err != nil {
+		return fmt.Errorf("%w (%d sends are under way)", err, t.under)
+	}
+	t.result.Checks.Entries = t.delivered
+	t.check(t.heads())
+	return nil
+}
+
+// heads returns the last seq of each room that anyone has got.
+func (t *chatter) heads() map[string]int {
+	heads := map[string]int{}
+	for _, c := range t.clients {
+		heads[c.Room] = max(heads[c.Room], c.Last)
+	}
+	return heads
+}
+
+// tell puts into the result what every scenario of messages measures.
+func (t *chatter) tell(sum tally) {
+	seconds := sum.took.Seconds()
+	t.measure("deliveries", "/s", sum.delivered/seconds)
+	t.measure("sends", "/s", sum.acknowledged/seconds)
+	t.measure("server CPU", "s/M deliveries", sum.cpu.Seconds()/sum.delivered*1e6)
+	t.measure("server CPU", "cores", sum.cpu.Seconds()/seconds)
+	if sum.writes > 0 {
+		t.measure("writes", "/delivery", sum.writes/sum.delivered)
+	}
+	t.result.Latency = t.latency.Summary()
+}

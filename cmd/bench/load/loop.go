@@ -1,0 +1,146 @@
+//go:build linux || darwin
+
+package load
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Loop drives the connections to one server.
+type Loop struct {
+	Dialect Dialect
+
+	host    string
+	to      unix.Sockaddr
+	poll    *poller
+	clients []*Client // by socket
+	opened  int       // sockets, ever
+	live    int
+	buf     []byte
+	message Message // the one that a handler hears of
+	began   time.Time
+	now     time.Duration
+	timers  timers
+	stopped bool
+	failure error
+}
+
+// New returns a loop for the server at addr, "127.0.0.1:8080".
+func New(addr string, d Dialect) (*Loop, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPoller()
+	if err != nil {
+		return nil, fmt.Errorf("make a poller: %w", err)
+	}
+	l := &Loop{Dialect: d, host: addr, poll: p, buf: make([]byte, 256<<10), began: time.Now()}
+	if v4 := tcp.IP.To4(); v4 != nil {
+		l.to = &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(v4)}
+	} else {
+		l.to = &unix.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
+	}
+	return l, nil
+}
+
+// Close closes all connections without telling their handlers.
+func (l *Loop) Close() {
+	for _, c := range l.clients {
+		if c != nil {
+			_ = unix.Close(c.fd)
+		}
+	}
+	l.clients, l.live = nil, 0
+	l.poll.close()
+}
+
+// Now is the time since the loop was made, as it was when the latest bytes were read.
+func (l *Loop) Now() time.Duration { return l.now }
+
+// Clock is the time since the loop was made.
+func (l *Loop) Clock() time.Duration { return time.Since(l.began) }
+
+// Live is how many connections there are.
+func (l *Loop) Live() int { return l.live }
+
+// Stop has Run return.
+func (l *Loop) Stop() { l.stopped = true }
+
+// Fail has Run return err, the first one.
+func (l *Loop) Fail(err error) {
+	if l.failure == nil {
+		l.failure = err
+	}
+	l.stopped = true
+}
+
+// Run serves the connections and timers until Stop, Fail or the end of ctx, whose error it then returns.
+func (l *Loop) Run(ctx context.Context) error {
+	l.stopped, l.failure = false, nil
+	for !l.stopped {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := l.poll.wait(l.fire(), l.ready); err != nil {
+			return fmt.Errorf("wait for sockets: %w", err)
+		}
+	}
+	return l.failure
+}
+
+// patience bounds a wait, so that the end of a context is seen.
+const patience = 50 // ms
+
+// fire runs the timers that are due, and returns for how many milliseconds there is none.
+func (l *Loop) fire() int {
+	for len(l.timers) > 0 && !l.stopped {
+		l.now = l.Clock()
+		if wait := l.timers[0].at - l.now; wait > 0 {
+			return int(min((wait+time.Millisecond-1)/time.Millisecond, patience))
+		}
+		heap.Pop(&l.timers).(timer).do() //nolint:forcetypeassert // there is nothing else in it
+	}
+	if l.stopped {
+		return 0
+	}
+	return patience
+}
+
+// At calls do when Clock has come to at.
+func (l *Loop) At(at time.Duration, do func()) { heap.Push(&l.timers, timer{at, do}) }
+
+// After calls do after a while.
+func (l *Loop) After(d time.Duration, do func()) { l.At(l.Clock()+d, do) }
+
+func (l *Loop) ready(fd int, read, write bool) {
+	if c := l.clients[fd]; c != nil && write {
+		c.writable()
+	}
+	if c := l.clients[fd]; c != nil && read {
+		c.readable()
+	}
+}
+
+type timer struct {
+	at time.Duration
+	do func()
+}
+
+type timers []timer
+
+func (t timers) Len() int           { return len(t) }
+func (t timers) Less(i, j int) bool { return t[i].at < t[j].at }
+func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // heap's own
+func (t *timers) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
+}

@@ -1,0 +1,284 @@
+//go:build linux || darwin
+
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/cmd/bench/load"
+	"github.com/parley-chat/parley/cmd/bench/proc"
+)
+
+const parley = "parley"
+
+// peers are what Parley is compared with: programs in a module of their own, and how they are set.
+var peers = map[string]struct {
+	program string
+	args    []string
+	dialect load.Dialect
+}{
+	"centrifuge":        {"centrifuge", nil, load.Centrifuge{}},
+	"centrifuge-delay":  {"centrifuge", []string{"-write-delay", "5ms", "-messages-a-frame", "-1"}, load.Centrifuge{}},
+	"rawwrite":          {"rawwrite", nil, load.RawWrite{}},
+	"rawwrite-together": {"rawwrite", []string{"-merge"}, load.RawWrite{}},
+}
+
+// target is a server under load.
+type target struct {
+	name    string // parley, or that of a peer
+	addr    string
+	dialect load.Dialect
+	process *proc.Process // nil: it is not known which it is
+	stop    func() error
+}
+
+func (t *target) usage() (proc.Usage, error) {
+	if t.process == nil {
+		return proc.Usage{}, nil
+	}
+	return t.process.Usage()
+}
+
+// garage makes servers, each run one of its own.
+type garage struct {
+	source   string // the root of the project
+	dir      string // for all that is made
+	settings []string
+	url      string // of a server that is running already; empty: each run starts its own
+	pid      int
+	keys     *jwt.DevKeys
+	postgres string
+	remove   func() error // ends the PostgreSQL that start has started; nil: it has not
+
+	builds map[string]string // program → its path
+	signed sync.Map          // user → token
+	number int
+}
+
+// close removes all that was made.
+func (g *garage) close() error {
+	if g.remove != nil {
+		return errors.Join(g.remove(), os.RemoveAll(g.dir))
+	}
+	return os.RemoveAll(g.dir)
+}
+
+// start starts a server of a name, with a store where it is ours.
+func (g *garage) start(ctx context.Context, name, store string) (*target, error) {
+	if g.url != "" {
+		return g.attach(name)
+	}
+	g.number++
+	dir := filepath.Join(g.dir, fmt.Sprint("run-", g.number))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	spec := proc.Spec{Dir: dir}
+	t := &target{name: name, addr: addr}
+	switch name {
+	case parley:
+		spec.Path, err = g.build("parley", g.source, "./cmd/parley")
+		spec.Args = []string{"serve"}
+		spec.Env = append(spec.Env, g.environ(addr)...)
+		t.dialect = load.Parley{Token: g.token}
+		if err == nil {
+			var storeURL string
+			storeURL, err = g.storeURL(ctx, store, dir)
+			spec.Env = append(spec.Env, "PARLEY_STORE_URL="+storeURL)
+		}
+	default:
+		p, ok := peers[name]
+		if !ok {
+			return nil, fmt.Errorf("there is no server %q", name)
+		}
+		spec.Path, err = g.build(p.program, filepath.Join(g.source, "cmd", "bench", "peers"), "./"+p.program)
+		spec.Args = append([]string{"-addr", addr}, p.args...)
+		t.dialect = p.dialect
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.process, err = proc.Start(ctx, spec); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	t.stop = func() error { return errors.Join(t.process.Stop(), os.RemoveAll(dir)) }
+	if err := t.await(ctx); err != nil {
+		return nil, errors.Join(err, t.stop())
+	}
+	return t, nil
+}
+
+func (g *garage) attach(name string) (*target, error) {
+	t := &target{name: name, addr: strings.TrimPrefix(strings.TrimPrefix(g.url, "http://"), "ws://"), stop: func() error { return nil }}
+	t.dialect = load.Parley{Token: g.token}
+	if g.pid > 0 {
+		p, err := proc.Attach(g.pid)
+		if err != nil {
+			return nil, err
+		}
+		t.process = p
+	}
+	return t, nil
+}
+
+// environ are the settings of a Parley: its own folder for keys, nobody but us at its door.
+func (g *garage) environ(addr string) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "PARLEY_") {
+			env = append(env, v)
+		}
+	}
+	env = append(env, "PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms")
+	return append(env, g.settings...)
+}
+
+// storeURL makes an empty store.
+func (g *garage) storeURL(ctx context.Context, store, dir string) (string, error) {
+	switch store {
+	case "memory":
+		return "memory://", nil
+	case "sqlite":
+		return "sqlite://" + filepath.Join(dir, "bench.db"), nil
+	case "postgres":
+	default:
+		return "", fmt.Errorf("there is no store %q: memory, sqlite or postgres", store)
+	}
+	if g.postgres == "" {
+		server, remove, err := pgtest.Run(pgtest.Durable(), pgtest.With("shared_buffers", "128MB"))
+		if err != nil {
+			return "", err
+		}
+		g.postgres, g.remove = server, remove
+	}
+	cfg, err := pgx.ParseConfig(g.postgres)
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return "", fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	defer conn.Close(ctx)
+	name := fmt.Sprintf("parley_bench_%d_%d", os.Getpid(), g.number)
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", fmt.Errorf("make a database: %w", err)
+	}
+	u, err := url.Parse(g.postgres)
+	if err != nil {
+		return "", fmt.Errorf("the URL of PostgreSQL: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// await waits until the server takes connections.
+func (t *target) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := t.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w", t.name, err)
+		case <-t.process.Exited():
+			return fmt.Errorf("%s has ended: %s", t.name, t.process.Output())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (t *target) ready(ctx context.Context) error {
+	if t.name != parley {
+		conn, err := net.Dial("tcp", t.addr)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.addr+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return err
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+// build builds a program once, from source, so that what is measured is what is here.
+func (g *garage) build(name, dir, pkg string) (string, error) {
+	if path := g.builds[name]; path != "" {
+		return path, nil
+	}
+	path := filepath.Join(g.dir, name)
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	g.builds[name] = path
+	return path, nil
+}
+
+// token returns a user's token, the same for all runs.
+func (g *garage) token(user string) string {
+	if t, ok := g.signed.Load(user); ok {
+		return t.(string) //nolint:forcetypeassert // there is nothing else in it
+	}
+	t, err := g.keys.Sign(jwt.Grant{Subject: user, TTL: 24 * time.Hour})
+	if err != nil {
+		panic(err) // a key that has just been made
+	}
+	g.signed.Store(user, t)
+	return t
+}
+
+// sign makes the tokens of the first n users, with all cores, as it takes longer than anything else.
+func (g *garage) sign(n int) {
+	var wg sync.WaitGroup
+	const at = 8
+	for k := range at {
+		wg.Go(func() {
+			for i := k; i < n; i += at {
+				g.token(user(i))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}

@@ -1,0 +1,198 @@
+//go:build linux || darwin
+
+package bench
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/parley-chat/parley/cmd/bench/load"
+	"github.com/parley-chat/parley/cmd/bench/report"
+)
+
+// durable has senders that read nothing, each with so many sends of its own under way, over a few rooms: what counts is when a send
+// is acknowledged, which is when it is durable.
+func durable(senders, each int) func(*rig) error {
+	return func(r *rig) error {
+		names := make([]string, max(senders/10, 1))
+		for i := range names {
+			names[i] = "bench-" + strconv.Itoa(i)
+		}
+		if err := r.make(names); err != nil {
+			return err
+		}
+		t := newChatter(r, 0)
+		if err := r.dial(senders, load.NoJoin, dialling, t, func(i int) string { return names[i%len(names)] }); err != nil {
+			return err
+		}
+		on := true
+		from := make([]*load.Client, 0, 1<<16) // who sent which
+		say := func(c *load.Client) {
+			from = append(from, c)
+			t.say(c, r.loop.Clock())
+		}
+		t.arrived = func(number int) {
+			if on {
+				say(from[number])
+			}
+		}
+		sum, err := t.during(
+			func() {
+				for _, c := range r.clients {
+					for range each {
+						say(c)
+					}
+				}
+			},
+			func() { on = false },
+		)
+		seconds := sum.took.Seconds()
+		r.measure("sends", "/s", sum.acknowledged/seconds)
+		r.measure("server CPU", "s/M sends", sum.cpu.Seconds()/sum.acknowledged*1e6)
+		r.measure("server CPU", "cores", sum.cpu.Seconds()/seconds)
+		r.result.Latency = t.answer.Summary()
+		r.result.Checks.Entries = t.acknowledged
+		return err
+	}
+}
+
+// history reads pages at places all over one long room.
+func history(entries, page, readers int) func(*rig) error {
+	return func(r *rig) error {
+		if r.target.name != parley {
+			return errCannot
+		}
+		if err := r.fill("bench", entries); err != nil {
+			return err
+		}
+		h := &historian{rig: r, entries: entries, page: page, latency: report.NewLatency(), asked: map[int]time.Duration{}}
+		from := len(r.clients)
+		if err := r.dial(readers, load.NoJoin, dialling, h, sameRoom("bench")); err != nil {
+			return err
+		}
+		h.first = from
+		for _, c := range r.clients[from:] {
+			h.ask(c)
+		}
+		if err := r.rest(warmUp); err != nil {
+			return err
+		}
+		before := h.pages
+		if err := r.start(); err != nil {
+			return err
+		}
+		if err := r.rest(r.span); err != nil {
+			return err
+		}
+		took, used, err := r.stop()
+		pages := float64(h.pages - before)
+		r.measure("pages", "/s", pages/took.Seconds())
+		r.measure("server CPU", "ms/page", used.CPU().Seconds()*1e3/pages)
+		r.result.Latency = h.latency.Summary()
+		r.result.Checks.Entries = int64(h.pages * page)
+		return err
+	}
+}
+
+// historian asks for one page after the other on each connection.
+type historian struct {
+	*rig
+	entries, page, first int
+	pages                int
+	at                   int
+	asked                map[int]time.Duration // by connection
+	latency              *report.Latency
+}
+
+func (h *historian) ask(c *load.Client) {
+	h.at = (h.at + 104_729) % (h.entries - h.page)
+	h.asked[c.Index] = h.loop.Clock()
+	c.Text(fmt.Appendf(nil, `{"type":"history","id":"9","room":%q,"before":%d,"limit":%d}`, c.Room, h.at+h.page+1, h.page))
+}
+
+// Message implements load.Handler.
+func (h *historian) Message(c *load.Client, m *load.Message) {
+	if m.Kind != load.Other || m.ID != 9 {
+		h.rig.Message(c, m)
+		return
+	}
+	h.pages++
+	if h.measuring {
+		h.latency.Record(h.loop.Now() - h.asked[c.Index])
+	}
+	h.ask(c)
+}
+
+// slow is fixedRate with some readers that stop reading when the counting begins, and go on when it has ended: those whom the server
+// has not closed meanwhile must get all that they missed.
+func slow(readers, percent, rate int) func(*rig) error {
+	return func(r *rig) error {
+		t := newChatter(r, readers)
+		if err := r.dial(readers, 0, dialling, t, sameRoom("bench")); err != nil {
+			return err
+		}
+		stopped := r.clients[readers-readers*percent/100:]
+		r.shut = map[*load.Client]bool{}
+		for _, c := range stopped {
+			r.shut[c] = true
+		}
+		t.listeners -= len(stopped)
+		begin, end := t.every(time.Second/time.Duration(rate), func() *load.Client { return r.clients[readers/2] })
+		before, err := r.target.usage()
+		if err != nil {
+			return err
+		}
+		sum, err := t.during(func() {
+			for _, c := range stopped {
+				c.Pause(true)
+			}
+			begin()
+		}, end)
+		t.tell(sum)
+		if err != nil {
+			return err
+		}
+		after, err := r.target.usage()
+		if err != nil {
+			return err
+		}
+		r.measure("memory", "bytes more", float64(after.Resident-before.Resident))
+		return t.goOn(stopped)
+	}
+}
+
+// goOn has clients read again that had stopped: who was not closed meanwhile gets all that they missed.
+func (t *chatter) goOn(stopped []*load.Client) error {
+	t.countedFrom = never
+	for _, c := range stopped {
+		c.Pause(false)
+	}
+	head := t.heads()["bench"]
+	var look func()
+	look = func() {
+		behind := 0
+		for _, c := range stopped {
+			if c.Open() && c.Last < head {
+				behind++
+			}
+		}
+		if behind == 0 {
+			t.loop.Stop()
+			return
+		}
+		t.loop.After(5*time.Millisecond, look)
+	}
+	look()
+	if err := t.within(afterglow, "who had stopped has caught up"); err != nil {
+		return err
+	}
+	for _, c := range stopped {
+		if c.Open() {
+			delete(t.shut, c)
+		}
+	}
+	t.measure("closed as slow", "connections", float64(len(t.shut)))
+	t.check(t.heads())
+	return nil
+}
