@@ -57,11 +57,7 @@ func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (
 		client.SetReadBuffer(buffers)
 	}
 	h := newHub()
-	cfg := Config{Sessions: h, Verifier: tokens{}, WriteStall: stall}
-	if by != nil {
-		by(nil, &cfg)
-	}
-	a := New(cfg)
+	a := adapter(h, by, with(func(c *Config) { c.WriteStall = stall }))
 	a.carry(server, &ports.Opening{}, nil)
 	t.Cleanup(func() {
 		client.Close()
@@ -115,7 +111,7 @@ func TestAClientThatWasSlowIsWrittenToAgain(t *testing.T) {
 
 func TestATryAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
 	for _, w := range tcp() {
-		t.Run(w.name, func(t *testing.T) { //nolint:paralleltest // the same
+		t.Run(w.name, func(t *testing.T) {
 			c, client := carried(t, w.option, time.Second, 0)
 			go io.Copy(io.Discard, client)
 			p := []byte("hello")

@@ -153,6 +153,34 @@ func TestOneThatAlwaysHasMoreToDoStandsInLine(t *testing.T) {
 	})
 }
 
+// TestAWorkerThatWasStuckLeavesNothingBehind has its place taken, the other one waiting, and its own connection in need of another turn.
+func TestAWorkerThatWasStuckLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	var release chan struct{}
+	var turns [2]atomic.Int32
+	turn := func(c *polled) bool {
+		if turns[c.fd].Add(1) == 1 && c.fd == 0 {
+			<-release
+			return true
+		}
+		return false
+	}
+	staffed(t, turn, func(t *testing.T, w *crew) {
+		release = make(chan struct{})
+		w.usual, w.wanted = 1, 1
+		w.put(several(2)...)
+		time.Sleep(10 * moment)
+		if turns[1].Load() != 1 {
+			t.Error("nobody took the place of the worker that was stuck")
+		}
+		close(release)
+		synctest.Wait()
+		if n := turns[0].Load(); n != 2 {
+			t.Errorf("a connection got %d turns, want 2", n)
+		}
+	})
+}
+
 func TestTheQueueKeepsOrderAndNoMemory(t *testing.T) {
 	t.Parallel()
 	list := several(5000)

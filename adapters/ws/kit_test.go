@@ -286,6 +286,17 @@ func with(change func(*Config)) serviceOption {
 	return func(_ *service, c *Config) net.Listener { change(c); return nil }
 }
 
+// adapter returns one without a server.
+func adapter(h *hub, options ...serviceOption) *Adapter {
+	cfg := Config{Sessions: h, Verifier: tokens{}}
+	for _, option := range options {
+		if option != nil {
+			option(nil, &cfg)
+		}
+	}
+	return New(cfg)
+}
+
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

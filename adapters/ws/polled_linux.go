@@ -169,14 +169,17 @@ func (c *polled) Close(reason ports.CloseReason) {
 	case ports.CloseGone:
 		c.cut(closing)
 	default:
-		c.bye = time.AfterFunc(goodbye, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if c.fd >= 0 {
-				c.cut(0)
-			}
-		})
+		c.bye = time.AfterFunc(goodbye, c.giveUp)
 		c.wake(closing)
+	}
+}
+
+// giveUp ends a goodbye. It may come when the connection is over already.
+func (c *polled) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd >= 0 {
+		c.cut(0)
 	}
 }
 

@@ -32,6 +32,56 @@ func TestAnEventOfAnEarlierFileIsIgnored(t *testing.T) {
 	s.adapter.poller.pass([]syscall.EpollEvent{{Events: syscall.EPOLLIN, Fd: stale.Fd, Pad: int32(c.mark)}}, nil) // nobody's now
 }
 
+func TestWhatHappensDuringATurnLeadsToAnother(t *testing.T) {
+	t.Parallel()
+	var c polled
+	if !c.note(readable) {
+		t.Fatal("a connection at rest is to be queued for its turn")
+	}
+	c.state.And(^again) // its turn begins
+	if c.note(resumed) {
+		t.Error("a connection that has its turn must not be queued for another worker")
+	}
+	if c.rest() {
+		t.Error("a turn ended though something had happened since it began")
+	}
+	c.state.And(^again)
+	if !c.rest() || !c.note(closing) {
+		t.Error("a connection at rest is to be queued again")
+	}
+}
+
+// TestATimerThatComesTooLateTouchesNothing ends a goodbye when the connection is over and its file's number may be another's.
+func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHub()
+	a := adapter(h, polledWay)
+	server, client := connected(t)
+	a.carry(server, &ports.Opening{}, nil)
+	c := receive(t, "the session", h.opened).conn.(*polled)
+	number := c.fd
+	client.Close()
+	await(t, "the connection's end", a.Wait)
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.giveUp()
+	c.Close(ports.CloseSlow)
+	if n, err := c.TryWrite([]byte("x")); n > 0 || err == nil {
+		t.Errorf("a connection that is over took %d bytes, %v", n, err)
+	}
+	if _, err := syscall.Write(pair[0], []byte("x")); err != nil {
+		t.Errorf("a file of another (%d, the connection's was %d) is broken: %v", pair[0], number, err)
+	}
+	for _, fd := range pair {
+		_ = syscall.Close(fd)
+	}
+	if c.fd >= 0 {
+		t.Error("the connection keeps the number of a file that is not its own")
+	}
+}
+
 // TestNothingIsKeptBetweenMessages looks at a connection while a message is under way, and after it.
 func TestNothingIsKeptBetweenMessages(t *testing.T) {
 	t.Parallel()
@@ -83,9 +133,9 @@ func TestWhatCannotBePolledHasAGoroutine(t *testing.T) {
 func TestAPollerLivesWithItsAdapter(t *testing.T) {
 	t.Parallel()
 	h := newHub()
-	a := New(Config{Sessions: h, Verifier: tokens{}, Polled: true})
+	a := adapter(h, polledWay)
 	a.Wait() // there was never a connection
-	a = New(Config{Sessions: h, Verifier: tokens{}, Polled: true})
+	a = adapter(h, polledWay)
 	var clients []net.Conn
 	var sessions []*session
 	for range 3 {

@@ -228,6 +228,37 @@ func TestAClientThatGoes(t *testing.T) {
 	})
 }
 
+// TestAClientThatGoesBeforeItIsRead has its last words and its end there at once.
+func TestAClientThatGoesBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		h := newHub()
+		a := adapter(h, by)
+		server, client := connected(t)
+		client.Write(whole(say("bye")))
+		client.CloseWrite()
+		a.carry(server, &ports.Opening{}, nil)
+		session := receive(t, "the session", h.opened)
+		receive(t, "the session's end", session.closed)
+		if n := session.asked.Load(); n != 1 {
+			t.Errorf("%d commands came, want 1", n)
+		}
+		await(t, "the connection's end", a.Wait)
+	})
+}
+
+// TestAClientThatGoesIsNotWrittenTo has a write wait, for much longer than the test does, when the client says that it sends no more.
+func TestAClientThatGoesIsNotWrittenTo(t *testing.T) {
+	t.Parallel()
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		h := newHub()
+		p, session := serve(t, h, by, with(func(c *Config) { c.WriteStall = time.Hour })).joins(h)
+		session.put(make([]byte, 64<<20))
+		p.Conn.(*net.TCPConn).CloseWrite()
+		receive(t, "the session's end", session.closed)
+	})
+}
+
 func TestASessionThatIsBusyIsNotReadFor(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -494,6 +525,7 @@ func TestAFloodHoldsUpNobody(t *testing.T) {
 		}
 		s := serve(t, h, by)
 		var floods sync.WaitGroup
+		var flooding []*peer
 		for range 8 {
 			p, _ := s.joins(h)
 			floods.Go(func() {
@@ -503,7 +535,7 @@ func TestAFloodHoldsUpNobody(t *testing.T) {
 					}
 				}
 			})
-			defer p.Close()
+			flooding = append(flooding, p)
 		}
 		var talks sync.WaitGroup
 		for range 20 {
@@ -519,6 +551,10 @@ func TestAFloodHoldsUpNobody(t *testing.T) {
 			})
 		}
 		talks.Wait()
+		for _, p := range flooding {
+			p.Close()
+		}
+		floods.Wait()
 	})
 }
 
@@ -577,11 +613,7 @@ func TestNoByteGoesToAnothersFile(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
 		h := newHub()
-		cfg := Config{Sessions: h, Verifier: tokens{}}
-		if by != nil {
-			by(nil, &cfg)
-		}
-		a := New(cfg)
+		a := adapter(h, by)
 		reason := func(id int) ports.CloseReason {
 			switch {
 			case id%25 == 0:
