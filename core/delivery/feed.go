@@ -47,6 +47,7 @@ type part struct {
 	began   time.Time // of the pass under way, or of the last one
 	ended   time.Time // of the last pass
 	took    time.Duration
+	entries int       // that a reader got in it, at most
 	due     time.Time // while the feed is left alone: until when
 	urgent  bool      // has entries due, or more signals than may wait
 }

@@ -127,7 +127,8 @@ func (w *shard) run(ctx context.Context) {
 }
 
 const (
-	leastLinger = 500 * time.Microsecond // less is not worth a timer
+	leastLinger  = 500 * time.Microsecond // less is not worth a timer
+	enoughAWrite = 2                      // entries in a write of the last pass, above which a feed lingers for shorter
 	// Signals of a room take a hundredth of a shard's time at most: a crowd that comes to a room would otherwise be told to each other one by one.
 	signalShare  = 99
 	signalLinger = 500 * time.Millisecond // at most
@@ -139,6 +140,9 @@ const (
 // Where only signals are due, which are in no hurry, it lingers longer.
 func (w *shard) lingers(p *part) bool {
 	linger := min(p.took, w.linger)
+	if p.entries > enoughAWrite { // little is to be won where much goes out by each write as it is
+		linger = linger * enoughAWrite / time.Duration(p.entries)
+	}
 	if !p.urgent {
 		linger = min(signalShare*p.took, signalLinger)
 	}
@@ -213,7 +217,7 @@ func (w *shard) pass(p *part) {
 	}
 	if len(p.left) == 0 {
 		p.ended = time.Now()
-		p.took = p.ended.Sub(p.began)
+		p.took, p.entries = p.ended.Sub(p.began), p.passing.entries
 		clear(p.readers) // sessions that end are to be forgotten
 		if p.passing.readers > 0 && !p.passing.since.IsZero() {
 			w.observer.FannedOut(p.feed.room, p.passing.readers, p.passing.entries, p.ended.Sub(p.passing.since))
