@@ -52,12 +52,6 @@ const (
 	upgraded
 )
 
-// The ids of the commands that a Client makes by itself. A Dialect's Open has the first.
-const (
-	OpenID = 1
-	JoinID = 2
-)
-
 // NoJoin is a history with which Dial joins no room: Handler.Joined comes when the connection is made.
 const NoJoin = -1
 

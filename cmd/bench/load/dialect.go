@@ -42,3 +42,9 @@ const (
 	Failed        // the server refused something
 	PingDue       // the server wants an answer to its ping
 )
+
+// The ids of the commands that a Client makes by itself. A Dialect's Open has the first.
+const (
+	OpenID = 1
+	JoinID = 2
+)

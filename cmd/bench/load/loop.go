@@ -70,7 +70,7 @@ func (l *Loop) Clock() time.Duration { return time.Since(l.began) }
 // Live is how many connections there are.
 func (l *Loop) Live() int { return l.live }
 
-// Stop has Run return.
+// Stop has Run return; one that has not begun returns at once.
 func (l *Loop) Stop() { l.stopped = true }
 
 // Fail has Run return err, the first one.
@@ -83,7 +83,7 @@ func (l *Loop) Fail(err error) {
 
 // Run serves the connections and timers until Stop, Fail or the end of ctx, whose error it then returns.
 func (l *Loop) Run(ctx context.Context) error {
-	l.stopped, l.failure = false, nil
+	defer func() { l.stopped, l.failure = false, nil }()
 	for !l.stopped {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
