@@ -4,6 +4,7 @@ package ws
 
 import (
 	"context"
+	"io"
 	"net"
 	"runtime"
 	"sync/atomic"
@@ -132,6 +133,31 @@ func TestAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // it loo
 				t.Errorf("an idle connection costs %.0f bytes of the heap and %.0f of stacks, want at most %.0f and %.0f",
 					got.heap, got.stack, most.heap, most.stack)
 			}
+		})
+	}
+}
+
+// BenchmarkWrite writes a small frame to a client that takes everything: what is beside the system's call shows in the difference.
+func BenchmarkWrite(b *testing.B) {
+	frame := Encoder{}.Frame(nil, ports.OK{ID: "1", Answer: ports.TypingNoted{}})
+	for _, w := range tcp() {
+		b.Run(w.name, func(b *testing.B) {
+			h := newHub()
+			a := adapter(h, w.option)
+			server, client := connected(b)
+			a.carry(server, &ports.Opening{}, nil)
+			go io.Copy(io.Discard, client)
+			c := (<-h.opened).conn
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := c.TryWrite(frame); err != nil || n < len(frame) {
+					if err = c.Write(frame[n:]); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			client.Close()
+			a.Wait()
 		})
 	}
 }

@@ -32,19 +32,22 @@ type client struct{ *peer }
 func (c client) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 // connected returns both ends of a TCP connection.
-func connected(t *testing.T) (server, client *net.TCPConn) {
-	t.Helper()
-	ln := listen(t)
+func connected(tb testing.TB) (server, client *net.TCPConn) {
+	tb.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
 	defer ln.Close()
 	dialed, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	accepted, err := ln.Accept()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { accepted.Close(); dialed.Close() })
+	tb.Cleanup(func() { accepted.Close(); dialed.Close() })
 	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
 }
 

@@ -10,6 +10,13 @@ import (
 
 var polledWay = with(func(c *Config) { c.Polled = true })
 
+// number returns the number of a connection's file.
+func (c *polled) number() int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fd
+}
+
 func TestAnEventOfAnEarlierFileIsIgnored(t *testing.T) {
 	t.Parallel()
 	h := newHub()
@@ -18,7 +25,7 @@ func TestAnEventOfAnEarlierFileIsIgnored(t *testing.T) {
 	p.sends(whole(say("a")))
 	p.wants(`said "a"`)
 	c := session.conn.(*polled)
-	stale := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLHUP, Fd: c.fd, Pad: int32(c.mark) - 1}
+	stale := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLHUP, Fd: c.number(), Pad: int32(c.mark) - 1}
 	for _, events := range [][]syscall.EpollEvent{{stale}, {stale, stale}} {
 		s.adapter.poller.pass(events, nil)
 	}
@@ -59,7 +66,7 @@ func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
 	server, client := connected(t)
 	a.carry(server, &ports.Opening{}, nil)
 	c := receive(t, "the session", h.opened).conn.(*polled)
-	number := c.fd
+	number := c.number()
 	client.Close()
 	await(t, "the connection's end", a.Wait)
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -77,7 +84,7 @@ func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
 	for _, fd := range pair {
 		_ = syscall.Close(fd)
 	}
-	if c.fd >= 0 {
+	if c.number() >= 0 {
 		t.Error("the connection keeps the number of a file that is not its own")
 	}
 }

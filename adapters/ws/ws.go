@@ -24,7 +24,8 @@ type Config struct {
 	Observer ports.Observer          // nil: nobody is told
 	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
 
-	// Polled has connections live without a goroutine each, where that is possible: those by plain TCP, where CanPoll is true.
+	// Polled has connections do without a goroutine each where that is possible: by plain TCP, where CanPoll is true. Others are as
+	// without it.
 	Polled bool
 
 	Origins     []string      // other web origins that may connect: "https://app.example", or "*" for all

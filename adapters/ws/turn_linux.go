@@ -1,0 +1,225 @@
+package ws
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+
+	"github.com/parley-chat/parley/ports"
+)
+
+// begin is the start of a connection's life, and its first turn. It may wait for the store.
+func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
+	session, err := a.cfg.Sessions.Open(c, *opening)
+	switch {
+	case err == nil:
+		if c.session = session; len(early) > 0 {
+			c.hear(early, nil)
+		}
+	case a.turnAway(c, err):
+		c.startReading().ended = true
+	default:
+		c.state.Or(gone | again)
+	}
+	if !c.rest() {
+		c.poller.crew.put(c)
+	}
+}
+
+// turn lets the connection do what it can without waiting for its client: a little, so that others get theirs. It reports whether
+// the connection wants another turn.
+func (c *polled) turn() (more bool) {
+	switch c.step() {
+	case stepMore:
+		return true
+	case stepOver:
+		c.end()
+		return false
+	}
+	return !c.rest()
+}
+
+// step is what a turn came to.
+type step uint8
+
+const (
+	stepDone step = iota // nothing is left to do before something happens
+	stepMore             // there may be more to do
+	stepOver             // the connection is
+)
+
+func (c *polled) step() step {
+	r := c.reading
+	state := c.state.And(^(again | late))
+	switch {
+	case state&gone != 0:
+		return stepOver
+	case r == nil:
+		return c.read(state)
+	case r.ended:
+		return c.part(state)
+	case r.hold != holdNone:
+		return c.proceed(state)
+	case state&late != 0:
+		if r.expire(); r.ended {
+			return stepMore
+		}
+	}
+	return c.read(state)
+}
+
+// receive reads once if there may be something to read. A read that does not fill the buffer has emptied the socket: what comes later,
+// the poller tells. That the client has hung up it has told for good.
+func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
+	if state&(readable|hungUp) == 0 {
+		return nil, 0, stepDone
+	}
+	lent = readBuffers.Get().(*[]byte)
+	c.state.And(^readable)
+	n, err := syscall.Read(int(c.fd), *lent)
+	switch {
+	case n > 0 && (n == len(*lent) || state&hungUp != 0):
+		c.state.Or(readable)
+		return lent, n, stepMore
+	case n > 0:
+		return lent, n, stepDone
+	}
+	readBuffers.Put(lent)
+	switch {
+	case errors.Is(err, syscall.EINTR):
+		c.state.Or(readable)
+		return nil, 0, stepMore
+	case errors.Is(err, syscall.EAGAIN):
+		return nil, 0, stepDone
+	}
+	return nil, 0, stepOver
+}
+
+func (c *polled) read(state uint32) step {
+	lent, n, next := c.receive(state)
+	if n > 0 && c.hear((*lent)[:n], lent) {
+		return stepMore
+	}
+	return next
+}
+
+// hear brings the reader what the client sent, in memory of the pool or in none that is lent. It returns true when the reader does not
+// just want more.
+func (c *polled) hear(data []byte, lent *[]byte) (held bool) {
+	r := c.startReading()
+	r.rest, r.lent = data, lent
+	return c.bring(true)
+}
+
+// bring has the reader take the rest, which is fresh or what it held back, and lets go of what is not needed any more.
+func (c *polled) bring(fresh bool) (held bool) {
+	r := c.reading
+	defer func() {
+		if v := recover(); v != nil {
+			r.panicked(v)
+		}
+		held = r.ended || r.hold != holdNone
+		switch {
+		case r.idle():
+			c.stopReading()
+		case r.ended || r.hold == holdNone:
+			r.drop()
+		}
+	}()
+	if fresh {
+		r.rest = r.hear(r.rest)
+	} else {
+		r.rest = r.proceed(r.rest)
+	}
+	return held
+}
+
+// drop gives back the memory of the rest.
+func (r *reading) drop() {
+	if r.rest = nil; r.lent != nil {
+		readBuffers.Put(r.lent)
+		r.lent = nil
+	}
+}
+
+// proceed goes on once the reader's hold is over, or the connection is.
+func (c *polled) proceed(state uint32) step {
+	r := c.reading
+	switch {
+	case state&closing != 0:
+		r.ended = true
+		return stepMore
+	case r.hold == holdBusy && state&resumed == 0, r.hold == holdPongs && c.tooMany():
+		return stepDone
+	case r.hold == holdBusy:
+		c.state.And(^resumed)
+	}
+	c.bring(false)
+	return stepMore
+}
+
+// part waits for Close when nothing that the client sends counts any more, and then reads it to no use until the client goes or its time
+// is over: a connection that is closed with bytes unread is reset, and the client might never see the close frame.
+func (c *polled) part(state uint32) step {
+	r := c.reading
+	switch {
+	case state&closing == 0:
+		return stepDone
+	case r.parting:
+		return stepOver
+	case !r.halved:
+		r.halved = true
+		_ = syscall.Shutdown(int(c.fd), syscall.SHUT_WR)
+	}
+	lent, _, next := c.receive(state)
+	if lent != nil {
+		readBuffers.Put(lent)
+	}
+	return next
+}
+
+// end closes the connection. Nothing uses it any more.
+func (c *polled) end() {
+	c.state.Or(closing | gone)
+	c.writable()
+	if c.session != nil {
+		c.session.Closed()
+	}
+	if c.reading != nil {
+		c.stopReading()
+	}
+	c.mu.Lock()
+	fd := c.fd
+	c.fd = -1
+	if c.bye != nil {
+		c.bye.Stop()
+	}
+	c.mu.Unlock()
+	c.poller.remove(int(fd))
+}
+
+var readings = sync.Pool{New: func() any { return new(reading) }}
+
+func (c *polled) startReading() *reading {
+	if c.reading == nil {
+		c.reading = readings.Get().(*reading)
+		c.reading.start(c.poller.cfg, c, c.session)
+	}
+	return c.reading
+}
+
+// stopReading lets go of what only a message under way needs. The parser's buffer serves others.
+func (c *polled) stopReading() {
+	r := c.reading
+	c.reading = nil
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.drop()
+	kept := r.parser.message[:0]
+	if cap(kept) > keptMessageBytes {
+		kept = nil
+	}
+	*r = reading{reader: reader{parser: parser{message: kept}, pong: r.pong}}
+	readings.Put(r)
+}
