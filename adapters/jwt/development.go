@@ -15,7 +15,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-const devKeyFile = "development-key.pem"
+// DevKeyFile is the name of the file in a data folder that has the key pair, in PEM as PKCS #8.
+const DevKeyFile = "development-key.pem"
 
 // DevKeys is the key pair of development mode: whoever can read its file can be anybody.
 type DevKeys struct{ private *rsa.PrivateKey }
@@ -31,21 +32,21 @@ type Grant struct {
 
 // LoadDevKeys reads the key pair of a data folder. It fails with fs.ErrNotExist where there is none yet.
 func LoadDevKeys(dir string) (*DevKeys, error) {
-	data, err := os.ReadFile(filepath.Join(dir, devKeyFile))
+	data, err := os.ReadFile(filepath.Join(dir, DevKeyFile))
 	if err != nil {
 		return nil, err
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		return nil, fmt.Errorf("%s is no PEM file: delete it, and another is made", devKeyFile)
+		return nil, fmt.Errorf("%s is no PEM file: delete it, and another is made", DevKeyFile)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: delete it, and another is made", devKeyFile, err)
+		return nil, fmt.Errorf("%s: %w: delete it, and another is made", DevKeyFile, err)
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%s holds no RSA key: delete it, and another is made", devKeyFile)
+		return nil, fmt.Errorf("%s holds no RSA key: delete it, and another is made", DevKeyFile)
 	}
 	return &DevKeys{private}, nil
 }
@@ -64,7 +65,7 @@ func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeOnce(filepath.Join(dir, devKeyFile), private); err != nil {
+	if err := writeOnce(filepath.Join(dir, DevKeyFile), private); err != nil {
 		return nil, err
 	}
 	return LoadDevKeys(dir)

@@ -30,12 +30,11 @@ const parley = "parley"
 var peers = map[string]struct {
 	program string
 	args    []string
-	dialect load.Dialect
 }{
-	"centrifuge":        {"centrifuge", nil, load.Centrifuge{}},
-	"centrifuge-delay":  {"centrifuge", []string{"-write-delay", "5ms", "-messages-a-frame", "-1"}, load.Centrifuge{}},
-	"rawwrite":          {"rawwrite", nil, load.RawWrite{}},
-	"rawwrite-together": {"rawwrite", []string{"-merge"}, load.RawWrite{}},
+	"centrifuge":        {"centrifuge", nil},
+	"centrifuge-delay":  {"centrifuge", []string{"-write-delay", "5ms", "-messages-a-frame", "-1"}},
+	"rawwrite":          {"rawwrite", nil},
+	"rawwrite-together": {"rawwrite", []string{"-merge"}},
 }
 
 // target is a server under load.
@@ -112,7 +111,11 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 		}
 		spec.Path, err = g.build(p.program, filepath.Join(g.source, "cmd", "bench", "peers"), "./"+p.program)
 		spec.Args = append([]string{"-addr", addr}, p.args...)
-		t.dialect = p.dialect
+		t.dialect = load.RawWrite{}
+		if p.program == "centrifuge" {
+			spec.Args = append(spec.Args, "-key", g.keyFile())
+			t.dialect = load.Centrifuge{Token: g.token}
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -151,6 +154,9 @@ func (g *garage) environ(addr string) []string {
 	env = append(env, "PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms")
 	return append(env, g.settings...)
 }
+
+// keyFile is where the tokens' key pair is.
+func (g *garage) keyFile() string { return filepath.Join(g.dir, jwt.DevKeyFile) }
 
 // storeURL makes an empty store.
 func (g *garage) storeURL(ctx context.Context, store, dir string) (string, error) {

@@ -8,7 +8,9 @@ import (
 )
 
 // Centrifuge speaks the JSON protocol of the centrifuge library to the server in cmd/bench/peers/centrifuge.
-type Centrifuge struct{}
+type Centrifuge struct {
+	Token func(user string) string // a token for a user
+}
 
 var _ Dialect = Centrifuge{}
 
@@ -19,7 +21,9 @@ const subscribeID = 1 << 30
 func (Centrifuge) Path(string, int) string { return "/connection/websocket" }
 
 // Header implements Dialect.
-func (Centrifuge) Header(user string) []string { return []string{"X-User: " + user} }
+func (c Centrifuge) Header(user string) []string {
+	return []string{"Authorization: Bearer " + c.Token(user)}
+}
 
 // Open implements Dialect.
 func (Centrifuge) Open(dst []byte, _ string) []byte {

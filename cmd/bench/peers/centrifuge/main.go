@@ -1,23 +1,30 @@
 // Command centrifuge is a chat server on the centrifuge library, for a comparison: channels with history and recovery on the
-// memory engine, which keeps nothing durably. Anyone may subscribe and publish; who one is stands in the header X-User.
+// memory engine, which keeps nothing durably. Who has a token, signed with RS256 as those of Parley are, may subscribe and publish.
 package main
 
 import (
 	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/centrifugal/centrifuge"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 type options struct {
-	addr           string
+	addr, key      string
 	historySize    int
 	writeDelay     time.Duration
 	messagesAFrame int
@@ -27,6 +34,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:8000", "where to listen")
+	flag.StringVar(&o.key, "key", "", "a file with the RSA key (PEM, PKCS #8) that tokens are signed with")
 	flag.IntVar(&o.historySize, "history-size", 1000, "publications that a channel keeps")
 	flag.DurationVar(&o.writeDelay, "write-delay", 0, "how long a connection's writer collects messages; the library advises some where CPU matters")
 	flag.IntVar(&o.messagesAFrame, "messages-a-frame", 0, "most messages in one frame; 0: the library's 16; -1: no limit")
@@ -41,6 +49,10 @@ func main() {
 
 // run serves until ctx ends.
 func run(ctx context.Context, o options) error {
+	key, err := readKey(o.key)
+	if err != nil {
+		return err
+	}
 	node, err := newNode(o)
 	if err != nil {
 		return err
@@ -49,7 +61,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/connection/websocket", authenticated(centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
+	mux.Handle("/connection/websocket", authenticated(key, centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{
 		CheckOrigin: func(*http.Request) bool { return true }, UseWriteBufferPool: true,
 	})))
 	listener, err := net.Listen("tcp", o.addr)
@@ -90,10 +102,39 @@ func newNode(o options) (*centrifuge.Node, error) {
 	return node, nil
 }
 
-// authenticated takes a client's word for who it is: no token is checked, which is to the advantage of this server.
-func authenticated(next http.Handler) http.Handler {
+// readKey reads the public part of a key pair.
+func readKey(path string) (*rsa.PublicKey, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("-key: no PEM in the file")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("-key: not an RSA key")
+	}
+	return &private.PublicKey, nil
+}
+
+// authenticated verifies a client's token, as Parley does.
+func authenticated(key *rsa.PublicKey, next http.Handler) http.Handler {
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := centrifuge.SetCredentials(r.Context(), &centrifuge.Credentials{UserID: r.Header.Get("X-User")})
+		token, err := parser.ParseWithClaims(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), &jwt.RegisteredClaims{},
+			func(*jwt.Token) (any, error) { return key, nil })
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		user, _ := token.Claims.GetSubject()
+		ctx := centrifuge.SetCredentials(r.Context(), &centrifuge.Credentials{UserID: user})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
