@@ -9,7 +9,7 @@ golangci-lint = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 .DEFAULT_GOAL := help
 # The steps of `make test` follow one another: their output would mix, and each wants all cores.
 .NOTPARALLEL:
-.PHONY: help run build test parts check race lint vulnerabilities fuzz bench fmt generate tidy
+.PHONY: help run build test parts check race counts lint vulnerabilities fuzz bench load fmt generate tidy
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -20,7 +20,7 @@ run: ## the service on http://127.0.0.1:8080/, with no settings needed (ARGS="-h
 build: ## bin/parley, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/parley ./cmd/parley
 
-test: parts check lint vulnerabilities fuzz race ## everything that CI runs; installs what it needs, or says what to install
+test: parts check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
 	@echo "== all passed"
 
 parts: ## what the tests need: a C compiler, PostgreSQL, Chromium
@@ -34,10 +34,16 @@ check: ## gofmt, go vet and go mod tidy have nothing to say
 	@$(GO) vet ./...
 	@echo "== go mod tidy"
 	@$(GO) mod tidy -diff
+	@echo "== the servers that benchmarks compare with"
+	@cd cmd/bench/peers && $(GO) mod tidy -diff && $(GO) vet ./...
 
 race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-run Name -v")
 	@echo "== go test -race"
 	@CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout=10m $(ARGS) $(PACKAGES)
+
+counts: ## what must stay as low as it is: allocations, bytes, writes and round trips, counted without the race detector
+	@echo "== counts"
+	@$(GO) test -run '^TestGuard' $(PACKAGES)
 
 lint: ## golangci-lint, by .golangci.yaml
 	@echo "== golangci-lint"
@@ -53,6 +59,9 @@ fuzz: ## each fuzz target for FUZZTIME (5s)
 
 bench: ## benchmarks, with what they allocate (PACKAGES=…, ARGS="-bench Name -count 10")
 	$(GO) test -run '^$$' -bench . -benchmem $(ARGS) $(PACKAGES)
+
+load: ## Parley under load, and beside others (ARGS="-h" tells; observability/PERFORMANCE.md has the results)
+	$(GO) run ./cmd/parley-bench $(ARGS)
 
 fmt: ## format the code
 	$(golangci-lint) fmt
