@@ -187,14 +187,14 @@ type follow struct {
 // follows are a session's, in the order of their rooms: few, as a rule, and then a map would be most of what an idle session costs.
 type follows []*follow
 
-func (l follows) find(room chat.RoomID) (at int, found bool) {
-	return slices.BinarySearchFunc(l, room, func(fl *follow, room chat.RoomID) int { return cmp.Compare(fl.feed.room, room) })
+func (l *follows) find(room chat.RoomID) (at int, found bool) {
+	return slices.BinarySearchFunc(*l, room, func(fl *follow, room chat.RoomID) int { return cmp.Compare(fl.feed.room, room) })
 }
 
 // in returns the follow of a room, or nil.
-func (l follows) in(room chat.RoomID) *follow {
+func (l *follows) in(room chat.RoomID) *follow {
 	if at, found := l.find(room); found {
-		return l[at]
+		return (*l)[at]
 	}
 	return nil
 }
