@@ -118,8 +118,8 @@ func BenchmarkIdleConnection(b *testing.B) {
 	}
 }
 
-// TestAnIdleConnectionIsSmall counts; it takes no time. What a session costs comes on top.
-func TestAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
+// TestGuardAnIdleConnectionIsSmall counts; it takes no time. What a session costs comes on top.
+func TestGuardAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
 	if underRace {
 		t.Skip("the race detector has memory of its own for everything")
 	}
