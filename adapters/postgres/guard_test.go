@@ -1,0 +1,156 @@
+package postgres_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// TestGuardRoundTrips counts how often the store and its server take turns for each call: with the network between them that is
+// what a call costs, and with rooms locked it is what the other nodes wait for.
+func TestGuardRoundTrips(t *testing.T) {
+	t.Parallel()
+	relay := startRelay(t, pgtest.URL(t))
+	store := open(t, postgres.Config{URL: relay.url, MaxConns: 1}) // whose statements are prepared once
+	room, others := newRoom(t, store), []chat.RoomID{newRoom(t, store), newRoom(t, store), newRoom(t, store)}
+	appendsMany(t, store, room, 300)
+
+	for _, size := range []int{1, 16, 256} {
+		relay.mustCount(t, fmt.Sprintf("an append of %d messages to one room", size), 1, func() {
+			appendsMany(t, store, room, size)
+		})
+		relay.mustCount(t, fmt.Sprintf("an append of %d messages to three rooms", size), 1, func() {
+			batch := make([]chat.Proposal, size)
+			for i := range batch {
+				batch[i] = says(others[i%len(others)], "alice", "hi")
+			}
+			appends(t, store, batch...)
+		})
+	}
+	relay.mustCount(t, "an append with a reaction and an edit", 2, func() {
+		react, edit := says(room, "bob", ""), says(room, "alice", "")
+		react.Fact, edit.Fact = chat.Reacted{Target: 1, Emoji: "👍"}, chat.Edited{Target: 2, Body: "again"}
+		appends(t, store, says(room, "alice", "hi"), react, edit)
+	})
+
+	for name, span := range map[string]ports.Span{
+		"the newest page":          {Newest: true, Limit: 50, Viewer: "alice"},
+		"a page of messages":       {Newest: true, Messages: true, Limit: 50, Viewer: "alice"},
+		"a page behind a cursor":   {After: 100, Limit: 200, Viewer: "alice"},
+		"a page with its reaction": {Before: 50, Limit: 50, Viewer: "bob"},
+	} {
+		relay.mustCount(t, name, 1, func() {
+			if entries, err := store.Read(t.Context(), room, span); err != nil || len(entries) == 0 {
+				t.Errorf("read: %d entries, %v", len(entries), err)
+			}
+		})
+	}
+	relay.mustCount(t, "the heads of a thousand rooms", 1, func() {
+		rooms := append([]chat.RoomID{room}, others...)
+		for i := range 1000 {
+			rooms = append(rooms, chat.RoomID(fmt.Sprint("nowhere", i)))
+		}
+		if heads, err := store.Heads(t.Context(), rooms); err != nil || len(heads) != 4 {
+			t.Errorf("heads: %v, %v", heads, err)
+		}
+	})
+	relay.mustCount(t, "a standing", 1, func() {
+		if _, err := store.Standing(t.Context(), room, "alice"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// relay stands between a store and its server, and counts.
+type relay struct {
+	url      string       // the server's, by way of the relay
+	turns    atomic.Int64 // how often the store spoke, having been answered before
+	answered atomic.Bool  // the server spoke last
+	serving  sync.WaitGroup
+}
+
+// startRelay starts a relay before the server that database is on.
+func startRelay(t *testing.T, database string) *relay {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := u.Host
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = listener.Addr().String()
+	r := &relay{url: u.String()}
+	r.serving.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			r.serving.Go(func() { r.serve(client, server) })
+		}
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		r.serving.Wait() // the store, which was opened later, is closed by now, and its connections with it
+	})
+	return r
+}
+
+func (r *relay) serve(client net.Conn, address string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", address) //nolint:noctx // it ends with the client
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer client.Close()
+		hand(client, server, func([]byte) { r.answered.Store(true) })
+	})
+	hand(server, client, func(said []byte) {
+		// The pool asks a connection that was idle for a second whether it lives; this is for the machine, and not for the call.
+		if r.answered.Swap(false) && !bytes.Contains(said, []byte("-- ping\x00")) {
+			r.turns.Add(1)
+		}
+	})
+	server.Close()
+	wg.Wait()
+}
+
+// hand passes on what comes until either end closes, and tells of it first.
+func hand(to, from net.Conn, tell func([]byte)) {
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			tell(buffer[:n])
+		}
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+// mustCount calls do twice, as the first call of its kind prepares its statements, and fails unless the second took that many turns.
+func (r *relay) mustCount(t *testing.T, what string, want int64, do func()) {
+	t.Helper()
+	do()
+	before := r.turns.Load()
+	do()
+	if got := r.turns.Load() - before; got != want {
+		t.Errorf("%s took %d round trips, want %d", what, got, want)
+	}
+}
