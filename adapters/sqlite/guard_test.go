@@ -1,0 +1,82 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// TestGuardABatchIsOneTransaction counts commits. Each of them is one fsync of the WAL, as long as that is how they are made to last.
+func TestGuardABatchIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})
+	for i := range 4 {
+		if _, err := store.Create(t.Context(), chat.Room{ID: chat.RoomID(fmt.Sprint("room", i))}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const full = 2
+	if journal, synchronous, err := store.Durability(t.Context()); err != nil || journal != "wal" || synchronous != full {
+		t.Fatalf("commits are made to last by the journal %q and synchronous=%d, %v; want wal and %d", journal, synchronous, err, full)
+	}
+	var commits atomic.Int64
+	if err := store.OnCommit(t.Context(), func() { commits.Add(1) }); err != nil {
+		t.Fatal(err)
+	}
+	mustCommit := func(what string, want int64, do func() error) {
+		t.Helper()
+		before := commits.Load()
+		if err := do(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if got := commits.Load() - before; got != want {
+			t.Errorf("%s took %d transactions, want %d", what, got, want)
+		}
+	}
+	for _, size := range []int{1, 16, 256} {
+		for _, rooms := range []int{1, 4} {
+			mustCommit(fmt.Sprintf("an append of %d messages to %d rooms", size, rooms), 1, func() error {
+				return appendOf(t, store, size, rooms)
+			})
+		}
+	}
+	mustCommit("an append with a reaction and an edit", 1, func() error {
+		batch := []chat.Proposal{proposal(0, chat.Message{Body: "hi"}), proposal(0, chat.Reacted{Target: 1, Emoji: "👍"}), proposal(0, chat.Edited{Target: 2, Body: "again"})}
+		_, err := store.Append(t.Context(), batch)
+		return err
+	})
+	mustCommit("a page", 0, func() error {
+		_, err := store.Read(t.Context(), "room0", ports.Span{Newest: true, Limit: 50, Viewer: "alice"})
+		return err
+	})
+	mustCommit("the heads of rooms", 0, func() error {
+		_, err := store.Heads(t.Context(), []chat.RoomID{"room0", "room1"})
+		return err
+	})
+	mustCommit("a check", 0, func() error { return store.Check(t.Context()) })
+}
+
+func proposal(room int, fact chat.Fact) chat.Proposal {
+	return chat.Proposal{Room: chat.RoomID(fmt.Sprint("room", room)), Author: chat.Author{ID: "alice"}, Key: chat.NewKey(), Fact: fact}
+}
+
+// appendOf appends a batch of messages over some rooms, each of which must become an entry.
+func appendOf(t *testing.T, store *sqlite.Store, size, rooms int) error {
+	t.Helper()
+	batch := make([]chat.Proposal, size)
+	for i := range batch {
+		batch[i] = proposal(i%rooms, chat.Message{Body: "hi"})
+	}
+	outcomes, err := store.Append(t.Context(), batch)
+	for i, o := range outcomes {
+		if o.Status != ports.Appended {
+			t.Errorf("outcome %d is %+v", i, o)
+		}
+	}
+	return err
+}

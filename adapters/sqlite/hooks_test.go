@@ -1,0 +1,34 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	driver "modernc.org/sqlite"
+)
+
+// OnCommit has do called at each commit of the connection that writes.
+func (s *Store) OnCommit(ctx context.Context, do func()) error {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		hooks, ok := c.(driver.HookRegisterer)
+		if !ok {
+			return fmt.Errorf("%T has no hooks", c)
+		}
+		hooks.RegisterCommitHook(func() int32 { do(); return 0 })
+		return nil
+	})
+}
+
+// Durability returns how the connection that writes makes a commit last: its journal and when it is synchronised with the disk.
+func (s *Store) Durability(ctx context.Context) (journal string, synchronous int, err error) {
+	if err := s.writer.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+		return "", 0, err
+	}
+	err = s.writer.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous)
+	return journal, synchronous, err
+}
