@@ -1,0 +1,157 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/memory"
+	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/adapters/ws"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/ports"
+)
+
+// The guards hold what the parts cost together by counting, so that they mean the same on every machine.
+
+// wired is a session with everything behind it and the wire before it, on a connection that takes everything and counts. Only the
+// socket is missing.
+type wired struct {
+	ports.Session
+	t      testing.TB
+	sends  [][]byte // the frames of a round, as they come from the client
+	log    *steppedLog
+	frames frames
+}
+
+// steppedLog has the append of one proposal alone wait at the gate, if it has one, so that what gathers meanwhile does not depend on the
+// scheduler.
+type steppedLog struct {
+	*memory.Store
+	entered, gate chan struct{}
+}
+
+func (l *steppedLog) Append(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
+	if l.gate != nil && len(p) == 1 {
+		l.entered <- struct{}{}
+		<-l.gate
+	}
+	return l.Store.Append(ctx, p)
+}
+
+// frames counts the server's frames that a connection took.
+type frames struct {
+	taken atomic.Int64
+	want  atomic.Int64  // at which to tell
+	there chan struct{} // holds one
+}
+
+func (f *frames) TryWrite(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 { // a header of 2 bytes, or of 4 where 126 says so, and the payload
+		size := 2 + int(p[1])
+		if p[1] == 126 {
+			size = 4 + int(p[2])<<8 + int(p[3])
+		}
+		p = p[size:]
+		if f.taken.Add(1) == f.want.Load() {
+			f.there <- struct{}{}
+		}
+	}
+	return n, nil
+}
+func (f *frames) Write(p []byte) error    { _, err := f.TryWrite(p); return err }
+func (f *frames) Resume()                 {}
+func (f *frames) Close(ports.CloseReason) {}
+
+func newWired(t testing.TB, together int) *wired {
+	t.Helper()
+	store := &steppedLog{Store: memory.New()}
+	if together > 1 {
+		store.entered, store.gate = make(chan struct{}), make(chan struct{})
+	}
+	if _, err := store.Create(t.Context(), chat.Room{ID: "tea", Public: true}, ""); err != nil {
+		t.Fatal(err)
+	}
+	service := messaging.New(messaging.Config{Log: store, Directory: store})
+	hub := delivery.New(delivery.Config{Log: store, Reader: service, Writer: service, Encoder: ws.Encoder{}, AntiEntropy: time.Hour, Linger: -1})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { hub.Run(ctx) })
+	wg.Go(func() { service.Run(ctx, hub) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+
+	w := &wired{t: t, log: store}
+	w.frames.there = make(chan struct{}, 1)
+	w.frames.want.Store(2) // the welcome and the join's ok
+	who := &chat.Identity{User: "alice", Name: "Alice", Expires: time.Now().Add(time.Hour)}
+	var err error
+	if w.Session, err = hub.Open(&w.frames, ports.Opening{Identity: who, Join: &ports.Join{Room: "tea"}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Closed)
+	<-w.frames.there
+	for i := range together {
+		w.sends = append(w.sends, fmt.Appendf(nil, `{"type":"send","id":"c0ffee-%d","room":"tea","body":"Good morning, is anybody there who could help me?"}`, i))
+	}
+	return w
+}
+
+// round hands over the frames of its sends, and waits for an ok and an entry for each. Of many, all but the first gather during the
+// commit of that one.
+func (w *wired) round() {
+	w.frames.want.Add(int64(2 * len(w.sends)))
+	for i, frame := range w.sends {
+		w.Command(context.Background(), wire.Decode(frame))
+		if i == 0 && w.log.gate != nil {
+			<-w.log.entered
+		}
+	}
+	if w.log.gate != nil {
+		w.log.gate <- struct{}{}
+	}
+	<-w.frames.there
+}
+
+// TestGuardASendAllocatesLittle counts what the whole process allocates for a send: from the bytes of its frame by way of the store in
+// memory to the bytes of its ok and of its entry. Sends that share a commit are held to the 15 that were set as the aim. One alone pays
+// for its batch alone, with a context and a timer, and for the feed's view; it is held to what it takes today.
+//
+//nolint:paralleltest // it counts the allocations of the whole process
+func TestGuardASendAllocatesLittle(t *testing.T) {
+	for _, row := range []struct {
+		together int
+		most     float64
+	}{{1, 25.5}, {60, 15}} { // a session takes no more than 64 at once
+		t.Run(fmt.Sprintf("%d together", row.together), func(t *testing.T) {
+			w := newWired(t, row.together)
+			w.round()
+			rounds := 6000 / row.together
+			before := mallocs()
+			for range rounds {
+				w.round()
+			}
+			each := float64(mallocs()-before) / float64(rounds*row.together)
+			t.Logf("%.2f allocations a send", each)
+			most := row.most
+			if underRace { // where pools lose a part of what they are given
+				most += 2
+			}
+			if each > most {
+				t.Errorf("a send allocates %.2f times, want at most %v", each, most)
+			}
+		})
+	}
+}
+
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
