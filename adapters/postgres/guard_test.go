@@ -86,7 +86,7 @@ func startRelay(t *testing.T, database string) *relay {
 		t.Fatal(err)
 	}
 	server := u.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the test
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func startRelay(t *testing.T, database string) *relay {
 
 func (r *relay) serve(client net.Conn, address string) {
 	defer client.Close()
-	server, err := net.Dial("tcp", address) //nolint:noctx // it ends with the client
+	server, err := net.Dial("tcp", address)
 	if err != nil {
 		return
 	}
