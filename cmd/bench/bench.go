@@ -51,7 +51,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return 2
 	}
 	if o.list {
-		for _, c := range o.chosen() {
+		for _, c := range o.chosen() { //nolint:contextcheck // a rig has the context of its run
 			fmt.Fprintln(out, c.name())
 		}
 		return 0
@@ -115,7 +115,8 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	if o.run, err = regexp.Compile(*pattern); err != nil {
 		return o, fmt.Errorf("-run: %w", err)
 	}
-	return o, o.sensible()
+	err = o.sensible()
+	return o, err
 }
 
 // sensible says what of the options makes no sense.
@@ -172,7 +173,7 @@ func (o *options) chosen() []benchCase {
 
 // measure runs the cases and tells the results.
 func (o *options) measure(ctx context.Context, out, errOut io.Writer) (err error) {
-	chosen := o.chosen()
+	chosen := o.chosen() //nolint:contextcheck // a rig has the context of its run
 	if len(chosen) == 0 {
 		return fmt.Errorf("no case matches %q: -list shows them all", o.run)
 	}

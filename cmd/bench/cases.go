@@ -4,7 +4,7 @@ package bench
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
@@ -26,8 +26,8 @@ func (c benchCase) name() string { return c.scenario + params(c.params) }
 // with makes parameters of names and values in turn.
 func with(namesAndValues ...any) []report.Param {
 	var list []report.Param
-	for i := 0; i < len(namesAndValues); i += 2 {
-		list = append(list, report.Param{Name: fmt.Sprint(namesAndValues[i]), Value: fmt.Sprint(namesAndValues[i+1])})
+	for pair := range slices.Chunk(namesAndValues, 2) {
+		list = append(list, report.Param{Name: fmt.Sprint(pair[0]), Value: fmt.Sprint(pair[len(pair)-1])})
 	}
 	return list
 }
@@ -61,6 +61,6 @@ func cases(sockets int) []benchCase {
 	add(benchCase{scenario: "history", params: with("entries", "1000000", "page", 50, "readers", 16), users: 32, long: true, run: history(1_000_000, 50, 16)})
 	add(benchCase{scenario: "history", params: with("entries", "20000", "page", 50, "readers", 16), users: 32, run: history(20_000, 50, 16)})
 	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "1%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 1, 200)})
-	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", strconv.Itoa(0)+"%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 0, 200)})
+	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "0%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 0, 200)})
 	return all
 }

@@ -83,7 +83,6 @@ type stormer struct {
 	*rig
 	history, goal, first int
 	made, done           int
-	head                 int
 	entries              int64
 	since                []time.Duration
 	latency              *report.Latency

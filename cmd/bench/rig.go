@@ -25,7 +25,7 @@ const (
 
 // rig is one run of one case against one server.
 type rig struct {
-	ctx    context.Context
+	ctx    context.Context // of the run
 	target *target
 	loop   *load.Loop
 	span   time.Duration // what counts of the run

@@ -87,7 +87,7 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr()
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 	t := &target{name: name, addr: addr}
 	switch name {
 	case parley:
-		spec.Path, err = g.build("parley", g.source, "./cmd/parley")
+		spec.Path, err = g.build(ctx, "parley", g.source, "./cmd/parley")
 		spec.Args = []string{"serve"}
 		spec.Env = append(spec.Env, g.environ(addr)...)
 		t.dialect = load.Parley{Token: g.token}
@@ -109,7 +109,7 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 		if !ok {
 			return nil, fmt.Errorf("there is no server %q", name)
 		}
-		spec.Path, err = g.build(p.program, filepath.Join(g.source, "cmd", "bench", "peers"), "./"+p.program)
+		spec.Path, err = g.build(ctx, p.program, filepath.Join(g.source, "cmd", "bench", "peers"), "./"+p.program)
 		spec.Args = append([]string{"-addr", addr}, p.args...)
 		t.dialect = load.RawWrite{}
 		if p.program == "centrifuge" {
@@ -218,7 +218,7 @@ func (t *target) await(ctx context.Context) error {
 
 func (t *target) ready(ctx context.Context) error {
 	if t.name != parley {
-		conn, err := net.Dial("tcp", t.addr)
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", t.addr)
 		if err != nil {
 			return err
 		}
@@ -240,12 +240,12 @@ func (t *target) ready(ctx context.Context) error {
 }
 
 // build builds a program once, from source, so that what is measured is what is here.
-func (g *garage) build(name, dir, pkg string) (string, error) {
+func (g *garage) build(ctx context.Context, name, dir, pkg string) (string, error) {
 	if path := g.builds[name]; path != "" {
 		return path, nil
 	}
 	path := filepath.Join(g.dir, name)
-	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg) //nolint:gosec // one of our programs
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
@@ -281,8 +281,8 @@ func (g *garage) sign(n int) {
 	wg.Wait()
 }
 
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/parley-chat/parley/cmd/bench"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(bench.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	return bench.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }

@@ -63,11 +63,8 @@ var (
 )
 
 // Next implements Dialect. What a load generator sees a million times is read as it is known to look, and everything else as JSON.
-func (Centrifuge) Next(payload []byte) (m Message, rest []byte) {
-	line := payload
-	if end := bytes.IndexByte(payload, '\n'); end >= 0 {
-		line, rest = payload[:end], payload[end+1:]
-	}
+func (Centrifuge) Next(payload []byte) (Message, []byte) {
+	line, rest, _ := bytes.Cut(payload, []byte{'\n'})
 	if m, ok := centrifugeEntry(line); ok {
 		return m, rest
 	}
@@ -103,23 +100,27 @@ func centrifugeEntry(line []byte) (m Message, ok bool) {
 
 func centrifugeAny(line []byte) Message {
 	var f struct {
-		ID        int
-		Error     *struct{}
-		Connect   *struct{}
-		Subscribe *struct{ Offset int }
-		Publish   *struct{}
-		History   *struct {
-			Offset       int
-			Publications []struct{}
-		}
+		ID        int       `json:"id"`
+		Error     *struct{} `json:"error"`
+		Connect   *struct{} `json:"connect"`
+		Subscribe *struct {
+			Offset int `json:"offset"`
+		} `json:"subscribe"`
+		Publish *struct{} `json:"publish"`
+		History *struct {
+			Offset       int        `json:"offset"`
+			Publications []struct{} `json:"publications"`
+		} `json:"history"`
 		Push *struct {
-			Channel    string
-			Disconnect *struct{}
+			Channel    string    `json:"channel"`
+			Disconnect *struct{} `json:"disconnect"`
 			Pub        *struct {
-				Data   struct{ Body string }
-				Offset int
-			}
-		}
+				Data struct {
+					Body string `json:"body"`
+				} `json:"data"`
+				Offset int `json:"offset"`
+			} `json:"pub"`
+		} `json:"push"`
 	}
 	switch err := json.Unmarshal(line, &f); {
 	case err != nil, f.Error != nil, f.Push != nil && f.Push.Disconnect != nil:

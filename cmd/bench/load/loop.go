@@ -133,12 +133,22 @@ type timer struct {
 	do func()
 }
 
+// timers is a heap.
 type timers []timer
 
-func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].at < t[j].at }
-func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // heap's own
+// Len implements heap.Interface.
+func (t *timers) Len() int { return len(*t) }
+
+// Less implements heap.Interface.
+func (t *timers) Less(i, j int) bool { return (*t)[i].at < (*t)[j].at }
+
+// Swap implements heap.Interface.
+func (t *timers) Swap(i, j int) { (*t)[i], (*t)[j] = (*t)[j], (*t)[i] }
+
+// Push implements heap.Interface.
+func (t *timers) Push(x any) { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // heap's own
+
+// Pop implements heap.Interface.
 func (t *timers) Pop() any {
 	last := (*t)[len(*t)-1]
 	*t = (*t)[:len(*t)-1]

@@ -46,6 +46,7 @@ func (Parley) Ping(dst []byte, _ []byte) []byte { return dst }
 var (
 	parleyEntry  = []byte(`{"type":"message","room":"`)
 	parleyOK     = []byte(`{"type":"ok","id":"`)
+	quotedRoom   = []byte(`","room":"`)
 	quotedSeq    = []byte(`","seq":`)
 	quotedBody   = []byte(`"body":"`)
 	quotedAtNext = []byte(`,"at":"`)
@@ -59,16 +60,27 @@ func (Parley) Next(payload []byte) (Message, []byte) {
 		}
 	}
 	if rest, ok := bytes.CutPrefix(payload, parleyOK); ok {
-		if id, rest := number(rest); id >= 0 && bytes.HasPrefix(rest, []byte(`","room":"`)) {
-			rest = rest[len(`","room":"`):]
-			if end := bytes.IndexByte(rest, '"'); end >= 0 && bytes.HasPrefix(rest[end:], quotedSeq) {
-				if seq, rest := number(rest[end+len(quotedSeq):]); seq >= 0 && bytes.HasPrefix(rest, quotedAtNext) {
-					return Message{Kind: Accepted, ID: id, Seq: seq}, nil
-				}
-			}
+		if m, ok := parleyAccepted(rest); ok {
+			return m, nil
 		}
 	}
 	return parleyAny(payload), nil
+}
+
+func parleyAccepted(rest []byte) (m Message, ok bool) {
+	m.Kind = Accepted
+	if m.ID, rest = number(rest); m.ID < 0 {
+		return m, false
+	}
+	if rest, ok = bytes.CutPrefix(rest, quotedRoom); !ok {
+		return m, false
+	}
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 || !bytes.HasPrefix(rest[end:], quotedSeq) {
+		return m, false
+	}
+	m.Seq, rest = number(rest[end+len(quotedSeq):])
+	return m, m.Seq >= 0 && bytes.HasPrefix(rest, quotedAtNext)
 }
 
 func parleyEntryIn(rest []byte) (m Message, ok bool) {
@@ -94,10 +106,14 @@ func parleyEntryIn(rest []byte) (m Message, ok bool) {
 
 func parleyAny(payload []byte) Message {
 	var f struct {
-		Type, ID, Room, Body string
-		Seq, Head            int
-		At                   string
-		From                 *int
+		Type string `json:"type"`
+		ID   string `json:"id"`
+		Room string `json:"room"`
+		Body string `json:"body"`
+		Seq  int    `json:"seq"`
+		Head int    `json:"head"`
+		At   string `json:"at"`
+		From *int   `json:"from"`
 	}
 	if json.Unmarshal(payload, &f) != nil {
 		return Message{Kind: Failed, Body: payload}

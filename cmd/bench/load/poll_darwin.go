@@ -37,7 +37,7 @@ func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 		timeout = &t
 	}
 	n, err := unix.Kevent(p.fd, nil, p.events, timeout)
-	if err == unix.EINTR { //nolint:errorlint // it is never wrapped
+	if err == unix.EINTR {
 		return nil
 	}
 	for _, e := range p.events[:max(n, 0)] {

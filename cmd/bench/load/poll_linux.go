@@ -34,7 +34,7 @@ func (p *poller) set(fd int, read, write, added bool) error {
 // wait calls ready for each socket that is, after at most ms milliseconds; -1: whenever.
 func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 	n, err := unix.EpollWait(p.fd, p.events, ms)
-	if err == unix.EINTR { //nolint:errorlint // it is never wrapped
+	if err == unix.EINTR {
 		return nil
 	}
 	for _, e := range p.events[:max(n, 0)] {

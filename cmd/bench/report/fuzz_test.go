@@ -15,7 +15,7 @@ func FuzzReadJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
-	f.Add([]byte(`{"format":"parley-bench/1","results":[{"scenario":"rate","params":[{"name":"messages/s","value":"1e-6"}],"latency":{"p50_ns":-1}}]}`))
+	f.Add([]byte(`{"format":"parley-bench/1","results":[{"scenario":"rate","params":[{"name":"rate","value":"1e-6"}],"latency":{"p50_ns":-1}}]}`))
 	f.Add([]byte(`{"format":"parley-bench/1","results":[{},{"params":[{}],"measures":[{"value":1e308},{"unit":"bytes","value":-1e-308}]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := report.ReadJSON(bytes.NewReader(text))

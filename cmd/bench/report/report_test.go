@@ -67,7 +67,7 @@ func fanOut(server string, readers string, repetition int, deliveries, cpu float
 }
 
 func rate(server, messages string, p50, p99 time.Duration) report.Result {
-	r := report.Result{Server: server, Scenario: "rate", Params: params("readers", "1000", "messages/s", messages), Repetition: 1}
+	r := report.Result{Server: server, Scenario: "rate", Params: params("readers", "1000", "rate", messages), Repetition: 1}
 	if p99 == 0 {
 		r.Error = "not all that was sent arrived\nwithin 15s"
 	} else {
@@ -191,7 +191,7 @@ func TestLineTellsOneRun(t *testing.T) {
 			"server CPU (cores) 0.912, p50 5.00 ms, p99 11.0 ms, max 33.0 ms, 12.0 M entries checked",
 		5:  "fan-out readers=1000 window=16 rawwrite #2: FAILED: of 9000 entries 2 did not come",
 		8:  "idle sockets=20000 parley/sqlite #1: memory/socket 1.80 KiB, connects/s 13.4 k, writes/connect –, 20.0 k entries checked",
-		12: "rate readers=1000 messages/s=1000 centrifuge #1: FAILED: not all that was sent arrived within 15s",
+		12: "rate readers=1000 rate=1000 centrifuge #1: FAILED: not all that was sent arrived within 15s",
 	} {
 		if got := s.Results[i].Line(); got != want {
 			t.Errorf("result %d:\ngot  %s\nwant %s", i, got, want)

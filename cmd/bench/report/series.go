@@ -26,7 +26,7 @@ type Point struct {
 // What the plot of a whole report is about.
 const (
 	plottedScenario = "rate"
-	plottedParam    = "messages/s"
+	plottedParam    = "rate"
 )
 
 // WriteSVG plots the results of scenario rate, which loads servers with a fixed number of messages a second. It is an error if

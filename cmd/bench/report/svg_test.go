@@ -212,7 +212,7 @@ func TestSeriesAreMediansALineForEachServerAndSetOfParameters(t *testing.T) {
 	r := &report.Report{}
 	add := func(server, readers, messages string, p50, p99 time.Duration, failure string) {
 		r.Results = append(r.Results, report.Result{
-			Server: server, Scenario: "rate", Params: params("readers", readers, "messages/s", messages, "window", "1"),
+			Server: server, Scenario: "rate", Params: params("readers", readers, "rate", messages, "window", "1"),
 			Latency: latency(p50, p99), Error: failure,
 		})
 	}
@@ -224,7 +224,7 @@ func TestSeriesAreMediansALineForEachServerAndSetOfParameters(t *testing.T) {
 	add("a", "20", "50", 7, 70, "")
 	add("b", "10", "50", 7, 70, "too late")
 	add("b", "10", "fast", 7, 70, "")
-	got := r.Series("rate", "messages/s")
+	got := r.Series("rate", "rate")
 	want := []report.Series{
 		{Name: "a readers=10", Points: []report.Point{{50, 2, 20}, {100, 4, 40}}},
 		{Name: "b readers=10", Failed: []float64{50}},
@@ -235,7 +235,7 @@ func TestSeriesAreMediansALineForEachServerAndSetOfParameters(t *testing.T) {
 	}) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if got := r.Series("fan-out", "messages/s"); got != nil {
+	if got := r.Series("fan-out", "rate"); got != nil {
 		t.Errorf("a scenario that did not run has %+v", got)
 	}
 }

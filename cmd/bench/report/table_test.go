@@ -82,7 +82,7 @@ func TestRunsThatFailedCountForNothingAndAreNamed(t *testing.T) {
 	for _, text := range []string{table(t, sample()), markdown(t, sample())} {
 		for _, failure := range []string{
 			"fan-out readers=1000 window=16 rawwrite #2: of 9000 entries 2 did not come",
-			"rate readers=1000 messages/s=1000 centrifuge #1: not all that was sent arrived within 15s",
+			"rate readers=1000 rate=1000 centrifuge #1: not all that was sent arrived within 15s",
 		} {
 			if !strings.Contains(text, failure) {
 				t.Errorf("nothing says %q in\n%s", failure, text)

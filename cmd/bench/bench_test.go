@@ -1,0 +1,82 @@
+//go:build linux || darwin
+
+package bench_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parley-chat/parley/cmd/bench"
+	"github.com/parley-chat/parley/cmd/bench/report"
+)
+
+// TestTheRealServersAreMeasured builds Parley and its peers, and loads each for a moment: the command fails if a reader has not got each
+// entry once and in order.
+func TestTheRealServersAreMeasured(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "out.json")
+	var out, errOut bytes.Buffer
+	code := bench.Run(t.Context(), []string{
+		"-run", "^fan-out/readers=100/window=16$|^slow/.*=1%", "-servers", "parley,centrifuge,rawwrite", "-stores", "memory,sqlite",
+		"-time", "200ms", "-json", file,
+	}, &out, &errOut)
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s\n%s", code, &out, &errOut)
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	rep, err := report.ReadJSON(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := map[string]int{}
+	for _, r := range rep.Results {
+		ran[r.Scenario+" "+r.Server]++
+		if r.Error != "" || r.Checks.Entries == 0 || r.Latency == nil || r.Latency.Count == 0 {
+			t.Errorf("%s on %s: %+v", r.Scenario, r.Server, r)
+		}
+	}
+	for _, want := range []string{"fan-out parley/memory", "fan-out parley/sqlite", "fan-out centrifuge", "fan-out rawwrite", "slow parley/sqlite", "slow centrifuge"} {
+		if ran[want] != 1 {
+			t.Errorf("%s ran %d times (all: %v)", want, ran[want], ran)
+		}
+	}
+}
+
+func TestArgumentsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"-run (":                    "-run",
+		"-run nothing-has-this":     "no case",
+		"-servers ejabberd":         "ejabberd",
+		"-stores oracle":            "oracle",
+		"-time 1ns":                 "-time",
+		"-repeat 0":                 "-repeat",
+		"-body 3":                   "-body",
+		"-url 127.0.0.1:1":          "-keys",
+		"stray":                     "stray",
+		"-source /dev -run fan-out": "source",
+	} {
+		var out, errOut bytes.Buffer
+		if code := bench.Run(t.Context(), strings.Fields(args), &out, &errOut); code == 0 {
+			t.Errorf("%q: exit code 0", args)
+		}
+		if !strings.Contains(errOut.String(), want) {
+			t.Errorf("%q: it says %q, which does not name %q", args, &errOut, want)
+		}
+	}
+}
+
+func TestTheCasesAreListed(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if code := bench.Run(t.Context(), []string{"-list", "-run", "fan-out"}, &out, &out); code != 0 || !strings.Contains(out.String(), "fan-out/readers=1000/window=16\n") {
+		t.Errorf("exit code %d: %s", code, &out)
+	}
+}
