@@ -43,6 +43,8 @@ func BenchmarkFanOut(b *testing.B) {
 			seq := chat.Seq(0)
 			batch := make([]chat.Entry, together)
 			b.ReportAllocs()
+			sink.writes.Store(0)
+			b.ResetTimer()
 			for delivered := 0; delivered < b.N; delivered += sessions * together {
 				for i := range batch {
 					seq++
