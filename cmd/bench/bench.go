@@ -219,13 +219,16 @@ func (o *options) measure(ctx context.Context, out, errOut io.Writer) (err error
 type variant struct{ server, store string }
 
 func (o *options) variants(c benchCase) (list []variant) {
+	if o.url != "" {
+		return []variant{{server: parley}} // its store is its own business
+	}
 	for _, server := range o.servers {
 		switch {
 		case server != parley && c.peers:
 			list = append(list, variant{server: server})
 		case server == parley:
 			stores := o.stores
-			if c.stores != nil && o.url == "" {
+			if c.stores != nil {
 				stores = c.stores
 			}
 			for _, store := range stores {

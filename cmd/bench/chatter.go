@@ -160,8 +160,8 @@ func (t *chatter) tell(sum tally) {
 	seconds := sum.took.Seconds()
 	t.measure("deliveries", "/s", sum.delivered/seconds)
 	t.measure("sends", "/s", sum.acknowledged/seconds)
-	t.measure("server CPU", "s/M deliveries", sum.cpu.Seconds()/sum.delivered*1e6)
-	t.measure("server CPU", "cores", sum.cpu.Seconds()/seconds)
+	t.measure(serverCPU, "s/M deliveries", sum.cpu.Seconds()/sum.delivered*1e6)
+	t.measure(serverCPU, "cores", sum.cpu.Seconds()/seconds)
 	if sum.writes > 0 {
 		t.measure("writes", "/delivery", sum.writes/sum.delivered)
 	}

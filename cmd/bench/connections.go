@@ -35,19 +35,19 @@ func idle(sockets, roomCount int) func(*rig) error {
 			return err
 		}
 		r.measure("connects", "/s", float64(sockets)/took.Seconds())
-		r.measure("server CPU", "ms/connect", used.CPU().Seconds()*1e3/float64(sockets))
+		r.measure(serverCPU, "ms/connect", used.CPU().Seconds()*1e3/float64(sockets))
 		if err := r.rest(settling); err != nil {
 			return err
 		}
 		if err := r.start(); err != nil {
 			return err
 		}
-		r.measure("memory", "bytes/socket", float64(r.usage.Resident-before.Resident)/float64(sockets))
+		r.measure(memory, "bytes/socket", float64(r.usage.Resident-before.Resident)/float64(sockets))
 		if err := r.rest(r.span); err != nil {
 			return err
 		}
 		took, used, err = r.stop()
-		r.measure("server CPU", "% of a core, idle", used.CPU().Seconds()/took.Seconds()*100)
+		r.measure(serverCPU, "% of a core, idle", used.CPU().Seconds()/took.Seconds()*100)
 		r.result.Checks.Entries = int64(r.joined)
 		return err
 	}
@@ -70,7 +70,7 @@ func storm(clients, history, atOnce int) func(*rig) error {
 		}
 		took, used, err := r.stop()
 		r.measure("connects", "/s", float64(clients)/took.Seconds())
-		r.measure("server CPU", "ms/connect", used.CPU().Seconds()*1e3/float64(clients))
+		r.measure(serverCPU, "ms/connect", used.CPU().Seconds()*1e3/float64(clients))
 		r.result.Latency = s.latency.Summary()
 		r.result.Checks.Entries = s.entries
 		r.check(map[string]int{"bench": 4 * history})

@@ -49,8 +49,8 @@ func durable(senders, each int) func(*rig) error {
 		)
 		seconds := sum.took.Seconds()
 		r.measure("sends", "/s", sum.acknowledged/seconds)
-		r.measure("server CPU", "s/M sends", sum.cpu.Seconds()/sum.acknowledged*1e6)
-		r.measure("server CPU", "cores", sum.cpu.Seconds()/seconds)
+		r.measure(serverCPU, "s/M sends", sum.cpu.Seconds()/sum.acknowledged*1e6)
+		r.measure(serverCPU, "cores", sum.cpu.Seconds()/seconds)
 		r.result.Latency = t.answer.Summary()
 		r.result.Checks.Entries = t.acknowledged
 		return err
@@ -88,7 +88,7 @@ func history(entries, page, readers int) func(*rig) error {
 		took, used, err := r.stop()
 		pages := float64(h.pages - before)
 		r.measure("pages", "/s", pages/took.Seconds())
-		r.measure("server CPU", "ms/page", used.CPU().Seconds()*1e3/pages)
+		r.measure(serverCPU, "ms/page", used.CPU().Seconds()*1e3/pages)
 		r.result.Latency = h.latency.Summary()
 		r.result.Checks.Entries = int64(h.pages * page)
 		return err
@@ -157,7 +157,7 @@ func slow(readers, percent, rate int) func(*rig) error {
 		if err != nil {
 			return err
 		}
-		r.measure("memory", "bytes more", float64(after.Resident-before.Resident))
+		r.measure(memory, "bytes more", float64(after.Resident-before.Resident))
 		return t.goOn(stopped)
 	}
 }
