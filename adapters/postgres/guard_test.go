@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -75,36 +74,13 @@ type relay struct {
 	url      string       // the server's, by way of the relay
 	turns    atomic.Int64 // how often the store spoke, having been answered before
 	answered atomic.Bool  // the server spoke last
-	serving  sync.WaitGroup
 }
 
 // startRelay starts a relay before the server that database is on.
 func startRelay(t *testing.T, database string) *relay {
 	t.Helper()
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := u.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Host = listener.Addr().String()
-	r := &relay{url: u.String()}
-	r.serving.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			r.serving.Go(func() { r.serve(client, server) })
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		r.serving.Wait() // the store, which was opened later, is closed by now, and its connections with it
-	})
+	r := &relay{}
+	r.url = between(t, database, r.serve)
 	return r
 }
 

@@ -27,6 +27,14 @@ type cut struct {
 // startProxy starts a proxy before the server that database is on.
 func startProxy(t *testing.T, database, marker string) *proxy {
 	t.Helper()
+	p := &proxy{marker: []byte(marker)}
+	p.url = between(t, database, p.serve)
+	return p
+}
+
+// between has serve get each connection that is made to the URL that it returns, with the address of the server that database is on.
+func between(t *testing.T, database string, serve func(client net.Conn, server string)) string {
+	t.Helper()
 	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +45,6 @@ func startProxy(t *testing.T, database, marker string) *proxy {
 		t.Fatal(err)
 	}
 	u.Host = listener.Addr().String()
-	p := &proxy{url: u.String(), marker: []byte(marker)}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -45,14 +52,14 @@ func startProxy(t *testing.T, database, marker string) *proxy {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { p.serve(client, server) })
+			wg.Go(func() { serve(client, server) })
 		}
 	})
 	t.Cleanup(func() {
 		listener.Close()
 		wg.Wait() // the store, which was opened later, is closed by now, and its connections with it
 	})
-	return p
+	return u.String()
 }
 
 // arm makes the next marked text break its connection.
