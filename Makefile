@@ -9,7 +9,7 @@ golangci-lint = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 .DEFAULT_GOAL := help
 # The steps of `make test` follow one another: their output would mix, and each wants all cores.
 .NOTPARALLEL:
-.PHONY: help run build test parts check race counts lint vulnerabilities fuzz bench load fmt generate tidy
+.PHONY: help run build test parts tools check race counts lint vulnerabilities fuzz bench load fmt generate tidy
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -20,12 +20,16 @@ run: ## the service on http://127.0.0.1:8080/, with no settings needed (ARGS="-h
 build: ## bin/parley, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/parley ./cmd/parley
 
-test: parts check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
+test: parts tools check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
 	@echo "== all passed"
 
 parts: ## what the tests need: a C compiler, PostgreSQL, Chromium
 	@echo "== parts"
 	@.ci/parts
+
+tools: ## what the tests run of others, in .tools/: Prometheus, Helm, …
+	@echo "== tools"
+	@.ci/tools
 
 check: ## gofmt, go vet and go mod tidy have nothing to say
 	@echo "== gofmt"
