@@ -72,6 +72,9 @@ var rows = []row{
 	{pkg: "cmd/bench/report", uses: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
 	{pkg: "cmd/parley-bench", may: []string{"cmd/bench"}},
+
+	{pkg: "deploy/grafana"},
+	{pkg: "deploy/grafana/generate", may: []string{"deploy/grafana"}},
 }
 
 // outsideCore are packages of the standard library that are some adapter's business.

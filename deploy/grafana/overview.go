@@ -1,0 +1,109 @@
+package grafana
+
+var overview = board{
+	name: "overview", title: "Overview",
+	about: "Is Parley well, and if not, where to look. The alerts and what to do about each: deploy/ALERTS.md.",
+	rows: []row{
+		{"Objectives", objectives},
+		{"Traffic", traffic},
+		{"How long it takes", waits},
+		{"What piles up", pilesUp},
+		{"What goes wrong", goesWrong},
+	},
+}
+
+var objectives = []panel{
+	stat("Live delivery within 250 ms", ratio,
+		"Share of entries whose last live reader had them written within 250 ms of the commit, in the time shown. The objective is 99 %. "+
+			"Below: the dashboard Delivery tells whether the store, the bus or the sockets take the time.",
+		q("", `sum(rate(parley_hub_fanout_latency_seconds_bucket{SEL,written="last",le="0.25"}[$__range]))
+/ sum(rate(parley_hub_fanout_latency_seconds_count{SEL,written="last"}[$__range]))`)).good(0.99).digits(2),
+	stat("Sends that we did not fail", ratio,
+		"Share of sends that did not end in unavailable or internal, in the time shown. The objective is 99.9 %. What clients do wrong does "+
+			"not count. Below: the dashboard Store.",
+		q("", `sum(rate(parley_sends_total{SEL,result!~"unavailable|internal"}[$__range])) / sum(rate(parley_sends_total{SEL}[$__range]))`)).good(0.999).digits(3),
+	stat("Ready", number,
+		"Instances that take clients, and instances that are seen. One that drains or cannot reach its store or bus is not ready.",
+		q("ready", `sum(parley_ready{SEL})`), q("seen", `count(parley_ready{SEL})`)),
+	stat("Parts", number,
+		"Whether every instance reaches the store and the bus, as last checked. With the store away nothing is taken; with the bus away entries "+
+			"of other nodes come seconds late.",
+		q("{{part}}", `min by (part) (parley_part_up{SEL})`)).says(mapped{"away", "red"}, mapped{"up", "green"}),
+	stat("Connections", number, "Authenticated connections that are open now.", q("", `sum(parley_connections{SEL})`)),
+	stat("Alerts", number, "Alerts of Parley that fire now; the red marks in all panels say which and since when.",
+		q("", `count(ALERTS{alertname=~"Parley.+",alertstate="firing",JOB}) or vector(0)`)).bad(0, 1),
+	lines("Budget burn, live delivery", number,
+		"How fast the error budget is used: at 1 it lasts exactly 30 days. 14.4 over an hour and 6 over six hours page, 3 over a day and 1 over "+
+			"three days open a ticket. From the recording rules; empty while nothing is delivered.",
+		q("1 h", `job:parley_fanout_slow:ratio_rate1h{JOB} / 0.01`), q("6 h", `job:parley_fanout_slow:ratio_rate6h{JOB} / 0.01`),
+		q("3 d", `job:parley_fanout_slow:ratio_rate3d{JOB} / 0.01`)).wide(12).high(7).bad(1, 6),
+	lines("Budget burn, sends", number,
+		"As beside, for sends that ended in unavailable or internal. From the recording rules; empty while nothing is sent.",
+		q("1 h", `job:parley_sends_failed:ratio_rate1h{JOB} / 0.001`), q("6 h", `job:parley_sends_failed:ratio_rate6h{JOB} / 0.001`),
+		q("3 d", `job:parley_sends_failed:ratio_rate3d{JOB} / 0.001`)).wide(12).high(7).bad(1, 6),
+}
+
+var traffic = []panel{
+	areas("Connections", number,
+		"Open connections of each instance. A step down on one and up on others is a drain or a crash; down on all is the network or a proxy before them.",
+		q("{{instance}}", `sum by (instance) (parley_connections{SEL})`)),
+	areas("Sends", perSec, "Messages that clients asked to send on sockets, by result: ok is durable, all else is the code of the error.",
+		q("{{result}}", `sum by (result) (rate(parley_sends_total{SEL}[$__rate_interval]))`)),
+	lines("Sends refused and failed", perSec,
+		"Of those, what did not succeed. unavailable and internal are ours and count against the objective; the rest is what clients asked for "+
+			"in vain: a rise of one code after a release of a client points at that.",
+		q("{{result}}", `sum by (result) (rate(parley_sends_total{SEL,result!="ok"}[$__rate_interval])) or on () vector(0)`)),
+	lines("Deliveries", perSec, "Entries written to readers, live and from the log: each entry counts once a reader.",
+		q("live", `sum(rate(parley_hub_deliveries_total{SEL}[$__rate_interval]))`),
+		q("from the log", `sum(rate(parley_hub_catchup_entries_total{SEL}[$__rate_interval]))`)),
+	areas("HTTP requests", requests, "Requests to the HTTP API by status, probes aside. 5xx are ours, 4xx the callers'.",
+		q("{{status}}", `sum by (status) (rate(parley_http_requests_total{SEL,route!~"/healthz|/readyz"}[$__rate_interval]))`)),
+	areas("Sessions closed", perSec,
+		"Why sessions ended. gone is clients that left or lost their network, restart is ours; slow and silent are clients that could not "+
+			"keep up or vanished; flooding and bad_requests are clients that misbehave; internal is a fault of ours.",
+		q("{{reason}}", `sum by (reason) (rate(parley_sessions_closed_total{SEL}[$__rate_interval]))`)),
+}
+
+var waits = []panel{
+	lines("Live delivery", seconds,
+		"From an entry's commit to its first and last live reader. First is the way through the service; the gap to last is the size of the room and "+
+			"the speed of the sockets. The dots are single traces.",
+		append(quantiles("last", fanoutBy("last"), "0.5", "0.99"), quantiles("first", fanoutBy("first"), "0.5", "0.99")...)...).bad(0, 0.25),
+	lines("Sends", seconds, "From a send's arrival to its answer: its wait in the journal and the store's commit.",
+		quantiles("", `sum by (le) (rate(parley_command_seconds_bucket{SEL,type="send"}[$__rate_interval]))`, "0.5", "0.99")...),
+	lines("HTTP requests", seconds, "From a request's arrival to its answer, probes aside.",
+		quantiles("", `sum by (le) (rate(parley_http_request_seconds_bucket{SEL,route!~"/healthz|/readyz"}[$__rate_interval]))`, "0.5", "0.99")...),
+}
+
+var pilesUp = []panel{
+	lines("Journal", number,
+		"Messages that wait for the append before theirs. It breathes under load; where it only grows, the store takes less than comes in: see the dashboard Store.",
+		q("{{instance}}", `parley_journal_depth{SEL}`)).wide(6),
+	lines("Sessions behind", number,
+		"Sessions that had entries due at the last look. A few at any moment are normal; many for long means slow clients, or a node that does not keep up.",
+		q("{{instance}}", `parley_hub_sessions_behind{SEL}`)).wide(6),
+	lines("Entries behind", number, "How many entries those sessions have due, together. What grows for minutes does not come back by itself.",
+		q("{{instance}}", `parley_hub_behind_entries{SEL}`)).wide(6),
+	lines("Connections that block", number, "Connections whose client takes less than is due to it now. They cost a cursor and a socket buffer, and are closed after 10 s without progress.",
+		q("{{instance}}", `parley_hub_blocked_connections{SEL}`)).wide(6),
+}
+
+var goesWrong = []panel{
+	lines("Faults", perSec, "Faults inside the service by what was being done. Each stands in the log with its id and trace; none is expected.",
+		q("{{while}}", `sum by (while) (rate(parley_faults_total{SEL}[$__rate_interval])) or on () vector(0)`)),
+	lines("Store errors", perSec, "Operations of the store that failed, by operation and kind. unavailable is a store that is away or too slow.",
+		q("{{operation}} {{kind}}", `sum by (operation, kind) (rate(parley_store_errors_total{SEL}[$__rate_interval])) or on () vector(0)`)),
+	lines("Tokens refused", perSec,
+		"Tokens that were refused, by reason. A rise at one moment is a rotated key that the service does not know, or an issuer whose clock is off; "+
+			"a steady trickle of expired ones is clients that do not refresh.",
+		q("{{reason}}", `sum by (reason) (rate(parley_token_refusals_total{SEL}[$__rate_interval])) or on () vector(0)`)),
+	table("Most frequent errors on sockets", number, "Commands that were answered with an error in the time shown, the ten most frequent by type and code.",
+		`topk(10, sum by (type, result) (increase(parley_commands_total{SEL,result!="ok"}[$__range]))) or on () vector(0)`),
+	table("Most frequent errors over HTTP", number, "Requests that were answered with 4xx and 5xx in the time shown, the ten most frequent by route and status.",
+		`topk(10, sum by (method, route, status) (increase(parley_http_requests_total{SEL,status=~"[45].."}[$__range]))) or on () vector(0)`),
+}
+
+// fanoutBy is the rate of the classic buckets of live delivery's time to the first or the last reader.
+func fanoutBy(written string) string {
+	return `sum by (le) (rate(parley_hub_fanout_latency_seconds_bucket{SEL,written="` + written + `"}[$__rate_interval]))`
+}
