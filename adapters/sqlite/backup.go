@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Backup copies the store in the file from to a new file, as it stands at one moment, while any process may go on using it: the
+// copy has all that was acknowledged before the call, and of what comes during it either all or nothing of a batch. It is whole,
+// read once from end to end and on the disk when Backup returns, and needs no other file beside it; on an error there is none.
+//
+// Only its owner may read it. A file that is there already is never written over, but a Conflict. The store's log of changes on
+// the disk (-wal) cannot shrink for the time of the copy, and grows by what is written meanwhile.
+func Backup(ctx context.Context, from, to string) error {
+	if _, err := os.Stat(from); err != nil {
+		return chat.Wrap(chat.NotFound, err, "there is no store to copy")
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return chat.Wrap(chat.Conflict, &fs.PathError{Op: "copy to", Path: to, Err: fs.ErrExist}, "a copy is not written over another file")
+	}
+	return within(ctx, backup(ctx, from, to), "copy the store")
+}
+
+func backup(ctx context.Context, from, to string) error {
+	part, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part") // its name says that it may be cut off
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part.Name()) //nolint:errcheck // it has its own name by then, or is worth nothing
+	defer part.Close()
+	if err := on(from, "rw", func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, `VACUUM INTO ?`, part.Name())
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := on(part.Name(), "ro", func(db *sql.DB) error { return whole(ctx, db) }); err != nil {
+		return err
+	}
+	if err := errors.Join(part.Sync(), part.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(part.Name(), to); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(to))
+}
+
+// on opens a file that must be there.
+func on(path, mode string, do func(*sql.DB) error) error {
+	db, err := sql.Open("sqlite", dsn(path)+"&mode="+mode)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(db), db.Close())
+}
+
+// whole reads all of a database, and fails where SQLite finds anything amiss.
+func whole(ctx context.Context, db *sql.DB) error {
+	var found string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return fmt.Errorf("the copy is damaged, and so perhaps is the store: %s", found)
+	}
+	return nil
+}
