@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/parley-chat/parley/adapters/sqlite"
+)
+
+// Backup copies the SQLite store that cfg names to a new file, while the service may go on using it; see sqlite.Backup. Other
+// stores are copied with tools of their own.
+func Backup(ctx context.Context, cfg Config, to string) error {
+	path, err := storeFile(cfg)
+	if err != nil {
+		return err
+	}
+	return sqlite.Backup(ctx, path, to)
+}
+
+// WriteBackup is Backup to a writer. The copy is made beside the store first, and needs room there for as long as this takes.
+func WriteBackup(ctx context.Context, cfg Config, w io.Writer) (err error) {
+	path, err := storeFile(cfg)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("there is no store to copy: %w", err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), "backup-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	to := filepath.Join(dir, "parley.db")
+	if err := sqlite.Backup(ctx, path, to); err != nil {
+		return err
+	}
+	file, err := os.Open(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, file)
+	return errors.Join(err, file.Close())
+}
+
+// storeFile returns the file of a SQLite store.
+func storeFile(cfg Config) (string, error) {
+	cfg, faults := cfg.withDefaults()
+	if len(faults) > 0 {
+		return "", faults
+	}
+	if scheme := schemeOf(cfg.StoreURL); scheme != "sqlite" {
+		return "", fmt.Errorf("a %s:// store is no file to copy; PostgreSQL has pg_dump and pg_basebackup for that", scheme)
+	}
+	return sqliteConfig(cfg).Path, nil
+}
