@@ -124,8 +124,10 @@ func TestACopyThatFailsLeavesNothing(t *testing.T) {
 		prepare func(path string) error
 		kind    chat.Kind
 	}{
-		"no store":        {t.Context(), func(string) error { return nil }, chat.NotFound},
-		"no database":     {t.Context(), func(path string) error { return os.WriteFile(path, []byte("Dear diary, today I am not a database at all.\n"), 0o600) }, chat.Internal},
+		"no store": {t.Context(), func(string) error { return nil }, chat.NotFound},
+		"no database": {t.Context(), func(path string) error {
+			return os.WriteFile(path, []byte("Dear diary, today I am not a database at all.\n"), 0o600)
+		}, chat.Internal},
 		"an ended caller": {stopped, func(path string) error { return os.WriteFile(path, nil, 0o600) }, chat.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
