@@ -73,6 +73,7 @@ var rows = []row{
 	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
 	{pkg: "cmd/parley-bench", may: []string{"cmd/bench"}},
 
+	{pkg: "deploy/deploytest", uses: []string{"github.com/moby/patternmatcher", "go.yaml.in/yaml/v3"}},
 	{pkg: "deploy/grafana"},
 	{pkg: "deploy/grafana/generate", may: []string{"deploy/grafana"}},
 }
@@ -81,7 +82,7 @@ var rows = []row{
 var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
 
 // testOnly are packages that only tests may import, and measurements.
-var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest"}
+var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "deploy/deploytest"}
 
 // testsOfCore are what tests of the core may import besides: doubles that pass the contract suites, and the suites.
 var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus"}

@@ -1,0 +1,53 @@
+package deploytest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Root returns the root of the repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			t.Fatal("there is no go.mod above the test")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Tool runs a program of .tools and returns what it prints, and an error that says so too. The test fails where it is missing.
+func Tool(t testing.TB, name string, args ...string) (string, error) {
+	t.Helper()
+	path := filepath.Join(Root(t), ".tools", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s is not there; make tools builds it: %v", name, err)
+	}
+	cmd := exec.Command(path, args...)
+	out, err := cmd.Output()
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		err = fmt.Errorf("%s: %w\n%s%s", name, err, exit.Stderr, out)
+	}
+	return string(out), err
+}
+
+// Read returns a file of the repository, by its path from the root.
+func Read(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(Root(t), filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}

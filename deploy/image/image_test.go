@@ -1,0 +1,256 @@
+// Package image_test takes the steps of the Dockerfile without an engine, and runs what comes of them as a container would.
+package image_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"debug/elf"
+	"encoding/pem"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/parley-chat/parley/cmd/server"
+	"github.com/parley-chat/parley/deploy/deploytest"
+)
+
+const version, revision = "v1.2.3-test", "0123456789abcdef"
+
+func build(t *testing.T) deploytest.Image {
+	t.Helper()
+	return deploytest.Build(t, "VERSION="+version, "REVISION="+revision)
+}
+
+// TestTheImage builds it once, for all that is to be said of it.
+func TestTheImage(t *testing.T) {
+	t.Parallel()
+	image := build(t)
+	for name, test := range map[string]func(*testing.T, deploytest.Image){
+		"holds one static program and what that needs":           holdsOneProgram,
+		"is the same when it is built elsewhere":                 isReproducible,
+		"says what it is":                                        saysWhatItIs,
+		"sets only what is a setting":                            setsSettings,
+		"does not start where others reach it without keys":      refusesToStart,
+		"serves, as nobody, with nothing to write to but /data":  serves,
+		"makes keys and tokens in its volume when it is told to": tokens,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, image)
+		})
+	}
+}
+
+func holdsOneProgram(t *testing.T, image deploytest.Image) {
+	want := []string{
+		"/LICENSE", "/data", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt", "/parley",
+	}
+	if got := image.Files(t); !slices.Equal(got, want) {
+		t.Errorf("the image holds %q, want %q", got, want)
+	}
+	if runtime.GOOS != "linux" {
+		return // elsewhere the program is made for another system, and linked otherwise
+	}
+	f, err := elf.NewFile(bytes.NewReader(program(t, image)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("the program needs a loader, and the image has none")
+		}
+	}
+	if libs, err := f.ImportedLibraries(); err != nil || len(libs) > 0 {
+		t.Errorf("the program needs libraries: %q, %v", libs, err)
+	}
+}
+
+func isReproducible(t *testing.T, image deploytest.Image) {
+	first := program(t, image)
+	for _, dir := range []string{deploytest.Root(t), filepath.Dir(image.Root)} {
+		if bytes.Contains(first, []byte(dir)) {
+			t.Errorf("the program tells that it was built in %s", dir)
+		}
+	}
+	if !bytes.Equal(first, program(t, build(t))) {
+		t.Error("built in another folder, the program differs")
+	}
+}
+
+func program(t *testing.T, image deploytest.Image) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(image.Root, "parley"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func saysWhatItIs(t *testing.T, image deploytest.Image) {
+	code, out := image.Container(t, deploytest.Change{}).Run("version")
+	if code != 0 || !strings.Contains(out, version) {
+		t.Errorf("parley version: got %d %q, want %s", code, out, version)
+	}
+	for label, want := range map[string]string{
+		"org.opencontainers.image.version": version, "org.opencontainers.image.revision": revision,
+		"org.opencontainers.image.licenses": "Apache-2.0", "org.opencontainers.image.source": "https://github.com/parley-chat/parley",
+	} {
+		if got := image.Labels[label]; got != want {
+			t.Errorf("label %s is %q, want %q", label, got, want)
+		}
+	}
+	if image.StopSignal != "SIGTERM" {
+		t.Errorf("the stop signal is %q; the service drains on SIGTERM", image.StopSignal)
+	}
+}
+
+func setsSettings(t *testing.T, image deploytest.Image) {
+	var cfg server.Config
+	var environ []string
+	for name, value := range image.Env {
+		if !strings.HasPrefix(name, "PARLEY_") {
+			t.Errorf("%s is no setting of the service", name)
+		}
+		environ = append(environ, name+"="+value)
+	}
+	if err := server.NewSettings("serve", &cfg).LoadPart(nil, environ); err != nil {
+		t.Error(err)
+	}
+	if !slices.Contains(image.Volumes, cfg.DataDir) || image.Workdir != cfg.DataDir {
+		t.Errorf("the service writes to %s; volumes are %q and the working folder is %s", cfg.DataDir, image.Volumes, image.Workdir)
+	}
+	// The admin address is for a network of one's own, which only whoever runs the container knows.
+	if cfg.AdminAddr != "" && !strings.HasPrefix(cfg.AdminAddr, "127.0.0.1:") {
+		t.Errorf("the admin address is %s, which others can reach", cfg.AdminAddr)
+	}
+}
+
+func refusesToStart(t *testing.T, image deploytest.Image) {
+	code, out := image.Container(t, deploytest.Change{}).Run(image.Command...)
+	if code == 0 {
+		t.Fatalf("it ended with 0:\n%s", out)
+	}
+	for _, want := range []string{"PARLEY_JWT_PUBLIC_KEY_FILE", "PARLEY_JWT_JWKS_URL", "PARLEY_DEVELOPMENT=true"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("what it says does not name %s:\n%s", want, out)
+		}
+	}
+}
+
+// addresses are free ones of this machine: here a container has no network of its own.
+func addresses(t *testing.T) (url string, env map[string]string) {
+	t.Helper()
+	http := deploytest.FreeAddr(t)
+	return "http://" + http, map[string]string{"PARLEY_HTTP_ADDR": http, "PARLEY_ADMIN_ADDR": deploytest.FreeAddr(t)}
+}
+
+func serves(t *testing.T, image deploytest.Image) {
+	url, env := addresses(t)
+	env["PARLEY_JWT_PUBLIC_KEY_FILE"] = "/run/secrets/jwt.pem"
+	c := image.Container(t, deploytest.Change{Env: env, Files: map[string][]byte{"/run/secrets/jwt.pem": publicKey(t)}})
+	check := image.Healthcheck.Words
+	if code, out := c.Exec(check...); code == 0 {
+		t.Errorf("before the start, the health check says: %s", out)
+	}
+	p := c.Start()
+	p.Until(`"the service runs"`) // in JSON
+	if code, out := c.Exec(check...); code != 0 {
+		t.Errorf("the health check ends with %d: %s", code, out)
+	}
+	if status := get(t, url+"/v1/rooms", ""); status != http.StatusUnauthorized {
+		t.Errorf("without a token: got %d, want 401", status)
+	}
+	if status := get(t, url+"/", ""); status != http.StatusOK {
+		t.Errorf("the page: got %d, want 200", status)
+	}
+	if code := p.Stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("it stops with code %d, want 0", code)
+	}
+}
+
+func tokens(t *testing.T, image deploytest.Image) {
+	url, env := addresses(t)
+	env["PARLEY_DEVELOPMENT"] = "true"
+	c := image.Container(t, deploytest.Change{Env: env})
+	p := c.Start()
+	p.Until("DEVELOPMENT MODE")
+	code, token := c.Run("token", "--sub", "alice")
+	if code != 0 {
+		t.Fatalf("parley token: %d %s", code, token)
+	}
+	if status := get(t, url+"/v1/rooms", strings.TrimSpace(token)); status != http.StatusOK {
+		t.Errorf("with its token: got %d, want 200", status)
+	}
+}
+
+func get(t *testing.T, url, token string) (status int) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+func publicKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// TestTheBuildIsPinned holds the base image to one release of Go, and to one that go.mod takes.
+func TestTheBuildIsPinned(t *testing.T) {
+	t.Parallel()
+	stages, err := deploytest.ParseDockerfile(string(deploytest.Read(t, "deploy/image/Dockerfile")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(deploytest.Read(t, "go.mod"))
+	for _, stage := range stages {
+		if stage.Base == "scratch" {
+			continue
+		}
+		tag := regexp.MustCompile(`:(\d+\.\d+)\.\d+-alpine$`).FindStringSubmatch(stage.Base)
+		if tag == nil || tag[1] != string(least[1]) {
+			t.Errorf("the build is on %s, want an exact release of Go %s", stage.Base, least[1])
+		}
+	}
+}
+
+func TestOnlyWhatIsNamedGoesIntoTheBuild(t *testing.T) {
+	t.Parallel()
+	ignore := string(deploytest.Read(t, ".dockerignore"))
+	if !regexp.MustCompile(`\A(#.*\n)*\*\n`).MatchString(ignore) {
+		t.Error(".dockerignore does not leave out everything first: secrets and local data could get into a layer")
+	}
+	for _, line := range strings.Split(ignore, "\n") {
+		if name, ok := strings.CutPrefix(line, "!"); ok {
+			if _, err := os.Stat(filepath.Join(deploytest.Root(t), name)); err != nil {
+				t.Errorf(".dockerignore wants %s, which is not there", name)
+			}
+		}
+	}
+}
