@@ -62,9 +62,9 @@ var rows = []row{
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 
 	{pkg: "migrations", may: words, uses: []string{goose}},
-	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel"}},
+	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
 
-	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx}},
+	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx, "github.com/exaring/otelpgx"}},
 	{pkg: "cmd/parley", may: all, uses: []string{fx, "github.com/KimMachineGun/automemlimit"}},
 
 	{pkg: "cmd/bench", may: []string{"adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/..."}, uses: []string{pgx, sys}},

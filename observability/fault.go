@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
+	"github.com/parley-chat/parley/ports"
 )
 
 const (
@@ -38,16 +38,13 @@ func newFaults(log *slog.Logger) *faults {
 
 // report logs a fault, unless it was logged a moment ago, and returns the id that finds it in the log.
 func (f *faults) report(ctx context.Context, while string, err error) string {
-	id, repeats, logged := f.note(traceOf(ctx), faultKey{while, err.Error()}, time.Now())
+	id, repeats, logged := f.note(ports.TraceOf(ctx).ID(), faultKey{while, err.Error()}, time.Now())
 	if logged {
 		return id
 	}
 	args := []any{"while", while, "error", err, "id", id}
 	if repeats > 0 {
 		args = append(args, "repeats", repeats)
-	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		args = append(args, "trace_id", span.TraceID().String(), "span_id", span.SpanID().String())
 	}
 	f.log.ErrorContext(ctx, "fault", args...)
 	return id
@@ -86,11 +83,4 @@ func (f *faults) forget(now time.Time) {
 			delete(f.known, key)
 		}
 	}
-}
-
-func traceOf(ctx context.Context) string {
-	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
-		return span.TraceID().String()
-	}
-	return ""
 }

@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/observability"
+	"github.com/parley-chat/parley/ports"
 )
 
 // logged is an observer with its log.
@@ -24,7 +24,7 @@ type logged struct {
 
 func newLogged() logged {
 	var out bytes.Buffer
-	return logged{observability.NewObserver(observability.NewLogger(&out, observability.JSON, slog.LevelInfo), observability.Build{}), &out}
+	return logged{observability.NewObserver(observability.NewLogger(&out, observability.JSON, slog.LevelInfo, nil), observability.Build{}), &out}
 }
 
 // lines returns the log so far, a map a line.
@@ -103,20 +103,20 @@ func TestAFloodOfDifferentFaultsIsHeldUpToo(t *testing.T) {
 func TestAFaultWithinATraceHasTheTracesID(t *testing.T) {
 	t.Parallel()
 	o := newLogged()
-	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4, 5}})
-	id := o.Fault(trace.ContextWithSpanContext(t.Context(), span), "append", errors.New("away"))
-	if want := span.TraceID().String(); id != want {
-		t.Errorf("got id %s, want %s", id, want)
+	step := chat.Trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	id := o.Fault(ports.WithTrace(t.Context(), step), "append", errors.New("away"))
+	if id != step.ID() {
+		t.Errorf("got id %s, want %s", id, step.ID())
 	}
-	if got := o.lines(t)[0]["span_id"]; got != span.SpanID().String() {
-		t.Errorf("got span_id %v, want %s", got, span.SpanID())
+	if line := o.lines(t)[0]; line["span_id"] != step.SpanID() || line["trace_id"] != step.ID() {
+		t.Errorf("got %v, want the ids of %s", line, step)
 	}
 }
 
 func TestDurationsAreLoggedWithTheirUnit(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	observability.NewLogger(&out, observability.JSON, slog.LevelInfo).Info("stopping", "drain", 1500*time.Millisecond)
+	observability.NewLogger(&out, observability.JSON, slog.LevelInfo, nil).Info("stopping", "drain", 1500*time.Millisecond)
 	if !strings.Contains(out.String(), `"drain":"1.5s"`) {
 		t.Errorf("got %s, want 1.5s in it", out.String())
 	}
@@ -126,7 +126,7 @@ func TestSecretsNeverReachTheLog(t *testing.T) {
 	t.Parallel()
 	for _, format := range []observability.LogFormat{observability.JSON, observability.Text} {
 		var out bytes.Buffer
-		log := observability.NewLogger(&out, format, slog.LevelInfo)
+		log := observability.NewLogger(&out, format, slog.LevelInfo, nil)
 		log.Info("x", "token", "s3cret", "Authorization", "Bearer s3cret", "body", "s3cret",
 			"url", "postgres://parley:s3cret@db/parley?sslpassword=s3cret", slog.Group("request", "access_token", "s3cret"))
 		log.With("token", "s3cret").Debug("not shown")

@@ -1,10 +1,16 @@
 package observability
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/url"
 	"strings"
+
+	"go.opentelemetry.io/contrib/bridges/otelslog"
+	"go.opentelemetry.io/otel/log"
+
+	"github.com/parley-chat/parley/ports"
 )
 
 // LogFormat is how log lines are written.
@@ -16,14 +22,85 @@ const (
 	Text LogFormat = "text"
 )
 
-// NewLogger returns a logger that writes lines of at least level to w. Attributes whose names are those of secrets or of what
-// people say are masked, whoever logs them by mistake; so are passwords in URLs under the name url.
-func NewLogger(w io.Writer, format LogFormat, level slog.Leveler) *slog.Logger {
+// NewLogger returns a logger that writes lines of at least level to w, and to provider if it is not nil. Attributes whose names are
+// those of secrets or of what people say are masked, whoever logs them by mistake; so are passwords in URLs under the name url. A line
+// that is logged with the context of a step of a trace has its trace_id and span_id.
+func NewLogger(w io.Writer, format LogFormat, level slog.Leveler, provider log.LoggerProvider) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: show}
+	var lines slog.Handler = slog.NewJSONHandler(w, options)
 	if format == Text {
-		return slog.New(slog.NewTextHandler(w, options))
+		lines = slog.NewTextHandler(w, options)
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	lines = traced{lines}
+	if provider != nil {
+		sent := otelslog.NewHandler(scope, otelslog.WithLoggerProvider(provider))
+		lines = slog.NewMultiHandler(lines, filtered{sent, level})
+	}
+	return slog.New(lines)
+}
+
+// traced adds to a line the step of the trace that it belongs to.
+type traced struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h traced) Handle(ctx context.Context, r slog.Record) error {
+	if t := ports.TraceOf(ctx); t != "" {
+		r = r.Clone()
+		r.AddAttrs(slog.String("trace_id", t.ID()), slog.String("span_id", t.SpanID()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Handler.WithAttrs(attrs)} }
+
+// WithGroup implements slog.Handler.
+func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
+
+// filtered lets lines of at least level pass, without what is to be masked, for a handler that knows neither.
+type filtered struct {
+	slog.Handler
+	level slog.Leveler
+}
+
+// Enabled implements slog.Handler.
+func (h filtered) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level.Level() }
+
+// Handle implements slog.Handler.
+func (h filtered) Handle(ctx context.Context, r slog.Record) error {
+	shown := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		shown.AddAttrs(showAll(a))
+		return true
+	})
+	return h.Handler.Handle(ctx, shown)
+}
+
+// WithAttrs implements slog.Handler.
+func (h filtered) WithAttrs(attrs []slog.Attr) slog.Handler {
+	shown := make([]slog.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		shown = append(shown, showAll(a))
+	}
+	return filtered{h.Handler.WithAttrs(shown), h.level}
+}
+
+// WithGroup implements slog.Handler.
+func (h filtered) WithGroup(name string) slog.Handler {
+	return filtered{h.Handler.WithGroup(name), h.level}
+}
+
+// showAll is show for an attribute that may be a group.
+func showAll(a slog.Attr) slog.Attr {
+	a.Value = a.Value.Resolve()
+	if a.Value.Kind() != slog.KindGroup {
+		return show(nil, a)
+	}
+	var shown []slog.Attr
+	for _, one := range a.Value.Group() {
+		shown = append(shown, showAll(one))
+	}
+	return slog.Attr{Key: a.Key, Value: slog.GroupValue(shown...)}
 }
 
 const masked = "[masked]"

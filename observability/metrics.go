@@ -1,12 +1,17 @@
 package observability
 
 import (
+	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 // latencies are the classic buckets of every time that a client feels, in seconds: 0.5 ms to 2.5 s. Prometheus servers that take
@@ -22,12 +27,21 @@ type metrics struct {
 	commandTime *prometheus.HistogramVec
 	sends       *prometheus.CounterVec
 
-	fanout         prometheus.Histogram
+	refusals *prometheus.CounterVec
+
+	requests    *prometheus.CounterVec
+	requestTime *prometheus.HistogramVec
+
+	fanoutFirst    prometheus.Observer
+	fanoutLast     prometheus.Observer
 	deliveries     prometheus.Counter
 	catchUps       prometheus.Counter
 	catchUpEntries prometheus.Counter
 	catchUpTime    prometheus.Histogram
 	blocked        prometheus.Gauge
+	behind         prometheus.Gauge
+	behindEntries  prometheus.Gauge
+	behindMost     prometheus.Gauge
 	feeds          prometheus.Gauge
 	ringBytes      prometheus.Gauge
 	missed         prometheus.Counter
@@ -37,12 +51,23 @@ type metrics struct {
 	appends    *prometheus.CounterVec
 	depth      prometheus.Gauge
 
+	storeTime   map[string]prometheus.Observer // by operation
+	storeErrors *prometheus.CounterVec
+
+	notices   *prometheus.CounterVec
+	busErrors prometheus.Counter
+	deaf      prometheus.Counter
+
 	faults *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := factory{r}
-	return &metrics{
+	fanout := f.histograms("parley_hub_fanout_latency_seconds",
+		"Time from an entry's commit to its first and to its last write to a reader's socket, of one pass of a writer shard: those that "+
+			"were served live.", "written")
+	storeTime := f.histograms("parley_store_seconds", "Time of a call to the store, by operation.", "operation")
+	m := &metrics{
 		connections: f.gauge("parley_connections", "Authenticated connections that are open now."),
 		opened:      f.counter("parley_sessions_opened_total", "Sessions that began: connections that were authenticated."),
 		closed:      f.counters("parley_sessions_closed_total", "Sessions that ended, by reason.", "reason"),
@@ -52,16 +77,26 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		sends: f.counters("parley_sends_total",
 			"Messages that clients asked to send on sockets, by result: ok (durable), or the code of the error.", "result"),
 
-		fanout: f.histogram("parley_hub_fanout_latency_seconds",
-			"Time from an entry's commit to its last write to a reader's socket, of those that were served live.", latencies),
-		deliveries: f.counter("parley_hub_deliveries_total", "Entries written to readers live: each entry counts once a reader."),
-		catchUps:   f.counter("parley_hub_catchup_reads_total", "Times that a reader was served from the log."),
+		refusals: f.counters("parley_token_refusals_total", "Tokens that were refused, by reason.", "reason"),
+
+		requests: f.counters("parley_http_requests_total",
+			"HTTP requests that were answered, by method, route and status. 101 is a socket that begins.", "method", "route", "status"),
+		requestTime: f.histograms("parley_http_request_seconds", "Time of one HTTP request, by method and route.", "method", "route"),
+
+		fanoutFirst: fanout.WithLabelValues("first"),
+		fanoutLast:  fanout.WithLabelValues("last"),
+		deliveries:  f.counter("parley_hub_deliveries_total", "Entries written to readers live: each entry counts once a reader."),
+		catchUps:    f.counter("parley_hub_catchup_reads_total", "Times that a reader was served from the log."),
 		catchUpEntries: f.counter("parley_hub_catchup_entries_total",
 			"Entries that were served to readers from the log."),
 		catchUpTime: f.histogram("parley_hub_catchup_seconds", "Time that serving one reader from the log took.", latencies),
 		blocked:     f.gauge("parley_hub_blocked_connections", "Connections whose client takes less than is due to it now."),
-		feeds:       f.gauge("parley_hub_feeds", "Rooms that are followed on this node."),
-		ringBytes:   f.gauge("parley_hub_ring_bytes", "Bytes of encoded entries that feeds keep for their readers."),
+		behind: f.gauge("parley_hub_sessions_behind",
+			"Sessions that, at the last look, had not got an entry which was there seconds before."),
+		behindEntries: f.gauge("parley_hub_behind_entries", "Entries that the sessions which are behind have yet to get, together."),
+		behindMost:    f.gauge("parley_hub_behind_entries_most", "Entries that the session which is furthest behind has yet to get."),
+		feeds:         f.gauge("parley_hub_feeds", "Rooms that are followed on this node."),
+		ringBytes:     f.gauge("parley_hub_ring_bytes", "Bytes of encoded entries that feeds keep for their readers."),
 		missed: f.counter("parley_hub_missed_entries_total",
 			"Entries of other nodes that no notice told of, found in the log: the bus loses notices."),
 
@@ -72,8 +107,50 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		appends: f.counters("parley_log_appends_total",
 			"Appends to the log, by result: ok, or the kind of error that the whole batch met.", "result"),
 
+		storeTime: map[string]prometheus.Observer{},
+		storeErrors: f.counters("parley_store_errors_total",
+			"Calls to the store that failed for a reason of its own, by operation and kind.", "operation", "kind"),
+
+		notices: f.counters("parley_bus_notices_total",
+			"Notices that went over the bus, by direction (sent, received) and kind (entry, head, signal).", "direction", "kind"),
+		busErrors: f.counter("parley_bus_errors_total", "Notices that the bus could not take."),
+		deaf:      f.counter("parley_bus_deaf_total", "Times that the bus told that it may have missed notices."),
+
 		faults: f.counters("parley_faults_total", "Faults inside the service, by what was being done.", "while"),
 	}
+	m.begin(storeTime)
+	return m
+}
+
+// begin makes the series that are looked for before anything has happened.
+func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
+	for _, operation := range operations {
+		m.storeTime[operation] = storeTime.WithLabelValues(operation)
+	}
+	for _, direction := range []string{"sent", "received"} {
+		for _, kind := range []string{"entry", "head", "signal"} {
+			m.notices.WithLabelValues(direction, kind)
+		}
+	}
+	for _, result := range []string{resultOK, string(chat.Unavailable), string(chat.Internal)} {
+		m.sends.WithLabelValues(result)
+		m.appends.WithLabelValues(result)
+	}
+}
+
+// observe notes a time, with the trace to look at for an example.
+func observe(h prometheus.Observer, took time.Duration, t chat.Trace) {
+	if with, ok := h.(prometheus.ExemplarObserver); ok && t.Sampled() {
+		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": t.ID()})
+		return
+	}
+	h.Observe(took.Seconds())
+}
+
+// requested tells of an HTTP request.
+func (m *metrics) requested(ctx context.Context, method, route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	observe(m.requestTime.WithLabelValues(method, route), took, ports.TraceOf(ctx))
 }
 
 // factory makes metrics that are registered.

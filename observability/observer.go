@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -13,6 +14,8 @@ import (
 
 // Observer counts and logs what the service does. It has a registry of its own, so that several can live in one process.
 type Observer struct {
+	muted    bool         // nothing is counted
+	tracer   trace.Tracer // nil: nothing is followed
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metrics
@@ -21,11 +24,67 @@ type Observer struct {
 
 var _ ports.Observer = (*Observer)(nil)
 
+// Option changes how an Observer works.
+type Option func(*Observer)
+
+// WithTraces has an Observer follow what is done as spans of provider; nil: it does not.
+func WithTraces(provider trace.TracerProvider) Option {
+	return func(o *Observer) {
+		if provider != nil {
+			o.tracer = provider.Tracer(scope)
+		}
+	}
+}
+
+// WithoutMetrics has an Observer count nothing: its Port tells faults and spans, and /metrics has what others register.
+func WithoutMetrics() Option { return func(o *Observer) { o.muted = true } }
+
 // NewObserver returns an observer that logs to log; the metrics say which build it is.
-func NewObserver(log *slog.Logger, build Build) *Observer {
+func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 	r := prometheus.NewRegistry()
 	registerProcess(r, build)
-	return &Observer{log: log, registry: r, metrics: newMetrics(r), faults: newFaults(log)}
+	o := &Observer{log: log, registry: r, faults: newFaults(log)}
+	for _, option := range options {
+		option(o)
+	}
+	counted := r
+	if o.muted {
+		counted = prometheus.NewRegistry() // that nobody reads
+	}
+	o.metrics = newMetrics(counted)
+	return o
+}
+
+// Port returns what the core tells: the Observer, or as much of it as is on.
+func (o *Observer) Port() ports.Observer {
+	if o.muted {
+		return quiet{of: o}
+	}
+	return o
+}
+
+// quiet is an Observer that counts nothing.
+type quiet struct {
+	ports.Unobserved
+	of *Observer
+}
+
+// Fault implements ports.Observer.
+func (q quiet) Fault(ctx context.Context, while string, err error) (id string) {
+	return q.of.Fault(ctx, while, err)
+}
+
+// Began implements ports.TraceObserver.
+func (q quiet) Began(ctx context.Context, step ports.Step) (context.Context, ports.Ending) {
+	return q.of.Began(ctx, step)
+}
+
+// Delivered implements ports.TraceObserver.
+func (q quiet) Delivered(d ports.Delivery) { q.of.Delivered(d) }
+
+// Requested implements ports.RequestObserver.
+func (q quiet) Requested(ctx context.Context, method, path string) (context.Context, func(route string, status int)) {
+	return q.of.Requested(ctx, method, path)
 }
 
 // Registry returns the registry, for metrics of parts that the core does not know.
@@ -56,10 +115,10 @@ func (o *Observer) SessionClosed(session string, user chat.UserID, reason ports.
 }
 
 // Commanded implements ports.SessionObserver.
-func (o *Observer) Commanded(session string, ask ports.Ask, err error, took time.Duration) {
-	name, result := askName(ask), resultOf(err)
+func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask, err error, took time.Duration) {
+	name, result := ports.NameOf(ask), resultOf(err)
 	o.metrics.commands.WithLabelValues(name, result).Inc()
-	o.metrics.commandTime.WithLabelValues(name).Observe(took.Seconds())
+	observe(o.metrics.commandTime.WithLabelValues(name), took, ports.TraceOf(ctx))
 	if _, ok := ask.(ports.Send); ok {
 		o.metrics.sends.WithLabelValues(result).Inc()
 	}
@@ -68,15 +127,26 @@ func (o *Observer) Commanded(session string, ask ports.Ask, err error, took time
 		if err != nil {
 			args = append(args, "error", err)
 		}
-		o.log.Debug("command answered", args...)
+		o.log.DebugContext(ctx, "command answered", args...)
 	}
 }
 
 // FannedOut implements ports.DeliveryObserver.
-func (o *Observer) FannedOut(_ chat.RoomID, readers, entries int, took time.Duration) {
-	o.metrics.fanout.Observe(took.Seconds())
-	o.metrics.deliveries.Add(float64(readers) * float64(entries))
+func (o *Observer) FannedOut(f ports.FanOut) {
+	observe(o.metrics.fanoutFirst, f.First, f.Trace)
+	observe(o.metrics.fanoutLast, f.Last, f.Trace)
+	o.metrics.deliveries.Add(float64(f.Readers) * float64(f.Entries))
 }
+
+// Behind implements ports.DeliveryObserver.
+func (o *Observer) Behind(sessions int, entries, most int64) {
+	o.metrics.behind.Set(float64(sessions))
+	o.metrics.behindEntries.Set(float64(entries))
+	o.metrics.behindMost.Set(float64(most))
+}
+
+// TokenRefused implements ports.TokenObserver.
+func (o *Observer) TokenRefused(reason string) { o.metrics.refusals.WithLabelValues(reason).Inc() }
 
 // CaughtUp implements ports.DeliveryObserver.
 func (o *Observer) CaughtUp(entries int, took time.Duration) {
@@ -103,9 +173,9 @@ func (o *Observer) Missed(room chat.RoomID, entries int) {
 }
 
 // Appended implements ports.JournalObserver.
-func (o *Observer) Appended(proposals int, took time.Duration, err error) {
+func (o *Observer) Appended(ctx context.Context, proposals int, took time.Duration, err error) {
 	o.metrics.batch.Observe(float64(proposals))
-	o.metrics.appendTime.Observe(took.Seconds())
+	observe(o.metrics.appendTime, took, ports.TraceOf(ctx))
 	o.metrics.appends.WithLabelValues(resultOf(err)).Inc()
 }
 
@@ -118,42 +188,12 @@ func (o *Observer) Fault(ctx context.Context, while string, err error) (id strin
 	return o.faults.report(ctx, while, err)
 }
 
+const resultOK = "ok"
+
 // resultOf returns ok, or the kind of err.
 func resultOf(err error) string {
 	if err == nil {
-		return "ok"
+		return resultOK
 	}
 	return string(chat.AsError(err).Kind)
-}
-
-// askName returns the protocol's name of what was asked.
-func askName(ask ports.Ask) string {
-	switch ask.(type) {
-	case ports.Auth:
-		return "auth"
-	case ports.Join:
-		return "join"
-	case ports.Leave:
-		return "leave"
-	case ports.Send:
-		return "send"
-	case ports.Edit:
-		return "edit"
-	case ports.Delete:
-		return "delete"
-	case ports.React:
-		return "react"
-	case ports.History:
-		return "history"
-	case ports.Mark:
-		return "read"
-	case ports.Typing:
-		return "typing"
-	case ports.Presence:
-		return "presence"
-	case ports.Ping:
-		return "ping"
-	default:
-		return "malformed"
-	}
 }

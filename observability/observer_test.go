@@ -24,16 +24,20 @@ func newObserver(t testing.TB) *observability.Observer {
 	o.SessionOpened("s1", "alice", "192.0.2.1")
 	o.SessionOpened("s2", "bob", "192.0.2.2")
 	o.SessionClosed("s1", "alice", ports.CloseSlow, time.Minute)
-	o.Commanded("s2", ports.Send{Room: "general", Body: "hi"}, nil, time.Millisecond)
-	o.Commanded("s2", ports.Send{Room: "general", Body: "hi"}, chat.Errorf(chat.RateLimited, "wait"), time.Millisecond)
-	o.Commanded("s2", ports.Mark{Room: "general"}, errors.New("no kind"), time.Millisecond)
-	o.FannedOut("general", 1000, 3, 4*time.Millisecond)
+	o.Commanded(t.Context(), "s2", ports.Send{Room: "general", Body: "hi"}, nil, time.Millisecond)
+	o.Commanded(t.Context(), "s2", ports.Send{Room: "general", Body: "hi"}, chat.Errorf(chat.RateLimited, "wait"), time.Millisecond)
+	o.Commanded(t.Context(), "s2", ports.Mark{Room: "general"}, errors.New("no kind"), time.Millisecond)
+	o.FannedOut(ports.FanOut{Room: "general", Readers: 1000, Entries: 3, First: time.Millisecond, Last: 4 * time.Millisecond})
+	o.Behind(3, 700, 650)
+	o.TokenRefused("expired")
+	_, answered := o.Requested(t.Context(), "GET", "/v1/rooms/general")
+	answered("/v1/rooms/:room", 200)
 	o.CaughtUp(50, time.Millisecond)
 	o.Blocked(1)
 	o.Feeds(7, 4096)
 	o.Missed("general", 2)
-	o.Appended(5, time.Millisecond, nil)
-	o.Appended(1, time.Millisecond, chat.Errorf(chat.Unavailable, "away"))
+	o.Appended(t.Context(), 5, time.Millisecond, nil)
+	o.Appended(t.Context(), 1, time.Millisecond, chat.Errorf(chat.Unavailable, "away"))
 	o.Queued(6)
 	o.Queued(-5)
 	o.Fault(t.Context(), "append to the log", errors.New("away"))
@@ -53,8 +57,16 @@ func TestObserverCountsWhatItIsTold(t *testing.T) {
 		`parley_commands_total{result="internal",type="read"} 1`,
 		`parley_command_seconds_count{type="send"} 2`,
 		`parley_sends_total{result="ok"} 1`,
-		`parley_hub_fanout_latency_seconds_bucket{le="0.0025"} 0`,
-		`parley_hub_fanout_latency_seconds_bucket{le="0.005"} 1`,
+		`parley_hub_fanout_latency_seconds_bucket{written="first",le="0.0005"} 0`,
+		`parley_hub_fanout_latency_seconds_bucket{written="first",le="0.001"} 1`,
+		`parley_hub_fanout_latency_seconds_bucket{written="last",le="0.0025"} 0`,
+		`parley_hub_fanout_latency_seconds_bucket{written="last",le="0.005"} 1`,
+		`parley_hub_sessions_behind 3`,
+		`parley_hub_behind_entries 700`,
+		`parley_hub_behind_entries_most 650`,
+		`parley_token_refusals_total{reason="expired"} 1`,
+		`parley_http_requests_total{method="GET",route="/v1/rooms/:room",status="200"} 1`,
+		`parley_http_request_seconds_count{method="GET",route="/v1/rooms/:room"} 1`,
 		`parley_hub_deliveries_total 3000`,
 		`parley_hub_catchup_reads_total 1`,
 		`parley_hub_catchup_entries_total 50`,
@@ -121,7 +133,8 @@ func TestEveryCommandHasItsProtocolName(t *testing.T) {
 		ports.Ping{},
 		ports.Malformed{},
 	} {
-		o.Commanded("s", ask, nil, 0)
+		ctx := t.Context()
+		o.Commanded(ctx, "s", ask, nil, 0)
 	}
 	got := scrape(t, o, "")
 	for _, name := range []string{
@@ -136,11 +149,14 @@ func TestEveryCommandHasItsProtocolName(t *testing.T) {
 func TestTheHotPathsOfAnObserverDoNotAllocate(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	o := newObserver(t)
 	var ask ports.Ask = ports.Send{Room: "general"}
+	ctx := t.Context()
 	for name, call := range map[string]func(){
-		"FannedOut": func() { o.FannedOut("general", 1000, 1, time.Millisecond) },
+		"FannedOut": func() {
+			o.FannedOut(ports.FanOut{Room: "general", Readers: 1000, Entries: 1, First: time.Millisecond, Last: time.Millisecond})
+		},
 		"Queued":    func() { o.Queued(1) },
-		"Appended":  func() { o.Appended(1, time.Millisecond, nil) },
-		"Commanded": func() { o.Commanded("s", ask, nil, time.Millisecond) },
+		"Appended":  func() { o.Appended(ctx, 1, time.Millisecond, nil) },
+		"Commanded": func() { o.Commanded(ctx, "s", ask, nil, time.Millisecond) },
 	} {
 		if got := testing.AllocsPerRun(100, call); got != 0 {
 			t.Errorf("%s allocates %v times, want 0", name, got)
@@ -151,9 +167,10 @@ func TestTheHotPathsOfAnObserverDoNotAllocate(t *testing.T) { //nolint:parallelt
 func BenchmarkCommanded(b *testing.B) {
 	o := newObserver(b)
 	var ask ports.Ask = ports.Send{Room: "general"}
+	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
-		o.Commanded("s", ask, nil, time.Millisecond)
+		o.Commanded(ctx, "s", ask, nil, time.Millisecond)
 	}
 }
 

@@ -4,8 +4,9 @@ import "github.com/parley-chat/parley/core/chat"
 
 // Command is one frame of a client.
 type Command struct {
-	ID  string // the client's own, at most 64 characters, or empty: then only a failure is answered
-	Ask Ask
+	ID    string // the client's own, at most 64 characters, or empty: then only a failure is answered
+	Trace chat.Trace
+	Ask   Ask
 }
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History, Mark, Typing, Presence, Ping,
@@ -104,6 +105,60 @@ func (Typing) ask()    {}
 func (Presence) ask()  {}
 func (Ping) ask()      {}
 func (Malformed) ask() {}
+
+// NameOf returns the protocol's name of what is asked for.
+func NameOf(ask Ask) string {
+	switch ask.(type) {
+	case Auth:
+		return "auth"
+	case Join:
+		return "join"
+	case Leave:
+		return "leave"
+	case Send:
+		return "send"
+	case Edit:
+		return "edit"
+	case Delete:
+		return "delete"
+	case React:
+		return "react"
+	case History:
+		return "history"
+	case Mark:
+		return "read"
+	case Typing:
+		return "typing"
+	case Presence:
+		return "presence"
+	case Ping:
+		return "ping"
+	default:
+		return "malformed"
+	}
+}
+
+// RoomOf returns the room that is asked about, or nothing.
+func RoomOf(ask Ask) chat.RoomID {
+	switch ask := ask.(type) {
+	case Change:
+		return ask.In()
+	case Join:
+		return ask.Room
+	case Leave:
+		return ask.Room
+	case History:
+		return ask.Room
+	case Mark:
+		return ask.Room
+	case Typing:
+		return ask.Room
+	case Presence:
+		return ask.Room
+	default:
+		return ""
+	}
+}
 
 // In returns the room that the change is for.
 func (c Send) In() chat.RoomID { return c.Room }

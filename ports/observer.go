@@ -13,6 +13,9 @@ type Observer interface {
 	SessionObserver
 	DeliveryObserver
 	JournalObserver
+	RequestObserver
+	TokenObserver
+	TraceObserver
 
 	// Fault tells of something that went wrong inside and that no answer to a client reports in full: while is what was being
 	// done. It is logged there and nowhere else. The id returned finds it in the log and is safe to show to a client.
@@ -23,15 +26,31 @@ type Observer interface {
 type SessionObserver interface {
 	SessionOpened(session string, user chat.UserID, remote string)
 	SessionClosed(session string, user chat.UserID, reason CloseReason, lived time.Duration)
-	// Commanded tells that a command was answered: err is nil or has a chat.Kind; took is from its arrival to its answer.
-	Commanded(session string, ask Ask, err error, took time.Duration)
+	// Commanded tells that a command was answered: err is nil or has a chat.Kind; took is from its arrival to its answer. ctx
+	// carries the command's trace, if it has one.
+	Commanded(ctx context.Context, session string, ask Ask, err error, took time.Duration)
+}
+
+// RequestObserver hears of HTTP requests.
+type RequestObserver interface {
+	// Requested tells that a request came, with the trace that ctx carries, if the client gave one. The context returned is for all
+	// that is done for it. answered is called once, with the route's pattern and the status.
+	Requested(ctx context.Context, method, path string) (_ context.Context, answered func(route string, status int))
+}
+
+// TokenObserver hears of tokens.
+type TokenObserver interface {
+	// TokenRefused tells that a token was refused, and why: a word of a closed set.
+	TokenRefused(reason string)
 }
 
 // DeliveryObserver hears how entries reach connections.
 type DeliveryObserver interface {
-	// FannedOut tells that a writer shard passed a room's newest entries to its readers: how many readers got how many entries
-	// each at most, and how long after the commit the last of them was written.
-	FannedOut(room chat.RoomID, readers, entries int, took time.Duration)
+	// FannedOut tells that a writer shard passed a room's newest entries to its readers.
+	FannedOut(f FanOut)
+	// Behind tells, every few seconds, how many sessions had entries due that they could not be given yet, how many entries that
+	// is in all, and how many it is for the one that is furthest behind.
+	Behind(sessions int, entries, most int64)
 	// CaughtUp tells that a reader was served entries from the store.
 	CaughtUp(entries int, took time.Duration)
 	// Blocked tells that a connection began (1) or ceased (-1) to hold up its writes.
@@ -42,10 +61,22 @@ type DeliveryObserver interface {
 	Missed(room chat.RoomID, entries int)
 }
 
+// FanOut is one pass of a writer shard over a room's readers. Times are counted from when this node heard of the oldest entry that
+// the pass was for: right after the commit, where it was made here.
+type FanOut struct {
+	Room    chat.RoomID
+	Readers int           // who got entries, at least 1
+	Entries int           // that a reader got, at most
+	First   time.Duration // to the first write to a reader
+	Last    time.Duration // to the last
+	Trace   chat.Trace    // of one of the entries, or empty
+}
+
 // JournalObserver hears of appends.
 type JournalObserver interface {
-	// Appended tells of one batch: how many proposals, how long from the call to the outcome, and the error of the whole batch.
-	Appended(proposals int, took time.Duration, err error)
+	// Appended tells of one batch: how many proposals, how long from the call to the outcome, and the error of the whole batch. ctx
+	// carries the trace of one of them, if any has one.
+	Appended(ctx context.Context, proposals int, took time.Duration, err error)
 	// Queued tells how many proposals began (> 0) or ceased (< 0) to wait in the journal.
 	Queued(change int)
 }
@@ -62,10 +93,29 @@ func (Unobserved) SessionOpened(string, chat.UserID, string) {}
 func (Unobserved) SessionClosed(string, chat.UserID, CloseReason, time.Duration) {}
 
 // Commanded ignores it.
-func (Unobserved) Commanded(string, Ask, error, time.Duration) {}
+func (Unobserved) Commanded(context.Context, string, Ask, error, time.Duration) {}
+
+// Requested ignores it.
+func (Unobserved) Requested(ctx context.Context, _, _ string) (context.Context, func(string, int)) {
+	return ctx, func(string, int) {}
+}
+
+// TokenRefused ignores it.
+func (Unobserved) TokenRefused(string) {}
 
 // FannedOut ignores it.
-func (Unobserved) FannedOut(chat.RoomID, int, int, time.Duration) {}
+func (Unobserved) FannedOut(FanOut) {}
+
+// Behind ignores it.
+func (Unobserved) Behind(int, int64, int64) {}
+
+// Began ignores it.
+func (Unobserved) Began(ctx context.Context, _ Step) (context.Context, Ending) {
+	return ctx, Unfollowed{}
+}
+
+// Delivered ignores it.
+func (Unobserved) Delivered(Delivery) {}
 
 // CaughtUp ignores it.
 func (Unobserved) CaughtUp(int, time.Duration) {}
@@ -80,7 +130,7 @@ func (Unobserved) Feeds(int, int64) {}
 func (Unobserved) Missed(chat.RoomID, int) {}
 
 // Appended ignores it.
-func (Unobserved) Appended(int, time.Duration, error) {}
+func (Unobserved) Appended(context.Context, int, time.Duration, error) {}
 
 // Queued ignores it.
 func (Unobserved) Queued(int) {}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 const maxRequestID = 64
@@ -24,6 +25,7 @@ const maxRequestID = 64
 func (s *Server) around(c *fiber.Ctx) (err error) {
 	began := time.Now()
 	id := s.begin(c)
+	answered := s.follow(c)
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
@@ -31,6 +33,7 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 		if err != nil {
 			err = s.fail(c, err)
 		}
+		answered(route(c), c.Response().StatusCode())
 		s.note(c, id, time.Since(began))
 	}()
 	if c.Get(fiber.HeaderContentEncoding) != "" { // Fiber would unpack it, however large it gets
@@ -51,6 +54,28 @@ func (s *Server) begin(c *fiber.Ctx) string {
 	s.headers(c)
 	c.Set(fiber.HeaderXRequestID, id)
 	return id
+}
+
+// follow tells that a request came, as a part of the trace that its client goes on with, if there is one.
+func (s *Server) follow(c *fiber.Ctx) (answered func(route string, status int)) {
+	ctx := c.UserContext()
+	if trace := chat.ParseTrace(c.Get("Traceparent")); trace != "" {
+		ctx = ports.WithTrace(ctx, trace)
+	}
+	ctx, answered = s.cfg.Observer.Requested(ctx, strings.Clone(c.Method()), strings.Clone(c.Path()))
+	c.SetUserContext(ctx)
+	return answered
+}
+
+// unrouted is the route of requests that have none.
+const unrouted = "none"
+
+// route returns the pattern of the route that answered: of those there are few, while of paths there is no end.
+func route(c *fiber.Ctx) string {
+	if r := c.Route(); r.Path != "/" || c.Path() == "/" { // what no route takes ends at our own, which is at the root
+		return r.Path
+	}
+	return unrouted
 }
 
 // headers are those of every answer. Pages may say otherwise.

@@ -110,11 +110,11 @@ func (c *claims) missing(names []string) string {
 func (c *claims) identity() (chat.Identity, error) {
 	user, err := chat.ParseUserID(c.Subject)
 	if err != nil {
-		return chat.Identity{}, refused("the token's sub must be a user id: %s", chat.AsError(err).Reason)
+		return chat.Identity{}, refused(badClaims, "the token's sub must be a user id: %s", chat.AsError(err).Reason)
 	}
 	name, err := chat.ParseName(c.name)
 	if err != nil {
-		return chat.Identity{}, refused("the token's name is not good: %s", chat.AsError(err).Reason)
+		return chat.Identity{}, refused(badClaims, "the token's name is not good: %s", chat.AsError(err).Reason)
 	}
 	who := chat.Identity{User: user, Name: name, Expires: c.ExpiresAt.Time}
 	for _, word := range c.scope {
@@ -127,7 +127,7 @@ func (c *claims) identity() (chat.Identity, error) {
 	for pattern, text := range c.rooms {
 		role, err := chat.ParseRole(text)
 		if err != nil {
-			return chat.Identity{}, refused("the token's rooms must map rooms to read, write or moderate")
+			return chat.Identity{}, refused(badClaims, "the token's rooms must map rooms to read, write or moderate")
 		}
 		who.Grants[pattern] = role
 	}

@@ -113,7 +113,7 @@ func (f fixedKeys) find(_ context.Context, token *jwt.Token) (jwt.VerificationKe
 		}
 	}
 	if len(set.Keys) == 0 {
-		return set, refused("the token's algorithm fits none of the keys here")
+		return set, refused(badAlgorithm, "the token's algorithm fits none of the keys here")
 	}
 	return set, nil
 }

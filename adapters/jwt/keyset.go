@@ -170,7 +170,7 @@ func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.Verifica
 	kid, named := token.Header["kid"]
 	name, isText := kid.(string)
 	if named && !isText {
-		return found, refused("the token's kid is no string")
+		return found, refused(malformed, "the token's kid is no string")
 	}
 	found, known := s.match(token, name, named)
 	if !known {
@@ -183,12 +183,12 @@ func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.Verifica
 	case len(found.Keys) > 0:
 		return found, nil
 	case known:
-		return found, refused("the token's algorithm does not fit its key")
+		return found, refused(badAlgorithm, "the token's algorithm does not fit its key")
 	}
 	if err := s.failed(); err != nil {
 		return found, chat.Wrap(chat.Unavailable, err, "look for a token's key")
 	}
-	return found, refused("the token is signed by a key that is not known here")
+	return found, refused(unknownKey, "the token is signed by a key that is not known here")
 }
 
 // match returns the keys that fit the token. known is false where the set may have to be read anew for it.

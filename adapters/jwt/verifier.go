@@ -35,6 +35,10 @@ type Config struct {
 	HTTPTimeout time.Duration     // for reading the key set; 0: 5 s
 	Transport   http.RoundTripper // that reads the key set; nil: http.DefaultTransport
 	OnFault     func(err error)   // hears when the key set cannot be read, from one goroutine at a time; may be nil
+
+	// OnRefused hears why a token is refused: missing, too_long, malformed, header, algorithm, unknown_key, signature, expired,
+	// not_yet_valid, issuer, audience or claims. It may be nil.
+	OnRefused func(reason string)
 }
 
 // Verifier implements ports.TokenVerifier. It does not trust what a token says of its own keys (jwk, jku, x5u).
@@ -42,6 +46,7 @@ type Verifier struct {
 	parser     *jwt.Parser
 	algorithms []string
 	required   []string // the claims that a token must have
+	onRefused  func(reason string)
 	find       func(ctx context.Context, token *jwt.Token) (jwt.VerificationKeySet, error)
 }
 
@@ -75,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if cfg.Audience != "" {
 		options, required = append(options, jwt.WithAudience(cfg.Audience)), append(required, "aud")
 	}
-	v := &Verifier{parser: jwt.NewParser(options...), algorithms: cfg.Algorithms, required: required}
+	v := &Verifier{parser: jwt.NewParser(options...), algorithms: cfg.Algorithms, required: required, onRefused: cfg.OnRefused}
 	switch {
 	case cfg.JWKSURL != "":
 		v.find = newKeySet(ctx, cfg).find
@@ -87,20 +92,27 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-func refused(format string, args ...any) error {
-	return chat.Errorf(chat.Unauthenticated, format, args...)
-}
-
 // Verify implements ports.TokenVerifier.
 func (v *Verifier) Verify(ctx context.Context, token string) (chat.Identity, error) {
+	who, err := v.verify(ctx, token)
+	if r, ok := errors.AsType[*refusal](err); ok {
+		if v.onRefused != nil {
+			v.onRefused(string(r.why))
+		}
+		return who, r.told
+	}
+	return who, err
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (chat.Identity, error) {
 	if token == "" {
-		return chat.Identity{}, refused("there is no token")
+		return chat.Identity{}, refused(missing, "there is no token")
 	}
 	if len(token) > maxTokenBytes {
-		return chat.Identity{}, refused("the token is longer than %d bytes", maxTokenBytes)
+		return chat.Identity{}, refused(tooLong, "the token is longer than %d bytes", maxTokenBytes)
 	}
 	if strings.TrimSpace(token) != token {
-		return chat.Identity{}, refused("the token has white space around it")
+		return chat.Identity{}, refused(malformed, "the token has white space around it")
 	}
 	var c claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
@@ -115,9 +127,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (chat.Identity, err
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed): // for want of a better reason
 	case parsed != nil && (parsed.Method == nil || !slices.Contains(v.algorithms, parsed.Method.Alg())):
-		return chat.Identity{}, refused("the token's alg must be one of %s", strings.Join(v.algorithms, ", "))
+		return chat.Identity{}, refused(badAlgorithm, "the token's alg must be one of %s", strings.Join(v.algorithms, ", "))
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return chat.Identity{}, refused("the token has no %s", c.missing(v.required))
+		return chat.Identity{}, refused(badClaims, "the token has no %s", c.missing(v.required))
 	}
 	return chat.Identity{}, explain(err)
 }
@@ -125,13 +137,13 @@ func (v *Verifier) Verify(ctx context.Context, token string) (chat.Identity, err
 // checkHeader refuses headers that would change what the token means.
 func checkHeader(header map[string]any) error {
 	if _, ok := header["crit"]; ok {
-		return refused("the token has critical extensions, and there are none that we know")
+		return refused(badHeader, "the token has critical extensions, and there are none that we know")
 	}
 	if typ, ok := header["typ"]; ok {
 		name, _ := typ.(string)
 		name = strings.TrimPrefix(strings.ToLower(name), "application/")
 		if name != "jwt" && name != "at+jwt" {
-			return refused("the token's type is not JWT")
+			return refused(badHeader, "the token's type is not JWT")
 		}
 	}
 	return nil
@@ -139,27 +151,31 @@ func checkHeader(header map[string]any) error {
 
 // explain turns the library's errors into ours: what helps the token's owner, and no more.
 func explain(err error) error {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r
+	}
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		return e
 	}
 	if bad, ok := errors.AsType[*badClaim](err); ok {
-		return &chat.Error{Kind: chat.Unauthenticated, Reason: "the token's " + bad.name + " is of the wrong type", Cause: err}
+		return because(err, badClaims, "the token's "+bad.name+" is of the wrong type")
 	}
 	for _, known := range []struct {
 		is   error
+		why  why
 		text string
 	}{
-		{jwt.ErrTokenExpired, "the token has expired"},
-		{jwt.ErrTokenNotValidYet, "the token is not valid yet"},
-		{jwt.ErrTokenUsedBeforeIssued, "the token was issued in the future: a clock is wrong"},
-		{jwt.ErrTokenInvalidIssuer, "the token is of another issuer"},
-		{jwt.ErrTokenInvalidAudience, "the token is for another audience"},
-		{jwt.ErrTokenSignatureInvalid, "the token's signature is not good"},
-		{jwt.ErrTokenUnverifiable, "the token is signed by a key that is not known here"},
+		{jwt.ErrTokenExpired, expired, "the token has expired"},
+		{jwt.ErrTokenNotValidYet, notYetValid, "the token is not valid yet"},
+		{jwt.ErrTokenUsedBeforeIssued, notYetValid, "the token was issued in the future: a clock is wrong"},
+		{jwt.ErrTokenInvalidIssuer, badIssuer, "the token is of another issuer"},
+		{jwt.ErrTokenInvalidAudience, badAudience, "the token is for another audience"},
+		{jwt.ErrTokenSignatureInvalid, badSignature, "the token's signature is not good"},
+		{jwt.ErrTokenUnverifiable, unknownKey, "the token is signed by a key that is not known here"},
 	} {
 		if errors.Is(err, known.is) {
-			return &chat.Error{Kind: chat.Unauthenticated, Reason: known.text, Cause: err}
+			return because(err, known.why, known.text)
 		}
 	}
-	return &chat.Error{Kind: chat.Unauthenticated, Reason: "the token is malformed", Cause: err}
+	return because(err, malformed, "the token is malformed")
 }

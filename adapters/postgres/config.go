@@ -36,6 +36,9 @@ type Config struct {
 	// NoMigrate leaves the schema as it is. A schema that is too old is then an error of Open.
 	NoMigrate bool
 
+	// Tracer follows what is asked of the database; nil: nothing does.
+	Tracer pgx.QueryTracer
+
 	// OnWait is told why the database cannot be reached, each time that Open tries in vain and will try again. It may be nil.
 	OnWait func(error)
 }
@@ -63,6 +66,7 @@ func (c Config) parse() (*pgxpool.Config, error) {
 		pool.PingTimeout = 2 * time.Second
 	}
 	conn := pool.ConnConfig
+	conn.Tracer = c.Tracer
 	if !strings.Contains(c.URL, "connect_timeout") {
 		conn.ConnectTimeout = min(5*time.Second, c.timeout())
 	}

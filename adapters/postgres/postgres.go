@@ -22,6 +22,7 @@ var (
 	_ ports.Log       = (*Store)(nil)
 	_ ports.Directory = (*Store)(nil)
 	_ ports.Checker   = (*Store)(nil)
+	_ ports.Pooled    = (*Store)(nil)
 )
 
 // Open connects to the database, waits for it where it is not there yet until ctx ends (see Config.OnWait), and applies the
@@ -47,6 +48,15 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // Close waits for the calls under way and closes all connections. What was acknowledged is safe without it.
 func (s *Store) Close() { s.pool.Close() }
+
+// Pool implements ports.Pooled.
+func (s *Store) Pool() ports.Pool {
+	now := s.pool.Stat()
+	return ports.Pool{
+		Idle: int(now.IdleConns()), Acquired: int(now.AcquiredConns()), Constructing: int(now.ConstructingConns()), Most: int(now.MaxConns()),
+		Waits: now.EmptyAcquireCount(), Waited: now.EmptyAcquireWaitTime(),
+	}
+}
 
 // checkQuery reads what every other call needs, and whether the server takes writes: a standby answers reads happily.
 const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room)`

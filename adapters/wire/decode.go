@@ -29,7 +29,7 @@ func Decode(data []byte) ports.Command {
 	if err != nil {
 		ask = ports.Malformed{Err: err}
 	}
-	return ports.Command{ID: id, Ask: ask}
+	return ports.Command{ID: id, Trace: f.trace(), Ask: ask}
 }
 
 // name is a member that some command has.
@@ -52,11 +52,13 @@ const (
 	nameRemove
 	nameOnly
 	nameOn
+	nameTraceparent
 	names
 )
 
 var nameTexts = [names]string{
 	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
+	"traceparent",
 }
 
 // fields are the members of a frame that v1 knows, and the first thing that is wrong with those that were asked for.
@@ -215,6 +217,15 @@ func (f *fields) id() (string, error) {
 		return "", f.err
 	}
 	return s, nil
+}
+
+// trace returns the trace that the client goes on with. What is none counts as not given.
+func (f *fields) trace() chat.Trace {
+	v := f.at[nameTraceparent]
+	if v.kind != kindString {
+		return ""
+	}
+	return chat.ParseTrace(string(bare(v.raw)))
 }
 
 // command returns what the frame asks for.

@@ -51,6 +51,9 @@ func AppendEntry(dst []byte, e *chat.Entry) []byte {
 			o.text("name", f.Name)
 		}
 	}
+	if e.Trace != "" {
+		o.text("traceparent", string(e.Trace))
+	}
 	return append(o.dst, '}')
 }
 

@@ -28,6 +28,7 @@ var (
 	bob   = chat.Author{ID: "bob"}
 	zero  = chat.Seq(0)
 	seven = chat.Seq(7)
+	trace = chat.ParseTrace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 )
 
 // commands are what the specimens of clients ask for.
@@ -45,6 +46,7 @@ var commands = []struct {
 	{"send.full", ports.Command{ID: "4", Ask: ports.Send{
 		Room: "general", Body: "see\n\t<b>\"here\"</b> 👋 \u2028x", Key: "0b5c8e1e", ReplyTo: 7, Meta: []byte(`{"client": "web", "n": [1, 2.5e3, null]}`),
 	}}},
+	{"send.traced", ports.Command{ID: "4", Trace: trace, Ask: ports.Send{Room: "general", Body: "hello"}}},
 	{"send.unknown", ports.Command{Ask: ports.Send{Room: "general", Body: "hello"}}},
 	{"edit", ports.Command{ID: "5", Ask: ports.Edit{Room: "general", Seq: 7, Body: "hello!"}}},
 	{"delete", ports.Command{ID: "6", Ask: ports.Delete{Room: "general", Seq: 7}}},
@@ -66,6 +68,7 @@ var entries = []struct {
 	entry chat.Entry
 }{
 	{"message", entry(7, "0b5c8e1e", chat.Message{Body: "hello"})},
+	{"message.traced", chat.Entry{Room: "general", Seq: 7, At: noon, Author: alice, Fact: chat.Message{Body: "hello"}, Trace: trace}},
 	{"message.made", entry(7, chat.NewKey(), chat.Message{Body: "the client gave no key"})},
 	{"message.nameless", chat.Entry{Room: "general", Seq: 7, At: noon, Author: bob, Fact: chat.Message{Body: "who has no name has the id"}}},
 	{"message.full", entry(8, "0b5c8e1e", chat.Message{

@@ -51,6 +51,7 @@ type Config struct {
 	Drain           time.Duration
 	StopTimeout     time.Duration
 
+	NoMetrics bool // PARLEY_METRICS=false
 	LogLevel  slog.Level
 	LogFormat observability.LogFormat
 

@@ -6,9 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"go.uber.org/fx"
+
+	"github.com/parley-chat/parley/observability"
 )
+
+// telemetryTime is how long a stop waits for the last of the telemetry to be sent.
+const telemetryTime = 2 * time.Second
 
 // life watches over what lives in the service: each has a Run that returns when its context ends, and not before.
 type life struct {
@@ -18,8 +24,16 @@ type life struct {
 	closers  []func() error // of what was opened, in that order
 }
 
-func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner) *life {
+func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner, t *observability.Telemetry) *life {
 	l := &life{log: log, shutdown: shutdown, failed: make(chan error, 1)}
+	l.opened(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), telemetryTime)
+		defer cancel()
+		if err := t.Close(ctx); err != nil {
+			log.Warn("the last of the telemetry was not sent", "error", err)
+		}
+		return nil // a collector that is away is no reason to call a stop a failure
+	})
 	lc.Append(fx.StopHook(l.close)) // the first hook is the last to be called
 	return l
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/fx"
+
+	"github.com/parley-chat/parley/observability"
 )
 
 // diary notes what happens, in order.
@@ -40,7 +42,7 @@ func (d *diary) until(name string, atEnd error) func(context.Context) error {
 func build(t *testing.T, fill func(*life, fx.Lifecycle)) (*life, *fx.App) {
 	t.Helper()
 	var l *life
-	app := fx.New(fx.NopLogger, fx.Provide(newLife, func() *slog.Logger { return slog.New(slog.DiscardHandler) }), fx.Populate(&l),
+	app := fx.New(fx.NopLogger, fx.Supply(&observability.Telemetry{}, slog.New(slog.DiscardHandler)), fx.Provide(newLife), fx.Populate(&l),
 		fx.Invoke(fill))
 	if err := app.Err(); err != nil {
 		t.Fatal(err)

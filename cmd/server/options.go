@@ -26,16 +26,16 @@ func Options(cfg Config) fx.Option {
 		fx.Supply(cfg),
 		fx.WithLogger(logEvents),
 		fx.Module("seen", fx.Provide(
-			newLogger, newLife, newObserver, newHealth,
-			func(o *observability.Observer) ports.Observer { return o },
+			newTelemetry, newLogger, newLife, newObserver, newHealth,
+			func(o *observability.Observer) ports.Observer { return o.Port() },
 		)),
 		fx.Module("store", fx.Provide(
 			newStore,
-			func(s Store) (ports.Log, ports.Directory) { return s, s },
+			seenStore,
 		)),
 		fx.Module("bus", fx.Provide(
 			openBus,
-			func(b Bus) ports.Bus { return b },
+			func(b Bus, o *observability.Observer) ports.Bus { return o.Bus(b) },
 		)),
 		fx.Module("core", fx.Provide(
 			newMessaging, newHub,

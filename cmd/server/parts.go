@@ -25,25 +25,46 @@ import (
 
 // The functions of this file make the parts of Options from the settings.
 
-func newLogger(cfg Config) *slog.Logger {
-	return observability.NewLogger(cfg.Output, cfg.LogFormat, cfg.LogLevel)
+func newTelemetry(ctx context.Context, cfg Config) (*observability.Telemetry, error) {
+	lines := observability.NewLogger(cfg.Output, cfg.LogFormat, slog.LevelWarn, nil)
+	t, err := observability.StartTelemetry(ctx, observability.ReadBuild(cfg.Version), lines)
+	if err != nil {
+		return nil, startFailure{"start telemetry", err}
+	}
+	return t, nil
 }
 
-func newObserver(cfg Config, log *slog.Logger) *observability.Observer {
-	return observability.NewObserver(log, observability.ReadBuild(cfg.Version))
+func newLogger(cfg Config, t *observability.Telemetry) *slog.Logger {
+	return observability.NewLogger(cfg.Output, cfg.LogFormat, cfg.LogLevel, t.Logs())
+}
+
+func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry) *observability.Observer {
+	options := []observability.Option{observability.WithTraces(t.Traces())}
+	if cfg.NoMetrics {
+		options = append(options, observability.WithoutMetrics())
+	}
+	return observability.NewObserver(log, observability.ReadBuild(cfg.Version), options...)
 }
 
 func newHealth(s Store, b Bus) *observability.Health {
 	return observability.NewHealth(observability.Part{Name: "store", Checker: s}, observability.Part{Name: "bus", Checker: b})
 }
 
-func newStore(ctx context.Context, cfg Config, l *life) (Store, error) {
-	s, closer, err := openStore(ctx, cfg, l.log)
+func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemetry) (Store, error) {
+	s, closer, err := openStore(ctx, cfg, l.log, t)
 	if err != nil {
 		return nil, startFailure{"open the store " + observability.MaskURL(cfg.StoreURL), err}
 	}
 	l.opened(closer)
 	return s, nil
+}
+
+// seenStore is what the core gets of a store.
+func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory) {
+	if p, ok := s.(ports.Pooled); ok {
+		o.Pool(p)
+	}
+	return o.Log(s), o.Directory(s)
 }
 
 type messagingParts struct {
@@ -97,7 +118,8 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (port
 	l.opened(func() error { end(); return nil })
 	c := jwt.Config{
 		JWKSURL: cfg.JWTJWKSURL, Algorithms: cfg.JWTAlgorithms, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
-		OnFault: func(err error) { o.Fault(ctx, "read the key set", err) },
+		OnFault:   func(err error) { o.Fault(ctx, "read the key set", err) },
+		OnRefused: o.TokenRefused,
 	}
 	if keys != nil {
 		c.Keys, c.Algorithms = []jwt.Key{keys.Public()}, nil

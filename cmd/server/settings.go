@@ -76,6 +76,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Drain, "drain", "10s", duration, "how long clients have to go elsewhere when the service stops")
 	add(s, &cfg.StopTimeout, "stop-timeout", "", duration, "for stopping as a whole (unless set: drain + 20s)")
 
+	addNegated(s, &cfg.NoMetrics, "metrics", "true", "count what happens, for /metrics on the admin address")
 	add(s, &cfg.LogLevel, "log-level", "info", level, "debug, info, warn or error")
 	add(s, &cfg.LogFormat, "log-format", "", logFormat, "json or text (unless set: json, and text in development mode)")
 	return s

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/parley-chat/parley/adapters/localbus"
@@ -14,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/adapters/postgres"
 	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/migrations"
+	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -36,7 +38,7 @@ type backend struct {
 	shared  bool // several nodes may use one
 	lanes   int  // batches that it commits side by side
 	check   func(rest string) error
-	open    func(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error)
+	open    func(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error)
 	migrate func(cfg Config) *migrations.Migrator // nil: it has no schema
 }
 
@@ -49,7 +51,7 @@ var backends = map[string]backend{
 			}
 			return nil
 		},
-		open: func(context.Context, Config, *slog.Logger) (Store, func() error, error) {
+		open: func(context.Context, Config, *slog.Logger, *observability.Telemetry) (Store, func() error, error) {
 			return memory.New(), func() error { return nil }, nil
 		},
 	},
@@ -61,7 +63,7 @@ var backends = map[string]backend{
 			}
 			return nil
 		},
-		open: func(ctx context.Context, cfg Config, _ *slog.Logger) (Store, func() error, error) {
+		open: func(ctx context.Context, cfg Config, _ *slog.Logger, _ *observability.Telemetry) (Store, func() error, error) {
 			s, err := sqlite.Open(ctx, sqliteConfig(cfg))
 			if err != nil {
 				return nil, nil, err
@@ -83,8 +85,12 @@ var postgresql = backend{
 		}
 		return nil
 	},
-	open: func(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error) {
-		s, err := postgres.Open(ctx, postgresConfig(cfg, log))
+	open: func(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
+		config := postgresConfig(cfg, log)
+		if traces := t.Traces(); traces != nil {
+			config.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(traces), otelpgx.WithTrimSQLInSpanName())
+		}
+		s, err := postgres.Open(ctx, config)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -135,9 +141,9 @@ func busURL(raw string) (string, error) {
 	}
 }
 
-func openStore(ctx context.Context, cfg Config, log *slog.Logger) (Store, func() error, error) {
+func openStore(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
-	return backends[scheme].open(ctx, cfg, log)
+	return backends[scheme].open(ctx, cfg, log, t)
 }
 
 func openBus() Bus { return localbus.New() }

@@ -12,6 +12,7 @@ type Entry struct {
 	Key      Key   // the proposal's; one that Made reports is shown to nobody
 	Messages int64 // how many entries up to this one, itself included, are messages
 	Fact     Fact
+	Trace    Trace // of the step that recorded it, while it is news: no log keeps it
 }
 
 // Author is who made an entry, with the display name of that moment.

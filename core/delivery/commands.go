@@ -21,6 +21,7 @@ func (s *session) Command(ctx context.Context, c ports.Command) (more bool) {
 	if closing {
 		return false
 	}
+	ctx, a := s.begins(ctx, c, began)
 	var err error
 	switch ask := c.Ask.(type) {
 	case ports.Malformed:
@@ -29,7 +30,7 @@ func (s *session) Command(ctx context.Context, c ports.Command) (more bool) {
 		err = s.within(ctx, func(ctx context.Context) error { return s.authenticate(ctx, c.ID, ask) })
 	case ports.Change:
 		if known {
-			s.change(ctx, c.ID, ask, began)
+			s.change(ctx, a, ask)
 			return s.more()
 		}
 		err = errNoToken
@@ -41,14 +42,30 @@ func (s *session) Command(ctx context.Context, c ports.Command) (more bool) {
 		}
 	}
 	if err != nil {
-		s.fail(ctx, c.ID, c.Ask, err, began)
+		s.fail(ctx, a, err)
 		if refused(err) {
 			s.shut(ports.CloseUnauthenticated, nil)
 		}
 	} else {
-		s.answered(c.Ask, nil, began)
+		s.answered(ctx, a, nil)
 	}
 	return s.more()
+}
+
+// asked is a command that is not answered yet.
+type asked struct {
+	ports.Command
+	began  time.Time
+	ending ports.Ending
+}
+
+// begins tells that a command is worked on: the first step of a trace, unless the client has begun one.
+func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) (context.Context, asked) {
+	if c.Trace != "" {
+		ctx = ports.WithTrace(ctx, c.Trace)
+	}
+	ctx, ending := s.hub.cfg.Observer.Began(ctx, ports.Step{Name: ports.NameOf(c.Ask), Begins: true, Room: ports.RoomOf(c.Ask)})
+	return ctx, asked{c, began, ending}
 }
 
 var errNoToken = chat.Errorf(chat.Unauthenticated, "the first frame must be auth, with a token")
@@ -104,7 +121,7 @@ func (s *session) okUnless(err error, id string, answer ports.Answer) error {
 }
 
 // change has something recorded; the answer comes when it is durable, and the next command need not wait for it.
-func (s *session) change(ctx context.Context, id string, ask ports.Change, began time.Time) {
+func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
 	var key sendKey
 	if send, ok := ask.(ports.Send); ok {
 		if send.Key == "" {
@@ -125,10 +142,10 @@ func (s *session) change(ctx context.Context, id string, ask ports.Change, began
 	s.mu.Unlock()
 	s.hub.cfg.Writer.Write(ctx, by, ask, func(receipt ports.Receipt, err error) {
 		if err != nil {
-			s.fail(context.WithoutCancel(ctx), id, ask, err, began)
+			s.fail(context.WithoutCancel(ctx), a, err)
 		} else {
-			s.ok(id, receiptFor(ask, receipt))
-			s.answered(ask, nil, began)
+			s.ok(a.ID, receiptFor(ask, receipt))
+			s.answered(ctx, a, nil)
 		}
 		s.changed(ask.In(), key)
 	})

@@ -17,13 +17,15 @@ type feed struct {
 	ready chan struct{} // closed when the head is known, or err says why it is not
 	err   error
 
-	view atomic.Pointer[view] // what readers read: ring as it was last published
+	view    atomic.Pointer[view] // what readers read: ring as it was last published
+	counted atomic.Int64         // the head when the sessions that are behind were last counted
 
 	mu      sync.Mutex
 	ring    ring
-	frame   []byte // scratch for encoding
-	touched bool   // entries were added that are not published
-	parts   []part // one a shard
+	frame   []byte      // scratch for encoding
+	touched bool        // entries were added that are not published
+	traced  []*delivery // those of them that belong to a trace
+	parts   []part      // one a shard
 	present map[chat.UserID]presence
 	refs    int       // sessions that follow the room or are about to
 	idle    time.Time // since when refs is 0
@@ -38,6 +40,7 @@ type part struct {
 	// Guarded by the shard's mu.
 	queued  bool
 	since   time.Time // when the oldest entry came that this shard has not passed on
+	traced  []*delivery
 	signals []pendingSignal
 
 	// Only the shard's goroutine uses these.
@@ -55,8 +58,10 @@ type part struct {
 // passing is one pass over a part's readers.
 type passing struct {
 	since            time.Time
+	traced           []*delivery
 	signals          []pendingSignal
-	readers, entries int // how many got entries, and how many at most
+	readers, entries int       // how many got entries, and how many at most
+	first            time.Time // when the first of them was written to
 }
 
 type presence struct {
@@ -89,6 +94,9 @@ func (f *feed) extend(e *chat.Entry, enc ports.Encoder) (missed int) {
 	f.frame = enc.Entry(f.frame[:0], e)
 	f.ring.add(f.frame)
 	f.touched = true
+	if e.Trace.Sampled() {
+		f.traced = append(f.traced, &delivery{room: f.room, seq: e.Seq, trace: e.Trace})
+	}
 	return missed
 }
 
@@ -115,9 +123,10 @@ func (f *feed) publish(shards []*shard) {
 	f.touched = false
 	f.view.Store(f.ring.snapshot())
 	now := time.Now()
+	traced := f.takeTraced(now)
 	for i, w := range shards {
 		if len(f.parts[i].followers) > 0 {
-			w.queueFeed(&f.parts[i], now)
+			w.queueFeed(&f.parts[i], now, traced)
 		}
 	}
 }

@@ -126,12 +126,12 @@ func (s *session) joinAtOnce(ctx context.Context) {
 	if ask == nil {
 		return
 	}
-	began := time.Now()
+	ctx, a := s.begins(ctx, ports.Command{Ask: *ask}, time.Now())
 	if err := s.enter(ctx, "", *ask); err != nil {
-		s.fail(ctx, "", *ask, err, began)
+		s.fail(ctx, a, err)
 		return
 	}
-	s.answered(*ask, nil, began)
+	s.answered(ctx, a, nil)
 }
 
 // ID implements ports.Session.
@@ -255,7 +255,7 @@ func (s *session) ok(id string, answer ports.Answer) {
 }
 
 // fail answers a command that failed, and ends the session of a client that goes on failing.
-func (s *session) fail(ctx context.Context, id string, ask ports.Ask, err error, began time.Time) {
+func (s *session) fail(ctx context.Context, a asked, err error) {
 	e := *chat.AsError(err)
 	switch e.Kind {
 	case chat.Internal:
@@ -267,16 +267,17 @@ func (s *session) fail(ctx context.Context, id string, ask ports.Ask, err error,
 	}
 	s.mu.Lock()
 	if !s.closing {
-		s.put(ports.Failure{ID: id, Err: &e})
+		s.put(ports.Failure{ID: a.ID, Err: &e})
 		s.count(e.Kind)
 		s.hub.queue(s)
 	}
 	s.mu.Unlock()
-	s.answered(ask, &e, began)
+	s.answered(ctx, a, &e)
 }
 
-func (s *session) answered(ask ports.Ask, err error, began time.Time) {
-	s.hub.cfg.Observer.Commanded(s.id, ask, err, time.Since(began))
+func (s *session) answered(ctx context.Context, a asked, err error) {
+	s.hub.cfg.Observer.Commanded(ctx, s.id, a.Ask, err, time.Since(a.began))
+	a.ending.End(err)
 }
 
 const (

@@ -30,12 +30,13 @@ func newShard(index int, linger time.Duration, o ports.Observer) *shard {
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1), sessions: map[*session]struct{}{}}
 }
 
-// queueFeed marks a feed's part as moved at the time of since.
-func (w *shard) queueFeed(p *part, since time.Time) {
+// queueFeed marks a feed's part as moved at the time of since, by the traced entries among others.
+func (w *shard) queueFeed(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
 	if p.since.IsZero() {
 		p.since = since
 	}
+	p.traced = append(p.traced, traced...)
 	w.queuePart(p)
 	w.mu.Unlock()
 	w.nudge()
@@ -200,7 +201,8 @@ const readersATurn = 1024
 func (w *shard) pass(p *part) {
 	w.mu.Lock()
 	if len(p.left) == 0 {
-		p.passing, p.since, p.signals = passing{since: p.since, signals: p.signals}, time.Time{}, nil
+		p.passing = passing{since: p.since, traced: p.traced, signals: p.signals}
+		p.since, p.traced, p.signals = time.Time{}, nil, nil
 	}
 	w.mu.Unlock()
 	if len(p.left) == 0 {
@@ -219,15 +221,28 @@ func (w *shard) pass(p *part) {
 		p.ended = time.Now()
 		p.took, p.entries = p.ended.Sub(p.began), p.passing.entries
 		clear(p.readers) // sessions that end are to be forgotten
-		if p.passing.readers > 0 && !p.passing.since.IsZero() {
-			w.observer.FannedOut(p.feed.room, p.passing.readers, p.passing.entries, p.ended.Sub(p.passing.since))
-		}
+		w.tell(p)
 	}
 	w.mu.Lock()
 	if len(p.left) > 0 || !p.since.IsZero() || len(p.signals) > 0 {
 		w.queuePart(p)
 	}
 	w.mu.Unlock()
+}
+
+// tell tells of a pass that is over.
+func (w *shard) tell(p *part) {
+	if pass := &p.passing; pass.readers > 0 && !pass.since.IsZero() {
+		w.observer.FannedOut(ports.FanOut{
+			Room: p.feed.room, Readers: pass.readers, Entries: pass.entries, Trace: pass.trace(),
+			First: pass.first.Sub(pass.since), Last: p.ended.Sub(pass.since),
+		})
+	}
+	for _, d := range p.passing.traced {
+		if d.passed(p) {
+			w.observer.Delivered(d.summary())
+		}
+	}
 }
 
 func (w *shard) serve(p *part, fl *follow) {
@@ -244,7 +259,13 @@ func (w *shard) serve(p *part, fl *follow) {
 	before := fl.cursor
 	s.flush(w)
 	if n := int(fl.cursor - before); n > 0 {
+		if p.passing.readers == 0 {
+			p.passing.first = time.Now()
+		}
 		p.passing.readers++
 		p.passing.entries = max(p.passing.entries, n)
+	}
+	for _, d := range p.passing.traced {
+		d.served(fl.cursor)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 const (
 	watchEvery  = time.Second
+	countEvery  = 5 * time.Second        // how often the sessions that are behind are counted
 	feedIdle    = 30 * time.Second       // how long a feed that nobody follows stays open
 	confirmWait = 200 * time.Millisecond // a head that a feed is behind of counts when it still is after that
 	headsAtOnce = 1000                   // rooms in one question to the log
@@ -21,6 +22,7 @@ func (h *Hub) watchSessions(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	var sessions []*session
+	var counted time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,6 +37,10 @@ func (h *Hub) watchSessions(ctx context.Context) {
 			}
 			for _, s := range sessions {
 				s.look(now)
+			}
+			if now.Sub(counted) >= countEvery {
+				counted = now
+				h.countBehind(sessions)
 			}
 			clear(sessions)
 			sessions = sessions[:0]
@@ -65,6 +71,38 @@ func (s *session) look(now time.Time) {
 	case len(s.due) > 0:
 		s.hub.queue(s) // the log could not be read
 	}
+}
+
+// countBehind tells how many of the sessions are behind: have not got an entry that was there the last time. Those that get it by the
+// pass under way are not.
+func (h *Hub) countBehind(sessions []*session) {
+	var behind int
+	var entries, most int64
+	for _, s := range sessions {
+		if n := s.behind(); n > 0 {
+			behind++
+			entries += n
+			most = max(most, n)
+		}
+	}
+	h.cfg.Observer.Behind(behind, entries, most)
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, f := range h.feeds {
+		f.counted.Store(int64(f.view.Load().head))
+	}
+}
+
+// behind returns how many entries the session has yet to get in the rooms where it lacks one that was there at the last count.
+func (s *session) behind() (entries int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, fl := range s.follows {
+		if fl.until == 0 && int64(fl.cursor) < fl.feed.counted.Load() {
+			entries += int64(fl.feed.view.Load().head - fl.cursor)
+		}
+	}
+	return entries
 }
 
 // sweepFeeds closes the feeds that nobody follows any more, and empties rings that serve nobody when memory runs short.

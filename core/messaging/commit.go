@@ -15,6 +15,13 @@ const clockSkew = 500 * time.Millisecond
 
 // commit appends a batch, answers each of its drafts, and then tells who listens. It returns the error of a log out of reach.
 func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) error {
+	ctx, ending := j.follow(ctx, batch)
+	err := j.commitAs(ctx, batch, listener)
+	ending.End(err)
+	return err
+}
+
+func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Listener) error {
 	outcomes, err := j.append(ctx, batch)
 	unreachable := errors.Is(err, chat.Unavailable)
 	if err != nil && !unreachable && len(batch) > 1 {
@@ -53,6 +60,7 @@ func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost
 		o := outcomes[i]
 		switch {
 		case o.Status == ports.Appended:
+			o.Entry.Trace = batch[i].trace
 			entries = append(entries, o.Entry)
 		case o.Status == ports.Duplicate && batch[i].stored(&o.Entry):
 			o.Status = ports.Appended
@@ -112,16 +120,24 @@ func (j *journal) announce(ctx context.Context, entries []chat.Entry, listener p
 	if len(entries) == 0 {
 		return
 	}
+	ctx, ending := j.cfg.Observer.Began(ctx, ports.Step{Name: "announce", Count: len(entries)})
 	listener.Entries(entries)
+	ending.End(j.tell(ctx, entries))
+}
+
+// tell announces entries to the other nodes.
+func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	if j.cfg.Bus == nil {
-		return
+		return nil
 	}
 	// The last entries of a node that stops are news to the others all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
-	if err := j.cfg.Bus.Announce(ctx, entries); err != nil {
+	err := j.cfg.Bus.Announce(ctx, entries)
+	if err != nil {
 		j.cfg.Observer.Fault(ctx, "announce entries", err)
 	}
+	return err
 }
 
 // append retries what could not reach the log, or whose outcome is unknown: the keys make that safe. Once ctx has ended, each
@@ -175,12 +191,14 @@ func lose(batch []draft, began time.Time) {
 func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
+	ctx, ending := j.cfg.Observer.Began(ctx, ports.Step{Name: "commit", Count: len(proposals)})
 	began := time.Now()
 	outcomes, err := j.cfg.Log.Append(ctx, proposals)
 	if err == nil && len(outcomes) != len(proposals) {
 		err = chat.Errorf(chat.Internal, "the log gave %d outcomes for %d proposals", len(outcomes), len(proposals))
 	}
-	j.cfg.Observer.Appended(len(proposals), time.Since(began), err)
+	j.cfg.Observer.Appended(ctx, len(proposals), time.Since(began), err)
+	ending.End(err)
 	if err != nil {
 		j.cfg.Observer.Fault(ctx, "append to the log", err)
 	}

@@ -25,7 +25,8 @@ type journal struct {
 type draft struct {
 	proposal chat.Proposal
 	done     func(ports.Outcome, error)
-	lost     time.Time // not zero: a try that began then has an unknown outcome, and was the first that may have stored it
+	trace    chat.Trace // of the step that it is proposed by
+	lost     time.Time  // not zero: a try that began then has an unknown outcome, and was the first that may have stored it
 }
 
 type lane struct {

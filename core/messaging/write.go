@@ -9,12 +9,12 @@ import (
 
 // Write implements ports.Writer.
 func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Change, done func(ports.Receipt, error)) {
-	proposal, err := s.propose(ctx, by, change)
+	proposal, err := s.check(ctx, by, change)
 	if err != nil {
 		done(ports.Receipt{}, err)
 		return
 	}
-	s.journal.submit(draft{proposal: proposal, done: func(o ports.Outcome, err error) {
+	s.journal.submit(draft{proposal: proposal, trace: ports.TraceOf(ctx), done: func(o ports.Outcome, err error) {
 		if err != nil {
 			done(ports.Receipt{}, err)
 			return
@@ -24,6 +24,14 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 			Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged,
 		}, nil)
 	}})
+}
+
+// check is propose as a step of a trace.
+func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Change) (chat.Proposal, error) {
+	ctx, ending := s.cfg.Observer.Began(ctx, ports.Step{Name: "check", Room: change.In()})
+	proposal, err := s.propose(ctx, by, change)
+	ending.End(err)
+	return proposal, err
 }
 
 // propose checks that by may make the change.
@@ -79,6 +87,7 @@ func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID
 	result := make(chan error, 1)
 	s.journal.submit(draft{
 		proposal: chat.Proposal{Room: room, Author: by.Author(), Key: chat.NewKey(), Fact: fact},
+		trace:    ports.TraceOf(ctx),
 		done:     func(_ ports.Outcome, err error) { result <- err },
 	})
 	select {

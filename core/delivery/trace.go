@@ -1,0 +1,87 @@
+package delivery
+
+import (
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// delivery is how an entry that belongs to a trace reaches the readers of this node: one summary over all shards.
+type delivery struct {
+	room  chat.RoomID
+	seq   chat.Seq
+	trace chat.Trace
+	since time.Time // when the entry was published
+
+	mu      sync.Mutex
+	parts   int // of the feed that have not passed it yet
+	readers int
+	behind  int
+	first   time.Time
+	last    time.Time
+}
+
+// takeTraced returns the traced entries that are being published, for the shards to tell of them. f.mu is held.
+func (f *feed) takeTraced(now time.Time) []*delivery {
+	traced := f.traced
+	f.traced = nil
+	if len(traced) == 0 {
+		return nil
+	}
+	parts := 0
+	for i := range f.parts {
+		if len(f.parts[i].followers) > 0 {
+			parts++
+		}
+	}
+	for _, d := range traced {
+		d.since, d.parts = now, parts
+	}
+	return traced
+}
+
+// served counts a reader whose cursor a pass has left at cursor.
+func (d *delivery) served(cursor chat.Seq) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if cursor >= d.seq {
+		d.readers++
+	} else {
+		d.behind++
+	}
+}
+
+// passed notes that a part's pass is over, and reports whether it was the last.
+func (d *delivery) passed(p *part) (last bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if first := p.passing.first; !first.IsZero() && (d.first.IsZero() || first.Before(d.first)) {
+		d.first = first
+	}
+	if p.ended.After(d.last) {
+		d.last = p.ended
+	}
+	d.parts--
+	return d.parts == 0
+}
+
+// summary is for when all parts have passed.
+func (d *delivery) summary() ports.Delivery {
+	sum := ports.Delivery{
+		Trace: d.trace, Room: d.room, Seq: d.seq, Readers: d.readers, Behind: d.behind, Slowest: d.last.Sub(d.since),
+	}
+	if !d.first.IsZero() {
+		sum.First = d.first.Sub(d.since)
+	}
+	return sum
+}
+
+// trace returns that of one of a pass's entries, or nothing.
+func (p *passing) trace() chat.Trace {
+	if len(p.traced) == 0 {
+		return ""
+	}
+	return p.traced[0].trace
+}

@@ -1,0 +1,46 @@
+package messaging
+
+import (
+	"context"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// follow begins the step in which a batch is appended. What is done for the batch is done once, so that step belongs to the trace of
+// the first draft that has one, and knows the others; each of those has a step of its own for it, which knows that one.
+func (j *journal) follow(ctx context.Context, batch []draft) (context.Context, ports.Ending) {
+	traces := traced(batch)
+	if len(traces) == 0 {
+		return ctx, ports.Unfollowed{}
+	}
+	step := ports.Step{Name: "append", Count: len(batch), Links: traces}
+	shared, ending := j.cfg.Observer.Began(ports.WithTrace(ctx, traces[0]), step)
+	endings := endings{ending}
+	step.Links = []chat.Trace{ports.TraceOf(shared)}
+	for _, trace := range traces[1:] {
+		_, ending := j.cfg.Observer.Began(ports.WithTrace(ctx, trace), step)
+		endings = append(endings, ending)
+	}
+	return shared, endings
+}
+
+// traced returns the traces of a batch that somebody records.
+func traced(batch []draft) (traces []chat.Trace) {
+	for i := range batch {
+		if t := batch[i].trace; t.Sampled() {
+			traces = append(traces, t)
+		}
+	}
+	return traces
+}
+
+// endings end together.
+type endings []ports.Ending
+
+// End implements ports.Ending.
+func (e endings) End(err error) {
+	for _, one := range e {
+		one.End(err)
+	}
+}

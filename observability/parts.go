@@ -1,0 +1,219 @@
+package observability
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// The types of this file stand between the core and the adapters that it drives, and time and count what goes through.
+
+// operations are what a store is asked to do.
+var operations = []string{"append", "read", "entry", "heads", "create", "standing", "rooms", "members", "mark"}
+
+// timedLog is a log whose calls are timed.
+type timedLog struct {
+	ports.Log
+	m *metrics
+}
+
+// Log returns log with its calls timed.
+func (o *Observer) Log(log ports.Log) ports.Log {
+	if o.muted {
+		return log
+	}
+	return timedLog{log, o.metrics}
+}
+
+// Append implements ports.Log.
+func (l timedLog) Append(ctx context.Context, proposals []chat.Proposal) (outcomes []ports.Outcome, err error) {
+	defer l.m.timed("append", time.Now(), &err)
+	return l.Log.Append(ctx, proposals)
+}
+
+// Read implements ports.Log.
+func (l timedLog) Read(ctx context.Context, room chat.RoomID, span ports.Span) (entries []chat.Entry, err error) {
+	defer l.m.timed("read", time.Now(), &err)
+	return l.Log.Read(ctx, room, span)
+}
+
+// Entry implements ports.Log.
+func (l timedLog) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (entry chat.Entry, err error) {
+	defer l.m.timed("entry", time.Now(), &err)
+	return l.Log.Entry(ctx, room, seq)
+}
+
+// Heads implements ports.Log.
+func (l timedLog) Heads(ctx context.Context, rooms []chat.RoomID) (heads map[chat.RoomID]chat.Seq, err error) {
+	defer l.m.timed("heads", time.Now(), &err)
+	return l.Log.Heads(ctx, rooms)
+}
+
+// timedDirectory is a directory whose calls are timed.
+type timedDirectory struct {
+	ports.Directory
+	m *metrics
+}
+
+// Directory returns directory with its calls timed.
+func (o *Observer) Directory(directory ports.Directory) ports.Directory {
+	if o.muted {
+		return directory
+	}
+	return timedDirectory{directory, o.metrics}
+}
+
+// Create implements ports.Directory.
+func (d timedDirectory) Create(ctx context.Context, room chat.Room, owner chat.UserID) (made chat.Room, err error) {
+	defer d.m.timed("create", time.Now(), &err)
+	return d.Directory.Create(ctx, room, owner)
+}
+
+// Standing implements ports.Directory.
+func (d timedDirectory) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (s chat.Standing, err error) {
+	defer d.m.timed("standing", time.Now(), &err)
+	return d.Directory.Standing(ctx, room, user)
+}
+
+// Rooms implements ports.Directory.
+func (d timedDirectory) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) (s []chat.Standing, err error) {
+	defer d.m.timed("rooms", time.Now(), &err)
+	return d.Directory.Rooms(ctx, user, after, limit)
+}
+
+// Members implements ports.Directory.
+func (d timedDirectory) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (m []chat.Member, err error) {
+	defer d.m.timed("members", time.Now(), &err)
+	return d.Directory.Members(ctx, room, after, limit)
+}
+
+// Mark implements ports.Directory.
+func (d timedDirectory) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (s chat.Standing, err error) {
+	defer d.m.timed("mark", time.Now(), &err)
+	return d.Directory.Mark(ctx, room, user, seq)
+}
+
+// timed tells of one call to the store. A failure that is the caller's (no such room, a key that was used) is none of the store's.
+func (m *metrics) timed(operation string, began time.Time, err *error) {
+	m.storeTime[operation].Observe(time.Since(began).Seconds())
+	if *err == nil {
+		return
+	}
+	if kind := chat.AsError(*err).Kind; ours(kind) {
+		m.storeErrors.WithLabelValues(operation, string(kind)).Inc()
+	}
+}
+
+// countedBus is a bus whose notices are counted.
+type countedBus struct {
+	ports.Bus
+	m *metrics
+}
+
+// Bus returns bus with its notices counted.
+func (o *Observer) Bus(bus ports.Bus) ports.Bus {
+	if o.muted {
+		return bus
+	}
+	return countedBus{bus, o.metrics}
+}
+
+// Run implements ports.Bus.
+func (b countedBus) Run(ctx context.Context, listener ports.Listener) error {
+	return b.Bus.Run(ctx, countedListener{listener, b.m})
+}
+
+// Announce implements ports.Bus.
+func (b countedBus) Announce(ctx context.Context, entries []chat.Entry) error {
+	return b.sent("entry", len(entries), b.Bus.Announce(ctx, entries))
+}
+
+// Signal implements ports.Bus.
+func (b countedBus) Signal(ctx context.Context, signal chat.Signal) error {
+	return b.sent("signal", 1, b.Bus.Signal(ctx, signal))
+}
+
+func (b countedBus) sent(kind string, n int, err error) error {
+	if err != nil {
+		b.m.busErrors.Inc()
+	} else {
+		b.m.notices.WithLabelValues("sent", kind).Add(float64(n))
+	}
+	return err
+}
+
+// countedListener counts what a bus tells.
+type countedListener struct {
+	ports.Listener
+	m *metrics
+}
+
+func (l countedListener) received(kind string, n int) {
+	l.m.notices.WithLabelValues("received", kind).Add(float64(n))
+}
+
+// Entries implements ports.Listener.
+func (l countedListener) Entries(entries []chat.Entry) {
+	l.received("entry", len(entries))
+	l.Listener.Entries(entries)
+}
+
+// Head implements ports.Listener.
+func (l countedListener) Head(room chat.RoomID, seq chat.Seq) {
+	l.received("head", 1)
+	l.Listener.Head(room, seq)
+}
+
+// Signal implements ports.Listener.
+func (l countedListener) Signal(signal chat.Signal) {
+	l.received("signal", 1)
+	l.Listener.Signal(signal)
+}
+
+// Deaf implements ports.Listener.
+func (l countedListener) Deaf() {
+	l.m.deaf.Inc()
+	l.Listener.Deaf()
+}
+
+// Pool tells of a store's connections each time that somebody looks. A process has one at most.
+func (o *Observer) Pool(p ports.Pooled) {
+	if o.muted {
+		return
+	}
+	o.registry.MustRegister(pool{p})
+}
+
+// pool is the collector of a store's connections.
+type pool struct{ of ports.Pooled }
+
+var (
+	poolConnections = prometheus.NewDesc("parley_store_pool_connections", "Connections to the store's server, by state.", []string{"state"}, nil)
+	poolMost        = prometheus.NewDesc("parley_store_pool_max_connections", "Most connections to the store's server that may be open.", nil, nil)
+	poolWaits       = prometheus.NewDesc("parley_store_pool_waits_total", "Calls to the store that had to wait for a connection.", nil, nil)
+	poolWaitTime    = prometheus.NewDesc("parley_store_pool_wait_seconds_total", "Time that calls to the store have waited for a connection.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (p pool) Describe(to chan<- *prometheus.Desc) {
+	to <- poolConnections
+	to <- poolMost
+	to <- poolWaits
+	to <- poolWaitTime
+}
+
+// Collect implements prometheus.Collector.
+func (p pool) Collect(to chan<- prometheus.Metric) {
+	now := p.of.Pool()
+	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
+	to <- prometheus.MustNewConstMetric(poolConnections, gauge, float64(now.Idle), "idle")
+	to <- prometheus.MustNewConstMetric(poolConnections, gauge, float64(now.Acquired), "acquired")
+	to <- prometheus.MustNewConstMetric(poolConnections, gauge, float64(now.Constructing), "constructing")
+	to <- prometheus.MustNewConstMetric(poolMost, gauge, float64(now.Most))
+	to <- prometheus.MustNewConstMetric(poolWaits, counter, float64(now.Waits))
+	to <- prometheus.MustNewConstMetric(poolWaitTime, counter, now.Waited.Seconds())
+}

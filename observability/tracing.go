@@ -1,0 +1,161 @@
+package observability
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+const scope = "github.com/parley-chat/parley"
+
+// Telemetry sends traces and log lines elsewhere, as the standard OTEL_* variables say. Without any of them it is off.
+type Telemetry struct {
+	traces *sdktrace.TracerProvider // nil: off
+	logs   *sdklog.LoggerProvider   // nil: off
+}
+
+// StartTelemetry reads the OTEL_* variables of the process. Traces are on where OTEL_TRACES_EXPORTER names an exporter or an OTLP
+// endpoint is set, log lines where OTEL_LOGS_EXPORTER names one; OTEL_SDK_DISABLED turns both off. What cannot be sent is dropped
+// and logged to lines, which must not send them on themselves: nothing ever waits for it.
+func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Telemetry, error) {
+	traces, logs := wanted(os.Getenv)
+	if !traces && !logs {
+		return &Telemetry{}, nil
+	}
+	// One handler for the whole process is all that the SDK has.
+	unsent := newFaults(lines)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { unsent.report(context.Background(), "send telemetry", err) }))
+	about, err := describe(ctx, build)
+	if err != nil {
+		return nil, err
+	}
+	t := &Telemetry{}
+	if traces {
+		exporter, err := autoexport.NewSpanExporter(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("send traces as OTEL_* says: %w", err)
+		}
+		t.traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
+	}
+	if logs {
+		exporter, err := autoexport.NewLogExporter(ctx)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("send log lines as OTEL_* says: %w", err), t.Close(ctx))
+		}
+		t.logs = sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)), sdklog.WithResource(about))
+	}
+	return t, nil
+}
+
+// wanted reports what is to be sent. The SDK's own default, to send traces to a collector on this machine, would fill the log of
+// whoever has none.
+func wanted(env func(string) string) (traces, logs bool) {
+	if strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") {
+		return false, false
+	}
+	exporter := env("OTEL_TRACES_EXPORTER")
+	endpoint := env("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	traces = exporter != "none" && (exporter != "" || endpoint)
+	exporter = env("OTEL_LOGS_EXPORTER")
+	return traces, exporter != "none" && exporter != ""
+}
+
+// describe says who sends: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win. The process's arguments, which may hold a password,
+// are left out.
+func describe(ctx context.Context, build Build) (*resource.Resource, error) {
+	r, err := resource.New(ctx,
+		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(), resource.WithProcessRuntimeVersion(),
+		resource.WithAttributes(semconv.ServiceName("parley"), semconv.ServiceVersion(build.Version)),
+		resource.WithFromEnv(),
+	)
+	if err != nil && !errors.Is(err, resource.ErrPartialResource) && !errors.Is(err, resource.ErrSchemaURLConflict) {
+		return nil, fmt.Errorf("read OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	return r, nil
+}
+
+// Close sends what is left, for as long as ctx allows.
+func (t *Telemetry) Close(ctx context.Context) error {
+	var errs []error
+	if t.traces != nil {
+		errs = append(errs, t.traces.Shutdown(ctx))
+	}
+	if t.logs != nil {
+		errs = append(errs, t.logs.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Traces returns what makes spans, for libraries that have some of their own to tell; nil where traces are off.
+func (t *Telemetry) Traces() trace.TracerProvider {
+	if t.traces == nil {
+		return nil
+	}
+	return t.traces
+}
+
+// Logs returns what takes log lines; nil where they go nowhere but to the output.
+func (t *Telemetry) Logs() log.LoggerProvider {
+	if t.logs == nil {
+		return nil
+	}
+	return t.logs
+}
+
+// contextOf returns what a trace's own words say, or nothing.
+func contextOf(t chat.Trace) trace.SpanContext {
+	var id trace.TraceID
+	var span trace.SpanID
+	if len(t) < 55 {
+		return trace.SpanContext{}
+	}
+	_, err1 := hex.Decode(id[:], []byte(t[3:35]))
+	_, err2 := hex.Decode(span[:], []byte(t[36:52]))
+	if err1 != nil || err2 != nil {
+		return trace.SpanContext{}
+	}
+	var flags trace.TraceFlags
+	return trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: id, SpanID: span, TraceFlags: flags.WithSampled(t.Sampled()), Remote: true,
+	})
+}
+
+// traceparent is the opposite of contextOf.
+func traceparent(c trace.SpanContext) chat.Trace {
+	if !c.IsValid() {
+		return ""
+	}
+	flags := "-00"
+	if c.IsSampled() {
+		flags = "-01"
+	}
+	return chat.Trace("00-" + c.TraceID().String() + "-" + c.SpanID().String() + flags)
+}
+
+// The names of attributes that no convention has.
+const (
+	attrRoom    = attribute.Key("parley.room")
+	attrSeq     = attribute.Key("parley.seq")
+	attrCount   = attribute.Key("parley.count")
+	attrReaders = attribute.Key("parley.readers")
+	attrBehind  = attribute.Key("parley.behind")
+	attrFirst   = attribute.Key("parley.first_ms")
+	attrSlowest = attribute.Key("parley.slowest_ms")
+	attrResult  = attribute.Key("parley.result")
+)
