@@ -63,7 +63,7 @@ func Build(t testing.TB, args ...string) Image {
 		labels[name] = b.expand(value)
 	}
 	return Image{
-		Root: root, Stages: stages, Env: final.pairs("ENV"), Labels: labels,
+		Root: root, Stages: stages, Env: final.Env(), Labels: labels,
 		User: final.last("USER").Text, Workdir: final.last("WORKDIR").Text, Volumes: final.last("VOLUME").Words,
 		Entrypoint: final.last("ENTRYPOINT").Words, Command: final.last("CMD").Words,
 		Healthcheck: final.last("HEALTHCHECK"), StopSignal: final.last("STOPSIGNAL").Text,

@@ -132,6 +132,9 @@ func (s Stage) last(name string) Step {
 	return Step{}
 }
 
+// Env returns what the stage sets for its processes.
+func (s Stage) Env() map[string]string { return s.pairs("ENV") }
+
 // pairs returns what steps of that name set: NAME=value.
 func (s Stage) pairs(name string) map[string]string {
 	all := map[string]string{}
