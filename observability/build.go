@@ -1,9 +1,14 @@
 package observability
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 )
+
+// revision is set by the linker where there is no repository to ask, as in an image's build:
+// -ldflags "-X github.com/parley-chat/parley/observability.revision=$(git rev-parse HEAD)".
+var revision string
 
 // Build says which program this is.
 type Build struct {
@@ -15,7 +20,7 @@ type Build struct {
 // ReadBuild returns the build of this process. stamp is the version that the linker was given; where it is empty, the one that
 // the go command recorded counts.
 func ReadBuild(stamp string) Build {
-	b := Build{Version: stamp, Revision: "unknown", Go: runtime.Version()}
+	b := Build{Version: stamp, Revision: cmp.Or(revision, "unknown"), Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
