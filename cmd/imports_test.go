@@ -72,6 +72,7 @@ var rows = []row{
 	{pkg: "cmd/bench/report", uses: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
 	{pkg: "cmd/parley-bench", may: []string{"cmd/bench"}},
+	{pkg: "cmd/release"},
 
 	{pkg: "deploy/deploytest", uses: []string{"github.com/moby/patternmatcher", "go.yaml.in/yaml/v3"}},
 	{pkg: "deploy/grafana"},
