@@ -4,21 +4,29 @@ GO      ?= go
 PACKAGES ?= ./...
 ARGS    ?=
 
+STAMP    = $(if $(VERSION),-X main.version=$(VERSION))
+
 golangci-lint = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
 # The steps of `make test` follow one another: their output would mix, and each wants all cores.
 .NOTPARALLEL:
-.PHONY: help run build test parts tools check race counts lint vulnerabilities fuzz bench load fmt generate tidy
+.PHONY: help run build sbom release-check test parts tools check race counts lint vulnerabilities fuzz bench load fmt generate tidy
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 run: ## the service on http://127.0.0.1:8080/, with no settings needed (ARGS="-http-addr …")
 	$(GO) run ./cmd/parley serve $(ARGS)
 
-build: ## bin/parley, one static file
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/parley ./cmd/parley
+build: ## bin/parley, one static file (VERSION=v1.2.3 to say which; otherwise it says its commit)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(STAMP)' -o bin/parley ./cmd/parley
+
+sbom: build ## bin/parley.cdx.json, what bin/parley is made of (CycloneDX)
+	$(GO) run ./cmd/release sbom -o bin/parley.cdx.json bin/parley
+
+release-check: ## a release in dist/, built twice to compare and not published (CONTRIBUTING.md has the rest)
+	.ci/release check
 
 test: parts tools check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
 	@echo "== all passed"
