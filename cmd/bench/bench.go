@@ -85,7 +85,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.SetOutput(errOut)
 	pattern := flags.String("run", "", "run the cases whose names match this regular expression (-list shows them)")
 	flags.BoolVar(&o.list, "list", false, "list the cases and run none")
-	servers := flags.String("servers", parley, "servers to compare, each case on one after the other: parley,"+strings.Join(slices.Sorted(maps.Keys(peers)), ","))
+	servers := flags.String("servers", parley, "servers to compare, each case on one after the other: "+strings.Join(slices.Concat(slices.Sorted(maps.Keys(ways)), slices.Sorted(maps.Keys(peers))), ","))
 	stores := flags.String("stores", "sqlite", "Parley's stores: memory,sqlite,postgres; scenario durable runs on all three")
 	flags.DurationVar(&o.span, "time", 5*time.Second, "how long each run counts")
 	flags.IntVar(&o.repeat, "repeat", 1, "how often each case is run; servers and repetitions take turns")
@@ -122,7 +122,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 // sensible says what of the options makes no sense.
 func (o *options) sensible() error {
 	for _, s := range o.servers {
-		if _, ok := peers[s]; !ok && s != parley {
+		if _, ok := peers[s]; !ok && !isParley(s) {
 			return fmt.Errorf("-servers: there is no %q", s)
 		}
 	}
@@ -224,9 +224,9 @@ func (o *options) variants(c benchCase) (list []variant) {
 	}
 	for _, server := range o.servers {
 		switch {
-		case server != parley && c.peers:
+		case !isParley(server) && c.peers:
 			list = append(list, variant{server: server})
-		case server == parley:
+		case isParley(server):
 			stores := o.stores
 			if c.stores != nil {
 				stores = c.stores

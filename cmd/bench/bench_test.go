@@ -30,6 +30,10 @@ func TestTheRealServersAreMeasured(t *testing.T) {
 			[]string{"-run", "^fan-out/readers=100/window=16$", "-servers", servers, "-stores", "memory,sqlite"},
 			append(strings.Split(strings.TrimPrefix(servers, "parley,"), ","), "parley/memory", "parley/sqlite"),
 		},
+		{
+			[]string{"-run", "^fan-out/readers=100/window=16$", "-servers", "parley-unseen,parley-traced", "-stores", "memory"},
+			[]string{"parley-traced/memory", "parley-unseen/memory"},
+		},
 		{[]string{"-run", "^slow/.*=1%|^storm/.*history=50$"}, []string{"parley/sqlite", "parley/sqlite"}},
 	} {
 		ran := measured(t, append(test.args, "-time", "200ms")...)

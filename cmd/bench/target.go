@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +28,15 @@ import (
 )
 
 const parley = "parley"
+
+// ways are Parley with other settings than its own, to tell what they cost.
+var ways = map[string][]string{
+	parley:          nil,
+	"parley-unseen": {"PARLEY_METRICS=false"},
+	"parley-traced": {"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01"},
+}
+
+func isParley(name string) bool { _, ok := ways[name]; return ok }
 
 // peers are what Parley is compared with: programs in a module of their own, and how they are set.
 var peers = map[string]struct {
@@ -62,7 +74,8 @@ type garage struct {
 	pid      int
 	keys     *jwt.DevKeys
 	postgres string
-	remove   func() error // ends the PostgreSQL that start has started; nil: it has not
+	sink     *httptest.Server // takes traces; nil: nobody has sent any
+	remove   func() error     // ends the PostgreSQL that start has started; nil: it has not
 
 	builds map[string]string // program → its path
 	signed sync.Map          // user → token
@@ -71,6 +84,9 @@ type garage struct {
 
 // close removes all that was made.
 func (g *garage) close() error {
+	if g.sink != nil {
+		g.sink.Close()
+	}
 	if g.remove != nil {
 		return errors.Join(g.remove(), os.RemoveAll(g.dir))
 	}
@@ -93,11 +109,11 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 	}
 	spec := proc.Spec{Dir: dir}
 	t := &target{name: name, addr: addr}
-	switch name {
-	case parley:
+	switch {
+	case isParley(name):
 		spec.Path, err = g.build(ctx, "parley", g.source, "./cmd/parley")
 		spec.Args = []string{"serve"}
-		spec.Env = append(spec.Env, g.environ(addr)...)
+		spec.Env = append(append(spec.Env, g.environ(addr)...), g.way(name)...)
 		t.dialect = load.Parley{Token: g.token}
 		if err == nil {
 			var storeURL string
@@ -153,6 +169,18 @@ func (g *garage) environ(addr string) []string {
 	}
 	env = append(env, "PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms")
 	return append(env, g.settings...)
+}
+
+// way are the settings that a name stands for. What is traced is sent to this process, which takes it and forgets it.
+func (g *garage) way(name string) []string {
+	settings := ways[name]
+	if len(settings) == 0 || !strings.HasPrefix(settings[0], "OTEL_") {
+		return settings
+	}
+	if g.sink == nil {
+		g.sink = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	}
+	return append(slices.Clone(settings), "OTEL_EXPORTER_OTLP_ENDPOINT="+g.sink.URL)
 }
 
 // keyFile is where the tokens' key pair is.
@@ -217,7 +245,7 @@ func (t *target) await(ctx context.Context) error {
 }
 
 func (t *target) ready(ctx context.Context) error {
-	if t.name != parley {
+	if !isParley(t.name) {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", t.addr)
 		if err != nil {
 			return err

@@ -60,7 +60,7 @@ func durable(senders, each int) func(*rig) error {
 // history reads pages at places all over one long room.
 func history(entries, page, readers int) func(*rig) error {
 	return func(r *rig) error {
-		if r.target.name != parley {
+		if !isParley(r.target.name) {
 			return errCannot
 		}
 		if err := r.fill("bench", entries); err != nil {
