@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -30,11 +31,18 @@ func Root(t testing.TB) string {
 // Tool runs a program of .tools and returns what it prints, and an error that says so too. The test fails where it is missing.
 func Tool(t testing.TB, name string, args ...string) (string, error) {
 	t.Helper()
+	return ToolReading(t, "", name, args...)
+}
+
+// ToolReading is Tool for a program that reads its standard input.
+func ToolReading(t testing.TB, input, name string, args ...string) (string, error) {
+	t.Helper()
 	path := filepath.Join(Root(t), ".tools", name)
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%s is not there; make tools builds it: %v", name, err)
 	}
 	cmd := exec.Command(path, args...)
+	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.Output()
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		err = fmt.Errorf("%s: %w\n%s%s", name, err, exit.Stderr, out)

@@ -90,12 +90,8 @@ extraVolumeMounts: [{name: certificates, mountPath: /etc/parley/tls, readOnly: t
 // render returns what helm makes of the chart, or its error.
 func (r release) render(t *testing.T) (string, error) {
 	t.Helper()
-	values := filepath.Join(t.TempDir(), "values.yaml")
-	if err := os.WriteFile(values, []byte(r.values), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	kubernetes, dir := cmp.Or(r.kubernetes, "1.30.0"), cmp.Or(r.chart, filepath.Join(deploytest.Root(t), chart))
-	return deploytest.Tool(t, "helm", "template", "test", dir, "--namespace", "chat", "--kube-version", kubernetes, "--values", values)
+	return deploytest.ToolReading(t, r.values, "helm", "template", "test", dir, "--namespace", "chat", "--kube-version", kubernetes, "--values", "-")
 }
 
 // objects are the documents of a release.

@@ -1,0 +1,182 @@
+package helm_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/deploy/deploytest"
+)
+
+// TestTheImageDoesAsTheChartSays builds it once.
+func TestTheImageDoesAsTheChartSays(t *testing.T) {
+	t.Parallel()
+	image := deploytest.Build(t)
+	t.Run("the first pod becomes ready", func(t *testing.T) { t.Parallel(); firstPod(t, image) })
+	t.Run("its commands are those of the program", func(t *testing.T) { t.Parallel(); commands(t, image) })
+}
+
+// commands holds what the chart has the program do against what that can do.
+func commands(t *testing.T, image deploytest.Image) {
+	t.Helper()
+	c, known := image.Container(t, deploytest.Change{}), map[string]bool{}
+	for _, r := range releases {
+		all := r.objects(t)
+		for _, workload := range slices.Concat(all.of("Deployment"), all.of("Job")) {
+			spec, _ := container(t, workload)
+			known[deploytest.At[string](t, spec, "args.0")] = true
+		}
+	}
+	if len(known) < 2 {
+		t.Errorf("the chart uses %v only", known)
+	}
+	for command := range known {
+		if code, out := c.Run(command, "-h"); code != 0 {
+			t.Errorf("parley %s: %d %s", command, code, out)
+		}
+	}
+}
+
+// firstPod runs the image as the releases' pods would, with what the cluster would mount, and asks what their probes
+// ask. Of what the deployment says only the addresses are changed, as there is no network of its own, and its secrets are made up.
+func firstPod(t *testing.T, image deploytest.Image) {
+	t.Helper()
+	for _, name := range []string{
+		"to try it out",
+		"with the store's URL among the values, and keys in a secret",
+		"with SQLite on a volume, and keys in a config map",
+		"with migrations by a job",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := releases[name].objects(t)
+			mounted := files(t)
+			for _, job := range all.of("Job") {
+				run(t, image, job, mounted)
+			}
+			serves(t, image, all.one(t, "Deployment"), mounted)
+		})
+	}
+}
+
+// files are what the pods find in their volumes.
+func files(t *testing.T) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{"/etc/parley/store/url": []byte(pgtest.URL(t) + "\n")}
+	for _, name := range []string{"public.pem", "new.pem", "old.pem"} {
+		all["/etc/parley/keys/"+name] = publicKey(t)
+	}
+	return all
+}
+
+// pod is the container of a workload, as the cluster would make it.
+func pod(t *testing.T, image deploytest.Image, workload map[string]any, mounted map[string][]byte, env map[string]string) *deploytest.Container {
+	t.Helper()
+	c, spec := container(t, workload)
+	all := environment(t, c)
+	for name, value := range env {
+		all[name] = value
+	}
+	change := deploytest.Change{Env: all, Files: map[string][]byte{}}
+	for _, mount := range deploytest.At[[]any](t, c, "volumeMounts") {
+		dir := deploytest.At[string](t, mount, "mountPath")
+		if !deploytest.At[bool](t, mount, "readOnly") {
+			change.Writable = append(change.Writable, dir)
+		}
+		for file, content := range mounted {
+			if path.Dir(file) == dir {
+				change.Files[file] = content
+			}
+		}
+	}
+	if uid := deploytest.Text(deploytest.At[int](t, spec, "securityContext.runAsUser")); !strings.HasPrefix(image.User, uid+":") {
+		t.Errorf("the pod runs as %s, the image as %s", uid, image.User)
+	}
+	made := image.Container(t, change)
+	made.Command = nil
+	for _, arg := range deploytest.At[[]any](t, c, "args") {
+		made.Command = append(made.Command, arg.(string))
+	}
+	return made
+}
+
+func run(t *testing.T, image deploytest.Image, job map[string]any, mounted map[string][]byte) {
+	t.Helper()
+	c := pod(t, image, job, mounted, nil)
+	for range 2 { // a job may be run again
+		if code, out := c.Run(c.Command...); code != 0 || strings.Contains(out, "not applied") {
+			t.Fatalf("%q ends with %d:\n%s", c.Command, code, out)
+		}
+	}
+}
+
+func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mounted map[string][]byte) {
+	t.Helper()
+	addresses := map[string]string{"http": deploytest.FreeAddr(t), "admin": deploytest.FreeAddr(t)}
+	c := pod(t, image, deployment, mounted, map[string]string{
+		"PARLEY_HTTP_ADDR": addresses["http"], "PARLEY_ADMIN_ADDR": addresses["admin"],
+	})
+	p := c.Start()
+	p.Until("the service runs")
+	spec, _ := container(t, deployment)
+	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+		get := deploytest.At[map[string]any](t, spec, probe+".httpGet")
+		url := "http://" + addresses[get["port"].(string)] + get["path"].(string)
+		if status := status(t, url); status != http.StatusOK {
+			t.Errorf("%s at %s: got %d, want 200", probe, url, status)
+		}
+	}
+	// What the chart tells newcomers to do, where it is for them.
+	_, development := c.Env["PARLEY_DEVELOPMENT"]
+	if code, out := c.Exec("/parley", "token", "--sub", "alice"); (code == 0) != development {
+		t.Errorf("parley token ends with %d: %s", code, out)
+	}
+	if code := p.Stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("it stops with code %d, want 0", code)
+	}
+}
+
+func status(t *testing.T, url string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+func publicKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+func marshal(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
