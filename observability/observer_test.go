@@ -38,6 +38,9 @@ func newObserver(t testing.TB) *observability.Observer {
 	o.Missed("general", 2)
 	o.Appended(t.Context(), 5, time.Millisecond, nil)
 	o.Appended(t.Context(), 1, time.Millisecond, chat.Errorf(chat.Unavailable, "away"))
+	if _, err := o.Log(awayLog{}).Append(t.Context(), nil); err == nil {
+		t.Fatal("a log out of reach took something")
+	}
 	o.Queued(6)
 	o.Queued(-5)
 	o.Fault(t.Context(), "append to the log", errors.New("away"))

@@ -1,0 +1,69 @@
+package observability_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+//go:generate go test -run ^TestTheTableOfMetricsIsInStep$ -update .
+
+var update = flag.Bool("update", false, "write METRICS.md anew")
+
+const tableHead = `# Metrics
+
+Written by ` + "`make generate`" + ` from the code. All of them are on ` + "`/metrics`" + ` of the admin address (` + "`PARLEY_ADMIN_ADDR`" + `), also in the
+OpenMetrics format, with exemplars that name a trace, and with native histograms where the scraper takes them. A histogram has ` + "`_bucket`, `_sum` and `_count`" + `.
+No label has values of which there is no end: what goes on in which room is told by ` + "`/debug/rooms`" + `.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+`
+
+func TestTheTableOfMetricsIsInStep(t *testing.T) {
+	t.Parallel()
+	o := newObserver(t)
+	o.Pool(somePool{})
+	all, err := o.Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := bytes.NewBufferString(tableHead)
+	for _, f := range all {
+		if strings.HasPrefix(f.GetName(), "parley_") {
+			fmt.Fprintf(table, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labels(f), f.GetHelp())
+		}
+	}
+	// Which of these there are is the operating system's and Go's.
+	table.WriteString("| `go_…` | | | what the Go runtime tells: memory, garbage collection, goroutines, scheduling |\n")
+	table.WriteString("| `process_…` | | | what the operating system tells of the process: CPU, memory, open files, network |\n")
+	const file = "METRICS.md"
+	if *update {
+		if err := os.WriteFile(file, table.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	written, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(written, table.Bytes()) {
+		t.Errorf("%s is not what the code says (%v): run make generate", file, err)
+	}
+}
+
+func labels(f *dto.MetricFamily) string {
+	var names []string
+	for _, m := range f.Metric {
+		for _, l := range m.Label {
+			if name := "`" + l.GetName() + "`"; !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
