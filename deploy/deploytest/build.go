@@ -64,9 +64,9 @@ func Build(t testing.TB, args ...string) Image {
 	}
 	return Image{
 		Root: root, Stages: stages, Env: final.Env(), Labels: labels,
-		User: final.last("USER").Text, Workdir: final.last("WORKDIR").Text, Volumes: final.last("VOLUME").Words,
-		Entrypoint: final.last("ENTRYPOINT").Words, Command: final.last("CMD").Words,
-		Healthcheck: final.last("HEALTHCHECK"), StopSignal: final.last("STOPSIGNAL").Text,
+		User: final.Last("USER").Text, Workdir: final.Last("WORKDIR").Text, Volumes: final.Last("VOLUME").Words,
+		Entrypoint: final.Last("ENTRYPOINT").Words, Command: final.Last("CMD").Words,
+		Healthcheck: final.Last("HEALTHCHECK"), StopSignal: final.Last("STOPSIGNAL").Text,
 	}
 }
 

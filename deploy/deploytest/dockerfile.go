@@ -2,6 +2,7 @@ package deploytest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,6 +91,9 @@ func parseStep(line string) (Step, error) {
 		return step, json.Unmarshal([]byte(array), &step.Words)
 	}
 	step.Words = words(text)
+	if strings.HasPrefix(text, "<<") {
+		return Step{}, errors.New("here-documents are not read")
+	}
 	if len(step.Words) == 0 {
 		return Step{}, fmt.Errorf("%s says nothing", name)
 	}
@@ -99,31 +103,31 @@ func parseStep(line string) (Step, error) {
 // words splits at spaces that are not within double quotes, and takes the quotes away.
 func words(text string) (all []string) {
 	var word strings.Builder
-	quoted, any := false, false
+	quoted, begun := false, false
 	end := func() {
-		if any {
+		if begun {
 			all = append(all, word.String())
 		}
 		word.Reset()
-		any = false
+		begun = false
 	}
 	for _, c := range text {
 		switch {
 		case c == '"':
-			quoted, any = !quoted, true
+			quoted, begun = !quoted, true
 		case c == ' ' && !quoted:
 			end()
 		default:
 			word.WriteRune(c)
-			any = true
+			begun = true
 		}
 	}
 	end()
 	return all
 }
 
-// last returns the last step of that name, which is the one that counts.
-func (s Stage) last(name string) Step {
+// Last returns the last step of that name, which is the one that counts.
+func (s Stage) Last(name string) Step {
 	for _, step := range slices.Backward(s.Steps) {
 		if step.Name == name {
 			return step

@@ -59,3 +59,21 @@ func Read(t testing.TB, name string) []byte {
 	}
 	return content
 }
+
+// Glob returns the files of the repository that a pattern from its root matches, by their paths from there.
+func Glob(t testing.TB, pattern string) (names []string) {
+	t.Helper()
+	root := Root(t)
+	paths, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, filepath.ToSlash(name))
+	}
+	return names
+}

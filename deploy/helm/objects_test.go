@@ -2,9 +2,7 @@ package helm_test
 
 import (
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -168,10 +166,10 @@ func TestContainersAreConfined(t *testing.T) {
 			for what, ok := range map[string]bool{
 				"runs as root":             deploytest.At[bool](t, pod, "securityContext.runAsNonRoot") && deploytest.At[int](t, pod, "securityContext.runAsUser") > 0,
 				"has no seccomp profile":   deploytest.At[string](t, pod, "securityContext.seccompProfile.type") == "RuntimeDefault",
-				"has a token":              pod["automountServiceAccountToken"] == false,
-				"hears of other services":  pod["enableServiceLinks"] == false,
+				"has a token":              off(pod, "automountServiceAccountToken"),
+				"hears of other services":  off(pod, "enableServiceLinks"),
 				"may write to its root":    deploytest.At[bool](t, c, "securityContext.readOnlyRootFilesystem"),
-				"may gain privileges":      deploytest.At[map[string]any](t, c, "securityContext")["allowPrivilegeEscalation"] == false,
+				"may gain privileges":      off(deploytest.At[map[string]any](t, c, "securityContext"), "allowPrivilegeEscalation"),
 				"keeps capabilities":       deploytest.At[string](t, c, "securityContext.capabilities.drop.0") == "ALL",
 				"asks for no memory":       deploytest.At[string](t, c, "resources.requests.memory") != "",
 				"has no limit of memory":   deploytest.At[string](t, c, "resources.limits.memory") != "",
@@ -185,6 +183,12 @@ func TestContainersAreConfined(t *testing.T) {
 			}
 		}
 	})
+}
+
+// off reports whether an object says that something is not so: what it does not speak of is as the cluster likes.
+func off(object map[string]any, name string) bool {
+	on, said := object[name].(bool)
+	return said && !on
 }
 
 // TestSelectorsFindTheirPods holds everything that selects pods against the labels of the deployment's.
@@ -335,9 +339,9 @@ func TestWhatIsMonitoredIsThere(t *testing.T) {
 	if got := len(deploytest.At[[]any](t, rules, "spec.groups")); got == 0 {
 		t.Error("there are no rules")
 	}
-	boards, err := filepath.Glob(filepath.Join(deploytest.Root(t), "deploy/grafana/dashboards/*.json"))
-	if maps := all.of("ConfigMap"); err != nil || len(maps) != len(boards) {
-		t.Errorf("got %d dashboards, want %d (%v)", len(maps), len(boards), err)
+	boards := deploytest.Glob(t, "deploy/grafana/dashboards/*.json")
+	if maps := all.of("ConfigMap"); len(maps) != len(boards) {
+		t.Errorf("got %d dashboards, want %d", len(maps), len(boards))
 	}
 }
 
@@ -360,13 +364,8 @@ func TestTheAdapterIsAskedForAMetricThatIsThere(t *testing.T) {
 	if readme := string(deploytest.Read(t, chart+"README.md")); !strings.Contains(readme, "name: {as: "+metric+"}") {
 		t.Errorf("the README tells the adapter nothing of %s", metric)
 	}
-	files, err := filepath.Glob(filepath.Join(deploytest.Root(t), "observability/*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(files, func(path string) bool {
-		text, err := os.ReadFile(path)
-		return err == nil && strings.Contains(string(text), `"`+metric+`"`)
+	if !slices.ContainsFunc(deploytest.Glob(t, "observability/*.go"), func(name string) bool {
+		return strings.Contains(string(deploytest.Read(t, name)), `"`+metric+`"`)
 	}) {
 		t.Errorf("the service has no metric %s", metric)
 	}

@@ -230,7 +230,7 @@ func TestNotesSayWhatToDoNext(t *testing.T) {
 	if err := os.CopyFS(copied, os.DirFS(filepath.Join(deploytest.Root(t), chart))); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(copied, "templates/notes.yaml"),
+	write(t, filepath.Join(copied, "templates", "notes.yaml"),
 		`{{ define "notes" }}`+string(deploytest.Read(t, chart+"templates/NOTES.txt"))+`{{ end }}kind: Notes`+"\n"+`text: {{ include "notes" . | toJson }}`)
 	for values, want := range map[string][]string{
 		"development: true":                       {"DEVELOPMENT MODE", "-- /parley token --sub alice", "gone with it", "port-forward service/test-parley 8080:80"},

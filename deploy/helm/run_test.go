@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -83,9 +84,7 @@ func pod(t *testing.T, image deploytest.Image, workload map[string]any, mounted 
 	t.Helper()
 	c, spec := container(t, workload)
 	all := environment(t, c)
-	for name, value := range env {
-		all[name] = value
-	}
+	maps.Copy(all, env)
 	change := deploytest.Change{Env: all, Files: map[string][]byte{}}
 	for _, mount := range deploytest.At[[]any](t, c, "volumeMounts") {
 		dir := deploytest.At[string](t, mount, "mountPath")

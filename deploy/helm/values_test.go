@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,31 +31,26 @@ func TestGeneratedFilesAreInStep(t *testing.T) {
 		"README.md":        withTable(t, deploytest.Read(t, chart+"README.md")),
 		"files/rules.yaml": deploytest.Read(t, "deploy/prometheus/rules.yaml"),
 	}
-	dashboards, err := filepath.Glob(filepath.Join(deploytest.Root(t), "deploy/grafana/dashboards/*.json"))
-	if err != nil || len(dashboards) == 0 {
-		t.Fatalf("got %d dashboards, %v", len(dashboards), err)
+	dashboards := deploytest.Glob(t, "deploy/grafana/dashboards/*.json")
+	if len(dashboards) == 0 {
+		t.Fatal("there are no dashboards")
 	}
-	for _, path := range dashboards {
-		name := filepath.Base(path)
-		want["files/dashboards/"+name] = deploytest.Read(t, "deploy/grafana/dashboards/"+name)
+	for _, name := range dashboards {
+		want["files/dashboards/"+path.Base(name)] = deploytest.Read(t, name)
 	}
-	have, err := filepath.Glob(filepath.Join(deploytest.Root(t), chart, "files/dashboards/*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range have {
-		if want["files/dashboards/"+filepath.Base(path)] == nil {
-			t.Errorf("%s comes from nowhere", path)
+	for _, name := range deploytest.Glob(t, chart+"files/dashboards/*") {
+		if want["files/dashboards/"+path.Base(name)] == nil {
+			t.Errorf("%s comes from nowhere", name)
 		}
 	}
 	for name, content := range want {
-		path := filepath.Join(deploytest.Root(t), chart, name)
+		file := filepath.Join(deploytest.Root(t), chart, name)
 		if *update {
-			if err := os.WriteFile(path, content, 0o644); err != nil {
+			if err := os.WriteFile(file, content, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%s is not in step (%v): run go generate ./deploy/helm", name, err)
 		}
 	}
@@ -152,7 +148,7 @@ func TestTheSchemaKnowsEachValueAndNoOther(t *testing.T) {
 		if !ok {
 			return // whatever Kubernetes takes
 		}
-		if schema["additionalProperties"] != false {
+		if !off(schema, "additionalProperties") {
 			t.Errorf("%s: a misspelt value would be taken", path)
 		}
 		for name := range properties {
@@ -177,13 +173,9 @@ func TestTheSchemaKnowsEachValueAndNoOther(t *testing.T) {
 // TestEachValueIsUsed finds values that no template asks for.
 func TestEachValueIsUsed(t *testing.T) {
 	t.Parallel()
-	templates, err := filepath.Glob(filepath.Join(deploytest.Root(t), chart, "templates/*"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var text strings.Builder
-	for _, path := range templates {
-		text.Write(deploytest.Read(t, chart+"templates/"+filepath.Base(path)))
+	for _, name := range deploytest.Glob(t, chart+"templates/*") {
+		text.Write(deploytest.Read(t, name))
 	}
 	names := map[string]bool{}
 	for _, v := range describe(t) {

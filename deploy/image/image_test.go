@@ -234,7 +234,7 @@ func TestTheBuildIsPinned(t *testing.T) {
 			continue
 		}
 		tag := regexp.MustCompile(`:(\d+\.\d+)\.\d+-alpine$`).FindStringSubmatch(stage.Base)
-		if tag == nil || tag[1] != string(least[1]) {
+		if len(tag) == 0 || tag[1] != string(least[1]) {
 			t.Errorf("the build is on %s, want an exact release of Go %s", stage.Base, least[1])
 		}
 	}
@@ -246,7 +246,7 @@ func TestOnlyWhatIsNamedGoesIntoTheBuild(t *testing.T) {
 	if !regexp.MustCompile(`\A(#.*\n)*\*\n`).MatchString(ignore) {
 		t.Error(".dockerignore does not leave out everything first: secrets and local data could get into a layer")
 	}
-	for _, line := range strings.Split(ignore, "\n") {
+	for line := range strings.SplitSeq(ignore, "\n") {
 		if name, ok := strings.CutPrefix(line, "!"); ok {
 			if _, err := os.Stat(filepath.Join(deploytest.Root(t), name)); err != nil {
 				t.Errorf(".dockerignore wants %s, which is not there", name)
