@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/moby/patternmatcher"
@@ -52,9 +53,11 @@ func Build(t testing.TB, args ...string) Image {
 		b.args[name] = value
 	}
 	var root string
-	for _, stage := range stages {
-		root = b.build(stage)
-	}
+	inTurn(t, func() {
+		for _, stage := range stages {
+			root = b.build(stage)
+		}
+	})
 	final := stages[len(stages)-1]
 	b.vars = final.pairs("ARG")
 	maps.Copy(b.vars, b.args)
@@ -68,6 +71,20 @@ func Build(t testing.TB, args ...string) Image {
 		Entrypoint: final.Last("ENTRYPOINT").Words, Command: final.Last("CMD").Words,
 		Healthcheck: final.Last("HEALTHCHECK"), StopSignal: final.Last("STOPSIGNAL").Text,
 	}
+}
+
+// inTurn lets one process of a user build at a time: what several compile at once none finds in the cache.
+func inTurn(t testing.TB, build func()) {
+	t.Helper()
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("parley-build-%d.lock", os.Getuid())), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close() // and with it the lock
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	build()
 }
 
 // builder takes the steps of one stage after the other.

@@ -45,7 +45,7 @@ func (i Image) Container(t testing.TB, change Change) *Container {
 	t.Helper()
 	c := &Container{
 		Entrypoint: i.Entrypoint, Command: i.Command, Env: maps.Clone(i.Env),
-		t: t, root: t.TempDir(), workdir: i.Workdir,
+		t: t, root: makeDir(t), workdir: i.Workdir,
 	}
 	c.uid, c.gid = owners(t, i.User)
 	maps.Copy(c.Env, change.Env)
@@ -61,6 +61,21 @@ func (i Image) Container(t testing.TB, change Change) *Container {
 	}
 	c.protect(i.Volumes, change.Writable)
 	return c
+}
+
+// makeDir makes a folder that is gone with the test. Its path has no comma, as a test's name may: settings are lists of paths.
+func makeDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "parley-container-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func (c *Container) must(err error) {
