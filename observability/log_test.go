@@ -41,7 +41,7 @@ func (s *sent) OnEmit(_ context.Context, r *sdklog.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := r.Body().AsString()
-	r.WalkAttributes(func(a attribute.KeyValue) bool { line += " " + string(a.Key) + "=" + a.Value.Emit(); return true })
+	r.WalkAttributes(func(a attribute.KeyValue) bool { line += " " + string(a.Key) + "=" + a.Value.String(); return true })
 	s.lines = append(s.lines, line)
 	return nil
 }

@@ -94,13 +94,13 @@ func (o *Observer) Registry() prometheus.Registerer { return o.registry }
 func (o *Observer) Gatherer() prometheus.Gatherer { return o.registry }
 
 // debugs reports whether debug lines are wanted, so that nothing is built up for those that are not.
-func (o *Observer) debugs() bool { return o.log.Enabled(context.Background(), slog.LevelDebug) }
+func (o *Observer) debugs(ctx context.Context) bool { return o.log.Enabled(ctx, slog.LevelDebug) }
 
 // SessionOpened implements ports.SessionObserver.
 func (o *Observer) SessionOpened(session string, user chat.UserID, remote string) {
 	o.metrics.connections.Inc()
 	o.metrics.opened.Inc()
-	if o.debugs() {
+	if o.debugs(context.Background()) {
 		o.log.Debug("session opened", "session", session, "user", user, "remote", remote)
 	}
 }
@@ -109,7 +109,7 @@ func (o *Observer) SessionOpened(session string, user chat.UserID, remote string
 func (o *Observer) SessionClosed(session string, user chat.UserID, reason ports.CloseReason, lived time.Duration) {
 	o.metrics.connections.Dec()
 	o.metrics.closed.WithLabelValues(reason.String()).Inc()
-	if o.debugs() {
+	if o.debugs(context.Background()) {
 		o.log.Debug("session closed", "session", session, "user", user, "reason", reason.String(), "lived", lived)
 	}
 }
@@ -122,7 +122,7 @@ func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask,
 	if _, ok := ask.(ports.Send); ok {
 		o.metrics.sends.WithLabelValues(result).Inc()
 	}
-	if o.debugs() {
+	if o.debugs(ctx) {
 		args := []any{"session", session, "type", name, "result", result, "took", took}
 		if err != nil {
 			args = append(args, "error", err)
@@ -167,7 +167,7 @@ func (o *Observer) Feeds(open int, ringBytes int64) {
 // Missed implements ports.DeliveryObserver.
 func (o *Observer) Missed(room chat.RoomID, entries int) {
 	o.metrics.missed.Add(float64(entries))
-	if o.debugs() {
+	if o.debugs(context.Background()) {
 		o.log.Debug("entries missed on the bus", "room", room, "entries", entries)
 	}
 }

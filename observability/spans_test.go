@@ -66,7 +66,7 @@ func TestStepsOfOneTraceStandBelowEachOther(t *testing.T) {
 func has(s sdktrace.ReadOnlySpan, want string) bool {
 	set := attribute.NewSet(s.Attributes()...)
 	for _, a := range set.ToSlice() {
-		if string(a.Key)+"="+a.Value.Emit() == want {
+		if string(a.Key)+"="+a.Value.String() == want {
 			return true
 		}
 	}

@@ -39,8 +39,7 @@ func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Tele
 		return &Telemetry{}, nil
 	}
 	// One handler for the whole process is all that the SDK has.
-	unsent := newFaults(lines)
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { unsent.report(context.Background(), "send telemetry", err) }))
+	otel.SetErrorHandler(unsent{newFaults(lines)})
 	about, err := describe(ctx, build)
 	if err != nil {
 		return nil, err
@@ -62,6 +61,12 @@ func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Tele
 	}
 	return t, nil
 }
+
+// unsent hears what could not be sent.
+type unsent struct{ *faults }
+
+// Handle implements otel.ErrorHandler.
+func (u unsent) Handle(err error) { u.report(context.Background(), "send telemetry", err) }
 
 // wanted reports what is to be sent. The SDK's own default, to send traces to a collector on this machine, would fill the log of
 // whoever has none.

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ func attribute(s *trace.Span, name string) *common.AnyValue {
 func below(t *testing.T, spans []*trace.Span, name, parent string) *trace.Span {
 	t.Helper()
 	child, above := named(spans, name), named(spans, parent)
-	if string(child.ParentSpanId) != string(above.SpanId) {
+	if !bytes.Equal(child.ParentSpanId, above.SpanId) {
 		t.Errorf("%s is not below %s", name, parent)
 	}
 	if child.StartTimeUnixNano < above.StartTimeUnixNano {
@@ -158,7 +159,7 @@ func TestOneTraceLeadsFromTheSenderToTheReaders(t *testing.T) {
 	}
 	below(t, spans, "check", "send")
 	batch := below(t, spans, "append", "send")
-	if len(batch.Links) != 1 || string(batch.Links[0].SpanId) != string(send.SpanId) {
+	if len(batch.Links) != 1 || !bytes.Equal(batch.Links[0].SpanId, send.SpanId) {
 		t.Errorf("append has links %v, want one to the send", batch.Links)
 	}
 	below(t, spans, "commit", "append")

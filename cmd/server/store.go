@@ -88,7 +88,7 @@ var postgresql = backend{
 	open: func(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
 		config := postgresConfig(cfg, log)
 		if traces := t.Traces(); traces != nil {
-			config.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(traces), otelpgx.WithTrimSQLInSpanName())
+			config.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(traces))
 		}
 		s, err := postgres.Open(ctx, config)
 		if err != nil {
