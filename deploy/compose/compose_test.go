@@ -310,7 +310,8 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	env := environment(t, "parley")
 	http, admin := deploytest.FreeAddr(t), deploytest.FreeAddr(t)
 	env["PARLEY_HTTP_ADDR"], env["PARLEY_ADMIN_ADDR"], env["PARLEY_STORE_URL"] = http, admin, pgtest.URL(t)
-	delete(env, "OTEL_EXPORTER_OTLP_ENDPOINT") // there is no jaeger here
+	collector := deploytest.Collect(t)
+	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL // in jaeger's place
 	image := deploytest.Build(t)
 	parley := image.Container(t, deploytest.Change{Env: env})
 	p := parley.Start()
@@ -334,6 +335,9 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	}
 	if code := p.Stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("it stops with code %d, want 0", code)
+	}
+	if got := collector.Paths(); !slices.Equal(got, []string{"/v1/traces"}) {
+		t.Errorf("jaeger takes traces only, and gets %q", got)
 	}
 }
 

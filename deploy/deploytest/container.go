@@ -66,7 +66,7 @@ func (i Image) Container(t testing.TB, change Change) *Container {
 // makeDir makes a folder that is gone with the test. Its path has no comma, as a test's name may: settings are lists of paths.
 func makeDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "parley-container-")
+	dir, err := os.MkdirTemp("", "parley-container-") //nolint:usetesting // its name is what this is for
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ auth: {jwksUrl: "https://id.example/keys", issuer: "https://id.example", audienc
 store: {url: "postgres://parley:secret@db:5432/parley"}
 auth: {publicKeys: {existingSecret: parley-keys, files: [new.pem, old.pem]}}
 settings: {PARLEY_RATE_LIMIT: "50/s:250", PARLEY_SESSIONS: 20000, PARLEY_ROOMS_AUTOCREATE: false}
+tracing: {endpoint: "http://collector:4318/", ratio: 1, sampler: traceidratio}
 `},
 	"with SQLite on a volume, and keys in a config map": {values: `
 store: {sqlite: {enabled: true, size: 20Gi, storageClassName: fast}}

@@ -121,12 +121,16 @@ func run(t *testing.T, image deploytest.Image, job map[string]any, mounted map[s
 func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mounted map[string][]byte) {
 	t.Helper()
 	addresses := map[string]string{"http": deploytest.FreeAddr(t), "admin": deploytest.FreeAddr(t)}
-	c := pod(t, image, deployment, mounted, map[string]string{
-		"PARLEY_HTTP_ADDR": addresses["http"], "PARLEY_ADMIN_ADDR": addresses["admin"],
-	})
+	changed := map[string]string{"PARLEY_HTTP_ADDR": addresses["http"], "PARLEY_ADMIN_ADDR": addresses["admin"]}
+	spec, _ := container(t, deployment)
+	collector := deploytest.Collect(t)
+	traces, traced := strings.CutPrefix(environment(t, spec)["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"], "http://collector:4318")
+	if traced {
+		changed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = collector.URL + traces
+	}
+	c := pod(t, image, deployment, mounted, changed)
 	p := c.Start()
 	p.Until("the service runs")
-	spec, _ := container(t, deployment)
 	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 		get := deploytest.At[map[string]any](t, spec, probe+".httpGet")
 		url := "http://" + addresses[get["port"].(string)] + get["path"].(string)
@@ -139,8 +143,14 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 	if code, out := c.Exec("/parley", "token", "--sub", "alice"); (code == 0) != development {
 		t.Errorf("parley token ends with %d: %s", code, out)
 	}
+	if status := status(t, "http://"+addresses["http"]+"/v1/rooms"); status != http.StatusUnauthorized {
+		t.Errorf("without a token: got %d, want 401", status)
+	}
 	if code := p.Stop(syscall.SIGTERM); code != 0 {
 		t.Errorf("it stops with code %d, want 0", code)
+	}
+	if got := collector.Paths(); traced != slices.Equal(got, []string{"/v1/traces"}) {
+		t.Errorf("the collector gets %q", got)
 	}
 }
 

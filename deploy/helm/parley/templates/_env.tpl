@@ -76,7 +76,7 @@
 - name: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
   value: {{ $v.tracing.protocol }}
 - name: OTEL_TRACES_SAMPLER
-  value: parentbased_traceidratio
+  value: {{ $v.tracing.sampler }}
 - name: OTEL_TRACES_SAMPLER_ARG
   value: {{ $v.tracing.ratio | quote }}
 {{- end }}

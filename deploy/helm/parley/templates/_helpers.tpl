@@ -33,7 +33,7 @@ app.kubernetes.io/component: server
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
 {{- else -}}
-{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{ .repository }}:{{ .tag | default (trimPrefix "v" $.Chart.AppVersion) }}
 {{- end }}
 {{- end }}
 {{- end }}
