@@ -33,7 +33,7 @@ func backup(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part.Name()) //nolint:errcheck // it has its own name by then, or is worth nothing
+	defer os.Remove(part.Name()) // it has its own name by then, or is worth nothing
 	defer part.Close()
 	if err := on(from, "rw", func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, `VACUUM INTO ?`, part.Name())
