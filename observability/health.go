@@ -3,6 +3,7 @@ package observability
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -12,8 +13,9 @@ import (
 )
 
 const (
-	checkTime = 2 * time.Second // for a part to answer
-	checkAge  = time.Second     // how long an answer counts, so that probes cannot hammer a store
+	checkTime  = 2 * time.Second // for a part to answer
+	checkAge   = time.Second     // how long an answer counts, so that probes cannot hammer a store
+	checkEvery = 2 * time.Second // between checks that nobody asks for
 )
 
 // Part is something that the service cannot work without.
@@ -22,13 +24,24 @@ type Part struct {
 	Checker ports.Checker
 }
 
+// HealthConfig is what a Health works with.
+type HealthConfig struct {
+	Parts []Part
+	// Grace is how long a part may be away before the service is not ready: every node has lost it, as a rule, and then there is
+	// nobody to send the traffic to instead. 0: not at all.
+	Grace time.Duration
+	Log   *slog.Logger // told when a part goes away and when it is back; nil: nobody is
+}
+
 // Health says whether the process lives and whether it should get traffic.
 type Health struct {
-	parts []Part
+	cfg HealthConfig
 
 	mu     sync.Mutex
 	state  State
+	drain  window // of the stop that is under way
 	latest *check // the newest check, perhaps still under way
+	parts  []part // as they were by the last check that is done
 }
 
 // State is where the service is in its life.
@@ -41,64 +54,103 @@ const (
 	Draining State = "draining"
 )
 
+// window is a time that has begun and an end that it should have.
+type window struct{ from, to time.Time }
+
+// part is how a part was, by the last check.
+type part struct {
+	err  error
+	away time.Time // since when it does not answer; zero where it does
+}
+
 // check is one look at all parts.
 type check struct {
-	done    chan struct{} // closed when results stand
-	at      time.Time     // when it was done
-	results []result
+	done  chan struct{} // closed when the parts stand
+	at    time.Time     // when it was done
+	parts []part
 }
 
-type result struct {
-	name string
-	err  error
+// NewHealth returns the health of a service that is Starting. Its parts count as well until they are checked.
+func NewHealth(cfg HealthConfig) *Health {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Health{cfg: cfg, state: Starting, parts: make([]part, len(cfg.Parts))}
 }
 
-// NewHealth returns the health of a service that is Starting and needs parts.
-func NewHealth(parts ...Part) *Health { return &Health{parts: parts, state: Starting} }
+// Run looks at the parts every few seconds until ctx ends, so that it is known how they are and for how long whether somebody asks or
+// not. It is called once.
+func (h *Health) Run(ctx context.Context) error {
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		h.Ready(ctx, false)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
 
-// Enter tells where the service is in its life.
-func (h *Health) Enter(s State) {
+// Serve tells that the service takes traffic from now on.
+func (h *Health) Serve() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.state = s
+	h.state = Serving
+}
+
+// Drain tells that the service stops, and by when it should have: from now on it is not ready.
+func (h *Health) Drain(until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.state, h.drain = Draining, window{time.Now(), until}
 }
 
 // Report is what a probe is told.
 type Report struct {
-	Ready bool         `json:"ready"`
-	State State        `json:"state"`
-	Parts []PartReport `json:"parts,omitempty"`
+	Ready    bool         `json:"ready"`
+	State    State        `json:"state"`
+	Degraded bool         `json:"degraded,omitempty"` // ready, but a part is away, for less than the grace time
+	Parts    []PartReport `json:"parts,omitempty"`
 }
 
 // PartReport is how one part is.
 type PartReport struct {
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`
-	Why  string `json:"why,omitempty"`
+	Name  string     `json:"name"`
+	OK    bool       `json:"ok"`
+	Why   string     `json:"why,omitempty"`
+	Since *time.Time `json:"since,omitempty"` // when it went away
 }
 
 // Ready asks the parts, all at once, for 2 s at most, and not again within a second. With detail the report gives their errors in
 // full, which may tell of hosts and files; without, it is safe to show to anyone.
 func (h *Health) Ready(ctx context.Context, detail bool) Report {
-	results, err := h.look(ctx)
+	parts, err := h.look(ctx)
 	h.mu.Lock()
 	report := Report{State: h.state, Ready: h.state == Serving && err == nil}
 	h.mu.Unlock()
-	for _, r := range results {
-		p := PartReport{Name: r.name, OK: r.err == nil}
-		if r.err != nil {
-			report.Ready = false
-			if p.Why = chat.AsError(r.err).Reason; detail {
-				p.Why = r.err.Error()
+	for i, p := range parts {
+		one := PartReport{Name: h.cfg.Parts[i].Name, OK: p.err == nil}
+		if p.err != nil {
+			report.Ready = report.Ready && !h.counts(p)
+			report.Degraded = true
+			one.Since = &p.away
+			if one.Why = chat.AsError(p.err).Reason; detail {
+				one.Why = p.err.Error()
 			}
 		}
-		report.Parts = append(report.Parts, p)
+		report.Parts = append(report.Parts, one)
 	}
+	report.Degraded = report.Degraded && report.Ready
 	return report
 }
 
-// look returns what the parts say, or said a moment ago. Who comes while they are asked waits for the same answer.
-func (h *Health) look(ctx context.Context) ([]result, error) {
+// counts reports whether a part has been away for too long.
+func (h *Health) counts(p part) bool { return p.err != nil && time.Since(p.away) >= h.cfg.Grace }
+
+// look returns how the parts are, or were a moment ago. Who comes while they are asked waits for the same answer.
+func (h *Health) look(ctx context.Context) ([]part, error) {
 	h.mu.Lock()
 	c := h.latest
 	if c == nil || !c.at.IsZero() && time.Since(c.at) >= checkAge {
@@ -106,12 +158,12 @@ func (h *Health) look(ctx context.Context) ([]result, error) {
 		h.latest = c
 		h.mu.Unlock()
 		h.ask(ctx, c)
-		return c.results, nil
+		return c.parts, nil
 	}
 	h.mu.Unlock()
 	select {
 	case <-c.done:
-		return c.results, nil
+		return c.parts, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -121,16 +173,44 @@ func (h *Health) look(ctx context.Context) ([]result, error) {
 func (h *Health) ask(ctx context.Context, c *check) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
 	defer cancel()
-	c.results = make([]result, len(h.parts))
+	errs := make([]error, len(h.cfg.Parts))
 	var wg sync.WaitGroup
-	for i, part := range h.parts {
-		wg.Go(func() { c.results[i] = result{part.Name, part.Checker.Check(ctx)} })
+	for i, p := range h.cfg.Parts {
+		wg.Go(func() { errs[i] = p.Checker.Check(ctx) })
 	}
 	wg.Wait()
 	h.mu.Lock()
 	c.at = time.Now()
+	c.parts = make([]part, len(errs))
+	for i, err := range errs {
+		c.parts[i] = h.parts[i].now(err, c.at)
+		h.tell(h.cfg.Parts[i].Name, h.parts[i], c.parts[i])
+	}
+	h.parts = c.parts
 	h.mu.Unlock()
 	close(c.done)
+}
+
+// now is how a part is after a check.
+func (p part) now(err error, at time.Time) part {
+	switch {
+	case err == nil:
+		return part{}
+	case p.err != nil:
+		return part{err, p.away}
+	default:
+		return part{err, at}
+	}
+}
+
+// tell logs that a part went away or is back: a line each, however often it is checked.
+func (h *Health) tell(name string, was, is part) {
+	switch {
+	case was.err == nil && is.err != nil:
+		h.cfg.Log.Warn("a part is away", "part", name, "error", is.err, "grace", h.cfg.Grace)
+	case was.err != nil && is.err == nil:
+		h.cfg.Log.Info("a part is back", "part", name, "away", time.Since(was.away).Round(time.Millisecond))
+	}
 }
 
 // Response is an answer to a probe, for whatever kind of HTTP server.

@@ -1,9 +1,12 @@
 package observability_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/observability"
+	"github.com/parley-chat/parley/ports"
 )
 
 // checker counts how often it is asked.
@@ -34,8 +38,8 @@ func (c *checker) Check(ctx context.Context) error {
 }
 
 func serving(parts ...observability.Part) *observability.Health {
-	h := observability.NewHealth(parts...)
-	h.Enter(observability.Serving)
+	h := observability.NewHealth(observability.HealthConfig{Parts: parts})
+	h.Serve()
 	return h
 }
 
@@ -52,12 +56,17 @@ func probe(t *testing.T, h http.Handler) (int, observability.Report, string) {
 
 func TestReadinessFollowsTheServicesLife(t *testing.T) {
 	t.Parallel()
-	h := observability.NewHealth(observability.Part{Name: "store", Checker: &checker{}})
+	h := observability.NewHealth(observability.HealthConfig{Parts: []observability.Part{{Name: "store", Checker: &checker{}}}})
 	for _, step := range []struct {
 		state observability.State
+		enter func()
 		want  int
-	}{{observability.Starting, 503}, {observability.Serving, 200}, {observability.Draining, 503}} {
-		h.Enter(step.state)
+	}{
+		{observability.Starting, func() {}, 503},
+		{observability.Serving, h.Serve, 200},
+		{observability.Draining, func() { h.Drain(time.Now()) }, 503},
+	} {
+		step.enter()
 		if got, report, _ := probe(t, h.ReadyHandler(false)); got != step.want || report.State != step.state {
 			t.Errorf("%s: got %d and %+v, want %d", step.state, got, report, step.want)
 		}
@@ -135,4 +144,90 @@ func TestAProbeThatGoesAwaySpoilsNoOthersAnswer(t *testing.T) {
 		}
 		probes.Wait()
 	})
+}
+
+// flaky is away while it is told to be.
+type flaky struct{ away atomic.Bool }
+
+func (f *flaky) Check(context.Context) error {
+	if f.away.Load() {
+		return chat.Errorf(chat.Unavailable, "gone fishing")
+	}
+	return nil
+}
+
+// running returns a health that looks by itself, with its log and metrics, for a test in a bubble.
+func running(t *testing.T, grace time.Duration, c ports.Checker) (*observability.Health, *bytes.Buffer, *observability.Observer) {
+	t.Helper()
+	var out bytes.Buffer
+	h := observability.NewHealth(observability.HealthConfig{
+		Parts: []observability.Part{{Name: "store", Checker: c}}, Grace: grace,
+		Log: observability.NewLogger(&out, observability.Text, slog.LevelInfo, nil),
+	})
+	o := plain()
+	o.Health(h)
+	h.Serve()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	synctest.Wait()
+	return h, &out, o
+}
+
+func TestAPartThatIsAwayForAMomentTurnsNothingRed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &flaky{}
+		h, log, o := running(t, 10*time.Second, store)
+		mustHave(t, o, `parley_part_up{part="store"} 1`, `parley_ready 1`)
+		store.away.Store(true)
+		time.Sleep(4 * time.Second)
+		if r := h.Ready(t.Context(), false); !r.Ready || !r.Degraded || r.Parts[0].OK || r.Parts[0].Since == nil {
+			t.Errorf("after a moment: got %+v, want ready and degraded", r)
+		}
+		mustHave(t, o, `parley_part_up{part="store"} 0`, `parley_ready 1`)
+		time.Sleep(10 * time.Second)
+		if r := h.Ready(t.Context(), false); r.Ready || r.Degraded {
+			t.Errorf("after the grace time: got %+v, want not ready", r)
+		}
+		mustHave(t, o, `parley_part_up{part="store"} 0`, `parley_ready 0`)
+		store.away.Store(false)
+		time.Sleep(3 * time.Second)
+		if r := h.Ready(t.Context(), false); !r.Ready || r.Degraded || r.Parts[0].Since != nil {
+			t.Errorf("once it is back: got %+v", r)
+		}
+		mustHave(t, o, `parley_part_up{part="store"} 1`, `parley_ready 1`)
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "gone fishing") ||
+			!strings.Contains(lines[1], "level=INFO") || !strings.Contains(lines[1], "away=1") {
+			t.Errorf("logged was\n%s\nwant one line when it went and one when it was back, with for how long", log)
+		}
+	})
+}
+
+func TestAStopThatIsUnderWayIsToldWithItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, _, o := running(t, 0, &flaky{})
+		mustHave(t, o, `parley_drain_start_time_seconds 0`, `parley_drain_deadline_time_seconds 0`)
+		h.Drain(time.Now().Add(30 * time.Second))
+		now := float64(time.Now().Unix()) // a bubble begins on a full second
+		mustHave(t, o, fmt.Sprintf("parley_drain_start_time_seconds %g", now), fmt.Sprintf("parley_drain_deadline_time_seconds %g", now+30), `parley_ready 0`)
+	})
+}
+
+func mustHave(t *testing.T, o *observability.Observer, lines ...string) {
+	t.Helper()
+	got := scrape(t, o, "")
+	for _, want := range lines {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("metrics lack %q", want)
+		}
+	}
 }

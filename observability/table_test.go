@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/parley-chat/parley/observability"
 )
 
 //go:generate go test -run ^TestTheTableOfMetricsIsInStep$ -update .
@@ -30,6 +32,7 @@ func TestTheTableOfMetricsIsInStep(t *testing.T) {
 	t.Parallel()
 	o := newObserver(t)
 	o.Pool(somePool{})
+	o.Health(serving(observability.Part{Name: "store", Checker: &checker{}}))
 	all, err := o.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,8 @@ type Config struct {
 	WriterShards    int
 	Linger          time.Duration // negative: none (PARLEY_LINGER=off)
 	Sockets         Sockets
+	ReadyGrace      time.Duration // negative: none (PARLEY_READY_GRACE=off)
+	DrainDelay      time.Duration
 	Drain           time.Duration
 	StopTimeout     time.Duration
 
@@ -112,7 +114,7 @@ func (c Config) derived() Config {
 		c.WriterShards = (runtime.GOMAXPROCS(0) + 1) / 2 // the kernel and everybody else want some too
 	}
 	if c.StopTimeout == 0 {
-		c.StopTimeout = c.Drain + 20*time.Second
+		c.StopTimeout = c.DrainDelay + c.Drain + 20*time.Second
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = observability.JSON

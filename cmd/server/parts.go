@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"go.uber.org/fx"
@@ -46,8 +47,12 @@ func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry) *obse
 	return observability.NewObserver(log, observability.ReadBuild(cfg.Version), options...)
 }
 
-func newHealth(s Store, b Bus) *observability.Health {
-	return observability.NewHealth(observability.Part{Name: "store", Checker: s}, observability.Part{Name: "bus", Checker: b})
+func newHealth(cfg Config, s Store, b Bus, log *slog.Logger, o *observability.Observer) *observability.Health {
+	h := observability.NewHealth(observability.HealthConfig{
+		Parts: []observability.Part{{Name: "store", Checker: s}, {Name: "bus", Checker: b}}, Grace: cfg.ReadyGrace, Log: log,
+	})
+	o.Health(h)
+	return h
 }
 
 func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemetry) (Store, error) {
@@ -224,20 +229,26 @@ type livingParts struct {
 // live says what lives, in the order in which it starts. It stops in the reverse order.
 func live(cfg Config, p livingParts) {
 	p.Life.listen(p.Lifecycle, "admin listener", p.Admin)
+	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)
-	p.Lifecycle.Append(fx.StartStopHook(
-		func() { p.Health.Enter(observability.Serving) },
-		func(ctx context.Context) {
-			p.Health.Enter(observability.Draining)
-			ctx, cancel := context.WithTimeout(ctx, cfg.Drain)
-			defer cancel()
-			p.Sessions.Drain(ctx)
-		},
-	))
+	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
+}
+
+// leave is the first part of a stop: first those who send traffic learn that no more should come, then the clients that are here.
+func leave(ctx context.Context, cfg Config, p livingParts) {
+	until, _ := ctx.Deadline()
+	p.Health.Drain(until)
+	select {
+	case <-time.After(cfg.DrainDelay):
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.Drain)
+	defer cancel()
+	p.Sessions.Drain(ctx)
 }
 
 // waitFor waits for wait, as long as ctx allows.

@@ -28,8 +28,9 @@ var rules = []rule{
 		_, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile)
 		return when(err != nil, "and PARLEY_TLS_KEY_FILE must hold a certificate and its key: %v", err)
 	}},
-	{[]string{"stop-timeout", "drain"}, func(c Config) string {
-		return when(c.StopTimeout > 0 && c.StopTimeout <= c.Drain, "is %v; it must be longer than PARLEY_DRAIN, %v", c.StopTimeout, c.Drain)
+	{[]string{"stop-timeout", "drain-delay", "drain"}, func(c Config) string {
+		return when(c.StopTimeout > 0 && c.StopTimeout <= c.DrainDelay+c.Drain,
+			"is %v; it must be longer than PARLEY_DRAIN_DELAY and PARLEY_DRAIN together, %v", c.StopTimeout, c.DrainDelay+c.Drain)
 	}},
 	{[]string{"admin-addr", "http-addr"}, func(c Config) string {
 		_, port, err := net.SplitHostPort(c.AdminAddr)

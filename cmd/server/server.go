@@ -36,7 +36,7 @@ func Run(ctx context.Context, cfg Config, more ...fx.Option) error {
 	var failed error
 	select {
 	case <-ctx.Done():
-		s.log.Info("stopping", "drain", s.cfg.Drain)
+		s.log.Info("stopping", "drain_delay", s.cfg.DrainDelay, "drain", s.cfg.Drain)
 	case failed = <-s.Failed():
 	}
 	return errors.Join(failed, s.Stop(context.WithoutCancel(ctx)))
@@ -94,7 +94,7 @@ func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 // Failed hears when a part has failed: then the service is of no use, and to be stopped.
 func (s *Server) Failed() <-chan error { return s.life.failed }
 
-// Stop turns readiness red, lets clients go elsewhere for as long as Config.Drain says, ends the requests under way, writes what
+// Stop turns readiness red, waits for Config.DrainDelay, lets clients go elsewhere for as long as Config.Drain says, ends the requests under way, writes what
 // was taken, and closes the store. It takes Config.StopTimeout at most, or until ctx ends; what has not stopped by then is told in
 // the error and goes on.
 func (s *Server) Stop(ctx context.Context) error {

@@ -214,6 +214,26 @@ func TestClientsAreToldToGoElsewhereBeforeTheServiceStops(t *testing.T) {
 	}
 }
 
+func TestReadinessTurnsRedBeforeAnybodyIsSentAway(t *testing.T) {
+	t.Parallel()
+	cfg := forTest(t)
+	cfg.DrainDelay = 3 * time.Second
+	s := start(t, cfg)
+	alice := s.enters("alice", "general")
+	done := make(chan error, 1)
+	go func() { done <- s.Stop(context.Background()) }()
+	for status := http.StatusOK; status != http.StatusServiceUnavailable; {
+		status, _ = s.ask(http.MethodGet, "/readyz", "")
+	}
+	bob := s.enters("bob", "general") // who sends traffic has not noticed yet
+	bob.says("still here")
+	alice.sees("message")
+	alice.sees("drain")
+	if err := <-done; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
 func TestToBeToldToStopIsNoError(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())

@@ -36,7 +36,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 	}
 	want := server.Config{
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", DataDir: "./parley-data",
-		JWTAlgorithms: []string{"RS256"}, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second,
+		JWTAlgorithms: []string{"RS256"}, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -81,6 +81,8 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"sockets", "goroutine", func(c server.Config) any { return c.Sockets }, server.SocketsGoroutine},
 		{"linger", "2ms", func(c server.Config) any { return c.Linger }, 2 * time.Millisecond},
 		{"linger", "off", func(c server.Config) any { return c.Linger }, time.Duration(-1)},
+		{"drain-delay", "5s", func(c server.Config) any { return c.DrainDelay }, 5 * time.Second},
+		{"ready-grace", "off", func(c server.Config) any { return c.ReadyGrace }, -time.Nanosecond},
 		{"drain", "1s", func(c server.Config) any { return c.Drain }, time.Second},
 		{"stop-timeout", "1m", func(c server.Config) any { return c.StopTimeout }, time.Minute},
 		{"log-level", "DEBUG", func(c server.Config) any { return c.LogLevel }, slog.LevelDebug},

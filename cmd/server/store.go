@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -102,9 +103,24 @@ var postgresql = backend{
 }
 
 func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
-	return postgres.Config{URL: cfg.StoreURL, NoMigrate: cfg.NoMigrate, OnWait: func(err error) {
-		log.Warn("waiting for the database", "error", err)
-	}}
+	return postgres.Config{URL: cfg.StoreURL, NoMigrate: cfg.NoMigrate, OnWait: waiting(cfg, log)}
+}
+
+// stillWaiting is how often a start that waits for the same reason says so again.
+const stillWaiting = 15 * time.Second
+
+// waiting returns what tells of each try to reach the database that was in vain.
+func waiting(cfg Config, log *slog.Logger) func(error) {
+	began := time.Now()
+	var told time.Time
+	var why string
+	return func(err error) {
+		if err.Error() == why && time.Since(told) < stillWaiting {
+			return
+		}
+		told, why = time.Now(), err.Error()
+		log.Warn("waiting for the database", "url", cfg.StoreURL, "error", err, "for", time.Since(began).Round(time.Millisecond))
+	}
 }
 
 func sqliteConfig(cfg Config) sqlite.Config {

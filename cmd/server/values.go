@@ -40,6 +40,27 @@ func duration(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// delay reads a duration that may be none.
+func delay(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, errors.New("a duration such as 5s, or 0s")
+	}
+	return d, nil
+}
+
+// grace reads a duration; off is a negative one.
+func grace(s string) (time.Duration, error) {
+	if s == "off" {
+		return -1, nil
+	}
+	d, err := duration(s)
+	if err != nil {
+		return 0, errors.New("a duration above zero, such as 10s, or off")
+	}
+	return d, nil
+}
+
 // linger reads a short duration; off is a negative one.
 func linger(s string) (time.Duration, error) {
 	if s == "off" {

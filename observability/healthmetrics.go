@@ -1,0 +1,60 @@
+package observability
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Health tells the observer's metrics how the service and its parts are, each time that somebody looks.
+func (o *Observer) Health(h *Health) { o.registry.MustRegister(wellness{h}) }
+
+// wellness is the collector of a Health. It asks no part: it tells of the last check.
+type wellness struct{ of *Health }
+
+var (
+	partUp     = prometheus.NewDesc("parley_part_up", "1 where a part that the service needs (store, bus) answers, 0 where it is away.", []string{"part"}, nil)
+	ready      = prometheus.NewDesc("parley_ready", "1 where the service should get traffic, 0 where not: it starts or drains, or a part is away for too long.", nil, nil)
+	drainStart = prometheus.NewDesc("parley_drain_start_time_seconds", "When the stop that is under way began, in Unix time; 0 where none is.", nil, nil)
+	drainEnd   = prometheus.NewDesc("parley_drain_deadline_time_seconds", "When the stop that is under way should be over, in Unix time; 0 where none is.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (w wellness) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{partUp, ready, drainStart, drainEnd} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (w wellness) Collect(to chan<- prometheus.Metric) {
+	h := w.of
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	well := h.state == Serving
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for i, p := range h.parts {
+		gauge(partUp, number(p.err == nil), h.cfg.Parts[i].Name)
+		well = well && !h.counts(p)
+	}
+	gauge(ready, number(well))
+	gauge(drainStart, unix(h.drain.from))
+	gauge(drainEnd, unix(h.drain.to))
+}
+
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// unix returns a time as Prometheus has it, 0 for none.
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
