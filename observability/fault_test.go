@@ -76,15 +76,54 @@ func TestAFaultThatComesAgainWithinASecondIsCounted(t *testing.T) {
 			t.Error("another task's fault has the same id")
 		}
 		time.Sleep(time.Second)
-		second := o.Fault(t.Context(), "append", away)
+		synctest.Wait()
 		lines := o.lines(t)
-		if len(lines) != 3 || second == first {
-			t.Fatalf("got %d lines, ids %q and %q, want 3 lines and another id", len(lines), first, second)
+		if len(lines) != 3 {
+			t.Fatalf("got %d lines, want one each and one that tells how often it came again", len(lines))
 		}
-		if got := lines[2]["repeats"]; got != 41.0 {
-			t.Errorf("got repeats %v, want 41", got)
+		if got := lines[2]; got["msg"] != "fault again" || got["repeats"] != 41.0 || got["id"] != first || got["error"] != "away" {
+			t.Errorf("got %v, want 41 repeats of %s", got, first)
 		}
 	})
+}
+
+func TestAFaultThatGoesOnIsToldLessAndLessOftenAndThenToTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newLogged()
+		for range 60 * 60 * 2 { // an hour
+			o.Fault(t.Context(), "append", errors.New("away"))
+			time.Sleep(500 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		told := 0.0
+		lines := o.lines(t)
+		for _, line := range lines[1:] {
+			told += line["repeats"].(float64)
+		}
+		if len(lines) > 75 || told != 7199 {
+			t.Errorf("got %d lines of %v repeats, want about one a minute, and 7199", len(lines), told)
+		}
+		time.Sleep(2 * time.Minute)
+		o.Fault(t.Context(), "append", errors.New("away"))
+		if lines := o.lines(t); lines[len(lines)-1]["msg"] != "fault" {
+			t.Errorf("after a pause: got %v, want it as news", lines[len(lines)-1])
+		}
+	})
+}
+
+func TestWhatWasCountedIsToldAtTheEnd(t *testing.T) {
+	t.Parallel()
+	o := newLogged()
+	for range 3 {
+		o.Fault(t.Context(), "append", errors.New("away"))
+	}
+	o.Flush()
+	o.Flush()
+	if lines := o.lines(t); len(lines) != 2 || lines[1]["repeats"] != 2.0 {
+		t.Errorf("got %v, want the fault and its two repeats", lines)
+	}
 }
 
 func TestAFloodOfDifferentFaultsIsHeldUpToo(t *testing.T) {

@@ -182,7 +182,10 @@ func (o *Observer) Appended(ctx context.Context, proposals int, took time.Durati
 // Queued implements ports.JournalObserver.
 func (o *Observer) Queued(change int) { o.metrics.depth.Add(float64(change)) }
 
-// Fault implements ports.Observer. A fault that comes again within a second is counted, and gets the id under which it was logged.
+// Flush logs what was only counted of faults that came again. It is for the end, once nothing is observed any more.
+func (o *Observer) Flush() { o.faults.flush() }
+
+// Fault implements ports.Observer. A fault that was logged lately is counted, and gets the id under which it was logged.
 func (o *Observer) Fault(ctx context.Context, while string, err error) (id string) {
 	o.metrics.faults.WithLabelValues(while).Inc()
 	return o.faults.report(ctx, while, err)

@@ -139,6 +139,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		trace = s.cfg.Observer.Fault(c.UserContext(), "answer a request", fmt.Errorf("request %s: %s %s: %w", id, c.Method(), c.Route().Path, err))
 		e = chat.Error{Kind: chat.Internal, Reason: "a fault of the service; it is logged under " + trace}
 	case chat.Unavailable, chat.RateLimited:
+		if e.Cause != nil { // that nobody has told of yet
+			s.cfg.Observer.Fault(c.UserContext(), "answer a request", err)
+		}
 		if e.RetryAfter <= 0 {
 			e.RetryAfter = time.Second
 		}

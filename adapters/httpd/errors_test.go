@@ -169,3 +169,16 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 		}
 	})
 }
+
+func TestWhyAPartCouldNotBeReachedIsToldToTheLogAndToNoClient(t *testing.T) {
+	t.Parallel()
+	away := chat.Wrap(chat.Unavailable, errors.New("dial 10.0.0.7: refused"), "read")
+	s := serve(t, httpd.Config{}, failing("/away", away), failing("/told", chat.Errorf(chat.Unavailable, "this node is going away")))
+	if reply := s.do("GET", "/away", ""); reply.StatusCode != http.StatusServiceUnavailable || strings.Contains(reply.text, "10.0.0.7") {
+		t.Errorf("got %d %s", reply.StatusCode, reply.text)
+	}
+	s.do("GET", "/told", "")
+	if log := s.told.all(); strings.Count(log, "\n") != 0 || !strings.Contains(log, "10.0.0.7") {
+		t.Errorf("told was %q, want one line with the cause", log)
+	}
+}

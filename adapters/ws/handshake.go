@@ -180,6 +180,9 @@ func (a *Adapter) refuse(c *fiber.Ctx, status int, err error) error {
 	case chat.Unauthenticated:
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	case chat.Unavailable, chat.RateLimited:
+		if e.Cause != nil { // that nobody has told of yet
+			a.cfg.Observer.Fault(c.UserContext(), "answer a handshake", err)
+		}
 		e.RetryAfter = max(e.RetryAfter, time.Second)
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
 	}

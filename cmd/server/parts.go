@@ -39,12 +39,14 @@ func newLogger(cfg Config, t *observability.Telemetry) *slog.Logger {
 	return observability.NewLogger(cfg.Output, cfg.LogFormat, cfg.LogLevel, t.Logs())
 }
 
-func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry) *observability.Observer {
+func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry, l *life) *observability.Observer {
 	options := []observability.Option{observability.WithTraces(t.Traces())}
 	if cfg.NoMetrics {
 		options = append(options, observability.WithoutMetrics())
 	}
-	return observability.NewObserver(log, observability.ReadBuild(cfg.Version), options...)
+	o := observability.NewObserver(log, observability.ReadBuild(cfg.Version), options...)
+	l.opened(func() error { o.Flush(); return nil })
+	return o
 }
 
 func newHealth(cfg Config, s Store, b Bus, log *slog.Logger, o *observability.Observer) *observability.Health {

@@ -264,6 +264,9 @@ func (s *session) fail(ctx context.Context, a asked, err error) {
 		if e.RetryAfter == 0 {
 			e.RetryAfter = time.Second
 		}
+		if e.Cause != nil { // that nobody has told of yet
+			s.hub.cfg.Observer.Fault(ctx, "answer a command", err)
+		}
 	}
 	s.mu.Lock()
 	if !s.closing {

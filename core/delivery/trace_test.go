@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -143,4 +144,55 @@ func TestSessionsThatAreBehindAreCounted(t *testing.T) {
 			t.Errorf("of one that has caught up %v are behind", got)
 		}
 	})
+}
+
+// complaints remembers faults.
+type complaints struct {
+	ports.Unobserved
+	mu  sync.Mutex
+	all []string
+}
+
+func (c *complaints) Fault(_ context.Context, while string, err error) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, while+": "+err.Error())
+	return "FAULT"
+}
+
+// closedLog cannot be read.
+type closedLog struct {
+	ports.Log
+	err error
+}
+
+func (l closedLog) Read(context.Context, chat.RoomID, ports.Span) ([]chat.Entry, error) { return nil, l.err }
+
+func TestWhyACommandCouldNotBeDoneIsToldOnceAndToNoClient(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		err  error
+		told int
+	}{
+		"a cause that nobody has told of": {chat.Wrap(chat.Unavailable, errors.New("10.0.0.7 is gone"), "read"), 1},
+		"no more than the client is told": {chat.Errorf(chat.Unavailable, "this node is going away"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			told := &complaints{}
+			w := newWorldOn(t, func(l ports.Log) ports.Log { return closedLog{l, row.err} },
+				func(d *delivery.Config, _ *messaging.Config) { d.Observer = told })
+			alice := w.connects("alice")
+			alice.joins("tea")
+			l := alice.isRefused(ports.History{Room: "tea", Limit: 1}, chat.Unavailable)
+			if strings.Contains(l.Text, "10.0.0.7") {
+				t.Errorf("the client is told %q", l.Text)
+			}
+			told.mu.Lock()
+			defer told.mu.Unlock()
+			if len(told.all) != row.told {
+				t.Errorf("told was %q, want %d lines", told.all, row.told)
+			}
+		})
+	}
 }

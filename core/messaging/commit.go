@@ -205,9 +205,10 @@ func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]
 	return outcomes, err
 }
 
-// withRetryAfter tells the client when to come back.
+// withRetryAfter tells the client when to come back. The cause has been told of where it came up.
 func withRetryAfter(err error) error {
 	e := *chat.AsError(err)
+	e.Cause = nil
 	if e.RetryAfter == 0 {
 		e.RetryAfter = retryAfter
 	}
