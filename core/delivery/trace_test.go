@@ -166,7 +166,9 @@ type closedLog struct {
 	err error
 }
 
-func (l closedLog) Read(context.Context, chat.RoomID, ports.Span) ([]chat.Entry, error) { return nil, l.err }
+func (l closedLog) Read(context.Context, chat.RoomID, ports.Span) ([]chat.Entry, error) {
+	return nil, l.err
+}
 
 func TestWhyACommandCouldNotBeDoneIsToldOnceAndToNoClient(t *testing.T) {
 	t.Parallel()

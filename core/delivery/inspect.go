@@ -1,0 +1,170 @@
+package delivery
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+var _ ports.Inspector = (*Hub)(nil)
+
+// InspectFeeds implements ports.Inspector.
+func (h *Hub) InspectFeeds(q ports.FeedQuery) ports.FeedsSeen {
+	h.mu.RLock()
+	feeds := slices.Collect(maps.Values(h.feeds))
+	h.mu.RUnlock()
+	seen := ports.FeedsSeen{Open: len(feeds), Feeds: []ports.FeedSeen{}}
+	order := byFollowers
+	if q.Behind {
+		order = byFeedLag
+	}
+	for _, f := range feeds {
+		if q.Room != "" && f.room != q.Room {
+			continue
+		}
+		one := f.look()
+		if q.Behind { // the order depends on it
+			one.Behind = f.lag(one.Head)
+		}
+		seen.Feeds = first(seen.Feeds, one, q.Limit, order)
+	}
+	if q.Behind {
+		return seen
+	}
+	for i := range seen.Feeds {
+		if f := h.feed(seen.Feeds[i].Room); f != nil {
+			seen.Feeds[i].Behind = f.lag(seen.Feeds[i].Head)
+		}
+	}
+	return seen
+}
+
+func byFollowers(a, b ports.FeedSeen) int {
+	return cmp.Or(cmp.Compare(b.Followers, a.Followers), cmp.Compare(a.Room, b.Room))
+}
+
+func byFeedLag(a, b ports.FeedSeen) int {
+	return cmp.Or(cmp.Compare(b.Behind.Entries, a.Behind.Entries), byFollowers(a, b))
+}
+
+// first puts one into a list of at most so many, which is in order.
+func first[T any](list []T, one T, most int, order func(a, b T) int) []T {
+	if len(list) >= most && order(one, list[len(list)-1]) >= 0 {
+		return list
+	}
+	at, _ := slices.BinarySearchFunc(list, one, order)
+	list = slices.Insert(list, at, one)
+	return list[:min(len(list), most)]
+}
+
+// look returns the feed as it is, but for how far its followers are.
+func (f *feed) look() ports.FeedSeen {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v := f.view.Load()
+	one := ports.FeedSeen{Room: f.room, Head: v.head, Ring: v.floor, RingBytes: f.ring.bytes, Present: len(f.present)}
+	for i := range f.parts {
+		one.Followers += len(f.parts[i].followers)
+	}
+	if f.refs == 0 {
+		one.Idle = f.idle
+	}
+	return one
+}
+
+// lag returns how far the feed's followers are behind head.
+func (f *feed) lag(head chat.Seq) (l ports.Lag) {
+	for _, fl := range f.of("") {
+		fl.session.mu.Lock()
+		n := fl.lag(head)
+		fl.session.mu.Unlock()
+		if n > 0 {
+			l.Sessions++
+			l.Entries += n
+			l.Most = max(l.Most, n)
+		}
+	}
+	return l
+}
+
+// lag returns how many entries up to head a follow has yet to get. Its session's mu is held.
+func (fl *follow) lag(head chat.Seq) int64 {
+	if fl.gone {
+		return 0
+	}
+	return int64(max(head-fl.cursor, 0))
+}
+
+// InspectSessions implements ports.Inspector.
+func (h *Hub) InspectSessions(q ports.SessionQuery) ports.SessionsSeen {
+	all := h.all()
+	var found []candidate
+	for _, s := range all {
+		if c, ok := s.matches(q); ok {
+			found = first(found, c, q.Limit, byLag)
+		}
+	}
+	seen := ports.SessionsSeen{Open: len(all), Sessions: make([]ports.SessionSeen, 0, len(found))}
+	for _, c := range found {
+		seen.Sessions = append(seen.Sessions, c.session.inspect())
+	}
+	return seen
+}
+
+// candidate is a session that may be shown.
+type candidate struct {
+	session *session
+	behind  int64
+}
+
+func byLag(a, b candidate) int {
+	return cmp.Or(cmp.Compare(b.behind, a.behind), a.session.opened.Compare(b.session.opened), cmp.Compare(a.session.id, b.session.id))
+}
+
+// matches reports whether the session is asked for.
+func (s *session) matches(q ports.SessionQuery) (c candidate, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user := chat.UserID("")
+	if s.identity != nil {
+		user = s.identity.User
+	}
+	if q.User != "" && user != q.User || q.Room != "" && s.follows.in(q.Room) == nil {
+		return candidate{}, false
+	}
+	c.session = s
+	for _, fl := range s.follows {
+		c.behind += fl.lag(fl.feed.view.Load().head)
+	}
+	return c, true
+}
+
+// inspect returns the session as it is.
+func (s *session) inspect() ports.SessionSeen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := ports.SessionSeen{
+		ID: s.id, Remote: s.remote, Opened: s.opened.UTC(), Heard: time.Unix(0, s.heard.Load()).UTC(),
+		Rooms: len(s.follows), Unwritten: len(s.outbox), Sending: s.changes, Blocked: s.writing, Paused: s.paused,
+	}
+	if s.identity != nil {
+		one.User = s.identity.User
+	}
+	if s.closing {
+		one.Closing = s.reason.String()
+	}
+	for _, fl := range s.follows {
+		n := fl.lag(fl.feed.view.Load().head)
+		one.Behind += n
+		one.Cursors = first(one.Cursors, ports.CursorSeen{Room: fl.feed.room, Cursor: fl.cursor, Behind: n}, ports.MostCursorsSeen, byCursorLag)
+	}
+	return one
+}
+
+func byCursorLag(a, b ports.CursorSeen) int {
+	return cmp.Or(cmp.Compare(b.Behind, a.Behind), cmp.Compare(a.Room, b.Room))
+}

@@ -1,0 +1,86 @@
+package ports
+
+import (
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Inspector looks inside a node, for operators. It may be called concurrently, takes no lock for long, and shows each part as it is at
+// one moment, not all of them as they are at the same.
+type Inspector interface {
+	InspectFeeds(q FeedQuery) FeedsSeen
+	InspectSessions(q SessionQuery) SessionsSeen
+}
+
+// FeedQuery asks for feeds: those with the most followers first, or with Behind those whose followers are furthest behind.
+type FeedQuery struct {
+	Room   chat.RoomID // only that; empty: all
+	Behind bool
+	Limit  int // at least 1
+}
+
+// FeedsSeen are feeds of this node.
+type FeedsSeen struct {
+	Open  int        `json:"open"` // how many there are
+	Feeds []FeedSeen `json:"feeds"`
+}
+
+// FeedSeen is a feed as it is.
+type FeedSeen struct {
+	Room      chat.RoomID `json:"room"`
+	Head      chat.Seq    `json:"head"`
+	Ring      chat.Seq    `json:"ring_after"` // entries behind it are served from memory, others from the log
+	RingBytes int         `json:"ring_bytes"`
+	Followers int         `json:"followers"`
+	Present   int         `json:"present"` // users
+	Behind    Lag         `json:"behind"`
+	Idle      time.Time   `json:"idle_since,omitzero"` // since when nobody follows
+}
+
+// Lag is how far sessions are behind.
+type Lag struct {
+	Sessions int   `json:"sessions"` // that have not got all there is
+	Entries  int64 `json:"entries"`  // that they have yet to get, together
+	Most     int64 `json:"most"`     // of them, the session that is furthest behind
+}
+
+// SessionQuery asks for sessions: those that are furthest behind first, and the oldest of those that are as far.
+type SessionQuery struct {
+	User  chat.UserID // only that user's; empty: all
+	Room  chat.RoomID // only those that follow it; empty: all
+	Limit int         // at least 1
+}
+
+// SessionsSeen are sessions of this node.
+type SessionsSeen struct {
+	Open     int           `json:"open"` // how many there are
+	Sessions []SessionSeen `json:"sessions"`
+}
+
+// SessionSeen is a session as it is.
+type SessionSeen struct {
+	ID        string       `json:"session"`
+	User      chat.UserID  `json:"user,omitempty"` // empty where the token has yet to come
+	Remote    string       `json:"remote"`
+	Opened    time.Time    `json:"opened"`
+	Heard     time.Time    `json:"heard"` // when something last came from the client
+	Rooms     int          `json:"rooms"`
+	Cursors   []CursorSeen `json:"cursors,omitempty"` // the rooms where it is furthest behind
+	Behind    int64        `json:"behind"`            // entries that it has yet to get, over all rooms
+	Unwritten int          `json:"unwritten_bytes"`   // answers and entries that wait for the socket
+	Sending   int          `json:"sending"`           // changes that are not durable yet
+	Blocked   bool         `json:"blocked"`           // its client takes less than is due
+	Paused    bool         `json:"paused"`            // nothing is read from it for now
+	Closing   string       `json:"closing,omitempty"` // why it ends
+}
+
+// CursorSeen is a session's place in a room.
+type CursorSeen struct {
+	Room   chat.RoomID `json:"room"`
+	Cursor chat.Seq    `json:"cursor"`
+	Behind int64       `json:"behind"`
+}
+
+// MostCursorsSeen is how many of a session's rooms are shown.
+const MostCursorsSeen = 10
