@@ -20,6 +20,7 @@ type Observer struct {
 	registry *prometheus.Registry
 	metrics  *metrics
 	faults   *faults
+	hottest  *hottest
 }
 
 var _ ports.Observer = (*Observer)(nil)
@@ -43,7 +44,7 @@ func WithoutMetrics() Option { return func(o *Observer) { o.muted = true } }
 func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 	r := prometheus.NewRegistry()
 	registerProcess(r, build)
-	o := &Observer{log: log, registry: r, faults: newFaults(log)}
+	o := &Observer{log: log, registry: r, faults: newFaults(log), hottest: newHottest()}
 	for _, option := range options {
 		option(o)
 	}
@@ -136,6 +137,7 @@ func (o *Observer) FannedOut(f ports.FanOut) {
 	observe(o.metrics.fanoutFirst, f.First, f.Trace)
 	observe(o.metrics.fanoutLast, f.Last, f.Trace)
 	o.metrics.deliveries.Add(float64(f.Readers) * float64(f.Entries))
+	o.hottest.note(f.Room, f.Readers*f.Entries)
 }
 
 // Behind implements ports.DeliveryObserver.

@@ -26,7 +26,7 @@ func Options(cfg Config) fx.Option {
 		fx.Supply(cfg),
 		fx.WithLogger(logEvents),
 		fx.Module("seen", fx.Provide(
-			newTelemetry, newLogger, newLife, newObserver, newHealth,
+			newTelemetry, newLevels, newLogger, newLife, newObserver, newHealth,
 			func(o *observability.Observer) ports.Observer { return o.Port() },
 		)),
 		fx.Module("store", fx.Provide(
@@ -40,7 +40,7 @@ func Options(cfg Config) fx.Option {
 		fx.Module("core", fx.Provide(
 			newMessaging, newHub,
 			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members) { return s, s, s, s },
-			func(h *delivery.Hub) (ports.Sessions, ports.Listener) { return h, h },
+			func(h *delivery.Hub) (ports.Sessions, ports.Listener, ports.Inspector) { return h, h, h },
 		)),
 		fx.Module("edge", fx.Provide(
 			newKeys, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,

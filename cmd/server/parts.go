@@ -2,11 +2,9 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,7 +15,6 @@ import (
 	"github.com/parley-chat/parley/adapters/rest"
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/ws"
-	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/observability"
@@ -35,8 +32,8 @@ func newTelemetry(ctx context.Context, cfg Config) (*observability.Telemetry, er
 	return t, nil
 }
 
-func newLogger(cfg Config, t *observability.Telemetry) *slog.Logger {
-	return observability.NewLogger(cfg.Output, cfg.LogFormat, cfg.LogLevel, t.Logs())
+func newLogger(cfg Config, l *levels, t *observability.Telemetry) *slog.Logger {
+	return observability.NewLogger(cfg.Output, cfg.LogFormat, l, t.Logs())
 }
 
 func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry, l *life) *observability.Observer {
@@ -192,24 +189,6 @@ func probes(h *observability.Health) func(fiber.Router) {
 	return func(r fiber.Router) {
 		r.Get("/healthz", func(c *fiber.Ctx) error { return answer(c, h.Live()) })
 		r.Get("/readyz", func(c *fiber.Ctx) error { return answer(c, h.Readiness(c.UserContext(), false)) })
-	}
-}
-
-func newAdmin(cfg Config, o *observability.Observer, h *observability.Health, s ports.Sessions) *httpd.Admin {
-	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", h.LiveHandler())
-	mux.Handle("GET /readyz", h.ReadyHandler(true))
-	mux.Handle("GET /metrics", o.Metrics())
-	mux.Handle("DELETE /users/{user}/sessions", disconnect(s))
-	return httpd.NewAdmin(cfg.AdminAddr, mux)
-}
-
-// disconnect ends a user's sessions on this node, for an operator. They may come back, unless their token is refused by then.
-func disconnect(s ports.Sessions) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		ended := s.Disconnect(chat.UserID(r.PathValue("user")))
-		_ = json.NewEncoder(w).Encode(map[string]int{"disconnected": ended}) // an operator who hung up misses a number
 	}
 }
 

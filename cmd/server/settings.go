@@ -191,6 +191,14 @@ func (s *setting) apply(raw, from string) Fault {
 	return Fault{envName(s.name), fmt.Sprintf("is %s; it should be %v", shown, err)}
 }
 
+// masked is show without what is secret.
+func (s *setting) masked() string {
+	if s.secret {
+		return observability.MaskURL(s.show())
+	}
+	return s.show()
+}
+
 func envName(flagName string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
 }
@@ -266,11 +274,7 @@ func (c Config) LogValue() slog.Value {
 		if s.show() == defaults[i].show() {
 			continue
 		}
-		shown := s.show()
-		if s.secret {
-			shown = observability.MaskURL(shown)
-		}
-		attrs = append(attrs, slog.String(s.name, shown))
+		attrs = append(attrs, slog.String(s.name, s.masked()))
 	}
 	return slog.GroupValue(attrs...)
 }

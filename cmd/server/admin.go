@@ -1,0 +1,263 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/httpd"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/observability"
+	"github.com/parley-chat/parley/ports"
+)
+
+// adminHelp is what the admin address shows at its root.
+const adminHelp = `Parley, for operators. Keep this address to yourselves: it has no password.
+
+GET    /healthz                      the process lives
+GET    /readyz                       should it get traffic; which parts are away, and why
+GET    /metrics                      for Prometheus
+GET    /debug/rooms                  open feeds, most followers first: ?by=behind, ?room=, ?limit=; and the hottest rooms
+GET    /debug/sessions               connections, furthest behind first: ?user=, ?room=, ?limit=
+GET    /debug/settings               what is set, and what it comes to; secrets are masked
+GET    /debug/build                  which program this is
+GET    /debug/log-level              debug, info, warn or error
+PUT    /debug/log-level              curl -X PUT -d debug '…/debug/log-level?for=10m'
+GET    /debug/pprof/                 profiles: go tool pprof http://…/debug/pprof/profile?seconds=10
+DELETE /users/{user}/sessions        end a user's sessions on this node
+`
+
+type adminParts struct {
+	observer  *observability.Observer
+	health    *observability.Health
+	sessions  ports.Sessions
+	inspector ports.Inspector
+	level     *levels
+	log       *slog.Logger
+}
+
+func newAdmin(
+	cfg Config, o *observability.Observer, h *observability.Health, s ports.Sessions, i ports.Inspector, l *levels, log *slog.Logger,
+) *httpd.Admin {
+	return httpd.NewAdmin(cfg.AdminAddr, adminParts{o, h, s, i, l, log}.handler(cfg))
+}
+
+func (p adminParts) handler(cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { writeText(w, adminHelp) })
+	mux.Handle("GET /healthz", p.health.LiveHandler())
+	mux.Handle("GET /readyz", p.health.ReadyHandler(true))
+	mux.Handle("GET /metrics", p.observer.Metrics())
+	mux.Handle("GET /debug/rooms", answers(p.rooms))
+	mux.Handle("GET /debug/sessions", answers(p.seenSessions))
+	mux.Handle("GET /debug/settings", answers(func(url.Values) (any, error) { return cfg.effective(), nil }))
+	mux.Handle("GET /debug/build", answers(func(url.Values) (any, error) { return observability.ReadBuild(cfg.Version), nil }))
+	mux.HandleFunc("GET /debug/log-level", p.showLevel)
+	mux.HandleFunc("PUT /debug/log-level", p.changeLevel)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // but not pprof.Cmdline: flags may hold a password
+	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.Handle("DELETE /users/{user}/sessions", disconnect(p.sessions))
+	return guarded(cfg.AdminAddr, mux)
+}
+
+// guarded keeps the pages that an operator has open in a browser from this address. No page of another origin may change anything. And
+// where only this machine can reach the address, it must be asked for by a name of this machine: a page could otherwise have its own
+// name point here and read what is shown.
+func guarded(addr string, next http.Handler) http.Handler {
+	next = http.NewCrossOriginProtection().Handler(next)
+	if !loopback(addr) {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !local(r.Host) {
+			http.Error(w, "ask for localhost or 127.0.0.1: this address is of this machine only", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// local reports whether a Host header names this machine in a way that nobody else can give it.
+func local(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "localhost" {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
+}
+
+// answers serves JSON that depends on the query.
+func answers(look func(query url.Values) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown, err := look(r.URL.Query())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		writeJSON(w, shown)
+	})
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(v) // an operator who hung up misses it
+}
+
+func writeText(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = fmt.Fprint(w, text) // an operator who hung up misses it
+}
+
+const (
+	limitStd  = 100
+	limitMost = 1000
+	hotRooms  = 20
+)
+
+// query reads a query whose parameters are those of the names.
+func query(q url.Values, names ...string) (limit int, err error) {
+	for name := range q {
+		if !slices.Contains(names, name) {
+			return 0, fmt.Errorf("there is no parameter %q: %s", name, strings.Join(names, ", "))
+		}
+	}
+	limit = limitStd
+	if text := q.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > limitMost {
+			return 0, fmt.Errorf("limit must be a whole number from 1 to %d", limitMost)
+		}
+	}
+	return limit, nil
+}
+
+func (p adminParts) rooms(q url.Values) (any, error) {
+	limit, err := query(q, "room", "by", "limit")
+	if err != nil {
+		return nil, err
+	}
+	by := q.Get("by")
+	if by != "" && by != "followers" && by != "behind" {
+		return nil, errors.New("by must be followers or behind")
+	}
+	return struct {
+		ports.FeedsSeen
+		Hottest []observability.HotRoom `json:"hottest"`
+	}{
+		p.inspector.InspectFeeds(ports.FeedQuery{Room: chat.RoomID(q.Get("room")), Behind: by == "behind", Limit: limit}),
+		p.observer.Hottest(hotRooms),
+	}, nil
+}
+
+func (p adminParts) seenSessions(q url.Values) (any, error) {
+	limit, err := query(q, "user", "room", "limit")
+	if err != nil {
+		return nil, err
+	}
+	return p.inspector.InspectSessions(ports.SessionQuery{
+		User: chat.UserID(q.Get("user")), Room: chat.RoomID(q.Get("room")), Limit: limit,
+	}), nil
+}
+
+// disconnect ends a user's sessions on this node, for an operator. They may come back, unless their token is refused by then.
+func disconnect(s ports.Sessions) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, map[string]int{"disconnected": s.Disconnect(chat.UserID(r.PathValue("user")))})
+	}
+}
+
+// levels is the level of log lines, which can be changed while the service runs.
+type levels struct {
+	slog.LevelVar
+	std slog.Level
+
+	mu   sync.Mutex
+	back *time.Timer // goes back to std; nil: nothing does
+}
+
+func newLevels(cfg Config) *levels {
+	l := &levels{std: cfg.LogLevel}
+	l.Set(cfg.LogLevel)
+	return l
+}
+
+// change sets the level, until a time has passed if that is above zero.
+func (l *levels) change(to slog.Level, until time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back != nil {
+		l.back.Stop()
+		l.back = nil
+	}
+	l.Set(to)
+	if until > 0 {
+		l.back = time.AfterFunc(until, func() { l.change(l.std, 0) })
+	}
+}
+
+func (p adminParts) showLevel(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, strings.ToLower(p.level.Level().String())+"\n")
+}
+
+// changeLevel takes the level as the body, and for how long as the parameter for.
+func (p adminParts) changeLevel(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 16))
+	if err != nil {
+		return // nobody waits for an answer
+	}
+	to, err := level(strings.TrimSpace(string(body)))
+	if err != nil {
+		http.Error(w, "the body should be "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	var until time.Duration
+	if text := r.URL.Query().Get("for"); text != "" {
+		if until, err = duration(text); err != nil {
+			http.Error(w, "for should be "+err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	p.level.change(to, until)
+	p.log.Warn("the log level was changed", "level", to, "for", until) // whatever it is now
+	p.showLevel(w, r)
+}
+
+// effective is a setting as it is now.
+type effective struct {
+	Name    string `json:"name"` // the variable
+	Value   string `json:"value"`
+	Default bool   `json:"default"` // nothing else was said
+	Help    string `json:"help"`
+}
+
+// effective returns all settings, without what is secret in them.
+func (c Config) effective() []effective {
+	std, _ := Config{}.withDefaults() // no default is a fault
+	defaults := NewSettings("", &std).all
+	var list []effective
+	for i, s := range NewSettings("", &c).all {
+		list = append(list, effective{envName(s.name), s.masked(), s.show() == defaults[i].show(), s.help})
+	}
+	return list
+}

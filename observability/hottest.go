@@ -1,0 +1,109 @@
+package observability
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+const (
+	hotSlots    = 256
+	hotHalfLife = 30 * time.Second
+	// Weights grow as time goes on and are brought down before they leave what a float64 can tell apart.
+	hotRescale = 1 << 9 * hotHalfLife
+)
+
+// hottest knows the rooms with the most deliveries lately, in bounded memory whatever the number of rooms: a Space-Saving sketch
+// (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and Top-k Elements in Data Streams, 2005) whose counts decay
+// (Cormode et al.: Forward Decay, 2009), so that what was half a minute ago counts half. A room that has more than 1/256 of all
+// deliveries is always among those known, and a count is too high by its Error at most.
+type hottest struct {
+	mu    sync.Mutex
+	began time.Time // what weights are counted from
+	rooms map[chat.RoomID]*hot
+}
+
+type hot struct{ weight, wrong float64 }
+
+// HotRoom is a room and its share of what a node does.
+type HotRoom struct {
+	Room      chat.RoomID `json:"room"`
+	PerSecond float64     `json:"deliveries_per_second"` // lately
+	Error     float64     `json:"error"`                 // by so much at most it is really less
+}
+
+func newHottest() *hottest {
+	return &hottest{began: time.Now(), rooms: make(map[chat.RoomID]*hot, hotSlots)}
+}
+
+// note counts deliveries. It allocates only for rooms that are not known.
+func (h *hottest) note(room chat.RoomID, deliveries int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if now.Sub(h.began) > hotRescale {
+		h.rescale(now)
+	}
+	weight := float64(deliveries) * h.grown(now)
+	one := h.rooms[room]
+	switch {
+	case one != nil:
+		one.weight += weight
+	case len(h.rooms) < hotSlots:
+		h.rooms[room] = &hot{weight: weight}
+	default:
+		coldest, least := h.coldest()
+		delete(h.rooms, coldest)
+		h.rooms[room] = &hot{weight: least + weight, wrong: least}
+	}
+}
+
+// grown returns what one delivery at now weighs.
+func (h *hottest) grown(now time.Time) float64 {
+	return math.Exp2(float64(now.Sub(h.began)) / float64(hotHalfLife))
+}
+
+func (h *hottest) rescale(now time.Time) {
+	by := h.grown(now)
+	for room, one := range h.rooms {
+		if one.weight, one.wrong = one.weight/by, one.wrong/by; one.weight < 1e-6 {
+			delete(h.rooms, room)
+		}
+	}
+	h.began = now
+}
+
+func (h *hottest) coldest() (room chat.RoomID, weight float64) {
+	weight = math.Inf(1)
+	for r, one := range h.rooms {
+		if one.weight < weight {
+			room, weight = r, one.weight
+		}
+	}
+	return room, weight
+}
+
+// top returns up to n rooms, the hottest first.
+func (h *hottest) top(n int) []HotRoom {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	// A steady rate comes to rate × half-life / ln 2 in weight.
+	unit := h.grown(time.Now()) * hotHalfLife.Seconds() / math.Ln2
+	list := make([]HotRoom, 0, len(h.rooms))
+	for room, one := range h.rooms {
+		if perSecond := one.weight / unit; perSecond >= 0.01 {
+			list = append(list, HotRoom{room, perSecond, one.wrong / unit})
+		}
+	}
+	slices.SortFunc(list, func(a, b HotRoom) int {
+		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), cmp.Compare(a.Room, b.Room))
+	})
+	return list[:min(n, len(list))]
+}
+
+// Hottest returns up to n rooms, of 256 at most, those with the most deliveries on this node in about the last minute first.
+func (o *Observer) Hottest(n int) []HotRoom { return o.hottest.top(n) }
