@@ -48,7 +48,7 @@ func TestAHotRoomIsFoundAmongAnyNumberOfOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := plain()
-		order := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+		order := rand.New(rand.NewPCG(1, 2)) // the same each time
 		for i := range 50_000 {
 			pass(o, fmt.Sprint("room", order.IntN(50_000)), 1)
 			if i%100 == 0 {
@@ -60,8 +60,8 @@ func TestAHotRoomIsFoundAmongAnyNumberOfOthers(t *testing.T) {
 		if len(top) > 256 || top[0].Room != "hot" {
 			t.Fatalf("got %d rooms, %v first", len(top), top[0])
 		}
-		if real := 5.0; top[0].PerSecond < real*0.7 || top[0].PerSecond-top[0].Error > real*1.05 {
-			t.Errorf("got %v, want about %v a second within the error", top[0], real)
+		if rate := 5.0; top[0].PerSecond < rate*0.7 || top[0].PerSecond-top[0].Error > rate*1.05 {
+			t.Errorf("got %v, want about %v a second within the error", top[0], rate)
 		}
 	})
 }

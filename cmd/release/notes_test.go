@@ -44,7 +44,7 @@ func TestNotesAreWhatTheChangelogSays(t *testing.T) {
 func TestTheChangelogCanBeRead(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := run([]string{"notes", "-changelog", "../../CHANGELOG.md", "Unreleased"}, &out); err != nil {
+	if err := run(t.Context(), []string{"notes", "-changelog", "../../CHANGELOG.md", "Unreleased"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	groups := map[string]bool{"Added": true, "Changed": true, "Deprecated": true, "Removed": true, "Fixed": true, "Security": true}

@@ -41,11 +41,15 @@ func TestARelease(t *testing.T) {
 		t.Parallel()
 		listsAllModules(t, binary)
 	})
+	t.Run("comes with the terms of all modules in it", func(t *testing.T) {
+		t.Parallel()
+		hasAllTerms(t, binary)
+	})
 }
 
 func listsAllModules(t *testing.T, binary string) {
 	to := filepath.Join(t.TempDir(), "parley.cdx.json")
-	if err := run([]string{"sbom", "-version", "v1.2.3", "-o", to, binary}, nil); err != nil {
+	if err := run(t.Context(), []string{"sbom", "-version", "v1.2.3", "-o", to, binary}, nil); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(to)
@@ -54,7 +58,7 @@ func listsAllModules(t *testing.T, binary string) {
 	}
 	mustFit(t, "bom-1.6.schema.json", text)
 	var again bytes.Buffer
-	if err := run([]string{"sbom", "-version", "v1.2.3", binary}, &again); err != nil || !bytes.Equal(again.Bytes(), text) {
+	if err := run(t.Context(), []string{"sbom", "-version", "v1.2.3", binary}, &again); err != nil || !bytes.Equal(again.Bytes(), text) {
 		t.Errorf("the bill of the same binary differs (%v)", err)
 	}
 	var bill sbom
@@ -85,6 +89,45 @@ func listsAllModules(t *testing.T, binary string) {
 	}
 	if want := len(info.Deps) + 1; len(listed) != want || want < 20 {
 		t.Errorf("%d modules are listed, want %d", len(listed), want)
+	}
+}
+
+func hasAllTerms(t *testing.T, binary string) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"licenses"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"Go and its standard library"}
+	for _, dep := range info.Deps {
+		names = append(names, dep.Path+" "+dep.Version)
+	}
+	for _, name := range names {
+		if !strings.Contains(out.String(), "\n"+name+"\n") {
+			t.Errorf("the terms of %s are not there", name)
+		}
+	}
+	for _, words := range []string{"Apache License", "Redistribution and use", "Permission is hereby granted"} {
+		if !strings.Contains(out.String(), words) {
+			t.Errorf("nothing says %q", words)
+		}
+	}
+}
+
+func TestTermsAreInFilesOfTheirNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"README.md", "LICENSE", "Licence.txt", "NOTICE", "license.go", "unlicensed"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts, err := licensed{"x", dir}.terms()
+	if got := strings.Join(texts, " "); err != nil || got != "LICENSE Licence.txt NOTICE" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

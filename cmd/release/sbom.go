@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -112,13 +111,11 @@ func serial(sum [sha256.Size]byte) string {
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
-func encode(b sbom) ([]byte, error) {
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
+func encode(b sbom, out io.Writer) error {
+	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err := e.Encode(b)
-	return text.Bytes(), err
+	return e.Encode(b)
 }
 
 func fileSum(name string) (sum [sha256.Size]byte, err error) {

@@ -121,7 +121,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Cache-Control", "no-store")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(v) // an operator who hung up misses it
+	_ = encoder.Encode(v) //nolint:errchkjson // all that is shown can be encoded, and an operator who hung up misses it
 }
 
 func writeText(w http.ResponseWriter, text string) {

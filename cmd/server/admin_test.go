@@ -155,7 +155,7 @@ func TestTheLogLevelChangesWhileTheServiceRuns(t *testing.T) {
 	if !strings.Contains(log.String(), "level=DEBUG") {
 		t.Error("there are no debug lines")
 	}
-	for body, query := range map[string]string{"loud": "", "": "", "info": "?for=ever", "debug ": "?for=-1s"} {
+	for body, query := range map[string]string{"loud": "", "": "", "info": "?for=ever", "debug": "?for=-1s"} {
 		if status, _ := s.ask(http.MethodPut, level+query, body); status != http.StatusBadRequest {
 			t.Errorf("%q %s: got %d, want 400", body, query, status)
 		}
