@@ -65,7 +65,7 @@ func hand(text []byte, to string, out io.Writer) error {
 		_, err := out.Write(text)
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // it is for what is published
 		return err
 	}
 	return os.WriteFile(to, text, 0o644) //nolint:gosec // it is to be published
