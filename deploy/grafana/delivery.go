@@ -15,24 +15,24 @@ var delivery = board{
 
 var live = []panel{
 	heat("From commit to the last reader", seconds,
-		"How the times spread, entry by entry. A second band above the first is one room, one node or slow sockets; all of it moving up is the machine or the store.",
+		"How the times spread, pass by pass: a pass takes new entries of a room to its live readers. A second band above the first is one room, one node or slow sockets; all of it moving up is the machine or the store.",
 		fanoutBy("last")),
-	lines("Quantiles, last reader", seconds, "From an entry's commit until all its live readers had it written. The objective is 250 ms for 99 %.",
+	lines("Quantiles, last reader", seconds, "From the commit of new entries until all live readers had them written. The objective is 250 ms for 99 %.",
 		quantiles("", fanoutBy("last"), "0.5", "0.9", "0.99", "0.999")...).wide(12).high(9).bad(0, 0.25),
 	lines("Quantiles, first reader", seconds,
-		"From an entry's commit to the first write. High here: the shards are behind (CPU), or the commit is told late.",
+		"From the commit of new entries to the first write. High here: the shards are behind (CPU), or the commit is told late.",
 		quantiles("", fanoutBy("first"), "0.5", "0.99")...),
 	lines("Deliveries", perSec, "Entries written to live readers, on each instance: each entry counts once a reader.",
 		q("{{instance}}", `sum by (instance) (rate(parley_hub_deliveries_total{SEL}[$__rate_interval]))`)),
-	lines("Readers of an entry", number,
-		"Deliveries for each entry that was passed on: how large the rooms are that people talk in. It multiplies what every send costs.",
-		q("live readers", `sum(rate(parley_hub_deliveries_total{SEL}[$__rate_interval]))
+	lines("Deliveries of a pass", number,
+		"Entries written to readers in one pass: how large the rooms are that people talk in, and under load how many entries go out at once. It multiplies what every send costs.",
+		q("mean", `sum(rate(parley_hub_deliveries_total{SEL}[$__rate_interval]))
 / sum(rate(parley_hub_fanout_latency_seconds_count{SEL,written="last"}[$__rate_interval]))`)),
 }
 
 var readers = []panel{
 	lines("Sessions behind", number,
-		"Sessions that had entries due at the last look. Alone on one instance: its CPU or its network. On all: a busy room, or clients that cannot keep up.",
+		"Sessions that have not got what was there seconds before. Alone on one instance: its CPU or its network. On all: a busy room, or clients that cannot keep up.",
 		q("{{instance}}", `parley_hub_sessions_behind{SEL}`)).wide(6),
 	lines("Share of sessions behind", ratio, "Of all connections. More than 5 % for ten minutes opens a ticket.",
 		q("{{instance}}", `parley_hub_sessions_behind{SEL} / (parley_connections{SEL} > 0)`)).wide(6).bad(0, 0.05),

@@ -14,7 +14,8 @@ var overview = board{
 
 var objectives = []panel{
 	stat("Live delivery within 250 ms", ratio,
-		"Share of entries whose last live reader had them written within 250 ms of the commit, in the time shown. The objective is 99 %. "+
+		"Share of passes (new entries on the way to a room's live readers) whose last reader was written to within 250 ms of the commit, in the "+
+			"time shown. The objective is 99 %. "+
 			"Below: the dashboard Delivery tells whether the store, the bus or the sockets take the time.",
 		q("", `sum(rate(parley_hub_fanout_latency_seconds_bucket{SEL,written="last",le="0.25"}[$__range]))
 / sum(rate(parley_hub_fanout_latency_seconds_count{SEL,written="last"}[$__range]))`)).good(0.99).digits(2),
@@ -66,7 +67,7 @@ var traffic = []panel{
 
 var waits = []panel{
 	lines("Live delivery", seconds,
-		"From an entry's commit to its first and last live reader. First is the way through the service; the gap to last is the size of the room and "+
+		"From the commit of new entries to their first and last live reader, pass by pass. First is the way through the service; the gap to last is the size of the room and "+
 			"the speed of the sockets. The dots are single traces.",
 		append(quantiles("last", fanoutBy("last"), "0.5", "0.99"), quantiles("first", fanoutBy("first"), "0.5", "0.99")...)...).bad(0, 0.25),
 	lines("Sends", seconds, "From a send's arrival to its answer: its wait in the journal and the store's commit.",
@@ -80,7 +81,7 @@ var pilesUp = []panel{
 		"Messages that wait for the append before theirs. It breathes under load; where it only grows, the store takes less than comes in: see the dashboard Store.",
 		q("{{instance}}", `parley_journal_depth{SEL}`)).wide(6),
 	lines("Sessions behind", number,
-		"Sessions that had entries due at the last look. A few at any moment are normal; many for long means slow clients, or a node that does not keep up.",
+		"Sessions that have not got what was there seconds before. A few are slow clients; many for long are a node that does not keep up.",
 		q("{{instance}}", `parley_hub_sessions_behind{SEL}`)).wide(6),
 	lines("Entries behind", number, "How many entries those sessions have due, together. What grows for minutes does not come back by itself.",
 		q("{{instance}}", `parley_hub_behind_entries{SEL}`)).wide(6),

@@ -43,7 +43,7 @@ var memory = []panel{
 
 var collection = []panel{
 	lines("Longest pause", seconds, "The longest of the collector's pauses of late. They are far below a millisecond; more is a machine that does not give the process its CPUs.",
-		q("{{instance}}", `go_gc_duration_seconds{SEL,quantile="1"}`)).wide(6),
+		q("{{instance}}", `max by (instance) (go_gc_duration_seconds{SEL})`)).wide(6),
 	lines("Collections", perSec, "Collections a second. Above ten, GOGC or the memory limit is too low.",
 		q("{{instance}}", `rate(go_gc_duration_seconds_count{SEL}[$__rate_interval])`)).wide(6),
 	lines("Allocated", perByte, "Bytes allocated a second: what makes the collector run.",
