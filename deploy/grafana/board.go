@@ -113,7 +113,7 @@ func table(title string, u unit, about, expr string, hidden ...string) panel {
 
 func (p panel) wide(columns int) panel { p.width = columns; return p }
 func (p panel) high(lines int) panel   { p.height = lines; return p }
-func (p panel) to(most float64) panel  { p.ceiling = &most; return p }
+func (p panel) toOne() panel           { p.ceiling = new(1.0); return p }
 func (p panel) digits(n int) panel     { p.decimals = &n; return p }
 
 // bad is red from a value on, and orange from a lower one on, if that is above 0.

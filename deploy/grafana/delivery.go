@@ -56,7 +56,7 @@ var fromLog = []panel{
 	lines("Share from the log", ratio,
 		"Of all entries that reached readers, how many came from the log. Low is good: live entries come from memory and cost the store nothing.",
 		q("from the log", `sum(rate(parley_hub_catchup_entries_total{SEL}[$__rate_interval]))
-/ (sum(rate(parley_hub_catchup_entries_total{SEL}[$__rate_interval])) + sum(rate(parley_hub_deliveries_total{SEL}[$__rate_interval])))`)).wide(6).to(1),
+/ (sum(rate(parley_hub_catchup_entries_total{SEL}[$__rate_interval])) + sum(rate(parley_hub_deliveries_total{SEL}[$__rate_interval])))`)).wide(6).toOne(),
 }
 
 var feeds = []panel{
@@ -79,7 +79,7 @@ var bus = []panel{
 		q("errors {{instance}}", `sum by (instance) (rate(parley_bus_errors_total{SEL}[$__rate_interval]))`),
 		q("deaf {{instance}}", `sum by (instance) (rate(parley_bus_deaf_total{SEL}[$__rate_interval]))`)).wide(6),
 	lines("Bus within reach", number, "1 where an instance reached the bus when it last looked.",
-		q("{{instance}}", `parley_part_up{SEL,part="bus"}`)).wide(6).to(1),
+		q("{{instance}}", `parley_part_up{SEL,part="bus"}`)).wide(6).toOne(),
 }
 
 var sessions = []panel{

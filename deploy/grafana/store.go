@@ -48,14 +48,14 @@ var operations = []panel{
 	lines("Errors", perSec, "Operations that failed, by operation and kind. What clients ask for in vain (not_found, conflict, …) is no failure of the store.",
 		q("{{operation}} {{kind}}", `sum by (operation, kind) (rate(parley_store_errors_total{SEL}[$__rate_interval])) or on () vector(0)`)).wide(6),
 	lines("Store within reach", number, "1 where an instance reached the store when it last looked.",
-		q("{{instance}}", `parley_part_up{SEL,part="store"}`)).wide(24).high(5).to(1),
+		q("{{instance}}", `parley_part_up{SEL,part="store"}`)).wide(24).high(5).toOne(),
 }
 
 var pool = []panel{
 	areas("Connections", number, "Connections to PostgreSQL, by state. Many that are being made for long: the server refuses them, or is far away.",
 		q("{{state}} {{instance}}", `parley_store_pool_connections{SEL}`)).wide(6),
 	lines("In use", ratio, "Share of the pool's connections that are in use. At 100 % what comes next waits.",
-		q("{{instance}}", `parley_store_pool_connections{SEL,state="acquired"} / on (job, instance) parley_store_pool_max_connections{SEL}`)).wide(6).to(1).bad(0, 0.9),
+		q("{{instance}}", `parley_store_pool_connections{SEL,state="acquired"} / on (job, instance) parley_store_pool_max_connections{SEL}`)).wide(6).toOne().bad(0, 0.9),
 	lines("Waits", perSec, "Times a second that somebody had to wait for a connection.",
 		q("{{instance}}", `rate(parley_store_pool_waits_total{SEL}[$__rate_interval])`)).wide(6),
 	lines("Who waits", number, "How many wait for a connection at a time, on average. More than one for five minutes opens a ticket: the pool is too small, or queries are too slow.",

@@ -37,7 +37,7 @@ scrape_configs:
     relabel_configs: [{target_label: job, replacement: parley}]
   - job_name: parley
     static_configs: [{targets: [%q]}]
-`, filepath.Join(deploytest.Root(t), "deploy/prometheus/rules.yaml"), withNative.admin(), without.admin())
+`, filepath.Join(deploytest.Root(t), "deploy", "prometheus", "rules.yaml"), withNative.admin(), without.admin())
 }
 
 // TestAPrometheusThatScrapesServicesUnderLoad asks a real one whatever the dashboards and the rules ask.
@@ -256,14 +256,17 @@ func (m *monitor) isQuiet(t *testing.T, r rule) {
 		return
 	}
 	m.isNotBlind(t, r)
-	vector, err := m.query(r.Query)
-	if err != nil {
-		t.Errorf("%s: %v: %s", r, err, r.Query)
+	if r.State == "firing" {
+		t.Errorf("%s fires where all is well", r)
 	}
-	// How quick delivery is depends on what else this machine does.
-	if r.State == "firing" || len(vector) > 0 && r.Name != "ParleyFanoutBudgetBurn" {
-		t.Errorf("%s is %s where all is well: %v", r, r.State, vector)
-	}
+	// A machine that is busy with else may miss a scrape; that passes.
+	eventually(t, r.String()+" where all is well", func() error {
+		vector, err := m.query(r.Query)
+		if len(vector) > 0 && r.Name != "ParleyFanoutBudgetBurn" { // how quick delivery is depends on the machine too
+			err = fmt.Errorf("got %v: %s", vector, r.Query)
+		}
+		return err
+	})
 }
 
 // isNotBlind expects each selector of an alert to find series, where it says with = which: one that finds none never fires, and

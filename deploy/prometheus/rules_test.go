@@ -160,7 +160,6 @@ func TestEachAlertFiresAndKeepsQuietInSomeStory(t *testing.T) {
 		if fires == 0 || quiet == 0 {
 			t.Errorf("%s fires in %d checks of %v and keeps quiet in %d; want each in one at least", a, fires, storyFiles, quiet)
 		}
-
 	}
 	for name := range checks {
 		if !slices.ContainsFunc(alerts(t), func(a alert) bool { return a.name == name }) {
