@@ -51,7 +51,7 @@ func TestTheImage(t *testing.T) {
 
 func holdsOneProgram(t *testing.T, image deploytest.Image) {
 	want := []string{
-		"/LICENSE", "/data", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt", "/parley",
+		"/LICENSE", "/THIRD_PARTY_LICENSES", "/data", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt", "/parley",
 	}
 	if got := image.Files(t); !slices.Equal(got, want) {
 		t.Errorf("the image holds %q, want %q", got, want)
@@ -96,8 +96,11 @@ func program(t *testing.T, image deploytest.Image) []byte {
 
 func saysWhatItIs(t *testing.T, image deploytest.Image) {
 	code, out := image.Container(t, deploytest.Change{}).Run("version")
-	if code != 0 || !strings.Contains(out, version) {
-		t.Errorf("parley version: got %d %q, want %s", code, out, version)
+	if code != 0 || !strings.Contains(out, version) || !strings.Contains(out, revision) {
+		t.Errorf("parley version: got %d %q, want %s of %s", code, out, version, revision)
+	}
+	if terms, err := os.ReadFile(filepath.Join(image.Root, "THIRD_PARTY_LICENSES")); err != nil || !bytes.Contains(terms, []byte("gofiber/fiber")) {
+		t.Errorf("the terms of what is linked in are not there: %v", err)
 	}
 	for label, want := range map[string]string{
 		"org.opencontainers.image.version": version, "org.opencontainers.image.revision": revision,
