@@ -5,7 +5,6 @@ package compose_test
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -327,10 +326,10 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("%s: %d %s", command[1], code, token)
 	}
-	if got := get(t, "http://"+http+"/v1/rooms", strings.TrimSpace(token)); got != 200 {
+	if got := deploytest.Get(t, "http://"+http+"/v1/rooms", strings.TrimSpace(token)); got != 200 {
 		t.Errorf("with the token: got %d, want 200", got)
 	}
-	if got := get(t, "http://"+admin+"/metrics", ""); got != 200 {
+	if got := deploytest.Get(t, "http://"+admin+"/metrics", ""); got != 200 {
 		t.Errorf("what Prometheus fetches: got %d, want 200", got)
 	}
 	if code := p.Stop(syscall.SIGTERM); code != 0 {
@@ -339,21 +338,4 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	if got := collector.Paths(); !slices.Equal(got, []string{"/v1/traces"}) {
 		t.Errorf("jaeger takes traces only, and gets %q", got)
 	}
-}
-
-func get(t *testing.T, url, token string) (status int) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	return response.StatusCode
 }

@@ -1,11 +1,7 @@
 package helm_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"maps"
 	"net/http"
 	"path"
@@ -74,7 +70,7 @@ func files(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"/etc/parley/store/url": []byte(pgtest.URL(t) + "\n")}
 	for _, name := range []string{"public.pem", "new.pem", "old.pem"} {
-		all["/etc/parley/keys/"+name] = publicKey(t)
+		all["/etc/parley/keys/"+name] = deploytest.PublicKey(t)
 	}
 	return all
 }
@@ -134,7 +130,7 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 		get := deploytest.At[map[string]any](t, spec, probe+".httpGet")
 		url := "http://" + addresses[get["port"].(string)] + get["path"].(string)
-		if status := status(t, url); status != http.StatusOK {
+		if status := deploytest.Get(t, url, ""); status != http.StatusOK {
 			t.Errorf("%s at %s: got %d, want 200", probe, url, status)
 		}
 	}
@@ -143,7 +139,7 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 	if code, out := c.Exec("/parley", "token", "--sub", "alice"); (code == 0) != development {
 		t.Errorf("parley token ends with %d: %s", code, out)
 	}
-	if status := status(t, "http://"+addresses["http"]+"/v1/rooms"); status != http.StatusUnauthorized {
+	if status := deploytest.Get(t, "http://"+addresses["http"]+"/v1/rooms", ""); status != http.StatusUnauthorized {
 		t.Errorf("without a token: got %d, want 401", status)
 	}
 	if code := p.Stop(syscall.SIGTERM); code != 0 {
@@ -152,33 +148,6 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 	if got := collector.Paths(); traced != slices.Equal(got, []string{"/v1/traces"}) {
 		t.Errorf("the collector gets %q", got)
 	}
-}
-
-func status(t *testing.T, url string) int {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	return response.StatusCode
-}
-
-func publicKey(t *testing.T) []byte {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
 func marshal(t *testing.T, v any) string {

@@ -3,11 +3,7 @@ package image_test
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"debug/elf"
-	"encoding/pem"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -158,7 +154,7 @@ func addresses(t *testing.T) (url string, env map[string]string) {
 func serves(t *testing.T, image deploytest.Image) {
 	url, env := addresses(t)
 	env["PARLEY_JWT_PUBLIC_KEY_FILE"] = "/run/secrets/jwt.pem"
-	c := image.Container(t, deploytest.Change{Env: env, Files: map[string][]byte{"/run/secrets/jwt.pem": publicKey(t)}})
+	c := image.Container(t, deploytest.Change{Env: env, Files: map[string][]byte{"/run/secrets/jwt.pem": deploytest.PublicKey(t)}})
 	check := image.Healthcheck.Words
 	if code, out := c.Exec(check...); code == 0 {
 		t.Errorf("before the start, the health check says: %s", out)
@@ -168,10 +164,10 @@ func serves(t *testing.T, image deploytest.Image) {
 	if code, out := c.Exec(check...); code != 0 {
 		t.Errorf("the health check ends with %d: %s", code, out)
 	}
-	if status := get(t, url+"/v1/rooms", ""); status != http.StatusUnauthorized {
+	if status := deploytest.Get(t, url+"/v1/rooms", ""); status != http.StatusUnauthorized {
 		t.Errorf("without a token: got %d, want 401", status)
 	}
-	if status := get(t, url+"/", ""); status != http.StatusOK {
+	if status := deploytest.Get(t, url+"/", ""); status != http.StatusOK {
 		t.Errorf("the page: got %d, want 200", status)
 	}
 	if code := p.Stop(syscall.SIGTERM); code != 0 {
@@ -189,39 +185,9 @@ func tokens(t *testing.T, image deploytest.Image) {
 	if code != 0 {
 		t.Fatalf("parley token: %d %s", code, token)
 	}
-	if status := get(t, url+"/v1/rooms", strings.TrimSpace(token)); status != http.StatusOK {
+	if status := deploytest.Get(t, url+"/v1/rooms", strings.TrimSpace(token)); status != http.StatusOK {
 		t.Errorf("with its token: got %d, want 200", status)
 	}
-}
-
-func get(t *testing.T, url, token string) (status int) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	return response.StatusCode
-}
-
-func publicKey(t *testing.T) []byte {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
 // TestTheBuildIsPinned holds the base image to one release of Go, and to one that go.mod takes.
