@@ -24,10 +24,14 @@ const (
 type hottest struct {
 	mu    sync.Mutex
 	began time.Time // what weights are counted from
-	rooms map[chat.RoomID]*hot
+	rooms []hot     // lie together, so that to look for the coldest is quick
+	at    map[chat.RoomID]int
 }
 
-type hot struct{ weight, wrong float64 }
+type hot struct {
+	weight, wrong float64
+	room          chat.RoomID
+}
 
 // HotRoom is a room and its share of what a node does.
 type HotRoom struct {
@@ -37,10 +41,10 @@ type HotRoom struct {
 }
 
 func newHottest() *hottest {
-	return &hottest{began: time.Now(), rooms: make(map[chat.RoomID]*hot, hotSlots)}
+	return &hottest{began: time.Now(), rooms: make([]hot, 0, hotSlots), at: make(map[chat.RoomID]int, hotSlots)}
 }
 
-// note counts deliveries. It allocates only for rooms that are not known.
+// note counts deliveries.
 func (h *hottest) note(room chat.RoomID, deliveries int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -49,17 +53,20 @@ func (h *hottest) note(room chat.RoomID, deliveries int) {
 		h.rescale(now)
 	}
 	weight := float64(deliveries) * h.grown(now)
-	one := h.rooms[room]
-	switch {
-	case one != nil:
-		one.weight += weight
-	case len(h.rooms) < hotSlots:
-		h.rooms[room] = &hot{weight: weight}
-	default:
-		coldest, least := h.coldest()
-		delete(h.rooms, coldest)
-		h.rooms[room] = &hot{weight: least + weight, wrong: least}
+	if i, known := h.at[room]; known {
+		h.rooms[i].weight += weight
+		return
 	}
+	if len(h.rooms) < hotSlots {
+		h.at[room] = len(h.rooms)
+		h.rooms = append(h.rooms, hot{weight: weight, room: room})
+		return
+	}
+	i := h.coldest()
+	least := h.rooms[i].weight
+	delete(h.at, h.rooms[i].room)
+	h.at[room] = i
+	h.rooms[i] = hot{least + weight, least, room}
 }
 
 // grown returns what one delivery at now weighs.
@@ -67,24 +74,27 @@ func (h *hottest) grown(now time.Time) float64 {
 	return math.Exp2(float64(now.Sub(h.began)) / float64(hotHalfLife))
 }
 
+// rescale has weights counted from now, and forgets the rooms that have none left.
 func (h *hottest) rescale(now time.Time) {
 	by := h.grown(now)
-	for room, one := range h.rooms {
-		if one.weight, one.wrong = one.weight/by, one.wrong/by; one.weight < 1e-6 {
-			delete(h.rooms, room)
+	kept := h.rooms[:0]
+	clear(h.at)
+	for _, one := range h.rooms {
+		if one.weight, one.wrong = one.weight/by, one.wrong/by; one.weight >= 1e-6 {
+			h.at[one.room] = len(kept)
+			kept = append(kept, one)
 		}
 	}
-	h.began = now
+	h.rooms, h.began = kept, now
 }
 
-func (h *hottest) coldest() (room chat.RoomID, weight float64) {
-	weight = math.Inf(1)
-	for r, one := range h.rooms {
-		if one.weight < weight {
-			room, weight = r, one.weight
+func (h *hottest) coldest() (at int) {
+	for i := range h.rooms {
+		if h.rooms[i].weight < h.rooms[at].weight {
+			at = i
 		}
 	}
-	return room, weight
+	return at
 }
 
 // top returns up to n rooms, the hottest first.
@@ -94,9 +104,9 @@ func (h *hottest) top(n int) []HotRoom {
 	// A steady rate comes to rate × half-life / ln 2 in weight.
 	unit := h.grown(time.Now()) * hotHalfLife.Seconds() / math.Ln2
 	list := make([]HotRoom, 0, len(h.rooms))
-	for room, one := range h.rooms {
+	for _, one := range h.rooms {
 		if perSecond := one.weight / unit; perSecond >= 0.01 {
-			list = append(list, HotRoom{room, perSecond, one.wrong / unit})
+			list = append(list, HotRoom{one.room, perSecond, one.wrong / unit})
 		}
 	}
 	slices.SortFunc(list, func(a, b HotRoom) int {

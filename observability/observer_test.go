@@ -2,6 +2,7 @@ package observability_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -174,6 +175,18 @@ func BenchmarkCommanded(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		o.Commanded(ctx, "s", ask, nil, time.Millisecond)
+	}
+}
+
+func BenchmarkFannedOut(b *testing.B) {
+	rooms := make([]chat.RoomID, 1000) // more than are known at once
+	for i := range rooms {
+		rooms[i] = chat.RoomID(fmt.Sprint("room", i))
+	}
+	o := newObserver(b)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		o.FannedOut(ports.FanOut{Room: rooms[i%len(rooms)], Readers: 10, Entries: 1, First: time.Microsecond, Last: time.Millisecond})
 	}
 }
 
