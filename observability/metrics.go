@@ -20,6 +20,8 @@ var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5,
 
 // metrics is what is counted. The Help of each says what it means.
 type metrics struct {
+	exemplars bool // traces are recorded, and so there is something to look at
+
 	connections prometheus.Gauge
 	opened      prometheus.Counter
 	closed      *prometheus.CounterVec
@@ -138,9 +140,9 @@ func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
 	}
 }
 
-// observe notes a time, with the trace to look at for an example.
-func observe(h prometheus.Observer, took time.Duration, t chat.Trace) {
-	if with, ok := h.(prometheus.ExemplarObserver); ok && t.Sampled() {
+// observe notes a time, with the trace to look at for an example, if that was recorded.
+func (m *metrics) observe(h prometheus.Observer, took time.Duration, t chat.Trace) {
+	if with, ok := h.(prometheus.ExemplarObserver); ok && m.exemplars && t.Sampled() {
 		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": t.ID()})
 		return
 	}
@@ -150,7 +152,7 @@ func observe(h prometheus.Observer, took time.Duration, t chat.Trace) {
 // requested tells of an HTTP request.
 func (m *metrics) requested(ctx context.Context, method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	observe(m.requestTime.WithLabelValues(method, route), took, ports.TraceOf(ctx))
+	m.observe(m.requestTime.WithLabelValues(method, route), took, ports.TraceOf(ctx))
 }
 
 // factory makes metrics that are registered.

@@ -53,6 +53,7 @@ func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 		counted = prometheus.NewRegistry() // that nobody reads
 	}
 	o.metrics = newMetrics(counted)
+	o.metrics.exemplars = o.tracer != nil
 	return o
 }
 
@@ -79,6 +80,9 @@ func (q quiet) Fault(ctx context.Context, while string, err error) (id string) {
 func (q quiet) Began(ctx context.Context, step ports.Step) (context.Context, ports.Ending) {
 	return q.of.Began(ctx, step)
 }
+
+// Follows implements ports.TraceObserver.
+func (q quiet) Follows(t chat.Trace) bool { return q.of.Follows(t) }
 
 // Delivered implements ports.TraceObserver.
 func (q quiet) Delivered(d ports.Delivery) { q.of.Delivered(d) }
@@ -119,7 +123,7 @@ func (o *Observer) SessionClosed(session string, user chat.UserID, reason ports.
 func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask, err error, took time.Duration) {
 	name, result := ports.NameOf(ask), resultOf(err)
 	o.metrics.commands.WithLabelValues(name, result).Inc()
-	observe(o.metrics.commandTime.WithLabelValues(name), took, ports.TraceOf(ctx))
+	o.metrics.observe(o.metrics.commandTime.WithLabelValues(name), took, ports.TraceOf(ctx))
 	if _, ok := ask.(ports.Send); ok {
 		o.metrics.sends.WithLabelValues(result).Inc()
 	}
@@ -134,8 +138,8 @@ func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask,
 
 // FannedOut implements ports.DeliveryObserver.
 func (o *Observer) FannedOut(f ports.FanOut) {
-	observe(o.metrics.fanoutFirst, f.First, f.Trace)
-	observe(o.metrics.fanoutLast, f.Last, f.Trace)
+	o.metrics.observe(o.metrics.fanoutFirst, f.First, f.Trace)
+	o.metrics.observe(o.metrics.fanoutLast, f.Last, f.Trace)
 	o.metrics.deliveries.Add(float64(f.Readers) * float64(f.Entries))
 	o.hottest.note(f.Room, f.Readers*f.Entries)
 }
@@ -177,7 +181,7 @@ func (o *Observer) Missed(room chat.RoomID, entries int) {
 // Appended implements ports.JournalObserver.
 func (o *Observer) Appended(ctx context.Context, proposals int, took time.Duration, err error) {
 	o.metrics.batch.Observe(float64(proposals))
-	observe(o.metrics.appendTime, took, ports.TraceOf(ctx))
+	o.metrics.observe(o.metrics.appendTime, took, ports.TraceOf(ctx))
 	o.metrics.appends.WithLabelValues(resultOf(err)).Inc()
 }
 

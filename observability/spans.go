@@ -20,7 +20,7 @@ func (o *Observer) Began(ctx context.Context, step ports.Step) (context.Context,
 		return ctx, ports.Unfollowed{}
 	}
 	current := ports.TraceOf(ctx)
-	if !step.Begins && !current.Sampled() {
+	if !step.Begins && !o.Follows(current) {
 		return ctx, ports.Unfollowed{}
 	}
 	options := []trace.SpanStartOption{trace.WithSpanKind(kindOf(step))}
@@ -86,9 +86,12 @@ func (f followed) End(err error) {
 // ours reports whether a failure is the service's, and not its client's.
 func ours(kind chat.Kind) bool { return kind == chat.Internal || kind == chat.Unavailable }
 
+// Follows implements ports.TraceObserver.
+func (o *Observer) Follows(t chat.Trace) bool { return o.tracer != nil && t.Sampled() }
+
 // Delivered implements ports.TraceObserver: one span for all readers of the node.
 func (o *Observer) Delivered(d ports.Delivery) {
-	if o.tracer == nil {
+	if !o.Follows(d.Trace) {
 		return
 	}
 	end := time.Now()

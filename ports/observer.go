@@ -114,6 +114,9 @@ func (Unobserved) Began(ctx context.Context, _ Step) (context.Context, Ending) {
 	return ctx, Unfollowed{}
 }
 
+// Follows is false: nothing is followed.
+func (Unobserved) Follows(chat.Trace) bool { return false }
+
 // Delivered ignores it.
 func (Unobserved) Delivered(Delivery) {}
 

@@ -15,7 +15,10 @@ type TraceObserver interface {
 	// ending is never nil, and whoever began the step ends it, once.
 	Began(ctx context.Context, step Step) (context.Context, Ending)
 
-	// Delivered tells how an entry that belongs to a trace reached the readers of this node.
+	// Follows reports whether what is told of a trace is recorded. For one that is not, nothing needs to be told.
+	Follows(t chat.Trace) bool
+
+	// Delivered tells how an entry of a trace that is followed reached the readers of this node.
 	Delivered(d Delivery)
 }
 

@@ -79,8 +79,9 @@ func newFeed(room chat.RoomID, shards int, ringBytes int, total *budget) *feed {
 	return f
 }
 
-// extend takes an entry that may be new. It returns how many entries the feed had missed before it. publish makes them seen.
-func (f *feed) extend(e *chat.Entry, enc ports.Encoder) (missed int) {
+// extend takes an entry that may be new; how its readers get it is told where it is traced. It returns how many entries the feed had
+// missed before it. publish makes them seen.
+func (f *feed) extend(e *chat.Entry, enc ports.Encoder, traced bool) (missed int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.Seq <= f.ring.now.head {
@@ -94,7 +95,7 @@ func (f *feed) extend(e *chat.Entry, enc ports.Encoder) (missed int) {
 	f.frame = enc.Entry(f.frame[:0], e)
 	f.ring.add(f.frame)
 	f.touched = true
-	if e.Trace.Sampled() {
+	if traced {
 		f.traced = append(f.traced, &delivery{room: f.room, seq: e.Seq, trace: e.Trace})
 	}
 	return missed

@@ -194,7 +194,7 @@ func (h *Hub) Entries(entries []chat.Entry) {
 			continue
 		}
 		h.checkMembers(f, e)
-		if missed := f.extend(e, h.cfg.Encoder); missed > 0 {
+		if missed := f.extend(e, h.cfg.Encoder, h.traced(e)); missed > 0 {
 			h.missed(f, missed)
 		}
 	}
@@ -204,6 +204,9 @@ func (h *Hub) Entries(entries []chat.Entry) {
 		}
 	}
 }
+
+// traced reports whether somebody follows how an entry reaches its readers.
+func (h *Hub) traced(e *chat.Entry) bool { return e.Trace != "" && h.cfg.Observer.Follows(e.Trace) }
 
 // Head implements ports.Listener.
 func (h *Hub) Head(room chat.RoomID, seq chat.Seq) {

@@ -28,6 +28,8 @@ type watcher struct {
 
 func newWatcher() *watcher { return &watcher{delivered: make(chan ports.Delivery, 100)} }
 
+func (*watcher) Follows(t chat.Trace) bool { return t.Sampled() }
+
 func (w *watcher) Delivered(d ports.Delivery) { w.delivered <- d }
 
 func (w *watcher) FannedOut(f ports.FanOut) {
@@ -198,3 +200,22 @@ func TestWhyACommandCouldNotBeDoneIsToldOnceAndToNoClient(t *testing.T) {
 		})
 	}
 }
+
+// A client's traceparent must not make deliveries dearer where nobody records them.
+func TestWithoutTracesNoDeliveryIsTold(t *testing.T) {
+	t.Parallel()
+	deaf := &notFollowing{watcher: newWatcher()}
+	w := newWorld(t, 1, func(d *delivery.Config, _ *messaging.Config) { d.Observer = deaf })
+	alice := w.connects("alice")
+	alice.joins("tea")
+	alice.sendsTraced("tea", "recorded by its client only", recorded)
+	alice.sees("recorded by its client only")
+	w.nodes[0].stop()
+	if n := len(deaf.delivered); n > 0 {
+		t.Errorf("%d deliveries were told", n)
+	}
+}
+
+type notFollowing struct{ *watcher }
+
+func (*notFollowing) Follows(chat.Trace) bool { return false }

@@ -10,7 +10,7 @@ import (
 // follow begins the step in which a batch is appended. What is done for the batch is done once, so that step belongs to the trace of
 // the first draft that has one, and knows the others; each of those has a step of its own for it, which knows that one.
 func (j *journal) follow(ctx context.Context, batch []draft) (context.Context, ports.Ending) {
-	traces := traced(batch)
+	traces := j.traced(batch)
 	if len(traces) == 0 {
 		return ctx, ports.Unfollowed{}
 	}
@@ -25,10 +25,10 @@ func (j *journal) follow(ctx context.Context, batch []draft) (context.Context, p
 	return shared, endings
 }
 
-// traced returns the traces of a batch that somebody records.
-func traced(batch []draft) (traces []chat.Trace) {
+// traced returns the traces of a batch that are followed.
+func (j *journal) traced(batch []draft) (traces []chat.Trace) {
 	for i := range batch {
-		if t := batch[i].trace; t.Sampled() {
+		if t := batch[i].trace; t != "" && j.cfg.Observer.Follows(t) {
 			traces = append(traces, t)
 		}
 	}

@@ -44,6 +44,8 @@ func (f *follower) Began(ctx context.Context, step ports.Step) (context.Context,
 	return ports.WithTrace(ctx, one.is), one
 }
 
+func (*follower) Follows(t chat.Trace) bool { return t.Sampled() }
+
 func (s *followed) End(err error) {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
