@@ -89,6 +89,24 @@ func TestOpen(t *testing.T) {
 	})
 }
 
+// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the release before them uses.
+func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	newRoom(t, open(t, postgres.Config{URL: database}))
+	exec(t, connect(t, database), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (20991231, true)")
+	for _, noMigrate := range []bool{false, true} {
+		store, err := postgres.Open(t.Context(), postgres.Config{URL: database, NoMigrate: noMigrate})
+		if err != nil {
+			t.Fatalf("without migrations %v: %v", noMigrate, err)
+		}
+		if err := store.Check(t.Context()); err != nil {
+			t.Errorf("without migrations %v: %v", noMigrate, err)
+		}
+		store.Close()
+	}
+}
+
 func TestManyOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

@@ -46,6 +46,25 @@ func TestMigrationsGoUpAndDownAndUpAgain(t *testing.T) {
 	}
 }
 
+// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the release before them uses.
+func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
+	t.Parallel()
+	cfg := sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}
+	for i, noMigrate := range []bool{false, false, true} {
+		cfg.NoMigrate = noMigrate
+		store, err := sqlite.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatalf("open %d: %v", i, err)
+		}
+		if i == 0 {
+			err = store.Apply(t.Context(), 20991231)
+		}
+		if err := errors.Join(err, store.Check(t.Context()), store.Close()); err != nil {
+			t.Fatalf("open %d: %v", i, err)
+		}
+	}
+}
+
 // down takes back all migrations.
 func down(t *testing.T, m *migrations.Migrator) {
 	t.Helper()
