@@ -71,6 +71,7 @@ var rows = []row{
 	{pkg: "cmd/bench/load", uses: []string{sys}},
 	{pkg: "cmd/bench/report", uses: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
+	{pkg: "cmd/torture/history"},
 	{pkg: "cmd/parley-bench", may: []string{"cmd/bench"}},
 	{pkg: "cmd/release"},
 

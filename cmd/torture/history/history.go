@@ -1,0 +1,122 @@
+// Package history is what the clients of a torture run wrote down of what they did and saw, and the judgement over it.
+//
+// A history is a file of JSON lines, one Record each, in the order in which the run wrote them; times are the run's own clock. It holds
+// all that the checker needs: whoever has the file can judge it again.
+package history
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Record is one line of a history. Which fields are set depends on Kind.
+type Record struct {
+	At     time.Duration `json:"at"` // since the run began, in nanoseconds
+	Kind   Kind          `json:"kind"`
+	Client string        `json:"client,omitempty"` // one client's life over all of its connections: "w3", "r12"
+	Node   string        `json:"node,omitempty"`   // the node that the client spoke to, or that a fault struck
+	Room   string        `json:"room,omitempty"`
+
+	ID   string `json:"id,omitempty"`   // Asked, Acked, Refused, Unknown: which ask; unique in the history. A retry is an Asked of its own
+	Op   string `json:"op,omitempty"`   // Asked: send, edit, delete, react
+	Key  string `json:"key,omitempty"`  // Asked (send): as sent. Saw, Stored: the message's
+	Body string `json:"body,omitempty"` // Asked, Saw, Stored
+	User string `json:"user,omitempty"` // Asked: who asks. Saw, Stored: the entry's author
+
+	Seq       int64  `json:"seq,omitempty"`       // Acked: the entry's. Saw, Stored: the entry's. Joined: from
+	Target    int64  `json:"target,omitempty"`    // Asked, Saw, Stored: the message that is changed
+	Emoji     string `json:"emoji,omitempty"`     // Asked, Saw, Stored
+	Removed   bool   `json:"removed,omitempty"`   // Asked, Saw, Stored
+	Count     int    `json:"count,omitempty"`     // Saw, Stored: of a reaction
+	Duplicate bool   `json:"duplicate,omitempty"` // Acked: the service said that it had it before
+	Entry     string `json:"entry,omitempty"`     // Saw, Stored: the frame's type: message, edited, deleted, reacted, member, room
+	Edited    bool   `json:"edited,omitempty"`    // Saw, Stored: a message that says edited_at
+	Deleted   bool   `json:"deleted,omitempty"`   // Saw, Stored: a message that says deleted_at
+
+	Reactions map[string]int `json:"reactions,omitempty"` // Saw, Stored: a message's
+
+	After     int64  `json:"after,omitempty"`     // Joined: the cursor that the client came with
+	Head      int64  `json:"head,omitempty"`      // Joined, Stored's end: the room's last entry as the service said
+	Truncated bool   `json:"truncated,omitempty"` // Joined
+	Code      string `json:"code,omitempty"`      // Refused: the error's code. Closed: the close code, or why the connection broke
+	Text      string `json:"text,omitempty"`      // Began: the run's settings. Fault: what was done, in words
+
+	Seed int64 `json:"seed,omitempty"` // Began
+}
+
+// Kind is what a record tells of.
+type Kind string
+
+// The kinds of records.
+const (
+	Began   Kind = "began"   // the run: Seed, Text
+	Fault   Kind = "fault"   // something was broken or mended: Node, Text
+	Asked   Kind = "asked"   // a client is about to ask for a change: ID, Op, Room, User, …
+	Acked   Kind = "acked"   // the change's ok has come: ID, Seq, Duplicate
+	Refused Kind = "refused" // its error has come: ID, Code
+	Unknown Kind = "unknown" // its connection ended before any answer: ID
+	Joined  Kind = "joined"  // the ok to a join: Client, Room, After, Seq (from), Head, Truncated
+	Saw     Kind = "saw"     // an entry came to a reader: Client, Room, Seq, …
+	Closed  Kind = "closed"  // a client's connection ended: Client, Code
+	Stored  Kind = "stored"  // an entry of the log, read when all was over, in order: Room, Seq, …
+	Final   Kind = "final"   // a room's log was read to its end: Room, Head
+	Ended   Kind = "ended"   // the run is over, all faults are mended, all readers had their time to catch up
+)
+
+// Writer writes a history. Its methods may be called concurrently.
+type Writer struct {
+	began time.Time
+
+	mu  sync.Mutex
+	out *bufio.Writer
+	enc *json.Encoder
+	err error
+}
+
+// NewWriter returns a writer to out. The run begins now.
+func NewWriter(out io.Writer) *Writer {
+	buffered := bufio.NewWriterSize(out, 1<<16)
+	return &Writer{began: time.Now(), out: buffered, enc: json.NewEncoder(buffered)}
+}
+
+// Write adds a record and sets its time. A failure is kept for Flush.
+func (w *Writer) Write(r Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.At = time.Since(w.began)
+	if err := w.enc.Encode(r); err != nil && w.err == nil {
+		w.err = err
+	}
+}
+
+// Flush hands on what was written, and returns the first failure of the writer.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.out.Flush(); err != nil && w.err == nil {
+		w.err = err
+	}
+	return w.err
+}
+
+// Read returns the records of a history. A last line that was cut off, as by a run that was killed, is left out; any other bad line
+// is an error.
+func Read(in io.Reader) (records []Record, err error) {
+	dec := json.NewDecoder(bufio.NewReaderSize(in, 1<<16))
+	for line := 1; ; line++ {
+		var r Record
+		switch err := dec.Decode(&r); {
+		case err == nil:
+			records = append(records, r)
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return records, nil
+		default:
+			return nil, fmt.Errorf("record %d: %w", line, err)
+		}
+	}
+}
