@@ -50,6 +50,7 @@ var rows = []row{
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 
 	{pkg: "adapters/wire", may: inner},
+	{pkg: "adapters/notices", may: inner, uses: []string{"google.golang.org/protobuf"}},
 	{pkg: "adapters/httpd", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},

@@ -130,7 +130,7 @@ func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
 		m.storeTime[operation] = storeTime.WithLabelValues(operation)
 	}
 	for _, direction := range []string{"sent", "received"} {
-		for _, kind := range []string{"entry", "head", "signal"} {
+		for _, kind := range noticeKinds {
 			m.notices.WithLabelValues(direction, kind)
 		}
 	}

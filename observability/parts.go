@@ -132,9 +132,23 @@ func (b countedBus) Announce(ctx context.Context, entries []chat.Entry) error {
 	return b.sent("entry", len(entries), b.Bus.Announce(ctx, entries))
 }
 
-// Signal implements ports.Bus.
-func (b countedBus) Signal(ctx context.Context, signal chat.Signal) error {
-	return b.sent("signal", 1, b.Bus.Signal(ctx, signal))
+// Tell implements ports.Bus.
+func (b countedBus) Tell(ctx context.Context, notice ports.Notice) error {
+	return b.sent(noticeKind(notice), 1, b.Bus.Tell(ctx, notice))
+}
+
+// noticeKinds are the kinds that what goes by a bus is counted under: entries and heads, what a room's readers are told, who is
+// there, and what concerns all nodes.
+var noticeKinds = []string{"entry", "head", "signal", "presence", "node"}
+
+func noticeKind(notice ports.Notice) string {
+	switch notice.(type) {
+	case ports.Signalled:
+		return "signal"
+	case ports.NodePresence:
+		return "presence"
+	}
+	return "node"
 }
 
 func (b countedBus) sent(kind string, n int, err error) error {
@@ -168,10 +182,10 @@ func (l countedListener) Head(room chat.RoomID, seq chat.Seq) {
 	l.Listener.Head(room, seq)
 }
 
-// Signal implements ports.Listener.
-func (l countedListener) Signal(signal chat.Signal) {
-	l.received("signal", 1)
-	l.Listener.Signal(signal)
+// Hear implements ports.Listener.
+func (l countedListener) Hear(notice ports.Notice) {
+	l.received(noticeKind(notice), 1)
+	l.Listener.Hear(notice)
 }
 
 // Deaf implements ports.Listener.

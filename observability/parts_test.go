@@ -92,32 +92,34 @@ type noisyBus struct{ ports.Bus }
 func (noisyBus) Run(_ context.Context, l ports.Listener) error {
 	l.Entries(make([]chat.Entry, 3))
 	l.Head("tea", 7)
-	l.Signal(chat.Signal{})
+	l.Hear(ports.Signalled{})
+	l.Hear(ports.NodePresence{})
+	l.Hear(ports.Alive{})
 	l.Deaf()
 	return nil
 }
 func (noisyBus) Announce(context.Context, []chat.Entry) error { return nil }
-func (noisyBus) Signal(context.Context, chat.Signal) error    { return errors.New("too loud") }
+func (noisyBus) Tell(context.Context, ports.Notice) error     { return errors.New("too loud") }
 
 // heard counts what a listener hears.
-type heard struct{ entries, heads, signals, deaf int }
+type heard struct{ entries, heads, notices, deaf int }
 
 func (h *heard) Entries(e []chat.Entry)     { h.entries += len(e) }
 func (h *heard) Head(chat.RoomID, chat.Seq) { h.heads++ }
-func (h *heard) Signal(chat.Signal)         { h.signals++ }
+func (h *heard) Hear(ports.Notice)          { h.notices++ }
 func (h *heard) Deaf()                      { h.deaf++ }
 
 func TestNoticesAreCountedAndPassedOn(t *testing.T) {
 	t.Parallel()
 	o, to := plain(), &heard{}
 	bus := o.Bus(noisyBus{})
-	if err := bus.Run(t.Context(), to); err != nil || *to != (heard{3, 1, 1, 1}) {
+	if err := bus.Run(t.Context(), to); err != nil || *to != (heard{3, 1, 3, 1}) {
 		t.Errorf("got %v, heard %+v", err, *to)
 	}
 	if err := bus.Announce(t.Context(), make([]chat.Entry, 5)); err != nil {
 		t.Error(err)
 	}
-	if err := bus.Signal(t.Context(), chat.Signal{}); err == nil {
+	if err := bus.Tell(t.Context(), ports.Signalled{}); err == nil {
 		t.Error("a signal that was refused is no error")
 	}
 	got := scrape(t, o, "")
@@ -125,6 +127,8 @@ func TestNoticesAreCountedAndPassedOn(t *testing.T) {
 		`parley_bus_notices_total{direction="received",kind="entry"} 3`,
 		`parley_bus_notices_total{direction="received",kind="head"} 1`,
 		`parley_bus_notices_total{direction="received",kind="signal"} 1`,
+		`parley_bus_notices_total{direction="received",kind="presence"} 1`,
+		`parley_bus_notices_total{direction="received",kind="node"} 1`,
 		`parley_bus_notices_total{direction="sent",kind="entry"} 5`,
 		`parley_bus_notices_total{direction="sent",kind="signal"} 0`,
 		`parley_bus_errors_total 1`,

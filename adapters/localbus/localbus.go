@@ -16,6 +16,7 @@ type Bus struct {
 	mu       sync.Mutex
 	followed map[chat.RoomID]bool
 	listener ports.Listener
+	cut      bool
 }
 
 var (
@@ -70,24 +71,75 @@ func (b *Bus) Unfollow(room chat.RoomID) {
 	delete(b.followed, room)
 }
 
+// Cut takes the node off the bus until Mend, for tests of what happens then.
+func (b *Bus) Cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cut = true
+}
+
+// Mend ends Cut.
+func (b *Bus) Mend() {
+	b.mu.Lock()
+	l, was := b.listener, b.cut
+	b.cut = false
+	b.mu.Unlock()
+	if was && l != nil {
+		l.Deaf()
+	}
+}
+
+var (
+	errCut   = chat.Errorf(chat.Unavailable, "this node is cut off the bus")
+	errStill = chat.Errorf(chat.Unavailable, "the bus does not run yet")
+)
+
 // Announce implements ports.Bus.
 func (b *Bus) Announce(_ context.Context, entries []chat.Entry) error {
+	if err := b.may(); err != nil {
+		return err
+	}
 	for i := range entries {
 		b.others(entries[i].Room, func(l ports.Listener) { l.Entries(entries[i : i+1]) })
 	}
 	return nil
 }
 
-// Signal implements ports.Bus.
-func (b *Bus) Signal(_ context.Context, signal chat.Signal) error {
-	b.others(signal.Room, func(l ports.Listener) { l.Signal(signal) })
+// Tell implements ports.Bus.
+func (b *Bus) Tell(_ context.Context, notice ports.Notice) error {
+	if err := b.may(); err != nil {
+		return err
+	}
+	b.others(notice.About(), func(l ports.Listener) { l.Hear(notice) })
 	return nil
 }
 
-// Check implements ports.Checker. A bus within the process is always there.
-func (b *Bus) Check(context.Context) error { return nil }
+// Check implements ports.Checker. A bus within the process is there once it runs, but for Cut.
+func (b *Bus) Check(context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listener == nil {
+		return errStill
+	}
+	return b.connected()
+}
 
-// others tells each other node that follows room.
+// connected fails while the node is cut off. b.mu is held.
+func (b *Bus) connected() error {
+	if b.cut {
+		return errCut
+	}
+	return nil
+}
+
+// may fails where the node cannot tell others anything.
+func (b *Bus) may() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connected()
+}
+
+// others tells each other node that follows room, or all of them where there is none.
 func (b *Bus) others(room chat.RoomID, tell func(ports.Listener)) {
 	b.line.mu.RLock()
 	defer b.line.mu.RUnlock()
@@ -95,11 +147,18 @@ func (b *Bus) others(room chat.RoomID, tell func(ports.Listener)) {
 		if node == b {
 			continue
 		}
-		node.mu.Lock()
-		l, follows := node.listener, node.followed[room]
-		node.mu.Unlock()
-		if l != nil && follows {
+		if l := node.hearing(room); l != nil {
 			tell(l)
 		}
 	}
+}
+
+// hearing returns the node's listener, if it hears of room now.
+func (b *Bus) hearing(room chat.RoomID) ports.Listener {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cut || room != "" && !b.followed[room] {
+		return nil
+	}
+	return b.listener
 }

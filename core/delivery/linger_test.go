@@ -155,7 +155,7 @@ func TestACrowdIsToldToEachOtherTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLingering(t, 0, 10, time.Millisecond)
 		signal := func(i int) {
-			l.Signal(chat.Signal{Room: "tea", User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true})
+			l.Hear(ports.Signalled{Signal: chat.Signal{Room: "tea", User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true}})
 		}
 		signal(0) // told from 0 to 10 ms
 		for i := range 39 {

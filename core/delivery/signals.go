@@ -17,8 +17,12 @@ const (
 	presenceShown = 200
 )
 
-// Signal implements ports.Listener.
-func (h *Hub) Signal(signal chat.Signal) { h.spread(signal, nil) }
+// Hear implements ports.Listener.
+func (h *Hub) Hear(notice ports.Notice) {
+	if n, ok := notice.(ports.Signalled); ok {
+		h.spread(n.Signal, nil)
+	}
+}
 
 // tell passes a signal on to this node's readers but origin, and to the other nodes.
 func (h *Hub) tell(signal chat.Signal, origin *session) {
@@ -63,7 +67,7 @@ func (h *Hub) passSignals(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case signal := <-h.outgoing:
-			if err := h.cfg.Bus.Signal(ctx, signal); err != nil {
+			if err := h.cfg.Bus.Tell(ctx, ports.Signalled{Signal: signal}); err != nil {
 				h.cfg.Observer.Fault(ctx, "pass a signal on", err)
 			}
 		}

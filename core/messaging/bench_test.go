@@ -18,7 +18,7 @@ type quiet struct{}
 
 func (quiet) Entries([]chat.Entry)       {}
 func (quiet) Head(chat.RoomID, chat.Seq) {}
-func (quiet) Signal(chat.Signal)         {}
+func (quiet) Hear(ports.Notice)          {}
 func (quiet) Deaf()                      {}
 
 // BenchmarkWrite sends through the journal to the store in memory, 256 sends at a time, from one user to one room. An operation is

@@ -286,7 +286,7 @@ func (r *record) Entries(entries []chat.Entry) {
 }
 
 func (r *record) Head(room chat.RoomID, seq chat.Seq) { r.note("head %s/%d", room, seq) }
-func (r *record) Signal(chat.Signal)                  {}
+func (r *record) Hear(ports.Notice)                   {}
 func (r *record) Deaf()                               {}
 
 // all returns what was told until now.

@@ -1,0 +1,17 @@
+package localbus_test
+
+import (
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/localbus"
+	"github.com/parley-chat/parley/ports/portstest"
+)
+
+func TestBus(t *testing.T) {
+	t.Parallel()
+	line := localbus.New()
+	portstest.Bus(t, func(*testing.T) (portstest.BusUnderTest, portstest.Link) {
+		node := line.Node()
+		return node, node
+	})
+}

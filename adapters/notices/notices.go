@@ -1,0 +1,229 @@
+// Package notices is what nodes tell each other by a bus, as bytes: data, for the adapters of buses.
+//
+// A packet is a message in the wire format of Protocol Buffers (https://protobuf.dev/programming-guides/encoding/), whose fields are
+// the constants of this package; they are never used for anything else. A node skips the fields, and takes no notice of the facts, that
+// it does not know, so that nodes of two releases can work side by side.
+package notices
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Packet is one message on a bus.
+type Packet struct {
+	From    ports.NodeID // who sent it: its own place on the bus
+	Entries []chat.Entry
+	Heads   []Head
+	Notice  ports.Notice // or nil
+}
+
+// Head tells that a room's log reaches to Seq at least.
+type Head struct {
+	Room chat.RoomID
+	Seq  chat.Seq
+}
+
+// Tell tells a listener what is in the packet, unless it is from self.
+func (p *Packet) Tell(self ports.NodeID, l ports.Listener) {
+	if p.From == self {
+		return
+	}
+	if len(p.Entries) > 0 {
+		l.Entries(p.Entries)
+	}
+	for _, h := range p.Heads {
+		l.Head(h.Room, h.Seq)
+	}
+	if p.Notice != nil {
+		l.Hear(p.Notice)
+	}
+}
+
+// The fields of a packet.
+const (
+	packetFrom protowire.Number = iota + 1
+	packetEntry
+	packetHead
+	packetSignal
+	packetPresence
+	packetAlive
+	packetStanding
+	packetDisconnected
+	packetRevoked
+)
+
+// The fields of an entry. One of those from entryMessage on is its fact.
+const (
+	entryRoom protowire.Number = iota + 1
+	entrySeq
+	entryAt // Unix nanoseconds
+	entryAuthor
+	entryName
+	entryKey
+	entryMessages
+	entryTrace
+	entryMessage
+	entryEdited
+	entryDeleted
+	entryReacted
+	entryMember
+	entryRoomChanged
+)
+
+// The fields of facts, signals and notices: each kind uses some of them.
+const (
+	fieldRoom protowire.Number = iota + 1
+	fieldUser
+	fieldSeq // also: the target of a change, what a message replies to
+	fieldBody
+	fieldMeta
+	fieldEmoji
+	fieldOff // removed, going
+	fieldCount
+	fieldChange
+	fieldRole
+	fieldName
+	fieldKind
+	fieldOn
+	fieldNode
+	fieldVersion
+	fieldPresent // a user: fieldUser and fieldName
+	fieldAsk
+	fieldUntil // Unix nanoseconds
+)
+
+// Append appends the packet to b.
+func (p *Packet) Append(b []byte) []byte {
+	b = text(b, packetFrom, string(p.From))
+	for i := range p.Entries {
+		b = nested(b, packetEntry, func(b []byte) []byte { return appendEntry(b, &p.Entries[i]) })
+	}
+	for _, h := range p.Heads {
+		b = nested(b, packetHead, func(b []byte) []byte { return number(text(b, fieldRoom, string(h.Room)), fieldSeq, int64(h.Seq)) })
+	}
+	return appendNotice(b, p.Notice)
+}
+
+func appendNotice(b []byte, notice ports.Notice) []byte {
+	switch n := notice.(type) {
+	case ports.Signalled:
+		return nested(b, packetSignal, func(b []byte) []byte {
+			b = text(b, fieldRoom, string(n.Room))
+			b = text(b, fieldUser, string(n.User))
+			b = number(b, fieldKind, int64(n.Kind))
+			b = flag(b, fieldOn, n.On)
+			return number(b, fieldSeq, int64(n.Seq))
+		})
+	case ports.NodePresence:
+		return nested(b, packetPresence, func(b []byte) []byte { return appendPresence(b, n) })
+	case ports.Alive:
+		return nested(b, packetAlive, func(b []byte) []byte {
+			return flag(flag(text(b, fieldNode, string(n.Node)), fieldOff, n.Going), fieldAsk, n.Ask)
+		})
+	case ports.StandingChanged:
+		return nested(b, packetStanding, func(b []byte) []byte {
+			return text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User))
+		})
+	case ports.Disconnected:
+		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })
+	case ports.Revoked:
+		return nested(b, packetRevoked, func(b []byte) []byte {
+			return number(text(b, fieldUser, string(n.User)), fieldUntil, n.Until.UnixNano())
+		})
+	}
+	return b
+}
+
+func appendPresence(b []byte, p ports.NodePresence) []byte {
+	b = text(b, fieldNode, string(p.Node))
+	b = text(b, fieldRoom, string(p.Room))
+	b = number(b, fieldVersion, int64(p.Version))
+	for _, u := range p.Users {
+		b = nested(b, fieldPresent, func(b []byte) []byte { return text(text(b, fieldUser, string(u.ID)), fieldName, u.Name) })
+	}
+	return flag(number(b, fieldCount, int64(p.Total)), fieldAsk, p.Ask)
+}
+
+func appendEntry(b []byte, e *chat.Entry) []byte {
+	b = text(b, entryRoom, string(e.Room))
+	b = number(b, entrySeq, int64(e.Seq))
+	b = number(b, entryAt, e.At.UnixNano())
+	b = text(b, entryAuthor, string(e.Author.ID))
+	b = text(b, entryName, e.Author.Name)
+	b = text(b, entryKey, string(e.Key))
+	b = number(b, entryMessages, e.Messages)
+	b = text(b, entryTrace, string(e.Trace))
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		return nested(b, entryMessage, func(b []byte) []byte {
+			return text(number(text(b, fieldBody, f.Body), fieldSeq, int64(f.ReplyTo)), fieldMeta, string(f.Meta))
+		})
+	case chat.Edited:
+		return nested(b, entryEdited, func(b []byte) []byte { return text(number(b, fieldSeq, int64(f.Target)), fieldBody, f.Body) })
+	case chat.Deleted:
+		return nested(b, entryDeleted, func(b []byte) []byte { return number(b, fieldSeq, int64(f.Target)) })
+	case chat.Reacted:
+		return nested(b, entryReacted, func(b []byte) []byte {
+			b = text(number(b, fieldSeq, int64(f.Target)), fieldEmoji, f.Emoji)
+			return number(flag(b, fieldOff, f.Removed), fieldCount, int64(f.Count))
+		})
+	case chat.MemberChanged:
+		return nested(b, entryMember, func(b []byte) []byte {
+			return number(text(text(b, fieldUser, string(f.User)), fieldChange, string(f.Change)), fieldRole, int64(f.Role))
+		})
+	case chat.RoomChanged:
+		return nested(b, entryRoomChanged, func(b []byte) []byte {
+			return text(text(b, fieldChange, string(f.Change)), fieldName, f.Name)
+		})
+	}
+	return b
+}
+
+// text appends a field of bytes; an empty one is left out, as all that is zero.
+func text(b []byte, field protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
+}
+
+func number(b []byte, field protowire.Number, n int64) []byte {
+	if n == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(n))
+}
+
+func flag(b []byte, field protowire.Number, on bool) []byte {
+	if !on {
+		return b
+	}
+	return number(b, field, 1)
+}
+
+// nested appends a field that is a message of its own. Its length goes before it: two bytes are kept for that, and what is longer, or
+// shorter, is moved.
+func nested(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
+	const kept = 2
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	start := len(b)
+	b = fill(append(b, make([]byte, kept)...))
+	size := len(b) - start - kept
+	if need := protowire.SizeVarint(uint64(size)); need != kept {
+		if need > kept {
+			b = append(b, make([]byte, need-kept)...)
+		}
+		copy(b[start+need:], b[start+kept:start+kept+size])
+		b = b[:start+need+size]
+	}
+	_ = protowire.AppendVarint(b[:start], uint64(size)) // in place
+	return b
+}
+
+// utc is how times are read: those of stores are in UTC.
+func utc(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }

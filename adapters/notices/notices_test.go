@@ -1,0 +1,137 @@
+package notices_test
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/adapters/notices"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// specimens has each kind of thing that a packet may hold.
+func specimens() []notices.Packet {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 123456789, time.UTC)
+	entry := func(seq chat.Seq, fact chat.Fact) chat.Entry {
+		return chat.Entry{
+			Room: "tea", Seq: seq, At: at, Author: chat.Author{ID: "alice", Name: "Alice"}, Key: "k1", Messages: 3, Fact: fact,
+			Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		}
+	}
+	packets := []notices.Packet{
+		{From: "n1", Entries: []chat.Entry{
+			entry(1, chat.Message{Body: "hi", ReplyTo: 4, Meta: []byte(`{"a":1}`)}),
+			entry(2, chat.Message{Body: strings.Repeat("\U0001F600", chat.MaxBodyChars)}),
+			entry(3, chat.Message{Body: strings.Repeat("x", 100)}), // its length takes one byte, and the entry's two
+			entry(4, chat.Edited{Target: 1, Body: "ho"}),
+			entry(5, chat.Deleted{Target: 1}),
+			entry(6, chat.Reacted{Target: 1, Emoji: "🍵", Removed: true, Count: 7}),
+			entry(7, chat.MemberChanged{User: "bob", Change: chat.MemberBanned}),
+			entry(8, chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate}),
+			entry(chat.MaxSeq, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}),
+		}},
+		{From: "n1", Heads: []notices.Head{{Room: "tea", Seq: 9}, {Room: "coffee", Seq: 1}}},
+	}
+	for _, n := range []ports.Notice{
+		ports.Signalled{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalTyping, On: true}},
+		ports.Signalled{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: 12}},
+		ports.NodePresence{Node: "n2", Room: "tea", Version: 1 << 63, Users: []chat.Author{{ID: "a", Name: "A"}, {ID: "b"}}, Total: 300, Ask: true},
+		ports.NodePresence{Node: "n2", Room: "tea", Version: 3},
+		ports.Alive{Node: "n2", Going: true, Ask: true},
+		ports.Alive{Node: "n2"},
+		ports.StandingChanged{Room: "tea", User: "bob"},
+		ports.StandingChanged{Room: "tea"},
+		ports.Disconnected{User: "bob"},
+		ports.Revoked{User: "bob", Until: at},
+	} {
+		packets = append(packets, notices.Packet{From: "n3", Notice: n})
+	}
+	return packets
+}
+
+func TestWhatIsSentComesAsItWas(t *testing.T) {
+	t.Parallel()
+	for _, want := range specimens() {
+		got, err := notices.Parse(want.Append(nil))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v\nis read as\n%+v, %v", want, got, err)
+		}
+	}
+}
+
+func TestANodeSkipsWhatALaterReleaseSays(t *testing.T) {
+	t.Parallel()
+	later := protowire.AppendString(protowire.AppendTag(nil, 4000, protowire.BytesType), "news")
+	later = protowire.AppendFixed64(protowire.AppendTag(later, 4001, protowire.Fixed64Type), 7)
+	want := specimens()[1]
+	got, err := notices.Parse(want.Append(bytes.Clone(later)))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read as %+v, %v", got, err)
+	}
+}
+
+func TestAnEntryOfAnUnknownKindIsStillAHead(t *testing.T) {
+	t.Parallel()
+	entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "tea")
+	entry = protowire.AppendVarint(protowire.AppendTag(entry, 2, protowire.VarintType), 7)
+	entry = protowire.AppendBytes(protowire.AppendTag(entry, 99, protowire.BytesType), []byte("a fact of tomorrow"))
+	got, err := notices.Parse(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), entry))
+	if want := (notices.Packet{Heads: []notices.Head{{Room: "tea", Seq: 7}}}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read as %+v, %v", got, err)
+	}
+}
+
+func TestRubbishIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string][]byte{
+		"text":                     []byte("hello there"),
+		"a cut off packet":         specimens()[0].Append(nil)[:100],
+		"an entry without a place": protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), nil),
+	} {
+		if p, err := notices.Parse(b); err == nil {
+			t.Errorf("%s is read as %+v", name, p)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, p := range specimens() {
+		f.Add(p.Append(nil))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := notices.Parse(b)
+		if err != nil {
+			return
+		}
+		again, err := notices.Parse(p.Append(nil))
+		if err != nil || !reflect.DeepEqual(again, p) {
+			t.Errorf("%+v\nis read again as\n%+v, %v", p, again, err)
+		}
+	})
+}
+
+func BenchmarkPacket(b *testing.B) {
+	p := notices.Packet{From: "n1", Entries: specimens()[0].Entries[:1]}
+	b.Run("append", func(b *testing.B) {
+		b.ReportAllocs()
+		var buf []byte
+		for b.Loop() {
+			buf = p.Append(buf[:0])
+		}
+		b.ReportMetric(float64(len(buf)), "bytes")
+	})
+	b.Run("parse", func(b *testing.B) {
+		b.ReportAllocs()
+		buf := p.Append(nil)
+		for b.Loop() {
+			if _, err := notices.Parse(buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,240 @@
+package notices
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Parse reads a packet. What it returns shares no memory with b. Entries with a fact that this version does not know are told as heads:
+// they are in the log, and what reads them there says what is to be done.
+func Parse(b []byte) (p Packet, err error) {
+	err = fields(b, func(f field) error {
+		switch f.number {
+		case packetFrom:
+			p.From = ports.NodeID(f.text())
+		case packetEntry:
+			return p.entry(f)
+		case packetHead:
+			return p.head(f)
+		case packetSignal:
+			return p.signal(f)
+		case packetPresence:
+			return p.presence(f)
+		case packetAlive, packetStanding, packetDisconnected, packetRevoked:
+			return p.toAll(f)
+		}
+		return nil
+	})
+	return p, err
+}
+
+// fact is all that a fact, a signal or a notice may have.
+type fact struct {
+	room, user, body, meta, emoji, change, name, node string
+	seq, count, role, kind, version, until            int64
+	off, on, ask                                      bool
+	present                                           []chat.Author
+}
+
+func parseFact(b []byte) (v fact, err error) {
+	err = fields(b, func(f field) error {
+		switch f.number {
+		case fieldRoom:
+			v.room = f.text()
+		case fieldUser:
+			v.user = f.text()
+		case fieldBody:
+			v.body = f.text()
+		case fieldMeta:
+			v.meta = f.text()
+		case fieldEmoji:
+			v.emoji = f.text()
+		case fieldChange:
+			v.change = f.text()
+		case fieldName:
+			v.name = f.text()
+		case fieldNode:
+			v.node = f.text()
+		case fieldSeq:
+			v.seq = f.value
+		case fieldCount:
+			v.count = f.value
+		case fieldRole:
+			v.role = f.value
+		case fieldKind:
+			v.kind = f.value
+		case fieldVersion:
+			v.version = f.value
+		case fieldUntil:
+			v.until = f.value
+		case fieldOff:
+			v.off = f.value != 0
+		case fieldOn:
+			v.on = f.value != 0
+		case fieldAsk:
+			v.ask = f.value != 0
+		case fieldPresent:
+			u, err := parseFact(f.bytes)
+			v.present = append(v.present, chat.Author{ID: chat.UserID(u.user), Name: u.name})
+			return err
+		}
+		return nil
+	})
+	return v, err
+}
+
+func (p *Packet) entry(packed field) error {
+	var e chat.Entry
+	err := fields(packed.bytes, func(f field) (err error) {
+		switch f.number {
+		case entryRoom:
+			e.Room = chat.RoomID(f.text())
+		case entrySeq:
+			e.Seq = chat.Seq(f.value)
+		case entryAt:
+			e.At = utc(f.value)
+		case entryAuthor:
+			e.Author.ID = chat.UserID(f.text())
+		case entryName:
+			e.Author.Name = f.text()
+		case entryKey:
+			e.Key = chat.Key(f.text())
+		case entryMessages:
+			e.Messages = f.value
+		case entryTrace:
+			e.Trace = chat.Trace(f.text())
+		default:
+			if f.number >= entryMessage && f.number <= entryRoomChanged {
+				e.Fact, err = factOf(f)
+			}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case e.Seq <= 0 || e.Room == "":
+		return errors.New("an entry without a place")
+	case e.Fact == nil:
+		p.Heads = append(p.Heads, Head{e.Room, e.Seq})
+	default:
+		p.Entries = append(p.Entries, e)
+	}
+	return nil
+}
+
+func factOf(f field) (chat.Fact, error) {
+	v, err := parseFact(f.bytes)
+	if err != nil {
+		return nil, err
+	}
+	target := chat.Seq(v.seq)
+	switch f.number {
+	case entryMessage:
+		m := chat.Message{Body: v.body, ReplyTo: target}
+		if v.meta != "" {
+			m.Meta = []byte(v.meta)
+		}
+		return m, nil
+	case entryEdited:
+		return chat.Edited{Target: target, Body: v.body}, nil
+	case entryDeleted:
+		return chat.Deleted{Target: target}, nil
+	case entryReacted:
+		return chat.Reacted{Target: target, Emoji: v.emoji, Removed: v.off, Count: int(v.count)}, nil
+	case entryMember:
+		if v.role < 0 || v.role > int64(chat.Moderate) {
+			return nil, fmt.Errorf("there is no role %d", v.role)
+		}
+		return chat.MemberChanged{User: chat.UserID(v.user), Change: chat.MemberChange(v.change), Role: chat.Role(v.role)}, nil
+	default:
+		return chat.RoomChanged{Change: chat.RoomChange(v.change), Name: v.name}, nil
+	}
+}
+
+func (p *Packet) head(f field) error {
+	v, err := parseFact(f.bytes)
+	p.Heads = append(p.Heads, Head{chat.RoomID(v.room), chat.Seq(v.seq)})
+	return err
+}
+
+func (p *Packet) signal(f field) error {
+	v, err := parseFact(f.bytes)
+	kind := chat.SignalKind(v.kind)
+	if kind == chat.SignalTyping || kind == chat.SignalRead {
+		p.Notice = ports.Signalled{Signal: chat.Signal{
+			Room: chat.RoomID(v.room), User: chat.UserID(v.user), Kind: kind, On: v.on, Seq: chat.Seq(v.seq),
+		}}
+	}
+	return err
+}
+
+func (p *Packet) presence(f field) error {
+	v, err := parseFact(f.bytes)
+	p.Notice = ports.NodePresence{
+		Node: ports.NodeID(v.node), Room: chat.RoomID(v.room), Version: uint64(v.version), Users: v.present,
+		Total: int(v.count), Ask: v.ask,
+	}
+	return err
+}
+
+func (p *Packet) toAll(f field) error {
+	v, err := parseFact(f.bytes)
+	room, user := chat.RoomID(v.room), chat.UserID(v.user)
+	switch f.number {
+	case packetAlive:
+		p.Notice = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask}
+	case packetStanding:
+		p.Notice = ports.StandingChanged{Room: room, User: user}
+	case packetDisconnected:
+		p.Notice = ports.Disconnected{User: user}
+	default:
+		p.Notice = ports.Revoked{User: user, Until: utc(v.until)}
+	}
+	return err
+}
+
+// field is one field of a message: bytes or value, by its type.
+type field struct {
+	number protowire.Number
+	bytes  []byte
+	value  int64
+}
+
+func (f field) text() string { return string(f.bytes) }
+
+// fields calls each with the fields of a message, and skips those of types that packets have none of.
+func fields(b []byte, each func(field) error) error {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		f := field{number: number}
+		switch kind {
+		case protowire.BytesType:
+			f.bytes, n = protowire.ConsumeBytes(b)
+		case protowire.VarintType:
+			var v uint64
+			v, n = protowire.ConsumeVarint(b)
+			f.value = int64(v)
+		default:
+			f.number = 0
+			n = protowire.ConsumeFieldValue(number, kind, b)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		if err := each(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,391 @@
+package portstest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// heard checks that a node got the entries as they are, or heard of the last, where the bus carries none.
+func (s *busSuite) heard(n *busNode, want []chat.Entry) {
+	n.t.Helper()
+	last := want[len(want)-1]
+	n.reaches(last.Room, last.Seq)
+	if s.heads {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	got := n.entries[last.Room]
+	for i := range min(len(got), len(want)) {
+		if !reflect.DeepEqual(got[i], want[i]) {
+			n.t.Fatalf("entry %d of %d that were heard is\n%+v\nwant\n%+v", i, len(got), got[i], want[i])
+		}
+	}
+	if len(got) != len(want) {
+		n.t.Errorf("heard %d entries, want %d", len(got), len(want))
+	}
+}
+
+func (s *busSuite) testEntries(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	b.follows(room)
+	entries := []chat.Entry{
+		busEntry(room, 1, chat.Message{Body: "hi", ReplyTo: 1, Meta: []byte(`{"a":[1,"ü\n"]}`)}),
+		busEntry(room, 2, chat.Edited{Target: 1, Body: "ho"}),
+		busEntry(room, 3, chat.Reacted{Target: 1, Emoji: "🍵", Removed: true, Count: 3}),
+		busEntry(room, 4, chat.Deleted{Target: 1}),
+		busEntry(room, 5, chat.MemberChanged{User: "bob", Change: chat.MemberBanned}),
+		busEntry(room, 6, chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Moderate}),
+		busEntry(room, 7, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea \U0001F600"}),
+		{Room: room, Seq: 8, At: busTime, Author: chat.Author{ID: "a user with: odd, signs * > \" $"}, Key: chat.NewKey(), Fact: chat.Message{Body: "x"}},
+	}
+	a.announces(entries[:3]...)
+	for _, e := range entries[3:] {
+		a.announces(e)
+	}
+	s.heard(b, entries)
+}
+
+func (s *busSuite) testLarge(t *testing.T) {
+	a, b := s.node(t).connected(), s.node(t).connected()
+	long := strings.Repeat("\U0001F600", chat.MaxBodyChars)
+	var rooms []chat.RoomID
+	var batch []chat.Entry
+	for range 40 {
+		room := busRoom()
+		rooms = append(rooms, room)
+		for seq := chat.Seq(1); seq <= 12; seq++ {
+			batch = append(batch, busEntry(room, seq, chat.Message{Body: long, Meta: []byte(strings.Repeat("x", chat.MaxMetaBytes))}))
+		}
+	}
+	for i := range 90 { // more than fits into one message of any bus, in one room
+		batch = append(batch, busEntry(rooms[0], chat.Seq(13+i), chat.Message{Body: long}))
+	}
+	b.follows(rooms...)
+	a.announces(batch...)
+	for _, room := range rooms {
+		var want []chat.Entry
+		for _, e := range batch {
+			if e.Room == room {
+				want = append(want, e)
+			}
+		}
+		s.heard(b, want)
+	}
+}
+
+func (s *busSuite) testFollowInForce(t *testing.T) {
+	a, b := s.node(t).connected(), s.node(t).connected()
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			room := busRoom()
+			if err := b.Follow(t.Context(), room); err != nil {
+				t.Errorf("Follow: %v", err)
+			}
+			a.announces(busEntries(room, 1, 1)...)
+			b.hears("what was announced right after Follow", func() bool { return b.head[room] == 1 })
+		})
+	}
+	wg.Wait()
+}
+
+func (s *busSuite) testStrangers(t *testing.T) {
+	a, b, c := s.node(t).connected(), s.node(t).connected(), s.node(t).connected()
+	tea, coffee, gone := busRoom(), busRoom(), busRoom()
+	b.follows(tea)
+	c.follows(coffee, gone)
+	c.Unfollow(gone)
+	a.announces(busEntries(gone, 1, 1)...)
+	a.announces(busEntries(tea, 1, 2)...)
+	a.tells(ports.Signalled{Signal: chat.Signal{Room: tea, User: "bob", Kind: chat.SignalTyping, On: true}})
+	a.announces(busEntries(coffee, 1, 3)...)
+	b.reaches(tea, 2)
+	c.reaches(coffee, 3) // what came before it has come or will not come
+	for _, n := range []*busNode{b, c} {
+		n.mu.Lock()
+		if n == b && (n.head[coffee] > 0 || n.head[gone] > 0) || n == c && (n.head[tea] > 0 || len(n.notices) > 0) {
+			t.Errorf("heard of rooms that it does not follow: %v, %v", n.head, n.notices)
+		}
+		n.mu.Unlock()
+	}
+	// Who stopped following may hear for a moment still, and follows again at any time.
+	c.follows(gone)
+	a.announces(busEntries(gone, 2, 2)...)
+	c.reaches(gone, 2)
+}
+
+func (s *busSuite) testOwn(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	a.follows(room)
+	b.follows(room)
+	a.announces(busEntries(room, 1, 2)...)
+	a.tells(ports.NodePresence{Node: "a", Room: room, Version: 1})
+	a.tells(ports.Alive{Node: "a"})
+	b.reaches(room, 2)
+	b.hasHeard(ports.NodePresence{Node: "a", Room: room, Version: 1})
+	b.hasHeard(ports.Alive{Node: "a"})
+	b.announces(busEntries(room, 3, 3)...)
+	a.reaches(room, 3)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.entries[room] {
+		if e.Seq < 3 {
+			t.Errorf("a node hears of its own entry %d", e.Seq)
+		}
+	}
+	for _, n := range a.notices {
+		if alive, ok := n.(ports.Alive); ok && alive.Node == "a" || n.About() == room {
+			t.Errorf("a node hears its own %+v", n)
+		}
+	}
+}
+
+func (s *busSuite) testNotices(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	b.follows(room)
+	for _, n := range []ports.Notice{
+		ports.Signalled{Signal: chat.Signal{Room: room, User: "bob", Kind: chat.SignalTyping, On: true}},
+		ports.Signalled{Signal: chat.Signal{Room: room, User: "bob", Kind: chat.SignalTyping}},
+		ports.Signalled{Signal: chat.Signal{Room: room, User: "Зоя '\"\\ \U0001F600", Kind: chat.SignalRead, Seq: chat.MaxSeq}},
+		ports.NodePresence{Node: "n", Room: room, Version: 7, Users: []chat.Author{{ID: "alice", Name: "Alice"}, {ID: "bob"}}, Total: 2, Ask: true},
+		ports.NodePresence{Node: "n", Room: room, Version: 8},
+	} {
+		a.tells(n)
+		b.hasHeard(n)
+	}
+}
+
+func (s *busSuite) testBigPresence(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	b.follows(room)
+	sent := ports.NodePresence{Node: "n", Room: room, Version: 1, Total: 12_345}
+	for i := range 200 {
+		id := fmt.Sprintf("%0*d", chat.MaxUserIDChars, i)
+		sent.Users = append(sent.Users, chat.Author{ID: chat.UserID(id), Name: strings.Repeat("\U0001F600", chat.MaxNameChars)})
+	}
+	a.tells(sent)
+	b.hears("the presence", func() bool {
+		for _, n := range b.notices {
+			got, ok := n.(ports.NodePresence)
+			if !ok || got.Room != room || got.Total != sent.Total || len(got.Users) == 0 {
+				continue
+			}
+			return reflect.DeepEqual(got.Users, sent.Users[:len(got.Users)])
+		}
+		return false
+	})
+}
+
+func (s *busSuite) testAll(t *testing.T) {
+	a, b, c := s.node(t).connected(), s.node(t).connected(), s.node(t).connected()
+	c.follows(busRoom())
+	user := chat.UserID(busRoom())
+	for _, n := range []ports.Notice{
+		ports.Alive{Node: ports.NodeID(user), Going: true, Ask: true},
+		ports.StandingChanged{Room: busRoom(), User: user},
+		ports.StandingChanged{Room: busRoom()},
+		ports.Disconnected{User: user},
+		ports.Revoked{User: user, Until: busTime},
+	} {
+		a.tells(n)
+		b.hasHeard(n)
+		c.hasHeard(n)
+	}
+}
+
+func (s *busSuite) testCrowd(t *testing.T) {
+	const rooms, each = 20, 200
+	nodes := []*busNode{s.node(t).connected(), s.node(t).connected(), s.node(t).connected()}
+	var all []chat.RoomID
+	for range rooms {
+		all = append(all, busRoom())
+	}
+	for _, n := range nodes {
+		n.follows(all...)
+	}
+	var wg sync.WaitGroup
+	for i, room := range all { // each room has its announcer
+		wg.Go(func() {
+			for seq := chat.Seq(1); seq <= each; seq += 4 {
+				nodes[i%len(nodes)].announces(busEntries(room, seq, seq+3)...)
+			}
+		})
+	}
+	wg.Wait()
+	for i, room := range all {
+		for j, n := range nodes {
+			if j != i%len(nodes) {
+				s.heard(n, busEntries(room, 1, each))
+			}
+		}
+	}
+}
+
+func (s *busSuite) testOwnership(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	b.follows(room)
+	batch := busEntries(room, 1, 100)
+	for len(batch) > 0 {
+		a.announces(batch[:10]...)
+		clear(batch[:10])
+		batch = batch[10:]
+	}
+	s.heard(b, busEntries(room, 1, 100))
+}
+
+func (s *busSuite) testFollowBeforeRun(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.still(t), busRoom()
+	b.follows(room)
+	b.run()
+	b.connected()
+	// Whether it follows already is for its Deaf to say, or for another try.
+	for seq, deadline := chat.Seq(1), time.Now().Add(busPatience); ; seq++ {
+		a.announces(busEntries(room, seq, seq)...)
+		time.Sleep(10 * time.Millisecond)
+		b.mu.Lock()
+		head := b.head[room]
+		b.mu.Unlock()
+		if head > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a room that was followed before Run is not followed")
+		}
+	}
+}
+
+func (s *busSuite) testStopped(t *testing.T) {
+	a, b, c, room := s.node(t).connected(), s.node(t).connected(), s.node(t).connected(), busRoom()
+	b.follows(room)
+	c.follows(room)
+	b.stop()
+	a.announces(busEntries(room, 1, 3)...)
+	s.heard(c, busEntries(room, 1, 3))
+}
+
+func (s *busSuite) testEnd(t *testing.T) {
+	a := s.node(t).connected()
+	a.stop()
+	within(t, "what is said after the end", func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		room := busRoom()
+		_ = a.Announce(ctx, busEntries(room, 1, 1)) // whether it fails is open; it neither waits nor panics
+		_ = a.Tell(ctx, ports.Alive{Node: "a"})
+		_ = a.Follow(ctx, room)
+		a.Unfollow(room)
+	})
+}
+
+// hearsAgain waits until b hears a, who goes on announcing, in room.
+func hearsAgain(t *testing.T, a, b *busNode, room chat.RoomID, seq *chat.Seq) {
+	t.Helper()
+	from := *seq + 1
+	b.eventually("it hears again", func() bool {
+		*seq++
+		_ = a.Announce(t.Context(), busEntries(room, *seq, *seq)) // a may be the one that was cut off
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.head[room] >= from
+	})
+}
+
+func (s *busSuite) testCut(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	a.follows(room)
+	b.follows(room)
+	seq := chat.Seq(1)
+	a.announces(busEntries(room, 1, 1)...)
+	b.reaches(room, 1)
+	b.mu.Lock()
+	deaf := b.deaf
+	b.mu.Unlock()
+
+	b.link.Cut()
+	b.eventually("it notices that it is cut off", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		return b.Check(ctx) != nil
+	})
+	a.announces(busEntries(room, 2, 2)...) // to nobody
+	within(t, "telling while cut off", func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		for range 100 {
+			_ = b.Announce(ctx, busEntries(room, 1, 1))
+			_ = b.Tell(ctx, ports.Alive{Node: "b"})
+		}
+		if ctx.Err() != nil {
+			t.Error("telling waits while the node is cut off")
+		}
+	})
+
+	b.link.Mend()
+	b.hears("that it was deaf", func() bool { return b.deaf > deaf })
+	b.connected()
+	seq = 2
+	hearsAgain(t, a, b, room, &seq)
+	hearsAgain(t, b, a, room, &seq)
+}
+
+func (s *busSuite) testFollowCut(t *testing.T) {
+	a, b := s.node(t).connected(), s.node(t).connected()
+	kept, added, dropped := busRoom(), busRoom(), busRoom()
+	b.follows(kept, dropped)
+	b.link.Cut()
+	within(t, "following while cut off", func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := b.Follow(ctx, added); err != nil {
+			t.Errorf("Follow while cut off: %v", err)
+		}
+		b.Unfollow(dropped)
+	})
+	b.link.Mend()
+	b.connected()
+	var seqs [2]chat.Seq
+	hearsAgain(t, a, b, kept, &seqs[0])
+	hearsAgain(t, a, b, added, &seqs[1])
+	a.announces(busEntries(dropped, 1, 1)...)
+	before := seqs[0]
+	hearsAgain(t, a, b, kept, &seqs[0])
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.head[dropped] > 0 && b.head[kept] > before {
+		t.Error("a room that was dropped while cut off is followed")
+	}
+}
+
+func (s *busSuite) testAwayAtStart(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.still(t), busRoom()
+	b.link.Cut()
+	b.run()
+	b.follows(room)
+	b.link.Mend()
+	b.connected()
+	var seq chat.Seq
+	hearsAgain(t, a, b, room, &seq)
+	hearsAgain(t, b, a.follows(room), room, &seq)
+}
+
+func (s *busSuite) testCutOften(t *testing.T) {
+	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
+	b.follows(room)
+	var seq chat.Seq
+	for range 5 {
+		b.link.Cut()
+		_ = a.Announce(t.Context(), busEntries(room, seq+1, seq+1))
+		seq++
+		b.link.Mend()
+		hearsAgain(t, a, b, room, &seq)
+	}
+}
