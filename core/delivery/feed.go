@@ -21,7 +21,9 @@ type feed struct {
 	counted atomic.Int64         // the head when the sessions that are behind were last counted
 
 	mu      sync.Mutex
+	opened  bool // the head is known
 	ring    ring
+	gap     gap
 	frame   []byte      // scratch for encoding
 	touched bool        // entries were added that are not published
 	traced  []*delivery // those of them that belong to a trace
@@ -79,39 +81,50 @@ func newFeed(room chat.RoomID, shards int, ringBytes int, total *budget) *feed {
 	return f
 }
 
-// extend takes an entry that may be new; how its readers get it is told where it is traced. It returns how many entries the feed had
-// missed before it. publish makes them seen.
-func (f *feed) extend(e *chat.Entry, enc ports.Encoder, traced bool) (missed int) {
+// extend takes an entry that may be new; how its readers get it is told where it is traced. It reports whether the feed lacks what comes
+// before it. publish makes what was added seen.
+func (f *feed) extend(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) (early bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if e.Seq <= f.ring.now.head {
-		return 0
+	switch {
+	case e.Seq <= f.ring.now.head:
+		return false
+	case e.Seq > f.ring.now.head+1 || !f.opened:
+		f.wait(e)
+		return true
 	}
-	if gap := e.Seq - 1 - f.ring.now.head; gap > 0 {
-		f.ring.restart(e.Seq - 1)
-		missed = int(gap)
-	}
+	f.add1(e, enc, traced)
+	f.catchUp(enc, traced)
+	return false
+}
+
+// add1 adds the entry behind the head. f.mu is held.
+func (f *feed) add1(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) {
 	f.ring.changed(e.Seq, e.Fact)
 	f.frame = enc.Entry(f.frame[:0], e)
 	f.ring.add(f.frame)
 	f.touched = true
-	if traced {
+	if traced(e) {
 		f.traced = append(f.traced, &delivery{room: f.room, seq: e.Seq, trace: e.Trace})
 	}
-	return missed
 }
 
-// advance moves the head to seq if it is behind, and returns by how many entries.
-func (f *feed) advance(seq chat.Seq) (missed int) {
+// start sets where the log of a new feed stands, and takes what has come meanwhile.
+func (f *feed) start(head chat.Seq, enc ports.Encoder, traced func(*chat.Entry) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if seq <= f.ring.now.head {
-		return 0
-	}
-	missed = int(seq - f.ring.now.head)
-	f.ring.restart(seq)
+	f.opened = true
+	f.ring.restart(head)
 	f.touched = true
-	return missed
+	f.catchUp(enc, traced)
+}
+
+// reaches notes that the log reaches to seq at least, and reports whether the feed does not.
+func (f *feed) reaches(seq chat.Seq) (behind bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gap.known = max(f.gap.known, seq)
+	return seq > f.ring.now.head
 }
 
 // publish shows what was added to the readers' shards.

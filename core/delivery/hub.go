@@ -69,6 +69,7 @@ type Hub struct {
 	shards   []*shard
 	budget   *budget
 	work     *queue // what waits for the log: catching up, checking who may still read
+	fills    *queue // feeds that wait for the log, and all of their readers with them
 	outgoing chan chat.Signal
 	deaf     chan struct{} // holds one: notices may have been missed
 	next     atomic.Uint32 // counts sessions, to spread them over the shards
@@ -89,7 +90,7 @@ var (
 func New(cfg Config) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(),
+		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(),
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
 		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 	}
@@ -107,6 +108,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	for range h.cfg.CatchUps {
 		wg.Go(func() { h.work.run(ctx) })
+	}
+	for range fillWorkers {
+		wg.Go(func() { h.fills.run(ctx) })
 	}
 	wg.Go(func() { h.watchSessions(ctx) })
 	wg.Go(func() { h.watchHeads(ctx) })
@@ -166,8 +170,9 @@ func (h *Hub) open(ctx context.Context, f *feed) {
 		h.mu.Unlock()
 		return
 	}
-	f.advance(heads[f.room])
+	f.start(heads[f.room], h.cfg.Encoder, h.traced)
 	f.publish(h.shards)
+	h.seek(f, earlyWait, false)
 }
 
 func (h *Hub) release(f *feed) {
@@ -194,8 +199,8 @@ func (h *Hub) Entries(entries []chat.Entry) {
 			continue
 		}
 		h.checkMembers(f, e)
-		if missed := f.extend(e, h.cfg.Encoder, h.traced(e)); missed > 0 {
-			h.missed(f, missed)
+		if f.extend(e, h.cfg.Encoder, h.traced) {
+			h.seek(f, earlyWait, true)
 		}
 	}
 	for i := range entries {
@@ -210,9 +215,8 @@ func (h *Hub) traced(e *chat.Entry) bool { return e.Trace != "" && h.cfg.Observe
 
 // Head implements ports.Listener.
 func (h *Hub) Head(room chat.RoomID, seq chat.Seq) {
-	if f := h.feed(room); f != nil {
-		f.advance(seq)
-		f.publish(h.shards)
+	if f := h.feed(room); f != nil && f.reaches(seq) {
+		h.seek(f, 0, false)
 	}
 }
 
@@ -221,13 +225,5 @@ func (h *Hub) Deaf() {
 	select {
 	case h.deaf <- struct{}{}:
 	default:
-	}
-}
-
-func (h *Hub) missed(f *feed, entries int) {
-	select {
-	case <-f.ready:
-		h.cfg.Observer.Missed(f.room, entries)
-	default: // not open yet: nothing was missed
 	}
 }

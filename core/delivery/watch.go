@@ -143,9 +143,8 @@ func (h *Hub) watchHeads(ctx context.Context) {
 		case <-timer.C:
 		}
 		for f, head := range behind {
-			if missed := f.advance(head); missed > 0 {
-				h.missed(f, missed)
-				f.publish(h.shards)
+			if f.reaches(head) {
+				h.seek(f, 0, true)
 			}
 		}
 		behind = h.findBehind(ctx)

@@ -1,0 +1,175 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	earlyWait   = 25 * time.Millisecond // how long an entry that came early waits for those before it
+	mostEarly   = 256                   // entries of a feed that wait so
+	mostFilled  = 2000                  // a feed that misses more starts anew, and its readers read the log
+	fillWorkers = 4
+)
+
+// gap is what a feed knows to be missing. A notice that overtook another, as those of two nodes do, or an own commit whose predecessor
+// is still on its way, waits a moment for what comes before it; then the log is read, once for all readers.
+type gap struct {
+	early   []chat.Entry // behind head+1, ascending
+	known   chat.Seq     // the log reaches that far at least
+	filling bool         // somebody sees to it that the feed gets there
+	lost    bool         // it should have been told
+}
+
+// wait takes an entry that came early. f.mu is held.
+func (f *feed) wait(e *chat.Entry) {
+	g := &f.gap
+	g.known = max(g.known, e.Seq)
+	at, found := slices.BinarySearchFunc(g.early, e.Seq, bySeq)
+	if !found && len(g.early) < mostEarly {
+		g.early = slices.Insert(g.early, at, *e)
+	}
+}
+
+func bySeq(e chat.Entry, seq chat.Seq) int { return int(e.Seq - seq) }
+
+// catchUp adds those of the early entries whose turn has come, and forgets those that came otherwise. f.mu is held.
+func (f *feed) catchUp(enc ports.Encoder, traced func(*chat.Entry) bool) {
+	g := &f.gap
+	taken := 0
+	for taken < len(g.early) && g.early[taken].Seq <= f.ring.now.head+1 {
+		if e := &g.early[taken]; e.Seq == f.ring.now.head+1 {
+			f.add1(e, enc, traced)
+		}
+		taken++
+	}
+	clear(g.early[:taken])
+	if g.early = g.early[taken:]; len(g.early) == 0 {
+		g.early = nil
+	}
+}
+
+// seek makes somebody close the gap, unless somebody does already or there is none. It is after what came early a moment later; lost
+// tells that the feed should have been told of what it lacks.
+func (h *Hub) seek(f *feed, after time.Duration, lost bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gap.known <= f.ring.now.head {
+		return
+	}
+	f.gap.lost = f.gap.lost || lost
+	if f.gap.filling || !f.opened {
+		return
+	}
+	f.gap.filling = true
+	fill := func() { h.fills.put(func(ctx context.Context) { h.fill(ctx, f) }) }
+	if after > 0 {
+		time.AfterFunc(after, fill)
+	} else {
+		fill()
+	}
+}
+
+// fill reads from the log what a feed lacks, until it lacks nothing.
+func (h *Hub) fill(ctx context.Context, f *feed) {
+	for {
+		head, missing, lost := f.lacks()
+		if missing == 0 {
+			return
+		}
+		var err error
+		if missing > mostFilled {
+			err = h.skip(ctx, f)
+		} else {
+			err = h.fillFrom(ctx, f, head, lost)
+		}
+		if err != nil {
+			h.cfg.Observer.Fault(ctx, "read what a feed lacks", err)
+			f.giveUp() // comparing heads finds it again
+			return
+		}
+		f.publish(h.shards)
+	}
+}
+
+// fillFrom adds what comes behind head.
+func (h *Hub) fillFrom(ctx context.Context, f *feed, head chat.Seq, lost bool) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	entries, err := h.cfg.Log.Read(ctx, f.room, ports.Span{After: head, Limit: fetchEntries})
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 || entries[0].Seq != head+1 {
+		return chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", head, f.room)
+	}
+	for i := range entries {
+		h.checkMembers(f, &entries[i])
+	}
+	if n := f.fill(entries, h.cfg.Encoder, h.traced); lost && n > 0 {
+		h.cfg.Observer.Missed(f.room, n)
+	}
+	return nil
+}
+
+// skip lets the feed begin anew at the log's head: its readers read the log.
+func (h *Hub) skip(ctx context.Context, f *feed) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	heads, err := h.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if head := heads[f.room]; head > f.ring.now.head {
+		f.ring.restart(head)
+		f.touched = true
+	}
+	f.gap.known = f.ring.now.head
+	f.catchUp(h.cfg.Encoder, h.traced)
+	return nil
+}
+
+// lacks returns behind which entry the feed lacks how many, and whether it should have been told of them.
+func (f *feed) lacks() (head, missing chat.Seq, lost bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g := &f.gap
+	head, lost = f.ring.now.head, g.lost
+	missing = max(g.known-head, 0)
+	g.filling, g.lost = missing > 0, lost && missing > 0
+	return head, missing, lost
+}
+
+// giveUp forgets what the feed lacks, for now.
+func (f *feed) giveUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gap = gap{}
+}
+
+// fill adds entries as they were read from the log, and returns how many were new. Those that are not what they were at first, the ring
+// does not serve.
+func (f *feed) fill(entries []chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) (added int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range entries {
+		e := &entries[i]
+		if e.Seq != f.ring.now.head+1 {
+			continue // it has come meanwhile
+		}
+		f.add1(e, enc, traced)
+		if changed(e) {
+			f.ring.restart(e.Seq)
+		}
+		f.ring.now.primed = e.Seq // its author may have no answer for it yet
+		added++
+	}
+	f.catchUp(enc, traced)
+	return added
+}
