@@ -47,6 +47,7 @@ type metrics struct {
 	feeds          prometheus.Gauge
 	ringBytes      prometheus.Gauge
 	missed         prometheus.Counter
+	peers          prometheus.Gauge
 
 	batch      prometheus.Histogram
 	appendTime prometheus.Histogram
@@ -116,6 +117,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		notices: f.counters("parley_bus_notices_total",
 			"Notices that went over the bus, by direction (sent, received) and kind (entry, head, signal).", "direction", "kind"),
 		busErrors: f.counter("parley_bus_errors_total", "Notices that the bus could not take."),
+		peers:     f.gauge("parley_bus_peers", "Other nodes that are heard on the bus."),
 		deaf:      f.counter("parley_bus_deaf_total", "Times that the bus told that it may have missed notices."),
 
 		faults: f.counters("parley_faults_total", "Faults inside the service, by what was being done.", "while"),

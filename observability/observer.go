@@ -178,6 +178,9 @@ func (o *Observer) Missed(room chat.RoomID, entries int) {
 	}
 }
 
+// Peers implements ports.DeliveryObserver.
+func (o *Observer) Peers(n int) { o.metrics.peers.Set(float64(n)) }
+
 // Appended implements ports.JournalObserver.
 func (o *Observer) Appended(ctx context.Context, proposals int, took time.Duration, err error) {
 	o.metrics.batch.Observe(float64(proposals))

@@ -59,6 +59,8 @@ type DeliveryObserver interface {
 	Feeds(open int, ringBytes int64)
 	// Missed tells that a feed found entries that no notice told of.
 	Missed(room chat.RoomID, entries int)
+	// Peers tells, every second, how many other nodes are heard on the bus.
+	Peers(n int)
 }
 
 // FanOut is one pass of a writer shard over a room's readers. Times are counted from when this node heard of the oldest entry that
@@ -131,6 +133,9 @@ func (Unobserved) Feeds(int, int64) {}
 
 // Missed ignores it.
 func (Unobserved) Missed(chat.RoomID, int) {}
+
+// Peers ignores it.
+func (Unobserved) Peers(int) {}
 
 // Appended ignores it.
 func (Unobserved) Appended(context.Context, int, time.Duration, error) {}

@@ -28,10 +28,11 @@ type feed struct {
 	touched bool        // entries were added that are not published
 	traced  []*delivery // those of them that belong to a trace
 	parts   []part      // one a shard
-	present map[chat.UserID]presence
-	refs    int       // sessions that follow the room or are about to
-	idle    time.Time // since when refs is 0
-	quiet   chat.Seq  // the head at the last sweep
+	refs    int         // sessions that follow the room or are about to
+	idle    time.Time   // since when refs is 0
+	quiet   chat.Seq    // the head at the last sweep
+
+	attendance attendance
 }
 
 // part is a feed's readers on one shard.
@@ -66,13 +67,9 @@ type passing struct {
 	first            time.Time // when the first of them was written to
 }
 
-type presence struct {
-	name     string
-	sessions int
-}
-
 func newFeed(room chat.RoomID, shards int, ringBytes int, total *budget) *feed {
-	f := &feed{room: room, ready: make(chan struct{}), parts: make([]part, shards), present: map[chat.UserID]presence{}}
+	f := &feed{room: room, ready: make(chan struct{}), parts: make([]part, shards)}
+	f.attendance.here, f.attendance.asks = map[chat.UserID]presence{}, true
 	for i := range f.parts {
 		f.parts[i].feed = f
 	}
@@ -238,36 +235,31 @@ func (l *follows) remove(fl *follow) {
 	}
 }
 
-// add lets fl hear of the feed. It returns whether the session's user is newly present.
-func (f *feed) add(fl *follow, shard int) (arrived bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// add lets fl hear of the feed. f.mu is held.
+func (f *feed) add(fl *follow, shard int) {
 	p := &f.parts[shard]
 	fl.pos = len(p.followers)
 	p.followers = append(p.followers, fl)
-	at := f.present[fl.who.ID]
-	f.present[fl.who.ID] = presence{fl.who.Name, at.sessions + 1}
-	return at.sessions == 0
 }
 
-// remove is the opposite of add. It returns whether the session's user is present no longer.
-func (f *feed) remove(fl *follow, shard int) (departed bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// remove is the opposite of add. f.mu is held.
+func (f *feed) remove(fl *follow, shard int) {
 	p := &f.parts[shard]
 	last := len(p.followers) - 1
 	p.followers[fl.pos] = p.followers[last]
 	p.followers[fl.pos].pos = fl.pos
 	p.followers[last] = nil
 	p.followers = p.followers[:last]
-	at := f.present[fl.who.ID]
-	at.sessions--
-	if at.sessions > 0 {
-		f.present[fl.who.ID] = at
-		return false
+}
+
+// followed reports whether sessions follow the feed. f.mu is held.
+func (f *feed) followed() bool {
+	for i := range f.parts {
+		if len(f.parts[i].followers) > 0 {
+			return true
+		}
 	}
-	delete(f.present, fl.who.ID)
-	return true
+	return false
 }
 
 // of returns the follows of a user, or of everybody where user is empty.

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,14 +66,15 @@ func or[T int | int64 | time.Duration](v *T, otherwise T) {
 
 // Hub keeps the feeds and sessions of a node.
 type Hub struct {
-	cfg      Config
-	shards   []*shard
-	budget   *budget
-	work     *queue // what waits for the log: catching up, checking who may still read
-	fills    *queue // feeds that wait for the log, and all of their readers with them
-	outgoing chan chat.Signal
-	deaf     chan struct{} // holds one: notices may have been missed
-	next     atomic.Uint32 // counts sessions, to spread them over the shards
+	cfg       Config
+	shards    []*shard
+	budget    *budget
+	work      *queue // what waits for the log: catching up, checking who may still read
+	fills     *queue // feeds that wait for the log, and all of their readers with them
+	outgoing  chan chat.Signal
+	deaf      chan struct{} // holds one: notices may have been missed
+	next      atomic.Uint32 // counts sessions, to spread them over the shards
+	presences presences
 
 	mu       sync.RWMutex
 	feeds    map[chat.RoomID]*feed
@@ -92,6 +94,9 @@ func New(cfg Config) *Hub {
 	h := &Hub{
 		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(),
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
+		presences: presences{
+			self: ports.NodeID(rand.Text()), peers: map[ports.NodeID]time.Time{}, gone: map[ports.NodeID]bool{},
+		},
 		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 	}
 	for i := range cfg.Shards {
@@ -115,6 +120,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	wg.Go(func() { h.watchSessions(ctx) })
 	wg.Go(func() { h.watchHeads(ctx) })
 	wg.Go(func() { h.passSignals(ctx) })
+	wg.Go(func() { h.watchPresence(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -222,6 +228,7 @@ func (h *Hub) Head(room chat.RoomID, seq chat.Seq) {
 
 // Deaf implements ports.Listener.
 func (h *Hub) Deaf() {
+	h.presences.deaf()
 	select {
 	case h.deaf <- struct{}{}:
 	default:

@@ -66,7 +66,7 @@ func (f *feed) look() ports.FeedSeen {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := f.view.Load()
-	one := ports.FeedSeen{Room: f.room, Head: v.head, Ring: v.floor, RingBytes: f.ring.bytes, Present: len(f.present)}
+	one := ports.FeedSeen{Room: f.room, Head: v.head, Ring: v.floor, RingBytes: f.ring.bytes, Present: len(f.attendance.here)}
 	for i := range f.parts {
 		one.Followers += len(f.parts[i].followers)
 	}

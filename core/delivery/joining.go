@@ -22,35 +22,31 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 		// The feed may lag behind the log for a moment: what the log has comes all the same.
 		Head: max(f.view.Load().head, standing.Room.Head),
 	}
-	arrived, err := s.begin(f, id, ask, answer)
-	if err != nil {
+	if err := s.begin(f, id, ask, answer); err != nil {
 		s.hub.release(f)
 		return err
-	}
-	if arrived {
-		s.hub.tellPresence(f, s.who().User, true, s)
 	}
 	return nil
 }
 
 // begin starts the follow and answers, in one step.
-func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined) (arrived bool, err error) {
+func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return false, chat.Errorf(chat.Unavailable, "the session ends")
+		return chat.Errorf(chat.Unavailable, "the session ends")
 	}
 	earlier := s.follows.in(ask.Room)
 	if earlier == nil && len(s.follows) >= s.hub.cfg.RoomsPerSession {
-		return false, chat.Errorf(chat.Conflict, "you have joined %d rooms, the most that one connection may", len(s.follows))
+		return chat.Errorf(chat.Conflict, "you have joined %d rooms, the most that one connection may", len(s.follows))
 	}
 	cursor, truncated, err := s.start(ask, answer.Head)
 	if err != nil {
-		return false, err
+		return err
 	}
 	answer.From, answer.Truncated = cursor+1, truncated
 	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor}
-	arrived = f.add(fl, s.shard.index)
+	s.hub.arrive(fl)
 	if earlier != nil {
 		s.endFollow(earlier)
 	}
@@ -58,7 +54,7 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined)
 	s.put(ports.OK{ID: id, Answer: answer})
 	s.want(fl)
 	s.hub.queue(s)
-	return arrived, nil
+	return nil
 }
 
 // start returns the cursor that a join begins with.
@@ -95,9 +91,30 @@ func (s *session) endFollow(fl *follow) {
 	}
 	fl.gone = true
 	s.follows.remove(fl)
-	departed := fl.feed.remove(fl, s.shard.index)
+	s.hub.depart(fl)
 	s.hub.release(fl.feed)
-	if departed {
-		s.hub.tellPresence(fl.feed, fl.who.ID, false, s)
+}
+
+// arrive lets a follow hear of its feed.
+func (h *Hub) arrive(fl *follow) {
+	f, s := fl.feed, fl.session
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.add(fl, s.shard.index)
+	if f.attendance.arrive(fl.who) {
+		h.presenceOf(f, fl.who.ID, true, s)
 	}
+	h.attend(f)
+}
+
+// depart is the opposite of arrive. Who left may be back where the whole session ends. s.mu is held.
+func (h *Hub) depart(fl *follow) {
+	f, s := fl.feed, fl.session
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.remove(fl, s.shard.index)
+	if f.attendance.depart(fl.who, s.closing) {
+		h.presenceOf(f, fl.who.ID, false, s)
+	}
+	h.attend(f)
 }

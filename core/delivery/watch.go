@@ -112,9 +112,10 @@ func (h *Hub) sweepFeeds(now time.Time) {
 	for room, f := range h.feeds {
 		f.mu.Lock()
 		idle := f.refs == 0
-		stale := idle && now.Sub(f.idle) >= feedIdle
+		stale := idle && now.Sub(f.idle) >= feedIdle && (!f.attendance.queued || now.Sub(f.idle) >= 10*feedIdle)
 		quiet := f.ring.now.head == f.quiet
 		f.quiet = f.ring.now.head
+		h.tellAgain(f, now)
 		f.mu.Unlock()
 		if stale || short && (idle || quiet) {
 			f.forget()
@@ -127,6 +128,14 @@ func (h *Hub) sweepFeeds(now time.Time) {
 	open := len(h.feeds)
 	h.mu.Unlock()
 	h.cfg.Observer.Feeds(open, h.budget.used.Load())
+}
+
+// tellAgain has the other nodes told of who is here, if they have not been for long. The feed's mu is held.
+func (h *Hub) tellAgain(f *feed, now time.Time) {
+	if a := &f.attendance; a.anybody() && !a.untold && now.Sub(a.told) >= presenceRefresh {
+		a.untold = true
+		h.attend(f)
+	}
 }
 
 // watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays an entry by seconds. A head that
