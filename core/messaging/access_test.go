@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/ports"
@@ -244,6 +245,58 @@ func TestABanCountsAtOnceHereAndWithinSecondsElsewhere(t *testing.T) {
 		bobHere.says(room, "here again")
 		time.Sleep(3*time.Second + time.Millisecond)
 		bobThere.says(room, "there again")
+	})
+}
+
+// hearsBy runs a node's bus, which tells the service what other nodes tell.
+func (n *node) hearsBy(bus *localbus.Bus) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { bus.Run(ctx, standingListener{n.told, n.Service}) })
+	n.t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+type standingListener struct {
+	*record
+	service *messaging.Service
+}
+
+func (l standingListener) Hear(n ports.Notice) { l.service.Hear(n) }
+func (l standingListener) Deaf()               { l.service.Deaf() }
+
+func TestByTheBusABanCountsAtOnceEverywhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hereBus := localbus.New()
+		thereBus := hereBus.Node()
+		here := newNode(t, func(c *messaging.Config) { c.Bus = hereBus })
+		there := newNodeOn(t, here.store, func(c *messaging.Config) { c.Bus = thereBus })
+		there.hearsBy(thereBus)
+		synctest.Wait()
+		room := here.room("tea", true)
+		root, bob, carol := here.user("root").asAdmin(), there.user("bob"), there.user("carol")
+		bob.says(room, "hi")
+		carol.says(room, "hi")
+		root.sets(room, "bob", chat.None)
+		synctest.Wait()
+		bob.isRefused(ports.Send{Room: room, Body: "hi"}, chat.Forbidden)
+		root.sets(room, "bob", chat.Write)
+		synctest.Wait()
+		bob.says(room, "hi again")
+
+		thereBus.Cut()
+		root.sets(room, "bob", chat.None)
+		synctest.Wait()
+		bob.says(room, "for a moment still")
+		thereBus.Mend()
+		bob.isRefused(ports.Send{Room: room, Body: "hi"}, chat.Forbidden)
+
+		public := false
+		if _, err := here.Change(t.Context(), root.Identity, room, ports.RoomChange{Public: &public}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		carol.isRefused(ports.Send{Room: room, Body: "hi"}, chat.NotFound)
 	})
 }
 

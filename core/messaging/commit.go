@@ -125,7 +125,7 @@ func (j *journal) announce(ctx context.Context, entries []chat.Entry, listener p
 	ending.End(j.tell(ctx, entries))
 }
 
-// tell announces entries to the other nodes.
+// tell announces entries to the other nodes, and to all of them whose standing they change.
 func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	if j.cfg.Bus == nil {
 		return nil
@@ -133,8 +133,13 @@ func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	// The last entries of a node that stops are news to the others all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
-	err := j.cfg.Bus.Announce(ctx, entries)
-	if err != nil {
+	var err error
+	for i := range entries { // first, so that who was banned is so when the entry comes
+		if changed, ok := standingChanged(entries[i].Room, entries[i].Fact); ok {
+			err = errors.Join(err, j.cfg.Bus.Tell(ctx, changed))
+		}
+	}
+	if err = errors.Join(err, j.cfg.Bus.Announce(ctx, entries)); err != nil {
 		j.cfg.Observer.Fault(ctx, "announce entries", err)
 	}
 	return err

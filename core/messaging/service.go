@@ -81,6 +81,16 @@ func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
 	return nil
 }
 
+// Hear takes what other nodes tell: who stands otherwise in a room is looked up again.
+func (s *Service) Hear(notice ports.Notice) {
+	if n, ok := notice.(ports.StandingChanged); ok {
+		s.standings.hear(n)
+	}
+}
+
+// Deaf takes that other nodes may have told something that did not come.
+func (s *Service) Deaf() { s.standings.clear() }
+
 // standing asks the directory and remembers the answer for Write and Allowed.
 func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)

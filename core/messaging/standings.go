@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 const (
-	// standingAge is how long a standing is good: what was changed on another node counts here after that, however deaf the bus.
+	// standingAge is how long a standing is good: what was changed on another node counts here after that, however deaf the bus, which
+	// tells of it at once.
 	standingAge = 3 * time.Second
 	// standingsMost bounds the cache; when it is full it starts anew, which costs each writer one question.
 	standingsMost = 1 << 16
@@ -95,15 +97,37 @@ func (c *standings) get(user chat.UserID, room chat.RoomID) (chat.Standing, bool
 // learn forgets the standings that a batch changed, or may have changed.
 func (c *standings) learn(batch []draft) {
 	for i := range batch {
-		switch p := &batch[i].proposal; f := p.Fact.(type) {
-		case chat.MemberChanged:
-			c.forget(func(known map[standingKey]standingAt) { delete(known, standingKey{p.Room, f.User}) })
-		case chat.RoomChanged:
-			c.forget(func(known map[standingKey]standingAt) {
-				maps.DeleteFunc(known, func(k standingKey, _ standingAt) bool { return k.room == p.Room })
-			})
+		if changed, ok := standingChanged(batch[i].proposal.Room, batch[i].proposal.Fact); ok {
+			c.hear(changed)
 		}
 	}
+}
+
+// standingChanged returns whose standing a fact changes, if it does.
+func standingChanged(room chat.RoomID, fact chat.Fact) (changed ports.StandingChanged, does bool) {
+	switch f := fact.(type) {
+	case chat.MemberChanged:
+		return ports.StandingChanged{Room: room, User: f.User}, true
+	case chat.RoomChanged:
+		return ports.StandingChanged{Room: room}, true
+	}
+	return ports.StandingChanged{}, false
+}
+
+// hear forgets what has changed.
+func (c *standings) hear(n ports.StandingChanged) {
+	c.forget(func(known map[standingKey]standingAt) {
+		if n.User != "" {
+			delete(known, standingKey{n.Room, n.User})
+			return
+		}
+		maps.DeleteFunc(known, func(k standingKey, _ standingAt) bool { return k.room == n.Room })
+	})
+}
+
+// clear forgets everything.
+func (c *standings) clear() {
+	c.forget(func(known map[standingKey]standingAt) { clear(known) })
 }
 
 func (c *standings) forget(what func(known map[standingKey]standingAt)) {
