@@ -46,6 +46,8 @@ type metrics struct {
 	behindMost     prometheus.Gauge
 	feeds          prometheus.Gauge
 	ringBytes      prometheus.Gauge
+	joins          prometheus.Gauge
+	joinsWaiting   prometheus.Gauge
 	missed         prometheus.Counter
 	peers          prometheus.Gauge
 
@@ -100,6 +102,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		behindMost:    f.gauge("parley_hub_behind_entries_most", "Entries that the session which is furthest behind has yet to get."),
 		feeds:         f.gauge("parley_hub_feeds", "Rooms that are followed on this node."),
 		ringBytes:     f.gauge("parley_hub_ring_bytes", "Bytes of encoded entries that feeds keep for their readers."),
+		joins:         f.gauge("parley_hub_joins", "Joins that ask the store now."),
+		joinsWaiting:  f.gauge("parley_hub_joins_waiting", "Joins that wait for their turn to ask the store."),
 		missed: f.counter("parley_hub_missed_entries_total",
 			"Entries of other nodes that no notice told of, found in the log: the bus loses notices."),
 

@@ -170,6 +170,12 @@ func (o *Observer) Feeds(open int, ringBytes int64) {
 	o.metrics.ringBytes.Set(float64(ringBytes))
 }
 
+// Joining implements ports.DeliveryObserver.
+func (o *Observer) Joining(now, waiting int) {
+	o.metrics.joins.Set(float64(now))
+	o.metrics.joinsWaiting.Set(float64(waiting))
+}
+
 // Missed implements ports.DeliveryObserver.
 func (o *Observer) Missed(room chat.RoomID, entries int) {
 	o.metrics.missed.Add(float64(entries))

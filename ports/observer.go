@@ -57,6 +57,8 @@ type DeliveryObserver interface {
 	Blocked(change int)
 	// Feeds tells how many feeds are open, and how many bytes their rings hold.
 	Feeds(open int, ringBytes int64)
+	// Joining tells, every second, how many joins ask the store now, and how many wait for their turn.
+	Joining(now, waiting int)
 	// Missed tells that a feed found entries that no notice told of.
 	Missed(room chat.RoomID, entries int)
 	// Peers tells, every second, how many other nodes are heard on the bus.
@@ -130,6 +132,9 @@ func (Unobserved) Blocked(int) {}
 
 // Feeds ignores it.
 func (Unobserved) Feeds(int, int64) {}
+
+// Joining ignores it.
+func (Unobserved) Joining(int, int) {}
 
 // Missed ignores it.
 func (Unobserved) Missed(chat.RoomID, int) {}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"math/rand/v2"
 	"net/url"
 	"strconv"
 	"strings"
@@ -30,6 +31,12 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	opening := &ports.Opening{Remote: utils.CopyString(a.cfg.Client(c))}
 	if err := readJoin(c, opening); err != nil {
 		return a.refuse(c, fiber.StatusBadRequest, err)
+	}
+	defer a.shaking.Add(-1)
+	if a.shaking.Add(1) > int64(a.cfg.Handshakes) {
+		return a.refuse(c, 0, &chat.Error{
+			Kind: chat.Unavailable, Reason: "too many are connecting; try again", RetryAfter: time.Second + rand.N(4*time.Second),
+		})
 	}
 	if err := a.cfg.Sessions.Ready(nil); err != nil { // no token is worth verifying for a node that takes nobody
 		return a.refuse(c, 0, err)

@@ -1,8 +1,10 @@
 package ws
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +201,45 @@ func TestANodeThatIsNotReadySaysSo(t *testing.T) {
 			}
 			wantError(t, got, errorKind(c.err))
 		})
+	}
+}
+
+// slowTokens takes its time for a token, until it is let go.
+type slowTokens struct {
+	tokens
+	asked chan struct{}
+	let   chan struct{}
+}
+
+func (v slowTokens) Verify(ctx context.Context, token string) (chat.Identity, error) {
+	v.asked <- struct{}{}
+	<-v.let
+	return v.tokens.Verify(ctx, token)
+}
+
+func TestTooManyHandshakesAtOnceAreSentAway(t *testing.T) {
+	t.Parallel()
+	slow := slowTokens{asked: make(chan struct{}, 3), let: make(chan struct{})}
+	s := serve(t, newHub(), with(func(c *Config) { c.Verifier, c.Handshakes = slow, 2 }))
+	statuses := make(chan int, 2)
+	for range 2 {
+		p := s.connect()
+		go func() { statuses <- p.shakes("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice")).status }()
+		<-slow.asked
+	}
+	got := s.connect().shakes("GET /ws HTTP/1.1", headers("Authorization", "Bearer bob"))
+	if after, err := strconv.Atoi(got.header.Get("Retry-After")); got.status != 503 || err != nil || after < 1 || after > 5 {
+		t.Errorf("%d, retry after %q", got.status, got.header.Get("Retry-After"))
+	}
+	wantError(t, got, chat.Unavailable)
+	close(slow.let)
+	for range 2 {
+		if status := <-statuses; status != http.StatusSwitchingProtocols {
+			t.Errorf("one that was under way got %d", status)
+		}
+	}
+	if got := s.connect().shakes("GET /ws HTTP/1.1", headers("Authorization", "Bearer carol")); got.status != http.StatusSwitchingProtocols {
+		t.Errorf("afterwards: %d", got.status)
 	}
 }
 

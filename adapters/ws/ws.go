@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/contrib/websocket"
@@ -33,6 +34,7 @@ type Config struct {
 	WriteStall  time.Duration // after which a write without progress fails; 0: 10 s
 	MessageTime time.Duration // for a message to come as a whole; 0: 10 s
 	VerifyTime  time.Duration // for a handshake's token to be verified; 0: 10 s
+	Handshakes  int           // most that are under way; others are told to try again; 0: 1,000
 }
 
 func (c Config) withDefaults() Config {
@@ -44,6 +46,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FrameBytes <= 0 {
 		c.FrameBytes = 64 << 10
+	}
+	if c.Handshakes <= 0 {
+		c.Handshakes = 1000
 	}
 	for _, d := range []*time.Duration{&c.WriteStall, &c.MessageTime, &c.VerifyTime} {
 		if *d <= 0 {
@@ -58,6 +63,7 @@ type Adapter struct {
 	cfg     Config
 	origins origins
 	live    sync.WaitGroup // connections
+	shaking atomic.Int64   // handshakes under way
 	poller  poller
 }
 

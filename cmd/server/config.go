@@ -42,6 +42,8 @@ type Config struct {
 
 	Sessions        int
 	SessionsPerUser int // 0: no limit
+	Handshakes      int
+	Joins           int
 	FrameBytes      int
 	Heartbeat       time.Duration
 	Replay          int

@@ -101,7 +101,7 @@ func newHub(cfg Config, p hubParts) *delivery.Hub {
 	return delivery.New(delivery.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Encoder: p.Encoder, Bus: p.Bus, Observer: p.Observer,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
-		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser,
+		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, Joins: cfg.Joins,
 	})
 }
 
@@ -147,7 +147,7 @@ func newEncoder() ports.Encoder { return ws.Encoder{} }
 func newSockets(cfg Config, s ports.Sessions, v ports.TokenVerifier, o ports.Observer) *ws.Adapter {
 	return ws.New(ws.Config{
 		Sessions: s, Verifier: v, Observer: o, Origins: cfg.Origins, FrameBytes: cfg.FrameBytes,
-		Polled: cfg.Sockets != SocketsGoroutine,
+		Handshakes: cfg.Handshakes, Polled: cfg.Sockets != SocketsGoroutine,
 	})
 }
 

@@ -67,6 +67,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.RateLimit, "rate-limit", "off", rate, "what each user may do: RATE/s, RATE/s:BURST (50/s:250), or off")
 	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections (unless set: by the limit on open files)")
 	add(s, &cfg.SessionsPerUser, "sessions-per-user", "0", count(0), "most connections of one user on this node; 0: no limit")
+	add(s, &cfg.Handshakes, "handshakes", "1000", count(1), "most connections being made at once; others are told to try again")
+	add(s, &cfg.Joins, "joins", "64", count(1), "most joins that ask the store at once; others wait for their turn")
 	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")
 	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "between pings; a client silent for two is gone")
 	add(s, &cfg.Replay, "replay", "10000", count(1), "most entries that a join goes back behind its cursor")

@@ -30,6 +30,7 @@ type Config struct {
 	RoomsPerSession int   // most rooms joined at once; 0: 2,000
 	MaxSessions     int   // most sessions of this node; 0: no limit
 	SessionsPerUser int   // most sessions of a user on this node; 0: no limit
+	Joins           int   // most joins that ask the store at once; more wait for their turn; 0: 64
 	FrameBytes      int   // the largest message that a client may send, told in the welcome
 	RingBytes       int   // most bytes of a feed's ring; 0: 256 KiB
 	RingBytesTotal  int64 // most bytes of all rings; 0: 256 MiB
@@ -53,6 +54,7 @@ func (c Config) withDefaults() Config {
 	or(&c.FrameBytes, 64<<10)
 	or(&c.RingBytes, 256<<10)
 	or(&c.RingBytesTotal, 256<<20)
+	or(&c.Joins, 64)
 	or(&c.CatchUps, 8)
 	or(&c.AntiEntropy, 2*time.Second)
 	return c
@@ -71,6 +73,7 @@ type Hub struct {
 	budget    *budget
 	work      *queue // what waits for the log: catching up, checking who may still read
 	fills     *queue // feeds that wait for the log, and all of their readers with them
+	joins     *gate
 	outgoing  chan chat.Signal
 	deaf      chan struct{} // holds one: notices may have been missed
 	next      atomic.Uint32 // counts sessions, to spread them over the shards
@@ -92,7 +95,7 @@ var (
 func New(cfg Config) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(),
+		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(), joins: newGate(cfg.Joins),
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
 		presences: presences{
 			self: ports.NodeID(rand.Text()), peers: map[ports.NodeID]time.Time{}, gone: map[ports.NodeID]bool{},

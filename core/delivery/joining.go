@@ -9,11 +9,11 @@ import (
 
 // enter makes the session follow a room. The answer goes before the first entry.
 func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
-	standing, role, err := s.hub.cfg.Reader.Enter(ctx, s.who(), ask.Room)
-	if err != nil {
+	if err := s.hub.joins.enter(ctx); err != nil {
 		return err
 	}
-	f, err := s.hub.acquire(ctx, ask.Room)
+	standing, role, f, err := s.survey(ctx, ask.Room)
+	s.hub.joins.leave()
 	if err != nil {
 		return err
 	}
@@ -27,6 +27,16 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 		return err
 	}
 	return nil
+}
+
+// survey asks the store for all that a join needs. The feed is to be released.
+func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, chat.Role, *feed, error) {
+	standing, role, err := s.hub.cfg.Reader.Enter(ctx, s.who(), room)
+	if err != nil {
+		return standing, role, nil, err
+	}
+	f, err := s.hub.acquire(ctx, room)
+	return standing, role, f, err
 }
 
 // begin starts the follow and answers, in one step.

@@ -69,7 +69,9 @@ func (h *Hub) admit(identity *chat.Identity) error {
 	case h.draining:
 		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: time.Second}
 	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions:
-		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is full; try again", RetryAfter: 5 * time.Second}
+		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is full; try again", RetryAfter: later()}
+	case h.joins.crowded():
+		return &chat.Error{Kind: chat.Unavailable, Reason: "too many are connecting; try again", RetryAfter: later()}
 	case identity != nil && h.cfg.SessionsPerUser > 0 && h.users[identity.User] >= h.cfg.SessionsPerUser:
 		return &chat.Error{Kind: chat.RateLimited, Reason: "you have too many connections", RetryAfter: 5 * time.Second}
 	}
@@ -127,7 +129,7 @@ func (s *session) joinAtOnce(ctx context.Context) {
 		return
 	}
 	ctx, a := s.begins(ctx, ports.Command{Ask: *ask}, time.Now())
-	if err := s.enter(ctx, "", *ask); err != nil {
+	if err := s.within(ctx, func(ctx context.Context) error { return s.enter(ctx, "", *ask) }); err != nil {
 		s.fail(ctx, a, err)
 		return
 	}

@@ -128,6 +128,7 @@ func (h *Hub) sweepFeeds(now time.Time) {
 	open := len(h.feeds)
 	h.mu.Unlock()
 	h.cfg.Observer.Feeds(open, h.budget.used.Load())
+	h.cfg.Observer.Joining(len(h.joins.passes), int(h.joins.waiting.Load()))
 }
 
 // tellAgain has the other nodes told of who is here, if they have not been for long. The feed's mu is held.
