@@ -280,7 +280,7 @@ func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, r
 	if v.store != "" {
 		r.result.Server += "/" + v.store
 	}
-	if err := r.on(g, v, c.run); err != nil {
+	if err := r.on(g, v, c); err != nil {
 		r.result.Error = err.Error()
 	}
 	if r.target != nil && r.target.process != nil {
@@ -289,8 +289,8 @@ func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, r
 	return r.result, said
 }
 
-func (r *rig) on(g *garage, v variant, run func(*rig) error) (err error) {
-	if r.target, err = g.start(r.ctx, v.server, v.store); err != nil {
+func (r *rig) on(g *garage, v variant, c benchCase) (err error) {
+	if r.target, err = g.start(r.ctx, v.server, v.store, c.cluster); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.stop()) }()
@@ -298,7 +298,12 @@ func (r *rig) on(g *garage, v variant, run func(*rig) error) (err error) {
 		return err
 	}
 	defer r.loop.Close()
-	if err := run(r); err != nil {
+	for _, o := range r.target.others {
+		if err := r.loop.Also(o.addr); err != nil {
+			return err
+		}
+	}
+	if err := c.run(r); err != nil {
 		return err
 	}
 	if r.result.Error != "" {

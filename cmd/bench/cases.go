@@ -17,6 +17,7 @@ type benchCase struct {
 	stores   []string // to run it on; nil: those that the command line names
 	peers    bool     // whether others can do it too
 	long     bool     // only when asked for by name
+	cluster  cluster  // of nodes; none: one server that is alone
 	run      func(*rig) error
 }
 
@@ -62,5 +63,5 @@ func cases(sockets int) []benchCase {
 	add(benchCase{scenario: "history", params: with("entries", "20000", "page", 50, "readers", 16), users: 32, run: history(20_000, 50, 16)})
 	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "1%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 1, 200)})
 	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "0%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 0, 200)})
-	return all
+	return append(all, clusterCases()...)
 }

@@ -55,14 +55,21 @@ type target struct {
 	addr    string
 	dialect load.Dialect
 	process *proc.Process // nil: it is not known which it is
+	others  []*target     // the other nodes of a cluster
 	stop    func() error
 }
 
+// usage is what all nodes take.
 func (t *target) usage() (proc.Usage, error) {
 	if t.process == nil {
 		return proc.Usage{}, nil
 	}
-	return t.process.Usage()
+	sum, err := t.process.Usage()
+	for _, o := range t.others {
+		one, failed := o.process.Usage()
+		sum, err = sum.Add(one), errors.Join(err, failed)
+	}
+	return sum, err
 }
 
 // garage makes servers, each run one of its own.
@@ -93,8 +100,8 @@ func (g *garage) close() error {
 	return os.RemoveAll(g.dir)
 }
 
-// start starts a server of a name, with a store where it is ours.
-func (g *garage) start(ctx context.Context, name, store string) (*target, error) {
+// start starts a server of a name: where it is ours, with a store, and as many nodes as a cluster has.
+func (g *garage) start(ctx context.Context, name, store string, c cluster) (*target, error) {
 	if g.url != "" {
 		return g.attach(name)
 	}
@@ -103,38 +110,36 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
+	var spec proc.Spec
+	var dialect load.Dialect
+	var err error
+	if isParley(name) {
+		spec, err = g.parley(ctx, name, store, dir)
+		dialect = load.Parley{Token: g.token}
+	} else {
+		spec, dialect, err = g.peer(ctx, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.nodes > 0 {
+		return g.startCluster(ctx, name, spec, dialect, dir, c)
+	}
+	return g.startOne(ctx, name, spec, dialect, dir)
+}
+
+// startOne starts a server in a folder of its own, which goes with it.
+func (g *garage) startOne(ctx context.Context, name string, spec proc.Spec, dialect load.Dialect, dir string) (*target, error) {
 	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
-	spec := proc.Spec{Dir: dir}
-	t := &target{name: name, addr: addr}
-	switch {
-	case isParley(name):
-		spec.Path, err = g.build(ctx, "parley", g.source, "./cmd/parley")
-		spec.Args = []string{"serve"}
-		spec.Env = append(append(spec.Env, g.environ(addr)...), g.way(name)...)
-		t.dialect = load.Parley{Token: g.token}
-		if err == nil {
-			var storeURL string
-			storeURL, err = g.storeURL(ctx, store, dir)
-			spec.Env = append(spec.Env, "PARLEY_STORE_URL="+storeURL)
-		}
-	default:
-		p, ok := peers[name]
-		if !ok {
-			return nil, fmt.Errorf("there is no server %q", name)
-		}
-		spec.Path, err = g.build(ctx, p.program, filepath.Join(g.source, "cmd", "bench", "peers"), "./"+p.program)
-		spec.Args = append([]string{"-addr", addr}, p.args...)
-		t.dialect = load.RawWrite{}
-		if p.program == "centrifuge" {
-			spec.Args = append(spec.Args, "-key", g.keyFile())
-			t.dialect = load.Centrifuge{Token: g.token}
-		}
-	}
-	if err != nil {
-		return nil, err
+	t := &target{name: name, addr: addr, dialect: dialect}
+	spec.Dir = dir
+	if isParley(name) {
+		spec.Env = append(slices.Clone(spec.Env), "PARLEY_HTTP_ADDR="+addr)
+	} else {
+		spec.Args = append([]string{"-addr", addr}, spec.Args...)
 	}
 	if t.process, err = proc.Start(ctx, spec); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -144,6 +149,33 @@ func (g *garage) start(ctx context.Context, name, store string) (*target, error)
 		return nil, errors.Join(err, t.stop())
 	}
 	return t, nil
+}
+
+// parley says how a Parley is started, but for its address.
+func (g *garage) parley(ctx context.Context, name, store, dir string) (spec proc.Spec, err error) {
+	if spec.Path, err = g.build(ctx, "parley", g.source, "./cmd/parley"); err != nil {
+		return spec, err
+	}
+	storeURL, err := g.storeURL(ctx, store, dir)
+	spec.Args = []string{"serve"}
+	spec.Env = append(append(g.environ(), g.way(name)...), "PARLEY_STORE_URL="+storeURL)
+	return spec, err
+}
+
+// peer says how a server of others is started, but for its address.
+func (g *garage) peer(ctx context.Context, name string) (spec proc.Spec, dialect load.Dialect, err error) {
+	p, ok := peers[name]
+	if !ok {
+		return spec, nil, fmt.Errorf("there is no server %q", name)
+	}
+	spec.Path, err = g.build(ctx, p.program, filepath.Join(g.source, "cmd", "bench", "peers"), "./"+p.program)
+	spec.Args = p.args
+	dialect = load.RawWrite{}
+	if p.program == "centrifuge" {
+		spec.Args = append(slices.Clone(p.args), "-key", g.keyFile())
+		dialect = load.Centrifuge{Token: g.token}
+	}
+	return spec, dialect, err
 }
 
 func (g *garage) attach(name string) (*target, error) {
@@ -160,14 +192,14 @@ func (g *garage) attach(name string) (*target, error) {
 }
 
 // environ are the settings of a Parley: its own folder for keys, nobody but us at its door.
-func (g *garage) environ(addr string) []string {
+func (g *garage) environ() []string {
 	var env []string
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PARLEY_") {
 			env = append(env, v)
 		}
 	}
-	env = append(env, "PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms")
+	env = append(env, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms")
 	return append(env, g.settings...)
 }
 

@@ -33,6 +33,7 @@ type Client struct {
 	Lost, Twice int
 
 	loop    *Loop
+	host    string
 	handler Handler
 	fd      int
 	user    string
@@ -57,14 +58,15 @@ const NoJoin = -1
 
 // Dial begins to connect as user, to join room, and to take its newest entries. What fails is told to h, if not at once.
 func (l *Loop) Dial(user, room string, history int, h Handler) (*Client, error) {
-	fd, err := newSocket(l.to, l.opened)
+	server := l.servers[l.opened%len(l.servers)]
+	fd, err := newSocket(server.to, l.opened)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
-	c := &Client{loop: l, handler: h, fd: fd, Room: room, user: user, history: history, waiting: true}
+	c := &Client{loop: l, host: server.host, handler: h, fd: fd, Room: room, user: user, history: history, waiting: true}
 	c.out = c.request()
 	l.opened++
-	if err := unix.Connect(fd, l.to); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+	if err := unix.Connect(fd, server.to); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -84,7 +86,7 @@ func (l *Loop) Dial(user, room string, history int, h Handler) (*Client, error) 
 func (c *Client) request() []byte {
 	d := c.loop.Dialect
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-		d.Path(c.Room, c.history), c.loop.host)
+		d.Path(c.Room, c.history), c.host)
 	for _, line := range d.Header(c.user) {
 		b = append(append(b, line...), "\r\n"...)
 	}

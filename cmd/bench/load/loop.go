@@ -16,8 +16,7 @@ import (
 type Loop struct {
 	Dialect Dialect
 
-	host    string
-	to      unix.Sockaddr
+	servers []server // connections take turns
 	poll    *poller
 	clients []*Client // by socket
 	opened  int       // sockets, ever
@@ -33,21 +32,37 @@ type Loop struct {
 
 // New returns a loop for the server at addr, "127.0.0.1:8080".
 func New(addr string, d Dialect) (*Loop, error) {
-	tcp, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
 	p, err := newPoller()
 	if err != nil {
 		return nil, fmt.Errorf("make a poller: %w", err)
 	}
-	l := &Loop{Dialect: d, host: addr, poll: p, buf: make([]byte, 256<<10), began: time.Now()}
-	if v4 := tcp.IP.To4(); v4 != nil {
-		l.to = &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(v4)}
-	} else {
-		l.to = &unix.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}
+	l := &Loop{Dialect: d, poll: p, buf: make([]byte, 256<<10), began: time.Now()}
+	if err := l.Also(addr); err != nil {
+		p.close()
+		return nil, err
 	}
 	return l, nil
+}
+
+// server is where connections go.
+type server struct {
+	host string
+	to   unix.Sockaddr
+}
+
+// Also adds one more server, another node of the same service. Connections take turns: of n servers the i-th connection goes to the
+// server i modulo n, in the order in which they were added.
+func (l *Loop) Also(addr string) error {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return err
+	}
+	s := server{host: addr, to: &unix.SockaddrInet6{Port: tcp.Port, Addr: [16]byte(tcp.IP.To16())}}
+	if v4 := tcp.IP.To4(); v4 != nil {
+		s.to = &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(v4)}
+	}
+	l.servers = append(l.servers, s)
+	return nil
 }
 
 // Close closes all connections without telling their handlers.

@@ -38,6 +38,9 @@ func (u Usage) CPU() time.Duration { return u.User + u.System }
 // Sub returns how much more u is than what was before. What can become less, like memory, can be negative.
 func (u Usage) Sub(before Usage) Usage { return u.plus(before, -1) }
 
+// Add returns what both have used together.
+func (u Usage) Add(v Usage) Usage { return u.plus(v, 1) }
+
 // plus adds v so many times.
 func (u Usage) plus(v Usage, times int64) Usage {
 	return Usage{
