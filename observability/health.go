@@ -18,10 +18,13 @@ const (
 	checkEvery = 2 * time.Second // between checks that nobody asks for
 )
 
-// Part is something that the service cannot work without.
+// Part is something that the service works with.
 type Part struct {
 	Name    string
 	Checker ports.Checker
+	// Spare tells that the service goes on without it, if not as well: while it is away the service is degraded, and still ready. Not
+	// to be would take all nodes from their users where they all have lost it.
+	Spare bool
 }
 
 // HealthConfig is what a Health works with.
@@ -111,7 +114,7 @@ func (h *Health) Drain(until time.Time) {
 type Report struct {
 	Ready    bool         `json:"ready"`
 	State    State        `json:"state"`
-	Degraded bool         `json:"degraded,omitempty"` // ready, but a part is away, for less than the grace time
+	Degraded bool         `json:"degraded,omitempty"` // ready, but a part is away: a spare one, or for less than the grace time
 	Parts    []PartReport `json:"parts,omitempty"`
 }
 
@@ -133,7 +136,7 @@ func (h *Health) Ready(ctx context.Context, detail bool) Report {
 	for i, p := range parts {
 		one := PartReport{Name: h.cfg.Parts[i].Name, OK: p.err == nil}
 		if p.err != nil {
-			report.Ready = report.Ready && !h.counts(p)
+			report.Ready = report.Ready && !h.counts(i, p)
 			report.Degraded = true
 			one.Since = &p.away
 			if one.Why = chat.AsError(p.err).Reason; detail {
@@ -146,8 +149,10 @@ func (h *Health) Ready(ctx context.Context, detail bool) Report {
 	return report
 }
 
-// counts reports whether a part has been away for too long.
-func (h *Health) counts(p part) bool { return p.err != nil && time.Since(p.away) >= h.cfg.Grace }
+// counts reports whether a part that is needed has been away for too long.
+func (h *Health) counts(i int, p part) bool {
+	return p.err != nil && !h.cfg.Parts[i].Spare && time.Since(p.away) >= h.cfg.Grace
+}
 
 // look returns how the parts are, or were a moment ago. Who comes while they are asked waits for the same answer.
 func (h *Health) look(ctx context.Context) ([]part, error) {

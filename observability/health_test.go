@@ -92,6 +92,16 @@ func TestReadinessSaysWhichPartAndToOperatorsWhy(t *testing.T) {
 	}
 }
 
+func TestWithoutASparePartTheServiceIsReadyAndDegraded(t *testing.T) {
+	t.Parallel()
+	h := serving(observability.Part{Name: "store", Checker: &checker{}},
+		observability.Part{Name: "bus", Checker: &checker{err: chat.Errorf(chat.Unavailable, "no servers")}, Spare: true})
+	code, report, body := probe(t, h.ReadyHandler(false))
+	if code != 200 || !report.Degraded || report.Parts[1].OK {
+		t.Errorf("got %d and %s, want ready and degraded", code, body)
+	}
+}
+
 func TestManyProbesAskAPartOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -37,7 +37,7 @@ func (w wellness) Collect(to chan<- prometheus.Metric) {
 	}
 	for i, p := range h.parts {
 		gauge(partUp, number(p.err == nil), h.cfg.Parts[i].Name)
-		well = well && !h.counts(p)
+		well = well && !h.counts(i, p)
 	}
 	gauge(ready, number(well))
 	gauge(drainStart, unix(h.drain.from))

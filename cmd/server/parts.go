@@ -48,7 +48,7 @@ func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry, l *li
 
 func newHealth(cfg Config, s Store, b Bus, log *slog.Logger, o *observability.Observer) *observability.Health {
 	h := observability.NewHealth(observability.HealthConfig{
-		Parts: []observability.Part{{Name: "store", Checker: s}, {Name: "bus", Checker: b}}, Grace: cfg.ReadyGrace, Log: log,
+		Parts: []observability.Part{{Name: "store", Checker: s}, {Name: "bus", Checker: b, Spare: true}}, Grace: cfg.ReadyGrace, Log: log,
 	})
 	o.Health(h)
 	return h

@@ -24,7 +24,7 @@ var objectives = []panel{
 			"not count. Below: the dashboard Store.",
 		q("", `sum(rate(parley_sends_total{SEL,result!~"unavailable|internal"}[$__range])) / sum(rate(parley_sends_total{SEL}[$__range]))`)).good(0.999).digits(3),
 	stat("Ready", number,
-		"Instances that take clients, and instances that are seen. One that drains or cannot reach its store or bus is not ready.",
+		"Instances that take clients, and instances that are seen. One that drains or cannot reach its store is not ready.",
 		q("ready", `sum(parley_ready{SEL})`), q("seen", `count(parley_ready{SEL})`)),
 	stat("Parts", number,
 		"Whether every instance reaches the store and the bus, as last checked. With the store away nothing is taken; with the bus away entries "+
