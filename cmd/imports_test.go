@@ -29,6 +29,7 @@ var (
 	words = []string{"core/chat"}
 	inner = []string{"core/chat", "ports"}
 	outer = []string{"core/chat", "ports", "adapters/wire"}
+	buses = []string{"core/chat", "ports", "adapters/notices"}
 	// A store brings its own schema up to date.
 	stores = []string{"core/chat", "ports", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
@@ -60,6 +61,8 @@ var rows = []row{
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
 	{pkg: "adapters/memory", may: inner},
 	{pkg: "adapters/localbus", may: inner},
+	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},
+	{pkg: "adapters/bustest"},
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 
 	{pkg: "migrations", may: words, uses: []string{goose}},
@@ -85,7 +88,7 @@ var rows = []row{
 var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
 
 // testOnly are packages that only tests may import, and measurements.
-var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "deploy/deploytest"}
+var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "deploy/deploytest"}
 
 // testsOfCore are what tests of the core may import besides: doubles that pass the contract suites, and the suites.
 var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus"}

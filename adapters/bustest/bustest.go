@@ -1,0 +1,169 @@
+// Package bustest starts the servers of buses for tests: NATS' and Redis' own.
+package bustest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a server may take to listen, and to end.
+const patience = 20 * time.Second
+
+// Server is a server that a test has started. It ends with the test.
+type Server struct {
+	Addr string // host:port, the same after Stop and Start
+
+	t       testing.TB
+	program string
+	args    []string
+	cmd     *exec.Cmd
+	ended   chan struct{}
+	output  safeBuffer
+}
+
+// NATS starts a nats-server with these arguments besides its address.
+func NATS(t testing.TB, args ...string) *Server {
+	t.Helper()
+	return start(t, tool(t, "nats-server"), func(host, port string) []string {
+		return append([]string{"-a", host, "-p", port}, args...)
+	})
+}
+
+// Redis starts a redis-server, which keeps nothing, with these arguments besides its address. It takes them as its configuration file
+// would, "--" before each name. With "--tls-port" it listens by TLS only.
+func Redis(t testing.TB, args ...string) *Server {
+	t.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatalf("%v; make parts installs it", err)
+	}
+	dir := t.TempDir()
+	return start(t, program, func(host, port string) []string {
+		all := []string{"--bind", host, "--save", "", "--appendonly", "no", "--dir", dir}
+		tls := false
+		for _, a := range args {
+			tls = tls || a == "--tls-port"
+			all = append(all, strings.ReplaceAll(a, "{port}", port))
+		}
+		if tls {
+			return append(all, "--port", "0")
+		}
+		return append(all, "--port", port)
+	})
+}
+
+func start(t testing.TB, program string, args func(host, port string) []string) *Server {
+	t.Helper()
+	s := &Server{t: t, program: program, Addr: freeAddr(t)}
+	host, port, _ := net.SplitHostPort(s.Addr)
+	s.args = args(host, port)
+	s.Start()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Start starts a server that was stopped.
+func (s *Server) Start() {
+	s.t.Helper()
+	s.cmd = exec.Command(s.program, s.args...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	cmd := s.cmd
+	go func() { defer close(ended); _ = cmd.Wait() }()
+	s.ended = ended
+	if err := s.await(); err != nil {
+		s.t.Fatalf("%s %s: %v\n%s", filepath.Base(s.program), strings.Join(s.args, " "), err, s.output.String())
+	}
+}
+
+func (s *Server) await() error {
+	for deadline := time.Now().Add(patience); ; {
+		conn, err := net.Dial("tcp", s.Addr)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-s.ended:
+			return errors.New("it has ended")
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// Stop ends the server at once, if it runs, and waits until it has.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	_ = s.cmd.Process.Kill()
+	<-s.ended
+}
+
+// Freeze stops the server's clock: its connections stay, and nobody answers. Stop or Thaw ends it.
+func (s *Server) Freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw ends Freeze.
+func (s *Server) Thaw() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// tool returns the path of a program that make tools builds.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		path := filepath.Join(dir, ".tools", name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatalf("%s is not there; make tools builds it", name)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// safeBuffer is the end of what a server prints.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.b.Len() > 1<<16 {
+		s.b.Reset()
+	}
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
