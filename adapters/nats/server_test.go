@@ -308,6 +308,8 @@ func BenchmarkAnnounce(b *testing.B) {
 				entries := make([]chat.Entry, batch)
 				for i := range entries {
 					entries[i] = message(chat.RoomID(fmt.Sprint("room", i%rooms)), 0, 64)
+				}
+				for i := range min(batch, rooms) {
 					if err := to.Follow(b.Context(), entries[i].Room); err != nil {
 						b.Fatal(err)
 					}
