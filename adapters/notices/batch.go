@@ -7,59 +7,74 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Split makes packets of entries, of one room each, in the order in which their rooms come first: as few as go into most bytes each. An
-// entry that does not go into one alone is told as a head. What send gets is its own.
+// Split makes packets of entries, of one room each: as few as go into most bytes each, a room's in their order. An entry that does not go
+// into one alone is told as a head. What send gets is its own.
 func Split(from ports.NodeID, entries []chat.Entry, most int, send func(room chat.RoomID, packet []byte)) {
-	for len(entries) > 0 {
-		room := entries[0].Room
-		others := func(e chat.Entry) bool { return e.Room != room }
-		if !slices.ContainsFunc(entries, others) { // mostly
-			splitRoom(from, entries, most, send)
-			return
-		}
-		var mine []chat.Entry
-		mine, entries = part(entries, room)
-		splitRoom(from, mine, most, send)
+	if len(entries) == 0 {
+		return
 	}
-}
-
-// part returns the entries of room, and the others.
-func part(entries []chat.Entry, room chat.RoomID) (mine, others []chat.Entry) {
-	for i := range entries {
-		if entries[i].Room == room {
-			mine = append(mine, entries[i])
-		} else {
-			others = append(others, entries[i])
-		}
-	}
-	return mine, others
-}
-
-func splitRoom(from ports.NodeID, entries []chat.Entry, most int, send func(chat.RoomID, []byte)) {
-	header := text(nil, packetFrom, string(from))
-	packet := slices.Clone(header)
-	room := entries[0].Room
-	flush := func(upTo int, rest []byte) {
-		if upTo > len(header) {
-			send(room, packet[:upTo:upTo])
-			packet = append(slices.Clone(header), rest...)
-		}
-	}
+	w := writer{header: text(nil, packetFrom, string(from)), most: most, send: send}
+	first := open{room: entries[0].Room}
+	others := map[chat.RoomID]int{} // the room's place in rest
+	var rest []open
 	for i := range entries {
 		e := &entries[i]
-		before := len(packet)
-		packet = nested(packet, packetEntry, func(b []byte) []byte { return appendEntry(b, e) })
-		if len(packet) <= most {
-			continue
+		o := &first
+		if e.Room != first.room {
+			at, known := others[e.Room]
+			if !known {
+				at = len(rest)
+				others[e.Room] = at
+				rest = append(rest, open{room: e.Room})
+			}
+			o = &rest[at]
 		}
-		flush(before, packet[before:])
-		if len(packet) > most {
-			alone := Packet{From: from, Heads: []Head{{room, e.Seq}}}
-			packet = alone.Append(nil)
-			flush(len(packet), nil)
-		}
+		w.add(o, e)
 	}
-	flush(len(packet), nil)
+	w.flush(&first, len(first.packet))
+	for i := range rest {
+		w.flush(&rest[i], len(rest[i].packet))
+	}
+}
+
+// writer writes the packets of a batch.
+type writer struct {
+	header []byte
+	most   int
+	send   func(chat.RoomID, []byte)
+}
+
+// open is a room's packet that is not full yet.
+type open struct {
+	room   chat.RoomID
+	packet []byte
+}
+
+func (w *writer) add(o *open, e *chat.Entry) {
+	if o.packet == nil {
+		o.packet = slices.Clone(w.header)
+	}
+	before := len(o.packet)
+	o.packet = nested(o.packet, packetEntry, func(b []byte) []byte { return appendEntry(b, e) })
+	if len(o.packet) <= w.most {
+		return
+	}
+	w.flush(o, before)
+	if len(o.packet) > w.most {
+		alone := Packet{Heads: []Head{{o.room, e.Seq}}}
+		o.packet = alone.Append(slices.Clone(w.header))
+		w.flush(o, len(o.packet))
+	}
+}
+
+// flush sends a packet up to a byte, and begins the next with what is behind it.
+func (w *writer) flush(o *open, upTo int) {
+	if upTo <= len(w.header) {
+		return
+	}
+	full := o.packet
+	o.packet = append(slices.Clone(w.header), full[upTo:]...)
+	w.send(o.room, full[:upTo:upTo])
 }
 
 // Fit returns a packet with a notice, in at most so many bytes: a presence that is larger loses users from the end, and keeps its total.
