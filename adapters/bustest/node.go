@@ -1,0 +1,162 @@
+package bustest
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Bus is what a bus adapter gives.
+type Bus interface {
+	ports.Bus
+	ports.Checker
+}
+
+// Node is a node on a bus, which runs until the test ends, and what it hears: how far rooms reach, and how often it was deaf.
+type Node struct {
+	Bus
+	t testing.TB
+
+	mu   sync.Mutex
+	of   map[chat.RoomID]chat.Seq
+	deaf int
+}
+
+var _ ports.Listener = (*Node)(nil)
+
+// Run runs a bus.
+func Run(t testing.TB, bus Bus) *Node {
+	t.Helper()
+	n := &Node{Bus: bus, t: t, of: map[chat.RoomID]chat.Seq{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := bus.Run(ctx, n); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return n
+}
+
+// Connected waits until the node says that it is.
+func (n *Node) Connected() *Node {
+	n.t.Helper()
+	Eventually(n.t, "it is connected", func() bool { return n.Check(n.t.Context()) == nil })
+	return n
+}
+
+// Entries implements ports.Listener.
+func (n *Node) Entries(entries []chat.Entry) {
+	for i := range entries {
+		n.Head(entries[i].Room, entries[i].Seq)
+	}
+}
+
+// Head implements ports.Listener.
+func (n *Node) Head(room chat.RoomID, seq chat.Seq) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.of[room] = max(n.of[room], seq)
+}
+
+// Hear implements ports.Listener.
+func (n *Node) Hear(ports.Notice) {}
+
+// Deaf implements ports.Listener.
+func (n *Node) Deaf() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.deaf++
+}
+
+// Heard returns how far it has heard that a room reaches.
+func (n *Node) Heard(room chat.RoomID) chat.Seq {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.of[room]
+}
+
+// Deafened returns how often it was deaf.
+func (n *Node) Deafened() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.deaf
+}
+
+// HearsOf waits until the node hears what another says, in a room that it follows for that.
+func (n *Node) HearsOf(other *Node) {
+	n.t.Helper()
+	const room = "tea"
+	if err := n.Follow(n.t.Context(), room); err != nil {
+		n.t.Fatal(err)
+	}
+	defer n.Unfollow(room)
+	from := n.Heard(room)
+	seq := from
+	Eventually(n.t, "what is said is heard", func() bool {
+		seq++
+		_ = other.Announce(n.t.Context(), []chat.Entry{Message(room, seq, 10)})
+		return n.Heard(room) > from
+	})
+}
+
+// Eventually waits until something is so.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// Message makes an entry with so many characters.
+func Message(room chat.RoomID, seq chat.Seq, size int) chat.Entry {
+	return chat.Entry{Room: room, Seq: seq, At: time.Now(), Author: chat.Author{ID: "alice"}, Fact: chat.Message{Body: strings.Repeat("x", size)}}
+}
+
+// FreeAddr returns an address of this machine that nobody listens at.
+func FreeAddr(t testing.TB) string { return freeAddr(t) }
+
+// Benchmark measures the way of entries from one node to another, in batches and rooms of several sizes.
+func Benchmark(b *testing.B, open func() Bus) {
+	for _, size := range []struct {
+		name         string
+		batch, rooms int
+	}{{"batch=1/rooms=1", 1, 1}, {"batch=64/rooms=1", 64, 1}, {"batch=64/rooms=64", 64, 64}} {
+		b.Run(size.name, func(b *testing.B) {
+			from, to := Run(b, open()).Connected(), Run(b, open()).Connected()
+			entries := make([]chat.Entry, size.batch)
+			for i := range entries {
+				entries[i] = Message(chat.RoomID("room"+strings.Repeat("x", i%size.rooms)), 0, 64)
+			}
+			for i := range size.rooms {
+				if err := to.Follow(b.Context(), entries[i].Room); err != nil {
+					b.Fatal(err)
+				}
+			}
+			last := entries[size.batch-1].Room
+			var seq chat.Seq
+			for b.Loop() {
+				seq++
+				for i := range entries {
+					entries[i].Seq = seq
+				}
+				if err := from.Announce(b.Context(), entries); err != nil {
+					b.Fatal(err)
+				}
+				for seq-to.Heard(last) > 256 { // so many are under way
+					time.Sleep(50 * time.Microsecond)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size.batch), "ns/entry")
+		})
+	}
+}
