@@ -31,11 +31,11 @@ release-check: ## a release in dist/, built twice to compare and not published (
 test: parts tools check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
 	@echo "== all passed"
 
-parts: ## what the tests need: a C compiler, PostgreSQL, Chromium
+parts: ## what the tests need: a C compiler, PostgreSQL, Redis, Chromium
 	@echo "== parts"
 	@.ci/parts
 
-tools: ## what the tests run of others, in .tools/: Prometheus, Helm, …
+tools: ## what the tests run of others, in .tools/: NATS, Prometheus, Helm, …
 	@echo "== tools"
 	@.ci/tools
 

@@ -61,6 +61,36 @@ func Redis(t testing.TB, args ...string) *Server {
 	})
 }
 
+// RedisCluster starts three servers that are a cluster, and returns them.
+func RedisCluster(t testing.TB) (servers []*Server) {
+	t.Helper()
+	command := []string{"--cluster", "create"}
+	for range 3 {
+		_, gossip, _ := net.SplitHostPort(freeAddr(t))
+		s := Redis(t, "--cluster-enabled", "yes", "--cluster-port", gossip, "--cluster-node-timeout", "2000")
+		servers = append(servers, s)
+		command = append(command, s.Addr)
+	}
+	RedisCLI(t, append(command, "--cluster-yes")...)
+	for _, s := range servers {
+		host, port, _ := net.SplitHostPort(s.Addr)
+		Eventually(t, "the cluster is whole", func() bool {
+			return strings.Contains(RedisCLI(t, "-h", host, "-p", port, "cluster", "info"), "cluster_state:ok")
+		})
+	}
+	return servers
+}
+
+// RedisCLI runs redis-cli and returns what it prints.
+func RedisCLI(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("redis-cli", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
 func start(t testing.TB, program string, args func(host, port string) []string) *Server {
 	t.Helper()
 	s := &Server{t: t, program: program, Addr: freeAddr(t)}
@@ -166,4 +196,11 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// RedisNodeID returns what a server is called within its cluster.
+func RedisNodeID(t testing.TB, s *Server) string {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(s.Addr)
+	return strings.TrimSpace(RedisCLI(t, "-h", host, "-p", port, "cluster", "myid"))
 }

@@ -52,6 +52,16 @@ func (q *Queue) Put(m Message) error {
 	return nil
 }
 
+// Ready fails, as Put does, while nothing is taken.
+func (q *Queue) Ready() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.shut {
+		return ErrShut
+	}
+	return nil
+}
+
 // Open lets messages in.
 func (q *Queue) Open() {
 	q.mu.Lock()

@@ -1,0 +1,132 @@
+package redis
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+const (
+	dialTime   = 2 * time.Second
+	answerTime = 3 * time.Second
+	pool       = 4 // connections that publish; one does most of it
+)
+
+// Config is what a Bus works with. URL is needed.
+type Config struct {
+	// URL is where the servers are: redis://user:password@host:6379, or redis+cluster://host:6379,host:6379 for a Redis Cluster, of
+	// which some are enough to find the others. rediss and rediss+cluster ask for TLS. Behind the host may stand a database, /0; it
+	// makes no difference to publish and subscribe. The parameter tls_ca is a file with the certificates to trust (PEM).
+	URL     string
+	Prefix  string      // of the channels, so that several services can share servers; empty: parley
+	Name    string      // of the connections, for the server's CLIENT LIST; empty: parley
+	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
+}
+
+const form = "redis://user:password@host:6379, redis+cluster://host:6379,host:6379, or with rediss for TLS"
+
+// options returns what the URL says, and whether it is of a cluster.
+func (c Config) options() (o *redis.UniversalOptions, cluster bool, err error) {
+	scheme, rest, _ := strings.Cut(c.URL, "://")
+	kind, suffix, _ := strings.Cut(scheme, "+")
+	if kind != "redis" && kind != "rediss" || suffix != "" && suffix != "cluster" {
+		return nil, false, errors.New(form)
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	login, hosts, found := cutLast(rest, "@")
+	if !found {
+		login, hosts = "", rest
+	}
+	hosts, database, _ := strings.Cut(hosts, "/")
+	o = &redis.UniversalOptions{
+		ClientName: c.Name, DialTimeout: dialTime, ReadTimeout: answerTime, WriteTimeout: answerTime, PoolSize: pool, Protocol: 2,
+		MaxRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true, IsClusterMode: suffix == "cluster",
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if login != "" {
+		u, err := url.Parse("redis://" + login + "@host")
+		if err != nil {
+			return nil, false, errors.New(form) // without the URL: it may have a password
+		}
+		o.Username = u.User.Username()
+		o.Password, _ = u.User.Password()
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		u, err := url.Parse("redis://" + host)
+		if err != nil || u.Hostname() == "" {
+			return nil, false, errors.New(form)
+		}
+		port := u.Port()
+		if port == "" {
+			port = "6379"
+		}
+		o.Addrs = append(o.Addrs, joined(u.Hostname(), port))
+	}
+	if !o.IsClusterMode && len(o.Addrs) > 1 {
+		return nil, false, errors.New("several hosts with redis+cluster:// only")
+	}
+	if database != "" {
+		if o.DB, err = strconv.Atoi(database); err != nil {
+			return nil, false, errors.New(form)
+		}
+	}
+	err = c.secure(o, kind == "rediss", query)
+	return o, o.IsClusterMode, err
+}
+
+func joined(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// secure reads what the URL says of TLS.
+func (c Config) secure(o *redis.UniversalOptions, byTLS bool, query string) error {
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return errors.New(form)
+	}
+	for name := range parameters {
+		if name != "tls_ca" {
+			return fmt.Errorf("no parameter %q: there is tls_ca", name)
+		}
+	}
+	if !byTLS {
+		if parameters.Has("tls_ca") {
+			return errors.New("tls_ca with rediss only")
+		}
+		return nil
+	}
+	o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	path := parameters.Get("tls_ca")
+	if path == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("tls_ca: %w", err)
+	}
+	o.TLSConfig.RootCAs = x509.NewCertPool()
+	if !o.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("tls_ca=%s has no certificates (PEM)", path)
+	}
+	return nil
+}
