@@ -25,6 +25,7 @@ type lane struct {
 	mu      sync.Mutex
 	wanted  map[string]bool // channels
 	asked   map[string]bool // that the server was asked for
+	leaving map[string]int  // how often the server has yet to answer that it was asked not to
 	dirty   []string        // channels of which the two may differ
 	waiting map[string][]chan struct{}
 	failing bool // the last connection, or try to make one, has failed: nobody waits for it
@@ -33,7 +34,7 @@ type lane struct {
 func newLane(sharded bool) *lane {
 	return &lane{
 		sharded: sharded, wake: make(chan struct{}, 1),
-		wanted: map[string]bool{}, asked: map[string]bool{}, waiting: map[string][]chan struct{}{},
+		wanted: map[string]bool{}, asked: map[string]bool{}, leaving: map[string]int{}, waiting: map[string][]chan struct{}{},
 	}
 }
 
@@ -72,6 +73,7 @@ func (l *lane) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.asked)
+	clear(l.leaving)
 	l.dirty = l.dirty[:0]
 	for channel := range l.wanted {
 		l.dirty = append(l.dirty, channel)
@@ -102,6 +104,7 @@ func (l *lane) change() (subscribe, unsubscribe []string) {
 			subscribe = append(subscribe, channel)
 		case !wanted && l.asked[channel]:
 			delete(l.asked, channel)
+			l.leaving[channel]++
 			unsubscribe = append(unsubscribe, channel)
 		}
 	}
@@ -119,11 +122,17 @@ func (l *lane) subscribed(channel string) {
 	delete(l.waiting, channel)
 }
 
-// lost reports whether a channel that the server has ended is wanted: its slot has moved.
-func (l *lane) lost(channel string) bool {
+// unsubscribed notes that the server has ended a channel, and reports whether nobody asked for that: its slot has moved.
+func (l *lane) unsubscribed(channel string) (moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.wanted[channel] && l.asked[channel]
+	if l.leaving[channel] == 0 {
+		return l.wanted[channel]
+	}
+	if l.leaving[channel]--; l.leaving[channel] == 0 {
+		delete(l.leaving, channel)
+	}
+	return false
 }
 
 // opener makes a subscription of a client.
@@ -179,7 +188,7 @@ func (l *lane) serve(ctx context.Context, client opener, heard func(channel, pay
 				l.subscribed(m.Channel)
 				missing--
 			default:
-				if l.lost(m.Channel) {
+				if l.unsubscribed(m.Channel) {
 					return errMoved
 				}
 			}

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open returns a node's place on the bus at a URL.
 func open(t testing.TB, url string) *redis.Bus {
 	t.Helper()
-	b, err := redis.New(redis.Config{URL: url})
+	b, err := redis.New(redis.Config{URL: url, OnFault: func(err error) { t.Logf("fault: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
