@@ -27,6 +27,7 @@ type Config struct {
 
 	StoreURL  string
 	BusURL    string
+	BusPrefix string
 	DataDir   string
 	NoMigrate bool // PARLEY_MIGRATE=false
 

@@ -40,7 +40,8 @@ func Options(cfg Config) fx.Option {
 		fx.Module("core", fx.Provide(
 			newMessaging, newHub,
 			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members) { return s, s, s, s },
-			func(h *delivery.Hub) (ports.Sessions, ports.Listener, ports.Inspector) { return h, h, h },
+			func(h *delivery.Hub) (ports.Sessions, ports.Inspector) { return h, h },
+			newListener,
 		)),
 		fx.Module("edge", fx.Provide(
 			newKeys, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,

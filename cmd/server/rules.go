@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
+	"strings"
 )
 
 // A rule concerns several settings: those that it is about. It completes a sentence that begins with the name of the first, or
@@ -40,6 +40,10 @@ var rules = []rule{
 		scheme := schemeOf(c.StoreURL)
 		return when(c.StoreURL != "" && schemeOf(c.BusURL) != "local" && !shared(scheme),
 			"must be local:// where the store is %s://: other nodes could not read what is said here", scheme)
+	}},
+	{[]string{"bus-url", "bus-prefix"}, func(c Config) string {
+		_, err := makers[schemeOf(c.BusURL)](c, nil)
+		return when(err != nil, "cannot be used: %v", err)
 	}},
 	{[]string{"jwt-jwks-url", "jwt-public-key-file"}, func(c Config) string {
 		return when(len(c.JWTPublicKeyFiles) > 0 && c.JWTJWKSURL != "", "and PARLEY_JWT_PUBLIC_KEY_FILE are both set; set one of them")
@@ -91,10 +95,8 @@ func loopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
+// schemeOf returns what stands before "://", be the rest a URL or a list of hosts.
 func schemeOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme
+	scheme, _, _ := strings.Cut(raw, "://")
+	return scheme
 }

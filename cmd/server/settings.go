@@ -52,7 +52,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Origins, "origins", "", list(origin), "other web origins that may connect: https://app.example,… or *")
 
 	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
-	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: local:// for a node that is alone").secret = true
+	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: nats://…, redis://…, redis+cluster://…, postgres://…, or local:// for a node that is alone").secret = true
+	add(s, &cfg.BusPrefix, "bus-prefix", "parley", busPrefix, "what subjects and channels begin with, where several services share a bus")
 	add(s, &cfg.DataDir, "data-dir", defaultDataDir, text, "where the service keeps files of its own")
 	addNegated(s, &cfg.NoMigrate, "migrate", "true", "bring the store's schema up to date at start")
 

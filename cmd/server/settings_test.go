@@ -35,8 +35,8 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := server.Config{
-		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", DataDir: "./parley-data",
-		JWTAlgorithms: []string{"RS256"}, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second,
+		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", BusPrefix: "parley", DataDir: "./parley-data",
+		JWTAlgorithms: []string{"RS256"}, Handshakes: 1000, Joins: 64, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -63,6 +63,7 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"origins", "https://a.example/, http://b:1", func(c server.Config) any { return c.Origins }, []string{"https://a.example", "http://b:1"}},
 		{"store-url", "sqlite:///var/x.db", func(c server.Config) any { return c.StoreURL }, "sqlite:///var/x.db"},
 		{"bus-url", "local://", func(c server.Config) any { return c.BusURL }, "local://"},
+		{"bus-prefix", "chat-2_X", func(c server.Config) any { return c.BusPrefix }, "chat-2_X"},
 		{"data-dir", "/d", func(c server.Config) any { return c.DataDir }, "/d"},
 		{"migrate", "false", func(c server.Config) any { return c.NoMigrate }, true},
 		{"jwt-public-key-file", key, func(c server.Config) any { return c.JWTPublicKeyFiles }, []string{key}},
@@ -105,11 +106,42 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 	}
 }
 
+func TestABusThatCannotBeUsedIsRefusedByWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	const store = "PARLEY_STORE_URL=postgres://h/d"
+	for bus, want := range map[string]string{
+		"nats://a:4222,nats://b:4222":              "",
+		"nats://u:s3cret@h?creds=/c":               "",
+		"redis+cluster://:s3cret@h:6379,i:6379":    "",
+		"postgres://u:s3cret@h/d?pool_max_conns=3": "",
+		"nats://u:s3cret@h?colour=red":             `no parameter "colour"`,
+		"redis://u:s3cret@h,i":                     "several hosts with redis+cluster:// only",
+		"rediss://u:s3cret@h?tls_ca=/none":         "/none",
+		"postgres://u:s3cret@h:port/d":             "postgres://user:password@host",
+	} {
+		_, err := load(nil, store, "PARLEY_BUS_URL="+bus)
+		switch {
+		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want %q", bus, err, want)
+		case err != nil && strings.Contains(err.Error(), "s3cret"):
+			t.Errorf("%s: a secret is shown: %v", bus, err)
+		}
+	}
+	for _, prefix := range []string{"a.b", "a b", "ü", strings.Repeat("x", 41)} {
+		if _, err := load(nil, "PARLEY_BUS_PREFIX="+prefix); err == nil {
+			t.Errorf("the prefix %q is taken", prefix)
+		}
+	}
+	if _, err := load(nil, "PARLEY_STORE_URL=memory://", "PARLEY_BUS_URL=nats://h"); err == nil || !strings.Contains(err.Error(), "must be local:// where the store is") {
+		t.Errorf("a bus beside SQLite: %v", err)
+	}
+}
+
 func TestAllFaultsAreToldAtOnceByName(t *testing.T) {
 	t.Parallel()
 	_, err := load([]string{"-drain=soon", "-sessions", "0"},
 		"PARLEY_HTTP_ADDR=8080", "PARLEY_ORIGINS=https://a.example,b.example/path", "PARLEY_RATE_LIMIT=50", "PARLEY_LOG_LEVEL=loud",
-		"PARLEY_BUS_URL=nats://n:4222", "PARLEY_STORE_URL=mysql://u:s3cret@h/d", "PARLEY_HTTP_ADRR=:1", "PARLEY_JWT_ISSUER=me",
+		"PARLEY_BUS_URL=kafka://u:s3cret@n:9092", "PARLEY_STORE_URL=mysql://u:s3cret@h/d", "PARLEY_HTTP_ADRR=:1", "PARLEY_JWT_ISSUER=me",
 		"PARLEY_TLS_CERT_FILE=/does/not/exist", "PARLEY_JWT_ALGORITHMS=none")
 	var faults server.Faults
 	if !errors.As(err, &faults) {
@@ -128,7 +160,7 @@ func TestAllFaultsAreToldAtOnceByName(t *testing.T) {
 	}
 	for _, words := range []string{
 		"12 settings are wrong", `PARLEY_DRAIN is "soon" (by -drain); it should be a duration`, "did you mean PARLEY_HTTP_ADDR?",
-		"cannot use nats as a bus yet", "host:port",
+		"it should be local://, nats://…", "host:port",
 	} {
 		if !strings.Contains(err.Error(), words) {
 			t.Errorf("%q is not said in:\n%v", words, err)

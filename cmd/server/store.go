@@ -11,7 +11,6 @@ import (
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/adapters/memory"
 	"github.com/parley-chat/parley/adapters/postgres"
 	"github.com/parley-chat/parley/adapters/sqlite"
@@ -25,12 +24,6 @@ import (
 type Store interface {
 	ports.Log
 	ports.Directory
-	ports.Checker
-}
-
-// Bus is what a bus adapter gives.
-type Bus interface {
-	ports.Bus
 	ports.Checker
 }
 
@@ -146,23 +139,10 @@ func storeURL(raw string) (string, error) {
 	return raw, b.check(rest)
 }
 
-func busURL(raw string) (string, error) {
-	switch scheme, _, _ := strings.Cut(raw, "://"); scheme {
-	case "local":
-		return raw, nil
-	case "nats", "redis", "postgres", "postgresql":
-		return "", fmt.Errorf("local://, for a node that is alone: this version cannot use %s as a bus yet", scheme)
-	default:
-		return "", errors.New("local://")
-	}
-}
-
 func openStore(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
 	return backends[scheme].open(ctx, cfg, log, t)
 }
-
-func openBus() Bus { return localbus.New() }
 
 // NewMigrator returns the migrator of the store that cfg names. It fails where that has no schema.
 func NewMigrator(cfg Config) (*migrations.Migrator, error) {

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/parley-chat/parley/adapters/localbus"
+	"github.com/parley-chat/parley/adapters/nats"
+	"github.com/parley-chat/parley/adapters/pgbus"
+	"github.com/parley-chat/parley/adapters/redis"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Bus is what a bus adapter gives. To run on one of your own, decorate this.
+type Bus interface {
+	ports.Bus
+	ports.Checker
+}
+
+// makers make the bus that stands behind the scheme of a URL. They connect to nothing: that is for its Run.
+var makers = map[string]func(cfg Config, onFault func(error)) (Bus, error){
+	"local": func(Config, func(error)) (Bus, error) { return localbus.New(), nil },
+	"nats":  newNATS, "tls": newNATS,
+	"redis": newRedis, "rediss": newRedis, "redis+cluster": newRedis, "rediss+cluster": newRedis,
+	"postgres": newPGBus, "postgresql": newPGBus,
+}
+
+func newNATS(cfg Config, onFault func(error)) (Bus, error) {
+	b, err := nats.New(nats.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func newRedis(cfg Config, onFault func(error)) (Bus, error) {
+	b, err := redis.New(redis.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func newPGBus(cfg Config, onFault func(error)) (Bus, error) {
+	b, err := pgbus.New(pgbus.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func busURL(raw string) (string, error) {
+	if makers[schemeOf(raw)] == nil {
+		return "", errors.New("local://, nats://…, redis://…, redis+cluster://… or postgres://…")
+	}
+	return raw, nil
+}
+
+// busPrefix takes what can begin a subject of NATS, a channel of Redis and the name of one of PostgreSQL.
+func busPrefix(raw string) (string, error) {
+	const most = 40
+	odd := func(r rune) bool {
+		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && r != '_' && r != '-'
+	}
+	if raw == "" || len(raw) > most || strings.ContainsFunc(raw, odd) {
+		return "", errors.New("1 to 40 characters of A-Z a-z 0-9 _ -")
+	}
+	return raw, nil
+}
+
+func openBus(cfg Config, o ports.Observer) (Bus, error) {
+	b, err := makers[schemeOf(cfg.BusURL)](cfg, func(err error) { o.Fault(context.Background(), "use the bus", err) })
+	if err != nil {
+		return nil, startFailure{"open the bus", err}
+	}
+	return b, nil
+}
+
+// listener passes what is heard to all whom it concerns: most of it to the feeds.
+type listener struct {
+	*delivery.Hub
+	service *messaging.Service
+}
+
+func newListener(h *delivery.Hub, s *messaging.Service) ports.Listener { return listener{h, s} }
+
+// Hear implements ports.Listener.
+func (l listener) Hear(notice ports.Notice) {
+	l.service.Hear(notice)
+	l.Hub.Hear(notice)
+}
+
+// Deaf implements ports.Listener.
+func (l listener) Deaf() {
+	l.service.Deaf()
+	l.Hub.Deaf()
+}
