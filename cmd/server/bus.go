@@ -79,22 +79,22 @@ func openBus(cfg Config, o ports.Observer) (Bus, error) {
 	return b, nil
 }
 
-// listener passes what is heard to all whom it concerns: most of it to the feeds.
-type listener struct {
+// ears pass what is heard on to all whom it concerns: most of it to the feeds.
+type ears struct {
 	*delivery.Hub
 	service *messaging.Service
 }
 
-func newListener(h *delivery.Hub, s *messaging.Service) ports.Listener { return listener{h, s} }
+func newListener(h *delivery.Hub, s *messaging.Service) ports.Listener { return ears{h, s} }
 
 // Hear implements ports.Listener.
-func (l listener) Hear(notice ports.Notice) {
-	l.service.Hear(notice)
-	l.Hub.Hear(notice)
+func (e ears) Hear(notice ports.Notice) {
+	e.service.Hear(notice)
+	e.Hub.Hear(notice)
 }
 
 // Deaf implements ports.Listener.
-func (l listener) Deaf() {
-	l.service.Deaf()
-	l.Hub.Deaf()
+func (e ears) Deaf() {
+	e.service.Deaf()
+	e.Hub.Deaf()
 }
