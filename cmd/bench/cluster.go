@@ -105,6 +105,7 @@ func clusterLatency(rate int) func(*rig) error {
 		if err := r.dial(1, load.NoJoin, dialling, h, sameRoom("bench")); err != nil {
 			return err
 		}
+		r.shut = map[*load.Client]bool{r.clients[0]: true} // who sends does not read
 		if err := r.dial(1, 0, dialling, h, sameRoom("bench")); err != nil {
 			return err
 		}

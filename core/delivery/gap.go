@@ -21,7 +21,8 @@ const (
 type gap struct {
 	early   []chat.Entry // behind head+1, ascending
 	known   chat.Seq     // the log reaches that far at least
-	filling bool         // somebody sees to it that the feed gets there
+	waiting bool         // a timer runs, after which somebody sees to it that the feed gets there
+	filling bool         // somebody does
 	lost    bool         // it should have been told
 }
 
@@ -53,24 +54,27 @@ func (f *feed) catchUp(enc ports.Encoder, traced func(*chat.Entry) bool) {
 	}
 }
 
-// seek makes somebody close the gap, unless somebody does already or there is none. It is after what came early a moment later; lost
-// tells that the feed should have been told of what it lacks.
+// seek makes somebody close the gap, at once or after a while, unless somebody does already or there is none. lost tells that the feed
+// should have been told of what it lacks.
 func (h *Hub) seek(f *feed, after time.Duration, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gap.known <= f.ring.now.head {
+	g := &f.gap
+	if g.known <= f.ring.now.head || g.filling || !f.opened {
 		return
 	}
-	f.gap.lost = f.gap.lost || lost
-	if f.gap.filling || !f.opened {
-		return
-	}
-	f.gap.filling = true
-	fill := func() { h.fills.put(func(ctx context.Context) { h.fill(ctx, f) }) }
-	if after > 0 {
-		time.AfterFunc(after, fill)
-	} else {
-		fill()
+	switch {
+	case after == 0:
+		g.filling, g.lost = true, lost
+		h.fills.put(func(ctx context.Context) { h.fill(ctx, f) })
+	case !g.waiting:
+		g.waiting = true
+		time.AfterFunc(after, func() {
+			f.mu.Lock()
+			g.waiting = false
+			f.mu.Unlock()
+			h.seek(f, 0, lost)
+		})
 	}
 }
 
@@ -150,7 +154,7 @@ func (f *feed) lacks() (head, missing chat.Seq, lost bool) {
 func (f *feed) giveUp() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gap = gap{}
+	f.gap = gap{waiting: f.gap.waiting}
 }
 
 // fill adds entries as they were read from the log, and returns how many were new. Those that are not what they were at first, the ring

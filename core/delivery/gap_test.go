@@ -126,3 +126,24 @@ func TestAHeadThatTheLogDoesNotHaveHoldsUpNobody(t *testing.T) {
 		alice.sees("one", "two")
 	})
 }
+
+func TestAHeadEndsTheWaitOfWhatCameEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, alice, bobs := withCountedReads(t, 1)
+		other := w.nodes[1].hub
+		var told []chat.Entry
+		w.nodes[0].bus.deals(func(e []chat.Entry) []chat.Entry { told = append(told, e...); return nil })
+		alice.sends("tea", "one")
+		synctest.Wait()
+		bobs[0].sends("tea", "two") // comes early, and waits
+		began := time.Now()
+		for i := range told {
+			other.Head(told[i].Room, told[i].Seq)
+		}
+		bobs[0].sees("one", "two")
+		if took := time.Since(began); took > time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
