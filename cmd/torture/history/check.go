@@ -1,0 +1,275 @@
+package history
+
+import "slices"
+
+// Check judges a history. It needs memory in proportion to it.
+func Check(records []Record) Verdict {
+	c := checker{
+		asks: map[string]*Record{}, sends: map[sendKey]*send{}, rooms: map[string]*room{}, readers: map[string]*reader{},
+	}
+	for i := range records {
+		c.take(&records[i])
+	}
+	c.judge()
+	return c.Verdict
+}
+
+type checker struct {
+	Verdict
+	asks    map[string]*Record // by ID
+	sends   map[sendKey]*send
+	rooms   map[string]*room
+	readers map[string]*reader
+	acks    []*Record
+	ended   bool
+}
+
+type sendKey struct{ room, user, key string }
+
+// send is all tries of one key.
+type send struct {
+	bodies  []string // that were asked for
+	floor   int64    // the furthest entry that was acknowledged in the room when the key was first asked for
+	seq     int64    // where it was acknowledged; 0: it was not
+	first   int      // acknowledgements that do not say duplicate
+	pending int      // tries without a refusal for good
+	stored  int
+}
+
+// room is a room's log, and what is known of its messages.
+type room struct {
+	name   string
+	stored []*Record
+	head   int64 // as told at the end
+	final  bool
+	acked  int64              // the furthest entry that was acknowledged
+	texts  map[int64][]string // message → texts that edits asked for
+	seen   []*Record
+}
+
+func (c *checker) room(name string) *room {
+	r := c.rooms[name]
+	if r == nil {
+		r = &room{name: name, texts: map[int64][]string{}}
+		c.rooms[name] = r
+	}
+	return r
+}
+
+// at returns what is stored at a place, or nil.
+func (r *room) at(seq int64) *Record {
+	if seq < 1 || seq > int64(len(r.stored)) {
+		return nil
+	}
+	return r.stored[seq-1]
+}
+
+func (c *checker) take(r *Record) {
+	switch r.Kind {
+	case Fault:
+		c.Faults++
+	case Asked:
+		c.asked(r)
+	case Acked:
+		c.acked(r)
+	case Refused:
+		c.refused(r)
+	case Unknown:
+		c.Unknown++
+	case Joined, Saw, Closed:
+		c.reader(r.Client).take(c, r)
+	case Stored:
+		rm := c.room(r.Room)
+		rm.stored = append(rm.stored, r)
+		c.Stored++
+	case Final:
+		rm := c.room(r.Room)
+		rm.head, rm.final = r.Head, true
+	case Ended:
+		c.ended = true
+	}
+}
+
+func (c *checker) asked(r *Record) {
+	c.Asked++
+	c.asks[r.ID] = r
+	rm := c.room(r.Room)
+	switch r.Op {
+	case "edit":
+		rm.texts[r.Target] = append(rm.texts[r.Target], r.Body)
+	case "send":
+		k := sendKey{r.Room, r.User, r.Key}
+		s := c.sends[k]
+		if s == nil {
+			s = &send{floor: rm.acked}
+			c.sends[k] = s
+		}
+		if !slices.Contains(s.bodies, r.Body) {
+			s.bodies = append(s.bodies, r.Body)
+		}
+		s.pending++
+	}
+}
+
+func (c *checker) acked(r *Record) {
+	c.Acked++
+	ask := c.asks[r.ID]
+	if ask == nil {
+		c.breaks(Invented, r.Room, "an answer came to %s, which nobody asked", r.ID)
+		return
+	}
+	c.acks = append(c.acks, r)
+	rm := c.room(ask.Room)
+	if ask.Op == "send" {
+		s := c.sends[sendKey{ask.Room, ask.User, ask.Key}]
+		if s.seq != 0 && s.seq != r.Seq {
+			c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged at %d and at %d", ask.Key, ask.User, s.seq, r.Seq)
+		}
+		s.seq = r.Seq
+		if !r.Duplicate {
+			if s.first++; s.first > 1 {
+				c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged as new %d times", ask.Key, ask.User, s.first)
+			}
+			if r.Seq <= s.floor {
+				c.breaks(RealTime, ask.Room, "key %s of %s was asked for when %d was acknowledged, and stands at %d", ask.Key, ask.User, s.floor, r.Seq)
+			}
+		}
+	}
+	rm.acked = max(rm.acked, r.Seq)
+}
+
+// final are the codes that say that nothing was stored, and will not be.
+var final = []string{"forbidden", "invalid", "conflict", "not_found", "rate_limited", "bad_request", "unauthenticated"}
+
+func (c *checker) refused(r *Record) {
+	c.Refused++
+	// Of what was unavailable nobody knows: it may be stored.
+	if ask := c.asks[r.ID]; ask != nil && ask.Op == "send" && slices.Contains(final, r.Code) {
+		c.sends[sendKey{ask.Room, ask.User, ask.Key}].pending--
+	}
+}
+
+// judge holds all that was taken against the logs.
+func (c *checker) judge() {
+	c.Rooms = len(c.rooms)
+	c.Readers = len(c.readers)
+	for _, rm := range c.rooms {
+		c.log(rm)
+	}
+	for _, r := range c.acks {
+		c.ack(r)
+	}
+	for _, r := range c.readers {
+		r.judge(c)
+	}
+	switch {
+	case !c.ended:
+		c.breaks(Vacuous, "", "the history has no end")
+	case c.Acked == 0:
+		c.breaks(Vacuous, "", "nothing was acknowledged")
+	case c.Seen == 0:
+		c.breaks(Vacuous, "", "nobody saw anything")
+	}
+}
+
+// log judges a room's log by itself.
+func (c *checker) log(rm *room) {
+	if !rm.final {
+		c.breaks(Vacuous, rm.name, "its log was not read")
+		return
+	}
+	for i, e := range rm.stored {
+		if e.Seq != int64(i+1) {
+			c.breaks(NoHoles, rm.name, "%d stands in the place of %d", e.Seq, i+1)
+			break
+		}
+	}
+	if n := int64(len(rm.stored)); n != rm.head {
+		c.breaks(NoHoles, rm.name, "%d entries are there, and the head is %d", n, rm.head)
+	}
+	for _, e := range rm.stored {
+		if e.Entry == "message" {
+			c.message(rm, e)
+		}
+	}
+	for _, e := range rm.seen {
+		c.compare(rm, e)
+	}
+	c.replay(rm)
+}
+
+// compare judges what somebody saw by what is stored there.
+func (c *checker) compare(rm *room, seen *Record) {
+	e := rm.at(seen.Seq)
+	if e == nil {
+		c.breaks(AsStored, rm.name, "%s saw %d, where nothing is", seen.Client, seen.Seq)
+		return
+	}
+	if seen.Entry != e.Entry || seen.User != e.User || seen.Key != e.Key || seen.Target != e.Target || seen.Emoji != e.Emoji || seen.Removed != e.Removed {
+		c.breaks(AsStored, rm.name, "%s saw %s of %s, key %q, at %d, where there is %s of %s, key %q",
+			seen.Client, seen.Entry, seen.User, seen.Key, seen.Seq, e.Entry, e.User, e.Key)
+		return
+	}
+	if s := c.sends[sendKey{rm.name, e.User, e.Key}]; e.Entry == "message" && s != nil {
+		if why := c.wrongText(rm, seen, s); why != "" {
+			c.breaks(AsStored, rm.name, "%s saw %d, which %s", seen.Client, seen.Seq, why)
+		}
+	}
+}
+
+// replay checks that the log, applied from its start, ends in what its messages show.
+func (c *checker) replay(rm *room) {
+	fresh := &view{said: map[int64]*said{}}
+	for _, e := range rm.stored {
+		apply(fresh.said, e)
+	}
+	(&reader{name: "who reads the log at the end"}).agrees(c, rm, fresh)
+}
+
+// message judges a stored message by what was asked for.
+func (c *checker) message(rm *room, e *Record) {
+	s := c.sends[sendKey{rm.name, e.User, e.Key}]
+	if s == nil {
+		c.breaks(Invented, rm.name, "%d has key %q of %s, which nobody sent", e.Seq, e.Key, e.User)
+		return
+	}
+	if s.stored++; s.stored > 1 {
+		c.breaks(StoredOnce, rm.name, "key %s of %s is stored %d times, the last at %d", e.Key, e.User, s.stored, e.Seq)
+	}
+	if s.pending <= 0 && s.seq == 0 {
+		c.breaks(Invented, rm.name, "%d has key %s of %s, which was refused", e.Seq, e.Key, e.User)
+	}
+	if why := c.wrongText(rm, e, s); why != "" {
+		c.breaks(Invented, rm.name, "%d %s", e.Seq, why)
+	}
+}
+
+// wrongText says what is wrong with the text of a message as it was stored or seen, if anything is.
+func (c *checker) wrongText(rm *room, e *Record, s *send) string {
+	switch {
+	case e.Deleted && e.Body != "":
+		return "is deleted, and has a text"
+	case e.Deleted, slices.Contains(s.bodies, e.Body):
+		return ""
+	case slices.Contains(rm.texts[e.Seq], e.Body):
+		return ""
+	}
+	return "has the text " + e.Body + ", which nobody wrote there"
+}
+
+// ack judges an acknowledgement by what is stored.
+func (c *checker) ack(r *Record) {
+	ask := c.asks[r.ID]
+	rm := c.room(ask.Room)
+	if !rm.final {
+		return // that is told already
+	}
+	e := rm.at(r.Seq)
+	wanted := map[string]string{"send": "message", "edit": "edited", "delete": "deleted", "react": "reacted"}[ask.Op]
+	switch {
+	case e == nil:
+		c.breaks(AckedStore, ask.Room, "%s %s was acknowledged at %d, where nothing is", ask.Op, ask.ID, r.Seq)
+	case e.Entry != wanted || e.User != ask.User || e.Target != ask.Target || e.Key != ask.Key || e.Emoji != ask.Emoji || e.Removed != ask.Removed:
+		c.breaks(AckedStore, ask.Room, "%s %s of %s was acknowledged at %d, where there is %s of %s, key %q", ask.Op, ask.ID, ask.User, r.Seq, e.Entry, e.User, e.Key)
+	}
+}
