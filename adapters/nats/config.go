@@ -11,60 +11,92 @@ import (
 
 // Config is what a Bus works with. URL is needed.
 type Config struct {
-	// URL is where the servers are: nats://host:4222, or several with commas between. User and password, or a token, stand before the
-	// host. tls:// asks for TLS. Parameters, behind the last: creds, a credentials file; nkey, a file with an nkey's seed; tls_ca, the
-	// certificates to trust (PEM); tls_cert and tls_key, a client's own.
+	// URL is where the servers are: nats://host:4222, or several with commas between, of which one that answers is taken, as are
+	// those of its cluster later. User and password, or a token, stand before the host; servers without any get the first that are
+	// given. Characters that a URL gives a meaning are escaped there (%2C for a comma). tls:// asks for TLS. Parameters, behind the
+	// last: creds, a credentials file; nkey, a file with an nkey's seed; tls_ca, the certificates to trust instead of the system's
+	// (PEM), which asks for TLS as well; tls_cert and tls_key, a client's own.
 	URL     string
-	Prefix  string      // of the subjects, so that several services can share servers; empty: parley
+	Prefix  string      // of the subjects, so that several services can share servers: tokens of A-Z a-z 0-9 _ - with dots between; empty: parley
 	Name    string      // of the connection, for the servers' own lists; empty: parley
-	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
+	OnFault func(error) // told of what goes wrong in the background; it does not block; nil: nobody is told
 }
 
 const form = "nats://user:password@host:4222, several with commas between, or tls://…"
 
-// servers returns the servers' URLs, and what else the URL asks for.
-func (c Config) servers() (servers []string, options []nats.Option, err error) {
+// connection returns how to connect, as far as the URL says.
+func (c Config) connection() (nats.Options, error) {
+	o := nats.GetDefaultOptions()
 	list, query, _ := strings.Cut(c.URL, "?")
+	var user *url.Userinfo
 	for one := range strings.SplitSeq(list, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
-			return nil, nil, errors.New(form) // without the URL: it may have a password
+			return o, errors.New(form) // without the URL: it may have a password
 		}
 		u.Path = ""
-		servers = append(servers, u.String())
+		o.Servers = append(o.Servers, u.String())
+		if user == nil {
+			user = u.User
+		}
+	}
+	if password, both := user.Password(); both {
+		o.User, o.Password = user.Username(), password
+	} else {
+		o.Token = user.Username()
 	}
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, nil, errors.New(form)
+		return o, errors.New(form)
 	}
-	options, err = asked(parameters)
-	return servers, options, err
+	return o, ask(&o, parameters)
 }
 
-// asked returns the options that parameters ask for.
-func asked(parameters url.Values) (options []nats.Option, err error) {
+// ask sets what parameters ask for.
+func ask(o *nats.Options, parameters url.Values) error {
 	for name, values := range parameters {
 		file := values[0]
+		var option nats.Option
+		var err error
 		switch name {
 		case "creds":
-			options = append(options, nats.UserCredentials(file))
+			option = nats.UserCredentials(file)
 		case "nkey":
-			option, err := nats.NkeyOptionFromSeed(file)
-			if err != nil {
-				return nil, fmt.Errorf("nkey=%s, which cannot be used: %w", file, err)
-			}
-			options = append(options, option)
+			option, err = nats.NkeyOptionFromSeed(file)
 		case "tls_ca":
-			options = append(options, nats.RootCAs(file))
+			option = nats.RootCAs(file)
 		case "tls_cert":
-			options = append(options, nats.ClientCert(file, parameters.Get("tls_key")))
+			option = nats.ClientCert(file, parameters.Get("tls_key"))
 		case "tls_key":
 			if !parameters.Has("tls_cert") {
-				return nil, errors.New("tls_key only with tls_cert")
+				return errors.New("tls_key only with tls_cert")
 			}
+			continue
 		default:
-			return nil, fmt.Errorf("no parameter %q: there are creds, nkey, tls_ca, tls_cert and tls_key", name)
+			return fmt.Errorf("no parameter %q: there are creds, nkey, tls_ca, tls_cert and tls_key", name)
+		}
+		if err == nil {
+			err = option(o)
+		}
+		if err != nil {
+			return fmt.Errorf("%s=%s cannot be used: %w", name, file, err)
 		}
 	}
-	return options, nil
+	if parameters.Has("creds") && parameters.Has("nkey") {
+		return errors.New("creds or nkey, not both")
+	}
+	return nil
+}
+
+// checkPrefix takes what can begin a subject.
+func checkPrefix(prefix string) error {
+	odd := func(r rune) bool {
+		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && r != '_' && r != '-'
+	}
+	for token := range strings.SplitSeq(prefix, ".") {
+		if token == "" || strings.ContainsFunc(token, odd) {
+			return fmt.Errorf("prefix %q: it has tokens of A-Z a-z 0-9 _ - with dots between", prefix)
+		}
+	}
+	return nil
 }

@@ -1,14 +1,24 @@
 // Package nats is a bus on NATS (https://nats.io): core publish and subscribe, nothing that is kept.
 //
-// Subjects, where the prefix is "parley":
+// # Subjects
+//
+// Where the prefix is "parley":
 //
 //	parley.room.<room>    what concerns a room; a node subscribes to those that it follows
 //	parley.node           what is for all nodes; every node subscribes to it
 //
-// A room id stands in its subject with "." as "=" , as a dot would end the token; the characters of room ids leave "=" free. A node needs
-// permission to publish and subscribe to "parley.>", and nothing else: neither JetStream nor request and reply.
+// A room id stands in its subject with "." as "=", as a dot would end the token; room ids have no "=".
+//
+// # What an operator allows
+//
+// A user who may publish and subscribe to "parley.room.*" and "parley.node", and nothing else: neither JetStream nor request and reply.
+// What is refused makes Check fail until the next connection. Packets stay below the server's max_payload, and below 256 KiB; the
+// default of 1 MiB is fine, and so is 8 KiB: an entry that is larger is told by its place alone, and read from the store.
+//
+// # What is lost when
 //
 // NATS delivers at most once. What is told while a node is not connected is lost to it, and it says that it was deaf once it is connected
-// again; what it tells itself meanwhile is refused. A node that does not take what comes as fast as it comes is a slow consumer: what did
-// not fit is lost, and it says so too.
+// again and the server knows what it follows; what it would tell itself meanwhile is refused, and nothing of it is sent later. A
+// server that does not answer any more is missed within 5 seconds. Of packets that a node has yet to take, 16 MiB wait; what comes besides
+// is lost, and the node says that it was deaf, as it does after a packet that it cannot read.
 package nats
