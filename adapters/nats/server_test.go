@@ -3,8 +3,6 @@ package nats_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ func TestURLsThatMakeNoSenseAreRefusedWithoutTheirPasswords(t *testing.T) {
 	for _, url := range []string{
 		"", "nats://", "http://host", "nats://u:secret@", "nats://host/subject", "nats://a,redis://u:secret@b", "nats://h?color=red",
 		"nats://h?tls_key=x", "nats://u:secret@h:port", "nats://h?nkey=/does/not/exist",
+		"nats://u:secret@h?tls_ca=/does/not/exist", "nats://u:secret@h?tls_cert=/does/not/exist&tls_key=/does/not/exist",
 	} {
 		_, err := nats.New(nats.Config{URL: url})
 		if err == nil {
@@ -121,18 +120,14 @@ func TestANodeGoesOverToAnotherServerOfTheCluster(t *testing.T) {
 
 func TestASmallServerGetsSmallPackets(t *testing.T) {
 	t.Parallel()
-	conf := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(conf, []byte("max_payload: 2048\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := bustest.NATS(t, "-c", conf)
+	server := configured(t, "max_payload: 8192\n")
 	a, b := node(t, "nats://"+server.Addr).Connected(), node(t, "nats://"+server.Addr).Connected()
 	if err := b.Follow(t.Context(), "den"); err != nil {
 		t.Fatal(err)
 	}
 	var batch []chat.Entry
 	for i := range 50 {
-		batch = append(batch, bustest.Message("den", chat.Seq(i+1), i*100))
+		batch = append(batch, bustest.Message("den", chat.Seq(i+1), i*200))
 	}
 	if err := a.Announce(t.Context(), batch); err != nil {
 		t.Fatal(err)
@@ -150,13 +145,20 @@ func TestServicesWithOtherPrefixesDoNotHearEachOther(t *testing.T) {
 		}
 		return bustest.Run(t, b).Connected()
 	}
-	a, b, c := with("one"), with("one"), with("two")
-	if err := c.Follow(t.Context(), "tea"); err != nil {
-		t.Fatal(err)
+	a, b, c, d := with("one"), with("one"), with("two"), with("two")
+	for _, n := range []*bustest.Node{b, c} {
+		if err := n.Follow(t.Context(), "tea"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	b.HearsOf(a)
-	if n := c.Heard("tea"); n > 0 {
-		t.Errorf("another service heard of %d", n)
+	for seq, from := range map[chat.Seq]*bustest.Node{9: a, 2: d} {
+		if err := from.Announce(t.Context(), []chat.Entry{bustest.Message("tea", seq, 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bustest.Eventually(t, "each hears of its own", func() bool { return b.Heard("tea") > 0 && c.Heard("tea") > 0 })
+	if b.Heard("tea") != 9 || c.Heard("tea") != 2 {
+		t.Errorf("heard of %d and %d", b.Heard("tea"), c.Heard("tea"))
 	}
 }
 
