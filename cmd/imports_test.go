@@ -77,7 +77,11 @@ var rows = []row{
 	{pkg: "cmd/bench/load", uses: []string{sys}},
 	{pkg: "cmd/bench/report", uses: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
+	{pkg: "cmd/torture", may: []string{"adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/proc", "cmd/torture/..."}, uses: []string{"github.com/coder/websocket", "github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/torture/history"},
+	{pkg: "cmd/torture/faultproxy"},
+	{pkg: "cmd/torture/planted", may: all, uses: []string{fx}},
+	{pkg: "cmd/parley-torture", may: []string{"cmd/torture/..."}},
 	{pkg: "cmd/parley-bench", may: []string{"cmd/bench"}},
 	{pkg: "cmd/release"},
 
@@ -181,7 +185,7 @@ func (r row) problems(imports map[string]string) []string {
 		local, ours := strings.CutPrefix(imported, module+"/")
 		host, _, _ := strings.Cut(imported, "/")
 		switch {
-		case ours && anyWithin(local, testOnly) && !within(r.pkg, "cmd/bench"):
+		case ours && anyWithin(local, testOnly) && !within(r.pkg, "cmd/bench") && !within(r.pkg, "cmd/torture"):
 			problems = append(problems, fmt.Sprintf("%s imports %s, which is for tests", file, local))
 		case ours:
 			if !anyWithin(local, r.may) {

@@ -13,8 +13,9 @@ import (
 
 // fake is a server that does what a real one would not do on demand.
 type fake struct {
-	mute bool                                // it says nothing at all
-	ping func(nth int, reply func(s string)) // answers the nth ping of a connection; nil: at once
+	mute  bool                     // it says nothing at all
+	next  func(reply func(string)) // answers one ping, the next after armed is set, in place of the server
+	armed atomic.Bool
 
 	listener           net.Listener
 	wg                 sync.WaitGroup
@@ -65,7 +66,7 @@ func (f *fake) serve(conn net.Conn) {
 	reply := func(s string) { _, _ = io.WriteString(conn, s+"\r\n") }
 	reply(`INFO {"server_id":"fake","version":"2.15.2","proto":1,"headers":true,"max_payload":1048576}`)
 	in := bufio.NewReader(conn)
-	for nth := 0; ; {
+	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
 			return
@@ -79,12 +80,11 @@ func (f *fake) serve(conn net.Conn) {
 			_, _ = fmt.Sscan(rest, &subject, &size)
 			_, _ = io.CopyN(io.Discard, in, size+2)
 		case "PING":
-			nth++
 			f.pings.Add(1)
-			if f.ping == nil {
-				reply("PONG")
+			if f.armed.CompareAndSwap(true, false) {
+				f.next(reply)
 			} else {
-				f.ping(nth, reply)
+				reply("PONG")
 			}
 		}
 	}

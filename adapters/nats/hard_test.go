@@ -160,19 +160,13 @@ func TestFollowsAtOnceShareARoundTrip(t *testing.T) {
 	t.Parallel()
 	const rooms = 500
 	held, release := make(chan struct{}), make(chan struct{})
-	f := &fake{ping: func(nth int, reply func(string)) {
-		if nth == 4 { // the first are of the connection, of its subscription, and of Connected
-			close(held)
-			<-release
-		}
+	f := &fake{next: func(reply func(string)) {
+		close(held)
+		<-release
 		reply("PONG")
 	}}
 	a := node(t, f.start(t)).Connected()
-	for f.pings.Load() < 3 {
-		if err := a.Check(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	f.armed.Store(true)
 	before := f.pings.Load()
 	var started, wg sync.WaitGroup
 	started.Add(rooms)
@@ -198,18 +192,13 @@ func TestFollowsAtOnceShareARoundTrip(t *testing.T) {
 
 func TestABusGoesOnWhereTheLibraryGivesUp(t *testing.T) {
 	t.Parallel()
-	f := &fake{}
-	f.ping = func(nth int, reply func(string)) {
-		reply("PONG")
-		if nth == 4 && f.conns.Load() == 1 {
-			reply("-ERR 'Parser Error'") // final, to the library
-		}
-	}
+	f := &fake{next: func(reply func(string)) { reply("-ERR 'Parser Error'") }} // final, to the library
 	b, said := telling(t, f.start(t))
 	a := bustest.Run(t, b).Connected()
 	if err := a.Follow(t.Context(), "tea"); err != nil {
 		t.Fatal(err)
 	}
+	f.armed.Store(true)
 	bustest.Eventually(t, "it connects anew", func() bool { _ = a.Check(t.Context()); return f.conns.Load() > 1 })
 	a.Connected()
 	bustest.Eventually(t, "it follows what it did", func() bool { return f.subs.Load() == 4 })

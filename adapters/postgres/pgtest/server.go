@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"errors"
 	"slices"
 	"testing"
 )
@@ -78,14 +77,11 @@ func Start(t testing.TB, options ...Option) *Server {
 // Run starts a server for a program that is no test, a benchmark say. remove ends it, and so does the
 // end of the program, or forgetting remove: something has to hold it.
 func Run(options ...Option) (url string, remove func() error, err error) {
-	c, err := makeCluster(settingsOf(options))
+	p, err := Begin(options...)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := c.launch(); err != nil {
-		return "", nil, errors.Join(err, c.remove())
-	}
-	return c.url(), c.remove, nil
+	return p.URL(), p.Remove, nil
 }
 
 func settingsOf(options []Option) []setting {

@@ -1,0 +1,284 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/cmd/bench/proc"
+	"github.com/parley-chat/parley/cmd/torture/faultproxy"
+)
+
+// cluster is all that a run has started.
+type cluster struct {
+	cfg   Config
+	dir   string
+	keys  *jwt.DevKeys
+	store *pgtest.Program
+	bus   *busServer // nil: nodes have none, or PostgreSQL is it
+	nodes []*node
+}
+
+// node is one node, on its own ways to PostgreSQL and the bus.
+type node struct {
+	name     string
+	addr     string
+	spec     proc.Spec
+	toStore  *faultproxy.Proxy
+	toBus    *faultproxy.Proxy // nil: there is no bus
+	up       atomic.Bool
+	mu       sync.Mutex
+	process  *proc.Process
+	lastSaid string // by the process before
+}
+
+// begin starts a cluster. What it has started before it failed, end ends.
+func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
+	c := &cluster{cfg: cfg}
+	if c.dir, err = os.MkdirTemp("", "parley-torture-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.end())
+		}
+	}()
+	if c.keys, err = jwt.LoadOrMakeDevKeys(c.dir); err != nil {
+		return nil, err
+	}
+	program, err := c.program(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg.say("starting PostgreSQL")
+	if c.store, err = pgtest.Begin(); err != nil {
+		return nil, err
+	}
+	if err = c.startBus(ctx); err != nil {
+		return nil, err
+	}
+	for i := range cfg.Nodes {
+		n, err := c.node(i, program)
+		if err != nil {
+			return nil, err
+		}
+		c.nodes = append(c.nodes, n)
+		cfg.say("starting %s on %s", n.name, n.addr)
+		if err := n.start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// end ends all that was started, and removes what it left.
+func (c *cluster) end() (err error) {
+	for _, n := range c.nodes {
+		n.kill()
+		n.toStore.Close()
+		if n.toBus != nil {
+			n.toBus.Close()
+		}
+	}
+	if c.bus != nil {
+		c.bus.kill()
+	}
+	if c.store != nil {
+		err = c.store.Remove()
+	}
+	return errors.Join(err, os.RemoveAll(c.dir))
+}
+
+// program returns the binary, built from source where none is given.
+func (c *cluster) program(ctx context.Context) (string, error) {
+	if c.cfg.Parley != "" {
+		return filepath.Abs(c.cfg.Parley)
+	}
+	source, err := findSource()
+	if err != nil {
+		return "", err
+	}
+	c.cfg.say("building parley from %s", source)
+	return build(ctx, source, "./cmd/parley", filepath.Join(c.dir, "parley"))
+}
+
+func build(ctx context.Context, source, pkg, path string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg) //nolint:gosec // one of our programs
+	cmd.Dir = source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return path, nil
+}
+
+// findSource returns the root of the project.
+func findSource() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "cmd", "parley", "main.go")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("run this in Parley's repository, or name a binary with -parley")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// node makes a node that does not run yet.
+func (c *cluster) node(i int, program string) (*node, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	n := &node{name: fmt.Sprint("n", i+1), addr: addr}
+	storeURL, toStore, err := through(c.store.URL())
+	if err != nil {
+		return nil, err
+	}
+	n.toStore = toStore
+	busURL := "local://"
+	if real := c.busURL(); real != "" {
+		if busURL, n.toBus, err = through(real); err != nil {
+			return nil, err
+		}
+	}
+	dir := filepath.Join(c.dir, n.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	n.spec = proc.Spec{Path: program, Args: []string{"serve"}, Dir: dir, Env: append(environ(),
+		"PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+c.dir, "PARLEY_STORE_URL="+storeURL,
+		"PARLEY_BUS_URL="+busURL, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=warn", "PARLEY_LOG_FORMAT=text")}
+	n.spec.Env = append(n.spec.Env, c.cfg.Settings...)
+	return n, nil
+}
+
+// environ is this process' environment without Parley's settings.
+func environ() (env []string) {
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "PARLEY_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// through returns a URL that leads to the same server by way of a proxy.
+func through(raw string) (string, *faultproxy.Proxy, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", nil, err
+	}
+	p, err := faultproxy.New(u.Host)
+	if err != nil {
+		return "", nil, err
+	}
+	u.Host = p.Addr()
+	return u.String(), p, nil
+}
+
+// start starts the node's process and waits until it is ready.
+func (n *node) start(ctx context.Context) error {
+	p, err := proc.Start(ctx, n.spec)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.process = p
+	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := ready(ctx, n.addr)
+		if err == nil {
+			n.up.Store(true)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w\n%s", n.name, err, p.Output())
+		case <-p.Exited():
+			return fmt.Errorf("%s has ended: %s", n.name, p.Output())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func ready(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return err
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+// signal sends the node's process a signal.
+func (n *node) signal(s syscall.Signal) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.process != nil {
+		_ = syscall.Kill(n.process.PID(), s)
+	}
+}
+
+// kill ends the node's process at once.
+func (n *node) kill() {
+	n.signal(syscall.SIGCONT)
+	n.stop(syscall.SIGKILL)
+}
+
+// stop sends the process a signal and waits until it has ended.
+func (n *node) stop(s syscall.Signal) {
+	n.up.Store(false)
+	n.signal(s)
+	n.mu.Lock()
+	p := n.process
+	n.process = nil
+	n.mu.Unlock()
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.Exited():
+	case <-time.After(40 * time.Second): // longer than a stop may take
+		_ = syscall.Kill(p.PID(), syscall.SIGKILL)
+		<-p.Exited()
+	}
+	n.lastSaid = p.Output()
+	_ = p.Stop()
+}
+
+func freeAddr() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}

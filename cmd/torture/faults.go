@@ -1,0 +1,185 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/cmd/torture/faultproxy"
+	"github.com/parley-chat/parley/cmd/torture/history"
+)
+
+// FaultKinds are the kinds of faults: nodes that are killed, paused or restarted in good order, the bus, the store, and clients.
+var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients"}
+
+// fault is one thing that goes wrong: on a node, or where that is -1 everywhere.
+type fault struct {
+	after time.Duration // the one before is mended
+	what  string
+	node  int
+	hold  time.Duration
+}
+
+func (f fault) String() string {
+	where := "all nodes"
+	if f.node >= 0 {
+		where = fmt.Sprint("n", f.node+1)
+	}
+	return fmt.Sprintf("%s, %s, for %v", f.what, where, f.hold.Round(time.Millisecond))
+}
+
+// plan makes the faults of a run from its seed, for about as long as it is.
+func plan(cfg Config) (faults []fault) {
+	r := rand.New(rand.NewPCG(uint64(cfg.Seed), 1))
+	var all []func() fault
+	among := func(kind string, more ...func() fault) {
+		if slices.Contains(cfg.Faults, kind) {
+			all = append(all, more...)
+		}
+	}
+	between := func(least, most time.Duration) time.Duration {
+		return least + time.Duration(r.Int64N(int64(most-least)))
+	}
+	one := func(what string, least, most time.Duration) func() fault {
+		return func() fault { return fault{what: what, node: r.IntN(cfg.Nodes), hold: between(least, most)} }
+	}
+	everywhere := func(what string, least, most time.Duration) func() fault {
+		return func() fault { return fault{what: what, node: -1, hold: between(least, most)} }
+	}
+	const ms = time.Millisecond
+	kill := one("kill -9", 100*ms, 1500*ms)
+	among("kill", kill, kill)
+	among("pause", one("SIGSTOP", 500*ms, 5000*ms))
+	among("drain", one("SIGTERM", 100*ms, 500*ms))
+	if cfg.Bus != "none" {
+		among("bus", one("cut the bus", 300*ms, 3000*ms), everywhere("cut the bus", 300*ms, 3000*ms), one("stall the bus", 300*ms, 6000*ms),
+			everywhere("delay the bus by 200ms", 500*ms, 3000*ms))
+		if cfg.Bus != "postgres" {
+			among("bus", everywhere("restart the bus", 100*ms, 1500*ms))
+		}
+	}
+	among("store", one("cut PostgreSQL", 300*ms, 2500*ms), one("stall PostgreSQL", 300*ms, 2500*ms), everywhere("delay PostgreSQL by 20ms", 500*ms, 3000*ms),
+		everywhere("restart PostgreSQL (fast)", 100*ms, 800*ms), everywhere("restart PostgreSQL (immediate)", 100*ms, 800*ms))
+	if len(all) == 0 {
+		return nil
+	}
+	for sum := time.Duration(0); sum < cfg.Time; {
+		f := all[r.IntN(len(all))]()
+		f.after = between(200*ms, 1500*ms)
+		sum += f.after + f.hold
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// breakThings does what is planned, until ctx ends; what it has broken then is mended.
+func (c *cluster) breakThings(ctx context.Context, faults []fault, h *history.Writer) error {
+	for _, f := range faults {
+		if !pause(ctx, f.after) {
+			return nil
+		}
+		c.cfg.say("  %s", f)
+		name := ""
+		if f.node >= 0 {
+			name = c.nodes[f.node].name
+		}
+		h.Write(history.Record{Kind: history.Fault, Node: name, Text: f.String()})
+		if err := c.strike(ctx, f); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// strike breaks something, waits, and mends it.
+func (c *cluster) strike(ctx context.Context, f fault) error {
+	mending := context.WithoutCancel(ctx)
+	hold := func() { pause(ctx, f.hold) }
+	switch what, _, _ := strings.Cut(f.what, " ("); {
+	case f.what == "kill -9":
+		n := c.nodes[f.node]
+		n.stop(syscall.SIGKILL)
+		hold()
+		return n.start(mending)
+	case f.what == "SIGTERM":
+		n := c.nodes[f.node]
+		n.stop(syscall.SIGTERM)
+		hold()
+		return n.start(mending)
+	case f.what == "SIGSTOP":
+		n := c.nodes[f.node]
+		n.signal(syscall.SIGSTOP)
+		hold()
+		n.signal(syscall.SIGCONT)
+	case f.what == "restart the bus":
+		c.bus.kill()
+		hold()
+		return c.bus.start(mending)
+	case what == "restart PostgreSQL":
+		mode := pgtest.Fast
+		if strings.Contains(f.what, "immediate") {
+			mode = pgtest.Immediate
+		}
+		if err := c.store.Stop(mode); err != nil {
+			return err
+		}
+		hold()
+		return c.store.Start()
+	default:
+		ways := c.ways(f)
+		for _, p := range ways {
+			spoil(p, f.what)
+		}
+		hold()
+		for _, p := range ways {
+			p.Mend()
+		}
+	}
+	return nil
+}
+
+// ways are the proxies that a fault is about.
+func (c *cluster) ways(f fault) (ways []*faultproxy.Proxy) {
+	for i, n := range c.nodes {
+		if f.node >= 0 && f.node != i {
+			continue
+		}
+		if strings.Contains(f.what, "the bus") {
+			ways = append(ways, n.toBus)
+		} else {
+			ways = append(ways, n.toStore)
+		}
+	}
+	return ways
+}
+
+func spoil(p *faultproxy.Proxy, what string) {
+	verb, _, _ := strings.Cut(what, " ")
+	switch verb {
+	case "cut":
+		p.Cut()
+	case "stall":
+		p.Stall()
+	case "delay":
+		_, by, _ := strings.Cut(what, " by ")
+		d, err := time.ParseDuration(by)
+		if err != nil {
+			panic(err) // the plan's own words
+		}
+		p.Delay(d)
+	}
+}
