@@ -49,7 +49,8 @@ func (c Config) connection() (nats.Options, error) {
 	if err != nil {
 		return o, errors.New(form)
 	}
-	return o, ask(&o, parameters)
+	err = ask(&o, parameters)
+	return o, err
 }
 
 // ask sets what parameters ask for.

@@ -212,10 +212,11 @@ func (b *Bus) Follow(ctx context.Context, room chat.RoomID) error {
 	}
 	select {
 	case err := <-done:
-		if err == nil || l.ctx.Err() != nil || errors.Is(err, nats.ErrConnectionClosed) {
-			return nil // or it is followed with the next connection
+		gone := l.ctx.Err() != nil || errors.Is(err, nats.ErrConnectionClosed)
+		if err != nil && !gone { // with the next connection it is followed
+			return chat.Wrap(chat.Unavailable, err, "follow a room on NATS")
 		}
-		return chat.Wrap(chat.Unavailable, err, "follow a room on NATS")
+		return nil
 	case <-l.ctx.Done():
 		return nil
 	case <-ctx.Done():

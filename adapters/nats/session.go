@@ -68,7 +68,7 @@ func (b *Bus) session(ctx context.Context, listener ports.Listener) error {
 		var wg sync.WaitGroup
 		wg.Go(s.take)
 		wg.Go(func() { s.send(conn) })
-		wg.Go(func() { s.tend(conn, listener) })
+		wg.Go(func() { s.tend(ctx, conn, listener) })
 		select {
 		case <-ctx.Done():
 		case <-s.closed:
@@ -221,11 +221,11 @@ func (s *session) publish(conn *nats.Conn) {
 
 // tend carries out what is wished, and tells the listener that it was deaf whenever the connection is there anew: once the server knows
 // again what is followed.
-func (s *session) tend(conn *nats.Conn, listener ports.Listener) {
+func (s *session) tend(ctx context.Context, conn *nats.Conn, listener ports.Listener) {
 	for {
 		back := false
 		select {
-		case <-s.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-s.wake:
 		case <-s.back:
@@ -235,7 +235,7 @@ func (s *session) tend(conn *nats.Conn, listener ports.Listener) {
 		if len(waiting) == 0 && !back {
 			continue
 		}
-		err := s.confirm(conn) // one round trip for all who wait
+		err := s.confirm(ctx, conn) // one round trip for all who wait
 		for _, done := range waiting {
 			done <- err
 		}
@@ -276,12 +276,13 @@ func (s *session) carryOut(conn *nats.Conn) (waiting []chan error) {
 }
 
 // confirm returns when the server has taken all that was asked of it, or the connection is gone.
-func (s *session) confirm(conn *nats.Conn) error {
+func (s *session) confirm(ctx context.Context, conn *nats.Conn) error {
 	l := s.current()
 	if l == nil {
 		return nats.ErrConnectionClosed
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, confirmTime)
+	ctx, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
+	defer context.AfterFunc(l.ctx, cancel)()
 	return conn.FlushWithContext(ctx)
 }
