@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/schema"
 
+	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/cmd/server"
 	"github.com/parley-chat/parley/deploy/deploytest"
@@ -97,7 +99,7 @@ func TestImagesArePinned(t *testing.T) {
 }
 
 // withoutCheck are services that nothing waits for, whose image may have nothing to check with. Parley's check is in its image.
-var withoutCheck = []string{"jaeger", "parley"}
+var withoutCheck = []string{"jaeger", "parley", "parley-2"}
 
 func TestNothingWaitsForWhatIsNotChecked(t *testing.T) {
 	t.Parallel()
@@ -250,6 +252,18 @@ func TestGrafanaFindsItsDashboards(t *testing.T) {
 	}
 }
 
+func TestTheNodesAreAlike(t *testing.T) {
+	t.Parallel()
+	one, two := services(t)["parley"].(map[string]any), maps.Clone(services(t)["parley-2"].(map[string]any))
+	two["ports"] = one["ports"]
+	if !reflect.DeepEqual(one, two) {
+		t.Errorf("got %v\nand %v", one, two)
+	}
+	if cfg := settings(t); strings.HasPrefix(cfg.BusURL, "local:") {
+		t.Error("several nodes have no bus")
+	}
+}
+
 func TestParleyHasTheTimeToStop(t *testing.T) {
 	t.Parallel()
 	cfg := settings(t)
@@ -309,6 +323,7 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	env := environment(t, "parley")
 	http, admin := deploytest.FreeAddr(t), deploytest.FreeAddr(t)
 	env["PARLEY_HTTP_ADDR"], env["PARLEY_ADMIN_ADDR"], env["PARLEY_STORE_URL"] = http, admin, pgtest.URL(t)
+	env["PARLEY_BUS_URL"] = "nats://" + bustest.NATS(t).Addr
 	collector := deploytest.Collect(t)
 	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL // in jaeger's place
 	image := deploytest.Build(t)
