@@ -66,7 +66,12 @@ func (s *service) room() string { return fmt.Sprintf("room-%d", 1000+roomsMade.A
 // start runs the service in this process, on a store, with settings by their environment names.
 func start(t *testing.T, store string, settings map[string]string, more ...fx.Option) *service {
 	t.Helper()
-	issuer := newIssuer(t)
+	return startFor(t, newIssuer(t), store, settings, more...)
+}
+
+// startFor is start for the tokens of an issuer.
+func startFor(t *testing.T, issuer *issuer, store string, settings map[string]string, more ...fx.Option) *service {
+	t.Helper()
 	environ := []string{
 		"PARLEY_HTTP_ADDR=127.0.0.1:0", "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_STORE_URL=" + store, "PARLEY_DATA_DIR=" + t.TempDir(),
 		"PARLEY_JWT_PUBLIC_KEY_FILE=" + issuer.publicFile, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=error",
