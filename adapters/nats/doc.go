@@ -19,6 +19,6 @@
 //
 // NATS delivers at most once. What is told while a node is not connected is lost to it, and it says that it was deaf once it is connected
 // again and the server knows what it follows; what it would tell itself meanwhile is refused, and nothing of it is sent later. A
-// server that does not answer any more is missed within 5 seconds. Of packets that a node has yet to take, 16 MiB wait; what comes besides
-// is lost, and the node says that it was deaf, as it does after a packet that it cannot read.
+// server that does not answer any more is missed within 5 seconds. Of packets that a node has yet to take, 16 MiB wait, and before them
+// 65,536 more that are just coming in; what comes besides is lost, and the node says that it was deaf, as it does after a packet that it cannot read.
 package nats

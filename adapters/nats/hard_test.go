@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -244,6 +245,47 @@ func TestANodeThatTakesTooLittleIsDeafAndSaysSo(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// tally counts what it hears.
+type tally struct {
+	*bustest.Node
+	entries atomic.Int64
+}
+
+func (c *tally) Entries(entries []chat.Entry) { c.entries.Add(int64(len(entries))) }
+
+func TestABurstOfPacketsIsNotLost(t *testing.T) {
+	t.Parallel()
+	const rooms, batches = 64, 400
+	server := bustest.NATS(t)
+	a := node(t, "nats://"+server.Addr).Connected()
+	b, said := telling(t, "nats://"+server.Addr)
+	to := &tally{Node: &bustest.Node{Bus: b}}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx, to) }()
+	defer func() { cancel(); <-done }()
+	bustest.Eventually(t, "it is connected", func() bool { return to.Check(t.Context()) == nil && to.Deafened() > 0 })
+	batch := make([]chat.Entry, rooms)
+	for i := range batch {
+		batch[i] = bustest.Message(chat.RoomID("r"+strings.Repeat("x", i)), 0, 64)
+		if err := b.Follow(t.Context(), batch[i].Room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seq := range chat.Seq(batches) {
+		for i := range batch {
+			batch[i].Seq = seq + 1
+		}
+		if err := a.Announce(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bustest.Eventually(t, "all are heard of", func() bool { return to.entries.Load() == rooms*batches || said.say("are lost") })
+	if said.say("are lost") || to.Deafened() > 1 {
+		t.Errorf("heard of %d of %d, and was told of %v", to.entries.Load(), rooms*batches, said.all)
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 	longestRetry = 2 * time.Second
 	mostTries    = 6 // that make the pause longer
 	deafEvery    = 100 * time.Millisecond
-	incoming     = 2048 // packets between the library and the queue
+	incoming     = 64 << 10 // packets between the library and the queue: a burst outruns the goroutine that moves them by thousands
 )
 
 var errSlow = chat.Errorf(chat.Unavailable, "packets come faster than they are taken, and some are lost")
@@ -283,6 +283,7 @@ func (s *session) confirm(ctx context.Context, conn *nats.Conn) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
-	defer context.AfterFunc(l.ctx, cancel)()
+	stop := context.AfterFunc(l.ctx, cancel) //nolint:contextcheck // the connection has an end of its own
+	defer stop()
 	return conn.FlushWithContext(ctx)
 }
