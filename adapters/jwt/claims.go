@@ -117,6 +117,9 @@ func (c *claims) identity() (chat.Identity, error) {
 		return chat.Identity{}, refused(badClaims, "the token's name is not good: %s", chat.AsError(err).Reason)
 	}
 	who := chat.Identity{User: user, Name: name, Expires: c.ExpiresAt.Time}
+	if c.IssuedAt != nil {
+		who.Issued = c.IssuedAt.Time
+	}
 	for _, word := range c.scope {
 		who.Admin = who.Admin || word == adminScope
 	}

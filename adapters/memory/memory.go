@@ -13,14 +13,16 @@ import (
 
 // Store is a log and a directory in memory. Its zero value is not usable; New makes one.
 type Store struct {
-	mu    sync.RWMutex
-	rooms map[chat.RoomID]*room
+	mu      sync.RWMutex
+	rooms   map[chat.RoomID]*room
+	revoked []chat.Revocation // in the order in which they were made; the place of one is its index and one
 }
 
 var (
-	_ ports.Log       = (*Store)(nil)
-	_ ports.Directory = (*Store)(nil)
-	_ ports.Checker   = (*Store)(nil)
+	_ ports.Log         = (*Store)(nil)
+	_ ports.Directory   = (*Store)(nil)
+	_ ports.Revocations = (*Store)(nil)
+	_ ports.Checker     = (*Store)(nil)
 )
 
 // New makes an empty store.

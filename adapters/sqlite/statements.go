@@ -15,6 +15,7 @@ type writeStatements struct {
 	reactor, setReactor, reaction, reactedTo *sql.Stmt
 	member, setMember                        *sql.Stmt
 	mark, unmark, standing                   *sql.Stmt
+	revoke                                   *sql.Stmt
 }
 
 func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -54,6 +55,12 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`,
 		&w.unmark:   `DELETE FROM mark WHERE room = ? AND user = ?`,
 		&w.standing: standingOf + ` WHERE r.id = ?2`,
+		// The row that is there stays as it is where it says more.
+		&w.revoke: `
+			INSERT INTO revocation (user, until, place) VALUES (?1, ?2, (SELECT coalesce(max(place), 0) + 1 FROM revocation))
+			ON CONFLICT (user) DO UPDATE SET
+				place = CASE WHEN until < excluded.until THEN excluded.place ELSE place END, until = max(until, excluded.until)
+			RETURNING until`,
 	})
 }
 
@@ -61,6 +68,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 type readStatements struct {
 	oldest, newest, reactions, entry, heads *sql.Stmt
 	standing, roomsOf, members, check       *sql.Stmt
+	revoked                                 *sql.Stmt
 }
 
 // entries selects what scanEntry takes. An edit has the present body of its target.
@@ -98,7 +106,8 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&r.members: `
 			SELECT user, role, banned, since FROM member
 			WHERE room = (SELECT number FROM room WHERE id = ?) AND user > ? AND (role > 0 OR banned) ORDER BY user LIMIT ?`,
-		&r.check: `SELECT count(*) FROM (SELECT 1 FROM room LIMIT 1)`,
+		&r.revoked: `SELECT user, until, place FROM revocation WHERE place > ? ORDER BY place LIMIT ?`,
+		&r.check:   `SELECT count(*) FROM (SELECT 1 FROM room LIMIT 1)`,
 	})
 }
 

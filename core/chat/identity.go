@@ -9,9 +9,10 @@ import (
 // Identity is who a verified token speaks for, and what it allows.
 type Identity struct {
 	User    UserID
-	Name    string // may be empty
-	Admin   bool   // may everything
-	Grants  Grants // nil where the token says nothing of rooms
+	Name    string    // may be empty
+	Admin   bool      // may everything
+	Grants  Grants    // nil where the token says nothing of rooms
+	Issued  time.Time // zero where the token does not say
 	Expires time.Time
 }
 

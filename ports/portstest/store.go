@@ -10,6 +10,7 @@ import (
 type StoreUnderTest interface {
 	ports.Log
 	ports.Directory
+	ports.Revocations
 	ports.Checker
 }
 
@@ -22,7 +23,7 @@ func Shared(again func(t *testing.T, first StoreUnderTest) StoreUnderTest) Store
 	return func(s *storeSuite) { s.again = again }
 }
 
-// Store proves a store against the contracts of ports.Log, ports.Directory and ports.Checker. open is called once; the store
+// Store proves a store against the contracts of ports.Log, ports.Directory, ports.Revocations and ports.Checker. open is called once; the store
 // need not be empty, as every subtest makes rooms and users of its own in it. Whoever opens closes, by t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
@@ -44,6 +45,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Members", (*storeSuite).testMembers},
 		{"Marks", (*storeSuite).testMarks},
 		{"Paging", (*storeSuite).testPaging},
+		{"Revocations", (*storeSuite).testRevocations},
 		{"Races", (*storeSuite).testRaces},
 		{"Contexts", (*storeSuite).testContexts},
 		{"Model", (*storeSuite).testModel},
