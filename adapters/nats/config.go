@@ -14,7 +14,7 @@ type Config struct {
 	// URL is where the servers are: nats://host:4222, or several with commas between, of which one that answers is taken, as are
 	// those of its cluster later. User and password, or a token, stand before the host; servers without any get the first that are
 	// given. Characters that a URL gives a meaning are escaped there (%2C for a comma). tls:// asks for TLS. Parameters, behind the
-	// last: creds, a credentials file; nkey, a file with an nkey's seed; tls_ca, the certificates to trust instead of the system's
+	// last: creds, a credentials file, which is read at each connection; nkey, a file with an nkey's seed; tls_ca, the certificates to trust instead of the system's
 	// (PEM), which asks for TLS as well; tls_cert and tls_key, a client's own.
 	URL     string
 	Prefix  string      // of the subjects, so that several services can share servers: tokens of A-Z a-z 0-9 _ - with dots between; empty: parley
@@ -24,15 +24,15 @@ type Config struct {
 
 const form = "nats://user:password@host:4222, several with commas between, or tls://…"
 
-// connection returns how to connect, as far as the URL says.
-func (c Config) connection() (nats.Options, error) {
-	o := nats.GetDefaultOptions()
+// connection returns how to connect, as far as the URL says, and the credentials file, if there is one.
+func (c Config) connection() (o nats.Options, creds string, err error) {
+	o = nats.GetDefaultOptions()
 	list, query, _ := strings.Cut(c.URL, "?")
 	var user *url.Userinfo
 	for one := range strings.SplitSeq(list, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
-			return o, errors.New(form) // without the URL: it may have a password
+			return o, "", errors.New(form) // without the URL: it may have a password
 		}
 		u.Path = ""
 		o.Servers = append(o.Servers, u.String())
@@ -47,10 +47,10 @@ func (c Config) connection() (nats.Options, error) {
 	}
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
-		return o, errors.New(form)
+		return o, "", errors.New(form)
 	}
 	err = ask(&o, parameters)
-	return o, err
+	return o, parameters.Get("creds"), err
 }
 
 // ask sets what parameters ask for.
@@ -61,7 +61,7 @@ func ask(o *nats.Options, parameters url.Values) error {
 		var err error
 		switch name {
 		case "creds":
-			option = nats.UserCredentials(file)
+			continue // it is read when it is needed, as it may come late, and change
 		case "nkey":
 			option, err = nats.NkeyOptionFromSeed(file)
 		case "tls_ca":

@@ -21,8 +21,9 @@ type fake struct {
 	wg                 sync.WaitGroup
 	conns, subs, pings atomic.Int64
 
-	mu   sync.Mutex
-	open []net.Conn
+	mu      sync.Mutex
+	open    []net.Conn
+	connect string // what the last client said of itself
 }
 
 func (f *fake) start(t *testing.T) string {
@@ -72,6 +73,10 @@ func (f *fake) serve(conn net.Conn) {
 			return
 		}
 		switch verb, rest, _ := strings.Cut(strings.TrimSpace(line), " "); verb {
+		case "CONNECT":
+			f.mu.Lock()
+			f.connect = rest
+			f.mu.Unlock()
 		case "SUB":
 			f.subs.Add(1)
 		case "PUB":

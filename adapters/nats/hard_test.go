@@ -13,6 +13,7 @@ import (
 	"time"
 
 	client "github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/nats"
@@ -369,5 +370,59 @@ func TestPrefixesThatMakeNoSubjectAreRefused(t *testing.T) {
 	}
 	if _, err := nats.New(nats.Config{URL: "nats://h", Prefix: "prod.Parley-1_a"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// key makes a user's key, and returns its name and its seed.
+func key(t *testing.T) (public string, seed []byte) {
+	t.Helper()
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seed, err = pair.Seed(); err != nil {
+		t.Fatal(err)
+	}
+	if public, err = pair.PublicKey(); err != nil {
+		t.Fatal(err)
+	}
+	return public, seed
+}
+
+func TestAUserWithAnNkey(t *testing.T) {
+	t.Parallel()
+	public, seed := key(t)
+	path := filepath.Join(t.TempDir(), "user.nk")
+	if err := os.WriteFile(path, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := configured(t, "authorization { users: [ { nkey: "+public+" } ] }")
+	a, b := node(t, "nats://"+server.Addr+"?nkey="+path).Connected(), node(t, "nats://"+server.Addr+"?nkey="+path).Connected()
+	b.HearsOf(a)
+}
+
+func TestACredentialsFileMayComeLate(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	path := filepath.Join(t.TempDir(), "user.creds")
+	a := node(t, f.start(t)+"?creds="+path)
+	bustest.Eventually(t, "it says that the file is not there", func() bool {
+		err := a.Check(t.Context())
+		return errors.Is(err, chat.Unavailable) && strings.Contains(err.Error(), path)
+	})
+	_, seed := key(t)
+	creds := "-----BEGIN NATS USER JWT-----\na.b.c\n------END NATS USER JWT------\n\n" +
+		"-----BEGIN USER NKEY SEED-----\n" + string(seed) + "\n------END USER NKEY SEED------\n"
+	if err := os.WriteFile(path+".new", []byte(creds), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	a.Connected()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !strings.Contains(f.connect, `"jwt":"a.b.c"`) || !strings.Contains(f.connect, `"sig":"`) {
+		t.Errorf("it said of itself %s", f.connect)
 	}
 }

@@ -27,6 +27,7 @@ type Bus struct {
 	cfg        Config
 	self       ports.NodeID
 	connection nats.Options
+	creds      string // a file, or empty
 
 	out    *notices.Queue // open while connected
 	in     *notices.Queue
@@ -62,7 +63,8 @@ var (
 	_ ports.Checker = (*Bus)(nil)
 )
 
-// New returns a bus. It fails where the URL or the prefix makes no sense, or a file that the URL names does not.
+// New returns a bus. It fails where the URL or the prefix makes no sense, or a file that the URL names,
+// but for credentials, cannot be used.
 func New(cfg Config) (*Bus, error) {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "parley"
@@ -73,7 +75,7 @@ func New(cfg Config) (*Bus, error) {
 	if cfg.OnFault == nil {
 		cfg.OnFault = func(error) {}
 	}
-	connection, err := cfg.connection()
+	connection, creds, err := cfg.connection()
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +83,7 @@ func New(cfg Config) (*Bus, error) {
 		return nil, err
 	}
 	return &Bus{
-		cfg: cfg, self: ports.NodeID(rand.Text()), connection: connection,
+		cfg: cfg, self: ports.NodeID(rand.Text()), connection: connection, creds: creds,
 		out: notices.NewQueue(mostQueued), in: notices.NewQueue(mostPending),
 		wake: make(chan struct{}, 1), missed: make(chan error, 1),
 		followed: map[chat.RoomID]struct{}{},
@@ -90,6 +92,8 @@ func New(cfg Config) (*Bus, error) {
 
 // Run implements ports.Bus.
 func (b *Bus) Run(ctx context.Context, listener ports.Listener) error {
+	b.runs(true)
+	defer b.runs(false)
 	b.in.Open()
 	defer b.in.Shut()
 	var wg sync.WaitGroup
@@ -108,6 +112,12 @@ func (b *Bus) Run(ctx context.Context, listener ports.Listener) error {
 		case <-time.After(pause(mostTries)):
 		}
 	}
+}
+
+func (b *Bus) runs(running bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running, b.wishes = running, nil
 }
 
 // hear tells the listener what comes.

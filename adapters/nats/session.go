@@ -58,8 +58,14 @@ func (b *Bus) session(ctx context.Context, listener ports.Listener) error {
 		subs: map[chat.RoomID]*nats.Subscription{},
 	}
 	b.enter()
-	defer b.leave()
-	conn, err := s.options().Connect()
+	defer b.disconnected(nil)
+	o := s.options()
+	if b.creds != "" {
+		if err := nats.UserCredentials(b.creds)(&o); err != nil {
+			return err
+		}
+	}
+	conn, err := o.Connect()
 	if err != nil {
 		return err
 	}
@@ -89,17 +95,10 @@ func (b *Bus) session(ctx context.Context, listener ports.Listener) error {
 func (b *Bus) enter() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.running = true
+	b.wishes = nil
 	for room := range b.followed {
 		b.wishFor(wish{room: room, follow: true})
 	}
-}
-
-func (b *Bus) leave() {
-	b.disconnected(nil)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running, b.wishes = false, nil
 }
 
 // options is how the connection is kept. The handlers are called one after the other.
