@@ -47,6 +47,7 @@ var rows = []row{
 	{pkg: "core/chat"},
 	{pkg: "core/messaging", may: inner},
 	{pkg: "core/delivery", may: inner},
+	{pkg: "core/revocation", may: inner},
 	{pkg: "ports", may: words},
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 

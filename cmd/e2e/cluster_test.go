@@ -89,12 +89,14 @@ func TestTwoNodes(t *testing.T) {
 				"a key that is sent to both at once is one entry":         oneKeyOnBoth,
 				"edits race deletes, and all agree":                       editsRaceDeletes,
 				"a ban counts on both":                                    bannedOnBoth,
+				"tokens that are taken back are so on both":               revokedOnBoth,
 			} {
 				t.Run(name, func(t *testing.T) { t.Parallel(); test(t, c) })
 			}
 			if c.noBus {
 				return
 			}
+			t.Run("an administrator disconnects from both", func(t *testing.T) { disconnectedOnBoth(t, c) })
 			t.Run("typing, marks and presence cross over", func(t *testing.T) { signalsAcross(t, c) })
 			t.Run("without the bus all goes on, later", func(t *testing.T) { withoutBus(t, c) })
 			t.Run("who was on a node that is gone is gone", func(t *testing.T) { goneWithTheNode(t, c) })
@@ -210,6 +212,43 @@ func bannedOnBoth(t *testing.T, c *cluster) {
 	bob.closesWith(4403)
 }
 
+func revokedOnBoth(t *testing.T, c *cluster) {
+	// In the second of their revocation no tokens are good: these are of one before.
+	before := claim{"iat", time.Now().Add(-2 * time.Second).Unix()}
+	user := "mallory-" + c.one.room()
+	here, there := c.one.connects(t, user, before), c.two.connects(t, user, before)
+	other := c.two.connects(t, "bystander")
+	began := time.Now()
+	var answer frame
+	if status := c.one.operates(t, http.MethodDelete, "/users/"+user+"/tokens", &answer); status != http.StatusOK || answer.str("revoked_until") == "" {
+		t.Fatalf("revoke: %d %v", status, answer)
+	}
+	here.closesWith(4401)
+	there.closesWith(4401)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for _, s := range []*service{c.one, c.two} {
+		if _, err := s.dialed(t, "/ws", s.token(t, user, before)); err == nil {
+			t.Error("a token that was taken back is good")
+		}
+		s.connects(t, user, claim{"iat", time.Now().Add(2 * time.Second).Unix()})
+	}
+	other.asks("ping")
+}
+
+func disconnectedOnBoth(t *testing.T, c *cluster) {
+	user := "eve-" + c.one.room()
+	here, there := c.one.connects(t, user), c.two.connects(t, user)
+	var answer frame
+	if status := c.one.operates(t, http.MethodDelete, "/users/"+user+"/sessions", &answer); status != http.StatusOK || answer.num("disconnected") != 1 || !answer.yes("others_told") {
+		t.Fatalf("disconnect: %d %v", status, answer)
+	}
+	here.closesWith(4403)
+	there.closesWith(4403)
+	c.two.connects(t, user)
+}
+
 func signalsAcross(t *testing.T, c *cluster) {
 	room := c.one.room()
 	alice, bob := c.one.connects(t, "alice"), c.two.connects(t, "bob")
@@ -286,6 +325,24 @@ func goneWithTheNode(t *testing.T, c *cluster) {
 	if f := alice.sees("presence"); f.str("user") != "bob" || !f.yes("online") {
 		t.Errorf("presence: %v", f)
 	}
+}
+
+// operates asks the admin address for something, and returns the status.
+func (s *service) operates(t *testing.T, method, path string, into any) int {
+	t.Helper()
+	q, err := http.NewRequest(method, s.admin+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		t.Fatalf("%s: %v", response.Status, err)
+	}
+	return response.StatusCode
 }
 
 // puts puts a JSON document somewhere, and returns the status.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/httpd"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -36,7 +37,8 @@ GET    /debug/build                  which program this is
 GET    /debug/log-level              debug, info, warn or error
 PUT    /debug/log-level              curl -X PUT -d debug '…/debug/log-level?for=10m'
 GET    /debug/pprof/                 profiles: go tool pprof http://…/debug/pprof/profile?seconds=10
-DELETE /users/{user}/sessions        end a user's sessions on this node
+DELETE /users/{user}/sessions        end a user's sessions, on all nodes; they may come back
+DELETE /users/{user}/tokens          take back a user's tokens that were issued until now, and end their sessions, on all nodes
 `
 
 type adminParts struct {
@@ -46,12 +48,15 @@ type adminParts struct {
 	inspector ports.Inspector
 	level     *levels
 	log       *slog.Logger
+	bus       ports.Bus
+	guard     *revocation.Guard
 }
 
 func newAdmin(
 	cfg Config, o *observability.Observer, h *observability.Health, s ports.Sessions, i ports.Inspector, l *levels, log *slog.Logger,
+	b ports.Bus, g *revocation.Guard,
 ) *httpd.Admin {
-	return httpd.NewAdmin(cfg.AdminAddr, adminParts{o, h, s, i, l, log}.handler(cfg))
+	return httpd.NewAdmin(cfg.AdminAddr, adminParts{o, h, s, i, l, log, b, g}.handler(cfg))
 }
 
 func (p adminParts) handler(cfg Config) http.Handler {
@@ -71,7 +76,8 @@ func (p adminParts) handler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.Handle("DELETE /users/{user}/sessions", disconnect(p.sessions))
+	mux.HandleFunc("DELETE /users/{user}/sessions", p.disconnect)
+	mux.HandleFunc("DELETE /users/{user}/tokens", p.revoke)
 	return guarded(cfg.AdminAddr, mux)
 }
 
@@ -180,11 +186,32 @@ func (p adminParts) seenSessions(q url.Values) (any, error) {
 	}), nil
 }
 
-// disconnect ends a user's sessions on this node, for an operator. They may come back, unless their token is refused by then.
-func disconnect(s ports.Sessions) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, map[string]int{"disconnected": s.Disconnect(chat.UserID(r.PathValue("user")))})
+// disconnect ends a user's sessions on all nodes, for an operator. They may come back, unless their token is refused by then. The answer
+// counts those of this node, and says whether the others were told.
+func (p adminParts) disconnect(w http.ResponseWriter, r *http.Request) {
+	user := chat.UserID(r.PathValue("user"))
+	answer := struct {
+		Disconnected int  `json:"disconnected"`
+		Told         bool `json:"others_told"`
+	}{p.sessions.Disconnect(user), p.bus.Tell(r.Context(), ports.Disconnected{User: user}) == nil}
+	writeJSON(w, answer)
+}
+
+// revoke makes a user's tokens that were issued until now good no more, on all nodes.
+func (p adminParts) revoke(w http.ResponseWriter, r *http.Request) {
+	user, err := chat.ParseUserID(r.PathValue("user"))
+	if err != nil {
+		http.Error(w, chat.AsError(err).Reason, http.StatusBadRequest)
+		return
 	}
+	revoked, err := p.guard.Revoke(r.Context(), user)
+	if err != nil {
+		p.log.Warn("tokens could not be revoked", "user", user, "error", err)
+		http.Error(w, "nothing was revoked: "+chat.AsError(err).Reason, http.StatusServiceUnavailable)
+		return
+	}
+	p.log.Info("tokens were revoked", "user", user, "until", revoked.Until)
+	writeJSON(w, map[string]any{"user": user, "revoked_until": revoked.Until})
 }
 
 // levels is the level of log lines, which can be changed while the service runs.

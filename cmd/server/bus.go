@@ -11,6 +11,7 @@ import (
 	"github.com/parley-chat/parley/adapters/redis"
 	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -83,13 +84,17 @@ func openBus(cfg Config, o ports.Observer) (Bus, error) {
 type ears struct {
 	*delivery.Hub
 	service *messaging.Service
+	guard   *revocation.Guard
 }
 
-func newListener(h *delivery.Hub, s *messaging.Service) ports.Listener { return ears{h, s} }
+func newListener(h *delivery.Hub, s *messaging.Service, g *revocation.Guard) ports.Listener {
+	return ears{h, s, g}
+}
 
 // Hear implements ports.Listener.
 func (e ears) Hear(notice ports.Notice) {
 	e.service.Hear(notice)
+	e.guard.Hear(notice)
 	e.Hub.Hear(notice)
 }
 

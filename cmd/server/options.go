@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -41,7 +42,8 @@ func Options(cfg Config) fx.Option {
 			newMessaging, newHub,
 			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members) { return s, s, s, s },
 			func(h *delivery.Hub) (ports.Sessions, ports.Inspector) { return h, h },
-			newListener,
+			newGuard, newListener,
+			func(g *revocation.Guard) ports.TokenVerifier { return g },
 		)),
 		fx.Module("edge", fx.Provide(
 			newKeys, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -117,7 +118,7 @@ func newKeys(cfg Config) (*jwt.DevKeys, error) {
 	return keys, nil
 }
 
-func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (ports.TokenVerifier, error) {
+func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (*jwt.Verifier, error) {
 	ctx, end := context.WithCancel(context.Background()) // key sets are refreshed for as long as the service lives
 	l.opened(func() error { end(); return nil })
 	c := jwt.Config{
@@ -140,6 +141,15 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (port
 		return nil, startFailure{"get the keys of tokens", err}
 	}
 	return v, nil
+}
+
+// newGuard returns what refuses tokens that were revoked. It knows them from the start, if the store can be read.
+func newGuard(ctx context.Context, s Store, v *jwt.Verifier, b ports.Bus, o ports.Observer) *revocation.Guard {
+	g := revocation.New(revocation.Config{Store: s, Verifier: v, Bus: b, Observer: o})
+	if err := g.Load(ctx); err != nil {
+		o.Fault(ctx, "read revocations", err) // it is tried again
+	}
+	return g
 }
 
 func newEncoder() ports.Encoder { return ws.Encoder{} }
@@ -200,6 +210,7 @@ type livingParts struct {
 	Bus       ports.Bus
 	Hub       *delivery.Hub
 	Messaging *messaging.Service
+	Guard     *revocation.Guard
 	Sockets   *ws.Adapter
 	HTTP      *httpd.Server
 	Health    *observability.Health
@@ -213,6 +224,7 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
+	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)

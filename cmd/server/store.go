@@ -24,6 +24,7 @@ import (
 type Store interface {
 	ports.Log
 	ports.Directory
+	ports.Revocations
 	ports.Checker
 }
 

@@ -96,6 +96,23 @@ func (h *Hub) all() []*session {
 	return slices.Collect(maps.Keys(h.sessions))
 }
 
+// Expel ends the sessions whose tokens a revocation covers. It does not wait for that.
+func (h *Hub) Expel(r chat.Revocation) {
+	h.work.put(func(context.Context) { h.expel(r) })
+}
+
+func (h *Hub) expel(r chat.Revocation) {
+	for _, s := range h.all() {
+		s.mu.Lock()
+		if s.identity != nil && r.Covers(*s.identity) {
+			s.close(ports.CloseExpired, errExpelled)
+		}
+		s.mu.Unlock()
+	}
+}
+
+var errExpelled = chat.Errorf(chat.Unauthenticated, "the token was revoked")
+
 // Disconnect implements ports.Sessions.
 func (h *Hub) Disconnect(user chat.UserID) (ended int) {
 	for _, s := range h.all() {

@@ -1,0 +1,157 @@
+// Package revocation refuses tokens that were revoked.
+//
+// Every node knows all revocations: it reads them when it starts and every two seconds what is new, and hears of those of other nodes by
+// the bus at once. A user has one at most, so that they are few.
+package revocation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	lookEvery = 2 * time.Second
+	lookTime  = 10 * time.Second
+	page      = 1000
+)
+
+// Config is what a Guard works with. Store and Verifier are needed.
+type Config struct {
+	Store    ports.Revocations
+	Verifier ports.TokenVerifier // of the tokens themselves
+	Bus      ports.Bus           // nil: this node is alone
+	Observer ports.Observer      // nil: nobody is told
+}
+
+// Guard verifies tokens, and refuses those that were revoked.
+type Guard struct {
+	cfg Config
+
+	mu      sync.RWMutex
+	learned func(chat.Revocation)
+	loaded  bool
+	until   map[chat.UserID]time.Time
+	place   int64 // of the store, up to which it was read
+}
+
+var _ ports.TokenVerifier = (*Guard)(nil)
+
+// New returns a guard. It verifies nothing before it has read what was revoked: by Load, or by Run.
+func New(cfg Config) *Guard {
+	if cfg.Observer == nil {
+		cfg.Observer = ports.Unobserved{}
+	}
+	return &Guard{cfg: cfg, learned: func(chat.Revocation) {}, until: map[chat.UserID]time.Time{}}
+}
+
+var (
+	errNotLoaded = chat.Errorf(chat.Unavailable, "what tokens were revoked is not known yet; try again")
+	errRevoked   = chat.Errorf(chat.Unauthenticated, "the token was revoked")
+)
+
+// Verify implements ports.TokenVerifier.
+func (g *Guard) Verify(ctx context.Context, token string) (chat.Identity, error) {
+	who, err := g.cfg.Verifier.Verify(ctx, token)
+	if err != nil {
+		return who, err
+	}
+	g.mu.RLock()
+	until, revoked := g.until[who.User]
+	loaded := g.loaded
+	g.mu.RUnlock()
+	switch {
+	case !loaded:
+		return chat.Identity{}, errNotLoaded
+	case revoked && chat.Revocation{User: who.User, Until: until}.Covers(who):
+		g.cfg.Observer.TokenRefused("revoked")
+		return chat.Identity{}, errRevoked
+	}
+	return who, nil
+}
+
+// Run reads what was revoked, and goes on reading what is new, until ctx ends. It tells learned of each revocation that is new to this
+// node, by whichever way it came; learned does not block, and may be called concurrently. Run is called once. A store that cannot be read
+// is tried again; what is known stays in force.
+func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
+	g.mu.Lock()
+	g.learned = learned
+	g.mu.Unlock()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		if err := g.Load(ctx); err != nil && ctx.Err() == nil {
+			g.cfg.Observer.Fault(ctx, "read revocations", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Load reads what is new in the store.
+func (g *Guard) Load(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	g.mu.RLock()
+	place := g.place
+	g.mu.RUnlock()
+	for {
+		list, next, err := g.cfg.Store.Revoked(ctx, place, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			g.learn(r)
+		}
+		if next == place {
+			break
+		}
+		place = next
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.place, g.loaded = place, true
+	return nil
+}
+
+// Revoke makes the user's tokens that were issued until now good no more, on all nodes, and ends the sessions that they opened.
+func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, error) {
+	r, err := g.cfg.Store.Revoke(ctx, user, time.Now())
+	if err != nil {
+		return r, err
+	}
+	g.learn(r)
+	if g.cfg.Bus != nil {
+		if err := g.cfg.Bus.Tell(ctx, ports.Revoked{User: r.User, Until: r.Until}); err != nil { // others find it in the store
+			g.cfg.Observer.Fault(ctx, "tell of a revocation", err)
+		}
+	}
+	return r, nil
+}
+
+// Hear takes what other nodes tell.
+func (g *Guard) Hear(notice ports.Notice) {
+	if n, ok := notice.(ports.Revoked); ok {
+		g.learn(chat.Revocation{User: n.User, Until: n.Until})
+	}
+}
+
+func (g *Guard) learn(r chat.Revocation) {
+	g.mu.Lock()
+	until, known := g.until[r.User]
+	news := !known || until.Before(r.Until)
+	if news {
+		g.until[r.User] = r.Until
+	}
+	learned := g.learned
+	g.mu.Unlock()
+	if news {
+		learned(r)
+	}
+}
