@@ -22,9 +22,10 @@ type Node struct {
 	Bus
 	t testing.TB
 
-	mu   sync.Mutex
-	of   map[chat.RoomID]chat.Seq
-	deaf int
+	mu    sync.Mutex
+	of    map[chat.RoomID]chat.Seq
+	count int // entries
+	deaf  int
 }
 
 var _ ports.Listener = (*Node)(nil)
@@ -54,6 +55,9 @@ func (n *Node) Connected() *Node {
 
 // Entries implements ports.Listener.
 func (n *Node) Entries(entries []chat.Entry) {
+	n.mu.Lock()
+	n.count += len(entries)
+	n.mu.Unlock()
 	for i := range entries {
 		n.Head(entries[i].Room, entries[i].Seq)
 	}
@@ -81,6 +85,12 @@ func (n *Node) Heard(room chat.RoomID) chat.Seq {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.of[room]
+}
+
+func (n *Node) counted() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.count
 }
 
 // Deafened returns how often it was deaf.
@@ -157,6 +167,10 @@ func Benchmark(b *testing.B, open func() Bus) {
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size.batch), "ns/entry")
+			Eventually(b, "the last is heard", func() bool { return to.Heard(last) >= seq })
+			if told, heard := int(seq)*size.batch, to.counted(); heard > 0 && heard < told { // buses of heads count none
+				b.Errorf("%d of %d entries were lost", told-heard, told)
+			}
 		})
 	}
 }

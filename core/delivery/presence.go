@@ -304,9 +304,12 @@ func (a *attendance) pause() time.Duration {
 
 // attended takes what another node tells of a room.
 func (h *Hub) attended(n ports.NodePresence) {
+	if n.Node == h.presences.self {
+		return
+	}
 	h.presences.heard(n.Node, time.Now())
 	f := h.feed(n.Room)
-	if f == nil || n.Node == h.presences.self {
+	if f == nil {
 		return
 	}
 	f.mu.Lock()

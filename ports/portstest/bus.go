@@ -56,6 +56,7 @@ func Bus(t *testing.T, open func(t *testing.T) (BusUnderTest, Link), options ...
 		{"a presence of many users keeps their total", (*busSuite).testBigPresence},
 		{"what is for all nodes comes to all the others", (*busSuite).testAll},
 		{"in calm nothing is lost, by whoever it is announced", (*busSuite).testCrowd},
+		{"nor in a burst", (*busSuite).testBurst},
 		{"the entries are the caller's again", (*busSuite).testOwnership},
 		{"Follow before Run is remembered", (*busSuite).testFollowBeforeRun},
 		{"nobody waits for a node that has stopped", (*busSuite).testStopped},

@@ -232,6 +232,20 @@ func (s *busSuite) testCrowd(t *testing.T) {
 	}
 }
 
+func (s *busSuite) testBurst(t *testing.T) {
+	const burst = 20_000
+	a, b := s.node(t).connected(), s.node(t).connected()
+	room, quiet := busRoom(), busRoom()
+	b.follows(room, quiet)
+	entries := busEntries(room, 1, burst)
+	for i := range entries {
+		a.announces(entries[i])
+	}
+	a.announces(busEntries(quiet, 1, 1)...)
+	b.reaches(quiet, 1) // what came before it has come or will not come
+	s.heard(b, entries)
+}
+
 func (s *busSuite) testOwnership(t *testing.T) {
 	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
 	b.follows(room)
