@@ -38,6 +38,7 @@ func plain() *observability.Observer {
 type timedStore struct {
 	ports.Log
 	ports.Directory
+	ports.Revocations
 	ports.Checker
 }
 
@@ -45,7 +46,7 @@ func TestAStoreThatIsTimedKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	portstest.Store(t, func(t *testing.T) portstest.StoreUnderTest {
 		o, s := plain(), memory.New()
-		return timedStore{o.Log(s), o.Directory(s), s}
+		return timedStore{o.Log(s), o.Directory(s), s, s}
 	})
 }
 
