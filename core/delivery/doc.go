@@ -7,9 +7,13 @@
 //	bus ─────┘              └─ log: everything older or changed since ─┘      (a writer shard; a goroutine where it would block)
 //
 // A feed exists for each room that somebody here follows. It takes entries from this node's journal and from the bus; when it finds
-// that it missed some, its head moves on and readers behind it read the log. Sessions are spread over writer shards; a feed that
+// that it lacks some, it waits a moment for those that others overtook, and then reads the log, once for all of its readers; if it lacks
+// very many, its head moves on and readers behind it read the log. Sessions are spread over writer shards; a feed that
 // moved is queued once on each shard, and the shard writes to each of the feed's readers what is due: bytes of the ring, the same
 // for all of them. A reader for which the ring has no bytes any more is served from the log by a few workers, never on a shard.
+//
+// Who is present in a room is told between nodes as a whole: each node says who is there on it, whenever that has changed, and takes what
+// the others say in the place of what they said before. A node that is silent for five seconds is gone, and its users with it.
 //
 // Nothing is queued per connection but answers to its own commands (then reading stops) and signals (the latest of a kind wins).
 // A reader that stops costs its cursor and its socket's buffer.
