@@ -1,7 +1,8 @@
 // Package revocation refuses tokens that were revoked.
 //
 // Every node knows all revocations: it reads them when it starts and every two seconds what is new, and hears of those of other nodes by
-// the bus at once. A user has one at most, so that they are few.
+// the bus at once. They are kept for ever, as nobody knows how long a token that was given away lives; a user has one at most, so that
+// they are few.
 package revocation
 
 import (
@@ -17,6 +18,10 @@ const (
 	lookEvery = 2 * time.Second
 	lookTime  = 10 * time.Second
 	page      = 1000
+
+	// anewEvery is after how many looks all is read anew, not only what is behind the place: a store that was restored, or whose
+	// standby took over, may give places again that were given before.
+	anewEvery = 150
 )
 
 // Config is what a Guard works with. Store and Verifier are needed.
@@ -35,7 +40,9 @@ type Guard struct {
 	learned func(chat.Revocation)
 	loaded  bool
 	until   map[chat.UserID]time.Time
-	place   int64 // of the store, up to which it was read
+	place   int64             // of the store, up to which it was read
+	fresh   []chat.Revocation // learned since the last look
+	again   []chat.Revocation // learned before that, and told of once more at the next
 }
 
 var _ ports.TokenVerifier = (*Guard)(nil)
@@ -74,17 +81,21 @@ func (g *Guard) Verify(ctx context.Context, token string) (chat.Identity, error)
 }
 
 // Run reads what was revoked, and goes on reading what is new, until ctx ends. It tells learned of each revocation that is new to this
-// node, by whichever way it came; learned does not block, and may be called concurrently. Run is called once. A store that cannot be read
-// is tried again; what is known stays in force.
+// node, by whichever way it came, so that it ends the sessions that those tokens opened; learned does not block, and may be called
+// concurrently. Seconds later it is told again: a token may have been verified just before, and its session been opened just after. Run is
+// called once. A store that cannot be read is tried again; what is known stays in force.
 func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
 	g.mu.Lock()
 	g.learned = learned
 	g.mu.Unlock()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for {
-		if err := g.Load(ctx); err != nil && ctx.Err() == nil {
+	for looks := 1; ; looks++ {
+		if err := g.look(ctx, looks%anewEvery == 0); err != nil && ctx.Err() == nil {
 			g.cfg.Observer.Fault(ctx, "read revocations", err)
+		}
+		for _, r := range g.due() {
+			learned(r)
 		}
 		select {
 		case <-ctx.Done():
@@ -94,13 +105,28 @@ func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
 	}
 }
 
-// Load reads what is new in the store.
-func (g *Guard) Load(ctx context.Context) error {
+// due returns what is to be told again.
+func (g *Guard) due() []chat.Revocation {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	due := g.again
+	g.again, g.fresh = g.fresh, nil
+	return due
+}
+
+// Load reads what was revoked, for who wants tokens to be taken before Run.
+func (g *Guard) Load(ctx context.Context) error { return g.look(ctx, false) }
+
+// look reads what is new in the store, or all of it.
+func (g *Guard) look(ctx context.Context, anew bool) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	g.mu.RLock()
-	place := g.place
-	g.mu.RUnlock()
+	var place int64
+	if !anew {
+		g.mu.RLock()
+		place = g.place
+		g.mu.RUnlock()
+	}
 	for {
 		list, next, err := g.cfg.Store.Revoked(ctx, place, page)
 		if err != nil {
@@ -142,16 +168,20 @@ func (g *Guard) Hear(notice ports.Notice) {
 	}
 }
 
+// learn notes a revocation, and tells of it if it is news. Before all are known nobody is: there can be no sessions yet.
 func (g *Guard) learn(r chat.Revocation) {
 	g.mu.Lock()
 	until, known := g.until[r.User]
-	news := !known || until.Before(r.Until)
-	if news {
-		g.until[r.User] = r.Until
+	if known && !until.Before(r.Until) {
+		g.mu.Unlock()
+		return
 	}
-	learned := g.learned
+	g.until[r.User] = r.Until
+	tell := func(chat.Revocation) {}
+	if g.loaded {
+		g.fresh = append(g.fresh, r)
+		tell = g.learned
+	}
 	g.mu.Unlock()
-	if news {
-		learned(r)
-	}
+	tell(r)
 }
