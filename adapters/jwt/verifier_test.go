@@ -73,6 +73,27 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+func TestAnIdentitySaysWhenItsTokenWasIssued(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "RS256")
+	v := verifier(t, jwt.Config{}, i)
+	at := time.Now().Add(-time.Hour).Truncate(time.Second)
+	for name, row := range map[string]struct {
+		iat  any
+		want time.Time
+	}{
+		"to the second":                {at.Unix(), at},
+		"more exactly than is counted": {float64(at.Unix()) + 0.5, at},
+		"in 1970, which is a time too": {0, time.Unix(0, 0)},
+		"not at all":                   {nil, time.Time{}},
+	} {
+		who, err := v.Verify(t.Context(), i.sign(t, alice(says{"iat": row.iat})))
+		if err != nil || !who.Issued.Equal(row.want) {
+			t.Errorf("%s: got %v, %v; want %v", name, who.Issued, err, row.want)
+		}
+	}
+}
+
 func TestClaimsAreReadByTheirExactNames(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "RS256")
