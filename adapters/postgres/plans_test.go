@@ -40,6 +40,8 @@ var statements = []struct{ name, sql, args string }{
 	{"rooms of a user", roomsOfQuery, `'u1', '', 50`},
 	{"members of a room", membersOfQuery, `'big', 'u5', 50`},
 	{"mark", markStatement, `'big', 'u1', 9001`},
+	{"revoke", revokeStatement, `'u1', now()`},
+	{"revoked", revokedQuery, `19990, 1000`},
 	{"check", checkQuery, ``},
 }
 
@@ -55,6 +57,7 @@ var fill = []string{
 	`INSERT INTO member (room_id, user_id, role, banned, since, set_by) SELECT 'r' || n, 'u' || (n * 5 + i), 2, false, now(), 0 FROM generate_series(1, 3000) n, generate_series(0, 4) i`,
 	`INSERT INTO member (room_id, user_id, role, banned, since, set_by) SELECT 'big', 'u' || n, 2, n = 9, now(), 0 FROM generate_series(1, 5000) n`,
 	`INSERT INTO mark (room_id, user_id, seq) SELECT room_id, user_id, 0 FROM member`,
+	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 
 // A statement that is planned while the tables are empty is not planned anew before somebody analyses them. So each is prepared
