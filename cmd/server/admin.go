@@ -207,7 +207,7 @@ func (p adminParts) revoke(w http.ResponseWriter, r *http.Request) {
 	revoked, err := p.guard.Revoke(r.Context(), user)
 	if err != nil {
 		p.log.Warn("tokens could not be revoked", "user", user, "error", err)
-		http.Error(w, "nothing was revoked: "+chat.AsError(err).Reason, http.StatusServiceUnavailable)
+		http.Error(w, "ask again, as it may not be revoked: "+chat.AsError(err).Reason, http.StatusServiceUnavailable)
 		return
 	}
 	p.log.Info("tokens were revoked", "user", user, "until", revoked.Until)

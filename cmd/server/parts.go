@@ -65,11 +65,11 @@ func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemet
 }
 
 // seenStore is what the core gets of a store.
-func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory) {
+func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.Revocations) {
 	if p, ok := s.(ports.Pooled); ok {
 		o.Pool(p)
 	}
-	return o.Log(s), o.Directory(s)
+	return o.Log(s), o.Directory(s), s
 }
 
 type messagingParts struct {
@@ -118,7 +118,11 @@ func newKeys(cfg Config) (*jwt.DevKeys, error) {
 	return keys, nil
 }
 
-func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (*jwt.Verifier, error) {
+// Verifier says whom a token speaks for, before it is asked whether that token was revoked. To take tokens of another kind, decorate
+// this; decorating ports.TokenVerifier replaces both.
+type Verifier interface{ ports.TokenVerifier }
+
+func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (Verifier, error) {
 	ctx, end := context.WithCancel(context.Background()) // key sets are refreshed for as long as the service lives
 	l.opened(func() error { end(); return nil })
 	c := jwt.Config{
@@ -144,7 +148,7 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (*jwt
 }
 
 // newGuard returns what refuses tokens that were revoked. It knows them from the start, if the store can be read.
-func newGuard(ctx context.Context, s Store, v *jwt.Verifier, b ports.Bus, o ports.Observer) *revocation.Guard {
+func newGuard(ctx context.Context, s ports.Revocations, v Verifier, b ports.Bus, o ports.Observer) *revocation.Guard {
 	g := revocation.New(revocation.Config{Store: s, Verifier: v, Bus: b, Observer: o})
 	if err := g.Load(ctx); err != nil {
 		o.Fault(ctx, "read revocations", err) // it is tried again
