@@ -1,6 +1,7 @@
 package portstest
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -88,9 +89,7 @@ func (s *storeSuite) testRevocations(t *testing.T) {
 			}
 			var more map[chat.UserID]time.Time
 			more, place = s.all(t, place)
-			for u, until := range more {
-				seen[u] = until
-			}
+			maps.Copy(seen, more)
 		}
 		if missed := slices.DeleteFunc(users, func(u chat.UserID) bool { return seen[u].Equal(at) }); len(missed) > 0 {
 			t.Errorf("%d of 60 were missed: %v", len(missed), missed)
