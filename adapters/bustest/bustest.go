@@ -3,6 +3,7 @@ package bustest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -84,7 +85,7 @@ func RedisCluster(t testing.TB) (servers []*Server) {
 // RedisCLI runs redis-cli and returns what it prints.
 func RedisCLI(t testing.TB, args ...string) string {
 	t.Helper()
-	out, err := exec.Command("redis-cli", args...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "redis-cli", args...).CombinedOutput() //nolint:gosec // what a test asks for
 	if err != nil {
 		t.Fatalf("redis-cli %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -104,7 +105,7 @@ func start(t testing.TB, program string, args func(host, port string) []string) 
 // Start starts a server that was stopped.
 func (s *Server) Start() {
 	s.t.Helper()
-	s.cmd = exec.Command(s.program, s.args...)
+	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), s.program, s.args...) //nolint:gosec // what a test asks for
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -120,7 +121,7 @@ func (s *Server) Start() {
 
 func (s *Server) await() error {
 	for deadline := time.Now().Add(patience); ; {
-		conn, err := net.Dial("tcp", s.Addr)
+		conn, err := new(net.Dialer).DialContext(s.t.Context(), "tcp", s.Addr)
 		if err == nil {
 			return conn.Close()
 		}
@@ -169,7 +170,7 @@ func tool(t testing.TB, name string) string {
 
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func Message(room chat.RoomID, seq chat.Seq, size int) chat.Entry {
 }
 
 // FreeAddr returns an address of this machine that nobody listens at.
-func FreeAddr(t testing.TB) string { return freeAddr(t) }
+func FreeAddr(t testing.TB) string { t.Helper(); return freeAddr(t) }
 
 // Benchmark measures the way of entries from one node to another, in batches and rooms of several sizes.
 func Benchmark(b *testing.B, open func() Bus) {

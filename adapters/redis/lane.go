@@ -151,7 +151,8 @@ func (l *lane) serve(ctx context.Context, client opener, heard func(channel, pay
 	}
 	closing := sync.OnceFunc(func() { _ = sub.Close() })
 	defer closing()
-	defer context.AfterFunc(ctx, closing)()
+	unhook := context.AfterFunc(ctx, closing)
+	defer unhook()
 	l.begin()
 	defer l.end()
 	missing, err := l.ask(ctx, sub)

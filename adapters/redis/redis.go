@@ -50,6 +50,7 @@ var (
 // silent keeps the library from writing to standard error.
 type silent struct{}
 
+// Printf implements what the library writes its log with.
 func (silent) Printf(context.Context, string, ...any) {}
 
 var hush = sync.OnceFunc(func() { redis.SetLogger(silent{}) })

@@ -26,25 +26,25 @@ func startCluster(t *testing.T, bus string) *cluster {
 	t.Helper()
 	store := pgtest.URL(t)
 	c := &cluster{noBus: bus == "none"}
-	var real *url.URL
+	var server *url.URL
 	switch bus {
 	case "nats":
-		real = &url.URL{Scheme: "nats", Host: bustest.NATS(t).Addr}
+		server = &url.URL{Scheme: "nats", Host: bustest.NATS(t).Addr}
 	case "redis":
-		real = &url.URL{Scheme: "redis", Host: bustest.Redis(t).Addr}
+		server = &url.URL{Scheme: "redis", Host: bustest.Redis(t).Addr}
 	case "postgres":
 		var err error
-		if real, err = url.Parse(store); err != nil {
+		if server, err = url.Parse(store); err != nil {
 			t.Fatal(err)
 		}
 	}
 	issuer := newIssuer(t)
 	node := func() *service {
 		settings := map[string]string{}
-		if real != nil {
-			cable := portstest.NewCable(t, real.Host)
+		if server != nil {
+			cable := portstest.NewCable(t, server.Host)
 			c.cables = append(c.cables, cable)
-			own := *real
+			own := *server
 			own.Host = cable.Addr()
 			settings["PARLEY_BUS_URL"] = own.String()
 		}

@@ -36,7 +36,7 @@ func (c *cluster) startBus(ctx context.Context) error {
 	if c.cfg.Bus == "none" || c.cfg.Bus == "postgres" {
 		return nil
 	}
-	addr, err := freeAddr()
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (b *busServer) start(ctx context.Context) (err error) {
 		return err
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", b.addr)
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", b.addr)
 		if err == nil {
 			return conn.Close()
 		}

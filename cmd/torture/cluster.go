@@ -67,11 +67,11 @@ func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 	if c.store, err = pgtest.Begin(); err != nil {
 		return nil, err
 	}
-	if err = c.startBus(ctx); err != nil {
+	if err := c.startBus(ctx); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Nodes {
-		n, err := c.node(i, program)
+		n, err := c.node(ctx, i, program)
 		if err != nil {
 			return nil, err
 		}
@@ -142,20 +142,20 @@ func findSource() (string, error) {
 }
 
 // node makes a node that does not run yet.
-func (c *cluster) node(i int, program string) (*node, error) {
-	addr, err := freeAddr()
+func (c *cluster) node(ctx context.Context, i int, program string) (*node, error) {
+	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
 	n := &node{name: fmt.Sprint("n", i+1), addr: addr}
-	storeURL, toStore, err := through(c.store.URL())
+	storeURL, toStore, err := through(ctx, c.store.URL())
 	if err != nil {
 		return nil, err
 	}
 	n.toStore = toStore
 	busURL := "local://"
-	if real := c.busURL(); real != "" {
-		if busURL, n.toBus, err = through(real); err != nil {
+	if bus := c.busURL(); bus != "" {
+		if busURL, n.toBus, err = through(ctx, bus); err != nil {
 			return nil, err
 		}
 	}
@@ -181,12 +181,12 @@ func environ() (env []string) {
 }
 
 // through returns a URL that leads to the same server by way of a proxy.
-func through(raw string) (string, *faultproxy.Proxy, error) {
+func through(ctx context.Context, raw string) (string, *faultproxy.Proxy, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "", nil, err
 	}
-	p, err := faultproxy.New(u.Host)
+	p, err := faultproxy.New(ctx, u.Host)
 	if err != nil {
 		return "", nil, err
 	}
@@ -275,8 +275,8 @@ func (n *node) stop(s syscall.Signal) {
 	_ = p.Stop()
 }
 
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -116,5 +116,6 @@ func (c *client) tryPage(ctx context.Context, n *node, room string, after int64)
 	if answer.StatusCode != http.StatusOK {
 		return p, fmt.Errorf("%s", answer.Status)
 	}
-	return p, json.NewDecoder(answer.Body).Decode(&p)
+	err = json.NewDecoder(answer.Body).Decode(&p)
+	return p, err
 }

@@ -70,7 +70,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-func (c *Config) say(format string, args ...any) { fmt.Fprintf(c.Log, format+"\n", args...) }
+func (c Config) say(format string, args ...any) { fmt.Fprintf(c.Log, format+"\n", args...) }
 
 // run is one run.
 type run struct {

@@ -25,7 +25,7 @@ func runs(t *testing.T, cfg Config) history.Verdict {
 }
 
 // TestEveryPromiseIsKept is the short form of the run whose result the documents tell.
-func TestEveryPromiseIsKept(t *testing.T) {
+func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run takes all there is
 	for _, c := range []struct {
 		bus    string
 		faults []string
@@ -44,7 +44,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 }
 
 // TestARollingRestartFailsNoSend drains and restarts the nodes under load: whoever tries again succeeds, and all readers have all.
-func TestARollingRestartFailsNoSend(t *testing.T) {
+func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a run takes all there is
 	v := runs(t, Config{Seed: 1, Bus: "nats", Time: 8 * time.Second, Faults: []string{"drain"}})
 	if !v.Pass() || v.Faults < 2 {
 		t.Errorf("%d restarts", v.Faults)
@@ -52,7 +52,7 @@ func TestARollingRestartFailsNoSend(t *testing.T) {
 }
 
 // TestBugsAreFound holds the checker against services that have a bug.
-func TestBugsAreFound(t *testing.T) {
+func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // a run takes all there is
 	source, err := findSource()
 	if err != nil {
 		t.Fatal(err)

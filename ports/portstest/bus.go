@@ -219,11 +219,15 @@ func (n *busNode) hears(what string, ok func() bool) {
 		select {
 		case <-news:
 		case <-deadline:
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			n.t.Fatalf("not heard in time: %s; heads %v, %d notices, deaf %d times", what, n.head, len(n.notices), n.deaf)
+			n.t.Fatalf("not heard in time: %s; %s", what, n.heardSoFar())
 		}
 	}
+}
+
+func (n *busNode) heardSoFar() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return fmt.Sprintf("heads %v, %d notices, deaf %d times", n.head, len(n.notices), n.deaf)
 }
 
 // eventually waits until something is so that nobody tells of.

@@ -319,7 +319,6 @@ func (s *busSuite) testCut(t *testing.T) {
 	a, b, room := s.node(t).connected(), s.node(t).connected(), busRoom()
 	a.follows(room)
 	b.follows(room)
-	seq := chat.Seq(1)
 	a.announces(busEntries(room, 1, 1)...)
 	b.reaches(room, 1)
 	b.mu.Lock()
@@ -348,7 +347,7 @@ func (s *busSuite) testCut(t *testing.T) {
 	b.link.Mend()
 	b.hears("that it was deaf", func() bool { return b.deaf > deaf })
 	b.connected()
-	seq = 2
+	seq := chat.Seq(2)
 	hearsAgain(t, a, b, room, &seq)
 	hearsAgain(t, b, a, room, &seq)
 }

@@ -2,6 +2,7 @@
 package faultproxy
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync"
@@ -12,6 +13,7 @@ import (
 type Proxy struct {
 	listener net.Listener
 	server   string
+	ctx      context.Context // of who has made it, for connections to the server; Close ends all
 	wg       sync.WaitGroup
 
 	mu      sync.Mutex
@@ -23,12 +25,12 @@ type Proxy struct {
 }
 
 // New returns a proxy to a server's host:port, at an address of its own.
-func New(server string) (*Proxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func New(ctx context.Context, server string) (*Proxy, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	p := &Proxy{listener: listener, server: server, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{listener: listener, server: server, ctx: context.WithoutCancel(ctx), conns: map[net.Conn]struct{}{}}
 	p.changed = sync.NewCond(&p.mu)
 	p.wg.Go(p.accept)
 	return p, nil
@@ -98,7 +100,7 @@ func (p *Proxy) carry(near net.Conn) {
 		return
 	}
 	defer p.release(near)
-	far, err := net.DialTimeout("tcp", p.server, 5*time.Second)
+	far, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(p.ctx, "tcp", p.server)
 	if err != nil {
 		return
 	}

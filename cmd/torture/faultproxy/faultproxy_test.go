@@ -31,7 +31,7 @@ func echo(t *testing.T) *faultproxy.Proxy {
 			go func() { defer conn.Close(); _, _ = io.Copy(conn, conn) }()
 		}
 	}()
-	p, err := faultproxy.New(listener.Addr().String())
+	p, err := faultproxy.New(t.Context(), listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,22 +122,28 @@ func (c *checker) acked(r *Record) {
 	c.acks = append(c.acks, r)
 	rm := c.room(ask.Room)
 	if ask.Op == "send" {
-		s := c.sends[sendKey{ask.Room, ask.User, ask.Key}]
-		if s.seq != 0 && s.seq != r.Seq {
-			c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged at %d and at %d", ask.Key, ask.User, s.seq, r.Seq)
-		}
-		s.seq = r.Seq
-		if !r.Duplicate {
-			// Of two that were under way at once, one of which found the store's answer lost, both may think that they were first.
-			if c.late[r.ID] {
-				c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged as new after it had been acknowledged", ask.Key, ask.User)
-			}
-			if r.Seq <= s.floor {
-				c.breaks(RealTime, ask.Room, "key %s of %s was asked for when %d was acknowledged, and stands at %d", ask.Key, ask.User, s.floor, r.Seq)
-			}
-		}
+		c.sent(r, ask)
 	}
 	rm.acked = max(rm.acked, r.Seq)
+}
+
+// sent notes that a send was acknowledged.
+func (c *checker) sent(r, ask *Record) {
+	s := c.sends[sendKey{ask.Room, ask.User, ask.Key}]
+	if s.seq != 0 && s.seq != r.Seq {
+		c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged at %d and at %d", ask.Key, ask.User, s.seq, r.Seq)
+	}
+	s.seq = r.Seq
+	if r.Duplicate {
+		return
+	}
+	// Of two that were under way at once, one of which found the store's answer lost, both may think that they were first.
+	if c.late[r.ID] {
+		c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged as new after it had been acknowledged", ask.Key, ask.User)
+	}
+	if r.Seq <= s.floor {
+		c.breaks(RealTime, ask.Room, "key %s of %s was asked for when %d was acknowledged, and stands at %d", ask.Key, ask.User, s.floor, r.Seq)
+	}
 }
 
 // final are the codes that say that nothing was stored, and will not be.

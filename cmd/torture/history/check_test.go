@@ -193,29 +193,29 @@ func TestWhatIsWrongIsFoundUnderItsRule(t *testing.T) {
 	add := func(r history.Record) func(*testing.T, []history.Record) []history.Record {
 		return func(_ *testing.T, rs []history.Record) []history.Record { return slices.Insert(rs, len(rs)-1, r) }
 	}
-	any := func(history.Record) bool { return true }
+	every := func(history.Record) bool { return true }
 	for _, c := range []struct {
 		name  string
 		spoil func(*testing.T, []history.Record) []history.Record
 		rule  history.Rule
 	}{
-		{"the end is missing", drop(history.Ended, any), history.Vacuous},
-		{"the log was not read", drop(history.Final, any), history.Vacuous},
+		{"the end is missing", drop(history.Ended, every), history.Vacuous},
+		{"the log was not read", drop(history.Final, every), history.Vacuous},
 		{"an acknowledged entry is gone from the end of the log", func(t *testing.T, rs []history.Record) []history.Record {
 			rs = drop(history.Stored, at(6))(t, rs)
-			rs[find(t, rs, history.Final, any)].Head = 5
+			rs[find(t, rs, history.Final, every)].Head = 5
 			return rs
 		}, history.AckedStore},
 		{"an acknowledgement names another's place", change(history.Acked, at(1), func(r *history.Record) { r.Seq = 2 }), history.AckedStore},
 		{"an acknowledgement names no place", change(history.Acked, at(5), func(r *history.Record) { r.Seq = 99 }), history.AckedStore},
 		{"the log has a hole", drop(history.Stored, at(3)), history.NoHoles},
-		{"the head is further than the log", change(history.Final, any, func(r *history.Record) { r.Head = 7 }), history.NoHoles},
+		{"the head is further than the log", change(history.Final, every, func(r *history.Record) { r.Head = 7 }), history.NoHoles},
 		{"a key is stored twice", func(t *testing.T, rs []history.Record) []history.Record {
 			i := find(t, rs, history.Stored, at(6))
 			again := rs[find(t, rs, history.Stored, at(1))]
 			again.Seq = 7
 			rs = slices.Insert(rs, i+1, again)
-			rs[find(t, rs, history.Final, any)].Head = 7
+			rs[find(t, rs, history.Final, every)].Head = 7
 			return rs
 		}, history.StoredOnce},
 		{"a key is acknowledged as new twice", func(_ *testing.T, rs []history.Record) []history.Record {
@@ -235,7 +235,7 @@ func TestWhatIsWrongIsFoundUnderItsRule(t *testing.T) {
 		{"a message is there that nobody sent", func(t *testing.T, rs []history.Record) []history.Record {
 			i := find(t, rs, history.Stored, at(6))
 			rs = slices.Insert(rs, i+1, history.Record{Kind: history.Stored, Room: "tea", Seq: 7, Entry: "message", User: "eve", Key: "x", Body: "boo"})
-			rs[find(t, rs, history.Final, any)].Head = 7
+			rs[find(t, rs, history.Final, every)].Head = 7
 			return rs
 		}, history.Invented},
 		{"a message has a text that nobody wrote", change(history.Stored, at(5), func(r *history.Record) { r.Body = "boo" }), history.Invented},

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -31,23 +32,25 @@ var bugs = map[string]fx.Option{
 }
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "planted:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	bug, ok := bugs[os.Getenv("PLANTED")]
 	if !ok {
-		fmt.Fprintln(os.Stderr, "planted: PLANTED names no bug")
-		os.Exit(2)
+		return errors.New("PLANTED names no bug")
 	}
 	fmt.Fprintln(os.Stderr, "planted: this service has a bug:", os.Getenv("PLANTED"))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var cfg server.Config
 	if err := server.NewSettings("planted", &cfg).Load(nil, os.Environ()); err != nil {
-		fmt.Fprintln(os.Stderr, "planted:", err)
-		os.Exit(2)
+		return err
 	}
-	if err := server.Run(ctx, cfg, bug); err != nil {
-		fmt.Fprintln(os.Stderr, "planted:", err)
-		os.Exit(1)
-	}
+	return server.Run(ctx, cfg, bug)
 }
 
 // hasty answers before it commits: what it has not committed when it dies is lost, though it was acknowledged.
@@ -57,8 +60,8 @@ type hasty struct {
 	heads map[chat.RoomID]chat.Seq
 }
 
-// late is how long the commit comes after the answer.
-const late = 500 * time.Millisecond
+// lateness is how long the commit comes after the answer.
+const lateness = 500 * time.Millisecond
 
 func (h *hasty) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	h.mu.Lock()
@@ -75,7 +78,8 @@ func (h *hasty) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 			Room: p.Room, Seq: seq, At: time.Now().UTC(), Author: p.Author, Key: p.Key, Fact: p.Fact,
 		}}
 	}
-	time.AfterFunc(late, func() { _, _ = h.Log.Append(context.Background(), proposals) })
+	late := context.WithoutCancel(ctx)
+	time.AfterFunc(lateness, func() { _, _ = h.Log.Append(late, proposals) })
 	return outcomes, nil
 }
 
