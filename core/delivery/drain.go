@@ -98,7 +98,7 @@ func (h *Hub) all() []*session {
 
 // Expel ends the sessions whose tokens a revocation covers. It does not wait for that.
 func (h *Hub) Expel(r chat.Revocation) {
-	h.work.put(func(context.Context) { h.expel(r) })
+	h.chores.put(func(context.Context) { h.expel(r) })
 }
 
 func (h *Hub) expel(r chat.Revocation) {

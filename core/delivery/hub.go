@@ -73,6 +73,7 @@ type Hub struct {
 	budget    *budget
 	work      *queue // what waits for the log: catching up, checking who may still read
 	fills     *queue // feeds that wait for the log, and all of their readers with them
+	chores    *queue // what concerns many sessions, and waits for nothing: ending those of a user
 	joins     *gate
 	outgoing  chan chat.Signal
 	deaf      chan struct{} // holds one: notices may have been missed
@@ -95,7 +96,7 @@ var (
 func New(cfg Config) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(), joins: newGate(cfg.Joins),
+		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(), chores: newQueue(), joins: newGate(cfg.Joins),
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
 		presences: presences{
 			self: ports.NodeID(rand.Text()), peers: map[ports.NodeID]time.Time{}, gone: map[ports.NodeID]bool{},
@@ -120,6 +121,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	for range fillWorkers {
 		wg.Go(func() { h.fills.run(ctx) })
 	}
+	wg.Go(func() { h.chores.run(ctx) })
 	wg.Go(func() { h.watchSessions(ctx) })
 	wg.Go(func() { h.watchHeads(ctx) })
 	wg.Go(func() { h.passSignals(ctx) })

@@ -18,7 +18,7 @@ func (h *Hub) Hear(notice ports.Notice) {
 	case ports.Alive:
 		h.presences.alive(n, time.Now())
 	case ports.Disconnected:
-		h.work.put(func(context.Context) { h.Disconnect(n.User) })
+		h.chores.put(func(context.Context) { h.Disconnect(n.User) })
 	}
 }
 
