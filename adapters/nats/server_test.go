@@ -1,11 +1,9 @@
 package nats_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/nats"
@@ -67,34 +65,13 @@ func TestTLSWithACertificateOfOnesOwn(t *testing.T) {
 func TestAServerThatRestartsIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	server := bustest.NATS(t)
-	a, b := node(t, "nats://"+server.Addr).Connected(), node(t, "nats://"+server.Addr).Connected()
-	b.HearsOf(a)
-	deaf := b.Deafened()
-	server.Stop()
-	bustest.Eventually(t, "it is missed", func() bool { return a.Check(t.Context()) != nil && b.Check(t.Context()) != nil })
-	server.Start()
-	a.Connected()
-	b.Connected().HearsOf(a)
-	bustest.Eventually(t, "it was deaf", func() bool { return b.Deafened() > deaf })
+	server.Restart(t, func() *bustest.Node { return node(t, "nats://"+server.Addr) })
 }
 
 func TestAServerThatDoesNotAnswerIsMissed(t *testing.T) {
 	t.Parallel()
 	server := bustest.NATS(t)
-	a := node(t, "nats://"+server.Addr).Connected()
-	server.Freeze()
-	say := func() error { return a.Announce(t.Context(), []chat.Entry{bustest.Message("tea", 1, 4000)}) }
-	bustest.Eventually(t, "it is missed, and nobody waits for it", func() bool {
-		for range 100 {
-			_ = say()
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		return a.Check(ctx) != nil
-	})
-	bustest.Eventually(t, "telling is refused", func() bool { return say() != nil })
-	server.Thaw()
-	a.Connected()
+	server.Hang(t, func() *bustest.Node { return node(t, "nats://"+server.Addr) })
 }
 
 func TestANodeGoesOverToAnotherServerOfTheCluster(t *testing.T) {
@@ -138,28 +115,13 @@ func TestASmallServerGetsSmallPackets(t *testing.T) {
 func TestServicesWithOtherPrefixesDoNotHearEachOther(t *testing.T) {
 	t.Parallel()
 	server := bustest.NATS(t)
-	with := func(prefix string) *bustest.Node {
+	bustest.Apart(t, func(prefix string) *bustest.Node {
 		b, err := nats.New(nats.Config{URL: "nats://" + server.Addr, Prefix: prefix})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bustest.Run(t, b).Connected()
-	}
-	a, b, c, d := with("one"), with("one"), with("two"), with("two")
-	for _, n := range []*bustest.Node{b, c} {
-		if err := n.Follow(t.Context(), "tea"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for seq, from := range map[chat.Seq]*bustest.Node{9: a, 2: d} {
-		if err := from.Announce(t.Context(), []chat.Entry{bustest.Message("tea", seq, 1)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	bustest.Eventually(t, "each hears of its own", func() bool { return b.Heard("tea") > 0 && c.Heard("tea") > 0 })
-	if b.Heard("tea") != 9 || c.Heard("tea") != 2 {
-		t.Errorf("heard of %d and %d", b.Heard("tea"), c.Heard("tea"))
-	}
+		return bustest.Run(t, b)
+	})
 }
 
 func BenchmarkAnnounce(b *testing.B) {

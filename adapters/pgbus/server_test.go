@@ -119,21 +119,28 @@ func TestManyRoomsAtOnceComeInFewNotifications(t *testing.T) {
 func TestServicesWithOtherPrefixesDoNotHearEachOther(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
-	with := func(prefix string) *bustest.Node {
-		b, err := pgbus.New(pgbus.Config{URL: database, Prefix: prefix})
+	bustest.Apart(t, func(prefix string) *bustest.Node {
+		b, err := pgbus.New(pgbus.Config{URL: database, Prefix: prefix + `"; --`})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bustest.Run(t, b).Connected()
-	}
-	a, b, c := with("one"), with("one"), with(`two"; --`)
-	if err := c.Follow(t.Context(), "tea"); err != nil {
-		t.Fatal(err)
-	}
+		return bustest.Run(t, b)
+	})
+}
+
+func TestAServerThatHangsIsMissed(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	a, b := node(t, server.URL()).Connected(), node(t, server.URL()).Connected()
 	b.HearsOf(a)
-	if n := c.Heard("tea"); n > 0 {
-		t.Errorf("another service heard of %d", n)
-	}
+	server.Pause()
+	bustest.Eventually(t, "it is missed", func() bool { return a.Check(t.Context()) != nil && b.Check(t.Context()) != nil })
+	bustest.Eventually(t, "telling is refused, and nobody waits for it", func() bool {
+		return a.Announce(t.Context(), []chat.Entry{bustest.Message("tea", 1, 1)}) != nil
+	})
+	server.Resume()
+	a.Connected()
+	b.Connected().HearsOf(a)
 }
 
 func TestWhatIsNobodysBusinessDoesNoHarm(t *testing.T) {

@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -123,54 +122,25 @@ func TestTLSWithACertificateOfOnesOwn(t *testing.T) {
 func TestAServerThatRestartsIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	server := bustest.Redis(t)
-	a, b := node(t, "redis://"+server.Addr).Connected(), node(t, "redis://"+server.Addr).Connected()
-	b.HearsOf(a)
-	deaf := b.Deafened()
-	server.Stop()
-	bustest.Eventually(t, "it is missed", func() bool { return a.Check(t.Context()) != nil && b.Check(t.Context()) != nil })
-	server.Start()
-	a.Connected()
-	b.Connected().HearsOf(a)
-	bustest.Eventually(t, "it was deaf", func() bool { return b.Deafened() > deaf })
+	server.Restart(t, func() *bustest.Node { return node(t, "redis://"+server.Addr) })
 }
 
 func TestAServerThatDoesNotAnswerIsMissed(t *testing.T) {
 	t.Parallel()
 	server := bustest.Redis(t)
-	a := node(t, "redis://"+server.Addr).Connected()
-	server.Freeze()
-	say := func() error { return a.Announce(t.Context(), []chat.Entry{bustest.Message("tea", 1, 4000)}) }
-	bustest.Eventually(t, "it is missed, and nobody waits for it", func() bool {
-		for range 100 {
-			_ = say()
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		return a.Check(ctx) != nil
-	})
-	bustest.Eventually(t, "telling is refused", func() bool { return say() != nil })
-	server.Thaw()
-	a.Connected()
+	server.Hang(t, func() *bustest.Node { return node(t, "redis://"+server.Addr) })
 }
 
 func TestServicesWithOtherPrefixesDoNotHearEachOther(t *testing.T) {
 	t.Parallel()
 	server := bustest.Redis(t)
-	with := func(prefix string) *bustest.Node {
+	bustest.Apart(t, func(prefix string) *bustest.Node {
 		b, err := redis.New(redis.Config{URL: "redis://" + server.Addr, Prefix: prefix})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bustest.Run(t, b).Connected()
-	}
-	a, b, c := with("one"), with("one"), with("two")
-	if err := c.Follow(t.Context(), "tea"); err != nil {
-		t.Fatal(err)
-	}
-	b.HearsOf(a)
-	if n := c.Heard("tea"); n > 0 {
-		t.Errorf("another service heard of %d", n)
-	}
+		return bustest.Run(t, b)
+	})
 }
 
 func BenchmarkAnnounce(b *testing.B) {
