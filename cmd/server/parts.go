@@ -212,6 +212,7 @@ type livingParts struct {
 	Life      *life
 	Admin     *httpd.Admin
 	Bus       ports.Bus
+	Checked   Bus // the bus itself, to be asked how it is
 	Hub       *delivery.Hub
 	Messaging *messaging.Service
 	Guard     *revocation.Guard
@@ -225,14 +226,31 @@ type livingParts struct {
 // live says what lives, in the order in which it starts. It stops in the reverse order.
 func live(cfg Config, p livingParts) {
 	p.Life.listen(p.Lifecycle, "admin listener", p.Admin)
-	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
+	p.Lifecycle.Append(fx.StartHook(func(ctx context.Context) { meet(ctx, p.Checked) }))
+	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)
 	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
+}
+
+// meetTime is how long a start waits for its bus. It goes on without, too.
+const meetTime = 2 * time.Second
+
+// meet waits until the bus is there, for a moment: a node that comes up should hear the others, and not call itself degraded.
+func meet(ctx context.Context, bus ports.Checker) {
+	ctx, cancel := context.WithTimeout(ctx, meetTime)
+	defer cancel()
+	for bus.Check(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // leave is the first part of a stop: first those who send traffic learn that no more should come, then the clients that are here.

@@ -3,6 +3,7 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -250,7 +251,8 @@ func (h *Hub) beat(ctx context.Context, alive ports.Alive) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	if err := h.cfg.Bus.Tell(ctx, alive); err != nil {
+	// A bus that is away says so itself; and then nobody is there to be told.
+	if err := h.cfg.Bus.Tell(ctx, alive); err != nil && !errors.Is(err, chat.Unavailable) {
 		h.cfg.Observer.Fault(ctx, "tell the other nodes that this one is alive", err)
 	}
 }
@@ -268,7 +270,9 @@ func (h *Hub) attendTo(ctx context.Context, f *feed, now time.Time) {
 		return
 	}
 	if err := h.cfg.Bus.Tell(ctx, notice); err != nil {
-		h.cfg.Observer.Fault(ctx, "tell the other nodes who is present", err)
+		if !errors.Is(err, chat.Unavailable) {
+			h.cfg.Observer.Fault(ctx, "tell the other nodes who is present", err)
+		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		a.untold, a.asks = true, a.asks || notice.Ask
