@@ -252,7 +252,7 @@ func disconnected(t *testing.T, s *service) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if body, _ := io.ReadAll(response.Body); strings.Join(strings.Fields(string(body)), "") != `{"disconnected":2}` {
+	if body, _ := io.ReadAll(response.Body); strings.Join(strings.Fields(string(body)), "") != `{"disconnected":2,"others_told":true}` {
 		t.Errorf("answered %q", body)
 	}
 	one.closesWith(4403)

@@ -43,7 +43,10 @@ func TestOperatorsLookInside(t *testing.T) {
 				Second float64 `json:"deliveries_per_second"`
 			}
 		}
-		s.looks("/debug/rooms?by=behind&limit=5", &seen)
+		for len(seen.Hottest) == 0 && t.Context().Err() == nil { // it is counted when all readers are served
+			seen.Hottest = nil
+			s.looks("/debug/rooms?by=behind&limit=5", &seen)
+		}
 		if seen.Open != 1 || seen.Feeds[0].Room != "general" || seen.Feeds[0].Head != 1 || seen.Feeds[0].Followers != 2 {
 			t.Errorf("got %+v", seen)
 		}

@@ -110,6 +110,9 @@ func (c Config) derived() Config {
 	if c.Output == nil {
 		c.Output = os.Stdout
 	}
+	if _, shared := c.Output.(*inTurn); !shared {
+		c.Output = &inTurn{to: c.Output}
+	}
 	if c.Sessions == 0 {
 		c.Sessions = mostSessions()
 	}
