@@ -1,18 +1,54 @@
 package torture
 
 import (
+	"cmp"
+	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// runs makes a run in a folder of its own.
+// programs builds the service, as it is and with its bugs, once for all tests of the process.
+var programs = sync.OnceValues(func() (dir string, err error) {
+	source, err := findSource()
+	if err != nil {
+		return "", err
+	}
+	if dir, err = os.MkdirTemp("", "parley-torture-test-"); err != nil {
+		return "", err
+	}
+	built = dir
+	_, err = build(context.Background(), source, "./cmd/parley", filepath.Join(dir, "parley"))
+	if err == nil {
+		_, err = build(context.Background(), source, "./cmd/torture/planted", filepath.Join(dir, "planted"))
+	}
+	return dir, err
+})
+
+var built string // where programs has built them; removed by TestMain
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+// runs makes a run in a folder of its own, of the service unless another program is named.
 func runs(t *testing.T, cfg Config) history.Verdict {
 	t.Helper()
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Parley = filepath.Join(dir, cmp.Or(cfg.Parley, "parley"))
 	var log strings.Builder
 	cfg.Out, cfg.Log = filepath.Join(t.TempDir(), "history.jsonl"), &log
 	v, err := Run(t.Context(), cfg)
@@ -36,7 +72,7 @@ func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run takes
 		{"none", []string{"pause", "drain", "clients"}},
 	} {
 		t.Run(c.bus, func(t *testing.T) {
-			if v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Bus: c.bus, Time: 8 * time.Second, Faults: c.faults}); !v.Pass() {
+			if v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Bus: c.bus, Time: 6 * time.Second, Faults: c.faults}); !v.Pass() {
 				t.Error("a promise was not kept")
 			}
 		})
@@ -53,14 +89,6 @@ func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a r
 
 // TestBugsAreFound holds the checker against services that have a bug.
 func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // a run takes all there is
-	source, err := findSource()
-	if err != nil {
-		t.Fatal(err)
-	}
-	planted, err := build(t.Context(), source, "./cmd/torture/planted", filepath.Join(t.TempDir(), "planted"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		bug    string
 		faults []string
@@ -74,7 +102,7 @@ func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // a run takes all t
 	} {
 		t.Run(c.bug, func(t *testing.T) {
 			v := runs(t, Config{
-				Seed: 3, Nodes: 2, Bus: "none", Time: 3 * time.Second, Rooms: 2, Writers: 4, Readers: 2, Faults: c.faults, Parley: planted,
+				Seed: 3, Nodes: 2, Bus: "none", Time: 3 * time.Second, Rooms: 2, Writers: 4, Readers: 2, Faults: c.faults, Parley: "planted",
 				Settings: []string{"PLANTED=" + c.bug},
 			})
 			if !slices.ContainsFunc(c.rules, func(r history.Rule) bool { return v.Broken[r] > 0 }) {
