@@ -65,7 +65,7 @@ vulnerabilities: ## govulncheck
 	@echo "== govulncheck"
 	@.ci/vulnerabilities
 
-fuzz: ## each fuzz target for FUZZTIME (5s)
+fuzz: ## each fuzz target for FUZZTIME (3s)
 	@echo "== fuzz"
 	@.ci/fuzz
 

@@ -72,7 +72,7 @@ func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run takes
 		{"none", []string{"pause", "drain", "clients"}},
 	} {
 		t.Run(c.bus, func(t *testing.T) {
-			if v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Bus: c.bus, Time: 6 * time.Second, Faults: c.faults}); !v.Pass() {
+			if v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Bus: c.bus, Time: 5 * time.Second, Faults: c.faults}); !v.Pass() {
 				t.Error("a promise was not kept")
 			}
 		})
@@ -88,7 +88,7 @@ func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a r
 }
 
 // TestBugsAreFound holds the checker against services that have a bug.
-func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // a run takes all there is
+func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // after the others: a run takes all there is
 	for _, c := range []struct {
 		bug    string
 		faults []string
@@ -101,6 +101,7 @@ func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // a run takes all t
 		{"reorder", nil, []history.Rule{history.NoGap, history.Once}},
 	} {
 		t.Run(c.bug, func(t *testing.T) {
+			t.Parallel() // with the others: these are small
 			v := runs(t, Config{
 				Seed: 3, Nodes: 2, Bus: "none", Time: 3 * time.Second, Rooms: 2, Writers: 4, Readers: 2, Faults: c.faults, Parley: "planted",
 				Settings: []string{"PLANTED=" + c.bug},
