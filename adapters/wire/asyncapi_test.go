@@ -207,7 +207,7 @@ func TestEveryMessageIsInItsPlaces(t *testing.T) {
 func TestTheDocumentHasEveryCode(t *testing.T) {
 	t.Parallel()
 	d := described(t)
-	codes := d.Components.Schemas["code"].Enum
+	codes := d.Components.Schemas["ErrorCode"].Enum
 	for kind, status := range statuses {
 		if got := d.Info.Errors[string(kind)]; got.Status != status || got.When == "" || !slices.Contains(codes, string(kind)) {
 			t.Errorf("the code %s is described as %+v, want the status %d", kind, got, status)
@@ -236,13 +236,13 @@ func TestTheDocumentHasTheLimits(t *testing.T) {
 	t.Parallel()
 	schemas := described(t).Components.Schemas
 	for name, want := range map[string]int{
-		"id": MaxIDChars, "user": chat.MaxUserIDChars, "body": chat.MaxBodyChars, "key": chat.MaxKeyChars, "emoji": chat.MaxEmojiChars,
+		"FrameID": MaxIDChars, "UserID": chat.MaxUserIDChars, "Body": chat.MaxBodyChars, "Key": chat.MaxKeyChars, "Emoji": chat.MaxEmojiChars,
 	} {
 		if got := schemas[name].MaxLength; got != want {
 			t.Errorf("%s has at most %d characters, want %d", name, got, want)
 		}
 	}
-	for _, name := range []string{"seq", "cursor"} {
+	for _, name := range []string{"Seq", "Cursor"} {
 		if got := schemas[name].Maximum; got != chat.MaxSeq {
 			t.Errorf("%s is at most %d, want %d", name, got, chat.MaxSeq)
 		}

@@ -1,0 +1,198 @@
+package cmd_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/parley-chat/parley/adapters/rest"
+	"github.com/parley-chat/parley/adapters/wire"
+)
+
+// What code generators take is held here for every commit; `make specs` runs the generators themselves.
+
+// spec is one of the documents that describe the service.
+type spec struct {
+	name string
+	tree map[string]any
+}
+
+func readSpecs(t *testing.T) []spec {
+	t.Helper()
+	specs := []spec{{name: "asyncapi.json"}, {name: "openapi.json"}}
+	for i, text := range [][]byte{wire.AsyncAPI, rest.OpenAPI} {
+		if err := json.Unmarshal(text, &specs[i].tree); err != nil {
+			t.Fatalf("%s: %v", specs[i].name, err)
+		}
+	}
+	return specs
+}
+
+// at returns the object at a path, or nil.
+func (s spec) at(path ...string) map[string]any {
+	node := s.tree
+	for _, name := range path {
+		node, _ = node[name].(map[string]any)
+	}
+	return node
+}
+
+// schemas calls visit for each schema, wherever it stands. Examples are none.
+func (s spec) schemas(visit func(at string, schema map[string]any)) {
+	walkSchemas(s.name, s.tree, visit)
+}
+
+func walkSchemas(at string, node any, visit func(string, map[string]any)) {
+	switch node := node.(type) {
+	case map[string]any:
+		if strings.HasSuffix(at, "/properties") {
+			for name, schema := range node {
+				walkSchemas(at+"/"+name+"/", schema, visit) // a member may have any name: it stands for none of a schema's words
+			}
+			return
+		}
+		visit(at, node)
+		for name, child := range node {
+			if name != "examples" && name != "example" && name != "default" {
+				walkSchemas(at+"/"+name, child, visit)
+			}
+		}
+	case []any:
+		for i, child := range node {
+			walkSchemas(fmt.Sprint(at, "/", i), child, visit)
+		}
+	}
+}
+
+// Generators make a type of each schema, parameter, answer and channel, and a constant of each value, mostly in one name space:
+// what is named there is named once, whatever the case and the signs between.
+func TestNoTwoNamesOfTheSpecsCollide(t *testing.T) {
+	t.Parallel()
+	for _, s := range readSpecs(t) {
+		taken := map[string]string{}
+		for _, path := range [][]string{
+			{"channels"},
+			{"components", "schemas"},
+			{"components", "parameters"},
+			{"components", "responses"},
+			{"components", "requestBodies"},
+			{"components", "headers"},
+		} {
+			for name := range s.at(path...) {
+				here := strings.Join(path, ".") + "." + name
+				if other, ok := taken[folded(name)]; ok {
+					t.Errorf("%s: %s and %s are one name for generators", s.name, other, here)
+				}
+				taken[folded(name)] = here
+			}
+		}
+		if len(taken) < 20 {
+			t.Errorf("%s: found no more names than %v", s.name, slices.Sorted(maps.Values(taken)))
+		}
+		s.schemas(func(at string, schema map[string]any) {
+			values, _ := schema["enum"].([]any)
+			for _, value := range append(values, schema["const"]) {
+				text, _ := value.(string)
+				if other, ok := taken[folded(text)]; ok {
+					t.Errorf("%s: the value %q at %s is one name with %s for generators", s.name, text, at, other)
+				}
+			}
+		})
+	}
+}
+
+// folded leaves of a name what tells it from others in any language: letters and digits, in lower case.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
+
+func TestValuesOfTheSpecsHaveATypeBesideThem(t *testing.T) {
+	t.Parallel()
+	for _, s := range readSpecs(t) {
+		found := 0
+		s.schemas(func(at string, schema map[string]any) {
+			for _, word := range []string{"const", "enum"} {
+				if _, ok := schema[word]; !ok {
+					continue
+				}
+				found++
+				if _, ok := schema["type"].(string); !ok {
+					t.Errorf("%s has %s and no type beside it", at, word)
+				}
+			}
+		})
+		if found == 0 {
+			t.Errorf("%s: found no values", s.name)
+		}
+	}
+}
+
+// An object of which it is not certain which alternative it fits is refused by validators, and read as the wrong one by clients.
+func TestAlternativesOfTheSpecsExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	for _, s := range readSpecs(t) {
+		found := 0
+		s.schemas(func(at string, schema map[string]any) {
+			alternatives, _ := schema["oneOf"].([]any)
+			for i := range alternatives {
+				for _, other := range alternatives[i+1:] {
+					found++
+					if !exclude(s.resolved(alternatives[i]), s.resolved(other)) {
+						t.Errorf("%s: something may fit both %v and %v", at, alternatives[i], other)
+					}
+				}
+			}
+		})
+		if found == 0 {
+			t.Errorf("%s: found no alternatives", s.name)
+		}
+	}
+}
+
+func (s spec) resolved(node any) map[string]any {
+	schema, _ := node.(map[string]any)
+	if to, ok := schema["$ref"].(string); ok {
+		return s.at(strings.Split(strings.TrimPrefix(to, "#/"), "/")...)
+	}
+	return schema
+}
+
+// exclude reports whether nothing fits both: they want different values of one member, or one forbids what the other requires.
+func exclude(a, b map[string]any) bool {
+	for _, name := range required(a) {
+		x, y := member(a, name)["const"], member(b, name)["const"]
+		if x != nil && y != nil && x != y && slices.Contains(required(b), name) {
+			return true
+		}
+	}
+	return forbids(a, b) || forbids(b, a)
+}
+
+func forbids(a, b map[string]any) bool {
+	not, _ := a["not"].(map[string]any)
+	names := required(not)
+	return len(names) == 1 && not["properties"] == nil && slices.Contains(required(b), names[0])
+}
+
+func required(schema map[string]any) (names []string) {
+	list, _ := schema["required"].([]any)
+	for _, name := range list {
+		names = append(names, fmt.Sprint(name))
+	}
+	return names
+}
+
+func member(schema map[string]any, name string) map[string]any {
+	properties, _ := schema["properties"].(map[string]any)
+	m, _ := properties[name].(map[string]any)
+	return m
+}
