@@ -133,7 +133,7 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })
 	case ports.Revoked:
 		return nested(b, packetRevoked, func(b []byte) []byte {
-			return number(text(b, fieldUser, string(n.User)), fieldUntil, n.Until.UnixNano())
+			return nanoseconds(text(b, fieldUser, string(n.User)), fieldUntil, n.Until)
 		})
 	}
 	return b
@@ -152,7 +152,7 @@ func appendPresence(b []byte, p ports.NodePresence) []byte {
 func appendEntry(b []byte, e *chat.Entry) []byte {
 	b = text(b, entryRoom, string(e.Room))
 	b = number(b, entrySeq, int64(e.Seq))
-	b = number(b, entryAt, e.At.UnixNano())
+	b = nanoseconds(b, entryAt, e.At)
 	b = text(b, entryAuthor, string(e.Author.ID))
 	b = text(b, entryName, e.Author.Name)
 	b = text(b, entryKey, string(e.Key))
@@ -199,6 +199,14 @@ func number(b []byte, field protowire.Number, n int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(n))
 }
 
+// nanoseconds leaves out a time that is not set, which has no Unix time. The first nanosecond of 1970 counts as such.
+func nanoseconds(b []byte, field protowire.Number, at time.Time) []byte {
+	if at.IsZero() {
+		return b
+	}
+	return number(b, field, at.UnixNano())
+}
+
 func flag(b []byte, field protowire.Number, on bool) []byte {
 	if !on {
 		return b
@@ -226,4 +234,9 @@ func nested(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 }
 
 // utc is how times are read: those of stores are in UTC.
-func utc(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }
+func utc(nanoseconds int64) time.Time {
+	if nanoseconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanoseconds).UTC()
+}

@@ -88,12 +88,82 @@ func TestAnEntryOfAnUnknownKindIsStillAHead(t *testing.T) {
 	}
 }
 
+// TestAnEntryThatLacksSomethingIsStillAHead plants each member out of its range, or not at all.
+func TestAnEntryThatLacksSomethingIsStillAHead(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	of := func(fact chat.Fact) chat.Entry {
+		return chat.Entry{Room: "tea", Seq: 7, At: at, Author: chat.Author{ID: "alice"}, Messages: 3, Fact: fact}
+	}
+	lacking := func(change func(*chat.Entry)) chat.Entry {
+		e := of(chat.Message{Body: "hi"})
+		change(&e)
+		return e
+	}
+	for name, e := range map[string]chat.Entry{
+		"no time":                 lacking(func(e *chat.Entry) { e.At = time.Time{} }),
+		"no fact":                 lacking(func(e *chat.Entry) { e.Fact = nil }),
+		"fewer than no messages":  lacking(func(e *chat.Entry) { e.Messages = -1 }),
+		"more messages than seqs": lacking(func(e *chat.Entry) { e.Messages = int64(chat.MaxSeq) + 1 }),
+		"a reply to behind all":   of(chat.Message{Body: "hi", ReplyTo: chat.MaxSeq + 1}),
+		"a reply to before all":   of(chat.Message{Body: "hi", ReplyTo: -1}),
+		"an edit of nothing":      of(chat.Edited{Body: "ho"}),
+		"an edit of behind all":   of(chat.Edited{Target: chat.MaxSeq + 1, Body: "ho"}),
+		"a deletion of nothing":   of(chat.Deleted{}),
+		"a reaction to nothing":   of(chat.Reacted{Emoji: "🍵"}),
+		"reactions below none":    of(chat.Reacted{Target: 1, Emoji: "🍵", Count: -1}),
+		"a role that is none":     of(chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate + 1}),
+	} {
+		p := notices.Packet{From: "n1", Entries: []chat.Entry{e}}
+		got, err := notices.Parse(p.Append(nil))
+		if want := (notices.Packet{From: "n1", Heads: []notices.Head{{Room: "tea", Seq: 7}}}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: read as %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestARoleOfWhichOnlyTheLastByteIsOneIsNone(t *testing.T) {
+	t.Parallel()
+	for _, role := range []int64{-1, 256, 257, 1 << 40} {
+		member := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "bob")
+		member = protowire.AppendVarint(protowire.AppendTag(member, 10, protowire.VarintType), uint64(role))
+		e := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "tea")
+		e = protowire.AppendVarint(protowire.AppendTag(e, 2, protowire.VarintType), 7)
+		e = protowire.AppendVarint(protowire.AppendTag(e, 3, protowire.VarintType), 1)
+		e = protowire.AppendString(protowire.AppendTag(e, 4, protowire.BytesType), "alice")
+		e = protowire.AppendBytes(protowire.AppendTag(e, 13, protowire.BytesType), member)
+		got, err := notices.Parse(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), e))
+		if err != nil || len(got.Entries) > 0 || len(got.Heads) != 1 {
+			t.Errorf("role %d: read as %+v, %v", role, got, err)
+		}
+	}
+}
+
 func TestRubbishIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string][]byte{
 		"text":                     []byte("hello there"),
 		"a cut off packet":         specimens()[0].Append(nil)[:100],
 		"an entry without a place": protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), nil),
+		"an entry too far":         packet(notices.Packet{Entries: []chat.Entry{{Room: "tea", Seq: chat.MaxSeq + 1}}}),
+		"an entry before all":      packet(notices.Packet{Entries: []chat.Entry{{Room: "tea", Seq: -1}}}),
+		"an entry nowhere":         packet(notices.Packet{Entries: []chat.Entry{{Seq: 1}}}),
+		"a head too far":           packet(notices.Packet{Heads: []notices.Head{{Room: "tea", Seq: chat.MaxSeq + 1}}}),
+		"a head before all":        packet(notices.Packet{Heads: []notices.Head{{Room: "tea"}}}),
+		"a head nowhere":           packet(notices.Packet{Heads: []notices.Head{{Seq: 1}}}),
+		"a signal of nobody":       packet(notices.Packet{Notice: ports.Signalled{Signal: chat.Signal{Room: "tea", Kind: chat.SignalTyping}}}),
+		"a signal nowhere":         packet(notices.Packet{Notice: ports.Signalled{Signal: chat.Signal{User: "bob", Kind: chat.SignalRead}}}),
+		"a mark before all": packet(notices.Packet{Notice: ports.Signalled{
+			Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: -1},
+		}}),
+		"a presence on no node":      packet(notices.Packet{Notice: ports.NodePresence{Room: "tea"}}),
+		"a presence nowhere":         packet(notices.Packet{Notice: ports.NodePresence{Node: "n"}}),
+		"a presence of less than no": packet(notices.Packet{Notice: ports.NodePresence{Node: "n", Room: "tea", Total: -1}}),
+		"a node without a name":      packet(notices.Packet{Notice: ports.Alive{Ask: true}}),
+		"a standing nowhere":         packet(notices.Packet{Notice: ports.StandingChanged{User: "bob"}}),
+		"nobody disconnected":        packet(notices.Packet{Notice: ports.Disconnected{}}),
+		"nobody revoked":             packet(notices.Packet{Notice: ports.Revoked{Until: time.Unix(1, 0)}}),
+		"revoked until never":        packet(notices.Packet{Notice: ports.Revoked{User: "bob"}}),
 	} {
 		if p, err := notices.Parse(b); err == nil {
 			t.Errorf("%s is read as %+v", name, p)
@@ -101,7 +171,10 @@ func TestRubbishIsAnError(t *testing.T) {
 	}
 }
 
+func packet(p notices.Packet) []byte { return p.Append(nil) }
+
 func FuzzParse(f *testing.F) {
+	f.Add([]byte("\x12\x0e\n\x01tH\xa4\xa4\xa4\xa4\xa4p\x10\xfe\xff\x7f")) // an entry without a time
 	for _, p := range specimens() {
 		f.Add(p.Append(nil))
 	}

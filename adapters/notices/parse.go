@@ -2,7 +2,7 @@ package notices
 
 import (
 	"errors"
-	"fmt"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Parse reads a packet. What it returns shares no memory with b. Entries with a fact that this version does not know are told as heads:
-// they are in the log, and what reads them there says what is to be done.
+// Parse reads a packet. What it returns shares no memory with b. Entries with a fact that this version does not know, or that lack
+// something or say what no entry may, are told as heads: they are in the log, and what reads them there says what is to be done.
 func Parse(b []byte) (p Packet, err error) {
 	err = fields(b, func(f field) error {
 		switch f.number {
@@ -118,14 +118,41 @@ func (p *Packet) entry(packed field) error {
 	switch {
 	case err != nil:
 		return err
-	case e.Seq <= 0 || e.Room == "":
+	case !isPlace(e.Room, e.Seq):
 		return errors.New("an entry without a place")
-	case e.Fact == nil:
-		p.Heads = append(p.Heads, Head{e.Room, e.Seq})
-	default:
+	case isWhole(&e):
 		p.Entries = append(p.Entries, e)
+	default:
+		p.Heads = append(p.Heads, Head{e.Room, e.Seq})
 	}
 	return nil
+}
+
+// isPlace reports whether an entry may stand there.
+func isPlace(room chat.RoomID, seq chat.Seq) bool { return room != "" && seq > 0 && isSeq(seq) }
+
+func isSeq(seq chat.Seq) bool { return 0 <= seq && seq <= chat.MaxSeq }
+
+// isWhole reports whether an entry that has a place has a time and a fact, and no number that none may have.
+func isWhole(e *chat.Entry) bool {
+	if e.At.IsZero() || !isSeq(chat.Seq(e.Messages)) {
+		return false
+	}
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		return isSeq(f.ReplyTo)
+	case chat.Edited:
+		return f.Target > 0 && isSeq(f.Target)
+	case chat.Deleted:
+		return f.Target > 0 && isSeq(f.Target)
+	case chat.Reacted:
+		return f.Target > 0 && isSeq(f.Target) && f.Count >= 0
+	case chat.MemberChanged:
+		return f.Role <= chat.Moderate
+	case chat.RoomChanged:
+		return true
+	}
+	return false
 }
 
 func factOf(f field) (chat.Fact, error) {
@@ -148,10 +175,8 @@ func factOf(f field) (chat.Fact, error) {
 	case entryReacted:
 		return chat.Reacted{Target: target, Emoji: v.emoji, Removed: v.off, Count: int(v.count)}, nil
 	case entryMember:
-		if v.role < 0 || v.role > int64(chat.Moderate) {
-			return nil, fmt.Errorf("there is no role %d", v.role)
-		}
-		return chat.MemberChanged{User: chat.UserID(v.user), Change: chat.MemberChange(v.change), Role: chat.Role(v.role)}, nil
+		role := chat.Role(min(uint64(v.role), math.MaxUint8)) // one that there is not stays such a one
+		return chat.MemberChanged{User: chat.UserID(v.user), Change: chat.MemberChange(v.change), Role: role}, nil
 	default:
 		return chat.RoomChanged{Change: chat.RoomChange(v.change), Name: v.name}, nil
 	}
@@ -159,16 +184,22 @@ func factOf(f field) (chat.Fact, error) {
 
 func (p *Packet) head(f field) error {
 	v, err := parseFact(f.bytes)
-	p.Heads = append(p.Heads, Head{chat.RoomID(v.room), chat.Seq(v.seq)})
+	head := Head{chat.RoomID(v.room), chat.Seq(v.seq)}
+	if err == nil && !isPlace(head.Room, head.Seq) {
+		return errors.New("a head without a place")
+	}
+	p.Heads = append(p.Heads, head)
 	return err
 }
 
 func (p *Packet) signal(f field) error {
 	v, err := parseFact(f.bytes)
-	kind := chat.SignalKind(v.kind)
-	if kind == chat.SignalTyping || kind == chat.SignalRead {
+	if err == nil && (v.room == "" || v.user == "" || !isSeq(chat.Seq(v.seq))) {
+		err = errors.New("a signal of nobody, or nowhere")
+	}
+	if v.kind == int64(chat.SignalTyping) || v.kind == int64(chat.SignalRead) {
 		p.Notice = ports.Signalled{Signal: chat.Signal{
-			Room: chat.RoomID(v.room), User: chat.UserID(v.user), Kind: kind, On: v.on, Seq: chat.Seq(v.seq),
+			Room: chat.RoomID(v.room), User: chat.UserID(v.user), Kind: chat.SignalKind(v.kind), On: v.on, Seq: chat.Seq(v.seq),
 		}}
 	}
 	return err
@@ -180,21 +211,28 @@ func (p *Packet) presence(f field) error {
 		Node: ports.NodeID(v.node), Room: chat.RoomID(v.room), Version: uint64(v.version), Users: v.present,
 		Total: int(v.count), Ask: v.ask,
 	}
+	if err == nil && (v.node == "" || v.room == "" || v.count < 0 || v.count > math.MaxInt32) {
+		err = errors.New("a presence of nobody, nowhere, or of a number that there is not")
+	}
 	return err
 }
 
 func (p *Packet) toAll(f field) error {
 	v, err := parseFact(f.bytes)
 	room, user := chat.RoomID(v.room), chat.UserID(v.user)
+	var named bool
 	switch f.number {
 	case packetAlive:
-		p.Notice = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask}
+		p.Notice, named = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask}, v.node != ""
 	case packetStanding:
-		p.Notice = ports.StandingChanged{Room: room, User: user}
+		p.Notice, named = ports.StandingChanged{Room: room, User: user}, room != ""
 	case packetDisconnected:
-		p.Notice = ports.Disconnected{User: user}
+		p.Notice, named = ports.Disconnected{User: user}, user != ""
 	default:
-		p.Notice = ports.Revoked{User: user, Until: utc(v.until)}
+		p.Notice, named = ports.Revoked{User: user, Until: utc(v.until)}, user != "" && v.until != 0
+	}
+	if err == nil && !named {
+		err = errors.New("a notice that does not say of whom")
 	}
 	return err
 }
