@@ -16,6 +16,10 @@ type Directory interface {
 	// Standing returns how a user stands in a room, from one consistent view, or NotFound where there is no such room.
 	Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error)
 
+	// Places returns how users stand in rooms: one standing for each place that is asked for, in that order, each from one
+	// consistent view. Unread is not counted, and a room that does not exist has the zero Standing.
+	Places(ctx context.Context, asked []Place) ([]chat.Standing, error)
+
 	// Rooms returns the rooms in which the user is a member or has a read mark, and is not banned, in the order of their ids
 	// (bytewise), those behind after, at most limit.
 	Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) ([]chat.Standing, error)
@@ -27,4 +31,10 @@ type Directory interface {
 	// Mark moves the user's read mark to seq, never back, and returns the standing after that. A seq beyond the head is Invalid,
 	// a room that does not exist NotFound.
 	Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Standing, error)
+}
+
+// Place is where a user stands or may stand: in a room.
+type Place struct {
+	Room chat.RoomID
+	User chat.UserID
 }

@@ -123,6 +123,22 @@ func (s *Store) Standing(ctx context.Context, id chat.RoomID, user chat.UserID) 
 	return r.standing(user), nil
 }
 
+// Places implements ports.Directory.
+func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
+	if err := ended(ctx, "read standings"); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	standings := make([]chat.Standing, len(asked))
+	for i, p := range asked {
+		if r := s.rooms[p.Room]; r != nil {
+			standings[i] = chat.Standing{Room: r.Room, Member: r.places[p.User].Member, Read: r.marks[p.User]}
+		}
+	}
+	return standings, nil
+}
+
 func (r *room) standing(user chat.UserID) chat.Standing {
 	st := chat.Standing{Room: r.Room, Member: r.places[user].Member, Read: r.marks[user], Unread: r.Messages}
 	if st.Read > 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 // createQuery makes a room and its owner's place; it returns nothing where there is such a room.
@@ -66,11 +67,50 @@ JOIN room r ON r.room_id = mine.room_id` + standingTables + `
 ORDER BY r.room_id`
 )
 
-func scanStanding(row pgx.CollectableRow, user chat.UserID) (chat.Standing, error) {
+// placesQuery takes rooms and users, and tells of each pair that has a room where it stood among them.
+const placesQuery = `
+SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
+  coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY a (room_id, user_id, at)
+JOIN room r ON r.room_id = a.room_id
+LEFT JOIN member m ON m.room_id = a.room_id AND m.user_id = a.user_id AND (m.role > 0 OR m.banned)
+LEFT JOIN mark k ON k.room_id = a.room_id AND k.user_id = a.user_id`
+
+// Places implements ports.Directory.
+func (s *Store) Places(ctx context.Context, asked []ports.Place) (standings []chat.Standing, err error) {
+	rooms, users := make([]string, len(asked)), make([]string, len(asked))
+	for i, p := range asked {
+		rooms[i], users[i] = string(p.Room), string(p.User)
+	}
+	err = s.read(ctx, "read standings", func(ctx context.Context) error {
+		standings = make([]chat.Standing, len(asked))
+		rows, err := s.pool.Query(ctx, placesQuery, rooms, users)
+		if err != nil {
+			return err
+		}
+		var at int64
+		for rows.Next() {
+			st, err := scanStanding(rows, "", &at)
+			if err != nil {
+				rows.Close()
+				return err
+			}
+			if st.Member != (chat.Member{}) {
+				st.Member.User = asked[at-1].User
+			}
+			standings[at-1] = st
+		}
+		return rows.Err()
+	})
+	return standings, err
+}
+
+// scanStanding reads a row of standingColumns, and what stands behind them into more.
+func scanStanding(row pgx.CollectableRow, user chat.UserID, more ...any) (chat.Standing, error) {
 	var st chat.Standing
 	var since *time.Time
-	err := row.Scan(&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &st.Room.CreatedAt, &st.Room.Head, &st.Room.Messages,
-		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread)
+	err := row.Scan(append([]any{&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &st.Room.CreatedAt, &st.Room.Head,
+		&st.Room.Messages, &st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread}, more...)...)
 	st.Room.CreatedAt = st.Room.CreatedAt.UTC()
 	if since != nil {
 		st.Member.User, st.Member.Since = user, since.UTC()

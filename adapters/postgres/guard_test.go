@@ -62,6 +62,15 @@ func TestGuardRoundTrips(t *testing.T) {
 			t.Errorf("heads: %v, %v", heads, err)
 		}
 	})
+	relay.mustCount(t, "a thousand places", 1, func() {
+		asked := make([]ports.Place, 1000)
+		for i := range asked {
+			asked[i] = ports.Place{Room: room, User: chat.UserID(fmt.Sprint("u", i))}
+		}
+		if standings, err := store.Places(t.Context(), asked); err != nil || standings[999].Room.ID != room {
+			t.Errorf("places: %d, %v", len(standings), err)
+		}
+	})
 	relay.mustCount(t, "a standing", 1, func() {
 		if _, err := store.Standing(t.Context(), room, "alice"); err != nil {
 			t.Error(err)

@@ -37,6 +37,7 @@ var statements = []struct{ name, sql, args string }{
 	{"heads", headsQuery, `array['big','r7']`},
 	{"create", createQuery, `'r-new', 'New', true, 'u1'`},
 	{"standing", standingQuery, `'u1', 'big'`},
+	{"places", placesQuery, `array['big','r7','big'], array['u1','u36','u9000']`},
 	{"rooms of a user", roomsOfQuery, `'u1', '', 50`},
 	{"members of a room", membersOfQuery, `'big', 'u5', 50`},
 	{"mark", markStatement, `'big', 'u1', 9001`},

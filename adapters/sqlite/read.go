@@ -179,10 +179,36 @@ func (s *Store) Standing(ctx context.Context, room chat.RoomID, user chat.UserID
 	return standing, within(ctx, err, "read a standing")
 }
 
-func scanStanding(scan scanner, user chat.UserID) (st chat.Standing, err error) {
+// Places implements ports.Directory.
+func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
+	pairs := make([][2]string, len(asked))
+	for i, p := range asked {
+		pairs[i] = [2]string{string(p.Room), string(p.User)}
+	}
+	standings := make([]chat.Standing, len(asked))
+	err := eachRow(ctx, s.r.places, func(scan scanner) error {
+		var at int
+		standing, err := scanStanding(scan, "", &at)
+		if err != nil {
+			return err
+		}
+		if standing.Member != (chat.Member{}) {
+			standing.Member.User = asked[at].User
+		}
+		standings[at] = standing
+		return nil
+	}, list(pairs))
+	if err != nil {
+		return nil, within(ctx, err, "read standings")
+	}
+	return standings, nil
+}
+
+// scanStanding takes what standingOf selects, and what stands behind it into more.
+func scanStanding(scan scanner, user chat.UserID, more ...any) (st chat.Standing, err error) {
 	var createdAt, since int64
-	err = scan(&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages,
-		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread)
+	err = scan(append([]any{&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages,
+		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread}, more...)...)
 	st.Room.CreatedAt = stamp(createdAt)
 	if st.Member.Role != chat.None || st.Member.Banned {
 		st.Member.User, st.Member.Since = user, stamp(since)

@@ -67,7 +67,8 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 // readStatements are those of the readers' pool, prepared once for each of its connections.
 type readStatements struct {
 	oldest, newest, reactions, entry, heads *sql.Stmt
-	standing, roomsOf, members, check       *sql.Stmt
+	standing, places, roomsOf               *sql.Stmt
+	members, check                          *sql.Stmt
 	revoked                                 *sql.Stmt
 }
 
@@ -100,6 +101,13 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 			FROM reaction r WHERE r.room = ?2 AND r.target BETWEEN ?3 AND ?4 AND r.total > 0 ORDER BY r.target, r.first`,
 		&r.heads:    `SELECT id, head FROM room WHERE id IN (SELECT value FROM json_each(?))`,
 		&r.standing: standingOf + ` WHERE r.id = ?2`,
+		// A join the other way round would look at each room that there is.
+		&r.places: `
+			SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
+				coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), 0, a.key
+			FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value ->> 0
+			LEFT JOIN member m ON m.room = r.number AND m.user = a.value ->> 1
+			LEFT JOIN mark k ON k.room = r.number AND k.user = a.value ->> 1`,
 		&r.roomsOf: standingOf + `
 			WHERE r.number IN (SELECT room FROM member WHERE user = ?1 AND role > 0 UNION SELECT room FROM mark WHERE user = ?1)
 				AND r.id > ?2 AND NOT coalesce(m.banned, 0) ORDER BY r.id LIMIT ?3`,

@@ -92,6 +92,7 @@ func (s *storeSuite) testMembers(t *testing.T) {
 		{"who leaves has no place and no read mark", leaverLosesMark},
 		{"who leaves without a place loses the read mark all the same", strangerLosesMark},
 		{"a refused or repeated leaving takes nothing", repeatedLeaving},
+		{"many places are told at once, in the order asked for", tellsPlaces},
 		{"members of other rooms are not in the list", func(t *testing.T, r room) {
 			alice, other := r.user("alice"), newRoom(t, r.StoreUnderTest)
 			alice.makes(alice, chat.MemberJoined, chat.Write)
@@ -150,6 +151,40 @@ func bansUser(t *testing.T, r room) {
 	bob.mustBeMember(set, chat.Write, false)
 	mustEqual(t, "read", bob.stands().Read, 1)
 	mustEqualSlices(t, "rooms", bob.rooms(), []chat.RoomID{r.id})
+}
+
+func tellsPlaces(t *testing.T, r room) {
+	alice, bob, carol := r.user("alice"), r.user("bob"), r.user("carol")
+	alice.says("hi")
+	alice.makes(bob, chat.MemberJoined, chat.Moderate)
+	alice.makes(carol, chat.MemberBanned, chat.None)
+	bob.marks(2)
+	other := newRoom(t, r.StoreUnderTest)
+	missing := someRoom()
+	var asked []ports.Place
+	var want []chat.Standing
+	ask := func(u user) {
+		asked = append(asked, ports.Place{Room: u.room.id, User: u.id})
+		standing := chat.Standing{}
+		if u.room.id != missing {
+			standing = u.stands()
+			standing.Unread = 0
+		}
+		want = append(want, standing)
+	}
+	elsewhere, nowhere := bob, bob
+	elsewhere.room, nowhere.room = r.in(other.id), r.in(missing)
+	for _, u := range []user{carol, elsewhere, bob, nowhere, alice, bob, nowhere, carol} {
+		ask(u)
+	}
+	got, err := r.Places(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustEqualSlices(t, "places", got, want)
+	if got, err := r.Places(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Fatalf("no places are %+v, %v", got, err)
+	}
 }
 
 func leaverLosesMark(t *testing.T, r room) {

@@ -332,6 +332,8 @@ func endedContext(t *testing.T, r room) {
 	mustFail(t, err, chat.Unavailable)
 	_, err = r.Standing(ctx, r.id, alice.id)
 	mustFail(t, err, chat.Unavailable)
+	_, err = r.Places(ctx, []ports.Place{{Room: r.id, User: alice.id}})
+	mustFail(t, err, chat.Unavailable)
 	_, err = r.Rooms(ctx, alice.id, "", 1)
 	mustFail(t, err, chat.Unavailable)
 	_, err = r.Members(ctx, r.id, "", 1)
