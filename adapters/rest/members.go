@@ -75,11 +75,11 @@ func (a *API) setMember(r *request) error {
 
 // role returns the role to give, or None for a ban.
 func (o object) role() (chat.Role, error) {
-	role, err := o.text("role")
+	role, err := o.Text("role")
 	if err != nil {
 		return chat.None, err
 	}
-	banned, err := o.flag("banned")
+	banned, err := o.Flag("banned")
 	switch {
 	case err != nil:
 		return chat.None, err

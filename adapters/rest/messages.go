@@ -70,15 +70,15 @@ func (r *request) send() (s ports.Send, err error) {
 	if s.Key, err = r.key(o); err != nil {
 		return s, err
 	}
-	if s.ReplyTo, err = o.seq("reply_to"); err != nil {
+	if s.ReplyTo, err = o.Seq("reply_to"); err != nil {
 		return s, err
 	}
-	s.Meta, err = o.meta()
+	s.Meta, err = o.Meta()
 	return s, err
 }
 
 func (r *request) key(o object) (chat.Key, error) {
-	key, err := o.text("key")
+	key, err := o.Text("key")
 	if err != nil {
 		return "", err
 	}

@@ -2,10 +2,10 @@ package rest
 
 import (
 	"net/url"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -32,7 +32,7 @@ func (r *request) message() (room chat.RoomID, seq chat.Seq, err error) {
 	if room, err = r.room(); err != nil {
 		return "", 0, err
 	}
-	n, err := whole("seq", utils.CopyString(r.Params("seq")), 1, int64(chat.MaxSeq))
+	n, err := wire.ParseWhole("seq", utils.CopyString(r.Params("seq")), 1, int64(chat.MaxSeq))
 	return room, chat.Seq(n), err
 }
 
@@ -48,21 +48,13 @@ func (r *request) member() (room chat.RoomID, user chat.UserID, err error) {
 	return room, user, err
 }
 
-func whole(name, text string, least, most int64) (int64, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > most {
-		return 0, chat.Errorf(chat.Invalid, "%s must be a whole number from %d to %d", name, least, most)
-	}
-	return n, nil
-}
-
 // number returns a whole number of the query, or otherwise where it is not there.
 func (r *request) number(name string, least, most, otherwise int64) (int64, error) {
 	text := utils.CopyString(r.Query(name))
 	if text == "" {
 		return otherwise, nil
 	}
-	return whole(name, text, least, most)
+	return wire.ParseWhole(name, text, least, most)
 }
 
 func (r *request) limit() (int, error) {

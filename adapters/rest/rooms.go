@@ -91,7 +91,7 @@ func (r *request) newRoom() (room chat.Room, err error) {
 	if err != nil {
 		return room, err
 	}
-	public, err := o.flag("public")
+	public, err := o.Flag("public")
 	if err != nil {
 		return room, err
 	}
@@ -144,10 +144,10 @@ func (r *request) roomChange() (change ports.RoomChange, err error) {
 	if change.Name, err = o.name(); err != nil {
 		return change, err
 	}
-	if change.Public, err = o.flag("public"); err != nil {
+	if change.Public, err = o.Flag("public"); err != nil {
 		return change, err
 	}
-	change.Archived, err = o.flag("archived")
+	change.Archived, err = o.Flag("archived")
 	return change, err
 }
 

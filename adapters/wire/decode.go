@@ -14,11 +14,11 @@ const MaxIDChars = 64
 // Decode returns the command that a frame is. It never fails: a frame that is no command is ports.Malformed, with the frame's id if
 // it has a good one. Nothing of data is kept.
 //
-// Members are matched by their exact names; of two of a name the last counts; null stands for a member that is not there. Whole
-// numbers are written with digits only.
+// Members are matched by their exact names; null stands for a member that is not there. What is no I-JSON is refused, be it in a member
+// that v1 does not have.
 func Decode(data []byte) ports.Command {
 	var f fields
-	if err := members(data, f.take); err != nil {
+	if err := members(data, "a frame", f.take); err != nil {
 		return ports.Command{Ask: ports.Malformed{Err: err}}
 	}
 	id, err := f.id()
@@ -63,11 +63,15 @@ var nameTexts = [names]string{
 
 // fields are the members of a frame that v1 knows, and the first thing that is wrong with those that were asked for.
 type fields struct {
-	at  [names]value
-	err *chat.Error
+	at     [names]value
+	err    *chat.Error
+	flawed *chat.Error // the first member that is no I-JSON
 }
 
 func (f *fields) take(member []byte, v value) {
+	if f.flawed == nil {
+		f.flawed = v.check(member, "a frame")
+	}
 	for n, text := range nameTexts {
 		if string(member) == text {
 			f.at[n] = v
@@ -197,12 +201,8 @@ func (f *fields) meta() []byte {
 	if !ok {
 		return nil
 	}
-	if len(v.raw) > chat.MaxMetaBytes {
-		f.fail(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
-		return nil
-	}
-	if !utf8.Valid(v.raw) { // other text is mended when it is unquoted; meta goes out to others as it came
-		f.fail(chat.Invalid, "meta must be UTF-8")
+	if err := v.checkMeta(1); err != nil {
+		f.keep(err)
 		return nil
 	}
 	return bytes.Clone(v.raw)
@@ -210,6 +210,9 @@ func (f *fields) meta() []byte {
 
 func (f *fields) id() (string, error) {
 	s, ok := f.text(nameID)
+	if v := &f.at[nameID]; v.flaw != flawNone {
+		f.keep(v.check([]byte("id"), "a frame"))
+	}
 	if f.err == nil && ok && (s == "" || utf8.RuneCountInString(s) > MaxIDChars) {
 		f.fail(chat.Invalid, "id must have 1 to %d characters", MaxIDChars)
 	}
@@ -230,6 +233,9 @@ func (f *fields) trace() chat.Trace {
 
 // command returns what the frame asks for.
 func (f *fields) command() (ports.Ask, error) {
+	if f.flawed != nil {
+		return nil, f.flawed
+	}
 	v, ok := f.want(nameType, kindString, "a string")
 	if !ok {
 		f.fail(chat.BadRequest, "type is missing")

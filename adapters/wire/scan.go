@@ -1,23 +1,28 @@
 package wire
 
 import (
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// maxDepth is how many objects and arrays a client's JSON may have inside one another, the frame itself included.
+// maxDepth is how many objects and arrays a client's JSON may have inside one another, the outermost included.
 const maxDepth = 64
 
-// scanner reads one JSON text (RFC 8259). It accepts exactly what encoding/json accepts, up to maxDepth.
+// scanner reads one JSON text (RFC 8259). It takes exactly what encoding/json takes, and notes on the way what is no I-JSON in it.
 type scanner struct {
 	data []byte
 	pos  int
 	bad  bool
-	deep bool // bad because of maxDepth
+	findings
+
+	names [fewNames]span // of the members of the objects under way, those of the innermost last
+	named int            // how many there are
 }
+
+// span is where a part of the text stands.
+type span struct{ from, to int }
 
 // kind is what sort of JSON value stands at a place.
 type kind uint8
@@ -36,6 +41,7 @@ const (
 type value struct {
 	kind kind
 	raw  []byte
+	findings
 }
 
 func (s *scanner) space() {
@@ -66,10 +72,13 @@ func (s *scanner) take(c byte) bool {
 
 func (s *scanner) fail() value { s.bad = true; return value{} }
 
-// members calls each for the members of the object that the text is, in order. The error says why the text is no such object; each
-// may have been called before it was found.
-func members(data []byte, each func(name []byte, v value)) *chat.Error {
+// members calls each for the members of the object that the text is, in order. A byte order mark in front is passed over (RFC 8259,
+// 8.1). The error says why the text, which is called what, is no such object; each may have been called before it was found.
+func members(data []byte, what string, each func(name []byte, v value)) *chat.Error {
 	s := &scanner{data: data}
+	if len(data) >= len(byteOrderMark) && string(data[:len(byteOrderMark)]) == byteOrderMark {
+		s.pos = len(byteOrderMark)
+	}
 	s.space()
 	if s.take('{') {
 		s.object(1, each)
@@ -77,27 +86,30 @@ func members(data []byte, each func(name []byte, v value)) *chat.Error {
 		s.bad = true
 	}
 	s.space()
-	switch {
-	case s.deep:
-		return chat.Errorf(chat.BadRequest, "a frame must not nest deeper than %d levels", maxDepth)
-	case s.bad || s.pos < len(data):
-		return chat.Errorf(chat.BadRequest, "a frame must be one JSON object")
+	if s.bad || s.pos < len(data) {
+		return chat.Errorf(chat.BadRequest, "%s must be one JSON object", what)
 	}
 	return nil
 }
 
-// object reads an object's members, behind its brace; depth is its own.
+const byteOrderMark = "\ufeff"
+
+// object reads an object's members, behind its brace; depth is its own. Only the outermost has an each; what is found is told of each of
+// its members.
 func (s *scanner) object(depth int, each func([]byte, value)) {
+	seen := siblings{first: s.named}
 	s.space()
 	if s.take('}') {
 		return
 	}
 	for !s.bad {
+		if each != nil {
+			s.findings = findings{}
+		}
 		s.space()
-		name := s.str()
-		s.space()
-		if s.bad || !s.take(':') {
-			s.bad = true
+		name := s.name(&seen)
+		inName := s.flaw != flawNone
+		if s.bad {
 			return
 		}
 		v := s.value(depth)
@@ -105,16 +117,41 @@ func (s *scanner) object(depth int, each func([]byte, value)) {
 			return
 		}
 		if each != nil {
-			each(bare(name.raw), v)
+			v.findings = s.findings
+			v.inName = inName
+			each(name, v)
 		}
 		s.space()
 		if s.take('}') {
+			s.named = seen.first
 			return
 		}
 		if !s.take(',') {
 			s.bad = true
 		}
 	}
+}
+
+// name reads a member's name and the colon behind it.
+func (s *scanner) name(seen *siblings) []byte {
+	nul := s.nul
+	s.nul = false
+	at := span{s.pos, s.pos}
+	raw := s.str().raw
+	at.to = s.pos
+	if s.nul {
+		s.note(flawNUL)
+	}
+	s.nul = nul
+	s.space()
+	if s.bad || !s.take(':') {
+		s.bad = true
+		return nil
+	}
+	if s.again(seen, at) {
+		s.note(flawTwice)
+	}
+	return bare(raw)
 }
 
 func (s *scanner) array(depth int) {
@@ -140,16 +177,12 @@ func (s *scanner) value(depth int) value {
 	start := s.pos
 	var k kind
 	switch c := s.peek(); {
-	case (c == '{' || c == '[') && depth == maxDepth:
-		s.deep = true
 	case c == '{':
-		s.pos++
-		s.object(depth+1, nil)
 		k = kindObject
+		s.inside(depth, func() { s.object(depth+1, nil) })
 	case c == '[':
-		s.pos++
-		s.array(depth + 1)
 		k = kindArray
+		s.inside(depth, func() { s.array(depth + 1) })
 	case c == '"':
 		return s.str()
 	case c == '-' || '0' <= c && c <= '9':
@@ -164,7 +197,59 @@ func (s *scanner) value(depth int) value {
 	if s.bad || k == kindBad {
 		return s.fail()
 	}
-	return value{k, s.data[start:s.pos]}
+	return value{kind: k, raw: s.data[start:s.pos]}
+}
+
+// inside reads an object or array of what is at depth, unless it lies too deep to be looked at.
+func (s *scanner) inside(depth int, read func()) {
+	if s.deepest = max(s.deepest, depth+1); depth == maxDepth {
+		s.note(flawDepth)
+		s.skip()
+		return
+	}
+	s.pos++
+	read()
+}
+
+// skip reads an object or array without recursion: of what lies too deep counts only where it ends, and that it is JSON.
+func (s *scanner) skip() {
+	var open []byte // what ends those that have begun
+	for {
+		s.space()
+		if c := s.peek(); c == '{' || c == '[' {
+			s.pos++
+			end := c + 2 // in ASCII
+			if s.space(); !s.take(end) {
+				open = append(open, end)
+				s.label(end)
+				continue
+			}
+		} else {
+			s.value(maxDepth)
+		}
+		for len(open) > 0 && !s.bad {
+			end := open[len(open)-1]
+			if s.space(); !s.take(end) {
+				s.bad = s.bad || !s.take(',')
+				s.label(end)
+				break
+			}
+			open = open[:len(open)-1]
+		}
+		if s.bad || len(open) == 0 {
+			return
+		}
+	}
+}
+
+// label passes over a member's name where what ends with end is an object.
+func (s *scanner) label(end byte) {
+	if end == '}' && !s.bad {
+		s.space()
+		s.str()
+		s.space()
+		s.bad = s.bad || !s.take(':')
+	}
 }
 
 func (s *scanner) word(w string, k kind) kind {
@@ -181,16 +266,22 @@ func (s *scanner) str() value {
 	if !s.take('"') {
 		return s.fail()
 	}
-	for s.pos < len(s.data) {
+	for ascii := true; s.pos < len(s.data); {
 		c := s.data[s.pos]
 		s.pos++
 		switch {
 		case c == '"':
-			return value{kindString, s.data[start:s.pos]}
+			raw := s.data[start:s.pos]
+			if !ascii && !utf8.Valid(raw) {
+				s.note(flawEncoding)
+			}
+			return value{kind: kindString, raw: raw}
 		case c < ' ':
 			return s.fail()
 		case c == '\\' && !s.escape():
 			return s.fail()
+		case c >= utf8.RuneSelf:
+			ascii = false
 		}
 	}
 	return s.fail()
@@ -203,14 +294,40 @@ func (s *scanner) escape() bool {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return true
 	case 'u':
-		if len(s.data)-s.pos < 4 {
+		r, ok := s.hex()
+		switch {
+		case !ok:
 			return false
+		case r == 0:
+			s.nul = true
+		case utf16.IsSurrogate(r):
+			s.pair(r)
 		}
-		_, ok := hex4(s.data[s.pos:])
-		s.pos += 4
-		return ok
+		return true
 	}
 	return false
+}
+
+// hex reads the four digits of an escape.
+func (s *scanner) hex() (r rune, ok bool) {
+	if len(s.data)-s.pos < 4 {
+		return 0, false
+	}
+	r, ok = hex4(s.data[s.pos:])
+	s.pos += 4
+	return r, ok
+}
+
+// pair passes over the second half of a surrogate pair, or notes that there is none.
+func (s *scanner) pair(first rune) {
+	rest := s.data[s.pos:]
+	if len(rest) >= 6 && rest[0] == '\\' && rest[1] == 'u' {
+		if second, ok := hex4(rest[2:]); ok && utf16.DecodeRune(first, second) != utf8.RuneError {
+			s.pos += 6
+			return
+		}
+	}
+	s.note(flawSurrogate)
 }
 
 func (s *scanner) number() value {
@@ -231,7 +348,11 @@ func (s *scanner) number() value {
 			return s.fail()
 		}
 	}
-	return value{kindNumber, s.data[start:s.pos]}
+	raw := s.data[start:s.pos]
+	if !held(raw) {
+		s.note(flawNumber)
+	}
+	return value{kind: kindNumber, raw: raw}
 }
 
 func (s *scanner) digits() bool {
@@ -331,11 +452,4 @@ func unescape(raw []byte, i int) (rune, int) {
 	default:
 		return rune(raw[i]), i + 1
 	}
-}
-
-// integer returns the whole number that v is. 5.0 and 5e0 are none: no client writes a seq so, and a double could not be trusted
-// with all of them.
-func (v value) integer() (int64, bool) {
-	n, err := strconv.ParseInt(string(v.raw), 10, 64)
-	return n, err == nil
 }

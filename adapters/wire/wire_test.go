@@ -36,7 +36,7 @@ func TestDecode(t *testing.T) {
 		{`{"type":"typing","room":"tea","on":false}`, ports.Typing{Room: "tea"}},
 		{`{"type":"presence","room":"tea"}`, ports.Presence{Room: "tea"}},
 		{`{"type":"ping","extra":{"deep":[1,2,{"x":null}]}}`, ports.Ping{}},
-		{`{"type":"leave","type":"ping"}`, ports.Ping{}},
+		{`{"type":"read","room":"tea","seq":7.0}`, ports.Mark{Room: "tea", Seq: 7}},
 		{`{"type":"ping","x":` + nested(63) + `}`, ports.Ping{}},
 	} {
 		if got := Decode([]byte(c.text)); !reflect.DeepEqual(got.Ask, c.want) {
@@ -82,7 +82,8 @@ var refused = []struct {
 	{`{"type":"send","room":"tea","body":" \n"}`, chat.Invalid, "body", true},
 	{`{"type":"send","room":"Tea","body":"x"}`, chat.Invalid, "room", false},
 	{`{"type":"react","room":"tea","seq":7}`, chat.Invalid, "emoji", false},
-	{`{"type":"read","room":"tea","seq":5.0}`, chat.Invalid, "seq", true},
+	{`{"type":"read","room":"tea","seq":5.5}`, chat.Invalid, "seq", false},
+	{`{"type":"leave","type":"ping"}`, chat.Invalid, "type", true},
 	{`{"type":"history","room":"tea","before":7,"after":7}`, chat.Invalid, "before", false},
 	{`{"type":"send","room":"tea","body":"x","reply_to":0}`, chat.Invalid, "reply_to", false},
 	{`{"type":"send","room":"tea","body":"x","key":""}`, chat.Invalid, "key", false},
@@ -130,6 +131,10 @@ func TestDecodeKeepsNothingOfTheText(t *testing.T) {
 func TestTheHotPathsAllocateLittle(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	if n := testing.AllocsPerRun(100, func() { Decode(benchSend) }); n > 5 { // id, room, body, key, and the command itself
 		t.Errorf("decoding a send allocates %v times", n)
+	}
+	meta := []byte(`{"client":"web","n":[1,2.5e3,null],"link":{"url":"https://example.com","title":"An example"}}`)
+	if n := testing.AllocsPerRun(100, func() { GoodMeta(meta) }); n > 0 {
+		t.Errorf("looking at a meta allocates %v times", n)
 	}
 	dst := make([]byte, 0, 4096)
 	for _, e := range entries {

@@ -172,10 +172,8 @@ func number(c *fiber.Ctx, name string, most int64) (n int64, given bool, err err
 	if text == "" {
 		return 0, false, nil
 	}
-	if n, err = strconv.ParseInt(text, 10, 64); err != nil || n < 0 || n > most {
-		return 0, false, chat.Errorf(chat.Invalid, "%s must be a whole number from 0 to %d", name, most)
-	}
-	return n, true, nil
+	n, err = wire.ParseWhole(name, utils.CopyString(text), 0, most)
+	return n, err == nil, err
 }
 
 // refuse answers with an error, by its kind's status unless another is given.
