@@ -20,6 +20,11 @@ func (m *Migrator) Up(ctx context.Context) error {
 	return m.With(ctx, "migrate up", func(p *goose.Provider) error { _, err := p.Up(ctx); return err })
 }
 
+// UpTo applies the migrations that are due up to a version, as a release that ends with it does.
+func (m *Migrator) UpTo(ctx context.Context, version int64) error {
+	return m.With(ctx, "migrate up", func(p *goose.Provider) error { _, err := p.UpTo(ctx, version); return err })
+}
+
 // Down takes back the last migration, with all data that it made a place for. With none applied it is a Conflict.
 func (m *Migrator) Down(ctx context.Context) error {
 	return m.With(ctx, "migrate down", func(p *goose.Provider) error {

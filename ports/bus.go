@@ -73,6 +73,8 @@ type Alive struct {
 	Node  NodeID
 	Going bool // it stops: nothing comes from it any more
 	Ask   bool // it has missed notices, and asks the others for all of their presences in the rooms that it may follow
+
+	Features []string // what it can do beyond protocol v1 as it was first published; a node of an earlier release tells none
 }
 
 // StandingChanged tells that a user, or everybody where User is empty, stands in a room otherwise than before.

@@ -14,6 +14,7 @@ type Welcome struct {
 	Session   string
 	User      chat.Author
 	Heartbeat time.Duration
+	Features  []string // what this node and all others can do beyond protocol v1 as it was first published
 	Limits    Limits
 }
 

@@ -31,6 +31,9 @@ type Log interface {
 
 	// Read returns the entries of a span in ascending order, in their present form. The entries come from one consistent view:
 	// no deleted text comes with a view in which it is deleted. A room that does not exist has no entries.
+	//
+	// An entry of a kind that a later release appends is read as chat.Unknown, at its place and with its author and time: it is no
+	// message. One about a message that is deleted comes without its Data.
 	Read(ctx context.Context, room chat.RoomID, span Span) ([]chat.Entry, error)
 
 	// Entry returns one entry in its present form, without reactions' Me, or NotFound.

@@ -73,6 +73,7 @@ const (
 	entryReacted
 	entryMember
 	entryRoomChanged
+	entryUnknown
 )
 
 // The fields of facts, signals and notices: each kind uses some of them.
@@ -95,6 +96,9 @@ const (
 	fieldPresent // a user: fieldUser and fieldName
 	fieldAsk
 	fieldUntil // Unix nanoseconds
+	fieldType
+	fieldData
+	fieldFeature // one of several
 )
 
 // Append appends the packet to b.
@@ -123,7 +127,11 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 		return nested(b, packetPresence, func(b []byte) []byte { return appendPresence(b, n) })
 	case ports.Alive:
 		return nested(b, packetAlive, func(b []byte) []byte {
-			return flag(flag(text(b, fieldNode, string(n.Node)), fieldOff, n.Going), fieldAsk, n.Ask)
+			b = flag(flag(text(b, fieldNode, string(n.Node)), fieldOff, n.Going), fieldAsk, n.Ask)
+			for _, feature := range n.Features {
+				b = text(b, fieldFeature, feature)
+			}
+			return b
 		})
 	case ports.StandingChanged:
 		return nested(b, packetStanding, func(b []byte) []byte {
@@ -179,6 +187,10 @@ func appendEntry(b []byte, e *chat.Entry) []byte {
 	case chat.RoomChanged:
 		return nested(b, entryRoomChanged, func(b []byte) []byte {
 			return text(text(b, fieldChange, string(f.Change)), fieldName, f.Name)
+		})
+	case chat.Unknown:
+		return nested(b, entryUnknown, func(b []byte) []byte {
+			return text(text(number(b, fieldSeq, int64(f.Target)), fieldType, f.Type), fieldData, string(f.Data))
 		})
 	}
 	return b

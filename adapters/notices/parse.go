@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -35,10 +36,11 @@ func Parse(b []byte) (p Packet, err error) {
 
 // fact is all that a fact, a signal or a notice may have.
 type fact struct {
-	room, user, body, meta, emoji, change, name, node string
-	seq, count, role, kind, version, until            int64
-	off, on, ask                                      bool
-	present                                           []chat.Author
+	room, user, body, meta, emoji, change, name, node, kindName, data string
+	seq, count, role, kind, version, until                            int64
+	off, on, ask                                                      bool
+	present                                                           []chat.Author
+	features                                                          []string
 }
 
 func parseFact(b []byte) (v fact, err error) {
@@ -60,6 +62,12 @@ func parseFact(b []byte) (v fact, err error) {
 			v.name = f.text()
 		case fieldNode:
 			v.node = f.text()
+		case fieldType:
+			v.kindName = f.text()
+		case fieldData:
+			v.data = f.text()
+		case fieldFeature:
+			v.features = append(v.features, f.text())
 		case fieldSeq:
 			v.seq = f.value
 		case fieldCount:
@@ -109,7 +117,7 @@ func (p *Packet) entry(packed field) error {
 		case entryTrace:
 			e.Trace = chat.Trace(f.text())
 		default:
-			if f.number >= entryMessage && f.number <= entryRoomChanged {
+			if f.number >= entryMessage && f.number <= entryUnknown {
 				e.Fact, err = factOf(f)
 			}
 		}
@@ -149,6 +157,8 @@ func isWhole(e *chat.Entry) bool {
 		return f.Target > 0 && isSeq(f.Target) && f.Count >= 0
 	case chat.MemberChanged:
 		return f.Role <= chat.Moderate
+	case chat.Unknown:
+		return isSeq(f.Target)
 	case chat.RoomChanged:
 		return true
 	}
@@ -177,8 +187,10 @@ func factOf(f field) (chat.Fact, error) {
 	case entryMember:
 		role := chat.Role(min(uint64(v.role), math.MaxUint8)) // one that there is not stays such a one
 		return chat.MemberChanged{User: chat.UserID(v.user), Change: chat.MemberChange(v.change), Role: role}, nil
-	default:
+	case entryRoomChanged:
 		return chat.RoomChanged{Change: chat.RoomChange(v.change), Name: v.name}, nil
+	default:
+		return wire.Unknown(v.kindName, 0, target, []byte(v.data), nil), nil
 	}
 }
 
@@ -223,7 +235,7 @@ func (p *Packet) toAll(f field) error {
 	var named bool
 	switch f.number {
 	case packetAlive:
-		p.Notice, named = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask}, v.node != ""
+		p.Notice, named = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask, Features: v.features}, v.node != ""
 	case packetStanding:
 		p.Notice, named = ports.StandingChanged{Room: room, User: user}, room != ""
 	case packetDisconnected:

@@ -37,6 +37,17 @@ func with(t testing.TB, database, name, value string) string {
 	return u.String()
 }
 
+// plant puts an entry of a kind that a later release makes at the end of a room's log.
+func plant(t testing.TB, database string, e portstest.LaterEntry) {
+	t.Helper()
+	conn := connect(t, database)
+	exec(t, conn, `
+		WITH moved AS (UPDATE room SET head = head + 1 WHERE room_id = $1 RETURNING head, messages, last_at)
+		INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, type, target, data)
+		SELECT $1, head, last_at, $2, $3, 'k' || head, messages, 7, nullif($4, ''), nullif($5::bigint, 0), $6 FROM moved`,
+		string(e.Room), string(e.Author.ID), e.Author.Name, e.Type, int64(e.Target), e.Data)
+}
+
 // The mode exec is the one that a pooler between the store and the server asks for.
 func TestStoreKeepsItsContracts(t *testing.T) {
 	t.Parallel()
@@ -49,7 +60,8 @@ func TestStoreKeepsItsContracts(t *testing.T) {
 				func(t *testing.T) portstest.StoreUnderTest { return open(t, postgres.Config{URL: database}) },
 				portstest.Shared(func(t *testing.T, _ portstest.StoreUnderTest) portstest.StoreUnderTest {
 					return open(t, postgres.Config{URL: database, NoMigrate: true})
-				}))
+				}),
+				portstest.Later(func(t *testing.T, e portstest.LaterEntry) { plant(t, database, e) }))
 		})
 	}
 }

@@ -2,18 +2,21 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
 
 // spanQuery reads a span of a room in its present form. As one statement, all of it is of one moment. An edit's body is asked for
-// by a subquery, as a join might be planned to go through the whole room for it.
+// by a subquery, as a join might be planned to go through the whole room for it. So is whether the message that an entry of a later kind is
+// about is deleted.
 const spanQuery = `
 SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
   coalesce(CASE e.kind
@@ -22,6 +25,9 @@ SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
   END, ''), coalesce(e.reply_to, 0), e.meta, e.edited_at, e.deleted_at,
   coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, false), coalesce(e.total, 0),
   coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
+  coalesce(e.type, ''), e.data, e.kind > 6 AND EXISTS (
+    SELECT FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target AND m.deleted_by IS NOT NULL
+  ),
   a.emoji, a.totals, a.mine
 FROM (
   SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 /*only*/ ORDER BY seq /*newest*/ LIMIT $4
@@ -82,6 +88,7 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	var emoji, change, subject, name string
 	var removed bool
 	var total int
+	var later laterKind
 	var emojis []string
 	var totals []int32
 	var mine []bool
@@ -89,6 +96,7 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 		&m.Body, &m.ReplyTo, &m.Meta, &editedAt, &deletedAt,
 		&target, &emoji, &removed, &total,
 		&change, &subject, &role, &name,
+		&later.name, &later.data, &later.gone,
 		&emojis, &totals, &mine)
 	if err != nil {
 		return e, err
@@ -112,9 +120,27 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	case kindRoom:
 		e.Fact = chat.RoomChanged{Change: chat.RoomChange(change), Name: name}
 	default:
-		return e, chat.Errorf(chat.Internal, "the store does not know entries of kind %d", kind)
+		e.Fact = later.fact(kind, target, map[string]any{
+			"body": m.Body, "reply_to": m.ReplyTo, "meta": json.RawMessage(m.Meta), "emoji": emoji, "removed": removed, "count": total,
+			"change": change, "user": subject, "role": chat.Role(role), "name": name,
+		})
 	}
 	return e, nil
+}
+
+// laterKind is what a row says of an entry whose kind a later release made.
+type laterKind struct {
+	name string // may be empty
+	data []byte // may be nil
+	gone bool   // it is about a message that is deleted
+}
+
+// fact returns the fact of such an entry; columns are what its row has in those that this release knows.
+func (l *laterKind) fact(kind int16, target chat.Seq, columns map[string]any) chat.Fact {
+	if l.gone {
+		return wire.Unknown(l.name, int(kind), target, nil, nil)
+	}
+	return wire.Unknown(l.name, int(kind), target, l.data, columns)
 }
 
 // given returns the zero time for NULL.

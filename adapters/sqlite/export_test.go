@@ -43,3 +43,18 @@ func (s *Store) Apply(ctx context.Context, version int) error {
 	_, err := s.writer.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)", version)
 	return err
 }
+
+// Plant puts an entry of a kind that a later release makes at the end of a room's log.
+func (s *Store) Plant(ctx context.Context, room, author, name, kind string, target int64, data []byte) error {
+	return s.write(ctx, "plant", func(tx *transaction) error {
+		_, err := tx.tx.ExecContext(ctx, `
+			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, data)
+			SELECT number, head + 1, last_at, ?2, ?3, 'k' || head, messages, ?4, nullif(?5, 0), ?6 FROM room WHERE id = ?1`,
+			room, author, name, kind, target, data)
+		if err != nil {
+			return err
+		}
+		_, err = tx.tx.ExecContext(ctx, `UPDATE room SET head = head + 1 WHERE id = ?`, room)
+		return err
+	})
+}

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
+	"github.com/parley-chat/parley/ports"
 )
 
 func TestMigrationsGoUpAndDownAndUpAgain(t *testing.T) {
@@ -117,5 +119,76 @@ func TestReadsTakeTheKeyAndNoSort(t *testing.T) {
 	plan, err := store.Plan(t.Context())
 	if err != nil || !strings.Contains(plan, "SEARCH e USING INDEX") || strings.Contains(plan, "SCAN") || strings.Contains(plan, "TEMP B-TREE") {
 		t.Fatalf("plan is %v\n%s", err, plan)
+	}
+}
+
+// A store of the release before, with a process that goes on using it, takes later kinds after the migration and is whole.
+func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "parley.db")
+	m := sqlite.NewMigrator(sqlite.Config{Path: path})
+	if err := m.UpTo(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	before := openFile(t, path)
+	run(t, before, `INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
+		VALUES (1, 'general', '', 1, 0, 1, 2, 1, 1, 0, 0, 0)`)
+	const insert = `INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, target) VALUES (1, ?, 1, 'alice', 'Alice', ?, 1, ?, ?, ?)`
+	run(t, before, insert, 1, "k1", "message", "hello", nil)
+	run(t, before, insert, 2, "k2", "edited", nil, 1)
+	if _, err := before.ExecContext(t.Context(), insert, 3, "k3", "pinned", nil, 1); err == nil {
+		t.Fatal("the release before takes any kind")
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, before, insert, 3, "k3", "pinned", nil, 1) // it has the file open since before
+	run(t, before, `UPDATE room SET head = 3`)
+	var check, text string
+	if err := before.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {
+		t.Errorf("the store is %q, %v", check, err)
+	}
+	if err := before.QueryRowContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE name = 'entry'`).Scan(&text); err != nil || strings.Contains(text, "CHECK") || !strings.Contains(text, "STRICT") {
+		t.Errorf("the table is %s, %v", text, err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := sqlite.Backup(t.Context(), path, copied); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, copied} {
+		entries, err := openStore(t, sqlite.Config{Path: path}).Read(t.Context(), "general", ports.Span{Limit: 10})
+		if err != nil || len(entries) != 3 {
+			t.Fatalf("%s has %v, %v", path, entries, err)
+		}
+		if m, ok := entries[0].Fact.(chat.Message); !ok || m.Body != "hello" {
+			t.Errorf("%s begins with %+v", path, entries[0])
+		}
+		if u, ok := entries[2].Fact.(chat.Unknown); !ok || u.Type != "pinned" || u.Target != 1 {
+			t.Errorf("%s ends with %+v", path, entries[2])
+		}
+	}
+	if err := m.Down(t.Context()); err != nil { // what is of a later kind stays
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// openFile opens a store's file beside the store, as another program does.
+func openFile(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func run(t *testing.T, db *sql.DB, statement string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatalf("%s: %v", statement, err)
 	}
 }

@@ -3,9 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"slices"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -94,6 +96,8 @@ type entryRow struct {
 	change                  string
 	member                  chat.MemberChanged
 	name                    string
+	data                    []byte // of a kind that a later release made
+	gone                    bool   // it is about a message that is deleted
 }
 
 func (p *page) add(scan scanner) error {
@@ -102,7 +106,7 @@ func (p *page) add(scan scanner) error {
 	if err := scan(&p.room, &r.Seq, &r.at, &r.Author.ID, &r.Author.Name, &r.Key, &r.Messages, &r.kind,
 		&r.message.Body, &r.message.ReplyTo, &r.message.Meta, &r.editedAt, &r.deletedAt, &r.reacted,
 		&target, &r.reaction.Emoji, &r.reaction.Removed, &r.reaction.Count,
-		&r.change, &r.member.User, &r.member.Role, &r.name); err != nil {
+		&r.change, &r.member.User, &r.member.Role, &r.name, &r.data, &r.gone); err != nil {
 		return err
 	}
 	r.At = stamp(r.at)
@@ -125,9 +129,23 @@ func (p *page) add(scan scanner) error {
 		r.Fact = r.member
 	case "room":
 		r.Fact = chat.RoomChanged{Change: chat.RoomChange(r.change), Name: r.name}
+	default:
+		r.Fact = r.later(target)
 	}
 	p.entries = append(p.entries, r.Entry)
 	return nil
+}
+
+// later returns the fact of an entry whose kind a later release made.
+func (r *entryRow) later(target chat.Seq) chat.Fact {
+	if r.gone {
+		return wire.Unknown(r.kind, 0, target, nil, nil)
+	}
+	return wire.Unknown(r.kind, 0, target, r.data, map[string]any{
+		"body": r.message.Body, "reply_to": r.message.ReplyTo, "meta": json.RawMessage(r.message.Meta), "emoji": r.reaction.Emoji,
+		"removed": r.reaction.Removed, "count": r.reaction.Count, "change": r.change, "user": r.member.User, "role": r.member.Role,
+		"name": r.name,
+	})
 }
 
 // react adds their reactions to the page's messages, as viewer sees them. The entries are ascending.

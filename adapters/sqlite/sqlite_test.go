@@ -24,7 +24,14 @@ func TestStoreKeepsItsContracts(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "made", "parley.db")
 	open := func(t *testing.T) portstest.StoreUnderTest { return openStore(t, sqlite.Config{Path: path}) }
-	portstest.Store(t, open, portstest.Shared(func(t *testing.T, _ portstest.StoreUnderTest) portstest.StoreUnderTest { return open(t) }))
+	later := openStore(t, sqlite.Config{Path: path})
+	portstest.Store(t, open,
+		portstest.Shared(func(t *testing.T, _ portstest.StoreUnderTest) portstest.StoreUnderTest { return open(t) }),
+		portstest.Later(func(t *testing.T, e portstest.LaterEntry) {
+			if err := later.Plant(t.Context(), string(e.Room), string(e.Author.ID), e.Author.Name, e.Type, int64(e.Target), e.Data); err != nil {
+				t.Fatal(err)
+			}
+		}))
 }
 
 // openStore opens a store for as long as the test runs.

@@ -78,7 +78,9 @@ const entries = `
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
 		coalesce(e.reply_to, 0), e.meta, coalesce(e.edited_at, 0), coalesce(e.deleted_at, 0), coalesce(e.reacted, 0),
 		coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, 0), coalesce(e.total, 0),
-		coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, '')
+		coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
+		e.data, e.target IS NOT NULL AND e.kind NOT IN ('edited', 'deleted', 'reacted') AND EXISTS (
+			SELECT 1 FROM entry t WHERE t.room = e.room AND t.seq = e.target AND t.deleted_by IS NOT NULL)
 	FROM entry e WHERE e.room = (SELECT number FROM room WHERE id = ?)`
 
 const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind = 'message' OR NOT ?) ORDER BY e.seq`

@@ -50,6 +50,8 @@ func AppendEntry(dst []byte, e *chat.Entry) []byte {
 		if f.Change == chat.RoomRenamed {
 			o.text("name", f.Name)
 		}
+	case chat.Unknown:
+		o.unknown(e, &f)
 	}
 	if e.Trace != "" {
 		o.text("traceparent", string(e.Trace))
@@ -69,7 +71,18 @@ func (o *object) name(name string) {
 	o.dst = append(o.dst, '"', ':')
 }
 
-func (o *object) text(name, s string)          { o.name(name); o.dst = appendString(o.dst, s) }
+func (o *object) text(name, s string) { o.name(name); o.dst = appendString(o.dst, s) }
+func (o *object) texts(name string, list []string) {
+	o.name(name)
+	o.dst = append(o.dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = appendString(o.dst, s)
+	}
+	o.dst = append(o.dst, ']')
+}
 func (o *object) number(name string, n int64)  { o.name(name); o.dst = strconv.AppendInt(o.dst, n, 10) }
 func (o *object) seq(name string, n chat.Seq)  { o.number(name, int64(n)) }
 func (o *object) flag(name string, yes bool)   { o.name(name); o.dst = strconv.AppendBool(o.dst, yes) }
@@ -148,6 +161,19 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	o.dst = append(o.dst, ']')
 }
 
+// unknown writes what this version does not know: its data is an object, of members that no entry has otherwise.
+func (o *object) unknown(e *chat.Entry, f *chat.Unknown) {
+	o.text("type", f.Type)
+	o.place(e)
+	if f.Target > 0 {
+		o.seq("target", f.Target)
+	}
+	if len(f.Data) > len("{}") {
+		o.dst = append(o.dst, ',')
+		o.dst = append(o.dst, f.Data[1:len(f.Data)-1]...)
+	}
+}
+
 // AppendFrame appends a frame that is no entry to dst. Heartbeat and CloseFrame are the transport's and no JSON: they append
 // nothing.
 func AppendFrame(dst []byte, frame ports.Frame) []byte {
@@ -183,6 +209,7 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.text("session", f.Session)
 	o.author("user", f.User)
 	o.number("heartbeat_ms", f.Heartbeat.Milliseconds())
+	o.texts("features", f.Features)
 	o.open("limits")
 	o.number("frame_bytes", int64(f.Limits.FrameBytes))
 	o.number("body_chars", chat.MaxBodyChars)

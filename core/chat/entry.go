@@ -21,7 +21,7 @@ type Author struct {
 	Name string
 }
 
-// Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged or RoomChanged.
+// Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged or RoomChanged, or else Unknown.
 type Fact interface{ fact() }
 
 // Message is something said. Read from a store it is in its present form: the last body, or none once it was deleted.
@@ -94,7 +94,15 @@ const (
 	RoomUnarchived RoomChange = "unarchived" // takes messages again
 )
 
-// CheckFact refuses, as Internal, what is none of the six, such as nil: a log must not append what it cannot read again.
+// Unknown is what an entry of a kind says that a later version appends. This version passes it on as it finds it: it counts as no message,
+// changes nothing, and moves cursors. No log appends one.
+type Unknown struct {
+	Type   string // what the later version calls it
+	Target Seq    // the message that it is about; 0: none
+	Data   []byte // its other members, as one JSON object, or nil
+}
+
+// CheckFact refuses, as Internal, what is none of the six, such as nil or Unknown: a log must not append what it does not know.
 func CheckFact(f Fact) error {
 	switch f.(type) {
 	case Message, Edited, Deleted, Reacted, MemberChanged, RoomChanged:
@@ -109,11 +117,12 @@ func (Deleted) fact()       {}
 func (Reacted) fact()       {}
 func (MemberChanged) fact() {}
 func (RoomChanged) fact()   {}
+func (Unknown) fact()       {}
 
 // Target returns the seq of the message that the entry changes, or 0 where it changes none.
 func (e *Entry) Target() Seq { return Target(e.Fact) }
 
-// Target returns the seq of the message that f changes, or 0 where it changes none.
+// Target returns the seq of the message that f changes, or may change where it is Unknown; 0 where it changes none.
 func Target(f Fact) Seq {
 	switch f := f.(type) {
 	case Edited:
@@ -121,6 +130,8 @@ func Target(f Fact) Seq {
 	case Deleted:
 		return f.Target
 	case Reacted:
+		return f.Target
+	case Unknown:
 		return f.Target
 	}
 	return 0

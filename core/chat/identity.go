@@ -70,7 +70,8 @@ const (
 
 var roleNames = [...]string{None: "none", Read: "read", Write: "write", Moderate: "moderate"}
 
-func (r Role) String() string { return roleNames[r] }
+// String returns the role's name. One that a later version gives may at least all that the highest here may.
+func (r Role) String() string { return roleNames[min(r, Moderate)] }
 
 // ParseRole returns the role of that name (read, write, moderate), or an Invalid error. None is no role to give.
 func ParseRole(s string) (Role, error) {

@@ -26,14 +26,17 @@ type Config struct {
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
 	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
 
-	Replay          int   // most entries that a join goes back behind its cursor; 0: 10,000
-	RoomsPerSession int   // most rooms joined at once; 0: 2,000
-	MaxSessions     int   // most sessions of this node; 0: no limit
-	SessionsPerUser int   // most sessions of a user on this node; 0: no limit
-	Joins           int   // most joins that ask the store at once; more wait for their turn; 0: 64
-	FrameBytes      int   // the largest message that a client may send, told in the welcome
-	RingBytes       int   // most bytes of a feed's ring; 0: 256 KiB
-	RingBytesTotal  int64 // most bytes of all rings; 0: 256 MiB
+	Replay          int // most entries that a join goes back behind its cursor; 0: 10,000
+	RoomsPerSession int // most rooms joined at once; 0: 2,000
+	MaxSessions     int // most sessions of this node; 0: no limit
+	SessionsPerUser int // most sessions of a user on this node; 0: no limit
+	Joins           int // most joins that ask the store at once; more wait for their turn; 0: 64
+	FrameBytes      int // the largest message that a client may send, told in the welcome
+
+	Features []string // what this node can do beyond protocol v1 as it was first published
+
+	RingBytes      int   // most bytes of a feed's ring; 0: 256 KiB
+	RingBytesTotal int64 // most bytes of all rings; 0: 256 MiB
 
 	CatchUps    int           // readers served from the log at once; 0: 8
 	AntiEntropy time.Duration // between comparisons of the feeds with the log; 0: 2 s
@@ -100,6 +103,7 @@ func New(cfg Config) *Hub {
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
 		presences: presences{
 			self: ports.NodeID(rand.Text()), peers: map[ports.NodeID]time.Time{}, gone: map[ports.NodeID]bool{},
+			features: features{own: cfg.Features, alone: cfg.Bus == nil, since: time.Now(), of: map[ports.NodeID][]string{}},
 		},
 		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 	}

@@ -30,6 +30,7 @@ type line struct {
 	Signal  *chat.Signal      `json:",omitempty"`
 	Reason  ports.CloseReason `json:",omitempty"`
 	RetryMS int64             `json:",omitempty"`
+	Can     []string          `json:",omitempty"` // the welcome's features
 }
 
 // seen is an entry as a client sees it.
@@ -77,7 +78,7 @@ func (lineEncoder) Entry(dst []byte, e *chat.Entry) []byte {
 func (lineEncoder) Frame(dst []byte, frame ports.Frame) []byte {
 	switch f := frame.(type) {
 	case ports.Welcome:
-		return appendLine(dst, line{Kind: "welcome", ID: f.Session, Text: string(f.User.ID)})
+		return appendLine(dst, line{Kind: "welcome", ID: f.Session, Text: string(f.User.ID), Can: f.Features})
 	case ports.OK:
 		answer, err := json.Marshal(f.Answer)
 		if err != nil {

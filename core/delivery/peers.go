@@ -30,7 +30,7 @@ func (p *presences) next() uint64 {
 func (p *presences) beat() ports.Alive {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	alive := ports.Alive{Node: p.self, Ask: p.ask}
+	alive := ports.Alive{Node: p.self, Ask: p.ask, Features: p.features.own}
 	p.ask = false
 	return alive
 }
@@ -45,6 +45,7 @@ func (p *presences) alive(n ports.Alive, now time.Time) {
 		now = now.Add(presenceLinger - peerGone)
 	}
 	p.heard(n.Node, now)
+	p.can(n)
 	if n.Ask {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -89,6 +90,7 @@ func (p *presences) silent(now time.Time) (gone []ports.NodeID, refresh bool, le
 		}
 		gone = append(gone, node)
 		delete(p.peers, node)
+		delete(p.features.of, node)
 		if len(p.gone) >= peersKept {
 			clear(p.gone)
 		}

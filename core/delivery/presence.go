@@ -58,13 +58,14 @@ type leaver struct {
 type presences struct {
 	self ports.NodeID
 
-	mu      sync.Mutex
-	due     []*feed
-	version uint64
-	peers   map[ports.NodeID]time.Time // when they were last heard
-	gone    map[ports.NodeID]bool      // were taken for dead
-	refresh bool                       // others ask for all that is here
-	ask     bool                       // they are to be asked for all that is there
+	mu       sync.Mutex
+	due      []*feed
+	version  uint64
+	peers    map[ports.NodeID]time.Time // when they were last heard
+	gone     map[ports.NodeID]bool      // were taken for dead
+	refresh  bool                       // others ask for all that is here
+	ask      bool                       // they are to be asked for all that is there
+	features features
 }
 
 // arrive counts a session of who, and reports whether they are newly present.

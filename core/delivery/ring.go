@@ -56,7 +56,7 @@ type ring struct {
 	bytes  int // of all chunks, as allocated
 	bound  int
 	total  *budget
-	edited map[chat.Seq]chat.Seq // message → its last edit that is in the ring
+	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that tells something of its text: an edit, or what is unknown
 }
 
 // budget bounds the bytes of all rings together.
@@ -143,8 +143,8 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 	}
 	r.spend(size)
 	for i := range entries {
-		if f, ok := entries[i].Fact.(chat.Edited); ok && r.edited[f.Target] < entries[i].Seq {
-			r.setEdited(f.Target, entries[i].Seq)
+		if target := chat.Target(entries[i].Fact); tells(entries[i].Fact) && r.edited[target] < entries[i].Seq {
+			r.setEdited(target, entries[i].Seq)
 		}
 	}
 	r.now.primed = max(r.now.primed, r.now.floor)
@@ -174,9 +174,20 @@ func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 	if edit, ok := r.edited[target]; ok {
 		r.raise(edit)
 	}
-	if _, ok := fact.(chat.Edited); ok {
+	if tells(fact) {
 		r.setEdited(target, seq)
 	}
+}
+
+// tells reports whether a fact says what the message that it changes may have said: nobody is to get it once that is deleted.
+func tells(fact chat.Fact) bool {
+	switch f := fact.(type) {
+	case chat.Edited:
+		return true
+	case chat.Unknown:
+		return f.Target > 0
+	}
+	return false
 }
 
 // snapshot returns the ring as it is now. Its chunk headers are copies, as the newest one's changes with the next entry.

@@ -192,7 +192,7 @@ func (s *busSuite) testAll(t *testing.T) {
 	c.follows(busRoom())
 	user := chat.UserID(busRoom())
 	for _, n := range []ports.Notice{
-		ports.Alive{Node: ports.NodeID(user), Going: true, Ask: true},
+		ports.Alive{Node: ports.NodeID(user), Going: true, Ask: true, Features: []string{"threads", "search"}},
 		ports.StandingChanged{Room: busRoom(), User: user},
 		ports.StandingChanged{Room: busRoom()},
 		ports.Disconnected{User: user},

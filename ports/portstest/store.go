@@ -40,6 +40,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Unchanged", (*storeSuite).testUnchanged},
 		{"Present form", (*storeSuite).testPresentForm},
 		{"Read", (*storeSuite).testRead},
+		{"Later kinds", (*storeSuite).testLater},
 		{"Text", (*storeSuite).testText},
 		{"Rooms", (*storeSuite).testRooms},
 		{"Members", (*storeSuite).testMembers},
@@ -58,6 +59,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 type storeSuite struct {
 	store StoreUnderTest
 	again func(t *testing.T, first StoreUnderTest) StoreUnderTest // nil: not shared
+	plant func(t *testing.T, entry LaterEntry)                    // nil: no later release writes
 }
 
 // sentence is one promise of a contract and the test that tries to break it.

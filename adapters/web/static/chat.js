@@ -15,6 +15,8 @@ const KEEP_OPEN = 1_000; // items of the open room, once there are half as many 
 const TYPING_EVERY = 3_000;
 const RETRY_AFTER = 2_000;
 
+const SIGNALS = ["typing", "presence", "read"];
+
 const ROOM_ID = /^[a-z0-9][a-z0-9._:-]{0,63}$/;
 
 /** A room id from what somebody typed, or "" where there is none in it. */
@@ -352,6 +354,7 @@ export class Chat extends EventTarget {
   }
 
   #signal(room, { type, user, on, online, seq }) {
+    if (!SIGNALS.includes(type)) return; // of a later version
     if (room.id === this.current && !this.#names.has(user)) this.#askWho(room);
     switch (type) {
       case "typing":

@@ -1,0 +1,86 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Limits on what is passed on of an entry that this version does not know.
+const (
+	MaxTypeChars    = 64
+	MaxUnknownBytes = 32 << 10
+)
+
+// ownMembers are those that every entry has, and the target.
+var ownMembers = []string{"type", "room", "seq", "at", "author", "traceparent", "target"}
+
+// Unknown returns what an entry says whose kind a later version made. It is called name, or by its number where it has no name that a client
+// can take. Its members are those of data, where that is an object, but for those that every entry has of its own; columns, by the names
+// of members, are what its row says otherwise, and those that are zero say nothing. Members that together go beyond MaxUnknownBytes
+// are left out: the entry itself comes all the same.
+func Unknown(name string, number int, target chat.Seq, data []byte, columns map[string]any) chat.Unknown {
+	u := chat.Unknown{Type: typeOf(name, number), Target: max(target, 0)}
+	members := map[string]any{}
+	for member, value := range columns {
+		if role, ok := value.(chat.Role); ok && role != chat.None {
+			value = role.String()
+		}
+		if says(value) {
+			members[member] = value
+		}
+	}
+	var given map[string]json.RawMessage
+	if len(data) <= MaxUnknownBytes && utf8.Valid(data) && json.Unmarshal(data, &given) == nil {
+		for member, value := range given {
+			members[member] = value
+		}
+	}
+	for _, member := range ownMembers {
+		delete(members, member)
+	}
+	if len(members) > 0 {
+		u.Data = encodeObject(members)
+	}
+	return u
+}
+
+func typeOf(name string, number int) string {
+	_, known := knownTypes[name]
+	switch {
+	case name != "" && !known && utf8.ValidString(name) && utf8.RuneCountInString(name) <= MaxTypeChars && !strings.ContainsFunc(name, unicode.IsControl):
+		return name
+	case number > 0:
+		return "kind" + strconv.Itoa(number)
+	}
+	return "unknown"
+}
+
+// knownTypes are those of the frames of this version: an entry that this version does not know is none of them.
+var knownTypes = map[string]struct{}{
+	"message": {}, "edited": {}, "deleted": {}, "reacted": {}, "member": {}, "room": {},
+	"welcome": {}, "ok": {}, "error": {}, "typing": {}, "presence": {}, "read": {}, "left": {}, "drain": {},
+}
+
+// says reports whether a column says something: a zero one does not.
+func says(value any) bool {
+	v := reflect.ValueOf(value)
+	return v.IsValid() && !v.IsZero() && (v.Kind() != reflect.Slice || v.Len() > 0)
+}
+
+// encodeObject encodes members as an object, in the order of their names, or returns nil where that cannot be, or is too large.
+func encodeObject(members map[string]any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(members); err != nil || b.Len() > MaxUnknownBytes {
+		return nil
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
