@@ -38,7 +38,6 @@ const (
 	CloseRestart                            // the node goes away
 	CloseUnauthenticated                    // no token in time, or a bad one
 	CloseExpired                            // the token expired
-	CloseBanned                             // banned from a room that it followed
 	CloseDisconnected                       // an operator's wish
 	CloseSilent                             // nothing heard for two heartbeats
 	CloseSlow                               // a write made no progress for 10 s
@@ -50,7 +49,7 @@ const (
 
 var closeReasons = [...]string{
 	CloseGone: "gone", CloseRestart: "restart", CloseUnauthenticated: "unauthenticated", CloseExpired: "expired",
-	CloseBanned: "banned", CloseDisconnected: "disconnected", CloseSilent: "silent", CloseSlow: "slow",
+	CloseDisconnected: "disconnected", CloseSilent: "silent", CloseSlow: "slow",
 	CloseBadRequests: "bad_requests", CloseFlooding: "flooding", CloseInternal: "internal", CloseProtocol: "protocol",
 }
 

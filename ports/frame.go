@@ -6,7 +6,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Drain, Heartbeat or CloseFrame.
+// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, FollowEnded, Drain, Heartbeat or
+// CloseFrame.
 type Frame interface{ frame() }
 
 // Welcome is the first frame once a session is authenticated.
@@ -40,6 +41,12 @@ type Failure struct {
 // SignalFrame passes a signal on.
 type SignalFrame struct{ Signal chat.Signal }
 
+// FollowEnded tells that the session follows a room no longer, though its client did not leave, and why.
+type FollowEnded struct {
+	Room chat.RoomID
+	Err  error
+}
+
 // Drain tells that the node goes away, and when to connect again.
 type Drain struct{ ReconnectIn time.Duration }
 
@@ -53,6 +60,7 @@ func (Welcome) frame()     {}
 func (OK) frame()          {}
 func (Failure) frame()     {}
 func (SignalFrame) frame() {}
+func (FollowEnded) frame() {}
 func (Drain) frame()       {}
 func (Heartbeat) frame()   {}
 func (CloseFrame) frame()  {}

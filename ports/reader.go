@@ -22,4 +22,20 @@ type Reader interface {
 	// Allowed returns the user's role in a room as lately known (a few seconds at most), or NotFound where it is None (Forbidden
 	// where they are banned).
 	Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error)
+
+	// MayRead tells of each reader whether they may still read the room that they follow: one right a reader, in that order. It is a
+	// question of the service's own: it counts against nobody's limit, and makes no room. An error means that nothing is known of any.
+	MayRead(ctx context.Context, readers []Follower) ([]Right, error)
+}
+
+// Follower is a user who follows a room.
+type Follower struct {
+	By   chat.Identity
+	Room chat.RoomID
+}
+
+// Right is whether somebody may read a room.
+type Right struct {
+	Head chat.Seq // the room's last entry when it was so; of no meaning with Err
+	Err  error    // nil where they may; or else what Reader.Allowed would fail with
 }

@@ -370,6 +370,28 @@ func TestThePageGoesOnWhereItWasAfterARestart(t *testing.T) {
 	alice.sees("before", "meanwhile", "and more")
 }
 
+func TestWhoIsSentFromARoomIsToldAndStaysInTheOthers(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	alice := s.join(browser, "Alice", "tea")
+	as := func(method, path, body string) { // what the page has no buttons for
+		t.Helper()
+		alice.waits(fmt.Sprintf(`(async () => (await fetch(%q, {
+			method: %q, body: %q, headers: { Authorization: "Bearer " + sessionStorage.getItem("parley.token"), "Content-Type": "application/json" },
+		})).ok)()`, path, method, body))
+	}
+	as("POST", "/v1/rooms", `{"room":"den","public":true}`)
+	bob := s.join(browser, "Bob", "den")
+	bob.says("hello")
+	as("PUT", "/v1/rooms/den/members/bob", `{"banned":true}`)
+	bob.shows("#empty", "You are no longer in this room. (you are banned from den)")
+	bob.waits(`document.querySelector("#composer").hidden && document.querySelector("#state").dataset.state === "open"`)
+	bob.does(chromedp.Navigate(s.run.URL() + "/#tea"))
+	bob.waits(`!document.querySelector("#composer").hidden`)
+	bob.says("I am here still")
+	bob.sees("I am here still")
+}
+
 func TestATokenThatIsNotAcceptedIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -40,7 +40,6 @@ var closings = [...]closing{
 	ports.CloseRestart:         {1012, "going away for a restart"},
 	ports.CloseUnauthenticated: {4401, "no good token"},
 	ports.CloseExpired:         {4401, "the token has expired"},
-	ports.CloseBanned:          {4403, "banned"},
 	ports.CloseDisconnected:    {4403, "disconnected by an operator"},
 	ports.CloseSilent:          {4408, "silent for too long"},
 	ports.CloseSlow:            {4408, "too slow"},

@@ -195,6 +195,10 @@ func AppendFrame(dst []byte, frame ports.Frame) []byte {
 		o.failure(chat.AsError(f.Err))
 	case ports.SignalFrame:
 		o.signal(f.Signal)
+	case ports.FollowEnded:
+		o.text("type", "left")
+		o.text("room", string(f.Room))
+		o.failure(chat.AsError(f.Err))
 	case ports.Drain:
 		o.text("type", "drain")
 		o.number("reconnect_in_ms", f.ReconnectIn.Milliseconds())

@@ -41,7 +41,7 @@ func TestAClientOfAnotherMake(t *testing.T) {
 		if err := alice.Ping(ctx); err != nil {
 			t.Errorf("ping: %v", err)
 		}
-		session.end(ports.CloseBanned)
+		session.end(ports.CloseDisconnected)
 		<-reading.Done()
 		receive(t, "the session's end", session.closed)
 	})

@@ -209,7 +209,7 @@ func bannedOnBoth(t *testing.T, c *cluster) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	bob.closesWith(4403)
+	bob.isSentFrom(room, "forbidden")
 }
 
 func revokedOnBoth(t *testing.T, c *cluster) {

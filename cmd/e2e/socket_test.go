@@ -23,6 +23,7 @@ func socketSuite(t *testing.T, s *service) {
 		"edits, deletions and reactions set what they say":  changes,
 		"history pages in both directions":                  historyPages,
 		"read marks count what is unread":                   readMarks,
+		"who loses a room keeps the socket":                 removed,
 		"typing and presence are told":                      typingAndPresence,
 		"every error has its code":                          errorCodes,
 		"ten bad requests in a row end the socket":          badRequests,
@@ -543,10 +544,49 @@ func ban(t *testing.T, s *service) {
 	bob := s.connects(t, "bob")
 	bob.asks("join", "room", room)
 	s.gets(t, 200, owner, "PUT", "/v1/rooms/"+room+"/members/bob", frame{"banned": true})
-	bob.closesWith(4403)
-	again := s.connects(t, "bob")
-	again.isRefused("forbidden", "join", "room", room)
-	again.isRefused("forbidden", "send", "room", room, "body", "x")
+	bob.isSentFrom(room, "forbidden")
+	bob.isRefused("forbidden", "send", "room", room, "body", "x")
+	other := s.room()
+	bob.asks("join", "room", other)
+	bob.asks("send", "room", other, "body", "I am here still")
+	if e := bob.sees("message"); e.str("room") != other {
+		t.Errorf("bob saw %v", e)
+	}
+}
+
+// isSentFrom expects the follow of a room to end, and the socket to stay.
+func (p *peer) isSentFrom(room, code string) {
+	p.t.Helper()
+	if f := p.sees("left"); f.str("room") != room || f.str("code") != code || f.str("message") == "" {
+		p.t.Errorf("%s was sent away with %v, want %s of %s", p.name, f, code, room)
+	}
+	p.isRefused(code, "join", "room", room)
+}
+
+// removed has somebody lose a room in each way that there is, and keep the socket.
+func removed(t *testing.T, s *service) {
+	owner := s.token(t, "owner")
+	room := s.room()
+	s.gets(t, 201, owner, "POST", "/v1/rooms", frame{"room": room})
+	s.gets(t, 200, owner, "PUT", "/v1/rooms/"+room+"/members/bob", frame{"role": "write"})
+	bob := s.connects(t, "bob")
+	bob.asks("join", "room", room)
+	s.gets(t, 204, owner, "DELETE", "/v1/rooms/"+room+"/members/bob", nil)
+	bob.isSentFrom(room, "not_found")
+
+	s.gets(t, 200, owner, "PATCH", "/v1/rooms/"+room, frame{"public": true})
+	bob.asks("join", "room", room, "limit", 0)
+	s.gets(t, 200, owner, "PATCH", "/v1/rooms/"+room, frame{"public": false})
+	if e := bob.sees("room"); e.str("change") != "hidden" {
+		t.Errorf("the last entry is %v", e)
+	}
+	bob.isSentFrom(room, "not_found")
+
+	s.gets(t, 200, owner, "PATCH", "/v1/rooms/"+room, frame{"public": true})
+	bob.asks("join", "room", room, "limit", 0)
+	bob.asks("auth", "token", s.token(t, "bob", claim{"rooms", frame{"elsewhere": "write"}}))
+	bob.isSentFrom(room, "not_found")
+	bob.asks("ping")
 }
 
 func thousandRooms(t *testing.T, s *service) {

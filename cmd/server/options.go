@@ -40,7 +40,9 @@ func Options(cfg Config) fx.Option {
 		)),
 		fx.Module("core", fx.Provide(
 			newMessaging, newHub,
-			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members) { return s, s, s, s },
+			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members, ports.Limiter) {
+				return s, s, s, s, s
+			},
 			func(h *delivery.Hub) (ports.Sessions, ports.Inspector) { return h, h },
 			newGuard, newListener,
 			func(g *revocation.Guard) ports.TokenVerifier { return g },

@@ -93,6 +93,7 @@ type hubParts struct {
 	Reader   ports.Reader
 	Writer   ports.Writer
 	Verifier ports.TokenVerifier
+	Limiter  ports.Limiter
 	Encoder  ports.Encoder
 	Bus      ports.Bus
 	Observer ports.Observer
@@ -100,8 +101,9 @@ type hubParts struct {
 
 func newHub(cfg Config, p hubParts) *delivery.Hub {
 	return delivery.New(delivery.Config{
-		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Encoder: p.Encoder, Bus: p.Bus, Observer: p.Observer,
-		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
+		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
+		Observer: p.Observer,
+		Shards:   cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, Joins: cfg.Joins,
 	})
 }

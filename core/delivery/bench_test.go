@@ -97,6 +97,10 @@ func (open) Mark(context.Context, chat.Identity, ports.Mark) (ports.Marked, erro
 	return ports.Marked{}, nil
 }
 
+func (open) MayRead(_ context.Context, readers []ports.Follower) ([]ports.Right, error) {
+	return make([]ports.Right, len(readers)), nil
+}
+
 func (open) Allowed(context.Context, chat.Identity, chat.RoomID) (chat.Role, error) {
 	return chat.Write, nil
 }

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -13,6 +12,15 @@ const (
 	fetchEntries = 200 // entries that one look into the log serves at most
 	storeTime    = 10 * time.Second
 )
+
+// serveReaders serves from the log those who wait for it, until ctx ends.
+func (h *Hub) serveReaders(ctx context.Context) {
+	for h.reads.wait(ctx) {
+		for next := h.reads.take(1); len(next) > 0 && ctx.Err() == nil; next = h.reads.take(1) {
+			h.fetch(ctx, next[0])
+		}
+	}
+}
 
 // fetch serves a reader from the log: the entries behind its cursor, as many as one write takes.
 func (h *Hub) fetch(ctx context.Context, fl *follow) {
@@ -61,7 +69,7 @@ func (s *session) serve(fl *follow, entries []chat.Entry) (served int) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if e.Seq != fl.cursor+1 || fl.until > 0 && e.Seq > fl.until || len(s.outbox) >= runBytes {
+		if e.Seq != fl.cursor+1 || fl.bounded && e.Seq > fl.until || len(s.outbox) >= runBytes {
 			break
 		}
 		if s.sending[sendKey{e.Room, e.Key}] > 0 && e.Author.ID == fl.who.ID {
@@ -77,84 +85,4 @@ func (s *session) serve(fl *follow, entries []chat.Entry) (served int) {
 		}
 	}
 	return served
-}
-
-// endangers reports whether a fact may take from user the right to read.
-func endangers(fact chat.Fact, user chat.UserID) bool {
-	switch f := fact.(type) {
-	case chat.MemberChanged:
-		return (f.User == user || user == "") && (f.Change == chat.MemberBanned || f.Change == chat.MemberLeft)
-	case chat.RoomChanged:
-		return f.Change == chat.RoomHidden
-	}
-	return false
-}
-
-// checkMembers holds those at e who may lose the right to read by it, until it is known whether they do. It comes before e is seen.
-func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
-	if !endangers(e.Fact, "") {
-		return
-	}
-	var user chat.UserID // everybody
-	if m, ok := e.Fact.(chat.MemberChanged); ok {
-		user = m.User
-	}
-	for _, fl := range f.of(user) {
-		fl.session.mu.Lock()
-		h.recheck(fl, e.Seq)
-		fl.session.mu.Unlock()
-	}
-}
-
-const recheckTries = 5
-
-// recheck holds a follow at the entry seq, and asks whether its session may still read the room: if not, it ends there. The
-// session's mu is held.
-func (h *Hub) recheck(fl *follow, seq chat.Seq) {
-	if fl.checks == 0 {
-		fl.until = max(seq, 1)
-	}
-	fl.checks++
-	h.askAgain(fl, 0)
-}
-
-func (h *Hub) askAgain(fl *follow, tried int) {
-	h.work.put(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, storeTime)
-		defer cancel()
-		s := fl.session
-		_, _, err := h.cfg.Reader.Enter(ctx, s.who(), fl.feed.room)
-		switch {
-		case err == nil, errors.Is(err, chat.Forbidden), errors.Is(err, chat.NotFound):
-			s.checked(fl, err)
-		case tried < recheckTries:
-			time.AfterFunc(time.Second, func() { h.askAgain(fl, tried+1) })
-		default: // nobody knows: whoever may comes back
-			h.cfg.Observer.Fault(ctx, "check who may still read", err)
-			s.shut(ports.CloseInternal, nil)
-		}
-	})
-}
-
-// checked lets a follow go on, or end, and the session with it where its user was banned.
-func (s *session) checked(fl *follow, refused error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fl.checks--
-	switch {
-	case refused != nil:
-		fl.ended, fl.banned = true, errors.Is(refused, chat.Forbidden)
-	case fl.checks == 0 && !fl.ended:
-		fl.until = 0
-	}
-	s.want(fl)
-	s.hub.queue(s)
-}
-
-// dismiss ends a follow that has reached its last entry. s.mu is held.
-func (s *session) dismiss(fl *follow) {
-	s.endFollow(fl)
-	if fl.banned {
-		s.close(ports.CloseBanned, chat.Errorf(chat.Forbidden, "you are banned from %s", fl.feed.room))
-	}
 }

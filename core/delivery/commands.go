@@ -103,8 +103,12 @@ func (s *session) do(ctx context.Context, id string, ask ports.Ask) error {
 	case ports.Typing:
 		return s.typing(ctx, id, ask)
 	case ports.Presence:
-		_, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room)
-		return s.okUnless(err, id, s.hub.present(ask.Room))
+		// Who is there is not looked at before it is known that they may know: how long that takes would tell that there is a room.
+		if _, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room); err != nil {
+			return err
+		}
+		s.ok(id, s.hub.present(ask.Room))
+		return nil
 	case ports.Ping:
 		s.ok(id, ports.Pong{Now: time.Now().UTC()})
 		return nil

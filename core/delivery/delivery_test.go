@@ -393,15 +393,12 @@ func TestWhoLosesTheRightToReadHearsNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob.sees("bob banned")
-	if l := bob.hears("close"); l.Reason != ports.CloseBanned {
-		t.Errorf("the banned was closed with %+v", l)
-	}
+	bob.isOut("den", chat.Forbidden)
 	if err := rooms.RemoveMember(ctx, owner, "den", "carol"); err != nil {
 		t.Fatal(err)
 	}
 	carol.sees("bob banned", "carol left")
-	for carol.isRefusedYet(ports.Presence{Room: "den"}) == "" {
-	}
+	carol.isOut("den", chat.NotFound)
 	alice.sends("den", "among us")
 	alice.sees("bob banned", "carol left", "among us")
 	carol.gets(ports.Ping{}, nil)
@@ -410,6 +407,22 @@ func TestWhoLosesTheRightToReadHearsNoMore(t *testing.T) {
 			t.Errorf("who was removed saw %+v", *l.Entry)
 		}
 	}
+	for _, c := range []*client{bob, carol} { // who is sent away from one room stays in the others
+		c.joins("tea")
+		c.sends("tea", "I am here still")
+		c.sees("I am here still")
+	}
+}
+
+// isOut expects the client's follow of a room to end, and its socket not to.
+func (c *client) isOut(room chat.RoomID, why chat.Kind) {
+	c.t.Helper()
+	l := c.hears("left")
+	if l.ID != string(room) || l.What != string(why) || l.Text == "" {
+		c.t.Errorf("%s has left with %+v, want %s of %s", c.name, l, why, room)
+	}
+	c.isRefused(ports.Join{Room: room}, why)
+	c.gets(ports.Ping{}, nil)
 }
 
 // isRefusedYet asks and returns the error's kind, or nothing when it is no error.

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"cmp"
+	"container/list"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type feed struct {
 	refs    int         // sessions that follow the room or are about to
 	idle    time.Time   // since when refs is 0
 	quiet   chat.Seq    // the head at the last sweep
+	danger  chat.Seq    // the last entry that may have taken somebody's right to read
 
 	attendance attendance
 }
@@ -193,15 +195,19 @@ type follow struct {
 	pos     int // in the part's followers; guarded by feed.mu
 
 	// Guarded by the session's mu.
-	cursor   chat.Seq // the last entry that was handed to the connection or its outbox
-	until    chat.Seq // not 0: the last entry that the session may have, for now or for good
-	checks   int      // questions under way whether the user may still read
-	ended    bool     // they may not: the follow ends with the entry until
-	banned   bool     // with ended: the session ends too
-	due      bool     // is in the session's due list
-	fetching bool     // a worker reads the log for it
-	held     bool     // waits for the answer to a send of this session that the log has already
-	gone     bool     // ended
+	cursor   chat.Seq      // the last entry that was handed to the connection or its outbox
+	until    chat.Seq      // with bounded: the last entry that the session may have, for now or for good
+	cleared  chat.Seq      // whether the user may read was looked at when the room's log reached here
+	refused  error         // why they may not: the follow ends with the entry until
+	reading  *list.Element // its place among those that wait for the log
+	asking   *list.Element // its place among those of whom it is asked whether they may still read
+	check    check
+	tries    uint8
+	bounded  bool // until counts
+	due      bool // is in the session's due list
+	fetching bool // a worker reads the log for it
+	held     bool // waits for the answer to a send of this session that the log has already
+	gone     bool // ended
 }
 
 // follows are a session's, in the order of their rooms: few, as a rule, and then a map would be most of what an idle session costs.
@@ -266,6 +272,20 @@ func (f *feed) followed() bool {
 func (f *feed) of(user chat.UserID) (follows []*follow) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.followsOf(user)
+}
+
+// endangered notes that the entry seq may have taken the right to read from a user, or from everybody where user is empty, and returns
+// their follows.
+func (f *feed) endangered(seq chat.Seq, user chat.UserID) []*follow {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.danger = max(f.danger, seq)
+	return f.followsOf(user)
+}
+
+// followsOf is of with f.mu held.
+func (f *feed) followsOf(user chat.UserID) (follows []*follow) {
 	for i := range f.parts {
 		for _, fl := range f.parts[i].followers {
 			if user == "" || fl.who.ID == user {

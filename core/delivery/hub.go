@@ -17,6 +17,7 @@ type Config struct {
 	Reader   ports.Reader
 	Writer   ports.Writer
 	Verifier ports.TokenVerifier
+	Limiter  ports.Limiter // nil: no limit
 	Encoder  ports.Encoder
 	Bus      ports.Bus      // nil: this node is alone
 	Observer ports.Observer // nil: nobody is told
@@ -46,6 +47,9 @@ func (c Config) withDefaults() Config {
 	if c.Observer == nil {
 		c.Observer = ports.Unobserved{}
 	}
+	if c.Limiter == nil {
+		c.Limiter = ports.Unlimited{}
+	}
 	or(&c.Shards, 1)
 	if c.Linger == 0 {
 		c.Linger = 5 * time.Millisecond
@@ -74,9 +78,10 @@ type Hub struct {
 	cfg       Config
 	shards    []*shard
 	budget    *budget
-	work      *queue // what waits for the log: catching up, checking who may still read
-	fills     *queue // feeds that wait for the log, and all of their readers with them
-	chores    *queue // what concerns many sessions, and waits for nothing: ending those of a user
+	reads     *waitlist // who waits for the log
+	checks    *waitlist // of whom it is asked whether they may still read
+	fills     *queue    // feeds that wait for the log, and all of their readers with them
+	chores    *queue    // what concerns many sessions, and waits for nothing: ending those of a user
 	joins     *gate
 	outgoing  chan chat.Signal
 	deaf      chan struct{} // holds one: notices may have been missed
@@ -99,7 +104,7 @@ var (
 func New(cfg Config) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, work: newQueue(), fills: newQueue(), chores: newQueue(), joins: newGate(cfg.Joins),
+		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, reads: newWaitlist(), checks: newWaitlist(), fills: newQueue(), chores: newQueue(), joins: newGate(cfg.Joins),
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
 		presences: presences{
 			self: ports.NodeID(rand.Text()), peers: map[ports.NodeID]time.Time{}, gone: map[ports.NodeID]bool{},
@@ -120,7 +125,10 @@ func (h *Hub) Run(ctx context.Context) error {
 		wg.Go(func() { w.run(ctx) })
 	}
 	for range h.cfg.CatchUps {
-		wg.Go(func() { h.work.run(ctx) })
+		wg.Go(func() { h.serveReaders(ctx) })
+	}
+	for range checkWorkers {
+		wg.Go(func() { h.watchRights(ctx) })
 	}
 	for range fillWorkers {
 		wg.Go(func() { h.fills.run(ctx) })

@@ -22,7 +22,7 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 		// The feed may lag behind the log for a moment: what the log has comes all the same.
 		Head: max(f.view.Load().head, standing.Room.Head),
 	}
-	if err := s.begin(f, id, ask, answer); err != nil {
+	if err := s.begin(f, id, ask, answer, standing.Room.Head); err != nil {
 		s.hub.release(f)
 		return err
 	}
@@ -39,8 +39,8 @@ func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, 
 	return standing, role, f, err
 }
 
-// begin starts the follow and answers, in one step.
-func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined) error {
+// begin starts the follow and answers, in one step. That the user may read was looked at when the log reached to cleared.
+func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined, cleared chat.Seq) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -55,8 +55,10 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined)
 		return err
 	}
 	answer.From, answer.Truncated = cursor+1, truncated
-	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor}
-	s.hub.arrive(fl)
+	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor, cleared: cleared}
+	if s.hub.arrive(fl) {
+		s.hub.doubt(fl, cleared)
+	}
 	if earlier != nil {
 		s.endFollow(earlier)
 	}
@@ -101,12 +103,14 @@ func (s *session) endFollow(fl *follow) {
 	}
 	fl.gone = true
 	s.follows.remove(fl)
+	s.hub.reads.leave(fl.reading)
+	s.hub.checks.leave(fl.asking)
 	s.hub.depart(fl)
 	s.hub.release(fl.feed)
 }
 
-// arrive lets a follow hear of its feed.
-func (h *Hub) arrive(fl *follow) {
+// arrive lets a follow hear of its feed. It reports whether its user may have lost the right to read since that was looked at.
+func (h *Hub) arrive(fl *follow) (inDanger bool) {
 	f, s := fl.feed, fl.session
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,6 +119,7 @@ func (h *Hub) arrive(fl *follow) {
 		h.presenceOf(f, fl.who.ID, true, s)
 	}
 	h.attend(f)
+	return f.danger > fl.cleared
 }
 
 // depart is the opposite of arrive. Who left may be back where the whole session ends. s.mu is held.

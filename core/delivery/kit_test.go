@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -90,6 +91,9 @@ func (lineEncoder) Frame(dst []byte, frame ports.Frame) []byte {
 		return appendLine(dst, line{Kind: "error", ID: f.ID, What: string(e.Kind), Text: e.Reason, RetryMS: e.RetryAfter.Milliseconds()})
 	case ports.SignalFrame:
 		return appendLine(dst, line{Kind: "signal", Signal: &f.Signal})
+	case ports.FollowEnded:
+		e := chat.AsError(f.Err)
+		return appendLine(dst, line{Kind: "left", ID: string(f.Room), What: string(e.Kind), Text: e.Reason})
 	case ports.Drain:
 		return appendLine(dst, line{Kind: "drain", RetryMS: f.ReconnectIn.Milliseconds()})
 	case ports.Heartbeat:
@@ -256,7 +260,11 @@ func (w *world) start(bus *flakyBus, tweaks []tweak) {
 		tw(&dc, &mc)
 	}
 	n := &node{service: messaging.New(mc), bus: bus}
-	dc.Reader, dc.Writer = n.service, n.service
+	dc.Writer, dc.Limiter = n.service, n.service
+	around, _ := dc.Reader.(around)
+	if dc.Reader = n.service; around.reader != nil {
+		dc.Reader = around.reader(n.service)
+	}
 	n.hub = delivery.New(dc)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -268,7 +276,13 @@ func (w *world) start(bus *flakyBus, tweaks []tweak) {
 	w.nodes = append(w.nodes, n)
 }
 
-// trusting takes "name" or "name!", which expires in a minute, as tokens.
+// around stands in a config for the reader that is made around a node's service.
+type around struct {
+	ports.Reader
+	reader func(ports.Reader) ports.Reader
+}
+
+// trusting takes as tokens "name" or "name!", which expires in a minute, and with "@room" behind the name such as are good for one room.
 type trusting struct{}
 
 func (trusting) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -279,12 +293,17 @@ func (trusting) Verify(_ context.Context, token string) (chat.Identity, error) {
 }
 
 func identity(token string) *chat.Identity {
-	name, brief := bytes.CutSuffix([]byte(token), []byte("!"))
+	token, brief := strings.CutSuffix(token, "!")
+	name, room, some := strings.Cut(token, "@")
+	var grants chat.Grants
+	if some {
+		grants = chat.Grants{room: chat.Write}
+	}
 	life := 24 * time.Hour
 	if brief {
 		life = time.Minute
 	}
-	return &chat.Identity{User: chat.UserID(name), Name: string(name), Expires: time.Now().Add(life)}
+	return &chat.Identity{User: chat.UserID(name), Name: name, Grants: grants, Expires: time.Now().Add(life)}
 }
 
 // client is a user with a connection.

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"errors"
 	"sync"
 
@@ -169,7 +168,7 @@ func (s *session) emptyOutbox() {
 func (s *session) entries(fl *follow, most int) (p []byte) {
 	v := fl.feed.view.Load()
 	head := v.head
-	if fl.until > 0 {
+	if fl.bounded {
 		head = min(head, fl.until)
 	}
 	switch {
@@ -180,11 +179,11 @@ func (s *session) entries(fl *follow, most int) (p []byte) {
 		}
 	default:
 		fl.fetching = true
-		s.hub.work.put(func(ctx context.Context) { s.hub.fetch(ctx, fl) })
+		fl.reading = s.hub.reads.put(fl)
 	}
 	fl.due = false
 	s.due = append(s.due[:0], s.due[1:]...)
-	if fl.ended && fl.cursor >= fl.until && !fl.gone {
+	if fl.refused != nil && fl.cursor >= fl.until && !fl.gone {
 		s.dismiss(fl)
 	}
 	return p
@@ -195,14 +194,15 @@ func (s *session) inRing(fl *follow, v *view) bool {
 	return fl.cursor >= v.floor && (fl.cursor >= v.primed || len(s.sending) == 0)
 }
 
-// takeSignals moves the signals whose time has come behind out: not those about entries that the client has not got.
+// takeSignals moves the signals whose time has come behind out: not those about entries that the client has not got,
+// nor any while it is in doubt whether it may hear them.
 func (s *session) takeSignals(out []byte) []byte {
 	kept := s.signals[:0]
 	for _, sig := range s.signals {
 		fl := s.follows.in(sig.Room)
 		switch {
 		case fl == nil || s.closing:
-		case sig.Kind == chat.SignalRead && fl.cursor < sig.Seq:
+		case fl.bounded, sig.Kind == chat.SignalRead && fl.cursor < sig.Seq:
 			kept = append(kept, sig)
 		default:
 			out = append(out, sig.frame...)

@@ -1,12 +1,13 @@
 package delivery
 
 import (
+	"container/list"
 	"context"
 	"sync"
 )
 
-// queue hands tasks to workers, first come first served. Who puts tasks bounds how many there are: one a follow, or one a change of
-// members.
+// queue hands tasks to workers, first come first served. Who puts tasks bounds how many there are: one a feed, or one that an operator
+// asked for.
 type queue struct {
 	wake chan struct{} // holds one: there may be tasks
 
@@ -56,4 +57,71 @@ func (q *queue) run(ctx context.Context) {
 			task(ctx)
 		}
 	}
+}
+
+// waitlist are follows that wait for a worker, first come first served. Each is on it once at most, and one that ends leaves it: what
+// clients do makes it no longer than what they follow.
+type waitlist struct {
+	wake chan struct{} // holds one: there may be some
+
+	mu   sync.Mutex
+	list list.List
+}
+
+func newWaitlist() *waitlist { return &waitlist{wake: make(chan struct{}, 1)} }
+
+// put returns the place of a follow, by which it can leave.
+func (w *waitlist) put(fl *follow) *list.Element {
+	w.mu.Lock()
+	at := w.list.PushBack(fl)
+	w.mu.Unlock()
+	w.nudge()
+	return at
+}
+
+// leave takes a follow off the list, if it is there still.
+func (w *waitlist) leave(at *list.Element) {
+	if at == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list.Remove(at)
+}
+
+func (w *waitlist) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wait waits until there may be follows on the list; false once ctx has ended.
+func (w *waitlist) wait(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.wake:
+		return true
+	}
+}
+
+// take takes the first ones, up to most, and calls another worker where more are left.
+func (w *waitlist) take(most int) (first []*follow) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(first) < most && w.list.Len() > 0 {
+		first = append(first, w.list.Remove(w.list.Front()).(*follow))
+	}
+	if w.list.Len() > 0 {
+		w.nudge()
+	}
+	return first
+}
+
+// len returns how many wait.
+func (w *waitlist) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.list.Len()
 }

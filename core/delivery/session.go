@@ -318,13 +318,18 @@ func (s *session) unpause() {
 
 // authenticate verifies a token: the first, or a fresh one for the same user.
 func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) error {
+	s.mu.Lock()
+	old := s.identity
+	s.mu.Unlock()
+	if old != nil { // the first is a part of connecting, which has bounds of its own
+		if err := s.hub.cfg.Limiter.Charge(*old); err != nil {
+			return err
+		}
+	}
 	fresh, err := s.hub.cfg.Verifier.Verify(ctx, ask.Token)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	old := s.identity
-	s.mu.Unlock()
 	if old == nil {
 		if err := s.adopt(&fresh); err != nil {
 			return err
@@ -341,7 +346,7 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	s.identity = &fresh
 	if !old.Grants.Equal(fresh.Grants) || old.Admin != fresh.Admin {
 		for _, fl := range s.follows {
-			s.hub.recheck(fl, fl.cursor)
+			s.hub.doubt(fl, fl.cursor)
 		}
 	}
 	s.mu.Unlock()

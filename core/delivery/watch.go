@@ -98,7 +98,7 @@ func (s *session) behind() (entries int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, fl := range s.follows {
-		if fl.until == 0 && int64(fl.cursor) < fl.feed.counted.Load() {
+		if !fl.bounded && int64(fl.cursor) < fl.feed.counted.Load() {
 			entries += int64(fl.feed.view.Load().head - fl.cursor)
 		}
 	}

@@ -315,15 +315,113 @@ func TestARoomsChangeCountsAtOnceForAll(t *testing.T) {
 	carol.isRefused(ports.Send{Room: room, Body: "hi"}, chat.NotFound)
 }
 
-// lookup stands between a service and its directory's Standing.
+// asking tells of each question to the directory and the log.
+type asking struct {
+	ports.Directory
+	ports.Log
+	asked *[]string
+}
+
+func (a asking) note(what string) { *a.asked = append(*a.asked, what) }
+
+func (a asking) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
+	a.note("places")
+	return a.Directory.Places(ctx, asked)
+}
+
+func (a asking) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error) {
+	a.note("standing")
+	return a.Directory.Standing(ctx, room, user)
+}
+
+func (a asking) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error) {
+	a.note("members")
+	return a.Directory.Members(ctx, room, after, limit)
+}
+
+func (a asking) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Standing, error) {
+	a.note("mark")
+	return a.Directory.Mark(ctx, room, user, seq)
+}
+
+func (a asking) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {
+	a.note("read")
+	return a.Log.Read(ctx, room, span)
+}
+
+func (a asking) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat.Entry, error) {
+	a.note("entry")
+	return a.Log.Entry(ctx, room, seq)
+}
+
+// How long an answer takes must not tell of a room what its words do not: what is asked of the store for it is the same, the first time
+// and the next.
+func TestAHiddenRoomCostsWhatOneThatIsNotThereDoes(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	n := newNode(t, func(c *messaging.Config) {
+		a := asking{c.Directory, c.Log, &asked}
+		c.Directory, c.Log = a, a
+	})
+	for i, act := range acts {
+		hidden, missing := chat.RoomID(fmt.Sprint("hidden", i)), chat.RoomID(fmt.Sprint("missing", i))
+		n.scene(hidden, false, "bob", chat.None, false)
+		questions := func(room chat.RoomID) string {
+			asked = nil
+			for range 2 {
+				if err := act.do(n.user("bob"), room); !errors.Is(err, chat.NotFound) {
+					t.Errorf("%s in %s: %v", act.name, room, err)
+				}
+			}
+			return strings.Join(asked, ", ")
+		}
+		mustEqual(t, act.name, questions(hidden), questions(missing))
+		mustEqual(t, act.name, questions(hidden), "places, places")
+	}
+}
+
+func TestWhoMayStillReadIsOneQuestionThatChargesNobody(t *testing.T) {
+	t.Parallel()
+	here, counted := newNode(t), &lookup{}
+	for room, banned := range map[chat.RoomID]bool{"den": false, "jail": true} {
+		here.scene(room, false, "bob", chat.None, banned)
+	}
+	here.room("tea", true)
+	n := newNodeOn(t, here.store, func(c *messaging.Config) {
+		counted.Directory, c.Directory, c.Autocreate = c.Directory, counted, true
+		c.RateLimit = messaging.Rate{PerSecond: 0.001, Burst: 1}
+	})
+	var asked []ports.Follower
+	for range 100 {
+		for _, room := range []chat.RoomID{"tea", "den", "jail", "nowhere"} {
+			asked = append(asked, ports.Follower{By: n.user("bob").Identity, Room: room})
+		}
+	}
+	rights, err := n.MayRead(t.Context(), asked)
+	if err != nil || len(rights) != len(asked) {
+		t.Fatalf("%d rights, %v", len(rights), err)
+	}
+	for i, want := range []chat.Kind{"", chat.NotFound, chat.Forbidden, chat.NotFound} {
+		if err := rights[i].Err; want == "" && err != nil || want != "" && !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %q", asked[i].Room, err, want)
+		}
+	}
+	mustEqual(t, "questions", counted.asked, 1)
+	if _, err := n.store.Standing(t.Context(), "nowhere", "bob"); !errors.Is(err, chat.NotFound) {
+		t.Errorf("the question made a room: %v", err)
+	}
+	n.user("bob").says("tea", "I have done nothing yet")
+}
+
+// lookup stands between a service and its directory's Places.
 type lookup struct {
 	ports.Directory
 	delay func() // once the answer is there
 	asked int
 }
 
-func (d *lookup) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error) {
-	st, err := d.Directory.Standing(ctx, room, user)
+func (d *lookup) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
+	st, err := d.Directory.Places(ctx, asked)
 	d.asked++
 	if d.delay != nil {
 		d.delay()

@@ -48,7 +48,7 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 	if err := s.record(ctx, by, room, fact); err != nil {
 		return chat.Member{}, err
 	}
-	st, err := s.cfg.Directory.Standing(ctx, room, user)
+	st, err := s.place(ctx, room, user)
 	return st.Member, err
 }
 

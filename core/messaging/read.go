@@ -14,12 +14,12 @@ func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID)
 		return chat.Standing{}, chat.None, err
 	}
 	ticket := s.standings.ticket(by.User, room)
-	st, err := s.cfg.Directory.Standing(ctx, room, by.User)
+	st, err := s.place(ctx, room, by.User)
 	if errors.Is(err, chat.NotFound) && s.mayMake(by, room) {
 		st, err = s.make(ctx, by, room)
 	}
 	if err != nil {
-		return chat.Standing{}, chat.None, hideMissing(err, room)
+		return chat.Standing{}, chat.None, err
 	}
 	return s.remember(ticket, st, by)
 }
@@ -37,7 +37,7 @@ func (s *Service) make(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	if err != nil && !errors.Is(err, chat.Conflict) { // somebody else made it meanwhile
 		return chat.Standing{}, err
 	}
-	return s.cfg.Directory.Standing(ctx, room, by.User)
+	return s.place(ctx, room, by.User)
 }
 
 // History implements ports.Reader.

@@ -34,7 +34,16 @@ func (s *Service) Room(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	if err := s.limiter.take(by, costRead); err != nil {
 		return ports.RoomView{}, err
 	}
-	st, role, err := s.standing(ctx, by, room)
+	return s.view(ctx, by, room)
+}
+
+// view shows a room to who may read it.
+func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) (ports.RoomView, error) {
+	_, role, err := s.standing(ctx, by, room)
+	if err != nil {
+		return ports.RoomView{}, err
+	}
+	st, err := s.cfg.Directory.Standing(ctx, room, by.User)
 	return ports.RoomView{Standing: st, Role: role}, err
 }
 
@@ -66,8 +75,7 @@ func (s *Service) Change(ctx context.Context, by chat.Identity, room chat.RoomID
 			return ports.RoomView{}, err
 		}
 	}
-	st, role, err := s.standing(ctx, by, room)
-	return ports.RoomView{Standing: st, Role: role}, err
+	return s.view(ctx, by, room)
 }
 
 func roomFacts(change ports.RoomChange) (facts []chat.Fact) {

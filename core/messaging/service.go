@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -62,6 +61,7 @@ var (
 	_ ports.Reader  = (*Service)(nil)
 	_ ports.Rooms   = (*Service)(nil)
 	_ ports.Members = (*Service)(nil)
+	_ ports.Limiter = (*Service)(nil)
 )
 
 // New returns a service. What is written waits until Run.
@@ -94,20 +94,34 @@ func (s *Service) Deaf() { s.standings.clear() }
 // standing asks the directory and remembers the answer for Write and Allowed.
 func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)
-	st, err := s.cfg.Directory.Standing(ctx, room, by.User)
+	st, err := s.place(ctx, room, by.User)
 	if err != nil {
-		return chat.Standing{}, chat.None, hideMissing(err, room)
+		return chat.Standing{}, chat.None, err
 	}
 	return s.remember(ticket, st, by)
 }
 
-// remember keeps what the directory answered, and returns it to who may read.
+// place asks the directory how a user stands in a room. What takes longer, as counting what is unread, is not asked before it is known
+// that they may read: how long an answer takes must not tell who may not that there is a room.
+func (s *Service) place(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error) {
+	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: user}})
+	if err != nil {
+		return chat.Standing{}, err
+	}
+	if standings[0].Room.ID == "" {
+		return chat.Standing{}, noRoom(room)
+	}
+	return standings[0], nil
+}
+
+// remember keeps what the directory answered, and returns it to who may read. Of others nothing is kept, as nothing is of a room that
+// does not exist: the next answer would come sooner where there is a room.
 func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.Standing, chat.Role, error) {
-	s.standings.put(t, st)
 	role, err := entitled(st, by, chat.Read)
 	if err != nil {
 		return chat.Standing{}, chat.None, err
 	}
+	s.standings.put(t, st)
 	return st, role, nil
 }
 
@@ -127,14 +141,6 @@ func entitled(st chat.Standing, by chat.Identity, need chat.Role) (chat.Role, er
 	}
 }
 
-// hideMissing makes a missing room look the same as one that the user may not know of.
-func hideMissing(err error, room chat.RoomID) error {
-	if errors.Is(err, chat.NotFound) {
-		return noRoom(room)
-	}
-	return err
-}
-
 func noRoom(room chat.RoomID) error { return chat.Errorf(chat.NotFound, "there is no room %s", room) }
 
 // Allowed implements ports.Reader.
@@ -144,6 +150,31 @@ func (s *Service) Allowed(ctx context.Context, by chat.Identity, room chat.RoomI
 	}
 	return s.require(ctx, by, room, chat.Read)
 }
+
+// MayRead implements ports.Reader. It asks the directory itself, for all of them at once.
+func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]ports.Right, error) {
+	asked := make([]ports.Place, len(readers))
+	for i, r := range readers {
+		asked[i] = ports.Place{Room: r.Room, User: r.By.User}
+	}
+	standings, err := s.cfg.Directory.Places(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	rights := make([]ports.Right, len(readers))
+	for i, st := range standings {
+		rights[i].Head = st.Room.Head
+		if st.Room.ID == "" {
+			rights[i].Err = noRoom(readers[i].Room)
+			continue
+		}
+		_, rights[i].Err = entitled(st, readers[i].By, chat.Read)
+	}
+	return rights, nil
+}
+
+// Charge implements ports.Limiter.
+func (s *Service) Charge(by chat.Identity) error { return s.limiter.take(by, costWrite) }
 
 // require returns the role of by in room as lately known, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {

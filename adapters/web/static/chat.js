@@ -321,7 +321,8 @@ export class Chat extends EventTarget {
     }
     const room = this.rooms.get(frame.room);
     if (!room) return;
-    if (frame.seq && frame.author) this.#entry(room, frame);
+    if (frame.type === "left") this.#left(room, frame);
+    else if (frame.seq && frame.author) this.#entry(room, frame);
     else this.#signal(room, frame);
   }
 
@@ -351,6 +352,17 @@ export class Chat extends EventTarget {
     this.connection.tell({ type: "leave", room: room.id });
     room.joined = false;
     this.#join(room);
+  }
+
+  // A moderator's doing, or a token's: the other rooms go on.
+  #left(room, { message }) {
+    Object.assign(room, { joined: false, error: { code: "left", message } });
+    room.typing.clear();
+    room.people.clear();
+    room.total = 0;
+    this.#emit("rooms");
+    this.#emit("log", { room });
+    this.#emit("signals", { room });
   }
 
   #signal(room, { type, user, on, online, seq }) {

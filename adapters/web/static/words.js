@@ -8,13 +8,14 @@ const ERRORS = {
   conflict: "That is not possible any more.",
   rate_limited: "That was too much at once. Wait a moment.",
   unavailable: "The service cannot store anything right now. Try again in a moment.",
+  left: "You are no longer in this room.",
   unanswered: "Not connected: that could not be sent.",
 };
 
 /** An error in words; details that the service gave are kept where they help. */
 export function explain(error) {
   const known = ERRORS[error.code];
-  if (error.code === "conflict" && error.message) return `${known} (${error.message})`;
+  if ((error.code === "conflict" || error.code === "left") && error.message) return `${known} (${error.message})`;
   if (known) return known;
   return error.message ? `That did not work: ${error.message}` : "That did not work.";
 }
