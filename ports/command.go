@@ -48,7 +48,7 @@ type Edit struct {
 	Body string
 }
 
-// Delete takes a message's body.
+// Delete takes a message's body and meta.
 type Delete struct {
 	Room chat.RoomID
 	Seq  chat.Seq

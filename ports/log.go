@@ -30,7 +30,7 @@ type Log interface {
 	Append(ctx context.Context, proposals []chat.Proposal) ([]Outcome, error)
 
 	// Read returns the entries of a span in ascending order, in their present form. The entries come from one consistent view:
-	// no deleted text comes with a view in which it is deleted. A room that does not exist has no entries.
+	// nothing deleted, neither body nor meta, comes with a view in which it is deleted. A room that does not exist has no entries.
 	//
 	// An entry of a kind that a later release appends is read as chat.Unknown, at its place and with its author and time: it is no
 	// message. One about a message that is deleted comes without its Data.

@@ -59,7 +59,7 @@ func (r *room) append(p *chat.Proposal) ports.Outcome {
 			return r.unchanged(m.deletedBy)
 		}
 		e := r.add(p, f)
-		m.Body, m.DeletedAt, m.deletedBy = "", e.At, e.Seq
+		m.Body, m.Meta, m.DeletedAt, m.deletedBy = "", nil, e.At, e.Seq
 		return appended(e)
 	case chat.Edited:
 		if !deleted {

@@ -16,13 +16,13 @@ import (
 
 // spanQuery reads a span of a room in its present form. As one statement, all of it is of one moment. An edit's body is asked for
 // by a subquery, as a join might be planned to go through the whole room for it. So is whether the message that an entry of a later kind is
-// about is deleted.
+// about is deleted. The meta of a deleted message may still be there: the release before only took its body.
 const spanQuery = `
 SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
   coalesce(CASE e.kind
     WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target)
     ELSE e.body
-  END, ''), coalesce(e.reply_to, 0), e.meta, e.edited_at, e.deleted_at,
+  END, ''), coalesce(e.reply_to, 0), CASE WHEN e.deleted_by IS NULL THEN e.meta END, e.edited_at, e.deleted_at,
   coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, false), coalesce(e.total, 0),
   coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
   coalesce(e.type, ''), e.data, e.kind > 6 AND EXISTS (

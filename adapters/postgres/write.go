@@ -27,10 +27,11 @@ AS p (room_id, seq, at, author, author_name, key, messages, kind,
 INSERT INTO used_key (room_id, author, key, seq, at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])`
 
-	// A deleted message loses its body and keeps the time of its last edit, also one of the same batch.
+	// A deleted message loses its body and meta and keeps the time of its last edit, also one of the same batch.
 	messagesStatement = `
 UPDATE entry e SET
   body = CASE WHEN p.deleted_at IS NOT NULL THEN NULL WHEN p.edited_at IS NOT NULL THEN p.body ELSE e.body END,
+  meta = CASE WHEN p.deleted_at IS NULL THEN e.meta END,
   edited_at = coalesce(p.edited_at, e.edited_at),
   deleted_at = coalesce(p.deleted_at, e.deleted_at),
   deleted_by = coalesce(nullif(p.deleted_by, 0), e.deleted_by),

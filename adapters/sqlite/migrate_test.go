@@ -139,11 +139,18 @@ func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 	if _, err := before.ExecContext(t.Context(), insert, 3, "k3", "pinned", nil, 1); err == nil {
 		t.Fatal("the release before takes any kind")
 	}
+	const deleted = `INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, meta, deleted_at, deleted_by) VALUES (1, ?, 1, 'alice', 'Alice', ?, 1, 'message', x'7b7d', 1, 9)`
+	run(t, before, deleted, 4, "k4")
 	if err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	var metas int
+	if err := before.QueryRowContext(t.Context(), `SELECT count(*) FROM entry WHERE meta IS NOT NULL`).Scan(&metas); err != nil || metas > 0 {
+		t.Errorf("%d deleted messages have their meta, %v", metas, err)
+	}
+	run(t, before, deleted, 5, "k5")
 	run(t, before, insert, 3, "k3", "pinned", nil, 1) // it has the file open since before
-	run(t, before, `UPDATE room SET head = 3`)
+	run(t, before, `UPDATE room SET head = 5`)
 	var check, text string
 	if err := before.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {
 		t.Errorf("the store is %q, %v", check, err)
@@ -157,14 +164,19 @@ func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 	}
 	for _, path := range []string{path, copied} {
 		entries, err := openStore(t, sqlite.Config{Path: path}).Read(t.Context(), "general", ports.Span{Limit: 10})
-		if err != nil || len(entries) != 3 {
+		if err != nil || len(entries) != 5 {
 			t.Fatalf("%s has %v, %v", path, entries, err)
 		}
 		if m, ok := entries[0].Fact.(chat.Message); !ok || m.Body != "hello" {
 			t.Errorf("%s begins with %+v", path, entries[0])
 		}
 		if u, ok := entries[2].Fact.(chat.Unknown); !ok || u.Type != "pinned" || u.Target != 1 {
-			t.Errorf("%s ends with %+v", path, entries[2])
+			t.Errorf("%s goes on with %+v", path, entries[2])
+		}
+		for _, e := range entries[3:] {
+			if m, ok := e.Fact.(chat.Message); !ok || m.DeletedAt.IsZero() || m.Meta != nil {
+				t.Errorf("%s has a deleted message %+v", path, e)
+			}
 		}
 	}
 	if err := m.Down(t.Context()); err != nil { // what is of a later kind stays

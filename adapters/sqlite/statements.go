@@ -41,7 +41,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.target:     `SELECT coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
 		&w.edit:       `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
-		&w.remove:     `UPDATE entry SET body = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
+		&w.remove:     `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
 		&w.reactor:    `SELECT removed, set_by FROM reactor WHERE room = ? AND target = ? AND emoji = ? AND user = ?`,
 		&w.setReactor: `INSERT OR REPLACE INTO reactor (room, target, emoji, user, removed, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
 		&w.reaction: `
@@ -72,11 +72,12 @@ type readStatements struct {
 	revoked                                 *sql.Stmt
 }
 
-// entries selects what scanEntry takes. An edit has the present body of its target.
+// entries selects what scanEntry takes. An edit has the present body of its target. The meta of a deleted message may still be there: the
+// release before only took its body.
 const entries = `
 	SELECT e.room, e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
-		coalesce(e.reply_to, 0), e.meta, coalesce(e.edited_at, 0), coalesce(e.deleted_at, 0), coalesce(e.reacted, 0),
+		coalesce(e.reply_to, 0), CASE WHEN e.deleted_by IS NULL THEN e.meta END, coalesce(e.edited_at, 0), coalesce(e.deleted_at, 0), coalesce(e.reacted, 0),
 		coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, 0), coalesce(e.total, 0),
 		coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
 		e.data, e.target IS NOT NULL AND e.kind NOT IN ('edited', 'deleted', 'reacted') AND EXISTS (

@@ -270,6 +270,7 @@ func TestWhatIsRefusedIsNotDescribed(t *testing.T) {
 		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a"},"body":"x"}`,
 		`{"type":"message","room":"tea","seq":0,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"},"body":"x"}`,
 		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"},"body":"x","deleted_at":"2026-11-23T11:00:00.005Z"}`,
+		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"},"meta":{},"deleted_at":"2026-11-23T11:00:00.005Z"}`,
 	} {
 		if fits(t, payload(t, "server.message"), []byte(c)) == nil {
 			t.Errorf("the document allows %s", c)

@@ -132,7 +132,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	if m.ReplyTo > 0 {
 		o.seq("reply_to", m.ReplyTo)
 	}
-	if len(m.Meta) > 0 {
+	if len(m.Meta) > 0 && m.DeletedAt.IsZero() {
 		o.raw("meta", m.Meta)
 	}
 	if !m.EditedAt.IsZero() {

@@ -75,7 +75,7 @@ var entries = []struct {
 		Body: "see\n\t<b>\"here\"</b> & \\ 👋 \u2028", ReplyTo: 7, Meta: []byte(`{"client": "web"}`), EditedAt: noon.Add(time.Minute),
 		Reactions: []chat.Reaction{{Emoji: "👍", Count: 2, Me: true}, {Emoji: ":party:", Count: 1}},
 	})},
-	{"message.deleted", entry(7, "0b5c8e1e", chat.Message{DeletedAt: noon.Add(time.Hour), Reactions: []chat.Reaction{{Emoji: "👍", Count: 2}}})},
+	{"message.deleted", entry(7, "0b5c8e1e", chat.Message{Meta: []byte(`{"link":"gone"}`), DeletedAt: noon.Add(time.Hour), Reactions: []chat.Reaction{{Emoji: "👍", Count: 2}}})},
 	{"edited", entry(9, chat.NewKey(), chat.Edited{Target: 7, Body: "hello!"})},
 	{"edited.deleted", entry(9, chat.NewKey(), chat.Edited{Target: 7})},
 	{"deleted", entry(9, chat.NewKey(), chat.Deleted{Target: 7})},

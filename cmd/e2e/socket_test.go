@@ -267,7 +267,7 @@ func changes(t *testing.T, s *service) {
 	alice.asks("join", "room", room)
 	bob.asks("join", "room", room)
 	alice.asks("send", "room", room, "body", "tpyo")
-	alice.asks("send", "room", room, "body", "regret")
+	alice.asks("send", "room", room, "body", "regret", "meta", frame{"link": "regret"})
 	if f := alice.asks("edit", "room", room, "seq", 1, "body", "typo"); f.num("seq") != 3 {
 		t.Errorf("edited: %v", f)
 	}
@@ -302,8 +302,12 @@ func changes(t *testing.T, s *service) {
 	} else if r := frame(e[0].list("reactions")[0].(map[string]any)); r.str("emoji") != "👍" || r.num("count") != 1 || !r.yes("me") {
 		t.Errorf("replayed: %v", e[0])
 	}
-	if e[1].has("body") || e[1].str("deleted_at") == "" {
-		t.Errorf("replayed: %v", e[1])
+	page := again.asks("history", "room", room, "only", "messages")
+	call := s.gets(t, 200, s.token(t, "bob"), "GET", "/v1/rooms/"+room+"/entries", nil)
+	for way, all := range map[string][]any{"socket": page.list("entries"), "HTTP": call.list("entries"), "replay": {map[string]any{}, map[string]any(e[1])}} {
+		if f := frame(all[1].(map[string]any)); f.has("body") || f.has("meta") || f.str("deleted_at") == "" {
+			t.Errorf("by %s what was deleted is %v", way, f)
+		}
 	}
 	bob.isRefused("forbidden", "edit", "room", room, "seq", 1, "body", "mine")
 	bob.isRefused("forbidden", "delete", "room", room, "seq", 1)

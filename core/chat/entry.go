@@ -24,7 +24,7 @@ type Author struct {
 // Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged or RoomChanged, or else Unknown.
 type Fact interface{ fact() }
 
-// Message is something said. Read from a store it is in its present form: the last body, or none once it was deleted.
+// Message is something said. Read from a store it is in its present form: the last body, or neither body nor meta once it was deleted.
 type Message struct {
 	Body      string
 	ReplyTo   Seq    // 0: no reply
@@ -47,7 +47,7 @@ type Edited struct {
 	Body   string
 }
 
-// Deleted takes a message's body, for ever.
+// Deleted takes a message's body and meta, for ever.
 type Deleted struct{ Target Seq }
 
 // Reacted sets whether the author reacts to a message with an emoji.
