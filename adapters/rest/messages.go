@@ -91,6 +91,15 @@ func (r *request) key(o object) (chat.Key, error) {
 	return chat.ParseKey(*key)
 }
 
+// countSends tells how a send ended, as the socket does: a token that nobody can verify now is a reason too.
+func (a *API) countSends(send fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		err := send(c)
+		a.cfg.Observer.Sent(err)
+		return err
+	}
+}
+
 func (a *API) send(r *request) error {
 	s, err := r.send()
 	if err != nil {

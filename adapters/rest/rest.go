@@ -27,6 +27,7 @@ type Config struct {
 	Rooms    ports.Rooms
 	Members  ports.Members
 	Verifier ports.TokenVerifier
+	Observer ports.SendObserver // nil: nobody is told
 
 	Origins []string      // web origins whose pages may call the API: "https://app.example", or "*" for all
 	Timeout time.Duration // for one request; 0: 10 s
@@ -39,6 +40,9 @@ type API struct{ cfg Config }
 func New(cfg Config) *API {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = ports.Unobserved{}
 	}
 	return &API{cfg}
 }
@@ -57,7 +61,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Patch("/v1/rooms/:room", a.as(a.changeRoom))
 	r.Delete("/v1/rooms/:room", a.as(a.archiveRoom))
 	r.Get("/v1/rooms/:room/entries", a.as(a.entries))
-	r.Post("/v1/rooms/:room/messages", a.as(a.send))
+	r.Post("/v1/rooms/:room/messages", a.countSends(a.as(a.send)))
 	r.Patch("/v1/rooms/:room/messages/:seq", a.as(a.edit))
 	r.Delete("/v1/rooms/:room/messages/:seq", a.as(a.delete))
 	r.Put("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(false)))

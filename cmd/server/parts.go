@@ -174,12 +174,13 @@ type apiParts struct {
 	Rooms    ports.Rooms
 	Members  ports.Members
 	Verifier ports.TokenVerifier
+	Observer ports.Observer
 }
 
 func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
 		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Verifier: p.Verifier,
-		Origins: cfg.Origins,
+		Observer: p.Observer, Origins: cfg.Origins,
 	})
 }
 

@@ -13,6 +13,10 @@ type Entry struct {
 	Messages int64 // how many entries up to this one, itself included, are messages
 	Fact     Fact
 	Trace    Trace // of the step that recorded it, while it is news: no log keeps it
+
+	// Committed is when this process saw it become durable, by this process' clock, while it is news. Where it is zero the entry came
+	// from elsewhere, and nothing but At tells how old it is.
+	Committed time.Time
 }
 
 // Author is who made an entry, with the display name of that moment.

@@ -282,6 +282,9 @@ func (s *session) fail(ctx context.Context, a asked, err error) {
 
 func (s *session) answered(ctx context.Context, a asked, err error) {
 	s.hub.cfg.Observer.Commanded(ctx, s.id, a.Ask, err, time.Since(a.began))
+	if ports.IsSend(a.Ask) {
+		s.hub.cfg.Observer.Sent(err)
+	}
 	a.ending.End(err)
 }
 

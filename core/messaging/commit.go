@@ -56,11 +56,12 @@ type places map[chat.RoomID][2]chat.Seq
 // answer answers each draft, and returns the entries that are new, and where those are that earlier tries appended.
 func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost places) {
 	entries = make([]chat.Entry, 0, len(outcomes))
+	committed := time.Now()
 	for i := range batch {
 		o := outcomes[i]
 		switch {
 		case o.Status == ports.Appended:
-			o.Entry.Trace = batch[i].trace
+			o.Entry.Trace, o.Entry.Committed = batch[i].trace, committed
 			entries = append(entries, o.Entry)
 		case o.Status == ports.Duplicate && batch[i].stored(&o.Entry):
 			o.Status = ports.Appended
