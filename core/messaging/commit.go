@@ -39,6 +39,7 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 		}
 		return nil
 	}
+	j.standings.correct(batch, outcomes)
 	entries, lost := answer(batch, outcomes)
 	j.announce(ctx, j.regain(ctx, lost, entries, listener), listener)
 	return nil

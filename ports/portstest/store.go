@@ -37,6 +37,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 	}{
 		{"Append", (*storeSuite).testAppend},
 		{"Refusals", (*storeSuite).testRefusals},
+		{"Rights", (*storeSuite).testRights},
 		{"Unchanged", (*storeSuite).testUnchanged},
 		{"Present form", (*storeSuite).testPresentForm},
 		{"Read", (*storeSuite).testRead},
