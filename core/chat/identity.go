@@ -12,9 +12,12 @@ type Identity struct {
 	Name    string    // may be empty
 	Admin   bool      // may everything
 	Grants  Grants    // nil where the token says nothing of rooms
-	Issued  time.Time // zero where the token does not say
+	Issued  time.Time // zero where the token does not say; at most MaxIssuedAhead from now
 	Expires time.Time
 }
+
+// MaxIssuedAhead is how far ahead of our clock a token may say that it was issued: the clocks of issuers are never quite the same.
+const MaxIssuedAhead = 30 * time.Second
 
 // Author returns the identity as the author of an entry.
 func (i Identity) Author() Author { return Author{ID: i.User, Name: i.Name} }
