@@ -21,6 +21,7 @@ type Observer struct {
 	metrics  *metrics
 	faults   *faults
 	hottest  *hottest
+	writes   writes
 }
 
 var _ ports.Observer = (*Observer)(nil)

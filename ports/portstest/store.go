@@ -50,6 +50,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Revocations", (*storeSuite).testRevocations},
 		{"Races", (*storeSuite).testRaces},
 		{"Contexts", (*storeSuite).testContexts},
+		{"Writing", (*storeSuite).testWriting},
 		{"Model", (*storeSuite).testModel},
 	}
 	for _, group := range groups {
