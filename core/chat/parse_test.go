@@ -117,6 +117,10 @@ func TestParseUserID(t *testing.T) {
 		{"the subjects of common identity providers are fine", "auth0|5f7c8ec7c33c6c004bbafe82", same},
 		{"an address is fine", "alice@example.com", same},
 		{"white space is part of it", " alice ", same},
+		{"a dot is refused", ".", refused},
+		{"two dots are refused", "..", refused},
+		{"three dots are somebody", "...", same},
+		{"dots within are fine", "../a", same},
 	}...).check(t, "user", as(chat.ParseUserID))
 }
 
