@@ -28,7 +28,7 @@ type row struct {
 var (
 	words = []string{"core/chat"}
 	inner = []string{"core/chat", "ports"}
-	outer = []string{"core/chat", "ports", "adapters/wire"}
+	outer = []string{"core/chat", "ports", "adapters/wire", "adapters/caller"}
 	buses = []string{"core/chat", "ports", "adapters/notices"}
 	// A store brings its own schema up to date, and reads what a later release wrote as clients are to get it.
 	stores = []string{"core/chat", "ports", "adapters/wire", "migrations"}
@@ -52,8 +52,9 @@ var rows = []row{
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 
 	{pkg: "adapters/wire", may: inner},
-	{pkg: "adapters/notices", may: outer, uses: []string{"google.golang.org/protobuf"}},
-	{pkg: "adapters/httpd", may: outer, uses: []string{fiber}},
+	{pkg: "adapters/notices", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"google.golang.org/protobuf"}},
+	{pkg: "adapters/caller", may: words, uses: []string{fiber, "golang.org/x/net"}},
+	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket"}},

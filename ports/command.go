@@ -1,10 +1,6 @@
 package ports
 
-import (
-	"cmp"
-
-	"github.com/parley-chat/parley/core/chat"
-)
+import "github.com/parley-chat/parley/core/chat"
 
 // Command is one frame of a client.
 type Command struct {
@@ -94,10 +90,7 @@ type Presence struct{ Room chat.RoomID }
 type Ping struct{}
 
 // Malformed is a frame that could not be decoded, and why.
-type Malformed struct {
-	Of  string // the type of command that it would be, as NameOf names it, or nothing where that cannot be told
-	Err error
-}
+type Malformed struct{ Err error }
 
 func (Auth) ask()      {}
 func (Join) ask()      {}
@@ -115,7 +108,7 @@ func (Malformed) ask() {}
 
 // NameOf returns the protocol's name of what is asked for.
 func NameOf(ask Ask) string {
-	switch ask := ask.(type) {
+	switch ask.(type) {
 	case Auth:
 		return "auth"
 	case Join:
@@ -140,15 +133,10 @@ func NameOf(ask Ask) string {
 		return "presence"
 	case Ping:
 		return "ping"
-	case Malformed:
-		return cmp.Or(ask.Of, "malformed")
 	default:
 		return "malformed"
 	}
 }
-
-// IsSend reports whether a client asks to have something said, if only it could be read.
-func IsSend(ask Ask) bool { return NameOf(ask) == "send" }
 
 // RoomOf returns the room that is asked about, or nothing.
 func RoomOf(ask Ask) chat.RoomID {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -100,6 +101,22 @@ func TestTheClientIsSeenThroughTrustedProxiesOnly(t *testing.T) {
 		{local, []string{"1.2.3.4, nonsense, 10.1.1.1"}, "10.1.1.1"},
 		{local, []string{"10.1.1.1, 10.1.1.2"}, "10.1.1.1"},
 		{local, []string{""}, "127.0.0.1"},
+		{local, []string{"6.6.6.6", "1.2.3.4"}, "1.2.3.4"}, // several lines are one list
+		{local, []string{"6.6.6.6, 1.2.3.4", "10.1.1.1"}, "1.2.3.4"},
+		{local, []string{"1.2.3.4", "10.1.1.2, 10.1.1.1"}, "1.2.3.4"},
+		{local, []string{"6.6.6.6", "nonsense", "10.1.1.1"}, "10.1.1.1"},
+		{local, []string{"1.2.3.4", ""}, "1.2.3.4"},
+		{local, []string{"1.2.3.4, , 10.1.1.1,"}, "1.2.3.4"},
+		{local, []string{"1.2.3.4:5678"}, "1.2.3.4"},
+		{local, []string{"1.2.3.4:5678, 10.1.1.1:80"}, "1.2.3.4"},
+		{local, []string{"[2001:db8::1]:5678, [fd00::7]"}, "2001:db8::1"},
+		{local, []string{"[::ffff:1.2.3.4]:80"}, "1.2.3.4"},
+		{local, []string{"1.2.3.4:x"}, "127.0.0.1"},
+		{local, []string{"[1.2.3.4]"}, "127.0.0.1"},
+		{local, []string{"[2001:db8::1"}, "127.0.0.1"},
+		{local, []string{"unknown"}, "127.0.0.1"},
+		{local, []string{"1.2.3.4, \"10.1.1.1\""}, "127.0.0.1"},
+		{local, []string{"01.2.3.4"}, "127.0.0.1"},
 		{local, []string{"9.9.9.9"}, "9.9.9.9"}, // on a connection that was somebody else's before
 	} {
 		var headers []string
@@ -109,6 +126,51 @@ func TestTheClientIsSeenThroughTrustedProxiesOnly(t *testing.T) {
 		if got := test.server.do("GET", "/", "", headers...).text; got != test.want {
 			t.Errorf("%q: got %s, want %s", test.forwarded, got, test.want)
 		}
+	}
+}
+
+func TestALocationKeepsAProxysPrefix(t *testing.T) {
+	t.Parallel()
+	made := func(r fiber.Router) {
+		r.Post("/v1/rooms/:room/messages", func(c *fiber.Ctx) error { c.Set("Location", "/v1/rooms/a/messages/7"); return nil })
+		r.Post("/", func(c *fiber.Ctx) error { c.Set("Location", "https://elsewhere.example/"); return nil })
+	}
+	nobody := serve(t, httpd.Config{}, made)
+	local := serve(t, httpd.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, made)
+	const plain, relative = "/v1/rooms/a/messages/7", "../../../v1/rooms/a/messages/7"
+	for _, test := range []struct {
+		server   *service
+		prefixes []string
+		want     string
+	}{
+		{nobody, nil, plain},
+		{nobody, []string{"/chat"}, plain},
+		{local, nil, relative},
+		{local, []string{"/chat"}, "/chat" + plain},
+		{local, []string{"/chat/"}, "/chat" + plain},
+		{local, []string{"/a, /b"}, "/a/b" + plain},
+		{local, []string{"/a", "/b/c"}, "/a/b/c" + plain},
+		{local, []string{"//evil.example"}, "/evil.example" + plain},
+		{local, []string{"/"}, relative},
+		{local, []string{"/a b"}, relative},
+	} {
+		var headers []string
+		for _, prefix := range test.prefixes {
+			headers = append(headers, "X-Forwarded-Prefix", prefix)
+		}
+		if got := test.server.do("POST", "/v1/rooms/a/messages", "", headers...).Header.Get("Location"); got != test.want {
+			t.Errorf("%q: %s, want %s", test.prefixes, got, test.want)
+		}
+		at, err := url.Parse("https://a.example/chat/v1/rooms/a/messages")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := at.ResolveReference(&url.URL{Path: relative}).Path; got != "/chat"+plain {
+			t.Errorf("it leads to %s", got)
+		}
+	}
+	if got := local.do("POST", "/", "", "X-Forwarded-Prefix", "/chat").Header.Get("Location"); got != "https://elsewhere.example/" {
+		t.Errorf("a location elsewhere became %s", got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/parley-chat/parley/adapters/caller"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -22,7 +23,8 @@ type Config struct {
 	Addr           string         // host:port; port 0 takes a free one
 	CertFile       string         // with KeyFile: speak TLS
 	KeyFile        string         //
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Prefix count
+	Origins        []string       // other web origins whose pages may call, as caller.ParseOrigin takes them
 	Observer       ports.Observer // nil: nobody is told
 	Log            *slog.Logger   // for requests, at debug level; nil: none
 
@@ -55,14 +57,15 @@ func (c Config) withDefaults() Config {
 
 // Server is the app and its listener.
 type Server struct {
-	cfg Config
-	app *fiber.App
-	ln  net.Listener
+	cfg     Config
+	origins caller.Origins
+	app     *fiber.App
+	ln      net.Listener
 }
 
 // New returns a server with routes. It does not listen yet.
 func New(cfg Config, routes ...func(fiber.Router)) *Server {
-	s := &Server{cfg: cfg.withDefaults()}
+	s := &Server{cfg: cfg.withDefaults(), origins: caller.NewOrigins(cfg.Origins)}
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		ErrorHandler:          s.fail,
@@ -71,11 +74,17 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 		WriteTimeout:          30 * time.Second,
 		ReadBufferSize:        readBuffer,
 		BodyLimit:             s.cfg.BodyBytes,
+		RequestMethods:        methods,
 		CaseSensitive:         true,
+		StrictRouting:         true,
 		UnescapePath:          false, // an id may have an escaped slash
 	})
 	// Sockets outlive the handler that upgrades them, and close themselves.
-	s.app.Server().KeepHijackedConns = true
+	server := s.app.Server()
+	server.KeepHijackedConns = true
+	server.ErrorHandler = s.unread
+	server.ExpectHandler = s.expected
+	server.Handler = known(server.Handler)
 	s.app.Use(s.around)
 	for _, add := range routes {
 		add(s.app)
@@ -97,7 +106,7 @@ func (s *Server) Listen() error {
 		}
 		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 	}
-	s.ln = ln
+	s.ln = wrapping{ln}
 	return nil
 }
 

@@ -132,7 +132,11 @@ func (s *service) raw(bytes string) reply {
 	if _, err := io.WriteString(conn, bytes); err != nil {
 		s.t.Fatal(err)
 	}
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	var asked *http.Request // nil: GET
+	if strings.HasPrefix(bytes, "HEAD ") {
+		asked = &http.Request{Method: http.MethodHead}
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), asked)
 	if err != nil {
 		s.t.Fatal(err)
 	}

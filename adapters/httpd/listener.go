@@ -28,6 +28,9 @@ func (p *patient) Accept() (net.Conn, error) {
 	const most = time.Second
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, most) {
 		conn, err := p.Listener.Accept()
+		if errors.Is(err, syscall.ECONNABORTED) { // its client has gone already
+			continue
+		}
 		if err == nil || !exhausted(err) {
 			return conn, err
 		}
@@ -46,7 +49,7 @@ func (p *patient) Accept() (net.Conn, error) {
 func (p *patient) Close() error { return p.close() }
 
 func exhausted(err error) bool {
-	for _, code := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED} {
+	for _, code := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS} {
 		if errors.Is(err, code) {
 			return true
 		}

@@ -54,6 +54,31 @@ func TestAListenerOutlivesALackOfFiles(t *testing.T) {
 	})
 }
 
+// gone is a listener whose first clients have gone before they were taken.
+type gone struct {
+	scarce
+	left int
+}
+
+func (g *gone) Accept() (net.Conn, error) {
+	if g.left > 0 {
+		g.left--
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.ECONNABORTED)}
+	}
+	return g.scarce.Accept()
+}
+
+func TestClientsThatGoBeforeTheyAreTakenAreNoFault(t *testing.T) {
+	t.Parallel()
+	conn, other := net.Pipe()
+	defer conn.Close()
+	defer other.Close()
+	p := newPatient(&gone{scarce{conn: conn}, 1000}, func(err error) { t.Errorf("a fault: %v", err) })
+	if got, err := p.Accept(); err != nil || got != conn {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestAListenerThatWaitsCanBeClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -2,9 +2,9 @@ package rest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
@@ -55,6 +55,29 @@ func (r *request) history() (q ports.History, err error) {
 	return q, nil
 }
 
+// message answers with one message in its present form. What is no message is not found.
+func (a *API) message(r *request) error {
+	room, seq, err := r.message()
+	if err != nil {
+		return err
+	}
+	query := ports.History{Room: room, Limit: 1}
+	if seq < chat.MaxSeq {
+		query.Before = seq + 1
+	}
+	page, err := a.cfg.Reader.History(r.ctx, r.by, query)
+	if err != nil {
+		return err
+	}
+	for i := range page.Entries {
+		e := &page.Entries[i]
+		if _, said := e.Fact.(chat.Message); said && e.Seq == seq {
+			return r.answer(fiber.StatusOK, wire.AppendEntry(nil, e))
+		}
+	}
+	return chat.Errorf(chat.NotFound, "there is no message %d in %s", seq, room)
+}
+
 // send returns what the body and the Idempotency-Key header ask to be said; the header wins over a key in the body.
 func (r *request) send() (s ports.Send, err error) {
 	if s.Room, err = r.room(); err != nil {
@@ -82,8 +105,11 @@ func (r *request) key(o object) (chat.Key, error) {
 	if err != nil {
 		return "", err
 	}
-	if header := r.Get("Idempotency-Key"); header != "" {
-		return chat.ParseKey(utils.CopyString(header))
+	switch lines := r.Request().Header.PeekAll("Idempotency-Key"); {
+	case len(lines) > 1:
+		return "", chat.Errorf(chat.Invalid, "key must be there once: Idempotency-Key has several lines")
+	case len(lines) == 1 && len(lines[0]) > 0:
+		return headerKey(string(lines[0]))
 	}
 	if key == nil {
 		return "", nil
@@ -91,14 +117,34 @@ func (r *request) key(o object) (chat.Key, error) {
 	return chat.ParseKey(*key)
 }
 
-// countSends tells how a send ended, as the socket does: a token that nobody can verify now is a reason too.
-func (a *API) countSends(send fiber.Handler) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		err := send(c)
-		a.cfg.Observer.Sent(err)
-		return err
+// headerKey reads a key as it is, or as the IETF's draft has it ("The Idempotency-Key HTTP Header Field"): a string in quotes, with
+// escapes (RFC 9651, 3.3.3), and perhaps parameters behind it, of which none means anything.
+func headerKey(header string) (chat.Key, error) {
+	rest, quoted := strings.CutPrefix(header, `"`)
+	if !quoted {
+		return chat.ParseKey(header)
 	}
+	var key strings.Builder
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; c {
+		case '"':
+			if behind := strings.TrimLeft(rest[i+1:], " "); behind != "" && behind[0] != ';' {
+				return "", errQuotes
+			}
+			return chat.ParseKey(key.String())
+		case '\\':
+			if i++; i == len(rest) || rest[i] != '"' && rest[i] != '\\' {
+				return "", errQuotes
+			}
+			key.WriteByte(rest[i])
+		default:
+			key.WriteByte(c)
+		}
+	}
+	return "", errQuotes
 }
+
+var errQuotes = chat.Errorf(chat.Invalid, `key must be a string that ends with its quote, with \" and \\ as its only escapes, or have no quotes around it`)
 
 func (a *API) send(r *request) error {
 	s, err := r.send()

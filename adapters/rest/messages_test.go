@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +48,54 @@ func TestAConversation(t *testing.T) {
 		{"type":"reacted","seq":5,"target":1,"emoji":"a/b","removed":false,"count":1},
 		{"type":"reacted","seq":6,"target":1,"emoji":"a/b","removed":true,"count":0},
 		{"type":"deleted","seq":7,"target":2,"author":{"id":"alice"}}]}`)
+}
+
+func TestOneMessageIsReadInItsPresentForm(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice, bob := s.as("alice").has("general"), s.as("bob")
+	const messages = "/v1/rooms/general/messages"
+	alice.posts(messages, `{"body":"one","meta":{"a":1}}`).is(201, `{"seq":1}`)
+	bob.posts(messages, `{"body":"two","key":"k","reply_to":1}`).is(201, `{"seq":2}`)
+	bob.gets(messages+"/1").is(200, `{"type":"message","room":"general","seq":1,"author":{"id":"alice","name":"Alice"},"body":"one","meta":{"a":1},"edited_at":null}`).
+		with("Cache-Control", "no-store")
+	bob.gets(messages+"/2").is(200, `{"type":"message","seq":2,"body":"two","key":"k","reply_to":1}`)
+	bob.gets(messages+"/%32").is(200, `{"seq":2}`)
+	alice.patches(messages+"/1", `{"body":"one!"}`).is(200, `{"seq":3}`)
+	bob.puts(messages+"/1/reactions/x", "").is(200, `{"seq":4}`)
+	bob.gets(messages+"/1").is(200, `{"seq":1,"body":"one!","edited_at":"*","reactions":[{"emoji":"x","count":1,"me":true}]}`)
+	alice.gets(messages+"/1").is(200, `{"reactions":[{"emoji":"x","count":1,"me":null}]}`)
+	alice.deletes(messages+"/1").is(200, `{"seq":5}`)
+	bob.gets(messages+"/1").is(200, `{"type":"message","seq":1,"body":null,"deleted_at":"*"}`)
+	for _, seq := range []string{"3", "4", "5", "6", "9007199254740991"} { // changes, and nothing yet
+		bob.gets(messages+"/"+seq).fails(404, "not_found", "there is no message "+seq+" in general")
+	}
+	bob.gets("/v1/rooms/absent/messages/1").fails(404, "not_found", "there is no room absent")
+	alice.posts("/v1/rooms", `{"room":"den"}`).is(201, `{}`)
+	alice.posts("/v1/rooms/den/messages", `{"body":"x"}`).is(201, `{"seq":1}`)
+	bob.gets("/v1/rooms/den/messages/1").fails(404, "not_found", "there is no room den")
+	s.as("").gets(messages+"/1").is(401, `{"error":{"code":"unauthenticated"}}`)
+}
+
+func TestKeysMayStandInQuotes(t *testing.T) {
+	t.Parallel()
+	alice := serve(t).as("alice").has("general")
+	send := func(header string) answer {
+		return alice.loosely().ask("POST", "/v1/rooms/general/messages", `{"body":"x"}`, "Idempotency-Key", header)
+	}
+	for i, c := range []struct{ plain, quoted string }{
+		{"k", `"k"`}, {`a"b\c`, `"a\"b\\c"`}, {"a b", `"a b"`}, {"8e03978e-40d5", `"8e03978e-40d5";v=1`}, {"p", `"p" ; q`}, {`it's"`, `"it's\""`},
+	} {
+		want := fmt.Sprintf(`{"seq":%d`, i+1)
+		send(c.plain).is(201, want+`,"duplicate":false}`)
+		send(c.quoted).is(200, want+`,"duplicate":true}`)
+	}
+	for _, header := range []string{`"`, `"k`, `"k\"`, `"k"k`, `"a\b"`, `""k"`, `"k" "l"`, `"\`} {
+		send(header).is(422, `{"error":{"code":"invalid"}}`)
+	}
+	send(`""`).fails(422, "invalid", "key must have 1 to 64 characters")
+	send("\xff").fails(422, "invalid", "key must be UTF-8")
+	send("\"\xed\xa0\x80\"").fails(422, "invalid", "key must be UTF-8")
 }
 
 func TestHistoryComesInPages(t *testing.T) {
@@ -185,42 +232,4 @@ func TestUsersThatDoTooMuch(t *testing.T) {
 	alice.posts("/v1/rooms/general/messages", `{"body":"two"}`).with("Retry-After", "100").
 		is(429, `{"error":{"code":"rate_limited","message":"*"}}`)
 	s.as("bob").says("one")
-}
-
-// sends remembers how sends were answered.
-type sends struct {
-	ports.Unobserved
-	mu    sync.Mutex
-	kinds []chat.Kind
-}
-
-func (s *sends) Sent(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil {
-		s.kinds = append(s.kinds, "")
-		return
-	}
-	s.kinds = append(s.kinds, chat.AsError(err).Kind)
-}
-
-func TestSendsAreToldOfWithWhatCameOfThem(t *testing.T) {
-	t.Parallel()
-	told := &sends{}
-	s := serve(t, func(rc *rest.Config, _ *messaging.Config) { rc.Observer = told })
-	alice := s.as("alice")
-	alice.posts("/v1/rooms", `{"room":"tea"}`).is(201, `{}`)
-	alice.posts("/v1/rooms/tea/messages", `{"body":"hello","key":"k"}`).is(201, `{}`)
-	alice.posts("/v1/rooms/tea/messages", `{"body":"hello","key":"k"}`).is(200, `{}`)
-	alice.posts("/v1/rooms/tea/messages", `{"body":""}`).fails(422, "invalid", "*")
-	alice.posts("/v1/rooms/tea/messages", `["hello"]`).fails(400, "bad_request", "*")
-	alice.posts("/v1/rooms/nowhere/messages", `{"body":"hello"}`).fails(404, "not_found", "*")
-	s.as("").posts("/v1/rooms/tea/messages", `{"body":"hello"}`).fails(401, "unauthenticated", "*")
-	alice.gets("/v1/rooms/tea/entries").is(200, `{}`)
-	told.mu.Lock()
-	defer told.mu.Unlock()
-	want := []chat.Kind{"", "", chat.Invalid, chat.BadRequest, chat.NotFound, chat.Unauthenticated}
-	if !slices.Equal(told.kinds, want) {
-		t.Errorf("told of sends with %q, want %q", told.kinds, want)
-	}
 }

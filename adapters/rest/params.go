@@ -32,7 +32,11 @@ func (r *request) message() (room chat.RoomID, seq chat.Seq, err error) {
 	if room, err = r.room(); err != nil {
 		return "", 0, err
 	}
-	n, err := wire.ParseWhole("seq", utils.CopyString(r.Params("seq")), 1, int64(chat.MaxSeq))
+	text, err := r.param("seq")
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := wire.ParseWhole("seq", text, 1, int64(chat.MaxSeq))
 	return room, chat.Seq(n), err
 }
 

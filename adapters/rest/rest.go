@@ -4,12 +4,11 @@ package rest
 import (
 	"context"
 	_ "embed"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/caller"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -27,9 +26,7 @@ type Config struct {
 	Rooms    ports.Rooms
 	Members  ports.Members
 	Verifier ports.TokenVerifier
-	Observer ports.SendObserver // nil: nobody is told
 
-	Origins []string      // web origins whose pages may call the API: "https://app.example", or "*" for all
 	Timeout time.Duration // for one request; 0: 10 s
 }
 
@@ -41,9 +38,6 @@ func New(cfg Config) *API {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	if cfg.Observer == nil {
-		cfg.Observer = ports.Unobserved{}
-	}
 	return &API{cfg}
 }
 
@@ -52,16 +46,14 @@ func (a *API) Routes(r fiber.Router) {
 	r.Get("/openapi.json", document(OpenAPI))
 	r.Get("/asyncapi.json", document(wire.AsyncAPI))
 
-	if len(a.cfg.Origins) > 0 {
-		r.Use("/v1", a.share)
-	}
 	r.Get("/v1/rooms", a.as(a.listRooms))
 	r.Post("/v1/rooms", a.as(a.createRoom))
 	r.Get("/v1/rooms/:room", a.as(a.room))
 	r.Patch("/v1/rooms/:room", a.as(a.changeRoom))
 	r.Delete("/v1/rooms/:room", a.as(a.archiveRoom))
 	r.Get("/v1/rooms/:room/entries", a.as(a.entries))
-	r.Post("/v1/rooms/:room/messages", a.countSends(a.as(a.send)))
+	r.Post("/v1/rooms/:room/messages", a.as(a.send))
+	r.Get("/v1/rooms/:room/messages/:seq", a.as(a.message))
 	r.Patch("/v1/rooms/:room/messages/:seq", a.as(a.edit))
 	r.Delete("/v1/rooms/:room/messages/:seq", a.as(a.delete))
 	r.Put("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(false)))
@@ -92,19 +84,16 @@ func (a *API) as(handle func(*request) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
 		defer cancel()
-		by, err := a.cfg.Verifier.Verify(ctx, token(c))
+		token, err := caller.Token(c)
+		if err != nil {
+			return err
+		}
+		by, err := a.cfg.Verifier.Verify(ctx, token)
 		if err != nil {
 			return err
 		}
 		return handle(&request{c, ctx, by})
 	}
-}
-
-func token(c *fiber.Ctx) string {
-	if scheme, token, ok := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return utils.CopyString(strings.TrimSpace(token))
-	}
-	return utils.CopyString(c.Query("access_token"))
 }
 
 // answer sends JSON that was encoded by wire. Nobody between us and the client may keep it.

@@ -177,6 +177,18 @@ func TestAddressesThatAreNotGood(t *testing.T) {
 		{"GET", "/v2/rooms", 404, "there is nothing at this address"},
 		{"PUT", "/v1/rooms", 405, "this address does not take this method"},
 		{"GET", "/v1/rooms/general/messages", 405, "this address does not take this method"},
+		{"DELETE", "/v1/rooms/general/messages/01", 422, "seq must be a whole number from 1 to 9007199254740991"},
+		{"DELETE", "/v1/rooms/general/messages/+1", 422, "seq must be a whole number from 1 to 9007199254740991"},
+		{"DELETE", "/v1/rooms/general/messages/1e0", 422, "seq must be a whole number from 1 to 9007199254740991"},
+		{"DELETE", "/v1/rooms/general/messages/1%2f", 422, "seq must be a whole number from 1 to 9007199254740991"},
+		{"GET", "/v1/rooms/general/messages/18446744073709551617", 422, "seq must be a whole number from 1 to 9007199254740991"},
+		{"GET", "/v1/rooms/general/entries?limit=%2B1", 422, "limit must be a whole number from 1 to 200"},
+		{"GET", "/v1/rooms/general/entries?limit=+1", 422, "limit must be a whole number from 1 to 200"},
+		{"GET", "/v1/rooms/general/entries?limit=1e1", 422, "limit must be a whole number from 1 to 200"},
+		{"GET", "/v1/rooms/general/entries?after=00", 422, "after must be a whole number from 0 to 9007199254740991"},
+		{"GET", "/v1/rooms/general/members?after=%FF", 422, "user must be UTF-8"},
+		{"GET", "/v1/rooms/general/members?after=%ED%A0%80", 422, "user must be UTF-8"},
+		{"GET", "/v1/rooms/general/members?after=..", 422, "user must not be . or ..: no address could name it"},
 	} {
 		code := map[int]string{404: "not_found", 405: "bad_request", 422: "invalid"}[test.status]
 		alice.ask(test.method, test.path, "").fails(test.status, code, test.message)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/caller"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -42,20 +44,16 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 		return a.refuse(c, 0, err)
 	}
 	offered := listed(c, fiber.HeaderSecWebSocketProtocol)
-	if token, given := tokenOf(c, offered); given {
-		who, err := a.verify(c, token)
-		if err != nil {
-			return a.refuse(c, 0, err)
-		}
-		if err := a.cfg.Sessions.Ready(&who); err != nil {
-			return a.refuse(c, 0, err)
-		}
-		opening.Identity = &who
+	if err := a.identify(c, offered, opening); err != nil {
+		return a.refuse(c, 0, err)
 	}
-	for _, protocol := range offered {
-		if protocol == Subprotocol { // the library passes the header on; of what else was offered it says nothing
-			c.Set(fiber.HeaderSecWebSocketProtocol, Subprotocol)
-		}
+	speaks := slices.Contains(offered, Subprotocol)
+	if !speaks && slices.ContainsFunc(offered, func(p string) bool { return strings.HasPrefix(p, "bearer.") }) {
+		// A browser would end the connection: of what it offered, nothing was chosen.
+		return a.refuse(c, fiber.StatusBadRequest, chat.Errorf(chat.BadRequest, "offer the subprotocol %s beside bearer.<token>", Subprotocol))
+	}
+	if speaks { // the library passes the header on; of what else was offered it says nothing
+		c.Set(fiber.HeaderSecWebSocketProtocol, Subprotocol)
 	}
 	c.Locals(openingKey, opening)
 	return c.Next()
@@ -87,7 +85,7 @@ func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 		return refuse(fiber.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
 	}
 	// Programs that are no browsers send none, and need not be kept from anything: a page cannot leave it out.
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.allow(origin, string(c.Context().Host())) {
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.Allow(origin) && !caller.Own(origin, string(c.Context().Host())) {
 		return 0, chat.Errorf(chat.Forbidden, "this origin may not connect")
 	}
 	return 0, nil
@@ -112,26 +110,20 @@ func lists(c *fiber.Ctx, header, member string) bool {
 	return false
 }
 
-// tokenOf returns the token of the first place that has one, be it empty.
-func tokenOf(c *fiber.Ctx, offered []string) (token string, given bool) {
-	if scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); strings.EqualFold(scheme, "Bearer") {
-		return utils.CopyString(strings.TrimSpace(token)), true
+// identify finds out who is connecting, if the handshake says.
+func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Opening) error {
+	token, given, err := caller.OpeningToken(c, offered)
+	if err != nil || !given {
+		return err
 	}
-	for _, protocol := range offered {
-		if token, given := strings.CutPrefix(protocol, "bearer."); given {
-			return utils.CopyString(token), true
-		}
-	}
-	if query := c.Context().QueryArgs(); query.Has("access_token") {
-		return string(query.Peek("access_token")), true
-	}
-	return "", false
-}
-
-func (a *Adapter) verify(c *fiber.Ctx, token string) (chat.Identity, error) {
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.VerifyTime)
 	defer cancel()
-	return a.cfg.Verifier.Verify(ctx, token)
+	who, err := a.cfg.Verifier.Verify(ctx, token)
+	if err != nil {
+		return err
+	}
+	opening.Identity = &who
+	return a.cfg.Sessions.Ready(&who)
 }
 
 // readJoin reads the room that the path names, and where in it to begin.

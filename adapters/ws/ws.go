@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/parley-chat/parley/adapters/caller"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -29,7 +30,7 @@ type Config struct {
 	// without it.
 	Polled bool
 
-	Origins     []string      // other web origins that may connect: "https://app.example", or "*" for all
+	Origins     []string      // other web origins that may connect, as caller.ParseOrigin takes them
 	FrameBytes  int           // the largest message of a client, over all its fragments; 0: 64 KiB
 	WriteStall  time.Duration // after which a write without progress fails; 0: 10 s
 	MessageTime time.Duration // for a message to come as a whole; 0: 10 s
@@ -61,7 +62,7 @@ func (c Config) withDefaults() Config {
 // Adapter takes sockets.
 type Adapter struct {
 	cfg     Config
-	origins origins
+	origins caller.Origins
 	live    sync.WaitGroup // connections
 	shaking atomic.Int64   // handshakes under way
 	poller  poller
@@ -69,7 +70,7 @@ type Adapter struct {
 
 // New returns an adapter. What is no origin among cfg.Origins allows nobody.
 func New(cfg Config) *Adapter {
-	return &Adapter{cfg: cfg.withDefaults(), origins: newOrigins(cfg.Origins)}
+	return &Adapter{cfg: cfg.withDefaults(), origins: caller.NewOrigins(cfg.Origins)}
 }
 
 // openingKey is where the handshake leaves what it found for the connection.
@@ -103,6 +104,9 @@ func (a *Adapter) take(w *websocket.Conn) {
 	raw := in
 	if hijacked, ok := in.(interface{ UnsafeConn() net.Conn }); ok {
 		raw = hijacked.UnsafeConn()
+	}
+	if wrapped, ok := raw.(interface{ Unwrap() net.Conn }); ok {
+		raw = wrapped.Unwrap()
 	}
 	early, err := takeOver(in, raw)
 	if opening == nil || err != nil {

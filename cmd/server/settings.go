@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parley-chat/parley/adapters/caller"
 	"github.com/parley-chat/parley/observability"
 )
 
@@ -48,8 +49,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.AdminAddr, "admin-addr", "127.0.0.1:8081", address, "where operators look (/metrics, /readyz), host:port")
 	add(s, &cfg.TLSCertFile, "tls-cert-file", "", file, "certificate chain (PEM); with tls-key-file the service speaks TLS")
 	add(s, &cfg.TLSKeyFile, "tls-key-file", "", file, "the certificate's key (PEM)")
-	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks whose X-Forwarded-For counts: 10.0.0.0/8,…")
-	add(s, &cfg.Origins, "origins", "", list(origin), "other web origins that may connect: https://app.example,… or *")
+	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks whose X-Forwarded-For and X-Forwarded-Prefix count: 10.0.0.0/8,…")
+	add(s, &cfg.Origins, "origins", "", list(caller.ParseOrigin), "other web origins that may connect and call: https://app.example, https://*.example.com (subdomains), capacitor://localhost, …, or *")
 
 	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
 	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: nats://…, redis://…, redis+cluster://…, postgres://…, or local:// for a node that is alone").secret = true
@@ -60,7 +61,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(keyFile), "public keys (PEM) that tokens are signed with, comma-separated")
 	add(s, &cfg.JWTJWKSURL, "jwt-jwks-url", "", webURL, "where the keys that tokens are signed with are published")
 	add(s, &cfg.JWTIssuer, "jwt-issuer", "", text, "the iss that tokens must have")
-	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have, or none: with a key set one of the two must be said")
+	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have")
 	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to take")
 	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
 

@@ -152,17 +152,6 @@ func network(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-func origin(s string) (string, error) {
-	if s == "*" {
-		return s, nil
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.TrimSuffix(s, "/") != u.Scheme+"://"+u.Host {
-		return "", errors.New("a scheme and host, such as https://app.example:8443, or *")
-	}
-	return strings.TrimSuffix(s, "/"), nil
-}
-
 func webURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {

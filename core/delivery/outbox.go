@@ -86,7 +86,7 @@ func (s *session) flush(w *shard) {
 				rest = append([]byte(nil), rest...)
 			}
 			s.writing = true
-			s.writers.Go(func() { s.writeBehind(rest) })
+			s.writer.Go(func() { s.writeBehind(rest) })
 			return
 		}
 	}

@@ -109,7 +109,7 @@ func (s *Service) place(ctx context.Context, room chat.RoomID, user chat.UserID)
 		return chat.Standing{}, err
 	}
 	if standings[0].Room.ID == "" {
-		return chat.Standing{}, chat.NoRoom(room)
+		return chat.Standing{}, noRoom(room)
 	}
 	return standings[0], nil
 }
@@ -125,10 +125,23 @@ func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.S
 	return st, role, nil
 }
 
-// entitled returns the role of by, if it covers need.
+// entitled returns the role of by, if it covers need. Who may not even read does not learn that the room exists, unless they were
+// banned from it: they know.
 func entitled(st chat.Standing, by chat.Identity, need chat.Role) (chat.Role, error) {
-	return by.In(st.Room.ID).Entitle(st.Room, st.Member, need)
+	role := st.Role(by)
+	switch {
+	case role.May(need):
+		return role, nil
+	case role.May(chat.Read):
+		return role, chat.Errorf(chat.Forbidden, "this needs the role %s in %s; yours is %s", need, st.Room.ID, role)
+	case st.Member.Banned:
+		return role, chat.Errorf(chat.Forbidden, "you are banned from %s", st.Room.ID)
+	default:
+		return role, noRoom(st.Room.ID)
+	}
 }
+
+func noRoom(room chat.RoomID) error { return chat.Errorf(chat.NotFound, "there is no room %s", room) }
 
 // Allowed implements ports.Reader.
 func (s *Service) Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error) {
@@ -152,7 +165,7 @@ func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]port
 	for i, st := range standings {
 		rights[i].Head = st.Room.Head
 		if st.Room.ID == "" {
-			rights[i].Err = chat.NoRoom(readers[i].Room)
+			rights[i].Err = noRoom(readers[i].Room)
 			continue
 		}
 		_, rights[i].Err = entitled(st, readers[i].By, chat.Read)
