@@ -69,6 +69,25 @@ type Span struct {
 	Before   chat.Seq    // entries before it; 0: no bound
 	Limit    int         // at most so many, at least 1
 	Newest   bool        // of more than Limit the newest, instead of the oldest
-	Messages bool        // messages only
+	Messages bool        // messages only, found among whatever other entries by looking at few of them
+	Bytes    int         // not 0: nothing more behind the entry with which the entries together have Size so many; one at least
 	Viewer   chat.UserID // whose own reactions are marked; empty: nobody's
+}
+
+// Fit returns the entries of the span, ascending, up to where Bytes says that they end: counted from the newest where Newest is set.
+func (s Span) Fit(entries []chat.Entry) []chat.Entry {
+	bytes := 0
+	for i := range entries {
+		at := i
+		if s.Newest {
+			at = len(entries) - 1 - i
+		}
+		if bytes += entries[at].Size(); s.Bytes > 0 && bytes >= s.Bytes {
+			if s.Newest {
+				return entries[at:]
+			}
+			return entries[:at+1]
+		}
+	}
+	return entries
 }

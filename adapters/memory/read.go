@@ -24,22 +24,71 @@ func (s *Store) Read(ctx context.Context, id chat.RoomID, span ports.Span) ([]ch
 	if span.Before > 0 {
 		last = min(last, span.Before-1)
 	}
-	var entries []chat.Entry
-	take := func(seq chat.Seq) (more bool) {
-		if e := &r.log[seq-1]; !span.Messages || r.messages[seq] != nil {
-			entries = append(entries, r.present(e, span.Viewer))
+	p := page{room: r, span: span}
+	if span.Messages {
+		p.messages(first, last)
+	} else {
+		p.all(first, last)
+	}
+	if span.Newest {
+		slices.Reverse(p.entries)
+	}
+	return p.entries, nil
+}
+
+// page is a span of a room as it is gathered, from its oldest or newest entry on.
+type page struct {
+	room    *room
+	span    ports.Span
+	entries []chat.Entry
+	bytes   int
+}
+
+// all takes the entries first to last, and reports whether it wants more.
+func (p *page) all(first, last chat.Seq) (more bool) {
+	for i := chat.Seq(0); first+i <= last; i++ {
+		seq := first + i
+		if p.span.Newest {
+			seq = last - i
 		}
-		return len(entries) < span.Limit
-	}
-	if !span.Newest {
-		for seq := first; seq <= last && take(seq); seq++ {
+		if p.span.Messages && p.room.messages[seq] == nil {
+			continue
 		}
-		return entries, nil
+		e := p.room.present(&p.room.log[seq-1], p.span.Viewer)
+		p.entries = append(p.entries, e)
+		p.bytes += e.Size()
+		if len(p.entries) == p.span.Limit || p.span.Bytes > 0 && p.bytes >= p.span.Bytes {
+			return false
+		}
 	}
-	for seq := last; seq >= first && take(seq); seq-- {
+	return true
+}
+
+// messages takes the messages among the entries first to last, and reports whether it wants more. Each entry knows how many messages there
+// are up to it, so that what has none is passed over, however long it is: the lock is not held for it.
+func (p *page) messages(first, last chat.Seq) (more bool) {
+	if first > last {
+		return true
 	}
-	slices.Reverse(entries)
-	return entries, nil
+	switch n := p.room.count(last) - p.room.count(first-1); n {
+	case 0:
+		return true
+	case int64(last - first + 1):
+		return p.all(first, last)
+	}
+	middle := first + (last-first)/2
+	if p.span.Newest {
+		return p.messages(middle+1, last) && p.messages(first, middle)
+	}
+	return p.messages(first, middle) && p.messages(middle+1, last)
+}
+
+// count returns how many messages there are up to an entry; 0 is the place before the first.
+func (r *room) count(seq chat.Seq) int64 {
+	if seq <= 0 {
+		return 0
+	}
+	return r.log[seq-1].Messages
 }
 
 // Entry implements ports.Log.

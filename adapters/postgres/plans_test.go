@@ -30,10 +30,10 @@ var statements = []struct{ name, sql, args string }{
 	{"write members", membersStatement, `array['big'], array['u1'], array[2], array[false], array[now()], array[80]`},
 	{"take marks", unmarkStatement, `array['big'], array['u1']`},
 	{"write rooms", roomsStatement, `array['big'], array[''], array[true], array[false], array[20001], array[20001], array[now()], array[0], array[0], array[0]`},
-	{"read from the oldest", spanQueries[0][0], `'big', 9000, 9223372036854775807, 50, 'u1'`},
-	{"read from the newest", spanQueries[0][1], `'big', 0, 9223372036854775807, 50, 'u1'`},
-	{"read messages from the oldest", spanQueries[1][0], `'big', 9000, 9223372036854775807, 50, 'u1'`},
-	{"read messages from the newest", spanQueries[1][1], `'big', 0, 10000, 50, 'u1'`},
+	{"read from the oldest", spanQueries[0][0], `'big', 9000, 9223372036854775807, 50, 'u1', 262144`},
+	{"read from the newest", spanQueries[0][1], `'big', 0, 9223372036854775807, 50, 'u1', 262144`},
+	{"read messages from the oldest", spanQueries[1][0], `'big', 9000, 9223372036854775807, 50, 'u1', 262144`},
+	{"read messages from the newest", spanQueries[1][1], `'big', 0, 10000, 50, 'u1', 262144`},
 	{"heads", headsQuery, `array['big','r7']`},
 	{"create", createQuery, `'r-new', 'New', true, 'u1'`},
 	{"standing", standingQuery, `'u1', 'big'`},
@@ -126,4 +126,73 @@ func pagesOf(t *testing.T, plan []byte) int {
 		t.Fatalf("plan cannot be read: %v\n%s", err, plan)
 	}
 	return tops[0].Plan.Hit + tops[0].Plan.Read
+}
+
+// What a page of messages takes grows with how many messages it has, and not with what lies between them: 300 messages, then as many
+// reactions as n says, then 10 messages.
+func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	store, err := Open(t.Context(), Config{URL: database, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	conn, err := store.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	rooms := map[string]int{"short": 3_000, "long": 120_000}
+	for room, n := range rooms {
+		exec(`INSERT INTO room (room_id, name, public, created_at, last_at, head, messages) VALUES ($1, '', true, now(), now(), $2::bigint + 310, 310)`, room, n)
+		exec(`INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, target, emoji, total)
+			SELECT $1, n, now(), 'u1', '', 'k' || n, CASE WHEN n <= 300 THEN n WHEN n <= $2::bigint + 300 THEN 300 ELSE n - $2 END,
+				CASE WHEN n <= 300 OR n > $2 + 300 THEN 1 ELSE 4 END, 'x', 1, 'x', 1
+			FROM generate_series(1, $2::bigint + 310) n`, room, n)
+	}
+	pages := func(room string, newest, after, before int) int {
+		t.Helper()
+		var plan []byte
+		rows := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+spanQueries[1][newest], room, after, before, 51, "u1", 1<<18)
+		if err := rows.Scan(&plan); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(plan), `"Seq Scan"`) {
+			t.Errorf("the plan goes through the table:\n%s", plan)
+		}
+		return pagesOf(t, plan)
+	}
+	const noBound = 1 << 50
+	for name, at := range map[string]func(n int) (newest, after, before int){
+		"the newest":                         func(int) (int, int, int) { return 1, 0, noBound },
+		"the newest before the last":         func(n int) (int, int, int) { return 1, 0, n + 301 },
+		"the newest before all others":       func(int) (int, int, int) { return 1, 0, 301 },
+		"the newest where there are none":    func(n int) (int, int, int) { return 1, 300, n + 301 },
+		"the oldest":                         func(int) (int, int, int) { return 0, 0, noBound },
+		"the oldest behind the first ones":   func(int) (int, int, int) { return 0, 299, noBound },
+		"the oldest in the midst of others":  func(n int) (int, int, int) { return 0, n / 2, noBound },
+		"the oldest where there are none":    func(n int) (int, int, int) { return 0, 300, n + 301 },
+		"the oldest where there are no more": func(n int) (int, int, int) { return 0, n + 310, noBound },
+	} {
+		short, long := 0, 0
+		for room, n := range rooms {
+			newest, after, before := at(n)
+			if got := pages(room, newest, after, before); room == "long" {
+				long = got
+			} else {
+				short = got
+			}
+		}
+		t.Logf("%-36s %4d pages, and %4d among 40 times as many others", name, short, long)
+		if long > 400 || long > short+100 {
+			t.Errorf("%s take %d pages, and %d among 40 times as many other entries", name, short, long)
+		}
+	}
 }

@@ -17,36 +17,81 @@ import (
 // spanQuery reads a span of a room in its present form. As one statement, all of it is of one moment. An edit's body is asked for
 // by a subquery, as a join might be planned to go through the whole room for it. So is whether the message that an entry of a later kind is
 // about is deleted. The meta of a deleted message may still be there: the release before only took its body.
+//
+// Behind so many bytes nothing more is sent. What is not sent is not read either, where it is long: its length stands in the row.
 const spanQuery = `
-SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
-  coalesce(CASE e.kind
-    WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target)
-    ELSE e.body
-  END, ''), coalesce(e.reply_to, 0), CASE WHEN e.deleted_by IS NULL THEN e.meta END, e.edited_at, e.deleted_at,
-  coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, false), coalesce(e.total, 0),
-  coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
-  coalesce(e.type, ''), e.data, e.kind > 6 AND EXISTS (
-    SELECT FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target AND m.deleted_by IS NOT NULL
-  ),
-  a.emoji, a.totals, a.mine
+SELECT seq, at, author, author_name, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
+  change, member, role, name, type, data, gone, emojis, totals, mine
 FROM (
-  SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 /*only*/ ORDER BY seq /*newest*/ LIMIT $4
+  SELECT *, sum(octet_length(body) + octet_length(coalesce(meta, '')) + coalesce(width, 0))
+    OVER (ORDER BY seq /*newest*/ ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes
+  FROM (
+    SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
+      coalesce(CASE e.kind
+        WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target)
+        ELSE e.body
+      END, '') AS body, coalesce(e.reply_to, 0) AS reply_to, CASE WHEN e.deleted_by IS NULL THEN e.meta END AS meta, e.edited_at, e.deleted_at,
+      coalesce(e.target, 0) AS target, coalesce(e.emoji, '') AS emoji, coalesce(e.removed, false) AS removed, coalesce(e.total, 0) AS total,
+      coalesce(e.change, '') AS change, coalesce(e.member, '') AS member, coalesce(e.role, 0) AS role, coalesce(e.name, '') AS name,
+      coalesce(e.type, '') AS type, CASE WHEN octet_length(e.data) <= 32768 THEN e.data END AS data, e.kind > 6 AND EXISTS (
+        SELECT FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target AND m.deleted_by IS NOT NULL
+      ) AS gone,
+      a.emojis, a.totals, a.mine, a.width
+    FROM (/*rows*/) e
+    LEFT JOIN LATERAL (
+      SELECT array_agg(r.emoji ORDER BY r.first_seq) AS emojis, array_agg(r.total ORDER BY r.first_seq) AS totals,
+        array_agg(EXISTS (
+          SELECT FROM reactor b
+          WHERE b.room_id = r.room_id AND b.target = r.target AND b.emoji = r.emoji AND b.user_id = $5 AND NOT b.removed
+        ) ORDER BY r.first_seq) AS mine, sum(octet_length(r.emoji))::integer AS width
+      FROM reaction r WHERE e.reacted AND r.room_id = e.room_id AND r.target = e.seq AND r.total > 0
+    ) a ON true
+    OFFSET 0 -- each column is worked out once
+  ) e
 ) e
-LEFT JOIN LATERAL (
-  SELECT array_agg(r.emoji ORDER BY r.first_seq) AS emoji, array_agg(r.total ORDER BY r.first_seq) AS totals,
-    array_agg(EXISTS (
-      SELECT FROM reactor b
-      WHERE b.room_id = r.room_id AND b.target = r.target AND b.emoji = r.emoji AND b.user_id = $5 AND NOT b.removed
-    ) ORDER BY r.first_seq) AS mine
-  FROM reaction r WHERE e.reacted AND r.room_id = e.room_id AND r.target = e.seq AND r.total > 0
-) a ON true
-ORDER BY e.seq`
+WHERE bytes IS NULL OR bytes < $6::bigint
+ORDER BY seq`
+
+// allRows are the rows of a span of all entries.
+const allRows = `
+SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq /*newest*/ LIMIT $4::bigint`
+
+// messageRows are the rows of a span of messages, however far they are from each other. Each row says how many messages there are up to it:
+// so the span is halved, and a half without messages that are wanted is dropped, until what is left are messages only, or few rows. To find
+// a message among n other entries takes looking at about log2(n) rows, without an index that each message would have to be written to.
+const messageRows = `
+WITH RECURSIVE ends AS MATERIALIZED (
+  SELECT f.seq - 1 AS lo, f.messages - (f.kind = 1)::int AS lom, l.seq AS hi, l.messages AS him
+  FROM (SELECT seq, messages, kind FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT 1) f,
+    (SELECT seq, messages FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq DESC LIMIT 1) l
+), wanted AS MATERIALIZED (
+  SELECT /*behind*/ AS behind, /*upto*/ AS upto FROM ends
+), part (lo, hi, lom, him) AS (
+  SELECT lo, hi, lom, him FROM ends
+  UNION ALL
+  SELECT half.* FROM part p CROSS JOIN wanted w
+  CROSS JOIN LATERAL (SELECT seq, messages FROM entry WHERE room_id = $1 AND seq = (p.lo + p.hi) / 2) m
+  CROSS JOIN LATERAL (VALUES (p.lo, m.seq, p.lom, m.messages), (m.seq, p.hi, m.messages, p.him)) half (lo, hi, lom, him)
+  WHERE p.hi - p.lo > 32 AND p.hi - p.lo > p.him - p.lom AND half.him > greatest(w.behind, half.lom) AND half.lom < w.upto
+), leaf AS MATERIALIZED (
+  SELECT CASE WHEN hi - lo = him - lom THEN lo + greatest(behind - lom, 0) ELSE lo END AS lo,
+    CASE WHEN hi - lo = him - lom THEN hi - greatest(him - upto, 0) ELSE hi END AS hi
+  FROM part CROSS JOIN wanted WHERE hi - lo <= 32 OR hi - lo = him - lom
+)
+SELECT e.* FROM leaf CROSS JOIN LATERAL (
+  SELECT * FROM entry WHERE room_id = $1 AND seq > leaf.lo AND seq <= leaf.hi AND kind = 1 ORDER BY seq /*newest*/ LIMIT $4::bigint
+) e
+ORDER BY e.seq /*newest*/ LIMIT $4::bigint`
 
 // spanQueries has the query for each sort of span: those of all entries or of messages, from the oldest or from the newest.
 var spanQueries = func() (queries [2][2]string) {
-	for only, kind := range []string{"", "AND kind = 1"} {
-		for newest, order := range []string{"", "DESC"} {
-			queries[only][newest] = strings.NewReplacer("/*only*/", kind, "/*newest*/", order).Replace(spanQuery)
+	for only, rows := range []string{allRows, messageRows} {
+		for newest, words := range [][]string{
+			{"/*newest*/", "", "/*behind*/", "lom", "/*upto*/", "least(lom + $4::bigint, him)"},
+			{"/*newest*/", "DESC", "/*behind*/", "greatest(him - $4::bigint, lom)", "/*upto*/", "him"},
+		} {
+			query := strings.Replace(spanQuery, "/*rows*/", rows, 1)
+			queries[only][newest] = strings.NewReplacer(words...).Replace(query)
 		}
 	}
 	return queries
@@ -65,17 +110,20 @@ func queryOf(span ports.Span) string {
 
 // Read implements ports.Log.
 func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) (entries []chat.Entry, err error) {
-	before := int64(span.Before)
+	before, bytes := int64(span.Before), int64(span.Bytes)
 	if before == 0 {
 		before = math.MaxInt64
 	}
+	if bytes == 0 {
+		bytes = math.MaxInt64
+	}
 	err = s.read(ctx, "read entries", func(ctx context.Context) error {
 		entries, err = queryAll(ctx, s.pool, queryOf(span),
-			[]any{string(room), int64(span.After), before, span.Limit, string(span.Viewer)},
+			[]any{string(room), int64(span.After), before, span.Limit, string(span.Viewer), bytes},
 			func(row pgx.CollectableRow) (chat.Entry, error) { return scanEntry(row, room) })
 		return err
 	})
-	return entries, err
+	return span.Fit(entries), err
 }
 
 // scanEntry reads a row of spanQuery.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,8 +17,25 @@ func (s *Store) LimitPages(ctx context.Context, pages int) error {
 }
 
 // Plan returns how SQLite would read a span.
-func (s *Store) Plan(ctx context.Context) (plan string, err error) {
-	query, err := s.reader.PrepareContext(ctx, "EXPLAIN QUERY PLAN "+entries+span+" DESC LIMIT ?")
+func (s *Store) Plan(ctx context.Context) (string, error) {
+	return s.plan(ctx, entries+span+" DESC LIMIT ?", "room", 0, 10, false, 5)
+}
+
+// PlanOfMessages returns how SQLite would find where messages are.
+func (s *Store) PlanOfMessages(ctx context.Context) (string, error) {
+	return s.plan(ctx, messageParts, "room", 0, 10, 5, true)
+}
+
+// LooksAt returns how many entries are looked at to find messages, and how many may be read then.
+func (s *Store) LooksAt(ctx context.Context, room string, after, before, limit int, newest bool) (halved, read int, err error) {
+	counting := messageParts[:strings.LastIndex(messageParts, "SELECT")] + `
+		SELECT count(*), coalesce(sum(iif(hi - lo <= 32 OR hi - lo = him - lom, min(hi - lo, 32 + ?4), 0)), 0) FROM part`
+	err = s.reader.QueryRowContext(ctx, counting, room, after, before, limit, newest).Scan(&halved, &read)
+	return halved, read, err
+}
+
+func (s *Store) plan(ctx context.Context, statement string, args ...any) (plan string, err error) {
+	query, err := s.reader.PrepareContext(ctx, "EXPLAIN QUERY PLAN "+statement)
 	if err != nil {
 		return "", err
 	}
@@ -28,7 +46,7 @@ func (s *Store) Plan(ctx context.Context) (plan string, err error) {
 		err := scan(&id, &parent, &unused, &detail)
 		plan += detail + "\n"
 		return err
-	}, "room", 0, 10, false, 5)
+	}, args...)
 	return plan, err
 }
 

@@ -120,6 +120,48 @@ func TestReadsTakeTheKeyAndNoSort(t *testing.T) {
 	if err != nil || !strings.Contains(plan, "SEARCH e USING INDEX") || strings.Contains(plan, "SCAN") || strings.Contains(plan, "TEMP B-TREE") {
 		t.Fatalf("plan is %v\n%s", err, plan)
 	}
+	plan, err = store.PlanOfMessages(t.Context())
+	if err != nil || !strings.Contains(plan, "SEARCH m USING COVERING INDEX") && !strings.Contains(plan, "SEARCH m USING INDEX") || strings.Contains(plan, "SCAN entry") || strings.Contains(plan, "SCAN m") {
+		t.Fatalf("plan is %v\n%s", err, plan)
+	}
+}
+
+// What it takes to find a page of messages grows with how many messages it has, and not with what lies between them.
+func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "parley.db")
+	store := openStore(t, sqlite.Config{Path: path})
+	file := openFile(t, path)
+	const others = 100_000
+	run(t, file, `INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
+		VALUES (1, 'tea', '', 1, 0, 1, ?, 1, 310, 0, 0, 0)`, others+310)
+	run(t, file, `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1 + 310)
+		INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, target, emoji)
+		SELECT 1, n, 1, 'alice', 'Alice', n, CASE WHEN n <= 300 THEN n WHEN n <= ?1 + 300 THEN 300 ELSE n - ?1 END,
+			iif(n <= 300 OR n > ?1 + 300, 'message', 'reacted'), 'x', 1, 'x' FROM n`, others)
+	for name, c := range map[string]struct {
+		after, before, want int
+		newest              bool
+	}{
+		"the newest":                         {0, 1 << 50, 51, true},
+		"the newest before the last":         {0, others + 301, 51, true},
+		"the newest before all others":       {0, 301, 51, true},
+		"the newest where there are none":    {300, others + 301, 0, true},
+		"the oldest":                         {0, 1 << 50, 51, false},
+		"the oldest behind the first ones":   {299, 1 << 50, 11, false},
+		"the oldest in the midst of others":  {others / 2, 1 << 50, 10, false},
+		"the oldest where there are none":    {300, others + 301, 0, false},
+		"the oldest where there are no more": {others + 310, 1 << 50, 0, false},
+	} {
+		entries, err := store.Read(t.Context(), "tea", ports.Span{After: chat.Seq(c.after), Before: chat.Seq(c.before), Limit: 51, Newest: c.newest, Messages: true})
+		if err != nil || len(entries) != c.want {
+			t.Errorf("%s: %d messages, %v, want %d", name, len(entries), err, c.want)
+		}
+		halved, read, err := store.LooksAt(t.Context(), "tea", c.after, c.before, 51, c.newest)
+		if t.Logf("%-36s %3d looked at, %3d read", name, halved, read); err != nil || halved > 64 || read > 500 {
+			t.Errorf("%s: %d entries are looked at and %d read, %v", name, halved, read, err)
+		}
+	}
 }
 
 // A store of the release before, with a process that goes on using it, takes later kinds after the migration and is whole.

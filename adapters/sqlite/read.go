@@ -40,10 +40,20 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 	if span.Newest {
 		query = s.r.newest
 	}
-	var p page
+	p := page{bytes: span.Bytes}
 	err := s.view(ctx, "read entries", func(tx *transaction) error {
-		if err := tx.each(query, p.add, room, span.After, before, span.Messages, span.Limit); err != nil {
+		parts, err := s.parts(tx, room, span, before)
+		if err != nil {
 			return err
+		}
+		for _, part := range parts {
+			err := tx.each(query, p.add, room, part[0], part[1]+1, span.Messages, span.Limit-len(p.entries))
+			if err != nil && !errors.Is(err, errEnough) {
+				return err
+			}
+			if err != nil || len(p.entries) == span.Limit {
+				break
+			}
 		}
 		if span.Newest {
 			slices.Reverse(p.entries)
@@ -56,7 +66,31 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 	for i := range p.entries {
 		p.entries[i].Room = room
 	}
-	return p.entries, nil
+	return span.Fit(p.entries), nil
+}
+
+// parts returns which parts of a span, from behind an entry up to another, are to be read, in the order in which they are wanted: where only
+// messages are, those that have few other entries in them.
+func (s *Store) parts(tx *transaction, room chat.RoomID, span ports.Span, before chat.Seq) (parts [][2]chat.Seq, err error) {
+	if !span.Messages {
+		return [][2]chat.Seq{{span.After, before - 1}}, nil
+	}
+	err = tx.each(s.r.messageParts, func(scan scanner) error {
+		var part [2]chat.Seq
+		if err := scan(&part[0], &part[1]); err != nil {
+			return err
+		}
+		if last := len(parts) - 1; last >= 0 && parts[last][1] == part[0] {
+			parts[last][1] = part[1]
+		} else {
+			parts = append(parts, part)
+		}
+		return nil
+	}, room, span.After, before, span.Limit, span.Newest)
+	if span.Newest {
+		slices.Reverse(parts)
+	}
+	return parts, err
 }
 
 // Entry implements ports.Log.
@@ -83,7 +117,11 @@ type page struct {
 	room    int64
 	entries []chat.Entry
 	reacted []chat.Seq // the messages that anybody ever reacted to
+	bytes   int        // not 0: how many there may yet be
 }
+
+// errEnough ends a page that has its bytes.
+var errEnough = errors.New("the page is full")
 
 // entryRow is a row that the const entries selects.
 type entryRow struct {
@@ -133,6 +171,11 @@ func (p *page) add(scan scanner) error {
 		r.Fact = r.later(target)
 	}
 	p.entries = append(p.entries, r.Entry)
+	if p.bytes > 0 {
+		if p.bytes -= r.Size(); p.bytes <= 0 {
+			return errEnough
+		}
+	}
 	return nil
 }
 

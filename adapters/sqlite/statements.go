@@ -66,10 +66,11 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 
 // readStatements are those of the readers' pool, prepared once for each of its connections.
 type readStatements struct {
-	oldest, newest, reactions, entry, heads *sql.Stmt
-	standing, places, roomsOf               *sql.Stmt
-	members, check                          *sql.Stmt
-	revoked                                 *sql.Stmt
+	oldest, newest, messageParts *sql.Stmt
+	reactions, entry, heads      *sql.Stmt
+	standing, places, roomsOf    *sql.Stmt
+	members, check               *sql.Stmt
+	revoked                      *sql.Stmt
 }
 
 // entries selects what scanEntry takes. An edit has the present body of its target. The meta of a deleted message may still be there: the
@@ -84,6 +85,31 @@ const entries = `
 			SELECT 1 FROM entry t WHERE t.room = e.room AND t.seq = e.target AND t.deleted_by IS NOT NULL)
 	FROM entry e WHERE e.room = (SELECT number FROM room WHERE id = ?)`
 
+// messageParts selects the parts of a span of the room ?1 in which at most ?4 messages are that are wanted, the newest if ?5: (from behind,
+// up to), ascending. Each entry knows how many messages there are up to it: so the span is halved, and a half without messages that are
+// wanted is dropped, until what is left are messages only, or few entries. To find a message among n other entries takes looking at about
+// log2(n) of them, without an index that each message would have to be written to.
+const messageParts = `
+	WITH RECURSIVE ends AS MATERIALIZED (
+		SELECT f.room, f.seq - 1 AS lo, f.messages - (f.kind = 'message') AS lom, l.seq AS hi, l.messages AS him
+		FROM room r
+		JOIN entry f ON f.room = r.number AND f.seq = (SELECT seq FROM entry WHERE room = r.number AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT 1)
+		JOIN entry l ON l.room = r.number AND l.seq = (SELECT seq FROM entry WHERE room = r.number AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT 1)
+		WHERE r.id = ?1
+	), wanted AS MATERIALIZED (
+		SELECT iif(?5, max(him - ?4, lom), lom) AS behind, iif(?5, him, min(lom + ?4, him)) AS upto FROM ends
+	), part (lo, hi, lom, him) AS (
+		SELECT lo, hi, lom, him FROM ends
+		UNION ALL
+		SELECT iif(upper, m.seq, p.lo), iif(upper, p.hi, m.seq), iif(upper, m.messages, p.lom), iif(upper, p.him, m.messages)
+		FROM part p CROSS JOIN wanted w CROSS JOIN ends CROSS JOIN entry m ON m.room = ends.room AND m.seq = (p.lo + p.hi) / 2
+			CROSS JOIN (SELECT 0 AS upper UNION ALL SELECT 1)
+		WHERE p.hi - p.lo > 32 AND p.hi - p.lo > p.him - p.lom
+			AND iif(upper, p.him, m.messages) > max(w.behind, iif(upper, m.messages, p.lom)) AND iif(upper, m.messages, p.lom) < w.upto
+	)
+	SELECT iif(hi - lo = him - lom, lo + max(behind - lom, 0), lo), iif(hi - lo = him - lom, hi - max(him - upto, 0), hi)
+	FROM part CROSS JOIN wanted WHERE hi - lo <= 32 OR hi - lo = him - lom ORDER BY 1`
+
 const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind = 'message' OR NOT ?) ORDER BY e.seq`
 
 // standingOf selects what scanStanding takes, for the user ?1.
@@ -95,9 +121,10 @@ const standingOf = `
 
 func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 	return prepareAll(ctx, db, map[**sql.Stmt]string{
-		&r.oldest: entries + span + ` LIMIT ?`,
-		&r.newest: entries + span + ` DESC LIMIT ?`,
-		&r.entry:  entries + ` AND e.seq = ?`,
+		&r.oldest:       entries + span + ` LIMIT ?`,
+		&r.newest:       entries + span + ` DESC LIMIT ?`,
+		&r.messageParts: messageParts,
+		&r.entry:        entries + ` AND e.seq = ?`,
 		&r.reactions: `
 			SELECT r.target, r.emoji, r.total, EXISTS (SELECT 1 FROM reactor u
 				WHERE u.room = r.room AND u.target = r.target AND u.emoji = r.emoji AND u.user = ?1 AND NOT u.removed)

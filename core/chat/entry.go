@@ -119,6 +119,23 @@ func (MemberChanged) fact() {}
 func (RoomChanged) fact()   {}
 func (Unknown) fact()       {}
 
+// Size returns how many bytes there are of what makes entries large: body, meta, emoji and data. An entry is no smaller anywhere.
+func (e *Entry) Size() int {
+	switch f := e.Fact.(type) {
+	case Message:
+		n := len(f.Body) + len(f.Meta)
+		for i := range f.Reactions {
+			n += len(f.Reactions[i].Emoji)
+		}
+		return n
+	case Edited:
+		return len(f.Body)
+	case Unknown:
+		return len(f.Data)
+	}
+	return 0
+}
+
 // Target returns the seq of the message that the entry changes, or 0 where it changes none.
 func (e *Entry) Target() Seq { return Target(e.Fact) }
 

@@ -14,6 +14,8 @@ import (
 func (s *storeSuite) testRead(t *testing.T) {
 	s.prove(t, []sentence{
 		{"a span gives the entries between its bounds, ascending", spansGiveEntries},
+		{"messages are found wherever they are among other entries", messagesAmongOthers},
+		{"a span ends with the entry with which it has its bytes", spansEndByBytes},
 		{"a room that does not exist has no entries", func(t *testing.T, r room) {
 			mustEqual(t, "entries", len(r.in(someRoom()).log("")), 0)
 		}},
@@ -55,6 +57,62 @@ func spansGiveEntries(t *testing.T, r room) {
 					if got, want := r.reads(span), cut(log, span); showEntries(got) != showEntries(want) {
 						t.Fatalf("span %+v is\n%swant\n%s", span, showEntries(got), showEntries(want))
 					}
+				}
+			}
+		}
+	}
+}
+
+// messagesAmongOthers reads messages of a room in which runs of messages and of other entries, long and short, follow one another.
+func messagesAmongOthers(t *testing.T, r room) {
+	alice := r.user("alice")
+	var batch []chat.Proposal
+	for i, run := range []int{1, 70, 3, 1, 40, 140, 1, 200, 2, 2, 33, 65, 90, 1} {
+		for range run {
+			if i%2 == 0 {
+				batch = append(batch, alice.proposes(chat.Message{Body: "hi"}))
+			} else {
+				batch = append(batch, alice.proposes(chat.Edited{Target: 1, Body: "hello"}))
+			}
+		}
+	}
+	r.appends(batch...)
+	log := r.log("")
+	mustEqual(t, "entries", len(log), len(batch))
+	last := chat.Seq(len(log))
+	for _, after := range []chat.Seq{0, 1, 2, 70, 71, 72, 114, 115, 254, 255, 256, 300, 456, 460, 561, last - 1, last, last + 1} {
+		for _, before := range []chat.Seq{0, 1, 2, 71, 72, 73, 116, 200, 256, 257, 455, 456, 500, last, last + 1, last + 2, chat.MaxSeq} {
+			for _, limit := range []int{1, 3, 51, 201, everything} {
+				for _, newest := range []bool{false, true} {
+					span := ports.Span{After: after, Before: before, Limit: limit, Newest: newest, Messages: true}
+					got, want := r.reads(span), cut(log, span)
+					if len(got) != len(want) || len(got) > 0 && (got[0].Seq != want[0].Seq || got[len(got)-1].Seq != want[len(want)-1].Seq) {
+						t.Fatalf("span %+v has %d messages, %s, want %d", span, len(got), showEntries(got), len(want))
+					}
+				}
+			}
+		}
+	}
+	if got, want := showEntries(r.reads(ports.Span{Limit: everything, Messages: true})), showEntries(cut(log, ports.Span{Limit: everything, Messages: true})); got != want {
+		t.Fatalf("the messages are\n%swant\n%s", got, want)
+	}
+}
+
+func spansEndByBytes(t *testing.T, r room) {
+	alice := r.user("alice")
+	for i := range 6 { // bodies of one to four bytes a character, meta, reactions, and edits, which have their message's body
+		said := alice.does(chat.Message{Body: strings.Repeat([]string{"x", "é", "🪿"}[i%3], 100*i+1), Meta: []byte(`{"n":"` + strings.Repeat("y", 50*i) + `"}`)})
+		alice.edits(said.Seq, strings.Repeat("é", 40*i+3))
+		alice.reacts(said.Seq, strings.Repeat("z", 5*i+1))
+	}
+	alice.deletes(1)
+	log := r.log(alice.id)
+	for _, bytes := range []int{1, 2, 100, 101, 250, 500, 1000, 1500, 2000, 4000, 1 << 20} {
+		for _, after := range []chat.Seq{0, 1, 5, 10, 15} {
+			for i := range 4 {
+				span := ports.Span{After: after, Limit: 8, Newest: i&1 > 0, Messages: i&2 > 0, Viewer: alice.id, Bytes: bytes}
+				if got, want := r.reads(span), span.Fit(cut(log, span)); showEntries(got) != showEntries(want) || len(want) == 0 {
+					t.Fatalf("span %+v is\n%swant\n%s", span, showEntries(got), showEntries(want))
 				}
 			}
 		}
