@@ -199,7 +199,8 @@ func (g *garage) environ() []string {
 			env = append(env, v)
 		}
 	}
-	env = append(env, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms")
+	env = append(env, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms",
+		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=0") // whatever the defaults are; earlier releases have them, too
 	return append(env, g.settings...)
 }
 

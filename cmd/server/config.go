@@ -39,10 +39,11 @@ type Config struct {
 	Development       bool // allows development mode on an address that others can reach
 
 	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
-	RateLimit    messaging.Rate // of each user; zero: none
+	RateLimit    messaging.Rate // of each user; negative: none (PARLEY_RATE_LIMIT=off)
 
 	Sessions        int
-	SessionsPerUser int // 0: no limit
+	SessionsPerUser int // negative: no limit (PARLEY_SESSIONS_PER_USER=off)
+	RoomsPerSession int
 	Handshakes      int
 	Joins           int
 	FrameBytes      int
@@ -116,6 +117,12 @@ func (c Config) derived() Config {
 	if c.Sessions == 0 {
 		c.Sessions = mostSessions()
 	}
+	if c.RateLimit == (messaging.Rate{}) {
+		c.RateLimit = forStrangers(c, messaging.Rate{PerSecond: 20, Burst: 100}, messaging.Rate{PerSecond: -1})
+	}
+	if c.SessionsPerUser == 0 {
+		c.SessionsPerUser = forStrangers(c, 50, -1)
+	}
 	if c.WriterShards == 0 {
 		c.WriterShards = (runtime.GOMAXPROCS(0) + 1) / 2 // the kernel and everybody else want some too
 	}
@@ -129,4 +136,13 @@ func (c Config) derived() Config {
 		}
 	}
 	return c
+}
+
+// forStrangers returns the one where tokens are for users whom nobody here knows, and the other in development mode, where whoever tries the
+// service has no use for a limit that they never heard of.
+func forStrangers[T any](c Config, strangers, development T) T {
+	if c.InDevelopment() {
+		return development
+	}
+	return strangers
 }

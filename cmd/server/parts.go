@@ -104,7 +104,7 @@ func newHub(cfg Config, p hubParts) *delivery.Hub {
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
 		Observer: p.Observer,
 		Shards:   cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
-		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, Joins: cfg.Joins,
+		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})
 }
 

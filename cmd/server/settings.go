@@ -66,9 +66,12 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
 
 	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "joining a room that does not exist makes it, public")
-	add(s, &cfg.RateLimit, "rate-limit", "off", rate, "what each user may do: RATE/s, RATE/s:BURST (50/s:250), or off")
+	add(s, &cfg.RateLimit, "rate-limit", "", rate, "what each user may do: RATE/s, RATE/s:BURST, or off (unless set: 20/s:100, and off in development mode)").
+		show = func() string { return showRate(cfg.RateLimit) }
 	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections (unless set: by the limit on open files)")
-	add(s, &cfg.SessionsPerUser, "sessions-per-user", "0", count(0), "most connections of one user on this node; 0: no limit")
+	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "most connections of one user on this node, or off (unless set: 50, and off in development mode)").
+		show = func() string { return showCountOrOff(cfg.SessionsPerUser) }
+	add(s, &cfg.RoomsPerSession, "rooms-per-session", "500", count(1), "most rooms that one connection may have joined at once")
 	add(s, &cfg.Handshakes, "handshakes", "1000", count(1), "most connections being made at once; others are told to try again")
 	add(s, &cfg.Joins, "joins", "64", count(1), "most joins that ask the store at once; others wait for their turn")
 	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")

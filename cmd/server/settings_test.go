@@ -36,7 +36,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 	}
 	want := server.Config{
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", BusPrefix: "parley", DataDir: "./parley-data",
-		JWTAlgorithms: []string{"RS256"}, Handshakes: 1000, Joins: 64, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second,
+		JWTAlgorithms: []string{"RS256"}, Handshakes: 1000, Joins: 64, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second, RoomsPerSession: 500,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -74,7 +74,11 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"rate-limit", "50/s:250", func(c server.Config) any { return c.RateLimit }, messaging.Rate{PerSecond: 50, Burst: 250}},
 		{"rate-limit", "0.1/s", func(c server.Config) any { return c.RateLimit }, messaging.Rate{PerSecond: 0.1, Burst: 1}},
 		{"sessions", "7", func(c server.Config) any { return c.Sessions }, 7},
+		{"rate-limit", "off", func(c server.Config) any { return c.RateLimit.PerSecond < 0 }, true},
 		{"sessions-per-user", "3", func(c server.Config) any { return c.SessionsPerUser }, 3},
+		{"sessions-per-user", "off", func(c server.Config) any { return c.SessionsPerUser < 0 }, true},
+		{"sessions-per-user", "0", func(c server.Config) any { return c.SessionsPerUser < 0 }, true},
+		{"rooms-per-session", "7", func(c server.Config) any { return c.RoomsPerSession }, 7},
 		{"frame-bytes", "1024", func(c server.Config) any { return c.FrameBytes }, 1024},
 		{"heartbeat", "5s", func(c server.Config) any { return c.Heartbeat }, 5 * time.Second},
 		{"replay", "1", func(c server.Config) any { return c.Replay }, 1},

@@ -96,6 +96,25 @@ func count(least int) func(string) (int, error) {
 	}
 }
 
+// countOrOff reads a number; off is a negative one, and so is 0, which earlier releases had for that.
+func countOrOff(s string) (int, error) {
+	if s == "off" || s == "0" {
+		return -1, nil
+	}
+	n, err := count(1)(s)
+	if err != nil {
+		return 0, errors.New("a whole number, 1 at least, or off")
+	}
+	return n, nil
+}
+
+func showCountOrOff(n int) string {
+	if n < 0 {
+		return "off"
+	}
+	return strconv.Itoa(n)
+}
+
 func address(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	n, badPort := strconv.ParseUint(port, 10, 16)
@@ -169,11 +188,11 @@ func algorithm(s string) (string, error) {
 	return s, nil
 }
 
-// rate reads RATE/s or RATE/s:BURST. Without a burst, five seconds' worth may come at once.
+// rate reads RATE/s or RATE/s:BURST; off is a negative one. Without a burst, five seconds' worth may come at once.
 func rate(s string) (messaging.Rate, error) {
 	bad := errors.New("RATE/s, RATE/s:BURST (both above zero, such as 50/s:250), or off")
 	if s == "off" {
-		return messaging.Rate{}, nil
+		return messaging.Rate{PerSecond: -1}, nil
 	}
 	perSecond, burst, hasBurst := strings.Cut(s, ":")
 	number, ok := strings.CutSuffix(perSecond, "/s")
@@ -188,6 +207,13 @@ func rate(s string) (messaging.Rate, error) {
 		}
 	}
 	return limit, nil
+}
+
+func showRate(r messaging.Rate) string {
+	if r.PerSecond < 0 {
+		return "off"
+	}
+	return strconv.FormatFloat(r.PerSecond, 'f', -1, 64) + "/s:" + strconv.Itoa(r.Burst)
 }
 
 func level(s string) (slog.Level, error) {

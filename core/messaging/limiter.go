@@ -10,7 +10,7 @@ import (
 )
 
 // Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read or a signal a tenth of that.
-// PerSecond 0 is no limit; Burst 0 is what a second gives, and no less than one write.
+// PerSecond 0 or less is no limit; Burst 0 is what a second gives, and no less than one write.
 type Rate struct {
 	PerSecond float64
 	Burst     int

@@ -17,7 +17,7 @@ type Config struct {
 	Observer  ports.Observer // nil: nobody is told
 
 	Autocreate bool // entering a room that does not exist makes it, public
-	RateLimit  Rate // of each user; zero: none
+	RateLimit  Rate // of each user; zero or negative: none
 
 	Lanes    int // how many batches may be committed at once; a room's are always one after the other; 0: 4
 	MaxBatch int // most proposals in one batch; 0: 512
