@@ -11,7 +11,7 @@ golangci-lint = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 .DEFAULT_GOAL := help
 # The steps of `make test` follow one another: their output would mix, and each wants all cores.
 .NOTPARALLEL:
-.PHONY: help run build sbom release-check test parts tools check race counts lint vulnerabilities fuzz bench load fmt generate tidy
+.PHONY: help run build sbom release-check test parts tools check race counts lint vulnerabilities fuzz bench load fmt generate tidy specs specs-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -28,20 +28,27 @@ sbom: build ## bin/parley.cdx.json, what bin/parley is made of (CycloneDX)
 release-check: ## a release in dist/, built twice to compare and not published (CONTRIBUTING.md has the rest)
 	.ci/release check
 
-test: parts tools check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
+test: parts tools specs-check check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
 	@echo "== all passed"
 
-parts: ## what the tests need: a C compiler, PostgreSQL, Redis, Chromium
+parts: ## what the tests need: a C compiler, PostgreSQL, Redis, Chromium, npm
 	@echo "== parts"
 	@.ci/parts
 
-tools: ## what the tests run of others, in .tools/: NATS, Prometheus, Helm, …
+tools: ## what the tests run of others, in .tools/: NATS, Prometheus, Helm, Node, …
 	@echo "== tools"
 	@.ci/tools
 
+specs: ## openapi.json and asyncapi.json through code generators; what comes out compiles and talks to the service (some minutes)
+	@.ci/specs
+
+specs-check: # neither has changed since make specs passed
+	@echo "== specs"
+	@.ci/specs check
+
 check: ## gofmt, go vet and go mod tidy have nothing to say
 	@echo "== gofmt"
-	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && [ -z "$$unformatted" ] || { echo "run 'make fmt' for:" $$unformatted >&2; exit 1; }
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l adapters cmd core deploy migrations observability ports) && [ -z "$$unformatted" ] || { echo "run 'make fmt' for:" $$unformatted >&2; exit 1; }
 	@echo "== go vet"
 	@$(GO) vet ./...
 	@echo "== go mod tidy"

@@ -196,3 +196,16 @@ func member(schema map[string]any, name string) map[string]any {
 	m, _ := properties[name].(map[string]any)
 	return m
 }
+
+// A default makes a member required for openapi-typescript, in requests too: words say it there.
+func TestBodiesOfTheSpecHaveNoDefaults(t *testing.T) {
+	t.Parallel()
+	openapi := readSpecs(t)[1]
+	for name, schema := range openapi.at("components", "schemas") {
+		walkSchemas(name, schema, func(at string, schema map[string]any) {
+			if _, ok := schema["default"]; ok {
+				t.Errorf("%s has a default", at)
+			}
+		})
+	}
+}
