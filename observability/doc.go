@@ -5,7 +5,7 @@
 //	                                            ├─► spans ──► Telemetry ──► OTLP, as OTEL_* says
 //	                                            └─► slog: faults (once, with an id, and how often they came again), the rest at debug level
 //	store, bus ── Observer.Log, Directory, Bus ──► the same, timed and counted on their way to the core
-//	store, bus ── ports.Checker ──► Health ──► /healthz, /readyz, parley_part_up
+//	store, bus, keys ── ports.Checker ──► Health ──► /healthz, /readyz, parley_part_up
 //
 // Labels hold closed sets only (types, kinds, reasons): never a room, a user or a session, of which there is no end. Which rooms are
 // the hottest is known by a sketch of bounded size. Logs hold ids, never a token or a message body.

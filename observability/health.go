@@ -13,12 +13,14 @@ import (
 )
 
 const (
-	checkTime  = 2 * time.Second // for a part to answer
-	checkAge   = time.Second     // how long an answer counts, so that probes cannot hammer a store
-	checkEvery = 2 * time.Second // between checks that nobody asks for
+	checkTime  = 2 * time.Second        // for a part to answer
+	checkAge   = time.Second            // how long an answer counts, so that probes cannot hammer a store
+	checkEvery = 2 * time.Second        // between checks that nobody asks for
+	answerTime = 400 * time.Millisecond // for a probe to be answered: by what was known before, if a part takes longer
 )
 
-// Part is something that the service works with.
+// Part is something that the service works with. One whose Checker is a ports.Cached is needed at once and without grace until it got
+// something, so that a rollout stops while the source is away; from then on it is Spare.
 type Part struct {
 	Name    string
 	Checker ports.Checker
@@ -45,6 +47,9 @@ type Health struct {
 	drain  window // of the stop that is under way
 	latest *check // the newest check, perhaps still under way
 	parts  []part // as they were by the last check that is done
+	known  bool   // one is done
+
+	asked []chan error // the questions that parts have not answered; of the check that is under way
 }
 
 // State is where the service is in its life.
@@ -62,15 +67,16 @@ type window struct{ from, to time.Time }
 
 // part is how a part was, by the last check.
 type part struct {
-	err  error
-	away time.Time // since when it does not answer; zero where it does
+	err    error
+	away   time.Time // since when it does not answer; zero where it does
+	cached bool      // it is a ports.Cached
+	got    time.Time // its Since
 }
 
 // check is one look at all parts.
 type check struct {
-	done  chan struct{} // closed when the parts stand
-	at    time.Time     // when it was done
-	parts []part
+	done chan struct{} // closed when the parts stand
+	at   time.Time     // when it was done
 }
 
 // NewHealth returns the health of a service that is Starting. Its parts count as well until they are checked.
@@ -78,7 +84,7 @@ func NewHealth(cfg HealthConfig) *Health {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Health{cfg: cfg, state: Starting, parts: make([]part, len(cfg.Parts))}
+	return &Health{cfg: cfg, state: Starting, parts: make([]part, len(cfg.Parts)), asked: make([]chan error, len(cfg.Parts))}
 }
 
 // Run looks at the parts every few seconds until ctx ends, so that it is known how they are and for how long whether somebody asks or
@@ -87,7 +93,7 @@ func (h *Health) Run(ctx context.Context) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
-		h.Ready(ctx, false)
+		<-h.look().done // it takes checkTime at most
 		select {
 		case <-ctx.Done():
 			return nil
@@ -124,18 +130,32 @@ type PartReport struct {
 	OK    bool       `json:"ok"`
 	Why   string     `json:"why,omitempty"`
 	Since *time.Time `json:"since,omitempty"` // when it went away
+	Age   string     `json:"age,omitempty"`   // of what it goes on with, as 1h2m3s: the keys of tokens
 }
 
-// Ready asks the parts, all at once, for 2 s at most, and not again within a second. With detail the report gives their errors in
-// full, which may tell of hosts and files; without, it is safe to show to anyone.
+// Ready asks the parts, all at once, and not again within a second. It takes half a second at most: parts that have not answered by then
+// are told of as they were before. With detail the report gives their errors in full, which may tell of hosts and files; without, it is
+// safe to show to anyone.
 func (h *Health) Ready(ctx context.Context, detail bool) Report {
-	parts, err := h.look(ctx)
+	late := time.NewTimer(answerTime)
+	defer late.Stop()
+	select {
+	case <-h.look().done:
+	case <-late.C:
+	case <-ctx.Done():
+	}
 	h.mu.Lock()
-	report := Report{State: h.state, Ready: h.state == Serving && err == nil}
-	h.mu.Unlock()
-	for i, p := range parts {
-		one := PartReport{Name: h.cfg.Parts[i].Name, OK: p.err == nil}
-		if p.err != nil {
+	defer h.mu.Unlock()
+	report := Report{State: h.state, Ready: h.state == Serving && h.known}
+	for i, p := range h.parts {
+		one := PartReport{Name: h.cfg.Parts[i].Name, OK: p.err == nil && h.known}
+		if p.cached && !p.got.IsZero() {
+			one.Age = time.Since(p.got).Round(time.Second).String()
+		}
+		switch {
+		case !h.known:
+			one.Why = "it has not answered yet"
+		case p.err != nil:
 			report.Ready = report.Ready && !h.counts(i, p)
 			report.Degraded = true
 			one.Since = &p.away
@@ -151,61 +171,90 @@ func (h *Health) Ready(ctx context.Context, detail bool) Report {
 
 // counts reports whether a part that is needed has been away for too long.
 func (h *Health) counts(i int, p part) bool {
-	return p.err != nil && !h.cfg.Parts[i].Spare && time.Since(p.away) >= h.cfg.Grace
+	switch {
+	case p.err == nil:
+		return false
+	case p.cached:
+		return p.got.IsZero()
+	}
+	return !h.cfg.Parts[i].Spare && time.Since(p.away) >= h.cfg.Grace
 }
 
-// look returns how the parts are, or were a moment ago. Who comes while they are asked waits for the same answer.
-func (h *Health) look(ctx context.Context) ([]part, error) {
+// look returns the check that tells how the parts are, or were a moment ago: one for all who come while it is under way.
+func (h *Health) look() *check {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	c := h.latest
 	if c == nil || !c.at.IsZero() && time.Since(c.at) >= checkAge {
 		c = &check{done: make(chan struct{})}
 		h.latest = c
-		h.mu.Unlock()
-		h.ask(ctx, c)
-		return c.parts, nil
+		go h.ask(c) // for checkTime at most; whoever asks may go before
 	}
-	h.mu.Unlock()
-	select {
-	case <-c.done:
-		return c.parts, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return c
 }
 
-// ask fills c. It goes on when the probe that it began for has gone: others wait for it.
-func (h *Health) ask(ctx context.Context, c *check) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
+// ask asks all parts and fills c.
+func (h *Health) ask(c *check) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
-	errs := make([]error, len(h.cfg.Parts))
+	parts := make([]part, len(h.cfg.Parts))
 	var wg sync.WaitGroup
-	for i, p := range h.cfg.Parts {
-		wg.Go(func() { errs[i] = p.Checker.Check(ctx) })
+	for i := range parts {
+		wg.Go(func() { parts[i] = h.askOne(ctx, i) })
 	}
 	wg.Wait()
 	h.mu.Lock()
 	c.at = time.Now()
-	c.parts = make([]part, len(errs))
-	for i, err := range errs {
-		c.parts[i] = h.parts[i].now(err, c.at)
-		h.tell(h.cfg.Parts[i].Name, h.parts[i], c.parts[i])
+	for i := range parts {
+		parts[i] = h.parts[i].now(parts[i], c.at)
+		h.tell(h.cfg.Parts[i].Name, h.parts[i], parts[i])
 	}
-	h.parts = c.parts
+	h.parts, h.known = parts, true
 	h.mu.Unlock()
 	close(c.done)
 }
 
-// now is how a part is after a check.
-func (p part) now(err error, at time.Time) part {
-	switch {
-	case err == nil:
-		return part{}
-	case p.err != nil:
-		return part{err, p.away}
+// askOne asks a part. One that has not answered the last question gets no other, however it hangs: it holds up nothing but that.
+func (h *Health) askOne(ctx context.Context, i int) part {
+	checker := h.cfg.Parts[i].Checker
+	select {
+	case <-h.asked[i]: // too late: it tells of another time
+		h.asked[i] = nil
 	default:
-		return part{err, at}
 	}
+	if h.asked[i] == nil {
+		answer := make(chan error, 1)
+		h.asked[i] = answer
+		go func() { answer <- checker.Check(ctx) }()
+	}
+	var p part
+	select {
+	case p.err = <-h.asked[i]:
+		h.asked[i] = nil
+	case <-ctx.Done():
+		select {
+		case p.err = <-h.asked[i]: // just in time
+			h.asked[i] = nil
+		case <-time.After(checkTime / 20):
+			p.err = chat.Wrap(chat.Unavailable, ctx.Err(), "wait for an answer")
+		}
+	}
+	if cache, ok := checker.(ports.Cached); ok {
+		p.cached, p.got = true, cache.Since()
+	}
+	return p
+}
+
+// now is how a part is that was p before, by a check that found is.
+func (p part) now(is part, at time.Time) part {
+	switch {
+	case is.err == nil:
+	case p.err != nil:
+		is.away = p.away
+	default:
+		is.away = at
+	}
+	return is
 }
 
 // tell logs that a part went away or is back: a line each, however often it is checked.

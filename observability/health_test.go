@@ -123,36 +123,122 @@ func TestManyProbesAskAPartOnceASecond(t *testing.T) {
 	})
 }
 
-func TestAPartThatHangsIsGivenUpAfterTwoSeconds(t *testing.T) {
+func TestAProbeIsAnsweredInHalfASecondWhateverHangs(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		report := serving(observability.Part{Name: "store", Checker: &checker{hangs: true}},
-			observability.Part{Name: "bus", Checker: &checker{hangs: true}}).Ready(t.Context(), false)
-		if report.Ready || time.Since(began) != 2*time.Second {
-			t.Errorf("got ready=%v after %v, want false after 2s", report.Ready, time.Since(began))
-		}
-	})
+	for name, hang := range map[string]func(ctx context.Context, end <-chan struct{}){
+		"until its context ends": func(ctx context.Context, _ <-chan struct{}) { <-ctx.Done() },
+		"for ever":               func(_ context.Context, end <-chan struct{}) { <-end },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, end := &stuck{hang: hang, end: make(chan struct{})}, make(chan struct{})
+				store.end = end
+				h := serving(observability.Part{Name: "store", Checker: store}, observability.Part{Name: "bus", Checker: &checker{}})
+				asks := func(when string, want bool) observability.Report {
+					t.Helper()
+					began := time.Now()
+					report := h.Ready(t.Context(), false)
+					if took := time.Since(began); report.Ready != want || took > 500*time.Millisecond || len(report.Parts) != 2 {
+						t.Errorf("%s: got %+v after %v, want ready to be %v within 500ms", when, report, took, want)
+					}
+					return report
+				}
+				store.hangs.Store(true)
+				asks("before anything was ever answered", false)
+				time.Sleep(5 * time.Second)
+				if report := asks("once it was given up", false); !report.Parts[1].OK {
+					t.Errorf("the part beside it: %+v", report)
+				}
+				store.hangs.Store(false)
+				close(end)
+				time.Sleep(5 * time.Second)
+				asks("once it is back", true)
+				time.Sleep(5 * time.Second)
+				store.end, end = make(chan struct{}), store.end
+				store.hangs.Store(true)
+				asks("as it begins to hang, by what was known", true)
+				asked := store.asked.Load()
+				for range 20 {
+					time.Sleep(2 * time.Second)
+					h.Ready(t.Context(), false)
+				}
+				asks("later", false)
+				if name == "for ever" && store.asked.Load() != asked {
+					t.Errorf("a part that has not answered is asked %d times more", store.asked.Load()-asked)
+				}
+				close(store.end)
+				time.Sleep(3 * time.Second)
+			})
+		})
+	}
+}
+
+// stuck hangs while it is told to.
+type stuck struct {
+	hangs atomic.Bool
+	asked atomic.Int32
+	hang  func(ctx context.Context, end <-chan struct{})
+	end   chan struct{}
+}
+
+func (s *stuck) Check(ctx context.Context) error {
+	s.asked.Add(1)
+	if s.hangs.Load() {
+		s.hang(ctx, s.end)
+	}
+	return ctx.Err()
 }
 
 func TestAProbeThatGoesAwaySpoilsNoOthersAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := serving(observability.Part{Name: "store", Checker: &checker{hangs: true}})
+		store := &checker{hangs: true}
+		h := serving(observability.Part{Name: "store", Checker: store})
 		gone, leave := context.WithCancel(t.Context())
-		var probes sync.WaitGroup
-		probes.Go(func() { h.Ready(gone, false) })
-		synctest.Wait()
-		probes.Go(func() {
-			if report := h.Ready(t.Context(), false); len(report.Parts) != 1 {
-				t.Errorf("got %+v, want what the store said", report)
-			}
-		})
 		leave()
 		if report := h.Ready(gone, false); report.Ready {
 			t.Error("who does not wait for an answer is told that all is well")
 		}
-		probes.Wait()
+		h.Ready(t.Context(), false)
+		time.Sleep(3 * time.Second)
+		if report := h.Ready(gone, false); report.Parts[0].Since == nil {
+			t.Errorf("got %+v, want what the store said", report)
+		}
+		time.Sleep(3 * time.Second)
+	})
+}
+
+// keys are a part that goes on with what it got.
+type keys struct {
+	flaky
+	got time.Time
+}
+
+func (k *keys) Since() time.Time { return k.got }
+
+func TestKeysAreNeededUntilTheyAreThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := &keys{}
+		k.away.Store(true)
+		h, _, o := running(t, 10*time.Second, k)
+		if r := h.Ready(t.Context(), false); r.Ready || r.Parts[0].Age != "" {
+			t.Errorf("keys that were never read: got %+v, want not ready, and without grace", r)
+		}
+		mustHave(t, o, `parley_part_up{part="store"} 0`, `parley_ready 0`)
+		k.got = time.Now()
+		k.away.Store(false)
+		time.Sleep(time.Minute)
+		if r := h.Ready(t.Context(), false); !r.Ready || r.Degraded || r.Parts[0].Age != "1m0s" {
+			t.Errorf("once they are there: got %+v, want ready, with their age", r)
+		}
+		k.away.Store(true)
+		time.Sleep(time.Hour)
+		if r := h.Ready(t.Context(), true); !r.Ready || !r.Degraded || r.Parts[0].Age != "1h1m0s" || !strings.Contains(r.Parts[0].Why, "gone fishing") {
+			t.Errorf("keys that go out of reach: got %+v, want ready and degraded, with their age and why", r)
+		}
+		mustHave(t, o, `parley_part_up{part="store"} 0`, `parley_ready 1`)
 	})
 }
 
@@ -239,5 +325,92 @@ func mustHave(t *testing.T, o *observability.Observer, lines ...string) {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("metrics lack %q", want)
 		}
+	}
+}
+
+// fullStore reads and does not write while it is full.
+type fullStore struct {
+	ports.Log
+	ports.Directory
+	full, slow atomic.Bool
+	tried      atomic.Int32
+}
+
+func (f *fullStore) Append(context.Context, []chat.Proposal) ([]ports.Outcome, error) {
+	return nil, f.failure()
+}
+
+func (f *fullStore) Mark(context.Context, chat.RoomID, chat.UserID, chat.Seq) (chat.Standing, error) {
+	return chat.Standing{}, f.failure()
+}
+
+func (f *fullStore) failure() error {
+	if f.slow.Load() {
+		return chat.Wrap(chat.Unavailable, context.DeadlineExceeded, "wait for a lock")
+	}
+	return f.CheckWrite(context.Background())
+}
+
+func (f *fullStore) Check(context.Context) error { return nil }
+
+func (f *fullStore) CheckWrite(context.Context) error {
+	f.tried.Add(1)
+	if f.full.Load() {
+		return chat.Wrap(chat.Unavailable, errors.New("no space left on device"), "write")
+	}
+	return nil
+}
+
+func TestAStoreThatCannotBeWrittenIsAwayUntilItCan(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(o *observability.Observer, s *fullStore) error{
+		"an append": func(o *observability.Observer, s *fullStore) error {
+			_, err := o.Log(s).Append(context.Background(), nil)
+			return err
+		},
+		"a mark": func(o *observability.Observer, s *fullStore) error {
+			_, err := o.Directory(s).Mark(context.Background(), "general", "alice", 1)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &fullStore{}
+				o := plain()
+				h, _, _ := running(t, 10*time.Second, o.Store(store))
+				is := func(when string, ok bool) {
+					t.Helper()
+					time.Sleep(3 * time.Second)
+					if r := h.Ready(t.Context(), true); r.Parts[0].OK != ok || !ok && !strings.Contains(r.Parts[0].Why, "no space left") {
+						t.Errorf("%s: got %+v, want it to be %v", when, r, ok)
+					}
+				}
+				write(o, store)
+				store.tried.Store(0)
+				is("while all is well", true)
+				if store.tried.Load() != 0 {
+					t.Error("it is written without need")
+				}
+				store.full.Store(true)
+				write(o, store)
+				is("after a write that failed", false)
+				time.Sleep(time.Minute)
+				if r := h.Ready(t.Context(), false); r.Ready || strings.Contains(r.Parts[0].Why, "no space left") {
+					t.Errorf("after the grace time: got %+v, want not ready, and nothing of the disk for everybody", r)
+				}
+				store.full.Store(false)
+				is("once there is room, without traffic", true)
+				store.full.Store(true)
+				write(o, store)
+				is("when it is full again", false)
+				store.full.Store(false)
+				write(o, store)
+				is("after a write that succeeded", true)
+				store.slow.Store(true)
+				write(o, store)
+				is("after a write that waited for a lock", true)
+			})
+		})
 	}
 }

@@ -13,7 +13,7 @@ func (o *Observer) Health(h *Health) { o.registry.MustRegister(wellness{h}) }
 type wellness struct{ of *Health }
 
 var (
-	partUp     = prometheus.NewDesc("parley_part_up", "1 where a part that the service needs (store, bus) answers, 0 where it is away.", []string{"part"}, nil)
+	partUp     = prometheus.NewDesc("parley_part_up", "1 where a part that the service works with (store, bus, keys) answers, 0 where it is away.", []string{"part"}, nil)
 	ready      = prometheus.NewDesc("parley_ready", "1 where the service should get traffic, 0 where not: it starts or drains, or a part is away for too long.", nil, nil)
 	drainStart = prometheus.NewDesc("parley_drain_start_time_seconds", "When the stop that is under way began, in Unix time; 0 where none is.", nil, nil)
 	drainEnd   = prometheus.NewDesc("parley_drain_deadline_time_seconds", "When the stop that is under way should be over, in Unix time; 0 where none is.", nil, nil)
@@ -31,7 +31,7 @@ func (w wellness) Collect(to chan<- prometheus.Metric) {
 	h := w.of
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	well := h.state == Serving
+	well := h.state == Serving && h.known
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}

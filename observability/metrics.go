@@ -14,9 +14,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// latencies are the classic buckets of every time that a client feels, in seconds: 0.5 ms to 2.5 s. Prometheus servers that take
-// native histograms get finer ones than these.
-var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
+// latencies are the classic buckets of every time that a client feels, in seconds: from 0.5 ms to 30 s, beyond all that the service
+// waits for. Prometheus servers that take native histograms get finer ones than these.
+var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // metrics is what is counted. The Help of each says what it means.
 type metrics struct {
@@ -70,7 +70,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	f := factory{r}
 	fanout := f.histograms("parley_hub_fanout_latency_seconds",
 		"Time from an entry's commit to its first and to its last write to a reader's socket, of one pass of a writer shard: those that "+
-			"were served live.", "written")
+			"were served live. Of entries of other nodes it counts by the store's clock.", "written")
 	storeTime := f.histograms("parley_store_seconds", "Time of a call to the store, by operation.", "operation")
 	m := &metrics{
 		connections: f.gauge("parley_connections", "Authenticated connections that are open now."),
@@ -80,7 +80,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"Commands that were answered on sockets, by type and result: ok, or the code of the error.", "type", "result"),
 		commandTime: f.histograms("parley_command_seconds", "Time from a command's arrival on a socket to its answer.", "type"),
 		sends: f.counters("parley_sends_total",
-			"Messages that clients asked to send on sockets, by result: ok (durable), or the code of the error.", "result"),
+			"Messages that clients asked to send, on sockets and by HTTP, by result: ok (durable), or the code of the error.", "result"),
 
 		refusals: f.counters("parley_token_refusals_total", "Tokens that were refused, by reason.", "reason"),
 
@@ -144,6 +144,7 @@ func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
 		m.sends.WithLabelValues(result)
 		m.appends.WithLabelValues(result)
 	}
+	m.sends.WithLabelValues(string(chat.Invalid))
 }
 
 // observe notes a time, with the trace to look at for an example, if that was recorded.

@@ -21,6 +21,7 @@ type Observer struct {
 	metrics  *metrics
 	faults   *faults
 	hottest  *hottest
+	writes   writes
 }
 
 var _ ports.Observer = (*Observer)(nil)
@@ -124,9 +125,6 @@ func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask,
 	name, result := ports.NameOf(ask), resultOf(err)
 	o.metrics.commands.WithLabelValues(name, result).Inc()
 	o.metrics.observe(o.metrics.commandTime.WithLabelValues(name), took, ports.TraceOf(ctx))
-	if _, ok := ask.(ports.Send); ok {
-		o.metrics.sends.WithLabelValues(result).Inc()
-	}
 	if o.debugs(ctx) {
 		args := []any{"session", session, "type", name, "result", result, "took", took}
 		if err != nil {
@@ -135,6 +133,9 @@ func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask,
 		o.log.DebugContext(ctx, "command answered", args...)
 	}
 }
+
+// Sent implements ports.SendObserver.
+func (o *Observer) Sent(err error) { o.metrics.sends.WithLabelValues(resultOf(err)).Inc() }
 
 // FannedOut implements ports.DeliveryObserver.
 func (o *Observer) FannedOut(f ports.FanOut) {

@@ -28,6 +28,9 @@ func newObserver(t testing.TB) *observability.Observer {
 	o.Commanded(t.Context(), "s2", ports.Send{Room: "general", Body: "hi"}, nil, time.Millisecond)
 	o.Commanded(t.Context(), "s2", ports.Send{Room: "general", Body: "hi"}, chat.Errorf(chat.RateLimited, "wait"), time.Millisecond)
 	o.Commanded(t.Context(), "s2", ports.Mark{Room: "general"}, errors.New("no kind"), time.Millisecond)
+	o.Sent(nil)
+	o.Sent(chat.Errorf(chat.RateLimited, "wait"))
+	o.Sent(chat.Errorf(chat.Invalid, "body is missing"))
 	o.FannedOut(ports.FanOut{Room: "general", Readers: 1000, Entries: 3, First: time.Millisecond, Last: 4 * time.Millisecond})
 	o.Behind(3, 700, 650)
 	o.TokenRefused("expired")
@@ -61,6 +64,9 @@ func TestObserverCountsWhatItIsTold(t *testing.T) {
 		`parley_commands_total{result="internal",type="read"} 1`,
 		`parley_command_seconds_count{type="send"} 2`,
 		`parley_sends_total{result="ok"} 1`,
+		`parley_sends_total{result="invalid"} 1`,
+		`parley_hub_fanout_latency_seconds_bucket{written="last",le="30"} 1`,
+		`parley_command_seconds_bucket{type="send",le="30"} 2`,
 		`parley_hub_fanout_latency_seconds_bucket{written="first",le="0.0005"} 0`,
 		`parley_hub_fanout_latency_seconds_bucket{written="first",le="0.001"} 1`,
 		`parley_hub_fanout_latency_seconds_bucket{written="last",le="0.0025"} 0`,
@@ -160,6 +166,7 @@ func TestTheHotPathsOfAnObserverDoNotAllocate(t *testing.T) { //nolint:parallelt
 		},
 		"Queued":    func() { o.Queued(1) },
 		"Appended":  func() { o.Appended(ctx, 1, time.Millisecond, nil) },
+		"Sent":      func() { o.Sent(nil) },
 		"Commanded": func() { o.Commanded(ctx, "s", ask, nil, time.Millisecond) },
 	} {
 		if got := testing.AllocsPerRun(100, call); got != 0 {

@@ -19,19 +19,18 @@ var operations = []string{"append", "read", "entry", "heads", "create", "standin
 type timedLog struct {
 	ports.Log
 	m *metrics
+	w *writes
 }
 
 // Log returns log with its calls timed.
 func (o *Observer) Log(log ports.Log) ports.Log {
-	if o.muted {
-		return log
-	}
-	return timedLog{log, o.metrics}
+	return timedLog{log, o.metrics, &o.writes}
 }
 
 // Append implements ports.Log.
 func (l timedLog) Append(ctx context.Context, proposals []chat.Proposal) (outcomes []ports.Outcome, err error) {
 	defer l.m.timed("append", time.Now(), &err)
+	defer func() { l.w.note(err) }()
 	return l.Log.Append(ctx, proposals)
 }
 
@@ -57,19 +56,18 @@ func (l timedLog) Heads(ctx context.Context, rooms []chat.RoomID) (heads map[cha
 type timedDirectory struct {
 	ports.Directory
 	m *metrics
+	w *writes
 }
 
 // Directory returns directory with its calls timed.
 func (o *Observer) Directory(directory ports.Directory) ports.Directory {
-	if o.muted {
-		return directory
-	}
-	return timedDirectory{directory, o.metrics}
+	return timedDirectory{directory, o.metrics, &o.writes}
 }
 
 // Create implements ports.Directory.
 func (d timedDirectory) Create(ctx context.Context, room chat.Room, owner chat.UserID) (made chat.Room, err error) {
 	defer d.m.timed("create", time.Now(), &err)
+	defer func() { d.w.note(err) }()
 	return d.Directory.Create(ctx, room, owner)
 }
 
@@ -94,6 +92,7 @@ func (d timedDirectory) Members(ctx context.Context, room chat.RoomID, after cha
 // Mark implements ports.Directory.
 func (d timedDirectory) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (s chat.Standing, err error) {
 	defer d.m.timed("mark", time.Now(), &err)
+	defer func() { d.w.note(err) }()
 	return d.Directory.Mark(ctx, room, user, seq)
 }
 

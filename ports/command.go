@@ -1,6 +1,10 @@
 package ports
 
-import "github.com/parley-chat/parley/core/chat"
+import (
+	"cmp"
+
+	"github.com/parley-chat/parley/core/chat"
+)
 
 // Command is one frame of a client.
 type Command struct {
@@ -90,7 +94,10 @@ type Presence struct{ Room chat.RoomID }
 type Ping struct{}
 
 // Malformed is a frame that could not be decoded, and why.
-type Malformed struct{ Err error }
+type Malformed struct {
+	Of  string // the type of command that it would be, as NameOf names it, or nothing where that cannot be told
+	Err error
+}
 
 func (Auth) ask()      {}
 func (Join) ask()      {}
@@ -108,7 +115,7 @@ func (Malformed) ask() {}
 
 // NameOf returns the protocol's name of what is asked for.
 func NameOf(ask Ask) string {
-	switch ask.(type) {
+	switch ask := ask.(type) {
 	case Auth:
 		return "auth"
 	case Join:
@@ -133,10 +140,15 @@ func NameOf(ask Ask) string {
 		return "presence"
 	case Ping:
 		return "ping"
+	case Malformed:
+		return cmp.Or(ask.Of, "malformed")
 	default:
 		return "malformed"
 	}
 }
+
+// IsSend reports whether a client asks to have something said, if only it could be read.
+func IsSend(ask Ask) bool { return NameOf(ask) == "send" }
 
 // RoomOf returns the room that is asked about, or nothing.
 func RoomOf(ask Ask) chat.RoomID {

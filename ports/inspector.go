@@ -69,7 +69,7 @@ type SessionSeen struct {
 	Cursors   []CursorSeen `json:"cursors,omitempty"` // the rooms where it is furthest behind
 	Behind    int64        `json:"behind"`            // entries that it has yet to get, over all rooms
 	Unwritten int          `json:"unwritten_bytes"`   // answers and entries that wait for the socket
-	Sending   int          `json:"sending"`           // changes that are not durable yet
+	Sending   int          `json:"sending"`           // changes that are not durable yet, and commands that wait for them
 	Blocked   bool         `json:"blocked"`           // its client takes less than is due
 	Paused    bool         `json:"paused"`            // nothing is read from it for now
 	Closing   string       `json:"closing,omitempty"` // why it ends

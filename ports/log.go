@@ -15,14 +15,18 @@ type Log interface {
 	// A proposal that fails has its own error in its outcome and spoils nobody else's. In this order of precedence:
 	//   - no such room: NotFound;
 	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate, whatever else holds;
+	//   - the author may not do that as the room and their place in it are now (see chat.Proposal.Judge): Forbidden, or NotFound
+	//     for who may not know of the room. So nothing of a user comes behind their ban, behind their removal from a private
+	//     room, behind the lowering of their role, or behind the hiding of a public room;
 	//   - the room is archived: Conflict (but MemberChanged and RoomChanged go through);
 	//   - Message.ReplyTo, or the target of Edited, Deleted or Reacted, is no message: NotFound;
+	//   - the target of Deleted is another's, and the author does not moderate (see chat.Proposal.JudgeTarget): Forbidden;
 	//   - the target of Edited or Reacted is deleted: Conflict;
 	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;
 	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged, RoomChanged): Unchanged. Edited
 	//     with the same body is a change all the same.
 	//
-	// Whether the author may do that is the caller's to know. MemberChanged with MemberJoined or MemberRole sets the role, and
+	// That a message is edited by its author only is the caller's to know. MemberChanged with MemberJoined or MemberRole sets the role, and
 	// the entry says which of the two it was; MemberLeft also takes the user's read mark, even where it is Unchanged.
 	//
 	// An error of Append itself means that nothing is known of the outcome (Unavailable), or that nothing was appended (any

@@ -11,6 +11,7 @@ import (
 // block and never fail. Embed Unobserved to hear only a part.
 type Observer interface {
 	SessionObserver
+	SendObserver
 	DeliveryObserver
 	JournalObserver
 	RequestObserver
@@ -29,6 +30,13 @@ type SessionObserver interface {
 	// Commanded tells that a command was answered: err is nil or has a chat.Kind; took is from its arrival to its answer. ctx
 	// carries the command's trace, if it has one.
 	Commanded(ctx context.Context, session string, ask Ask, err error, took time.Duration)
+}
+
+// SendObserver hears of messages that clients ask to be said, whichever way they come.
+type SendObserver interface {
+	// Sent tells that a client was answered: err is nil where the message is durable, or has a chat.Kind. A send that could not be
+	// read is one too.
+	Sent(err error)
 }
 
 // RequestObserver hears of HTTP requests.
@@ -65,8 +73,9 @@ type DeliveryObserver interface {
 	Peers(n int)
 }
 
-// FanOut is one pass of a writer shard over a room's readers. Times are counted from when this node heard of the oldest entry that
-// the pass was for: right after the commit, where it was made here.
+// FanOut is one pass of a writer shard over a room's readers. Times are counted from the commit of the oldest entry that the pass was
+// for: by this process' clock where it was made here, otherwise from its At, which is the store's clock, so that what a notice or a
+// comparison with the log brings late counts as late. They are never negative, and at most a minute longer than the pass.
 type FanOut struct {
 	Room    chat.RoomID
 	Readers int           // who got entries, at least 1
@@ -98,6 +107,9 @@ func (Unobserved) SessionClosed(string, chat.UserID, CloseReason, time.Duration)
 
 // Commanded ignores it.
 func (Unobserved) Commanded(context.Context, string, Ask, error, time.Duration) {}
+
+// Sent ignores it.
+func (Unobserved) Sent(error) {}
 
 // Requested ignores it.
 func (Unobserved) Requested(ctx context.Context, _, _ string) (context.Context, func(string, int)) {

@@ -35,7 +35,7 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 		"sub":   into(&c.Subject),
 		"iss":   into(&c.Issuer),
 		"aud":   into(&c.Audience),
-		"name":  into(&c.name),
+		"name":  said(&c.name),
 		"rooms": into(&c.rooms),
 		"exp":   date(&c.ExpiresAt),
 		"nbf":   date(&c.NotBefore),
@@ -64,6 +64,14 @@ func (b *badClaim) Unwrap() error { return b.cause }
 
 func into[T any](to *T) func(json.RawMessage) error {
 	return func(value json.RawMessage) error { return json.Unmarshal(value, to) }
+}
+
+// said reads what may be missing, and so may be of another type.
+func said(to *string) func(json.RawMessage) error {
+	return func(value json.RawMessage) error {
+		_ = json.Unmarshal(value, to) // what is no string says nothing
+		return nil
+	}
 }
 
 // lastSecond is the end of the year 9999: times beyond it are no dates, and would overflow.
@@ -96,6 +104,14 @@ func words(to *[]string) func(json.RawMessage) error {
 	}
 }
 
+// Validate implements the library's ClaimsValidator: an expired token has no leeway.
+func (c *claims) Validate() error {
+	if c.ExpiresAt != nil && !time.Now().Before(c.ExpiresAt.Time) {
+		return jwt.ErrTokenExpired
+	}
+	return nil
+}
+
 // missing returns the first of the names that the token does not have.
 func (c *claims) missing(names []string) string {
 	has := map[string]bool{"exp": c.ExpiresAt != nil, "iss": c.Issuer != "", "aud": len(c.Audience) > 0}
@@ -112,11 +128,7 @@ func (c *claims) identity() (chat.Identity, error) {
 	if err != nil {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be a user id: %s", chat.AsError(err).Reason)
 	}
-	name, err := chat.ParseName(c.name)
-	if err != nil {
-		return chat.Identity{}, refused(badClaims, "the token's name is not good: %s", chat.AsError(err).Reason)
-	}
-	who := chat.Identity{User: user, Name: name, Expires: c.ExpiresAt.Time}
+	who := chat.Identity{User: user, Name: chat.MendName(c.name), Expires: c.ExpiresAt.Time}
 	if c.IssuedAt != nil {
 		who.Issued = c.IssuedAt.Time
 	}

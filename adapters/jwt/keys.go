@@ -79,6 +79,12 @@ func strong(key crypto.PublicKey) error {
 		if k.N.BitLen() < minRSABits {
 			return fmt.Errorf("its RSA key has %d bits; it should have %d or more", k.N.BitLen(), minRSABits)
 		}
+		if k.N.BitLen() > maxRSABits { // each token would take long to verify
+			return fmt.Errorf("its RSA key has %d bits; it should have %d or less", k.N.BitLen(), maxRSABits)
+		}
+		if k.E < 3 || k.E%2 == 0 || k.N.Bit(0) == 0 {
+			return errors.New("its RSA key is none: modulus and exponent must be odd")
+		}
 		return nil
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return nil

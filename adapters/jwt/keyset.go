@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -19,28 +20,40 @@ import (
 )
 
 const (
-	maxSetBytes = 1 << 20
-	askGap      = 5 * time.Second  // least time from one reading that a token asked for to the next
-	retryGap    = 30 * time.Second // from a reading that failed to the next, where nobody asks
+	maxSetBytes    = 1 << 20
+	maxHeaderBytes = 64 << 10
+	maxRedirects   = 5
+	maxWaiting     = 16               // tokens that wait for a reading of the set at once
+	askGap         = 5 * time.Second  // least time from one reading that a token asked for to the next
+	retryGap       = 30 * time.Second // most time from a reading that failed to the next
 )
 
 // keySet is a key set that is published by URL (RFC 7517). It is cached; one goroutine reads it, at times, and sooner when a token
-// names a key that is not in it. All tokens that miss a key share one reading, and between two there is a gap, so that forged
-// tokens do not become a flood of requests to whoever publishes it. A set that cannot be read any more stays in use.
+// names a key that is not in it. All tokens that miss a key share one reading, and between two there is a gap, which grows while they
+// fail, so that forged tokens do not become a flood of requests to whoever publishes it. A set that cannot be read any more stays in
+// use.
+//
+// A publisher that hangs must hold up nobody else: few tokens wait for a reading; the rest, and all while a reading that failed is
+// just over, are Unavailable at once. Tokens whose key is known never wait.
 type keySet struct {
-	url     string
-	client  *http.Client
-	refresh time.Duration
-	timeout time.Duration
-	onFault func(error)
-	asked   chan struct{} // room for one; empty while wanted is false
+	url       string
+	client    *http.Client
+	refresh   time.Duration
+	timeout   time.Duration
+	onFault   func(error)
+	onLeftOut func(kid, why string)
+	asked     chan struct{}     // room for one; empty while wanted is false
+	leftOut   map[string]string // the keys of the last reading that were of no use, and why; of who reads
 
-	mu     sync.Mutex
-	keys   []publishedKey // nil until the set could be read
-	began  time.Time      // the last reading
-	wanted bool           // a reading is asked for or under way
-	err    error          // of the last reading that ended
-	ended  chan struct{}  // closed and replaced when a reading ends
+	mu       sync.Mutex
+	keys     []publishedKey // nil until the set could be read
+	readAt   time.Time      // when it was read last
+	next     time.Time      // no token has it read anew before that
+	failures int            // readings that failed since one did not
+	wanted   bool           // a reading is asked for or under way
+	waiting  int            // tokens that wait for it
+	err      error          // of the last reading that ended
+	ended    chan struct{}  // closed and replaced when a reading ends
 }
 
 // publishedKey is a key of the set, and what that says of its use.
@@ -54,24 +67,40 @@ type publishedKey struct {
 func newKeySet(ctx context.Context, cfg Config) *keySet {
 	s := &keySet{
 		url: cfg.JWKSURL, refresh: cmp.Or(cfg.Refresh, 15*time.Minute), timeout: cmp.Or(cfg.HTTPTimeout, 5*time.Second),
-		onFault: cfg.OnFault, asked: make(chan struct{}, 1), ended: make(chan struct{}),
+		onFault: cfg.OnFault, onLeftOut: cfg.OnLeftOut, asked: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	s.client = &http.Client{Transport: cfg.Transport, Timeout: s.timeout}
+	s.client = &http.Client{Transport: cfg.Transport, Timeout: s.timeout, CheckRedirect: checkRedirect}
+	if cfg.Transport == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.MaxResponseHeaderBytes = maxHeaderBytes
+		s.client.Transport = own
+	}
 	if s.onFault == nil {
 		s.onFault = func(error) {}
+	}
+	if s.onLeftOut == nil {
+		s.onLeftOut = func(string, string) {}
 	}
 	s.read(ctx)
 	go s.run(ctx) // it holds nothing that anybody waits for, and ctx ends its requests too
 	return s
 }
 
+// checkRedirect follows a few, and none that gives up what TLS protects.
+func checkRedirect(to *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("it redirects more than %d times", maxRedirects)
+	case via[0].URL.Scheme == "https" && to.URL.Scheme != "https":
+		return errors.New("it redirects from https to " + to.URL.Scheme)
+	}
+	return nil
+}
+
 func (s *keySet) run(ctx context.Context) {
+	defer s.client.CloseIdleConnections()
 	for {
-		next := s.refresh
-		if s.failed() != nil {
-			next = min(next, retryGap)
-		}
-		timer := time.NewTimer(next)
+		timer := time.NewTimer(s.pause())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -84,6 +113,16 @@ func (s *keySet) run(ctx context.Context) {
 	}
 }
 
+// pause returns for how long the set is good, where nobody asks.
+func (s *keySet) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return min(s.refresh, time.Until(s.next))
+	}
+	return s.refresh
+}
+
 // read reads the set, and tells who waits for it.
 func (s *keySet) read(ctx context.Context) {
 	s.mu.Lock()
@@ -93,76 +132,144 @@ func (s *keySet) read(ctx context.Context) {
 		default:
 		}
 	}
-	s.began, s.wanted = time.Now(), true
+	began := time.Now()
+	s.wanted = true
 	s.mu.Unlock()
-	keys, err := s.fetch(ctx)
+	keys, leftOut, err := s.fetch(ctx)
 	s.mu.Lock()
 	if err == nil {
-		s.keys = keys
+		s.keys, s.readAt, s.failures, s.next = keys, time.Now(), 0, began.Add(askGap)
+	} else {
+		s.next = time.Now().Add(min(askGap<<min(s.failures, 8), retryGap))
+		s.failures++
 	}
 	s.err, s.wanted = err, false
 	close(s.ended)
 	s.ended = make(chan struct{})
 	s.mu.Unlock()
+	s.tellLeftOut(leftOut)
 	if err != nil && ctx.Err() == nil {
+		s.client.CloseIdleConnections() // a connection that hangs would make the next reading hang, too
 		s.onFault(fmt.Errorf("read the key set: %w", err))
 	}
 }
 
-// fetch returns the keys of the set that can verify tokens.
-func (s *keySet) fetch(ctx context.Context) ([]publishedKey, error) {
+// tellLeftOut tells of keys that are of no use, once each for as long as they are published so. nil says nothing of them.
+func (s *keySet) tellLeftOut(now map[string]string) {
+	if now == nil {
+		return
+	}
+	for _, kid := range slices.Sorted(maps.Keys(now)) {
+		if s.leftOut[kid] != now[kid] {
+			s.onLeftOut(kid, now[kid])
+		}
+	}
+	s.leftOut = now
+}
+
+// fetch returns the keys of the set that can verify tokens, and of the others why they cannot.
+func (s *keySet) fetch(ctx context.Context) ([]publishedKey, map[string]string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	res, err := s.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer is %s", res.Status)
+		return nil, nil, fmt.Errorf("the answer is %s", res.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxSetBytes+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case len(body) > maxSetBytes:
-		return nil, fmt.Errorf("it is longer than %d bytes", maxSetBytes)
+		return nil, nil, fmt.Errorf("it is longer than %d bytes", maxSetBytes)
 	}
 	return parseSet(body)
 }
 
-// parseSet leaves out keys that are unknown, weak, secret or not for signatures: one of them spoils no other.
-func parseSet(body []byte) ([]publishedKey, error) {
+// parseSet leaves out keys that are unknown, weak, secret or not for signatures, and says why: one of them spoils no other.
+func parseSet(body []byte) ([]publishedKey, map[string]string, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var keys []publishedKey
-	for _, raw := range set.Keys {
-		var said jwkset.JWKMarshal
-		if json.Unmarshal(raw, &said) != nil || !forSignatures(said) {
-			continue
+	leftOut := map[string]string{}
+	for i, raw := range set.Keys {
+		key, err := parseJWK(raw)
+		if err == nil {
+			keys = append(keys, key)
+		} else if len(leftOut) < maxLeftOut {
+			leftOut[nameOf(raw, i)] = err.Error()
 		}
-		key, err := jwkset.NewJWKFromMarshal(said, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
-		if err != nil || strong(key.Key()) != nil {
-			continue
-		}
-		keys = append(keys, publishedKey{public: key.Key(), kid: said.KID, algorithm: said.ALG.String()})
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("there is no key in it that could verify tokens")
+		return nil, leftOut, errors.New("there is no key in it that could verify tokens")
 	}
-	return keys, nil
+	return keys, leftOut, nil
 }
 
-func forSignatures(said jwkset.JWKMarshal) bool {
-	return (said.USE == "" || said.USE == jwkset.UseSig) &&
-		(len(said.KEYOPS) == 0 || slices.Contains(said.KEYOPS, jwkset.KeyOpsVerify))
+const (
+	maxLeftOut  = 50 // keys that are named; a set has a handful
+	maxKidChars = 100
+)
+
+// nameOf returns what to call a key that may be no good: its kid, or its place in the set.
+func nameOf(raw json.RawMessage, place int) string {
+	var said struct {
+		KID string `json:"kid"`
+	}
+	if json.Unmarshal(raw, &said) != nil || said.KID == "" {
+		return fmt.Sprintf("no. %d of the set", place+1)
+	}
+	if kid := []rune(said.KID); len(kid) > maxKidChars {
+		return string(kid[:maxKidChars]) + "…"
+	}
+	return said.KID
+}
+
+// parseJWK reads the key itself and what it is for. Certificates that it may come with (x5c, x5t, x5u) are not looked at: nobody trusts
+// them here, and many sets have some that cannot be read.
+func parseJWK(raw json.RawMessage) (publishedKey, error) {
+	var said struct {
+		KTY    jwkset.KTY      `json:"kty"`
+		CRV    jwkset.CRV      `json:"crv"`
+		X      string          `json:"x"`
+		Y      string          `json:"y"`
+		N      string          `json:"n"`
+		E      string          `json:"e"`
+		KID    string          `json:"kid"`
+		ALG    string          `json:"alg"`
+		USE    jwkset.USE      `json:"use"`
+		KEYOPS []jwkset.KEYOPS `json:"key_ops"`
+	}
+	if err := json.Unmarshal(raw, &said); err != nil {
+		return publishedKey{}, err
+	}
+	switch {
+	case said.USE != "" && said.USE != jwkset.UseSig:
+		return publishedKey{}, fmt.Errorf("its use is %q: it is not for signatures", said.USE)
+	case len(said.KEYOPS) > 0 && !slices.Contains(said.KEYOPS, jwkset.KeyOpsVerify):
+		return publishedKey{}, fmt.Errorf("its key_ops are %q: it is not to verify signatures", said.KEYOPS)
+	case said.KTY == jwkset.KtyOct:
+		return publishedKey{}, errors.New("it is a shared secret, which should not be published")
+	}
+	key, err := jwkset.NewJWKFromMarshal(jwkset.JWKMarshal{KTY: said.KTY, CRV: said.CRV, X: said.X, Y: said.Y, N: said.N, E: said.E},
+		jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return publishedKey{}, err
+	}
+	if err := strong(key.Key()); err != nil {
+		return publishedKey{}, err
+	}
+	return publishedKey{public: key.Key(), kid: said.KID, algorithm: said.ALG}, nil
 }
 
 // find returns the keys that may have signed a token: that of its kid, or, where it names none, all that fit.
@@ -185,8 +292,8 @@ func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.Verifica
 	case known:
 		return found, refused(badAlgorithm, "the token's algorithm does not fit its key")
 	}
-	if err := s.failed(); err != nil {
-		return found, chat.Wrap(chat.Unavailable, err, "look for a token's key")
+	if err := s.away(); err != nil {
+		return found, err
 	}
 	return found, refused(unknownKey, "the token is signed by a key that is not known here")
 }
@@ -209,30 +316,75 @@ func (s *keySet) match(token *jwt.Token, kid string, named bool) (found jwt.Veri
 
 // ask has the set read anew and waits for that, unless the last reading was just now.
 func (s *keySet) ask(ctx context.Context) error {
-	s.mu.Lock()
-	ended, under, recent := s.ended, s.wanted, time.Since(s.began) < askGap
-	if !under && recent {
-		s.mu.Unlock()
-		return nil
+	ended, err := s.queue()
+	if ended == nil {
+		return err
 	}
-	if !under {
-		s.wanted = true
-		s.asked <- struct{}{} // there is room: s.wanted was false
-	}
-	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waiting--
+	}()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	select {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		return chat.Wrap(chat.Unavailable, ctx.Err(), "wait for the key set")
+		return outOfReach(retryWaiting)
 	}
 }
 
-// failed returns why the last reading failed, if it did.
-func (s *keySet) failed() error {
+// queue returns what is closed when the reading ends that is under way or to be made, or nil where it is not waited for.
+func (s *keySet) queue() (ended chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.err
+	switch early := time.Until(s.next); {
+	case !s.wanted && early > 0 && s.err != nil:
+		return nil, outOfReach(early)
+	case !s.wanted && early > 0:
+		return nil, nil
+	case s.waiting >= maxWaiting:
+		return nil, outOfReach(retryWaiting)
+	}
+	if !s.wanted {
+		s.wanted = true
+		s.asked <- struct{}{} // there is room: s.wanted was false
+	}
+	s.waiting++
+	return s.ended, nil
+}
+
+// retryWaiting is when to come back while the set is being read.
+const retryWaiting = time.Second
+
+// outOfReach is for a token whose key may exist. What went wrong was told of by who read the set, however many tokens it concerns.
+func outOfReach(retry time.Duration) error {
+	return &chat.Error{
+		Kind: chat.Unavailable, Reason: "the key of this token cannot be looked up now; try again", RetryAfter: max(retry, retryWaiting),
+	}
+}
+
+// away is outOfReach where the last reading failed.
+func (s *keySet) away() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		return nil
+	}
+	return outOfReach(time.Until(s.next))
+}
+
+// Check implements ports.Checker: it tells why the last reading failed.
+func (s *keySet) Check(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return chat.Wrap(chat.Unavailable, s.err, "read the key set")
+}
+
+// Since implements ports.Cached.
+func (s *keySet) Since() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.readAt
 }

@@ -60,6 +60,9 @@ type publisher struct {
 	status int // 0: out of reach
 	body   string
 	stalls bool
+	drips  bool // the body comes a byte a second
+
+	location string // of a redirect
 }
 
 func publishes(keys ...map[string]any) *publisher {
@@ -76,7 +79,7 @@ func (p *publisher) now(change func(*publisher)) {
 func (p *publisher) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.reads.Add(1)
 	p.mu.Lock()
-	status, body, stalls := p.status, p.body, p.stalls
+	status, body, stalls, drips, location := p.status, p.body, p.stalls, p.drips, p.location
 	p.mu.Unlock()
 	if stalls {
 		<-r.Context().Done()
@@ -86,7 +89,28 @@ func (p *publisher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if status == 0 {
 		return nil, errors.New("no route to host")
 	}
-	return &http.Response{StatusCode: status, Status: http.StatusText(status), Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	var reader io.Reader = strings.NewReader(body)
+	if drips {
+		reader = dripping{r.Context(), reader}
+	}
+	return &http.Response{
+		StatusCode: status, Status: http.StatusText(status), Header: http.Header{"Location": {location}}, Body: io.NopCloser(reader), Request: r,
+	}, nil
+}
+
+// dripping reads a byte a second.
+type dripping struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (d dripping) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		return d.Reader.Read(p[:1])
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	}
 }
 
 // inBubble runs a test on a verifier that reads its keys from p.
@@ -131,7 +155,7 @@ func TestKeysThatRotateAreReadByTheFirstTokenThatNamesThem(t *testing.T) {
 		p.now(func(p *publisher) { p.body = setOf(second.jwk(nil)) })
 		before := p.reads.Load()
 		var wg sync.WaitGroup
-		for range 100 {
+		for range 16 {
 			wg.Go(func() {
 				if got := outcome(t, v, second.sign(t, alice())); got != "alice" {
 					t.Errorf("got %q, want alice", got)
@@ -140,12 +164,75 @@ func TestKeysThatRotateAreReadByTheFirstTokenThatNamesThem(t *testing.T) {
 		}
 		wg.Wait()
 		if got := p.reads.Load() - before; got != 1 {
-			t.Errorf("a hundred tokens read the set %d times, want once", got)
+			t.Errorf("sixteen tokens read the set %d times, want once", got)
 		}
 		if got := outcome(t, v, first.sign(t, alice())); got != unknownKey {
 			t.Errorf("a key that was withdrawn: got %q, want %q", got, unknownKey)
 		}
 	})
+}
+
+// TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse tries all ways of being away at a time when keys are known, while a crowd comes with
+// tokens of keys that are not.
+func TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse(t *testing.T) {
+	t.Parallel()
+	for name, breaks := range map[string]func(*publisher){
+		"it stalls":     func(p *publisher) { p.stalls = true },
+		"slow bodies":   func(p *publisher) { p.drips = true },
+		"no route":      func(p *publisher) { p.status = 0 },
+		"a status":      func(p *publisher) { p.status = 500 },
+		"a long body":   func(p *publisher) { p.body += strings.Repeat(" ", 2<<20) },
+		"redirects":     func(p *publisher) { p.status, p.location = 302, "https://id.example/jwks.json" },
+		"a way to http": func(p *publisher) { p.status, p.location = 302, "http://id.example/jwks.json" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			known, unheard := named(t, "known"), named(t, "unheard")
+			p := publishes(known.jwk(nil))
+			inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
+				time.Sleep(10 * time.Second)
+				p.now(breaks)
+				began, before, good, bad := time.Now(), p.reads.Load(), known.sign(t, alice()), unheard.sign(t, alice())
+				var waited, refused atomic.Int32
+				for time.Since(began) < 5*time.Minute {
+					var crowd sync.WaitGroup
+					for range 40 {
+						crowd.Go(func() {
+							came := time.Now()
+							_, err := v.Verify(t.Context(), bad)
+							if e := chat.AsError(err); e.Kind != chat.Unavailable || e.RetryAfter <= 0 || e.Cause != nil {
+								t.Errorf("got %#v, want Unavailable, when to come again, and nothing to log", e)
+							}
+							if refused.Add(1); time.Since(came) > 0 {
+								waited.Add(1)
+							}
+						})
+					}
+					synctest.Wait()
+					came := time.Now()
+					if got := outcome(t, v, good); got != "alice" || time.Since(came) > 0 {
+						t.Fatalf("meanwhile: got %q after %v, want alice at once", got, time.Since(came))
+					}
+					crowd.Wait()
+					time.Sleep(3 * time.Second)
+				}
+				reads := p.reads.Load() - before
+				if limit := int32(16); p.location == "" && reads > limit || reads > 6*limit {
+					t.Errorf("it was asked %d times in 5 minutes; half a minute after each failure is due at last", reads)
+				}
+				if readings := reads; waited.Load() > 16*readings || waited.Load() == 0 {
+					t.Errorf("%d of %d waited for %d readings, want 16 for each at most", waited.Load(), refused.Load(), readings)
+				}
+				p.now(func(p *publisher) {
+					p.status, p.body, p.stalls, p.drips, p.location = 200, setOf(known.jwk(nil), unheard.jwk(nil)), false, false, ""
+				})
+				time.Sleep(31 * time.Second)
+				if got := outcome(t, v, unheard.sign(t, alice())); got != "alice" {
+					t.Errorf("once it is back: got %q, want alice", got)
+				}
+			})
+		})
+	}
 }
 
 func TestForgedKidsDoNotFloodThePublisher(t *testing.T) {
@@ -266,11 +353,12 @@ func TestKeysThatAreOfNoUseSpoilNoOthers(t *testing.T) {
 	enc, sealed, other := named(t, "enc"), named(t, "sealed"), named(t, "other")
 	small := issuer{"RS256", "small", rsaKeys[0]()}
 	smallJWK := small.jwk(nil)
+	damaged := named(t, "damaged").jwk(map[string]any{"x": "AAAA"})
 	smallJWK["n"] = base64.RawURLEncoding.EncodeToString(rsaKeys[0]().N.Bytes()[:128])
 	p := publishes(
 		map[string]any{"kty": "oct", "kid": "secret", "k": "c2VjcmV0"}, map[string]any{"kty": "lattice", "kid": "new"},
 		map[string]any{"kty": 1}, enc.jwk(map[string]any{"use": "enc"}), sealed.jwk(map[string]any{"key_ops": []string{"sign"}}),
-		smallJWK, other.jwk(map[string]any{"alg": "ES256"}), good.jwk(map[string]any{"key_ops": []string{"verify"}}),
+		smallJWK, damaged, other.jwk(map[string]any{"alg": "ES256"}), good.jwk(map[string]any{"key_ops": []string{"verify"}}),
 	)
 	inBubble(t, p, func(t *testing.T, v *jwt.Verifier, _ *atomic.Int32) {
 		for _, test := range []struct {
@@ -290,6 +378,59 @@ func TestKeysThatAreOfNoUseSpoilNoOthers(t *testing.T) {
 		}
 		if got, want := outcome(t, v, good.sign(t, alice(), says{"kid": 1})), "the token's kid is no string"; got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestCertificatesThatCannotBeReadSpoilNoKey(t *testing.T) {
+	t.Parallel()
+	for _, with := range []map[string]any{
+		{"x5c": []string{"MIIC not base64"}}, {"x5c": []string{"AAAA"}}, {"x5c": "MIIC"}, {"x5c": []int{1}}, {"x5c": []string{}},
+		{"x5t": 1, "x5t#S256": []int{}, "x5u": "::"},
+	} {
+		i := issuer{"RS256", "1", rsaKeys[0]()}
+		p := publishes(i.jwk(with))
+		inBubble(t, p, func(t *testing.T, v *jwt.Verifier, faults *atomic.Int32) {
+			if got := outcome(t, v, i.sign(t, alice())); got != "alice" || faults.Load() != 0 {
+				t.Errorf("%v: got %q and %d faults, want alice", with, got, faults.Load())
+			}
+		})
+	}
+}
+
+func TestAKeyThatIsLeftOutIsNamedOnceWithTheReason(t *testing.T) {
+	t.Parallel()
+	good, enc := named(t, "good"), named(t, "enc")
+	long := strings.Repeat("k", 1000)
+	p := publishes(good.jwk(nil), enc.jwk(map[string]any{"use": "enc"}), map[string]any{"kty": "lattice"},
+		map[string]any{"kty": "oct", "kid": long, "k": "c2VjcmV0"}, map[string]any{"kty": "RSA", "kid": "odd", "n": "____", "e": "AQAB"})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var told []string
+		_, err := jwt.New(ctx, jwt.Config{
+			JWKSURL: "https://id.example/jwks.json", Transport: p, OnLeftOut: func(kid, why string) { told = append(told, kid+": "+why) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		p.now(func(p *publisher) {
+			p.body = setOf(good.jwk(nil), enc.jwk(map[string]any{"key_ops": []string{"sign"}}))
+		})
+		time.Sleep(time.Hour)
+		cancel()
+		synctest.Wait()
+		want := []string{
+			`enc: its use is "enc"`, strings.Repeat("k", 100) + "…: it is a shared secret", "no. 3 of the set: ", "odd: its RSA key has 24 bits",
+			`enc: its key_ops are ["sign"]`,
+		}
+		if len(told) != len(want) {
+			t.Fatalf("told was %q, want each once", told)
+		}
+		for i := range want {
+			if !strings.HasPrefix(told[i], want[i]) {
+				t.Errorf("got %q, want %q", told[i], want[i])
+			}
 		}
 	})
 }

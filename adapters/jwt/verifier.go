@@ -19,8 +19,8 @@ import (
 
 const (
 	maxTokenBytes = 8 << 10
-	leeway        = 30 * time.Second // between our clock and the issuer's
 	minRSABits    = 2048
+	maxRSABits    = 16384
 )
 
 // Config says whose tokens are good. Either Keys or JWKSURL is needed.
@@ -36,6 +36,9 @@ type Config struct {
 	Transport   http.RoundTripper // that reads the key set; nil: http.DefaultTransport
 	OnFault     func(err error)   // hears when the key set cannot be read, from one goroutine at a time; may be nil
 
+	// OnLeftOut hears of a published key that is of no use, and why: once for as long as it is published so. It may be nil.
+	OnLeftOut func(kid, why string)
+
 	// OnRefused hears why a token is refused: missing, too_long, malformed, header, algorithm, unknown_key, signature, expired,
 	// not_yet_valid, issuer, audience or claims. It may be nil.
 	OnRefused func(reason string)
@@ -47,6 +50,7 @@ type Verifier struct {
 	algorithms []string
 	required   []string // the claims that a token must have
 	onRefused  func(reason string)
+	set        *keySet // nil where keys come from files
 	find       func(ctx context.Context, token *jwt.Token) (jwt.VerificationKeySet, error)
 }
 
@@ -58,7 +62,8 @@ var algorithms = map[string]bool{
 	"ES256": true, "ES384": true, "ES512": true, "EdDSA": true,
 }
 
-// New returns a verifier. Where keys come from a URL they are read before it returns, and anew until ctx ends; a key set that
+// New returns a verifier. The clock of an issuer may be ahead by chat.MaxIssuedAhead, so that nbf and iat may be; but a token that has
+// expired by our clock is good for nothing, as a session that it opens would end at once. Where keys come from a URL they are read before it returns, and anew until ctx ends; a key set that
 // cannot be read yet is no error: tokens are Unavailable until it can.
 func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if len(cfg.Algorithms) == 0 {
@@ -70,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 		}
 	}
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods(cfg.Algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+		jwt.WithValidMethods(cfg.Algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(chat.MaxIssuedAhead),
 		jwt.WithStrictDecoding(),
 	}
 	required := []string{"exp"}
@@ -83,13 +88,28 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	v := &Verifier{parser: jwt.NewParser(options...), algorithms: cfg.Algorithms, required: required, onRefused: cfg.OnRefused}
 	switch {
 	case cfg.JWKSURL != "":
-		v.find = newKeySet(ctx, cfg).find
+		v.set = newKeySet(ctx, cfg)
+		v.find = v.set.find
 	case len(cfg.Keys) > 0:
 		v.find = fixedKeys(cfg.Keys).find
 	default:
 		return nil, errors.New("no keys to verify tokens with")
 	}
 	return v, nil
+}
+
+// Published returns the key set, to be asked how it is; nil where keys come from files.
+func (v *Verifier) Published() Published {
+	if v.set == nil {
+		return nil
+	}
+	return v.set
+}
+
+// Published is a key set that is read by URL.
+type Published interface {
+	ports.Checker
+	ports.Cached
 }
 
 // Verify implements ports.TokenVerifier.

@@ -38,31 +38,31 @@ func TestClaims(t *testing.T) {
 		claims says
 		want   string
 	}{
-		"all is well":                    {nil, "alice"},
-		"one audience of several":        {says{"aud": []string{"other", "chat"}}, "alice"},
-		"claims that nobody knows":       {says{"email": "a@example", "groups": []int{1}}, "alice"},
-		"expired within the leeway":      {says{"exp": in(-10 * time.Second)}, "alice"},
-		"not before, within the leeway":  {says{"nbf": in(10 * time.Second)}, "alice"},
-		"a fraction of a second":         {says{"exp": float64(in(time.Hour)) + 0.5}, "alice"},
-		"null for what may be absent":    {says{"name": nil, "rooms": nil, "scope": nil}, "alice"},
-		"no exp":                         {says{"exp": nil}, "the token has no exp"},
-		"expired":                        {says{"exp": in(-time.Minute)}, "the token has expired"},
-		"exp in text":                    {says{"exp": "99999999999"}, "the token's exp is of the wrong type"},
-		"exp before all time":            {says{"exp": -1}, "the token's exp is of the wrong type"},
-		"exp after all time":             {says{"exp": 1e300}, "the token's exp is of the wrong type"},
-		"not valid yet":                  {says{"nbf": in(time.Minute)}, "the token is not valid yet"},
-		"issued in the future":           {says{"iat": in(time.Minute)}, "the token was issued in the future: a clock is wrong"},
-		"another issuer":                 {says{"iss": "https://id.example/"}, "the token is of another issuer"},
-		"no issuer":                      {says{"iss": nil}, "the token has no iss"},
-		"another audience":               {says{"aud": "chatter"}, "the token is for another audience"},
-		"no audience":                    {says{"aud": nil}, "the token has no aud"},
-		"no sub":                         {says{"sub": nil}, "the token's sub must be a user id: user must have 1 to 128 characters"},
-		"a sub that is a number":         {says{"sub": 42}, "the token's sub is of the wrong type"},
-		"a name that is too long":        {says{"name": strings.Repeat("n", 129)}, "the token's name is not good: name must have 1 to 128 characters"},
-		"rooms that are a list":          {says{"rooms": []string{"general"}}, "the token's rooms is of the wrong type"},
-		"a room with a role unheard of":  {says{"rooms": says{"a": "read", "b": "own"}}, "the token's rooms must map rooms to read, write or moderate"},
-		"a room with a role that is one": {says{"rooms": says{"a": 1}}, "the token's rooms is of the wrong type"},
-		"a scope that is a number":       {says{"scope": 1}, "the token's scope is of the wrong type"},
+		"all is well":                     {nil, "alice"},
+		"one audience of several":         {says{"aud": []string{"other", "chat"}}, "alice"},
+		"claims that nobody knows":        {says{"email": "a@example", "groups": []int{1}}, "alice"},
+		"not before, within the leeway":   {says{"nbf": in(10 * time.Second)}, "alice"},
+		"a fraction of a second":          {says{"exp": float64(in(time.Hour)) + 0.5}, "alice"},
+		"null for what may be absent":     {says{"name": nil, "rooms": nil, "scope": nil}, "alice"},
+		"no exp":                          {says{"exp": nil}, "the token has no exp"},
+		"expired":                         {says{"exp": in(-time.Minute)}, "the token has expired"},
+		"expired just now":                {says{"exp": in(-time.Second)}, "the token has expired"},
+		"issued ahead, within the leeway": {says{"iat": in(20 * time.Second)}, "alice"},
+		"exp in text":                     {says{"exp": "99999999999"}, "the token's exp is of the wrong type"},
+		"exp before all time":             {says{"exp": -1}, "the token's exp is of the wrong type"},
+		"exp after all time":              {says{"exp": 1e300}, "the token's exp is of the wrong type"},
+		"not valid yet":                   {says{"nbf": in(time.Minute)}, "the token is not valid yet"},
+		"issued in the future":            {says{"iat": in(time.Minute)}, "the token was issued in the future: a clock is wrong"},
+		"another issuer":                  {says{"iss": "https://id.example/"}, "the token is of another issuer"},
+		"no issuer":                       {says{"iss": nil}, "the token has no iss"},
+		"another audience":                {says{"aud": "chatter"}, "the token is for another audience"},
+		"no audience":                     {says{"aud": nil}, "the token has no aud"},
+		"no sub":                          {says{"sub": nil}, "the token's sub must be a user id: user must have 1 to 128 characters"},
+		"a sub that is a number":          {says{"sub": 42}, "the token's sub is of the wrong type"},
+		"rooms that are a list":           {says{"rooms": []string{"general"}}, "the token's rooms is of the wrong type"},
+		"a room with a role unheard of":   {says{"rooms": says{"a": "read", "b": "own"}}, "the token's rooms must map rooms to read, write or moderate"},
+		"a room with a role that is one":  {says{"rooms": says{"a": 1}}, "the token's rooms is of the wrong type"},
+		"a scope that is a number":        {says{"scope": 1}, "the token's scope is of the wrong type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +70,28 @@ func TestClaims(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestAnOddNameIsMendedAndLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "RS256")
+	v := verifier(t, jwt.Config{}, i)
+	for _, row := range []struct{ name, want string }{
+		{`"Alice"`, "Alice"},
+		{`" Ali\tce\u0000 \r\n L. "`, "Ali ce L."},
+		{`"` + strings.Repeat("界", 1000) + `"`, strings.Repeat("界", 128)},
+		{`"\u202eecila\u202c \u2066x\u2069"`, "ecila x"},
+		{`"Al\ud800ice"`, "Al\ufffdice"},
+		{"\"Al\xffice\"", "Al\ufffdice"},
+		{`"\u200b\u2060\ufe0f"`, ""},
+		{`"👩‍👩‍👧 نمی‌خواهم"`, "👩‍👩‍👧 نمی‌خواهم"},
+		{`42`, ""}, {`["Alice"]`, ""}, {`{"first":"Alice"}`, ""}, {`true`, ""}, {`null`, ""}, {`""`, ""},
+	} {
+		who, err := v.Verify(t.Context(), i.signText(t, `{"sub":"alice","exp":9999999999,"name":`+row.name+`}`))
+		if err != nil || who.User != "alice" || who.Name != row.want {
+			t.Errorf("%.40s: got %q, %v, want %q", row.name, who.Name, err, row.want)
+		}
 	}
 }
 

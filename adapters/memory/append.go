@@ -25,7 +25,7 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		if r := s.rooms[proposals[i].Room]; r != nil {
 			outcomes[i] = r.append(&proposals[i])
 		} else {
-			outcomes[i].Err = chat.Errorf(chat.NotFound, "there is no such room")
+			outcomes[i].Err = chat.NoRoom(proposals[i].Room)
 		}
 	}
 	return outcomes, nil
@@ -35,6 +35,10 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 func (r *room) append(p *chat.Proposal) ports.Outcome {
 	if seq := r.keys[authorKey{p.Author.ID, p.Key}]; seq > 0 {
 		return ports.Outcome{Status: ports.Duplicate, Entry: r.present(&r.log[seq-1], "")}
+	}
+	by := r.places[p.Author.ID].Member
+	if err := p.Judge(r.Room, by); err != nil {
+		return ports.Outcome{Err: err}
 	}
 	switch f := p.Fact.(type) {
 	case chat.MemberChanged:
@@ -51,6 +55,9 @@ func (r *room) append(p *chat.Proposal) ports.Outcome {
 	m := r.messages[chat.Target(p.Fact)]
 	if m == nil {
 		return refused(chat.NotFound, "there is no such message")
+	}
+	if err := p.JudgeTarget(r.Room, by, m.author); err != nil {
+		return ports.Outcome{Err: err}
 	}
 	deleted := !m.DeletedAt.IsZero()
 	switch f := p.Fact.(type) {
@@ -101,7 +108,7 @@ func (r *room) say(p *chat.Proposal, f chat.Message) ports.Outcome {
 	}
 	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: bytes.Clone(f.Meta)}
 	e := r.add(p, chat.Message{})
-	r.messages[e.Seq] = &message{Message: said}
+	r.messages[e.Seq] = &message{Message: said, author: p.Author.ID}
 	e.Fact = said
 	return appended(e)
 }

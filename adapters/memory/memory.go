@@ -57,6 +57,7 @@ type place struct {
 // message is a message in its present form.
 type message struct {
 	chat.Message // without Reactions
+	author       chat.UserID
 	deletedBy    chat.Seq
 	reactions    []*reaction // in the order in which their emoji first came
 }

@@ -34,6 +34,9 @@ const (
 	isArchived // the room is
 	isUnheard  // it replies to what is no message
 	isForward  // it replies to what is not there yet, but may come with this batch
+	isReaders  // its author may read only
+	isBanned   // its author is
+	isHidden   // its author may not know of the room
 )
 
 // sayQuery appends messages in one statement, after lockQuery: it sees all that was committed before it got its locks, and
@@ -45,15 +48,20 @@ WITH judged AS (
     CASE
       WHEN r.room_id IS NULL THEN 2
       WHEN old.seq IS NOT NULL THEN 1
+      WHEN p.granted < 4 AND m.banned THEN 7
+      WHEN greatest(p.granted, m.role, CASE WHEN r.public THEN p.everybody END) = 1 THEN 6
+      WHEN greatest(p.granted, m.role, CASE WHEN r.public THEN p.everybody END) = 0 THEN 8
       WHEN r.archived THEN 3
       WHEN p.reply_to > r.head THEN 5
       WHEN p.reply_to <> 0 AND t.seq IS NULL THEN 4
       ELSE 0
     END::smallint AS verdict
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[])
-    WITH ORDINALITY AS p (room_id, author, author_name, key, body, reply_to, meta, n)
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],
+    $8::smallint[], $9::smallint[])
+    WITH ORDINALITY AS p (room_id, author, author_name, key, body, reply_to, meta, granted, everybody, n)
   LEFT JOIN room r ON r.room_id = p.room_id
   LEFT JOIN used_key old ON old.room_id = p.room_id AND old.author = p.author AND old.key = p.key
+  LEFT JOIN member m ON m.room_id = p.room_id AND m.user_id = p.author
   LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = p.reply_to AND t.kind = 1
 ), numbered AS (
   SELECT *, row_number() OVER (PARTITION BY room_id, verdict ORDER BY n) AS nth, bool_or(verdict = 5) OVER () AS stop
@@ -96,7 +104,11 @@ type said struct {
 	rooms, authors, names, keys, bodies []string
 	replies                             []int64
 	metas                               [][]byte
+	granted, everybody                  []int16 // the roles that the authors' tokens give them there, and in public rooms
 }
+
+// aboveBans is granted to admins: it counts also where their user is banned.
+const aboveBans = int16(chat.Moderate) + 1
 
 // newSaid puts proposals into columns. They are not plain when there is another fact among them, or a key that comes twice.
 func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
@@ -105,6 +117,7 @@ func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 	b = &said{
 		rooms: texts[:0:n], authors: texts[n : n : 2*n], names: texts[2*n : 2*n : 3*n], keys: texts[3*n : 3*n : 4*n], bodies: texts[4*n : 4*n],
 		replies: make([]int64, 0, n), metas: make([][]byte, 0, n),
+		granted: make([]int16, 0, n), everybody: make([]int16, 0, n),
 	}
 	seen := make(map[usedKey]struct{}, n)
 	for i := range proposals {
@@ -121,8 +134,21 @@ func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 		b.bodies = append(b.bodies, m.Body)
 		b.replies = append(b.replies, int64(m.ReplyTo))
 		b.metas = append(b.metas, givenMeta(m.Meta))
+		b.entitle(p.By)
 	}
 	return b, len(seen) == n
+}
+
+func (b *said) entitle(by chat.Rights) {
+	granted, everybody := int16(by.Granted), int16(chat.None)
+	if by.Admin {
+		granted = aboveBans
+	}
+	if by.Everybody {
+		everybody = int16(chat.Write)
+	}
+	b.granted = append(b.granted, granted)
+	b.everybody = append(b.everybody, everybody)
 }
 
 // givenMeta returns nil, which is stored as NULL, also for an empty meta that is not nil.
@@ -142,7 +168,7 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 	done = true
 	batch := &pgx.Batch{}
 	batch.Queue(lockQuery, b.rooms)
-	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas).Query(func(rows pgx.Rows) error {
+	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody).Query(func(rows pgx.Rows) error {
 		var verdict int16
 		var seq, messages int64
 		var at time.Time
@@ -172,12 +198,22 @@ func outcomeOf(verdict int16, e chat.Entry) ports.Outcome {
 		return ports.Outcome{Status: ports.Appended, Entry: e}
 	case isDuplicate:
 		return ports.Outcome{Status: ports.Duplicate, Entry: e}
-	case isNowhere:
-		return ports.Outcome{Err: noRoom()}
+	case isNowhere, isHidden:
+		return ports.Outcome{Err: chat.NoRoom(e.Room)}
+	case isReaders:
+		return unentitled(e.Room, chat.Member{Role: chat.Read})
+	case isBanned:
+		return unentitled(e.Room, chat.Member{Banned: true})
 	case isArchived:
 		return refused(chat.Conflict, "the room is archived")
 	}
 	return refused(chat.NotFound, "there is no such message to reply to")
+}
+
+// unentitled refuses a message of who has that place in the room, and nothing by their token.
+func unentitled(room chat.RoomID, place chat.Member) ports.Outcome {
+	_, err := chat.Rights{}.Entitle(chat.Room{ID: room}, place, chat.Write)
+	return ports.Outcome{Err: err}
 }
 
 func refused(kind chat.Kind, reason string) ports.Outcome {

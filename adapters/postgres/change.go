@@ -82,6 +82,7 @@ type room struct {
 }
 
 type message struct {
+	author              chat.UserID
 	body                string // once changed
 	editedAt, deletedAt *time.Time
 	deletedBy           chat.Seq
@@ -129,7 +130,7 @@ FROM unnest($1::text[], $2::text[], $3::text[]) p (room_id, author, key)
 JOIN used_key u ON u.room_id = p.room_id AND u.author = p.author AND u.key = p.key`
 
 	targetsQuery = `
-SELECT e.room_id, e.seq, coalesce(e.deleted_by, 0)
+SELECT e.room_id, e.seq, e.author, coalesce(e.deleted_by, 0)
 FROM unnest($1::text[], $2::bigint[]) p (room_id, seq)
 JOIN entry e ON e.room_id = p.room_id AND e.seq = p.seq
 WHERE e.kind = 1`
@@ -160,6 +161,7 @@ func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 		rooms = append(rooms, string(p.Room))
 		authors = append(authors, string(p.Author.ID))
 		keys = append(keys, string(p.Key))
+		members.add(p.Room, 0, "", p.Author.ID)
 		target := chat.Target(p.Fact)
 		switch f := p.Fact.(type) {
 		case chat.Message:
@@ -185,9 +187,7 @@ func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 		batch.Queue(reactionsQuery, reactions.rooms, reactions.seqs, reactions.emoji).Query(l.readReactions)
 		batch.Queue(reactorsQuery, reactions.rooms, reactions.seqs, reactions.emoji, reactions.users).Query(l.readReactors)
 	}
-	if len(members.rooms) > 0 {
-		batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
-	}
+	batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
 	return batch
 }
 
@@ -232,9 +232,9 @@ func (l *ledger) readUsed(rows pgx.Rows) error {
 
 func (l *ledger) readTargets(rows pgx.Rows) error {
 	var at place
-	var deletedBy chat.Seq
-	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &deletedBy}, func() error {
-		l.messages[at] = &message{deletedBy: deletedBy}
+	var m message
+	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &m.author, &m.deletedBy}, func() error {
+		l.messages[at] = &message{author: m.author, deletedBy: m.deletedBy}
 		return nil
 	})
 	return err

@@ -11,10 +11,14 @@ import (
 func (l *ledger) append(p *chat.Proposal) ports.Outcome {
 	r := l.rooms[p.Room]
 	if r == nil {
-		return ports.Outcome{Err: noRoom()}
+		return ports.Outcome{Err: chat.NoRoom(p.Room)}
 	}
 	if earlier, ok := l.used[usedKey{p.Room, p.Author.ID, p.Key}]; ok {
 		return ports.Outcome{Status: ports.Duplicate, Entry: earlier}
+	}
+	is, by := r.is(p.Room), l.place(p.Room, p.Author.ID)
+	if err := p.Judge(is, by); err != nil {
+		return ports.Outcome{Err: err}
 	}
 	switch f := p.Fact.(type) {
 	case chat.MemberChanged:
@@ -32,6 +36,9 @@ func (l *ledger) append(p *chat.Proposal) ports.Outcome {
 	m := l.messages[target]
 	if m == nil {
 		return refused(chat.NotFound, "there is no such message")
+	}
+	if err := p.JudgeTarget(is, by, m.author); err != nil {
+		return ports.Outcome{Err: err}
 	}
 	switch f := p.Fact.(type) {
 	case chat.Deleted:
@@ -53,6 +60,19 @@ func (l *ledger) append(p *chat.Proposal) ports.Outcome {
 		}
 	}
 	return refused(chat.Conflict, "the message is deleted")
+}
+
+// is returns the room as far as it counts for what may be done there.
+func (r *room) is(id chat.RoomID) chat.Room {
+	return chat.Room{ID: id, Name: r.name, Public: r.public, Archived: r.archived}
+}
+
+// place returns what place a user has in a room.
+func (l *ledger) place(room chat.RoomID, user chat.UserID) chat.Member {
+	if m := l.members[memberKey{room, user}]; m != nil {
+		return chat.Member{User: user, Role: m.role, Banned: m.banned}
+	}
+	return chat.Member{User: user}
 }
 
 func appended(e chat.Entry) ports.Outcome { return ports.Outcome{Status: ports.Appended, Entry: e} }
@@ -79,7 +99,7 @@ func (l *ledger) say(r *room, p *chat.Proposal, f chat.Message) ports.Outcome {
 		return refused(chat.NotFound, "there is no such message to reply to")
 	}
 	e := l.add(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: bytes.Clone(givenMeta(f.Meta))})
-	l.messages[place{p.Room, e.Seq}] = &message{}
+	l.messages[place{p.Room, e.Seq}] = &message{author: p.Author.ID}
 	return appended(e)
 }
 
@@ -115,7 +135,7 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 	if was == nil {
 		was = &member{}
 	}
-	f, same, err := f.Settle(chat.Member{User: f.User, Role: was.role, Banned: was.banned}, p.Author.ID)
+	f, same, err := f.Settle(l.place(p.Room, f.User), p.Author.ID)
 	if err != nil {
 		return ports.Outcome{Err: err}
 	}
@@ -131,7 +151,7 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 }
 
 func (l *ledger) changeRoom(r *room, p *chat.Proposal, f chat.RoomChanged) ports.Outcome {
-	was := chat.Room{Name: r.name, Public: r.public, Archived: r.archived}
+	was := r.is(p.Room)
 	is, of := f.Apply(was)
 	if is == was {
 		return unchanged(p, r.setBy[of])

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/parley-chat/parley/adapters/postgres"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
@@ -254,4 +256,29 @@ func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
 	if got := log(t, store, room); len(got) != 0 {
 		t.Fatalf("%d entries are stored, want none", len(got))
 	}
+}
+
+// TestADiskThatIsFullIsKnownWhileReadsWork has the server refuse what needs room, as it does on a full disk.
+func TestADiskThatIsFullIsKnownWhileReadsWork(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	store, admin := open(t, postgres.Config{URL: database}), connect(t, database)
+	room := newRoom(t, store)
+	appendsMany(t, store, room, 1)
+	exec(t, admin, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`)
+	exec(t, admin, `CREATE TRIGGER full_disk BEFORE INSERT ON entry EXECUTE FUNCTION full_disk()`)
+	_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "lost")})
+	mustFail(t, err, chat.Unavailable)
+	if err := store.Check(t.Context()); err != nil {
+		t.Errorf("it can be read: %v", err)
+	}
+	mustFail(t, store.CheckWrite(t.Context()), chat.Unavailable)
+	exec(t, admin, `DROP TRIGGER full_disk ON entry`)
+	if err := store.CheckWrite(t.Context()); err != nil {
+		t.Errorf("once there is room: %v", err)
+	}
+	exec(t, admin, `ALTER DATABASE `+pgx.Identifier{admin.Config().Database}.Sanitize()+` SET default_transaction_read_only = on`)
+	readOnly := open(t, postgres.Config{URL: database, NoMigrate: true})
+	mustFail(t, readOnly.CheckWrite(t.Context()), chat.Unavailable)
 }

@@ -25,7 +25,7 @@ func newRoom(t testing.TB, store *postgres.Store) chat.RoomID {
 }
 
 func says(room chat.RoomID, author chat.UserID, body string) chat.Proposal {
-	return chat.Proposal{Room: room, Author: chat.Author{ID: author, Name: "The " + string(author)}, Key: chat.NewKey(), Fact: chat.Message{Body: body}}
+	return chat.Proposal{Room: room, Author: chat.Author{ID: author, Name: "The " + string(author)}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Message{Body: body}}
 }
 
 // appendsMany says n messages in a room.

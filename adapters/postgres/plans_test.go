@@ -14,7 +14,8 @@ import (
 // statements are all that the store asks, with the arguments of one typical call on what fill makes.
 var statements = []struct{ name, sql, args string }{
 	{"lock", lockQuery, `array['big','r7']`},
-	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[]`},
+	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[],
+		array[0,0], array[2,2]`},
 	{"rooms", roomsQuery, `array['big','r7']`},
 	{"used", usedQuery, `array['big','big'], array['u1','u2'], array['k1','k7']`},
 	{"targets", targetsQuery, `array['big','big'], array[77,9000]`},

@@ -146,6 +146,15 @@ func headerKey(header string) (chat.Key, error) {
 
 var errQuotes = chat.Errorf(chat.Invalid, `key must be a string that ends with its quote, with \" and \\ as its only escapes, or have no quotes around it`)
 
+// countSends tells how a send ended, as the socket does: a token that nobody can verify now is a reason too.
+func (a *API) countSends(send fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		err := send(c)
+		a.cfg.Observer.Sent(err)
+		return err
+	}
+}
+
 func (a *API) send(r *request) error {
 	s, err := r.send()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -232,4 +233,42 @@ func TestUsersThatDoTooMuch(t *testing.T) {
 	alice.posts("/v1/rooms/general/messages", `{"body":"two"}`).with("Retry-After", "100").
 		is(429, `{"error":{"code":"rate_limited","message":"*"}}`)
 	s.as("bob").says("one")
+}
+
+// sends remembers how sends were answered.
+type sends struct {
+	ports.Unobserved
+	mu    sync.Mutex
+	kinds []chat.Kind
+}
+
+func (s *sends) Sent(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.kinds = append(s.kinds, "")
+		return
+	}
+	s.kinds = append(s.kinds, chat.AsError(err).Kind)
+}
+
+func TestSendsAreToldOfWithWhatCameOfThem(t *testing.T) {
+	t.Parallel()
+	told := &sends{}
+	s := serve(t, func(rc *rest.Config, _ *messaging.Config) { rc.Observer = told })
+	alice := s.as("alice")
+	alice.posts("/v1/rooms", `{"room":"tea"}`).is(201, `{}`)
+	alice.posts("/v1/rooms/tea/messages", `{"body":"hello","key":"k"}`).is(201, `{}`)
+	alice.posts("/v1/rooms/tea/messages", `{"body":"hello","key":"k"}`).is(200, `{}`)
+	alice.posts("/v1/rooms/tea/messages", `{"body":""}`).fails(422, "invalid", "*")
+	alice.posts("/v1/rooms/tea/messages", `["hello"]`).fails(400, "bad_request", "*")
+	alice.posts("/v1/rooms/nowhere/messages", `{"body":"hello"}`).fails(404, "not_found", "*")
+	s.as("").posts("/v1/rooms/tea/messages", `{"body":"hello"}`).fails(401, "unauthenticated", "*")
+	alice.gets("/v1/rooms/tea/entries").is(200, `{}`)
+	told.mu.Lock()
+	defer told.mu.Unlock()
+	want := []chat.Kind{"", "", chat.Invalid, chat.BadRequest, chat.NotFound, chat.Unauthenticated}
+	if !slices.Equal(told.kinds, want) {
+		t.Errorf("told of sends with %q, want %q", told.kinds, want)
+	}
 }

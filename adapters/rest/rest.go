@@ -26,6 +26,7 @@ type Config struct {
 	Rooms    ports.Rooms
 	Members  ports.Members
 	Verifier ports.TokenVerifier
+	Observer ports.SendObserver // nil: nobody is told
 
 	Timeout time.Duration // for one request; 0: 10 s
 }
@@ -37,6 +38,9 @@ type API struct{ cfg Config }
 func New(cfg Config) *API {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = ports.Unobserved{}
 	}
 	return &API{cfg}
 }
@@ -52,7 +56,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Patch("/v1/rooms/:room", a.as(a.changeRoom))
 	r.Delete("/v1/rooms/:room", a.as(a.archiveRoom))
 	r.Get("/v1/rooms/:room/entries", a.as(a.entries))
-	r.Post("/v1/rooms/:room/messages", a.as(a.send))
+	r.Post("/v1/rooms/:room/messages", a.countSends(a.as(a.send)))
 	r.Get("/v1/rooms/:room/messages/:seq", a.as(a.message))
 	r.Patch("/v1/rooms/:room/messages/:seq", a.as(a.edit))
 	r.Delete("/v1/rooms/:room/messages/:seq", a.as(a.delete))

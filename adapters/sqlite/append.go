@@ -46,6 +46,18 @@ type batch struct {
 	now   int64
 	rooms map[chat.RoomID]*roomRow // nil: there is no such room
 	keys  map[scopedKey]place      // the keys of the batch that are used
+	known map[memberKey]memberRow  // the places of those whom the batch is about
+}
+
+type memberKey struct {
+	room int64
+	user chat.UserID
+}
+
+// memberRow is a user's place; its member is zero, but for the user, for who has none.
+type memberRow struct {
+	chat.Member
+	setBy chat.Seq
 }
 
 // roomRow is a room's row, as the batch changes it.
@@ -69,7 +81,7 @@ type place struct {
 	at  int64
 }
 
-// load reads the rooms of the proposals, and which of their keys are used.
+// load reads the rooms of the proposals, which of their keys are used, and what places their authors and members have.
 func (b *batch) load(proposals []chat.Proposal) error {
 	b.rooms = make(map[chat.RoomID]*roomRow)
 	var ids []chat.RoomID
@@ -85,6 +97,9 @@ func (b *batch) load(proposals []chat.Proposal) error {
 		b.rooms[r.ID] = r
 		return err
 	}, list(ids)); err != nil {
+		return err
+	}
+	if err := b.loadMembers(proposals); err != nil {
 		return err
 	}
 	keys := make([][3]any, 0, len(proposals))
@@ -103,6 +118,37 @@ func (b *batch) load(proposals []chat.Proposal) error {
 	}, list(keys))
 }
 
+func (b *batch) loadMembers(proposals []chat.Proposal) error {
+	b.known = make(map[memberKey]memberRow)
+	var wanted [][2]any
+	want := func(room chat.RoomID, user chat.UserID) {
+		r := b.rooms[room]
+		if r == nil {
+			return
+		}
+		k := memberKey{r.number, user}
+		if _, listed := b.known[k]; !listed {
+			b.known[k] = memberRow{Member: chat.Member{User: user}}
+			wanted = append(wanted, [2]any{k.room, user})
+		}
+	}
+	for i := range proposals {
+		p := &proposals[i]
+		want(p.Room, p.Author.ID)
+		if f, ok := p.Fact.(chat.MemberChanged); ok {
+			want(p.Room, f.User)
+		}
+	}
+	return b.each(b.w.members, func(scan scanner) error {
+		var k memberKey
+		var m memberRow
+		err := scan(&k.room, &m.User, &m.Role, &m.Banned, &m.setBy)
+		k.user = m.User
+		b.known[k] = m
+		return err
+	}, list(wanted))
+}
+
 // list encodes values for json_each. Ids and keys are valid UTF-8, and come back as they were.
 func list[T any](values []T) string {
 	text, err := json.Marshal(values)
@@ -116,10 +162,13 @@ func list[T any](values []T) string {
 func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	r := b.rooms[p.Room]
 	if r == nil {
-		return ports.Outcome{Err: noRoom()}, nil
+		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
 	}
 	if at, used := b.keys[scopedKey{r.number, p.Author.ID, p.Key}]; used {
 		return ports.Outcome{Status: ports.Duplicate, Entry: chat.Entry{Room: p.Room, Seq: at.seq, At: stamp(at.at), Author: p.Author, Key: p.Key}}, nil
+	}
+	if err := p.Judge(r.Room, b.place(r, p.Author.ID)); err != nil {
+		return ports.Outcome{Err: err}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
 	}
 	switch f := p.Fact.(type) {
 	case chat.MemberChanged:
@@ -134,6 +183,11 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 		return b.say(r, p, f)
 	}
 	return b.changeMessage(r, p)
+}
+
+// place returns what place a user has in a room.
+func (b *batch) place(r *roomRow, user chat.UserID) chat.Member {
+	return b.known[memberKey{r.number, user}].Member
 }
 
 func refused(kind chat.Kind, reason string) (ports.Outcome, error) {
@@ -162,7 +216,7 @@ func (b *batch) next(r *roomRow, p *chat.Proposal, fact chat.Fact) chat.Entry {
 
 func (b *batch) say(r *roomRow, p *chat.Proposal, f chat.Message) (ports.Outcome, error) {
 	if f.ReplyTo != 0 {
-		if _, err := b.target(r, f.ReplyTo); errors.Is(err, sql.ErrNoRows) {
+		if _, _, err := b.target(r, f.ReplyTo); errors.Is(err, sql.ErrNoRows) {
 			return refused(chat.NotFound, "there is no such message to reply to")
 		} else if err != nil {
 			return ports.Outcome{}, err

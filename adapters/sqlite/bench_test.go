@@ -29,7 +29,7 @@ func benchRooms(b *testing.B, store *sqlite.Store, rooms int) func(proposals int
 			n := turn.Add(1)
 			batch[i] = chat.Proposal{
 				Room: chat.RoomID(fmt.Sprint("room", n%int64(rooms))), Author: chat.Author{ID: chat.UserID(fmt.Sprint("user", n%97)), Name: "Somebody"},
-				Key: chat.NewKey(), Fact: chat.Message{Body: benchBody},
+				By: chat.Rights{Everybody: true}, Key: chat.NewKey(), Fact: chat.Message{Body: benchBody},
 			}
 		}
 		return batch

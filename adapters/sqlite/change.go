@@ -8,20 +8,23 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// target returns which entry deleted a message, 0 for none, or sql.ErrNoRows where there is no such message.
-func (b *batch) target(r *roomRow, seq chat.Seq) (deletedBy chat.Seq, err error) {
-	err = b.row(b.w.target, r.number, seq).Scan(&deletedBy)
-	return deletedBy, err
+// target returns who wrote a message and which entry deleted it, 0 for none, or sql.ErrNoRows where there is no such message.
+func (b *batch) target(r *roomRow, seq chat.Seq) (wrote chat.UserID, deletedBy chat.Seq, err error) {
+	err = b.row(b.w.target, r.number, seq).Scan(&wrote, &deletedBy)
+	return wrote, deletedBy, err
 }
 
 // changeMessage edits, deletes or reacts to a message.
 func (b *batch) changeMessage(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
-	deletedBy, err := b.target(r, chat.Target(p.Fact))
+	wrote, deletedBy, err := b.target(r, chat.Target(p.Fact))
 	if errors.Is(err, sql.ErrNoRows) {
 		return refused(chat.NotFound, "there is no such message")
 	}
 	if err != nil {
 		return ports.Outcome{}, err
+	}
+	if err := p.JudgeTarget(r.Room, b.place(r, p.Author.ID), wrote); err != nil {
+		return ports.Outcome{Err: err}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
 	}
 	switch f := p.Fact.(type) {
 	case chat.Deleted:
@@ -66,13 +69,9 @@ func (b *batch) react(r *roomRow, p *chat.Proposal, f chat.Reacted) (ports.Outco
 }
 
 func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged) (ports.Outcome, error) {
-	was := chat.Member{User: f.User}
-	var setBy chat.Seq
-	err := b.row(b.w.member, r.number, f.User).Scan(&was.Role, &was.Banned, &setBy)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ports.Outcome{}, err
-	}
-	f, same, forbidden := f.Settle(was, p.Author.ID)
+	k := memberKey{r.number, f.User}
+	was := b.known[k]
+	f, same, forbidden := f.Settle(was.Member, p.Author.ID)
 	if forbidden != nil {
 		return ports.Outcome{Err: forbidden}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
 	}
@@ -82,9 +81,10 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 		}
 	}
 	if same {
-		return unchanged(r, setBy)
+		return unchanged(r, was.setBy)
 	}
 	e, err := b.add(r, p, f)
+	b.known[k] = memberRow{Member: f.Place(), setBy: e.Seq}
 	return appended(e, errors.Join(err,
 		b.exec(b.w.setMember, r.number, f.User, f.Role, f.Change == chat.MemberBanned, r.lastAt, e.Seq)))
 }

@@ -32,7 +32,7 @@ func batchOf(author string, n int) []chat.Proposal {
 	batch := make([]chat.Proposal, perBatch)
 	for i := range batch {
 		batch[i] = chat.Proposal{
-			Room: "general", Author: chat.Author{ID: chat.UserID(author)},
+			Room: "general", Author: chat.Author{ID: chat.UserID(author)}, By: chat.Rights{Admin: true},
 			Key: chat.Key(fmt.Sprintf("%d.%d", n, i)), Fact: chat.Message{Body: fmt.Sprintf("batch %d", n)},
 		}
 	}

@@ -42,10 +42,14 @@ func survivesFull(t *testing.T, store *sqlite.Store, makeRoom func()) {
 	// Again, so that a writer that was left in a broken transaction shows.
 	_, err := store.Append(t.Context(), batchOf("alice", acknowledged))
 	mustBeUnavailable(t, err)
+	mustBeUnavailable(t, store.CheckWrite(t.Context()))
 	if got, want := mustHaveNoHoles(t, store), acknowledged*perBatch; got != want {
 		t.Fatalf("%d entries are there, want the %d that were acknowledged", got, want)
 	}
 	makeRoom()
+	if err := store.CheckWrite(t.Context()); err != nil {
+		t.Fatalf("check whether it can be written: %v", err)
+	}
 	outcomes, err := store.Append(t.Context(), batchOf("alice", acknowledged))
 	if err != nil {
 		t.Fatalf("append after there was room again: %v", err)

@@ -62,7 +62,7 @@ func TestGuardABatchIsOneTransaction(t *testing.T) {
 }
 
 func proposal(room int, fact chat.Fact) chat.Proposal {
-	return chat.Proposal{Room: chat.RoomID(fmt.Sprint("room", room)), Author: chat.Author{ID: "alice"}, Key: chat.NewKey(), Fact: fact}
+	return chat.Proposal{Room: chat.RoomID(fmt.Sprint("room", room)), Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: fact}
 }
 
 // appendOf appends a batch of messages over some rooms, each of which must become an entry.

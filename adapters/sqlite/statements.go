@@ -13,7 +13,7 @@ type writeStatements struct {
 	message, change                          *sql.Stmt
 	target, edit, remove                     *sql.Stmt
 	reactor, setReactor, reaction, reactedTo *sql.Stmt
-	member, setMember                        *sql.Stmt
+	members, setMember                       *sql.Stmt
 	mark, unmark, standing                   *sql.Stmt
 	revoke                                   *sql.Stmt
 }
@@ -39,7 +39,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.change: `
 			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&w.target:     `SELECT coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
+		&w.target:     `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
 		&w.edit:       `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
 		&w.remove:     `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
 		&w.reactor:    `SELECT removed, set_by FROM reactor WHERE room = ? AND target = ? AND emoji = ? AND user = ?`,
@@ -48,7 +48,10 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			INSERT INTO reaction (room, target, emoji, first, total) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET total = total + excluded.total RETURNING total`,
 		&w.reactedTo: `UPDATE entry SET reacted = 1 WHERE room = ? AND seq = ? AND reacted IS NULL`,
-		&w.member:    `SELECT role, banned, set_by FROM member WHERE room = ? AND user = ?`,
+		// Members are asked for as [[room number, user], …].
+		&w.members: `
+			SELECT m.room, m.user, m.role, m.banned, m.set_by
+			FROM json_each(?) p CROSS JOIN member m ON m.room = p.value->>0 AND m.user = p.value->>1`,
 		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
 		&w.mark: `
 			INSERT INTO mark (room, user, seq) SELECT number, ?2, ?3 FROM room WHERE id = ?1 AND head >= ?3

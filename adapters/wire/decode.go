@@ -23,11 +23,11 @@ func Decode(data []byte) ports.Command {
 	}
 	id, err := f.id()
 	if err != nil {
-		return ports.Command{Ask: ports.Malformed{Err: err}}
+		return ports.Command{Ask: ports.Malformed{Of: f.kind(), Err: err}}
 	}
 	ask, err := f.command()
 	if err != nil {
-		ask = ports.Malformed{Err: err}
+		ask = ports.Malformed{Of: f.kind(), Err: err}
 	}
 	return ports.Command{ID: id, Trace: f.trace(), Ask: ask}
 }
@@ -250,6 +250,19 @@ func (f *fields) command() (ports.Ask, error) {
 		return nil, f.err
 	}
 	return ask, nil
+}
+
+// kind returns the type of the frame, if it is one of v1.
+func (f *fields) kind() string {
+	v := f.at[nameType]
+	if v.kind != kindString {
+		return ""
+	}
+	name := string(bare(v.raw))
+	if _, known := types[name]; !known {
+		return ""
+	}
+	return name
 }
 
 // frameType is a type of a client's frame.

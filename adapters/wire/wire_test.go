@@ -110,6 +110,18 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: %s %q, want %s naming %q", c.text, e.Kind, e.Reason, c.kind, c.names)
 		}
 	}
+	for text, want := range map[string]string{
+		`{"type":"send","room":"tea"}`:                       "send",
+		`{"type":"send","id":7,"room":"tea","body":"hello"}`: "send",
+		`{"type":"join"}`:                                    "join",
+		`{"type":"dance"}`:                                   "malformed",
+		`{"type":7}`:                                         "malformed",
+		`["send"]`:                                           "malformed",
+	} {
+		if got := ports.NameOf(Decode([]byte(text)).Ask); got != want {
+			t.Errorf("%s counts as %s, want %s", text, got, want)
+		}
+	}
 	if got := Decode([]byte(`{"type":"dance","id":"mine"}`)); got.ID != "mine" {
 		t.Errorf("an unknown type loses its id: %+v", got)
 	}

@@ -23,6 +23,7 @@ func socketSuite(t *testing.T, s *service) {
 		"edits, deletions and reactions set what they say":  changes,
 		"history pages in both directions":                  historyPages,
 		"read marks count what is unread":                   readMarks,
+		"frames of one socket take effect in order":         inOrder,
 		"who loses a room keeps the socket":                 removed,
 		"typing and presence are told":                      typingAndPresence,
 		"every error has its code":                          errorCodes,
@@ -30,7 +31,7 @@ func socketSuite(t *testing.T, s *service) {
 		"the socket's own rules have their close codes":     closeCodes,
 		"grants in the token count":                         grants,
 		"a private room is for its members":                 privateRoom,
-		"a ban ends the socket":                             ban,
+		"a ban ends the follow, and not the socket":         ban,
 		"a thousand rooms can be joined at once":            thousandRooms,
 		"frames need not wait for answers":                  pipelined,
 		"an expired token ends the socket, a fresh one not": expiry,
@@ -565,6 +566,44 @@ func (p *peer) isSentFrom(room, code string) {
 		p.t.Errorf("%s was sent away with %v, want %s of %s", p.name, f, code, room)
 	}
 	p.isRefused(code, "join", "room", room)
+}
+
+// inOrder says something and at once asks about it, by its seq that nobody has told yet.
+func inOrder(t *testing.T, s *service) {
+	room := s.room()
+	alice := s.connects(t, "alice")
+	alice.asks("join", "room", room, "limit", 0)
+	missed := 0
+	for seq := 1; seq < 1000; seq += 5 { // 200 times
+		asked := []string{
+			alice.sends("send", "room", room, "body", "one"), alice.sends("history", "room", room, "limit", 1),
+			alice.sends("read", "room", room, "seq", seq), alice.sends("edit", "room", room, "seq", seq, "body", "two"),
+			alice.sends("send", "room", room, "body", "three"), alice.sends("react", "room", room, "seq", seq+2, "emoji", "👍"),
+			alice.sends("delete", "room", room, "seq", seq+2), alice.sends("history", "room", room, "limit", 5),
+		}
+		answers := make([]frame, len(asked))
+		for i, id := range asked {
+			if answers[i] = alice.answer(id); !answers[i].is("ok") {
+				t.Fatalf("%d: %v", i, answers[i])
+			}
+		}
+		for i, want := range map[int]int{0: seq, 3: seq + 1, 4: seq + 2, 5: seq + 3, 6: seq + 4} {
+			if got := answers[i].num("seq"); got != int64(want) {
+				t.Fatalf("%d stands at %d, want %d", i, got, want)
+			}
+		}
+		for i, want := range map[int]int{1: seq, 7: seq + 4} {
+			if list := answers[i].list("entries"); len(list) == 0 || frame(list[len(list)-1].(map[string]any)).num("seq") != int64(want) {
+				missed++
+			}
+		}
+		if got := answers[2].num("read"); got != int64(seq) {
+			t.Fatalf("read is %d, want %d", got, seq)
+		}
+	}
+	if missed > 0 {
+		t.Errorf("%d of 400 answers lack what came before the question", missed)
+	}
 }
 
 // removed has somebody lose a room in each way that there is, and keep the socket.

@@ -38,7 +38,7 @@ GET    /debug/log-level              debug, info, warn or error
 PUT    /debug/log-level              curl -X PUT -d debug '…/debug/log-level?for=10m'
 GET    /debug/pprof/                 profiles: go tool pprof http://…/debug/pprof/profile?seconds=10
 DELETE /users/{user}/sessions        end a user's sessions, on all nodes; they may come back
-DELETE /users/{user}/tokens          take back a user's tokens that were issued until now, and end their sessions, on all nodes
+DELETE /users/{user}/tokens          take back a user's tokens that were issued until now (and 30 s on: clocks differ), and end their sessions
 `
 
 type adminParts struct {

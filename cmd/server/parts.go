@@ -47,10 +47,12 @@ func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry, l *li
 	return o
 }
 
-func newHealth(cfg Config, s Store, b Bus, log *slog.Logger, o *observability.Observer) *observability.Health {
-	h := observability.NewHealth(observability.HealthConfig{
-		Parts: []observability.Part{{Name: "store", Checker: s}, {Name: "bus", Checker: b, Spare: true}}, Grace: cfg.ReadyGrace, Log: log,
-	})
+func newHealth(cfg Config, s Store, b Bus, v Verifier, log *slog.Logger, o *observability.Observer) *observability.Health {
+	parts := []observability.Part{{Name: "store", Checker: o.Store(s)}, {Name: "bus", Checker: b, Spare: true}}
+	if tokens, ok := v.(*jwt.Verifier); ok && tokens.Published() != nil {
+		parts = append(parts, observability.Part{Name: "keys", Checker: tokens.Published()})
+	}
+	h := observability.NewHealth(observability.HealthConfig{Parts: parts, Grace: cfg.ReadyGrace, Log: log})
 	o.Health(h)
 	return h
 }
@@ -131,6 +133,10 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (Veri
 		JWKSURL: cfg.JWTJWKSURL, Algorithms: cfg.JWTAlgorithms, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
 		OnFault:   func(err error) { o.Fault(ctx, "read the key set", err) },
 		OnRefused: o.TokenRefused,
+		OnLeftOut: func(kid, why string) { l.log.Warn("a key of the key set is left out", "kid", kid, "reason", why) },
+	}
+	if cfg.JWTAudience == anyAudience {
+		c.Audience = ""
 	}
 	if keys != nil {
 		c.Keys, c.Algorithms = []jwt.Key{keys.Public()}, nil
@@ -174,11 +180,13 @@ type apiParts struct {
 	Rooms    ports.Rooms
 	Members  ports.Members
 	Verifier ports.TokenVerifier
+	Observer ports.Observer
 }
 
 func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
 		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Verifier: p.Verifier,
+		Observer: p.Observer,
 	})
 }
 

@@ -15,6 +15,9 @@ type rule struct {
 	broken func(c Config) string
 }
 
+// anyAudience is the audience of who takes tokens for any.
+const anyAudience = "none"
+
 const ownKeys = "PARLEY_JWT_PUBLIC_KEY_FILE or PARLEY_JWT_JWKS_URL"
 
 var rules = []rule{
@@ -54,6 +57,12 @@ var rules = []rule{
 	{[]string{"jwt-issuer", "jwt-audience", "jwt-public-key-file", "jwt-jwks-url"}, func(c Config) string {
 		return when(c.InDevelopment() && (c.JWTIssuer != "" || c.JWTAudience != ""),
 			"or PARLEY_JWT_AUDIENCE is set, but nothing says whose signatures to trust; set %s", ownKeys)
+	}},
+	{[]string{"jwt-audience", "jwt-jwks-url"}, func(c Config) string {
+		alone := c.JWTJWKSURL != "" && len(c.JWTPublicKeyFiles) == 0 && !c.Development // else another rule is broken first
+		return when(alone && c.JWTAudience == "",
+			"must say which aud the tokens for this service have, such as chat: others that your issuer makes, for other applications, are "+
+				"signed by the same keys (or none, to take them all the same)")
 	}},
 	{[]string{"http-addr", "development", "jwt-public-key-file", "jwt-jwks-url"}, func(c Config) string {
 		return when(c.InDevelopment() && !c.Development && !loopback(c.HTTPAddr),

@@ -61,7 +61,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(keyFile), "public keys (PEM) that tokens are signed with, comma-separated")
 	add(s, &cfg.JWTJWKSURL, "jwt-jwks-url", "", webURL, "where the keys that tokens are signed with are published")
 	add(s, &cfg.JWTIssuer, "jwt-issuer", "", text, "the iss that tokens must have")
-	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have")
+	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have, or none: with a key set one of the two must be said")
 	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to take")
 	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
 

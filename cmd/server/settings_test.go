@@ -49,6 +49,9 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 	t.Parallel()
 	key := publicKeyFile(t)
+	beside := map[string][]string{ // what a setting is nothing without
+		"jwt-jwks-url": {"PARLEY_JWT_AUDIENCE=chat"}, "jwt-audience": {"PARLEY_JWT_JWKS_URL=https://id/keys"},
+	}
 	for _, row := range []struct {
 		name, value string
 		get         func(c server.Config) any
@@ -68,6 +71,7 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"migrate", "false", func(c server.Config) any { return c.NoMigrate }, true},
 		{"jwt-public-key-file", key, func(c server.Config) any { return c.JWTPublicKeyFiles }, []string{key}},
 		{"jwt-jwks-url", "https://id/keys", func(c server.Config) any { return c.JWTJWKSURL }, "https://id/keys"},
+		{"jwt-audience", "chat", func(c server.Config) any { return c.JWTAudience }, "chat"},
 		{"jwt-algorithms", "ES256,EdDSA", func(c server.Config) any { return c.JWTAlgorithms }, []string{"ES256", "EdDSA"}},
 		{"development", "true", func(c server.Config) any { return c.Development }, true},
 		{"rooms-autocreate", "false", func(c server.Config) any { return c.NoAutocreate }, true},
@@ -95,9 +99,9 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 	} {
 		variable := "PARLEY_" + strings.ToUpper(strings.ReplaceAll(row.name, "-", "_"))
 		for how, cfg := range map[string]func() (server.Config, error){
-			"by variable": func() (server.Config, error) { return load(nil, variable+"="+row.value) },
+			"by variable": func() (server.Config, error) { return load(nil, append(beside[row.name], variable+"="+row.value)...) },
 			"by flag, over the variable": func() (server.Config, error) {
-				return load([]string{"-" + row.name + "=" + row.value}, variable+"=nonsense://")
+				return load([]string{"-" + row.name + "=" + row.value}, append(beside[row.name], variable+"=nonsense://")...)
 			},
 		} {
 			c, err := cfg()
@@ -209,7 +213,10 @@ func TestSettingsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"everybody's address without keys":        {[]string{"PARLEY_HTTP_ADDR=:8080"}, "PARLEY_HTTP_ADDR"},
 		"another address without keys":            {[]string{"PARLEY_HTTP_ADDR=192.0.2.1:8080"}, "PARLEY_HTTP_ADDR"},
 		"everybody's address, knowingly":          {[]string{"PARLEY_HTTP_ADDR=:8080", "PARLEY_DEVELOPMENT=true"}, ""},
-		"everybody's address with keys":           {[]string{"PARLEY_HTTP_ADDR=:8080", "PARLEY_JWT_JWKS_URL=http://x/"}, ""},
+		"everybody's address with keys":           {[]string{"PARLEY_HTTP_ADDR=:8080", "PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_JWT_AUDIENCE=chat"}, ""},
+		"a key set, for whom its tokens may be":   {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_JWT_ISSUER=x"}, "PARLEY_JWT_AUDIENCE"},
+		"a key set, whomever its tokens are for":  {[]string{"PARLEY_JWT_JWKS_URL=http://x/", "PARLEY_JWT_AUDIENCE=none"}, ""},
+		"a key of a file, and no audience":        {[]string{"PARLEY_JWT_PUBLIC_KEY_FILE=" + key}, ""},
 		"one address for clients and operators":   {[]string{"PARLEY_ADMIN_ADDR=127.0.0.1:8080"}, "PARLEY_ADMIN_ADDR"},
 		"any of this machine's own addresses":     {[]string{"PARLEY_HTTP_ADDR=[::1]:80"}, ""},
 		"what Kubernetes says of other services":  {[]string{"PARLEY_SERVICE_HOST=10.0.0.1", "PARLEY_PORT=tcp://10.0.0.1:80", "PARLEY_PORT_80_TCP_ADDR=10.0.0.1", "PARLEY_ADMIN_SERVICE_PORT_HTTP=80"}, ""},

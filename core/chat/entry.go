@@ -13,6 +13,10 @@ type Entry struct {
 	Messages int64 // how many entries up to this one, itself included, are messages
 	Fact     Fact
 	Trace    Trace // of the step that recorded it, while it is news: no log keeps it
+
+	// Committed is when this process saw it become durable, by this process' clock, while it is news. Where it is zero the entry came
+	// from elsewhere, and nothing but At tells how old it is.
+	Committed time.Time
 }
 
 // Author is who made an entry, with the display name of that moment.
@@ -158,6 +162,42 @@ func Target(f Fact) Seq {
 type Proposal struct {
 	Room   RoomID
 	Author Author
-	Key    Key // never empty
+	By     Rights // what the author's token gives there
+	Key    Key    // never empty
 	Fact   Fact
+}
+
+// Need returns the role that the author must have in the room: Moderate to change the room or its members, None to leave it, and
+// else Write. To delete another's message takes Moderate too, which shows only beside the message.
+func (p *Proposal) Need() Role {
+	switch f := p.Fact.(type) {
+	case MemberChanged:
+		if f.Change == MemberLeft && f.User == p.Author.ID {
+			return None
+		}
+		return Moderate
+	case RoomChanged:
+		return Moderate
+	}
+	return Write
+}
+
+// Judge refuses the proposal where its author may not do that now: as the room is, and their place in it.
+func (p *Proposal) Judge(room Room, place Member) error {
+	return p.entitle(room, place, p.Need())
+}
+
+// JudgeTarget refuses to delete a message of another's where the author of the proposal does not moderate.
+func (p *Proposal) JudgeTarget(room Room, place Member, wrote UserID) error {
+	if _, deletes := p.Fact.(Deleted); deletes && wrote != p.Author.ID {
+		return p.entitle(room, place, Moderate)
+	}
+	return nil
+}
+
+func (p *Proposal) entitle(room Room, place Member, need Role) error {
+	if _, err := p.By.Entitle(room, place, need); err != nil {
+		return err
+	}
+	return nil
 }

@@ -12,12 +12,62 @@ type Identity struct {
 	Name    string    // may be empty
 	Admin   bool      // may everything
 	Grants  Grants    // nil where the token says nothing of rooms
-	Issued  time.Time // zero where the token does not say
+	Issued  time.Time // zero where the token does not say; at most MaxIssuedAhead from now
 	Expires time.Time
 }
 
+// MaxIssuedAhead is how far ahead of our clock a token may say that it was issued: the clocks of issuers are never quite the same.
+const MaxIssuedAhead = 30 * time.Second
+
 // Author returns the identity as the author of an entry.
 func (i Identity) Author() Author { return Author{ID: i.User, Name: i.Name} }
+
+// In returns what the identity's token gives in a room.
+func (i Identity) In(room RoomID) Rights {
+	return Rights{Granted: i.Grants.For(room), Everybody: i.Grants == nil, Admin: i.Admin}
+}
+
+// Rights is what a token gives its user in one room, whatever place they have there. The zero value gives nothing.
+type Rights struct {
+	Granted   Role // what the token grants there
+	Everybody bool // the user has what everybody has in a public room: the token says nothing of rooms
+	Admin     bool // may everything
+}
+
+// Role returns what a user with these rights may do in a room, where they have that place. A ban beats every grant; an admin
+// may everything.
+func (r Rights) Role(room Room, place Member) Role {
+	switch {
+	case r.Admin:
+		return Moderate
+	case place.Banned:
+		return None
+	}
+	role := max(place.Role, r.Granted)
+	if room.Public && r.Everybody {
+		role = max(role, Write)
+	}
+	return role
+}
+
+// Entitle returns the role of a user with these rights in a room, where they have that place, and an error unless it covers
+// need: Forbidden, or NotFound for who may not even read. They do not learn that the room exists, unless they were banned from
+// it: they know.
+func (r Rights) Entitle(room Room, place Member, need Role) (Role, error) {
+	role := r.Role(room, place)
+	switch {
+	case role.May(need):
+		return role, nil
+	case role.May(Read):
+		return role, Errorf(Forbidden, "this needs the role %s in %s; yours is %s", need, room.ID, role)
+	case place.Banned:
+		return role, Errorf(Forbidden, "you are banned from %s", room.ID)
+	}
+	return role, NoRoom(room.ID)
+}
+
+// NoRoom says that there is no such room, or none that the user may know of: the two look the same.
+func NoRoom(room RoomID) *Error { return Errorf(NotFound, "there is no room %s", room) }
 
 // Grants says which role a token gives in which rooms, by room id or pattern ("support-*"; a star stands for any run of
 // characters). A token that has grants speaks for those rooms only: elsewhere its user has what membership gives, and not what

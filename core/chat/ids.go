@@ -87,6 +87,41 @@ func ParseName(s string) (string, error) {
 	return s, nil
 }
 
+// MendName makes a display name of what a token says. Its owner has no hand in that, so that an odd one must not lock them out: what is
+// not UTF-8 becomes U+FFFD, white space and control characters a space; what is invisible or turns the text around it goes, and so does
+// what is too long. What ParseName takes comes out of it, perhaps an empty name.
+func MendName(s string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			return ' '
+		case unseen(r) && !joins(r):
+			return -1
+		}
+		return r
+	}, s)
+	name = strings.Join(strings.Fields(name), " ")
+	if chars := []rune(name); len(chars) > MaxNameChars {
+		name = string(chars[:MaxNameChars])
+	}
+	name = strings.TrimRightFunc(name, func(r rune) bool { return r == ' ' || joins(r) })
+	if !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsGraphic(r) && r != ' ' && !unseen(r) }) {
+		return ""
+	}
+	return name
+}
+
+// unseen reports whether a character shows nothing by itself: those for formatting, bidirectional ones among them, and blank letters.
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Variation_Selector) || strings.ContainsRune("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", r)
+}
+
+// joins reports whether a character is unseen but of use between others: in names of some scripts, and in emoji.
+func joins(r rune) bool {
+	const zwnj, zwj, firstTag, lastTag = '\u200c', '\u200d', '\U000e0020', '\U000e007f'
+	return r == zwnj || r == zwj || firstTag <= r && r <= lastTag || unicode.Is(unicode.Variation_Selector, r)
+}
+
 // ParseEmoji returns s as a reaction: 1–32 characters without white space and control characters. Custom names (":party:") are
 // valid.
 func ParseEmoji(s string) (string, error) {

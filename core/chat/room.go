@@ -29,17 +29,5 @@ type Standing struct {
 	Unread int64  // messages behind the read mark
 }
 
-// Role returns what the identity may do there. A ban beats every grant; an admin may everything.
-func (s Standing) Role(by Identity) Role {
-	switch {
-	case by.Admin:
-		return Moderate
-	case s.Member.Banned:
-		return None
-	}
-	role := max(s.Member.Role, by.Grants.For(s.Room.ID))
-	if s.Room.Public && by.Grants == nil {
-		role = max(role, Write)
-	}
-	return role
-}
+// Role returns what the identity may do there.
+func (s Standing) Role(by Identity) Role { return by.In(s.Room.ID).Role(s.Room, s.Member) }

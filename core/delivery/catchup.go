@@ -72,7 +72,7 @@ func (s *session) serve(fl *follow, entries []chat.Entry) (served int) {
 		if e.Seq != fl.cursor+1 || fl.bounded && e.Seq > fl.until || len(s.outbox) >= runBytes {
 			break
 		}
-		if s.sending[sendKey{e.Room, e.Key}] > 0 && e.Author.ID == fl.who.ID {
+		if e.Key != "" && s.sending[sendKey{e.Room, e.Key}] > 0 && e.Author.ID == fl.who.ID {
 			// The log has what this session's client has no answer for yet: the answer goes first.
 			fl.held = true
 			break

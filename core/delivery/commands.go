@@ -22,34 +22,41 @@ func (s *session) Command(ctx context.Context, c ports.Command) (more bool) {
 		return false
 	}
 	ctx, a := s.begins(ctx, c, began)
-	var err error
-	switch ask := c.Ask.(type) {
-	case ports.Malformed:
-		err = ask.Err
-	case ports.Auth:
-		err = s.within(ctx, func(ctx context.Context) error { return s.authenticate(ctx, c.ID, ask) })
-	case ports.Change:
-		if known {
-			s.change(ctx, a, ask)
-			return s.more()
-		}
-		err = errNoToken
-	default:
-		if known {
-			err = s.within(ctx, func(ctx context.Context) error { return s.do(ctx, c.ID, ask) })
-		} else {
-			err = errNoToken
-		}
-	}
-	if err != nil {
-		s.fail(ctx, a, err)
-		if refused(err) {
-			s.shut(ports.CloseUnauthenticated, nil)
-		}
-	} else {
-		s.answered(ctx, a, nil)
+	_, malformed := c.Ask.(ports.Malformed)
+	_, auth := c.Ask.(ports.Auth)
+	switch {
+	case !known && !malformed && !auth:
+		s.conclude(ctx, a, errNoToken)
+	case !s.waitsTurn(ctx, a):
+		s.perform(ctx, a)
 	}
 	return s.more()
+}
+
+// perform does what is asked for, and answers; a change is answered when it is durable.
+func (s *session) perform(ctx context.Context, a asked) {
+	switch ask := a.Ask.(type) {
+	case ports.Malformed:
+		s.conclude(ctx, a, ask.Err)
+	case ports.Auth:
+		s.conclude(ctx, a, s.within(ctx, func(ctx context.Context) error { return s.authenticate(ctx, a.ID, ask) }))
+	case ports.Change:
+		s.change(ctx, a, ask)
+	default:
+		s.conclude(ctx, a, s.within(ctx, func(ctx context.Context) error { return s.do(ctx, a.ID, ask) }))
+	}
+}
+
+// conclude ends a command that was answered, unless it failed: then it is answered with that.
+func (s *session) conclude(ctx context.Context, a asked, err error) {
+	if err == nil {
+		s.answered(ctx, a, nil)
+		return
+	}
+	s.fail(ctx, a, err)
+	if refused(err) {
+		s.shut(ports.CloseUnauthenticated, nil)
+	}
 }
 
 // asked is a command that is not answered yet.
@@ -126,22 +133,20 @@ func (s *session) okUnless(err error, id string, answer ports.Answer) error {
 
 // change has something recorded; the answer comes when it is durable, and the next command need not wait for it.
 func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
-	var key sendKey
+	key := sendKey{room: ask.In()}
 	if send, ok := ask.(ports.Send); ok {
 		if send.Key == "" {
 			send.Key = chat.NewKey()
 			ask = send
 		}
-		key = sendKey{send.Room, send.Key}
+		key.key = send.Key
 	}
 	s.mu.Lock()
 	s.changes++
-	if key.room != "" {
-		if s.sending == nil {
-			s.sending = map[sendKey]int{}
-		}
-		s.sending[key]++
+	if s.sending == nil {
+		s.sending = map[sendKey]int{}
 	}
+	s.sending[key]++
 	by := *s.identity
 	s.mu.Unlock()
 	s.hub.cfg.Writer.Write(ctx, by, ask, func(receipt ports.Receipt, err error) {
@@ -151,7 +156,7 @@ func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
 			s.ok(a.ID, receiptFor(ask, receipt))
 			s.answered(ctx, a, nil)
 		}
-		s.changed(ask.In(), key)
+		s.changed(key)
 	})
 }
 
@@ -167,16 +172,15 @@ func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
 }
 
 // changed notes that a change is answered, and lets entries go on that waited for that.
-func (s *session) changed(room chat.RoomID, key sendKey) {
+func (s *session) changed(key sendKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes--
-	if key.room != "" {
-		if s.sending[key]--; s.sending[key] == 0 {
-			delete(s.sending, key)
-		}
+	if s.sending[key]--; s.sending[key] == 0 {
+		delete(s.sending, key)
+		s.settleLine(key.room)
 	}
-	if fl := s.follows.in(room); fl != nil && fl.held {
+	if fl := s.follows.in(key.room); fl != nil && fl.held {
 		fl.held = false
 		s.want(fl)
 		s.hub.queue(s)

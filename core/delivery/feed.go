@@ -27,6 +27,7 @@ type feed struct {
 	gap     gap
 	frame   []byte      // scratch for encoding
 	touched bool        // entries were added that are not published
+	since   time.Time   // when the oldest of them became durable
 	traced  []*delivery // those of them that belong to a trace
 	parts   []part      // one a shard
 	refs    int         // sessions that follow the room or are about to
@@ -44,7 +45,7 @@ type part struct {
 
 	// Guarded by the shard's mu.
 	queued  bool
-	since   time.Time // when the oldest entry came that this shard has not passed on
+	since   time.Time // when the oldest entry became durable that this shard has not passed on
 	traced  []*delivery
 	signals []pendingSignal
 
@@ -103,9 +104,37 @@ func (f *feed) add1(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) b
 	f.frame = enc.Entry(f.frame[:0], e)
 	f.ring.add(f.frame)
 	f.touched = true
+	if at := durable(e); f.since.IsZero() || at.Before(f.since) {
+		f.since = at
+	}
 	if traced(e) {
 		f.traced = append(f.traced, &delivery{room: f.room, seq: e.Seq, trace: e.Trace})
 	}
+}
+
+// durable returns when an entry became so: by this process' clock, or, where it came from elsewhere, by the store's.
+func durable(e *chat.Entry) time.Time {
+	if e.Committed.IsZero() {
+		return e.At
+	}
+	return e.Committed
+}
+
+// mostLate bounds how late an entry counts: beyond it the clocks are wrong rather than the entry late.
+const mostLate = time.Minute
+
+// takeSince returns when the oldest of the entries that are being published became durable. The store's clock may differ from this
+// process': what would lie ahead is now. f.mu is held.
+func (f *feed) takeSince(now time.Time) time.Time {
+	since := f.since
+	f.since = time.Time{}
+	switch {
+	case since.IsZero() || since.After(now):
+		return now
+	case now.Sub(since) > mostLate:
+		return now.Add(-mostLate)
+	}
+	return since
 }
 
 // start sets where the log of a new feed stands, and takes what has come meanwhile.
@@ -136,10 +165,10 @@ func (f *feed) publish(shards []*shard) {
 	f.touched = false
 	f.view.Store(f.ring.snapshot())
 	now := time.Now()
-	traced := f.takeTraced(now)
+	since, traced := f.takeSince(now), f.takeTraced(now)
 	for i, w := range shards {
 		if len(f.parts[i].followers) > 0 {
-			w.queueFeed(&f.parts[i], now, traced)
+			w.queueFeed(&f.parts[i], since, traced)
 		}
 	}
 }

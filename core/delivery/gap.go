@@ -87,7 +87,7 @@ func (h *Hub) fill(ctx context.Context, f *feed) {
 		}
 		var err error
 		if missing > mostFilled {
-			err = h.skip(ctx, f)
+			err = h.skip(ctx, f, lost)
 		} else {
 			err = h.fillFrom(ctx, f, head, lost)
 		}
@@ -121,22 +121,31 @@ func (h *Hub) fillFrom(ctx context.Context, f *feed, head chat.Seq, lost bool) e
 }
 
 // skip lets the feed begin anew at the log's head: its readers read the log.
-func (h *Hub) skip(ctx context.Context, f *feed) error {
+func (h *Hub) skip(ctx context.Context, f *feed, lost bool) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	heads, err := h.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
 	if err != nil {
 		return err
 	}
+	if n := f.skipTo(heads[f.room], h.cfg.Encoder, h.traced); lost && n > 0 {
+		h.cfg.Observer.Missed(f.room, n)
+	}
+	return nil
+}
+
+// skipTo lets the feed begin anew at head, and returns how many entries it leaves out.
+func (f *feed) skipTo(head chat.Seq, enc ports.Encoder, traced func(*chat.Entry) bool) (left int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if head := heads[f.room]; head > f.ring.now.head {
+	if head > f.ring.now.head {
+		left = int(head - f.ring.now.head)
 		f.ring.restart(head)
 		f.touched = true
 	}
 	f.gap.known = f.ring.now.head
-	f.catchUp(h.cfg.Encoder, h.traced)
-	return nil
+	f.catchUp(enc, traced)
+	return left
 }
 
 // lacks returns behind which entry the feed lacks how many, and whether it should have been told of them.

@@ -49,7 +49,7 @@ func benchmarkJoin(b *testing.B, history, ring int) {
 	stays := join(0)
 	defer stays.Closed()
 	for i := range history {
-		p := chat.Proposal{Room: "tea", Author: who.Author(), Key: chat.Key(fmt.Sprint(i)), Fact: hello}
+		p := chat.Proposal{Room: "tea", Author: who.Author(), By: chat.Rights{Admin: true}, Key: chat.Key(fmt.Sprint(i)), Fact: hello}
 		outcomes, err := store.Append(ctx, []chat.Proposal{p})
 		if err != nil {
 			b.Fatal(err)

@@ -260,7 +260,11 @@ func (w *world) start(bus *flakyBus, tweaks []tweak) {
 		tw(&dc, &mc)
 	}
 	n := &node{service: messaging.New(mc), bus: bus}
-	dc.Writer, dc.Limiter = n.service, n.service
+	dc.Limiter = n.service
+	aroundWriter, _ := dc.Writer.(aroundWriter)
+	if dc.Writer = n.service; aroundWriter.writer != nil {
+		dc.Writer = aroundWriter.writer(n.service)
+	}
 	around, _ := dc.Reader.(around)
 	if dc.Reader = n.service; around.reader != nil {
 		dc.Reader = around.reader(n.service)
@@ -280,6 +284,12 @@ func (w *world) start(bus *flakyBus, tweaks []tweak) {
 type around struct {
 	ports.Reader
 	reader func(ports.Reader) ports.Reader
+}
+
+// aroundWriter is the same for the writer.
+type aroundWriter struct {
+	ports.Writer
+	writer func(ports.Writer) ports.Writer
 }
 
 // trusting takes as tokens "name" or "name!", which expires in a minute, and with "@room" behind the name such as are good for one room.
@@ -309,6 +319,7 @@ func identity(token string) *chat.Identity {
 // client is a user with a connection.
 type client struct {
 	t       testing.TB
+	world   *world
 	name    string
 	pipe    *pipe
 	session ports.Session
@@ -321,7 +332,7 @@ func (w *world) connects(user string) *client { return w.connectsTo(0, user, 1<<
 
 func (w *world) connectsTo(node int, user string, buffer int) *client {
 	w.t.Helper()
-	c := &client{t: w.t, name: user, pipe: newPipe(buffer)}
+	c := &client{t: w.t, world: w, name: user, pipe: newPipe(buffer)}
 	var err error
 	if c.session, err = w.nodes[node].hub.Open(c.pipe, ports.Opening{Identity: identity(user)}); err != nil {
 		w.t.Fatalf("open a session of %s: %v", user, err)

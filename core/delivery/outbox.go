@@ -86,7 +86,7 @@ func (s *session) flush(w *shard) {
 				rest = append([]byte(nil), rest...)
 			}
 			s.writing = true
-			s.writer.Go(func() { s.writeBehind(rest) })
+			s.writers.Go(func() { s.writeBehind(rest) })
 			return
 		}
 	}

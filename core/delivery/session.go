@@ -15,14 +15,14 @@ import (
 
 // session is one connection's life: who it is, its cursors, and what it has to be told.
 type session struct {
-	hub    *Hub
-	id     string
-	conn   ports.Conn
-	remote string
-	shard  *shard
-	opened time.Time
-	heard  atomic.Int64 // when something last came from the client, Unix nanoseconds
-	writer sync.WaitGroup
+	hub     *Hub
+	id      string
+	conn    ports.Conn
+	remote  string
+	shard   *shard
+	opened  time.Time
+	heard   atomic.Int64   // when something last came from the client, Unix nanoseconds
+	writers sync.WaitGroup // a goroutine that waits for the socket, and those of the lines
 
 	queued bool // is in the shard's dirty list; guarded by shard.mu
 
@@ -30,8 +30,9 @@ type session struct {
 	identity *chat.Identity // nil until authenticated
 	join     *ports.Join    // the join that the connection began with, until it is made
 	follows  follows
-	sending  map[sendKey]int // sends under way
-	changes  int             // changes under way, sends among them
+	sending  map[sendKey]int // changes under way
+	lines    map[chat.RoomID]*line
+	changes  int // changes under way, and commands that wait for some
 	pinged   time.Time
 
 	outbox  []byte          // answers and entries of the log, encoded, unwritten
@@ -49,6 +50,7 @@ type session struct {
 	dead    bool // nothing is written any more
 }
 
+// sendKey is a change under way: a send by its key, and all others of its room by none.
 type sendKey struct {
 	room chat.RoomID
 	key  chat.Key
@@ -216,7 +218,6 @@ func (s *session) Closed() {
 	s.due, s.signals, s.outbox = nil, nil, nil
 	s.mu.Unlock()
 	s.conn.Close(ports.CloseGone)
-	s.writer.Wait()
 
 	s.shard.mu.Lock()
 	delete(s.shard.sessions, s)
@@ -232,6 +233,7 @@ func (s *session) Closed() {
 	if identity != nil {
 		s.hub.cfg.Observer.SessionClosed(s.id, identity.User, reason, time.Since(s.opened))
 	}
+	s.writers.Wait() // last, as what was asked for may wait for the store
 }
 
 // who returns the session's identity. It must be authenticated.
@@ -282,6 +284,9 @@ func (s *session) fail(ctx context.Context, a asked, err error) {
 
 func (s *session) answered(ctx context.Context, a asked, err error) {
 	s.hub.cfg.Observer.Commanded(ctx, s.id, a.Ask, err, time.Since(a.began))
+	if ports.IsSend(a.Ask) {
+		s.hub.cfg.Observer.Sent(err)
+	}
 	a.ending.End(err)
 }
 

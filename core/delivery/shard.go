@@ -30,10 +30,10 @@ func newShard(index int, linger time.Duration, o ports.Observer) *shard {
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1), sessions: map[*session]struct{}{}}
 }
 
-// queueFeed marks a feed's part as moved at the time of since, by the traced entries among others.
+// queueFeed marks a feed's part as moved, by the traced entries among others, the oldest of which became durable at since.
 func (w *shard) queueFeed(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
-	if p.since.IsZero() {
+	if p.since.IsZero() || since.Before(p.since) {
 		p.since = since
 	}
 	p.traced = append(p.traced, traced...)

@@ -239,8 +239,13 @@ func TestABanCountsAtOnceHereAndWithinSecondsElsewhere(t *testing.T) {
 		if _, err := here.Allowed(t.Context(), bobHere.Identity, room); !errors.Is(err, chat.Forbidden) {
 			t.Errorf("allowed here: %v", err)
 		}
-		time.Sleep(3*time.Second + time.Millisecond)
-		bobThere.isRefused(ports.Send{Room: room, Body: "there"}, chat.Forbidden)
+		if _, err := there.Allowed(t.Context(), bobThere.Identity, room); err != nil {
+			t.Errorf("allowed there, as far as is known: %v", err)
+		}
+		bobThere.isRefused(ports.Send{Room: room, Body: "there"}, chat.Forbidden) // the log knows
+		if _, err := there.Allowed(t.Context(), bobThere.Identity, room); !errors.Is(err, chat.Forbidden) {
+			t.Errorf("allowed there, once it is known: %v", err)
+		}
 		root.sets(room, "bob", chat.Write)
 		bobHere.says(room, "here again")
 		time.Sleep(3*time.Second + time.Millisecond)
@@ -287,7 +292,9 @@ func TestByTheBusABanCountsAtOnceEverywhere(t *testing.T) {
 		thereBus.Cut()
 		root.sets(room, "bob", chat.None)
 		synctest.Wait()
-		bob.says(room, "for a moment still")
+		if _, err := there.Allowed(t.Context(), bob.Identity, room); err != nil {
+			t.Errorf("allowed for a moment still: %v", err)
+		}
 		thereBus.Mend()
 		bob.isRefused(ports.Send{Room: room, Body: "hi"}, chat.Forbidden)
 
@@ -298,6 +305,99 @@ func TestByTheBusABanCountsAtOnceEverywhere(t *testing.T) {
 		synctest.Wait()
 		carol.isRefused(ports.Send{Room: room, Body: "hi"}, chat.NotFound)
 	})
+}
+
+// overtaken is a directory whose answers are overtaken by what happens next.
+type overtaken struct {
+	ports.Directory
+	by func()
+}
+
+func (d *overtaken) Places(ctx context.Context, places []ports.Place) ([]chat.Standing, error) {
+	standings, err := d.Directory.Places(ctx, places)
+	if by := d.by; by != nil {
+		d.by = nil
+		by()
+	}
+	return standings, err
+}
+
+func TestNothingIsStoredOfWhoLostTheRightAfterTheCheck(t *testing.T) {
+	t.Parallel()
+	name, public := "Tea", false
+	sends := func(u user, room chat.RoomID) error {
+		_, err := u.tries(ports.Send{Room: room, Body: "late"}).wait()
+		return err
+	}
+	for what, row := range map[string]struct {
+		place  chat.Role
+		public bool
+		change func(root user, room chat.RoomID) error
+		late   func(u user, room chat.RoomID) error
+		want   chat.Kind
+	}{
+		"a ban": {chat.None, true, func(root user, room chat.RoomID) error {
+			_, err := root.SetMember(context.Background(), root.Identity, room, "bob", chat.None)
+			return err
+		}, sends, chat.Forbidden},
+		"a removal": {chat.Write, false, func(root user, room chat.RoomID) error {
+			return root.RemoveMember(context.Background(), root.Identity, room, "bob")
+		}, sends, chat.NotFound},
+		"a lower role": {chat.Write, false, func(root user, room chat.RoomID) error {
+			_, err := root.SetMember(context.Background(), root.Identity, room, "bob", chat.Read)
+			return err
+		}, sends, chat.Forbidden},
+		"a hidden room": {chat.None, true, func(root user, room chat.RoomID) error {
+			_, err := root.Change(context.Background(), root.Identity, room, ports.RoomChange{Public: &public})
+			return err
+		}, sends, chat.NotFound},
+		"a moderator no more, who renames": {chat.Moderate, false, func(root user, room chat.RoomID) error {
+			_, err := root.SetMember(context.Background(), root.Identity, room, "bob", chat.Write)
+			return err
+		}, func(u user, room chat.RoomID) error {
+			_, err := u.Change(context.Background(), u.Identity, room, ports.RoomChange{Name: &name})
+			return err
+		}, chat.Forbidden},
+		"a moderator no more, who bans": {chat.Moderate, false, func(root user, room chat.RoomID) error {
+			_, err := root.SetMember(context.Background(), root.Identity, room, "bob", chat.Write)
+			return err
+		}, func(u user, room chat.RoomID) error {
+			_, err := u.SetMember(context.Background(), u.Identity, room, "carol", chat.None)
+			return err
+		}, chat.Forbidden},
+		"a moderator no more, who deletes": {chat.Moderate, false, func(root user, room chat.RoomID) error {
+			_, err := root.SetMember(context.Background(), root.Identity, room, "bob", chat.Write)
+			return err
+		}, func(u user, room chat.RoomID) error {
+			_, err := u.tries(ports.Delete{Room: room, Seq: 1}).wait()
+			return err
+		}, chat.Forbidden},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			here := newNode(t)
+			late := &overtaken{Directory: here.store}
+			there := newNodeOn(t, here.store, func(c *messaging.Config) { c.Directory = late })
+			root, room := here.user("root").asAdmin(), here.room("tea", row.public)
+			root.says(room, "first")
+			if row.place != chat.None {
+				root.sets(room, "bob", row.place)
+			}
+			late.by = func() {
+				if err := row.change(root, room); err != nil {
+					t.Errorf("the change: %v", err)
+				}
+			}
+			before := len(here.logged(room)) + 1
+			if err := row.late(there.user("bob"), room); !errors.Is(err, row.want) {
+				t.Errorf("got %v, want %s", err, row.want)
+			}
+			mustEqual(t, "entries", len(here.logged(room)), before)
+			if err := row.late(there.user("bob"), room); !errors.Is(err, row.want) {
+				t.Errorf("again: got %v, want %s", err, row.want)
+			}
+		})
+	}
 }
 
 func TestARoomsChangeCountsAtOnceForAll(t *testing.T) {
@@ -455,7 +555,9 @@ func TestAnAnswerThatABanHasOvertakenIsNotRemembered(t *testing.T) {
 			slow.delay = nil
 			n.user("root").asAdmin().sets(room, "bob", chat.None)
 		}
-		bob.says(room, "just in time") // looked up before the ban
+		if _, err := n.Allowed(t.Context(), bob.Identity, room); err != nil {
+			t.Errorf("looked up before the ban: %v", err)
+		}
 		bob.isRefused(ports.Send{Room: room, Body: "too late"}, chat.Forbidden)
 	})
 }

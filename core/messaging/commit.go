@@ -39,6 +39,7 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 		}
 		return nil
 	}
+	j.standings.correct(batch, outcomes)
 	entries, lost := answer(batch, outcomes)
 	j.announce(ctx, j.regain(ctx, lost, entries, listener), listener)
 	return nil
@@ -56,11 +57,12 @@ type places map[chat.RoomID][2]chat.Seq
 // answer answers each draft, and returns the entries that are new, and where those are that earlier tries appended.
 func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost places) {
 	entries = make([]chat.Entry, 0, len(outcomes))
+	committed := time.Now()
 	for i := range batch {
 		o := outcomes[i]
 		switch {
 		case o.Status == ports.Appended:
-			o.Entry.Trace = batch[i].trace
+			o.Entry.Trace, o.Entry.Committed = batch[i].trace, committed
 			entries = append(entries, o.Entry)
 		case o.Status == ports.Duplicate && batch[i].stored(&o.Entry):
 			o.Status = ports.Appended

@@ -90,7 +90,7 @@ func newPlay(t *testing.T, mishaps []string) *play {
 	}
 	for _, room := range someRooms {
 		p.nodes[0].room(room, true)
-		first := chat.Proposal{Room: room, Author: chat.Author{ID: "host"}, Key: chat.NewKey(), Fact: chat.Message{Body: "welcome"}}
+		first := chat.Proposal{Room: room, Author: chat.Author{ID: "host"}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Message{Body: "welcome"}}
 		if _, err := p.store.Append(t.Context(), []chat.Proposal{first}); err != nil {
 			t.Fatal(err)
 		}

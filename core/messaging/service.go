@@ -109,7 +109,7 @@ func (s *Service) place(ctx context.Context, room chat.RoomID, user chat.UserID)
 		return chat.Standing{}, err
 	}
 	if standings[0].Room.ID == "" {
-		return chat.Standing{}, noRoom(room)
+		return chat.Standing{}, chat.NoRoom(room)
 	}
 	return standings[0], nil
 }
@@ -125,23 +125,10 @@ func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.S
 	return st, role, nil
 }
 
-// entitled returns the role of by, if it covers need. Who may not even read does not learn that the room exists, unless they were
-// banned from it: they know.
+// entitled returns the role of by, if it covers need.
 func entitled(st chat.Standing, by chat.Identity, need chat.Role) (chat.Role, error) {
-	role := st.Role(by)
-	switch {
-	case role.May(need):
-		return role, nil
-	case role.May(chat.Read):
-		return role, chat.Errorf(chat.Forbidden, "this needs the role %s in %s; yours is %s", need, st.Room.ID, role)
-	case st.Member.Banned:
-		return role, chat.Errorf(chat.Forbidden, "you are banned from %s", st.Room.ID)
-	default:
-		return role, noRoom(st.Room.ID)
-	}
+	return by.In(st.Room.ID).Entitle(st.Room, st.Member, need)
 }
-
-func noRoom(room chat.RoomID) error { return chat.Errorf(chat.NotFound, "there is no room %s", room) }
 
 // Allowed implements ports.Reader.
 func (s *Service) Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error) {
@@ -165,7 +152,7 @@ func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]port
 	for i, st := range standings {
 		rights[i].Head = st.Room.Head
 		if st.Room.ID == "" {
-			rights[i].Err = noRoom(readers[i].Room)
+			rights[i].Err = chat.NoRoom(readers[i].Room)
 			continue
 		}
 		_, rights[i].Err = entitled(st, readers[i].By, chat.Read)

@@ -1,6 +1,7 @@
 package messaging
 
 import (
+	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -99,6 +100,15 @@ func (c *standings) learn(batch []draft) {
 	for i := range batch {
 		if changed, ok := standingChanged(batch[i].proposal.Room, batch[i].proposal.Fact); ok {
 			c.hear(changed)
+		}
+	}
+}
+
+// correct forgets the standings of those whom the log refused something that they stood well enough for, as far as was known here.
+func (c *standings) correct(batch []draft, outcomes []ports.Outcome) {
+	for i := range outcomes {
+		if p := &batch[i].proposal; errors.Is(outcomes[i].Err, chat.Forbidden) || errors.Is(outcomes[i].Err, chat.NotFound) {
+			c.hear(ports.StandingChanged{Room: p.Room, User: p.Author.ID})
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	if err != nil {
 		return chat.Proposal{}, err
 	}
-	p := chat.Proposal{Room: change.In(), Author: by.Author()}
+	p := chat.Proposal{Room: change.In(), Author: by.Author(), By: by.In(change.In())}
 	switch c := change.(type) {
 	case ports.Send:
 		p.Key = c.Key
@@ -82,11 +82,11 @@ func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, s
 	return nil
 }
 
-// record appends a fact and waits for it. The caller has checked that by may.
+// record appends a fact and waits for it. The caller has checked that by may, and the log does where it appends.
 func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
 	result := make(chan error, 1)
 	s.journal.submit(draft{
-		proposal: chat.Proposal{Room: room, Author: by.Author(), Key: chat.NewKey(), Fact: fact},
+		proposal: chat.Proposal{Room: room, Author: by.Author(), By: by.In(room), Key: chat.NewKey(), Fact: fact},
 		trace:    ports.TraceOf(ctx),
 		done:     func(_ ports.Outcome, err error) { result <- err },
 	})

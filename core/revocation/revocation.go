@@ -146,9 +146,11 @@ func (g *Guard) look(ctx context.Context, anew bool) error {
 	return nil
 }
 
-// Revoke makes the user's tokens that were issued until now good no more, on all nodes, and ends the sessions that they opened.
+// Revoke makes the user's tokens that were issued until now good no more, on all nodes, and ends the sessions that they opened. As the
+// clock of their issuer may be ahead, a token of now may say that it was issued in up to chat.MaxIssuedAhead: the user's new tokens are
+// good after that.
 func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, error) {
-	r, err := g.cfg.Store.Revoke(ctx, user, time.Now())
+	r, err := g.cfg.Store.Revoke(ctx, user, time.Now().Add(chat.MaxIssuedAhead))
 	if err != nil {
 		return r, err
 	}

@@ -22,7 +22,8 @@ var objectives = []panel{
 	stat("Sends that we did not fail", ratio,
 		"Share of sends that did not end in unavailable or internal, in the time shown. The objective is 99.9 %. What clients do wrong does "+
 			"not count. Below: the dashboard Store.",
-		q("", `sum(rate(parley_sends_total{SEL,result!~"unavailable|internal"}[$__range])) / sum(rate(parley_sends_total{SEL}[$__range]))`)).good(0.999).digits(3),
+		q("", `sum(rate(parley_sends_total{SEL,result="ok"}[$__range]))
+/ sum(rate(parley_sends_total{SEL,result=~"ok|unavailable|internal"}[$__range]))`)).good(0.999).digits(3),
 	stat("Ready", number,
 		"Instances that take clients, and instances that are seen. One that drains or cannot reach its store is not ready.",
 		q("ready", `sum(parley_ready{SEL})`), q("seen", `count(parley_ready{SEL})`)),
@@ -48,7 +49,7 @@ var traffic = []panel{
 	areas("Connections", number,
 		"Open connections of each instance. A step down on one and up on others is a drain or a crash; down on all is the network or a proxy before them.",
 		q("{{instance}}", `sum by (instance) (parley_connections{SEL})`)),
-	areas("Sends", perSec, "Messages that clients asked to send on sockets, by result: ok is durable, all else is the code of the error.",
+	areas("Sends", perSec, "Messages that clients asked to send, on sockets and by HTTP, by result: ok is durable, all else is the code of the error.",
 		q("{{result}}", `sum by (result) (rate(parley_sends_total{SEL}[$__rate_interval]))`)),
 	lines("Sends refused and failed", perSec,
 		"Of those, what did not succeed. unavailable and internal are ours and count against the objective; the rest is what clients asked for "+

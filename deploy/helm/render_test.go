@@ -56,7 +56,7 @@ image: {digest: "sha256:` + strings.Repeat("0a", 32) + `", pullSecrets: [{name: 
 replicaCount: 3
 bus: {existingSecret: {name: parley-bus}}
 store: {existingSecret: {name: parley-store}}
-auth: {jwksUrl: "https://id.example/keys"}
+auth: {jwksUrl: "https://id.example/keys", audience: chat}
 extraEnv: [{name: HTTPS_PROXY, value: "http://proxy:3128"}]
 migrations: {mode: job}
 terminationGracePeriodSeconds: 90
@@ -185,7 +185,7 @@ func write(t *testing.T, path, content string) {
 
 func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 	t.Parallel()
-	const ready = "store: {existingSecret: {name: s}}\nauth: {jwksUrl: https://id.example/keys}\n"
+	const ready = "store: {existingSecret: {name: s}}\nauth: {jwksUrl: https://id.example/keys, audience: chat}\n"
 	for name, row := range map[string]struct {
 		values string
 		want   []string
@@ -193,12 +193,13 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 		"nothing said":                 {"", []string{"auth: say whose tokens", "store: say where messages", "development: true"}},
 		"keys twice":                   {"store: {url: postgres://db/x}\nauth: {jwksUrl: https://id.example/keys, publicKeys: {existingSecret: k}}", []string{"auth: set one of"}},
 		"development with an issuer":   {ready + "development: true", []string{"development: with auth of your own"}},
-		"two stores":                   {"store: {url: postgres://db/x, sqlite: {enabled: true}}\nauth: {jwksUrl: https://id.example/keys}", []string{"store: set one of"}},
+		"no audience":                  {"store: {url: postgres://db/x}\nauth: {jwksUrl: https://id.example/keys}", []string{"auth.audience: with auth.jwksUrl"}},
+		"two stores":                   {"store: {url: postgres://db/x, sqlite: {enabled: true}}\nauth: {jwksUrl: https://id.example/keys, audience: chat}", []string{"store: set one of"}},
 		"several pods without a bus":   {ready + "replicaCount: 2", []string{"bus.url is local://, which is none"}},
 		"autoscaling without a bus":    {ready + "autoscaling: {enabled: true}", []string{"bus.url is local://, which is none"}},
 		"several pods with a file":     {"development: true\nreplicaCount: 2\nbus: {url: nats://n:4222}", []string{"need a store that they share"}},
 		"fewer than the fewest":        {ready + "autoscaling: {minReplicas: 5, maxReplicas: 2}", []string{"minReplicas is above maxReplicas"}},
-		"a job without a secret":       {"store: {url: postgres://db/x}\nauth: {jwksUrl: https://id.example/keys}\nmigrations: {mode: job}", []string{"needs store.existingSecret.name"}},
+		"a job without a secret":       {"store: {url: postgres://db/x}\nauth: {jwksUrl: https://id.example/keys, audience: chat}\nmigrations: {mode: job}", []string{"needs store.existingSecret.name"}},
 		"too little time to stop":      {ready + "terminationGracePeriodSeconds: 30", []string{"is 30, and stopping may take 35"}},
 		"too little for a longer stop": {ready + "terminationGracePeriodSeconds: 60\nstop: {drainSeconds: 40}", []string{"is 60, and stopping may take 65"}},
 		"an ingress without a name":    {ready + "ingress: {enabled: true}", []string{"ingress.hosts"}},
@@ -206,7 +207,7 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 		"a misspelt value":             {ready + "replicas: 2", []string{"replicas"}},
 		"a misspelt value further in":  {ready + "metrics: {serviceMonitor: {enable: true}}", []string{"enable"}},
 		"a value of the wrong kind":    {ready + "replicaCount: two", []string{"replicaCount"}},
-		"a store that is none":         {"store: {url: mysql://db/x}\nauth: {jwksUrl: https://id.example/keys}", []string{"url"}},
+		"a store that is none":         {"store: {url: mysql://db/x}\nauth: {jwksUrl: https://id.example/keys, audience: chat}", []string{"url"}},
 		"a setting that is none":       {ready + "settings: {RATE_LIMIT: off}", []string{"RATE_LIMIT"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,6 +37,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 	}{
 		{"Append", (*storeSuite).testAppend},
 		{"Refusals", (*storeSuite).testRefusals},
+		{"Rights", (*storeSuite).testRights},
 		{"Unchanged", (*storeSuite).testUnchanged},
 		{"Present form", (*storeSuite).testPresentForm},
 		{"Read", (*storeSuite).testRead},
@@ -49,6 +50,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Revocations", (*storeSuite).testRevocations},
 		{"Races", (*storeSuite).testRaces},
 		{"Contexts", (*storeSuite).testContexts},
+		{"Writing", (*storeSuite).testWriting},
 		{"Model", (*storeSuite).testModel},
 	}
 	for _, group := range groups {

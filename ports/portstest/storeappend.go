@@ -83,7 +83,7 @@ func appendedIsRead(t *testing.T, r room) {
 		bob.does(chat.Edited{Target: 9, Body: "a second one"}),
 		bob.does(chat.Deleted{Target: 2}),
 	}
-	nobody := chat.Proposal{Room: r.id, Author: chat.Author{ID: "nameless"}, Key: "a key", Fact: chat.Message{Body: "hi"}}
+	nobody := chat.Proposal{Room: r.id, Author: chat.Author{ID: "nameless"}, By: chat.Rights{Admin: true}, Key: "a key", Fact: chat.Message{Body: "hi"}}
 	entries = append(entries, r.mustBe(r.appends(nobody)[0], ports.Appended))
 	// What was changed since reads otherwise: the second message was deleted, and the one at 9 edited.
 	second := entries[1].Fact.(chat.Message)

@@ -66,9 +66,14 @@ type user struct {
 // user names somebody whom no other test knows.
 func (r room) user(name string) user { return user{r, chat.UserID(name + "-" + string(r.id))} }
 
-// proposes makes a proposal with a new key.
+// proposes makes a proposal with a new key, of a user who may everything.
 func (u user) proposes(fact chat.Fact) chat.Proposal {
-	return chat.Proposal{Room: u.room.id, Author: chat.Author{ID: u.id, Name: "The " + string(u.id)}, Key: chat.NewKey(), Fact: fact}
+	return u.proposesBy(chat.Rights{Admin: true}, fact)
+}
+
+// proposesBy makes a proposal with a new key, of a user whose token gives them that.
+func (u user) proposesBy(by chat.Rights, fact chat.Fact) chat.Proposal {
+	return chat.Proposal{Room: u.room.id, Author: chat.Author{ID: u.id, Name: "The " + string(u.id)}, By: by, Key: chat.NewKey(), Fact: fact}
 }
 
 // proposesAs makes a proposal with that key.

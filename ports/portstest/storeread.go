@@ -243,7 +243,7 @@ func keepsNames(t *testing.T, r room) {
 		{ID: "e\u0301", Name: "decomposed"},
 	} {
 		key := chat.Key(strings.Repeat("🔑", chat.MaxKeyChars))
-		said := r.mustBe(r.appends(chat.Proposal{Room: r.id, Author: author, Key: key, Fact: chat.Message{Body: "hi"}})[0], ports.Appended)
+		said := r.mustBe(r.appends(chat.Proposal{Room: r.id, Author: author, By: chat.Rights{Admin: true}, Key: key, Fact: chat.Message{Body: "hi"}})[0], ports.Appended)
 		got := r.entry(said.Seq)
 		mustEqual(t, "author", got.Author, author)
 		mustEqual(t, "key", got.Key, key)

@@ -12,6 +12,9 @@ Says all at once what of the values does not fit together. What concerns one val
 {{- if gt (len (compact (list $v.auth.publicKeys.existingSecret $v.auth.publicKeys.existingConfigMap $v.auth.jwksUrl))) 1 }}
 {{- $faults = append $faults "auth: set one of publicKeys.existingSecret, publicKeys.existingConfigMap and jwksUrl" }}
 {{- end }}
+{{- if and $v.auth.jwksUrl (not $v.auth.audience) }}
+{{- $faults = append $faults "auth.audience: with auth.jwksUrl, say which aud the tokens for this service have: the same keys sign others for other applications (or none, to take them all the same)" }}
+{{- end }}
 {{- if and $v.development (or $keys $v.auth.jwksUrl $v.auth.issuer $v.auth.audience) }}
 {{- $faults = append $faults "development: with auth of your own there is no development mode; set one of them" }}
 {{- end }}
