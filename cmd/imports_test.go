@@ -48,6 +48,7 @@ var rows = []row{
 	{pkg: "core/messaging", may: inner},
 	{pkg: "core/delivery", may: inner},
 	{pkg: "core/revocation", may: inner},
+	{pkg: "core/logwatch", may: inner},
 	{pkg: "ports", may: words},
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 

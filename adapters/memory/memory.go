@@ -14,6 +14,7 @@ import (
 // Store is a log and a directory in memory. Its zero value is not usable; New makes one.
 type Store struct {
 	mu      sync.RWMutex
+	log     chat.LogID
 	rooms   map[chat.RoomID]*room
 	revoked []chat.Revocation // in the order in which they were made; the place of one is its index and one
 }
@@ -21,12 +22,13 @@ type Store struct {
 var (
 	_ ports.Log         = (*Store)(nil)
 	_ ports.Directory   = (*Store)(nil)
+	_ ports.LogIdentity = (*Store)(nil)
 	_ ports.Revocations = (*Store)(nil)
 	_ ports.Checker     = (*Store)(nil)
 )
 
 // New makes an empty store.
-func New() *Store { return &Store{rooms: map[chat.RoomID]*room{}} }
+func New() *Store { return &Store{log: chat.NewLogID(), rooms: map[chat.RoomID]*room{}} }
 
 // Check fails only when ctx has ended.
 func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the store") }

@@ -15,7 +15,7 @@ type writeStatements struct {
 	reactor, setReactor, reaction, reactedTo *sql.Stmt
 	members, setMember                       *sql.Stmt
 	mark, unmark, standing                   *sql.Stmt
-	revoke                                   *sql.Stmt
+	revoke, renew                            *sql.Stmt
 }
 
 func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -64,6 +64,9 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			ON CONFLICT (user) DO UPDATE SET
 				place = CASE WHEN until < excluded.until THEN excluded.place ELSE place END, until = max(until, excluded.until)
 			RETURNING until`,
+		&w.renew: `
+			INSERT INTO log (one, id, made_at) VALUES (1, ?1, ?2)
+			ON CONFLICT (one) DO UPDATE SET id = excluded.id, made_at = excluded.made_at`,
 	})
 }
 
@@ -73,7 +76,7 @@ type readStatements struct {
 	reactions, entry, heads      *sql.Stmt
 	standing, places, roomsOf    *sql.Stmt
 	members, check               *sql.Stmt
-	revoked                      *sql.Stmt
+	revoked, logID               *sql.Stmt
 }
 
 // entries selects what scanEntry takes. An edit has the present body of its target. The meta of a deleted message may still be there: the
@@ -148,6 +151,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 			SELECT user, role, banned, since FROM member
 			WHERE room = (SELECT number FROM room WHERE id = ?) AND user > ? AND (role > 0 OR banned) ORDER BY user LIMIT ?`,
 		&r.revoked: `SELECT user, until, place FROM revocation WHERE place > ? ORDER BY place LIMIT ?`,
+		&r.logID:   `SELECT id FROM log`,
 		&r.check:   `SELECT count(*) FROM (SELECT 1 FROM room LIMIT 1)`,
 	})
 }

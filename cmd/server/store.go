@@ -23,6 +23,7 @@ import (
 // directory alone, decorate ports.Log or ports.Directory.
 type Store interface {
 	ports.Log
+	ports.LogIdentity
 	ports.Directory
 	ports.Revocations
 	ports.Checker

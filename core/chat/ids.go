@@ -2,6 +2,7 @@ package chat
 
 import (
 	"crypto/rand"
+	"encoding/hex"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -75,6 +76,17 @@ type Seq int64
 
 // MaxSeq is the largest seq.
 const MaxSeq Seq = 1<<53 - 1
+
+// LogID names a log, with all of its rooms: another one where the log was restored to an older state, or is another service's. It
+// is made at random, and empty where it is not known. Cursors belong to the log that they were got from.
+type LogID string
+
+// NewLogID makes a random id (96 bits) for a log.
+func NewLogID() LogID {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // it does not fail
+	return LogID(hex.EncodeToString(b[:]))
+}
 
 // ParseName returns s, a display name, without white space around it. An empty name is valid; a bad one is Invalid.
 func ParseName(s string) (string, error) {

@@ -9,6 +9,7 @@ import (
 // StoreUnderTest is what a store is to the service.
 type StoreUnderTest interface {
 	ports.Log
+	ports.LogIdentity
 	ports.Directory
 	ports.Revocations
 	ports.Checker
@@ -23,7 +24,7 @@ func Shared(again func(t *testing.T, first StoreUnderTest) StoreUnderTest) Store
 	return func(s *storeSuite) { s.again = again }
 }
 
-// Store proves a store against the contracts of ports.Log, ports.Directory, ports.Revocations and ports.Checker. open is called once; the store
+// Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory, ports.Revocations and ports.Checker. open is called once; the store
 // need not be empty, as every subtest makes rooms and users of its own in it. Whoever opens closes, by t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
@@ -48,6 +49,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Marks", (*storeSuite).testMarks},
 		{"Paging", (*storeSuite).testPaging},
 		{"Revocations", (*storeSuite).testRevocations},
+		{"Log identity", (*storeSuite).testLogIdentity},
 		{"Races", (*storeSuite).testRaces},
 		{"Contexts", (*storeSuite).testContexts},
 		{"Writing", (*storeSuite).testWriting},
