@@ -36,6 +36,7 @@ type CloseReason uint8
 const (
 	CloseGone            CloseReason = iota // the client went, or its connection broke
 	CloseRestart                            // the node goes away
+	CloseRenewed                            // the log is another one, and clients are to start anew
 	CloseUnauthenticated                    // no token in time, or a bad one
 	CloseExpired                            // the token expired
 	CloseDisconnected                       // an operator's wish
@@ -48,7 +49,7 @@ const (
 )
 
 var closeReasons = [...]string{
-	CloseGone: "gone", CloseRestart: "restart", CloseUnauthenticated: "unauthenticated", CloseExpired: "expired",
+	CloseGone: "gone", CloseRestart: "restart", CloseRenewed: "renewed", CloseUnauthenticated: "unauthenticated", CloseExpired: "expired",
 	CloseDisconnected: "disconnected", CloseSilent: "silent", CloseSlow: "slow",
 	CloseBadRequests: "bad_requests", CloseFlooding: "flooding", CloseInternal: "internal", CloseProtocol: "protocol",
 }

@@ -15,7 +15,8 @@ type Welcome struct {
 	Session   string
 	User      chat.Author
 	Heartbeat time.Duration
-	Features  []string // what this node and all others can do beyond protocol v1 as it was first published
+	Log       chat.LogID // which log it is: cursors of another one are worth nothing; empty where that is not known
+	Features  []string   // what this node and all others can do beyond protocol v1 as it was first published
 	Limits    Limits
 }
 
@@ -75,9 +76,10 @@ type Authenticated struct{ User chat.Author }
 // Joined answers Join.
 type Joined struct {
 	Room      chat.RoomID
-	Head      chat.Seq // the room's last entry
-	From      chat.Seq // the first entry that follows
-	Truncated bool     // the cursor lay further back than the service replays
+	Log       chat.LogID // as in Welcome
+	Head      chat.Seq   // the room's last entry
+	From      chat.Seq   // the first entry that follows
+	Truncated bool       // the cursor lay further back than the service replays
 	Role      chat.Role
 	Read      chat.Seq
 }
@@ -106,6 +108,7 @@ type ReactionSet struct{ Receipt }
 // Page answers History: entries in ascending order, and whether there are more in the direction asked for.
 type Page struct {
 	Room    chat.RoomID
+	Log     chat.LogID // as in Welcome
 	Head    chat.Seq
 	Entries []chat.Entry
 	More    bool

@@ -38,6 +38,7 @@ type closing struct {
 var closings = [...]closing{
 	ports.CloseGone:            {1000, ""},
 	ports.CloseRestart:         {1012, "going away for a restart"},
+	ports.CloseRenewed:         {1012, "the log is another one: start anew"},
 	ports.CloseUnauthenticated: {4401, "no good token"},
 	ports.CloseExpired:         {4401, "the token has expired"},
 	ports.CloseDisconnected:    {4403, "disconnected by an operator"},

@@ -213,6 +213,7 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.text("session", f.Session)
 	o.author("user", f.User)
 	o.number("heartbeat_ms", f.Heartbeat.Milliseconds())
+	o.log(f.Log)
 	o.texts("features", f.Features)
 	o.open("limits")
 	o.number("frame_bytes", int64(f.Limits.FrameBytes))
@@ -222,6 +223,13 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.number("replay", int64(f.Limits.Replay))
 	o.number("page", ports.MaxPage)
 	o.close()
+}
+
+// log says which log it is, where that is known.
+func (o *object) log(id chat.LogID) {
+	if id != "" {
+		o.text("log", string(id))
+	}
 }
 
 func (o *object) failure(e *chat.Error) {
@@ -267,6 +275,7 @@ func (o *object) answer(answer ports.Answer) {
 		o.author("user", a.User)
 	case ports.Joined:
 		o.text("room", string(a.Room))
+		o.log(a.Log)
 		o.seq("head", a.Head)
 		o.seq("from", a.From)
 		o.flag("truncated", a.Truncated)
@@ -301,6 +310,7 @@ func (o *object) answer(answer ports.Answer) {
 
 func (o *object) page(p *ports.Page) {
 	o.text("room", string(p.Room))
+	o.log(p.Log)
 	o.seq("head", p.Head)
 	o.name("entries")
 	o.dst = append(o.dst, '[')

@@ -102,9 +102,9 @@ var frames = []struct {
 	file  string
 	frame ports.Frame
 }{
-	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, Rooms: 2000, Replay: 10000}}},
+	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, Rooms: 2000, Replay: 10000}}},
 	{"ok.auth", ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}},
-	{"ok.join", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Head: 9, From: 8, Role: chat.Write, Read: 7}}},
+	{"ok.join", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Log: "5f2c9a01d7e3", Head: 9, From: 8, Role: chat.Write, Read: 7}}},
 	{"ok.join.truncated", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Head: 20000, From: 10001, Truncated: true, Role: chat.Read}}},
 	{"ok.join.implied", ports.OK{Answer: ports.Joined{Room: "general", From: 1, Role: chat.Moderate}}},
 	{"ok.leave", ports.OK{ID: "3", Answer: ports.Left{Room: "general"}}},
@@ -114,7 +114,7 @@ var frames = []struct {
 	{"ok.delete", ports.OK{ID: "6", Answer: ports.Changed{Receipt: receipt}}},
 	{"ok.react", ports.OK{ID: "7", Answer: ports.ReactionSet{Receipt: receipt}}},
 	{"ok.react.unchanged", ports.OK{ID: "7", Answer: ports.ReactionSet{Receipt: ports.Receipt{Room: "general", Unchanged: true}}}},
-	{"ok.history", ports.OK{ID: "8", Answer: ports.Page{Room: "general", Head: 9, More: true, Entries: []chat.Entry{
+	{"ok.history", ports.OK{ID: "8", Answer: ports.Page{Room: "general", Log: "5f2c9a01d7e3", Head: 9, More: true, Entries: []chat.Entry{
 		entry(7, "0b5c8e1e", chat.Message{Body: "hello!", EditedAt: noon}), entry(8, chat.NewKey(), chat.Edited{Target: 7, Body: "hello!"}),
 	}}}},
 	{"ok.history.empty", ports.OK{ID: "8", Answer: ports.Page{Room: "general"}}},

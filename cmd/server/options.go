@@ -33,6 +33,7 @@ func Options(cfg Config) fx.Option {
 		fx.Module("store", fx.Provide(
 			newStore,
 			seenStore,
+			newLogWatch,
 		)),
 		fx.Module("bus", fx.Provide(
 			openBus,

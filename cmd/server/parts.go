@@ -16,6 +16,7 @@ import (
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/observability"
@@ -74,17 +75,29 @@ func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, 
 	return o.Log(s), o.Directory(s), s
 }
 
+// newLogWatch returns what knows which log the store keeps. It does so from the start: no notice and no client is to be told otherwise.
+func newLogWatch(ctx context.Context, cfg Config, s Store, o ports.Observer) (*logwatch.Watch, error) {
+	w := logwatch.New(logwatch.Config{
+		Store: s, Observer: o, Bus: fmt.Sprintf("the bus (%s) under the prefix %q", schemeOf(cfg.BusURL), cfg.BusPrefix),
+	})
+	if err := w.Load(ctx); err != nil {
+		return nil, startFailure{"ask which log it is", err}
+	}
+	return w, nil
+}
+
 type messagingParts struct {
 	fx.In
 	Log       ports.Log
 	Directory ports.Directory
 	Bus       ports.Bus
 	Observer  ports.Observer
+	Watch     *logwatch.Watch
 }
 
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
-		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer,
+		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, Lanes: lanes(cfg),
 	})
 }
@@ -99,13 +112,14 @@ type hubParts struct {
 	Encoder  ports.Encoder
 	Bus      ports.Bus
 	Observer ports.Observer
+	Watch    *logwatch.Watch
 }
 
 func newHub(cfg Config, p hubParts) *delivery.Hub {
 	return delivery.New(delivery.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
-		Observer: p.Observer,
-		Shards:   cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
+		Observer: p.Observer, Which: p.Watch.Log,
+		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})
 }
@@ -225,6 +239,7 @@ type livingParts struct {
 	Hub       *delivery.Hub
 	Messaging *messaging.Service
 	Guard     *revocation.Guard
+	Watch     *logwatch.Watch
 	Sockets   *ws.Adapter
 	HTTP      *httpd.Server
 	Health    *observability.Health
@@ -239,11 +254,19 @@ func live(cfg Config, p livingParts) {
 	p.Lifecycle.Append(fx.StartHook(func(ctx context.Context) { meet(ctx, p.Checked) }))
 	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
+	p.Life.keep(p.Lifecycle, "log identity", func(ctx context.Context) error { return p.Watch.Run(ctx, p.begin) })
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)
 	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
+}
+
+// begin has all begin anew that knows something of a log which the store keeps no more.
+func (p livingParts) begin() {
+	p.Messaging.Deaf()
+	p.Guard.Anew()
+	p.Hub.Anew()
 }
 
 // meetTime is how long a start waits for its bus. It goes on without, too.

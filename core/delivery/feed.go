@@ -23,6 +23,7 @@ type feed struct {
 
 	mu      sync.Mutex
 	opened  bool // the head is known
+	doubted bool // somebody asks the log whether it is still the one that the feed knows; nothing is added until then
 	ring    ring
 	gap     gap
 	frame   []byte      // scratch for encoding
@@ -81,28 +82,40 @@ func newFeed(room chat.RoomID, shards int, ringBytes int, total *budget) *feed {
 	return f
 }
 
-// extend takes an entry that may be new; how its readers get it is told where it is traced. It reports whether the feed lacks what comes
-// before it. publish makes what was added seen.
-func (f *feed) extend(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) (early bool) {
+// extension is what became of an entry that a feed was told of.
+type extension uint8
+
+const (
+	known   extension = iota // the feed has it
+	added                    // it is new
+	early                    // the feed lacks what comes before it
+	another                  // the feed has another one in its place, and waits for the log to say which is right
+)
+
+// extend takes an entry that may be new; how its readers get it is told where it is traced. publish makes what was added seen.
+func (f *feed) extend(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) extension {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case e.Seq <= f.ring.now.head:
-		return false
-	case e.Seq > f.ring.now.head+1 || !f.opened:
+	case f.doubted || !f.opened || e.Seq > f.ring.now.head+1:
 		f.wait(e)
-		return true
+		return early
+	case e.Seq <= f.ring.now.head && f.ring.doubts(e):
+		f.doubted = true
+		return another
+	case e.Seq <= f.ring.now.head:
+		return known
 	}
 	f.add1(e, enc, traced)
 	f.catchUp(enc, traced)
-	return false
+	return added
 }
 
 // add1 adds the entry behind the head. f.mu is held.
 func (f *feed) add1(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) {
 	f.ring.changed(e.Seq, e.Fact)
 	f.frame = enc.Entry(f.frame[:0], e)
-	f.ring.add(f.frame)
+	f.ring.add(e, f.frame)
 	f.touched = true
 	if at := durable(e); f.since.IsZero() || at.Before(f.since) {
 		f.since = at
@@ -177,7 +190,7 @@ func (f *feed) publish(shards []*shard) {
 func (f *feed) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ring.restart(f.ring.now.head)
+	f.ring.empty()
 	f.view.Store(f.ring.snapshot())
 }
 
@@ -191,7 +204,7 @@ func (f *feed) prime(v *view, entries []chat.Entry, enc ports.Encoder) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// With an entry in between, one of these may have been changed since it was read.
-	if now := &f.ring.now; now.head == v.head && now.floor == v.floor && f.ring.prime(entries, enc) {
+	if now := &f.ring.now; now.head == v.head && now.floor == v.floor && now.life == v.life && f.ring.prime(entries, enc) {
 		f.view.Store(f.ring.snapshot())
 	}
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -41,6 +42,9 @@ func bySeq(e chat.Entry, seq chat.Seq) int { return int(e.Seq - seq) }
 // catchUp adds those of the early entries whose turn has come, and forgets those that came otherwise. f.mu is held.
 func (f *feed) catchUp(enc ports.Encoder, traced func(*chat.Entry) bool) {
 	g := &f.gap
+	if f.doubted {
+		return
+	}
 	taken := 0
 	for taken < len(g.early) && g.early[taken].Seq <= f.ring.now.head+1 {
 		if e := &g.early[taken]; e.Seq == f.ring.now.head+1 {
@@ -60,7 +64,7 @@ func (h *Hub) seek(f *feed, after time.Duration, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := &f.gap
-	if g.known <= f.ring.now.head || g.filling || !f.opened {
+	if g.known <= f.ring.now.head || g.filling || !f.opened || f.doubted {
 		return
 	}
 	switch {
@@ -81,15 +85,20 @@ func (h *Hub) seek(f *feed, after time.Duration, lost bool) {
 // fill reads from the log what a feed lacks, until it lacks nothing.
 func (h *Hub) fill(ctx context.Context, f *feed) {
 	for {
-		head, missing, lost := f.lacks()
-		if missing == 0 {
+		l := f.lacks()
+		if l.missing == 0 {
 			return
 		}
 		var err error
-		if missing > mostFilled {
-			err = h.skip(ctx, f, lost)
+		if l.missing > mostFilled {
+			err = h.skip(ctx, f, l.lost)
 		} else {
-			err = h.fillFrom(ctx, f, head, lost)
+			err = h.fillFrom(ctx, f, l)
+		}
+		if errors.Is(err, errParted) {
+			f.giveUp()
+			h.suspect(f)
+			return
 		}
 		if err != nil {
 			h.cfg.Observer.Fault(ctx, "read what a feed lacks", err)
@@ -100,21 +109,34 @@ func (h *Hub) fill(ctx context.Context, f *feed) {
 	}
 }
 
-// fillFrom adds what comes behind head.
-func (h *Hub) fillFrom(ctx context.Context, f *feed, head chat.Seq, lost bool) error {
+var errParted = chat.Errorf(chat.Internal, "the log does not go on from where the feed is")
+
+// fillFrom adds what comes behind the feed's head, which must still be the log's: where that has lost what it had, what comes behind
+// belongs to something else.
+func (h *Hub) fillFrom(ctx context.Context, f *feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	entries, err := h.cfg.Log.Read(ctx, f.room, ports.Span{After: head, Limit: fetchEntries})
+	span := ports.Span{After: l.head, Limit: fetchEntries}
+	if l.last.known {
+		span.After, span.Limit = l.head-1, fetchEntries+1
+	}
+	entries, err := h.cfg.Log.Read(ctx, f.room, span)
 	if err != nil {
 		return err
 	}
-	if len(entries) == 0 || entries[0].Seq != head+1 {
-		return chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", head, f.room)
+	if l.last.known {
+		if len(entries) == 0 || entries[0].Seq != l.head || printOf(&entries[0]) != l.last.print {
+			return errParted
+		}
+		entries = entries[1:]
+	}
+	if len(entries) == 0 || entries[0].Seq != l.head+1 {
+		return chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", l.head, f.room)
 	}
 	for i := range entries {
 		h.checkMembers(f, &entries[i])
 	}
-	if n := f.fill(entries, h.cfg.Encoder, h.traced); lost && n > 0 {
+	if n := f.fill(entries, l.life, h.cfg.Encoder, h.traced); l.lost && n > 0 {
 		h.cfg.Observer.Missed(f.room, n)
 	}
 	return nil
@@ -138,7 +160,7 @@ func (h *Hub) skip(ctx context.Context, f *feed, lost bool) error {
 func (f *feed) skipTo(head chat.Seq, enc ports.Encoder, traced func(*chat.Entry) bool) (left int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if head > f.ring.now.head {
+	if head > f.ring.now.head && f.opened {
 		left = int(head - f.ring.now.head)
 		f.ring.restart(head)
 		f.touched = true
@@ -148,15 +170,24 @@ func (f *feed) skipTo(head chat.Seq, enc ports.Encoder, traced func(*chat.Entry)
 	return left
 }
 
-// lacks returns behind which entry the feed lacks how many, and whether it should have been told of them.
-func (f *feed) lacks() (head, missing chat.Seq, lost bool) {
+// lack is what a feed lacks: so many behind its head.
+type lack struct {
+	head, missing chat.Seq
+	lost          bool // it should have been told of them
+	last          newest
+	life          int
+}
+
+func (f *feed) lacks() lack {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := &f.gap
-	head, lost = f.ring.now.head, g.lost
-	missing = max(g.known-head, 0)
-	g.filling, g.lost = missing > 0, lost && missing > 0
-	return head, missing, lost
+	l := lack{head: f.ring.now.head, lost: g.lost, last: f.ring.last, life: f.ring.now.life}
+	if f.opened && !f.doubted {
+		l.missing = max(g.known-l.head, 0)
+	}
+	g.filling, g.lost = l.missing > 0, l.lost && l.missing > 0
+	return l
 }
 
 // giveUp forgets what the feed lacks, for now.
@@ -167,18 +198,18 @@ func (f *feed) giveUp() {
 }
 
 // fill adds entries as they were read from the log, and returns how many were new. Those that are not what they were at first, the ring
-// does not serve.
-func (f *feed) fill(entries []chat.Entry, enc ports.Encoder, traced func(*chat.Entry) bool) (added int) {
+// does not serve. life is that of the feed for which they were read.
+func (f *feed) fill(entries []chat.Entry, life int, enc ports.Encoder, traced func(*chat.Entry) bool) (added int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range entries {
 		e := &entries[i]
-		if e.Seq != f.ring.now.head+1 {
-			continue // it has come meanwhile
+		if e.Seq != f.ring.now.head+1 || f.doubted || life != f.ring.now.life {
+			continue // it has come meanwhile, or the feed has begun anew
 		}
 		f.add1(e, enc, traced)
 		if changed(e) {
-			f.ring.restart(e.Seq)
+			f.ring.empty()
 		}
 		f.ring.now.primed = e.Seq // its author may have no answer for it yet
 		added++

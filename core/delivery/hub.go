@@ -22,6 +22,9 @@ type Config struct {
 	Bus      ports.Bus      // nil: this node is alone
 	Observer ports.Observer // nil: nobody is told
 
+	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
+	Which func() chat.LogID
+
 	Shards    int           // writer shards; 0: one
 	Linger    time.Duration // most that a feed with many readers waits for more to go out by one write; 0: 5 ms; negative: never
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
@@ -49,6 +52,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Limiter == nil {
 		c.Limiter = ports.Unlimited{}
+	}
+	if c.Which == nil {
+		c.Which = func() chat.LogID { return "" }
 	}
 	or(&c.Shards, 1)
 	if c.Linger == 0 {
@@ -222,8 +228,11 @@ func (h *Hub) Entries(entries []chat.Entry) {
 			continue
 		}
 		h.checkMembers(f, e)
-		if f.extend(e, h.cfg.Encoder, h.traced) {
+		switch f.extend(e, h.cfg.Encoder, h.traced) {
+		case early:
 			h.seek(f, earlyWait, true)
+		case another:
+			h.compare(f, e.Seq)
 		}
 	}
 	for i := range entries {

@@ -12,13 +12,14 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 	if err := s.hub.joins.enter(ctx); err != nil {
 		return err
 	}
+	log := s.hub.cfg.Which()
 	standing, role, f, err := s.survey(ctx, ask.Room)
 	s.hub.joins.leave()
 	if err != nil {
 		return err
 	}
 	answer := ports.Joined{
-		Room: ask.Room, Role: role, Read: standing.Read,
+		Room: ask.Room, Log: log, Role: role, Read: standing.Read,
 		// The feed may lag behind the log for a moment: what the log has comes all the same.
 		Head: max(f.view.Load().head, standing.Room.Head),
 	}

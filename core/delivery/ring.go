@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"hash/maphash"
+	"math/bits"
 	"sort"
 	"sync/atomic"
 
@@ -19,6 +21,7 @@ type view struct {
 	head   chat.Seq
 	floor  chat.Seq
 	primed chat.Seq // the entries up to here were read from the log, and may be such as their authors have no answer for yet
+	life   int      // counts how often the feed has begun anew
 	chunks []chunk  // ascending; the entries at or below floor at the front count no more
 }
 
@@ -26,7 +29,24 @@ type view struct {
 type chunk struct {
 	first chat.Seq
 	buf   []byte
-	ends  []uint32 // ends[i] is where the frame of first+i ends
+	ends  []end // ends[i] is of the frame of first+i
+}
+
+// end is where a frame ends, and whose it is.
+type end struct {
+	at    uint32
+	print uint32 // of the entry
+}
+
+// prints are seeded anew in each process.
+var prints = maphash.MakeSeed()
+
+// printOf returns what two entries of the same place have in common where they are the same one, in whatever form, and else hardly ever.
+func printOf(e *chat.Entry) uint32 {
+	h := maphash.String(prints, string(e.Author.ID))
+	h = bits.RotateLeft64(h, 17) ^ maphash.String(prints, string(e.Key))
+	h ^= uint64(e.At.UnixMicro()) * 0x9e3779b97f4a7c15 // stores keep microseconds
+	return uint32(h ^ h>>32)
 }
 
 // run returns frames of the entries behind after up to upto: as many as lie in one piece and fit into most bytes, but one at least.
@@ -40,14 +60,14 @@ func (v *view) run(after, upto chat.Seq, most int) (frames []byte, last chat.Seq
 	from := int(after + 1 - c.first)
 	start := 0
 	if from > 0 {
-		start = int(c.ends[from-1])
+		start = int(c.ends[from-1].at)
 	}
 	to := min(len(c.ends)-1, int(upto-c.first))
-	if int(c.ends[to])-start > most {
-		fit := sort.Search(to-from, func(n int) bool { return int(c.ends[from+n])-start > most })
+	if int(c.ends[to].at)-start > most {
+		fit := sort.Search(to-from, func(n int) bool { return int(c.ends[from+n].at)-start > most })
 		to = from + max(fit-1, 0)
 	}
-	return c.buf[start:c.ends[to]], c.first + chat.Seq(to)
+	return c.buf[start:c.ends[to].at], c.first + chat.Seq(to)
 }
 
 // ring is the changing side of a feed's views: the newest entries in their first form, in chunks, bounded in bytes.
@@ -57,7 +77,17 @@ type ring struct {
 	bound  int
 	total  *budget
 	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that tells something of its text: an edit, or what is unknown
+	last   newest                // the entry at the head
 }
+
+// newest is what is known of the entry at a feed's head. Where it is the log's, so are all before it.
+type newest struct {
+	known bool
+	print uint32
+	at    int64 // its time, Unix microseconds
+}
+
+func newestOf(e *chat.Entry) newest { return newest{true, printOf(e), e.At.UnixMicro()} }
 
 // budget bounds the bytes of all rings together.
 type budget struct {
@@ -66,19 +96,20 @@ type budget struct {
 }
 
 // add extends the ring by the frame of head+1.
-func (r *ring) add(frame []byte) {
+func (r *ring) add(e *chat.Entry, frame []byte) {
 	r.now.head++
+	r.last = newestOf(e)
 	last := len(r.now.chunks) - 1
 	if last < 0 || cap(r.now.chunks[last].buf)-len(r.now.chunks[last].buf) < len(frame) {
 		if !r.grow(len(frame)) {
-			r.restart(r.now.head)
+			r.empty()
 			return
 		}
 		last = len(r.now.chunks) - 1
 	}
 	c := &r.now.chunks[last]
 	c.buf = append(c.buf, frame...)
-	c.ends = append(c.ends, uint32(len(c.buf)))
+	c.ends = append(c.ends, end{uint32(len(c.buf)), r.last.print})
 }
 
 // grow adds an empty chunk with room for size bytes, dropping old ones for it. It fails when the budget of all rings is spent.
@@ -100,7 +131,7 @@ func (r *ring) grow(size int) bool {
 		return false
 	}
 	r.spend(want)
-	r.now.chunks = append(chunks, chunk{first: r.now.head, buf: make([]byte, 0, want), ends: make([]uint32, 0, 16)})
+	r.now.chunks = append(chunks, chunk{first: r.now.head, buf: make([]byte, 0, want), ends: make([]end, 0, 16)})
 	r.raise(r.now.chunks[0].first - 1)
 	return true
 }
@@ -110,11 +141,38 @@ func (r *ring) spend(bytes int) {
 	r.total.used.Add(int64(bytes))
 }
 
-// restart empties the ring; its head is head from now on.
+// restart empties the ring; its head is head from now on, and nothing is known of the entry there.
 func (r *ring) restart(head chat.Seq) {
+	r.now.head, r.last = head, newest{}
+	r.empty()
+}
+
+// empty takes all entries out of the ring.
+func (r *ring) empty() {
 	r.spend(-r.bytes)
-	r.now = view{head: head, floor: head}
+	r.now = view{head: r.now.head, floor: r.now.head, life: r.now.life}
 	r.edited = nil
+}
+
+// print returns what the ring knows of the entry seq, which is at most its head.
+func (r *ring) print(seq chat.Seq) (print uint32, known bool) {
+	if seq <= r.now.floor {
+		return r.last.print, r.last.known && seq == r.now.head
+	}
+	i := len(r.now.chunks) - 1
+	for r.now.chunks[i].first > seq {
+		i--
+	}
+	return r.now.chunks[i].ends[seq-r.now.chunks[i].first].print, true
+}
+
+// doubts reports whether an entry that comes again, at the head or before it, is another one than was there: then the log, of which only
+// one can be, has changed, or it is no entry of this log.
+func (r *ring) doubts(e *chat.Entry) bool {
+	if print, known := r.print(e.Seq); known {
+		return print != printOf(e)
+	}
+	return r.last.known && e.At.UnixMicro() > r.last.at // times do not go back in a room
 }
 
 // raise takes the entries up to seq out of the ring.
@@ -132,10 +190,10 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.floor+1 {
 		return false // what is there begins with frames that do not count any more
 	}
-	c := chunk{first: entries[0].Seq, ends: make([]uint32, 0, len(entries))}
+	c := chunk{first: entries[0].Seq, ends: make([]end, 0, len(entries))}
 	for i := range entries {
 		c.buf = enc.Entry(c.buf, &entries[i])
-		c.ends = append(c.ends, uint32(len(c.buf)))
+		c.ends = append(c.ends, end{uint32(len(c.buf)), printOf(&entries[i])})
 	}
 	size := cap(c.buf)
 	if r.bytes+size > r.bound || r.total.used.Load()+int64(size) > r.total.most {
@@ -148,6 +206,9 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 		}
 	}
 	r.now.primed = max(r.now.primed, r.now.floor)
+	if r.now.floor == r.now.head {
+		r.last = newestOf(&entries[len(entries)-1])
+	}
 	r.now.floor = c.first - 1
 	r.now.chunks = append([]chunk{c}, r.now.chunks...)
 	return true

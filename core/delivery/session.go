@@ -113,8 +113,9 @@ func (s *session) welcome(who *chat.Identity) {
 	s.mu.Lock()
 	s.identity = who
 	s.put(ports.Welcome{
-		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Features: s.hub.presences.shared(time.Now()),
-		Limits: ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay},
+		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(),
+		Features: s.hub.presences.shared(time.Now()),
+		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay},
 	})
 	s.mu.Unlock()
 	s.hub.cfg.Observer.SessionOpened(s.id, who.User, s.remote)

@@ -140,7 +140,8 @@ func (h *Hub) tellAgain(f *feed, now time.Time) {
 }
 
 // watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays an entry by seconds. A head that
-// a feed does not have yet is mostly just on its way from the journal: it counts when it has not come a moment later.
+// a feed does not have yet is mostly just on its way from the journal: it counts when it has not come a moment later. A log that ends
+// before where a feed was already has lost something.
 func (h *Hub) watchHeads(ctx context.Context) {
 	timer := time.NewTimer(h.cfg.AntiEntropy)
 	defer timer.Stop()
@@ -174,6 +175,10 @@ func (h *Hub) findBehind(ctx context.Context) map[*feed]chat.Seq {
 	behind := map[*feed]chat.Seq{}
 	rooms := make([]chat.RoomID, 0, min(len(open), headsAtOnce))
 	ask := func() bool {
+		was := make([]chat.Seq, len(rooms)) // before the log is asked: what is told of meanwhile it may not have said
+		for i, room := range rooms {
+			was[i] = open[room].view.Load().head
+		}
 		ctx, cancel := context.WithTimeout(ctx, storeTime)
 		defer cancel()
 		heads, err := h.cfg.Log.Heads(ctx, rooms)
@@ -181,9 +186,13 @@ func (h *Hub) findBehind(ctx context.Context) map[*feed]chat.Seq {
 			h.cfg.Observer.Fault(ctx, "compare feeds with the log", err)
 			return false
 		}
-		for room, head := range heads {
-			if f := open[room]; head > f.view.Load().head {
+		for i, room := range rooms {
+			f, head := open[room], heads[room]
+			switch {
+			case head > f.view.Load().head:
 				behind[f] = head
+			case head < was[i]:
+				h.suspect(f)
 			}
 		}
 		rooms = rooms[:0]

@@ -45,6 +45,7 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	if err := s.limiter.take(by, costRead); err != nil {
 		return ports.Page{}, err
 	}
+	log := s.cfg.Which()
 	st, _, err := s.standing(ctx, by, q.Room)
 	if err != nil {
 		return ports.Page{}, err
@@ -58,7 +59,7 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	if err != nil {
 		return ports.Page{}, err
 	}
-	page := ports.Page{Room: q.Room, Head: st.Room.Head, Entries: entries, More: len(entries) > q.Limit}
+	page := ports.Page{Room: q.Room, Log: log, Head: st.Room.Head, Entries: entries, More: len(entries) > q.Limit}
 	if page.More && span.Newest {
 		page.Entries = entries[1:]
 	} else if page.More {

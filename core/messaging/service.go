@@ -16,6 +16,9 @@ type Config struct {
 	Bus       ports.Bus      // nil: this node is alone
 	Observer  ports.Observer // nil: nobody is told
 
+	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
+	Which func() chat.LogID
+
 	Autocreate bool // entering a room that does not exist makes it, public
 	RateLimit  Rate // of each user; zero or negative: none
 
@@ -30,6 +33,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Observer == nil {
 		c.Observer = ports.Unobserved{}
+	}
+	if c.Which == nil {
+		c.Which = func() chat.LogID { return "" }
 	}
 	orInt := func(v *int, d int) {
 		if *v <= 0 {

@@ -41,6 +41,8 @@ type Guard struct {
 	loaded  bool
 	until   map[chat.UserID]time.Time
 	place   int64             // of the store, up to which it was read
+	logs    int               // how often the store was found to keep another log
+	read    int               // logs at the last look: where it was fewer, the place is of no use
 	fresh   []chat.Revocation // learned since the last look
 	again   []chat.Revocation // learned before that, and told of once more at the next
 }
@@ -122,11 +124,12 @@ func (g *Guard) look(ctx context.Context, anew bool) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	var place int64
-	if !anew {
-		g.mu.RLock()
+	g.mu.RLock()
+	logs := g.logs
+	if !anew && g.read == logs {
 		place = g.place
-		g.mu.RUnlock()
 	}
+	g.mu.RUnlock()
 	for {
 		list, next, err := g.cfg.Store.Revoked(ctx, place, page)
 		if err != nil {
@@ -142,7 +145,7 @@ func (g *Guard) look(ctx context.Context, anew bool) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.place, g.loaded = place, true
+	g.place, g.loaded, g.read = place, true, logs
 	return nil
 }
 
@@ -161,6 +164,13 @@ func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, 
 		}
 	}
 	return r, nil
+}
+
+// Anew has all be read at the next look, because the store keeps another log. What is known stays in force.
+func (g *Guard) Anew() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.logs++
 }
 
 // Hear takes what other nodes tell.
