@@ -13,7 +13,7 @@ type Reader interface {
 	// service makes rooms on joining, a room that does not exist is made, public.
 	Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error)
 
-	// History returns a page of a room's log.
+	// History returns a page of a room's log. After a place beyond the head it is Invalid with the detail Ahead.
 	History(ctx context.Context, by chat.Identity, query History) (Page, error)
 
 	// Mark moves the user's read mark forward, never back. A seq beyond the head is Invalid.

@@ -235,6 +235,12 @@ func (o *object) log(id chat.LogID) {
 func (o *object) failure(e *chat.Error) {
 	o.text("code", string(e.Kind))
 	o.text("message", e.Reason)
+	if e.Detail != "" {
+		o.text("reason", string(e.Detail))
+	}
+	if e.Detail == chat.Ahead {
+		o.seq("head", e.Head)
+	}
 	if e.RetryAfter > 0 {
 		// Rounded up: whoever comes back on time must not be early.
 		o.number("retry_after_ms", int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond))

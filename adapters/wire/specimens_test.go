@@ -126,6 +126,7 @@ var frames = []struct {
 	{"error.bad_request", ports.Failure{Err: chat.Errorf(chat.BadRequest, "a frame must be one JSON object")}},
 	{"error.unknown_type", ports.Failure{ID: "4", Err: chat.Errorf(chat.UnknownType, "there is no type %q", "dance")}},
 	{"error.invalid", ports.Failure{ID: "4", Err: chat.Errorf(chat.Invalid, "body is missing")}},
+	{"error.invalid.ahead", ports.Failure{ID: "2", Err: chat.CursorAhead(12, 9)}},
 	{"error.unauthenticated", ports.Failure{ID: "1", Err: chat.Errorf(chat.Unauthenticated, "the token has expired")}},
 	{"error.forbidden", ports.Failure{ID: "4", Err: chat.Errorf(chat.Forbidden, "you may not write there")}},
 	{"error.not_found", ports.Failure{ID: "2", Err: chat.Errorf(chat.NotFound, "there is no such room")}},

@@ -88,6 +88,7 @@ func TestTwoNodes(t *testing.T) {
 				"what is said on one is heard on the other, in one order": talkAcross,
 				"a key that is sent to both at once is one entry":         oneKeyOnBoth,
 				"edits race deletes, and all agree":                       editsRaceDeletes,
+				"a cursor goes over before its notice":                    cursorGoesOver,
 				"a ban counts on both":                                    bannedOnBoth,
 				"tokens that are taken back are so on both":               revokedOnBoth,
 			} {
@@ -123,6 +124,24 @@ func talkAcross(t *testing.T, c *cluster) {
 	for i := range heard {
 		if heard[i].str("body") != also[i].str("body") || heard[i].num("seq") != also[i].num("seq") {
 			t.Fatalf("at %d alice has %v and bob %v", i, heard[i], also[i])
+		}
+	}
+}
+
+// cursorGoesOver has a client go on with what it just sent on the other node, which may not have heard of it.
+func cursorGoesOver(t *testing.T, c *cluster) {
+	room := c.one.room()
+	alice, bob := c.one.connects(t, "alice"), c.two.connects(t, "bob")
+	alice.asks("join", "room", room)
+	bob.asks("join", "room", room)
+	token := c.two.token(t, "alice")
+	for i := range 10 {
+		seq := alice.asks("send", "room", room, "body", fmt.Sprint(i)).num("seq")
+		if j := bob.asks("join", "room", room, "after", seq); j.num("head") < seq {
+			t.Errorf("behind %d it joined %v", seq, j)
+		}
+		if page := c.two.gets(t, 200, token, "GET", fmt.Sprintf("/v1/rooms/%s/entries?after=%d", room, seq), nil); page.num("head") < seq {
+			t.Errorf("behind %d it got %v", seq, page)
 		}
 	}
 }

@@ -16,6 +16,7 @@ func httpSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"rooms are made, listed, changed and archived": roomsByHTTP,
 		"messages by HTTP are those of the socket":     messagesByHTTP,
+		"a place is of a log, which has a name":        logsByHTTP,
 		"members are listed, changed and removed":      membersByHTTP,
 		"errors have one shape":                        errorsByHTTP,
 		"what needs no token":                          withoutToken,
@@ -69,6 +70,32 @@ func roomsByHTTP(t *testing.T, s *service) {
 	}
 	if r := s.gets(t, 200, owner, "GET", "/v1/rooms/"+room, nil); !r.yes("archived") {
 		t.Errorf("archived: %v", r)
+	}
+}
+
+func logsByHTTP(t *testing.T, s *service) {
+	room := s.room()
+	alice := s.connects(t, "alice")
+	j := alice.asks("join", "room", room)
+	log := j.str("log")
+	alice.asks("send", "room", room, "body", "hi")
+	if h := alice.asks("history", "room", room); log == "" || h.str("log") != log {
+		t.Errorf("joined %v, history %v", j, h)
+	}
+	p, err := s.dialed(t, "/ws", s.token(t, "bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := p.next(); w.str("log") != log {
+		t.Errorf("welcome %v, want the log %s", w, log)
+	}
+	path := "/v1/rooms/" + room + "/entries"
+	if page := s.gets(t, 200, s.token(t, "bob"), "GET", path+"?after=1", nil); page.str("log") != log || len(page.list("entries")) != 0 {
+		t.Errorf("behind the last: %v", page)
+	}
+	e := s.gets(t, 422, s.token(t, "bob"), "GET", path+"?after=2", nil).sub("error")
+	if e.str("code") != "invalid" || e.str("reason") != "ahead" || e.num("head") != 1 {
+		t.Errorf("beyond the last: %v", e)
 	}
 }
 

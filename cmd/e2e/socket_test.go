@@ -202,7 +202,9 @@ func joining(t *testing.T, s *service) {
 		}
 		p.reads(room, c.from, 60)
 	}
-	alice.isRefused("invalid", "join", "room", room, "after", 61)
+	if e := alice.isRefused("invalid", "join", "room", room, "after", 61); e.str("reason") != "ahead" || e.num("head") != 60 {
+		t.Errorf("beyond the head: %v", e)
+	}
 	alice.isRefused("invalid", "join", "room", room, "limit", 201)
 	if left := alice.asks("leave", "room", room); left.str("room") != room {
 		t.Errorf("left: %v", left)
@@ -229,6 +231,14 @@ func roomInPath(t *testing.T, s *service) {
 	p.reads(room, 4, 5)
 	other := s.room()
 	p.asks("join", "room", other) // and any other room
+	ahead, err := s.dialed(t, "/ws/"+room+"?after=6", s.token(t, "bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := ahead.sees("error"); e.str("code") != "invalid" || e.str("reason") != "ahead" || e.num("head") != 5 {
+		t.Errorf("beyond the head: %v", e)
+	}
+	ahead.asks("join", "room", room) // it may start anew
 }
 
 func repeatable(t *testing.T, s *service) {
@@ -361,6 +371,12 @@ func historyPages(t *testing.T, s *service) {
 	}
 	alice.isRefused("invalid", "history", "room", room, "limit", 0)
 	alice.isRefused("invalid", "history", "room", room, "before", 5, "after", 1)
+	if e := alice.isRefused("invalid", "history", "room", room, "after", 12); e.str("reason") != "ahead" || e.num("head") != 11 {
+		t.Errorf("history beyond the head: %v", e)
+	}
+	if e := alice.isRefused("invalid", "read", "room", room, "seq", 12); e.has("head") {
+		t.Errorf("a mark beyond the head: %v", e)
+	}
 }
 
 func readMarks(t *testing.T, s *service) {

@@ -35,8 +35,13 @@ func TestABackupIsAStoreOfItsOwn(t *testing.T) {
 	if err := os.WriteFile(byPipe, []byte(out), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, copied := range []string{byName, byPipe} {
+	logs := map[chat.LogID]bool{}
+	for _, copied := range []string{path, byName, byPipe} {
 		mustHaveRoom(t, copied, "general")
+		logs[logOf(t, copied)] = true
+	}
+	if len(logs) != 3 { // clients of a store that was restored are to notice
+		t.Errorf("the store and two copies of it are the logs %v", logs)
 	}
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "backup-*")); err != nil || len(left) > 0 {
 		t.Errorf("beside the store are %v (%v)", left, err)

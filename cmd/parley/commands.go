@@ -179,6 +179,9 @@ func (p program) help(context.Context, []string) error {
 // usage tells of one command.
 func (p program) usage(c command) {
 	fmt.Fprintf(p.out, "usage: parley %s [flags]\n  %s\n", strings.TrimSpace(c.name+" "+c.arguments), c.help)
+	if c.name == "log" {
+		fmt.Fprint(p.out, "  With none of the words it shows the identity. --yes has renew done; without, it says what that means.\n")
+	}
 	if c.name == "token" {
 		fmt.Fprint(p.out, "  -name NAME  -room ROOM=read|write|moderate  -admin  -ttl 24h\n")
 	}

@@ -41,7 +41,22 @@ type Error struct {
 	Kind       Kind
 	Reason     string
 	RetryAfter time.Duration // 0 where the kind says nothing of time
+	Detail     Detail        // empty where the kind says all that a program needs
+	Head       Seq           // with Ahead: the room's last entry
 	Cause      error         // nil, or what to log
+}
+
+// Detail is a finer word than a kind, for programs.
+type Detail string
+
+// Ahead is an Invalid cursor that lies beyond the room's last entry: it is of another history than this one.
+const Ahead Detail = "ahead"
+
+// CursorAhead is the error for a cursor that lies beyond the room's head.
+func CursorAhead(after, head Seq) *Error {
+	e := Errorf(Invalid, "after is %d, but the room's last entry is %d", after, head)
+	e.Detail, e.Head = Ahead, head
+	return e
 }
 
 // Errorf makes an error of a kind; the text is the reason that a client may see.

@@ -77,7 +77,7 @@ func (s *session) start(ask ports.Join, head chat.Seq) (cursor chat.Seq, truncat
 	}
 	cursor = *ask.After
 	if cursor > head {
-		return 0, false, chat.Errorf(chat.Invalid, "after is %d, but the room's last entry is %d", cursor, head)
+		return 0, false, chat.CursorAhead(cursor, head)
 	}
 	if oldest := head - chat.Seq(s.hub.cfg.Replay); cursor < oldest {
 		return oldest, true, nil

@@ -65,6 +65,9 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	} else if page.More {
 		page.Entries = entries[:q.Limit]
 	}
+	if len(entries) == 0 && span.After > page.Head {
+		return ports.Page{}, chat.CursorAhead(span.After, page.Head)
+	}
 	if n := len(entries); n > 0 {
 		page.Head = max(page.Head, entries[n-1].Seq) // appended between the two questions
 	}

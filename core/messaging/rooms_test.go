@@ -46,7 +46,6 @@ func TestHistoryComesInPages(t *testing.T) {
 		"after 0 begins at the first":                {ports.History{After: behind(0), Limit: 2}, []chat.Seq{1, 2}, true},
 		"after ends at the last":                     {ports.History{After: behind(17), Limit: 3}, []chat.Seq{18, 19, 20}, false},
 		"after the last is nothing":                  {ports.History{After: behind(20), Limit: 3}, nil, false},
-		"after beyond the head is nothing":           {ports.History{After: behind(99), Limit: 3}, nil, false},
 		"messages only, the newest":                  {ports.History{Limit: 2, Messages: true}, []chat.Seq{17, 19}, true},
 		"messages only, before":                      {ports.History{Before: 5, Limit: 2, Messages: true}, []chat.Seq{1, 3}, false},
 		"messages only, after":                       {ports.History{After: behind(1), Limit: 2, Messages: true}, []chat.Seq{3, 5}, true},
@@ -63,6 +62,22 @@ func TestHistoryComesInPages(t *testing.T) {
 			mustEqual(t, "head", page.Head, 20)
 			mustEqual(t, "room", page.Room, room)
 		})
+	}
+}
+
+func TestHistoryBehindAPlaceThatIsNotThereIsOfAnotherLog(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	alice, room := n.user("alice"), n.room("tea", true)
+	for _, head := range []chat.Seq{0, 1, 2} {
+		beyond := head + 1
+		for _, messages := range []bool{false, true} {
+			_, err := alice.History(t.Context(), alice.Identity, ports.History{Room: room, After: &beyond, Limit: 3, Messages: messages})
+			if e := chat.AsError(err); e.Kind != chat.Invalid || e.Detail != chat.Ahead || e.Head != head {
+				t.Errorf("behind %d of %d it is %+v", beyond, head, e)
+			}
+		}
+		alice.says(room, "hi")
 	}
 }
 

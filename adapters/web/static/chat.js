@@ -36,6 +36,7 @@ export class Chat extends EventTarget {
   #local; // localStorage or its like
   #tab; // sessionStorage or its like
   #names = new Map();
+  #log; // which log what is here came from
   #listed = false;
   #typedAt = 0;
   #asking = 0;
@@ -201,13 +202,24 @@ export class Chat extends EventTarget {
     this.#emit("state");
   }
 
-  async #welcome({ user, limits }) {
+  async #welcome({ user, limits, log }) {
     const another = this.me?.id !== user.id;
     if (another) this.#become(user);
+    else if (log !== this.#log) this.#startAnew();
+    this.#log = log;
     Object.assign(this.limits, limits);
     if (!this.#listed) await this.#list();
     if (another && this.current) this.open(this.current);
     this.#joinAll();
+  }
+
+  // The service's log is another one than what is here came from: nothing of it counts any more.
+  #startAnew() {
+    for (const room of this.rooms.values()) {
+      room.forget();
+      this.#emit("log", { room });
+    }
+    this.#listed = false;
   }
 
   #become(user) {
@@ -276,7 +288,7 @@ export class Chat extends EventTarget {
       case "unanswered": // the next welcome joins again
         return;
       case "invalid":
-        if (since.after) { // the service's log is shorter than ours: it is another one
+        if (error.ahead) { // the service's log is shorter than ours: it is another one
           room.forget();
           this.#join(room);
           return;

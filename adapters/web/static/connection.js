@@ -2,9 +2,10 @@
 
 /** Refused is an `error` frame: the service understood and said no. */
 export class Refused extends Error {
-  constructor({ code, message, retry_after_ms: retryAfter }) {
+  constructor({ code, message, reason, retry_after_ms: retryAfter }) {
     super(message || code);
     this.code = code;
+    this.ahead = reason === "ahead"; // a cursor lies beyond the room's last entry
     this.retryAfter = retryAfter;
   }
 }
