@@ -37,6 +37,7 @@ func plain() *observability.Observer {
 // A store that is timed is a store.
 type timedStore struct {
 	ports.Log
+	ports.LogIdentity
 	ports.Directory
 	ports.Revocations
 	ports.Checker
@@ -46,7 +47,7 @@ func TestAStoreThatIsTimedKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	portstest.Store(t, func(t *testing.T) portstest.StoreUnderTest {
 		o, s := plain(), memory.New()
-		return timedStore{o.Log(s), o.Directory(s), s, s}
+		return timedStore{o.Log(s), s, o.Directory(s), s, s}
 	})
 }
 

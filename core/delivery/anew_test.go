@@ -87,6 +87,10 @@ func (r *replicated) Standing(ctx context.Context, room chat.RoomID, user chat.U
 	return r.store().Standing(ctx, room, user)
 }
 
+func (r *replicated) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
+	return r.store().Places(ctx, asked)
+}
+
 // faulted notes what goes wrong.
 type faulted struct {
 	ports.Unobserved

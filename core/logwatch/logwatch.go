@@ -16,6 +16,8 @@ const (
 	lookTime  = 10 * time.Second
 	// leastPause is between two looks, however often notices of other logs come.
 	leastPause = time.Second
+	// slowest is how long another node may take to find out that the log has changed.
+	slowest = time.Minute
 )
 
 // Config is what a Watch works with. Store is needed.
@@ -30,6 +32,10 @@ type Watch struct {
 	cfg     Config
 	now     atomic.Value    // a chat.LogID
 	foreign chan chat.LogID // holds one: a log that a notice was of
+
+	// Only Run uses these.
+	was     chat.LogID // the log before the present one
+	changed time.Time  // when it was found to be another
 }
 
 // New returns a watch that knows nothing before Load or Run has asked the store.
@@ -91,6 +97,7 @@ func (w *Watch) look(ctx context.Context, changed func()) {
 		return
 	}
 	if now := w.Log(); before != "" && now != before {
+		w.was, w.changed = before, time.Now()
 		w.cfg.Observer.Fault(ctx, "keep to the log", chat.Errorf(chat.Internal,
 			"the store's log was %s and is %s now: it was renewed or restored, or the store is another one; all connections begin anew", before, now))
 		changed()
@@ -105,10 +112,11 @@ func (w *Watch) Foreign(theirs chat.LogID) {
 	}
 }
 
-// tellOf tells of a notice of another log, unless the log has just become that one: then the others were quicker to notice.
+// tellOf tells of a notice of another log, unless the log has just become that one, or was it until now: then some nodes are quicker to
+// notice than others.
 func (w *Watch) tellOf(ctx context.Context, theirs chat.LogID) {
 	own := w.Log()
-	if theirs == own || own == "" {
+	if theirs == own || own == "" || theirs == w.was && time.Since(w.changed) < slowest {
 		return
 	}
 	w.cfg.Observer.Fault(ctx, "hear of another log", chat.Errorf(chat.Internal,
