@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,6 +19,9 @@ import (
 
 // DevKeyFile is the name of the file in a data folder that has the key pair, in PEM as PKCS #8.
 const DevKeyFile = "development-key.pem"
+
+// PageKeyFile is the name of the file in a data folder that has the secret of the service's own page.
+const PageKeyFile = "development-page.key"
 
 // DevKeys is the key pair of development mode: whoever can read its file can be anybody.
 type DevKeys struct{ private *rsa.PrivateKey }
@@ -65,25 +70,49 @@ func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeOnce(filepath.Join(dir, DevKeyFile), private); err != nil {
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeOnce(filepath.Join(dir, DevKeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 		return nil, err
 	}
 	return LoadDevKeys(dir)
 }
 
-// writeOnce writes the key's file as a whole, unless somebody else was first.
-func writeOnce(path string, private *rsa.PrivateKey) error {
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return err
+// LoadOrMakePageKey reads the secret of a data folder that the service's page shows to get tokens, and makes folder and secret where there
+// are none. It stays the same when the service is started again.
+func LoadOrMakePageKey(dir string) (string, error) {
+	path := filepath.Join(dir, PageKeyFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", err
+		}
+		if err := writeOnce(path, []byte(rand.Text()+"\n")); err != nil {
+			return "", err
+		}
+		data, err = os.ReadFile(path)
 	}
+	if err != nil {
+		return "", err
+	}
+	key := strings.TrimSpace(string(data))
+	if len(key) < len(rand.Text()) || url.QueryEscape(key) != key {
+		return "", fmt.Errorf("%s holds no key: delete it, and another is made", PageKeyFile)
+	}
+	return key, nil
+}
+
+// writeOnce writes a file for its owner only, as a whole, unless somebody else was first.
+func writeOnce(path string, data []byte) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temp.Name())
-	err = errors.Join(pem.Encode(temp, &pem.Block{Type: "PRIVATE KEY", Bytes: der}), temp.Sync(), temp.Close())
-	if err != nil {
+	_, err = temp.Write(data)
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
 	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -90,7 +90,7 @@ func (s *service) visit(browser context.Context, room string) *person {
 	if err := chromedp.Do(tab); err != nil { // the tab lives as long as the context of its first use: that one has no deadline
 		s.t.Fatal(err)
 	}
-	p.does(chromedp.Navigate(s.run.URL() + "/#" + room))
+	p.does(chromedp.Navigate(s.run.PageURL() + "#" + room))
 	return p
 }
 
@@ -390,6 +390,32 @@ func TestWhoIsSentFromARoomIsToldAndStaysInTheOthers(t *testing.T) {
 	bob.waits(`!document.querySelector("#composer").hidden`)
 	bob.says("I am here still")
 	bob.sees("I am here still")
+}
+
+// TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook also has the key taken out of the address, and kept.
+func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	p := s.visit(browser, "tea")
+	p.waits(`document.querySelector("#by-name").checkVisibility() && location.search === "" && location.hash === "#tea"`)
+	p.waits(`document.querySelector("#signin-locked").hidden`)
+	p.does(chromedp.Navigate(s.run.URL() + "/#tea")) // as another window
+	p.waits(`document.querySelector("#by-name").checkVisibility()`)
+
+	p.does(chromedp.Evaluate[chromedp.Void](`localStorage.clear()`), chromedp.Reload())
+	p.waits(`document.querySelector("#signin-locked").checkVisibility() && !document.querySelector("#by-name").checkVisibility()`)
+	p.waits(`document.querySelector("#by-token").checkVisibility() && !document.querySelector("#signin-other").checkVisibility()`)
+	p.does(chromedp.Navigate(s.run.URL() + "/?key=of-another-service#tea"))
+	p.types("#signin-name", "Alice")
+	p.presses(enter)
+	p.waits(`document.querySelector("#signin-locked").checkVisibility()`)
+
+	s.stop()
+	s.start()
+	p.does(chromedp.Navigate(s.run.PageURL() + "#tea"))
+	p.types("#signin-name", "Alice")
+	p.presses(enter)
+	p.waits(`document.querySelector("#state").dataset.state === "open"`)
 }
 
 func TestATokenThatIsNotAcceptedIsAskedForAgain(t *testing.T) {

@@ -97,9 +97,14 @@ func (p program) token(_ context.Context, args []string) error {
 	if *admin {
 		grant.Scope = "chat:admin"
 	}
+	dir, missing := server.DevelopmentKeyMissing(cfg)
 	token, err := server.DevelopmentToken(cfg, grant)
 	if err != nil {
 		return err
+	}
+	if missing {
+		fmt.Fprintf(p.errOut, "parley token: there was no key in %s, so that one was made there. A service that keeps its files elsewhere "+
+			"refuses this token: call this where it was started, or say where its files are, with -data-dir\n", dir)
 	}
 	_, err = fmt.Fprintln(p.out, token)
 	return err

@@ -190,6 +190,19 @@ func TestATokenIsThreePartsAndANewline(t *testing.T) {
 	}
 }
 
+func TestATokenOfAnotherFolderIsToldOf(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	environ := []string{"PARLEY_DATA_DIR=" + dir}
+	if _, out, errOut := call(t, environ, "token", "-sub", "alice"); !strings.Contains(errOut, "no key in "+dir) || !strings.Contains(errOut, "-data-dir") ||
+		strings.Count(out, "\n") != 1 {
+		t.Errorf("the first time: got %q and %q, want a token and a word of the key that was made", out, errOut)
+	}
+	if code, _, errOut := call(t, environ, "token", "-sub", "alice"); code != ok || errOut != "" {
+		t.Errorf("with a key: got %d %q, want nothing said", code, errOut)
+	}
+}
+
 func TestHealthcheckFollowsReadiness(t *testing.T) {
 	t.Parallel()
 	var ready atomic.Bool

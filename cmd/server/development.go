@@ -1,13 +1,17 @@
 package server
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -34,6 +38,18 @@ func DevelopmentToken(cfg Config, grant jwt.Grant) (string, error) {
 	return sign(keys, grant)
 }
 
+// DevelopmentKeyMissing reports whether DevelopmentToken would make a key of its own, and in which folder: a service that keeps its files
+// elsewhere does not know that key.
+func DevelopmentKeyMissing(cfg Config) (dir string, missing bool) {
+	cfg, _ = cfg.withDefaults() // whose faults DevelopmentToken tells
+	dir = cfg.DataDir
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	_, err := os.Stat(filepath.Join(dir, jwt.DevKeyFile))
+	return dir, errors.Is(err, fs.ErrNotExist)
+}
+
 // sign signs what the verifier would take.
 func sign(keys *jwt.DevKeys, grant jwt.Grant) (string, error) {
 	if _, err := chat.ParseUserID(grant.Subject); err != nil {
@@ -58,13 +74,38 @@ func sign(keys *jwt.DevKeys, grant jwt.Grant) (string, error) {
 // pageTokenTTL is how long a token is good that the page gets for the asking.
 const pageTokenTTL = 24 * time.Hour
 
-// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk without more. It is for development
-// mode on an address that only this machine can reach.
-func tokenRoute(keys *jwt.DevKeys) func(fiber.Router) {
+// pageKey is the secret that the page needs to get tokens, or empty where it gets none: it does in development mode on an address that
+// only this machine can reach. A proxy on this machine may let in others all the same, and they do not know the key.
+type pageKey string
+
+func newPageKey(cfg Config) (pageKey, error) {
+	if !cfg.InDevelopment() || !loopback(cfg.HTTPAddr) {
+		return "", nil
+	}
+	key, err := jwt.LoadOrMakePageKey(cfg.DataDir)
+	if err != nil {
+		return "", startFailure{"make the key of the page in " + cfg.DataDir, err}
+	}
+	return pageKey(key), nil
+}
+
+// pageKeyHeader carries the page's key: a page of another site cannot send it without asking first.
+const pageKeyHeader = "X-Parley-Page-Key"
+
+// opens reports whether a secret is the page's key. It takes as long for any of one length.
+func (k pageKey) opens(secret string) bool {
+	return k != "" && subtle.ConstantTimeCompare([]byte(k), []byte(secret)) == 1
+}
+
+// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk without more.
+func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 	return func(r fiber.Router) {
 		r.Post("/dev/token", func(c *fiber.Ctx) error {
 			if !ownPage(c.Get(fiber.HeaderHost), c.Get(fiber.HeaderOrigin), c.Get("Sec-Fetch-Site")) {
 				return chat.Errorf(chat.Forbidden, "only the service's own page may ask for tokens")
+			}
+			if !key.opens(c.Get(pageKeyHeader)) {
+				return chat.Errorf(chat.Forbidden, "open the page by the address that the service printed when it started, with its key")
 			}
 			// A form of another site can be sent without asking, but not as JSON.
 			if kind, _, _ := strings.Cut(c.Get(fiber.HeaderContentType), ";"); strings.TrimSpace(kind) != fiber.MIMEApplicationJSON {
@@ -114,6 +155,6 @@ func announce(w io.Writer, cfg Config, page string) {
 	if cfg.DataDir != defaultDataDir {
 		dir = fmt.Sprintf(" -data-dir %q", cfg.DataDir)
 	}
-	fmt.Fprintf(w, "parley runs in DEVELOPMENT MODE, with keys of its own: open %s/ ; for a token: %s token%s --sub alice\n",
+	fmt.Fprintf(w, "parley runs in DEVELOPMENT MODE, with keys of its own: open %s ; for a token: %s token%s --sub alice\n",
 		page, cfg.Command, dir)
 }

@@ -49,7 +49,7 @@ func Options(cfg Config) fx.Option {
 			func(g *revocation.Guard) ports.TokenVerifier { return g },
 		)),
 		fx.Module("edge", fx.Provide(
-			newKeys, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,
+			newKeys, newPageKey, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,
 		)),
 		fx.Invoke(live),
 	)

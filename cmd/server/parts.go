@@ -204,11 +204,10 @@ func newAPI(cfg Config, p apiParts) *rest.API {
 	})
 }
 
-func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.Health, keys *jwt.DevKeys, s *ws.Adapter, api *rest.API) *httpd.Server {
-	offersTokens := keys != nil && loopback(cfg.HTTPAddr)
-	routes := []func(fiber.Router){probes(h), s.Routes, api.Routes, web.Routes(offersTokens)}
-	if offersTokens {
-		routes = append(routes, tokenRoute(keys))
+func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.Health, keys *jwt.DevKeys, page pageKey, s *ws.Adapter, api *rest.API) *httpd.Server {
+	routes := []func(fiber.Router){probes(h), s.Routes, api.Routes, web.Routes(page != "")}
+	if page != "" {
+		routes = append(routes, tokenRoute(keys, page))
 	}
 	return httpd.New(httpd.Config{
 		Addr: cfg.HTTPAddr, CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, TrustedProxies: cfg.TrustedProxies,

@@ -24,6 +24,7 @@ type Server struct {
 	life  *life
 	http  *httpd.Server
 	admin *httpd.Admin
+	page  pageKey
 }
 
 // Run runs the service until ctx ends, and stops it then as Server.Stop does. A part that fails stops the service too, and its error
@@ -51,7 +52,7 @@ func Start(ctx context.Context, cfg Config, more ...fx.Option) (*Server, error) 
 		fx.Populate(&s.life), // first, so that it can close what some opened where others fail
 		Options(cfg),
 		fx.Options(more...),
-		fx.Populate(&s.cfg, &s.log, &s.http, &s.admin),
+		fx.Populate(&s.cfg, &s.log, &s.http, &s.admin, &s.page),
 	)
 	if err := s.app.Err(); err != nil {
 		return nil, errors.Join(plainly(err), s.life.close())
@@ -63,7 +64,7 @@ func Start(ctx context.Context, cfg Config, more ...fx.Option) (*Server, error) 
 	}
 	s.log.Info("the service runs", "http", s.URL(), "admin", s.AdminURL(), "set", s.cfg)
 	if s.cfg.InDevelopment() {
-		announce(s.cfg.Output, s.cfg, s.URL())
+		announce(s.cfg.Output, s.cfg, s.PageURL())
 	}
 	return s, nil
 }
@@ -75,6 +76,14 @@ func (s *Server) URL() string {
 		scheme = "https"
 	}
 	return scheme + "://" + reachable(s.http.Addr())
+}
+
+// PageURL returns where people open the page; in development mode with the key that lets it get tokens, so keep it to yourself.
+func (s *Server) PageURL() string {
+	if s.page == "" {
+		return s.URL() + "/"
+	}
+	return s.URL() + "/?key=" + string(s.page)
 }
 
 // reachable is an address to connect to, for one to listen on.

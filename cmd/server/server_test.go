@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -107,10 +108,16 @@ func (s service) ask(method, url, body string, headers ...string) (int, string) 
 	return answer.StatusCode, string(text)
 }
 
+// pageKey is what the page's address ends in.
+func (s service) pageKey() string {
+	_, key, _ := strings.Cut(s.PageURL(), "/?key=")
+	return key
+}
+
 // token gets a token as the page does.
 func (s service) token(sub string) string {
 	s.t.Helper()
-	status, body := s.ask(http.MethodPost, "/dev/token", `{"sub":"`+sub+`"}`, "Content-Type", "application/json", "Origin", s.URL())
+	status, body := s.ask(http.MethodPost, "/dev/token", `{"sub":"`+sub+`"}`, "Content-Type", "application/json", "Origin", s.URL(), "X-Parley-Page-Key", s.pageKey())
 	var answer struct{ Token string }
 	if err := json.Unmarshal([]byte(body), &answer); status != http.StatusOK || err != nil {
 		s.t.Fatalf("got %d %s", status, body)
@@ -350,6 +357,9 @@ func TestOnlyTheServicesOwnPageGetsTokens(t *testing.T) {
 		"a name that resolves here": {[]string{"Host", "evil.example:80", "Origin", "http://evil.example:80"}, "", 403},
 		"this machine by name":      {[]string{"Host", "localhost:" + port[strings.LastIndex(port, ":")+1:]}, "", 200},
 		"a form":                    {[]string{"Content-Type", "text/plain"}, "", 415},
+		"without the key":           {[]string{"X-Parley-Page-Key", ""}, "", 403},
+		"with another key":          {[]string{"X-Parley-Page-Key", strings.Repeat("A", len(s.pageKey()))}, "", 403},
+		"with a part of the key":    {[]string{"X-Parley-Page-Key", s.pageKey()[:20]}, "", 403},
 		"nobody":                    {nil, `{"name":"x"}`, 422},
 		"no JSON":                   {nil, `sub=alice`, 400},
 	} {
@@ -357,10 +367,46 @@ func TestOnlyTheServicesOwnPageGetsTokens(t *testing.T) {
 		if body == "" {
 			body = `{"sub":"alice","name":"Alice"}`
 		}
-		headers := append([]string{"Content-Type", "application/json"}, row.headers...)
+		headers := append([]string{"Content-Type", "application/json", "X-Parley-Page-Key", s.pageKey()}, row.headers...)
 		if status, answer := s.ask(http.MethodPost, "/dev/token", body, headers...); status != row.want {
 			t.Errorf("%s: got %d %s, want %d", name, status, answer, row.want)
 		}
+	}
+}
+
+func TestThePagesKeyIsPrintedAndLastsOverARestart(t *testing.T) {
+	t.Parallel()
+	cfg := forTest(t)
+	first, err := server.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := service{first, t}.pageKey()
+	if said := cfg.Output.(*output).String(); len(key) < 26 || !strings.Contains(said, "open "+first.URL()+"/?key="+key+" ;") {
+		t.Errorf("it does not say where to look, with the key %q:\n%s", key, said)
+	}
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, cfg)
+	if again.pageKey() != key {
+		t.Errorf("after a restart the key is %q, was %q", again.pageKey(), key)
+	}
+	if status, _ := again.ask(http.MethodPost, "/dev/token?key="+key, `{"sub":"alice"}`, "Content-Type", "application/json"); status != http.StatusForbidden {
+		t.Errorf("the key in the address of a request: got %d, want 403", status)
+	}
+	if other := start(t, forTest(t)); other.pageKey() == key {
+		t.Error("two services have one key")
+	}
+	path := filepath.Join(cfg.DataDir, jwt.PageKeyFile)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its file: %v, %v; want it for the owner only", info, err)
+	}
+	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "delete it, and another is made") {
+		t.Errorf("a file that holds no key: got %v", err)
 	}
 }
 

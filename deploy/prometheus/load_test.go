@@ -66,7 +66,7 @@ func (s *service) calls(ctx context.Context, method, url, body string, headers .
 func (s *service) token(t *testing.T, user string) string {
 	t.Helper()
 	status, body, err := s.calls(t.Context(), http.MethodPost, s.URL()+"/dev/token", `{"sub":"`+user+`"}`,
-		"Content-Type", "application/json", "Origin", s.URL())
+		"Content-Type", "application/json", "Origin", s.URL(), "X-Parley-Page-Key", s.PageURL()[len(s.URL()+"/?key="):])
 	var answer struct{ Token string }
 	if err = errors.Join(err, json.Unmarshal([]byte(body), &answer)); err != nil || status != http.StatusOK {
 		t.Fatalf("get a token: %d %s: %v", status, body, err)

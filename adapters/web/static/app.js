@@ -11,8 +11,11 @@ import { announce, complain, Status } from "./view/status.js";
 import { Timeline } from "./view/timeline.js";
 import { list, STOPPED } from "./words.js";
 
+session.pageKey.take();
+
 const socketURL = new URL("ws", location.href);
 socketURL.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+socketURL.search = "";
 socketURL.hash = "";
 
 const chat = new Chat({ url: socketURL.href, http: session, local: localStorage, tab: sessionStorage });

@@ -1,6 +1,7 @@
 // Who is signed in, and the few things that are asked over HTTP. Paths are relative, so that the page works below any prefix.
 
 const TOKEN = "parley.token";
+const PAGE_KEY = "parley.page-key";
 
 /** The token lives as long as the tab. */
 export const token = {
@@ -29,10 +30,30 @@ const bearer = () => ({ headers: { Authorization: `Bearer ${token.get()}` } });
 /** What the page has to know before anybody signed in: {development}. */
 export const settings = () => ask("page.json");
 
-/** In development mode the service hands out tokens for the asking. */
+/** What opens the page in development mode. It comes in the address that the service printed, and is kept for all windows. */
+export const pageKey = {
+  get: () => localStorage.getItem(PAGE_KEY) ?? "",
+  clear: () => localStorage.removeItem(PAGE_KEY),
+  /** Keeps the key that the address has, and takes it out of there: addresses are shown, copied and kept in histories. */
+  take() {
+    const query = new URLSearchParams(location.search);
+    const key = query.get("key");
+    if (key === null) return;
+    if (key) localStorage.setItem(PAGE_KEY, key);
+    query.delete("key");
+    history.replaceState(null, "", location.pathname + (query.size > 0 ? `?${query}` : "") + location.hash);
+  },
+};
+
+/** In development mode the service hands out tokens to who has the page's key. */
 export async function developmentToken(sub, name) {
-  const body = JSON.stringify({ sub, name });
-  return (await ask("dev/token", { method: "POST", headers: { "Content-Type": "application/json" }, body })).token;
+  const headers = { "Content-Type": "application/json", "X-Parley-Page-Key": pageKey.get() };
+  try {
+    return (await ask("dev/token", { method: "POST", headers, body: JSON.stringify({ sub, name }) })).token;
+  } catch (error) {
+    if (error.status === 403) pageKey.clear(); // it is another service's, or of before its folder was deleted
+    throw error;
+  }
 }
 
 /** All rooms that are mine. */

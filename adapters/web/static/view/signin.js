@@ -4,6 +4,7 @@ import { $, say } from "./dom.js";
 
 export class SignIn {
   #development = false;
+  #locked = false; // it is development mode, and the page was opened without its key
   #byToken = false;
   #signedIn;
 
@@ -28,7 +29,8 @@ export class SignIn {
     } catch {
       say($("signin-fault"), "The service cannot be reached.");
     }
-    this.#choose(!this.#development);
+    this.#locked = this.#development && !session.pageKey.get();
+    this.#choose(!this.#development || this.#locked);
   }
 
   hide() {
@@ -39,10 +41,13 @@ export class SignIn {
     this.#byToken = byToken;
     $("by-name").hidden = byToken;
     $("by-token").hidden = !byToken;
-    say($("signin-lead"), byToken
+    $("signin-locked").hidden = !this.#locked;
+    say($("signin-lead"), this.#locked
+      ? "Or paste a token: “parley token” makes one, where the service was started."
+      : byToken
       ? "Paste the access token that your product gave you."
       : "Development mode: choose a name, and the service makes a token for it.");
-    $("signin-other").hidden = !this.#development;
+    $("signin-other").hidden = !this.#development || this.#locked;
     say($("signin-other"), byToken ? "Choose a name instead" : "Use a token instead");
     $(byToken ? "signin-token" : "signin-name").focus();
   }
@@ -59,6 +64,10 @@ export class SignIn {
     try {
       this.#signedIn(this.#byToken ? value.replace(/^Bearer\s+/i, "") : await session.developmentToken(userID(value), value));
     } catch (error) {
+      if (error.status === 403 && !this.#byToken) {
+        this.show();
+        return;
+      }
       this.#fail(field, `That did not work: ${error.message}.`);
     }
   }
