@@ -340,8 +340,8 @@ func (f *fullStore) Append(context.Context, []chat.Proposal) ([]ports.Outcome, e
 	return nil, f.failure()
 }
 
-func (f *fullStore) Mark(context.Context, chat.RoomID, chat.UserID, chat.Seq) (chat.Standing, error) {
-	return chat.Standing{}, f.failure()
+func (f *fullStore) Mark(context.Context, []ports.ReadMark) ([]ports.MarkOutcome, error) {
+	return nil, f.failure()
 }
 
 func (f *fullStore) failure() error {
@@ -369,7 +369,7 @@ func TestAStoreThatCannotBeWrittenIsAwayUntilItCan(t *testing.T) {
 			return err
 		},
 		"a mark": func(o *observability.Observer, s *fullStore) error {
-			_, err := o.Directory(s).Mark(context.Background(), "general", "alice", 1)
+			_, err := o.Directory(s).Mark(context.Background(), []ports.ReadMark{{Room: "general", User: "alice", Seq: 1}})
 			return err
 		},
 	} {

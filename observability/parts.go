@@ -78,9 +78,9 @@ func (d timedDirectory) Standing(ctx context.Context, room chat.RoomID, user cha
 }
 
 // Rooms implements ports.Directory.
-func (d timedDirectory) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) (s []chat.Standing, err error) {
+func (d timedDirectory) Rooms(ctx context.Context, q ports.RoomsQuery) (s []chat.Standing, next chat.RoomID, err error) {
 	defer d.m.timed("rooms", time.Now(), &err)
-	return d.Directory.Rooms(ctx, user, after, limit)
+	return d.Directory.Rooms(ctx, q)
 }
 
 // Members implements ports.Directory.
@@ -90,10 +90,10 @@ func (d timedDirectory) Members(ctx context.Context, room chat.RoomID, after cha
 }
 
 // Mark implements ports.Directory.
-func (d timedDirectory) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (s chat.Standing, err error) {
+func (d timedDirectory) Mark(ctx context.Context, marks []ports.ReadMark) (o []ports.MarkOutcome, err error) {
 	defer d.m.timed("mark", time.Now(), &err)
 	defer func() { d.w.note(err) }()
-	return d.Directory.Mark(ctx, room, user, seq)
+	return d.Directory.Mark(ctx, marks)
 }
 
 // timed tells of one call to the store. A failure that is the caller's (no such room, a key that was used) is none of the store's.

@@ -8,8 +8,9 @@ import (
 
 // Rooms makes, shows and changes rooms.
 type Rooms interface {
-	// Mine returns the rooms that the user is a member of or keeps a read mark in, and may read, in the order of their ids,
-	// those behind after. next is the after of the next page, empty at the end. limit is 1–200.
+	// Mine returns the rooms that the user has to do with and may read: where they are a member, keep a read mark, or have said or
+	// done something and not left since, and those that the token names by id. They come in the order of their ids, those behind
+	// after; a page may have fewer than limit, which is 1–200, or none. next is the after of the next page, empty at the end.
 	Mine(ctx context.Context, by chat.Identity, after chat.RoomID, limit int) (rooms []RoomView, next chat.RoomID, err error)
 
 	// Room returns one room.

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -67,6 +68,7 @@ func (r *room) append(p *chat.Proposal) ports.Outcome {
 		}
 		e := r.add(p, f)
 		m.Body, m.Meta, m.DeletedAt, m.deletedBy = "", nil, e.At, e.Seq
+		r.unsay(f.Target)
 		return appended(e)
 	case chat.Edited:
 		if !deleted {
@@ -95,11 +97,24 @@ func (r *room) add(p *chat.Proposal, fact chat.Fact) chat.Entry {
 	r.Head++
 	if _, ok := fact.(chat.Message); ok {
 		r.Messages++
+		r.said = append(r.said, r.Head)
+		r.saidBy[p.Author.ID] = append(r.saidBy[p.Author.ID], r.Head)
 	}
+	r.spoke[p.Author.ID] = true
 	e := chat.Entry{Room: r.ID, Seq: r.Head, At: r.now(), Author: p.Author, Key: p.Key, Messages: r.Messages, Fact: fact}
 	r.log = append(r.log, e)
 	r.keys[authorKey{p.Author.ID, p.Key}] = e.Seq
 	return e
+}
+
+// unsay takes a message from those that are counted.
+func (r *room) unsay(seq chat.Seq) {
+	without := func(said []chat.Seq) []chat.Seq {
+		at, _ := slices.BinarySearch(said, seq)
+		return slices.Delete(said, at, at+1)
+	}
+	author := r.log[seq-1].Author.ID
+	r.said, r.saidBy[author] = without(r.said), without(r.saidBy[author])
 }
 
 func (r *room) say(p *chat.Proposal, f chat.Message) ports.Outcome {
@@ -155,13 +170,22 @@ func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcom
 	if err != nil {
 		return ports.Outcome{Err: err}
 	}
-	if f.Change == chat.MemberLeft {
+	left := func() {
 		delete(r.marks, f.User)
+		if r.spoke[f.User] {
+			r.spoke[f.User] = false
+		}
+	}
+	if f.Change == chat.MemberLeft {
+		left()
 	}
 	if same {
 		return r.unchanged(was.set)
 	}
 	e := r.add(p, f)
+	if f.Change == chat.MemberLeft {
+		left() // also where leaving is the user's own entry
+	}
 	is := place{set: e.Seq}
 	if f.Change != chat.MemberLeft {
 		is.Member = f.Place()
@@ -190,6 +214,8 @@ func newRoom(given chat.Room) *room {
 		keys:     map[authorKey]chat.Seq{},
 		places:   map[chat.UserID]place{},
 		marks:    map[chat.UserID]chat.Seq{},
+		saidBy:   map[chat.UserID][]chat.Seq{},
+		spoke:    map[chat.UserID]bool{},
 	}
 	r.CreatedAt = r.now()
 	return r

@@ -43,6 +43,9 @@ type room struct {
 	keys     map[authorKey]chat.Seq
 	places   map[chat.UserID]place
 	marks    map[chat.UserID]chat.Seq
+	said     []chat.Seq                 // the messages that are not deleted, ascending
+	saidBy   map[chat.UserID][]chat.Seq // the same, by their authors
+	spoke    map[chat.UserID]bool       // who has made entries; false where they have left since
 }
 
 type authorKey struct {

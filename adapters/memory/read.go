@@ -189,34 +189,46 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standin
 }
 
 func (r *room) standing(user chat.UserID) chat.Standing {
-	st := chat.Standing{Room: r.Room, Member: r.places[user].Member, Read: r.marks[user], Unread: r.Messages}
-	if st.Read > 0 {
-		st.Unread -= r.log[st.Read-1].Messages
-	}
-	return st
+	return chat.Standing{Room: r.Room, Member: r.places[user].Member, Read: r.marks[user], Unread: r.unread(user)}
 }
 
-// Rooms implements ports.Directory. It looks at every room that there is.
-func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) ([]chat.Standing, error) {
+func (r *room) unread(user chat.UserID) int64 {
+	behind := func(said []chat.Seq) int {
+		at, found := slices.BinarySearch(said, r.marks[user])
+		if found {
+			at++
+		}
+		return len(said) - at
+	}
+	return int64(min(behind(r.said)-behind(r.saidBy[user]), chat.MaxUnread))
+}
+
+// Rooms implements ports.Directory. It goes through every room that there is.
+func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.Standing, next chat.RoomID, err error) {
 	if err := ended(ctx, "list rooms"); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var mine []*room
-	for _, r := range s.rooms {
-		member := r.places[user].Member
-		_, marked := r.marks[user]
-		if r.ID > after && !member.Banned && (marked || member.Role != chat.None) {
-			mine = append(mine, r)
+	mine := slices.Clone(query.Next())
+	for id, r := range s.rooms {
+		_, marked := r.marks[query.User]
+		if id > query.After && (marked || r.spoke[query.User] || r.places[query.User].Role != chat.None) {
+			mine = append(mine, id)
 		}
 	}
-	slices.SortFunc(mine, func(a, b *room) int { return cmp.Compare(a.ID, b.ID) })
-	var standings []chat.Standing
-	for _, r := range mine[:min(limit, len(mine))] {
-		standings = append(standings, r.standing(user))
+	slices.Sort(mine)
+	mine = slices.Compact(mine)
+	if len(mine) >= query.Limit {
+		mine = mine[:query.Limit]
+		next = mine[query.Limit-1]
 	}
-	return standings, nil
+	for _, id := range mine {
+		if r := s.rooms[id]; r != nil && !r.places[query.User].Banned {
+			page = append(page, r.standing(query.User))
+		}
+	}
+	return page, next, nil
 }
 
 // Members implements ports.Directory.
@@ -241,19 +253,27 @@ func (s *Store) Members(ctx context.Context, id chat.RoomID, after chat.UserID, 
 }
 
 // Mark implements ports.Directory.
-func (s *Store) Mark(ctx context.Context, id chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Standing, error) {
-	if err := ended(ctx, "move a read mark"); err != nil {
-		return chat.Standing{}, err
+func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
+	if err := ended(ctx, "move read marks"); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.rooms[id]
-	switch {
-	case r == nil:
-		return chat.Standing{}, chat.Errorf(chat.NotFound, "there is no such room")
-	case seq > r.Head:
-		return chat.Standing{}, chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", r.Head)
+	outcomes := make([]ports.MarkOutcome, len(marks))
+	for i, m := range marks {
+		switch r := s.rooms[m.Room]; {
+		case r == nil:
+			outcomes[i].Err = chat.Errorf(chat.NotFound, "there is no such room")
+		case m.Seq > r.Head:
+			outcomes[i].Err = chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", r.Head)
+		default:
+			r.marks[m.User] = max(r.marks[m.User], m.Seq)
+		}
 	}
-	r.marks[user] = max(r.marks[user], seq)
-	return r.standing(user), nil
+	for i, m := range marks {
+		if r := s.rooms[m.Room]; outcomes[i].Err == nil {
+			outcomes[i].Read, outcomes[i].Unread = r.marks[m.User], r.unread(m.User)
+		}
+	}
+	return outcomes, nil
 }

@@ -42,7 +42,9 @@ const (
 // sayQuery appends messages in one statement, after lockQuery: it sees all that was committed before it got its locks, and
 // nobody else appends to these rooms until it is committed. It must not be put together with lockQuery in one statement, which
 // would see the tables as they were before it waited. When a proposal isForward it appends nothing.
-const sayQuery = `
+//
+// Who speaks in a turn of their own is told from who spoke before; who spoke for the first time is noted.
+var sayQuery = ofTurns(`
 WITH judged AS (
   SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
     CASE
@@ -64,12 +66,19 @@ WITH judged AS (
   LEFT JOIN member m ON m.room_id = p.room_id AND m.user_id = p.author
   LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = p.reply_to AND t.kind = 1
 ), numbered AS (
-  SELECT *, row_number() OVER (PARTITION BY room_id, verdict ORDER BY n) AS nth, bool_or(verdict = 5) OVER () AS stop
-  FROM judged
+  SELECT *, row_number() OVER w AS nth, bool_or(verdict = 5) OVER () AS stop, author IS DISTINCT FROM coalesce(lag(author) OVER w, (
+      SELECT l.author FROM entry l WHERE l.room_id = judged.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1
+    )) AS turn
+  FROM judged WINDOW w AS (PARTITION BY room_id, verdict ORDER BY n)
 ), appended AS (
-  INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta)
-  SELECT room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta
+  INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn)
+  SELECT room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta, turn
   FROM numbered WHERE verdict = 0 AND NOT stop
+), spoken AS (
+  INSERT INTO spoke (room_id, user_id)
+  SELECT DISTINCT room_id, author FROM numbered p WHERE verdict = 0 AND NOT stop
+    AND NOT EXISTS (SELECT FROM spoke s WHERE s.room_id = p.room_id AND s.user_id = p.author AND s.listed)
+  ON CONFLICT (room_id, user_id) DO UPDATE SET listed = true
 ), used AS (
   INSERT INTO used_key (room_id, author, key, seq, at)
   SELECT room_id, author, key, head + nth, now FROM numbered WHERE verdict = 0 AND NOT stop
@@ -79,7 +88,7 @@ WITH judged AS (
   WHERE r.room_id = a.room_id
 )
 SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)
-FROM numbered ORDER BY n`
+FROM numbered ORDER BY n`)
 
 // Append implements ports.Log. A batch of messages is one round trip; one with other facts in it is two.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {

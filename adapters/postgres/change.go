@@ -44,7 +44,9 @@ type ledger struct {
 	reactors  map[reactorKey]*reactor
 	members   map[memberKey]*member
 	unmarked  map[memberKey]struct{} // whose read marks go
-	entries   []chat.Entry           // new, in their first form
+	left      map[memberKey]struct{} // who left, and has made no entry since
+	deleted   []place
+	entries   []chat.Entry // new, in their first form
 }
 
 type (
@@ -78,6 +80,7 @@ type room struct {
 	messages         int64
 	now              time.Time                     // for all entries of the batch; not before the last one that the room has
 	setBy            [chat.RoomProperties]chat.Seq // the last entry that set it
+	speaker          chat.UserID                   // whose turn is the last one
 	changed          bool
 }
 
@@ -116,14 +119,16 @@ func newLedger() *ledger {
 		reactors:  map[reactorKey]*reactor{},
 		members:   map[memberKey]*member{},
 		unmarked:  map[memberKey]struct{}{},
+		left:      map[memberKey]struct{}{},
 	}
 }
 
-const (
-	roomsQuery = `
-SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, greatest((SELECT clock_timestamp()), last_at)
-FROM room WHERE room_id = ANY($1::text[])`
+var roomsQuery = ofTurns(`
+SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, greatest((SELECT clock_timestamp()), last_at),
+  coalesce((SELECT l.author FROM entry l WHERE l.room_id = r.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1), '')
+FROM room r WHERE room_id = ANY($1::text[])`)
 
+const (
 	usedQuery = `
 SELECT u.room_id, u.author, u.key, u.seq, u.at
 FROM unnest($1::text[], $2::text[], $3::text[]) p (room_id, author, key)
@@ -210,7 +215,7 @@ func (l *ledger) readRooms(rows pgx.Rows) error {
 	var id chat.RoomID
 	var r room
 	_, err := pgx.ForEachRow(rows, []any{
-		&id, &r.name, &r.public, &r.archived, &r.head, &r.messages, &r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife], &r.now,
+		&id, &r.name, &r.public, &r.archived, &r.head, &r.messages, &r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife], &r.now, &r.speaker,
 	}, func() error {
 		is := r
 		is.now = is.now.UTC()

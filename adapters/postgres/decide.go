@@ -47,6 +47,7 @@ func (l *ledger) append(p *chat.Proposal) ports.Outcome {
 		}
 		e := l.add(r, p, f)
 		m.body, m.deletedAt, m.deletedBy, m.changed = "", &e.At, e.Seq, true
+		l.deleted = append(l.deleted, target)
 		return appended(e)
 	case chat.Edited:
 		if m.deletedBy == 0 {
@@ -90,6 +91,7 @@ func (l *ledger) add(r *room, p *chat.Proposal, fact chat.Fact) chat.Entry {
 	}
 	e := chat.Entry{Room: p.Room, Seq: r.head, At: r.now, Author: p.Author, Key: p.Key, Messages: r.messages, Fact: fact}
 	l.used[usedKey{p.Room, p.Author.ID, p.Key}] = e
+	delete(l.left, memberKey{p.Room, p.Author.ID})
 	l.entries = append(l.entries, e)
 	return e
 }
@@ -140,12 +142,15 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 		return ports.Outcome{Err: err}
 	}
 	if f.Change == chat.MemberLeft {
-		l.unmarked[k] = struct{}{}
+		l.unmarked[k], l.left[k] = struct{}{}, struct{}{}
 	}
 	if same {
 		return unchanged(p, was.setBy)
 	}
 	e := l.add(r, p, f)
+	if f.Change == chat.MemberLeft {
+		l.left[k] = struct{}{} // also where leaving is the user's own entry
+	}
 	l.members[k] = &member{role: f.Role, banned: f.Change == chat.MemberBanned, since: e.At, setBy: e.Seq, changed: true}
 	return appended(e)
 }

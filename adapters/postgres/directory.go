@@ -39,33 +39,34 @@ func (s *Store) Create(ctx context.Context, room chat.Room, owner chat.UserID) (
 	return made, nil
 }
 
-// standingColumns and standingTables tell how user $1 stands in the rooms r. The user's mark is at an entry, which knows how many
-// messages there were up to it; a subquery asks it, as a join might be planned to go through the whole room.
-const (
-	standingColumns = `
-SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
-  coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0),
-  r.messages - coalesce((SELECT e.messages FROM entry e WHERE e.room_id = r.room_id AND e.seq = k.seq), 0)`
-	standingTables = `
+// standingColumns and standingTables tell how user $1 stands in the rooms r.
+var standingColumns = `
+SELECT coalesce(r.room_id, ''), coalesce(r.name, ''), coalesce(r.public, false), coalesce(r.archived, false), coalesce(r.created_at, 'epoch'),
+  coalesce(r.head, 0), coalesce(r.messages, 0), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0),
+  ` + unreadOf("r.room_id", "coalesce(k.seq, 0)", "$1")
+
+const standingTables = `
 LEFT JOIN member m ON m.room_id = r.room_id AND m.user_id = $1 AND (m.role > 0 OR m.banned)
 LEFT JOIN mark k ON k.room_id = r.room_id AND k.user_id = $1`
 
-	standingQuery = standingColumns + `
+var standingQuery = standingColumns + `
 FROM room r` + standingTables + `
 WHERE r.room_id = $2`
 
-	roomsOfQuery = standingColumns + `
+// roomsOfQuery goes through each of the ways in which a room is a user's for a page, and tells also of rooms that come to nothing.
+var roomsOfQuery = standingColumns + `, mine.room_id
 FROM (
   (SELECT room_id FROM member WHERE user_id = $1 AND room_id > $2 AND role > 0 ORDER BY room_id LIMIT $3)
   UNION
-  (SELECT room_id FROM mark k WHERE user_id = $1 AND room_id > $2
-    AND NOT EXISTS (SELECT FROM member b WHERE b.room_id = k.room_id AND b.user_id = $1 AND b.banned)
-    ORDER BY room_id LIMIT $3)
+  (SELECT room_id FROM mark WHERE user_id = $1 AND room_id > $2 ORDER BY room_id LIMIT $3)
+  UNION
+  (SELECT room_id FROM spoke WHERE user_id = $1 AND room_id > $2 AND listed ORDER BY room_id LIMIT $3)
+  UNION
+  (SELECT granted COLLATE "C" FROM unnest($4::text[]) granted)
   ORDER BY room_id LIMIT $3
 ) mine
-JOIN room r ON r.room_id = mine.room_id` + standingTables + `
-ORDER BY r.room_id`
-)
+LEFT JOIN room r ON r.room_id = mine.room_id` + standingTables + `
+ORDER BY mine.room_id`
 
 // placesQuery takes rooms and users, and tells of each pair that has a room where it stood among them.
 const placesQuery = `
@@ -141,18 +142,35 @@ func oneStanding(rows pgx.Rows, user chat.UserID) (chat.Standing, error) {
 }
 
 // Rooms implements ports.Directory.
-func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) (standings []chat.Standing, err error) {
+func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.Standing, next chat.RoomID, err error) {
+	granted := texts(query.Next())
 	err = s.read(ctx, "list rooms", func(ctx context.Context) error {
-		standings, err = queryAll(ctx, s.pool, roomsOfQuery, []any{string(user), string(after), limit},
-			func(row pgx.CollectableRow) (chat.Standing, error) { return scanStanding(row, user) })
+		rows, err := s.pool.Query(ctx, roomsOfQuery, string(query.User), string(query.After), query.Limit, granted)
+		if err != nil {
+			return err
+		}
+		page, next = nil, ""
+		seen := 0
+		_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+			var id chat.RoomID
+			st, err := scanStanding(row, query.User, &id)
+			if seen++; seen == query.Limit {
+				next = id
+			}
+			if st.Room.ID == id && !st.Member.Banned {
+				page = append(page, st)
+			}
+			return struct{}{}, err
+		})
 		return err
 	})
-	return standings, err
+	return page, next, err
 }
 
 const membersOfQuery = `
 SELECT user_id, role, banned, since FROM member
-WHERE room_id = $1 AND user_id > $2 AND (role > 0 OR banned) ORDER BY user_id LIMIT $3`
+WHERE room_id = $1 AND (role > 0 OR banned) AND (CASE WHEN role > 0 OR banned THEN user_id END) > $2
+ORDER BY (CASE WHEN role > 0 OR banned THEN user_id END) LIMIT $3`
 
 // Members implements ports.Directory.
 func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (members []chat.Member, err error) {
@@ -166,28 +184,4 @@ func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 		return err
 	})
 	return members, err
-}
-
-// markStatement moves a mark, but not back, and not beyond the head.
-const markStatement = `
-INSERT INTO mark (room_id, user_id, seq)
-SELECT room_id, $2, $3 FROM room WHERE room_id = $1 AND head >= $3
-ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq`
-
-// Mark implements ports.Directory. The standing is read by a statement of its own in the same transaction, so that it has also
-// what others did while this one waited for the mark.
-func (s *Store) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (st chat.Standing, err error) {
-	err = s.read(ctx, "move a read mark", func(ctx context.Context) error {
-		batch := &pgx.Batch{}
-		batch.Queue(markStatement, string(room), string(user), int64(seq))
-		batch.Queue(standingQuery, string(user), string(room)).Query(func(rows pgx.Rows) error {
-			st, err = oneStanding(rows, user)
-			return err
-		})
-		return s.pool.SendBatch(ctx, batch).Close()
-	})
-	if err == nil && st.Read < seq {
-		return chat.Standing{}, chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", st.Room.Head)
-	}
-	return st, err
 }

@@ -220,7 +220,7 @@ func TestFrozenServer(t *testing.T) {
 	mustFail(t, err, chat.Unavailable)
 	_, err = store.Heads(t.Context(), []chat.RoomID{room})
 	mustFail(t, err, chat.Unavailable)
-	_, err = store.Mark(t.Context(), room, "alice", 0)
+	_, err = store.Mark(t.Context(), []ports.ReadMark{{Room: room, User: "alice"}})
 	mustFail(t, err, chat.Unavailable)
 	mustFail(t, store.Check(t.Context()), chat.Unavailable)
 	server.Resume()

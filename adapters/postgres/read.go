@@ -215,13 +215,9 @@ const headsQuery = `SELECT room_id, head FROM room WHERE room_id = ANY($1::text[
 
 // Heads implements ports.Log.
 func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
-	ids := make([]string, len(rooms))
-	for i, room := range rooms {
-		ids[i] = string(room)
-	}
 	heads := make(map[chat.RoomID]chat.Seq, len(rooms))
 	err := s.read(ctx, "read heads", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, headsQuery, ids)
+		rows, err := s.pool.Query(ctx, headsQuery, texts(rooms))
 		if err != nil {
 			return err
 		}
@@ -234,4 +230,13 @@ func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID
 		return err
 	})
 	return heads, err
+}
+
+// texts returns rooms as the driver takes them.
+func texts(rooms []chat.RoomID) []string {
+	ids := make([]string, len(rooms))
+	for i, room := range rooms {
+		ids[i] = string(room)
+	}
+	return ids
 }

@@ -13,19 +13,29 @@ import (
 const (
 	entriesStatement = `
 INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name)
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn)
 SELECT room_id, seq, at, author, author_name, key, messages, kind,
   nullif(body, ''), nullif(reply_to, 0), meta, nullif(target, 0), nullif(emoji, ''), nullif(removed, false), nullif(total, 0),
-  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, '')
+  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, ''), turn
 FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[],
   $9::text[], $10::bigint[], $11::bytea[], $12::bigint[], $13::text[], $14::boolean[], $15::integer[], $16::text[], $17::text[],
-  $18::smallint[], $19::text[])
+  $18::smallint[], $19::text[], $20::boolean[])
 AS p (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name)`
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn)`
 
 	usedStatement = `
 INSERT INTO used_key (room_id, author, key, seq, at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])`
+
+	spokeStatement = `
+INSERT INTO spoke (room_id, user_id)
+SELECT DISTINCT p.room_id, p.user_id FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
+WHERE NOT EXISTS (SELECT FROM spoke s WHERE s.room_id = p.room_id AND s.user_id = p.user_id AND s.listed)
+ON CONFLICT (room_id, user_id) DO UPDATE SET listed = true`
+
+	unlistStatement = `
+UPDATE spoke s SET listed = false FROM unnest($1::text[], $2::text[]) AS p (room_id, user_id)
+WHERE s.room_id = p.room_id AND s.user_id = p.user_id AND s.listed`
 
 	// A deleted message loses its body and meta and keeps the time of its last edit, also one of the same batch.
 	messagesStatement = `
@@ -86,7 +96,7 @@ type insertion struct {
 	seqs, messages          []int64
 	replies, targets        []int64
 	totals                  []int32
-	removed                 []bool
+	removed, turns          []bool
 	metas                   [][]byte
 	rooms, authors          []string
 	names, keys             []string
@@ -100,11 +110,23 @@ func (l *ledger) writeEntries(batch *pgx.Batch) {
 	}
 	var c insertion
 	for i := range l.entries {
-		c.add(&l.entries[i])
+		e := &l.entries[i]
+		c.add(e)
+		c.turns = append(c.turns, l.rooms[e.Room].turns(e))
 	}
 	batch.Queue(entriesStatement, c.rooms, c.seqs, c.ats, c.authors, c.names, c.keys, c.messages, c.kinds,
-		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named)
+		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named, c.turns)
 	batch.Queue(usedStatement, c.rooms, c.authors, c.keys, c.seqs, c.ats)
+	batch.Queue(spokeStatement, c.rooms, c.authors)
+}
+
+// turns reports whether an entry begins a turn, and counts it in. A message that is deleted by the same batch gives that up later.
+func (r *room) turns(e *chat.Entry) bool {
+	if _, ok := e.Fact.(chat.Message); !ok || e.Author.ID == r.speaker {
+		return false
+	}
+	r.speaker = e.Author.ID
+	return true
 }
 
 func (c *insertion) add(e *chat.Entry) {
@@ -169,6 +191,9 @@ func (l *ledger) writeMessages(batch *pgx.Batch) {
 	if len(bodies) > 0 {
 		batch.Queue(messagesStatement, keys.rooms, keys.seqs, bodies, edited, deleted, deletedBy, reacted)
 	}
+	for _, at := range l.deleted {
+		batch.Queue(turnStatement, string(at.room), int64(at.seq))
+	}
 }
 
 func (l *ledger) writeReactions(batch *pgx.Batch) {
@@ -197,7 +222,7 @@ func (l *ledger) writeReactions(batch *pgx.Batch) {
 }
 
 func (l *ledger) writeMembers(batch *pgx.Batch) {
-	var keys, gone columns
+	var keys, gone, left columns
 	var roles []int16
 	var banned []bool
 	var since []time.Time
@@ -214,11 +239,17 @@ func (l *ledger) writeMembers(batch *pgx.Batch) {
 	for k := range l.unmarked {
 		gone.add(k.room, 0, "", k.user)
 	}
+	for k := range l.left {
+		left.add(k.room, 0, "", k.user)
+	}
 	if len(roles) > 0 {
 		batch.Queue(membersStatement, keys.rooms, keys.users, roles, banned, since, setBy)
 	}
 	if len(gone.rooms) > 0 {
 		batch.Queue(unmarkStatement, gone.rooms, gone.users)
+	}
+	if len(left.rooms) > 0 {
+		batch.Queue(unlistStatement, left.rooms, left.users)
 	}
 }
 

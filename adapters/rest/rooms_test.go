@@ -25,7 +25,7 @@ func TestRoomsAreMadeShownAndChanged(t *testing.T) {
 	alice.posts("/v1/rooms/team:a.b_c-1/messages", `{"body":"hi"}`).fails(409, "conflict", "*")
 	alice.patches("/v1/rooms/team:a.b_c-1", `{"archived":false}`).is(200, `{"archived":false}`)
 	alice.posts("/v1/rooms/team:a.b_c-1/messages", `{"body":"hi"}`).is(201, `{"seq":5}`)
-	alice.deletes("/v1/rooms/team:a.b_c-1").is(200, `{"archived":true,"head":6,"unread":1}`)
+	alice.deletes("/v1/rooms/team:a.b_c-1").is(200, `{"archived":true,"head":6,"unread":0}`)
 	alice.deletes("/v1/rooms/team:a.b_c-1").is(200, `{"archived":true,"head":6}`)
 }
 

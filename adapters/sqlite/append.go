@@ -66,6 +66,8 @@ type roomRow struct {
 	number  int64
 	lastAt  int64
 	setBy   [chat.RoomProperties]chat.Seq
+	speaker chat.UserID              // whose turn is the last one; empty: not known
+	spoke   map[chat.UserID]struct{} // who is known to have made an entry, and not to have left since
 	changed bool
 }
 
@@ -222,9 +224,25 @@ func (b *batch) say(r *roomRow, p *chat.Proposal, f chat.Message) (ports.Outcome
 			return ports.Outcome{}, err
 		}
 	}
+	turn, err := b.turns(r, p.Author.ID)
+	if err != nil {
+		return ports.Outcome{}, err
+	}
 	e := b.next(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: f.Meta})
-	return appended(e, b.exec(b.w.message,
-		r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta))
+	return appended(e, errors.Join(b.speaks(r, p.Author.ID), b.exec(b.w.message,
+		r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)))
+}
+
+// speaks notes that a user has made an entry.
+func (b *batch) speaks(r *roomRow, user chat.UserID) error {
+	if _, known := r.spoke[user]; known {
+		return nil
+	}
+	if r.spoke == nil {
+		r.spoke = map[chat.UserID]struct{}{}
+	}
+	r.spoke[user] = struct{}{}
+	return b.exec(b.w.spoke, r.number, user, r.ID)
 }
 
 // add puts an entry that is no message at the end of the log.
@@ -243,7 +261,7 @@ func (b *batch) add(r *roomRow, p *chat.Proposal, fact chat.Fact) (chat.Entry, e
 	case chat.RoomChanged:
 		args = append(args, "room", nil, nil, nil, nil, f.Change, nil, nil, f.Name)
 	}
-	return e, b.exec(b.w.change, args...)
+	return e, errors.Join(b.speaks(r, p.Author.ID), b.exec(b.w.change, args...))
 }
 
 // saveRooms writes back what the batch changed of the rooms' rows.

@@ -96,21 +96,22 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkMark moves the read marks of many users at once.
+// BenchmarkMark moves the read marks of many users in batches, as they gather.
 func BenchmarkMark(b *testing.B) {
 	store := openStore(b, sqlite.Config{Path: filepath.Join(b.TempDir(), "parley.db")})
-	batch := benchRooms(b, store, 1)
+	rooms := benchRooms(b, store, 1)
 	for range 40 {
-		appendAll(b, store, batch(250))
+		appendAll(b, store, rooms(250))
 	}
-	var users atomic.Int64
-	b.SetParallelism(100)
-	b.RunParallel(func(pb *testing.PB) {
-		user := chat.UserID(fmt.Sprint("user", users.Add(1)))
-		for seq := chat.Seq(1); pb.Next(); seq++ {
-			if _, err := store.Mark(b.Context(), "room0", user, seq%10_000+1); err != nil {
-				b.Error(err)
-			}
+	const size = 100
+	marks := make([]ports.ReadMark, size)
+	for seq := chat.Seq(0); b.Loop(); seq++ {
+		for i := range marks {
+			marks[i] = ports.ReadMark{Room: "room0", User: chat.UserID(fmt.Sprint("user", i)), Seq: seq%10_000 + 1}
 		}
-	})
+		if _, err := store.Mark(b.Context(), marks); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "marks/s")
 }

@@ -32,7 +32,7 @@ func (b *batch) changeMessage(r *roomRow, p *chat.Proposal) (ports.Outcome, erro
 			return unchanged(r, deletedBy)
 		}
 		e, err := b.add(r, p, f)
-		return appended(e, errors.Join(err, b.exec(b.w.remove, r.lastAt, e.Seq, r.number, f.Target)))
+		return appended(e, errors.Join(err, b.exec(b.w.remove, r.lastAt, e.Seq, r.number, f.Target), b.unturn(r, f.Target)))
 	case chat.Edited:
 		if deletedBy == 0 {
 			e, err := b.add(r, p, f)
@@ -75,18 +75,23 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 	if forbidden != nil {
 		return ports.Outcome{Err: forbidden}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
 	}
-	if f.Change == chat.MemberLeft {
-		if err := b.exec(b.w.unmark, r.number, f.User); err != nil {
-			return ports.Outcome{}, err
-		}
-	}
 	if same {
-		return unchanged(r, was.setBy)
+		outcome, _ := unchanged(r, was.setBy)
+		return outcome, b.leaves(r, f)
 	}
 	e, err := b.add(r, p, f)
 	b.known[k] = memberRow{Member: f.Place(), setBy: e.Seq}
-	return appended(e, errors.Join(err,
-		b.exec(b.w.setMember, r.number, f.User, f.Role, f.Change == chat.MemberBanned, r.lastAt, e.Seq)))
+	return appended(e, errors.Join(err, b.leaves(r, f), // also where leaving is the user's own entry
+		b.exec(b.w.setMember, r.number, f.User, f.Role, f.Change == chat.MemberBanned, r.lastAt, e.Seq, r.ID)))
+}
+
+// leaves takes what keeps a room in the list of who leaves it.
+func (b *batch) leaves(r *roomRow, f chat.MemberChanged) error {
+	if f.Change != chat.MemberLeft {
+		return nil
+	}
+	delete(r.spoke, f.User)
+	return errors.Join(b.exec(b.w.unmark, r.number, f.User), b.exec(b.w.unlist, r.number, f.User))
 }
 
 func (b *batch) changeRoom(r *roomRow, p *chat.Proposal, f chat.RoomChanged) (ports.Outcome, error) {

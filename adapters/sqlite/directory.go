@@ -19,7 +19,7 @@ func (s *Store) Create(ctx context.Context, given chat.Room, owner chat.UserID) 
 			return chat.Errorf(chat.Conflict, "there is a room of that id")
 		}
 		if err == nil && owner != "" {
-			err = tx.exec(s.w.setMember, number, owner, chat.Moderate, false, at, 0)
+			err = tx.exec(s.w.setMember, number, owner, chat.Moderate, false, at, 0, made.ID)
 		}
 		return err
 	})

@@ -278,14 +278,36 @@ func scanStanding(scan scanner, user chat.UserID, more ...any) (st chat.Standing
 }
 
 // Rooms implements ports.Directory.
-func (s *Store) Rooms(ctx context.Context, user chat.UserID, after chat.RoomID, limit int) ([]chat.Standing, error) {
-	var standings []chat.Standing
-	err := eachRow(ctx, s.r.roomsOf, func(scan scanner) error {
-		standing, err := scanStanding(scan, user)
-		standings = append(standings, standing)
-		return err
-	}, user, after, limit)
-	return standings, within(ctx, err, "list rooms")
+func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.Standing, next chat.RoomID, err error) {
+	err = s.view(ctx, "list rooms", func(tx *transaction) error {
+		mine := slices.Clone(query.Next())
+		if err := tx.each(s.r.roomsOf, func(scan scanner) error {
+			var id chat.RoomID
+			err := scan(&id)
+			mine = append(mine, id)
+			return err
+		}, query.User, query.After, query.Limit); err != nil {
+			return err
+		}
+		slices.Sort(mine)
+		mine = slices.Compact(mine)
+		if len(mine) >= query.Limit {
+			mine = mine[:query.Limit]
+			next = mine[query.Limit-1]
+		}
+		for _, id := range mine {
+			st, err := scanStanding(tx.row(s.r.standing, query.User, id).Scan, query.User)
+			switch {
+			case errors.Is(err, sql.ErrNoRows) || err == nil && st.Member.Banned:
+			case err != nil:
+				return err
+			default:
+				page = append(page, st)
+			}
+		}
+		return nil
+	})
+	return page, next, err
 }
 
 // Members implements ports.Directory.

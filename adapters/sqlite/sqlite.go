@@ -40,7 +40,6 @@ type Store struct {
 	reader *sql.DB
 	w      writeStatements
 	r      readStatements
-	marks  marks
 }
 
 var (
@@ -131,7 +130,6 @@ func makeFile(path string) error {
 
 // Close waits for the calls under way and closes the file. What was acknowledged is safe without it.
 func (s *Store) Close() error {
-	s.marks.writing.Wait()
 	var errs []error
 	for _, db := range []*sql.DB{s.reader, s.writer} {
 		if db != nil {

@@ -14,7 +14,8 @@ type writeStatements struct {
 	target, edit, remove                     *sql.Stmt
 	reactor, setReactor, reaction, reactedTo *sql.Stmt
 	members, setMember                       *sql.Stmt
-	mark, unmark, standing                   *sql.Stmt
+	mark, unmark, marked                     *sql.Stmt
+	spoke, unlist, turn, around, speaker     *sql.Stmt
 	revoke, renew                            *sql.Stmt
 }
 
@@ -34,8 +35,8 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			UPDATE room SET name = ?, public = ?, archived = ?, head = ?, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?
 			WHERE number = ?`,
 		&w.message: `
-			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, reply_to, meta)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 'message', ?, nullif(?, 0), ?)`,
+			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 'message', ?, nullif(?, 0), ?, ?)`,
 		&w.change: `
 			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -52,12 +53,18 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.members: `
 			SELECT m.room, m.user, m.role, m.banned, m.set_by
 			FROM json_each(?) p CROSS JOIN member m ON m.room = p.value->>0 AND m.user = p.value->>1`,
-		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
+		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by, id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		// A mark that does not move is not written.
 		&w.mark: `
-			INSERT INTO mark (room, user, seq) SELECT number, ?2, ?3 FROM room WHERE id = ?1 AND head >= ?3
-			ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`,
-		&w.unmark:   `DELETE FROM mark WHERE room = ? AND user = ?`,
-		&w.standing: standingOf + ` WHERE r.id = ?2`,
+			INSERT INTO mark (room, user, seq, id) SELECT number, ?2, ?3, id FROM room WHERE id = ?1 AND head >= ?3
+			ON CONFLICT DO UPDATE SET seq = excluded.seq WHERE seq < excluded.seq`,
+		&w.unmark: `DELETE FROM mark WHERE room = ? AND user = ?`,
+		&w.marked: markedQuery,
+		&w.spoke: `
+			INSERT INTO spoke (room, user, id) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET listed = 1 WHERE NOT listed`,
+		&w.unlist: `UPDATE spoke SET listed = 0 WHERE room = ? AND user = ? AND listed`,
+		&w.turn:   `UPDATE entry SET turn = ? WHERE room = ? AND seq = ?`,
+		&w.around: aroundQuery, &w.speaker: speakerQuery,
 		// The row that is there stays as it is where it says more.
 		&w.revoke: `
 			INSERT INTO revocation (user, until, place) VALUES (?1, ?2, (SELECT coalesce(max(place), 0) + 1 FROM revocation))
@@ -119,11 +126,23 @@ const messageParts = `
 const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind = 'message' OR NOT ?) ORDER BY e.seq`
 
 // standingOf selects what scanStanding takes, for the user ?1.
-const standingOf = `
+var standingOf = `
 	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
-		coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0),
-		r.messages - coalesce((SELECT e.messages FROM entry e WHERE e.room = r.number AND e.seq = k.seq), 0)
+		coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), ` + unread + standingTables
+
+const standingTables = `
 	FROM room r LEFT JOIN member m ON m.room = r.number AND m.user = ?1 LEFT JOIN mark k ON k.room = r.number AND k.user = ?1`
+
+// roomsOfQuery merges the ways in which a room is a user's; each of them is in the order of its index.
+const roomsOfQuery = `
+	SELECT id FROM member INDEXED BY member_by_user WHERE user = ?1 AND id > ?2 AND role > 0
+	UNION SELECT id FROM mark INDEXED BY mark_by_user WHERE user = ?1 AND id > ?2
+	UNION SELECT id FROM spoke INDEXED BY spoke_by_user WHERE user = ?1 AND id > ?2 AND listed
+	ORDER BY id LIMIT ?3`
+
+const membersQuery = `
+	SELECT user, role, banned, since FROM member INDEXED BY member_in
+	WHERE room = (SELECT number FROM room WHERE id = ?1) AND user > ?2 AND (role > 0 OR banned) ORDER BY user LIMIT ?3`
 
 func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 	return prepareAll(ctx, db, map[**sql.Stmt]string{
@@ -144,12 +163,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 			FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value ->> 0
 			LEFT JOIN member m ON m.room = r.number AND m.user = a.value ->> 1
 			LEFT JOIN mark k ON k.room = r.number AND k.user = a.value ->> 1`,
-		&r.roomsOf: standingOf + `
-			WHERE r.number IN (SELECT room FROM member WHERE user = ?1 AND role > 0 UNION SELECT room FROM mark WHERE user = ?1)
-				AND r.id > ?2 AND NOT coalesce(m.banned, 0) ORDER BY r.id LIMIT ?3`,
-		&r.members: `
-			SELECT user, role, banned, since FROM member
-			WHERE room = (SELECT number FROM room WHERE id = ?) AND user > ? AND (role > 0 OR banned) ORDER BY user LIMIT ?`,
+		&r.roomsOf: roomsOfQuery, &r.members: membersQuery,
 		&r.revoked: `SELECT user, until, place FROM revocation WHERE place > ? ORDER BY place LIMIT ?`,
 		&r.logID:   `SELECT id FROM log`,
 		&r.check:   `SELECT count(*) FROM (SELECT 1 FROM room LIMIT 1)`,

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -87,6 +88,17 @@ func (g Grants) For(room RoomID) Role {
 		}
 	}
 	return role
+}
+
+// Rooms returns the rooms that are granted by their exact ids, ascending.
+func (g Grants) Rooms() (rooms []RoomID) {
+	for pattern, role := range g {
+		if id, err := ParseRoomID(pattern); err == nil && role != None {
+			rooms = append(rooms, id)
+		}
+	}
+	slices.Sort(rooms)
+	return rooms
 }
 
 // match takes the parts between stars in turn, each at its first place: enough, as a star may take anything.

@@ -26,8 +26,11 @@ type Standing struct {
 	Room   Room
 	Member Member // zero where the user has no place in the room
 	Read   Seq    // the user's read mark
-	Unread int64  // messages behind the read mark
+	Unread int64  // messages of others behind the read mark that are not deleted, counted up to MaxUnread
 }
+
+// MaxUnread is how far unread messages are counted: it stands for so many, or more.
+const MaxUnread = 999
 
 // Role returns what the identity may do there.
 func (s Standing) Role(by Identity) Role { return by.In(s.Room.ID).Role(s.Room, s.Member) }

@@ -439,9 +439,9 @@ func (a asking) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 	return a.Directory.Members(ctx, room, after, limit)
 }
 
-func (a asking) Mark(ctx context.Context, room chat.RoomID, user chat.UserID, seq chat.Seq) (chat.Standing, error) {
+func (a asking) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
 	a.note("mark")
-	return a.Directory.Mark(ctx, room, user, seq)
+	return a.Directory.Mark(ctx, marks)
 }
 
 func (a asking) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {

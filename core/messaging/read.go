@@ -82,9 +82,9 @@ func (s *Service) Mark(ctx context.Context, by chat.Identity, mark ports.Mark) (
 	if _, err := s.require(ctx, by, mark.Room, chat.Read); err != nil {
 		return ports.Marked{}, err
 	}
-	st, err := s.cfg.Directory.Mark(ctx, mark.Room, by.User, mark.Seq)
+	o, err := s.marker.move(ctx, ports.ReadMark{Room: mark.Room, User: by.User, Seq: mark.Seq})
 	if err != nil {
 		return ports.Marked{}, err
 	}
-	return ports.Marked{Room: mark.Room, Read: st.Read, Unread: st.Unread}, nil
+	return ports.Marked{Room: mark.Room, Read: o.Read, Unread: o.Unread}, nil
 }

@@ -12,13 +12,9 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 	if err := s.limiter.take(by, costRead); err != nil {
 		return nil, "", err
 	}
-	page, err := s.cfg.Directory.Rooms(ctx, by.User, after, limit)
+	page, next, err := s.cfg.Directory.Rooms(ctx, ports.RoomsQuery{User: by.User, Granted: by.Grants.Rooms(), After: after, Limit: limit})
 	if err != nil {
 		return nil, "", err
-	}
-	var next chat.RoomID
-	if len(page) == limit {
-		next = page[limit-1].Room.ID
 	}
 	views := make([]ports.RoomView, 0, len(page))
 	for _, st := range page {

@@ -131,14 +131,18 @@ func TestReadMarksAndWhatIsUnread(t *testing.T) {
 	marks(bob, 2, 4, 1) // never back
 	marks(bob, 0, 4, 1)
 	marks(alice, 5, 5, 0)
-	alice.does(ports.Delete{Room: room, Seq: 5}) // a deletion is no message, and the deleted one still is
 	marks(bob, 4, 4, 1)
+	bob.says(room, "one's own is never unread") // 6
+	marks(bob, 4, 4, 1)
+	alice.does(ports.Delete{Room: room, Seq: 5}) // 7
+	marks(bob, 4, 4, 0)
+	alice.says(room, "and more") // 8
 	marks(alice, 6, 6, 0)
-	if _, err := bob.Mark(t.Context(), bob.Identity, ports.Mark{Room: room, Seq: 7}); !errors.Is(err, chat.Invalid) {
+	if _, err := bob.Mark(t.Context(), bob.Identity, ports.Mark{Room: room, Seq: 9}); !errors.Is(err, chat.Invalid) {
 		t.Errorf("a mark beyond the head got %v", err)
 	}
 	v, err := n.Room(t.Context(), bob.Identity, room)
-	if err != nil || v.Read != 4 || v.Unread != 1 || v.Room.Head != 6 || v.Room.Messages != 4 {
+	if err != nil || v.Read != 4 || v.Unread != 1 || v.Room.Head != 8 || v.Room.Messages != 6 {
 		t.Errorf("bob sees the room as %+v, %v", v, err)
 	}
 }

@@ -23,8 +23,8 @@ type Config struct {
 	RateLimit  Rate // of each user; zero or negative: none
 
 	Lanes    int // how many batches may be committed at once; a room's are always one after the other; 0: 4
-	MaxBatch int // most proposals in one batch; 0: 512
-	MaxQueue int // most proposals that wait in one lane before Write pushes back; 0: 8192
+	MaxBatch int // most proposals, or read marks, in one batch; 0: 512
+	MaxQueue int // most proposals that wait in one lane before Write pushes back, and most read marks that wait; 0: 8192
 
 	AppendTimeout time.Duration // for one try; 0: 5 s
 	RetryFor      time.Duration // how long an append that cannot reach the log is retried; 0: 2 s
@@ -58,6 +58,7 @@ func (c Config) withDefaults() Config {
 type Service struct {
 	cfg       Config
 	journal   *journal
+	marker    *marker
 	standings *standings
 	limiter   *limiter
 }
@@ -74,14 +75,16 @@ var (
 func New(cfg Config) *Service {
 	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit)}
 	s.journal = newJournal(s.cfg, s.standings)
+	s.marker = newMarker(s.cfg)
 	return s
 }
 
-// Run writes what is proposed and tells listener of it, until ctx ends; then it refuses new proposals, writes those that wait,
+// Run writes what is proposed, moves read marks, and tells listener of entries, until ctx ends; then it refuses new proposals, writes those that wait,
 // answers them all, and returns. It is called once.
 func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.journal.run(ctx, listener) })
+	wg.Go(func() { s.marker.run(ctx) })
 	wg.Go(func() { s.limiter.sweep(ctx) })
 	wg.Wait()
 	return nil

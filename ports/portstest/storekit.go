@@ -222,22 +222,39 @@ func (u user) stands() chat.Standing {
 }
 
 // marks moves the user's read mark.
-func (u user) marks(seq chat.Seq) chat.Standing {
+func (u user) marks(seq chat.Seq) ports.MarkOutcome {
 	u.Helper()
-	standing, err := u.Mark(u.Context(), u.room.id, u.id, seq)
-	if err != nil {
-		u.Fatalf("mark %d: %v", seq, err)
+	o := u.triesToMark(seq)
+	if o.Err != nil {
+		u.Fatalf("mark %d: %v", seq, o.Err)
 	}
-	return standing
+	return o
+}
+
+// triesToMark moves the user's read mark, which may fail.
+func (u user) triesToMark(seq chat.Seq) ports.MarkOutcome {
+	u.Helper()
+	outcomes, err := u.Mark(u.Context(), []ports.ReadMark{{Room: u.room.id, User: u.id, Seq: seq}})
+	if err != nil || len(outcomes) != 1 {
+		u.Fatalf("mark %d: %d outcomes, %v", seq, len(outcomes), err)
+	}
+	return outcomes[0]
+}
+
+// lists asks for a page of the user's rooms.
+func (u user) lists(after chat.RoomID, limit int, granted ...chat.RoomID) ([]chat.Standing, chat.RoomID) {
+	u.Helper()
+	page, next, err := u.Rooms(u.Context(), ports.RoomsQuery{User: u.id, Granted: granted, After: after, Limit: limit})
+	if err != nil || len(page) > limit {
+		u.Fatalf("page of %d rooms of %s, %v, want %d at most", len(page), u.id, err, limit)
+	}
+	return page, next
 }
 
 // rooms returns the ids of all rooms that are the user's.
 func (u user) rooms() []chat.RoomID {
 	u.Helper()
-	standings, err := u.Rooms(u.Context(), u.id, "", everything)
-	if err != nil {
-		u.Fatalf("rooms of %s: %v", u.id, err)
-	}
+	standings, _ := u.lists("", everything)
 	var ids []chat.RoomID
 	for _, standing := range standings {
 		ids = append(ids, standing.Room.ID)

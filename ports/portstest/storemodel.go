@@ -287,6 +287,17 @@ func (m *model) messages(n int) (count int64) {
 	return count
 }
 
+// unread counts the messages behind a mark that are of others than user and not deleted.
+func (m *model) unread(user chat.UserID, mark chat.Seq) (count int64) {
+	for _, e := range m.log[mark:] {
+		deleted := m.last(e.Seq, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
+		if m.isMessage(e.Seq) && e.Author.ID != user && deleted == nil {
+			count++
+		}
+	}
+	return count
+}
+
 // present returns the log in its present form as viewer sees it.
 func (m *model) present(viewer chat.UserID) []chat.Entry {
 	log := slices.Clone(m.log)
@@ -344,7 +355,7 @@ func (m *model) compare(t tester, r room) {
 			members = append(members, place)
 		}
 		mark := m.marks[user.id]
-		want := chat.Standing{Room: room, Member: place, Read: mark, Unread: room.Messages - m.messages(int(mark))}
+		want := chat.Standing{Room: room, Member: place, Read: mark, Unread: m.unread(user.id, mark)}
 		mustEqual(t, "standing", showStanding(user.stands()), showStanding(want))
 	}
 	slices.SortFunc(members, func(a, b chat.Member) int { return cmp.Compare(a.User, b.User) })

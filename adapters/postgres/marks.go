@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// markPatience is how long marks that are new wait for somebody who makes one of them just now and does not commit. Those that are there
+// already are not waited for at all.
+const markPatience = "100ms"
+
+// markStatement moves marks, but not back, and not beyond the head. What stands there already is not touched: a batch that moves none
+// writes nothing. A mark that somebody else has locked is left out. Rooms are looked at and not locked.
+const markStatement = `
+WITH asked AS (
+  SELECT p.room_id, p.user_id, max(p.seq) AS seq
+  FROM unnest($1::text[], $2::text[], $3::bigint[]) p (room_id, user_id, seq) JOIN room r ON r.room_id = p.room_id
+  WHERE p.seq <= r.head GROUP BY p.room_id, p.user_id
+), due AS MATERIALIZED (
+  SELECT a.room_id, a.user_id, a.seq, k.seq AS was
+  FROM asked a LEFT JOIN mark k ON k.room_id = a.room_id AND k.user_id = a.user_id
+  WHERE k.seq IS NULL OR k.seq < a.seq
+), free AS MATERIALIZED (
+  SELECT k.room_id, k.user_id FROM due d JOIN mark k ON k.room_id = d.room_id AND k.user_id = d.user_id FOR UPDATE OF k SKIP LOCKED
+)
+INSERT INTO mark (room_id, user_id, seq)
+SELECT room_id, user_id, seq FROM due d
+WHERE was IS NULL OR EXISTS (SELECT FROM free f WHERE f.room_id = d.room_id AND f.user_id = d.user_id)
+ORDER BY room_id, user_id
+ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq`
+
+// markedQuery tells where marks stand: each room and user once.
+var markedQuery = `
+SELECT r.head IS NOT NULL, coalesce(r.head, 0), coalesce(k.seq, 0), ` + unreadOf("p.room_id", "coalesce(k.seq, 0)", "p.user_id") + `
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY p (room_id, user_id, n)
+LEFT JOIN room r ON r.room_id = p.room_id
+LEFT JOIN mark k ON k.room_id = p.room_id AND k.user_id = p.user_id
+ORDER BY p.n`
+
+// Mark implements ports.Directory.
+func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) (outcomes []ports.MarkOutcome, err error) {
+	if len(marks) == 0 {
+		return nil, failure(ctx, ctx.Err(), "move read marks")
+	}
+	err = s.read(ctx, "move read marks", func(ctx context.Context) error {
+		outcomes, err = s.mark(ctx, marks)
+		return err
+	})
+	return outcomes, err
+}
+
+// mark moves marks, and those alone that somebody holds on to: halving finds them.
+func (s *Store) mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
+	outcomes, err := s.markTogether(ctx, marks)
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok || refused.Code != lockNotAvailable:
+		return outcomes, err
+	case len(marks) == 1:
+		return []ports.MarkOutcome{{Err: heldMark()}}, nil
+	}
+	half := len(marks) / 2
+	first, err := s.mark(ctx, marks[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.mark(ctx, marks[half:])
+	return append(first, second...), err
+}
+
+const lockNotAvailable = "55P03"
+
+func heldMark() error {
+	return chat.Errorf(chat.Unavailable, "the read mark is being moved elsewhere; try again")
+}
+
+// markTogether moves marks in one round trip, and tells where they stand.
+func (s *Store) markTogether(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
+	var all, each columns
+	at := make(map[memberKey]int, len(marks))
+	for _, m := range marks {
+		all.add(m.Room, m.Seq, "", m.User)
+		k := memberKey{m.Room, m.User}
+		if _, listed := at[k]; !listed {
+			at[k] = len(each.rooms)
+			each.add(m.Room, 0, "", m.User)
+		}
+	}
+	stand := make([]marked, 0, len(each.rooms))
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT set_config('lock_timeout', '" + markPatience + "', true)") // until the transaction ends
+	batch.Queue(markStatement, all.rooms, all.users, all.seqs)
+	batch.Queue(markedQuery, each.rooms, each.users).Query(func(rows pgx.Rows) error {
+		var m marked
+		_, err := pgx.ForEachRow(rows, []any{&m.exists, &m.head, &m.read, &m.unread}, func() error {
+			stand = append(stand, m)
+			return nil
+		})
+		return err
+	})
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, err
+	}
+	outcomes := make([]ports.MarkOutcome, len(marks))
+	for i, m := range marks {
+		outcomes[i] = stand[at[memberKey{m.Room, m.User}]].outcome(m.Seq)
+	}
+	return outcomes, nil
+}
+
+// marked is where a user's mark stands in a room.
+type marked struct {
+	exists     bool
+	head, read chat.Seq
+	unread     int64
+}
+
+// outcome says what became of a mark at seq.
+func (m marked) outcome(seq chat.Seq) ports.MarkOutcome {
+	switch {
+	case !m.exists:
+		return ports.MarkOutcome{Err: noRoom()}
+	case seq > m.head:
+		return ports.MarkOutcome{Err: chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, %d", m.head)}
+	case m.read < seq:
+		return ports.MarkOutcome{Err: heldMark()}
+	}
+	return ports.MarkOutcome{Read: m.read, Unread: m.unread}
+}

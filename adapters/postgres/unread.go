@@ -1,0 +1,91 @@
+package postgres
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by their seq below zero. Deleted ones
+// are not among the latter, and among the former only until turnStatement has been there. These conditions name it as it was made:
+// write them with the alias of the table.
+const (
+	isSaid  = `(%.kind = 1 AND (%.turn OR %.deleted_at IS NULL))`
+	itsTurn = `(CASE WHEN %.turn THEN %.seq ELSE -%.seq END)`
+)
+
+// ofTurns writes a query with {said x} and {turn x} for the conditions above.
+func ofTurns(sql string) string {
+	for _, alias := range strings.Fields("a b e f l n t") {
+		sql = strings.NewReplacer(
+			"{said "+alias+"}", strings.ReplaceAll(isSaid, "%", alias),
+			"{turn "+alias+"}", strings.ReplaceAll(itsTurn, "%", alias),
+		).Replace(sql)
+	}
+	return strings.ReplaceAll(sql, "{end}", "9223372036854775807")
+}
+
+// unreadOf counts the messages of others than user in a room behind a seq that are not deleted, up to chat.MaxUnread; its arguments are
+// expressions. First come those that begin a turn, then the rest of the turn that the seq lies in, then the rests of the turns behind it.
+//
+// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts.
+func unreadOf(room, behind, user string) string {
+	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{most}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
+(SELECT count(*) FROM (
+  (SELECT 1 FROM entry t
+  WHERE t.room_id = {room} AND {said t} AND {turn t} > {behind} AND t.author <> {user} AND t.deleted_at IS NULL
+  ORDER BY {turn t})
+  UNION ALL
+  SELECT 1 FROM (
+    SELECT f.author FROM entry f WHERE f.room_id = {room} AND {said f} AND {turn f} < -({behind}) ORDER BY {turn f} DESC LIMIT 1
+  ) o CROSS JOIN LATERAL (
+    SELECT 1 FROM entry e
+    WHERE o.author <> {user} AND e.room_id = {room} AND {said e} AND {turn e} < -({behind}) AND {turn e} > -coalesce(
+      (SELECT n.seq FROM entry n WHERE n.room_id = {room} AND {said n} AND {turn n} > {behind} ORDER BY {turn n} LIMIT 1), {end})
+    ORDER BY {turn e} DESC
+  ) m
+  UNION ALL
+  SELECT 1 FROM (
+    SELECT t.seq, t.author, lead(t.seq, 1, {end}) OVER (ORDER BY {turn t}) AS next FROM entry t
+    WHERE t.room_id = {room} AND {said t} AND {turn t} > {behind}
+  ) o CROSS JOIN LATERAL (
+    SELECT 1 FROM entry e
+    WHERE o.author <> {user} AND o.next > o.seq + 1
+      AND e.room_id = {room} AND {said e} AND {turn e} < -o.seq AND {turn e} > -o.next
+    ORDER BY {turn e} DESC
+  ) m
+  LIMIT {most}
+) unread)`))
+}
+
+// turnStatement takes the beginning of a turn from a message that was deleted. The next message of the turn begins it instead; where
+// there is none, and the turns on either side are of one author, they become one.
+var turnStatement = ofTurns(`
+WITH gone AS MATERIALIZED (
+  SELECT room_id, seq, author, turn, deleted_at FROM entry WHERE room_id = $1 AND seq = $2
+), around AS MATERIALIZED (
+  SELECT g.room_id, g.seq, g.author, b.author AS before, a.seq AS after, a.author AS behind, (
+    SELECT n.seq FROM entry n
+    WHERE n.room_id = g.room_id AND {said n} AND {turn n} < -g.seq AND {turn n} > -coalesce(a.seq, {end})
+    ORDER BY {turn n} DESC LIMIT 1
+  ) AS next
+  FROM gone g
+  LEFT JOIN LATERAL (
+    SELECT b.author FROM entry b
+    WHERE b.room_id = g.room_id AND {said b} AND {turn b} > 0 AND {turn b} < g.seq ORDER BY {turn b} DESC LIMIT 1
+  ) b ON true
+  LEFT JOIN LATERAL (
+    SELECT a.seq, a.author FROM entry a WHERE a.room_id = g.room_id AND {said a} AND {turn a} > g.seq ORDER BY {turn a} LIMIT 1
+  ) a ON true
+  WHERE g.turn AND g.deleted_at IS NOT NULL
+)
+UPDATE entry e SET turn = p.turn
+FROM (
+  SELECT room_id, seq, false AS turn FROM around
+  UNION ALL
+  SELECT room_id, next, before IS DISTINCT FROM author FROM around WHERE next IS NOT NULL
+  UNION ALL
+  SELECT room_id, after, false FROM around WHERE next IS NULL AND behind = before
+) p
+WHERE e.room_id = p.room_id AND e.seq = p.seq`)

@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Lists and counts go along an index from where they begin, and stop when they have enough: what they do not want costs them nothing, as
+// it is not in that part of the index.
+func TestPlansOfTheDirectoryGoAlongAnIndex(t *testing.T) {
+	t.Parallel()
+	store, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "parley.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	for _, c := range []struct {
+		name string
+		of   string
+		uses map[string]int // parts of the plan, and how often they come
+	}{
+		{"standing", standingOf + ` WHERE r.id = ?2`, map[string]int{
+			"entry_turn (room=? AND <expr>>?)": 4, "entry_turn (room=? AND <expr><?)": 1, "entry_turn (room=? AND <expr>>? AND <expr><?)": 2,
+		}},
+		{"marks of a batch", markedQuery, map[string]int{
+			"entry_turn (room=? AND <expr>>?)": 4, "entry_turn (room=? AND <expr><?)": 1, "entry_turn (room=? AND <expr>>? AND <expr><?)": 2,
+		}},
+		{"rooms of a user", roomsOfQuery, map[string]int{
+			"member_by_user (user=? AND id>?)": 1, "mark_by_user (user=? AND id>?)": 1, "spoke_by_user (user=? AND id>?)": 1, "MERGE": 2,
+		}},
+		{"members of a room", membersQuery, map[string]int{"member_in (room=? AND user>?)": 1}},
+		{"the turns around a message", aroundQuery, map[string]int{
+			"entry_turn (room=? AND <expr>>?)": 1, "entry_turn (room=? AND <expr>>? AND <expr><?)": 2,
+		}},
+		{"who spoke last", speakerQuery, map[string]int{"entry_turn (room=? AND <expr>>?)": 1}},
+	} {
+		plan := planOf(t, store, c.of)
+		for part, want := range c.uses {
+			if got := strings.Count(plan, part); got != want {
+				t.Errorf("%s uses %s %d times, want %d", c.name, part, got, want)
+			}
+		}
+		searches := 0
+		for line := range strings.Lines(plan) {
+			if strings.Contains(line, "TEMP B-TREE") || strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN (subquery") && line != "SCAN o\n" {
+				t.Errorf("%s: %s", c.name, line)
+			}
+			if strings.Contains(line, "entry_turn") {
+				searches++
+			}
+		}
+		for part, n := range c.uses {
+			if strings.HasPrefix(part, "entry_turn") {
+				searches -= n
+			}
+		}
+		if searches != 0 {
+			t.Errorf("%s goes through turns in another way, too", c.name)
+		}
+		if t.Failed() {
+			t.Fatalf("the plan of %s:\n%s", c.name, plan)
+		}
+	}
+}
+
+func planOf(t *testing.T, store *Store, query string) (plan string) {
+	t.Helper()
+	rows, err := store.reader.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, 2, 3)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		plan += step + "\n"
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}

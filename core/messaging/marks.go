@@ -1,0 +1,169 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// marker moves read marks in batches, as the journal appends: it takes what gathered while the last commit was under way. Marks have
+// no order among them, and of several of a user in a room the furthest counts, so one batch at a time does.
+type marker struct {
+	cfg  Config
+	wake chan struct{} // holds one: there may be marks, or the marker closes
+
+	mu     sync.Mutex
+	queue  []marking
+	closed bool
+}
+
+// marking is a read mark on its way.
+type marking struct {
+	ports.ReadMark
+	since time.Time
+	done  chan<- ports.MarkOutcome // takes one without waiting
+}
+
+// heldPause is how long a mark that somebody else holds on to is left alone.
+const heldPause = 20 * time.Millisecond
+
+func newMarker(cfg Config) *marker { return &marker{cfg: cfg, wake: make(chan struct{}, 1)} }
+
+// move moves a mark, and waits until that is durable.
+func (m *marker) move(ctx context.Context, mark ports.ReadMark) (ports.MarkOutcome, error) {
+	done := make(chan ports.MarkOutcome, 1)
+	if err := m.submit(marking{mark, time.Now(), done}); err != nil {
+		return ports.MarkOutcome{}, err
+	}
+	select {
+	case o := <-done:
+		return o, o.Err
+	case <-ctx.Done():
+		return ports.MarkOutcome{}, chat.Wrap(chat.Unavailable, ctx.Err(), "wait for a read mark")
+	}
+}
+
+func (m *marker) submit(one marking) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: retryAfter}
+	case len(m.queue) >= m.cfg.MaxQueue:
+		return &chat.Error{Kind: chat.Unavailable, Reason: "too many read marks wait to be written; try again", RetryAfter: retryAfter}
+	}
+	m.queue = append(m.queue, one)
+	m.nudge()
+	return nil
+}
+
+func (m *marker) nudge() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take moves up to most marks into batch. open is false when the marker is closed and empty.
+func (m *marker) take(batch []marking, most int) (_ []marking, open bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := min(most, len(m.queue))
+	batch = append(batch[:0], m.queue[:n]...)
+	rest := copy(m.queue, m.queue[n:])
+	clear(m.queue[rest:])
+	m.queue = m.queue[:rest]
+	return batch, !m.closed || n > 0
+}
+
+func (m *marker) close() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.nudge()
+}
+
+// run moves marks until ctx ends and everything that was queued by then is answered.
+func (m *marker) run(ctx context.Context) {
+	defer context.AfterFunc(ctx, m.close)()
+	retry := time.NewTimer(heldPause)
+	defer retry.Stop()
+	var batch, held []marking
+	pausing := true // until retry fires
+	for {
+		select {
+		case <-m.wake:
+		case <-retry.C:
+			held, pausing = m.commit(ctx, held), false
+		}
+		for {
+			var open bool
+			if batch, open = m.take(batch, m.cfg.MaxBatch); !open {
+				m.commit(ctx, held)
+				return
+			}
+			if len(batch) == 0 {
+				break
+			}
+			held = append(held, m.commit(ctx, batch)...)
+			clear(batch)
+		}
+		if len(held) > 0 && !pausing {
+			pausing = true
+			retry.Reset(heldPause)
+		}
+	}
+}
+
+// commit moves a batch and answers each of its marks, but for those that somebody else holds on to and that may be tried again: these it
+// returns.
+func (m *marker) commit(ctx context.Context, batch []marking) (held []marking) {
+	if len(batch) == 0 {
+		return nil
+	}
+	outcomes, err := m.mark(ctx, batch)
+	if err != nil && !errors.Is(err, chat.Unavailable) && len(batch) > 1 {
+		// One mark that the store cannot take must not spoil the others: halving finds it.
+		half := len(batch) / 2
+		held = m.commit(ctx, batch[:half])
+		return append(held, m.commit(ctx, batch[half:])...)
+	}
+	for i := range batch {
+		o := ports.MarkOutcome{Err: err}
+		if err == nil {
+			o = outcomes[i]
+		}
+		again := err == nil && errors.Is(o.Err, chat.Unavailable) && ctx.Err() == nil && time.Since(batch[i].since) < m.cfg.RetryFor
+		if again {
+			held = append(held, batch[i])
+			continue
+		}
+		if errors.Is(o.Err, chat.Unavailable) {
+			o.Err = withRetryAfter(o.Err)
+		}
+		batch[i].done <- o
+	}
+	return held
+}
+
+// mark tries once. What waits when ctx ends is moved all the same.
+func (m *marker) mark(ctx context.Context, batch []marking) ([]ports.MarkOutcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.AppendTimeout)
+	defer cancel()
+	marks := make([]ports.ReadMark, len(batch))
+	for i := range batch {
+		marks[i] = batch[i].ReadMark
+	}
+	outcomes, err := m.cfg.Directory.Mark(ctx, marks)
+	if err == nil && len(outcomes) != len(marks) {
+		err = chat.Errorf(chat.Internal, "the store gave %d outcomes for %d marks", len(outcomes), len(marks))
+	}
+	if err != nil {
+		m.cfg.Observer.Fault(ctx, "move read marks", err)
+	}
+	return outcomes, err
+}
