@@ -8,13 +8,14 @@ import (
 
 // Sessions takes live connections.
 type Sessions interface {
-	// Open begins a session on conn. With opening.Identity nil its first command must be Auth, within 10 s. It fails as
-	// Ready does; then conn is not used.
+	// Open begins a session on conn. With opening.Identity nil its first command must be Auth, within 10 s, and it may have to make way
+	// for another before that. It fails as Ready does; then conn is not used.
 	Open(conn Conn, opening Opening) (Session, error)
 
 	// Ready reports why Open would fail now, so that a connection can be refused before it is made: Unavailable when the node is
-	// draining or full, RateLimited when that user has too many connections. who is nil where the client is not known yet.
-	Ready(who *chat.Identity) error
+	// draining or full, RateLimited when that user has too many connections. A node is full when all its places are taken by those
+	// who have shown a token. opening is nil where there is a token that is not verified yet.
+	Ready(opening *Opening) error
 
 	// Disconnect ends the sessions of a user on this node, and returns how many.
 	Disconnect(user chat.UserID) int
@@ -29,6 +30,7 @@ type Opening struct {
 	Identity *chat.Identity // nil: the token comes in a frame
 	Join     *Join          // nil, or a room to join at once
 	Remote   string         // where the client is, for the log
+	Network  string         // what of its address a client has to itself: where many are from one, these make way for each other
 }
 
 // Session is one connection's life. Its connection drives it: one call of Command, Reply or Closed at a time, in the order in

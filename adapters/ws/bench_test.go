@@ -24,7 +24,7 @@ type frugal struct {
 }
 
 func (f *frugal) Open(ports.Conn, ports.Opening) (ports.Session, error) { return f, nil }
-func (*frugal) Ready(*chat.Identity) error                              { return nil }
+func (*frugal) Ready(*ports.Opening) error                              { return nil }
 func (*frugal) Disconnect(chat.UserID) int                              { return 0 }
 func (*frugal) Drain(context.Context)                                   {}
 func (*frugal) ID() string                                              { return "s" }

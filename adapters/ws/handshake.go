@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -30,7 +31,8 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if status, err := a.upgradable(c); err != nil {
 		return a.refuse(c, status, err)
 	}
-	opening := &ports.Opening{Remote: utils.CopyString(a.cfg.Client(c))}
+	remote := utils.CopyString(a.cfg.Client(c))
+	opening := &ports.Opening{Remote: remote, Network: networkOf(remote)}
 	if err := readJoin(c, opening); err != nil {
 		return a.refuse(c, fiber.StatusBadRequest, err)
 	}
@@ -45,6 +47,9 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	}
 	offered := listed(c, fiber.HeaderSecWebSocketProtocol)
 	if err := a.identify(c, offered, opening); err != nil {
+		return a.refuse(c, 0, err)
+	}
+	if err := a.cfg.Sessions.Ready(opening); err != nil {
 		return a.refuse(c, 0, err)
 	}
 	speaks := slices.Contains(offered, Subprotocol)
@@ -123,7 +128,23 @@ func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Openin
 		return err
 	}
 	opening.Identity = &who
-	return a.cfg.Sessions.Ready(&who)
+	return nil
+}
+
+// networkOf returns what one customer has to themselves as a rule: an address, or of IPv6 the network of 64 bits.
+func networkOf(remote string) string {
+	at, err := netip.ParseAddr(remote)
+	if err != nil {
+		return remote
+	}
+	if at = at.Unmap().WithZone(""); at.Is4() {
+		return at.String()
+	}
+	network, err := at.Prefix(64)
+	if err != nil {
+		return remote
+	}
+	return network.String()
 }
 
 // readJoin reads the room that the path names, and where in it to begin.

@@ -44,7 +44,7 @@ type hub struct {
 
 func newHub() *hub { return &hub{opened: make(chan *session, 1024)} }
 
-func (h *hub) Ready(*chat.Identity) error {
+func (h *hub) Ready(*ports.Opening) error {
 	if h.ready != nil {
 		return h.ready()
 	}

@@ -261,6 +261,33 @@ func TestTenThousandFramesAtOnce(t *testing.T) {
 	calm.asks("ping")
 }
 
+func TestSocketsWithoutATokenKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	for _, sockets := range []string{"auto", "goroutine"} {
+		t.Run(sockets, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "memory://", map[string]string{"PARLEY_SESSIONS": "100", "PARLEY_SOCKETS": sockets})
+			var bare []*peer
+			for range 100 {
+				p, err := s.dialed(t, "/ws", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				bare = append(bare, p)
+			}
+			for _, p := range bare[:84] { // 16 may stay at most
+				if f := p.sees("error"); f.str("code") != "unauthenticated" || f.str("message") == "" {
+					t.Errorf("it was told %v", f)
+				}
+				p.closesWith(4401)
+			}
+			for i := range 100 {
+				s.connects(t, fmt.Sprint("user", i)).asks("ping")
+			}
+		})
+	}
+}
+
 func TestTooManyConnections(t *testing.T) {
 	t.Parallel()
 	s := start(t, "memory://", map[string]string{"PARLEY_SESSIONS_PER_USER": "2", "PARLEY_SESSIONS": "3"})

@@ -4,8 +4,8 @@ package server
 
 import "syscall"
 
-// mostSessions leaves a part of the files that the process may open to the store and the listeners. The Go runtime has raised the
-// soft limit to the hard one already.
+// mostSessions leaves a part of the files that the process may open to the store, the listeners and connections that were sent away.
+// The Go runtime has raised the soft limit to the hard one already.
 func mostSessions() int {
 	const spare, fallback, most = 256, 768, 1 << 20
 	var limit syscall.Rlimit
@@ -15,5 +15,6 @@ func mostSessions() int {
 	if limit.Cur > most {
 		return most
 	}
-	return max(int(limit.Cur)-spare, int(limit.Cur)/2)
+	open := int(limit.Cur)
+	return max(min(open-spare, open/10*9), open/2)
 }

@@ -343,11 +343,14 @@ func TestSessionsEnd(t *testing.T) {
 	})
 }
 
-func (w *world) connectsUnknown() *client {
+func (w *world) connectsUnknown() *client { return w.connectsFrom("") }
+
+// connectsFrom opens a session without a token, from a network.
+func (w *world) connectsFrom(network string) *client {
 	w.t.Helper()
 	c := &client{t: w.t, name: "nobody", pipe: newPipe(1 << 20)}
 	var err error
-	if c.session, err = w.nodes[0].hub.Open(c.pipe, ports.Opening{}); err != nil {
+	if c.session, err = w.nodes[0].hub.Open(c.pipe, ports.Opening{Network: network}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(c.hangsUp)

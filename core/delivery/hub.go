@@ -94,11 +94,12 @@ type Hub struct {
 	next      atomic.Uint32 // counts sessions, to spread them over the shards
 	presences presences
 
-	mu       sync.RWMutex
-	feeds    map[chat.RoomID]*feed
-	sessions map[*session]struct{}
-	users    map[chat.UserID]int // sessions of each user
-	draining bool
+	mu        sync.RWMutex
+	feeds     map[chat.RoomID]*feed
+	sessions  map[*session]struct{}
+	users     map[chat.UserID]int // sessions of each user
+	strangers strangers
+	draining  bool
 }
 
 var (
@@ -117,6 +118,7 @@ func New(cfg Config) *Hub {
 			features: features{own: cfg.Features, alone: cfg.Bus == nil, since: time.Now(), of: map[ports.NodeID][]string{}},
 		},
 		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
+		strangers: newStrangers(cfg.MaxSessions),
 	}
 	for i := range cfg.Shards {
 		h.shards = append(h.shards, newShard(i, cfg.Linger, cfg.Observer))

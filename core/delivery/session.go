@@ -26,6 +26,9 @@ type session struct {
 
 	queued bool // is in the shard's dirty list; guarded by shard.mu
 
+	stranger *stranger // nil once its token has come; guarded by hub.mu, as is the next
+	sentAway bool      // has made way for another
+
 	mu       sync.Mutex
 	identity *chat.Identity // nil until authenticated
 	join     *ports.Join    // the join that the connection began with, until it is made
@@ -59,25 +62,10 @@ type sendKey struct {
 var _ ports.Session = (*session)(nil)
 
 // Ready implements ports.Sessions.
-func (h *Hub) Ready(who *chat.Identity) error {
+func (h *Hub) Ready(opening *ports.Opening) error {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.admit(who)
-}
-
-// admit tells whether there is room for one more session. h.mu is held.
-func (h *Hub) admit(identity *chat.Identity) error {
-	switch {
-	case h.draining:
-		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: time.Second}
-	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions:
-		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is full; try again", RetryAfter: later()}
-	case h.joins.crowded():
-		return &chat.Error{Kind: chat.Unavailable, Reason: "too many are connecting; try again", RetryAfter: later()}
-	case identity != nil && h.cfg.SessionsPerUser > 0 && h.users[identity.User] >= h.cfg.SessionsPerUser:
-		return &chat.Error{Kind: chat.RateLimited, Reason: "you have too many connections", RetryAfter: 5 * time.Second}
-	}
-	return nil
+	return h.admit(opening)
 }
 
 // Open implements ports.Sessions.
@@ -88,16 +76,13 @@ func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 		shard: h.shards[int(h.next.Add(1))%len(h.shards)],
 	}
 	s.heard.Store(now.UnixNano())
-	h.mu.Lock()
-	if err := h.admit(opening.Identity); err != nil {
-		h.mu.Unlock()
+	crowdedOut, err := h.enroll(s, &opening)
+	if err != nil {
 		return nil, err
 	}
-	h.sessions[s] = struct{}{}
-	if opening.Identity != nil {
-		h.users[opening.Identity.User]++
+	if crowdedOut != nil {
+		crowdedOut.shut(ports.CloseUnauthenticated, errCrowdedOut)
 	}
-	h.mu.Unlock()
 	s.shard.mu.Lock()
 	s.shard.sessions[s] = struct{}{}
 	s.shard.mu.Unlock()
@@ -223,14 +208,7 @@ func (s *session) Closed() {
 	s.shard.mu.Lock()
 	delete(s.shard.sessions, s)
 	s.shard.mu.Unlock()
-	s.hub.mu.Lock()
-	delete(s.hub.sessions, s)
-	if identity != nil {
-		if s.hub.users[identity.User]--; s.hub.users[identity.User] <= 0 {
-			delete(s.hub.users, identity.User)
-		}
-	}
-	s.hub.mu.Unlock()
+	s.hub.dismissed(s, identity)
 	if identity != nil {
 		s.hub.cfg.Observer.SessionClosed(s.id, identity.User, reason, time.Since(s.opened))
 	}
@@ -337,7 +315,7 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 		return err
 	}
 	if old == nil {
-		if err := s.adopt(&fresh); err != nil {
+		if err := s.hub.adopt(s, &fresh); err != nil {
 			return err
 		}
 		s.welcome(&fresh)
@@ -357,18 +335,6 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	}
 	s.mu.Unlock()
 	s.ok(id, ports.Authenticated{User: fresh.Author()})
-	return nil
-}
-
-// adopt counts a session among its user's.
-func (s *session) adopt(who *chat.Identity) error {
-	h := s.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.cfg.SessionsPerUser > 0 && h.users[who.User] >= h.cfg.SessionsPerUser {
-		return chat.Errorf(chat.RateLimited, "you have too many connections")
-	}
-	h.users[who.User]++
 	return nil
 }
 

@@ -1,0 +1,123 @@
+package delivery_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/ports"
+)
+
+func places(n int) tweak {
+	return func(d *delivery.Config, _ *messaging.Config) { d.MaxSessions = n }
+}
+
+// stays reports whether a client's session takes its token still.
+func (c *client) stays(user string) bool {
+	c.t.Helper()
+	id := c.asks(ports.Auth{Token: user})
+	for {
+		l, ok := c.awaits(func(line) bool { return true })
+		switch {
+		case !ok || l.Kind == "close":
+			if l.Reason != ports.CloseUnauthenticated {
+				c.t.Errorf("%s was closed with %+v", user, l)
+			}
+			return false
+		case l.ID == id && l.Kind == "ok":
+			return true
+		}
+	}
+}
+
+func TestTheOldestWithoutATokenMakesWay(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ places, come, stay int }{{100, 100, 16}, {400, 100, 40}, {10, 30, 10}, {0, 100, 100}, {0, 1100, 1000}} {
+		t.Run(fmt.Sprintf("of %d places, %d come", row.places, row.come), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1, places(row.places))
+			var all []*client
+			for i := range row.come {
+				c := w.connectsFrom(fmt.Sprintf("10.0.%d.%d", i/200, i%200))
+				if all = append(all, c); len(all) > row.stay {
+					gone := all[len(all)-row.stay-1]
+					if l := gone.hears("error"); l.What != string(chat.Unauthenticated) || l.Text == "" {
+						t.Errorf("who made way heard %+v", l)
+					}
+					gone.hangsUp() // as a connection does that is closed
+				}
+			}
+			stayed := 0
+			for i, c := range all[len(all)-row.stay:] {
+				if c.stays(fmt.Sprint("user", i)) {
+					stayed++
+				}
+			}
+			if stayed != row.stay {
+				t.Errorf("%d of the last %d stayed", stayed, row.stay)
+			}
+		})
+	}
+}
+
+func TestOneNetworkDoesNotHoldThePlaces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, places(400)) // 40 of them without a token, and 10 of these for one network
+	other, six := w.connectsFrom("192.0.2.1"), w.connectsFrom("2001:db8:1:1::/64")
+	var flood, floodSix []*client
+	for range 25 {
+		flood = append(flood, w.connectsFrom("192.0.2.2"))
+		floodSix = append(floodSix, w.connectsFrom("2001:db8:1:2::/64"))
+	}
+	for name, list := range map[string][]*client{"address": flood, "network": floodSix} {
+		for i, c := range list {
+			if got, want := c.stays(fmt.Sprint(name, i)), i >= 15; got != want {
+				t.Errorf("%d of one %s stays %v, want %v", i, name, got, want)
+			}
+		}
+	}
+	if !other.stays("other") || !six.stays("six") {
+		t.Error("others had to make way for those of one address")
+	}
+}
+
+func TestWhoHasATokenAlwaysFindsAPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, places(20))
+	for i := range 20 {
+		w.connectsFrom(fmt.Sprintf("10.0.0.%d", i))
+	}
+	for i := range 20 {
+		w.connects(fmt.Sprint("user", i)).gets(ports.Ping{}, nil)
+	}
+	hub := w.nodes[0].hub
+	for name, opening := range map[string]*ports.Opening{
+		"somebody": nil, "a stranger": {}, "a user": {Identity: identity("late")},
+	} {
+		if err := hub.Ready(opening); err == nil {
+			t.Errorf("there is a place for %s", name)
+		}
+	}
+}
+
+// Those who were sent away and do not go are not without number either.
+func TestWhoMadeWayAndStaysIsCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, places(100))
+	hub := w.nodes[0].hub
+	opened := 0
+	for ; opened < 200; opened++ {
+		pipe := newPipe(1)
+		session, err := hub.Open(pipe, ports.Opening{Network: fmt.Sprintf("10.0.0.%d", opened)})
+		if err != nil {
+			break
+		}
+		t.Cleanup(func() { pipe.Close(ports.CloseGone); session.Closed() })
+	}
+	if opened != 32 {
+		t.Errorf("%d connections without a token, want 16 and as many that go", opened)
+	}
+	w.connects("alice").gets(ports.Ping{}, nil)
+}
