@@ -9,7 +9,8 @@ import (
 
 // Bus tells the nodes that follow a room what was appended to it elsewhere, and what else nodes tell each other. It is best effort:
 // notices may be lost, doubled or reordered, and cost latency then, never entries, as the log is the truth. A node does not hear its
-// own notices.
+// own notices, and none of nodes that keep another log, who may use the same servers by mistake: their rooms are other rooms. What comes
+// from a node that does not say which log it keeps, as those of earlier releases do not, it hears.
 type Bus interface {
 	// Run keeps the bus connected, reconnecting by itself, and tells listener what comes, until ctx ends. It is called once.
 	// The listener is called from one goroutine or several, and does not block. A bus that cannot be reached is no error: Run goes

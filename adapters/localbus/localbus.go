@@ -14,6 +14,8 @@ type Bus struct {
 	line *line
 
 	mu       sync.Mutex
+	log      func() chat.LogID // nil: not known
+	foreign  func(chat.LogID)
 	followed map[chat.RoomID]bool
 	listener ports.Listener
 	cut      bool
@@ -40,6 +42,26 @@ func (b *Bus) Node() *Bus {
 	defer b.line.mu.Unlock()
 	b.line.nodes = append(b.line.nodes, node)
 	return node
+}
+
+// Keeps says which log the node keeps: it hears only nodes of that, and those that do not say, and tells foreign of the others. It is called
+// before Run, and returns the node.
+func (b *Bus) Keeps(log func() chat.LogID, foreign func(chat.LogID)) *Bus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.log, b.foreign = log, foreign
+	return b
+}
+
+// kept returns the log that the node keeps, as far as it says.
+func (b *Bus) kept() chat.LogID {
+	b.mu.Lock()
+	log := b.log
+	b.mu.Unlock()
+	if log == nil {
+		return ""
+	}
+	return log()
 }
 
 // Run implements ports.Bus.
@@ -141,16 +163,29 @@ func (b *Bus) may() error {
 
 // others tells each other node that follows room, or all of them where there is none.
 func (b *Bus) others(room chat.RoomID, tell func(ports.Listener)) {
+	log := b.kept()
 	b.line.mu.RLock()
 	defer b.line.mu.RUnlock()
 	for _, node := range b.line.nodes {
 		if node == b {
 			continue
 		}
-		if l := node.hearing(room); l != nil {
+		if l := node.hearing(room); l != nil && node.takes(log) {
 			tell(l)
 		}
 	}
+}
+
+// takes reports whether what a node of that log tells is for this one.
+func (b *Bus) takes(theirs chat.LogID) bool {
+	own := b.kept()
+	if theirs == "" || own == "" || theirs == own {
+		return true
+	}
+	if b.foreign != nil {
+		b.foreign(theirs)
+	}
+	return false
 }
 
 // hearing returns the node's listener, if it hears of room now.

@@ -10,8 +10,8 @@ import (
 func TestBus(t *testing.T) {
 	t.Parallel()
 	line := localbus.New()
-	portstest.Bus(t, func(*testing.T) (portstest.BusUnderTest, portstest.Link) {
-		node := line.Node()
+	portstest.Bus(t, func(_ *testing.T, at portstest.BusPlace) (portstest.BusUnderTest, portstest.Link) {
+		node := line.Node().Keeps(at.Log, at.Foreign)
 		return node, node
 	})
 }

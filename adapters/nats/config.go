@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/parley-chat/parley/core/chat"
 )
 
 // Config is what a Bus works with. URL is needed.
@@ -20,6 +22,9 @@ type Config struct {
 	Prefix  string      // of the subjects, so that several services can share servers: tokens of A-Z a-z 0-9 _ - with dots between; empty: parley
 	Name    string      // of the connection, for the servers' own lists; empty: parley
 	OnFault func(error) // told of what goes wrong in the background; it does not block; nil: nobody is told
+
+	Log     func() chat.LogID // which log the node keeps; nil: it does not say, and hears nodes of all
+	Foreign func(chat.LogID)  // told of each notice of another log, which is dropped; it does not block; nil: nobody is
 }
 
 const form = "nats://user:password@host:4222, several with commas between, or tls://…"

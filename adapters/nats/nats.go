@@ -25,7 +25,7 @@ const (
 // while it writes and while it dials.
 type Bus struct {
 	cfg        Config
-	self       ports.NodeID
+	at         notices.Place
 	connection nats.Options
 	creds      string // a file, or empty
 
@@ -83,7 +83,7 @@ func New(cfg Config) (*Bus, error) {
 		return nil, err
 	}
 	return &Bus{
-		cfg: cfg, self: ports.NodeID(rand.Text()), connection: connection, creds: creds,
+		cfg: cfg, at: notices.Place{Self: ports.NodeID(rand.Text()), Log: cfg.Log, Foreign: cfg.Foreign}, connection: connection, creds: creds,
 		out: notices.NewQueue(mostQueued), in: notices.NewQueue(mostPending),
 		wake: make(chan struct{}, 1), missed: make(chan error, 1),
 		followed: map[chat.RoomID]struct{}{},
@@ -134,7 +134,7 @@ func (b *Bus) hear(ctx context.Context, listener ports.Listener) {
 				b.miss(chat.Wrap(chat.Internal, err, "read a packet"))
 				continue
 			}
-			p.Tell(b.self, listener)
+			p.Tell(b.at, listener)
 		}
 	}
 }
@@ -248,7 +248,7 @@ func (b *Bus) Announce(_ context.Context, entries []chat.Entry) (err error) {
 	if l == nil {
 		return notices.ErrShut
 	}
-	notices.Split(b.self, entries, l.most, func(room chat.RoomID, packet []byte) {
+	b.at.Split(entries, l.most, func(room chat.RoomID, packet []byte) {
 		if failed := b.out.Put(notices.Message{Room: room, Packet: packet}); failed != nil {
 			err = failed
 		}
@@ -262,7 +262,7 @@ func (b *Bus) Tell(_ context.Context, notice ports.Notice) error {
 	if l == nil {
 		return notices.ErrShut
 	}
-	return b.out.Put(notices.Message{Room: notice.About(), Packet: notices.Fit(b.self, notice, l.most)})
+	return b.out.Put(notices.Message{Room: notice.About(), Packet: b.at.Fit(notice, l.most)})
 }
 
 // subject returns where a message goes.

@@ -7,13 +7,14 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Split makes packets of entries, of one room each: as few as go into most bytes each, a room's in their order. An entry that does not go
+// Split makes the place's packets of entries, of one room each: as few as go into most bytes each, a room's in their order. An entry that does not go
 // into one alone is told as a head. What send gets is its own.
-func Split(from ports.NodeID, entries []chat.Entry, most int, send func(room chat.RoomID, packet []byte)) {
+func (at Place) Split(entries []chat.Entry, most int, send func(room chat.RoomID, packet []byte)) {
 	if len(entries) == 0 {
 		return
 	}
-	w := writer{header: text(nil, packetFrom, string(from)), most: most, send: send}
+	header := at.Packet()
+	w := writer{header: header.Append(nil), most: most, send: send}
 	first := open{room: entries[0].Room}
 	others := map[chat.RoomID]int{} // the room's place in rest
 	var rest []open
@@ -77,9 +78,10 @@ func (w *writer) flush(o *open, upTo int) {
 	w.send(o.room, full[:upTo:upTo])
 }
 
-// Fit returns a packet with a notice, in at most so many bytes: a presence that is larger loses users from the end, and keeps its total.
-func Fit(from ports.NodeID, notice ports.Notice, most int) []byte {
-	p := Packet{From: from, Notice: notice}
+// Fit returns the place's packet with a notice, in at most so many bytes: a presence that is larger loses users from the end, and keeps its total.
+func (at Place) Fit(notice ports.Notice, most int) []byte {
+	p := at.Packet()
+	p.Notice = notice
 	b := p.Append(nil)
 	presence, ok := notice.(ports.NodePresence)
 	for ok && len(b) > most && len(presence.Users) > 0 {

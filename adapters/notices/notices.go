@@ -17,6 +17,7 @@ import (
 // Packet is one message on a bus.
 type Packet struct {
 	From    ports.NodeID // who sent it: its own place on the bus
+	Log     chat.LogID   // which log the sender keeps; empty where it did not say, as nodes of earlier releases
 	Entries []chat.Entry
 	Heads   []Head
 	Notice  ports.Notice // or nil
@@ -28,9 +29,39 @@ type Head struct {
 	Seq  chat.Seq
 }
 
-// Tell tells a listener what is in the packet, unless it is from self.
-func (p *Packet) Tell(self ports.NodeID, l ports.Listener) {
-	if p.From == self {
+// Place is a node's place on a bus: what its packets say of it, and which of those of others it takes.
+type Place struct {
+	Self    ports.NodeID
+	Log     func() chat.LogID // which log the node keeps; nil, or nothing: it does not say, and takes packets of all
+	Foreign func(chat.LogID)  // told of each packet of another log, which is dropped; nil: nobody is
+}
+
+func (at Place) log() chat.LogID {
+	if at.Log == nil {
+		return ""
+	}
+	return at.Log()
+}
+
+// Packet returns a packet of the place with nothing in it yet.
+func (at Place) Packet() Packet { return Packet{From: at.Self, Log: at.log()} }
+
+// takes reports whether a packet of that log concerns the place. Entries and places of another log are no news of this one, and would be
+// taken for it.
+func (at Place) takes(theirs chat.LogID) bool {
+	own := at.log()
+	if theirs == "" || own == "" || theirs == own {
+		return true
+	}
+	if at.Foreign != nil {
+		at.Foreign(theirs)
+	}
+	return false
+}
+
+// Tell tells a listener what is in the packet, unless it is the place's own or of another log.
+func (p *Packet) Tell(at Place, l ports.Listener) {
+	if p.From == at.Self || !at.takes(p.Log) {
 		return
 	}
 	if len(p.Entries) > 0 {
@@ -55,6 +86,7 @@ const (
 	packetStanding
 	packetDisconnected
 	packetRevoked
+	packetLog
 )
 
 // The fields of an entry. One of those from entryMessage on is its fact.
@@ -103,7 +135,7 @@ const (
 
 // Append appends the packet to b.
 func (p *Packet) Append(b []byte) []byte {
-	b = text(b, packetFrom, string(p.From))
+	b = text(text(b, packetFrom, string(p.From)), packetLog, string(p.Log))
 	for i := range p.Entries {
 		b = nested(b, packetEntry, func(b []byte) []byte { return appendEntry(b, &p.Entries[i]) })
 	}

@@ -39,7 +39,7 @@ func specimens() []notices.Packet {
 			entry(10, chat.Unknown{Type: "pinned"}),
 			entry(chat.MaxSeq, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}),
 		}},
-		{From: "n1", Heads: []notices.Head{{Room: "tea", Seq: 9}, {Room: "coffee", Seq: 1}}},
+		{From: "n1", Log: tea(), Heads: []notices.Head{{Room: "tea", Seq: 9}, {Room: "coffee", Seq: 1}}},
 	}
 	for _, n := range []ports.Notice{
 		ports.Signalled{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalTyping, On: true}},
@@ -174,6 +174,57 @@ func TestRubbishIsAnError(t *testing.T) {
 	}
 }
 
+// tea is the log of the nodes here.
+func tea() chat.LogID { return "7ea7ea7ea7ea7ea7ea7ea7ea" }
+
+// ear counts what it is told.
+type ear struct{ heard int }
+
+func (e *ear) Entries(entries []chat.Entry) { e.heard += len(entries) }
+func (e *ear) Head(chat.RoomID, chat.Seq)   { e.heard++ }
+func (e *ear) Hear(ports.Notice)            { e.heard++ }
+func (e *ear) Deaf()                        {}
+
+func TestPacketsOfAnotherLogAreDroppedAndTold(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		own, theirs chat.LogID
+		taken       bool
+	}{
+		"the same":            {"a", "a", true},
+		"another":             {"a", "b", false},
+		"an earlier release":  {"a", "", true},
+		"not known here":      {"", "b", true},
+		"another, and longer": {"a", "ab", false},
+	} {
+		var foreign []chat.LogID
+		at := notices.Place{Self: "n0", Log: func() chat.LogID { return row.own }, Foreign: func(l chat.LogID) { foreign = append(foreign, l) }}
+		for _, p := range specimens() {
+			var l ear
+			p.Log = row.theirs
+			got, err := notices.Parse(p.Append(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Tell(at, &l); (l.heard > 0) != row.taken {
+				t.Errorf("%s: of %+v it hears %d", name, p, l.heard)
+			}
+			own := got
+			own.From = "n0"
+			own.Tell(at, &l)
+		}
+		if told := len(foreign); row.taken && told > 0 || !row.taken && (told != len(specimens()) || foreign[0] != row.theirs) {
+			t.Errorf("%s: told %v", name, foreign)
+		}
+	}
+	var l ear
+	p := specimens()[0]
+	p.Log = "b"
+	if p.Tell(notices.Place{Log: tea}, &l); l.heard > 0 {
+		t.Error("nobody is told, and it is taken")
+	}
+}
+
 func packet(p notices.Packet) []byte { return p.Append(nil) }
 
 func FuzzParse(f *testing.F) {
@@ -226,10 +277,10 @@ func TestABatchIsSplitByRoomAndSize(t *testing.T) {
 	got := map[chat.RoomID][]chat.Entry{}
 	heads := map[chat.RoomID]chat.Seq{}
 	packets := 0
-	notices.Split("n1", batch, most, func(room chat.RoomID, b []byte) {
+	notices.Place{Self: "n1", Log: tea}.Split(batch, most, func(room chat.RoomID, b []byte) {
 		packets++
 		p, err := notices.Parse(b)
-		if err != nil || p.From != "n1" || len(b) > most {
+		if err != nil || p.From != "n1" || p.Log != tea() || len(b) > most {
 			t.Fatalf("a packet of %d bytes from %q: %v", len(b), p.From, err)
 		}
 		got[room] = append(got[room], p.Entries...)
@@ -263,10 +314,10 @@ func TestAPresenceThatIsTooLargeLosesUsers(t *testing.T) {
 		whole.Users = append(whole.Users, chat.Author{ID: chat.UserID(strings.Repeat("u", i%100+1)), Name: "someone"})
 	}
 	for _, most := range []int{100, 1000, 5000, 1 << 20} {
-		b := notices.Fit("n1", whole, most)
+		b := notices.Place{Self: "n1", Log: tea}.Fit(whole, most)
 		p, err := notices.Parse(b)
 		got, _ := p.Notice.(ports.NodePresence)
-		if err != nil || len(b) > most || got.Total != 500 || !slices.Equal(got.Users, whole.Users[:len(got.Users)]) {
+		if err != nil || p.Log != tea() || len(b) > most || got.Total != 500 || !slices.Equal(got.Users, whole.Users[:len(got.Users)]) {
 			t.Errorf("in %d bytes: %d bytes, %d users, %v", most, len(b), len(got.Users), err)
 		}
 		if most == 1<<20 && len(got.Users) != 200 {

@@ -18,6 +18,8 @@ func Parse(b []byte) (p Packet, err error) {
 		switch f.number {
 		case packetFrom:
 			p.From = ports.NodeID(f.text())
+		case packetLog:
+			p.Log = chat.LogID(f.text())
 		case packetEntry:
 			return p.entry(f)
 		case packetHead:

@@ -103,31 +103,32 @@ func (p *pending) close() {
 }
 
 // take returns all that waits as payloads. What is for all nodes comes first: who was banned is so when the entry comes.
-func (p *pending) take(from ports.NodeID) (payloads []string) {
+func (p *pending) take(at notices.Place) (payloads []string) {
 	p.mu.Lock()
 	heads, signals, presences, toAll := p.heads, p.signals, p.presences, p.toAll
 	p.heads, p.signals, p.presences, p.toAll = nil, nil, nil, nil
 	p.mu.Unlock()
 	add := func(packet []byte) { payloads = append(payloads, base64.RawStdEncoding.EncodeToString(packet)) }
 	for _, n := range toAll {
-		add(notices.Fit(from, n, mostPacket))
+		add(at.Fit(n, mostPacket))
 	}
-	packet, size := notices.Packet{From: from}, 0
+	packet := at.Packet()
+	size := len(packet.Append(nil))
 	for room, seq := range heads {
 		packet.Heads = append(packet.Heads, notices.Head{Room: room, Seq: seq})
 		if size += mostHead; size > mostPacket-2*mostHead {
 			add(packet.Append(nil))
-			packet.Heads, size = nil, 0
+			packet.Heads, size = nil, size-len(packet.Heads)*mostHead
 		}
 	}
 	if len(packet.Heads) > 0 {
 		add(packet.Append(nil))
 	}
 	for _, n := range signals {
-		add(notices.Fit(from, n, mostPacket))
+		add(at.Fit(n, mostPacket))
 	}
 	for _, n := range presences {
-		add(notices.Fit(from, n, mostPacket))
+		add(at.Fit(n, mostPacket))
 	}
 	return payloads
 }

@@ -31,13 +31,16 @@ type Config struct {
 	Prefix  string      // names the channel, so that several services can share a database; empty: parley
 	Name    string      // application_name of the connections; empty: parley-bus
 	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
+
+	Log     func() chat.LogID // which log the node keeps; nil: it does not say, and hears nodes of all
+	Foreign func(chat.LogID)  // told of each notice of another log, which is dropped; it does not block; nil: nobody is
 }
 
 // Bus is a node's place on PostgreSQL's LISTEN and NOTIFY.
 type Bus struct {
 	cfg     Config
 	conn    *pgx.ConnConfig
-	self    ports.NodeID
+	at      notices.Place
 	pending *pending
 
 	mu       sync.Mutex
@@ -75,7 +78,7 @@ func New(cfg Config) (*Bus, error) {
 	conn.ConnectTimeout = dialTime
 	conn.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing is prepared: one round trip, and no state on the server
 	return &Bus{
-		cfg: cfg, conn: conn, self: ports.NodeID(rand.Text()), pending: newPending(),
+		cfg: cfg, conn: conn, at: notices.Place{Self: ports.NodeID(rand.Text()), Log: cfg.Log, Foreign: cfg.Foreign}, pending: newPending(),
 		followed: map[chat.RoomID]bool{}, ears: errStill, mouth: errStill,
 	}, nil
 }
@@ -214,7 +217,7 @@ func (b *Bus) hear(payload string, listener ports.Listener) {
 		return
 	}
 	b.keepFollowed(&p)
-	p.Tell(b.self, listener)
+	p.Tell(b.at, listener)
 }
 
 func (b *Bus) keepFollowed(p *notices.Packet) {
@@ -255,7 +258,7 @@ func (b *Bus) send(ctx context.Context, conn *pgx.Conn, listener ports.Listener)
 const atOnce = 200
 
 func (b *Bus) notify(ctx context.Context, conn *pgx.Conn) error {
-	payloads := b.pending.take(b.self)
+	payloads := b.pending.take(b.at)
 	for first := true; len(payloads) > 0 || first; first = false {
 		n := min(len(payloads), atOnce)
 		if err := within(ctx, func(ctx context.Context) error {

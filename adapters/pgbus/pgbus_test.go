@@ -16,7 +16,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open returns a node's place on the bus at a URL.
 func open(t testing.TB, url string) *pgbus.Bus {
 	t.Helper()
-	b, err := pgbus.New(pgbus.Config{URL: url})
+	return openAt(t, url, portstest.BusPlace{})
+}
+
+func openAt(t testing.TB, url string, at portstest.BusPlace) *pgbus.Bus {
+	t.Helper()
+	b, err := pgbus.New(pgbus.Config{URL: url, Log: at.Log, Foreign: at.Foreign})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,10 +35,10 @@ func TestBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	portstest.Bus(t, func(t *testing.T) (portstest.BusUnderTest, portstest.Link) {
+	portstest.Bus(t, func(t *testing.T, at portstest.BusPlace) (portstest.BusUnderTest, portstest.Link) {
 		cable := portstest.NewCable(t, server.Host)
 		own := *server
 		own.Host = cable.Addr()
-		return open(t, own.String()), cable
+		return openAt(t, own.String(), at), cable
 	}, portstest.HeadsOnly())
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/parley-chat/parley/core/chat"
 )
 
 const (
@@ -30,6 +32,9 @@ type Config struct {
 	Prefix  string      // of the channels, so that several services can share servers; empty: parley
 	Name    string      // of the connections, for the server's CLIENT LIST; empty: parley
 	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
+
+	Log     func() chat.LogID // which log the node keeps; nil: it does not say, and hears nodes of all
+	Foreign func(chat.LogID)  // told of each notice of another log, which is dropped; it does not block; nil: nobody is
 }
 
 const form = "redis://user:password@host:6379, redis+cluster://host:6379,host:6379, or with rediss for TLS"

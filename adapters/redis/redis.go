@@ -31,7 +31,7 @@ type Bus struct {
 	cfg     Config
 	options *redis.UniversalOptions
 	cluster bool
-	self    ports.NodeID
+	at      notices.Place
 	queue   *notices.Queue
 	over    chan struct{} // closed when Run has ended
 
@@ -71,7 +71,7 @@ func New(cfg Config) (*Bus, error) {
 	}
 	hush()
 	return &Bus{
-		cfg: cfg, options: options, cluster: cluster, self: ports.NodeID(rand.Text()), queue: notices.NewQueue(mostQueued),
+		cfg: cfg, options: options, cluster: cluster, at: notices.Place{Self: ports.NodeID(rand.Text()), Log: cfg.Log, Foreign: cfg.Foreign}, queue: notices.NewQueue(mostQueued),
 		over: make(chan struct{}), followed: map[chat.RoomID]bool{}, down: map[*lane]error{},
 	}, nil
 }
@@ -174,7 +174,7 @@ func (b *Bus) keep(ctx context.Context, client redis.UniversalClient, l *lane, l
 			b.cfg.OnFault(chat.Wrap(chat.Internal, err, "read what came by "+channel))
 			return
 		}
-		p.Tell(b.self, listener)
+		p.Tell(b.at, listener)
 	}
 	joined := func() {
 		b.note(l, nil)
@@ -337,7 +337,7 @@ func (b *Bus) Unfollow(room chat.RoomID) {
 
 // Announce implements ports.Bus.
 func (b *Bus) Announce(_ context.Context, entries []chat.Entry) (err error) {
-	notices.Split(b.self, entries, mostPacket, func(room chat.RoomID, packet []byte) {
+	b.at.Split(entries, mostPacket, func(room chat.RoomID, packet []byte) {
 		if failed := b.queue.Put(notices.Message{Room: room, Packet: packet}); failed != nil {
 			err = failed
 		}
@@ -347,7 +347,7 @@ func (b *Bus) Announce(_ context.Context, entries []chat.Entry) (err error) {
 
 // Tell implements ports.Bus.
 func (b *Bus) Tell(_ context.Context, notice ports.Notice) error {
-	return b.queue.Put(notices.Message{Room: notice.About(), Packet: notices.Fit(b.self, notice, mostPacket)})
+	return b.queue.Put(notices.Message{Room: notice.About(), Packet: b.at.Fit(notice, mostPacket)})
 }
 
 // Check implements ports.Checker: a server answers, and all that is followed comes.

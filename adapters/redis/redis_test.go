@@ -15,7 +15,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open returns a node's place on the bus at a URL.
 func open(t testing.TB, url string) *redis.Bus {
 	t.Helper()
-	b, err := redis.New(redis.Config{URL: url, OnFault: func(err error) { t.Logf("fault: %v", err) }})
+	return openAt(t, url, portstest.BusPlace{})
+}
+
+func openAt(t testing.TB, url string, at portstest.BusPlace) *redis.Bus {
+	t.Helper()
+	b, err := redis.New(redis.Config{URL: url, Log: at.Log, Foreign: at.Foreign, OnFault: func(err error) { t.Logf("fault: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,8 +30,8 @@ func open(t testing.TB, url string) *redis.Bus {
 func TestBus(t *testing.T) {
 	t.Parallel()
 	server := bustest.Redis(t)
-	portstest.Bus(t, func(t *testing.T) (portstest.BusUnderTest, portstest.Link) {
+	portstest.Bus(t, func(t *testing.T, at portstest.BusPlace) (portstest.BusUnderTest, portstest.Link) {
 		cable := portstest.NewCable(t, server.Addr)
-		return open(t, "redis://"+cable.Addr()), cable
+		return openAt(t, "redis://"+cable.Addr(), at), cable
 	})
 }

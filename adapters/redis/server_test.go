@@ -41,7 +41,9 @@ func TestABusOnACluster(t *testing.T) {
 	t.Parallel()
 	servers := bustest.RedisCluster(t)
 	url := "redis+cluster://" + servers[0].Addr + "," + servers[1].Addr
-	portstest.Bus(t, func(t *testing.T) (portstest.BusUnderTest, portstest.Link) { return open(t, url), nil }, portstest.Uncut())
+	portstest.Bus(t, func(t *testing.T, at portstest.BusPlace) (portstest.BusUnderTest, portstest.Link) {
+		return openAt(t, url, at), nil
+	}, portstest.Uncut())
 	t.Run("each message goes to one shard", func(t *testing.T) {
 		a, b := node(t, url).Connected(), node(t, url).Connected()
 		b.HearsOf(a)

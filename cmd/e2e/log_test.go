@@ -1,13 +1,83 @@
 package e2e_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
 
+	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/cmd/server"
 )
+
+// TestTwoServicesOnOneBus is what becomes of two that were given the same servers and prefix: each goes on as if it were alone.
+func TestTwoServicesOnOneBus(t *testing.T) {
+	t.Parallel()
+	for name, bus := range map[string]func(t *testing.T) string{
+		"redis": func(t *testing.T) string { return "redis://" + bustest.Redis(t).Addr + "/" },
+		"nats":  func(t *testing.T) string { return "nats://" + bustest.NATS(t).Addr },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := bus(t)
+			one, two := start(t, pgtest.URL(t), map[string]string{"PARLEY_BUS_URL": url}), start(t, pgtest.URL(t), map[string]string{"PARLEY_BUS_URL": url})
+			for _, s := range []*service{one, two} {
+				s.awaits(t, "the bus is there", func(ready frame) bool { return !ready.yes("degraded") })
+			}
+			room := one.room()
+			alice, bob := one.connects(t, "alice"), two.connects(t, "bob")
+			if a, b := alice.asks("join", "room", room), bob.asks("join", "room", room); a.str("log") == b.str("log") {
+				t.Fatalf("both are the log %s", a.str("log"))
+			}
+			for i := range 5 {
+				alice.asks("send", "room", room, "body", fmt.Sprint("alice ", i))
+			}
+			alice.asks("typing", "room", room)
+			for i := range 3 {
+				bob.asks("send", "room", room, "body", fmt.Sprint("bob ", i))
+			}
+			for i, f := range bob.reads(room, 1, 3) {
+				if f.str("body") != fmt.Sprint("bob ", i) {
+					t.Errorf("at %d bob sees %v", i+1, f)
+				}
+			}
+			if f := bob.asks("presence", "room", room); f.num("total") != 1 {
+				t.Errorf("with bob are %v", f)
+			}
+			if status := one.operates(t, http.MethodDelete, "/users/bob/sessions", &frame{}); status/100 != 2 {
+				t.Errorf("disconnect: %d", status)
+			}
+			bob.asks("ping")
+			for _, s := range []*service{one, two} {
+				s.awaitsMetric(t, `parley_faults_total{while="hear of another log"}`)
+			}
+		})
+	}
+}
+
+// awaitsMetric waits until a counter has counted something.
+func (s *service) awaitsMetric(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, name, func() error {
+		response, err := http.Get(s.admin + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(string(text), "\n"+name+" ") {
+			return errNotYet
+		}
+		return nil
+	})
+}
 
 // TestALogThatIsRenewedUnderANode is what clients see where an operator gives the log another identity, or puts another store in place.
 func TestALogThatIsRenewedUnderANode(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-chat/parley/adapters/pgbus"
 	"github.com/parley-chat/parley/adapters/redis"
 	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/ports"
@@ -22,31 +23,33 @@ type Bus interface {
 }
 
 // makers make the bus that stands behind the scheme of a URL. They connect to nothing: that is for its Run.
-var makers = map[string]func(cfg Config, onFault func(error)) (Bus, error){
-	"local": func(Config, func(error)) (Bus, error) { return localbus.New(), nil },
-	"nats":  newNATS, "tls": newNATS,
+var makers = map[string]func(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error){
+	"local": func(_ Config, _ func(error), w *logwatch.Watch) (Bus, error) {
+		return localbus.New().Keeps(w.Log, w.Foreign), nil
+	},
+	"nats": newNATS, "tls": newNATS,
 	"redis": newRedis, "rediss": newRedis, "redis+cluster": newRedis, "rediss+cluster": newRedis,
 	"postgres": newPGBus, "postgresql": newPGBus,
 }
 
-func newNATS(cfg Config, onFault func(error)) (Bus, error) {
-	b, err := nats.New(nats.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault})
+func newNATS(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error) {
+	b, err := nats.New(nats.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault, Log: w.Log, Foreign: w.Foreign})
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-func newRedis(cfg Config, onFault func(error)) (Bus, error) {
-	b, err := redis.New(redis.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault})
+func newRedis(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error) {
+	b, err := redis.New(redis.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault, Log: w.Log, Foreign: w.Foreign})
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-func newPGBus(cfg Config, onFault func(error)) (Bus, error) {
-	b, err := pgbus.New(pgbus.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault})
+func newPGBus(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error) {
+	b, err := pgbus.New(pgbus.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault, Log: w.Log, Foreign: w.Foreign})
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +75,8 @@ func busPrefix(raw string) (string, error) {
 	return raw, nil
 }
 
-func openBus(cfg Config, o ports.Observer) (Bus, error) {
-	b, err := makers[schemeOf(cfg.BusURL)](cfg, func(err error) { o.Fault(context.Background(), "use the bus", err) })
+func openBus(cfg Config, o ports.Observer, w *logwatch.Watch) (Bus, error) {
+	b, err := makers[schemeOf(cfg.BusURL)](cfg, func(err error) { o.Fault(context.Background(), "use the bus", err) }, w)
 	if err != nil {
 		return nil, startFailure{"open the bus", err}
 	}

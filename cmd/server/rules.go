@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"github.com/parley-chat/parley/core/logwatch"
 )
 
 // A rule concerns several settings: those that it is about. It completes a sentence that begins with the name of the first, or
@@ -45,7 +47,7 @@ var rules = []rule{
 			"must be local:// where the store is %s://: other nodes could not read what is said here", scheme)
 	}},
 	{[]string{"bus-url", "bus-prefix"}, func(c Config) string {
-		_, err := makers[schemeOf(c.BusURL)](c, nil)
+		_, err := makers[schemeOf(c.BusURL)](c, nil, logwatch.New(logwatch.Config{}))
 		return when(err != nil, "cannot be used: %v", err)
 	}},
 	{[]string{"jwt-jwks-url", "jwt-public-key-file"}, func(c Config) string {

@@ -26,6 +26,12 @@ type Link interface {
 	Mend()
 }
 
+// BusPlace is what a node says of itself on a bus: which log it keeps, where it says so, and who is told of notices of others.
+type BusPlace struct {
+	Log     func() chat.LogID // nil: it does not say
+	Foreign func(chat.LogID)
+}
+
 // BusOption declares something in which buses differ.
 type BusOption func(*busSuite)
 
@@ -35,9 +41,9 @@ func HeadsOnly() BusOption { return func(s *busSuite) { s.heads = true } }
 // Uncut declares a bus whose links cannot be cut: those that open returns are nil.
 func Uncut() BusOption { return func(s *busSuite) { s.uncut = true } }
 
-// Bus proves a bus against the contracts of ports.Bus and ports.Checker. open is called for each node; all are on one bus, and each
-// has a link of its own. The suite runs the nodes. Whoever opens closes, by t.Cleanup, once the node does not run any more.
-func Bus(t *testing.T, open func(t *testing.T) (BusUnderTest, Link), options ...BusOption) {
+// Bus proves a bus against the contracts of ports.Bus and ports.Checker. open is called for each node, with what it says of itself; all
+// are on one bus, and each has a link of its own. The suite runs the nodes. Whoever opens closes, by t.Cleanup, once the node does not run any more.
+func Bus(t *testing.T, open func(t *testing.T, at BusPlace) (BusUnderTest, Link), options ...BusOption) {
 	t.Helper()
 	s := &busSuite{open: open}
 	for _, option := range options {
@@ -52,6 +58,8 @@ func Bus(t *testing.T, open func(t *testing.T) (BusUnderTest, Link), options ...
 		{"a follower hears what is announced right after Follow has returned", (*busSuite).testFollowInForce},
 		{"only those who follow a room hear of it", (*busSuite).testStrangers},
 		{"a node does not hear itself", (*busSuite).testOwn},
+		{"a node does not hear those of another log, and tells of them", (*busSuite).testForeign},
+		{"a node whose log becomes another one hears those of that", (*busSuite).testRenewed},
 		{"signals and presences come as they were", (*busSuite).testNotices},
 		{"a presence of many users keeps their total", (*busSuite).testBigPresence},
 		{"what is for all nodes comes to all the others", (*busSuite).testAll},
@@ -83,7 +91,7 @@ func Bus(t *testing.T, open func(t *testing.T) (BusUnderTest, Link), options ...
 }
 
 type busSuite struct {
-	open         func(t *testing.T) (BusUnderTest, Link)
+	open         func(t *testing.T, at BusPlace) (BusUnderTest, Link)
 	heads, uncut bool
 }
 
@@ -102,8 +110,12 @@ type busNode struct {
 	entries map[chat.RoomID][]chat.Entry
 	head    map[chat.RoomID]chat.Seq // the furthest that was told
 	notices []ports.Notice
+	foreign map[chat.LogID]int
 	deaf    int
 }
+
+// suiteLog is the log of the suite's nodes.
+func suiteLog() chat.LogID { return "5f2c9a01d7e35f2c9a01d7e3" }
 
 // node starts one more node.
 func (s *busSuite) node(t *testing.T) *busNode {
@@ -113,11 +125,26 @@ func (s *busSuite) node(t *testing.T) *busNode {
 	return n
 }
 
+// nodeOf starts one more node, that keeps a log.
+func (s *busSuite) nodeOf(t *testing.T, log func() chat.LogID) *busNode {
+	t.Helper()
+	n := s.stillOf(t, log)
+	n.run()
+	return n
+}
+
 // still opens a node that does not run yet.
 func (s *busSuite) still(t *testing.T) *busNode {
 	t.Helper()
-	n := &busNode{t: t, news: make(chan struct{}), entries: map[chat.RoomID][]chat.Entry{}, head: map[chat.RoomID]chat.Seq{}}
-	n.BusUnderTest, n.link = s.open(t)
+	return s.stillOf(t, suiteLog)
+}
+
+func (s *busSuite) stillOf(t *testing.T, log func() chat.LogID) *busNode {
+	t.Helper()
+	n := &busNode{
+		t: t, news: make(chan struct{}), entries: map[chat.RoomID][]chat.Entry{}, head: map[chat.RoomID]chat.Seq{}, foreign: map[chat.LogID]int{},
+	}
+	n.BusUnderTest, n.link = s.open(t, BusPlace{Log: log, Foreign: func(theirs chat.LogID) { n.hear(func() { n.foreign[theirs]++ }) }})
 	return n
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,6 +202,86 @@ func (s *busSuite) testAll(t *testing.T) {
 		a.tells(n)
 		b.hasHeard(n)
 		c.hasHeard(n)
+	}
+}
+
+// noticesOf are one of each kind, about a room and a user.
+func noticesOf(room chat.RoomID, user chat.UserID) []ports.Notice {
+	return []ports.Notice{
+		ports.Signalled{Signal: chat.Signal{Room: room, User: user, Kind: chat.SignalTyping, On: true}},
+		ports.Signalled{Signal: chat.Signal{Room: room, User: user, Kind: chat.SignalRead, Seq: 7}},
+		ports.NodePresence{Node: ports.NodeID(user), Room: room, Version: 1, Users: []chat.Author{{ID: user}}, Total: 1},
+		ports.Alive{Node: ports.NodeID(user)},
+		ports.StandingChanged{Room: room, User: user},
+		ports.Disconnected{User: user},
+		ports.Revoked{User: user, Until: busTime},
+	}
+}
+
+func (s *busSuite) testForeign(t *testing.T) {
+	stranger := chat.NewLogID()
+	room := busRoom()
+	ours, theirs := s.node(t).connected(), s.nodeOf(t, func() chat.LogID { return stranger }).connected()
+	early, late := s.nodeOf(t, nil).connected(), s.nodeOf(t, func() chat.LogID { return "" }).connected()
+	peer := s.node(t).connected()
+	for _, n := range []*busNode{ours, theirs, early, late, peer} {
+		n.follows(room)
+	}
+	// From the other log, all that can be said.
+	foreign := noticesOf(room, chat.UserID(busRoom()))
+	theirs.announces(busEntries(room, 1, 3)...)
+	for _, n := range foreign {
+		theirs.tells(n)
+	}
+	for _, n := range []*busNode{early, late} { // which do not say what they keep
+		n.reaches(room, 3)
+		for _, notice := range foreign {
+			n.hasHeard(notice)
+		}
+	}
+	// And from those of this one, and of an earlier release.
+	own, old := noticesOf(room, chat.UserID(busRoom())), noticesOf(room, chat.UserID(busRoom()))
+	peer.announces(busEntries(room, 1, 1)...)
+	early.announces(busEntries(room, 2, 2)...)
+	for i := range own {
+		peer.tells(own[i])
+		early.tells(old[i])
+		ours.hasHeard(own[i])
+		ours.hasHeard(old[i])
+	}
+	ours.reaches(room, 2)
+	ours.hears("of the other log", func() bool { return ours.foreign[stranger] > 0 })
+	ours.mu.Lock()
+	defer ours.mu.Unlock()
+	if ours.head[room] > 2 {
+		t.Errorf("it heard of the entry %d, which is of another log", ours.head[room])
+	}
+	for _, got := range ours.notices {
+		if slices.ContainsFunc(foreign, func(n ports.Notice) bool { return reflect.DeepEqual(got, n) }) {
+			t.Errorf("it heard %+v, which is of another log", got)
+		}
+	}
+	if ours.foreign[""]+ours.foreign[suiteLog()] > 0 {
+		t.Errorf("it told of %v", ours.foreign)
+	}
+}
+
+func (s *busSuite) testRenewed(t *testing.T) {
+	var log atomic.Value
+	first, second := chat.NewLogID(), chat.NewLogID()
+	log.Store(first)
+	room := busRoom()
+	a := s.nodeOf(t, func() chat.LogID { return log.Load().(chat.LogID) }).connected().follows(room)
+	b := s.nodeOf(t, func() chat.LogID { return second }).connected().follows(room)
+	b.announces(busEntries(room, 1, 1)...)
+	a.hears("of the other log", func() bool { return a.foreign[second] > 0 })
+	log.Store(second)
+	b.announces(busEntries(room, 2, 2)...)
+	a.reaches(room, 2)
+	a.announces(busEntries(room, 3, 3)...)
+	b.reaches(room, 3)
+	if b.foreign[first] > 0 {
+		t.Errorf("told of %v", b.foreign)
 	}
 }
 
