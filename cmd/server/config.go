@@ -61,6 +61,10 @@ type Config struct {
 	LogLevel  slog.Level
 	LogFormat observability.LogFormat
 
+	WarnUnknown bool            // PARLEY_UNKNOWN_SETTINGS=warn
+	Unknown     Faults          // what Load found that is no setting, where that is not to be refused; the log tells of it
+	Hangups     <-chan struct{} // hears of each SIGHUP, which the log answers; nil: of none
+
 	Version string    // of the build; empty: what the go command recorded
 	Command string    // how this program is called on a command line; empty: parley
 	Output  io.Writer // for log lines and what development mode says; nil: standard output

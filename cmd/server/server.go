@@ -62,6 +62,9 @@ func Start(ctx context.Context, cfg Config, more ...fx.Option) (*Server, error) 
 	if err := s.app.Start(ctx); err != nil { // fx has stopped what ran
 		return nil, errors.Join(plainly(err), s.life.close())
 	}
+	for _, u := range s.cfg.Unknown {
+		s.log.Warn("a setting is not known to this release, and does nothing", "name", u.Name, "problem", u.Problem)
+	}
 	s.log.Info("the service runs", "http", s.URL(), "admin", s.AdminURL(), "set", s.cfg)
 	if s.cfg.InDevelopment() {
 		announce(s.cfg.Output, s.cfg, s.PageURL())

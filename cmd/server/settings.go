@@ -88,6 +88,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 	addNegated(s, &cfg.NoMetrics, "metrics", "true", "count what happens, for /metrics on the admin address")
 	add(s, &cfg.LogLevel, "log-level", "info", level, "debug, info, warn or error")
 	add(s, &cfg.LogFormat, "log-format", "", logFormat, "json or text (unless set: json, and text in development mode)")
+	unknown := add(s, &cfg.WarnUnknown, "unknown-settings", "refuse", refuseOrWarn, "what to do about PARLEY_ variables that this release does not know: refuse to start, or warn (while an update is rolled back)")
+	unknown.isBool, unknown.show = false, func() string { return showRefuseOrWarn(cfg.WarnUnknown) }
 	return s
 }
 
@@ -157,7 +159,11 @@ func (s *Settings) values(args, environ []string) (faults Faults, err error) {
 	for _, one := range s.all {
 		faults = faults.with(one.load(env))
 	}
-	faults = faults.with(s.unknown(env)...)
+	unknown := s.unknown(env)
+	if !s.cfg.WarnUnknown {
+		return faults.with(unknown...), nil
+	}
+	s.cfg.Unknown = unknown
 	return faults, nil
 }
 
@@ -167,7 +173,7 @@ func (s *setting) load(env map[string]string) Fault {
 	if s.given != nil {
 		return s.apply(*s.given, "-"+s.name)
 	}
-	if raw, ok := env[name]; ok && raw != "" {
+	if raw := env[name]; strings.TrimSpace(raw) != "" {
 		return s.apply(raw, name)
 	}
 	if path := env[name+"_FILE"]; s.secret && path != "" {

@@ -235,6 +235,48 @@ func TestSettingsThatDoNotGoTogetherAreRefused(t *testing.T) {
 	}
 }
 
+func TestASettingOfALaterReleaseIsRefusedOrWarnedOf(t *testing.T) {
+	t.Parallel()
+	const later = "PARLEY_HISTORY_DAYS=30"
+	for _, environ := range [][]string{{later}, {later, "PARLEY_UNKNOWN_SETTINGS=refuse"}, {later, "PARLEY_UNKNOWN_SETTINGS= "}} {
+		if _, err := load(nil, environ...); err == nil || !strings.Contains(err.Error(), "PARLEY_HISTORY_DAYS is no setting") {
+			t.Errorf("%v: got %v, want it to be refused", environ, err)
+		}
+	}
+	if _, err := load(nil, later, "PARLEY_UNKNOWN_SETTINGS=ignore", "PARLEY_DRAIN=never"); err == nil || !strings.Contains(err.Error(), "3 settings are wrong") {
+		t.Errorf("got %v, want all that is wrong", err)
+	}
+	for _, args := range [][]string{nil, {"-unknown-settings=warn"}} {
+		cfg, err := load(args, later, "PARLEY_HTP_ADDR=:1", "PARLEY_UNKNOWN_SETTINGS=warn")
+		if err != nil || len(cfg.Unknown) != 2 || cfg.HTTPAddr != "127.0.0.1:8080" {
+			t.Fatalf("got %+v, %v; want both to be told of", cfg.Unknown, err)
+		}
+		if args != nil {
+			continue
+		}
+		cfg.HTTPAddr, cfg.AdminAddr, cfg.StoreURL, cfg.DataDir = "127.0.0.1:0", "127.0.0.1:0", "memory://", t.TempDir()
+		out := &output{}
+		cfg.Output = out
+		start(t, cfg)
+		for _, want := range []string{"PARLEY_HISTORY_DAYS", "PARLEY_HTP_ADDR", "did you mean PARLEY_HTTP_ADDR?", "level=WARN"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("the log lacks %q:\n%s", want, out)
+			}
+		}
+	}
+	if _, err := load(nil, "PARLEY_UNKNOWN_SETTINGS=warn", "PARLEY_DRAIN=never"); err == nil {
+		t.Error("a value that is wrong is taken")
+	}
+}
+
+func TestBlankIsUnset(t *testing.T) {
+	t.Parallel()
+	cfg, err := load(nil, "PARLEY_HTTP_ADDR= ", "PARLEY_STORE_URL=\t", "PARLEY_DRAIN=", "PARLEY_DATA_DIR=  /d ", "PARLEY_RATE_LIMIT= 5/s:9\n")
+	if err != nil || cfg.HTTPAddr != "127.0.0.1:8080" || cfg.StoreURL != "" || cfg.DataDir != "/d" || cfg.RateLimit.Burst != 9 {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+}
+
 func TestASecretMayComeFromAFileAndIsShownToNobody(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "url")

@@ -115,6 +115,21 @@ func showCountOrOff(n int) string {
 	return strconv.Itoa(n)
 }
 
+// refuseOrWarn reads whether to warn.
+func refuseOrWarn(s string) (warn bool, err error) {
+	if s != "refuse" && s != "warn" {
+		return false, errors.New("refuse or warn")
+	}
+	return s == "warn", nil
+}
+
+func showRefuseOrWarn(warn bool) string {
+	if warn {
+		return "warn"
+	}
+	return "refuse"
+}
+
 func address(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	n, badPort := strconv.ParseUint(port, 10, 16)
