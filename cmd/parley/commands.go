@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os/signal"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -26,6 +28,10 @@ func (p program) serve(ctx context.Context, args []string) error {
 	if rest := settings.Flags().Args(); len(rest) > 0 {
 		return misuse(fmt.Sprintf("%q is no flag", rest[0]))
 	}
+	signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the service does not
+	ctx, hangups, end := pastHangups(ctx)
+	defer end()
+	cfg.Hangups = hangups
 	limitMemory(p.errOut)
 	go trimMemory(ctx)
 	return server.Run(ctx, cfg)

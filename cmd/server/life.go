@@ -38,6 +38,24 @@ func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner, t *obser
 	return l
 }
 
+// answerHangups says for each hangup what comes of it, also while a start waits for its store.
+func answerHangups(cfg Config, l *life) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-cfg.Hangups:
+				l.log.Warn("SIGHUP: nothing is read anew, and the service goes on; settings, and keys and certificates of files, are read at the " +
+					"start: restart it for those")
+			case <-ended:
+				return
+			}
+		}
+	}()
+	l.opened(func() error { close(ended); <-done; return nil })
+}
+
 // opened makes close part of the end.
 func (l *life) opened(closer func() error) { l.closers = append(l.closers, closer) }
 

@@ -51,7 +51,7 @@ func Options(cfg Config) fx.Option {
 		fx.Module("edge", fx.Provide(
 			newKeys, newPageKey, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,
 		)),
-		fx.Invoke(live),
+		fx.Invoke(answerHangups, live), // in this order: parts are made for who asks first
 	)
 }
 
