@@ -31,7 +31,7 @@ release-check: ## a release in dist/, built twice to compare and not published (
 test: parts tools specs-check check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
 	@echo "== all passed"
 
-parts: ## what the tests need: a C compiler, PostgreSQL, Redis, Chromium, npm
+parts: ## what the tests need: a C compiler, PostgreSQL, Redis, Chromium, npm, curl
 	@echo "== parts"
 	@.ci/parts
 
