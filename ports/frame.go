@@ -25,6 +25,7 @@ type Limits struct {
 	FrameBytes int // the largest message that a client may send
 	Rooms      int // the most rooms joined at once
 	Replay     int // the most entries that a join goes back behind its cursor
+	Reactions  int // the most different emoji that a message may have at once
 }
 
 // OK answers a command that succeeded.

@@ -23,8 +23,12 @@ type Log interface {
 	//   - the target of Deleted is another's, and the author does not moderate (see chat.Proposal.JudgeTarget): Forbidden;
 	//   - the target of Edited or Reacted is deleted: Conflict;
 	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;
+	//   - Reacted with one more emoji than the message may have (see chat.Proposal.Reactions): Conflict;
 	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged, RoomChanged): Unchanged. Edited
 	//     with the same body is a change all the same.
+	//
+	// Emoji with one chat.EmojiID are one reaction, which is shown as it was first sent, also in the entries (see
+	// chat.Reacted.React). Unchanged names no entry that is of an emoji which the message remembers no longer.
 	//
 	// That a message is edited by its author only is the caller's to know. MemberChanged with MemberJoined or MemberRole sets the role, and
 	// the entry says which of the two it was; MemberLeft also takes the user's read mark, even where it is Unchanged.

@@ -136,30 +136,27 @@ func (r *room) edit(p *chat.Proposal, f chat.Edited, m *message) ports.Outcome {
 }
 
 func (r *room) react(p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome {
-	var of *reaction
-	for _, known := range m.reactions {
-		if known.emoji == f.Emoji {
-			of = known
-		}
+	tallies := make([]chat.Tally, len(m.reactions))
+	for i, of := range m.reactions {
+		mine := of.by[p.Author.ID]
+		tallies[i] = chat.Tally{Emoji: of.emoji, First: of.first, Total: of.count, Mine: mine.on, Set: mine.set}
 	}
-	if of == nil {
-		if f.Removed {
-			return r.unchanged(0)
-		}
-		of = &reaction{emoji: f.Emoji, by: map[chat.UserID]reacted{}}
-		m.reactions = append(m.reactions, of)
+	is, err := f.React(tallies, p.Reactions)
+	switch {
+	case err != nil:
+		return ports.Outcome{Err: err}
+	case is.Same:
+		return r.unchanged(is.Set)
 	}
-	mine := of.by[p.Author.ID]
-	if mine.on != f.Removed {
-		return r.unchanged(mine.set)
+	m.reactions = slices.DeleteFunc(m.reactions, func(of *reaction) bool { return slices.Contains(is.Forget, of.emoji) })
+	at := slices.IndexFunc(m.reactions, func(of *reaction) bool { return of.emoji == is.Fact.Emoji })
+	if at < 0 {
+		at = len(m.reactions)
+		m.reactions = append(m.reactions, &reaction{emoji: is.Fact.Emoji, first: r.Head + 1, by: map[chat.UserID]reacted{}})
 	}
-	if f.Removed {
-		of.count--
-	} else {
-		of.count++
-	}
-	f.Count = of.count
-	e := r.add(p, f)
+	of := m.reactions[at]
+	of.count = is.Fact.Count
+	e := r.add(p, is.Fact)
 	of.by[p.Author.ID] = reacted{on: !f.Removed, set: e.Seq}
 	return appended(e)
 }

@@ -69,7 +69,8 @@ type message struct {
 
 // reaction is who reacts, or did, to a message with one emoji.
 type reaction struct {
-	emoji string
+	emoji string   // as it was first sent
+	first chat.Seq // the entry with which it first came
 	by    map[chat.UserID]reacted
 	count int
 }

@@ -40,10 +40,11 @@ type ledger struct {
 	rooms     map[chat.RoomID]*room
 	used      map[usedKey]chat.Entry
 	messages  map[place]*message
-	reactions map[reactionKey]*reaction
+	reactions map[place][]*reaction // of each message that is reacted to, all
 	reactors  map[reactorKey]*reactor
 	members   map[memberKey]*member
 	unmarked  map[memberKey]struct{} // whose read marks go
+	forgotten columns                // the emoji that messages remember no longer
 	left      map[memberKey]struct{} // who left, and has made no entry since
 	deleted   []place
 	entries   []chat.Entry // new, in their first form
@@ -93,6 +94,7 @@ type message struct {
 }
 
 type reaction struct {
+	emoji   string // as it was first sent
 	first   chat.Seq
 	total   int
 	changed bool
@@ -115,7 +117,7 @@ func newLedger() *ledger {
 		rooms:     map[chat.RoomID]*room{},
 		used:      map[usedKey]chat.Entry{},
 		messages:  map[place]*message{},
-		reactions: map[reactionKey]*reaction{},
+		reactions: map[place][]*reaction{},
 		reactors:  map[reactorKey]*reactor{},
 		members:   map[memberKey]*member{},
 		unmarked:  map[memberKey]struct{}{},
@@ -142,13 +144,14 @@ WHERE e.kind = 1`
 
 	reactionsQuery = `
 SELECT r.room_id, r.target, r.emoji, r.first_seq, r.total
-FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, emoji)
-JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target AND r.emoji = p.emoji`
+FROM unnest($1::text[], $2::bigint[]) p (room_id, target)
+JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target`
 
 	reactorsQuery = `
-SELECT r.room_id, r.target, r.emoji, r.user_id, r.removed, r.set_by
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) p (room_id, target, emoji, user_id)
-JOIN reactor r ON r.room_id = p.room_id AND r.target = p.target AND r.emoji = p.emoji AND r.user_id = p.user_id`
+SELECT u.room_id, u.target, u.emoji, u.user_id, u.removed, u.set_by
+FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, user_id)
+JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target
+JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
 
 	membersQuery = `
 SELECT m.room_id, m.user_id, m.role, m.banned, m.since, m.set_by
@@ -160,7 +163,8 @@ JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
 // committed when it began, those behind the locks see all that their holders before did.
 func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 	var rooms, authors, keys []string
-	var targets, reactions, members columns
+	var targets, reactions, reactors, members columns
+	reacted := map[place]struct{}{}
 	for i := range proposals {
 		p := &proposals[i]
 		rooms = append(rooms, string(p.Room))
@@ -172,7 +176,11 @@ func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 		case chat.Message:
 			target = f.ReplyTo
 		case chat.Reacted:
-			reactions.add(p.Room, f.Target, f.Emoji, p.Author.ID)
+			reactors.add(p.Room, f.Target, "", p.Author.ID)
+			if _, listed := reacted[place{p.Room, f.Target}]; !listed {
+				reacted[place{p.Room, f.Target}] = struct{}{}
+				reactions.add(p.Room, f.Target, "", "")
+			}
 		case chat.MemberChanged:
 			members.add(p.Room, 0, "", f.User)
 		}
@@ -189,8 +197,8 @@ func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 		batch.Queue(targetsQuery, targets.rooms, targets.seqs).Query(l.readTargets)
 	}
 	if len(reactions.rooms) > 0 {
-		batch.Queue(reactionsQuery, reactions.rooms, reactions.seqs, reactions.emoji).Query(l.readReactions)
-		batch.Queue(reactorsQuery, reactions.rooms, reactions.seqs, reactions.emoji, reactions.users).Query(l.readReactors)
+		batch.Queue(reactionsQuery, reactions.rooms, reactions.seqs).Query(l.readReactions)
+		batch.Queue(reactorsQuery, reactors.rooms, reactors.seqs, reactors.users).Query(l.readReactors)
 	}
 	batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
 	return batch
@@ -246,10 +254,11 @@ func (l *ledger) readTargets(rows pgx.Rows) error {
 }
 
 func (l *ledger) readReactions(rows pgx.Rows) error {
-	var k reactionKey
+	var at place
 	var r reaction
-	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.seq, &k.emoji, &r.first, &r.total}, func() error {
-		l.reactions[k] = &reaction{first: r.first, total: r.total}
+	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &r.emoji, &r.first, &r.total}, func() error {
+		is := r
+		l.reactions[at] = append(l.reactions[at], &is)
 		return nil
 	})
 	return err

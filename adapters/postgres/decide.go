@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -106,29 +108,49 @@ func (l *ledger) say(r *room, p *chat.Proposal, f chat.Message) ports.Outcome {
 }
 
 func (l *ledger) react(r *room, p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome {
-	k := reactionKey{place{p.Room, f.Target}, f.Emoji}
-	mine := l.reactors[reactorKey{k, p.Author.ID}]
+	at := place{p.Room, f.Target}
+	tallies := make([]chat.Tally, len(l.reactions[at]))
+	for i, of := range l.reactions[at] {
+		tallies[i] = chat.Tally{Emoji: of.emoji, First: of.first, Total: of.total}
+		if mine := l.reactors[reactorKey{reactionKey{at, of.emoji}, p.Author.ID}]; mine != nil {
+			tallies[i].Mine, tallies[i].Set = !mine.removed, mine.setBy
+		}
+	}
+	is, err := f.React(tallies, p.Reactions)
 	switch {
-	case mine == nil && f.Removed:
-		return unchanged(p, 0)
-	case mine != nil && mine.removed == f.Removed:
-		return unchanged(p, mine.setBy)
+	case err != nil:
+		return ports.Outcome{Err: err}
+	case is.Same:
+		return unchanged(p, is.Set)
 	}
-	of := l.reactions[k]
-	if of == nil {
-		of = &reaction{first: r.head + 1}
-		l.reactions[k] = of
+	for _, emoji := range is.Forget {
+		l.forget(reactionKey{at, emoji})
 	}
-	if f.Removed {
-		of.total--
-	} else {
-		of.total++
-	}
-	f.Count, of.changed = of.total, true
-	e := l.add(r, p, f)
-	l.reactors[reactorKey{k, p.Author.ID}] = &reactor{removed: f.Removed, setBy: e.Seq, changed: true}
+	of := l.reaction(at, is.Fact.Emoji, r.head+1)
+	of.total, of.changed = is.Fact.Count, true
+	e := l.add(r, p, is.Fact)
+	l.reactors[reactorKey{reactionKey{at, is.Fact.Emoji}, p.Author.ID}] = &reactor{removed: f.Removed, setBy: e.Seq, changed: true}
 	m.reacted, m.changed = true, true
 	return appended(e)
+}
+
+// reaction returns what is kept of an emoji on a message, and begins to keep it where nothing is.
+func (l *ledger) reaction(at place, emoji string, first chat.Seq) *reaction {
+	for _, of := range l.reactions[at] {
+		if of.emoji == emoji {
+			return of
+		}
+	}
+	of := &reaction{emoji: emoji, first: first}
+	l.reactions[at] = append(l.reactions[at], of)
+	return of
+}
+
+// forget drops all that is kept of an emoji on a message. What the batch adds later is new.
+func (l *ledger) forget(k reactionKey) {
+	l.forgotten.add(k.room, k.seq, k.emoji, "")
+	l.reactions[k.place] = slices.DeleteFunc(l.reactions[k.place], func(of *reaction) bool { return of.emoji == k.emoji })
+	maps.DeleteFunc(l.reactors, func(of reactorKey, _ *reactor) bool { return of.reactionKey == k })
 }
 
 func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) ports.Outcome {

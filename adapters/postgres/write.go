@@ -50,6 +50,14 @@ FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timesta
 AS p (room_id, seq, body, edited_at, deleted_at, deleted_by, reacted)
 WHERE e.room_id = p.room_id AND e.seq = p.seq`
 
+	forgetReactorsStatement = `
+DELETE FROM reactor u USING unnest($1::text[], $2::bigint[], $3::text[]) AS p (room_id, target, emoji)
+WHERE u.room_id = p.room_id AND u.target = p.target AND u.emoji = p.emoji`
+
+	forgetReactionsStatement = `
+DELETE FROM reaction r USING unnest($1::text[], $2::bigint[], $3::text[]) AS p (room_id, target, emoji)
+WHERE r.room_id = p.room_id AND r.target = p.target AND r.emoji = p.emoji`
+
 	reactionsStatement = `
 INSERT INTO reaction (room_id, target, emoji, first_seq, total)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[])
@@ -201,11 +209,13 @@ func (l *ledger) writeReactions(batch *pgx.Batch) {
 	var first, setBy []int64
 	var totals []int32
 	var removed []bool
-	for k, r := range l.reactions {
-		if r.changed {
-			ofs.add(k.room, k.seq, k.emoji, "")
-			first = append(first, int64(r.first))
-			totals = append(totals, int32(r.total))
+	for at, all := range l.reactions {
+		for _, r := range all {
+			if r.changed {
+				ofs.add(at.room, at.seq, r.emoji, "")
+				first = append(first, int64(r.first))
+				totals = append(totals, int32(r.total))
+			}
 		}
 	}
 	for k, r := range l.reactors {
@@ -214,6 +224,10 @@ func (l *ledger) writeReactions(batch *pgx.Batch) {
 			removed = append(removed, r.removed)
 			setBy = append(setBy, int64(r.setBy))
 		}
+	}
+	if gone := l.forgotten; len(gone.rooms) > 0 { // before those that came again
+		batch.Queue(forgetReactorsStatement, gone.rooms, gone.seqs, gone.emoji)
+		batch.Queue(forgetReactionsStatement, gone.rooms, gone.seqs, gone.emoji)
 	}
 	if len(totals) > 0 {
 		batch.Queue(reactionsStatement, ofs.rooms, ofs.seqs, ofs.emoji, first, totals)

@@ -47,24 +47,33 @@ func (b *batch) changeMessage(r *roomRow, p *chat.Proposal) (ports.Outcome, erro
 }
 
 func (b *batch) react(r *roomRow, p *chat.Proposal, f chat.Reacted) (ports.Outcome, error) {
-	removed, setBy := true, chat.Seq(0)
-	err := b.row(b.w.reactor, r.number, f.Target, f.Emoji, p.Author.ID).Scan(&removed, &setBy)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	var tallies []chat.Tally
+	if err := b.each(b.w.tallies, func(scan scanner) error {
+		var t chat.Tally
+		err := scan(&t.Emoji, &t.First, &t.Total, &t.Mine, &t.Set)
+		tallies = append(tallies, t)
+		return err
+	}, p.Author.ID, r.number, f.Target); err != nil {
 		return ports.Outcome{}, err
 	}
-	if removed == f.Removed {
-		return unchanged(r, setBy)
+	is, refused := f.React(tallies, p.Reactions)
+	switch {
+	case refused != nil:
+		return ports.Outcome{Err: refused}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
+	case is.Same:
+		return unchanged(r, is.Set)
 	}
-	change := 1
-	if f.Removed {
-		change = -1
+	for _, emoji := range is.Forget {
+		if err := errors.Join(b.exec(b.w.forgetReactors, r.number, f.Target, emoji), b.exec(b.w.forgetReaction, r.number, f.Target, emoji)); err != nil {
+			return ports.Outcome{}, err
+		}
 	}
-	if err := b.row(b.w.reaction, r.number, f.Target, f.Emoji, r.Head+1, change).Scan(&f.Count); err != nil {
+	if err := b.exec(b.w.reaction, r.number, f.Target, is.Fact.Emoji, r.Head+1, is.Fact.Count); err != nil {
 		return ports.Outcome{}, err
 	}
-	e, err := b.add(r, p, f)
+	e, err := b.add(r, p, is.Fact)
 	return appended(e, errors.Join(err,
-		b.exec(b.w.setReactor, r.number, f.Target, f.Emoji, p.Author.ID, f.Removed, e.Seq),
+		b.exec(b.w.setReactor, r.number, f.Target, is.Fact.Emoji, p.Author.ID, f.Removed, e.Seq),
 		b.exec(b.w.reactedTo, r.number, f.Target)))
 }
 

@@ -12,7 +12,8 @@ type writeStatements struct {
 	insertRoom, updateRoom                   *sql.Stmt
 	message, change                          *sql.Stmt
 	target, edit, remove                     *sql.Stmt
-	reactor, setReactor, reaction, reactedTo *sql.Stmt
+	tallies, setReactor, reaction, reactedTo *sql.Stmt
+	forgetReactors, forgetReaction           *sql.Stmt
 	members, setMember                       *sql.Stmt
 	mark, unmark, marked                     *sql.Stmt
 	spoke, unlist, turn, around, speaker     *sql.Stmt
@@ -40,15 +41,20 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.change: `
 			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&w.target:     `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
-		&w.edit:       `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
-		&w.remove:     `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
-		&w.reactor:    `SELECT removed, set_by FROM reactor WHERE room = ? AND target = ? AND emoji = ? AND user = ?`,
+		&w.target: `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
+		&w.edit:   `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
+		&w.remove: `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
+		&w.tallies: `
+			SELECT r.emoji, r.first, r.total, coalesce(NOT u.removed, 0), coalesce(u.set_by, 0)
+			FROM reaction r LEFT JOIN reactor u ON u.room = r.room AND u.target = r.target AND u.emoji = r.emoji AND u.user = ?
+			WHERE r.room = ? AND r.target = ?`,
 		&w.setReactor: `INSERT OR REPLACE INTO reactor (room, target, emoji, user, removed, set_by) VALUES (?, ?, ?, ?, ?, ?)`,
 		&w.reaction: `
 			INSERT INTO reaction (room, target, emoji, first, total) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET total = total + excluded.total RETURNING total`,
-		&w.reactedTo: `UPDATE entry SET reacted = 1 WHERE room = ? AND seq = ? AND reacted IS NULL`,
+			ON CONFLICT DO UPDATE SET total = excluded.total`,
+		&w.forgetReactors: `DELETE FROM reactor WHERE room = ? AND target = ? AND emoji = ?`,
+		&w.forgetReaction: `DELETE FROM reaction WHERE room = ? AND target = ? AND emoji = ?`,
+		&w.reactedTo:      `UPDATE entry SET reacted = 1 WHERE room = ? AND seq = ? AND reacted IS NULL`,
 		// Members are asked for as [[room number, user], …].
 		&w.members: `
 			SELECT m.room, m.user, m.role, m.banned, m.set_by

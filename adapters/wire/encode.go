@@ -221,6 +221,7 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.number("meta_bytes", chat.MaxMetaBytes)
 	o.number("rooms", int64(f.Limits.Rooms))
 	o.number("replay", int64(f.Limits.Replay))
+	o.number("reactions", int64(f.Limits.Reactions))
 	o.number("page", ports.MaxPage)
 	o.close()
 }

@@ -17,6 +17,7 @@ func httpSuite(t *testing.T, s *service) {
 		"rooms are made, listed, changed and archived": roomsByHTTP,
 		"messages by HTTP are those of the socket":     messagesByHTTP,
 		"a place is of a log, which has a name":        logsByHTTP,
+		"reactions by HTTP are those of the socket":    reactionsBothWays,
 		"members are listed, changed and removed":      membersByHTTP,
 		"errors have one shape":                        errorsByHTTP,
 		"what needs no token":                          withoutToken,

@@ -33,13 +33,14 @@ func (f frame) is(kind string) bool { return f.kind() == kind }
 
 // peer is a client on a socket, by a WebSocket library that is not ours.
 type peer struct {
-	t      testing.TB
-	name   string
-	conn   *websocket.Conn
-	frames chan frame // closed with the socket
-	closed error      // why, once frames is closed
-	kept   []frame    // read while looking for something else
-	asked  int
+	welcome frame
+	t       testing.TB
+	name    string
+	conn    *websocket.Conn
+	frames  chan frame // closed with the socket
+	closed  error      // why, once frames is closed
+	kept    []frame    // read while looking for something else
+	asked   int
 }
 
 // dialed opens a socket at path ("/ws", …) with a token in the Authorization header, or none.
@@ -92,8 +93,8 @@ func (s *service) connects(t testing.TB, user string, claims ...claim) *peer {
 		t.Fatalf("connect as %s: %v", user, err)
 	}
 	p.name = user
-	if f := p.next(); !f.is("welcome") {
-		t.Fatalf("%s: the first frame is %v", user, f)
+	if p.welcome = p.next(); !p.welcome.is("welcome") {
+		t.Fatalf("%s: the first frame is %v", user, p.welcome)
 	}
 	return p
 }

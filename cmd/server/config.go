@@ -40,6 +40,7 @@ type Config struct {
 
 	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
 	RateLimit    messaging.Rate // of each user; negative: none (PARLEY_RATE_LIMIT=off)
+	Reactions    int            // most different emoji that a message may have at once
 
 	Sessions        int
 	SessionsPerUser int // negative: no limit (PARLEY_SESSIONS_PER_USER=off)

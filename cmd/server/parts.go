@@ -98,7 +98,7 @@ type messagingParts struct {
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
-		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, Lanes: lanes(cfg),
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
 }
 
@@ -119,7 +119,7 @@ func newHub(cfg Config, p hubParts) *delivery.Hub {
 	return delivery.New(delivery.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log,
-		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, FrameBytes: cfg.FrameBytes,
+		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})
 }

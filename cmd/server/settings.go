@@ -68,6 +68,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "joining a room that does not exist makes it, public")
 	add(s, &cfg.RateLimit, "rate-limit", "", rate, "what each user may do: RATE/s, RATE/s:BURST, or off (unless set: 20/s:100, and off in development mode)").
 		show = func() string { return showRate(cfg.RateLimit) }
+	add(s, &cfg.Reactions, "reactions", "50", count(1), "most different emoji that a message may have at once")
 	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections, a tenth of them without a token (unless set: by the limit on open files)")
 	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "most connections of one user on this node, or off (unless set: 50, and off in development mode)").
 		show = func() string { return showCountOrOff(cfg.SessionsPerUser) }

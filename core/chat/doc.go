@@ -4,6 +4,6 @@
 // earlier message (an edit, a deletion, a reaction) is an entry of its own that sets a value, so that whoever applies entries in
 // order ends in the same state wherever they began.
 //
-// The package imports nothing but the standard library and knows no technology. Values are plain and safe to copy; what has
+// The package imports nothing but the standard library, and Unicode's normal forms, which that lacks; it knows no technology. Values are plain and safe to copy; what has
 // rules is made by a Parse function and is valid from then on.
 package chat

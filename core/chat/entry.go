@@ -165,6 +165,8 @@ type Proposal struct {
 	By     Rights // what the author's token gives there
 	Key    Key    // never empty
 	Fact   Fact
+
+	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
 }
 
 // Need returns the role that the author must have in the room: Moderate to change the room or its members, None to leave it, and

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -25,12 +26,28 @@ func FuzzParse(f *testing.F) {
 		holds(t, "room", s, as(chat.ParseRoomID), s, room.MatchString(s))
 		holds(t, "user", s, as(chat.ParseUserID), s, text(s, 128, ""))
 		holds(t, "key", s, as(chat.ParseKey), s, text(s, 64, ""))
-		holds(t, "emoji", s, chat.ParseEmoji, s, text(s, 32, "") && !slices.ContainsFunc([]rune(s), white))
+		if emoji, err := chat.ParseEmoji(s); err == nil || !slices.ContainsFunc([]rune(s), seen) {
+			holds(t, "emoji", s, chat.ParseEmoji, s, err == nil && emoji != "." && emoji != ".." && text(s, 32, "") && !slices.ContainsFunc([]rune(s), white))
+		} else {
+			mustBeInvalid(t, "emoji", emoji, err)
+			if text(s, 32, "") && !slices.ContainsFunc([]rune(s), white) && s != "." && s != ".." {
+				t.Fatalf("emoji %q: %v", s, err)
+			}
+		}
+		if id := chat.EmojiID(s); utf8.ValidString(s) && (chat.EmojiID(id) != id || chat.EmojiID(s+"\ufe0f") != id) {
+			t.Fatalf("the id of %q is %q, and that of this %q", s, id, chat.EmojiID(id))
+		}
 		name := trim(trimEnd(s))
 		holds(t, "name", s, chat.ParseName, name, name == "" || text(name, 128, ""))
 		body := trimEnd(s)
 		holds(t, "body", s, chat.ParseBody, body, utf8.ValidString(s) && text(body, 4000, "\n\t"))
 	})
+}
+
+// seen reports whether a character is a letter, a digit, a sign or a symbol, which are seen (but for the two that are blank).
+func seen(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) &&
+		r != '\u2800' && r != '\U0001d159'
 }
 
 func holds(t *testing.T, field, s string, parse func(string) (string, error), want string, valid bool) {

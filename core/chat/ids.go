@@ -14,7 +14,6 @@ const (
 	MaxUserIDChars = 128
 	MaxKeyChars    = 64
 	MaxNameChars   = 128
-	MaxEmojiChars  = 32
 )
 
 // RoomID names a room: 1–64 characters of a-z 0-9 . _ - :, the first a letter or digit.
@@ -132,18 +131,6 @@ func unseen(r rune) bool {
 func joins(r rune) bool {
 	const zwnj, zwj, firstTag, lastTag = '\u200c', '\u200d', '\U000e0020', '\U000e007f'
 	return r == zwnj || r == zwj || firstTag <= r && r <= lastTag || unicode.Is(unicode.Variation_Selector, r)
-}
-
-// ParseEmoji returns s as a reaction: 1–32 characters without white space and control characters. Custom names (":party:") are
-// valid.
-func ParseEmoji(s string) (string, error) {
-	if err := checkText("emoji", s, MaxEmojiChars); err != nil {
-		return "", err
-	}
-	if strings.ContainsFunc(s, unicode.IsSpace) {
-		return "", Errorf(Invalid, "emoji must not have white space")
-	}
-	return s, nil
 }
 
 func checkText(field, s string, most int) error {

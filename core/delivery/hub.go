@@ -31,6 +31,7 @@ type Config struct {
 	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
 
 	Replay          int // most entries that a join goes back behind its cursor; 0: 10,000
+	Reactions       int // most different emoji that a message may have at once, which clients are told; 0: chat.MaxReactions
 	RoomsPerSession int // most rooms joined at once; 0: 2,000
 	MaxSessions     int // most sessions of this node; 0: no limit
 	SessionsPerUser int // most sessions of a user on this node; 0: no limit
@@ -63,6 +64,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Heartbeat, 25*time.Second)
 	or(&c.AuthTime, 10*time.Second)
 	or(&c.Replay, 10_000)
+	or(&c.Reactions, chat.MaxReactions)
 	or(&c.RoomsPerSession, 2_000)
 	or(&c.FrameBytes, 64<<10)
 	or(&c.RingBytes, 256<<10)

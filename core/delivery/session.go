@@ -100,7 +100,7 @@ func (s *session) welcome(who *chat.Identity) {
 	s.put(ports.Welcome{
 		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(),
 		Features: s.hub.presences.shared(time.Now()),
-		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay},
+		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions},
 	})
 	s.mu.Unlock()
 	s.hub.cfg.Observer.SessionOpened(s.id, who.User, s.remote)

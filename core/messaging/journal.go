@@ -103,7 +103,7 @@ func together(drafts []draft) int {
 		if !ok {
 			continue
 		}
-		is := slot{p.Room, p.Author.ID, f.Target, f.Emoji}
+		is := slot{p.Room, p.Author.ID, f.Target, chat.EmojiID(f.Emoji)}
 		if set[is] {
 			return i
 		}

@@ -21,6 +21,7 @@ type Config struct {
 
 	Autocreate bool // entering a room that does not exist makes it, public
 	RateLimit  Rate // of each user; zero or negative: none
+	Reactions  int  // most different emoji that a message may have at once; 0: chat.MaxReactions
 
 	Lanes    int // how many batches may be committed at once; a room's are always one after the other; 0: 4
 	MaxBatch int // most proposals, or read marks, in one batch; 0: 512

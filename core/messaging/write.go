@@ -58,6 +58,7 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		}
 	case ports.React:
 		p.Fact = chat.Reacted{Target: c.Seq, Emoji: c.Emoji, Removed: c.Remove}
+		p.Reactions = s.cfg.Reactions
 	default:
 		err = chat.Errorf(chat.Internal, "no change %T", change)
 	}

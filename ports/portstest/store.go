@@ -40,6 +40,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Refusals", (*storeSuite).testRefusals},
 		{"Rights", (*storeSuite).testRights},
 		{"Unchanged", (*storeSuite).testUnchanged},
+		{"Reactions", (*storeSuite).testReactions},
 		{"Present form", (*storeSuite).testPresentForm},
 		{"Read", (*storeSuite).testRead},
 		{"Later kinds", (*storeSuite).testLater},

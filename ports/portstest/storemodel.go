@@ -37,7 +37,16 @@ func (s *storeSuite) testModel(t *testing.T) {
 	})
 }
 
+// mostReactions bounds the different emoji on a message of the model, so that the third is one too many.
+const mostReactions = 2
+
 func drawProposal(t *rapid.T, r room) chat.Proposal {
+	p := drawUnbounded(t, r)
+	p.Reactions = mostReactions
+	return p
+}
+
+func drawUnbounded(t *rapid.T, r room) chat.Proposal {
 	by := r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "author")))
 	if rapid.IntRange(0, 3).Draw(t, "keyed") == 0 {
 		return by.proposesAs(chat.Key(fmt.Sprint("k", rapid.IntRange(0, 5).Draw(t, "key"))), drawFact(t, r))
@@ -58,7 +67,7 @@ func drawFact(t *rapid.T, r room) chat.Fact {
 	case 6:
 		return chat.Deleted{Target: target}
 	case 7, 8:
-		emoji := rapid.SampledFrom([]string{"👍", "🎉"}).Draw(t, "emoji")
+		emoji := rapid.SampledFrom([]string{"👍", "🎉", "❤", "❤\ufe0f"}).Draw(t, "emoji")
 		return chat.Reacted{Target: target, Emoji: emoji, Removed: rapid.Bool().Draw(t, "removed")}
 	case 9:
 		fact := chat.MemberChanged{User: r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "member"))).id}
@@ -159,6 +168,7 @@ func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (por
 		return ports.Refused, chat.Conflict, 0, nil
 	}
 	if reacted, ok := fact.(chat.Reacted); ok {
+		reacted.Emoji = m.firstForm(target, reacted.Emoji)
 		mine := m.last(target, func(f chat.Fact, author chat.UserID) bool {
 			r, ok := f.(chat.Reacted)
 			return ok && r.Emoji == reacted.Emoji && author == by
@@ -169,7 +179,11 @@ func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (por
 		case mine != nil && mine.Fact.(chat.Reacted).Removed == reacted.Removed:
 			return ports.Unchanged, "", mine.Seq, nil
 		}
-		reacted.Count = len(m.reacting(target, reacted.Emoji)) + 1
+		now := len(m.reacting(target, reacted.Emoji))
+		if reactions := m.presentMessage(target, chat.Message{}, "").Reactions; now == 0 && len(reactions) >= mostReactions {
+			return ports.Refused, chat.Conflict, 0, nil
+		}
+		reacted.Count = now + 1
 		if reacted.Removed {
 			reacted.Count -= 2
 		}
@@ -209,6 +223,16 @@ func (m *model) last(target chat.Seq, wanted func(chat.Fact, chat.UserID) bool) 
 		}
 	}
 	return nil
+}
+
+// firstForm returns how an emoji on a message was first written.
+func (m *model) firstForm(target chat.Seq, emoji string) string {
+	for _, e := range m.log {
+		if f, ok := e.Fact.(chat.Reacted); ok && f.Target == target && chat.EmojiID(f.Emoji) == chat.EmojiID(emoji) {
+			return f.Emoji
+		}
+	}
+	return emoji
 }
 
 // reacting returns who reacts to a message with an emoji.

@@ -249,7 +249,7 @@ func keepsNames(t *testing.T, r room) {
 		mustEqual(t, "key", got.Key, key)
 	}
 	alice := r.user("alice")
-	emojis := []string{"👩‍👩‍👧‍👦", ":party:", "a", "A", "é", "e\u0301", "'", strings.Repeat("🪿", chat.MaxEmojiChars)}
+	emojis := []string{"👩‍👩‍👧‍👦", ":party:", "a", "A", "e\u0301", "'", strings.Repeat("🪿", chat.MaxEmojiChars)}
 	for _, emoji := range emojis {
 		mustEqual(t, "count", alice.reacts(1, emoji), 1)
 	}
