@@ -11,6 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
 )
 
@@ -21,13 +22,49 @@ const migrationLock = 0x7061726c6579
 // NewMigrator returns the migrator of the database that cfg names. It connects for each call anew and does not wait for a
 // database that is not there. Stores may be open on it meanwhile, if the migration suits them.
 func NewMigrator(cfg Config) *migrations.Migrator {
-	return &migrations.Migrator{With: func(ctx context.Context, what string, do func(*goose.Provider) error) error {
+	with := func(ctx context.Context, what string, do func(*goose.Provider) error) error {
 		pool, err := cfg.parse()
 		if err != nil {
 			return err
 		}
 		return failure(ctx, withProvider(pool.ConnConfig, do), what)
-	}}
+	}
+	alone := func(ctx context.Context, what string, do func(*goose.Provider) error) error {
+		pool, err := cfg.parse()
+		if err != nil {
+			return err
+		}
+		if err := mustBeAlone(ctx, pool.ConnConfig); err != nil {
+			return failure(ctx, err, what)
+		}
+		return with(ctx, what, do)
+	}
+	return &migrations.Migrator{With: with, Files: migrations.Postgres, Alone: alone}
+}
+
+// othersQuery finds sessions that use the database as nodes do: by their name, or as the same user, unless by PostgreSQL's own shell. What
+// a user may not see of others' sessions is null.
+const othersQuery = `
+SELECT coalesce(string_agg(DISTINCT format('%s at %s', coalesce(nullif(application_name, ''), usename), coalesce(host(client_addr), 'a local socket')), ', '), '')
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+  AND (application_name LIKE 'parley%' OR usename = current_user AND application_name <> 'psql')`
+
+// mustBeAlone fails with Conflict where nodes are connected to the database.
+func mustBeAlone(ctx context.Context, config *pgx.ConnConfig) error {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it only asked
+	var others string
+	if err := conn.QueryRow(ctx, othersQuery).Scan(&others); err != nil {
+		return err
+	}
+	if others != "" {
+		return chat.Errorf(chat.Conflict, "the database is in use, by %s: stop all nodes first", others)
+	}
+	return nil
 }
 
 // prepare migrates the database, or finds that it is up to date.

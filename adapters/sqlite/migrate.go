@@ -12,18 +12,36 @@ import (
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
 )
 
 // NewMigrator returns the migrator of the store that cfg names, which must not be open in this process. It opens the file for each
 // call anew.
 func NewMigrator(cfg Config) *migrations.Migrator {
-	return &migrations.Migrator{With: func(ctx context.Context, what string, do func(*goose.Provider) error) error {
-		return withProvider(ctx, cfg.Path, what, do)
-	}}
+	with := func(check func(context.Context, *sql.DB) error) func(context.Context, string, func(*goose.Provider) error) error {
+		return func(ctx context.Context, what string, do func(*goose.Provider) error) error {
+			return withProvider(ctx, cfg.Path, what, check, do)
+		}
+	}
+	anyway := func(context.Context, *sql.DB) error { return nil }
+	return &migrations.Migrator{With: with(anyway), Files: migrations.SQLite, Alone: with(mustBeAlone)}
 }
 
-func withProvider(ctx context.Context, path, what string, do func(*goose.Provider) error) error {
+// mustBeAlone fails with Conflict where anybody else has the file open. SQLite ends the mode in which stores use it only for who is alone
+// with it; opening it sets that anew, and nobody opens it meanwhile.
+func mustBeAlone(ctx context.Context, db *sql.DB) error {
+	var mode string
+	err := db.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode)
+	if code, ok := errors.AsType[*driver.Error](err); ok && code.Code()&0xff == lib.SQLITE_BUSY || err == nil && mode != "delete" {
+		return chat.Errorf(chat.Conflict, "the file is in use by another process: stop the service first")
+	}
+	return err
+}
+
+func withProvider(
+	ctx context.Context, path, what string, check func(context.Context, *sql.DB) error, do func(*goose.Provider) error,
+) error {
 	if err := makeFile(path); err != nil {
 		return failure(err)
 	}
@@ -33,6 +51,10 @@ func withProvider(ctx context.Context, path, what string, do func(*goose.Provide
 			return err
 		}
 		defer db.Close()
+		db.SetMaxOpenConns(1)
+		if err := check(ctx, db); err != nil {
+			return err
+		}
 		p, err := provider(db)
 		if err != nil {
 			return err

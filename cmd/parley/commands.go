@@ -43,7 +43,9 @@ func (p program) migrate(ctx context.Context, args []string) error {
 		what, args = args[0], args[1:]
 	}
 	var cfg server.Config
-	if err := server.NewSettings("migrate", &cfg).LoadPart(args, p.environ); err != nil {
+	settings := server.NewSettings("migrate", &cfg)
+	yes := settings.Flags().Int64("yes", 0, "the migration to take back")
+	if err := settings.LoadPart(args, p.environ); err != nil {
 		return err
 	}
 	m, err := server.NewMigrator(cfg)
@@ -54,7 +56,7 @@ func (p program) migrate(ctx context.Context, args []string) error {
 	case "up":
 		err = m.Up(ctx)
 	case "down":
-		err = m.Down(ctx)
+		err = p.down(ctx, m, *yes)
 	case "status":
 	default:
 		return misuse("say migrate up, down or status")
@@ -63,6 +65,20 @@ func (p program) migrate(ctx context.Context, args []string) error {
 		return err
 	}
 	return p.schema(ctx, m)
+}
+
+// down takes back the last migration where whoever asks for that has named it, and otherwise says what it would take away.
+func (p program) down(ctx context.Context, m *migrations.Migrator, version int64) error {
+	if version != 0 {
+		return m.DownFrom(ctx, version)
+	}
+	last, err := m.Last(ctx)
+	if err != nil {
+		return err
+	}
+	return misuse(fmt.Sprintf("this would take back the migration %d, %s, and for good what it holds, also what was written since:\n  %s;\n"+
+		"Stop all nodes, make a backup, and say migrate down --yes %d. To run an earlier release nothing need be taken back",
+		last.Version, last.Name, strings.Join(last.Statements, ";\n  "), last.Version))
 }
 
 // schema tells which migrations there are and when they were applied.

@@ -55,7 +55,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "run the service", program.serve},
-		{"migrate", "up|down|status", "change the store's schema, or tell how it stands", program.migrate},
+		{"migrate", "up|down|status", "change the store's schema, or tell how it stands; down needs --yes VERSION", program.migrate},
 		{"log", "[renew --yes]", "tell which log the store keeps, or give it a new identity after a restore", program.log},
 		{"backup", "FILE|-", "copy a SQLite store that is in use, to a file or to standard output", program.backup},
 		{"token", "-sub USER", "make a token for a service in development mode", program.token},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/migrations"
 )
 
 // TestMain lets the test's own binary stand in for the command, as signals need a process.
@@ -174,12 +180,91 @@ func TestHelpListsCommandsAndSettings(t *testing.T) {
 func TestTheSchemaGoesUpAndDown(t *testing.T) {
 	t.Parallel()
 	environ := []string{"PARLEY_STORE_URL=sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "x.db")), "PARLEY_HTTP_ADDR=:8080"}
-	for _, step := range []struct{ what, want string }{{"status", "not applied"}, {"up", "applied 2"}, {"down", "not applied"}} {
-		if code, out, errOut := call(t, environ, "migrate", step.what); code != ok || !strings.Contains(out, step.want) {
+	last := lastMigration(t)
+	for _, step := range []struct{ what, want string }{{"status", "not applied"}, {"up", "applied 2"}, {"down --yes " + last, "not applied"}} {
+		if code, out, errOut := call(t, environ, append([]string{"migrate"}, strings.Fields(step.what)...)...); code != ok || !strings.Contains(out, step.want) {
 			t.Errorf("migrate %s: got %d %q %q, want %q", step.what, code, out, errOut, step.want)
 		}
 	}
 }
+
+// lastMigration returns the version of the newest one.
+func lastMigration(t *testing.T) string {
+	t.Helper()
+	names, err := fs.Glob(migrations.SQLite, "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	return strings.TrimLeft(names[len(names)-1][:5], "0")
+}
+
+func TestTheSchemaGoesDownOnlyWhereThatIsMeant(t *testing.T) {
+	t.Parallel()
+	last := lastMigration(t)
+	path := filepath.Join(t.TempDir(), "x.db")
+	database := pgtest.URL(t)
+	for name, row := range map[string]struct {
+		url  string
+		open func() (io.Closer, error)
+	}{
+		"SQLite": {"sqlite://" + filepath.ToSlash(path), func() (io.Closer, error) { return sqlite.Open(t.Context(), sqlite.Config{Path: path}) }},
+		"PostgreSQL": {database, func() (io.Closer, error) {
+			return openPostgres(t, database)
+		}},
+		"PostgreSQL through a pooler": {database, func() (io.Closer, error) {
+			return openPostgres(t, database+"&default_query_exec_mode=exec")
+		}},
+	} {
+		environ := []string{"PARLEY_STORE_URL=" + row.url}
+		node, err := row.open()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		refused := func(code int, says string, args ...string) {
+			t.Helper()
+			got, _, errOut := call(t, environ, append([]string{"migrate", "down"}, args...)...)
+			if got != code || !strings.Contains(errOut, says) {
+				t.Errorf("%s: migrate down %v: %d %q, want %d %q", name, args, got, errOut, code, says)
+			}
+			if _, out, _ := call(t, environ, "migrate", "status"); strings.Contains(out, "not applied") {
+				t.Errorf("%s: migrate down %v has taken back something: %s", name, args, out)
+			}
+		}
+		refused(misused, "--yes "+last)
+		refused(misused, ".sql")
+		refused(failed, "in use", "--yes", last)
+		if err := node.Close(); err != nil {
+			t.Fatal(err)
+		}
+		refused(failed, "the last migration is "+last, "--yes", "1")
+		if code, out, errOut := call(t, environ, "migrate", "down", "--yes", last); code != ok || !strings.Contains(out, "not applied") {
+			t.Errorf("%s: down: %d %q %q", name, code, out, errOut)
+		}
+		if code, _, errOut := call(t, environ, "migrate", "down", "--yes", last); code != failed || !strings.Contains(errOut, "the last migration is ") {
+			t.Errorf("%s: down again: %d %q", name, code, errOut)
+		}
+		if node, err = row.open(); err != nil { // and up again
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := node.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// openPostgres opens a store as a node does, which uses it.
+func openPostgres(t *testing.T, url string) (io.Closer, error) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	if err != nil {
+		return nil, err
+	}
+	return closer(func() error { s.Close(); return nil }), s.Check(t.Context())
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
 
 func TestATokenIsThreePartsAndANewline(t *testing.T) {
 	t.Parallel()
