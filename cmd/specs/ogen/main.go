@@ -7,8 +7,6 @@ import (
 	"log"
 	"os"
 
-	"github.com/ogen-go/ogen/ogenerrors"
-
 	api "github.com/parley-chat/parley/cmd/specs/made/ogen"
 )
 
@@ -18,15 +16,11 @@ func main() {
 	}
 }
 
-// token is the only way in of those that the description has: the header.
+// token is what stands in the header.
 type token string
 
 func (t token) Bearer(context.Context, api.OperationName) (api.Bearer, error) {
 	return api.Bearer{Token: string(t)}, nil
-}
-
-func (token) Query(context.Context, api.OperationName) (api.Query, error) {
-	return api.Query{}, ogenerrors.ErrSkipClientSecurity
 }
 
 func run(ctx context.Context, url string, t token) error {
