@@ -93,7 +93,7 @@ func (h *Health) Run(ctx context.Context) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
-		<-h.look().done // it takes checkTime at most
+		<-h.look(ctx).done // it takes checkTime at most
 		select {
 		case <-ctx.Done():
 			return nil
@@ -140,7 +140,7 @@ func (h *Health) Ready(ctx context.Context, detail bool) Report {
 	late := time.NewTimer(answerTime)
 	defer late.Stop()
 	select {
-	case <-h.look().done:
+	case <-h.look(ctx).done:
 	case <-late.C:
 	case <-ctx.Done():
 	}
@@ -181,21 +181,21 @@ func (h *Health) counts(i int, p part) bool {
 }
 
 // look returns the check that tells how the parts are, or were a moment ago: one for all who come while it is under way.
-func (h *Health) look() *check {
+func (h *Health) look(ctx context.Context) *check {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.latest
 	if c == nil || !c.at.IsZero() && time.Since(c.at) >= checkAge {
 		c = &check{done: make(chan struct{})}
 		h.latest = c
-		go h.ask(c) // for checkTime at most; whoever asks may go before
+		go h.ask(context.WithoutCancel(ctx), c) // for checkTime at most; whoever asks may go before
 	}
 	return c
 }
 
 // ask asks all parts and fills c.
-func (h *Health) ask(c *check) {
-	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
+func (h *Health) ask(ctx context.Context, c *check) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	parts := make([]part, len(h.cfg.Parts))
 	var wg sync.WaitGroup
@@ -218,7 +218,7 @@ func (h *Health) ask(c *check) {
 func (h *Health) askOne(ctx context.Context, i int) part {
 	checker := h.cfg.Parts[i].Checker
 	select {
-	case <-h.asked[i]: // too late: it tells of another time
+	case <-h.asked[i]: //nolint:errcheck // too late: it tells of another time
 		h.asked[i] = nil
 	default:
 	}

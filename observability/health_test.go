@@ -155,7 +155,7 @@ func TestAProbeIsAnsweredInHalfASecondWhateverHangs(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				asks("once it is back", true)
 				time.Sleep(5 * time.Second)
-				store.end, end = make(chan struct{}), store.end
+				store.end = make(chan struct{})
 				store.hangs.Store(true)
 				asks("as it begins to hang, by what was known", true)
 				asked := store.asked.Load()

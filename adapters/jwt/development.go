@@ -112,7 +112,8 @@ func writeOnce(path string, data []byte) error {
 	}
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(data)
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+	err = errors.Join(err, temp.Sync(), temp.Close())
+	if err != nil {
 		return err
 	}
 	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {

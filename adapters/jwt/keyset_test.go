@@ -385,7 +385,11 @@ func TestKeysThatAreOfNoUseSpoilNoOthers(t *testing.T) {
 func TestCertificatesThatCannotBeReadSpoilNoKey(t *testing.T) {
 	t.Parallel()
 	for _, with := range []map[string]any{
-		{"x5c": []string{"MIIC not base64"}}, {"x5c": []string{"AAAA"}}, {"x5c": "MIIC"}, {"x5c": []int{1}}, {"x5c": []string{}},
+		{"x5c": []string{"MIIC not base64"}},
+		{"x5c": []string{"AAAA"}},
+		{"x5c": "MIIC"},
+		{"x5c": []int{1}},
+		{"x5c": []string{}},
 		{"x5t": 1, "x5t#S256": []int{}, "x5u": "::"},
 	} {
 		i := issuer{"RS256", "1", rsaKeys[0]()}

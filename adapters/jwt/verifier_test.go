@@ -85,8 +85,13 @@ func TestAnOddNameIsMendedAndLocksNobodyOut(t *testing.T) {
 		{`"Al\ud800ice"`, "Al\ufffdice"},
 		{"\"Al\xffice\"", "Al\ufffdice"},
 		{`"\u200b\u2060\ufe0f"`, ""},
-		{`"👩‍👩‍👧 نمی‌خواهم"`, "👩‍👩‍👧 نمی‌خواهم"},
-		{`42`, ""}, {`["Alice"]`, ""}, {`{"first":"Alice"}`, ""}, {`true`, ""}, {`null`, ""}, {`""`, ""},
+		{`"👩\u200d👩\u200d👧 نمی\u200cخواهم"`, "👩\u200d👩\u200d👧 نمی\u200cخواهم"},
+		{`42`, ""},
+		{`["Alice"]`, ""},
+		{`{"first":"Alice"}`, ""},
+		{`true`, ""},
+		{`null`, ""},
+		{`""`, ""},
 	} {
 		who, err := v.Verify(t.Context(), i.signText(t, `{"sub":"alice","exp":9999999999,"name":`+row.name+`}`))
 		if err != nil || who.User != "alice" || who.Name != row.want {

@@ -45,6 +45,7 @@ func (s service) becomes(status int, words ...string) {
 type provider struct {
 	private ed25519.PrivateKey
 	away    atomic.Bool
+	hangs   atomic.Pointer[chan struct{}] // until it is closed; nil: it does not
 	*httptest.Server
 }
 
@@ -56,6 +57,9 @@ func newProvider(t *testing.T) *provider {
 	}
 	p := &provider{private: private}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if hang := p.hangs.Load(); hang != nil {
+			<-*hang
+		}
 		if p.away.Load() {
 			w.WriteHeader(http.StatusBadGateway)
 			return
@@ -114,6 +118,64 @@ func TestANodeThatNeverReadItsKeysIsNotReady(t *testing.T) {
 	if status, body := s.ask(http.MethodGet, "/v1/rooms", "", "Authorization", "Bearer "+ahead); status != 401 {
 		t.Errorf("a token of a clock that is ahead, once it is revoked: got %d %s, want 401", status, body)
 	}
+}
+
+// TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown has a crowd come with tokens of keys that nobody knows.
+func TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	cfg := forTest(t)
+	cfg.JWTJWKSURL, cfg.JWTAudience, cfg.JWTAlgorithms = p.URL, "chat", []string{"EdDSA"}
+	s := start(t, cfg)
+	claims := lib.MapClaims{"sub": "alice", "aud": "chat", "exp": time.Now().Add(time.Hour).Unix()}
+	good := p.signs(t, claims)
+	unheard := lib.NewWithClaims(lib.SigningMethodEdDSA, claims)
+	unheard.Header["kid"] = "unheard"
+	odd, err := unheard.SignedString(p.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hang := make(chan struct{})
+	p.hangs.Store(&hang)
+	s.await(t, "a token is refused for the time being", func() bool { // once the last reading is old enough for another
+		status, _ := s.ask(http.MethodGet, "/v1/rooms", "", "Authorization", "Bearer "+odd)
+		return status == http.StatusServiceUnavailable
+	})
+	const crowd, waiting = 60, 16
+	answered := make(chan int, crowd)
+	for range crowd {
+		go func() {
+			status, _ := s.ask(http.MethodGet, "/v1/rooms", "", "Authorization", "Bearer "+odd)
+			answered <- status
+		}()
+	}
+	for range crowd - waiting {
+		if status := <-answered; status != http.StatusServiceUnavailable {
+			t.Errorf("a token of an unknown key: got %d, want 503", status)
+		}
+	}
+	if status, body := s.ask(http.MethodGet, "/v1/rooms", "", "Authorization", "Bearer "+good); status != http.StatusOK {
+		t.Errorf("a token of a known key: got %d %s", status, body)
+	}
+	s.connects(good, "general").says("here")
+	close(hang)
+	for range waiting {
+		if status := <-answered; status != http.StatusServiceUnavailable && status != http.StatusUnauthorized {
+			t.Errorf("who waited: got %d", status)
+		}
+	}
+}
+
+// await asks until something is so.
+func (s service) await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for range 400 {
+		if so() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("it never comes to pass that %s", what)
 }
 
 func TestAnyAudienceMayBeTakenOnPurpose(t *testing.T) {
