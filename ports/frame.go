@@ -15,6 +15,7 @@ type Welcome struct {
 	Session   string
 	User      chat.Author
 	Heartbeat time.Duration
+	Expires   time.Time  // when the token does
 	Log       chat.LogID // which log it is: cursors of another one are worth nothing; empty where that is not known
 	Features  []string   // what this node and all others can do beyond protocol v1 as it was first published
 	Limits    Limits

@@ -214,6 +214,9 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.author("user", f.User)
 	o.number("heartbeat_ms", f.Heartbeat.Milliseconds())
 	o.log(f.Log)
+	if !f.Expires.IsZero() {
+		o.time("expires_at", f.Expires)
+	}
 	o.texts("features", f.Features)
 	o.open("limits")
 	o.number("frame_bytes", int64(f.Limits.FrameBytes))

@@ -424,6 +424,15 @@ func typingAndPresence(t *testing.T, s *service) {
 	if f := alice.sees("typing"); f.yes("on") || !f.has("on") {
 		t.Errorf("typing: %v", f)
 	}
+	bob.asks("typing", "room", room) // which is told once in 3 s
+	if f := alice.sees("typing"); !f.yes("on") {
+		t.Errorf("typing: %v", f)
+	}
+	bob.asks("send", "room", room, "body", "what I typed")
+	alice.sees("message")
+	if f := alice.sees("typing"); f.yes("on") {
+		t.Errorf("typing: %v", f)
+	}
 	f := bob.asks("presence", "room", room)
 	users := f.list("users")
 	if f.num("total") != 2 || len(users) != 2 || frame(users[0].(map[string]any)).str("name") != "Alice" {

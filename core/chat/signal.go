@@ -7,7 +7,7 @@ type Signal struct {
 	User UserID
 	Kind SignalKind
 	On   bool // SignalTyping: is typing; SignalPresence: is online
-	Seq  Seq  // SignalRead: the read mark; the signal goes to nobody before that entry does
+	Seq  Seq  // SignalRead: the read mark. SignalTyping: what the user said before it, or 0. It goes to nobody before that entry does
 }
 
 // SignalKind is what a signal is about.

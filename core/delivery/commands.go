@@ -156,7 +156,7 @@ func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
 			s.ok(a.ID, receiptFor(ask, receipt))
 			s.answered(ctx, a, nil)
 		}
-		s.changed(key)
+		s.changed(key, receipt.Seq)
 	})
 }
 
@@ -171,8 +171,8 @@ func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
 	}
 }
 
-// changed notes that a change is answered, and lets entries go on that waited for that.
-func (s *session) changed(key sendKey) {
+// changed notes that a change is answered, by which entry if it was a send that succeeded, and lets entries go on that waited for that.
+func (s *session) changed(key sendKey, seq chat.Seq) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes--
@@ -180,10 +180,15 @@ func (s *session) changed(key sendKey) {
 		delete(s.sending, key)
 		s.settleLine(key.room)
 	}
-	if fl := s.follows.in(key.room); fl != nil && fl.held {
-		fl.held = false
-		s.want(fl)
-		s.hub.queue(s)
+	if fl := s.follows.in(key.room); fl != nil {
+		if key.key != "" {
+			fl.sent = max(fl.sent, seq)
+		}
+		if fl.held {
+			fl.held = false
+			s.want(fl)
+			s.hub.queue(s)
+		}
 	}
 	s.unpause()
 }
@@ -208,7 +213,36 @@ func (s *session) typing(ctx context.Context, id string, ask ports.Typing) error
 	if !role.May(chat.Write) {
 		return chat.Errorf(chat.Forbidden, "who may only read does not type")
 	}
+	f, sent, err := s.typingFeed(ctx, ask)
+	if err != nil {
+		return err
+	}
 	s.ok(id, ports.TypingNoted{})
-	s.hub.tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalTyping, On: ask.On}, s)
+	if f != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.types(f, ask.On, sent)
+	}
 	return nil
+}
+
+// typingFeed returns the feed that has who types in a room, and the last entry that the session was told is its own there. A feed that
+// nobody here follows stays open for longer than typing lasts; where there is none, there is no typing to end.
+func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed, sent chat.Seq, err error) {
+	s.mu.Lock()
+	fl := s.follows.in(ask.Room)
+	if fl != nil {
+		f, sent = fl.feed, fl.sent
+	}
+	s.mu.Unlock()
+	switch {
+	case fl != nil:
+	case !ask.On:
+		f = s.hub.feed(ask.Room)
+	default:
+		if f, err = s.hub.acquire(ctx, ask.Room); err == nil {
+			s.hub.release(f)
+		}
+	}
+	return f, sent, err
 }

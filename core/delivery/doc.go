@@ -15,6 +15,12 @@
 // Who is present in a room is told between nodes as a whole: each node says who is there on it, whenever that has changed, and takes what
 // the others say in the place of what they said before. A node that is silent for five seconds is gone, and its users with it.
 //
+// Typing ends by itself on each node that shows it, six seconds after the last sign, and behind what the typist says.
+//
+// Whether a user may still read, where an entry or a fresh token puts that in doubt, is asked for many follows at once, by workers of its
+// own: until it is known, a follow gets nothing more. Commands of one room take effect in their order: one that would not see what came
+// before it waits in a line of its room.
+//
 // Nothing is queued per connection but answers to its own commands (then reading stops) and signals (the latest of a kind wins).
 // A reader that stops costs its cursor and its socket's buffer.
 //

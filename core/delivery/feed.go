@@ -37,6 +37,7 @@ type feed struct {
 	danger  chat.Seq    // the last entry that may have taken somebody's right to read
 
 	attendance attendance
+	typing     typing
 }
 
 // part is a feed's readers on one shard.
@@ -117,6 +118,9 @@ func (f *feed) add1(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) b
 	f.frame = enc.Entry(f.frame[:0], e)
 	f.ring.add(e, f.frame)
 	f.touched = true
+	if len(f.typing.who) > 0 {
+		f.said(e, enc)
+	}
 	if at := durable(e); f.since.IsZero() || at.Before(f.since) {
 		f.since = at
 	}
@@ -178,10 +182,14 @@ func (f *feed) publish(shards []*shard) {
 	f.touched = false
 	f.view.Store(f.ring.snapshot())
 	now := time.Now()
-	since, traced := f.takeSince(now), f.takeTraced(now)
+	since, traced, ended := f.takeSince(now), f.takeTraced(now), f.takeEnded()
 	for i, w := range shards {
-		if len(f.parts[i].followers) > 0 {
-			w.queueFeed(&f.parts[i], since, traced)
+		if len(f.parts[i].followers) == 0 {
+			continue
+		}
+		w.queueFeed(&f.parts[i], since, traced)
+		for _, sig := range ended {
+			w.queueSignal(&f.parts[i], sig)
 		}
 	}
 }
@@ -239,6 +247,7 @@ type follow struct {
 	// Guarded by the session's mu.
 	cursor   chat.Seq      // the last entry that was handed to the connection or its outbox
 	until    chat.Seq      // with bounded: the last entry that the session may have, for now or for good
+	sent     chat.Seq      // the last entry that the session was told is its own
 	cleared  chat.Seq      // whether the user may read was looked at when the room's log reached here
 	refused  error         // why they may not: the follow ends with the entry until
 	reading  *list.Element // its place among those that wait for the log

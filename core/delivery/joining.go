@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -104,6 +105,10 @@ func (s *session) endFollow(fl *follow) {
 	}
 	fl.gone = true
 	s.follows.remove(fl)
+	if at := slices.Index(s.typesIn, fl.feed); at >= 0 {
+		s.typesIn = slices.Delete(s.typesIn, at, at+1)
+		s.hub.stopsTyping(fl.feed, s)
+	}
 	s.hub.reads.leave(fl.reading)
 	s.hub.checks.leave(fl.asking)
 	s.hub.depart(fl)

@@ -202,7 +202,7 @@ func (s *session) takeSignals(out []byte) []byte {
 		fl := s.follows.in(sig.Room)
 		switch {
 		case fl == nil || s.closing:
-		case fl.bounded, sig.Kind == chat.SignalRead && fl.cursor < sig.Seq:
+		case fl.bounded, fl.cursor < sig.Seq:
 			kept = append(kept, sig)
 		default:
 			out = append(out, sig.frame...)

@@ -35,7 +35,8 @@ type session struct {
 	follows  follows
 	sending  map[sendKey]int // changes under way
 	lines    map[chat.RoomID]*line
-	changes  int // changes under way, and commands that wait for some
+	typesIn  []*feed // where its user types
+	changes  int     // changes under way, and commands that wait for some
 	pinged   time.Time
 
 	outbox  []byte          // answers and entries of the log, encoded, unwritten
@@ -98,7 +99,7 @@ func (s *session) welcome(who *chat.Identity) {
 	s.mu.Lock()
 	s.identity = who
 	s.put(ports.Welcome{
-		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(),
+		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(), Expires: who.Expires,
 		Features: s.hub.presences.shared(time.Now()),
 		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions},
 	})
@@ -200,8 +201,11 @@ func (s *session) Closed() {
 	for _, fl := range slices.Clone(s.follows) {
 		s.endFollow(fl)
 	}
+	for _, f := range s.typesIn {
+		s.hub.stopsTyping(f, s)
+	}
 	reason, identity := s.reason, s.identity
-	s.due, s.signals, s.outbox = nil, nil, nil
+	s.due, s.signals, s.outbox, s.typesIn = nil, nil, nil, nil
 	s.mu.Unlock()
 	s.conn.Close(ports.CloseGone)
 

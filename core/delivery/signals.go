@@ -12,7 +12,11 @@ import (
 func (h *Hub) Hear(notice ports.Notice) {
 	switch n := notice.(type) {
 	case ports.Signalled:
-		h.spread(n.Signal, nil)
+		if n.Kind != chat.SignalTyping {
+			h.spread(n.Signal, nil)
+		} else if f := h.feed(n.Room); f != nil {
+			h.typed(n.Signal, f, nil)
+		}
 	case ports.NodePresence:
 		h.attended(n)
 	case ports.Alive:
@@ -25,6 +29,11 @@ func (h *Hub) Hear(notice ports.Notice) {
 // tell passes a signal on to this node's readers but origin, and to the other nodes.
 func (h *Hub) tell(signal chat.Signal, origin *session) {
 	h.spread(signal, origin)
+	h.pass(signal)
+}
+
+// pass passes a signal on to the other nodes.
+func (h *Hub) pass(signal chat.Signal) {
 	if h.cfg.Bus == nil {
 		return
 	}
