@@ -19,7 +19,12 @@ func conformance() []conformanceCase {
 		{"1 a message", whole(hi), `said "hi"`},
 		{"1 an empty message", whole(""), "error bad_request"},
 		{"1 lengths at the edges of the header's forms", join(whole(pad(125)), whole(pad(126)), whole(pad(127)), whole(pad(65535)), whole(pad(65536))), "ok, ok, ok, ok, ok"},
-		{"1 a length in more bytes than it needs", []byte{fin | text, maskBit | 127, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, '{', '}'}, "error bad_request"},
+		{"1 two bytes in eight", []byte{fin | text, maskBit | 127, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, '{', '}'}, "close 1002"},
+		{"1 two bytes in two", []byte{fin | text, maskBit | 126, 0, 2, 0, 0, 0, 0, '{', '}'}, "close 1002"},
+		{"1 nothing in two", []byte{fin | text, maskBit | 126, 0, 0, 0, 0, 0, 0}, "close 1002"},
+		{"1 125 bytes in two", []byte{fin | text, maskBit | 126, 0, 125, 0, 0, 0, 0}, "close 1002"},
+		{"1 65,535 bytes in eight, as a fragment", []byte{text, maskBit | 127, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0}, "close 1002"},
+		{"1 two bytes in two, after a good message", join(whole(hi), []byte{fin | text, maskBit | 126, 0, 2, 0, 0, 0, 0}), `said "hi", close 1002`},
 		{"1 a binary message", masked(fin|byte(opBinary), hi), "close 1003"},
 		{"1 an empty binary message", masked(fin|byte(opBinary), ""), "close 1003"},
 
@@ -77,7 +82,8 @@ func conformance() []conformanceCase {
 		{"9 a large message, over fragments", join(masked(text, x[:40_000]), masked(fin, x[:40_000])), "close 1009"},
 		{"9 a large message in small fragments", join(masked(text, "{"), bytes.Repeat(masked(0, x[:64]), 1024)), "close 1009"},
 		{"9 the longest length", []byte{fin | text, maskBit | 127, 0x7f, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4}, "close 1009"},
-		{"9 a length that cannot be", []byte{fin | text, maskBit | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, "close 1009"},
+		{"9 a length that cannot be", []byte{fin | text, maskBit | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, "close 1002"},
+		{"9 the highest bit alone", []byte{fin | text, maskBit | 127, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}, "close 1002"},
 		{"9 empty fragments without end", join(masked(text, ""), bytes.Repeat(masked(0, ""), mostEmptyFrames)), "close 1002"},
 
 		{"no mask", []byte{fin | text, 2, '{', '}'}, "close 1002"},

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"encoding/binary"
+	"math"
 	"unicode/utf8"
 )
 
@@ -127,12 +128,9 @@ func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 	if data = p.gather(data, whole); p.headerN < whole {
 		return nil, nil
 	}
-	size := uint64(p.header[1] &^ maskBit)
-	switch size {
-	case 126:
-		size = uint64(binary.BigEndian.Uint16(p.header[2:]))
-	case 127:
-		size = binary.BigEndian.Uint64(p.header[2:])
+	size, minimal := sizeIn(&p.header)
+	if !minimal {
+		return nil, breach(codeProtocol, "a length must be written in the fewest bytes")
 	}
 	p.headerN = 0
 	p.inFrame = true
@@ -140,6 +138,21 @@ func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 		op: opcode(p.header[0] & 0x0f), fin: p.header[0]&finBit != 0, mask: [4]byte(p.header[whole-4 : whole]), left: size,
 	}
 	return data, p.admit(size)
+}
+
+// sizeIn returns the payload's size that a whole header tells, and whether it is told as RFC 6455, 5.2 has it: in the fewest bytes, and
+// with the highest bit clear.
+func sizeIn(header *[mostHeader]byte) (size uint64, minimal bool) {
+	switch short := header[1] &^ maskBit; short {
+	case 126:
+		size = uint64(binary.BigEndian.Uint16(header[2:]))
+		return size, size > mostControl
+	case 127:
+		size = binary.BigEndian.Uint64(header[2:])
+		return size, size > math.MaxUint16 && size <= math.MaxInt64
+	default:
+		return uint64(short), true
+	}
 }
 
 // gather moves bytes into the header until it has as many as are wanted.

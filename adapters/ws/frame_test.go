@@ -211,6 +211,9 @@ func plainFrame(data []byte, opened bool) (h plainHeader, verdict string) {
 		for _, b := range data[2 : 2+length] {
 			h.size = h.size<<8 | uint64(b)
 		}
+		if length == 2 && h.size < 126 || length == 8 && (h.size < 1<<16 || h.size >= 1<<63) {
+			return h, "close 1002"
+		}
 	}
 	h.head = 2 + length + 4
 	copy(h.mask[:], data[2+length:])
