@@ -50,7 +50,9 @@ type Session interface {
 	// rest. It is copied.
 	Reply(frame []byte)
 
-	// Finish ends the session with the transport's own last frame, for a client that broke the transport's rules.
+	// Finish ends the session with the transport's own last frame, which may be empty: for a client that broke the transport's rules,
+	// said that it goes, or sends no more. What the client asked before is answered first, unless that takes longer than a command may
+	// wait for the store. No Command follows.
 	Finish(closeFrame []byte, reason CloseReason)
 
 	// Closed tells that the connection is gone. It is the last call, and returns when nothing uses the Conn any more.

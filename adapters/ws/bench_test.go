@@ -16,30 +16,39 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// frugal is a ports.Sessions and each session of it: it answers nothing and costs nothing, so that what is measured is the adapter.
+// frugal is a ports.Sessions whose sessions answer nothing and cost next to nothing, so that what is measured is the adapter.
 type frugal struct {
 	commands atomic.Int64
 	replied  chan struct{} // nil: nobody waits for replies
 	closed   atomic.Int64
 }
 
-func (f *frugal) Open(ports.Conn, ports.Opening) (ports.Session, error) { return f, nil }
-func (*frugal) Ready(*ports.Opening) error                              { return nil }
-func (*frugal) Disconnect(chat.UserID) int                              { return 0 }
-func (*frugal) Drain(context.Context)                                   {}
-func (*frugal) ID() string                                              { return "s" }
-func (*frugal) Heard()                                                  {}
-func (*frugal) Finish([]byte, ports.CloseReason)                        {}
-func (f *frugal) Closed()                                               { f.closed.Add(1) }
+func (f *frugal) Open(conn ports.Conn, _ ports.Opening) (ports.Session, error) {
+	return frugalSession{f, conn}, nil
+}
 
-func (f *frugal) Reply([]byte) {
-	if f.replied != nil {
-		f.replied <- struct{}{}
+func (*frugal) Ready(*ports.Opening) error { return nil }
+func (*frugal) Disconnect(chat.UserID) int { return 0 }
+func (*frugal) Drain(context.Context)      {}
+
+type frugalSession struct {
+	*frugal
+	conn ports.Conn
+}
+
+func (frugalSession) ID() string                                  { return "s" }
+func (frugalSession) Heard()                                      {}
+func (s frugalSession) Finish(_ []byte, reason ports.CloseReason) { s.conn.Close(reason) }
+func (s frugalSession) Closed()                                   { s.closed.Add(1) }
+
+func (s frugalSession) Reply([]byte) {
+	if s.replied != nil {
+		s.replied <- struct{}{}
 	}
 }
 
-func (f *frugal) Command(context.Context, ports.Command) bool {
-	f.commands.Add(1)
+func (s frugalSession) Command(context.Context, ports.Command) bool {
+	s.commands.Add(1)
 	return true
 }
 

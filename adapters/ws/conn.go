@@ -3,6 +3,7 @@ package ws
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -12,8 +13,9 @@ import (
 )
 
 const (
-	goodbye     = time.Second // for a client to answer a close frame
-	waitingStep = 16 << 10    // bytes of a write that waits, where what has gone of it cannot be seen: a TLS record
+	goodbye     = time.Second     // for a client to answer a close frame
+	lastAnswers = 2 * time.Second // for one that sends no more to take what it asked for
+	waitingStep = 16 << 10        // bytes of a write that waits, where what has gone of it cannot be seen: a TLS record
 )
 
 // conn is a client's connection after the handshake, with a goroutine that reads it. Its session writes; its goroutine ends it: that
@@ -152,6 +154,10 @@ func (c *conn) read(r *reader, early []byte) {
 		case r.ended:
 		case isTimeout(err) && !c.closing.Load():
 			r.expire()
+		case errors.Is(err, io.EOF) && !c.closing.Load():
+			late := time.AfterFunc(lastAnswers, func() { _ = c.below().Close() })
+			defer late.Stop()
+			r.hangUp()
 		case err != nil:
 			return
 		}

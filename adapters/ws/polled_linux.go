@@ -169,6 +169,9 @@ func (c *polled) Close(reason ports.CloseReason) {
 	case ports.CloseGone:
 		c.cut(closing)
 	default:
+		if c.bye != nil {
+			c.bye.Stop()
+		}
 		c.bye = time.AfterFunc(goodbye, c.giveUp)
 		c.wake(closing)
 	}

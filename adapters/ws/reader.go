@@ -132,6 +132,13 @@ func (r *reader) expire() {
 	}
 }
 
+// hangUp ends the session of a client that sends no more and did not say so. It may still read what it asked for.
+func (r *reader) hangUp() {
+	r.parting = true
+	r.finish(nil, ports.CloseGone)
+	r.limit()
+}
+
 // idle reports whether the reader knows nothing that a new one would not.
 func (r *reader) idle() bool { return !r.ended && r.hold == holdNone && r.parser.idle() }
 

@@ -247,6 +247,27 @@ func TestAClientThatGoesBeforeItIsRead(t *testing.T) {
 	})
 }
 
+// TestAClientThatSendsNoMoreHearsItsAnswers has answers wait until the client has closed its half.
+func TestAClientThatSendsNoMoreHearsItsAnswers(t *testing.T) {
+	t.Parallel()
+	each(t, tcp(), func(t *testing.T, by serviceOption) {
+		h := newHub()
+		asked, closing := make(chan struct{}), make(chan struct{})
+		h.command = func(s *session, c ports.Command) bool {
+			close(asked)
+			<-closing
+			return s.answer(c)
+		}
+		p, session := serve(t, h, by).joins(h)
+		p.sends(whole(say("hello")))
+		<-asked
+		p.Conn.(*net.TCPConn).CloseWrite()
+		close(closing)
+		p.wants(`said "hello"`, "end")
+		receive(t, "the session's end", session.closed)
+	})
+}
+
 // TestAClientThatGoesIsNotWrittenTo has a write wait, for much longer than the test does, when the client says that it sends no more.
 func TestAClientThatGoesIsNotWrittenTo(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/parley-chat/parley/ports"
 )
@@ -32,7 +33,7 @@ func (c *polled) turn() (more bool) {
 	switch c.step() {
 	case stepMore:
 		return true
-	case stepOver:
+	case stepOver, stepEnd:
 		c.end()
 		return false
 	}
@@ -46,6 +47,7 @@ const (
 	stepDone step = iota // nothing is left to do before something happens
 	stepMore             // there may be more to do
 	stepOver             // the connection is
+	stepEnd              // the client sends no more
 )
 
 func (c *polled) step() step {
@@ -91,6 +93,8 @@ func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
 		return nil, 0, stepMore
 	case errors.Is(err, syscall.EAGAIN):
 		return nil, 0, stepDone
+	case err == nil:
+		return nil, 0, stepEnd
 	}
 	return nil, 0, stepOver
 }
@@ -98,6 +102,13 @@ func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
 func (c *polled) read(state uint32) step {
 	lent, n, next := c.receive(state)
 	if n > 0 && c.hear((*lent)[:n], lent) {
+		return stepMore
+	}
+	if next == stepEnd && c.session != nil {
+		c.mu.Lock()
+		c.bye = time.AfterFunc(lastAnswers, c.giveUp)
+		c.mu.Unlock()
+		c.startReading().hangUp()
 		return stepMore
 	}
 	return next

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ func edgesSuite(t *testing.T, s *service) {
 		"one message is read by its seq":                    oneMessage,
 		"a token is read in one way":                        oneToken,
 		"numbers are read strictly where they are text":     strictNumbers,
+		"what was asked last is answered before the end":    lastWords,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, s) })
@@ -227,6 +229,48 @@ func strictNumbers(t *testing.T, s *service) {
 				t.Errorf("/ws/%s%s: %v", room, query, err)
 			}
 		}
+	}
+}
+
+// lastWords are asked for in one write with what ends a socket: a close frame, the end of what the client sends, or a breach of the rules.
+func lastWords(t *testing.T, s *service) {
+	for name, c := range map[string]struct{ end, closes string }{
+		"a close frame":          {"\x88\x82\x00\x00\x00\x00\x03\xe8", "\x88\x02\x03\xe8"},
+		"a close without a code": {"\x88\x80\x00\x00\x00\x00", "\x88\x00"},
+		"a breach":               {"\x81\xfe\x00\x02\x00\x00\x00\x00{}", "\x03\xea"},
+		"the end of its half":    {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			room, conn := s.room(), s.raw(t, "alice")
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			frames := masked(fmt.Sprintf(`{"type":"join","id":"join","room":%q,"limit":0}`, room))
+			for i := range 20 {
+				frames = append(frames, masked(fmt.Sprintf(`{"type":"send","id":"send%d","room":%q,"body":"x"}`, i, room))...)
+			}
+			frames = append(frames, masked(fmt.Sprintf(`{"type":"history","id":"history","room":%q,"limit":1}`, room))...)
+			if _, err := conn.Write(append(frames, c.end...)); err != nil {
+				t.Fatal(err)
+			}
+			if c.end == "" {
+				_ = conn.(*net.TCPConn).CloseWrite()
+			}
+			got, err := io.ReadAll(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range []string{"join", "send0", "send19", "history"} {
+				if !bytes.Contains(got, []byte(`{"type":"ok","id":"`+id+`"`)) {
+					t.Errorf("no ok of %s came before the end", id)
+				}
+			}
+			if i := bytes.LastIndex(got, []byte(c.closes)); i < bytes.LastIndex(got, []byte(`"type":"ok"`)) {
+				t.Errorf("the close frame is not behind the last answer: %q", got[max(0, len(got)-200):])
+			}
+			if head := s.gets(t, 200, s.token(t, "alice"), "GET", "/v1/rooms/"+room, nil).num("head"); head != 20 {
+				t.Errorf("%d of 20 are stored", head)
+			}
+		})
 	}
 }
 

@@ -175,7 +175,6 @@ func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
 func (s *session) changed(key sendKey, seq chat.Seq) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.changes--
 	if s.sending[key]--; s.sending[key] == 0 {
 		delete(s.sending, key)
 		s.settleLine(key.room)
@@ -190,7 +189,7 @@ func (s *session) changed(key sendKey, seq chat.Seq) {
 			s.hub.queue(s)
 		}
 	}
-	s.unpause()
+	s.concluded()
 }
 
 func (s *session) mark(ctx context.Context, id string, ask ports.Mark) error {

@@ -81,8 +81,7 @@ func (s *session) run(room chat.RoomID, l *line) {
 			s.fail(next.ctx, next.asked, chat.Errorf(chat.Unavailable, "what you did in %s before is not stored yet; try again", room))
 		}
 		s.mu.Lock()
-		s.changes--
-		s.unpause()
+		s.concluded()
 		s.mu.Unlock()
 	}
 }

@@ -59,6 +59,49 @@ func withShutRoom(t *testing.T) (alice *client, open func()) {
 	return alice, shut.opens
 }
 
+func TestASessionEndsBehindTheAnswersToWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	for name, frame := range map[string]string{"with a last frame": `{"Kind":"close","Text":"bye"}` + "\n", "with none": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			alice, open := withShutRoom(t)
+			send, history := alice.asks(ports.Send{Room: "den", Body: "hi"}), alice.asks(ports.History{Room: "den", Limit: 10})
+			alice.session.Finish([]byte(frame), ports.CloseGone)
+			alice.session.Finish([]byte(`{"Kind":"close","Text":"twice"}`+"\n"), ports.CloseGone)
+			open()
+			for _, id := range []string{send, history} {
+				if l := alice.hears("ok"); l.ID != id {
+					t.Errorf("the ok of %s came, want that of %s", l.ID, id)
+				}
+			}
+			if frame != "" {
+				if l := alice.hears("close"); l.Text != "bye" {
+					t.Errorf("it was closed with %+v", l)
+				}
+			}
+			if l, ok := alice.awaits(func(l line) bool { return l.Kind != "entry" }); ok {
+				t.Errorf("at last came %+v", l)
+			}
+		})
+	}
+}
+
+func TestASessionDoesNotWaitForEverToEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alice, _ := withShutRoom(t)
+		alice.asks(ports.Send{Room: "den", Body: "hi"})
+		began := time.Now()
+		alice.session.Finish(nil, ports.CloseGone)
+		if l, ok := alice.awaits(func(line) bool { return true }); ok {
+			t.Errorf("got %+v", l)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 func TestWhatAsksAboutARoomWaitsForWhatTheSocketDidThere(t *testing.T) {
 	t.Parallel()
 	alice, open := withShutRoom(t)

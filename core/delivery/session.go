@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -51,7 +52,8 @@ type session struct {
 	writing bool // a goroutine waits for the socket
 	closing bool // the close frame is in the outbox: nothing follows it
 	reason  ports.CloseReason
-	dead    bool // nothing is written any more
+	parting *parting // waits for what was asked to be answered
+	dead    bool     // nothing is written any more
 }
 
 // sendKey is a change under way: a send by its key, and all others of its room by none.
@@ -144,15 +146,50 @@ func (s *session) Reply(frame []byte) {
 func (s *session) Finish(closeFrame []byte, reason ports.CloseReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
-		return
+	switch {
+	case s.closing || s.parting != nil:
+	case s.changes > 0:
+		p := &parting{frame: bytes.Clone(closeFrame), reason: reason}
+		p.late = time.AfterFunc(storeTime, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.part(p)
+		})
+		s.parting = p
+	default:
+		s.part(&parting{frame: closeFrame, reason: reason})
 	}
-	s.closing, s.reason = true, reason
-	s.raw(closeFrame)
+}
+
+// parting is how a session ends that waits for what its client asked last.
+type parting struct {
+	frame  []byte
+	reason ports.CloseReason
+	late   *time.Timer // nil where it did not wait
+}
+
+// part ends the session as its transport said. s.mu is held.
+func (s *session) part(p *parting) {
+	if p.late != nil {
+		p.late.Stop()
+	}
+	if !s.closing {
+		s.closing, s.reason = true, p.reason
+		s.raw(p.frame)
+	}
+}
+
+// concluded notes that something that the client asked is answered. s.mu is held.
+func (s *session) concluded() {
+	s.changes--
+	if s.parting != nil && s.changes == 0 {
+		s.part(s.parting)
+	}
+	s.unpause()
 }
 
 func (s *session) raw(frame []byte) {
-	if s.outbox == nil {
+	if s.outbox == nil && len(frame) > 0 {
 		s.outbox = *outboxes.Get().(*[]byte)
 	}
 	s.outbox = append(s.outbox, frame...)
@@ -198,6 +235,9 @@ func (s *session) Closed() {
 		s.closing, s.reason = true, ports.CloseGone
 	}
 	s.dead = true
+	if s.parting != nil {
+		s.parting.late.Stop()
+	}
 	for _, fl := range slices.Clone(s.follows) {
 		s.endFollow(fl)
 	}
