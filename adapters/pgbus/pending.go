@@ -27,6 +27,29 @@ type pending struct {
 	signals   map[chat.SignalSlot]ports.Signalled
 	presences map[place]ports.NodePresence
 	toAll     []ports.Notice
+	trials    []trial
+}
+
+// trialMark begins a payload that proves that a connection listens; base64 has no such character.
+const trialMark = "?"
+
+// trial is a payload, and what is closed once it was told.
+type trial struct {
+	payload string
+	sent    chan struct{}
+}
+
+// try has a trial told. What it returns is closed then; it is nil where nothing is told now.
+func (p *pending) try(payload string) (sent <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shut {
+		return nil
+	}
+	t := trial{payload, make(chan struct{})}
+	p.trials = append(p.trials, t)
+	nudge(p.wake)
+	return t.sent
 }
 
 type place struct {
@@ -99,14 +122,14 @@ func (p *pending) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = true
-	p.heads, p.signals, p.presences, p.toAll = nil, nil, nil, nil
+	p.heads, p.signals, p.presences, p.toAll, p.trials = nil, nil, nil, nil, nil
 }
 
-// take returns all that waits as payloads. What is for all nodes comes first: who was banned is so when the entry comes.
-func (p *pending) take(at notices.Place) (payloads []string) {
+// take returns all that waits as payloads, and what is to be closed once they are told. What is for all nodes comes first: who was banned is so when the entry comes.
+func (p *pending) take(at notices.Place) (payloads []string, sent []chan struct{}) {
 	p.mu.Lock()
-	heads, signals, presences, toAll := p.heads, p.signals, p.presences, p.toAll
-	p.heads, p.signals, p.presences, p.toAll = nil, nil, nil, nil
+	heads, signals, presences, toAll, trials := p.heads, p.signals, p.presences, p.toAll, p.trials
+	p.heads, p.signals, p.presences, p.toAll, p.trials = nil, nil, nil, nil, nil
 	p.mu.Unlock()
 	add := func(packet []byte) { payloads = append(payloads, base64.RawStdEncoding.EncodeToString(packet)) }
 	for _, n := range toAll {
@@ -130,7 +153,10 @@ func (p *pending) take(at notices.Place) (payloads []string) {
 	for _, n := range presences {
 		add(at.Fit(n, mostPacket))
 	}
-	return payloads
+	for _, t := range trials {
+		payloads, sent = append(payloads, t.payload), append(sent, t.sent)
+	}
+	return payloads, sent
 }
 
 func nudge(c chan struct{}) {

@@ -1,11 +1,13 @@
 package pgbus
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	mathrand "math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +77,7 @@ func New(cfg Config) (*Bus, error) {
 	}
 	conn := pool.ConnConfig
 	conn.RuntimeParams["application_name"] = cfg.Name
+	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the role or the database says
 	conn.ConnectTimeout = dialTime
 	conn.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing is prepared: one round trip, and no state on the server
 	return &Bus{
@@ -147,28 +150,74 @@ func (b *Bus) listen(ctx context.Context, conn *pgx.Conn, listener ports.Listene
 	if err := b.try(ctx, conn, listener); err != nil {
 		return err
 	}
-	b.set(&b.ears, nil)
 	listener.Deaf()
-	for {
-		n, err := b.wait(ctx, conn, quiet)
+	for proven := false; ; {
+		patience := quiet
+		if !proven { // there must be somebody to prove it with
+			patience = firstRetry
+		}
+		n, err := b.wait(ctx, conn, patience)
 		switch {
-		case err == nil:
+		case err == nil: // it did nothing, and heard something: it listens
+			b.set(&b.ears, nil)
+			proven = true
 			b.hear(n, listener)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !errors.Is(err, context.DeadlineExceeded):
 			return chat.Wrap(chat.Unavailable, err, "hear from PostgreSQL")
 		default:
-			if err := b.try(ctx, conn, listener); err != nil {
+			if proven, err = b.prove(ctx, conn, listener); err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// prove has the connection that tells notify this one, which does nothing meanwhile: where it hears that, it listens. A pooler by
+// transaction lends a connection for as long as something is asked, and so a trial of this connection's own comes back, and nothing
+// else. Where there is nothing to tell by now, it tries at least that.
+func (b *Bus) prove(ctx context.Context, conn *pgx.Conn, listener ports.Listener) (proven bool, err error) {
+	token := trialMark + rand.Text()
+	sent := b.pending.try(token)
+	if sent == nil {
+		return false, b.try(ctx, conn, listener)
+	}
+	deadline := time.Now().Add(answerTime)
+	for {
+		n, err := b.wait(ctx, conn, time.Until(deadline))
+		switch {
+		case err == nil && n == token:
+			b.set(&b.ears, nil)
+			return true, nil
+		case err == nil:
+			b.hear(n, listener)
+		case !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:
+			return false, chat.Wrap(chat.Unavailable, err, "hear from PostgreSQL")
+		case isClosed(sent):
+			return false, errPooled
+		default: // it was not told yet
+			return false, b.try(ctx, conn, listener)
+		}
+	}
+}
+
+// errPooled is for operators, and tells nobody anything that is to be kept.
+var errPooled = chat.Errorf(chat.Unavailable, "a NOTIFY is not heard: a pooler in transaction or statement mode is in between. "+
+	"LISTEN needs the server itself, or a session pool: give PARLEY_BUS_URL one of these")
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // try has the server notify this connection, which it must hear: then it listens, and nothing in between swallows what comes.
 func (b *Bus) try(ctx context.Context, conn *pgx.Conn, listener ports.Listener) error {
-	trial := "?" + rand.Text()
+	trial := trialMark + rand.Text()
 	if err := within(ctx, func(ctx context.Context) error {
 		_, err := conn.Exec(ctx, "SELECT pg_notify($1, $2)", b.cfg.Prefix, trial)
 		return err
@@ -179,7 +228,7 @@ func (b *Bus) try(ctx context.Context, conn *pgx.Conn, listener ports.Listener) 
 	for {
 		n, err := b.wait(ctx, conn, time.Until(deadline))
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			err = errors.New("a NOTIFY does not come back: is a pooler in transaction mode in between? LISTEN needs the server itself, or a session pool")
+			err = errPooled
 		}
 		if err != nil {
 			return chat.Wrap(chat.Unavailable, err, "hear from PostgreSQL")
@@ -203,7 +252,7 @@ func (b *Bus) wait(ctx context.Context, conn *pgx.Conn, most time.Duration) (pay
 
 // hear tells the listener what a payload holds, of rooms that are followed.
 func (b *Bus) hear(payload string, listener ports.Listener) {
-	if len(payload) > 0 && payload[0] == '?' {
+	if strings.HasPrefix(payload, trialMark) {
 		return // a trial of another node
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(payload)
@@ -258,7 +307,7 @@ func (b *Bus) send(ctx context.Context, conn *pgx.Conn, listener ports.Listener)
 const atOnce = 200
 
 func (b *Bus) notify(ctx context.Context, conn *pgx.Conn) error {
-	payloads := b.pending.take(b.at)
+	payloads, sent := b.pending.take(b.at)
 	for first := true; len(payloads) > 0 || first; first = false {
 		n := min(len(payloads), atOnce)
 		if err := within(ctx, func(ctx context.Context) error {
@@ -271,6 +320,9 @@ func (b *Bus) notify(ctx context.Context, conn *pgx.Conn) error {
 			return chat.Wrap(chat.Unavailable, err, "notify by PostgreSQL")
 		}
 		payloads = payloads[n:]
+	}
+	for _, told := range sent {
+		close(told)
 	}
 	return nil
 }
@@ -308,10 +360,9 @@ func (b *Bus) Tell(_ context.Context, notice ports.Notice) error { return b.pend
 func (b *Bus) Check(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, err := range []error{b.ears, b.mouth} {
-		if err != nil {
-			return chat.Wrap(chat.Unavailable, err, "reach the bus")
-		}
+	why := cmp.Or(b.ears, b.mouth)
+	if errors.Is(why, errStill) && b.mouth != nil { // what keeps it from hearing is that it cannot tell
+		why = b.mouth
 	}
-	return nil
+	return chat.Wrap(chat.Unavailable, why, "reach the bus")
 }

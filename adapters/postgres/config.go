@@ -23,7 +23,11 @@ type Config struct {
 	// statements stay behind on a connection that somebody else gets next. Session settings would too, so the store then sets
 	// none: give the pooler's role statement_timeout and idle_in_transaction_session_timeout. A pooler by session that refuses
 	// the store's settings needs the same. Migrations hold a lock of the session; run them over a URL of the server itself, and
-	// open with NoMigrate.
+	// open with NoMigrate. Where the URL has no mode, and what answers does not take the store's settings, Open does all that by
+	// itself, and tells OnWarn.
+	//
+	// Text is UTF-8: a session says so, whatever the role or the database says, and a database of another encoding is refused. One
+	// of SQL_ASCII, which keeps bytes as they come, is taken, and OnWarn told.
 	URL string
 
 	// MaxConns is the most connections open at once. 0: pool_max_conns of the URL, or 4 for each CPU, at least 8. The sum over
@@ -39,6 +43,9 @@ type Config struct {
 	// Tracer follows what is asked of the database; nil: nothing does.
 	Tracer pgx.QueryTracer
 
+	// OnWarn is told, once, of what works and should be otherwise. It may be nil.
+	OnWarn func(error)
+
 	// OnWait is told why the database cannot be reached, each time that Open tries in vain and will try again. It may be nil.
 	OnWait func(error)
 }
@@ -50,11 +57,23 @@ func (c Config) timeout() time.Duration {
 	return 10 * time.Second
 }
 
+func (c Config) warn(err error) {
+	if c.OnWarn != nil {
+		c.OnWarn(err)
+	}
+}
+
 // parse makes the pool's configuration. Its errors do not show the URL's password.
-func (c Config) parse() (*pgxpool.Config, error) {
+func (c Config) parse() (*pgxpool.Config, error) { return c.parseFor(false) }
+
+// parseFor is parse; pooled says that a pooler is in between, whatever the URL says.
+func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	pool, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, &chat.Error{Kind: chat.Invalid, Reason: "the store's URL must be like postgres://user@host:5432/name", Cause: err}
+	}
+	if pooled {
+		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	switch {
 	case c.MaxConns > 0:
@@ -67,6 +86,8 @@ func (c Config) parse() (*pgxpool.Config, error) {
 	}
 	conn := pool.ConnConfig
 	conn.Tracer = c.Tracer
+	conn.RuntimeParams["client_encoding"] = encoding
+	conn.AfterConnect = checkEncoding
 	if !strings.Contains(c.URL, "connect_timeout") {
 		conn.ConnectTimeout = min(5*time.Second, c.timeout())
 	}
@@ -111,6 +132,9 @@ func (c Config) wait(ctx context.Context, try func() error) error {
 		err := failure(ctx, try(), "open the store")
 		if err == nil || !errors.Is(err, chat.Unavailable) || ctx.Err() != nil {
 			return err
+		}
+		if isUnsupported(err) { // and what the store itself sets was left out
+			return chat.Errorf(chat.Internal, "a pooler in between refuses a parameter of the store's URL, which must lead to the server itself or go without: %v", err)
 		}
 		if isRefusal(err) {
 			return &chat.Error{Kind: chat.Internal, Reason: "the database refuses the store's user", Cause: err}

@@ -27,7 +27,11 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 		if err != nil {
 			return err
 		}
-		return failure(ctx, withProvider(pool.ConnConfig, do), what)
+		err = withProvider(pool.ConnConfig, do)
+		if isUnsupported(err) {
+			return chat.Errorf(chat.Internal, "%s: a pooler is in between, and migrations need a URL of the server itself: %v", what, err)
+		}
+		return failure(ctx, err, what)
 	}
 	alone := func(ctx context.Context, what string, do func(*goose.Provider) error) error {
 		pool, err := cfg.parse()

@@ -36,7 +36,20 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, cfg.NoMigrate) }); err != nil {
+	var seen sight
+	if err := cfg.wait(ctx, func() (err error) { seen, err = look(ctx, poolConfig.ConnConfig); return err }); err != nil {
+		return nil, err
+	}
+	if seen.ascii {
+		cfg.warn(errASCII)
+	}
+	if seen.pooled {
+		cfg.warn(errPooled)
+		if poolConfig, err = cfg.parseFor(true); err != nil {
+			return nil, err
+		}
+	}
+	if err := cfg.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, cfg.NoMigrate || seen.pooled) }); err != nil {
 		return nil, err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)

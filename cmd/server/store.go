@@ -98,7 +98,10 @@ var postgresql = backend{
 }
 
 func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
-	return postgres.Config{URL: cfg.StoreURL, NoMigrate: cfg.NoMigrate, OnWait: waiting(cfg, log)}
+	return postgres.Config{
+		URL: cfg.StoreURL, NoMigrate: cfg.NoMigrate, OnWait: waiting(cfg, log),
+		OnWarn: func(err error) { log.Warn("the database", "url", cfg.StoreURL, "warning", err) },
+	}
 }
 
 // stillWaiting is how often a start that waits for the same reason says so again.

@@ -45,11 +45,17 @@ var sharedCluster *cluster
 // role in the URL may create databases; on the throwaway server it is a superuser.
 func URL(t testing.TB) string {
 	t.Helper()
+	return Encoded(t, "UTF8")
+}
+
+// Encoded is URL for a database of another encoding, such as LATIN1, whose text compares by bytes.
+func Encoded(t testing.TB, encoding string) string {
+	t.Helper()
 	server, err := shared()
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	return makeDatabase(t, server)
+	return makeDatabase(t, server, encoding)
 }
 
 // Database returns the URL of a fresh, empty database on this server; it goes with the server.
@@ -60,11 +66,15 @@ func (s *Server) Database() string {
 	return withDatabase(s.URL(), name)
 }
 
-func makeDatabase(t testing.TB, server string) string {
+func makeDatabase(t testing.TB, server, encoding string) string {
 	t.Helper()
 	name := databaseName()
 	// From template0, because nobody can be connected to it: a template in use cannot be copied.
-	if err := execute(server, "create database "+name+" template template0 encoding 'UTF8'"); err != nil {
+	how := " template template0 encoding '" + encoding + "'"
+	if encoding != "UTF8" {
+		how += " lc_collate 'C' lc_ctype 'C'"
+	}
+	if err := execute(server, "create database "+name+how); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {

@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// encoding is that of all text that goes to the server and comes from it.
+const encoding = "UTF8"
+
+// checkEncoding looks at what the server says of a new connection. It costs no round trip.
+func checkEncoding(_ context.Context, conn *pgconn.PgConn) error {
+	if session := conn.ParameterStatus("client_encoding"); session != "" && session != encoding {
+		return chat.Errorf(chat.Internal, "the session's client_encoding is %s, though UTF8 was asked for: something between the store and the server changes it", session)
+	}
+	switch database := conn.ParameterStatus("server_encoding"); database {
+	case "", encoding, sqlASCII:
+		return nil
+	default:
+		return chat.Errorf(chat.Internal, "the database's encoding is %s, which has not all characters that are said, and was perhaps given others' bytes: make one with "+
+			"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and move over, as the runbook says", database)
+	}
+}
+
+// sqlASCII is the encoding that is none: bytes are kept as they come, and so is UTF-8.
+const sqlASCII = "SQL_ASCII"
+
+var errASCII = errors.New("the database's encoding is SQL_ASCII: text is kept as it comes, and other programs may write in it what is not UTF-8; " +
+	"make it UTF8 when you move it the next time")
+
+var errPooled = errors.New("a pooler answers at the store's URL, and does not take the settings of a session: the store works with default_query_exec_mode=exec and " +
+	"without migrations, as with PARLEY_MIGRATE=false. Say so in the URL to start faster, and give the pooler's role statement_timeout and " +
+	"idle_in_transaction_session_timeout")
+
+// sight is what is seen at a URL.
+type sight struct {
+	pooled bool // a pooler that does not pass on what the store sets for its sessions
+	ascii  bool // a database that is SQL_ASCII
+}
+
+// look connects once to see what is there.
+func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && isUnsupported(err) {
+		return sight{pooled: true}, nil
+	}
+	if err != nil {
+		return seen, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it only asked
+	seen.ascii = conn.PgConn().ParameterStatus("server_encoding") == sqlASCII
+	const asked = "enable_seqscan"
+	results, err := conn.PgConn().Exec(ctx, "SHOW "+asked).ReadAll()
+	if err != nil || len(results) != 1 || len(results[0].Rows) != 1 {
+		return seen, err
+	}
+	seen.pooled = config.RuntimeParams[asked] == "off" && string(results[0].Rows[0][0]) != "off"
+	return seen, nil
+}
+
+// isUnsupported reports whether a pooler refused a connection for a setting that it does not pass on.
+func isUnsupported(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "08P01" && strings.Contains(refused.Message, "unsupported startup parameter")
+}

@@ -1,0 +1,219 @@
+package postgres_test
+
+import (
+	"crypto/rand"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// said is text that no encoding of one byte a character has.
+const said = "grüße, ☕ und 日本語 👋🏽"
+
+// mustKeepText writes and reads text, and looks at what the server made of it.
+func mustKeepText(t *testing.T, store *postgres.Store) chat.RoomID {
+	t.Helper()
+	made, err := store.Create(t.Context(), chat.Room{ID: chat.RoomID("t" + strings.ToLower(rand.Text())), Public: true}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := made.ID
+	outcomes, err := store.Append(t.Context(), []chat.Proposal{
+		{Room: room, Author: chat.Author{ID: "jürgen", Name: said}, By: chat.Rights{Everybody: true}, Key: "ключ", Fact: chat.Message{Body: said, Meta: []byte(`{"é":"ü"}`)}},
+	})
+	if err != nil || outcomes[0].Err != nil {
+		t.Fatal(err, outcomes)
+	}
+	entries, err := store.Read(t.Context(), room, ports.Span{Limit: 1})
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	e := entries[0]
+	if m, ok := e.Fact.(chat.Message); !ok || m.Body != said || e.Author.Name != said || e.Author.ID != "jürgen" || e.Key != "ключ" {
+		t.Errorf("it is read as %+v", e)
+	}
+	return room
+}
+
+// bytesOf returns the body that the server keeps, byte by byte.
+func bytesOf(t *testing.T, database string, room chat.RoomID) string {
+	t.Helper()
+	var body []byte
+	const query = "SELECT convert_to(body, pg_encoding_to_char(encoding)) FROM entry, pg_database WHERE room_id = $1 AND datname = current_database()"
+	if err := connect(t, database).QueryRow(t.Context(), query, string(room)).Scan(&body); err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestTheSessionSaysUTF8WhateverElseIsSet(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(t *testing.T, database string) string{
+		"nothing": func(_ *testing.T, database string) string { return database },
+		"the role": func(t *testing.T, database string) string {
+			exec(t, connect(t, database), "DO $$ BEGIN EXECUTE format('ALTER ROLE %I IN DATABASE %I SET client_encoding = LATIN1', current_user, current_database()); END $$")
+			return database
+		},
+		"the database": func(t *testing.T, database string) string {
+			exec(t, connect(t, database), "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET client_encoding = LATIN1', current_database()); END $$")
+			return database
+		},
+		"the URL": func(t *testing.T, database string) string { return with(t, database, "client_encoding", "LATIN1") },
+		"the URL, as libpq": func(t *testing.T, database string) string {
+			return with(t, database, "options", "--client_encoding=LATIN1")
+		},
+		"the URL, for a pooler": func(t *testing.T, database string) string {
+			return with(t, with(t, database, "client_encoding", "LATIN1"), "default_query_exec_mode", "exec")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.URL(t)
+			room := mustKeepText(t, open(t, postgres.Config{URL: set(t, database)}))
+			if got := bytesOf(t, with(t, database, "client_encoding", "UTF8"), room); got != said {
+				t.Errorf("the server has %q", got)
+			}
+		})
+	}
+}
+
+func TestADatabaseOfAnotherEncodingIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"LATIN1", "WIN1252", "EUC_JP"} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			for _, mode := range []string{"cache_statement", "exec"} {
+				_, err := postgres.Open(t.Context(), postgres.Config{
+					URL: with(t, pgtest.Encoded(t, encoding), "default_query_exec_mode", mode), OnWait: func(err error) { t.Errorf("it waits: %v", err) },
+				})
+				mustFail(t, err, chat.Internal)
+				if !strings.Contains(err.Error(), encoding) || !strings.Contains(err.Error(), "ENCODING 'UTF8'") {
+					t.Errorf("it does not say what to do: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestADatabaseWithoutAnEncodingKeepsText(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Encoded(t, "SQL_ASCII")
+	var warned []error
+	room := mustKeepText(t, open(t, postgres.Config{URL: database, OnWarn: func(err error) { warned = append(warned, err) }}))
+	if len(warned) != 1 || !strings.Contains(warned[0].Error(), "SQL_ASCII") {
+		t.Errorf("warned of %v", warned)
+	}
+	if got := bytesOf(t, database, room); got != said {
+		t.Errorf("the server has %q", got)
+	}
+}
+
+// pooler stands before a server as PgBouncer does: it knows few settings of a session. Others it refuses, or swallows.
+func pooler(t *testing.T, database string, refuses bool) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	server := u.Host
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { pool(client, server, refuses) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	u.Host = l.Addr().String()
+	return u.String()
+}
+
+func pool(client net.Conn, server string, refuses bool) {
+	defer client.Close()
+	front := pgproto3.NewBackend(client, client)
+	first, err := front.ReceiveStartupMessage()
+	start, ok := first.(*pgproto3.StartupMessage)
+	if err != nil || !ok {
+		return
+	}
+	for name := range start.Parameters {
+		switch name {
+		case "user", "database", "application_name", "client_encoding":
+			continue
+		}
+		if refuses {
+			front.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name})
+			_ = front.Flush()
+			return
+		}
+		delete(start.Parameters, name)
+	}
+	back, err := net.Dial("tcp", server)
+	if err != nil {
+		return
+	}
+	defer back.Close()
+	begin, err := start.Encode(nil)
+	if err != nil {
+		return
+	}
+	if _, err := back.Write(begin); err != nil {
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = io.Copy(back, client); back.Close() })
+	_, _ = io.Copy(client, back)
+	client.Close()
+	wg.Wait()
+}
+
+func TestAPoolerWithTheDefaultURLIsLivedWith(t *testing.T) {
+	t.Parallel()
+	for name, refuses := range map[string]bool{"that refuses settings": true, "that swallows them": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.URL(t)
+			through := pooler(t, database, refuses)
+			waits := func(err error) { t.Errorf("it waits: %v", err) }
+			_, err := postgres.Open(t.Context(), postgres.Config{URL: through, OnWait: waits})
+			mustFail(t, err, chat.Conflict) // there is no schema yet
+			open(t, postgres.Config{URL: database})
+			var warned []error
+			store := open(t, postgres.Config{URL: through, OnWait: waits, OnWarn: func(err error) { warned = append(warned, err) }})
+			mustKeepText(t, store)
+			if len(warned) != 1 || !strings.Contains(warned[0].Error(), "default_query_exec_mode=exec") {
+				t.Errorf("warned of %v", warned)
+			}
+			if !refuses {
+				return
+			}
+			_, err = postgres.Open(t.Context(), postgres.Config{URL: with(t, through, "lock_timeout", "5s"), OnWait: waits})
+			mustFail(t, err, chat.Internal)
+			if !strings.Contains(err.Error(), "lock_timeout") || !strings.Contains(err.Error(), "pooler") {
+				t.Errorf("it does not say which parameter: %v", err)
+			}
+			err = postgres.NewMigrator(postgres.Config{URL: through}).Up(t.Context())
+			mustFail(t, err, chat.Internal)
+			if !strings.Contains(err.Error(), "the server itself") {
+				t.Errorf("migrations do not say what they need: %v", err)
+			}
+		})
+	}
+}
