@@ -23,10 +23,11 @@ type Welcome struct {
 
 // Limits is what a session holds its client to.
 type Limits struct {
-	FrameBytes int // the largest message that a client may send
-	Rooms      int // the most rooms joined at once
-	Replay     int // the most entries that a join goes back behind its cursor
-	Reactions  int // the most different emoji that a message may have at once
+	FrameBytes  int // the largest message that a client may send
+	AnswerBytes int // the largest that it gets
+	Rooms       int // the most rooms joined at once
+	Replay      int // the most entries that a join goes back behind its cursor
+	Reactions   int // the most different emoji that a message may have at once
 }
 
 // OK answers a command that succeeded.

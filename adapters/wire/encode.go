@@ -2,12 +2,31 @@ package wire
 
 import (
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
+
+// MaxEntryBytes is more than any entry's frame has: its parts are bounded, and of the reactions, which once were not, so many are shown as go
+// into mostReactions.
+const (
+	MaxEntryBytes = 64 << 10
+	mostReactions = 24 << 10
+)
+
+// MeasureEntry returns how many bytes an entry's frame has.
+func MeasureEntry(e *chat.Entry) int {
+	scratch := scratches.Get().(*[]byte)
+	*scratch = AppendEntry((*scratch)[:0], e)
+	n := len(*scratch)
+	scratches.Put(scratch)
+	return n
+}
+
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // AppendEntry appends an entry's frame to dst. It allocates nothing but what dst needs.
 func AppendEntry(dst []byte, e *chat.Entry) []byte {
@@ -132,7 +151,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	if m.ReplyTo > 0 {
 		o.seq("reply_to", m.ReplyTo)
 	}
-	if len(m.Meta) > 0 && m.DeletedAt.IsZero() {
+	if len(m.Meta) > 0 && m.DeletedAt.IsZero() && GoodMeta(m.Meta) { // it may be older than the rules for it, or an older node's
 		o.raw("meta", m.Meta)
 	}
 	if !m.EditedAt.IsZero() {
@@ -146,7 +165,11 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	}
 	o.name("reactions")
 	o.dst = append(o.dst, '[')
+	most := len(o.dst) + mostReactions
 	for i, r := range m.Reactions {
+		if len(o.dst) > most-len(`{"emoji":"","count":9007199254740991,"me":true},`)-6*len(r.Emoji) {
+			break
+		}
 		if i > 0 {
 			o.dst = append(o.dst, ',')
 		}
@@ -220,6 +243,7 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.texts("features", f.Features)
 	o.open("limits")
 	o.number("frame_bytes", int64(f.Limits.FrameBytes))
+	o.number("answer_bytes", int64(f.Limits.AnswerBytes))
 	o.number("body_chars", chat.MaxBodyChars)
 	o.number("meta_bytes", chat.MaxMetaBytes)
 	o.number("rooms", int64(f.Limits.Rooms))

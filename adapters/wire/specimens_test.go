@@ -102,7 +102,7 @@ var frames = []struct {
 	file  string
 	frame ports.Frame
 }{
-	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, Rooms: 2000, Replay: 10000, Reactions: 50}}},
+	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, AnswerBytes: 262144, Rooms: 2000, Replay: 10000, Reactions: 50}}},
 	{"ok.auth", ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}},
 	{"ok.join", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Log: "5f2c9a01d7e3", Head: 9, From: 8, Role: chat.Write, Read: 7}}},
 	{"ok.join.truncated", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Head: 20000, From: 10001, Truncated: true, Role: chat.Read}}},

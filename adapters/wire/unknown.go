@@ -37,7 +37,7 @@ func Unknown(name string, number int, target chat.Seq, data []byte, columns map[
 		}
 	}
 	var given map[string]json.RawMessage
-	if len(data) <= MaxUnknownBytes && utf8.Valid(data) && json.Unmarshal(data, &given) == nil {
+	if len(data) <= MaxUnknownBytes && goodObject(data) && json.Unmarshal(data, &given) == nil {
 		for member, value := range given {
 			members[member] = value
 		}
@@ -49,6 +49,13 @@ func Unknown(name string, number int, target chat.Seq, data []byte, columns map[
 		u.Data = encodeObject(members)
 	}
 	return u
+}
+
+// goodObject reports whether a text is one object that every client's parser reads, and reads the same.
+func goodObject(text []byte) bool {
+	s := &scanner{data: text}
+	v := s.value(0)
+	return !s.bad && s.pos == len(text) && v.kind == kindObject && s.flaw == flawNone
 }
 
 func typeOf(name string, number int) string {

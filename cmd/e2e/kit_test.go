@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type peer struct {
 	closed  error      // why, once frames is closed
 	kept    []frame    // read while looking for something else
 	asked   int
+	largest atomic.Int64 // bytes of a frame that came
 }
 
 // dialed opens a socket at path ("/ws", …) with a token in the Authorization header, or none.
@@ -81,6 +83,7 @@ func (p *peer) listen() {
 			p.closed = fmt.Errorf("not JSON: %q", data)
 			return
 		}
+		p.largest.Store(max(p.largest.Load(), int64(len(data))))
 		p.frames <- f
 	}
 }
@@ -262,6 +265,9 @@ func (s *service) calls(t testing.TB, token, method, path string, body any, head
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	if most := 256 << 10; len(raw) > most {
+		t.Errorf("%s %s answered with %d bytes, more than %d", method, path, len(raw), most)
 	}
 	var f frame
 	if len(raw) > 0 {

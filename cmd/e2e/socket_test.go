@@ -22,6 +22,7 @@ func socketSuite(t *testing.T, s *service) {
 		"a key makes a send repeatable":                     repeatable,
 		"edits, deletions and reactions set what they say":  changes,
 		"history pages in both directions":                  historyPages,
+		"no frame is larger than the welcome says":          largestFrames,
 		"read marks count what is unread":                   readMarks,
 		"frames of one socket take effect in order":         inOrder,
 		"who loses a room keeps the socket":                 removed,
@@ -329,6 +330,58 @@ func changes(t *testing.T, s *service) {
 	alice.isRefused("not_found", "send", "room", room, "body", "x", "reply_to", 99)
 	if f := alice.asks("delete", "room", room, "seq", 2); f.num("seq") != 4 {
 		t.Errorf("deleted again: %v", f)
+	}
+}
+
+// largestFrames fills a room with what takes most bytes, and goes through it by socket and HTTP, forth and back: each page is within the limit,
+// and together they have each entry once.
+func largestFrames(t *testing.T, s *service) {
+	room := s.room()
+	alice := s.connects(t, "alice")
+	alice.asks("join", "room", room)
+	most := alice.welcome.sub("limits").num("answer_bytes")
+	if most != 262144 {
+		t.Fatalf("the welcome is %v", alice.welcome)
+	}
+	const messages = 60
+	for i := range messages {
+		body := strings.Repeat([]string{"\"", "x\n", "🪿", "\u2028", "\\"}[i%5], 1900) + "."
+		alice.sends("send", "room", room, "body", body, "meta", frame{"x": strings.Repeat("\"", 2000)})
+	}
+	alice.reads(room, 1, messages)
+	for _, ask := range [][]any{{"before"}, {"after"}, {"before", "only", "messages"}} {
+		for _, byHTTP := range []bool{false, true} {
+			seen, pages := map[int64]bool{}, 0
+			cursor := map[any]int64{"before": messages + 1, "after": 0}[ask[0]]
+			for more := true; more && pages <= messages; pages++ {
+				page := frame(nil)
+				if byHTTP {
+					query := fmt.Sprintf("?limit=200&%s=%d", ask[0], cursor)
+					for i := 1; i < len(ask); i += 2 {
+						query += fmt.Sprintf("&%s=%s", ask[i], ask[i+1])
+					}
+					page = s.gets(t, 200, s.token(t, "bob"), "GET", "/v1/rooms/"+room+"/entries"+query, nil)
+				} else {
+					page = alice.asks("history", append([]any{"room", room, "limit", 200, ask[0], cursor}, ask[1:]...)...)
+				}
+				entries := page.list("entries")
+				for _, e := range entries {
+					seen[frame(e.(map[string]any)).num("seq")] = true
+				}
+				if more = page.yes("more"); len(entries) == 0 {
+					break
+				}
+				if cursor = frame(entries[0].(map[string]any)).num("seq"); ask[0] == "after" {
+					cursor = frame(entries[len(entries)-1].(map[string]any)).num("seq")
+				}
+			}
+			if len(seen) != messages || pages < 2 || pages > 10 {
+				t.Errorf("%v by HTTP %v: %d pages have %d of %d messages", ask, byHTTP, pages, len(seen), messages)
+			}
+		}
+	}
+	if largest := alice.largest.Load(); largest > most || largest < most/2 {
+		t.Errorf("the largest frame has %d bytes, and the limit is %d", largest, most)
 	}
 }
 

@@ -48,6 +48,7 @@ type Config struct {
 	Handshakes      int
 	Joins           int
 	FrameBytes      int
+	AnswerBytes     int
 	Heartbeat       time.Duration
 	Replay          int
 	WriterShards    int

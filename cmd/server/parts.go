@@ -14,6 +14,7 @@ import (
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/adapters/rest"
 	"github.com/parley-chat/parley/adapters/web"
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/logwatch"
@@ -98,6 +99,7 @@ type messagingParts struct {
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
+		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
 		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
 }
@@ -119,7 +121,7 @@ func newHub(cfg Config, p hubParts) *delivery.Hub {
 	return delivery.New(delivery.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log,
-		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes,
+		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})
 }

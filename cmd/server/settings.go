@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/parley-chat/parley/adapters/caller"
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/observability"
 )
 
@@ -76,6 +77,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Handshakes, "handshakes", "1000", count(1), "most connections being made at once; others are told to try again")
 	add(s, &cfg.Joins, "joins", "64", count(1), "most joins that ask the store at once; others wait for their turn")
 	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")
+	add(s, &cfg.AnswerBytes, "answer-bytes", "262144", count(wire.MaxEntryBytes), "the largest frame that a client gets, and page by HTTP; a page ends before it would be larger")
 	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "between pings; a client silent for two is gone")
 	add(s, &cfg.Replay, "replay", "10000", count(1), "most entries that a join goes back behind its cursor")
 	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "goroutines that write to sockets (unless set: one for two cores)")

@@ -36,7 +36,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 	}
 	want := server.Config{
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", BusPrefix: "parley", DataDir: "./parley-data",
-		JWTAlgorithms: []string{"RS256"}, Handshakes: 1000, Joins: 64, FrameBytes: 65536, Heartbeat: 25 * time.Second, Replay: 10_000, Reactions: 50, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second, RoomsPerSession: 500,
+		JWTAlgorithms: []string{"RS256"}, Handshakes: 1000, Joins: 64, FrameBytes: 65536, AnswerBytes: 262144, Heartbeat: 25 * time.Second, Replay: 10_000, Reactions: 50, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second, RoomsPerSession: 500,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -84,6 +84,7 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"sessions-per-user", "0", func(c server.Config) any { return c.SessionsPerUser < 0 }, true},
 		{"rooms-per-session", "7", func(c server.Config) any { return c.RoomsPerSession }, 7},
 		{"frame-bytes", "1024", func(c server.Config) any { return c.FrameBytes }, 1024},
+		{"answer-bytes", "65536", func(c server.Config) any { return c.AnswerBytes }, 65536},
 		{"heartbeat", "5s", func(c server.Config) any { return c.Heartbeat }, 5 * time.Second},
 		{"reactions", "1", func(c server.Config) any { return c.Reactions }, 1},
 		{"replay", "1", func(c server.Config) any { return c.Replay }, 1},

@@ -123,7 +123,7 @@ func (MemberChanged) fact() {}
 func (RoomChanged) fact()   {}
 func (Unknown) fact()       {}
 
-// Size returns how many bytes there are of what makes entries large: body, meta, emoji and data. An entry is no smaller anywhere.
+// Size returns how many bytes there are of what makes entries large: body, meta, emoji and data.
 func (e *Entry) Size() int {
 	switch f := e.Fact.(type) {
 	case Message:

@@ -39,7 +39,7 @@ func (h *Hub) fetch(ctx context.Context, fl *follow) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	entries, err := h.cfg.Log.Read(ctx, fl.feed.room, ports.Span{After: cursor, Limit: fetchEntries, Viewer: viewer})
+	entries, err := h.cfg.Log.Read(ctx, fl.feed.room, h.fetchSpan(v, cursor, viewer))
 	if err == nil && (len(entries) == 0 || entries[0].Seq != cursor+1) {
 		err = chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", cursor, fl.feed.room)
 	}
@@ -60,6 +60,16 @@ func (h *Hub) fetch(ctx context.Context, fl *follow) {
 	h.cfg.Observer.CaughtUp(s.serve(fl, entries), time.Since(began))
 	s.want(fl)
 	h.queue(s)
+}
+
+// fetchSpan returns what to read for a reader: about what one write takes; or, where that reaches up to the ring, what may be put before it,
+// so that the next reader need not read it.
+func (h *Hub) fetchSpan(v *view, cursor chat.Seq, viewer chat.UserID) ports.Span {
+	span := ports.Span{After: cursor, Limit: fetchEntries, Bytes: runBytes, Viewer: viewer}
+	if cursor+fetchEntries >= v.floor {
+		span.Bytes = max(h.cfg.RingBytes, runBytes)
+	}
+	return span
 }
 
 // serve puts entries of the log into the outbox, until it holds a write's worth, and returns how many. s.mu is held.

@@ -91,7 +91,7 @@ func (s *session) more() bool {
 	if s.closing {
 		return false
 	}
-	s.paused = len(s.outbox) >= mostOutbox || s.changes >= mostSending
+	s.paused = s.full()
 	return !s.paused
 }
 

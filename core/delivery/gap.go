@@ -15,6 +15,7 @@ const (
 	mostEarly   = 256                   // entries of a feed that wait so
 	mostFilled  = 2000                  // a feed that misses more starts anew, and its readers read the log
 	fillWorkers = 4
+	fillBytes   = 256 << 10 // of entries that are read at once, and the one behind them
 )
 
 // gap is what a feed knows to be missing. A notice that overtook another, as those of two nodes do, or an own commit whose predecessor
@@ -116,7 +117,7 @@ var errParted = chat.Errorf(chat.Internal, "the log does not go on from where th
 func (h *Hub) fillFrom(ctx context.Context, f *feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	span := ports.Span{After: l.head, Limit: fetchEntries}
+	span := ports.Span{After: l.head, Limit: fetchEntries, Bytes: fillBytes}
 	if l.last.known {
 		span.After, span.Limit = l.head-1, fetchEntries+1
 	}

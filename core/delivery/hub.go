@@ -37,6 +37,7 @@ type Config struct {
 	SessionsPerUser int // most sessions of a user on this node; 0: no limit
 	Joins           int // most joins that ask the store at once; more wait for their turn; 0: 64
 	FrameBytes      int // the largest message that a client may send, told in the welcome
+	AnswerBytes     int // the largest frame that a client gets, told in the welcome; 0: 256 KiB
 
 	Features []string // what this node can do beyond protocol v1 as it was first published
 
@@ -67,6 +68,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Reactions, chat.MaxReactions)
 	or(&c.RoomsPerSession, 2_000)
 	or(&c.FrameBytes, 64<<10)
+	or(&c.AnswerBytes, 256<<10)
 	or(&c.RingBytes, 256<<10)
 	or(&c.RingBytesTotal, 256<<20)
 	or(&c.Joins, 64)

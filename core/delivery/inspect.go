@@ -149,7 +149,7 @@ func (s *session) inspect() ports.SessionSeen {
 	defer s.mu.Unlock()
 	one := ports.SessionSeen{
 		ID: s.id, Remote: s.remote, Opened: s.opened.UTC(), Heard: time.Unix(0, s.heard.Load()).UTC(),
-		Rooms: len(s.follows), Unwritten: len(s.outbox), Sending: s.changes, Blocked: s.writing, Paused: s.paused,
+		Rooms: len(s.follows), Unwritten: len(s.outbox) + s.handed, Sending: s.changes, Blocked: s.writing, Paused: s.paused,
 	}
 	if s.identity != nil {
 		one.User = s.identity.User

@@ -177,6 +177,24 @@ func (p *pipe) Write(b []byte) error {
 	return nil
 }
 
+// waits makes writes wait for the client for as long as it takes.
+func (p *pipe) waits() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stall = time.Hour
+}
+
+// drain takes all that comes, until the connection ends.
+func (p *pipe) drain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed {
+		p.buf = p.buf[:0]
+		p.moved.Broadcast()
+		p.moved.Wait()
+	}
+}
+
 func (p *pipe) Resume() {
 	select {
 	case p.resumed <- struct{}{}:

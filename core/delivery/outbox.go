@@ -16,6 +16,7 @@ const (
 	roundsATurn  = 8        // writes to one session before its shard turns to the next
 	keepScratch  = 256 << 10
 	pooledOutbox = 16 << 10
+	answerHead   = 1 << 10 // more than an answer has around what it lists
 )
 
 // pendingSignal is a signal with its frame, encoded once for all who get it.
@@ -46,7 +47,18 @@ func (s *session) put(f ports.Frame) {
 	if s.outbox == nil {
 		s.outbox = *outboxes.Get().(*[]byte)
 	}
+	before := len(s.outbox)
 	s.outbox = s.hub.cfg.Encoder.Frame(s.outbox, f)
+	s.owed += len(s.outbox) - before
+}
+
+// unwritten returns how many bytes of answers the client has not taken yet: what it asked for, and not what it follows. s.mu is held.
+func (s *session) unwritten() int { return s.owed + s.handed }
+
+// full reports whether the session takes no more commands before its client has taken what they are answered with. It is asked before an
+// answer is made: so a session holds one large answer at most. s.mu is held.
+func (s *session) full() bool {
+	return len(s.outbox) >= mostOutbox || s.unwritten() >= mostOutbox || s.changes >= mostSending
 }
 
 // signal takes a signal for the client. s.mu is held.
@@ -70,6 +82,7 @@ func (s *session) flush(w *shard) {
 		return
 	}
 	for range roundsATurn {
+		owed := s.owed
 		p, shared := s.gather(&w.scratch)
 		if len(p) == 0 {
 			s.settle()
@@ -85,10 +98,11 @@ func (s *session) flush(w *shard) {
 			if !shared {
 				rest = append([]byte(nil), rest...)
 			}
-			s.writing = true
+			s.writing, s.handed = true, max(owed-n, 0)
 			s.writers.Go(func() { s.writeBehind(rest) })
 			return
 		}
+		s.unpause()
 	}
 	w.queueSession(s)
 }
@@ -103,7 +117,9 @@ func (s *session) writeBehind(rest []byte) {
 		err := s.conn.Write(rest)
 		s.mu.Lock()
 		if err == nil {
+			s.handed = s.owed
 			rest, _ = s.gather(&scratch)
+			s.unpause()
 		}
 		if err != nil || len(rest) == 0 || s.dead {
 			s.writing = false
@@ -159,8 +175,7 @@ func (s *session) emptyOutbox() {
 		b := s.outbox[:0]
 		outboxes.Put(&b)
 	}
-	s.outbox = nil
-	s.unpause()
+	s.outbox, s.owed = nil, 0
 }
 
 // entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor; nothing where there are none. It

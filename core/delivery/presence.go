@@ -358,6 +358,18 @@ func (h *Hub) forgetPeers(now time.Time) {
 	}
 }
 
+// shown returns the first of users: as many as an answer names, and as go into so many bytes however they are encoded.
+func shown(users []chat.Author, bytes int) []chat.Author {
+	const around, widest = 64, 2 // what an answer has around a user; bytes for one that has to be escaped
+	bytes -= answerHead
+	for n, u := range users[:min(len(users), presenceShown)] {
+		if bytes -= around + widest*(len(u.ID)+max(len(u.Name), len(u.ID))); bytes < 0 {
+			return users[:n]
+		}
+	}
+	return users[:min(len(users), presenceShown)]
+}
+
 // present returns who follows a room. The total is exact where each node names all of its users.
 func (h *Hub) present(room chat.RoomID) ports.Present {
 	answer := ports.Present{Room: room, Users: []chat.Author{}}
@@ -377,6 +389,6 @@ func (h *Hub) present(room chat.RoomID) ports.Present {
 	slices.SortFunc(users, func(a, b chat.Author) int { return cmp.Compare(a.ID, b.ID) })
 	users = slices.CompactFunc(users, func(a, b chat.Author) bool { return a.ID == b.ID })
 	answer.Total = len(users) + unnamed
-	answer.Users = append(answer.Users, users[:min(len(users), presenceShown)]...)
+	answer.Users = append(answer.Users, shown(users, h.cfg.AnswerBytes)...)
 	return answer
 }

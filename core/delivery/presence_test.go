@@ -232,3 +232,25 @@ func TestSilentPresenceIsToldAgain(t *testing.T) {
 		mustSay(t, "bob", bob.present("tea"), "alice bob of 2")
 	})
 }
+
+// Who is there is named as far as an answer has room for, and counted in full.
+func TestAPresenceAnswerEndsByBytes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, users = 64 << 10, 100
+		w := newWorld(t, 1, func(d *delivery.Config, _ *messaging.Config) { d.AnswerBytes = most })
+		for i := range users {
+			w.connects(fmt.Sprintf("%03d%s", i, strings.Repeat("\u2028", chat.MaxUserIDChars-3))).joins("tea")
+		}
+		var p ports.Present
+		c := w.connects("alice")
+		c.gets(ports.Presence{Room: "tea"}, &p)
+		bytes := 0
+		for _, u := range p.Users {
+			bytes += 2*(len(u.ID)+len(u.Name)) + len(`{"id":"","name":""},`)
+		}
+		if p.Total != users || len(p.Users) < 20 || len(p.Users) == users || bytes > most-1000 {
+			t.Errorf("of %d users %d are named, in %d bytes", p.Total, len(p.Users), bytes)
+		}
+	})
+}

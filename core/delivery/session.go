@@ -41,6 +41,8 @@ type session struct {
 	pinged   time.Time
 
 	outbox  []byte          // answers and entries of the log, encoded, unwritten
+	owed    int             // how many bytes of it are answers
+	handed  int             // the same of what a goroutine waits to write
 	signals []pendingSignal // the latest of each slot
 	due     []*follow       // behind their feeds, to be served by the next write
 
@@ -103,7 +105,7 @@ func (s *session) welcome(who *chat.Identity) {
 	s.put(ports.Welcome{
 		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(), Expires: who.Expires,
 		Features: s.hub.presences.shared(time.Now()),
-		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions},
+		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, AnswerBytes: s.hub.cfg.AnswerBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions},
 	})
 	s.mu.Unlock()
 	s.hub.cfg.Observer.SessionOpened(s.id, who.User, s.remote)
@@ -137,7 +139,7 @@ func (s *session) Heard() { s.heard.Store(time.Now().UnixNano()) }
 func (s *session) Reply(frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closing {
+	if !s.closing && !s.full() { // a client that takes none of its answers needs no more
 		s.raw(frame)
 	}
 }
@@ -193,6 +195,7 @@ func (s *session) raw(frame []byte) {
 		s.outbox = *outboxes.Get().(*[]byte)
 	}
 	s.outbox = append(s.outbox, frame...)
+	s.owed += len(frame)
 	s.hub.queue(s)
 }
 
@@ -338,7 +341,7 @@ func (s *session) count(kind chat.Kind) {
 
 // unpause takes commands again if the reason not to is gone. s.mu is held.
 func (s *session) unpause() {
-	if s.paused && len(s.outbox) < mostOutbox && s.changes < mostSending {
+	if s.paused && !s.full() {
 		s.paused = false
 		s.conn.Resume()
 	}

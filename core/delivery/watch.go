@@ -56,6 +56,9 @@ func (s *session) look(now time.Time) {
 	if s.closing {
 		return
 	}
+	if s.paused { // nothing is read from it: whether it takes what is written tells of its life
+		s.Heard()
+	}
 	silent := now.Sub(time.Unix(0, s.heard.Load()))
 	switch {
 	case s.identity == nil && now.Sub(s.opened) >= cfg.AuthTime:

@@ -13,6 +13,9 @@ import (
 // have appended it, is of an earlier send.
 const clockSkew = 500 * time.Millisecond
 
+// regainBytes is how much is read again of what earlier tries appended: of what is more, the feeds of the node find out themselves.
+const regainBytes = 1 << 20
+
 // commit appends a batch, answers each of its drafts, and then tells who listens. It returns the error of a log out of reach.
 func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) error {
 	ctx, ending := j.follow(ctx, batch)
@@ -104,7 +107,7 @@ func (j *journal) regain(ctx context.Context, lost places, entries []chat.Entry,
 	var all []chat.Entry
 	for room, run := range lost {
 		// What others appended in between comes along, and is known or news to a listener just so.
-		span := ports.Span{After: run[0] - 1, Before: run[1] + 1, Limit: j.cfg.MaxBatch}
+		span := ports.Span{After: run[0] - 1, Before: run[1] + 1, Limit: j.cfg.MaxBatch, Bytes: regainBytes}
 		found, err := j.cfg.Log.Read(ctx, room, span)
 		if err != nil {
 			j.cfg.Observer.Fault(ctx, "read what was appended", err)

@@ -51,7 +51,9 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 		return ports.Page{}, err
 	}
 	// One more than asked for tells whether there are more.
-	span := ports.Span{Before: q.Before, Limit: q.Limit + 1, Newest: q.After == nil, Messages: q.Messages, Viewer: by.User}
+	span := ports.Span{
+		Before: q.Before, Limit: q.Limit + 1, Newest: q.After == nil, Messages: q.Messages, Viewer: by.User, Bytes: s.cfg.AnswerBytes - answerHead,
+	}
 	if q.After != nil {
 		span.After = *q.After
 	}
@@ -59,19 +61,39 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	if err != nil {
 		return ports.Page{}, err
 	}
-	page := ports.Page{Room: q.Room, Log: log, Head: st.Room.Head, Entries: entries, More: len(entries) > q.Limit}
-	if page.More && span.Newest {
-		page.Entries = entries[1:]
-	} else if page.More {
-		page.Entries = entries[:q.Limit]
-	}
+	page := ports.Page{Room: q.Room, Log: log, Head: st.Room.Head}
 	if len(entries) == 0 && span.After > page.Head {
 		return ports.Page{}, chat.CursorAhead(span.After, page.Head)
 	}
+	page.Entries, page.More = s.fit(entries, span)
 	if n := len(entries); n > 0 {
 		page.Head = max(page.Head, entries[n-1].Seq) // appended between the two questions
 	}
 	return page, nil
+}
+
+// answerHead is more than an answer has around its entries.
+const answerHead = 1 << 10
+
+// fit returns those of the entries of a span that go into one answer, at least one, and whether there are more: the span asked for one
+// more than was asked for here.
+func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry, more bool) {
+	fits, bytes, sizes := 0, 0, 0
+	for fits < min(len(entries), span.Limit-1) {
+		e := &entries[fits]
+		if span.Newest {
+			e = &entries[len(entries)-1-fits]
+		}
+		if bytes += s.cfg.Measure(e) + len(","); bytes > span.Bytes && fits > 0 {
+			break
+		}
+		sizes += e.Size()
+		fits++
+	}
+	if page = entries[:fits]; span.Newest {
+		page = entries[len(entries)-fits:]
+	}
+	return page, fits < len(entries) || sizes >= span.Bytes // the log itself ends a span that has its bytes
 }
 
 // Mark implements ports.Reader.

@@ -23,6 +23,9 @@ type Config struct {
 	RateLimit  Rate // of each user; zero or negative: none
 	Reactions  int  // most different emoji that a message may have at once; 0: chat.MaxReactions
 
+	AnswerBytes int                   // most bytes of a page; 0: 256 KiB
+	Measure     func(*chat.Entry) int // how many of them an entry takes; nil: its Size
+
 	Lanes    int // how many batches may be committed at once; a room's are always one after the other; 0: 4
 	MaxBatch int // most proposals, or read marks, in one batch; 0: 512
 	MaxQueue int // most proposals that wait in one lane before Write pushes back, and most read marks that wait; 0: 8192
@@ -43,6 +46,10 @@ func (c Config) withDefaults() Config {
 			*v = d
 		}
 	}
+	if c.Measure == nil {
+		c.Measure = (*chat.Entry).Size
+	}
+	orInt(&c.AnswerBytes, 256<<10)
 	orInt(&c.Lanes, 4)
 	orInt(&c.MaxBatch, 512)
 	orInt(&c.MaxQueue, 8192)

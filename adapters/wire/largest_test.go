@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// wide is the character that takes most bytes in a frame, for one that a text may have.
+const wide = "\u2028"
+
+// largest are the largest entries that there can be, and larger ones of earlier releases.
+func largest() map[string]chat.Entry {
+	author := chat.Author{ID: chat.UserID(strings.Repeat(wide, chat.MaxUserIDChars)), Name: strings.Repeat(wide, chat.MaxNameChars)}
+	e := chat.Entry{
+		Room: chat.RoomID(strings.Repeat("r", chat.MaxRoomIDChars)), Seq: chat.MaxSeq, At: noon, Author: author, Key: chat.Key(strings.Repeat(wide, chat.MaxKeyChars)), Trace: trace,
+	}
+	with := func(fact chat.Fact) chat.Entry { e := e; e.Fact = fact; return e }
+	said := chat.Message{
+		Body: strings.Repeat(wide, chat.MaxBodyChars), ReplyTo: chat.MaxSeq, EditedAt: noon,
+		Meta: []byte(`{"x":"` + strings.Repeat("x", chat.MaxMetaBytes-8) + `"}`),
+	}
+	for i := range 5000 {
+		said.Reactions = append(said.Reactions, chat.Reaction{Emoji: fmt.Sprintf("%08d", i) + strings.Repeat(wide, chat.MaxEmojiChars-8), Count: 1 << 50, Me: true})
+	}
+	return map[string]chat.Entry{
+		"a message": with(said), "an edit": with(chat.Edited{Target: chat.MaxSeq, Body: said.Body}),
+		"what is unknown": with(Unknown(strings.Repeat(wide, MaxTypeChars), 7, chat.MaxSeq, []byte(`{"x":"`+strings.Repeat(wide, MaxUnknownBytes/3-10)+`"}`), nil)),
+	}
+}
+
+func TestNoEntryIsLargerThanIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, e := range largest() {
+		frame := AppendEntry(nil, &e)
+		if !json.Valid(frame) || len(frame) > MaxEntryBytes {
+			t.Errorf("%s has %d bytes, more than %d, or is no JSON", name, len(frame), MaxEntryBytes)
+		}
+		if got := MeasureEntry(&e); got != len(frame) {
+			t.Errorf("%s measures %d bytes and has %d", name, got, len(frame))
+		}
+		if name != "a message" && e.Size() > len(frame) {
+			t.Errorf("%s has the size %d, more than its frame, %d", name, e.Size(), len(frame))
+		}
+	}
+}
+
+// As many reactions as a message may have are all shown, however wide they are.
+func TestReactionsAreAllShown(t *testing.T) {
+	t.Parallel()
+	e := largest()["a message"]
+	m := e.Fact.(chat.Message)
+	m.Reactions = m.Reactions[:50]
+	e.Fact = m
+	if got := strings.Count(string(AppendEntry(nil, &e)), `"emoji"`); got != 50 {
+		t.Errorf("of 50 reactions %d are shown", got)
+	}
+}
+
+// A room may hold meta that was taken before it was looked at, and a node of the release before tells of some: readers get the message without.
+func TestMetaThatReadersCannotReadIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, meta := range []string{
+		`{"x":1e999}`, `{"x":"\ud800"}`, `{"\udfff":1}`, `{"x":"\u0000"}`, `{"x":1,"x":2}`, `{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`,
+		`{"x":"` + "\xff" + `"}`, `[1]`, `null`, `{`,
+	} {
+		e := entry(7, "k", chat.Message{Body: "hello", Meta: []byte(meta)})
+		page := ports.Page{Room: "general", Head: 7, Entries: []chat.Entry{e}}
+		for _, text := range [][]byte{AppendEntry(nil, &e), AppendAnswer(nil, page), AppendFrame(nil, ports.OK{ID: "1", Answer: page})} {
+			if strings.Contains(string(text), "meta") || !strings.Contains(string(text), `"body":"hello"`) || !json.Valid(text) {
+				t.Errorf("with the meta %s it is %s", meta, text)
+			}
+		}
+	}
+	e := entry(7, "k", chat.Message{Body: "hello", Meta: []byte(`{ "x": 1 }`)})
+	if text := string(AppendEntry(nil, &e)); !strings.Contains(text, `"meta":{ "x": 1 }`) {
+		t.Errorf("a good meta is not as it was sent: %s", text)
+	}
+}
