@@ -310,6 +310,7 @@ func TestAServerThatClosesHijackedConnectionsIsFound(t *testing.T) {
 		t.Errorf("the log has %v", err)
 	}
 }
+
 func TestWhatAClientHasToItself(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{

@@ -428,16 +428,6 @@ func (c *client) isOut(room chat.RoomID, why chat.Kind) {
 	c.gets(ports.Ping{}, nil)
 }
 
-// isRefusedYet asks and returns the error's kind, or nothing when it is no error.
-func (c *client) isRefusedYet(ask ports.Ask) string {
-	id := c.asks(ask)
-	l, _ := c.awaits(func(l line) bool { return l.ID == id && l.Kind != "welcome" })
-	if l.Kind == "ok" {
-		return ""
-	}
-	return l.What
-}
-
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 2)

@@ -100,6 +100,7 @@ type Hub struct {
 
 	mu        sync.RWMutex
 	feeds     map[chat.RoomID]*feed
+	idle      int // feeds that nobody followed when they were looked at last
 	sessions  map[*session]struct{}
 	users     map[chat.UserID]int // sessions of each user
 	strangers strangers

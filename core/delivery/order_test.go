@@ -135,8 +135,14 @@ func TestWhatAsksAboutARoomWaitsForWhatTheSocketDidThere(t *testing.T) {
 		answers[l.ID] = l
 	}
 	for _, want := range []struct{ id, has string }{
-		{send, `"Seq":1,`}, {history, `"Head":1,`}, {mark, `"Read":1,`}, {edit, `"Seq":2,`}, {again, `"Seq":3,`}, {remove, `"Seq":4,`},
-		{react, `"Seq":5,`}, {join, `"Head":5,`},
+		{send, `"Seq":1,`},
+		{history, `"Head":1,`},
+		{mark, `"Read":1,`},
+		{edit, `"Seq":2,`},
+		{again, `"Seq":3,`},
+		{remove, `"Seq":4,`},
+		{react, `"Seq":5,`},
+		{join, `"Head":5,`},
 	} {
 		if got := string(answers[want.id].Answer); !strings.Contains(got, want.has) {
 			t.Errorf("the answer to %s is %s, want %s in it", want.id, got, want.has)

@@ -118,10 +118,3 @@ func (w *waitlist) take(most int) (first []*follow) {
 	}
 	return first
 }
-
-// len returns how many wait.
-func (w *waitlist) len() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.list.Len()
-}

@@ -214,7 +214,7 @@ func TestAFreshTokenCostsAWrite(t *testing.T) {
 		w, _ := withRights(t, func(_ *delivery.Config, m *messaging.Config) {
 			m.RateLimit = messaging.Rate{PerSecond: 0.5, Burst: 10}
 		})
-		w.nodes[0].service.Create(t.Context(), chat.Identity{User: "root", Admin: true}, chat.Room{ID: "tea", Public: true}) //nolint:errcheck // a join would tell
+		w.nodes[0].service.Create(t.Context(), chat.Identity{User: "root", Admin: true}, chat.Room{ID: "tea", Public: true})
 		alice := w.connects("alice")
 		alice.joins("tea")
 		for i := range 9 {

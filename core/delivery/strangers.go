@@ -120,11 +120,11 @@ func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, e
 	if err := h.admit(opening); err != nil {
 		return nil, err
 	}
-	switch full := h.full(); {
-	case opening.Identity == nil:
+	full := h.full()
+	if opening.Identity == nil {
 		crowdedOut = h.strangers.crowdedOut(opening.Network, full)
 		h.strangers.add(s, opening.Network)
-	default:
+	} else {
 		if full {
 			crowdedOut = h.strangers.sendAway(&h.strangers.all)
 		}

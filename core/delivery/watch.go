@@ -15,6 +15,7 @@ const (
 	feedIdle    = 30 * time.Second       // how long a feed that nobody follows stays open
 	confirmWait = 200 * time.Millisecond // a head that a feed is behind of counts when it still is after that
 	headsAtOnce = 1000                   // rooms in one question to the log
+	mostIdle    = 4096                   // feeds that nobody follows; while there are more, they are closed at the next look
 )
 
 // watchSessions looks at each session once a second, until ctx ends: is it silent, expired, due a heartbeat?
@@ -112,10 +113,15 @@ func (s *session) behind() (entries int64) {
 func (h *Hub) sweepFeeds(now time.Time) {
 	short := h.budget.used.Load() > h.budget.most/4*3
 	h.mu.Lock()
+	wait := feedIdle
+	if h.idle > mostIdle { // somebody goes through very many rooms
+		wait = watchEvery
+	}
+	h.idle = 0
 	for room, f := range h.feeds {
 		f.mu.Lock()
 		idle := f.refs == 0
-		stale := idle && now.Sub(f.idle) >= feedIdle && (!f.attendance.queued || now.Sub(f.idle) >= 10*feedIdle)
+		stale := idle && now.Sub(f.idle) >= wait && (!f.attendance.queued || now.Sub(f.idle) >= 10*feedIdle)
 		quiet := f.ring.now.head == f.quiet
 		f.quiet = f.ring.now.head
 		h.tellAgain(f, now)
@@ -126,6 +132,8 @@ func (h *Hub) sweepFeeds(now time.Time) {
 		if stale {
 			delete(h.feeds, room)
 			h.unfollow(room) // under the lock: who opens the room again follows it after this
+		} else if idle {
+			h.idle++
 		}
 	}
 	open := len(h.feeds)
