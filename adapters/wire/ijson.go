@@ -39,10 +39,10 @@ var flawTexts = [...]string{
 
 // findings are what was found in a text, or in a part of it.
 type findings struct {
-	flaw    flaw // the first
-	inName  bool // the flaw is in the name of the member itself
-	nul     bool // U+0000 is in a text of it
-	deepest int  // of the objects and arrays, counted from the text's outermost; 0 where there are none
+	flaw    flaw  // the first
+	inName  bool  // the flaw is in the name of the member itself
+	nul     bool  // U+0000 is in a text of it
+	deepest uint8 // of the objects and arrays, counted from the text's outermost, one beyond maxDepth at most; 0 where there are none
 }
 
 func (f *findings) note(found flaw) {
@@ -80,7 +80,7 @@ func (v *value) checkMeta(depth int) *chat.Error {
 	switch {
 	case len(v.raw) > chat.MaxMetaBytes:
 		return errMetaSize
-	case v.deepest-depth > MaxMetaDepth:
+	case int(v.deepest) > depth+MaxMetaDepth:
 		return errDeepMeta
 	case v.nul:
 		return errNULMeta
@@ -141,11 +141,10 @@ func (s *scanner) text(at span) []byte { return s.data[at.from:at.to] }
 
 // same reports whether two names are the same one, however they are escaped.
 func (s *scanner) same(a, b span) bool {
-	one, other := s.text(a), s.text(b)
-	if bytes.IndexByte(one, '\\') < 0 && bytes.IndexByte(other, '\\') < 0 {
-		return bytes.Equal(one, other)
+	if !a.escaped && !b.escaped {
+		return bytes.Equal(s.text(a), s.text(b))
 	}
-	return bytes.Equal(bare(one), bare(other))
+	return bytes.Equal(bare(s.text(a)), bare(s.text(b)))
 }
 
 // held reports whether a double holds a number of JSON's grammar, rounded: it is not beyond the largest, and does not become zero unless

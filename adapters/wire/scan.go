@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -21,8 +22,11 @@ type scanner struct {
 	named int            // how many there are
 }
 
-// span is where a part of the text stands.
-type span struct{ from, to int }
+// span is where a name stands in the text.
+type span struct {
+	from, to int32
+	escaped  bool
+}
 
 // kind is what sort of JSON value stands at a place.
 type kind uint8
@@ -39,8 +43,8 @@ const (
 
 // value is a JSON value as it stands in the text.
 type value struct {
-	kind kind
 	raw  []byte
+	kind kind
 	findings
 }
 
@@ -136,9 +140,8 @@ func (s *scanner) object(depth int, each func([]byte, value)) {
 func (s *scanner) name(seen *siblings) []byte {
 	nul := s.nul
 	s.nul = false
-	at := span{s.pos, s.pos}
+	from := s.pos
 	raw := s.str().raw
-	at.to = s.pos
 	if s.nul {
 		s.note(flawNUL)
 	}
@@ -148,7 +151,7 @@ func (s *scanner) name(seen *siblings) []byte {
 		s.bad = true
 		return nil
 	}
-	if s.again(seen, at) {
+	if s.again(seen, span{int32(from), int32(from + len(raw)), bytes.IndexByte(raw, '\\') >= 0}) {
 		s.note(flawTwice)
 	}
 	return bare(raw)
@@ -202,7 +205,7 @@ func (s *scanner) value(depth int) value {
 
 // inside reads an object or array of what is at depth, unless it lies too deep to be looked at.
 func (s *scanner) inside(depth int, read func()) {
-	if s.deepest = max(s.deepest, depth+1); depth == maxDepth {
+	if s.deepest = max(s.deepest, uint8(depth+1)); depth == maxDepth {
 		s.note(flawDepth)
 		s.skip()
 		return
