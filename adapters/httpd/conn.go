@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -75,7 +76,7 @@ type secureConn struct {
 }
 
 // Handshake lets the server make it.
-func (c *secureConn) Handshake() error { return c.tls.Handshake() }
+func (c *secureConn) Handshake() error { return c.tls.HandshakeContext(context.Background()) }
 
 // ConnectionState tells the server that this is TLS.
 func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
@@ -83,6 +84,7 @@ func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.Connec
 // wrapping is a listener whose connections are ours.
 type wrapping struct{ net.Listener }
 
+// Accept returns the next connection.
 func (l wrapping) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {

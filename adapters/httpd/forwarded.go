@@ -81,15 +81,15 @@ func (s *Server) relocate(c *fiber.Ctx) {
 	if _, at := peerOf(c); !rooted || !at.IsValid() || !s.trusts(at) {
 		return
 	}
-	prefix := ""
+	var prefix strings.Builder
 	for _, part := range listed(c, "X-Forwarded-Prefix") {
 		if part = strings.Trim(part, "/"); part != "" && plain(part) {
-			prefix += "/" + part
+			prefix.WriteString("/" + part)
 		}
 	}
-	if prefix == "" {
+	if prefix.Len() == 0 {
 		c.Set(fiber.HeaderLocation, strings.Repeat("../", strings.Count(string(c.Context().URI().PathOriginal()), "/")-1)+location)
 		return
 	}
-	c.Set(fiber.HeaderLocation, prefix+"/"+location)
+	c.Set(fiber.HeaderLocation, prefix.String()+"/"+location)
 }

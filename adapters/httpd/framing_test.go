@@ -18,8 +18,7 @@ import (
 	"github.com/parley-chat/parley/adapters/httpd"
 )
 
-// talk sends bytes as they are, closes its half if it is to, and returns all answers until the server ends the connection. With more, that
-// comes after the first bytes are sent, as fast as it goes.
+// talk sends bytes as they are, closes its half if it is to, and returns all answers until the server ends the connection.
 func (s *service) talk(bytes string, halfClose bool) (statuses []int, bodies []string, err error) {
 	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -138,7 +137,7 @@ func TestNoRouteAnswersAPathThatOthersWouldMend(t *testing.T) {
 	s := serve(t, httpd.Config{}, all)
 	for _, path := range []string{"/", "/rooms", "/rooms/a", "/rooms/a/messages/1", "/rooms/a/messages/1/reactions/...", "/rooms/a%2Fb", "/rooms/.a", "/rooms/%2Ea", "/rooms/..%2f..", "/rooms/%252e%252e%252e", "/files/a/b", "/rooms?x=/../", "/rooms/%zz"} {
 		for _, method := range []string{"GET", "DELETE", "PUT"} {
-			if got := s.raw(method + " " + path + " HTTP/1.1\r\nHost: a\r\n\r\n"); got.StatusCode != 200 || got.text != "hi" {
+			if got := s.raw(method + " " + path + " HTTP/1.1\r\nHost: a\r\n\r\n"); got.StatusCode != http.StatusOK || got.text != "hi" {
 				t.Errorf("%s %s: %d %s", method, path, got.StatusCode, got.text)
 			}
 		}
@@ -146,17 +145,14 @@ func TestNoRouteAnswersAPathThatOthersWouldMend(t *testing.T) {
 	for _, path := range []string{
 		"//", "/rooms/", "/rooms//", "//rooms", "/rooms//messages/1", "/rooms/a/", "/rooms/a/messages/1/", "/rooms/a/messages/1//", "/rooms/a/messages/1/reactions/",
 		"/rooms/a/messages/1/reactions/.", "/rooms/a/messages/1/reactions/..", "/rooms/a/messages/1/reactions/%2e", "/rooms/a/messages/1/reactions/%2E%2e",
-		"/rooms/a/messages/1/reactions/.%2E", "/rooms/a/messages/1/reactions/%252e%252E", "/rooms/a/messages/1/reactions/%25252e.", "/rooms/a/messages/1/reactions/%2%65",
+		"/rooms/a/messages/1/reactions/.%2E", "/rooms/a/messages/1/reactions/%252e%252E", "/rooms/a/messages/1/reactions/%25252e.",
 		"/rooms/a/messages/1/reactions/%25%32%65", "/rooms/./a", "/rooms/../rooms", "/rooms/%2e%2e/rooms", "/..", "/.", "/%2e%2e", "/files/", "/files/a/", "/files/../rooms",
 		"/files//a", "/rooms/?x=1", "http://a//rooms", "http://a/rooms/", "http://a/rooms/..",
 	} {
-		if path == "/rooms/a/messages/1/reactions/%2%65" { // which is no escape, and so no dot
-			continue
-		}
 		for _, method := range []string{"GET", "DELETE", "PUT", "OPTIONS", "BREW"} {
 			s.raw(method+" "+path+" HTTP/1.1\r\nHost: a\r\n\r\n").refused(t, 404, "not_found", "there is nothing at this address")
 		}
-		if got := s.raw("HEAD " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); got.StatusCode != 404 {
+		if got := s.raw("HEAD " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); got.StatusCode != http.StatusNotFound {
 			t.Errorf("HEAD %s: %d", path, got.StatusCode)
 		}
 	}
@@ -167,9 +163,9 @@ func TestRefusalsReachClientsThatAreStillSending(t *testing.T) {
 	t.Parallel()
 	cert, key, pool := certificate(t)
 	echo := func(r fiber.Router) { r.Post("/", func(c *fiber.Ctx) error { return c.Send(c.Body()) }) }
-	clear, secure := serve(t, httpd.Config{}, echo), serve(t, httpd.Config{CertFile: cert, KeyFile: key}, echo)
+	plain, secure := serve(t, httpd.Config{}, echo), serve(t, httpd.Config{CertFile: cert, KeyFile: key}, echo)
 	dials := map[string]func() (net.Conn, error){
-		"TCP": func() (net.Conn, error) { return net.Dial("tcp", clear.addr) },
+		"TCP": func() (net.Conn, error) { return net.Dial("tcp", plain.addr) },
 		"TLS": func() (net.Conn, error) { return tls.Dial("tcp", secure.addr, &tls.Config{RootCAs: pool}) },
 	}
 	much := strings.Repeat("x", 3<<20)
@@ -204,11 +200,11 @@ func TestWhatClientsDoWrongIsNoFaultOfOurs(t *testing.T) {
 	cert, key, _ := certificate(t)
 	echo := func(r fiber.Router) { r.Post("/", func(c *fiber.Ctx) error { return c.Send(c.Body()) }) }
 	cfg := httpd.Config{ReadTimeout: 200 * time.Millisecond, BodyBytes: 1000}
-	clear := serve(t, cfg, echo)
+	plain := serve(t, cfg, echo)
 	cfg.CertFile, cfg.KeyFile = cert, key
 	secure := serve(t, cfg, echo)
 	const post = "POST / HTTP/1.1\r\nHost: a\r\n"
-	for _, s := range []*service{clear, secure} {
+	for _, s := range []*service{plain, secure} {
 		var strangers sync.WaitGroup
 		for _, sent := range []string{
 			"", "G", "GET / HTTP/1.1\r\nHo", "GET / HTTP/1.1\r\nHost: a\r\n", post + "Content-Length: 10\r\n\r\nabc", post + "Transfer-Encoding: chunked\r\n\r\n5\r\nab",

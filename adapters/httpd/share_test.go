@@ -2,6 +2,7 @@ package httpd_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestPagesMayAskFirst(t *testing.T) {
 		"Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Request-ID, Traceparent, Tracestate, Baggage",
 		"Access-Control-Max-Age":       "600",
 	} {
-		if got.StatusCode != 204 || got.text != "" || got.Header.Get(name) != want {
+		if got.StatusCode != http.StatusNoContent || got.text != "" || got.Header.Get(name) != want {
 			t.Errorf("%d, %s: %q, want %q", got.StatusCode, name, got.Header.Get(name), want)
 		}
 	}

@@ -102,6 +102,7 @@ func (o *object) texts(name string, list []string) {
 	}
 	o.dst = append(o.dst, ']')
 }
+
 func (o *object) number(name string, n int64)  { o.name(name); o.dst = strconv.AppendInt(o.dst, n, 10) }
 func (o *object) seq(name string, n chat.Seq)  { o.number(name, int64(n)) }
 func (o *object) flag(name string, yes bool)   { o.name(name); o.dst = strconv.AppendBool(o.dst, yes) }

@@ -168,7 +168,7 @@ func held(raw []byte) bool {
 
 // integer returns the whole number that v is, however it is written: some languages have no other numbers than doubles, and write
 // 5 as 5.0 or 5e0. What has a fraction is none, nor what has too many digits for any seq.
-func (v value) integer() (int64, bool) {
+func (v *value) integer() (int64, bool) {
 	raw := v.raw
 	if bytes.ContainsAny(raw, ".eE") {
 		var ok bool

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -18,24 +19,73 @@ var oneMember = []struct {
 	value string
 	good  bool
 }{
-	{`"\ud83d\udc4b"`, true}, {`"\uD83D\uDC4B"`, true}, {`"\\ud800"`, true}, {`"\ufffd \uffff"`, true}, {`"👋"`, true},
-	{`"\ud800"`, false}, {`"\udbff"`, false}, {`"\udc00"`, false}, {`"\udfff"`, false}, {`"\ud800\ud800\udc00"`, false},
-	{`"\udc00\ud800"`, false}, {`"\ud800 \udc00"`, false}, {`"\ud800\\udc00"`, false}, {`"\ud83d\udc4b\udc4b"`, false}, {`"\\\ud800"`, false},
-	{`["\ud800"]`, false}, {`{"a":{"b":["\udead"]}}`, false}, {`{"\ud800":1}`, false}, {`[{"a":[{"\udfff":null}]}]`, false},
-	{"\"\xff\"", false}, {"\"\xed\xa0\x80\"", false}, {"{\"\xc0\x80\":1}", false},
+	{`"\ud83d\udc4b"`, true},
+	{`"\uD83D\uDC4B"`, true},
+	{`"\\ud800"`, true},
+	{`"\ufffd \uffff"`, true},
+	{`"👋"`, true},
+	{`"\ud800"`, false},
+	{`"\udbff"`, false},
+	{`"\udc00"`, false},
+	{`"\udfff"`, false},
+	{`"\ud800\ud800\udc00"`, false},
+	{`"\udc00\ud800"`, false},
+	{`"\ud800 \udc00"`, false},
+	{`"\ud800\\udc00"`, false},
+	{`"\ud83d\udc4b\udc4b"`, false},
+	{`"\\\ud800"`, false},
+	{`["\ud800"]`, false},
+	{`{"a":{"b":["\udead"]}}`, false},
+	{`{"\ud800":1}`, false},
+	{`[{"a":[{"\udfff":null}]}]`, false},
+	{"\"\xff\"", false},
+	{"\"\xed\xa0\x80\"", false},
+	{"{\"\xc0\x80\":1}", false},
 
-	{`0`, true}, {`-0`, true}, {`-0.0`, true}, {`0e5`, true}, {`0.0E-99`, true}, {`1e308`, true}, {`-1.7976931348623157e308`, true},
-	{`5e-324`, true}, {`12345678901234567890`, true}, {`3.141592653589793238462643383279`, true}, {strings.Repeat("9", 308), true},
-	{"0." + strings.Repeat("0", 400), true}, {"1" + strings.Repeat("0", 400) + "e-400", true},
-	{`1e999`, false}, {`-1e309`, false}, {`1.8e308`, false}, {`1E+400`, false}, {`1e99999999999999999999`, false}, {`[1,[1e999]]`, false},
-	{strings.Repeat("9", 310), false}, {`1e-400`, false}, {`-1e-999999999999`, false}, {"0." + strings.Repeat("0", 400) + "1", false},
-	{`0e20000`, false}, {`0e-20000`, false}, {`{"a":-1e999}`, false},
+	{`0`, true},
+	{`-0`, true},
+	{`-0.0`, true},
+	{`0e5`, true},
+	{`0.0E-99`, true},
+	{`1e308`, true},
+	{`-1.7976931348623157e308`, true},
+	{`5e-324`, true},
+	{`12345678901234567890`, true},
+	{`3.141592653589793238462643383279`, true},
+	{strings.Repeat("9", 308), true},
+	{"0." + strings.Repeat("0", 400), true},
+	{"1" + strings.Repeat("0", 400) + "e-400", true},
+	{`1e999`, false},
+	{`-1e309`, false},
+	{`1.8e308`, false},
+	{`1E+400`, false},
+	{`1e99999999999999999999`, false},
+	{`[1,[1e999]]`, false},
+	{strings.Repeat("9", 310), false},
+	{`1e-400`, false},
+	{`-1e-999999999999`, false},
+	{"0." + strings.Repeat("0", 400) + "1", false},
+	{`0e20000`, false},
+	{`0e-20000`, false},
+	{`{"a":-1e999}`, false},
 
-	{`{"a":1,"A":1,"b":{"a":1}}`, true}, {`[{"a":1},{"a":1}]`, true}, {`{"":1," ":1}`, true},
-	{`{"a":1,"a":1}`, false}, {`{"a":1,"\u0061":2}`, false}, {`{"é":1,"\u00E9":2}`, false}, {`[{"b":{"a":{},"c":1,"a":{}}}]`, false},
-	{manyNames(400, ""), true}, {manyNames(400, `,"n7":1`), false}, {manyNames(400, `,"n399":1`), false}, {manyNames(400, `,"\u006e399":1`), false},
-	{manyNames(15, `,"n14":1`), false}, {manyNames(16, `,"n0":1`), false}, {manyNames(17, `,"n16":1`), false},
-	{`{"a\u0000":1}`, false}, {`{"a":{"\u0000":1}}`, false}, {`{"a":"\u0000"}`, true}, // as a text, in meta alone it is not
+	{`{"a":1,"A":1,"b":{"a":1}}`, true},
+	{`[{"a":1},{"a":1}]`, true},
+	{`{"":1," ":1}`, true},
+	{`{"a":1,"a":1}`, false},
+	{`{"a":1,"\u0061":2}`, false},
+	{`{"é":1,"\u00E9":2}`, false},
+	{`[{"b":{"a":{},"c":1,"a":{}}}]`, false},
+	{manyNames(400, ""), true},
+	{manyNames(400, `,"n7":1`), false},
+	{manyNames(400, `,"n399":1`), false},
+	{manyNames(400, `,"\u006e399":1`), false},
+	{manyNames(15, `,"n14":1`), false},
+	{manyNames(16, `,"n0":1`), false},
+	{manyNames(17, `,"n16":1`), false},
+	{`{"a\u0000":1}`, false},
+	{`{"a":{"\u0000":1}}`, false},
+	{`{"a":"\u0000"}`, true}, // as a text, in meta alone it is not
 }
 
 // manyNames is an object with n members, and more.
@@ -252,7 +302,7 @@ var escapes = regexp.MustCompile(`(?s)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-
 // strictly says what of a JSON object in UTF-8 is no I-JSON.
 func strictly(data []byte, most int) string {
 	for _, escape := range escapes.FindAllString(string(data), -1) {
-		if len(escape) == 6 && (escape[2] == 'd' || escape[2] == 'D') && strings.Contains("89abcdefABCDEF", escape[3:4]) {
+		if len(escape) == 6 && (escape[2] == 'd' || escape[2] == 'D') && escape[3] >= '8' { // or a letter
 			return "half of a pair"
 		}
 	}
@@ -300,10 +350,5 @@ func strictValue(d *json.Decoder, depth, most int) string {
 }
 
 func hasNUL(data []byte) bool {
-	for _, escape := range escapes.FindAllString(string(data), -1) {
-		if escape == `\u0000` {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(escapes.FindAllString(string(data), -1), `\u0000`)
 }

@@ -144,6 +144,7 @@ func (c *conn) read(r *reader, early []byte) {
 		}
 	}()
 	c.feed(r, early)
+	var late *time.Timer // ends a client that sends no more and does not take its answers
 	for !r.ended {
 		data, err := from.next()
 		if len(data) > 0 {
@@ -155,9 +156,8 @@ func (c *conn) read(r *reader, early []byte) {
 		case isTimeout(err) && !c.closing.Load():
 			r.expire()
 		case errors.Is(err, io.EOF) && !c.closing.Load():
-			late := time.AfterFunc(lastAnswers, func() { _ = c.below().Close() })
-			defer late.Stop()
 			r.hangUp()
+			late = time.AfterFunc(lastAnswers, func() { _ = c.below().Close() })
 		case err != nil:
 			return
 		}
@@ -165,6 +165,9 @@ func (c *conn) read(r *reader, early []byte) {
 	if r.parting {
 		c.parting.Store(true)
 		c.await(func() bool { return false })
+		if late != nil {
+			late.Stop()
+		}
 	} else {
 		c.discard()
 	}
