@@ -268,8 +268,10 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standin
 // scanStanding takes what standingOf selects, and what stands behind it into more.
 func scanStanding(scan scanner, user chat.UserID, more ...any) (st chat.Standing, err error) {
 	var createdAt, since int64
-	err = scan(append([]any{&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages,
-		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread}, more...)...)
+	err = scan(append([]any{
+		&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages,
+		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread,
+	}, more...)...)
 	st.Room.CreatedAt = stamp(createdAt)
 	if st.Member.Role != chat.None || st.Member.Banned {
 		st.Member.User, st.Member.Since = user, stamp(since)

@@ -354,7 +354,7 @@ func largestFrames(t *testing.T, s *service) {
 			seen, pages := map[int64]bool{}, 0
 			cursor := map[any]int64{"before": messages + 1, "after": 0}[ask[0]]
 			for more := true; more && pages <= messages; pages++ {
-				page := frame(nil)
+				var page frame
 				if byHTTP {
 					query := fmt.Sprintf("?limit=200&%s=%d", ask[0], cursor)
 					for i := 1; i < len(ask); i += 2 {

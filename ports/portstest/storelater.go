@@ -90,7 +90,14 @@ func (s *storeSuite) testLater(t *testing.T) {
 			alice := r.user("alice")
 			for i, c := range []struct{ data, want string }{
 				{`{"seq":9,"room":"x","type":"y","at":1,"author":2,"traceparent":3,"target":4,"ok":true}`, `{"ok":true}`},
-				{`{"seq":9}`, ``}, {`[1]`, ``}, {`null`, ``}, {`{"a":`, ``}, {"{\"a\":\"\xff\"}", ``}, {`{"a":1,"a":2}`, ``}, {`{"a":1e999}`, ``}, {`{"a":"\ud800"}`, ``},
+				{`{"seq":9}`, ``},
+				{`[1]`, ``},
+				{`null`, ``},
+				{`{"a":`, ``},
+				{"{\"a\":\"\xff\"}", ``},
+				{`{"a":1,"a":2}`, ``},
+				{`{"a":1e999}`, ``},
+				{`{"a":"\ud800"}`, ``},
 			} {
 				plant(alice, "pinned", 0, c.data)
 				mustBeUnknown(t, r.entry(chat.Seq(i+1)), chat.Unknown{Type: "pinned", Data: []byte(c.want)})
