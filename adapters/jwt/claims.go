@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -127,6 +128,10 @@ func (c *claims) identity() (chat.Identity, error) {
 	user, err := chat.ParseUserID(c.Subject)
 	if err != nil {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be a user id: %s", chat.AsError(err).Reason)
+	}
+	// What is no text, such as half a surrogate, was read as U+FFFD: two users whose ids differ in that only would be one.
+	if strings.ContainsRune(c.Subject, utf8.RuneError) {
+		return chat.Identity{}, refused(badClaims, "the token's sub must be text without half surrogates and U+FFFD")
 	}
 	who := chat.Identity{User: user, Name: chat.MendName(c.name), Expires: c.ExpiresAt.Time}
 	if c.IssuedAt != nil {

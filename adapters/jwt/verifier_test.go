@@ -2,6 +2,7 @@ package jwt_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	lib "github.com/golang-jwt/jwt/v5"
 
 	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
@@ -97,6 +99,21 @@ func TestAnOddNameIsMendedAndLocksNobodyOut(t *testing.T) {
 		if err != nil || who.User != "alice" || who.Name != row.want {
 			t.Errorf("%.40s: got %q, %v, want %q", row.name, who.Name, err, row.want)
 		}
+	}
+}
+
+func TestUsersWhoseIdsAreNoTextAreNotOne(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "RS256")
+	v := verifier(t, jwt.Config{}, i)
+	for _, sub := range []string{`"\ud800"`, `"a\udbffb"`, `"\udc00\ud800"`, "\"a\xff\"", `"\ufffd"`} {
+		if who, err := v.Verify(t.Context(), i.signText(t, `{"sub":`+sub+`,"exp":9999999999}`)); !errors.Is(err, chat.Unauthenticated) {
+			t.Errorf("%q: got %q, %v", sub, who.User, err)
+		}
+	}
+	who, err := v.Verify(t.Context(), i.signText(t, `{"sub":"\ud83d\ude00","exp":9999999999}`))
+	if err != nil || who.User != "😀" {
+		t.Errorf("got %q, %v", who.User, err)
 	}
 }
 
