@@ -55,6 +55,7 @@ type metrics struct {
 	appendTime prometheus.Histogram
 	appends    *prometheus.CounterVec
 	depth      prometheus.Gauge
+	held       prometheus.Gauge
 
 	storeTime   map[string]prometheus.Observer // by operation
 	storeErrors *prometheus.CounterVec
@@ -110,6 +111,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		batch: f.histogram("parley_journal_batch_size", "Proposals that went into one append to the log.",
 			prometheus.ExponentialBuckets(1, 2, 11)),
 		depth:      f.gauge("parley_journal_depth", "Proposals that wait for the append before theirs."),
+		held:       f.gauge("parley_journal_held_rooms", "Rooms that somebody else has locked in the store, so that nothing is written to them."),
 		appendTime: f.histogram("parley_log_append_seconds", "Time of one append to the log, commit included.", latencies),
 		appends: f.counters("parley_log_appends_total",
 			"Appends to the log, by result: ok, or the kind of error that the whole batch met.", "result"),

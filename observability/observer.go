@@ -195,6 +195,19 @@ func (o *Observer) Appended(ctx context.Context, proposals int, took time.Durati
 	o.metrics.appends.WithLabelValues(resultOf(err)).Inc()
 }
 
+// Held implements ports.JournalObserver.
+func (o *Observer) Held(room chat.RoomID, lasted time.Duration, err error) {
+	switch {
+	case err == nil:
+		o.metrics.held.Dec()
+		o.log.Info("a room is not waited for any longer", "room", room, "after", lasted)
+		return
+	case lasted == 0:
+		o.metrics.held.Inc()
+	}
+	o.log.Warn("a room is locked in the store: what is written to it waits, and other rooms go on", "room", room, "for", lasted, "error", err)
+}
+
 // Queued implements ports.JournalObserver.
 func (o *Observer) Queued(change int) { o.metrics.depth.Add(float64(change)) }
 

@@ -33,6 +33,10 @@ type Log interface {
 	// That a message is edited by its author only is the caller's to know. MemberChanged with MemberJoined or MemberRole sets the role, and
 	// the entry says which of the two it was; MemberLeft also takes the user's read mark, even where it is Unchanged.
 	//
+	// A room that somebody else holds, such as a transaction beside the service or a node that froze, holds up no other room: Append
+	// waits for it for a moment only. Then all proposals to that room are Held: nothing of them was stored. They may be proposed
+	// again, before anything else to that room. A store where nobody can hold a room alone has no such outcomes.
+	//
 	// An error of Append itself means that nothing is known of the outcome (Unavailable), or that nothing was appended (any
 	// other kind). The same proposals may be appended again: their keys make that safe.
 	Append(ctx context.Context, proposals []chat.Proposal) ([]Outcome, error)
@@ -57,7 +61,7 @@ type Outcome struct {
 	// Entry is, for Appended, the new entry as every reader gets it; for Duplicate, the earlier one (Room, Seq and At at least);
 	// for Unchanged, Room and the Seq of the entry that set it so, 0 where no entry did.
 	Entry chat.Entry
-	Err   error // for Refused: why, with a chat.Kind
+	Err   error // for Refused: why, with a chat.Kind; for Held: Unavailable, and as its cause who holds the room, as far as is known
 }
 
 // Status is what sort of outcome it is.
@@ -69,6 +73,7 @@ const (
 	Appended                // a new entry
 	Duplicate               // the key was used: nothing was stored
 	Unchanged               // it is so already: nothing was stored
+	Held                    // somebody else holds the room: nothing was stored, and it may be proposed again
 )
 
 // Span asks for a part of a room's log.

@@ -90,6 +90,9 @@ type JournalObserver interface {
 	// Appended tells of one batch: how many proposals, how long from the call to the outcome, and the error of the whole batch. ctx
 	// carries the trace of one of them, if any has one.
 	Appended(ctx context.Context, proposals int, took time.Duration, err error)
+	// Held tells that somebody else holds a room in the log, so that nothing is written to it, for how long that has been so, and who
+	// does, as far as is known: first, every few seconds while anybody wants to write, and once with a nil error when that is over.
+	Held(room chat.RoomID, lasted time.Duration, err error)
 	// Queued tells how many proposals began (> 0) or ceased (< 0) to wait in the journal.
 	Queued(change int)
 }
@@ -156,6 +159,9 @@ func (Unobserved) Peers(int) {}
 
 // Appended ignores it.
 func (Unobserved) Appended(context.Context, int, time.Duration, error) {}
+
+// Held ignores it.
+func (Unobserved) Held(chat.RoomID, time.Duration, error) {}
 
 // Queued ignores it.
 func (Unobserved) Queued(int) {}

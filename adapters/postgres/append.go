@@ -26,6 +26,9 @@ const (
 const lockQuery = `
 SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
 
+// lockFreeQuery is lockQuery for the rooms that nobody else has locked.
+const lockFreeQuery = lockQuery + ` SKIP LOCKED`
+
 // What sayQuery makes of a proposal.
 const (
 	isNew int16 = iota
@@ -98,14 +101,22 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	outcomes, err := s.wait(ctx, proposals)
+	if isHeld(err) {
+		outcomes, err = s.around(ctx, proposals)
+	}
+	return outcomes, failure(ctx, err, what)
+}
+
+// wait appends a batch once it has the locks of its rooms.
+func (s *Store) wait(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	if said, plain := newSaid(proposals); plain {
 		outcomes, done, err := s.say(ctx, said, proposals)
 		if done || err != nil {
-			return outcomes, failure(ctx, err, what)
+			return outcomes, err
 		}
 	}
-	outcomes, err := s.change(ctx, proposals)
-	return outcomes, failure(ctx, err, what)
+	return s.change(ctx, proposals, lockQuery)
 }
 
 // said is a batch of messages by columns.
@@ -176,6 +187,7 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 	outcomes := make([]ports.Outcome, 0, len(proposals))
 	done = true
 	batch := &pgx.Batch{}
+	s.bound(batch)
 	batch.Queue(lockQuery, b.rooms)
 	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody).Query(func(rows pgx.Rows) error {
 		var verdict int16
@@ -195,7 +207,7 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 		return err
 	})
 	// The results are complete, and the transaction committed, when Close has read what the server says at the end.
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil || !done {
+	if err := s.appends.SendBatch(ctx, batch).Close(); err != nil || !done {
 		return nil, false, err
 	}
 	return outcomes, true, nil

@@ -2,41 +2,68 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
 
-// change appends a batch of whatever facts in two round trips: the first locks its rooms and reads what its proposals are about,
-// the second writes what they came to. What lies between is decided here, and nobody else can change it meanwhile.
-func (s *Store) change(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
+// change appends a batch of whatever facts in two round trips: the first locks its rooms by lock and reads what its proposals are
+// about, the second writes what they came to. What lies between is decided here, and nobody else can change it meanwhile.
+func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock string) ([]ports.Outcome, error) {
 	for i := range proposals {
 		if err := chat.CheckFact(proposals[i].Fact); err != nil {
 			return nil, err
 		}
 	}
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.appends.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release() // with a transaction that is still open the connection is closed, and that rolled back
 	l := newLedger()
-	if err := conn.SendBatch(ctx, l.reading(proposals)).Close(); err != nil {
-		return nil, err
+	batch := &pgx.Batch{}
+	batch.Queue("begin isolation level read committed")
+	s.bound(batch)
+	l.read(batch, lock, proposals)
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, undo(ctx, conn, err)
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
 	for i := range proposals {
 		outcomes[i] = l.append(&proposals[i])
 	}
-	return outcomes, conn.SendBatch(ctx, l.writing()).Close()
+	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
+		err = undo(ctx, conn, err)
+		if isHeld(err) { // not a room's row, which are locked, but another: whose, nobody tells
+			return heldAll(ctx, conn, proposals, l.exists), nil
+		}
+		return nil, err
+	}
+	if slices.ContainsFunc(outcomes, isHeldOutcome) {
+		return tellHolders(ctx, conn, proposals, outcomes), nil
+	}
+	return outcomes, nil
+}
+
+// undo ends a transaction that failed with err, so that its connection can be used again.
+func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		conn.Exec(ctx, "rollback") //nolint:errcheck // a connection on which that fails is closed, as it is in a transaction still
+	}
+	return err
 }
 
 // ledger holds what a batch is about: rows as they were read, then as the batch makes them. A row that is not in the tables is
 // nil, or not there at all.
 type ledger struct {
+	locked    map[chat.RoomID]struct{} // the rooms that are locked for the batch
 	rooms     map[chat.RoomID]*room
 	used      map[usedKey]chat.Entry
 	messages  map[place]*message
@@ -114,6 +141,7 @@ type member struct {
 
 func newLedger() *ledger {
 	return &ledger{
+		locked:    map[chat.RoomID]struct{}{},
 		rooms:     map[chat.RoomID]*room{},
 		used:      map[usedKey]chat.Entry{},
 		messages:  map[place]*message{},
@@ -159,9 +187,9 @@ FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
 JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
 )
 
-// reading returns what to ask in the first round trip. As each statement of a transaction that is "read committed" sees what was
+// read asks what the first round trip is for. As each statement of a transaction that is "read committed" sees what was
 // committed when it began, those behind the locks see all that their holders before did.
-func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
+func (l *ledger) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns
 	reacted := map[place]struct{}{}
@@ -188,9 +216,7 @@ func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 			targets.add(p.Room, target, "", "")
 		}
 	}
-	batch := &pgx.Batch{}
-	batch.Queue("begin isolation level read committed")
-	batch.Queue(lockQuery, rooms)
+	batch.Queue(lock, rooms).Query(l.readLocked)
 	batch.Queue(roomsQuery, rooms).Query(l.readRooms)
 	batch.Queue(usedQuery, rooms, authors, keys).Query(l.readUsed)
 	if len(targets.rooms) > 0 {
@@ -201,7 +227,6 @@ func (l *ledger) reading(proposals []chat.Proposal) *pgx.Batch {
 		batch.Queue(reactorsQuery, reactors.rooms, reactors.seqs, reactors.users).Query(l.readReactors)
 	}
 	batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
-	return batch
 }
 
 // columns are keys of rows, by columns; which of them count is the query's to say.
@@ -218,6 +243,17 @@ func (c *columns) add(room chat.RoomID, seq chat.Seq, emoji string, user chat.Us
 	c.emoji = append(c.emoji, emoji)
 	c.users = append(c.users, string(user))
 }
+
+func (l *ledger) readLocked(rows pgx.Rows) error {
+	var id chat.RoomID
+	_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+		l.locked[id] = struct{}{}
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) exists(room chat.RoomID) bool { return l.rooms[room] != nil }
 
 func (l *ledger) readRooms(rows pgx.Rows) error {
 	var id chat.RoomID

@@ -34,6 +34,10 @@ type Config struct {
 	// all nodes must stay below the server's max_connections.
 	MaxConns int
 
+	// Appends is how many of the connections only appends use, and no others are used by them: whoever reads much does not hold
+	// up who writes. 0: half of them, at most 6. Where there is one connection only, all share it.
+	Appends int
+
 	// Timeout is the longest that a call takes, whatever its context says; the server gives up on its side then too. 0: 10 s.
 	Timeout time.Duration
 
@@ -91,11 +95,32 @@ func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	if !strings.Contains(c.URL, "connect_timeout") {
 		conn.ConnectTimeout = min(5*time.Second, c.timeout())
 	}
-	if conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+	if c.setsSession(conn) {
 		c.setSession(conn.RuntimeParams)
 	}
 	return pool, nil
 }
+
+// mostAppends is how many connections only appends use, where nobody says it: one for each lane of a journal, and two for rooms that
+// are held.
+const mostAppends = 6
+
+// appends returns how many of so many connections only appends use.
+func (c Config) appends(conns int) int {
+	if c.Appends > 0 {
+		return min(c.Appends, conns-1)
+	}
+	return min(conns/2, mostAppends)
+}
+
+// setsSession reports whether the store may set what holds for a whole session: it may not where a pooler hands out connections by
+// transaction.
+func (c Config) setsSession(conn *pgx.ConnConfig) bool {
+	return conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
+}
+
+// lockTimeout is the server's parameter for how long a statement waits for a lock; the store sets it for appends only.
+const lockTimeout = "lock_timeout"
 
 // setSession sets what the URL does not set itself.
 //

@@ -15,6 +15,9 @@ func (l *ledger) append(p *chat.Proposal) ports.Outcome {
 	if r == nil {
 		return ports.Outcome{Err: chat.NoRoom(p.Room)}
 	}
+	if _, ok := l.locked[p.Room]; !ok { // or it was made since
+		return ports.Outcome{Status: ports.Held}
+	}
 	if earlier, ok := l.used[usedKey{p.Room, p.Author.ID, p.Key}]; ok {
 		return ports.Outcome{Status: ports.Duplicate, Entry: earlier}
 	}

@@ -18,6 +18,11 @@
 //   - No deadlock: all take the locks of rooms in one order, and nothing else is locked before them. A read mark is locked without
 //     them, and by a transaction that then waits for nothing.
 //
+// Whoever else locks a room's row (an operator, a node that froze) holds up that room only. Appends wait for a lock for a moment,
+// which is long against the time of a commit. Then they lock what they can without waiting, and the other rooms are Held. Where a row
+// of another table is locked, nobody can tell of which room it is, and all rooms of the batch are Held: alone, those that have
+// nothing to do with it go. Appends have connections of their own, so that reads, which a locked table may hold up, hold up no append.
+//
 // A batch of messages is decided and written by one statement, sent together with the one that locks: one round trip. Other facts
 // need more knowledge than is good for a statement; they take one round trip to lock and read, and one to write and commit.
 //

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +15,10 @@ import (
 // Store is a log and a directory in a PostgreSQL database. It may share the database with any number of other stores, in this
 // process and in others.
 type Store struct {
-	pool    *pgxpool.Pool
-	timeout time.Duration
+	pool      *pgxpool.Pool // of all calls but appends
+	appends   *pgxpool.Pool // of appends; the same one where there is one connection only
+	unbounded bool          // connections do not bound the waits for locks by themselves
+	timeout   time.Duration
 }
 
 var (
@@ -52,23 +55,71 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, cfg.NoMigrate || seen.pooled) }); err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
-	if err != nil {
+	s := &Store{timeout: cfg.timeout()}
+	if err := s.connect(ctx, cfg, poolConfig); err != nil {
 		return nil, failure(ctx, err, "open the store")
 	}
-	return &Store{pool: pool, timeout: cfg.timeout()}, nil
+	return s, nil
+}
+
+// connect makes the pools: of the connections some are for appends only, so that whoever reads much, or waits for a table that is
+// locked, holds up no append.
+func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (err error) {
+	own := cfg.appends(int(all.MaxConns))
+	s.unbounded = own == 0 || !cfg.setsSession(all.ConnConfig)
+	if own > 0 {
+		appends := all.Copy()
+		appends.MaxConns = int32(own)
+		appends.MinConns, appends.MinIdleConns = min(appends.MinConns, int32(own)), min(appends.MinIdleConns, int32(own))
+		if _, given := appends.ConnConfig.RuntimeParams[lockTimeout]; !given && !s.unbounded {
+			appends.ConnConfig.RuntimeParams[lockTimeout] = strconv.FormatInt(heldAfter.Milliseconds(), 10)
+		}
+		if s.appends, err = pgxpool.NewWithConfig(ctx, appends); err != nil {
+			return err
+		}
+		all.MaxConns -= int32(own)
+		all.MinConns, all.MinIdleConns = min(all.MinConns, all.MaxConns), min(all.MinIdleConns, all.MaxConns)
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, all); err != nil {
+		s.Close()
+		return err
+	}
+	if s.appends == nil {
+		s.appends = s.pool
+	}
+	return nil
+}
+
+// pools returns the pools, each once.
+func (s *Store) pools() (pools []*pgxpool.Pool) {
+	if s.pool != nil {
+		pools = append(pools, s.pool)
+	}
+	if s.appends != nil && s.appends != s.pool {
+		pools = append(pools, s.appends)
+	}
+	return pools
 }
 
 // Close waits for the calls under way and closes all connections. What was acknowledged is safe without it.
-func (s *Store) Close() { s.pool.Close() }
-
-// Pool implements ports.Pooled.
-func (s *Store) Pool() ports.Pool {
-	now := s.pool.Stat()
-	return ports.Pool{
-		Idle: int(now.IdleConns()), Acquired: int(now.AcquiredConns()), Constructing: int(now.ConstructingConns()), Most: int(now.MaxConns()),
-		Waits: now.EmptyAcquireCount(), Waited: now.EmptyAcquireWaitTime(),
+func (s *Store) Close() {
+	for _, pool := range s.pools() {
+		pool.Close()
 	}
+}
+
+// Pool implements ports.Pooled, for all connections together.
+func (s *Store) Pool() (sum ports.Pool) {
+	for _, pool := range s.pools() {
+		now := pool.Stat()
+		sum.Idle += int(now.IdleConns())
+		sum.Acquired += int(now.AcquiredConns())
+		sum.Constructing += int(now.ConstructingConns())
+		sum.Most += int(now.MaxConns())
+		sum.Waits += now.EmptyAcquireCount()
+		sum.Waited += now.EmptyAcquireWaitTime()
+	}
+	return sum
 }
 
 // checkQuery reads what every other call needs, and whether the server takes writes: a standby answers reads happily.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/postgres"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
@@ -61,6 +62,7 @@ func TestStoreKeepsItsContracts(t *testing.T) {
 				portstest.Shared(func(t *testing.T, _ portstest.StoreUnderTest) portstest.StoreUnderTest {
 					return open(t, postgres.Config{URL: database, NoMigrate: true})
 				}),
+				portstest.Lockable(func(t *testing.T, room chat.RoomID) func() { return held(t, database, room) }),
 				portstest.Later(func(t *testing.T, e portstest.LaterEntry) { plant(t, database, e) }))
 		})
 	}

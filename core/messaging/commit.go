@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -16,36 +17,59 @@ const clockSkew = 500 * time.Millisecond
 // regainBytes is how much is read again of what earlier tries appended: of what is more, the feeds of the node find out themselves.
 const regainBytes = 1 << 20
 
-// commit appends a batch, answers each of its drafts, and then tells who listens. It returns the error of a log out of reach.
-func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) error {
+// commit appends a batch, answers each of its drafts, and then tells who listens. It returns the drafts that it did not answer, as
+// somebody else holds their rooms, and the error of a log out of reach.
+func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	ctx, ending := j.follow(ctx, batch)
-	err := j.commitAs(ctx, batch, listener)
+	held, err = j.commitAs(ctx, batch, listener)
 	ending.End(err)
-	return err
+	return held, err
 }
 
-func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Listener) error {
+func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	outcomes, err := j.append(ctx, batch)
 	unreachable := errors.Is(err, chat.Unavailable)
 	if err != nil && !unreachable && len(batch) > 1 {
 		// One proposal that the log cannot take must not spoil the others: halving finds it.
-		half := len(batch) / 2
-		first := j.commit(ctx, batch[:half], listener)
-		return errors.Join(first, j.commit(ctx, batch[half:], listener))
+		return j.commitHalves(ctx, batch, listener)
 	}
 	// Before anybody hears of it, and also where the outcome is unknown: a ban may be in force.
 	j.standings.learn(batch)
 	if err != nil {
 		fail(batch, err)
 		if unreachable {
-			return err
+			return nil, err
 		}
-		return nil
+		return nil, nil
 	}
 	j.standings.correct(batch, outcomes)
-	entries, lost := answer(batch, outcomes)
+	entries, lost, held := answer(batch, outcomes)
 	j.announce(ctx, j.regain(ctx, lost, entries, listener), listener)
-	return nil
+	return held, nil
+}
+
+// commitHalves commits the first half of a batch, and then the second, but for what goes to rooms that were held in the first: a
+// room's order stays.
+func (j *journal) commitHalves(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
+	half := len(batch) / 2
+	held, err = j.commit(ctx, batch[:half], listener)
+	rest := batch[half:]
+	if len(held) > 0 {
+		rest = nil
+		for _, d := range batch[half:] {
+			if i := slices.IndexFunc(held, func(h draft) bool { return h.proposal.Room == d.proposal.Room }); i >= 0 {
+				d.held = held[i].held
+				held = append(held, d)
+			} else {
+				rest = append(rest, d)
+			}
+		}
+	}
+	if len(rest) == 0 {
+		return held, err
+	}
+	also, second := j.commit(ctx, rest, listener)
+	return append(held, also...), errors.Join(err, second)
 }
 
 func fail(batch []draft, err error) {
@@ -57,8 +81,9 @@ func fail(batch []draft, err error) {
 // places is a run of places in each of some rooms: the first and the last.
 type places map[chat.RoomID][2]chat.Seq
 
-// answer answers each draft, and returns the entries that are new, and where those are that earlier tries appended.
-func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost places) {
+// answer answers each draft but for the held, and returns the entries that are new, where those are that earlier tries appended,
+// and the held drafts.
+func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost places, held []draft) {
 	entries = make([]chat.Entry, 0, len(outcomes))
 	committed := time.Now()
 	for i := range batch {
@@ -70,12 +95,19 @@ func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost
 		case o.Status == ports.Duplicate && batch[i].stored(&o.Entry):
 			o.Status = ports.Appended
 			lost = lost.with(batch[i].proposal.Room, o.Entry.Seq)
+		case o.Status == ports.Held:
+			d := batch[i]
+			if d.held = o.Err; d.held == nil {
+				d.held = roomHeld()
+			}
+			held = append(held, d)
+			continue
 		case o.Status == ports.Refused && o.Err == nil:
 			o.Err = chat.Errorf(chat.Internal, "the log refused a proposal and did not say why")
 		}
 		batch[i].done(o, o.Err)
 	}
-	return entries, lost
+	return entries, lost, held
 }
 
 // stored reports whether an entry with the draft's key is what an earlier try of this very draft appended, its outcome having been
@@ -207,12 +239,23 @@ func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]
 	if err == nil && len(outcomes) != len(proposals) {
 		err = chat.Errorf(chat.Internal, "the log gave %d outcomes for %d proposals", len(outcomes), len(proposals))
 	}
-	j.cfg.Observer.Appended(ctx, len(proposals), time.Since(began), err)
+	if written := len(proposals) - countHeld(outcomes); written > 0 {
+		j.cfg.Observer.Appended(ctx, written, time.Since(began), err)
+	}
 	ending.End(err)
 	if err != nil {
 		j.cfg.Observer.Fault(ctx, "append to the log", err)
 	}
 	return outcomes, err
+}
+
+func countHeld(outcomes []ports.Outcome) (n int) {
+	for i := range outcomes {
+		if outcomes[i].Status == ports.Held {
+			n++
+		}
+	}
+	return n
 }
 
 // withRetryAfter tells the client when to come back. The cause has been told of where it came up.

@@ -10,6 +10,9 @@
 // A message alone waits for no timer; under load batches grow by themselves. The order of the three steps is a promise: a sender's
 // answer is on its way before any reader, the sender's own sessions among them, can hear of the entry.
 //
+// A room that somebody else holds in the log leaves its lane, with all that waits for it, and is asked for by itself until it is
+// free; then it goes back. What waits for longer than an append is retried is answered Unavailable; a room's order stays.
+//
 // When the log does not say what became of a batch, the journal tries the same batch again, keys and all, before it takes another
 // from that lane: a room's order stays. What then proves to be stored already is answered and announced as if it were stored now.
 // Who is told Unavailable in the end learns from a send with the same key whether the first one was stored.

@@ -19,6 +19,8 @@ type journal struct {
 	standings *standings
 	seed      maphash.Seed
 	lanes     []*lane
+	asides    sync.WaitGroup // the goroutines of rooms that are aside
+	asking    chan struct{}  // holds one for each aside that asks the log
 }
 
 // draft is a proposal on its way into the log.
@@ -27,6 +29,8 @@ type draft struct {
 	done     func(ports.Outcome, error)
 	trace    chat.Trace // of the step that it is proposed by
 	lost     time.Time  // not zero: a try that began then has an unknown outcome, and was the first that may have stored it
+	until    time.Time  // of one that waits aside: when it is answered that it could not be written
+	held     error      // why it waits aside
 }
 
 type lane struct {
@@ -34,13 +38,15 @@ type lane struct {
 
 	mu     sync.Mutex
 	queue  []draft
+	asides map[chat.RoomID]*aside
+	aside  int // how many drafts wait in asides
 	closed bool
 }
 
 func newJournal(cfg Config, st *standings) *journal {
-	j := &journal{cfg: cfg, standings: st, seed: maphash.MakeSeed(), lanes: make([]*lane, cfg.Lanes)}
+	j := &journal{cfg: cfg, standings: st, seed: maphash.MakeSeed(), lanes: make([]*lane, cfg.Lanes), asking: make(chan struct{}, mostAsking)}
 	for i := range j.lanes {
-		j.lanes[i] = &lane{wake: make(chan struct{}, 1)}
+		j.lanes[i] = &lane{wake: make(chan struct{}, 1), asides: map[chat.RoomID]*aside{}}
 	}
 	return j
 }
@@ -50,9 +56,15 @@ func (j *journal) submit(d draft) {
 	l := j.lanes[maphash.String(j.seed, string(d.proposal.Room))%uint64(len(j.lanes))]
 	l.mu.Lock()
 	var refused error
+	a := l.asides[d.proposal.Room]
 	switch {
 	case l.closed:
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: retryAfter}
+	case a != nil && (l.aside >= j.cfg.MaxQueue || len(a.queue) >= max(1, j.cfg.MaxQueue/asideShare)):
+		refused = roomHeld()
+	case a != nil:
+		l.putAside(a, d, j.cfg.RetryFor)
+		j.cfg.Observer.Queued(1)
 	case len(l.queue) >= j.cfg.MaxQueue:
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "too much waits to be written; try again", RetryAfter: retryAfter}
 	default:
@@ -60,11 +72,12 @@ func (j *journal) submit(d draft) {
 		j.cfg.Observer.Queued(1) // before any lane can tell that it took it
 	}
 	l.mu.Unlock()
-	if refused != nil {
+	switch {
+	case refused != nil:
 		d.done(ports.Outcome{}, refused)
-		return
+	case a == nil:
+		l.nudge()
 	}
-	l.nudge()
 }
 
 func (l *lane) nudge() {
@@ -133,6 +146,7 @@ func (j *journal) run(ctx context.Context, listener ports.Listener) {
 		l.close()
 	}
 	wg.Wait()
+	j.asides.Wait()
 }
 
 // drive commits what a lane's queue has. Once ctx has ended, the first batch that the log does not take in its one try is the last
@@ -153,9 +167,14 @@ func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 			stopping := ctx.Err() != nil
 			if gone != nil {
 				fail(batch, gone)
-			} else if err := j.commit(ctx, batch, listener); stopping {
+				clear(batch)
+				continue
+			}
+			held, err := j.commit(ctx, batch, listener)
+			if stopping {
 				gone = err
 			}
+			j.setAside(ctx, l, held, listener)
 			clear(batch)
 		}
 	}

@@ -3,6 +3,7 @@ package portstest
 import (
 	"testing"
 
+	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -22,6 +23,11 @@ type StoreOption func(*storeSuite)
 // first, which caches nothing of what first did; the suite then races the two.
 func Shared(again func(t *testing.T, first StoreUnderTest) StoreUnderTest) StoreOption {
 	return func(s *storeSuite) { s.again = again }
+}
+
+// Lockable declares that somebody beside the store can hold a room. hold does, until release is called.
+func Lockable(hold func(t *testing.T, room chat.RoomID) (release func())) StoreOption {
+	return func(s *storeSuite) { s.hold = hold }
 }
 
 // Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory, ports.Revocations and ports.Checker. open is called once; the store
@@ -56,6 +62,9 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Writing", (*storeSuite).testWriting},
 		{"Model", (*storeSuite).testModel},
 	}
+	if s.hold != nil {
+		t.Run("Held", func(t *testing.T) { s.testHeld(t) })
+	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) { group.run(s, t) })
 	}
@@ -65,6 +74,7 @@ type storeSuite struct {
 	store StoreUnderTest
 	again func(t *testing.T, first StoreUnderTest) StoreUnderTest // nil: not shared
 	plant func(t *testing.T, entry LaterEntry)                    // nil: no later release writes
+	hold  func(t *testing.T, room chat.RoomID) (release func())   // nil: nobody can
 }
 
 // sentence is one promise of a contract and the test that tries to break it.

@@ -83,8 +83,29 @@ func (u user) proposesAs(key chat.Key, fact chat.Fact) chat.Proposal {
 	return p
 }
 
-// appends hands proposals to the store in one call.
+// appends hands proposals to the store in one call, and again those to rooms that somebody else held just then.
 func (r room) appends(proposals ...chat.Proposal) []ports.Outcome {
+	r.Helper()
+	outcomes := r.appendsOnce(proposals)
+	for {
+		var again []chat.Proposal
+		var at []int
+		for i, outcome := range outcomes {
+			if outcome.Status == ports.Held {
+				again, at = append(again, proposals[i]), append(at, i)
+			}
+		}
+		if len(again) == 0 {
+			return outcomes
+		}
+		for i, outcome := range r.appendsOnce(again) {
+			outcomes[at[i]] = outcome
+		}
+	}
+}
+
+// appendsOnce hands proposals to the store in one call.
+func (r room) appendsOnce(proposals []chat.Proposal) []ports.Outcome {
 	r.Helper()
 	outcomes, err := r.Append(r.Context(), proposals)
 	if err != nil {
@@ -284,7 +305,7 @@ func mustBeEntries(t tester, got, want []chat.Entry) {
 	}
 }
 
-var statusNames = [...]string{ports.Refused: "refused", ports.Appended: "appended", ports.Duplicate: "duplicate", ports.Unchanged: "unchanged"}
+var statusNames = [...]string{ports.Refused: "refused", ports.Appended: "appended", ports.Duplicate: "duplicate", ports.Unchanged: "unchanged", ports.Held: "held"}
 
 func showOutcome(o ports.Outcome) string {
 	if o.Err != nil {
