@@ -134,7 +134,8 @@ func TestALockedTableIsTold(t *testing.T) {
 		mustBe(t, appends(t, store, p)[:1], ports.Appended, headOf(t, store, room))
 	}
 	// An index that is being built lets all read.
-	defer locked(t, database, "LOCK TABLE entry IN SHARE MODE")()
+	release := locked(t, database, "LOCK TABLE entry IN SHARE MODE")
+	defer release()
 	outcomes, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
 	if err != nil || outcomes[0].Status != ports.Held {
 		t.Errorf("while an index is built: %+v, %v", outcomes, err)

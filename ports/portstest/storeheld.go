@@ -63,7 +63,8 @@ func (s *storeSuite) heldIsLeftOut(t *testing.T, r room) {
 func (s *storeSuite) heldIsRead(t *testing.T, r room) {
 	alice := r.user("alice")
 	said := alice.says("hi")
-	defer s.hold(t, r.id)()
+	release := s.hold(t, r.id)
+	defer release()
 	mustBeEntries(t, r.log(""), []chat.Entry{said})
 	mustEqual(t, "head", alice.stands().Room.Head, 1)
 	if err := r.Check(t.Context()); err != nil {
