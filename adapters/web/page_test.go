@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +25,9 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/cmd/server"
+	"github.com/parley-chat/parley/core/chat"
 )
 
 // patience is how long something may take on a busy machine before a test gives up.
@@ -416,6 +420,43 @@ func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
 	p.types("#signin-name", "Alice")
 	p.presses(enter)
 	p.waits(`document.querySelector("#state").dataset.state === "open"`)
+}
+
+func TestThePageBeginsAnewWithAnotherLog(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, nil), newBrowser(t)
+	alice := s.join(browser, "Alice", "tea")
+	alice.says("before")
+	alice.sees("before")
+
+	s.stop()
+	for _, path := range []string{"parley.db", "parley.db-wal", "parley.db-shm"} {
+		if err := os.Remove(filepath.Join(s.cfg.DataDir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(s.cfg.DataDir, "parley.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Create(t.Context(), chat.Room{ID: "tea", Public: true}, ""); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		said := chat.Proposal{
+			Room: "tea", Author: chat.Author{ID: "carol"}, By: chat.Rights{Everybody: true}, Key: chat.NewKey(), Fact: chat.Message{Body: fmt.Sprint("other ", i)},
+		}
+		if outcomes, err := store.Append(t.Context(), []chat.Proposal{said}); err != nil || outcomes[0].Err != nil {
+			t.Fatal(outcomes, err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	alice.sees("other 0", "other 1", "other 2")
+	alice.says("after")
+	alice.sees("other 0", "other 1", "other 2", "after")
 }
 
 func TestATokenThatIsNotAcceptedIsAskedForAgain(t *testing.T) {
