@@ -229,6 +229,7 @@ func packet(p notices.Packet) []byte { return p.Append(nil) }
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("\x12\x0e\n\x01tH\xa4\xa4\xa4\xa4\xa4p\x10\xfe\xff\x7f")) // an entry without a time
+	f.Add([]byte("2\tr\x02n28\x01\xa8\x01\x01"))                           // a feature that is no text
 	for _, p := range specimens() {
 		f.Add(p.Append(nil))
 	}

@@ -69,7 +69,9 @@ func parseFact(b []byte) (v fact, err error) {
 		case fieldData:
 			v.data = f.text()
 		case fieldFeature:
-			v.features = append(v.features, f.text())
+			if feature := f.text(); feature != "" {
+				v.features = append(v.features, feature)
+			}
 		case fieldSeq:
 			v.seq = f.value
 		case fieldCount:

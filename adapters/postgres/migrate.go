@@ -60,7 +60,7 @@ func mustBeAlone(ctx context.Context, config *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // it only asked
+	defer conn.Close(ctx) // it only asked
 	var others string
 	if err := conn.QueryRow(ctx, othersQuery).Scan(&others); err != nil {
 		return err

@@ -53,7 +53,7 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	if err != nil {
 		return seen, err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // it only asked
+	defer conn.Close(ctx) // it only asked
 	seen.ascii = conn.PgConn().ParameterStatus("server_encoding") == sqlASCII
 	const asked = "enable_seqscan"
 	results, err := conn.PgConn().Exec(ctx, "SHOW "+asked).ReadAll()

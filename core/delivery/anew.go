@@ -154,7 +154,7 @@ func (f *feed) same(at chat.Seq, entries []chat.Entry) chat.Seq {
 		if entries[i].Seq != seq || seq > f.ring.now.head {
 			break
 		}
-		if print, known := f.ring.print(seq); !known || print != printOf(&entries[i]) {
+		if has, known := f.ring.printAt(seq); !known || has != printOf(&entries[i]) {
 			break
 		}
 		at = seq

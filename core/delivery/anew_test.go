@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -243,7 +244,7 @@ func TestWhatComesTwiceCastsNoDoubt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, _, f, alice, bob := promoted(t)
-		w.nodes[0].bus.deals(func(e []chat.Entry) []chat.Entry { return append(e[:len(e):len(e)], e...) })
+		w.nodes[0].bus.deals(func(e []chat.Entry) []chat.Entry { return append(slices.Clip(e), e...) })
 		sent := alice.sends("tea", "four")
 		alice.gets(ports.Edit{Room: "tea", Seq: sent.Seq, Body: "4"}, nil)
 		bob.sees("four", "4")

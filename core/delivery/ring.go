@@ -154,8 +154,8 @@ func (r *ring) empty() {
 	r.edited = nil
 }
 
-// print returns what the ring knows of the entry seq, which is at most its head.
-func (r *ring) print(seq chat.Seq) (print uint32, known bool) {
+// printAt returns what the ring knows of the entry seq, which is at most its head.
+func (r *ring) printAt(seq chat.Seq) (of uint32, known bool) {
 	if seq <= r.now.floor {
 		return r.last.print, r.last.known && seq == r.now.head
 	}
@@ -169,8 +169,8 @@ func (r *ring) print(seq chat.Seq) (print uint32, known bool) {
 // doubts reports whether an entry that comes again, at the head or before it, is another one than was there: then the log, of which only
 // one can be, has changed, or it is no entry of this log.
 func (r *ring) doubts(e *chat.Entry) bool {
-	if print, known := r.print(e.Seq); known {
-		return print != printOf(e)
+	if has, known := r.printAt(e.Seq); known {
+		return has != printOf(e)
 	}
 	return r.last.known && e.At.UnixMicro() > r.last.at // times do not go back in a room
 }
