@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -179,6 +180,33 @@ func TestALogThatHasOtherEntriesIsNoticedByTheFirst(t *testing.T) {
 			late := w.connectsTo(node, name, 1<<20)
 			late.joins("tea", 1)
 			late.sees("two", "x", "y", "z")
+		}
+		if n := f.count("keep to the log"); n != 2 {
+			t.Errorf("it was told %d times on two nodes: %v", n, f.said)
+		}
+	})
+}
+
+func TestALogThatLostItsTailAndGrewByVeryMuchIsNoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, r, f, alice, bob := promoted(t)
+		w.nodes[0].bus.deals(func([]chat.Entry) []chat.Entry { return nil })
+		r.promotes()
+		const more = 2500
+		batch := make([]chat.Proposal, more)
+		for i := range batch {
+			batch[i] = chat.Proposal{
+				Room: "tea", Author: chat.Author{ID: "carol"}, By: chat.Rights{Everybody: true}, Key: chat.NewKey(), Fact: chat.Message{Body: fmt.Sprint("m", i)},
+			}
+		}
+		if _, err := r.Append(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*client{alice, bob} {
+			for i := range more {
+				c.sees(fmt.Sprint("m", i))
+			}
 		}
 		if n := f.count("keep to the log"); n != 2 {
 			t.Errorf("it was told %d times on two nodes: %v", n, f.said)

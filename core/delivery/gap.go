@@ -92,7 +92,7 @@ func (h *Hub) fill(ctx context.Context, f *feed) {
 		}
 		var err error
 		if l.missing > mostFilled {
-			err = h.skip(ctx, f, l.lost)
+			err = h.skip(ctx, f, l)
 		} else {
 			err = h.fillFrom(ctx, f, l)
 		}
@@ -144,14 +144,23 @@ func (h *Hub) fillFrom(ctx context.Context, f *feed, l lack) error {
 }
 
 // skip lets the feed begin anew at the log's head: its readers read the log.
-func (h *Hub) skip(ctx context.Context, f *feed, lost bool) error {
+func (h *Hub) skip(ctx context.Context, f *feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
+	if l.last.known {
+		e, err := h.cfg.Log.Entry(ctx, f.room, l.head)
+		switch {
+		case errors.Is(err, chat.NotFound) || err == nil && printOf(&e) != l.last.print:
+			return errParted
+		case err != nil:
+			return err
+		}
+	}
 	heads, err := h.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
 	if err != nil {
 		return err
 	}
-	if n := f.skipTo(heads[f.room], h.cfg.Encoder, h.traced); lost && n > 0 {
+	if n := f.skipTo(heads[f.room], h.cfg.Encoder, h.traced); l.lost && n > 0 {
 		h.cfg.Observer.Missed(f.room, n)
 	}
 	return nil
