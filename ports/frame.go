@@ -95,8 +95,14 @@ type Receipt struct {
 	Room      chat.RoomID
 	Seq       chat.Seq
 	At        time.Time
-	Duplicate bool // the key was used before: this is the earlier entry
-	Unchanged bool // it was so already: nothing was stored
+	Duplicate bool      // the key was used before: this is the earlier entry
+	Unchanged bool      // it was so already: nothing was stored
+	Made      *RoomMade // the send made its room; nil otherwise
+}
+
+// RoomMade tells of a room that the first message in it made.
+type RoomMade struct {
+	Moderator chat.UserID // who moderates it: its maker, or nobody where their token does not go so far
 }
 
 // Sent answers Send.

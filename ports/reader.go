@@ -9,8 +9,10 @@ import (
 // Reader shows rooms to those who may see them. A room that does not exist and one that the user may not know of are both
 // NotFound.
 type Reader interface {
-	// Enter returns how the user stands in a room that they want to follow, and their role in it: Read at least. Where the
-	// service makes rooms on joining, a room that does not exist is made, public.
+	// Enter returns how the user stands in a room that they want to follow, and their role in it: Read at least.
+	//
+	// Where the first message in a room makes it, a room that does not exist is an empty public one to whoever may make it, here
+	// and for the other questions, and is not Made. Nothing of it is stored, and at any moment somebody may make it another one.
 	Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error)
 
 	// History returns a page of a room's log. After a place beyond the head it is Invalid with the detail Ahead.
@@ -36,6 +38,7 @@ type Follower struct {
 
 // Right is whether somebody may read a room.
 type Right struct {
-	Head chat.Seq // the room's last entry when it was so; of no meaning with Err
-	Err  error    // nil where they may; or else what Reader.Allowed would fail with
+	Head   chat.Seq // the room's last entry when it was so; of no meaning with Err
+	Unmade bool     // there is no such room, but they may make it
+	Err    error    // nil where they may; or else what Reader.Allowed would fail with
 }

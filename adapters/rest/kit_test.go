@@ -117,6 +117,7 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 type nobody struct{ ports.Listener }
 
 func (nobody) Entries([]chat.Entry) {}
+func (nobody) Hear(ports.Notice)    {}
 
 // user is somebody with a token.
 type user struct {

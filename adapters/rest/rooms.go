@@ -18,7 +18,7 @@ type room struct {
 	Name      string      `json:"name"`
 	Public    bool        `json:"public"`
 	Archived  bool        `json:"archived"`
-	CreatedAt string      `json:"created_at"`
+	CreatedAt string      `json:"created_at,omitempty"` // not of a room that nobody has written in
 	Head      chat.Seq    `json:"head"`
 	Role      string      `json:"role"`
 	Read      chat.Seq    `json:"read"`
@@ -26,10 +26,14 @@ type room struct {
 }
 
 func view(v ports.RoomView) room {
-	return room{
+	shown := room{
 		Room: v.Room.ID, Name: v.Room.Name, Public: v.Room.Public, Archived: v.Room.Archived,
-		CreatedAt: v.Room.CreatedAt.UTC().Format(wire.TimeLayout), Head: v.Room.Head, Role: v.Role.String(), Read: v.Read, Unread: v.Unread,
+		Head: v.Room.Head, Role: v.Role.String(), Read: v.Read, Unread: v.Unread,
 	}
+	if v.Room.Made() {
+		shown.CreatedAt = v.Room.CreatedAt.UTC().Format(wire.TimeLayout)
+	}
+	return shown
 }
 
 // encode sends a value of this package's own.

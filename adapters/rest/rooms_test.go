@@ -3,6 +3,9 @@ package rest_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/parley-chat/parley/adapters/rest"
+	"github.com/parley-chat/parley/core/messaging"
 )
 
 func TestRoomsAreMadeShownAndChanged(t *testing.T) {
@@ -193,4 +196,27 @@ func TestAddressesThatAreNotGood(t *testing.T) {
 		code := map[int]string{404: "not_found", 405: "bad_request", 422: "invalid"}[test.status]
 		alice.ask(test.method, test.path, "").fails(test.status, code, test.message)
 	}
+}
+
+func TestTheFirstMessageMakesARoom(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(_ *rest.Config, m *messaging.Config) {
+		m.Autocreate, m.RoomsLimit = true, messaging.Rate{PerSecond: 1. / 3600, Burst: 1}
+	})
+	alice, bot := s.as("alice"), s.as("bot,lobby=write")
+	alice.gets("/v1/rooms/general").is(200, `{"room":"general","name":"","public":true,"archived":false,"head":0,"role":"write","read":0,"unread":0,"created_at":null}`)
+	alice.gets("/v1/rooms/general/entries").is(200, `{"head":0,"entries":[],"more":false}`)
+	alice.gets("/v1/rooms/general/members").is(200, `{"members":[],"next":null}`)
+	alice.gets("/v1/rooms").is(200, `{"rooms":[],"next":null}`)
+	alice.patches("/v1/rooms/general", `{"name":"mine"}`).fails(403, "forbidden", "*")
+	alice.posts("/v1/rooms/general/messages", `{"body":"hello"}`).is(201, `{"seq":1,"duplicate":false,"made":{"moderator":"alice"}}`)
+	alice.posts("/v1/rooms/general/messages", `{"body":"again"}`).is(201, `{"seq":2,"duplicate":false,"made":null}`)
+	alice.gets("/v1/rooms/general").is(200, `{"role":"moderate","head":2,"created_at":"*"}`)
+	alice.gets("/v1/rooms").is(200, `{"rooms":[{"room":"general"}],"next":null}`)
+	bot.posts("/v1/rooms/lobby/messages", `{"body":"hello"}`).is(201, `{"seq":1,"made":{}}`)
+	for path, body := range map[string]string{"/v1/rooms/another/messages": `{"body":"x"}`, "/v1/rooms": `{"room":"another"}`} {
+		alice.posts(path, body).
+			fails(429, "rate_limited", "you have made too many rooms; wait before you make another one")
+	}
+	bot.posts("/v1/rooms/general/messages", `{"body":"x"}`).fails(404, "not_found", "there is no room general")
 }

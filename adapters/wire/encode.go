@@ -323,6 +323,7 @@ func (o *object) answer(answer ports.Answer) {
 		o.seq("seq", a.Seq)
 		o.time("at", a.At)
 		o.flag("duplicate", a.Duplicate)
+		o.made(a.Made)
 	case ports.Changed:
 		o.text("room", string(a.Room))
 		o.seq("seq", a.Seq)
@@ -341,6 +342,20 @@ func (o *object) answer(answer ports.Answer) {
 	case ports.Pong:
 		o.time("now", a.Now)
 	}
+}
+
+// made tells of a room that the send made; null says that it has no moderator.
+func (o *object) made(m *ports.RoomMade) {
+	if m == nil {
+		return
+	}
+	o.open("made")
+	if m.Moderator == "" {
+		o.raw("moderator", []byte("null"))
+	} else {
+		o.text("moderator", string(m.Moderator))
+	}
+	o.close()
 }
 
 func (o *object) page(p *ports.Page) {

@@ -109,6 +109,8 @@ var frames = []struct {
 	{"ok.join.implied", ports.OK{Answer: ports.Joined{Room: "general", From: 1, Role: chat.Moderate}}},
 	{"ok.leave", ports.OK{ID: "3", Answer: ports.Left{Room: "general"}}},
 	{"ok.send", ports.OK{ID: "4", Answer: ports.Sent{Receipt: receipt}}},
+	{"ok.send.made", ports.OK{ID: "4", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 1, At: receipt.At, Made: &ports.RoomMade{Moderator: "alice"}}}}},
+	{"ok.send.made.unmoderated", ports.OK{ID: "4", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 1, At: receipt.At, Made: &ports.RoomMade{}}}}},
 	{"ok.send.duplicate", ports.OK{ID: "4", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 7, At: noon, Duplicate: true}}}},
 	{"ok.edit", ports.OK{ID: "5", Answer: ports.Changed{Receipt: receipt}}},
 	{"ok.delete", ports.OK{ID: "6", Answer: ports.Changed{Receipt: receipt}}},

@@ -66,7 +66,9 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to take")
 	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
 
-	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "joining a room that does not exist makes it, public")
+	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "the first message in a room that does not exist makes it, public")
+	add(s, &cfg.RoomsPerUser, "rooms-per-user", "100", hourly, "most rooms that each user may make in an hour, or off").
+		show = func() string { return showHourly(cfg.RoomsPerUser) }
 	add(s, &cfg.RateLimit, "rate-limit", "", rate, "what each user may do: RATE/s, RATE/s:BURST, or off (unless set: 20/s:100, and off in development mode)").
 		show = func() string { return showRate(cfg.RateLimit) }
 	add(s, &cfg.Reactions, "reactions", "50", count(1), "most different emoji that a message may have at once")

@@ -231,6 +231,25 @@ func showRate(r messaging.Rate) string {
 	return strconv.FormatFloat(r.PerSecond, 'f', -1, 64) + "/s:" + strconv.Itoa(r.Burst)
 }
 
+// hourly is so many an hour, and as many at once.
+func hourly(s string) (messaging.Rate, error) {
+	if s == "off" {
+		return messaging.Rate{PerSecond: -1}, nil
+	}
+	n, err := count(1)(s)
+	if err != nil {
+		return messaging.Rate{}, errors.New("a whole number from 1 on, or off")
+	}
+	return messaging.Rate{PerSecond: float64(n) / 3600, Burst: n}, nil
+}
+
+func showHourly(r messaging.Rate) string {
+	if r.PerSecond < 0 {
+		return "off"
+	}
+	return strconv.Itoa(r.Burst)
+}
+
 func level(s string) (slog.Level, error) {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	l, ok := levels[strings.ToLower(s)]

@@ -317,7 +317,7 @@ func TestSessionsEnd(t *testing.T) {
 		})
 		alice := w.connects("alice")
 		alice.joins("tea")
-		for range 3 {
+		for range 4 {
 			alice.sends("tea", "x")
 		}
 		if l := alice.isRefused(ports.Send{Room: "tea", Body: "x"}, chat.RateLimited); l.RetryMS < 1 {

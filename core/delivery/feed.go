@@ -255,6 +255,7 @@ type follow struct {
 	check    check
 	tries    uint8
 	bounded  bool // until counts
+	unmade   bool // there was no such room yet: with its first entry it is another one, and the user may have no right to it
 	due      bool // is in the session's due list
 	fetching bool // a worker reads the log for it
 	held     bool // waits for the answer to a send of this session that the log has already

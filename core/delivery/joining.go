@@ -24,7 +24,7 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 		// The feed may lag behind the log for a moment: what the log has comes all the same.
 		Head: max(f.view.Load().head, standing.Room.Head),
 	}
-	if err := s.begin(f, id, ask, answer, standing.Room.Head); err != nil {
+	if err := s.begin(f, id, ask, answer, standing.Room); err != nil {
 		s.hub.release(f)
 		return err
 	}
@@ -41,8 +41,8 @@ func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, 
 	return standing, role, f, err
 }
 
-// begin starts the follow and answers, in one step. That the user may read was looked at when the log reached to cleared.
-func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined, cleared chat.Seq) error {
+// begin starts the follow and answers, in one step. That the user may read was looked at when the room was as seen.
+func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined, seen chat.Room) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -57,9 +57,9 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined,
 		return err
 	}
 	answer.From, answer.Truncated = cursor+1, truncated
-	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor, cleared: cleared}
+	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor, cleared: seen.Head, unmade: !seen.Made()}
 	if s.hub.arrive(fl) {
-		s.hub.doubt(fl, cleared)
+		s.hub.doubt(fl, seen.Head)
 	}
 	if earlier != nil {
 		s.endFollow(earlier)

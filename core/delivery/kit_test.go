@@ -429,7 +429,14 @@ func (c *client) isRefused(ask ports.Ask, kind chat.Kind) line {
 	return l
 }
 
+// joins joins a room, which is made, public, where there is none.
 func (c *client) joins(room chat.RoomID, after ...chat.Seq) ports.Joined {
+	c.t.Helper()
+	c.world.store.Create(context.Background(), chat.Room{ID: room, Public: true}, "") //nolint:errcheck // there may be one
+	return c.joinsAsIs(room, after...)
+}
+
+func (c *client) joinsAsIs(room chat.RoomID, after ...chat.Seq) ports.Joined {
 	c.t.Helper()
 	ask := ports.Join{Room: room, Limit: ports.DefaultPage}
 	if len(after) > 0 {

@@ -183,6 +183,9 @@ func (s *session) emptyOutbox() {
 func (s *session) entries(fl *follow, most int) (p []byte) {
 	v := fl.feed.view.Load()
 	head := v.head
+	if fl.unmade && fl.cursor < head {
+		s.hub.doubt(fl, fl.cursor)
+	}
 	if fl.bounded {
 		head = min(head, fl.until)
 	}

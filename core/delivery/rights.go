@@ -53,6 +53,21 @@ func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
 	}
 }
 
+// made tells that a room has been made. Those who follow it as one that there was not may have no right to it.
+func (h *Hub) made(room chat.RoomID) {
+	f := h.feed(room)
+	if f == nil || f.view.Load().head > 0 {
+		return
+	}
+	for _, fl := range f.of("") {
+		fl.session.mu.Lock()
+		if fl.unmade {
+			h.doubt(fl, fl.cursor)
+		}
+		fl.session.mu.Unlock()
+	}
+}
+
 // recheck asks whether a follow's user may still read, as the entry seq may have taken the right, unless what is known is as young as that
 // entry. The session's mu is held.
 func (h *Hub) recheck(fl *follow, seq chat.Seq) {
@@ -191,8 +206,19 @@ func (s *session) checked(fl *follow, right ports.Right) {
 		return
 	case right.Err != nil:
 		fl.refused = right.Err
+	case right.Unmade && fl.cursor < fl.feed.view.Load().head:
+		// There is an entry of a room that the store does not know: it is asked again until it does.
+		fl.check = checkWaits
+		time.AfterFunc(checkPause, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if !fl.gone {
+				s.hub.ask(fl)
+			}
+		})
+		return
 	default:
-		fl.bounded, fl.tries, fl.cleared = false, 0, max(fl.cleared, right.Head)
+		fl.bounded, fl.tries, fl.cleared, fl.unmade = false, 0, max(fl.cleared, right.Head), right.Unmade
 	}
 	s.want(fl)
 	s.hub.queue(s)

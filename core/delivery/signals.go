@@ -21,6 +21,10 @@ func (h *Hub) Hear(notice ports.Notice) {
 		h.attended(n)
 	case ports.Alive:
 		h.presences.alive(n, time.Now())
+	case ports.StandingChanged:
+		if n.User == "" {
+			h.made(n.Room)
+		}
 	case ports.Disconnected:
 		h.chores.put(func(context.Context) { h.Disconnect(n.User) })
 	}

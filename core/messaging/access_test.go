@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -501,7 +502,10 @@ func TestWhoMayStillReadIsOneQuestionThatChargesNobody(t *testing.T) {
 	if err != nil || len(rights) != len(asked) {
 		t.Fatalf("%d rights, %v", len(rights), err)
 	}
-	for i, want := range []chat.Kind{"", chat.NotFound, chat.Forbidden, chat.NotFound} {
+	for i, want := range []chat.Kind{"", chat.NotFound, chat.Forbidden, ""} {
+		if rights[i].Unmade != (i == 3) {
+			t.Errorf("%s: unmade is %v", asked[i].Room, rights[i].Unmade)
+		}
 		if err := rights[i].Err; want == "" && err != nil || want != "" && !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %q", asked[i].Room, err, want)
 		}
@@ -576,12 +580,12 @@ func TestWhoWritesMuchIsLookedUpSeldom(t *testing.T) {
 	})
 }
 
-func TestEnteringMakesARoom(t *testing.T) {
+func TestARoomThatIsNotThereIsAnEmptyOneToWhoMayMakeIt(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		off  bool
 		by   chat.Identity
-		want chat.Role // None: there is no room, and none is made
+		want chat.Role // None: there is no room
 	}{
 		"for somebody":                           {by: chat.Identity{User: "bob"}, want: chat.Write},
 		"for an admin":                           {by: chat.Identity{User: "bob", Admin: true}, want: chat.Moderate},
@@ -596,65 +600,183 @@ func TestEnteringMakesARoom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := newNode(t, func(c *messaging.Config) { c.Autocreate = !row.off })
+			user := user{n, row.by}
 			st, role, err := n.Enter(t.Context(), row.by, "tea")
-			made, missing := n.store.Standing(t.Context(), "tea", "bob")
 			if row.want == chat.None {
-				if !errors.Is(err, chat.NotFound) || !errors.Is(missing, chat.NotFound) {
-					t.Errorf("entering got %v, and then the room is %+v, %v", err, made, missing)
+				if !errors.Is(err, chat.NotFound) {
+					t.Errorf("entering got %+v, %v", st, err)
 				}
-				return
-			}
-			if err != nil || role != row.want || !st.Room.Public || st.Room.Head != 0 || st.Member != (chat.Member{}) {
+				user.isRefused(ports.Send{Room: "tea", Body: "hi"}, chat.NotFound)
+			} else if err != nil || role != row.want || !st.Room.Public || st.Room.Made() || st.Room.Head != 0 || st.Member != (chat.Member{}) {
 				t.Errorf("got %+v, %v, %v", st, role, err)
+			}
+			views, next, err := n.Mine(t.Context(), row.by, "", 10)
+			if err != nil || len(views) != 0 || next != "" {
+				t.Errorf("it is in a list: %+v, %q, %v", views, next, err)
+			}
+			if made, err := n.store.Standing(t.Context(), "tea", "bob"); !errors.Is(err, chat.NotFound) {
+				t.Errorf("then the room is %+v, %v", made, err)
 			}
 		})
 	}
 }
 
-func TestManyWhoEnterARoomAtOnceMakeItOnce(t *testing.T) {
+func TestOnlyAMessageMakesARoom(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	root := n.user("root").asAdmin()
+	for _, act := range acts {
+		if act.name == "send" {
+			continue
+		}
+		err := act.do(root, "tea")
+		asks := act.name == "enter" || act.name == "ask what is allowed" || act.name == "read history" || act.name == "look at the room" || act.name == "list members"
+		invalid := act.name == "mark" // at 1
+		if asks && err != nil || invalid && !errors.Is(err, chat.Invalid) || !asks && !invalid && !errors.Is(err, chat.NotFound) {
+			t.Errorf("%s: got %v", act.name, err)
+		}
+		if made, err := n.store.Standing(t.Context(), "tea", "root"); !errors.Is(err, chat.NotFound) {
+			t.Fatalf("%s made the room: %+v, %v", act.name, made, err)
+		}
+	}
+	if m, err := n.Mark(t.Context(), root.Identity, ports.Mark{Room: "tea"}); err != nil || m != (ports.Marked{Room: "tea"}) {
+		t.Errorf("a mark at 0 got %+v, %v", m, err)
+	}
+	after := chat.Seq(3)
+	if _, err := n.History(t.Context(), root.Identity, ports.History{Room: "tea", After: &after, Limit: 1}); !errors.Is(err, chat.Invalid) {
+		t.Errorf("history ahead of it got %v", err)
+	}
+	v, err := n.Room(t.Context(), root.Identity, "tea")
+	if err != nil || v.Room != chat.Unmade("tea") || v.Role != chat.Moderate {
+		t.Errorf("the room is %+v, %v", v, err)
+	}
+}
+
+func TestWhoMakesARoomByWritingModeratesItWhereTheirTokenLetsThem(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		by        chat.Identity
+		moderator chat.UserID
+		want      chat.Kind
+	}{
+		"somebody":                  {by: chat.Identity{User: "bob"}, moderator: "bob"},
+		"an admin":                  {by: chat.Identity{User: "bob", Admin: true, Grants: chat.Grants{}}, moderator: "bob"},
+		"a token to moderate there": {by: chat.Identity{User: "bob", Grants: chat.Grants{"t*": chat.Moderate}}, moderator: "bob"},
+		"a token to write there":    {by: chat.Identity{User: "bob", Grants: chat.Grants{"tea": chat.Write}}},
+		"a token to read there":     {by: chat.Identity{User: "bob", Grants: chat.Grants{"tea": chat.Read}}, want: chat.Forbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+			bob := user{n, row.by}
+			if row.want != "" {
+				bob.isRefused(ports.Send{Room: "tea", Body: "hi"}, row.want)
+				return
+			}
+			r := bob.says("tea", "hi")
+			if r.Seq != 1 || r.Made == nil || r.Made.Moderator != row.moderator {
+				t.Errorf("the first message got %+v", r)
+			}
+			if again := bob.says("tea", "hi"); again.Made != nil || again.Seq != 2 {
+				t.Errorf("the second got %+v", again)
+			}
+			st, err := n.store.Standing(t.Context(), "tea", "bob")
+			if err != nil || st.Member.User != row.moderator || !st.Room.Public {
+				t.Errorf("the room is %+v, %v", st, err)
+			}
+		})
+	}
+}
+
+func TestManyWhoWriteFirstMakeARoomOnce(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
 	var wg sync.WaitGroup
+	var made atomic.Int64
 	for i := range 20 {
 		wg.Go(func() {
-			u := n.user(fmt.Sprint("user", i))
-			if _, role, err := n.Enter(t.Context(), u.Identity, "tea"); role != chat.Write || err != nil {
-				t.Errorf("%s got %v, %v", u.User, role, err)
+			if n.user(fmt.Sprint("user", i)).says("tea", "hi").Made != nil {
+				made.Add(1)
 			}
-			u.says("tea", "hi")
 		})
 	}
 	wg.Wait()
+	mustEqual(t, "makers", made.Load(), 1)
 	mustEqual(t, "messages", len(n.logged("tea")), 20)
+	members, _, err := n.Members(t.Context(), n.user("root").asAdmin().Identity, "tea", "", 10)
+	if err != nil || len(members) != 1 || members[0].Role != chat.Moderate {
+		t.Errorf("members are %+v, %v", members, err)
+	}
 }
 
 // rival makes each room a moment before somebody else does.
-type rival struct{ ports.Directory }
+type rival struct {
+	ports.Directory
+	public bool
+}
 
 func (d rival) Create(ctx context.Context, room chat.Room, owner chat.UserID) (chat.Room, error) {
-	if _, err := d.Directory.Create(ctx, chat.Room{ID: room.ID, Name: "the rival's", Public: true}, "rival"); err != nil {
+	if _, err := d.Directory.Create(ctx, chat.Room{ID: room.ID, Name: "the rival's", Public: d.public}, "rival"); err != nil {
 		return chat.Room{}, err
 	}
 	return d.Directory.Create(ctx, room, owner)
 }
 
-func TestWhoIsSecondInMakingARoomEntersIt(t *testing.T) {
+func TestWhoIsSecondInMakingARoomIsJudgedByTheOneThatIsThere(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, func(c *messaging.Config) { c.Autocreate, c.Directory = true, rival{c.Directory} })
-	st, role, err := n.Enter(t.Context(), n.user("bob").Identity, "tea")
-	if err != nil || role != chat.Write || st.Room.Name != "the rival's" {
-		t.Errorf("got %+v, %v, %v", st, role, err)
+	for public, want := range map[bool]chat.Kind{true: "", false: chat.NotFound} {
+		n := newNode(t, func(c *messaging.Config) {
+			c.Autocreate, c.Directory, c.RoomsLimit = true, rival{c.Directory, public}, messaging.Rate{PerSecond: 1e-9, Burst: 1}
+		})
+		bob := n.user("bob")
+		for _, room := range []chat.RoomID{"tea", "den"} { // none of which he has made, after all
+			if want != "" {
+				bob.isRefused(ports.Send{Room: room, Body: "hi"}, want)
+				mustEqual(t, "entries", len(n.logged(room)), 0)
+			} else if r := bob.says(room, "hi"); r.Made != nil || r.Seq != 1 {
+				t.Errorf("got %+v", r)
+			}
+		}
 	}
 }
 
-func TestRoomsAreMadeByEnteringOnly(t *testing.T) {
+func TestHowManyRoomsAUserMakesIsLimited(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
-	for _, act := range acts[1:] {
-		if err := act.do(n.user("root").asAdmin(), "tea"); !errors.Is(err, chat.NotFound) {
-			t.Errorf("%s: got %v", act.name, err)
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *messaging.Config) {
+			c.Autocreate, c.RoomsLimit = true, messaging.Rate{PerSecond: 3. / 3600, Burst: 3}
+		})
+		bob, root := n.user("bob"), n.user("root").asAdmin()
+		makes := func(u user, room chat.RoomID) error {
+			_, err := n.Create(t.Context(), u.Identity, chat.Room{ID: room})
+			return err
 		}
-	}
+		bob.says("r1", "hi")
+		if err := makes(bob, "r2"); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 { // there is one: nothing is made
+			if err := makes(bob, "r2"); !errors.Is(err, chat.Conflict) {
+				t.Errorf("making it again got %v", err)
+			}
+		}
+		bob.says("r3", "hi")
+		bob.says("r3", "and so on")
+		for _, err := range []error{makes(bob, "r4"), bob.isRefused(ports.Send{Room: "r4", Body: "hi"}, chat.RateLimited)} {
+			if e := chat.AsError(err); e.Kind != chat.RateLimited || e.RetryAfter < 19*time.Minute || e.RetryAfter > 20*time.Minute {
+				t.Errorf("one more got %v, to be tried again in %v", err, e.RetryAfter)
+			}
+		}
+		n.user("carol").says("r4", "hi")
+		bob.says("r4", "hi")
+		for i := range 10 {
+			if err := makes(root, chat.RoomID(fmt.Sprint("root", i))); err != nil {
+				t.Errorf("an admin got %v", err)
+			}
+		}
+		time.Sleep(20 * time.Minute)
+		bob.says("r5", "hi")
+	})
 }
 
 func TestTheLimitHoldsForEveryAct(t *testing.T) {

@@ -18,6 +18,7 @@ type Rate struct {
 
 const (
 	costWrite = 1.0
+	costOne   = 1.0 // of what a limiter of its own counts
 	costRead  = 0.1
 	// crumb is less than any cost and more than what floating point loses on the way to it.
 	crumb = 1e-9
@@ -26,7 +27,8 @@ const (
 // limiter has a token bucket for each user that did something lately. Sessions and requests of a user share it. Admins, who speak
 // for a product's back end, are not limited.
 type limiter struct {
-	rate Rate
+	rate   Rate
+	reason string // why something is refused
 
 	mu      sync.Mutex
 	buckets map[chat.UserID]*bucket
@@ -41,7 +43,7 @@ func newLimiter(rate Rate) *limiter {
 	if rate.Burst <= 0 {
 		rate.Burst = max(1, int(math.Ceil(rate.PerSecond)))
 	}
-	return &limiter{rate: rate, buckets: map[chat.UserID]*bucket{}}
+	return &limiter{rate: rate, reason: "you do too much at once; wait a moment", buckets: map[chat.UserID]*bucket{}}
 }
 
 // take takes cost from the user's bucket, or returns RateLimited with the time until there is enough, in whole milliseconds.
@@ -65,8 +67,17 @@ func (l *limiter) take(by chat.Identity, cost float64) error {
 	}
 	wait := math.Ceil((cost - b.level) / l.rate.PerSecond * 1000)
 	return &chat.Error{
-		Kind: chat.RateLimited, Reason: "you do too much at once; wait a moment",
+		Kind: chat.RateLimited, Reason: l.reason,
 		RetryAfter: time.Duration(wait) * time.Millisecond,
+	}
+}
+
+// give gives back what was taken for something that came to nothing.
+func (l *limiter) give(by chat.Identity, cost float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b, ok := l.buckets[by.User]; ok {
+		b.level = min(float64(l.rate.Burst), b.level+cost)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 // Members implements ports.Members.
@@ -48,8 +49,11 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 	if err := s.record(ctx, by, room, fact); err != nil {
 		return chat.Member{}, err
 	}
-	st, err := s.place(ctx, room, user)
-	return st.Member, err
+	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: user}})
+	if err != nil {
+		return chat.Member{}, err
+	}
+	return standings[0].Member, nil
 }
 
 // RemoveMember implements ports.Members.

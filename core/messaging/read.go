@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"errors"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -13,31 +12,7 @@ func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID)
 	if err := s.limiter.take(by, costRead); err != nil {
 		return chat.Standing{}, chat.None, err
 	}
-	ticket := s.standings.ticket(by.User, room)
-	st, err := s.place(ctx, room, by.User)
-	if errors.Is(err, chat.NotFound) && s.mayMake(by, room) {
-		st, err = s.make(ctx, by, room)
-	}
-	if err != nil {
-		return chat.Standing{}, chat.None, err
-	}
-	return s.remember(ticket, st, by)
-}
-
-// mayMake reports whether entering room makes it. A token that speaks for some rooms only makes those only.
-func (s *Service) mayMake(by chat.Identity, room chat.RoomID) bool {
-	return s.cfg.Autocreate && (by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Read))
-}
-
-func (s *Service) make(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, error) {
-	if err := s.limiter.take(by, costWrite); err != nil {
-		return chat.Standing{}, err
-	}
-	_, err := s.cfg.Directory.Create(ctx, chat.Room{ID: room, Public: true}, "")
-	if err != nil && !errors.Is(err, chat.Conflict) { // somebody else made it meanwhile
-		return chat.Standing{}, err
-	}
-	return s.place(ctx, room, by.User)
+	return s.standing(ctx, by, room)
 }
 
 // History implements ports.Reader.
@@ -101,8 +76,15 @@ func (s *Service) Mark(ctx context.Context, by chat.Identity, mark ports.Mark) (
 	if err := s.limiter.take(by, costRead); err != nil {
 		return ports.Marked{}, err
 	}
-	if _, err := s.require(ctx, by, mark.Room, chat.Read); err != nil {
+	st, _, err := s.known(ctx, by, mark.Room, chat.Read)
+	if err != nil {
 		return ports.Marked{}, err
+	}
+	if !st.Room.Made() { // there is nothing to mark, and nothing is kept
+		if mark.Seq > 0 {
+			return ports.Marked{}, chat.Errorf(chat.Invalid, "seq must not be beyond the room's head, 0")
+		}
+		return ports.Marked{Room: mark.Room}, nil
 	}
 	o, err := s.marker.move(ctx, ports.ReadMark{Room: mark.Room, User: by.User, Seq: mark.Seq})
 	if err != nil {

@@ -35,11 +35,11 @@ func (s *Service) Room(ctx context.Context, by chat.Identity, room chat.RoomID) 
 
 // view shows a room to who may read it.
 func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) (ports.RoomView, error) {
-	_, role, err := s.standing(ctx, by, room)
-	if err != nil {
-		return ports.RoomView{}, err
+	st, role, err := s.standing(ctx, by, room)
+	if err != nil || !st.Room.Made() {
+		return ports.RoomView{Standing: st, Role: role}, err
 	}
-	st, err := s.cfg.Directory.Standing(ctx, room, by.User)
+	st, err = s.cfg.Directory.Standing(ctx, room, by.User)
 	return ports.RoomView{Standing: st, Role: role}, err
 }
 
@@ -48,12 +48,13 @@ func (s *Service) Create(ctx context.Context, by chat.Identity, room chat.Room) 
 	if err := s.limiter.take(by, costWrite); err != nil {
 		return ports.RoomView{}, err
 	}
-	if !by.Admin && by.Grants != nil && !by.Grants.For(room.ID).May(chat.Moderate) {
+	if !s.mayOwn(by, room.ID) {
 		return ports.RoomView{}, chat.Errorf(chat.Forbidden, "your token does not grant moderate in %s", room.ID)
 	}
-	if _, err := s.cfg.Directory.Create(ctx, room, by.User); err != nil {
+	if err := s.make(ctx, by, room, by.User); err != nil {
 		return ports.RoomView{}, err
 	}
+	s.tellMade(ctx, room.ID)
 	st, role, err := s.standing(ctx, by, room.ID)
 	return ports.RoomView{Standing: st, Role: role}, err
 }

@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -19,8 +20,9 @@ type Config struct {
 	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
 	Which func() chat.LogID
 
-	Autocreate bool // entering a room that does not exist makes it, public
+	Autocreate bool // the first message in a room that does not exist makes it, public
 	RateLimit  Rate // of each user; zero or negative: none
+	RoomsLimit Rate // how many rooms a user may make; zero or negative: any number
 	Reactions  int  // most different emoji that a message may have at once; 0: chat.MaxReactions
 
 	AnswerBytes int                   // most bytes of a page; 0: 256 KiB
@@ -69,6 +71,8 @@ type Service struct {
 	marker    *marker
 	standings *standings
 	limiter   *limiter
+	making    *limiter                       // of rooms
+	listener  atomic.Pointer[ports.Listener] // once it runs
 }
 
 var (
@@ -81,19 +85,22 @@ var (
 
 // New returns a service. What is written waits until Run.
 func New(cfg Config) *Service {
-	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit)}
+	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), making: newLimiter(cfg.RoomsLimit)}
+	s.making.reason = "you have made too many rooms; wait before you make another one"
 	s.journal = newJournal(s.cfg, s.standings)
 	s.marker = newMarker(s.cfg)
 	return s
 }
 
-// Run writes what is proposed, moves read marks, and tells listener of entries, until ctx ends; then it refuses new proposals, writes those that wait,
-// answers them all, and returns. It is called once.
+// Run writes what is proposed, moves read marks, and tells listener of entries, until ctx ends; then it refuses new ones, writes
+// those that wait, answers them all, and returns. It is called once.
 func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
+	s.listener.Store(&listener)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.journal.run(ctx, listener) })
 	wg.Go(func() { s.marker.run(ctx) })
 	wg.Go(func() { s.limiter.sweep(ctx) })
+	wg.Go(func() { s.making.sweep(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -111,7 +118,7 @@ func (s *Service) Deaf() { s.standings.clear() }
 // standing asks the directory and remembers the answer for Write and Allowed.
 func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)
-	st, err := s.place(ctx, room, by.User)
+	st, err := s.place(ctx, room, by)
 	if err != nil {
 		return chat.Standing{}, chat.None, err
 	}
@@ -119,16 +126,24 @@ func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.Room
 }
 
 // place asks the directory how a user stands in a room. What takes longer, as counting what is unread, is not asked before it is known
-// that they may read: how long an answer takes must not tell who may not that there is a room.
-func (s *Service) place(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error) {
-	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: user}})
-	if err != nil {
+// that they may read: how long an answer takes must not tell who may not that there is a room. A room that does not exist, and that by
+// may make, is Unmade.
+func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity) (chat.Standing, error) {
+	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: by.User}})
+	switch {
+	case err != nil:
 		return chat.Standing{}, err
+	case standings[0].Room.ID != "":
+		return standings[0], nil
+	case s.mayMake(by, room):
+		return chat.Standing{Room: chat.Unmade(room)}, nil
 	}
-	if standings[0].Room.ID == "" {
-		return chat.Standing{}, chat.NoRoom(room)
-	}
-	return standings[0], nil
+	return chat.Standing{}, chat.NoRoom(room)
+}
+
+// mayMake reports whether by makes room by writing in it. A token that speaks for some rooms only makes those only.
+func (s *Service) mayMake(by chat.Identity, room chat.RoomID) bool {
+	return s.cfg.Autocreate && (by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Read))
 }
 
 // remember keeps what the directory answered, and returns it to who may read. Of others nothing is kept, as nothing is of a room that
@@ -138,7 +153,9 @@ func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.S
 	if err != nil {
 		return chat.Standing{}, chat.None, err
 	}
-	s.standings.put(t, st)
+	if st.Room.Made() { // at any moment somebody else may make it another one
+		s.standings.put(t, st)
+	}
 	return st, role, nil
 }
 
@@ -169,7 +186,9 @@ func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]port
 	for i, st := range standings {
 		rights[i].Head = st.Room.Head
 		if st.Room.ID == "" {
-			rights[i].Err = chat.NoRoom(readers[i].Room)
+			if rights[i].Unmade = s.mayMake(readers[i].By, readers[i].Room); !rights[i].Unmade {
+				rights[i].Err = chat.NoRoom(readers[i].Room)
+			}
 			continue
 		}
 		_, rights[i].Err = entitled(st, readers[i].By, chat.Read)
@@ -182,12 +201,19 @@ func (s *Service) Charge(by chat.Identity) error { return s.limiter.take(by, cos
 
 // require returns the role of by in room as lately known, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {
+	_, role, err := s.known(ctx, by, room, need)
+	return role, err
+}
+
+// known is require, and returns also how by stands in room.
+func (s *Service) known(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Standing, chat.Role, error) {
 	st, ok := s.standings.get(by.User, room)
 	if !ok {
 		var err error
 		if st, _, err = s.standing(ctx, by, room); err != nil {
-			return chat.None, err
+			return chat.Standing{}, chat.None, err
 		}
 	}
-	return entitled(st, by, need)
+	role, err := entitled(st, by, need)
+	return st, role, err
 }

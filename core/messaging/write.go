@@ -9,7 +9,7 @@ import (
 
 // Write implements ports.Writer.
 func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Change, done func(ports.Receipt, error)) {
-	proposal, err := s.check(ctx, by, change)
+	proposal, made, err := s.check(ctx, by, change)
 	if err != nil {
 		done(ports.Receipt{}, err)
 		return
@@ -21,27 +21,32 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 		}
 		done(ports.Receipt{
 			Room: proposal.Room, Seq: o.Entry.Seq, At: o.Entry.At,
-			Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged,
+			Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged, Made: made,
 		}, nil)
 	}})
 }
 
 // check is propose as a step of a trace.
-func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Change) (chat.Proposal, error) {
+func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Change) (chat.Proposal, *ports.RoomMade, error) {
 	ctx, ending := s.cfg.Observer.Began(ctx, ports.Step{Name: "check", Room: change.In()})
-	proposal, err := s.propose(ctx, by, change)
+	proposal, made, err := s.propose(ctx, by, change)
 	ending.End(err)
-	return proposal, err
+	return proposal, made, err
 }
 
-// propose checks that by may make the change.
-func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (chat.Proposal, error) {
+// propose checks that by may make the change. The first message in a room makes the room, and what it is then is looked at by the log.
+func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, made *ports.RoomMade, err error) {
 	if err := s.limiter.take(by, costWrite); err != nil {
-		return chat.Proposal{}, err
+		return chat.Proposal{}, nil, err
 	}
-	role, err := s.require(ctx, by, change.In(), chat.Write)
+	st, role, err := s.known(ctx, by, change.In(), chat.Write)
 	if err != nil {
-		return chat.Proposal{}, err
+		return chat.Proposal{}, nil, err
+	}
+	if _, says := change.(ports.Send); says && !st.Room.Made() {
+		if made, err = s.makeFor(ctx, by, change.In()); err != nil {
+			return chat.Proposal{}, nil, err
+		}
 	}
 	p := chat.Proposal{Room: change.In(), Author: by.Author(), By: by.In(change.In())}
 	switch c := change.(type) {
@@ -65,7 +70,7 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	if p.Key == "" {
 		p.Key = chat.NewKey()
 	}
-	return p, err
+	return p, made, err
 }
 
 // own checks that a message is the user's. Who wrote a message never changes, so what was read now still holds at the append.

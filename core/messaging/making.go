@@ -1,0 +1,58 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// make makes a room. Making one counts against a limit of its own, if it comes to something.
+func (s *Service) make(ctx context.Context, by chat.Identity, room chat.Room, owner chat.UserID) error {
+	if err := s.making.take(by, costOne); err != nil {
+		return err
+	}
+	_, err := s.cfg.Directory.Create(ctx, room, owner)
+	if err != nil && !errors.Is(err, chat.Unavailable) { // then it may be there
+		s.making.give(by, costOne)
+	}
+	return err
+}
+
+// makeFor makes the room that by is about to write the first message in, and returns what to tell of it; nil where somebody else was
+// quicker: then that room is what counts.
+func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomID) (*ports.RoomMade, error) {
+	var made ports.RoomMade
+	if s.mayOwn(by, room) {
+		made.Moderator = by.User
+	}
+	err := s.make(ctx, by, chat.Unmade(room), made.Moderator)
+	switch {
+	case errors.Is(err, chat.Conflict):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &made, nil
+}
+
+// mayOwn reports whether by becomes the moderator of a room that they make: not where their token says something else.
+func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
+	return by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Moderate)
+}
+
+// tellMade tells this node and the others that a room has been made: who has it open, as an empty public one, may not read it any more.
+func (s *Service) tellMade(ctx context.Context, room chat.RoomID) {
+	notice := ports.StandingChanged{Room: room}
+	s.standings.hear(notice)
+	if listener := s.listener.Load(); listener != nil {
+		(*listener).Hear(notice)
+	}
+	if s.cfg.Bus == nil {
+		return
+	}
+	if err := s.cfg.Bus.Tell(ctx, notice); err != nil {
+		s.cfg.Observer.Fault(ctx, "tell of a room", err)
+	}
+}
