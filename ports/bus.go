@@ -80,8 +80,9 @@ type Alive struct {
 
 // StandingChanged tells that a user, or everybody where User is empty, stands in a room otherwise than before.
 type StandingChanged struct {
-	Room chat.RoomID
-	User chat.UserID
+	Room   chat.RoomID
+	User   chat.UserID
+	Opened bool // the room has been made, public: who had it open as one that was not there may go on
 }
 
 // Disconnected tells that an administrator ended the user's sessions, wherever they are.

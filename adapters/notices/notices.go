@@ -167,7 +167,7 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 		})
 	case ports.StandingChanged:
 		return nested(b, packetStanding, func(b []byte) []byte {
-			return text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User))
+			return flag(text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User)), fieldOn, n.Opened)
 		})
 	case ports.Disconnected:
 		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })

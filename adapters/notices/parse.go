@@ -241,7 +241,7 @@ func (p *Packet) toAll(f field) error {
 	case packetAlive:
 		p.Notice, named = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask, Features: v.features}, v.node != ""
 	case packetStanding:
-		p.Notice, named = ports.StandingChanged{Room: room, User: user}, room != ""
+		p.Notice, named = ports.StandingChanged{Room: room, User: user, Opened: v.on}, room != ""
 	case packetDisconnected:
 		p.Notice, named = ports.Disconnected{User: user}, user != ""
 	default:

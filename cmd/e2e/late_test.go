@@ -66,11 +66,12 @@ func TestSendsCountAlikeOnBothWaysIn(t *testing.T) {
 	alice.asks("join", "room", "tea")
 	alice.asks("send", "room", "tea", "body", "by socket")
 	alice.isRefused("invalid", "send", "room", "tea", "body", "")
-	alice.isRefused("not_found", "send", "room", "nowhere", "body", "x")
+	s.gets(t, http.StatusCreated, s.token(t, "bob"), http.MethodPost, "/v1/rooms", frame{"room": "bobs"})
+	alice.isRefused("not_found", "send", "room", "bobs", "body", "x")
 	const path = "/v1/rooms/tea/messages"
 	s.gets(t, http.StatusCreated, token, http.MethodPost, path, frame{"body": "by HTTP"})
 	s.gets(t, http.StatusUnprocessableEntity, token, http.MethodPost, path, frame{"body": ""})
-	s.gets(t, http.StatusNotFound, token, http.MethodPost, "/v1/rooms/nowhere/messages", frame{"body": "x"})
+	s.gets(t, http.StatusNotFound, token, http.MethodPost, "/v1/rooms/bobs/messages", frame{"body": "x"})
 	for result, want := range map[string]float64{"ok": 2, "invalid": 2, "not_found": 2, "unavailable": 0, "internal": 0} {
 		if got := s.counts(t, `parley_sends_total{result="`+result+`"}`); got != want {
 			t.Errorf("%v sends are counted as %s, want %v", got, result, want)

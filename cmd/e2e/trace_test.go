@@ -237,7 +237,8 @@ func TestRequestsGoOnWithTracesToo(t *testing.T) {
 	}
 	spans := c.of(t, traceID, "POST /v1/rooms/:room/messages", "append", "deliver")
 	below(t, spans, "append", "POST /v1/rooms/:room/messages")
-	p.gets(t, http.StatusNotFound, token, http.MethodGet, "/v1/rooms/nowhere", nil, "traceparent", other)
+	p.gets(t, http.StatusCreated, p.token(t, "bob"), http.MethodPost, "/v1/rooms", frame{"room": "bobs"})
+	p.gets(t, http.StatusNotFound, token, http.MethodGet, "/v1/rooms/bobs", nil, "traceparent", other)
 	spans = c.of(t, other[3:35], "GET /v1/rooms/:room")
 	if s := spans[0]; attribute(s, "http.response.status_code").GetIntValue() != http.StatusNotFound || s.Status.GetCode() != trace.Status_STATUS_CODE_UNSET {
 		t.Errorf("what its client did wrong is %v in %v", s.Status, s.Attributes)

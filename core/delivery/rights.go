@@ -53,15 +53,19 @@ func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
 	}
 }
 
-// made tells that a room has been made. Those who follow it as one that there was not may have no right to it.
-func (h *Hub) made(room chat.RoomID) {
-	f := h.feed(room)
-	if f == nil || f.view.Load().head > 0 {
+// made tells that a room has been made, perhaps. Those who follow it as one that there was not go on where it is public, which is what they
+// have a right to; else they are asked about.
+func (h *Hub) made(n ports.StandingChanged) {
+	f := h.feed(n.Room)
+	if f == nil || n.User != "" || !n.Opened && f.view.Load().head > 0 {
 		return
 	}
 	for _, fl := range f.of("") {
 		fl.session.mu.Lock()
-		if fl.unmade {
+		switch {
+		case fl.unmade && n.Opened:
+			fl.unmade = false
+		case fl.unmade:
 			h.doubt(fl, fl.cursor)
 		}
 		fl.session.mu.Unlock()

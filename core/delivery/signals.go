@@ -22,9 +22,7 @@ func (h *Hub) Hear(notice ports.Notice) {
 	case ports.Alive:
 		h.presences.alive(n, time.Now())
 	case ports.StandingChanged:
-		if n.User == "" {
-			h.made(n.Room)
-		}
+		h.made(n)
 	case ports.Disconnected:
 		h.chores.put(func(context.Context) { h.Disconnect(n.User) })
 	}

@@ -34,6 +34,7 @@ func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomI
 	case err != nil:
 		return nil, err
 	}
+	s.tellMade(ctx, room, true)
 	return &made, nil
 }
 
@@ -42,9 +43,9 @@ func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
 	return by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Moderate)
 }
 
-// tellMade tells this node and the others that a room has been made: who has it open, as an empty public one, may not read it any more.
-func (s *Service) tellMade(ctx context.Context, room chat.RoomID) {
-	notice := ports.StandingChanged{Room: room}
+// tellMade tells this node and the others that a room has been made: who has it open, as an empty public one, may have no right to it.
+func (s *Service) tellMade(ctx context.Context, room chat.RoomID, public bool) {
+	notice := ports.StandingChanged{Room: room, Opened: public}
 	s.standings.hear(notice)
 	if listener := s.listener.Load(); listener != nil {
 		(*listener).Hear(notice)

@@ -54,7 +54,7 @@ func (s *Service) Create(ctx context.Context, by chat.Identity, room chat.Room) 
 	if err := s.make(ctx, by, room, by.User); err != nil {
 		return ports.RoomView{}, err
 	}
-	s.tellMade(ctx, room.ID)
+	s.tellMade(ctx, room.ID, room.Public)
 	st, role, err := s.standing(ctx, by, room.ID)
 	return ports.RoomView{Standing: st, Role: role}, err
 }
