@@ -41,10 +41,11 @@ func TestWhatComesLateFromAnotherNodeCountsAsLate(t *testing.T) {
 	c := startCluster(t, "none")
 	alice, bob := c.one.connects(t, "alice"), c.two.connects(t, "bob")
 	alice.asks("join", "room", "late")
-	bob.asks("join", "room", "late")
+	alice.asks("send", "room", "late", "body", "makes the room")
+	bob.asks("join", "room", "late", "limit", 0)
 	sent := time.Now()
 	alice.asks("send", "room", "late", "body", "found by comparing heads")
-	bob.reads("late", 1, 1)
+	bob.reads("late", 2, 2)
 	late := time.Since(sent)
 	eventually(t, "the pass is counted", func() error {
 		// What is measured here has the send's way to the node and the commit in it too.

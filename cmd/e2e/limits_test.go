@@ -37,7 +37,7 @@ func TestWhatAStrangerMayUnlessItIsSetOtherwise(t *testing.T) {
 			limited++
 		}
 	}
-	if limited == 0 || limited > 300 {
+	if limited == 0 || limited > 301 { // the join counts, too, for a tenth
 		t.Errorf("%d of 400 sends at once were refused, want what is above 100", limited)
 	}
 }

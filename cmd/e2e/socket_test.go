@@ -501,6 +501,8 @@ func errorCodes(t *testing.T, s *service) {
 	room := s.room()
 	alice := s.connects(t, "alice")
 	alice.asks("join", "room", room)
+	hidden := s.room()
+	s.gets(t, http.StatusCreated, s.token(t, "carol"), http.MethodPost, "/v1/rooms", frame{"room": hidden})
 	for _, c := range []struct{ raw, code, names string }{
 		{`nonsense`, "bad_request", ""},
 		{`[]`, "bad_request", ""},
@@ -516,8 +518,8 @@ func errorCodes(t *testing.T, s *service) {
 		{`{"type":"send","room":"` + room + `","body":"x","key":"` + strings.Repeat("k", 65) + `"}`, "invalid", "key"},
 		{`{"type":"react","room":"` + room + `","seq":1,"emoji":""}`, "invalid", "emoji"},
 		{`{"type":"edit","room":"` + room + `","seq":0,"body":"x"}`, "invalid", "seq"},
-		{`{"type":"send","room":"no-such-room","body":"x"}`, "not_found", ""},
-		{`{"type":"history","room":"no-such-room"}`, "not_found", ""},
+		{`{"type":"send","room":"` + hidden + `","body":"x"}`, "not_found", ""},
+		{`{"type":"history","room":"` + hidden + `"}`, "not_found", ""},
 		{`{"type":"delete","room":"` + room + `","seq":77}`, "not_found", ""},
 	} {
 		alice.writes(c.raw)
