@@ -110,8 +110,10 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) (standings []ch
 func scanStanding(row pgx.CollectableRow, user chat.UserID, more ...any) (chat.Standing, error) {
 	var st chat.Standing
 	var since *time.Time
-	err := row.Scan(append([]any{&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &st.Room.CreatedAt, &st.Room.Head,
-		&st.Room.Messages, &st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread}, more...)...)
+	err := row.Scan(append([]any{
+		&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &st.Room.CreatedAt, &st.Room.Head,
+		&st.Room.Messages, &st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread,
+	}, more...)...)
 	st.Room.CreatedAt = st.Room.CreatedAt.UTC()
 	if since != nil {
 		st.Member.User, st.Member.Since = user, since.UTC()

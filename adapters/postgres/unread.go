@@ -17,7 +17,7 @@ const (
 
 // ofTurns writes a query with {said x} and {turn x} for the conditions above.
 func ofTurns(sql string) string {
-	for _, alias := range strings.Fields("a b e f l n t") {
+	for alias := range strings.FieldsSeq("a b e f l n t") {
 		sql = strings.NewReplacer(
 			"{said "+alias+"}", strings.ReplaceAll(isSaid, "%", alias),
 			"{turn "+alias+"}", strings.ReplaceAll(itsTurn, "%", alias),

@@ -76,7 +76,7 @@ func iJSON(t *testing.T, s *service) {
 		t.Fatal(err)
 	}
 	for _, e := range on.reads(room, 1, 2) {
-		if got, _ := json.Marshal(e["meta"]); string(got) != string(encoded(t, want)) {
+		if got := encoded(t, e["meta"]); !bytes.Equal(got, encoded(t, want)) {
 			t.Errorf("meta is %s, want %s", got, meta)
 		}
 	}

@@ -89,7 +89,8 @@ func (m *marker) close() {
 
 // run moves marks until ctx ends and everything that was queued by then is answered.
 func (m *marker) run(ctx context.Context) {
-	defer context.AfterFunc(ctx, m.close)()
+	closed := context.AfterFunc(ctx, m.close)
+	defer closed()
 	retry := time.NewTimer(heldPause)
 	defer retry.Stop()
 	var batch, held []marking
