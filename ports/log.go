@@ -23,6 +23,8 @@ type Log interface {
 	//   - the target of Deleted is another's, and the author does not moderate (see chat.Proposal.JudgeTarget): Forbidden;
 	//   - the target of Edited or Reacted is deleted: Conflict;
 	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;
+	//   - MemberChanged by which the last moderator of the room, who does not moderate by their token, would cease to be one by
+	//     themselves (see chat.Proposal.Resigns): Conflict;
 	//   - Reacted with one more emoji than the message may have (see chat.Proposal.Reactions): Conflict;
 	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged, RoomChanged): Unchanged. Edited
 	//     with the same body is a change all the same.

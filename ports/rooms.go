@@ -44,9 +44,10 @@ type Members interface {
 	Members(ctx context.Context, by chat.Identity, room chat.RoomID, after chat.UserID, limit int) (members []chat.Member, next chat.UserID, err error)
 
 	// SetMember makes a user a member with a role, or changes the role, or bans them (role None). It needs Moderate, and nobody
-	// bans themselves.
+	// bans themselves. The last moderator of a room, whose token does not make them one, remains one: Conflict.
 	SetMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID, role chat.Role) (chat.Member, error)
 
-	// RemoveMember takes a user's membership or ban, and their read mark. It needs Moderate, or to be that user.
+	// RemoveMember takes a user's membership or ban, and their read mark. It needs Moderate, or to be that user, who is not the last
+	// moderator (Conflict).
 	RemoveMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID) error
 }

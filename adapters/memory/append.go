@@ -161,11 +161,24 @@ func (r *room) react(p *chat.Proposal, f chat.Reacted, m *message) ports.Outcome
 	return appended(e)
 }
 
+// moderatedWithout reports whether somebody else than one user moderates the room.
+func (r *room) moderatedWithout(but chat.UserID) bool {
+	for user, place := range r.places {
+		if place.Role == chat.Moderate && user != but {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcome {
 	was := r.places[f.User]
 	f, same, err := f.Settle(was.Member, p.Author.ID)
 	if err != nil {
 		return ports.Outcome{Err: err}
+	}
+	if p.Resigns(was.Member) && !r.moderatedWithout(f.User) {
+		return ports.Outcome{Err: chat.LastModerator()}
 	}
 	left := func() {
 		delete(r.marks, f.User)

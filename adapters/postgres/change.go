@@ -63,18 +63,19 @@ func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 // ledger holds what a batch is about: rows as they were read, then as the batch makes them. A row that is not in the tables is
 // nil, or not there at all.
 type ledger struct {
-	locked    map[chat.RoomID]struct{} // the rooms that are locked for the batch
-	rooms     map[chat.RoomID]*room
-	used      map[usedKey]chat.Entry
-	messages  map[place]*message
-	reactions map[place][]*reaction // of each message that is reacted to, all
-	reactors  map[reactorKey]*reactor
-	members   map[memberKey]*member
-	unmarked  map[memberKey]struct{} // whose read marks go
-	forgotten columns                // the emoji that messages remember no longer
-	left      map[memberKey]struct{} // who left, and has made no entry since
-	deleted   []place
-	entries   []chat.Entry // new, in their first form
+	locked     map[chat.RoomID]struct{} // the rooms that are locked for the batch
+	rooms      map[chat.RoomID]*room
+	used       map[usedKey]chat.Entry
+	messages   map[place]*message
+	reactions  map[place][]*reaction // of each message that is reacted to, all
+	reactors   map[reactorKey]*reactor
+	members    map[memberKey]*member
+	unmarked   map[memberKey]struct{} // whose read marks go
+	forgotten  columns                // the emoji that messages remember no longer
+	moderators []memberKey            // of rooms in which one may resign, enough of them
+	left       map[memberKey]struct{} // who left, and has made no entry since
+	deleted    []place
+	entries    []chat.Entry // new, in their first form
 }
 
 type (
@@ -181,6 +182,15 @@ FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, user_id)
 JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target
 JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
 
+	// As many moderators of each room as tell, whatever becomes of the proposals, whether there is another one.
+	moderatorsQuery = `
+SELECT p.room_id, m.user_id
+FROM unnest($1::text[], $2::bigint[]) p (room_id, n) CROSS JOIN LATERAL (
+  SELECT user_id FROM member
+  WHERE room_id = p.room_id AND role = 3 AND (CASE WHEN role = 3 THEN user_id END) > ''
+  ORDER BY (CASE WHEN role = 3 THEN user_id END) LIMIT p.n
+) m`
+
 	membersQuery = `
 SELECT m.room_id, m.user_id, m.role, m.banned, m.since, m.set_by
 FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
@@ -193,6 +203,7 @@ func (l *ledger) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns
 	reacted := map[place]struct{}{}
+	changed, resign := map[chat.RoomID]int{}, false
 	for i := range proposals {
 		p := &proposals[i]
 		rooms = append(rooms, string(p.Room))
@@ -211,6 +222,8 @@ func (l *ledger) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 			}
 		case chat.MemberChanged:
 			members.add(p.Room, 0, "", f.User)
+			changed[p.Room]++
+			resign = resign || f.User == p.Author.ID
 		}
 		if target != 0 {
 			targets.add(p.Room, target, "", "")
@@ -227,6 +240,13 @@ func (l *ledger) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 		batch.Queue(reactorsQuery, reactors.rooms, reactors.seqs, reactors.users).Query(l.readReactors)
 	}
 	batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
+	if resign {
+		var in columns
+		for room, n := range changed {
+			in.add(room, chat.Seq(n+1), "", "")
+		}
+		batch.Queue(moderatorsQuery, in.rooms, in.seqs).Query(l.readModerators)
+	}
 }
 
 // columns are keys of rows, by columns; which of them count is the query's to say.
@@ -305,6 +325,15 @@ func (l *ledger) readReactors(rows pgx.Rows) error {
 	var r reactor
 	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.seq, &k.emoji, &k.user, &r.removed, &r.setBy}, func() error {
 		l.reactors[k] = &reactor{removed: r.removed, setBy: r.setBy}
+		return nil
+	})
+	return err
+}
+
+func (l *ledger) readModerators(rows pgx.Rows) error {
+	var k memberKey
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.user}, func() error {
+		l.moderators = append(l.moderators, k)
 		return nil
 	})
 	return err

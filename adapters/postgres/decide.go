@@ -166,6 +166,9 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 	if err != nil {
 		return ports.Outcome{Err: err}
 	}
+	if p.Resigns(l.place(p.Room, f.User)) && !l.moderatedWithout(p.Room, f.User) {
+		return ports.Outcome{Err: chat.LastModerator()}
+	}
 	if f.Change == chat.MemberLeft {
 		l.unmarked[k], l.left[k] = struct{}{}, struct{}{}
 	}
@@ -178,6 +181,21 @@ func (l *ledger) changeMember(r *room, p *chat.Proposal, f chat.MemberChanged) p
 	}
 	l.members[k] = &member{role: f.Role, banned: f.Change == chat.MemberBanned, since: e.At, setBy: e.Seq, changed: true}
 	return appended(e)
+}
+
+// moderatedWithout reports whether somebody else than one user moderates a room: as the batch has made it.
+func (l *ledger) moderatedWithout(room chat.RoomID, but chat.UserID) bool {
+	for k, m := range l.members {
+		if k.room == room && k.user != but && m.role == chat.Moderate {
+			return true
+		}
+	}
+	for _, k := range l.moderators {
+		if _, changed := l.members[k]; !changed && k.room == room && k.user != but {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *ledger) changeRoom(r *room, p *chat.Proposal, f chat.RoomChanged) ports.Outcome {

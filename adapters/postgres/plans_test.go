@@ -21,6 +21,7 @@ var statements = []struct{ name, sql, args string }{
 	{"targets", targetsQuery, `array['big','big'], array[77,9000]`},
 	{"reactions", reactionsQuery, `array['big'], array[77]`},
 	{"reactors", reactorsQuery, `array['big'], array[77], array['u1']`},
+	{"moderators", moderatorsQuery, `array['big','r7'], array[2,3]`},
 	{"members", membersQuery, `array['big','r7'], array['u1','u7']`},
 	{"write entries", entriesStatement, `array['big'], array[20001], array[now()], array['u1'], array[''], array['n1'], array[1], array[1],
 		array['x'], array[0], array[null]::bytea[], array[0], array[''], array[false], array[0], array[''], array[''], array[0], array[''], array[true]`},

@@ -46,3 +46,20 @@ func TestUsersWithAnyID(t *testing.T) {
 		alice.deletes("/v1/rooms/general/members/"+escaped).is(204, "")
 	}
 }
+
+func TestTheLastModeratorStays(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice, bob := s.as("alice"), s.as("bob")
+	alice.has("den")
+	const last = "you are the room's last moderator: make somebody else one first"
+	alice.deletes("/v1/rooms/den/members/alice").fails(409, "conflict", last)
+	alice.puts("/v1/rooms/den/members/alice", `{"role":"read"}`).fails(409, "conflict", last)
+	alice.puts("/v1/rooms/den/members/alice", `{"banned":true}`).fails(409, "conflict", "you cannot ban yourself")
+	alice.puts("/v1/rooms/den/members/bob", `{"role":"read"}`).is(200, `{"role":"read"}`)
+	bob.deletes("/v1/rooms/den/members/bob").is(204, ``)
+	alice.puts("/v1/rooms/den/members/bob", `{"role":"moderate"}`).is(200, `{"role":"moderate"}`)
+	alice.deletes("/v1/rooms/den/members/alice").is(204, ``)
+	bob.deletes("/v1/rooms/den/members/bob").fails(409, "conflict", last)
+	s.as("root,admin").deletes("/v1/rooms/den/members/bob").is(204, ``)
+}

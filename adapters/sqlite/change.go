@@ -84,6 +84,15 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 	if forbidden != nil {
 		return ports.Outcome{Err: forbidden}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
 	}
+	if p.Resigns(was.Member) {
+		var others bool
+		if err := b.row(b.w.moderated, r.number, f.User).Scan(&others); err != nil {
+			return ports.Outcome{}, err
+		}
+		if !others {
+			return ports.Outcome{Err: chat.LastModerator()}, nil
+		}
+	}
 	if same {
 		outcome, _ := unchanged(r, was.setBy)
 		return outcome, b.leaves(r, f)

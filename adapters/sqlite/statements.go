@@ -14,7 +14,7 @@ type writeStatements struct {
 	target, edit, remove                     *sql.Stmt
 	tallies, setReactor, reaction, reactedTo *sql.Stmt
 	forgetReactors, forgetReaction           *sql.Stmt
-	members, setMember                       *sql.Stmt
+	members, setMember, moderated            *sql.Stmt
 	mark, unmark, marked                     *sql.Stmt
 	spoke, unlist, turn, around, speaker     *sql.Stmt
 	revoke, renew                            *sql.Stmt
@@ -59,6 +59,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.members: `
 			SELECT m.room, m.user, m.role, m.banned, m.set_by
 			FROM json_each(?) p CROSS JOIN member m ON m.room = p.value->>0 AND m.user = p.value->>1`,
+		&w.moderated: moderatedQuery,
 		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by, id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		// A mark that does not move is not written.
 		&w.mark: `
@@ -145,6 +146,9 @@ const roomsOfQuery = `
 	UNION SELECT id FROM mark INDEXED BY mark_by_user WHERE user = ?1 AND id > ?2
 	UNION SELECT id FROM spoke INDEXED BY spoke_by_user WHERE user = ?1 AND id > ?2 AND listed
 	ORDER BY id LIMIT ?3`
+
+// moderatedQuery tells whether another than a user moderates a room.
+const moderatedQuery = `SELECT EXISTS (SELECT 1 FROM member INDEXED BY member_moderating WHERE room = ?1 AND role = 3 AND user <> ?2)`
 
 const membersQuery = `
 	SELECT user, role, banned, since FROM member INDEXED BY member_in

@@ -22,6 +22,19 @@ func (f MemberChanged) Settle(was Member, by UserID) (settled MemberChanged, sam
 	return f, was.Role == f.Role, nil
 }
 
+// Resigns reports whether by the proposal a moderator, who was in that place, gives up to be one, and does not moderate by their token
+// either. The last one of a room may not: a log refuses that with LastModerator.
+func (p *Proposal) Resigns(was Member) bool {
+	f, ok := p.Fact.(MemberChanged)
+	stays := f.Role == Moderate && f.Change != MemberLeft && f.Change != MemberBanned
+	return ok && f.User == p.Author.ID && was.Role == Moderate && !stays && !p.By.Admin && !p.By.Granted.May(Moderate)
+}
+
+// LastModerator says that the last moderator of a room stays one.
+func LastModerator() *Error {
+	return Errorf(Conflict, "you are the room's last moderator: make somebody else one first")
+}
+
 // Place returns the place of the user after the change; its Since is the entry's At.
 func (f MemberChanged) Place() Member {
 	return Member{User: f.User, Role: f.Role, Banned: f.Change == MemberBanned}

@@ -40,6 +40,7 @@ func (n *node) scene(room chat.RoomID, public bool, who chat.UserID, member chat
 		}
 	default:
 		root.sets(room, who, member)
+		root.sets(room, "deputy", chat.Moderate) // so that nobody is the last one
 	}
 }
 

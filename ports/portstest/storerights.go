@@ -21,6 +21,8 @@ func (s *storeSuite) testRights(t *testing.T) {
 		{"nothing of a user comes behind the lowering of their role", s.raceRights(chat.Rights{}, chat.MemberChanged{Change: chat.MemberRole, Role: chat.Read})},
 		{"nothing of a visitor comes behind the hiding of a room", s.raceRights(chat.Rights{Everybody: true}, chat.RoomChanged{Change: chat.RoomHidden})},
 		{"nothing that takes a moderator comes behind the lowering of their role", s.raceModerators(chat.MemberChanged{Change: chat.MemberRole, Role: chat.Write})},
+		{"the last moderator of a room stays one, unless their token makes them one", lastModeratorStays},
+		{"of moderators who all resign at once the last one stays", s.raceResigning},
 		{"nothing that takes a moderator comes behind their removal", s.raceModerators(chat.MemberChanged{Change: chat.MemberLeft})},
 	})
 }
@@ -67,6 +69,7 @@ func judgesRights(t *testing.T, r room) {
 			alice.makes(bob, chat.MemberBanned, chat.None)
 		case row.place.Role != chat.None:
 			alice.makes(bob, chat.MemberJoined, row.place.Role)
+			alice.makes(alice, chat.MemberJoined, chat.Moderate) // so that nobody is the last one
 		}
 		tries := func(want chat.Kind, fact chat.Fact) {
 			t.Helper()
@@ -251,4 +254,66 @@ func (s *storeSuite) race(by chat.Rights, role chat.Role, taken chat.Fact, does 
 			}
 		}
 	}
+}
+
+func lastModeratorStays(t *testing.T, r room) {
+	root := r.user("root")
+	alice, bob, carol := r.user("alice"), r.user("bob"), r.user("carol")
+	root.makes(alice, chat.MemberJoined, chat.Moderate)
+	root.makes(bob, chat.MemberJoined, chat.Write)
+	root.makes(carol, chat.MemberBanned, chat.None)
+	ways := func(u user) []chat.MemberChanged {
+		return []chat.MemberChanged{
+			{User: u.id, Change: chat.MemberRole, Role: chat.Write},
+			{User: u.id, Change: chat.MemberRole, Role: chat.Read},
+			{User: u.id, Change: chat.MemberBanned},
+			{User: u.id, Change: chat.MemberLeft},
+		}
+	}
+	asMember := func(u user, f chat.MemberChanged) chat.Proposal { return u.proposesBy(chat.Rights{Everybody: true}, f) }
+	head := alice.stands().Room.Head
+	for _, f := range ways(alice) {
+		outcomes := r.appends(asMember(alice, f), asMember(bob, chat.MemberChanged{User: bob.id, Change: chat.MemberRole, Role: chat.Moderate}))
+		mustFail(t, outcomes[0].Err, chat.Conflict)
+		mustFail(t, outcomes[1].Err, chat.Forbidden)
+		mustEqual(t, "alice's role", alice.stands().Member.Role, chat.Moderate)
+	}
+	mustEqual(t, "head", alice.stands().Room.Head, head)
+	// In one call: another one is made, and then there is one to spare.
+	outcomes := r.appends(
+		asMember(alice, chat.MemberChanged{User: bob.id, Change: chat.MemberRole, Role: chat.Moderate}),
+		asMember(alice, ways(alice)[0]), asMember(bob, ways(bob)[3]), asMember(bob, chat.MemberChanged{User: alice.id, Change: chat.MemberRole, Role: chat.Moderate}),
+		asMember(bob, ways(bob)[3]),
+	)
+	for i, want := range []chat.Kind{nothing, nothing, chat.Conflict, nothing, nothing} {
+		if want == nothing {
+			r.mustBe(outcomes[i], ports.Appended)
+		} else {
+			mustFail(t, outcomes[i].Err, want)
+		}
+	}
+	// Whose token makes them a moderator is one without the place, and an admin may everything.
+	for _, by := range []chat.Rights{{Granted: chat.Moderate}, {Admin: true}} {
+		r.mustBe(r.appends(alice.proposesBy(by, ways(alice)[0]))[0], ports.Appended)
+		root.makes(alice, chat.MemberRole, chat.Moderate)
+	}
+	r.mustBe(r.appends(root.proposes(ways(alice)[3]))[0], ports.Appended)
+}
+
+func (s *storeSuite) raceResigning(t *testing.T, r room) {
+	const moderators = 6
+	handles := s.handles(t)
+	for i := range moderators {
+		r.user("root").makes(r.user(fmt.Sprint("mod", i)), chat.MemberJoined, chat.Moderate)
+	}
+	var stayed atomic.Int64
+	together(t, moderators, func(i int) {
+		there := r.on(t, handles[i%len(handles)]).user(fmt.Sprint("mod", i))
+		o := there.appends(there.proposesBy(chat.Rights{Everybody: true}, chat.MemberChanged{User: there.id, Change: chat.MemberLeft}))[0]
+		if o.Status == ports.Refused {
+			mustFail(t, o.Err, chat.Conflict)
+			stayed.Add(1)
+		}
+	})
+	mustEqual(t, "moderators who stayed", stayed.Load(), 1)
 }
