@@ -137,13 +137,13 @@ func canonical(origin string) (string, error) {
 		return "", errOrigin
 	}
 	host, err := asciiHost(u.Hostname())
-	if err != nil {
+	if _, page := defaultPorts[u.Scheme]; err != nil || page && !isAddress(host) && endsInNumber(host) {
 		return "", errOrigin
 	}
 	port := u.Port()
 	if port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
+		if err != nil || n == 0 {
 			return "", errOrigin
 		}
 		port = strconv.FormatUint(n, 10)
@@ -169,4 +169,15 @@ func asciiHost(host string) (string, error) {
 		return "", errOrigin
 	}
 	return names.ToASCII(host)
+}
+
+// endsInNumber reports whether browsers take a host for an address, and write it as one (the URL standard, "ends in a number checker"):
+// 127.1 is 127.0.0.1 to them.
+func endsInNumber(name string) bool {
+	name = strings.TrimSuffix(name, ".")
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }

@@ -81,6 +81,7 @@ func TestEntriesOfAListOfOrigins(t *testing.T) {
 		"*": "*", "https://App.Example": "https://app.example", "https://app.example/": "https://app.example", "http://x:080": "http://x",
 		"https://münchen.example": "https://xn--mnchen-3ya.example", "https://*.Example.com": "https://*.example.com", "http://*.localhost": "http://*.localhost",
 		"Capacitor://localhost": "capacitor://localhost", "http://[::0001]:8080": "http://[::1]:8080", "https://app.example:": "https://app.example", "https://app.example:443": "https://app.example",
+		"http://127.0.0.1:3000": "http://127.0.0.1:3000", "https://4.example": "https://4.example", "https://a.0xg": "https://a.0xg", "app://1": "app://1",
 	} {
 		if got, err := caller.ParseOrigin(text); got != want || err != nil {
 			t.Errorf("%s is %s, %v, want %s", text, got, err, want)
@@ -93,6 +94,8 @@ func TestEntriesOfAListOfOrigins(t *testing.T) {
 		"*.example.com": "such as", "https://**.example.com": "such as", "https://*.*.example.com": "such as", "https://*.192.0.2.7": "such as", "https://*.[::1]": "such as",
 		"https://*.com": "two labels", "https://*.com.": "two labels", "chrome-extension://*": "such as", "capacitor://*.localhost": "such as", "null": "sandbox",
 		"wss://app.example": "https://", "ws://app.example": "https://", "https://app .example": "such as", "file://": "such as", "https://%zz": "such as",
+		"https://app.example:0": "such as", "http://127.1": "such as", "https://1.2.3": "such as", "http://0x7f.0x1": "such as", "http://2130706433": "such as",
+		"https://1.2.3.4.": "such as", "https://a.256": "such as", "https://１２７.１": "such as", "https://*.example.0x": "such as",
 	} {
 		if got, err := caller.ParseOrigin(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is %q, %v, want an error that says %q", text, got, err, says)
