@@ -153,6 +153,10 @@ func TestALocationKeepsAProxysPrefix(t *testing.T) {
 		{local, []string{"//evil.example"}, "/evil.example" + plain},
 		{local, []string{"/"}, relative},
 		{local, []string{"/a b"}, relative},
+		{local, []string{`/\evil.example`}, relative},
+		{local, []string{"/a?b", "/a#b", "/a/%"}, relative},
+		{local, []string{"/chat", "/..", "/a/../b", "/%2e%2E/x", "/./x"}, "/chat" + plain},
+		{local, []string{"/chat/v1.0", "/%C3%A9", "/..."}, "/chat/v1.0/%C3%A9/..." + plain},
 	} {
 		var headers []string
 		for _, prefix := range test.prefixes {

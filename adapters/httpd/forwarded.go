@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -83,7 +84,7 @@ func (s *Server) relocate(c *fiber.Ctx) {
 	}
 	var prefix strings.Builder
 	for _, part := range listed(c, "X-Forwarded-Prefix") {
-		if part = strings.Trim(part, "/"); part != "" && plain(part) {
+		if part = strings.Trim(part, "/"); isPath(part) {
 			prefix.WriteString("/" + part)
 		}
 	}
@@ -92,4 +93,18 @@ func (s *Server) relocate(c *fiber.Ctx) {
 		return
 	}
 	c.Set(fiber.HeaderLocation, prefix.String()+"/"+location)
+}
+
+// isPath reports whether part may stand within a path as it is, and stays there: a browser takes \ for /, and . and .. (with escapes too) for a
+// way up.
+func isPath(part string) bool {
+	if !plain(part) || strings.ContainsAny(part, `\?#`) {
+		return false
+	}
+	for segment := range strings.SplitSeq(part, "/") {
+		if name, err := url.PathUnescape(segment); err != nil || name == "." || name == ".." {
+			return false
+		}
+	}
+	return true
 }
