@@ -166,7 +166,7 @@ func (s *Settings) values(args, environ []string) (faults Faults, err error) {
 	}
 	unknown := s.unknown(env)
 	if !s.cfg.WarnUnknown {
-		return faults.with(unknown...), nil
+		return faults.with(refused(unknown)...), nil
 	}
 	s.cfg.Unknown = unknown
 	return faults, nil
@@ -246,6 +246,15 @@ func (s *Settings) unknown(env map[string]string) []Fault {
 		faults = faults.with(Fault{name, "is no setting" + suggest(name, known)})
 	}
 	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Name, b.Name) })
+	return faults
+}
+
+// refused are unknown variables for which the service does not start: who rolls an update back is told the way.
+func refused(unknown []Fault) (faults []Fault) {
+	for _, f := range unknown {
+		f.Problem += " (if a later release has it, PARLEY_UNKNOWN_SETTINGS=warn starts without it)"
+		faults = append(faults, f)
+	}
 	return faults
 }
 

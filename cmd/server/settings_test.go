@@ -244,7 +244,8 @@ func TestASettingOfALaterReleaseIsRefusedOrWarnedOf(t *testing.T) {
 	t.Parallel()
 	const later = "PARLEY_HISTORY_DAYS=30"
 	for _, environ := range [][]string{{later}, {later, "PARLEY_UNKNOWN_SETTINGS=refuse"}, {later, "PARLEY_UNKNOWN_SETTINGS= "}} {
-		if _, err := load(nil, environ...); err == nil || !strings.Contains(err.Error(), "PARLEY_HISTORY_DAYS is no setting") {
+		if _, err := load(nil, environ...); err == nil || !strings.Contains(err.Error(), "PARLEY_HISTORY_DAYS is no setting") ||
+			!strings.Contains(err.Error(), "PARLEY_UNKNOWN_SETTINGS=warn") {
 			t.Errorf("%v: got %v, want it to be refused", environ, err)
 		}
 	}
