@@ -310,8 +310,10 @@ func TestHealthcheckFollowsReadiness(t *testing.T) {
 
 func TestVersionIsWhatTheLinkerSays(t *testing.T) {
 	t.Parallel()
-	if code, out, _ := call(t, nil, "version"); code != ok || !strings.HasPrefix(out, "parley devel (") {
-		t.Errorf("got %d %q", code, out)
+	for _, arg := range []string{"version", "--version", "-v"} {
+		if code, out, _ := call(t, nil, arg); code != ok || !strings.HasPrefix(out, "parley devel (") {
+			t.Errorf("%s: got %d %q", arg, code, out)
+		}
 	}
 	if got := invocation("/tmp/go-build123/b001/exe/parley"); got != "go run ./cmd/parley" {
 		t.Errorf("by go run: got %q", got)
