@@ -432,7 +432,7 @@ func (c *client) isRefused(ask ports.Ask, kind chat.Kind) line {
 // joins joins a room, which is made, public, where there is none.
 func (c *client) joins(room chat.RoomID, after ...chat.Seq) ports.Joined {
 	c.t.Helper()
-	c.world.store.Create(context.Background(), chat.Room{ID: room, Public: true}, "") //nolint:errcheck // there may be one
+	c.world.store.Create(context.Background(), chat.Room{ID: room, Public: true}, "") // there may be one
 	return c.joinsAsIs(room, after...)
 }
 
