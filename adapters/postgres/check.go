@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -17,7 +18,11 @@ var _ ports.WriteChecker = (*Store)(nil)
 const probeBytes = 64 << 10
 
 const (
-	// probeEntry is of a room that no client can name, and is taken back.
+	// probeRooms is all that an entry comes with, in a room that no client can name; it is taken back.
+	probeRooms = `INSERT INTO room (created_at, last_at, public, room_id, name) VALUES (now(), now(), false, '~', '');
+		UPDATE room SET head = 1 WHERE room_id = '~';
+		INSERT INTO used_key (seq, at, room_id, author, key) VALUES (1, now(), '~', '', '');
+		INSERT INTO spoke (room_id, user_id) VALUES ('~', '')`
 	probeEntry = `INSERT INTO entry (seq, at, messages, kind, room_id, author, key, author_name, meta)
 		VALUES (1, now(), 0, 1, '~', '', '', '', $1)`
 	// probeCommit writes to the WAL and nowhere else, so that its commit waits for the disk, and for a standby where one is waited for.
@@ -46,9 +51,11 @@ func (s *Store) tryEntry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	payload := make([]byte, probeBytes)
-	_, _ = rand.Read(payload) // it never fails
-	_, err = tx.Exec(ctx, probeEntry, payload)
+	if _, err = tx.Exec(ctx, probeRooms, pgx.QueryExecModeSimpleProtocol); err == nil {
+		payload := make([]byte, probeBytes)
+		_, _ = rand.Read(payload) // it never fails
+		_, err = tx.Exec(ctx, probeEntry, payload)
+	}
 	return errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 }
 

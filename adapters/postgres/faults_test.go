@@ -275,6 +275,13 @@ func TestADiskThatIsFullIsKnownWhileReadsWork(t *testing.T) {
 	}
 	mustFail(t, store.CheckWrite(t.Context()), chat.Unavailable)
 	exec(t, admin, `DROP TRIGGER full_disk ON entry`)
+	for _, table := range []string{"room", "used_key", "spoke"} {
+		exec(t, admin, `CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON `+table+` EXECUTE FUNCTION full_disk()`)
+		if err := store.CheckWrite(t.Context()); !errors.Is(err, chat.Unavailable) {
+			t.Errorf("where %s takes nothing: %v", table, err)
+		}
+		exec(t, admin, `DROP TRIGGER full_disk ON `+table)
+	}
 	if err := store.CheckWrite(t.Context()); err != nil {
 		t.Errorf("once there is room: %v", err)
 	}
