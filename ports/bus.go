@@ -49,7 +49,7 @@ type Listener interface {
 type NodeID string
 
 // Notice is what nodes tell each other besides entries: Signalled and NodePresence, which are about a room, or Alive, StandingChanged,
-// Disconnected and Revoked, which are for all nodes.
+// MemberAdded, Disconnected and Revoked, which are for all nodes.
 type Notice interface {
 	// About returns the room that the notice is about, or nothing: then it is for all nodes.
 	About() chat.RoomID
@@ -85,6 +85,14 @@ type StandingChanged struct {
 	Opened bool // the room has been made, public: who had it open as one that was not there may go on
 }
 
+// MemberAdded tells that somebody has made another a member of a room: for the one who was added, wherever they are.
+type MemberAdded struct {
+	Room chat.RoomID
+	User chat.UserID
+	By   chat.Author
+	Role chat.Role
+}
+
 // Disconnected tells that an administrator ended the user's sessions, wherever they are.
 type Disconnected struct{ User chat.UserID }
 
@@ -105,6 +113,9 @@ func (Alive) About() chat.RoomID { return "" }
 
 // About implements Notice.
 func (StandingChanged) About() chat.RoomID { return "" }
+
+// About implements Notice.
+func (MemberAdded) About() chat.RoomID { return "" }
 
 // About implements Notice.
 func (Disconnected) About() chat.RoomID { return "" }

@@ -6,7 +6,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, FollowEnded, Drain, Heartbeat or
+// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Added, FollowEnded, Drain, Heartbeat or
 // CloseFrame.
 type Frame interface{ frame() }
 
@@ -45,6 +45,9 @@ type Failure struct {
 // SignalFrame passes a signal on.
 type SignalFrame struct{ Signal chat.Signal }
 
+// Added tells a user that somebody has made them a member of a room. It may be lost.
+type Added struct{ MemberAdded }
+
 // FollowEnded tells that the session follows a room no longer, though its client did not leave, and why.
 type FollowEnded struct {
 	Room chat.RoomID
@@ -65,6 +68,7 @@ func (OK) frame()          {}
 func (Failure) frame()     {}
 func (SignalFrame) frame() {}
 func (FollowEnded) frame() {}
+func (Added) frame()       {}
 func (Drain) frame()       {}
 func (Heartbeat) frame()   {}
 func (CloseFrame) frame()  {}

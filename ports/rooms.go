@@ -44,7 +44,8 @@ type Members interface {
 	Members(ctx context.Context, by chat.Identity, room chat.RoomID, after chat.UserID, limit int) (members []chat.Member, next chat.UserID, err error)
 
 	// SetMember makes a user a member with a role, or changes the role, or bans them (role None). It needs Moderate, and nobody
-	// bans themselves. The last moderator of a room, whose token does not make them one, remains one: Conflict.
+	// bans themselves. Who is made a member by another is told, if they are connected; RateLimited is who adds too many. The last
+	// moderator of a room, whose token does not make them one, remains one: Conflict.
 	SetMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID, role chat.Role) (chat.Member, error)
 
 	// RemoveMember takes a user's membership or ban, and their read mark. It needs Moderate, or to be that user, who is not the last

@@ -87,6 +87,7 @@ const (
 	packetDisconnected
 	packetRevoked
 	packetLog
+	packetAdded
 )
 
 // The fields of an entry. One of those from entryMessage on is its fact.
@@ -131,6 +132,7 @@ const (
 	fieldType
 	fieldData
 	fieldFeature // one of several
+	fieldBy      // who did it; fieldName is their name
 )
 
 // Append appends the packet to b.
@@ -168,6 +170,11 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 	case ports.StandingChanged:
 		return nested(b, packetStanding, func(b []byte) []byte {
 			return flag(text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User)), fieldOn, n.Opened)
+		})
+	case ports.MemberAdded:
+		return nested(b, packetAdded, func(b []byte) []byte {
+			b = text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User))
+			return number(text(text(b, fieldBy, string(n.By.ID)), fieldName, n.By.Name), fieldRole, int64(n.Role))
 		})
 	case ports.Disconnected:
 		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })

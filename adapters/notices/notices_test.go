@@ -51,6 +51,7 @@ func specimens() []notices.Packet {
 		ports.Alive{Node: "n2", Features: []string{"threads", "search"}},
 		ports.StandingChanged{Room: "tea", User: "bob"},
 		ports.StandingChanged{Room: "tea"},
+		ports.MemberAdded{Room: "tea", User: "bob", By: chat.Author{ID: "alice", Name: "Alice"}, Role: chat.Write},
 		ports.StandingChanged{Room: "tea", Opened: true},
 		ports.Disconnected{User: "bob"},
 		ports.Revoked{User: "bob", Until: at},

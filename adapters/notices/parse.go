@@ -28,7 +28,7 @@ func Parse(b []byte) (p Packet, err error) {
 			return p.signal(f)
 		case packetPresence:
 			return p.presence(f)
-		case packetAlive, packetStanding, packetDisconnected, packetRevoked:
+		case packetAlive, packetStanding, packetAdded, packetDisconnected, packetRevoked:
 			return p.toAll(f)
 		}
 		return nil
@@ -38,11 +38,11 @@ func Parse(b []byte) (p Packet, err error) {
 
 // fact is all that a fact, a signal or a notice may have.
 type fact struct {
-	room, user, body, meta, emoji, change, name, node, kindName, data string
-	seq, count, role, kind, version, until                            int64
-	off, on, ask                                                      bool
-	present                                                           []chat.Author
-	features                                                          []string
+	room, user, body, meta, emoji, change, name, node, kindName, data, by string
+	seq, count, role, kind, version, until                                int64
+	off, on, ask                                                          bool
+	present                                                               []chat.Author
+	features                                                              []string
 }
 
 func parseFact(b []byte) (v fact, err error) {
@@ -68,6 +68,8 @@ func parseFact(b []byte) (v fact, err error) {
 			v.kindName = f.text()
 		case fieldData:
 			v.data = f.text()
+		case fieldBy:
+			v.by = f.text()
 		case fieldFeature:
 			if feature := f.text(); feature != "" {
 				v.features = append(v.features, feature)
@@ -242,6 +244,10 @@ func (p *Packet) toAll(f field) error {
 		p.Notice, named = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask, Features: v.features}, v.node != ""
 	case packetStanding:
 		p.Notice, named = ports.StandingChanged{Room: room, User: user, Opened: v.on}, room != ""
+	case packetAdded:
+		by := chat.Author{ID: chat.UserID(v.by), Name: v.name}
+		p.Notice, named = ports.MemberAdded{Room: room, User: user, By: by, Role: chat.Role(v.role)}, room != "" && user != "" && by.ID != ""
+		named = named && chat.Read <= chat.Role(v.role) && v.role <= int64(chat.Moderate)
 	case packetDisconnected:
 		p.Notice, named = ports.Disconnected{User: user}, user != ""
 	default:

@@ -219,6 +219,11 @@ func AppendFrame(dst []byte, frame ports.Frame) []byte {
 		o.failure(chat.AsError(f.Err))
 	case ports.SignalFrame:
 		o.signal(f.Signal)
+	case ports.Added:
+		o.text("type", "added")
+		o.text("room", string(f.Room))
+		o.author("by", f.By)
+		o.text("role", f.Role.String())
 	case ports.FollowEnded:
 		o.text("type", "left")
 		o.text("room", string(f.Room))

@@ -140,6 +140,7 @@ var frames = []struct {
 	{"presence", ports.SignalFrame{Signal: chat.Signal{Room: "general", User: "bob", Kind: chat.SignalPresence, On: true}}},
 	{"presence.gone", ports.SignalFrame{Signal: chat.Signal{Room: "general", User: "bob", Kind: chat.SignalPresence}}},
 	{"read", ports.SignalFrame{Signal: chat.Signal{Room: "general", User: "bob", Kind: chat.SignalRead, Seq: 7}}},
+	{"added", ports.Added{MemberAdded: ports.MemberAdded{Room: "general", User: "bob", By: alice, Role: chat.Write}}},
 	{"left", ports.FollowEnded{Room: "general", Err: chat.Errorf(chat.Forbidden, "you are banned from general")}},
 	{"drain", ports.Drain{ReconnectIn: 1500 * time.Millisecond}},
 }

@@ -40,6 +40,7 @@ type Config struct {
 
 	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
 	RoomsPerUser messaging.Rate // how many rooms each user may make; negative: any number (PARLEY_ROOMS_PER_USER=off)
+	AddsPerUser  messaging.Rate // how many people each user may add to rooms; negative: any number (PARLEY_ADDS_PER_USER=off)
 	RateLimit    messaging.Rate // of each user; negative: none (PARLEY_RATE_LIMIT=off)
 	Reactions    int            // most different emoji that a message may have at once
 

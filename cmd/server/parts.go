@@ -100,7 +100,7 @@ func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
-		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, RoomsLimit: cfg.RoomsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
 }
 

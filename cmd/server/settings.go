@@ -69,6 +69,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "the first message in a room that does not exist makes it, public")
 	add(s, &cfg.RoomsPerUser, "rooms-per-user", "100", hourly, "most rooms that each user may make in an hour, or off").
 		show = func() string { return showHourly(cfg.RoomsPerUser) }
+	add(s, &cfg.AddsPerUser, "adds-per-user", "200", hourly, "most people who are not in a room that each user may add to one in an hour, or off").
+		show = func() string { return showHourly(cfg.AddsPerUser) }
 	add(s, &cfg.RateLimit, "rate-limit", "", rate, "what each user may do: RATE/s, RATE/s:BURST, or off (unless set: 20/s:100, and off in development mode)").
 		show = func() string { return showRate(cfg.RateLimit) }
 	add(s, &cfg.Reactions, "reactions", "50", count(1), "most different emoji that a message may have at once")

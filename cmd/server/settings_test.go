@@ -37,7 +37,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 	want := server.Config{
 		HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081", BusURL: "local://", BusPrefix: "parley", DataDir: "./parley-data",
 		JWTAlgorithms: []string{"RS256"}, Handshakes: 1000, Joins: 64, FrameBytes: 65536, AnswerBytes: 262144, Heartbeat: 25 * time.Second, Replay: 10_000, Reactions: 50,
-		RoomsPerUser: messaging.Rate{PerSecond: 100. / 3600, Burst: 100}, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second, RoomsPerSession: 500,
+		RoomsPerUser: messaging.Rate{PerSecond: 100. / 3600, Burst: 100}, AddsPerUser: messaging.Rate{PerSecond: 200. / 3600, Burst: 200}, Linger: 5 * time.Millisecond, Sockets: server.SocketsAuto, Drain: 10 * time.Second, ReadyGrace: 10 * time.Second, RoomsPerSession: 500,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -87,6 +87,7 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"frame-bytes", "1024", func(c server.Config) any { return c.FrameBytes }, 1024},
 		{"answer-bytes", "65536", func(c server.Config) any { return c.AnswerBytes }, 65536},
 		{"heartbeat", "5s", func(c server.Config) any { return c.Heartbeat }, 5 * time.Second},
+		{"adds-per-user", "72", func(c server.Config) any { return c.AddsPerUser }, messaging.Rate{PerSecond: 0.02, Burst: 72}},
 		{"rooms-per-user", "36", func(c server.Config) any { return c.RoomsPerUser }, messaging.Rate{PerSecond: 0.01, Burst: 36}},
 		{"rooms-per-user", "off", func(c server.Config) any { return c.RoomsPerUser }, messaging.Rate{PerSecond: -1}},
 		{"reactions", "1", func(c server.Config) any { return c.Reactions }, 1},

@@ -166,7 +166,7 @@ func (c *cluster) node(ctx context.Context, i int, program string) (*node, error
 	n.spec = proc.Spec{Path: program, Args: []string{"serve"}, Dir: dir, Env: append(environ(),
 		"PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+c.dir, "PARLEY_STORE_URL="+storeURL,
 		"PARLEY_BUS_URL="+busURL, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=warn", "PARLEY_LOG_FORMAT=text",
-		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off")}
+		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off", "PARLEY_ADDS_PER_USER=off")}
 	n.spec.Env = append(n.spec.Env, c.cfg.Settings...)
 	return n, nil
 }

@@ -91,7 +91,8 @@ type Hub struct {
 	reads     *waitlist // who waits for the log
 	checks    *waitlist // of whom it is asked whether they may still read
 	fills     *queue    // feeds that wait for the log, and all of their readers with them
-	chores    *queue    // what concerns many sessions, and waits for nothing: ending those of a user
+	additions additions
+	chores    *queue // what concerns many sessions, and waits for nothing: ending those of a user
 	joins     *gate
 	outgoing  chan chat.Signal
 	deaf      chan struct{} // holds one: notices may have been missed

@@ -91,6 +91,8 @@ func (lineEncoder) Frame(dst []byte, frame ports.Frame) []byte {
 		return appendLine(dst, line{Kind: "error", ID: f.ID, What: string(e.Kind), Text: e.Reason, RetryMS: e.RetryAfter.Milliseconds()})
 	case ports.SignalFrame:
 		return appendLine(dst, line{Kind: "signal", Signal: &f.Signal})
+	case ports.Added:
+		return appendLine(dst, line{Kind: "added", ID: string(f.Room), What: string(f.By.ID), Text: f.Role.String()})
 	case ports.FollowEnded:
 		e := chat.AsError(f.Err)
 		return appendLine(dst, line{Kind: "left", ID: string(f.Room), What: string(e.Kind), Text: e.Reason})

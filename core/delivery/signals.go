@@ -23,6 +23,8 @@ func (h *Hub) Hear(notice ports.Notice) {
 		h.presences.alive(n, time.Now())
 	case ports.StandingChanged:
 		h.made(n)
+	case ports.MemberAdded:
+		h.added(n)
 	case ports.Disconnected:
 		h.chores.put(func(context.Context) { h.Disconnect(n.User) })
 	}

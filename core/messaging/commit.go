@@ -159,6 +159,11 @@ func (j *journal) announce(ctx context.Context, entries []chat.Entry, listener p
 	}
 	ctx, ending := j.cfg.Observer.Began(ctx, ports.Step{Name: "announce", Count: len(entries)})
 	listener.Entries(entries)
+	for i := range entries {
+		if added, ok := memberAdded(&entries[i]); ok {
+			listener.Hear(added)
+		}
+	}
 	ending.End(j.tell(ctx, entries))
 }
 
@@ -176,10 +181,25 @@ func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 			err = errors.Join(err, j.cfg.Bus.Tell(ctx, changed))
 		}
 	}
-	if err = errors.Join(err, j.cfg.Bus.Announce(ctx, entries)); err != nil {
+	err = errors.Join(err, j.cfg.Bus.Announce(ctx, entries))
+	for i := range entries {
+		if added, ok := memberAdded(&entries[i]); ok {
+			err = errors.Join(err, j.cfg.Bus.Tell(ctx, added))
+		}
+	}
+	if err != nil {
 		j.cfg.Observer.Fault(ctx, "announce entries", err)
 	}
 	return err
+}
+
+// memberAdded returns what to tell somebody who was made a member by another, if an entry does that.
+func memberAdded(e *chat.Entry) (added ports.MemberAdded, does bool) {
+	f, ok := e.Fact.(chat.MemberChanged)
+	if !ok || f.Change != chat.MemberJoined || f.User == e.Author.ID {
+		return added, false
+	}
+	return ports.MemberAdded{Room: e.Room, User: f.User, By: e.Author, Role: f.Role}, true
 }
 
 // append retries what could not reach the log, or whose outcome is unknown: the keys make that safe. Once ctx has ended, each

@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -46,7 +47,14 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 		}
 		fact.Change = chat.MemberBanned
 	}
+	charged, err := s.chargeAdding(ctx, by, room, fact)
+	if err != nil {
+		return chat.Member{}, err
+	}
 	if err := s.record(ctx, by, room, fact); err != nil {
+		if charged && !errors.Is(err, chat.Unavailable) { // then they may be in
+			s.adding.give(by, costOne)
+		}
 		return chat.Member{}, err
 	}
 	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: user}})
@@ -54,6 +62,18 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 		return chat.Member{}, err
 	}
 	return standings[0].Member, nil
+}
+
+// chargeAdding counts somebody being made a member by another who has no place in the room: they have not asked for it.
+func (s *Service) chargeAdding(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.MemberChanged) (charged bool, err error) {
+	if by.Admin || fact.Change == chat.MemberBanned || fact.User == by.User {
+		return false, nil
+	}
+	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: fact.User}})
+	if err != nil || standings[0].Member != (chat.Member{}) {
+		return false, err
+	}
+	return true, s.adding.take(by, costOne)
 }
 
 // RemoveMember implements ports.Members.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -399,4 +400,45 @@ func TestChangingWhoOneNoLongerModeratesIsRefusedAtOnce(t *testing.T) {
 	if _, err := there.SetMember(t.Context(), eve.Identity, room, "mallory", chat.Moderate); !errors.Is(err, chat.Forbidden) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestHowManyPeopleAUserAddsIsLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *messaging.Config) { c.AddsLimit = messaging.Rate{PerSecond: 3. / 3600, Burst: 3} })
+		eve, root := n.user("eve"), n.user("root").asAdmin()
+		for _, room := range []chat.RoomID{"a", "b"} {
+			if _, err := n.Create(t.Context(), eve.Identity, chat.Room{ID: room}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sets := func(u user, room chat.RoomID, whom chat.UserID, role chat.Role) error {
+			_, err := n.SetMember(t.Context(), u.Identity, room, whom, role)
+			return err
+		}
+		eve.sets("a", "u1", chat.Read)
+		eve.sets("a", "u2", chat.Read)
+		eve.sets("b", "u1", chat.Read) // the third, whatever the room
+		for _, whom := range []chat.UserID{"u3", "u2"} {
+			if e := chat.AsError(sets(eve, "b", whom, chat.Read)); e.Kind != chat.RateLimited || e.RetryAfter < 19*time.Minute || e.RetryAfter > 20*time.Minute {
+				t.Errorf("one more got %v, to be tried again in %v", e, e.RetryAfter)
+			}
+		}
+		// What concerns those who are in is not counted, nor a ban, nor its end, nor what an admin does.
+		eve.sets("a", "u1", chat.Write)
+		eve.sets("a", "u1", chat.None)
+		eve.sets("a", "stranger", chat.None)
+		eve.sets("a", "stranger", chat.Read)
+		root.sets("b", "u3", chat.Read)
+		// Who has left is added anew.
+		u1 := n.user("u1")
+		if err := n.RemoveMember(t.Context(), u1.Identity, "b", "u1"); err != nil {
+			t.Errorf("leaving, as a reader, got %v", err)
+		}
+		if err := sets(eve, "b", "u1", chat.Read); !errors.Is(err, chat.RateLimited) {
+			t.Errorf("adding who has left got %v", err)
+		}
+		time.Sleep(20 * time.Minute)
+		eve.sets("b", "u1", chat.Read)
+	})
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Autocreate bool // the first message in a room that does not exist makes it, public
 	RateLimit  Rate // of each user; zero or negative: none
 	RoomsLimit Rate // how many rooms a user may make; zero or negative: any number
+	AddsLimit  Rate // how often a user may make another a member who is none; zero or negative: as often as they like
 	Reactions  int  // most different emoji that a message may have at once; 0: chat.MaxReactions
 
 	AnswerBytes int                   // most bytes of a page; 0: 256 KiB
@@ -72,6 +73,7 @@ type Service struct {
 	standings *standings
 	limiter   *limiter
 	making    *limiter                       // of rooms
+	adding    *limiter                       // of members
 	listener  atomic.Pointer[ports.Listener] // once it runs
 }
 
@@ -85,8 +87,9 @@ var (
 
 // New returns a service. What is written waits until Run.
 func New(cfg Config) *Service {
-	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), making: newLimiter(cfg.RoomsLimit)}
+	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit)}
 	s.making.reason = "you have made too many rooms; wait before you make another one"
+	s.adding.reason = "you have added too many people to rooms; wait before you add more"
 	s.journal = newJournal(s.cfg, s.standings)
 	s.marker = newMarker(s.cfg)
 	return s
@@ -101,6 +104,7 @@ func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
 	wg.Go(func() { s.marker.run(ctx) })
 	wg.Go(func() { s.limiter.sweep(ctx) })
 	wg.Go(func() { s.making.sweep(ctx) })
+	wg.Go(func() { s.adding.sweep(ctx) })
 	wg.Wait()
 	return nil
 }

@@ -196,6 +196,7 @@ func (s *busSuite) testAll(t *testing.T) {
 		ports.Alive{Node: ports.NodeID(user), Going: true, Ask: true, Features: []string{"threads", "search"}},
 		ports.StandingChanged{Room: busRoom(), User: user},
 		ports.StandingChanged{Room: busRoom()},
+		ports.MemberAdded{Room: busRoom(), User: user, By: chat.Author{ID: "alice", Name: "Alice"}, Role: chat.Read},
 		ports.StandingChanged{Room: busRoom(), Opened: true},
 		ports.Disconnected{User: user},
 		ports.Revoked{User: user, Until: busTime},
