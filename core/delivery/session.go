@@ -27,8 +27,7 @@ type session struct {
 
 	queued bool // is in the shard's dirty list; guarded by shard.mu
 
-	stranger *stranger // nil once its token has come; guarded by hub.mu, as is the next
-	sentAway bool      // has made way for another
+	stranger *stranger // nil once its token has come; guarded by hub.mu
 
 	mu       sync.Mutex
 	identity *chat.Identity // nil until authenticated

@@ -20,17 +20,21 @@ type strangers struct {
 	most  int // places
 	share int // of them for one network
 
-	all   list.List // the oldest first
-	from  map[string]*list.List
-	going int // were sent away, and their connections are not gone yet
+	all  list.List // the oldest first
+	from map[string]*list.List
+
+	// Were sent away, and their connections are not gone yet: whoever does not go keeps out their own network first.
+	going     int
+	goingFrom map[string]int
 }
 
 // stranger is a session without a token, and where it stands.
 type stranger struct {
-	session *session
-	from    string        // its network
-	among   *list.Element // all
-	ofOne   *list.Element // those of its network
+	session  *session
+	from     string        // its network
+	among    *list.Element // all
+	ofOne    *list.Element // those of its network
+	sentAway bool          // is in no list any more
 }
 
 func newStrangers(sessions int) strangers {
@@ -38,7 +42,7 @@ func newStrangers(sessions int) strangers {
 	if sessions > 0 {
 		most = min(max(sessions/10, leastStrangers), sessions)
 	}
-	return strangers{most: most, share: min(max(most/4, leastShare), most), from: map[string]*list.List{}}
+	return strangers{most: most, share: min(max(most/4, leastShare), most), from: map[string]*list.List{}, goingFrom: map[string]int{}}
 }
 
 func (g *strangers) add(s *session, from string) {
@@ -60,6 +64,17 @@ func (g *strangers) remove(s *session) {
 		return
 	}
 	s.stranger = nil
+	if !one.sentAway {
+		g.takeOut(one)
+		return
+	}
+	g.going--
+	if g.goingFrom[one.from]--; g.goingFrom[one.from] == 0 {
+		delete(g.goingFrom, one.from)
+	}
+}
+
+func (g *strangers) takeOut(one *stranger) {
 	g.all.Remove(one.among)
 	own := g.from[one.from]
 	if own.Remove(one.ofOne); own.Len() == 0 {
@@ -80,11 +95,17 @@ func (g *strangers) crowdedOut(from string, full bool) *session {
 
 // sendAway takes out the oldest of a list. Its place is free from now on.
 func (g *strangers) sendAway(of *list.List) *session {
-	s := of.Front().Value.(*stranger).session
-	g.remove(s)
-	s.sentAway = true
+	one := of.Front().Value.(*stranger)
+	g.takeOut(one)
+	one.sentAway = true
 	g.going++
-	return s
+	g.goingFrom[one.from]++
+	return one.session
+}
+
+// stay reports whether as many of those who were sent away are still there as may be, in all or of one network.
+func (g *strangers) stay(from string) bool {
+	return g.going >= g.most || g.goingFrom[from] >= g.share
 }
 
 var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and others need the place; give it in the handshake, or at once")
@@ -105,7 +126,7 @@ func (h *Hub) admit(opening *ports.Opening) error {
 		return &chat.Error{Kind: chat.Unavailable, Reason: "too many are connecting; try again", RetryAfter: later()}
 	case opening == nil:
 		return nil
-	case opening.Identity == nil && h.strangers.going >= h.strangers.most:
+	case opening.Identity == nil && h.strangers.stay(opening.Network):
 		return &chat.Error{Kind: chat.Unavailable, Reason: "too many connect without a token; try again, or with one", RetryAfter: later()}
 	case opening.Identity != nil && h.cfg.SessionsPerUser > 0 && h.users[opening.Identity.User] >= h.cfg.SessionsPerUser:
 		return &chat.Error{Kind: chat.RateLimited, Reason: "you have too many connections", RetryAfter: 5 * time.Second}
@@ -138,7 +159,7 @@ func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, e
 func (h *Hub) adopt(s *session, who *chat.Identity) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.sentAway {
+	if s.stranger != nil && s.stranger.sentAway {
 		return errCrowdedOut
 	}
 	if h.cfg.SessionsPerUser > 0 && h.users[who.User] >= h.cfg.SessionsPerUser {
@@ -154,9 +175,6 @@ func (h *Hub) dismissed(s *session, identity *chat.Identity) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.sessions, s)
-	if s.sentAway {
-		h.strangers.going--
-	}
 	h.strangers.remove(s)
 	if identity == nil {
 		return

@@ -66,15 +66,19 @@ func TestOneNetworkDoesNotHoldThePlaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, places(400)) // 40 of them without a token, and 10 of these for one network
 	other, six := w.connectsFrom("192.0.2.1"), w.connectsFrom("2001:db8:1:1::/64")
-	var flood, floodSix []*client
-	for range 25 {
-		flood = append(flood, w.connectsFrom("192.0.2.2"))
-		floodSix = append(floodSix, w.connectsFrom("2001:db8:1:2::/64"))
-	}
-	for name, list := range map[string][]*client{"address": flood, "network": floodSix} {
-		for i, c := range list {
-			if got, want := c.stays(fmt.Sprint(name, i)), i >= 15; got != want {
-				t.Errorf("%d of one %s stays %v, want %v", i, name, got, want)
+	for _, network := range []string{"192.0.2.2", "2001:db8:1:2::/64"} {
+		var flood []*client
+		for range 25 {
+			if flood = append(flood, w.connectsFrom(network)); len(flood) > 10 {
+				gone := flood[0]
+				flood = flood[1:]
+				gone.hears("error")
+				gone.hangsUp()
+			}
+		}
+		for i, c := range flood {
+			if !c.stays(fmt.Sprint(network, i)) {
+				t.Errorf("%d of the last of %s was sent away", i, network)
 			}
 		}
 	}
@@ -106,18 +110,35 @@ func TestWhoHasATokenAlwaysFindsAPlace(t *testing.T) {
 func TestWhoMadeWayAndStaysIsCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, places(100))
-	hub := w.nodes[0].hub
-	opened := 0
-	for ; opened < 200; opened++ {
-		pipe := newPipe(1)
-		session, err := hub.Open(pipe, ports.Opening{Network: fmt.Sprintf("10.0.0.%d", opened)})
-		if err != nil {
-			break
-		}
-		t.Cleanup(func() { pipe.Close(ports.CloseGone); session.Closed() })
-	}
+	opened := w.crowd(func(i int) string { return fmt.Sprintf("10.0.0.%d", i) })
 	if opened != 32 {
 		t.Errorf("%d connections without a token, want 16 and as many that go", opened)
 	}
 	w.connects("alice").gets(ports.Ping{}, nil)
+}
+
+// Those of one network who do not go keep out their own: others still come without a token.
+func TestWhoMadeWayAndStaysKeepsOutItsOwnNetworkOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, places(100)) // 16 of them without a token, and 8 of these for one network
+	if opened := w.crowd(func(int) string { return "192.0.2.2" }); opened != 16 {
+		t.Errorf("%d connections of one network, want 8 and as many that go", opened)
+	}
+	if !w.connectsFrom("192.0.2.1").stays("other") {
+		t.Error("somebody of another network was sent away")
+	}
+}
+
+// crowd opens connections without a token that stay when they are sent away, until no more are taken, and returns how many were.
+func (w *world) crowd(from func(int) string) (opened int) {
+	w.t.Helper()
+	for ; opened < 200; opened++ {
+		pipe := newPipe(1)
+		session, err := w.nodes[0].hub.Open(pipe, ports.Opening{Network: from(opened)})
+		if err != nil {
+			break
+		}
+		w.t.Cleanup(func() { pipe.Close(ports.CloseGone); session.Closed() })
+	}
+	return opened
 }
