@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"maps"
 	"math"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -54,21 +55,30 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
   AND (application_name LIKE 'parley%' OR usename = current_user AND application_name <> 'psql')`
 
-// mustBeAlone fails with Conflict where nodes are connected to the database.
+// leaving is how long sessions of nodes that have just stopped may be seen: PostgreSQL ends them a moment later.
+const leaving = 3 * time.Second
+
+// mustBeAlone fails with Conflict where nodes are connected to the database, and stay.
 func mustBeAlone(ctx context.Context, config *pgx.ConnConfig) error {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx) // it only asked
-	var others string
-	if err := conn.QueryRow(ctx, othersQuery).Scan(&others); err != nil {
-		return err
+	for asked := time.Now(); ; {
+		var others string
+		if err := conn.QueryRow(ctx, othersQuery).Scan(&others); err != nil || others == "" {
+			return err
+		}
+		if time.Since(asked) > leaving {
+			return chat.Errorf(chat.Conflict, "the database is in use, by %s: stop all nodes first", others)
+		}
+		select {
+		case <-time.After(leaving / 30):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if others != "" {
-		return chat.Errorf(chat.Conflict, "the database is in use, by %s: stop all nodes first", others)
-	}
-	return nil
 }
 
 // prepare migrates the database, or finds that it is up to date.
