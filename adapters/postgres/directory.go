@@ -43,7 +43,7 @@ func (s *Store) Create(ctx context.Context, room chat.Room, owner chat.UserID) (
 var standingColumns = `
 SELECT coalesce(r.room_id, ''), coalesce(r.name, ''), coalesce(r.public, false), coalesce(r.archived, false), coalesce(r.created_at, 'epoch'),
   coalesce(r.head, 0), coalesce(r.messages, 0), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0),
-  ` + unreadOf("r.room_id", "coalesce(k.seq, 0)", "$1")
+  ` + unreadOf("r.room_id", "coalesce(k.seq, 0)", "$1", "r.messages")
 
 const standingTables = `
 LEFT JOIN member m ON m.room_id = r.room_id AND m.user_id = $1 AND (m.role > 0 OR m.banned)

@@ -37,7 +37,7 @@ ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq <
 
 // markedQuery tells where marks stand: each room and user once.
 var markedQuery = `
-SELECT r.head IS NOT NULL, coalesce(r.head, 0), coalesce(k.seq, 0), ` + unreadOf("p.room_id", "coalesce(k.seq, 0)", "p.user_id") + `
+SELECT r.head IS NOT NULL, coalesce(r.head, 0), coalesce(k.seq, 0), ` + unreadOf("p.room_id", "coalesce(k.seq, 0)", "p.user_id", "r.messages") + `
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY p (room_id, user_id, n)
 LEFT JOIN room r ON r.room_id = p.room_id
 LEFT JOIN mark k ON k.room_id = p.room_id AND k.user_id = p.user_id

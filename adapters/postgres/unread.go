@@ -29,10 +29,19 @@ func ofTurns(sql string) string {
 // unreadOf counts the messages of others than user in a room behind a seq that are not deleted, up to chat.MaxUnread; its arguments are
 // expressions. First come those that begin a turn, then the rest of the turn that the seq lies in, then the rests of the turns behind it.
 //
-// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts.
-func unreadOf(room, behind, user string) string {
-	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{most}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
-(SELECT count(*) FROM (
+// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts. It looks at none
+// where the user never made an entry and nothing behind the seq is deleted: then the number is the difference of two that are known.
+// messages is how many the room has.
+func unreadOf(room, behind, user, messages string) string {
+	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{messages}", messages, "{most}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
+CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {user} LIMIT 1) IS NULL AND (
+  SELECT 1 FROM entry g
+  WHERE g.room_id = {room} AND g.kind = 1 AND g.deleted_at IS NOT NULL AND (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) > {behind}
+  ORDER BY (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) LIMIT 1
+) IS NULL THEN least({most}, coalesce({messages} - (
+  SELECT CASE n.kind WHEN 1 THEN n.messages - 1 ELSE n.messages END FROM entry n
+  WHERE n.room_id = {room} AND n.seq > {behind} ORDER BY n.seq LIMIT 1
+), 0)) ELSE (SELECT count(*) FROM (
   (SELECT 1 FROM entry t
   WHERE t.room_id = {room} AND {said t} AND {turn t} > {behind} AND t.author <> {user} AND t.deleted_at IS NULL
   ORDER BY {turn t})
@@ -56,7 +65,7 @@ func unreadOf(room, behind, user string) string {
     ORDER BY {turn e} DESC
   ) m
   LIMIT {most}
-) unread)`))
+) unread) END`))
 }
 
 // turnStatement takes the beginning of a turn from a message that was deleted. The next message of the turn begins it instead; where

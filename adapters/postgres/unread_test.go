@@ -104,6 +104,9 @@ func TestUnreadLooksAtLittleMoreThanItCounts(t *testing.T) {
 				t.Fatalf("%s: %d are unread, %v, want 11", c.name, st.Unread, err)
 			}
 			looked[j] = store.rowsOf(t, standingQuery, "alice", string(room))
+			if rows := store.rowsOf(t, standingQuery, "dave", string(room)); i < 2 && rows > 20 {
+				t.Errorf("among %s somebody who never spoke looks at %d rows", c.name, rows)
+			}
 		}
 		t.Logf("%s: %v rows", c.name, looked)
 		if looked[1] > looked[0]+2 || looked[1] > 100 {

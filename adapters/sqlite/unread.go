@@ -25,12 +25,19 @@ const end = "9007199254740993"
 // unread counts the messages of others than ?1 in the room r behind the mark k that are not deleted, up to chat.MaxUnread. First come
 // those that begin a turn, then the rest of the turn that the mark lies in, then the rests of the turns behind it.
 //
-// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts.
+// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts. It looks at none
+// where the user never made an entry and nothing behind the mark is deleted: then the number is the difference of two that are known.
 var unread = strings.NewReplacer(
 	"{said t}", isSaid("t"), "{turn t}", itsTurn("t"), "{said n}", isSaid("n"), "{turn n}", itsTurn("n"),
 	"{said e}", isSaid("e"), "{turn e}", itsTurn("e"), "{mark}", "coalesce(k.seq, 0)", "{end}", end, "{most}", strconv.Itoa(chat.MaxUnread),
 ).Replace(`
-	(SELECT count(*) FROM (
+	CASE WHEN NOT EXISTS (SELECT 1 FROM entry u WHERE u.room = r.number AND u.author = ?1) AND NOT EXISTS (
+		SELECT 1 FROM entry g INDEXED BY entry_gone
+		WHERE g.room = r.number AND g.kind = 'message' AND g.deleted_at IS NOT NULL AND g.seq > {mark}
+	) THEN min({most}, coalesce(r.messages - (
+		SELECT CASE n.kind WHEN 'message' THEN n.messages - 1 ELSE n.messages END FROM entry n
+		WHERE n.room = r.number AND n.seq > {mark} ORDER BY n.seq LIMIT 1
+	), 0)) ELSE (SELECT count(*) FROM (
 		SELECT 1 FROM entry t INDEXED BY entry_turn
 		WHERE t.room = r.number AND {said t} AND {turn t} > {mark} AND t.author <> ?1 AND t.deleted_at IS NULL
 		UNION ALL
@@ -50,7 +57,7 @@ var unread = strings.NewReplacer(
 			), {end})
 		WHERE t.room = r.number AND {said t} AND {turn t} > {mark} AND t.author <> ?1
 		LIMIT {most}
-	))`)
+	)) END`)
 
 // markedQuery tells how far ?1 has read the room ?2.
 var markedQuery = `

@@ -15,6 +15,10 @@ ALTER TABLE entry ADD COLUMN IF NOT EXISTS turn boolean NOT NULL DEFAULT true;
 DROP INDEX CONCURRENTLY IF EXISTS entry_turn;
 CREATE INDEX CONCURRENTLY entry_turn ON entry (room_id, (CASE WHEN turn THEN seq ELSE -seq END)) WHERE kind = 1 AND (turn OR deleted_at IS NULL);
 
+-- Messages that are deleted.
+DROP INDEX CONCURRENTLY IF EXISTS entry_gone;
+CREATE INDEX CONCURRENTLY entry_gone ON entry (room_id, (CASE WHEN deleted_at IS NOT NULL THEN seq END)) WHERE kind = 1 AND deleted_at IS NOT NULL;
+
 -- Who is in a room, or banned from it: not who was.
 DROP INDEX CONCURRENTLY IF EXISTS member_in;
 CREATE INDEX CONCURRENTLY member_in ON member (room_id, (CASE WHEN role > 0 OR banned THEN user_id END)) WHERE role > 0 OR banned;
@@ -39,4 +43,5 @@ ON CONFLICT (room_id, user_id) DO NOTHING;
 DROP TABLE spoke;
 DROP INDEX member_moderating;
 DROP INDEX member_in;
+DROP INDEX entry_gone;
 ALTER TABLE entry DROP COLUMN turn;

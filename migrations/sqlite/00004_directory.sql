@@ -7,6 +7,9 @@ ALTER TABLE entry ADD COLUMN turn INTEGER NOT NULL DEFAULT 1;
 -- Messages that begin a turn, by seq, and before them those that do not and are not deleted, the last one first.
 CREATE INDEX entry_turn ON entry (room, (CASE WHEN turn THEN seq ELSE -seq END)) WHERE kind = 'message' AND (turn OR deleted_at IS NULL);
 
+-- Messages that are deleted.
+CREATE INDEX entry_gone ON entry (room, seq) WHERE kind = 'message' AND deleted_at IS NOT NULL;
+
 -- Who ever made an entry in a room.
 CREATE TABLE spoke (
   room   INTEGER NOT NULL REFERENCES room (number),
@@ -58,5 +61,6 @@ CREATE INDEX member_by_user ON member (user);
 ALTER TABLE mark DROP COLUMN id;
 ALTER TABLE member DROP COLUMN id;
 DROP TABLE spoke;
+DROP INDEX entry_gone;
 DROP INDEX entry_turn;
 ALTER TABLE entry DROP COLUMN turn;
