@@ -28,6 +28,7 @@ func socketSuite(t *testing.T, s *service) {
 		"who loses a room keeps the socket":                 removed,
 		"typing and presence are told":                      typingAndPresence,
 		"every error has its code":                          errorCodes,
+		"rooms of one's own, and what is unread in them":    roomsOfOnesOwn,
 		"ten bad requests in a row end the socket":          badRequests,
 		"the socket's own rules have their close codes":     closeCodes,
 		"grants in the token count":                         grants,
