@@ -1,0 +1,69 @@
+package postgres_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// What was there before the directory's migration, and what the release before it still writes, counts and is listed.
+func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
+	t.Parallel()
+	cfg := postgres.Config{URL: pgtest.URL(t)}
+	if err := postgres.NewMigrator(cfg).UpTo(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	db := connect(t, cfg.URL)
+	message := func(room string, seq int, author string, deleted bool) {
+		t.Helper()
+		gone := map[bool]string{true: "now()", false: "NULL"}[deleted]
+		exec(t, db, fmt.Sprintf(`INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, deleted_at)
+			VALUES ('%s', %d, now(), '%s', '', 'k%d', %d, 1, 'hi', %s)`, room, seq, author, seq, seq, gone))
+		exec(t, db, fmt.Sprintf(`INSERT INTO used_key (room_id, author, key, seq, at) VALUES ('%s', '%s', 'k%d', %d, now())`, room, author, seq, seq))
+	}
+	for _, id := range []string{"member", "marked", "spoke", "left", "later"} {
+		exec(t, db, `INSERT INTO room (room_id, name, public, created_at, last_at, head, messages) VALUES ('`+id+`', '', true, now(), now(), 4, 4)`)
+		message(id, 1, "bob", false)
+		message(id, 2, "bob", true)
+		message(id, 3, "carol", false)
+	}
+	exec(t, db, `INSERT INTO member (room_id, user_id, role, banned, since, set_by) VALUES ('member', 'alice', 2, false, now(), 0), ('left', 'alice', 0, false, now(), 0)`)
+	exec(t, db, `INSERT INTO mark (room_id, user_id, seq) VALUES ('marked', 'alice', 1)`)
+	message("spoke", 4, "alice", false)
+	message("left", 4, "alice", false)
+
+	store := open(t, cfg)
+	must := func(want map[chat.RoomID]int64) {
+		t.Helper()
+		page, next, err := store.Rooms(t.Context(), ports.RoomsQuery{User: "alice", Limit: 10})
+		if err != nil || next != "" || len(page) != len(want) {
+			t.Errorf("got %+v, %q, %v", page, next, err)
+		}
+		for _, st := range page {
+			if unread, listed := want[st.Room.ID]; !listed || st.Unread != unread {
+				t.Errorf("%s: %d unread, want %d", st.Room.ID, st.Unread, unread)
+			}
+		}
+	}
+	must(map[chat.RoomID]int64{"member": 2, "marked": 1, "spoke": 2})
+	// A node of the release before goes on writing, without what came with the migration.
+	exec(t, db, `INSERT INTO member (room_id, user_id, role, banned, since, set_by) VALUES ('later', 'alice', 1, false, now(), 0)`)
+	exec(t, db, `INSERT INTO mark (room_id, user_id, seq) VALUES ('left', 'alice', 1)`)
+	exec(t, db, `UPDATE mark SET seq = 3 WHERE room_id = 'marked'`)
+	message("later", 4, "bob", false)
+	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 3, "left": 1})
+	exec(t, db, `UPDATE entry SET body = NULL, deleted_at = now(), deleted_by = 5 WHERE room_id = 'later' AND seq = 1`)
+	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
+	outcomes, err := store.Append(t.Context(), []chat.Proposal{
+		{Room: "later", Author: chat.Author{ID: "bob"}, By: chat.Rights{Admin: true}, Key: "new", Fact: chat.Message{Body: "again"}},
+		{Room: "later", Author: chat.Author{ID: "bob"}, By: chat.Rights{Admin: true}, Key: "gone", Fact: chat.Deleted{Target: 3}},
+	})
+	if err != nil || outcomes[1].Status != ports.Appended {
+		t.Fatal(err, outcomes)
+	}
+	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
+}

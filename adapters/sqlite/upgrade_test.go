@@ -1,0 +1,83 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// What was there before the directory's migration, and what the release before it still writes, counts and is listed.
+func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
+	t.Parallel()
+	cfg := sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}
+	m := sqlite.NewMigrator(cfg)
+	if err := m.UpTo(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	message := func(room, seq, author, deleted string) {
+		t.Helper()
+		exec(`INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, deleted_at)
+			VALUES (` + room + `, ` + seq + `, 1, '` + author + `', '', 'k` + seq + `', ` + seq + `, 'message', 'hi', ` + deleted + `)`)
+	}
+	for number, id := range map[string]string{"1": "member", "2": "marked", "3": "spoke", "4": "left", "5": "later"} {
+		exec(`INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
+			VALUES (` + number + `, '` + id + `', '', 1, 0, 1, 4, 1, 4, 0, 0, 0)`)
+		message(number, "1", "bob", "NULL")
+		message(number, "2", "bob", "1")
+		message(number, "3", "carol", "NULL")
+	}
+	exec(`INSERT INTO member (room, user, role, banned, since, set_by) VALUES (1, 'alice', 2, 0, 1, 0), (4, 'alice', 0, 0, 1, 0)`)
+	exec(`INSERT INTO mark (room, user, seq) VALUES (2, 'alice', 1)`)
+	message("3", "4", "alice", "NULL")
+	message("4", "4", "alice", "NULL")
+
+	store := openStore(t, cfg)
+	must := func(want map[chat.RoomID]int64) {
+		t.Helper()
+		page, next, err := store.Rooms(t.Context(), ports.RoomsQuery{User: "alice", Limit: 10})
+		if err != nil || next != "" || len(page) != len(want) {
+			t.Errorf("got %+v, %q, %v", page, next, err)
+		}
+		for _, st := range page {
+			if unread, listed := want[st.Room.ID]; !listed || st.Unread != unread {
+				t.Errorf("%s: %d unread, want %d", st.Room.ID, st.Unread, unread)
+			}
+		}
+	}
+	must(map[chat.RoomID]int64{"member": 2, "marked": 1, "spoke": 2})
+	// A node of the release before goes on writing, without what came with the migration.
+	exec(`INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by) VALUES (5, 'alice', 1, 0, 1, 0)`)
+	exec(`INSERT INTO mark (room, user, seq) SELECT number, 'alice', 1 FROM room WHERE id = 'left' AND head >= 1 ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)`)
+	exec(`UPDATE mark SET seq = 3 WHERE room = 2`)
+	message("5", "4", "bob", "NULL")
+	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 3, "left": 1})
+	exec(`UPDATE entry SET body = NULL, deleted_at = 1, deleted_by = 5 WHERE room = 5 AND seq = 1`)
+	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
+	outcomes, err := store.Append(t.Context(), []chat.Proposal{
+		{Room: "later", Author: chat.Author{ID: "bob"}, By: chat.Rights{Admin: true}, Key: "new", Fact: chat.Message{Body: "again"}},
+		{Room: "later", Author: chat.Author{ID: "bob"}, By: chat.Rights{Admin: true}, Key: "gone", Fact: chat.Deleted{Target: 3}},
+	})
+	if err != nil || outcomes[1].Status != ports.Appended {
+		t.Fatal(err, outcomes)
+	}
+	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
+	if members, err := store.Members(t.Context(), "left", "", 10); err != nil || slices.ContainsFunc(members, func(m chat.Member) bool { return m.User == "alice" }) {
+		t.Errorf("members are %+v, %v", members, err)
+	}
+}
