@@ -272,6 +272,15 @@ func TestSessionsEnd(t *testing.T) {
 			t.Errorf("closed with %+v", l)
 		}
 	})
+	in("but not who answers each ping, however short the heartbeat", func(t *testing.T) {
+		w := newWorld(t, 1, func(d *delivery.Config, _ *messaging.Config) { d.Heartbeat = 400 * time.Millisecond })
+		alice := w.connects("alice")
+		for range 5 {
+			alice.hears("heartbeat")
+			alice.session.Heard()
+		}
+		alice.gets(ports.Ping{}, nil)
+	})
 	in("when a write makes no progress", func(t *testing.T) {
 		w := newWorld(t, 1)
 		stuck := w.connectsTo(0, "stuck", 300)

@@ -60,13 +60,13 @@ func (s *session) look(now time.Time) {
 	if s.paused { // nothing is read from it: whether it takes what is written tells of its life
 		s.Heard()
 	}
-	silent := now.Sub(time.Unix(0, s.heard.Load()))
+	heard := time.Unix(0, s.heard.Load())
 	switch {
 	case s.identity == nil && now.Sub(s.opened) >= cfg.AuthTime:
 		s.close(ports.CloseUnauthenticated, chat.Errorf(chat.Unauthenticated, "no token came within %v", cfg.AuthTime))
 	case s.identity != nil && !now.Before(s.identity.Expires):
 		s.close(ports.CloseExpired, chat.Errorf(chat.Unauthenticated, "the token has expired"))
-	case silent > 2*cfg.Heartbeat:
+	case now.Sub(heard) > 2*cfg.Heartbeat && heard.Before(s.pinged): // who has answered the last ping is due another one
 		s.close(ports.CloseSilent, nil)
 	case now.Sub(s.pinged) >= cfg.Heartbeat:
 		s.pinged = now
