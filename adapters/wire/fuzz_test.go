@@ -194,13 +194,17 @@ func reference(e *chat.Entry) refEntry {
 func FuzzEntry(f *testing.F) {
 	f.Add("hello", "Alice", "k", "👍", int64(7), int64(1700000000123))
 	f.Add("<b>&\u2028\u2029\"\\\x00\x1f\x7f\xff\n\t", "", "\x1fmade", "x", int64(1), int64(0))
+	f.Add("hello", "", "k", strings.Repeat("x", 5000), int64(1), int64(0)) // no store keeps it, and no frame would show it
 	for _, e := range entries {
 		if m, ok := e.entry.Fact.(chat.Message); ok {
 			f.Add(m.Body, e.entry.Author.Name, string(e.entry.Key), "👍", int64(e.entry.Seq), noon.UnixMilli())
 		}
 	}
 	f.Fuzz(func(t *testing.T, text, who, key, emoji string, n, ms int64) {
-		if n < 1 || n > int64(chat.MaxSeq) || ms < 0 || ms > 250000000000000 || emoji == "" {
+		if n < 1 || n > int64(chat.MaxSeq) || ms < 0 || ms > 250000000000000 {
+			return
+		}
+		if emoji == "" || utf8.RuneCountInString(emoji) > chat.MaxEmojiChars { // reactions are shown as far as there is room
 			return
 		}
 		at, seq := time.UnixMilli(ms), chat.Seq(n)
