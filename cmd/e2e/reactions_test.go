@@ -77,7 +77,7 @@ func reactionsBothWays(t *testing.T, s *service) {
 	alice.asks("react", "room", room, "seq", 1, "emoji", "é", "remove", true)
 	s.gets(t, 200, bobs, "PUT", path("👍"), nil)
 
-	for _, emoji := range []string{".", "..", "\u200b", "\ufe0f", "\u200d", "\u00ad", "\u0301", "\u202e", "\U000e0067\U000e007f", "\u2800"} {
+	for _, emoji := range []string{".", "..", "\u200b", "\ufe0f", "\u200d", "\u00ad", "\u0301", "\u202e", "\U000e0067\U000e007f", "\u2800", "\ufffc", "\ufff9", "\ue000"} {
 		alice.isRefused("invalid", "react", "room", room, "seq", 1, "emoji", emoji)
 		alice.isRefused("invalid", "react", "room", room, "seq", 1, "emoji", emoji, "remove", true)
 		if emoji[0] != '.' { // a client that keeps to URLs cannot even send those

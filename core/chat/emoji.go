@@ -33,12 +33,13 @@ func ParseEmoji(s string) (string, error) {
 	return s, nil
 }
 
-// blank are symbols of which nothing is seen: the blank of braille, and the null notehead.
-const blank = "\u2800\U0001d159"
+// blank are symbols of which nothing is seen: the blanks of braille and of hieroglyphs, the null notehead, and what holds the place of an object.
+const blank = "\u2800\U00013441\U00013442\U0001d159\ufffc"
 
-// shows reports whether something is seen of a character that stands alone. What this version of Unicode does not know yet does.
+// shows reports whether something is seen of a character that stands alone, and the same by all: what is for private use looks otherwise
+// elsewhere, or like nothing. What this version of Unicode does not know yet is seen.
 func shows(r rune) bool {
-	return !unicode.In(r, unicode.M, unicode.Z, unicode.Cc, unicode.Cf,
+	return !unicode.In(r, unicode.M, unicode.Z, unicode.Cc, unicode.Cf, unicode.Co,
 		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point) &&
 		!strings.ContainsRune(blank, r)
 }

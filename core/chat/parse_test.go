@@ -166,6 +166,14 @@ func TestParseEmoji(t *testing.T) {
 		{"a combining grapheme joiner is refused", "\u034f", refused},
 		{"a blank of braille is refused", "\u2800", refused},
 		{"a noncharacter is refused", "\uffff", refused},
+		{"what holds the place of an object is refused", "\ufffc", refused},
+		{"what encloses interlinear notes is refused", "\ufff9\ufffa\ufffb", refused},
+		{"the null notehead is refused", "\U0001d159", refused},
+		{"blanks of hieroglyphs are refused", "\U00013441\U00013442", refused},
+		{"what is for private use is refused", "\ue000\uf8ff\U000f0000\U0010fffd", refused},
+		{"what is for private use beside what is seen is fine", "a\ue000", same},
+		{"what stands for a character that is lost is seen", "\ufffd", same},
+		{"ordinary text is fine", "+1", same},
 		{"a flag is fine", "🇦🇶", same},
 		{"a flag of tags is fine", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", same},
 		{"a regional letter alone is seen", "🇦", same},
@@ -173,7 +181,6 @@ func TestParseEmoji(t *testing.T) {
 		{"a keycap is fine", "1\ufe0f\u20e3", same},
 		{"a family is fine", "👨\u200d👩\u200d👧", same},
 		{"an emoji of a Unicode to come is fine", "\U0001fadf\U0001f8ff", same},
-		{"a private character may be seen", "\uf8ff", same},
 	}...).check(t, "emoji", chat.ParseEmoji)
 }
 
