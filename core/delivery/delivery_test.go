@@ -91,6 +91,15 @@ func newWorldOn(t testing.TB, wrap func(ports.Log) ports.Log, tweaks ...tweak) *
 	})...)
 }
 
+func TestAnUnconfiguredSessionJoinsAsManyRoomsAsTheServiceLetsIt(t *testing.T) {
+	t.Parallel()
+	alice := newWorld(t, 1).connects("alice")
+	for i := range 500 {
+		alice.joins(chat.RoomID(fmt.Sprint("room", i)))
+	}
+	alice.isRefused(ports.Join{Room: "one-more"}, chat.Conflict)
+}
+
 func TestJoining(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, func(d *delivery.Config, _ *messaging.Config) { d.Replay = 20; d.RoomsPerSession = 2 })

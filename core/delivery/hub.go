@@ -11,6 +11,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
+// MaxRooms is how many rooms a session may have joined at once, unless it is configured.
+const MaxRooms = 500
+
 // Config is what a Hub works with. The ports but Bus and Observer are needed; everything else has a usable zero value.
 type Config struct {
 	Log      ports.Log
@@ -32,7 +35,7 @@ type Config struct {
 
 	Replay          int // most entries that a join goes back behind its cursor; 0: 10,000
 	Reactions       int // most different emoji that a message may have at once, which clients are told; 0: chat.MaxReactions
-	RoomsPerSession int // most rooms joined at once; 0: 2,000
+	RoomsPerSession int // most rooms joined at once; 0: MaxRooms
 	MaxSessions     int // most sessions of this node; 0: no limit
 	SessionsPerUser int // most sessions of a user on this node; 0: no limit
 	Joins           int // most joins that ask the store at once; more wait for their turn; 0: 64
@@ -66,7 +69,7 @@ func (c Config) withDefaults() Config {
 	or(&c.AuthTime, 10*time.Second)
 	or(&c.Replay, 10_000)
 	or(&c.Reactions, chat.MaxReactions)
-	or(&c.RoomsPerSession, 2_000)
+	or(&c.RoomsPerSession, MaxRooms)
 	or(&c.FrameBytes, 64<<10)
 	or(&c.AnswerBytes, 256<<10)
 	or(&c.RingBytes, 256<<10)
