@@ -15,6 +15,10 @@ import (
 const (
 	MaxEntryBytes = 64 << 10
 	mostReactions = 24 << 10
+
+	// MaxReactions is how many different emoji are shown of a message at the least, however wide they are: it may be configured to have as many.
+	// The characters of an emoji have 4 bytes at most: of those that JSON escapes with more, it has none.
+	MaxReactions = mostReactions / (len(`{"emoji":"","count":9007199254740991,"me":true},`) + chat.MaxEmojiChars*utf8.UTFMax)
 )
 
 // MeasureEntry returns how many bytes an entry's frame has.
@@ -168,9 +172,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	o.dst = append(o.dst, '[')
 	most := len(o.dst) + mostReactions
 	for i, r := range m.Reactions {
-		if len(o.dst) > most-len(`{"emoji":"","count":9007199254740991,"me":true},`)-6*len(r.Emoji) {
-			break
-		}
+		before := len(o.dst)
 		if i > 0 {
 			o.dst = append(o.dst, ',')
 		}
@@ -181,6 +183,10 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 			o.flag("me", true)
 		}
 		o.close()
+		if len(o.dst) > most {
+			o.dst = o.dst[:before]
+			break
+		}
 	}
 	o.dst = append(o.dst, ']')
 }

@@ -49,15 +49,33 @@ func TestNoEntryIsLargerThanIsSaid(t *testing.T) {
 	}
 }
 
-// As many reactions as a message may have are all shown, however wide they are.
+// As many reactions as a message may be configured to have are all shown, however wide they are, and one more need not be.
 func TestReactionsAreAllShown(t *testing.T) {
 	t.Parallel()
-	e := largest()["a message"]
-	m := e.Fact.(chat.Message)
-	m.Reactions = m.Reactions[:50]
-	e.Fact = m
-	if got := strings.Count(string(AppendEntry(nil, &e)), `"emoji"`); got != 50 {
-		t.Errorf("of 50 reactions %d are shown", got)
+	for name, widest := range map[string]string{"of four bytes": "🍵", "that are escaped": `"`, "of three bytes": "\ufffd"} {
+		said := chat.Message{Body: "hello"}
+		for i := range MaxReactions + 1 {
+			emoji, err := chat.ParseEmoji(string([]rune{'\U00020000' + rune(i)}) + strings.Repeat(widest, chat.MaxEmojiChars-1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			said.Reactions = append(said.Reactions, chat.Reaction{Emoji: emoji, Count: int(chat.MaxSeq), Me: true})
+		}
+		shown := func(n int) int {
+			m := said
+			m.Reactions = m.Reactions[:n]
+			e := chat.Entry{Room: "tea", Seq: 1, At: noon, Fact: m}
+			return strings.Count(string(AppendEntry(nil, &e)), `"emoji"`)
+		}
+		if got := shown(MaxReactions); got != MaxReactions {
+			t.Errorf("of %d reactions %s %d are shown", MaxReactions, name, got)
+		}
+		if got := shown(MaxReactions + 1); name == "of four bytes" && got != MaxReactions {
+			t.Errorf("of one more than %d reactions %s %d are shown: the bound could be higher", MaxReactions, name, got)
+		}
+	}
+	if MaxReactions < chat.MaxReactions {
+		t.Errorf("%d are shown, fewer than there are unless configured", MaxReactions)
 	}
 }
 

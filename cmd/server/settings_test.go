@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/cmd/server"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/observability"
@@ -116,6 +118,19 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 			} else if got := row.get(c); !reflect.DeepEqual(got, row.want) {
 				t.Errorf("%s %s: got %v, want %v", row.name, how, got, row.want)
 			}
+		}
+	}
+}
+
+func TestAsManyReactionsAsAreShownMayBeSet(t *testing.T) {
+	t.Parallel()
+	if c, err := load(nil, fmt.Sprint("PARLEY_REACTIONS=", wire.MaxReactions)); err != nil || c.Reactions != wire.MaxReactions {
+		t.Errorf("got %d, %v", c.Reactions, err)
+	}
+	want := fmt.Sprint("a whole number from 1 to ", wire.MaxReactions)
+	for _, n := range []string{fmt.Sprint(wire.MaxReactions + 1), "100000", "99999999999", "0", "-1", "many", "5.0"} {
+		if _, err := load(nil, "PARLEY_REACTIONS="+n); err == nil || !strings.Contains(err.Error(), "PARLEY_REACTIONS") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", n, err, want)
 		}
 	}
 }

@@ -96,6 +96,17 @@ func count(least int) func(string) (int, error) {
 	}
 }
 
+// countUpTo reads a number from 1 on that has a bound.
+func countUpTo(most int) func(string) (int, error) {
+	return func(s string) (int, error) {
+		n, err := count(1)(s)
+		if err != nil || n > most {
+			return 0, fmt.Errorf("a whole number from 1 to %d", most)
+		}
+		return n, nil
+	}
+}
+
 // countOrOff reads a number; off is a negative one, and so is 0, which earlier releases had for that.
 func countOrOff(s string) (int, error) {
 	if s == "off" || s == "0" {
