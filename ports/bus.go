@@ -45,6 +45,13 @@ type Listener interface {
 	Deaf()
 }
 
+// Audience is a Listener that knows who follows rooms on its own node.
+type Audience interface {
+	Listener
+	// Followed reports whether somebody on this node follows the room, or did until a moment ago.
+	Followed(room chat.RoomID) bool
+}
+
 // NodeID names one run of a node: another each time that it starts.
 type NodeID string
 

@@ -43,6 +43,7 @@ type Send struct {
 	Key     chat.Key // may be empty
 	ReplyTo chat.Seq // 0: no reply
 	Meta    []byte   // nil, or a JSON object
+	Makes   bool     // makes the room, where rooms are made so, even if nobody follows it
 }
 
 // Edit gives a message another body.

@@ -11,8 +11,9 @@ import (
 type Reader interface {
 	// Enter returns how the user stands in a room that they want to follow, and their role in it: Read at least.
 	//
-	// Where the first message in a room makes it, a room that does not exist is an empty public one to whoever may make it, here
-	// and for the other questions, and is not Made. Nothing of it is stored, and at any moment somebody may make it another one.
+	// Where the first message in a room makes it, a room that does not exist is an empty public one to whoever may make it, and is
+	// not Made. It is so for the other questions too, while somebody on this node follows it. Nothing of it is stored, and at any
+	// moment somebody may make it another one.
 	Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error)
 
 	// History returns a page of a room's log. After a place beyond the head it is Invalid with the detail Ahead.

@@ -113,11 +113,12 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 	return &service{t, "http://" + server.Addr().String(), &http.Client{Transport: transport, Timeout: 10 * time.Second}}
 }
 
-// nobody hears what is recorded.
+// nobody hears what is recorded. Of the rooms that do not exist the lounge is followed.
 type nobody struct{ ports.Listener }
 
-func (nobody) Entries([]chat.Entry) {}
-func (nobody) Hear(ports.Notice)    {}
+func (nobody) Entries([]chat.Entry)           {}
+func (nobody) Hear(ports.Notice)              {}
+func (nobody) Followed(room chat.RoomID) bool { return room == "lounge" }
 
 // user is somebody with a token.
 type user struct {

@@ -80,6 +80,7 @@ func (a *API) message(r *request) error {
 
 // send returns what the body and the Idempotency-Key header ask to be said; the header wins over a key in the body.
 func (r *request) send() (s ports.Send, err error) {
+	s.Makes = true // who comes by HTTP cannot join it before
 	if s.Room, err = r.room(); err != nil {
 		return s, err
 	}

@@ -204,11 +204,15 @@ func TestTheFirstMessageMakesARoom(t *testing.T) {
 		m.Autocreate, m.RoomsLimit = true, messaging.Rate{PerSecond: 1. / 3600, Burst: 1}
 	})
 	alice, bot := s.as("alice"), s.as("bot,lobby=write")
-	alice.gets("/v1/rooms/general").is(200, `{"room":"general","name":"","public":true,"archived":false,"head":0,"role":"write","read":0,"unread":0,"created_at":null}`)
-	alice.gets("/v1/rooms/general/entries").is(200, `{"head":0,"entries":[],"more":false}`)
-	alice.gets("/v1/rooms/general/members").is(200, `{"members":[],"next":null}`)
+	for _, path := range []string{"", "/entries", "/members", "/messages/1"} {
+		alice.gets("/v1/rooms/general"+path).fails(404, "not_found", "*")
+	}
+	alice.gets("/v1/rooms/lounge").is(200, `{"room":"lounge","name":"","public":true,"archived":false,"head":0,"role":"write","read":0,"unread":0,"created_at":null}`)
+	alice.gets("/v1/rooms/lounge/entries").is(200, `{"head":0,"entries":[],"more":false}`)
+	alice.gets("/v1/rooms/lounge/members").is(200, `{"members":[],"next":null}`)
 	alice.gets("/v1/rooms").is(200, `{"rooms":[],"next":null}`)
-	alice.patches("/v1/rooms/general", `{"name":"mine"}`).fails(403, "forbidden", "*")
+	alice.patches("/v1/rooms/lounge", `{"name":"mine"}`).fails(403, "forbidden", "*")
+	alice.patches("/v1/rooms/general", `{"name":"mine"}`).fails(404, "not_found", "there is no room general")
 	alice.posts("/v1/rooms/general/messages", `{"body":"hello"}`).is(201, `{"seq":1,"duplicate":false,"made":{"moderator":"alice"}}`)
 	alice.posts("/v1/rooms/general/messages", `{"body":"again"}`).is(201, `{"seq":2,"duplicate":false,"made":null}`)
 	alice.gets("/v1/rooms/general").is(200, `{"role":"moderate","head":2,"created_at":"*"}`)

@@ -521,6 +521,12 @@ func errorCodes(t *testing.T, s *service) {
 		{`{"type":"edit","room":"` + room + `","seq":0,"body":"x"}`, "invalid", "seq"},
 		{`{"type":"send","room":"` + hidden + `","body":"x"}`, "not_found", ""},
 		{`{"type":"history","room":"` + hidden + `"}`, "not_found", ""},
+		{`{"type":"presence","room":"` + hidden + `"}`, "not_found", ""},
+		{`{"type":"send","room":"no-such-room","body":"x"}`, "not_found", ""},
+		{`{"type":"history","room":"no-such-room"}`, "not_found", ""},
+		{`{"type":"presence","room":"no-such-room"}`, "not_found", ""},
+		{`{"type":"read","room":"no-such-room","seq":1}`, "not_found", ""},
+		{`{"type":"typing","room":"no-such-room"}`, "not_found", ""},
 		{`{"type":"delete","room":"` + room + `","seq":77}`, "not_found", ""},
 	} {
 		alice.writes(c.raw)

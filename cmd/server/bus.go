@@ -90,7 +90,7 @@ type ears struct {
 	guard   *revocation.Guard
 }
 
-func newListener(h *delivery.Hub, s *messaging.Service, g *revocation.Guard) ports.Listener {
+func newListener(h *delivery.Hub, s *messaging.Service, g *revocation.Guard) ports.Audience {
 	return ears{h, s, g}
 }
 

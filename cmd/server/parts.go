@@ -245,7 +245,7 @@ type livingParts struct {
 	HTTP      *httpd.Server
 	Health    *observability.Health
 	Sessions  ports.Sessions
-	Listener  ports.Listener
+	Listener  ports.Audience
 }
 
 // live says what lives, in the order in which it starts. It stops in the reverse order.

@@ -165,6 +165,9 @@ func (h *Hub) feed(room chat.RoomID) *feed {
 	return h.feeds[room]
 }
 
+// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a while longer than somebody follows it.
+func (h *Hub) Followed(room chat.RoomID) bool { return h.feed(room) != nil }
+
 // acquire returns the open feed of a room and keeps it open until release.
 func (h *Hub) acquire(ctx context.Context, room chat.RoomID) (*feed, error) {
 	h.mu.Lock()

@@ -607,6 +607,7 @@ func TestARoomThatIsNotThereIsAnEmptyOneToWhoMayMakeIt(t *testing.T) {
 				if !errors.Is(err, chat.NotFound) {
 					t.Errorf("entering got %+v, %v", st, err)
 				}
+				n.follow("tea")
 				user.isRefused(ports.Send{Room: "tea", Body: "hi"}, chat.NotFound)
 			} else if err != nil || role != row.want || !st.Room.Public || st.Room.Made() || st.Room.Head != 0 || st.Member != (chat.Member{}) {
 				t.Errorf("got %+v, %v, %v", st, role, err)
@@ -622,9 +623,30 @@ func TestARoomThatIsNotThereIsAnEmptyOneToWhoMayMakeIt(t *testing.T) {
 	}
 }
 
+func TestARoomThatNobodyMadeOrFollowsIsNotThere(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	for _, u := range []user{n.user("bob"), n.user("root").asAdmin()} {
+		for _, act := range acts {
+			if err := act.do(u, "tea"); act.name != "enter" && !errors.Is(err, chat.NotFound) {
+				t.Errorf("%s by %s: got %v, want not_found", act.name, u.User, err)
+			}
+		}
+	}
+	if r := n.user("bob").does(ports.Send{Room: "tea", Body: "hi", Makes: true}); r.Seq != 1 || r.Made == nil {
+		t.Errorf("a message that makes it got %+v", r)
+	}
+	for _, act := range acts {
+		if err := act.do(n.user("root").asAdmin(), "tea"); errors.Is(err, chat.NotFound) && strings.Contains(err.Error(), "no room") {
+			t.Errorf("then to %s got %v", act.name, err)
+		}
+	}
+}
+
 func TestOnlyAMessageMakesARoom(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	n.follow("tea")
 	root := n.user("root").asAdmin()
 	for _, act := range acts {
 		if act.name == "send" {
@@ -669,6 +691,7 @@ func TestWhoMakesARoomByWritingModeratesItWhereTheirTokenLetsThem(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+			n.follow("tea")
 			bob := user{n, row.by}
 			if row.want != "" {
 				bob.isRefused(ports.Send{Room: "tea", Body: "hi"}, row.want)
@@ -692,6 +715,7 @@ func TestWhoMakesARoomByWritingModeratesItWhereTheirTokenLetsThem(t *testing.T) 
 func TestManyWhoWriteFirstMakeARoomOnce(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	n.follow("tea")
 	var wg sync.WaitGroup
 	var made atomic.Int64
 	for i := range 20 {
@@ -729,6 +753,7 @@ func TestWhoIsSecondInMakingARoomIsJudgedByTheOneThatIsThere(t *testing.T) {
 		n := newNode(t, func(c *messaging.Config) {
 			c.Autocreate, c.Directory, c.RoomsLimit = true, rival{c.Directory, public}, messaging.Rate{PerSecond: 1e-9, Burst: 1}
 		})
+		n.follow("tea", "den")
 		bob := n.user("bob")
 		for _, room := range []chat.RoomID{"tea", "den"} { // none of which he has made, after all
 			if want != "" {
@@ -747,6 +772,7 @@ func TestHowManyRoomsAUserMakesIsLimited(t *testing.T) {
 		n := newNode(t, func(c *messaging.Config) {
 			c.Autocreate, c.RoomsLimit = true, messaging.Rate{PerSecond: 3. / 3600, Burst: 3}
 		})
+		n.follow("r1", "r3", "r4", "r5")
 		bob, root := n.user("bob"), n.user("root").asAdmin()
 		makes := func(u user, room chat.RoomID) error {
 			_, err := n.Create(t.Context(), u.Identity, chat.Room{ID: room})

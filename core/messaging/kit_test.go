@@ -40,7 +40,7 @@ func newNode(t testing.TB, tweaks ...tweak) *node {
 
 func newNodeOn(t testing.TB, store *memory.Store, tweaks ...tweak) *node {
 	t.Helper()
-	n := &node{t: t, store: store, log: &unsteadyLog{Log: store}, told: &record{}}
+	n := &node{t: t, store: store, log: &unsteadyLog{Log: store}, told: &record{follows: map[chat.RoomID]bool{}}}
 	cfg := messaging.Config{Log: n.log, Directory: store, Bus: toldBus{localbus.New(), n.told}}
 	for _, tw := range tweaks {
 		tw(&cfg)
@@ -268,6 +268,23 @@ type record struct {
 	notes []string
 	heard []chat.Entry // by the listener
 	sent  []chat.Entry // to the bus
+
+	follows map[chat.RoomID]bool // which rooms somebody follows
+}
+
+// follow lets somebody follow rooms on this node.
+func (n *node) follow(rooms ...chat.RoomID) {
+	n.told.mu.Lock()
+	defer n.told.mu.Unlock()
+	for _, room := range rooms {
+		n.told.follows[room] = true
+	}
+}
+
+func (r *record) Followed(room chat.RoomID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.follows[room]
 }
 
 func (r *record) note(format string, args ...any) {

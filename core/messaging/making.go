@@ -47,8 +47,10 @@ func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
 func (s *Service) tellMade(ctx context.Context, room chat.RoomID, public bool) {
 	notice := ports.StandingChanged{Room: room, Opened: public}
 	s.standings.hear(notice)
-	if listener := s.listener.Load(); listener != nil {
-		(*listener).Hear(notice)
+	select {
+	case <-s.runs:
+		s.audience.Hear(notice)
+	default: // nobody is there yet
 	}
 	if s.cfg.Bus == nil {
 		return

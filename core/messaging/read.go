@@ -12,7 +12,7 @@ func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID)
 	if err := s.limiter.take(by, costRead); err != nil {
 		return chat.Standing{}, chat.None, err
 	}
-	return s.standing(ctx, by, room)
+	return s.standingAt(ctx, by, room, true)
 }
 
 // History implements ports.Reader.
@@ -76,7 +76,7 @@ func (s *Service) Mark(ctx context.Context, by chat.Identity, mark ports.Mark) (
 	if err := s.limiter.take(by, costRead); err != nil {
 		return ports.Marked{}, err
 	}
-	st, _, err := s.known(ctx, by, mark.Room, chat.Read)
+	st, _, err := s.known(ctx, by, mark.Room, chat.Read, false)
 	if err != nil {
 		return ports.Marked{}, err
 	}

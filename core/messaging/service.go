@@ -3,7 +3,6 @@ package messaging
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -72,9 +71,10 @@ type Service struct {
 	marker    *marker
 	standings *standings
 	limiter   *limiter
-	making    *limiter                       // of rooms
-	adding    *limiter                       // of members
-	listener  atomic.Pointer[ports.Listener] // once it runs
+	making    *limiter       // of rooms
+	adding    *limiter       // of members
+	runs      chan struct{}  // closed once it runs
+	audience  ports.Audience // once it runs
 }
 
 var (
@@ -87,7 +87,7 @@ var (
 
 // New returns a service. What is written waits until Run.
 func New(cfg Config) *Service {
-	s := &Service{cfg: cfg.withDefaults(), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit)}
+	s := &Service{cfg: cfg.withDefaults(), runs: make(chan struct{}), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit)}
 	s.making.reason = "you have made too many rooms; wait before you make another one"
 	s.adding.reason = "you have added too many people to rooms; wait before you add more"
 	s.journal = newJournal(s.cfg, s.standings)
@@ -95,12 +95,13 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run writes what is proposed, moves read marks, and tells listener of entries, until ctx ends; then it refuses new ones, writes
+// Run writes what is proposed, moves read marks, and tells audience of entries, until ctx ends; then it refuses new ones, writes
 // those that wait, answers them all, and returns. It is called once.
-func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
-	s.listener.Store(&listener)
+func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
+	s.audience = audience
+	close(s.runs)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.journal.run(ctx, listener) })
+	wg.Go(func() { s.journal.run(ctx, audience) })
 	wg.Go(func() { s.marker.run(ctx) })
 	wg.Go(func() { s.limiter.sweep(ctx) })
 	wg.Go(func() { s.making.sweep(ctx) })
@@ -121,8 +122,13 @@ func (s *Service) Deaf() { s.standings.clear() }
 
 // standing asks the directory and remembers the answer for Write and Allowed.
 func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
+	return s.standingAt(ctx, by, room, false)
+}
+
+// standingAt is standing for what may come before a room is there: to enter it, or to say the first thing in it.
+func (s *Service) standingAt(ctx context.Context, by chat.Identity, room chat.RoomID, first bool) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)
-	st, err := s.place(ctx, room, by)
+	st, err := s.place(ctx, room, by, first)
 	if err != nil {
 		return chat.Standing{}, chat.None, err
 	}
@@ -130,19 +136,29 @@ func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.Room
 }
 
 // place asks the directory how a user stands in a room. What takes longer, as counting what is unread, is not asked before it is known
-// that they may read: how long an answer takes must not tell who may not that there is a room. A room that does not exist, and that by
-// may make, is Unmade.
-func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity) (chat.Standing, error) {
+// that they may read: how long an answer takes must not tell who may not that there is a room. A room that does not exist is Unmade to
+// those who may make it, if somebody follows it or first is true.
+func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity, first bool) (chat.Standing, error) {
 	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: by.User}})
 	switch {
 	case err != nil:
 		return chat.Standing{}, err
 	case standings[0].Room.ID != "":
 		return standings[0], nil
-	case s.mayMake(by, room):
+	case s.mayMake(by, room) && (first || s.followed(ctx, room)):
 		return chat.Standing{Room: chat.Unmade(room)}, nil
 	}
 	return chat.Standing{}, chat.NoRoom(room)
+}
+
+// followed reports whether somebody on this node follows a room. That is known once the service runs.
+func (s *Service) followed(ctx context.Context, room chat.RoomID) bool {
+	select {
+	case <-s.runs:
+		return s.audience.Followed(room)
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // mayMake reports whether by makes room by writing in it. A token that speaks for some rooms only makes those only.
@@ -205,16 +221,16 @@ func (s *Service) Charge(by chat.Identity) error { return s.limiter.take(by, cos
 
 // require returns the role of by in room as lately known, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {
-	_, role, err := s.known(ctx, by, room, need)
+	_, role, err := s.known(ctx, by, room, need, false)
 	return role, err
 }
 
-// known is require, and returns also how by stands in room.
-func (s *Service) known(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Standing, chat.Role, error) {
+// known is require, and returns also how by stands in room. What may come first is as in standingAt.
+func (s *Service) known(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role, first bool) (chat.Standing, chat.Role, error) {
 	st, ok := s.standings.get(by.User, room)
 	if !ok {
 		var err error
-		if st, _, err = s.standing(ctx, by, room); err != nil {
+		if st, _, err = s.standingAt(ctx, by, room, first); err != nil {
 			return chat.Standing{}, chat.None, err
 		}
 	}

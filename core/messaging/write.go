@@ -39,11 +39,12 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	if err := s.limiter.take(by, costWrite); err != nil {
 		return chat.Proposal{}, nil, err
 	}
-	st, role, err := s.known(ctx, by, change.In(), chat.Write)
+	send, says := change.(ports.Send)
+	st, role, err := s.known(ctx, by, change.In(), chat.Write, send.Makes)
 	if err != nil {
 		return chat.Proposal{}, nil, err
 	}
-	if _, says := change.(ports.Send); says && !st.Room.Made() {
+	if says && !st.Room.Made() {
 		if made, err = s.makeFor(ctx, by, change.In()); err != nil {
 			return chat.Proposal{}, nil, err
 		}
