@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -61,12 +62,12 @@ func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener 
 			l.asides[a.room] = a
 			made = append(made, a)
 		}
-		l.putAside(a, d, j.cfg.RetryFor)
+		l.putAside(a, d)
 	}
 	stays := l.queue[:0]
 	for _, d := range l.queue {
 		if a := l.asides[d.proposal.Room]; a != nil {
-			l.putAside(a, d, j.cfg.RetryFor)
+			l.putAside(a, d)
 		} else {
 			stays = append(stays, d)
 		}
@@ -83,10 +84,7 @@ func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener 
 }
 
 // putAside puts a draft behind those of its room. l.mu is held.
-func (l *lane) putAside(a *aside, d draft, retryFor time.Duration) {
-	if d.until.IsZero() {
-		d.until = time.Now().Add(retryFor)
-	}
+func (l *lane) putAside(a *aside, d draft) {
 	a.queue = append(a.queue, d)
 	l.aside++
 	select {
@@ -102,13 +100,12 @@ func (l *lane) why(a *aside) error {
 	return a.queue[0].held
 }
 
-// driveAside writes what waits aside, in order, once the room is free.
+// driveAside writes what waits aside, in order, once the room is free, however long that takes.
 func (j *journal) driveAside(ctx context.Context, l *lane, a *aside, listener ports.Listener) {
 	defer func() { j.cfg.Observer.Held(a.room, time.Since(a.since), nil) }()
 	for pause := firstAsk; ; {
-		late, batch := l.takeAside(a, j.cfg.MaxBatch)
-		j.cfg.Observer.Queued(-len(late) - len(batch))
-		fail(late, roomHeld())
+		batch := l.takeAside(a, j.cfg.MaxBatch)
+		j.cfg.Observer.Queued(-len(batch))
 		if len(batch) == 0 {
 			if !l.await(ctx, a) {
 				return
@@ -148,21 +145,15 @@ func (j *journal) askAside(ctx context.Context, batch []draft, listener ports.Li
 	return j.commit(ctx, batch, listener)
 }
 
-// takeAside takes the drafts that have waited for too long, and up to most others that may be committed together.
-func (l *lane) takeAside(a *aside, most int) (late, batch []draft) {
+// takeAside takes up to most drafts that may be committed together.
+func (l *lane) takeAside(a *aside, most int) []draft {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	n := 0
-	for n < len(a.queue) && !now.Before(a.queue[n].until) {
-		n++
-	}
-	late, rest := a.queue[:n:n], a.queue[n:]
-	m := together(rest[:min(most, len(rest))])
-	batch = rest[:m:m]
-	a.queue = append([]draft(nil), rest[m:]...)
-	l.aside -= n + m
-	return late, batch
+	n := together(a.queue[:min(most, len(a.queue))])
+	batch := a.queue[:n:n]
+	a.queue = slices.Clone(a.queue[n:])
+	l.aside -= n
+	return batch
 }
 
 // putBack puts drafts before all others of their room.

@@ -11,7 +11,7 @@
 // answer is on its way before any reader, the sender's own sessions among them, can hear of the entry.
 //
 // A room that somebody else holds in the log leaves its lane, with all that waits for it, and is asked for by itself until it is
-// free; then it goes back. What waits for longer than an append is retried is answered Unavailable; a room's order stays.
+// free, however long that takes; then it goes back. A room's order stays. How much may wait so is bounded: the rest is Unavailable.
 //
 // When the log does not say what became of a batch, the journal tries the same batch again, keys and all, before it takes another
 // from that lane: a room's order stays. What then proves to be stored already is answered and announced as if it were stored now.

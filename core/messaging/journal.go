@@ -29,7 +29,6 @@ type draft struct {
 	done     func(ports.Outcome, error)
 	trace    chat.Trace // of the step that it is proposed by
 	lost     time.Time  // not zero: a try that began then has an unknown outcome, and was the first that may have stored it
-	until    time.Time  // of one that waits aside: when it is answered that it could not be written
 	held     error      // why it waits aside
 }
 
@@ -63,7 +62,7 @@ func (j *journal) submit(d draft) {
 	case a != nil && (l.aside >= j.cfg.MaxQueue || len(a.queue) >= max(1, j.cfg.MaxQueue/asideShare)):
 		refused = roomHeld()
 	case a != nil:
-		l.putAside(a, d, j.cfg.RetryFor)
+		l.putAside(a, d)
 		j.cfg.Observer.Queued(1)
 	case len(l.queue) >= j.cfg.MaxQueue:
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "too much waits to be written; try again", RetryAfter: retryAfter}
