@@ -57,7 +57,7 @@ func (r *room) append(p *chat.Proposal) ports.Outcome {
 	if m == nil {
 		return refused(chat.NotFound, "there is no such message")
 	}
-	if err := p.JudgeTarget(r.Room, by, m.author); err != nil {
+	if err := p.JudgeTarget(r.Room, by, r.log[chat.Target(p.Fact)-1].Author.ID); err != nil {
 		return ports.Outcome{Err: err}
 	}
 	deleted := !m.DeletedAt.IsZero()
@@ -95,12 +95,16 @@ func (r *room) unchanged(set chat.Seq) ports.Outcome {
 // add puts an entry at the end of the log.
 func (r *room) add(p *chat.Proposal, fact chat.Fact) chat.Entry {
 	r.Head++
+	by := r.speakers[p.Author.ID]
+	if by == nil {
+		by = &speaker{}
+		r.speakers[p.Author.ID] = by
+	}
+	by.left = false
 	if _, ok := fact.(chat.Message); ok {
 		r.Messages++
-		r.said = append(r.said, r.Head)
-		r.saidBy[p.Author.ID] = append(r.saidBy[p.Author.ID], r.Head)
+		r.said, by.said = append(r.said, r.Head), append(by.said, r.Head)
 	}
-	r.spoke[p.Author.ID] = true
 	e := chat.Entry{Room: r.ID, Seq: r.Head, At: r.now(), Author: p.Author, Key: p.Key, Messages: r.Messages, Fact: fact}
 	r.log = append(r.log, e)
 	r.keys[authorKey{p.Author.ID, p.Key}] = e.Seq
@@ -113,8 +117,8 @@ func (r *room) unsay(seq chat.Seq) {
 		at, _ := slices.BinarySearch(said, seq)
 		return slices.Delete(said, at, at+1)
 	}
-	author := r.log[seq-1].Author.ID
-	r.said, r.saidBy[author] = without(r.said), without(r.saidBy[author])
+	by := r.speakers[r.log[seq-1].Author.ID]
+	r.said, by.said = without(r.said), without(by.said)
 }
 
 func (r *room) say(p *chat.Proposal, f chat.Message) ports.Outcome {
@@ -123,7 +127,7 @@ func (r *room) say(p *chat.Proposal, f chat.Message) ports.Outcome {
 	}
 	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: bytes.Clone(f.Meta)}
 	e := r.add(p, chat.Message{})
-	r.messages[e.Seq] = &message{Message: said, author: p.Author.ID}
+	r.messages[e.Seq] = &message{Message: said}
 	e.Fact = said
 	return appended(e)
 }
@@ -182,8 +186,8 @@ func (r *room) changeMember(p *chat.Proposal, f chat.MemberChanged) ports.Outcom
 	}
 	left := func() {
 		delete(r.marks, f.User)
-		if r.spoke[f.User] {
-			r.spoke[f.User] = false
+		if s := r.speakers[f.User]; s != nil {
+			s.left = true
 		}
 	}
 	if f.Change == chat.MemberLeft {
@@ -224,8 +228,7 @@ func newRoom(given chat.Room) *room {
 		keys:     map[authorKey]chat.Seq{},
 		places:   map[chat.UserID]place{},
 		marks:    map[chat.UserID]chat.Seq{},
-		saidBy:   map[chat.UserID][]chat.Seq{},
-		spoke:    map[chat.UserID]bool{},
+		speakers: map[chat.UserID]*speaker{},
 	}
 	r.CreatedAt = r.now()
 	return r

@@ -43,9 +43,8 @@ type room struct {
 	keys     map[authorKey]chat.Seq
 	places   map[chat.UserID]place
 	marks    map[chat.UserID]chat.Seq
-	said     []chat.Seq                 // the messages that are not deleted, ascending
-	saidBy   map[chat.UserID][]chat.Seq // the same, by their authors
-	spoke    map[chat.UserID]bool       // who has made entries; false where they have left since
+	said     []chat.Seq // the messages that are not deleted, ascending
+	speakers map[chat.UserID]*speaker
 }
 
 type authorKey struct {
@@ -62,9 +61,14 @@ type place struct {
 // message is a message in its present form.
 type message struct {
 	chat.Message // without Reactions
-	author       chat.UserID
 	deletedBy    chat.Seq
 	reactions    []*reaction // in the order in which their emoji first came
+}
+
+// speaker is who has made entries in a room.
+type speaker struct {
+	said []chat.Seq // their messages that are not deleted, ascending
+	left bool       // and has said nothing since
 }
 
 // reaction is who reacts, or did, to a message with one emoji.

@@ -200,7 +200,17 @@ func (r *room) unread(user chat.UserID) int64 {
 		}
 		return len(said) - at
 	}
-	return int64(min(behind(r.said)-behind(r.saidBy[user]), chat.MaxUnread))
+	others := behind(r.said)
+	if own := r.speakers[user]; own != nil {
+		others -= behind(own.said)
+	}
+	return int64(min(others, chat.MaxUnread))
+}
+
+// listed reports whether a room is a user's because they have made entries in it, and not left since.
+func (r *room) listed(user chat.UserID) bool {
+	s := r.speakers[user]
+	return s != nil && !s.left
 }
 
 // Rooms implements ports.Directory. It goes through every room that there is.
@@ -213,7 +223,7 @@ func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.
 	mine := slices.Clone(query.Next())
 	for id, r := range s.rooms {
 		_, marked := r.marks[query.User]
-		if id > query.After && (marked || r.spoke[query.User] || r.places[query.User].Role != chat.None) {
+		if id > query.After && (marked || r.listed(query.User) || r.places[query.User].Role != chat.None) {
 			mine = append(mine, id)
 		}
 	}
