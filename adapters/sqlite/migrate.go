@@ -3,14 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
-	driver "modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/migrations"
@@ -33,7 +30,7 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 func mustBeAlone(ctx context.Context, db *sql.DB) error {
 	var mode string
 	err := db.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode)
-	if code, ok := errors.AsType[*driver.Error](err); ok && code.Code()&0xff == lib.SQLITE_BUSY || err == nil && mode != "delete" {
+	if isBusy(err) || err == nil && mode != "delete" {
 		return chat.Errorf(chat.Conflict, "the file is in use by another process: stop the service first")
 	}
 	return err
@@ -92,7 +89,7 @@ func alone(ctx context.Context, path string, do func() error) error {
 	defer db.Close()
 	tx, err := db.BeginTx(ctx, nil)
 	for err != nil {
-		if code, ok := errors.AsType[*driver.Error](err); !ok || code.Code()&0xff != lib.SQLITE_BUSY || ctx.Err() != nil {
+		if !isBusy(err) || ctx.Err() != nil {
 			return fmt.Errorf("wait for another process that migrates: %w", err)
 		}
 		select {

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -25,8 +26,12 @@ import (
 // Config says where a store is and how it works.
 type Config struct {
 	// Path is the database's file. It and its folder are made, for their owner only, where they are not there yet. SQLite keeps
-	// two more files beside it while it is in use, and one that guards migrations.
+	// two more files beside it while it is in use, one that guards migrations, and, with a Holder, one that keeps others out.
 	Path string
+	// Holder is who wants the file as a service does, for those who then do not get it to read: of stores with a Holder one at a time can
+	// be open on a file, as one would not hear of what the other writes, and to open another fails with HeldError. It ends with the
+	// process at the latest. Stores without one, migrations and copies are for whoever looks at the file or mends it meanwhile.
+	Holder string
 	// Readers is how many reads go on at once. 0: two for each CPU, at least 4.
 	Readers int
 	// NoMigrate leaves the schema as it is. A schema that is too old is then an error of Open.
@@ -40,6 +45,7 @@ type Store struct {
 	reader *sql.DB
 	w      writeStatements
 	r      readStatements
+	claim  *claim // nil: none
 }
 
 var (
@@ -65,6 +71,11 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			s.Close()
 		}
 	}()
+	if cfg.Holder != "" {
+		if s.claim, err = claimFile(ctx, cfg.Path, cfg.Holder); err != nil {
+			return nil, err
+		}
+	}
 	if s.writer, err = openWriter(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -112,16 +123,22 @@ const busyTimeout = 5 * time.Second
 
 func dsn(path string, pragmas ...string) string {
 	query := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
+	return fileURL(path) + "?" + query.Encode()
 }
 
+func fileURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
+
 // makeFile makes the folder and an empty file for their owner only, where they are missing: SQLite would make them for all to
-// read. Its other files take the file's permissions.
+// read. Its other files take the file's permissions. A file that is there it does not open: on POSIX systems closing it would give
+// back all locks of this process on it, be they others'.
 func makeFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -135,6 +152,9 @@ func (s *Store) Close() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
+	}
+	if s.claim != nil {
+		errs = append(errs, s.claim.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -64,7 +64,7 @@ func withStore(ctx context.Context, cfg Config, do func(context.Context, Store) 
 	cfg.NoMigrate = true
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	s, closer, err := backends[scheme].open(ctx, cfg, slog.New(slog.DiscardHandler), &observability.Telemetry{})
+	s, closer, err := backends[scheme].open(ctx, opening{cfg: cfg, log: slog.New(slog.DiscardHandler), telemetry: &observability.Telemetry{}})
 	if err != nil {
 		return err
 	}

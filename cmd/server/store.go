@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -34,8 +35,16 @@ type backend struct {
 	shared  bool // several nodes may use one
 	lanes   int  // batches that it commits side by side
 	check   func(rest string) error
-	open    func(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error)
+	open    func(ctx context.Context, by opening) (Store, func() error, error)
 	migrate func(cfg Config) *migrations.Migrator // nil: it has no schema
+}
+
+// opening is who opens a store.
+type opening struct {
+	cfg       Config
+	log       *slog.Logger
+	telemetry *observability.Telemetry
+	service   bool // a service does, and not a command beside it
 }
 
 var backends = map[string]backend{
@@ -47,7 +56,7 @@ var backends = map[string]backend{
 			}
 			return nil
 		},
-		open: func(context.Context, Config, *slog.Logger, *observability.Telemetry) (Store, func() error, error) {
+		open: func(context.Context, opening) (Store, func() error, error) {
 			return memory.New(), func() error { return nil }, nil
 		},
 	},
@@ -59,8 +68,16 @@ var backends = map[string]backend{
 			}
 			return nil
 		},
-		open: func(ctx context.Context, cfg Config, _ *slog.Logger, _ *observability.Telemetry) (Store, func() error, error) {
-			s, err := sqlite.Open(ctx, sqliteConfig(cfg))
+		open: func(ctx context.Context, by opening) (Store, func() error, error) {
+			config := sqliteConfig(by.cfg)
+			if by.service {
+				config.Holder = holder(by.cfg)
+			}
+			s, err := sqlite.Open(ctx, config)
+			if held, ok := errors.AsType[*sqlite.HeldError](err); ok {
+				return nil, nil, fmt.Errorf("%w; a SQLite file is for one service: stop that one, or give this one a file of its own, by PARLEY_DATA_DIR or "+
+					"PARLEY_STORE_URL. Several nodes share a PostgreSQL database", held)
+			}
 			if err != nil {
 				return nil, nil, err
 			}
@@ -81,9 +98,9 @@ var postgresql = backend{
 		}
 		return nil
 	},
-	open: func(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
-		config := postgresConfig(cfg, log)
-		if traces := t.Traces(); traces != nil {
+	open: func(ctx context.Context, by opening) (Store, func() error, error) {
+		config := postgresConfig(by.cfg, by.log)
+		if traces := by.telemetry.Traces(); traces != nil {
 			config.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(traces))
 		}
 		s, err := postgres.Open(ctx, config)
@@ -126,6 +143,16 @@ func sqliteConfig(cfg Config) sqlite.Config {
 	return sqlite.Config{Path: path, NoMigrate: cfg.NoMigrate}
 }
 
+// holder is what a service says of itself to one that wants the same file.
+func holder(cfg Config) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "this machine"
+	}
+	return fmt.Sprintf("process %d on %s, with PARLEY_HTTP_ADDR %s and PARLEY_ADMIN_ADDR %s, since %s",
+		os.Getpid(), host, cfg.HTTPAddr, cfg.AdminAddr, time.Now().UTC().Format(time.RFC3339))
+}
+
 // lanes returns how many batches the store that cfg names commits side by side.
 func lanes(cfg Config) int {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
@@ -146,7 +173,7 @@ func storeURL(raw string) (string, error) {
 
 func openStore(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
-	return backends[scheme].open(ctx, cfg, log, t)
+	return backends[scheme].open(ctx, opening{cfg, log, t, true})
 }
 
 // NewMigrator returns the migrator of the store that cfg names. It fails where that has no schema.

@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	driver "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// HeldError says that another store with a Config.Holder has the file. It is a Conflict.
+type HeldError struct {
+	By string // what that one says of itself; empty: it says nothing
+}
+
+func (e *HeldError) Error() string {
+	if e.By == "" {
+		return "another service has the file"
+	}
+	return "another service has the file: " + e.By
+}
+
+// Unwrap returns the kind.
+func (e *HeldError) Unwrap() error { return chat.Conflict }
+
+// claim holds a store's file against all who claim it too. Like that of migrations, the lock is on a small database beside the store:
+// SQLite's locks work on every system, and end with their process. Who has it stands in there, for those who do not get it to read.
+type claim struct {
+	db   *sql.DB
+	conn *sql.Conn
+}
+
+// claimFile claims the store at path, or fails with HeldError.
+func claimFile(ctx context.Context, path, holder string) (_ *claim, err error) {
+	lock := path + ".service-lock"
+	if err := makeFile(lock); err != nil {
+		return nil, err
+	}
+	query := url.Values{"_pragma": {"busy_timeout(250)"}} // others have it for good, or for the moment that it takes to write who they are
+	db, err := sql.Open("sqlite", fileURL(lock)+"?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	c := &claim{db: db}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.conn, err = db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	err = c.hold(ctx, holder)
+	if isBusy(err) {
+		by, _ := c.holder(ctx) // at worst it is not said who
+		return nil, &HeldError{by}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim the store by the file %s: %w", lock, err)
+	}
+	return c, nil
+}
+
+// hold says who holds the file, and then holds it: what is not committed nobody could read. Of several that come between these two at most
+// one goes on, and puts its own name there again.
+func (c *claim) hold(ctx context.Context, holder string) error {
+	for {
+		told := c.tell(ctx, holder)
+		if isBusy(told) {
+			return told
+		}
+		if _, err := c.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+			return err
+		}
+		if by, err := c.holder(ctx); by == holder || told != nil || err != nil { // a full disk keeps nobody from holding it
+			return nil
+		}
+		if _, err := c.conn.ExecContext(ctx, `ROLLBACK`); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *claim) tell(ctx context.Context, holder string) error {
+	tx, err := c.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after the commit there is nothing to take back
+	for _, statement := range []string{`CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)`, `DELETE FROM holder`} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO holder (name) VALUES (?)`, holder); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (c *claim) holder(ctx context.Context) (name string, err error) {
+	err = c.conn.QueryRowContext(ctx, `SELECT name FROM holder`).Scan(&name)
+	return name, err
+}
+
+// Close gives the file back.
+func (c *claim) Close() error {
+	var err error
+	if c.conn != nil {
+		err = c.conn.Close()
+	}
+	return errors.Join(err, c.db.Close())
+}
+
+func isBusy(err error) bool {
+	code, ok := errors.AsType[*driver.Error](err)
+	return ok && code.Code()&0xff == lib.SQLITE_BUSY
+}

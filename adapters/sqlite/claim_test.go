@@ -1,0 +1,73 @@
+package sqlite_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
+)
+
+func TestOneServiceAtATimeHoldsTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "parley.db")
+	first, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Holder: "the first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	openStore(t, sqlite.Config{Path: path}) // who only looks at it may
+	if _, err := sqlite.NewMigrator(sqlite.Config{Path: path}).Status(t.Context()); err != nil {
+		t.Errorf("the migrations beside it: %v", err)
+	}
+	if err := sqlite.Backup(t.Context(), path, path+".copy"); err != nil {
+		t.Errorf("a copy beside it: %v", err)
+	}
+	for range 3 {
+		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Holder: "the second"})
+		if held, ok := errors.AsType[*sqlite.HeldError](err); !ok || held.By != "the first" || !errors.Is(err, chat.Conflict) {
+			t.Errorf("the second: got %v, want that the first has it", err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openStore(t, sqlite.Config{Path: path, Holder: "the second"})
+}
+
+func TestOfManyWhoClaimAFileAtOnceOneGetsIt(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "parley.db")
+	for round := range 5 {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var got []*sqlite.Store
+		var who string
+		for i := range 8 {
+			wg.Go(func() {
+				name := fmt.Sprint(round, " ", i)
+				s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Holder: name})
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					got, who = append(got, s), name
+				} else if _, held := errors.AsType[*sqlite.HeldError](err); !held {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(got) != 1 {
+			t.Fatalf("%d have it", len(got))
+		}
+		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Holder: "late"})
+		if held, ok := errors.AsType[*sqlite.HeldError](err); !ok || held.By != who {
+			t.Errorf("who is late hears %v, want that %q has it", err, who)
+		}
+		if err := got[0].Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
