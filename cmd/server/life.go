@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"go.uber.org/fx"
@@ -78,15 +80,32 @@ type listener interface {
 	Run(ctx context.Context) error
 }
 
-// listen is keep for a listener. A port that is taken fails the start.
-func (l *life) listen(lc fx.Lifecycle, name string, what listener) {
+// listen is keep for a listener. A port that is taken fails the start, and the error names the setting that says where to listen.
+func (l *life) listen(lc fx.Lifecycle, name, setting, addr string, what listener) {
 	lc.Append(fx.StartHook(func() error {
-		if err := what.Listen(); err != nil {
+		err := what.Listen()
+		if refused, ok := errors.AsType[*net.OpError](err); ok {
+			return startFailure{fmt.Sprintf("start the %s at %s, as %s says", name, addr, setting), unheard(refused)}
+		}
+		if err != nil {
 			return startFailure{"start the " + name, err}
 		}
 		return nil
 	}))
 	l.keep(lc, name, what.Run)
+}
+
+// unheard says what to do about an address that cannot be listened on.
+func unheard(err *net.OpError) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: another program has it, perhaps another parley; stop that one, or set another address", err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%w: this machine has no such address", err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w: ports below 1024 need a right of their own; set a higher one", err)
+	}
+	return err
 }
 
 // keep runs something from its turn in the start to its turn in the stop, where it is waited for. If it ends in between, the

@@ -250,7 +250,7 @@ type livingParts struct {
 
 // live says what lives, in the order in which it starts. It stops in the reverse order.
 func live(cfg Config, p livingParts) {
-	p.Life.listen(p.Lifecycle, "admin listener", p.Admin)
+	p.Life.listen(p.Lifecycle, "admin listener", "PARLEY_ADMIN_ADDR", cfg.AdminAddr, p.Admin)
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StartHook(func(ctx context.Context) { meet(ctx, p.Checked) }))
 	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
@@ -259,7 +259,7 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
-	p.Life.listen(p.Lifecycle, "HTTP listener", p.HTTP)
+	p.Life.listen(p.Lifecycle, "HTTP listener", "PARLEY_HTTP_ADDR", cfg.HTTPAddr, p.HTTP)
 	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
 }
 

@@ -306,8 +306,10 @@ func TestAStartThatFailsSaysWhyAndLeavesNothingBehind(t *testing.T) {
 		change func(*server.Config)
 		want   string
 	}{
-		"a port that is taken":       {func(c *server.Config) { c.HTTPAddr = taken.Addr().String() }, "start the HTTP listener"},
-		"an admin port that is":      {func(c *server.Config) { c.AdminAddr = taken.Addr().String() }, "start the admin listener"},
+		"a port that is taken":       {func(c *server.Config) { c.HTTPAddr = taken.Addr().String() }, "start the HTTP listener at " + taken.Addr().String() + ", as PARLEY_HTTP_ADDR says"},
+		"an admin port that is":      {func(c *server.Config) { c.AdminAddr = taken.Addr().String() }, "start the admin listener at " + taken.Addr().String() + ", as PARLEY_ADMIN_ADDR says"},
+		"an address of others":       {func(c *server.Config) { c.AdminAddr = "192.0.2.1:0" }, "start the admin listener at 192.0.2.1:0, as PARLEY_ADMIN_ADDR says"},
+		"a name of nobody":           {func(c *server.Config) { c.AdminAddr = "no.such.invalid:0" }, "start the admin listener at no.such.invalid:0, as PARLEY_ADMIN_ADDR says"},
 		"a store that is no file":    {func(c *server.Config) { c.StoreURL = "sqlite:///dev/null/x.db" }, "open the store sqlite:///dev/null/x.db"},
 		"settings that are wrong":    {func(c *server.Config) { c.HTTPAddr = "0.0.0.0:0" }, "PARLEY_HTTP_ADDR"},
 		"a data folder that is none": {func(c *server.Config) { c.DataDir = "/dev/null/data" }, "make a key pair in /dev/null/data"},
