@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -25,8 +27,8 @@ func (p program) serve(ctx context.Context, args []string) error {
 	if err := settings.Load(args, p.environ); err != nil {
 		return err
 	}
-	if rest := settings.Flags().Args(); len(rest) > 0 {
-		return misuse(fmt.Sprintf("%q is no flag", rest[0]))
+	if err := surplus(settings.Flags().Args()); err != nil {
+		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the service does not
 	ctx, hangups, end := pastHangups(ctx)
@@ -48,6 +50,15 @@ func (p program) migrate(ctx context.Context, args []string) error {
 	if err := settings.LoadPart(args, p.environ); err != nil {
 		return err
 	}
+	if what != "up" && what != "down" && what != "status" {
+		return misuse("say migrate up, down or status, with flags behind it")
+	}
+	if err := surplus(settings.Flags().Args()); err != nil {
+		return err
+	}
+	if what != "down" && *yes != 0 {
+		return misuse("--yes is for migrate down")
+	}
 	m, err := server.NewMigrator(cfg)
 	if err != nil {
 		return err
@@ -57,9 +68,6 @@ func (p program) migrate(ctx context.Context, args []string) error {
 		err = m.Up(ctx)
 	case "down":
 		err = p.down(ctx, m, *yes)
-	case "status":
-	default:
-		return misuse("say migrate up, down or status")
 	}
 	if err != nil {
 		return err
@@ -110,7 +118,7 @@ func (p program) token(_ context.Context, args []string) error {
 	})
 	admin := f.Bool("admin", false, "may everything")
 	f.DurationVar(&grant.TTL, "ttl", 24*time.Hour, "how long it is good for")
-	if err := settings.LoadPart(args, p.environ); err != nil {
+	if err := p.load(settings, args); err != nil {
 		return err
 	}
 	if grant.Subject == "" {
@@ -148,7 +156,7 @@ func allow(grant *jwt.Grant, s string) error {
 // healthcheck asks the admin address, as an image without a shell has nothing else to ask with.
 func (p program) healthcheck(ctx context.Context, args []string) error {
 	var cfg server.Config
-	if err := server.NewSettings("healthcheck", &cfg).LoadPart(args, p.environ); err != nil {
+	if err := p.load(server.NewSettings("healthcheck", &cfg), args); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
@@ -186,13 +194,53 @@ func reachable(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-func (p program) version(context.Context, []string) error {
+// load reads the part of the settings that a command needs, where it takes flags and nothing else.
+func (p program) load(settings *server.Settings, args []string) error {
+	if err := settings.LoadPart(args, p.environ); err != nil {
+		return err
+	}
+	return surplus(settings.Flags().Args())
+}
+
+// surplus refuses what stands behind all that a command takes: it was meant to do something.
+func surplus(rest []string) error {
+	if len(rest) == 0 {
+		return nil
+	}
+	return misuse(fmt.Sprintf("%q is no flag, and one word too many", rest[0]))
+}
+
+func (p program) version(_ context.Context, args []string) error {
+	if err := plain("version", args); err != nil {
+		return err
+	}
 	b := observability.ReadBuild(version)
 	fmt.Fprintf(p.out, "parley %s (%s, %s)\n", b.Version, b.Revision, b.Go)
 	return nil
 }
 
-func (p program) help(context.Context, []string) error {
+// plain refuses all arguments of a command that has no flags, but what asks for its usage.
+func plain(name string, args []string) error {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil {
+		return misuse(err.Error())
+	}
+	return surplus(f.Args())
+}
+
+func (p program) help(_ context.Context, args []string) error {
+	if len(args) > 0 {
+		if i := slices.IndexFunc(commands(), func(c command) bool { return c.name == args[0] }); i >= 0 {
+			p.usage(commands()[i])
+			return surplus(args[1:])
+		}
+	}
+	if err := plain("help", args); err != nil {
+		return err
+	}
 	fmt.Fprint(p.out, "Parley is a chat service: rooms with durable history and live delivery.\n\nusage: parley COMMAND [flags]\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(p.out, "  %-26s  %s\n", strings.TrimSpace(c.name+" "+c.arguments), c.help)

@@ -61,7 +61,7 @@ func commands() []command {
 		{"token", "-sub USER", "make a token for a service in development mode", program.token},
 		{"healthcheck", "", "ask a running service whether it is ready: exit 0 or 1", program.healthcheck},
 		{"version", "", "tell which build this is", program.version},
-		{"help", "", "list the commands and all settings", program.help},
+		{"help", "[COMMAND]", "list the commands and all settings, or tell of one", program.help},
 	}
 }
 

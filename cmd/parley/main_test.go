@@ -106,6 +106,50 @@ func TestServeStopsAtASignalWithCodeZero(t *testing.T) {
 	}
 }
 
+// TestOneServiceAtATimeHasASQLiteFile runs a second one in the folder of the first, which has ports of its own.
+func TestOneServiceAtATimeHasASQLiteFile(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	serve := []string{"serve", "-http-addr=127.0.0.1:0", "-admin-addr=127.0.0.1:0", "-data-dir=" + dir}
+	first := run(t, "parley", serve...)
+	first.until("DEVELOPMENT MODE")
+	refused := func(by process) {
+		t.Helper()
+		_, _, errOut := call(t, nil, "log", "-data-dir", dir) // which says that others may look at it
+		if errOut != "" {
+			t.Errorf("parley log beside it: %q", errOut)
+		}
+		second, errs := exec.CommandContext(t.Context(), first.Path, serve...), &strings.Builder{}
+		second.Env, second.Stderr = first.Env, errs
+		if err := second.Run(); second.ProcessState == nil || second.ProcessState.ExitCode() != failed {
+			t.Fatalf("the second ends with %v", err)
+		}
+		for _, want := range []string{fmt.Sprintf("process %d on ", by.Process.Pid), "PARLEY_HTTP_ADDR 127.0.0.1:0", "PARLEY_DATA_DIR"} {
+			if !strings.Contains(errs.String(), want) {
+				t.Errorf("the second does not say %q: %s", want, errs)
+			}
+		}
+	}
+	refused(first)
+	for _, args := range [][]string{{"migrate", "up"}, {"migrate", "status"}, {"backup", dir + "/copy.db"}, {"token", "-sub", "alice"}, {"log", "renew", "--yes"}} {
+		if code, _, errOut := call(t, nil, append(args, "-data-dir", dir)...); code != ok {
+			t.Errorf("parley %v beside it: %d %q", args, code, errOut)
+		}
+	}
+	if code, _, errOut := call(t, nil, "migrate", "down", "--yes", lastMigration(t), "-data-dir", dir); code != failed || !strings.Contains(errOut, "in use") {
+		t.Errorf("parley migrate down beside it: %d %q", code, errOut)
+	}
+	first.signal(syscall.SIGKILL) // it gives nothing back by itself
+	first.exits()
+	third := run(t, "parley", serve...)
+	third.until("DEVELOPMENT MODE")
+	refused(third)
+	third.signal(syscall.SIGTERM)
+	if code := third.exits(); code != ok {
+		t.Errorf("the third ends with %d", code)
+	}
+}
+
 func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	t.Parallel()
 	p := run(t, "stuck")
@@ -138,6 +182,22 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 		{"fly", nil, misused, `no command "fly"`},
 		{"serve", []string{"PARLEY_DRAIN=never", "PARLEY_HTP_ADDR=x"}, misused, "2 settings are wrong"},
 		{"serve now", nil, misused, `"now" is no flag`},
+		{"serve -drain 1s now", nil, misused, `"now" is no flag`},
+		{"migrate up now", []string{data}, misused, `"now" is no flag`},
+		{"migrate status -data-dir x now", []string{data}, misused, `"now" is no flag`},
+		{"migrate down --yes 5 extra", []string{data}, misused, `"extra" is no flag`},
+		{"migrate down 5", []string{data}, misused, `"5" is no flag`},
+		{"migrate up --yes 5", []string{data}, misused, "--yes is for migrate down"},
+		{"migrate --yes 5 down", []string{data}, misused, "with flags behind it"},
+		{"token -sub alice bob", []string{data}, misused, `"bob" is no flag`},
+		{"token alice", []string{data}, misused, `"alice" is no flag`},
+		{"healthcheck now", nil, misused, `"now" is no flag`},
+		{"version 2", nil, misused, `"2" is no flag`},
+		{"version -short", nil, misused, "-short"},
+		{"help me", nil, misused, `"me" is no flag`},
+		{"help serve now", nil, misused, `"now" is no flag`},
+		{"log renew --yes now", []string{data}, misused, "log renew --yes"},
+		{"backup a -data-dir x b", []string{data}, misused, "say where to"},
 		{"serve -bus-url nats://x", nil, misused, "must be local://"},
 		{"serve -bus-url carrier-pigeon://x", nil, misused, "nats://"},
 		{"migrate", nil, misused, "up, down or status"},
@@ -168,11 +228,10 @@ func TestHelpListsCommandsAndSettings(t *testing.T) {
 		}
 	}
 	for _, c := range commands() {
-		if c.name == "help" || c.name == "version" {
-			continue
-		}
-		if code, out, _ := call(t, nil, c.name, "-h"); code != ok || !strings.Contains(out, "usage: parley "+c.name) {
-			t.Errorf("parley %s -h: got %d %q", c.name, code, out)
+		for _, args := range [][]string{{c.name, "-h"}, {"help", c.name}} {
+			if code, out, _ := call(t, nil, args...); code != ok || !strings.Contains(out, "usage: parley "+c.name) {
+				t.Errorf("parley %v: got %d %q", args, code, out)
+			}
 		}
 	}
 }
