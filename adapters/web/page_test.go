@@ -410,6 +410,10 @@ func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
 	p.waits(`document.querySelector("#signin-locked").checkVisibility() && !document.querySelector("#by-name").checkVisibility()`)
 	p.waits(`document.querySelector("#by-token").checkVisibility() && !document.querySelector("#signin-other").checkVisibility()`)
 	p.does(chromedp.Navigate(s.run.URL() + "/?key=of-another-service#tea"))
+	p.waits(`document.querySelector("#signin-locked").checkVisibility() && document.querySelector("#signin-fault").innerText.includes("key in the address")`)
+	p.waits(`localStorage.getItem("parley.page-key") === null && location.search === ""`)
+
+	p.does(chromedp.Evaluate[chromedp.Void](`localStorage.setItem("parley.page-key", "of-before")`), chromedp.Reload())
 	p.types("#signin-name", "Alice")
 	p.presses(enter)
 	p.waits(`document.querySelector("#signin-locked").checkVisibility()`)
@@ -420,6 +424,28 @@ func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
 	p.types("#signin-name", "Alice")
 	p.presses(enter)
 	p.waits(`document.querySelector("#state").dataset.state === "open"`)
+}
+
+// TestAWrongKeyInTheAddressTakesNoGoodOneAway also has the right one take the place of a wrong one.
+func TestAWrongKeyInTheAddressTakesNoGoodOneAway(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	p := s.visit(browser, "tea")
+	p.waits(`document.querySelector("#by-name").checkVisibility() && localStorage.getItem("parley.page-key")`)
+	p.waits(`document.querySelector("#signin-fault").innerText === ""`)
+	p.does(chromedp.Navigate(s.run.URL() + "/?key=of-another-service#tea"))
+	p.waits(`document.querySelector("#signin-fault").innerText.includes("key in the address")`)
+	p.waits(`document.querySelector("#by-name").checkVisibility() && location.search === "" && location.hash === "#tea"`)
+	p.types("#signin-name", "Alice")
+	p.presses(enter)
+	p.waits(`document.querySelector("#state").dataset.state === "open"`)
+
+	p.does(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear(); localStorage.setItem("parley.page-key", "of-before")`))
+	p.does(chromedp.Navigate(s.run.PageURL() + "#tea"))
+	p.types("#signin-name", "Alice")
+	p.presses(enter)
+	p.waits(`document.querySelector("#state").dataset.state === "open"`)
+	p.hasNoComplaint()
 }
 
 func TestThePageBeginsAnewWithAnotherLog(t *testing.T) {

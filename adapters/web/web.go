@@ -35,7 +35,8 @@ func Files() fs.FS {
 }
 
 // Routes returns what serves the page: its files, `/` for index.html, and `/page.json` that tells the page whether the service is
-// in development mode, where it hands out tokens at `/dev/token` (which is not served here) to who knows its key.
+// in development mode, where it hands out tokens at `/dev/token` to who knows its key, and tells at `/dev/key` who does (which are not
+// served here).
 func Routes(development bool) func(fiber.Router) {
 	assets := loadAssets(Files())
 	return func(router fiber.Router) {

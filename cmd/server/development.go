@@ -97,13 +97,21 @@ func (k pageKey) opens(secret string) bool {
 	return k != "" && subtle.ConstantTimeCompare([]byte(k), []byte(secret)) == 1
 }
 
-// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk without more.
+// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk without more, and tells it whether a key
+// is the right one.
 func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 	return func(r fiber.Router) {
-		r.Post("/dev/token", func(c *fiber.Ctx) error {
+		r.Use("/dev", func(c *fiber.Ctx) error {
 			if !ownPage(c.Get(fiber.HeaderHost), c.Get(fiber.HeaderOrigin), c.Get("Sec-Fetch-Site")) {
 				return chat.Errorf(chat.Forbidden, "only the service's own page may ask for tokens")
 			}
+			return c.Next()
+		})
+		r.Get("/dev/key", func(c *fiber.Ctx) error {
+			c.Set(fiber.HeaderCacheControl, "no-store")
+			return c.JSON(map[string]bool{"opens": key.opens(c.Get(pageKeyHeader))})
+		})
+		r.Post("/dev/token", func(c *fiber.Ctx) error {
 			if !key.opens(c.Get(pageKeyHeader)) {
 				return chat.Errorf(chat.Forbidden, "open the page by the address that the service printed when it started, with its key")
 			}

@@ -374,6 +374,21 @@ func TestOnlyTheServicesOwnPageGetsTokens(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d", name, status, answer, row.want)
 		}
 	}
+	for name, row := range map[string]struct {
+		headers []string
+		status  int
+		want    string
+	}{
+		"the key":                    {[]string{"X-Parley-Page-Key", s.pageKey()}, 200, `{"opens":true}`},
+		"another key":                {[]string{"X-Parley-Page-Key", strings.Repeat("A", len(s.pageKey()))}, 200, `{"opens":false}`},
+		"no key":                     {nil, 200, `{"opens":false}`},
+		"the key, of another site":   {[]string{"X-Parley-Page-Key", s.pageKey(), "Origin", "https://evil.example"}, 403, "forbidden"},
+		"the key, by a foreign name": {[]string{"X-Parley-Page-Key", s.pageKey(), "Host", "evil.example:80"}, 403, "forbidden"},
+	} {
+		if status, answer := s.ask(http.MethodGet, "/dev/key", "", row.headers...); status != row.status || !strings.Contains(answer, row.want) {
+			t.Errorf("is it the right key, %s: got %d %s, want %d %s", name, status, answer, row.status, row.want)
+		}
+	}
 }
 
 func TestThePagesKeyIsPrintedAndLastsOverARestart(t *testing.T) {

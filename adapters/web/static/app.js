@@ -11,7 +11,7 @@ import { announce, complain, Status } from "./view/status.js";
 import { Timeline } from "./view/timeline.js";
 import { list, STOPPED } from "./words.js";
 
-session.pageKey.take();
+const wrongKey = session.pageKey.take();
 
 const socketURL = new URL("ws", location.href);
 socketURL.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -24,7 +24,7 @@ const rooms = new RoomList(chat, (id) => { location.hash = id; });
 const people = new People(chat);
 const composer = new Composer(chat, () => timeline.toEnd());
 const timeline = new Timeline(chat, composer);
-const signIn = new SignIn((token) => {
+const signIn = new SignIn(wrongKey, (token) => {
   session.token.set(token);
   route();
   chat.start(token);

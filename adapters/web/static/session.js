@@ -30,24 +30,38 @@ const bearer = () => ({ headers: { Authorization: `Bearer ${token.get()}` } });
 /** What the page has to know before anybody signed in: {development}. */
 export const settings = () => ask("page.json");
 
+const keyed = (key) => ({ "X-Parley-Page-Key": key });
+
 /** What opens the page in development mode. It comes in the address that the service printed, and is kept for all windows. */
 export const pageKey = {
   get: () => localStorage.getItem(PAGE_KEY) ?? "",
   clear: () => localStorage.removeItem(PAGE_KEY),
-  /** Keeps the key that the address has, and takes it out of there: addresses are shown, copied and kept in histories. */
-  take() {
+  /**
+   * Takes the key out of the address: addresses are shown, copied and kept in histories. It is kept if it is the right one, or nobody can
+   * say; a wrong one does not replace the one that was kept. Resolves to whether it was wrong.
+   */
+  async take() {
     const query = new URLSearchParams(location.search);
     const key = query.get("key");
-    if (key === null) return;
-    if (key) localStorage.setItem(PAGE_KEY, key);
+    if (key === null) return false;
     query.delete("key");
     history.replaceState(null, "", location.pathname + (query.size > 0 ? `?${query}` : "") + location.hash);
+    const kept = pageKey.get();
+    if (!key || key === kept) return false;
+    try {
+      if (!(await settings()).development) return false; // there it opens nothing
+      if (!(await ask("dev/key", { headers: keyed(key) })).opens) return true;
+    } catch {
+      if (kept) return false;
+    }
+    localStorage.setItem(PAGE_KEY, key);
+    return false;
   },
 };
 
 /** In development mode the service hands out tokens to who has the page's key. */
 export async function developmentToken(sub, name) {
-  const headers = { "Content-Type": "application/json", "X-Parley-Page-Key": pageKey.get() };
+  const headers = { "Content-Type": "application/json", ...keyed(pageKey.get()) };
   try {
     return (await ask("dev/token", { method: "POST", headers, body: JSON.stringify({ sub, name }) })).token;
   } catch (error) {

@@ -6,10 +6,15 @@ export class SignIn {
   #development = false;
   #locked = false; // it is development mode, and the page was opened without its key
   #byToken = false;
+  #wrongKey;
   #signedIn;
 
-  /** signedIn(token) is called with a token that the service has not judged yet. */
-  constructor(signedIn) {
+  /**
+   * wrongKey tells, in a promise, whether the page's address had a key that was not the service's. signedIn(token) is called with a token
+   * that the service has not judged yet.
+   */
+  constructor(wrongKey, signedIn) {
+    this.#wrongKey = wrongKey;
     this.#signedIn = signedIn;
     $("signin").querySelector("form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -24,12 +29,19 @@ export class SignIn {
     $("signin-token").value = "";
     document.title = "Sign in · Parley";
     say($("signin-fault"), fault);
+    const wrongKey = await this.#wrongKey;
+    this.#wrongKey = false; // it is said once
     try {
       this.#development = (await session.settings()).development;
     } catch {
       say($("signin-fault"), "The service cannot be reached.");
     }
     this.#locked = this.#development && !session.pageKey.get();
+    if (wrongKey && !fault) {
+      say($("signin-fault"), this.#locked
+        ? "The key in the address was not this service’s: it is another’s, or was cut off."
+        : "The key in the address was not this service’s. The one that this browser had is still here: go on with that.");
+    }
     this.#choose(!this.#development || this.#locked);
   }
 
