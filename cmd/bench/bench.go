@@ -35,7 +35,7 @@ type options struct {
 	source, postgres          string
 	url, keys                 string
 	pid                       int
-	json, markdown, svg       string
+	json                      string
 	profile                   string
 }
 
@@ -101,8 +101,6 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		return nil
 	})
 	flags.StringVar(&o.json, "json", "", "a file for the results, for machines")
-	flags.StringVar(&o.markdown, "markdown", "", "a file for the results, for documents")
-	flags.StringVar(&o.svg, "svg", "", "a file for a plot of latency over load, from scenario rate")
 	flags.StringVar(&o.profile, "cpuprofile", "", "a file for a profile of the generator itself")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -318,11 +316,7 @@ func (o *options) tell(rep *report.Report, out io.Writer) error {
 	if err := rep.WriteTable(out); err != nil {
 		return err
 	}
-	return errors.Join(
-		toFile(o.json, rep.WriteJSON),
-		toFile(o.markdown, rep.WriteMarkdown),
-		toFile(o.svg, rep.WriteSVG),
-	)
+	return toFile(o.json, rep.WriteJSON)
 }
 
 func toFile(path string, write func(io.Writer) error) error {

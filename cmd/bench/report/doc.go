@@ -1,5 +1,4 @@
-// Package report keeps what a benchmark has measured, and tells it: as JSON for machines, as tables for people and for
-// documents, and as a plot of latency over load.
+// Package report keeps what a benchmark has measured, and tells it: as JSON for machines, and as tables for people.
 //
 // # The JSON
 //

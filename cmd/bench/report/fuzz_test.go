@@ -31,10 +31,5 @@ func FuzzReadJSON(f *testing.F) {
 			t.Errorf("got\n%s\nthen\n%s", first, second)
 		}
 		table(t, r)
-		markdown(t, r)
-		var b bytes.Buffer
-		if r.WriteSVG(&b) == nil {
-			parsed(t, b.Bytes())
-		}
 	})
 }

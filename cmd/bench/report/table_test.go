@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,75 +19,52 @@ func table(t *testing.T, r *report.Report) string {
 	return string(written(t, func(b *bytes.Buffer) error { return r.WriteTable(b) }))
 }
 
-func markdown(t *testing.T, r *report.Report) string {
-	t.Helper()
-	return string(written(t, func(b *bytes.Buffer) error { return r.WriteMarkdown(b) }))
-}
-
 func TestTable(t *testing.T) {
 	t.Parallel()
 	golden(t, "report.txt", []byte(table(t, sample())))
 }
 
-func TestMarkdown(t *testing.T) {
-	t.Parallel()
-	golden(t, "report.md", []byte(markdown(t, sample())))
-}
-
-// cells are the cells of the first row of a report's Markdown that has all of these.
-func cells(t *testing.T, r *report.Report, having ...string) []string {
+// rows are the rows below the heads that have all of these cells, of the blocks of a report's table: as their cells.
+func rows(t *testing.T, r *report.Report, having ...string) (list [][]string) {
 	t.Helper()
-lines:
-	for line := range strings.Lines(markdown(t, r)) {
-		if !strings.HasPrefix(line, "|") {
-			continue
+	gap := regexp.MustCompile(` {2,}`)
+	for line := range strings.Lines(table(t, r)) {
+		cells := gap.Split(strings.TrimSpace(line), -1)
+		if !slices.ContainsFunc(having, func(s string) bool { return !slices.Contains(cells, s) }) {
+			list = append(list, cells)
 		}
-		for _, s := range having {
-			if !strings.Contains(line, "| "+s+" |") {
-				continue lines
-			}
-		}
-		return strings.Split(strings.Trim(line, "| \n"), " | ")
 	}
-	t.Fatalf("no row has %q in\n%s", having, markdown(t, r))
-	return nil
+	if len(list) == 0 {
+		t.Fatalf("no row has %q in\n%s", having, table(t, r))
+	}
+	return list
 }
 
 func TestARowIsTheMedianTheSpreadAndTheRatio(t *testing.T) {
 	t.Parallel()
-	head, row := cells(t, sample(), "runs", "deliveries/s"), cells(t, sample(), "1000", "parley/sqlite")
-	if len(head) != len(row) {
-		t.Fatalf("%d heads over %d cells", len(head), len(row))
-	}
-	want := []string{"1000", "16", "parley/sqlite", "3", "2.30 M (2.20 M–2.40 M) **×3.43**", "0.390 (0.380–0.410) **×0.190**"}
-	for i := range want {
-		if row[i] != want[i] {
-			t.Errorf("%s: got %s, want %s", head[i], row[i], want[i])
-		}
+	head, row := rows(t, sample(), "runs", "deliveries/s")[0], rows(t, sample(), "1000", "parley/sqlite")[0]
+	want := []string{"1000", "16", "parley/sqlite", "3", "2.30 M", "2.20 M–2.40 M", "×3.43", "0.390", "0.380–0.410", "×0.190"}
+	if len(head) != len(row) || !slices.Equal(row, want) {
+		t.Errorf("got %q under %q, want %q", row, head, want)
 	}
 }
 
 func TestRunsThatFailedCountForNothingAndAreNamed(t *testing.T) {
 	t.Parallel()
-	row := cells(t, sample(), "1000", "rawwrite")
+	of := rows(t, sample(), "1000", "rawwrite")
 	// What the failed run measured is beyond all others; its checks stand there all the same.
-	want := []string{"1000", "16", "rawwrite", "1 of 2", "900 k **×1.34**"}
-	for i := range want {
-		if row[i] != want[i] {
-			t.Errorf("cell %d: got %s, want %s", i, row[i], want[i])
-		}
+	if row, want := of[0], []string{"1000", "16", "rawwrite", "1 of 2", "900 k", "–", "×1.34"}; !slices.Equal(row[:len(want)], want) {
+		t.Errorf("got %q, want %q", row, want)
 	}
-	if got := row[len(row)-1]; got != "2" {
-		t.Errorf("lost: got %s, want 2", got)
+	if last := of[len(of)-1]; last[len(last)-1] != "2" {
+		t.Errorf("lost: got %s, want 2", last[len(last)-1])
 	}
-	for _, text := range []string{table(t, sample()), markdown(t, sample())} {
-		for _, failure := range []string{
-			"fan-out readers=1000 window=16 rawwrite #2: of 9000 entries 2 did not come",
-			"rate readers=1000 rate=1000 centrifuge #1: not all that was sent arrived within 15s",
-		} {
-			if !strings.Contains(text, failure) {
-				t.Errorf("nothing says %q in\n%s", failure, text)
-			}
+	for _, failure := range []string{
+		"fan-out readers=1000 window=16 rawwrite #2: of 9000 entries 2 did not come",
+		"rate readers=1000 rate=1000 centrifuge #1: not all that was sent arrived within 15s",
+	} {
+		if text := table(t, sample()); !strings.Contains(text, failure) {
+			t.Errorf("nothing says %q in\n%s", failure, text)
 		}
 	}
 }
@@ -95,10 +73,8 @@ func TestLatenciesBeyondTheHistogramAreToldOf(t *testing.T) {
 	t.Parallel()
 	r := &report.Report{Results: []report.Result{rate("parley/sqlite", "200", time.Second, time.Minute)}}
 	r.Results[0].Latency.Above = 3
-	for _, text := range []string{table(t, r), markdown(t, r)} {
-		if want := "of 1000 latencies 3 were longer than 1m0s"; !strings.Contains(text, want) {
-			t.Errorf("nothing says %q in\n%s", want, text)
-		}
+	if text, want := table(t, r), "of 1000 latencies 3 were longer than 1m0s"; !strings.Contains(text, want) {
+		t.Errorf("nothing says %q in\n%s", want, text)
 	}
 }
 
@@ -108,8 +84,8 @@ func TestWhereTheBaseDidNotRunTheFirstServerIsIt(t *testing.T) {
 	for i, server := range []string{"parley/memory", "parley/sqlite"} {
 		r.Results = append(r.Results, fanOut(server, "1000", 1, float64(8-4*i)*1e5, 1, time.Second, time.Second))
 	}
-	for server, want := range map[string]string{"parley/memory": "800 k **×1**", "parley/sqlite": "400 k **×0.500**"} {
-		if got := cells(t, r, server)[4]; got != want {
+	for server, want := range map[string][]string{"parley/memory": {"800 k", "×1"}, "parley/sqlite": {"400 k", "×0.500"}} {
+		if got := rows(t, r, server)[0][4:6]; !slices.Equal(got, want) {
 			t.Errorf("%s: got %s, want %s", server, got, want)
 		}
 	}
@@ -159,28 +135,6 @@ func TestTableGoesOnBelowWhenItIsTooWide(t *testing.T) {
 	}
 }
 
-var unbold = strings.NewReplacer("**failed**", "")
-
-func TestMarkdownCannotBeBrokenByWhatStandsInIt(t *testing.T) {
-	t.Parallel()
-	r := &report.Report{Command: []string{"parley-bench", "-run", "a`b|c", "``"}, Results: []report.Result{{
-		Server: "a|b\\|c", Scenario: "<b>*x*\n# y", Params: params("p|q", "1\n2"), Error: "line\n| x | y |\n<script>",
-	}}}
-	text := markdown(t, r)
-	for line := range strings.Lines(text) {
-		bare := strings.ReplaceAll(strings.ReplaceAll(line, `\\`, ""), `\|`, "")
-		if strings.HasPrefix(line, "|") && strings.Count(bare, "|") != 5 {
-			t.Errorf("a row has other than 4 cells: %s", line)
-		}
-		if !strings.HasPrefix(line, "- ```") && regexp.MustCompile("(^|[^\\\\])[<*`]").MatchString(unbold.Replace(line)) {
-			t.Errorf("markup gets through: %s", line)
-		}
-	}
-	if want := "- ``` parley-bench -run a`b|c `` ```\n"; !strings.Contains(text, want) {
-		t.Errorf("the command is not %q in\n%s", want, text)
-	}
-}
-
 func TestAnEmptyReportIsOne(t *testing.T) {
 	t.Parallel()
 	r := &report.Report{Version: "v1", Base: "centrifuge"}
@@ -203,7 +157,7 @@ func TestWritersSayWhenTheyCannotWrite(t *testing.T) {
 	t.Parallel()
 	r := sample()
 	for name, err := range map[string]error{
-		"WriteJSON": r.WriteJSON(full{}), "WriteTable": r.WriteTable(full{}), "WriteMarkdown": r.WriteMarkdown(full{}), "WriteSVG": r.WriteSVG(full{}),
+		"WriteJSON": r.WriteJSON(full{}), "WriteTable": r.WriteTable(full{}),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: got %v", name, err)
