@@ -37,6 +37,7 @@ var (
 	fiber      = "github.com/gofiber/fiber/v2"
 	fx         = "go.uber.org/fx"
 	goose      = "github.com/pressly/goose/v3"
+	otel       = "go.opentelemetry.io/otel"
 	pgx        = "github.com/jackc/pgx/v5"
 	prometheus = "github.com/prometheus/client_golang"
 	sys        = "golang.org/x/sys"
@@ -72,7 +73,8 @@ var rows = []row{
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 
 	{pkg: "migrations", may: words, uses: []string{goose}},
-	{pkg: "observability", may: inner, uses: []string{prometheus, "go.opentelemetry.io/otel", "go.opentelemetry.io/contrib"}},
+	{pkg: "observability", may: []string{"core/chat", "ports", "observability/otlp"}, uses: []string{prometheus, otel, "go.opentelemetry.io/contrib"}},
+	{pkg: "observability/otlp", uses: []string{otel, "go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf", "golang.org/x/net"}},
 
 	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx, "github.com/exaring/otelpgx"}},
 	{pkg: "cmd/parley", may: all, uses: []string{fx, "github.com/KimMachineGun/automemlimit"}},

@@ -9,9 +9,10 @@ import (
 	"os"
 	"strings"
 
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/stdout/stdoutlog"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
 	"go.opentelemetry.io/otel/log"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -20,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/observability/otlp"
 )
 
 const scope = "github.com/parley-chat/parley"
@@ -31,7 +33,8 @@ type Telemetry struct {
 }
 
 // StartTelemetry reads the OTEL_* variables of the process. Traces are on where OTEL_TRACES_EXPORTER names an exporter or an OTLP
-// endpoint is set, log lines where OTEL_LOGS_EXPORTER names one; OTEL_SDK_DISABLED turns both off. What cannot be sent is dropped
+// endpoint is set, log lines where OTEL_LOGS_EXPORTER names one; OTEL_SDK_DISABLED turns both off. An exporter is otlp (package otlp
+// has its settings), console or none. A variable that makes no sense is an error which names it. What cannot be sent is dropped
 // and logged to lines, which must not send them on themselves: nothing ever waits for it.
 func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Telemetry, error) {
 	traces, logs := wanted(os.Getenv)
@@ -46,14 +49,14 @@ func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Tele
 	}
 	t := &Telemetry{}
 	if traces {
-		exporter, err := autoexport.NewSpanExporter(ctx)
+		exporter, err := spanExporter(ctx, os.Getenv)
 		if err != nil {
 			return nil, fmt.Errorf("send traces as OTEL_* says: %w", err)
 		}
 		t.traces = sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	}
 	if logs {
-		exporter, err := autoexport.NewLogExporter(ctx)
+		exporter, err := logExporter(os.Getenv)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("send log lines as OTEL_* says: %w", err), t.Close(ctx))
 		}
@@ -79,6 +82,30 @@ func wanted(env func(string) string) (traces, logs bool) {
 	traces = exporter != "none" && (exporter != "" || endpoint)
 	exporter = env("OTEL_LOGS_EXPORTER")
 	return traces, exporter != "none" && exporter != ""
+}
+
+// spanExporter returns what OTEL_TRACES_EXPORTER names: a collector unless it is console.
+func spanExporter(ctx context.Context, env func(string) string) (sdktrace.SpanExporter, error) {
+	switch name := env("OTEL_TRACES_EXPORTER"); name {
+	case "otlp", "":
+		return otlp.Spans(ctx, env)
+	case "console":
+		return stdouttrace.New()
+	default:
+		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER=%s: want otlp, console or none", name)
+	}
+}
+
+// logExporter returns what OTEL_LOGS_EXPORTER names.
+func logExporter(env func(string) string) (sdklog.Exporter, error) {
+	switch name := env("OTEL_LOGS_EXPORTER"); name {
+	case "otlp":
+		return otlp.Logs(env)
+	case "console":
+		return stdoutlog.New()
+	default:
+		return nil, fmt.Errorf("OTEL_LOGS_EXPORTER=%s: want otlp, console or none", name)
+	}
 }
 
 // describe says who sends: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win. The process's arguments, which may hold a password,

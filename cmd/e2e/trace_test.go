@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
-	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -36,7 +34,7 @@ func newCollector(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/traces", take(t, func(r *coltrace.ExportTraceServiceRequest) {
+	mux.HandleFunc("POST /v1/traces", take(t, func(r *trace.TracesData) {
 		for _, of := range r.ResourceSpans {
 			c.about = of.Resource.Attributes
 			for _, scope := range of.ScopeSpans {
@@ -44,7 +42,7 @@ func newCollector(t *testing.T) *collector {
 			}
 		}
 	}, &c.mu))
-	mux.HandleFunc("POST /v1/logs", take(t, func(r *collogs.ExportLogsServiceRequest) {
+	mux.HandleFunc("POST /v1/logs", take(t, func(r *logs.LogsData) {
 		for _, of := range r.ResourceLogs {
 			for _, scope := range of.ScopeLogs {
 				c.lines = append(c.lines, scope.LogRecords...)
@@ -56,7 +54,7 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// take decodes requests for keep, which is called with mu held.
+// take decodes requests, which have the form of the data that they hold, for keep, which is called with mu held.
 func take[R any, P interface {
 	*R
 	proto.Message
