@@ -58,7 +58,7 @@ func (r *request) number(name string, least, most, otherwise int64) (int64, erro
 	if text == "" {
 		return otherwise, nil
 	}
-	return wire.ParseWhole(name, text, least, most)
+	return wire.ParseQuery(name, text, least, most)
 }
 
 func (r *request) limit() (int, error) {

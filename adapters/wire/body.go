@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -87,12 +88,20 @@ func (b Body) Meta() ([]byte, error) {
 	return bytes.Clone(v.raw), nil
 }
 
-// ParseWhole returns the whole number that text is, in a path, a query or a header. It has digits only, and as few as it can: a number
-// is written in one way.
+// ParseWhole returns the whole number that text is, in a path or a header. It has digits only, and as few as it can: what is at an address
+// is there once.
 func ParseWhole(name, text string, least, most int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < least || n > most || strconv.FormatInt(n, 10) != text {
 		return 0, chat.Errorf(chat.Invalid, "%s must be a whole number from %d to %d", name, least, most)
 	}
 	return n, nil
+}
+
+// ParseQuery is ParseWhole for a query, where 5 may be written as 5.0 too, as in JSON: languages without whole numbers write it so.
+func ParseQuery(name, text string, least, most int64) (int64, error) {
+	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
+		text = whole
+	}
+	return ParseWhole(name, text, least, most)
 }

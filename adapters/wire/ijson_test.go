@@ -244,6 +244,23 @@ func TestNumbersInAddressesAreWrittenInOneWay(t *testing.T) {
 	}
 }
 
+func TestNumbersInQueriesMayEndInZerosBehindAPoint(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"0": 0, "5": 5, "5.0": 5, "0.0": 0, "5.000": 5, "9007199254740991.0": 1<<53 - 1, "5." + strings.Repeat("0", 400): 5,
+		"": -1, "5.": -1, ".0": -1, ".": -1, "5.1": -1, "5.01": -1, "5.0.0": -1, "05.0": -1, "-5.0": -1, "-0.0": -1, "+5.0": -1, "5,0": -1,
+		"5.0 ": -1, "5.0e0": -1, "5e0": -1, "9007199254740992.0": -1, "9007199254740991.5": -1, "5.٠": -1, "5.-0": -1, "5.+0": -1,
+	} {
+		got, err := ParseQuery("after", text, 0, int64(chat.MaxSeq))
+		if (err == nil) != (want >= 0) || err == nil && got != want {
+			t.Errorf("%q is %d, %v", text, got, err)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "invalid: after ") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -185,7 +185,7 @@ func number(c *fiber.Ctx, name string, most int64) (n int64, given bool, err err
 	if text == "" {
 		return 0, false, nil
 	}
-	n, err = wire.ParseWhole(name, utils.CopyString(text), 0, most)
+	n, err = wire.ParseQuery(name, utils.CopyString(text), 0, most)
 	return n, err == nil, err
 }
 

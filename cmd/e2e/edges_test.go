@@ -218,7 +218,7 @@ func strictNumbers(t *testing.T, s *service) {
 	room, alice := s.room(), s.token(t, "alice")
 	s.gets(t, 201, alice, "POST", "/v1/rooms", frame{"room": room})
 	s.gets(t, 201, alice, "POST", "/v1/rooms/"+room+"/messages", frame{"body": "x"})
-	for _, n := range []string{"%2B1", "+1", "01", "1e0", "1.0", "%201", "1%20", "0x1", "18446744073709551617", "-0", "%D9%A1"} {
+	for _, n := range []string{"%2B1", "+1", "01", "1e0", "1.5", "01.0", "1.", "%201", "1%20", "0x1", "18446744073709551617", "-0", "%D9%A1"} {
 		for _, path := range []string{"/entries?limit=" + n, "/entries?before=" + n, "/entries?after=" + n, "/members?limit=" + n, "/messages/" + n} {
 			if e := s.gets(t, 422, alice, "GET", "/v1/rooms/"+room+path, nil).sub("error"); e.str("code") != "invalid" {
 				t.Errorf("%s: %v", path, e)
@@ -229,6 +229,27 @@ func strictNumbers(t *testing.T, s *service) {
 				t.Errorf("/ws/%s%s: %v", room, query, err)
 			}
 		}
+	}
+	for _, path := range []string{"/entries?limit=1.0", "/entries?before=2.0", "/entries?after=0.0", "/entries?after=1.00", "/members?limit=1.0"} {
+		s.gets(t, 200, alice, "GET", "/v1/rooms/"+room+path, nil)
+	}
+	s.gets(t, 200, alice, "GET", "/v1/rooms?limit=5.0", nil)
+	for path, first := range map[string]int64{"?after=0.0": 1, "?limit=0.0": 2, "?limit=1.0": 1, "?after=1.0&limit=9": 2} {
+		p, err := s.dialed(t, "/ws/"+room+path, alice)
+		if err != nil {
+			t.Fatalf("/ws/%s%s: %v", room, path, err)
+		}
+		if f := p.sees("ok"); f.num("from") != first {
+			t.Errorf("/ws/%s%s: from is %v, want %d", room, path, f, first)
+		}
+	}
+	for _, way := range []string{"GET", "PATCH", "DELETE"} { // of one message there is one address
+		if e := s.gets(t, 422, alice, way, "/v1/rooms/"+room+"/messages/1.0", frame{"body": "y"}).sub("error"); e.str("code") != "invalid" {
+			t.Errorf("%s /messages/1.0: %v", way, e)
+		}
+	}
+	if e := s.gets(t, 422, alice, "PUT", "/v1/rooms/"+room+"/messages/1.0/reactions/x", nil).sub("error"); e.str("code") != "invalid" {
+		t.Errorf("a reaction to /messages/1.0: %v", e)
 	}
 }
 
