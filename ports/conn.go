@@ -39,6 +39,7 @@ const (
 	CloseRenewed                            // the log is another one, and clients are to start anew
 	CloseUnauthenticated                    // no token in time, or a bad one
 	CloseExpired                            // the token expired
+	CloseRevoked                            // the token was taken back
 	CloseDisconnected                       // an operator's wish
 	CloseSilent                             // nothing heard for two heartbeats
 	CloseSlow                               // a write made no progress for 10 s
@@ -50,6 +51,7 @@ const (
 
 var closeReasons = [...]string{
 	CloseGone: "gone", CloseRestart: "restart", CloseRenewed: "renewed", CloseUnauthenticated: "unauthenticated", CloseExpired: "expired",
+	CloseRevoked:      "revoked",
 	CloseDisconnected: "disconnected", CloseSilent: "silent", CloseSlow: "slow",
 	CloseBadRequests: "bad_requests", CloseFlooding: "flooding", CloseInternal: "internal", CloseProtocol: "protocol",
 }

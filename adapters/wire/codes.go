@@ -41,6 +41,7 @@ var closings = [...]closing{
 	ports.CloseRenewed:         {1012, "the log is another one: start anew"},
 	ports.CloseUnauthenticated: {4401, "no good token"},
 	ports.CloseExpired:         {4401, "the token has expired"},
+	ports.CloseRevoked:         {4401, "the token was revoked"},
 	ports.CloseDisconnected:    {4403, "disconnected by an operator"},
 	ports.CloseSilent:          {4408, "silent for too long"},
 	ports.CloseSlow:            {4408, "too slow"},

@@ -209,7 +209,7 @@ func TestEveryKindAndReasonHasItsCode(t *testing.T) {
 		}
 	}
 	for reason, want := range map[ports.CloseReason]uint16{
-		ports.CloseRestart: 1012, ports.CloseUnauthenticated: 4401, ports.CloseExpired: 4401, ports.CloseDisconnected: 4403,
+		ports.CloseRestart: 1012, ports.CloseUnauthenticated: 4401, ports.CloseExpired: 4401, ports.CloseRevoked: 4401, ports.CloseDisconnected: 4403,
 		ports.CloseSilent: 4408, ports.CloseSlow: 4408, ports.CloseBadRequests: 4400, ports.CloseFlooding: 4429, ports.CloseInternal: 1011,
 		ports.CloseProtocol: 1002, ports.CloseGone: 1000,
 	} {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,8 +30,8 @@ func pair(t *testing.T) (one, two service, bus *localbus.Bus) {
 	return node(first), node(bus), bus
 }
 
-// closes reads until the connection is closed, and says with which code.
-func (p person) closes(want websocket.StatusCode) {
+// closes reads until the connection is closed, with which code, and returns the reason that is given.
+func (p person) closes(want websocket.StatusCode) (reason string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
@@ -39,7 +40,8 @@ func (p person) closes(want websocket.StatusCode) {
 			if got := websocket.CloseStatus(err); got != want {
 				p.t.Errorf("closed with %d (%v), want %d", got, err, want)
 			}
-			return
+			ended, _ := errors.AsType[websocket.CloseError](err)
+			return ended.Reason
 		}
 	}
 }
@@ -67,7 +69,9 @@ func TestTokensAreRevokedOnAllNodes(t *testing.T) {
 		if failure := alice.sees("error"); failure["code"] != "unauthenticated" || failure["message"] != "the token was revoked" {
 			t.Errorf("got %v", failure)
 		}
-		alice.closes(4401)
+		if reason := alice.closes(4401); reason != "the token was revoked" {
+			t.Errorf("the close says %q", reason)
+		}
 	}
 	for _, s := range []service{one, two} {
 		if status, body := s.ask(http.MethodGet, "/v1/rooms", "", "Authorization", "Bearer "+token); status != http.StatusUnauthorized || !strings.Contains(body, "the token was revoked") {

@@ -18,7 +18,7 @@ const (
 	UnknownType Kind = "unknown_type"
 	// Invalid is a value that breaks a rule; the reason names the field.
 	Invalid Kind = "invalid"
-	// Unauthenticated is no token, a bad one or an expired one.
+	// Unauthenticated is no token, or one that is bad, expired or revoked.
 	Unauthenticated Kind = "unauthenticated"
 	// Forbidden is what the user may not do there.
 	Forbidden Kind = "forbidden"

@@ -105,7 +105,7 @@ func (h *Hub) expel(r chat.Revocation) {
 	for _, s := range h.all() {
 		s.mu.Lock()
 		if s.identity != nil && r.Covers(*s.identity) {
-			s.close(ports.CloseExpired, errExpelled)
+			s.close(ports.CloseRevoked, errExpelled)
 		}
 		s.mu.Unlock()
 	}
