@@ -73,7 +73,8 @@ func TestTokensInTurnQueueNoMoreThanFollows(t *testing.T) {
 
 func TestWhatIsAskedForItselfDoesNotStandBeforeWhatReadersWaitFor(t *testing.T) {
 	t.Parallel()
-	w, asked := withRights(t, func(d *delivery.Config, _ *messaging.Config) { d.CatchUps = 1 })
+	const rooms = 600
+	w, asked := withRights(t, func(d *delivery.Config, _ *messaging.Config) { d.CatchUps, d.RoomsPerSession = 1, rooms })
 	asked.gate = make(chan struct{})
 	t.Cleanup(func() { close(asked.gate) })
 	alice, bob := w.connects("alice"), w.connects("bob")
@@ -84,7 +85,7 @@ func TestWhatIsAskedForItselfDoesNotStandBeforeWhatReadersWaitFor(t *testing.T) 
 	if _, err := ports.Record(t.Context(), w.nodes[0].service, *identity("bob"), said); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 600 {
+	for i := range rooms {
 		alice.joins(chat.RoomID(fmt.Sprint("room", i)))
 	}
 	alice.gets(ports.Auth{Token: "alice@room7"}, nil)
