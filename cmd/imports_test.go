@@ -48,7 +48,8 @@ var rows = []row{
 	// Which emoji are one and the same is Unicode's to say, and no technology: the tables of its normal forms are all that is used.
 	{pkg: "core/chat", uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "core/messaging", may: inner},
-	{pkg: "core/delivery", may: inner},
+	{pkg: "core/presence", may: inner},
+	{pkg: "core/delivery", may: []string{"core/chat", "core/presence", "ports"}},
 	{pkg: "core/revocation", may: inner},
 	{pkg: "core/logwatch", may: inner},
 	{pkg: "ports", may: words},

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -114,7 +115,7 @@ func (s *session) do(ctx context.Context, id string, ask ports.Ask) error {
 		if _, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room); err != nil {
 			return err
 		}
-		s.ok(id, s.hub.present(ask.Room))
+		s.ok(id, s.hub.presence.Present(ask.Room))
 		return nil
 	case ports.Ping:
 		s.ok(id, ports.Pong{Now: time.Now().UTC()})
@@ -199,7 +200,7 @@ func (s *session) mark(ctx context.Context, id string, ask ports.Mark) error {
 	}
 	s.ok(id, marked)
 	if marked.Read == ask.Seq { // it moved, or stands there; a mark that lies behind tells nobody anything
-		s.hub.tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalRead, Seq: marked.Read}, s)
+		s.hub.Tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalRead, Seq: marked.Read}, s.id)
 	}
 	return nil
 }
@@ -244,4 +245,28 @@ func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed, se
 		}
 	}
 	return f, sent, err
+}
+
+// maxTyping is in how many rooms a session types at once. In one more, typing ends in the first.
+const maxTyping = 8
+
+// types takes that a session's user types in a room, or has stopped. sent is the last entry that the session knows to be its own there.
+// s.mu is held.
+func (s *session) types(f *feed, on bool, sent chat.Seq) {
+	if s.closing || s.dead {
+		return
+	}
+	at := slices.Index(s.typesIn, f.room)
+	switch {
+	case !on && at >= 0:
+		s.typesIn = slices.Delete(s.typesIn, at, at+1)
+	case on && at < 0:
+		if len(s.typesIn) >= maxTyping {
+			s.hub.presence.StopTyping(s.typesIn[0], s.id)
+			s.typesIn = slices.Delete(s.typesIn, 0, 1)
+		}
+		s.typesIn = append(s.typesIn, f.room)
+	}
+	sig := chat.Signal{Room: f.room, User: s.identity.User, Kind: chat.SignalTyping, On: on, Seq: sent}
+	s.hub.presence.Types(sig, f.view.Load().head, s.id)
 }

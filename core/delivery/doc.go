@@ -12,10 +12,7 @@
 // moved is queued once on each shard, and the shard writes to each of the feed's readers what is due: bytes of the ring, the same
 // for all of them. A reader for which the ring has no bytes any more is served from the log by a few workers, never on a shard.
 //
-// Who is present in a room is told between nodes as a whole: each node says who is there on it, whenever that has changed, and takes what
-// the others say in the place of what they said before. A node that is silent for five seconds is gone, and its users with it.
-//
-// Typing ends by itself on each node that shows it, six seconds after the last sign, and behind what the typist says.
+// Who is present in a room, and who types there, is kept by core/presence. What it tells reaches the readers as signals.
 //
 // Whether a user may still read, where an entry or a fresh token puts that in doubt, is asked for many follows at once, by workers of its
 // own: until it is known, a follow gets nothing more. Commands of one room take effect in their order: one that would not see what came
@@ -24,5 +21,9 @@
 // Nothing is queued per connection but answers to its own commands (then reading stops) and signals (the latest of a kind wins).
 // A reader that stops costs its cursor and its socket's buffer.
 //
-// Locks are taken in this order, and none is held over anything that waits: session, hub, feed, shard.
+// # Locks
+//
+// They are taken in this order: a session's, a room's of core/presence, the hub's, a feed's, a shard's. Those of queue, waitlist
+// and additions come last, and so does that of a presence.Node itself: nothing is taken under them. No lock is held over anything
+// that waits.
 package delivery

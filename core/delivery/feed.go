@@ -35,9 +35,6 @@ type feed struct {
 	idle    time.Time   // since when refs is 0
 	quiet   chat.Seq    // the head at the last sweep
 	danger  chat.Seq    // the last entry that may have taken somebody's right to read
-
-	attendance attendance
-	typing     typing
 }
 
 // part is a feed's readers on one shard.
@@ -74,7 +71,6 @@ type passing struct {
 
 func newFeed(room chat.RoomID, shards int, ringBytes int, total *budget) *feed {
 	f := &feed{room: room, ready: make(chan struct{}), parts: make([]part, shards)}
-	f.attendance.here, f.attendance.asks = map[chat.UserID]presence{}, true
 	for i := range f.parts {
 		f.parts[i].feed = f
 	}
@@ -118,9 +114,6 @@ func (f *feed) add1(e *chat.Entry, enc ports.Encoder, traced func(*chat.Entry) b
 	f.frame = enc.Entry(f.frame[:0], e)
 	f.ring.add(e, f.frame)
 	f.touched = true
-	if len(f.typing.who) > 0 {
-		f.said(e, enc)
-	}
 	if at := durable(e); f.since.IsZero() || at.Before(f.since) {
 		f.since = at
 	}
@@ -182,14 +175,10 @@ func (f *feed) publish(shards []*shard) {
 	f.touched = false
 	f.view.Store(f.ring.snapshot())
 	now := time.Now()
-	since, traced, ended := f.takeSince(now), f.takeTraced(now), f.takeEnded()
+	since, traced := f.takeSince(now), f.takeTraced(now)
 	for i, w := range shards {
-		if len(f.parts[i].followers) == 0 {
-			continue
-		}
-		w.queueFeed(&f.parts[i], since, traced)
-		for _, sig := range ended {
-			w.queueSignal(&f.parts[i], sig)
+		if len(f.parts[i].followers) > 0 {
+			w.queueFeed(&f.parts[i], since, traced)
 		}
 	}
 }
@@ -293,15 +282,20 @@ func (l *follows) remove(fl *follow) {
 	}
 }
 
-// add lets fl hear of the feed. f.mu is held.
-func (f *feed) add(fl *follow, shard int) {
+// add lets fl hear of the feed. It reports whether its user may have lost the right to read since that was looked at.
+func (f *feed) add(fl *follow, shard int) (inDanger bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	p := &f.parts[shard]
 	fl.pos = len(p.followers)
 	p.followers = append(p.followers, fl)
+	return f.danger > fl.cleared
 }
 
-// remove is the opposite of add. f.mu is held.
+// remove is the opposite of add.
 func (f *feed) remove(fl *follow, shard int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	p := &f.parts[shard]
 	last := len(p.followers) - 1
 	p.followers[fl.pos] = p.followers[last]

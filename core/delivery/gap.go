@@ -136,6 +136,7 @@ func (h *Hub) fillFrom(ctx context.Context, f *feed, l lack) error {
 	}
 	for i := range entries {
 		h.checkMembers(f, &entries[i])
+		h.presence.Said(&entries[i])
 	}
 	if n := f.fill(entries, l.life, h.cfg.Encoder, h.traced); l.lost && n > 0 {
 		h.cfg.Observer.Missed(f.room, n)

@@ -2,12 +2,12 @@ package delivery
 
 import (
 	"context"
-	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/presence"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -100,7 +100,7 @@ type Hub struct {
 	outgoing  chan chat.Signal
 	deaf      chan struct{} // holds one: notices may have been missed
 	next      atomic.Uint32 // counts sessions, to spread them over the shards
-	presences presences
+	presence  *presence.Node
 
 	mu        sync.RWMutex
 	feeds     map[chat.RoomID]*feed
@@ -122,13 +122,12 @@ func New(cfg Config) *Hub {
 	h := &Hub{
 		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, reads: newWaitlist(), checks: newWaitlist(), fills: newQueue(), chores: newQueue(), joins: newGate(cfg.Joins),
 		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
-		presences: presences{
-			self: ports.NodeID(rand.Text()), peers: map[ports.NodeID]time.Time{}, gone: map[ports.NodeID]bool{},
-			features: features{own: cfg.Features, alone: cfg.Bus == nil, since: time.Now(), of: map[ports.NodeID][]string{}},
-		},
 		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 		strangers: newStrangers(cfg.MaxSessions),
 	}
+	h.presence = presence.New(presence.Config{
+		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features,
+	})
 	for i := range cfg.Shards {
 		h.shards = append(h.shards, newShard(i, cfg.Linger, cfg.Observer))
 	}
@@ -138,6 +137,7 @@ func New(cfg Config) *Hub {
 // Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It is called once.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
+	var err error
 	for _, w := range h.shards {
 		wg.Go(func() { w.run(ctx) })
 	}
@@ -154,9 +154,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	wg.Go(func() { h.watchSessions(ctx) })
 	wg.Go(func() { h.watchHeads(ctx) })
 	wg.Go(func() { h.passSignals(ctx) })
-	wg.Go(func() { h.watchPresence(ctx) })
+	wg.Go(func() { err = h.presence.Run(ctx) })
 	wg.Wait()
-	return nil
+	return err
 }
 
 func (h *Hub) feed(room chat.RoomID) *feed {
@@ -175,6 +175,7 @@ func (h *Hub) acquire(ctx context.Context, room chat.RoomID) (*feed, error) {
 	if !known {
 		f = newFeed(room, len(h.shards), h.cfg.RingBytes, h.budget)
 		h.feeds[room] = f
+		h.presence.Open(room)
 	}
 	f.mu.Lock()
 	f.refs++
@@ -209,6 +210,7 @@ func (h *Hub) open(ctx context.Context, f *feed) {
 		f.err = err
 		h.mu.Lock()
 		delete(h.feeds, f.room)
+		h.presence.Close(f.room, true)
 		h.unfollow(f.room)
 		h.mu.Unlock()
 		return
@@ -251,6 +253,7 @@ func (h *Hub) Entries(entries []chat.Entry) {
 	}
 	for i := range entries {
 		if f := h.feed(entries[i].Room); f != nil {
+			h.presence.Said(&entries[i])
 			f.publish(h.shards)
 		}
 	}
@@ -268,7 +271,7 @@ func (h *Hub) Head(room chat.RoomID, seq chat.Seq) {
 
 // Deaf implements ports.Listener.
 func (h *Hub) Deaf() {
-	h.presences.deaf()
+	h.presence.Deaf()
 	select {
 	case h.deaf <- struct{}{}:
 	default:

@@ -32,6 +32,9 @@ func (h *Hub) InspectFeeds(q ports.FeedQuery) ports.FeedsSeen {
 		}
 		seen.Feeds = first(seen.Feeds, one, q.Limit, order)
 	}
+	for i := range seen.Feeds {
+		seen.Feeds[i].Present = h.presence.Here(seen.Feeds[i].Room)
+	}
 	if q.Behind {
 		return seen
 	}
@@ -66,7 +69,7 @@ func (f *feed) look() ports.FeedSeen {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := f.view.Load()
-	one := ports.FeedSeen{Room: f.room, Head: v.head, Ring: v.floor, RingBytes: f.ring.bytes, Present: len(f.attendance.here)}
+	one := ports.FeedSeen{Room: f.room, Head: v.head, Ring: v.floor, RingBytes: f.ring.bytes}
 	for i := range f.parts {
 		one.Followers += len(f.parts[i].followers)
 	}

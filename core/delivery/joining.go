@@ -58,9 +58,10 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined,
 	}
 	answer.From, answer.Truncated = cursor+1, truncated
 	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor, cleared: seen.Head, unmade: !seen.Made()}
-	if s.hub.arrive(fl) {
+	if f.add(fl, s.shard.index) {
 		s.hub.doubt(fl, seen.Head)
 	}
+	s.hub.presence.Arrive(f.room, fl.who, s.id)
 	if earlier != nil {
 		s.endFollow(earlier)
 	}
@@ -105,37 +106,14 @@ func (s *session) endFollow(fl *follow) {
 	}
 	fl.gone = true
 	s.follows.remove(fl)
-	if at := slices.Index(s.typesIn, fl.feed); at >= 0 {
+	if at := slices.Index(s.typesIn, fl.feed.room); at >= 0 {
 		s.typesIn = slices.Delete(s.typesIn, at, at+1)
-		s.hub.stopsTyping(fl.feed, s)
+		s.hub.presence.StopTyping(fl.feed.room, s.id)
 	}
 	s.hub.reads.leave(fl.reading)
 	s.hub.checks.leave(fl.asking)
-	s.hub.depart(fl)
+	fl.feed.remove(fl, s.shard.index)
+	// Who left may be back where the whole session ends.
+	s.hub.presence.Depart(fl.feed.room, fl.who, s.id, s.closing)
 	s.hub.release(fl.feed)
-}
-
-// arrive lets a follow hear of its feed. It reports whether its user may have lost the right to read since that was looked at.
-func (h *Hub) arrive(fl *follow) (inDanger bool) {
-	f, s := fl.feed, fl.session
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.add(fl, s.shard.index)
-	if f.attendance.arrive(fl.who) {
-		h.presenceOf(f, fl.who.ID, true, s)
-	}
-	h.attend(f)
-	return f.danger > fl.cleared
-}
-
-// depart is the opposite of arrive. Who left may be back where the whole session ends. s.mu is held.
-func (h *Hub) depart(fl *follow) {
-	f, s := fl.feed, fl.session
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.remove(fl, s.shard.index)
-	if f.attendance.depart(fl.who, s.closing) {
-		h.presenceOf(f, fl.who.ID, false, s)
-	}
-	h.attend(f)
 }

@@ -16,13 +16,12 @@ const (
 	roundsATurn  = 8        // writes to one session before its shard turns to the next
 	keepScratch  = 256 << 10
 	pooledOutbox = 16 << 10
-	answerHead   = 1 << 10 // more than an answer has around what it lists
 )
 
 // pendingSignal is a signal with its frame, encoded once for all who get it.
 type pendingSignal struct {
 	chat.Signal
-	origin *session // does not get it
+	origin string // the id of the session that does not get it
 	frame  []byte
 }
 
@@ -63,7 +62,7 @@ func (s *session) full() bool {
 
 // signal takes a signal for the client. s.mu is held.
 func (s *session) signal(sig pendingSignal) {
-	if sig.origin != s && !s.closing {
+	if sig.origin != s.id && !s.closing {
 		s.signals = replaceSignal(s.signals, sig)
 	}
 }

@@ -35,8 +35,8 @@ type session struct {
 	follows  follows
 	sending  map[sendKey]int // changes under way
 	lines    map[chat.RoomID]*line
-	typesIn  []*feed // where its user types
-	changes  int     // changes under way, and commands that wait for some
+	typesIn  []chat.RoomID // where its user types
+	changes  int           // changes under way, and commands that wait for some
 	pinged   time.Time
 
 	outbox  []byte          // answers and entries of the log, encoded, unwritten
@@ -103,7 +103,7 @@ func (s *session) welcome(who *chat.Identity) {
 	s.identity = who
 	s.put(ports.Welcome{
 		Session: s.id, User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(), Expires: who.Expires,
-		Features: s.hub.presences.shared(time.Now()),
+		Features: s.hub.presence.Features(),
 		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, AnswerBytes: s.hub.cfg.AnswerBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions},
 	})
 	s.mu.Unlock()
@@ -243,8 +243,8 @@ func (s *session) Closed() {
 	for _, fl := range slices.Clone(s.follows) {
 		s.endFollow(fl)
 	}
-	for _, f := range s.typesIn {
-		s.hub.stopsTyping(f, s)
+	for _, room := range s.typesIn {
+		s.hub.presence.StopTyping(room, s.id)
 	}
 	reason, identity := s.reason, s.identity
 	s.due, s.signals, s.outbox, s.typesIn = nil, nil, nil, nil

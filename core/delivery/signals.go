@@ -2,25 +2,25 @@ package delivery
 
 import (
 	"context"
-	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/presence"
 	"github.com/parley-chat/parley/ports"
 )
+
+var _ presence.Readers = (*Hub)(nil)
 
 // Hear implements ports.Listener.
 func (h *Hub) Hear(notice ports.Notice) {
 	switch n := notice.(type) {
 	case ports.Signalled:
 		if n.Kind != chat.SignalTyping {
-			h.spread(n.Signal, nil)
+			h.Spread(n.Signal, "")
 		} else if f := h.feed(n.Room); f != nil {
-			h.typed(n.Signal, f, nil)
+			h.presence.Types(n.Signal, f.view.Load().head, "")
 		}
-	case ports.NodePresence:
-		h.attended(n)
-	case ports.Alive:
-		h.presences.alive(n, time.Now())
+	case ports.NodePresence, ports.Alive:
+		h.presence.Hear(n)
 	case ports.StandingChanged:
 		h.made(n)
 	case ports.MemberAdded:
@@ -30,14 +30,10 @@ func (h *Hub) Hear(notice ports.Notice) {
 	}
 }
 
-// tell passes a signal on to this node's readers but origin, and to the other nodes.
-func (h *Hub) tell(signal chat.Signal, origin *session) {
-	h.spread(signal, origin)
-	h.pass(signal)
-}
-
-// pass passes a signal on to the other nodes.
-func (h *Hub) pass(signal chat.Signal) {
+// Tell gives a signal to this node's readers of its room but the session origin, and passes it on to the
+// other nodes. It does not wait.
+func (h *Hub) Tell(signal chat.Signal, origin string) {
+	h.Spread(signal, origin)
 	if h.cfg.Bus == nil {
 		return
 	}
@@ -47,22 +43,20 @@ func (h *Hub) pass(signal chat.Signal) {
 	}
 }
 
-func (h *Hub) spread(signal chat.Signal, origin *session) {
+// Spread gives a signal to this node's readers of its room but the session origin. It does not wait.
+func (h *Hub) Spread(signal chat.Signal, origin string) {
 	f := h.feed(signal.Room)
 	if f == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h.signal(f, signal, origin)
-}
-
-// signal passes a signal on to the readers of a feed but origin. The feed's mu is held.
-func (h *Hub) signal(f *feed, signal chat.Signal, origin *session) {
 	if !f.followed() {
 		return
 	}
-	sig := pendingSignal{Signal: signal, origin: origin, frame: h.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal})}
+	sig := pendingSignal{
+		Signal: signal, origin: origin, frame: h.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal}),
+	}
 	for i, w := range h.shards {
 		if len(f.parts[i].followers) > 0 {
 			w.queueSignal(&f.parts[i], sig)

@@ -121,11 +121,11 @@ func (h *Hub) sweepFeeds(now time.Time) {
 	for room, f := range h.feeds {
 		f.mu.Lock()
 		idle := f.refs == 0
-		stale := idle && now.Sub(f.idle) >= wait && (!f.attendance.queued || now.Sub(f.idle) >= 10*feedIdle)
+		stale, late := idle && now.Sub(f.idle) >= wait, now.Sub(f.idle) >= 10*feedIdle
 		quiet := f.ring.now.head == f.quiet
 		f.quiet = f.ring.now.head
-		h.tellAgain(f, now)
 		f.mu.Unlock()
+		stale = stale && h.presence.Close(room, late)
 		if stale || short && (idle || quiet) {
 			f.forget()
 		}
@@ -140,14 +140,6 @@ func (h *Hub) sweepFeeds(now time.Time) {
 	h.mu.Unlock()
 	h.cfg.Observer.Feeds(open, h.budget.used.Load())
 	h.cfg.Observer.Joining(len(h.joins.passes), int(h.joins.waiting.Load()))
-}
-
-// tellAgain has the other nodes told of who is here, if they have not been for long. The feed's mu is held.
-func (h *Hub) tellAgain(f *feed, now time.Time) {
-	if a := &f.attendance; a.anybody() && !a.untold && now.Sub(a.told) >= presenceRefresh {
-		a.untold = true
-		h.attend(f)
-	}
 }
 
 // watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays an entry by seconds. A head that

@@ -1,25 +1,49 @@
-package delivery
+package presence
 
 import (
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/parley-chat/parley/ports"
 )
 
-// take returns the feeds whose turn it is.
-func (p *presences) take() (due []*feed) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := min(len(p.due), presenceAtOnce)
-	due = p.due[:n:n]
-	if p.due = p.due[n:]; len(p.due) == 0 {
-		p.due = nil
+const (
+	// peerGone is how long a node is silent that is gone, and who was present there with it.
+	peerGone = 5 * time.Second
+	maxGone  = 1000 // nodes that are remembered to be gone
+)
+
+// peers is what a node tells the others of itself, and knows of them.
+type peers struct {
+	self     ports.NodeID
+	features []string // that this node has
+	alone    bool     // there are no other nodes
+	since    time.Time
+
+	mu      sync.Mutex
+	version uint64                    // of the last presence that was told
+	known   map[ports.NodeID]peer     // live
+	gone    map[ports.NodeID]struct{} // were taken for dead
+	refresh bool                      // others ask for all that is here
+	ask     bool                      // they are to be asked for all that is there
+}
+
+// peer is another node that lives.
+type peer struct {
+	heard    time.Time
+	features []string
+}
+
+func newPeers(self ports.NodeID, features []string, alone bool) peers {
+	return peers{
+		self: self, features: features, alone: alone, since: time.Now(),
+		known: map[ports.NodeID]peer{}, gone: map[ports.NodeID]struct{}{},
 	}
-	return due
 }
 
 // next returns the version of one more presence.
-func (p *presences) next() uint64 {
+func (p *peers) next() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.version++
@@ -27,75 +51,112 @@ func (p *presences) next() uint64 {
 }
 
 // beat returns what the others are told of this node.
-func (p *presences) beat() ports.Alive {
+func (p *peers) beat() ports.Alive {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	alive := ports.Alive{Node: p.self, Ask: p.ask, Features: p.features.own}
+	alive := ports.Alive{Node: p.self, Ask: p.ask, Features: p.features}
 	p.ask = false
 	return alive
 }
 
 // alive takes what another node tells of itself.
-func (p *presences) alive(n ports.Alive, now time.Time) {
-	if n.Node == p.self {
+func (p *peers) alive(a ports.Alive, now time.Time) {
+	if a.Node == p.self {
 		return
 	}
-	if n.Going {
+	if a.Going {
 		// Its users are on their way to other nodes, and should not seem to leave.
-		now = now.Add(presenceLinger - peerGone)
+		now = now.Add(linger - peerGone)
 	}
-	p.heard(n.Node, now)
-	p.can(n)
-	if n.Ask {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.refresh = true
-	}
-}
-
-// heard notes that a node lives. One that was taken for dead tells again what it told, if it is asked.
-func (p *presences) heard(node ports.NodeID, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone[node] {
+	p.lives(a.Node, now)
+	if !a.Going {
+		p.known[a.Node] = peer{now, a.Features}
+	}
+	p.refresh = p.refresh || a.Ask
+}
+
+// heard notes that a node lives.
+func (p *peers) heard(node ports.NodeID, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lives(node, now)
+}
+
+// lives notes that a node lives. One that was taken for dead is asked to tell again what it told.
+// p.mu is held.
+func (p *peers) lives(node ports.NodeID, now time.Time) {
+	if _, dead := p.gone[node]; dead {
 		delete(p.gone, node)
 		p.ask = true
 	}
-	p.peers[node] = now
+	p.known[node] = peer{now, p.known[node].features}
 }
 
 // deaf has all nodes, this one among them, tell again what some may have missed.
-func (p *presences) deaf() {
+func (p *peers) deaf() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ask, p.refresh = true, true
 }
 
 // forgive counts all nodes as heard now.
-func (p *presences) forgive(now time.Time) {
+func (p *peers) forgive(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for node := range p.peers {
-		p.peers[node] = now
+	for node, is := range p.known {
+		p.known[node] = peer{now, is.features}
 	}
 }
 
-// silent returns the nodes that are gone, whether all that is here is to be told again, and how many other nodes there are.
-func (p *presences) silent(now time.Time) (gone []ports.NodeID, refresh bool, left int) {
+// silent returns the nodes that are gone, whether all that is here is to be told again, and how
+// many other nodes there are.
+func (p *peers) silent(now time.Time) (gone []ports.NodeID, refresh bool, left int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for node, last := range p.peers {
-		if now.Sub(last) <= peerGone {
+	for node, is := range p.known {
+		if now.Sub(is.heard) <= peerGone {
 			continue
 		}
 		gone = append(gone, node)
-		delete(p.peers, node)
-		delete(p.features.of, node)
-		if len(p.gone) >= peersKept {
+		delete(p.known, node)
+		if len(p.gone) >= maxGone {
 			clear(p.gone)
 		}
-		p.gone[node] = true
+		p.gone[node] = struct{}{}
 	}
 	refresh, p.refresh = p.refresh, false
-	return gone, refresh, len(p.peers)
+	return gone, refresh, len(p.known)
+}
+
+// shared returns what this node and all others that live can do. A node that has listened for less
+// than it takes to hear of all the others knows of nothing yet.
+func (p *peers) shared(now time.Time) []string {
+	switch {
+	case p.alone:
+		return p.features
+	case now.Sub(p.since) < peerGone:
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	for _, feature := range p.features {
+		if p.allHave(feature) {
+			all = append(all, feature)
+		}
+	}
+	return all
+}
+
+// allHave reports whether every other node that lives has a feature. One that tells nothing of
+// itself has none. p.mu is held.
+func (p *peers) allHave(feature string) bool {
+	for _, is := range p.known {
+		if !slices.Contains(is.features, feature) {
+			return false
+		}
+	}
+	return true
 }

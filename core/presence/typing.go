@@ -1,151 +1,145 @@
-package delivery
+package presence
 
 import (
-	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
-	"github.com/parley-chat/parley/ports"
 )
 
 const (
-	typingLasts  = 6 * time.Second // after the last sign of it, on whatever node it is shown
-	typingEvery  = 3 * time.Second // a user's typing in a room is told so often, at most
-	typingLonger = time.Second     // who types on for so long after that was told, it is told of again
-	mostTypists  = 100             // of a room that are told of
-	mostTyping   = 8               // rooms in which a session types at once; in one more, it ends in the first
+	typingLasts = 6 * time.Second // after the last sign of it, on whatever node it is shown
+	typingEvery = 3 * time.Second // how often it is told that a user types in a room, at most
+	typingAgain = time.Second     // who types on for so long after that was told, is told of again
+	maxTypists  = 100             // users of a room who are told of
 )
+
+// typing is who types in a room. Each node ends by itself what it shows: others may die, and what
+// they tell may be lost.
+type typing struct {
+	who  map[chat.UserID]*typist
+	look *time.Timer // when something is due next; nil while nobody types
+}
 
 // typist is a user who types in a room, or did so a moment ago.
 type typist struct {
-	by    *session // that typed last; nil: one of another node
-	heard time.Time
-	told  time.Time // when the room's readers were told last that they type
-	types bool
-	shown bool     // is what the readers were told last
-	since chat.Seq // what the user says behind this entry ends it
+	session string // that typed last; empty: one of another node
+	heard   time.Time
+	told    time.Time // when the room's readers were told last that they type
+	types   bool
+	shown   bool     // is what the readers were told last
+	since   chat.Seq // what the user says behind this entry ends it
 }
 
-// typing is who types in the room of a feed. Each node ends by itself what it shows: others may die, and what they tell may be lost. The
-// feed's mu guards it.
-type typing struct {
-	who   map[chat.UserID]*typist
-	look  *time.Timer     // when something is due next; nil while nobody types
-	ended []pendingSignal // by messages that are not published yet
-}
-
-// types takes that a session's user types in a room, or has stopped. sent is the last entry that the session knows to be its own there.
-// s.mu is held.
-func (s *session) types(f *feed, on bool, sent chat.Seq) {
-	if s.closing || s.dead {
+// Types takes that a user types in a room, or has stopped: in a session, or, where session is
+// empty, on another node. Its Seq is the last entry that is known to be the user's own there;
+// head is the last one that has come here.
+func (n *Node) Types(sig chat.Signal, head chat.Seq, session string) {
+	r := n.room(sig.Room)
+	if r == nil {
 		return
 	}
-	at := slices.Index(s.typesIn, f)
-	switch {
-	case !on && at >= 0:
-		s.typesIn = slices.Delete(s.typesIn, at, at+1)
-	case on && at < 0:
-		if len(s.typesIn) >= mostTyping {
-			s.hub.stopsTyping(s.typesIn[0], s)
-			s.typesIn = slices.Delete(s.typesIn, 0, 1)
-		}
-		s.typesIn = append(s.typesIn, f)
-	}
-	s.hub.typed(chat.Signal{Room: f.room, User: s.identity.User, Kind: chat.SignalTyping, On: on, Seq: sent}, f, s)
-}
-
-// typed takes that a user types or has stopped: by a session, or, where by is nil, on another node.
-func (h *Hub) typed(sig chat.Signal, f *feed, by *session) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	g := &f.typing
-	t := g.who[sig.User]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.typing.who[sig.User]
 	switch {
 	case !sig.On && t == nil:
 		return
 	case !sig.On:
-		h.endTyping(f, sig.User, t, by)
+		n.endTyping(r, sig.User, t, session)
 		return
-	case t == nil && len(g.who) >= mostTypists:
+	case t == nil && len(r.typing.who) >= maxTypists:
 		return
 	case t == nil:
-		if g.who == nil {
-			g.who = map[chat.UserID]*typist{}
+		if r.typing.who == nil {
+			r.typing.who = map[chat.UserID]*typist{}
 		}
 		t = &typist{}
-		g.who[sig.User] = t
+		r.typing.who[sig.User] = t
 	}
 	if t.shown && sig.Seq > t.since { // the message that ended what is shown has yet to come here
 		t.shown = false
-		h.signal(f, chat.Signal{Room: f.room, User: sig.User, Kind: chat.SignalTyping, Seq: sig.Seq}, t.by)
+		n.cfg.Readers.Spread(typingSignal(r.id, sig.User, false, sig.Seq), t.session)
 	}
 	now := time.Now()
-	t.by, t.heard, t.types, t.since = by, now, true, max(sig.Seq, f.ring.now.head)
+	t.session, t.heard, t.types, t.since = session, now, true, max(sig.Seq, head)
 	if now.Sub(t.told) >= typingEvery {
-		h.tellTyping(f, sig.User, t, now, sig.Seq)
+		n.tellTyping(r, sig.User, t, now, sig.Seq)
 	}
-	h.typingDue(f, now)
+	n.lookLater(r, now)
 }
 
-// tellTyping tells that a user types, not ahead of what they said before. f.mu is held.
-func (h *Hub) tellTyping(f *feed, user chat.UserID, t *typist, now time.Time, behind chat.Seq) {
-	t.told, t.shown = now, true
-	h.tellOf(f, chat.Signal{Room: f.room, User: user, Kind: chat.SignalTyping, On: true, Seq: behind}, t.by, t.by)
-}
-
-// endTyping tells that a user has stopped, if somebody was told that they type; the other nodes hear of it from the node of by. f.mu is held.
-func (h *Hub) endTyping(f *feed, user chat.UserID, t *typist, by *session) {
-	t.types = false
-	if t.shown {
-		t.shown = false
-		h.tellOf(f, chat.Signal{Room: f.room, User: user, Kind: chat.SignalTyping}, t.by, by)
+// StopTyping ends the typing of a session in a room, unless its user types in another one.
+func (n *Node) StopTyping(id chat.RoomID, session string) {
+	r := n.room(id)
+	if r == nil {
+		return
 	}
-}
-
-// tellOf passes a signal on to a feed's readers but origin, and to the other nodes where it is a session's here. f.mu is held.
-func (h *Hub) tellOf(f *feed, sig chat.Signal, origin, by *session) {
-	h.signal(f, sig, origin)
-	if by != nil {
-		h.pass(sig)
-	}
-}
-
-// stopsTyping ends the typing of a session that goes, unless its user types on another one.
-func (h *Hub) stopsTyping(f *feed, s *session) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for user, t := range f.typing.who {
-		if t.by == s {
-			h.endTyping(f, user, t, s)
-			t.by = nil // which is forgotten
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for user, t := range r.typing.who {
+		if t.session == session {
+			n.endTyping(r, user, t, session)
+			t.session = "" // which is forgotten
 		}
 	}
 }
 
-// said ends the typing of a message's author, as soon as a reader has that message. f.mu is held.
-func (f *feed) said(e *chat.Entry, enc ports.Encoder) {
-	t := f.typing.who[e.Author.ID]
-	if _, message := e.Fact.(chat.Message); !message || t == nil || !t.types || e.Seq <= t.since {
+// Said ends the typing of a message's author, for each reader once they have that message. It is
+// called before readers are given the entry, so that both go out by one write.
+func (n *Node) Said(e *chat.Entry) {
+	if _, message := e.Fact.(chat.Message); !message {
+		return
+	}
+	r := n.room(e.Room)
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.typing.who[e.Author.ID]
+	if t == nil || !t.types || e.Seq <= t.since {
 		return
 	}
 	t.types = false
 	if t.shown {
 		t.shown = false
-		sig := chat.Signal{Room: f.room, User: e.Author.ID, Kind: chat.SignalTyping, Seq: e.Seq}
-		f.typing.ended = append(f.typing.ended, pendingSignal{Signal: sig, origin: t.by, frame: enc.Frame(nil, ports.SignalFrame{Signal: sig})})
+		n.cfg.Readers.Spread(typingSignal(r.id, e.Author.ID, false, e.Seq), t.session)
 	}
 }
 
-// takeEnded returns the signals of those whose messages are being published. f.mu is held.
-func (f *feed) takeEnded() []pendingSignal {
-	ended := f.typing.ended
-	f.typing.ended = nil
-	return ended
+func typingSignal(room chat.RoomID, user chat.UserID, on bool, seq chat.Seq) chat.Signal {
+	return chat.Signal{Room: room, User: user, Kind: chat.SignalTyping, On: on, Seq: seq}
+}
+
+// tellTyping tells that a user types, not ahead of what they said before. r.mu is held.
+func (n *Node) tellTyping(r *room, user chat.UserID, t *typist, now time.Time, behind chat.Seq) {
+	t.told, t.shown = now, true
+	n.pass(typingSignal(r.id, user, true, behind), t.session, t.session)
+}
+
+// endTyping tells that a user has stopped, if somebody was told that they type. The other nodes
+// hear of it from the node of the session. r.mu is held.
+func (n *Node) endTyping(r *room, user chat.UserID, t *typist, session string) {
+	t.types = false
+	if t.shown {
+		t.shown = false
+		n.pass(typingSignal(r.id, user, false, 0), t.session, session)
+	}
+}
+
+// pass tells a room's readers but origin, and the other nodes where it is about a session of this
+// one.
+func (n *Node) pass(sig chat.Signal, origin, session string) {
+	if session == "" {
+		n.cfg.Readers.Spread(sig, origin)
+		return
+	}
+	n.cfg.Readers.Tell(sig, origin)
 }
 
 // again is when a typist is to be told of again; zero: not before there is another sign.
 func (t *typist) again() time.Time {
-	if t.types && (!t.shown || t.heard.Sub(t.told) >= typingLonger) {
+	if t.types && (!t.shown || t.heard.Sub(t.told) >= typingAgain) {
 		return t.told.Add(typingEvery)
 	}
 	return time.Time{}
@@ -163,9 +157,9 @@ func (t *typist) next() time.Time {
 	return end
 }
 
-// typingDue has the feed looked at when something is due for one of its typists. f.mu is held.
-func (h *Hub) typingDue(f *feed, now time.Time) {
-	g := &f.typing
+// lookLater has the room looked at when something is due for one of its typists. r.mu is held.
+func (n *Node) lookLater(r *room, now time.Time) {
+	g := &r.typing
 	var first time.Time
 	for _, t := range g.who {
 		if next := t.next(); first.IsZero() || next.Before(first) {
@@ -179,27 +173,27 @@ func (h *Hub) typingDue(f *feed, now time.Time) {
 			g.look = nil
 		}
 	case g.look == nil:
-		g.look = time.AfterFunc(first.Sub(now), func() { h.lookAtTyping(f) })
+		g.look = time.AfterFunc(first.Sub(now), func() { n.lookAtTyping(r) })
 	default:
 		g.look.Reset(first.Sub(now))
 	}
 }
 
-// lookAtTyping does what is due for a feed's typists.
-func (h *Hub) lookAtTyping(f *feed) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// lookAtTyping does what is due for a room's typists.
+func (n *Node) lookAtTyping(r *room) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Now()
-	for user, t := range f.typing.who {
+	for user, t := range r.typing.who {
 		again := t.again()
 		switch {
 		case !t.types && !now.Before(t.told.Add(typingEvery)):
-			delete(f.typing.who, user)
+			delete(r.typing.who, user)
 		case t.types && !now.Before(t.heard.Add(typingLasts)):
-			h.endTyping(f, user, t, t.by)
+			n.endTyping(r, user, t, t.session)
 		case !again.IsZero() && !now.Before(again):
-			h.tellTyping(f, user, t, now, 0)
+			n.tellTyping(r, user, t, now, 0)
 		}
 	}
-	h.typingDue(f, now)
+	n.lookLater(r, now)
 }

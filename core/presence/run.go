@@ -1,0 +1,156 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	tellEvery      = 100 * time.Millisecond // how often other nodes are told of a room, at most
+	tellLargeEvery = time.Second            // the same for a room of more than maxTold users
+	maxTogether    = 500                    // rooms told of each time; more wait for the next
+
+	// refreshAfter is after how long a room is told of again, though nothing changed: notices may
+	// be lost.
+	refreshAfter = 2 * time.Minute
+	refreshLook  = 5 * time.Second // how often the rooms are looked through for that
+
+	beatEvery = time.Second // how often a node tells that it lives
+)
+
+// Run ends presences, tells the other nodes who is here and learns which of them are gone, until
+// ctx ends. It is called once.
+func (n *Node) Run(ctx context.Context) error {
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	last, beat, refreshed := time.Now(), time.Time{}, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			n.beat(context.WithoutCancel(ctx), ports.Alive{Node: n.peers.self, Going: true})
+			return nil
+		case now := <-tick.C:
+			if now.Sub(last) > peerGone/2 { // this node stood still: it cannot tell who was silent
+				n.peers.forgive(now)
+			}
+			last = now
+			if n.cfg.Bus != nil && now.Sub(beat) >= beatEvery {
+				beat = now
+				n.beat(ctx, n.peers.beat())
+				n.forgetPeers(now)
+			}
+			if n.cfg.Bus != nil && now.Sub(refreshed) >= refreshLook {
+				refreshed = now
+				n.refresh(now)
+			}
+			for _, r := range n.take() {
+				n.attend(ctx, r, now)
+			}
+		}
+	}
+}
+
+func (n *Node) beat(ctx context.Context, alive ports.Alive) {
+	if n.cfg.Bus == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	// A bus that is away says so itself; and then nobody is there to be told.
+	err := n.cfg.Bus.Tell(ctx, alive)
+	if err != nil && !errors.Is(err, chat.Unavailable) {
+		n.cfg.Observer.Fault(ctx, "tell the other nodes that this one is alive", err)
+	}
+}
+
+// forgetPeers ends the presence of those who were on nodes that are gone.
+func (n *Node) forgetPeers(now time.Time) {
+	gone, refresh, left := n.peers.silent(now)
+	n.cfg.Observer.Peers(left)
+	if len(gone) == 0 && !refresh {
+		return
+	}
+	for _, r := range n.all() {
+		r.mu.Lock()
+		for _, node := range gone {
+			if was, ok := r.others[node]; ok {
+				n.replace(r, ports.NodePresence{Node: node, Room: r.id, Version: was.Version})
+			}
+		}
+		if refresh && r.anybody() {
+			r.untold = true
+			n.queue(r)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// refresh has the other nodes told who is here in the rooms of which they have not been told for
+// long.
+func (n *Node) refresh(now time.Time) {
+	for _, r := range n.all() {
+		r.mu.Lock()
+		if r.anybody() && !r.untold && now.Sub(r.told) >= refreshAfter {
+			r.untold = true
+			n.queue(r)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// queue puts a room that has something to tell, or a presence to end, behind those due. r.mu is
+// held.
+func (n *Node) queue(r *room) {
+	if n.cfg.Bus == nil {
+		r.untold = false
+	}
+	if r.queued.Load() || !r.untold && len(r.leaving) == 0 {
+		return
+	}
+	r.queued.Store(true)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due = append(n.due, r)
+}
+
+// take returns the rooms whose turn it is.
+func (n *Node) take() (due []*room) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	count := min(len(n.due), maxTogether)
+	due = n.due[:count:count]
+	if n.due = n.due[count:]; len(n.due) == 0 {
+		n.due = nil
+	}
+	return due
+}
+
+// attend does for one room what is due. The bus is told without the room's lock: it may call a
+// listener.
+func (n *Node) attend(ctx context.Context, r *room, now time.Time) {
+	r.mu.Lock()
+	r.queued.Store(false)
+	r.expire(now, func(user chat.UserID) { n.tell(r, user, false, "") })
+	notice, due := r.notice(now)
+	n.queue(r)
+	r.mu.Unlock()
+	if !due {
+		return
+	}
+	notice.Node, notice.Version = n.peers.self, n.peers.next()
+	err := n.cfg.Bus.Tell(ctx, notice)
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, chat.Unavailable) {
+		n.cfg.Observer.Fault(ctx, "tell the other nodes who is present", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.untold, r.asks = true, r.asks || notice.Ask
+	n.queue(r)
+}
