@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -33,8 +34,8 @@ type sender struct {
 	settings
 	client *http.Client
 
-	ctx  context.Context // ends when the sender is stopped, and with it what is under way
-	stop context.CancelFunc
+	closed chan struct{} // and then what is under way ends
+	shut   func()        // closes it, once
 }
 
 func newSender(set settings) *sender {
@@ -48,13 +49,16 @@ func newSender(set settings) *sender {
 			transport.Proxy = nil // proxies do not pass on HTTP/2 without TLS
 		}
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	return &sender{settings: set, client: &http.Client{Transport: transport}, ctx: ctx, stop: stop}
+	closed := make(chan struct{})
+	return &sender{
+		settings: set, client: &http.Client{Transport: transport},
+		closed: closed, shut: sync.OnceFunc(func() { close(closed) }),
+	}
 }
 
 // close ends what is under way, and what is idle.
 func (s *sender) close() {
-	s.stop()
+	s.shut()
 	s.client.CloseIdleConnections()
 }
 
@@ -65,9 +69,16 @@ func (s *sender) send(ctx context.Context, message proto.Message) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	defer cancel()
-	unhook := context.AfterFunc(s.ctx, cancel)
-	defer unhook()
+	wg.Go(func() {
+		select {
+		case <-s.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	began := time.Now()
 	for wait := firstRetry; ; wait = min(wait*3/2, maxRetry) {
 		err := s.try(ctx, body)
