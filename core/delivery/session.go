@@ -80,12 +80,12 @@ func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 		shard: h.shards[int(h.next.Add(1))%len(h.shards)],
 	}
 	s.heard.Store(now.UnixNano())
-	crowdedOut, err := h.enroll(s, &opening)
+	crowdedOut, hurry, err := h.enroll(s, &opening)
 	if err != nil {
 		return nil, err
 	}
 	if crowdedOut != nil {
-		crowdedOut.shut(ports.CloseUnauthenticated, errCrowdedOut)
+		crowdedOut.makeWay(hurry)
 	}
 	s.shard.mu.Lock()
 	s.shard.sessions[s] = struct{}{}

@@ -111,8 +111,8 @@ func TestWhoMadeWayAndStaysIsCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, places(100))
 	opened := w.crowd(func(i int) string { return fmt.Sprintf("10.0.0.%d", i) })
-	if opened != 32 {
-		t.Errorf("%d connections without a token, want 16 and as many that go", opened)
+	if opened != 48 {
+		t.Errorf("%d connections without a token, want 16 and twice as many that go", opened)
 	}
 	w.connects("alice").gets(ports.Ping{}, nil)
 }
@@ -126,6 +126,46 @@ func TestWhoMadeWayAndStaysKeepsOutItsOwnNetworkOnly(t *testing.T) {
 	}
 	if !w.connectsFrom("192.0.2.1").stays("other") {
 		t.Error("somebody of another network was sent away")
+	}
+}
+
+// Four networks fill all places that there are for those without a token, and go on coming: whoever comes from another one gets in, and has
+// time for the token.
+func TestAFewNetworksKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	const most, share, networks = 40, 10, 4
+	for name, polite := range map[string]bool{"who go when they are told": true, "who stay when they are told to go": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1, places(10*most))
+			flood := map[string][]*client{}
+			comes := func(i int) {
+				from := fmt.Sprint("192.0.2.", i%networks)
+				c := &client{t: t, name: from, pipe: newPipe(1 << 20)}
+				var err error
+				if c.session, err = w.nodes[0].hub.Open(c.pipe, ports.Opening{Network: from}); err != nil {
+					if polite {
+						t.Fatal(err)
+					}
+					return
+				}
+				t.Cleanup(c.hangsUp)
+				if flood[from] = append(flood[from], c); len(flood[from]) > share && polite {
+					flood[from][0].hangsUp()
+					flood[from] = flood[from][1:]
+				}
+			}
+			for i := range 3 * most {
+				comes(i)
+			}
+			newcomer, second := w.connectsFrom("198.51.100.1"), w.connectsFrom("198.51.100.2")
+			for i := range 20 * most {
+				comes(i)
+			}
+			if !newcomer.stays("newcomer") || !second.stays("second") {
+				t.Error("a newcomer was sent away")
+			}
+		})
 	}
 }
 
