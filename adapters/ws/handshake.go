@@ -67,10 +67,6 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 // upgradable checks what RFC 6455, 4.2.1 asks of a client's handshake, and its origin. With status 0 the error's kind says it.
 func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 	refuse := func(status int, text string) (int, error) { return status, chat.Errorf(chat.BadRequest, "%s", text) }
-	if c.Method() != fiber.MethodGet {
-		c.Set(fiber.HeaderAllow, fiber.MethodGet)
-		return refuse(fiber.StatusMethodNotAllowed, "a socket begins with GET")
-	}
 	if !c.Request().Header.IsHTTP11() || !lists(c, fiber.HeaderConnection, "upgrade") || !lists(c, fiber.HeaderUpgrade, "websocket") {
 		c.Set(fiber.HeaderUpgrade, "websocket")
 		return refuse(fiber.StatusBadRequest, "this is a WebSocket: ask by HTTP/1.1 with Connection: Upgrade and Upgrade: websocket")

@@ -86,7 +86,7 @@ func (a *Adapter) Routes(r fiber.Router) {
 		RecoverHandler:  func(*websocket.Conn) {}, // take does not panic; the default would tell the client
 	})
 	for _, path := range []string{"/ws", "/ws/:room"} {
-		r.Get(path, a.handshake, upgrade)
+		r.Add(fiber.MethodGet, path, a.handshake, upgrade) // and not HEAD, as Get would
 	}
 }
 
