@@ -12,52 +12,18 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// can returns what a new session on a node is told that all nodes can do.
-func (w *world) can(node int) string {
-	w.t.Helper()
-	c := &client{t: w.t, name: "alice", pipe: newPipe(1 << 20)}
+func TestTheWelcomeTellsWhatAllNodesCanDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, func(d *delivery.Config, m *messaging.Config) {
+		d.Bus, m.Bus, d.Features = nil, nil, []string{"threads"}
+	})
+	c := &client{t: t, name: "alice", pipe: newPipe(1 << 20)}
 	var err error
-	if c.session, err = w.nodes[node].hub.Open(c.pipe, ports.Opening{Identity: identity("alice")}); err != nil {
-		w.t.Fatal(err)
+	if c.session, err = w.nodes[0].hub.Open(c.pipe, ports.Opening{Identity: identity("alice")}); err != nil {
+		t.Fatal(err)
 	}
 	defer c.hangsUp()
-	return strings.Join(c.hears("welcome").Can, " ")
-}
-
-// A feature is what every node can do, as a client may come back to any of them; in a rolling upgrade it is there when the last node is.
-func TestAFeatureIsWhatAllNodesCanDo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		having := func(features ...string) tweak {
-			return func(d *delivery.Config, _ *messaging.Config) { d.Features = features }
-		}
-		w := newWorld(t, 1, having("threads", "search"))
-		mustSay(t, "a node that has not listened for the others", w.can(0), "")
-		time.Sleep(6 * time.Second)
-		mustSay(t, "a node that hears no others", w.can(0), "threads search")
-
-		w.start(&flakyBus{Bus: w.nodes[0].bus.Node()}, []tweak{having("search", "polls")})
-		time.Sleep(6 * time.Second)
-		mustSay(t, "the first of two nodes", w.can(0), "search")
-		mustSay(t, "the second of two nodes", w.can(1), "search")
-
-		w.start(&flakyBus{Bus: w.nodes[0].bus.Node()}, []tweak{having()})
-		time.Sleep(2 * time.Second)
-		mustSay(t, "beside a node of an earlier release", w.can(0), "")
-		w.nodes[2].stop()
-		time.Sleep(6 * time.Second)
-		mustSay(t, "once that is gone", w.can(1), "search")
-	})
-}
-
-func TestANodeThatIsAloneCanDoWhatItCan(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, func(d *delivery.Config, m *messaging.Config) {
-			d.Bus, m.Bus, d.Features = nil, nil, []string{"threads"}
-		})
-		mustSay(t, "it", w.can(0), "threads")
-	})
+	mustSay(t, "all nodes can", strings.Join(c.hears("welcome").Can, " "), "threads")
 }
 
 // What is unknown and about a message may tell what it said: once the message is deleted, the ring gives it to nobody.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -471,27 +470,7 @@ type flakyBus struct {
 	*localbus.Bus
 	mu   sync.Mutex
 	deal func([]chat.Entry) []chat.Entry
-	mute atomic.Bool
 }
-
-// mutable is a listener that hears no notices while its bus is told so.
-type mutable struct {
-	ports.Listener
-	bus *flakyBus
-}
-
-func (m mutable) Hear(n ports.Notice) {
-	if !m.bus.mute.Load() {
-		m.Listener.Hear(n)
-	}
-}
-
-func (b *flakyBus) Run(ctx context.Context, l ports.Listener) error {
-	return b.Bus.Run(ctx, mutable{l, b})
-}
-
-// Deafen loses all notices but entries without telling anybody.
-func (b *flakyBus) Deafen(on bool) { b.mute.Store(on) }
 
 func (b *flakyBus) Announce(ctx context.Context, entries []chat.Entry) error {
 	b.mu.Lock()

@@ -1,11 +1,9 @@
 package delivery_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,129 +105,6 @@ func TestWhoIsBackSoonWasNeverAway(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		mustSay(t, "once he stays away", alice.told(), "-bob")
 		mustSay(t, "alice", alice.present("tea"), "alice of 1")
-	})
-}
-
-func TestANodeThatDiesTakesItsPresenceWithIt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 3)
-		alice, bob := w.connectsTo(0, "alice", 1<<20), w.connectsTo(1, "bob", 1<<20)
-		alice.joins("tea")
-		bob.joins("tea")
-		carol, dave := w.connectsTo(2, "carol", 1<<20), w.connectsTo(2, "bob", 1<<20)
-		carol.joins("tea")
-		dave.joins("tea")
-		time.Sleep(longEnough)
-		alice.told()
-		w.nodes[2].bus.Cut()
-		time.Sleep(4 * time.Second)
-		mustSay(t, "for a while, alice is told", alice.told(), "")
-		time.Sleep(3 * time.Second)
-		mustSay(t, "then alice is told", alice.told(), "-carol")
-		mustSay(t, "alice", alice.present("tea"), "alice bob of 2")
-
-		w.nodes[2].bus.Mend()
-		time.Sleep(3 * time.Second)
-		mustSay(t, "once it is back, alice is told", alice.told(), "+carol")
-		for _, c := range []*client{alice, bob, carol} {
-			mustSay(t, c.name, c.present("tea"), "alice bob carol of 3")
-		}
-	})
-}
-
-func TestANodeThatStopsHandsItsUsersOver(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2)
-		alice, bob := w.connectsTo(0, "alice", 1<<20), w.connectsTo(1, "bob", 1<<20)
-		alice.joins("tea")
-		bob.joins("tea")
-		time.Sleep(longEnough)
-		alice.told()
-		bob.hangsUp()
-		w.nodes[1].stop()
-		time.Sleep(time.Second)
-		again := w.connectsTo(0, "bob", 1<<20)
-		again.joins("tea")
-		time.Sleep(5 * time.Second)
-		mustSay(t, "alice is told", alice.told(), "")
-		mustSay(t, "alice", alice.present("tea"), "alice bob of 2")
-	})
-}
-
-// countedTells counts what a bus is told of presence.
-type countedTells struct {
-	ports.Bus
-	presences, users *atomic.Int64
-}
-
-func (b countedTells) Tell(ctx context.Context, n ports.Notice) error {
-	if p, ok := n.(ports.NodePresence); ok {
-		b.presences.Add(1)
-		b.users.Add(int64(len(p.Users)))
-	}
-	return b.Bus.Tell(ctx, n)
-}
-
-func TestAStormOfReconnectsIsNoStormOfPresence(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var presences, users atomic.Int64
-		w := newWorld(t, 2, func(d *delivery.Config, _ *messaging.Config) {
-			d.Bus = countedTells{d.Bus, &presences, &users}
-		})
-		watcher := w.connectsTo(0, "watcher", 1<<24)
-		watcher.joins("tea")
-		const crowd = 2000
-		var clients []*client
-		for range 3 {
-			for _, c := range clients {
-				c.hangsUp()
-			}
-			clients = nil
-			for i := range crowd {
-				c := w.connectsTo(1, fmt.Sprintf("user%04d", i), 1<<16)
-				c.joins("tea")
-				clients = append(clients, c)
-				if i%100 == 0 {
-					time.Sleep(10 * time.Millisecond)
-				}
-			}
-		}
-		time.Sleep(2 * time.Second)
-		var p ports.Present
-		watcher.gets(ports.Presence{Room: "tea"}, &p)
-		if p.Total != crowd+1 || len(p.Users) != 200 {
-			t.Errorf("present are %d, of whom %d are named", p.Total, len(p.Users))
-		}
-		if n := presences.Load(); n > 30 {
-			t.Errorf("the bus was told of presence %d times", n)
-		}
-		if n := users.Load(); n > 200*presences.Load() {
-			t.Errorf("with %d users", n)
-		}
-		if told := strings.Fields(watcher.told()); len(told) > 250 {
-			t.Errorf("the watcher was told of %d", len(told))
-		}
-	})
-}
-
-func TestSilentPresenceIsToldAgain(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2, func(d *delivery.Config, _ *messaging.Config) { d.Heartbeat = time.Hour })
-		alice := w.connectsTo(0, "alice", 1<<20)
-		alice.joins("tea")
-		time.Sleep(longEnough)
-		w.nodes[1].bus.Deafen(true)
-		bob := w.connectsTo(1, "bob", 1<<20)
-		bob.joins("tea") // asks, and does not hear the answer
-		time.Sleep(longEnough)
-		w.nodes[1].bus.Deafen(false)
-		mustSay(t, "bob", bob.present("tea"), "bob of 1")
-		time.Sleep(3 * time.Minute)
-		mustSay(t, "bob", bob.present("tea"), "alice bob of 2")
 	})
 }
 
