@@ -1,4 +1,5 @@
-# `make help` lists what there is. Tools are pinned here and run by `go run`, so that what they depend on stays out of go.mod.
+# `make help` lists what there is. Tools are pinned here or in .ci/tools, and built from modules of their own, so that what they
+# depend on stays out of go.mod.
 
 GO      ?= go
 PACKAGES ?= ./...
@@ -6,12 +7,10 @@ ARGS    ?=
 
 STAMP    = $(if $(VERSION),-X main.version=$(VERSION))
 
-golangci-lint = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-
 .DEFAULT_GOAL := help
-# The steps of `make test` follow one another: their output would mix, and each wants all cores.
+# The targets follow one another: their output would mix, and each wants all cores.
 .NOTPARALLEL:
-.PHONY: help run build sbom release-check test parts tools check race counts lint vulnerabilities fuzz bench load fmt generate tidy specs specs-check
+.PHONY: help run build sbom release-check test parts tools format check check-peers race counts lint vulnerabilities fuzz bench load fmt generate tidy specs specs-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -28,8 +27,8 @@ sbom: build ## bin/parley.cdx.json, what bin/parley is made of (CycloneDX)
 release-check: ## a release in dist/, built twice to compare and not published (CONTRIBUTING.md has the rest)
 	.ci/release check
 
-test: parts tools specs-check check lint vulnerabilities fuzz counts race ## everything that CI runs; installs what it needs, or says what to install
-	@echo "== all passed"
+test: ## everything that CI runs; installs what it needs, or says what to install
+	@.ci/test
 
 parts: ## what the tests need: a C compiler, PostgreSQL, Redis, Chromium, npm, curl
 	@echo "== parts"
@@ -46,14 +45,16 @@ specs-check: # neither has changed since make specs passed
 	@echo "== specs"
 	@.ci/specs check
 
-check: ## gofmt, go vet and go mod tidy have nothing to say
-	@echo "== gofmt"
+format: # gofmt has nothing to say
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l adapters cmd core deploy migrations observability ports) && [ -z "$$unformatted" ] || { echo "run 'make fmt' for:" $$unformatted >&2; exit 1; }
+
+check: format ## gofmt, go vet and go mod tidy have nothing to say
 	@echo "== go vet"
 	@$(GO) vet ./...
 	@echo "== go mod tidy"
 	@$(GO) mod tidy -diff
-	@echo "== the servers that benchmarks compare with"
+
+check-peers: # nor have they of the servers that benchmarks compare with
 	@cd cmd/bench/peers && $(GO) mod tidy -diff && $(GO) vet ./...
 
 race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-run Name -v")
@@ -66,7 +67,8 @@ counts: ## what must stay as low as it is: allocations, bytes, writes and round 
 
 lint: ## golangci-lint, by .golangci.yaml
 	@echo "== golangci-lint"
-	@$(golangci-lint) run $(PACKAGES)
+	@.ci/tools golangci-lint
+	@.tools/golangci-lint run $(PACKAGES)
 
 vulnerabilities: ## govulncheck
 	@echo "== govulncheck"
@@ -83,7 +85,8 @@ load: ## Parley under load, and beside others (ARGS="-h" tells; observability/PE
 	$(GO) run ./cmd/parley-bench $(ARGS)
 
 fmt: ## format the code
-	$(golangci-lint) fmt
+	@.ci/tools golangci-lint
+	.tools/golangci-lint fmt
 
 generate: ## make generated files anew
 	$(GO) generate ./...

@@ -157,9 +157,9 @@ func closed(schema any) any {
 	case map[string]any:
 		all := map[string]any{}
 		for name, value := range schema {
-			switch {
-			case name == "default" || name == "example" || name == "description":
-			case name == "properties":
+			switch name {
+			case "default", "example", "description":
+			case "properties":
 				fields := map[string]any{}
 				for field, s := range object(value) {
 					fields[field] = closed(s)
@@ -169,7 +169,8 @@ func closed(schema any) any {
 				all[name] = closed(value)
 			}
 		}
-		if _, some := all["properties"]; some && all["additionalProperties"] == nil && all["x-kubernetes-preserve-unknown-fields"] != true {
+		open := all["additionalProperties"] != nil || all["x-kubernetes-preserve-unknown-fields"] != nil
+		if all["properties"] != nil && !open {
 			all["additionalProperties"] = false
 		}
 		return all
