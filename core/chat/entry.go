@@ -203,3 +203,15 @@ func (p *Proposal) entitle(room Room, place Member, need Role) error {
 	}
 	return nil
 }
+
+// EndsReading reports whether a fact may take from a user the right to read the room; where user is
+// empty, whether it may take it from anybody.
+func EndsReading(f Fact, user UserID) bool {
+	switch f := f.(type) {
+	case MemberChanged:
+		return (f.User == user || user == "") && (f.Change == MemberBanned || f.Change == MemberLeft)
+	case RoomChanged:
+		return f.Change == RoomHidden
+	}
+	return false
+}

@@ -47,7 +47,7 @@ func (h *Hub) added(n ports.MemberAdded) {
 	here := h.users[n.User] > 0
 	h.mu.RUnlock()
 	if here && h.additions.put(n) {
-		h.chores.put(func(context.Context) { h.tellAdditions() })
+		h.chores.Put(func(context.Context) { h.tellAdditions() })
 	}
 }
 

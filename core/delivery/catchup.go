@@ -5,18 +5,19 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/feed"
 	"github.com/parley-chat/parley/ports"
 )
 
 const (
 	fetchEntries = 200 // entries that one look into the log serves at most
-	storeTime    = 10 * time.Second
+	storeTime    = feed.StoreTime
 )
 
 // serveReaders serves from the log those who wait for it, until ctx ends.
 func (h *Hub) serveReaders(ctx context.Context) {
-	for h.reads.wait(ctx) {
-		for next := h.reads.take(1); len(next) > 0 && ctx.Err() == nil; next = h.reads.take(1) {
+	for h.reads.Wait(ctx) {
+		for next := h.reads.Take(1); len(next) > 0 && ctx.Err() == nil; next = h.reads.Take(1) {
 			h.fetch(ctx, next[0])
 		}
 	}
@@ -26,7 +27,7 @@ func (h *Hub) serveReaders(ctx context.Context) {
 func (h *Hub) fetch(ctx context.Context, fl *follow) {
 	s := fl.session
 	s.mu.Lock()
-	v := fl.feed.view.Load()
+	v := fl.View()
 	cursor, viewer, over := fl.cursor, fl.who.ID, fl.gone || s.closing
 	if inRing := s.inRing(fl, v); over || inRing { // somebody else has just read for the ring what this one waits for
 		fl.fetching = false
@@ -39,12 +40,12 @@ func (h *Hub) fetch(ctx context.Context, fl *follow) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	entries, err := h.cfg.Log.Read(ctx, fl.feed.room, h.fetchSpan(v, cursor, viewer))
+	entries, err := h.cfg.Log.Read(ctx, fl.Room(), h.fetchSpan(v, cursor, viewer))
 	if err == nil && (len(entries) == 0 || entries[0].Seq != cursor+1) {
-		err = chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", cursor, fl.feed.room)
+		err = chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", cursor, fl.Room())
 	}
 	if err == nil {
-		fl.feed.prime(v, entries, h.cfg.Encoder)
+		fl.Prime(v, entries)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,9 +65,9 @@ func (h *Hub) fetch(ctx context.Context, fl *follow) {
 
 // fetchSpan returns what to read for a reader: about what one write takes; or, where that reaches up to the ring, what may be put before it,
 // so that the next reader need not read it.
-func (h *Hub) fetchSpan(v *view, cursor chat.Seq, viewer chat.UserID) ports.Span {
+func (h *Hub) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) ports.Span {
 	span := ports.Span{After: cursor, Limit: fetchEntries, Bytes: runBytes, Viewer: viewer}
-	if cursor+fetchEntries >= v.floor {
+	if cursor+fetchEntries >= v.Floor {
 		span.Bytes = max(h.cfg.RingBytes, runBytes)
 	}
 	return span
@@ -90,7 +91,7 @@ func (s *session) serve(fl *follow, entries []chat.Entry) (served int) {
 		s.outbox = s.hub.cfg.Encoder.Entry(s.outbox, e)
 		fl.cursor = e.Seq
 		served++
-		if endangers(e.Fact, fl.who.ID) {
+		if chat.EndsReading(e.Fact, fl.who.ID) {
 			s.hub.recheck(fl, e.Seq)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/feed"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -228,20 +229,20 @@ func (s *session) typing(ctx context.Context, id string, ask ports.Typing) error
 
 // typingFeed returns the feed that has who types in a room, and the last entry that the session was told is its own there. A feed that
 // nobody here follows stays open for longer than typing lasts; where there is none, there is no typing to end.
-func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed, sent chat.Seq, err error) {
+func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed.Feed, sent chat.Seq, err error) {
 	s.mu.Lock()
 	fl := s.follows.in(ask.Room)
 	if fl != nil {
-		f, sent = fl.feed, fl.sent
+		f, sent = fl.Feed, fl.sent
 	}
 	s.mu.Unlock()
 	switch {
 	case fl != nil:
 	case !ask.On:
-		f = s.hub.feed(ask.Room)
+		f = s.hub.feeds.Get(ask.Room)
 	default:
-		if f, err = s.hub.acquire(ctx, ask.Room); err == nil {
-			s.hub.release(f)
+		if f, err = s.hub.feeds.Acquire(ctx, ask.Room); err == nil {
+			f.Release()
 		}
 	}
 	return f, sent, err
@@ -252,11 +253,11 @@ const maxTyping = 8
 
 // types takes that a session's user types in a room, or has stopped. sent is the last entry that the session knows to be its own there.
 // s.mu is held.
-func (s *session) types(f *feed, on bool, sent chat.Seq) {
+func (s *session) types(f *feed.Feed, on bool, sent chat.Seq) {
 	if s.closing || s.dead {
 		return
 	}
-	at := slices.Index(s.typesIn, f.room)
+	at := slices.Index(s.typesIn, f.Room())
 	switch {
 	case !on && at >= 0:
 		s.typesIn = slices.Delete(s.typesIn, at, at+1)
@@ -265,8 +266,8 @@ func (s *session) types(f *feed, on bool, sent chat.Seq) {
 			s.hub.presence.StopTyping(s.typesIn[0], s.id)
 			s.typesIn = slices.Delete(s.typesIn, 0, 1)
 		}
-		s.typesIn = append(s.typesIn, f.room)
+		s.typesIn = append(s.typesIn, f.Room())
 	}
-	sig := chat.Signal{Room: f.room, User: s.identity.User, Kind: chat.SignalTyping, On: on, Seq: sent}
-	s.hub.presence.Types(sig, f.view.Load().head, s.id)
+	sig := chat.Signal{Room: f.Room(), User: s.identity.User, Kind: chat.SignalTyping, On: on, Seq: sent}
+	s.hub.presence.Types(sig, f.View().Head, s.id)
 }

@@ -15,6 +15,8 @@ const (
 	drainEach = 2 * time.Millisecond   // how far apart reconnects are spread, a session
 	drainMin  = 250 * time.Millisecond // even few sessions get a moment to finish
 	drainLook = 20 * time.Millisecond
+
+	maxRenewed = 10 * time.Second // over which at most sessions come back that Anew ends
 )
 
 // Drain implements ports.Sessions. Reconnect times are spread evenly over a window that grows with the number of sessions, up to
@@ -89,6 +91,30 @@ func (h *Hub) abort() {
 	}
 }
 
+// Anew has all begin anew, because the store keeps another log: nothing that feeds have is served any
+// more, and sessions end and are told to come back, so that their clients learn which log it is. It
+// does not wait for the store.
+func (h *Hub) Anew() {
+	h.feeds.Anew(func() {
+		sessions := h.all()
+		window := min(max(drainMin, time.Duration(len(sessions))*drainEach), maxRenewed)
+		for _, s := range sessions {
+			s.renew(rand.N(window) + time.Millisecond)
+		}
+	})
+}
+
+// renew ends a session whose client has something to start anew with. One that has no identity yet
+// has heard of no log.
+func (s *session) renew(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.identity != nil && !s.closing {
+		s.put(ports.Drain{ReconnectIn: after})
+		s.close(ports.CloseRenewed, nil)
+	}
+}
+
 // all returns the sessions of the moment, so that the hub's lock is not held over theirs.
 func (h *Hub) all() []*session {
 	h.mu.RLock()
@@ -98,7 +124,7 @@ func (h *Hub) all() []*session {
 
 // Expel ends the sessions whose tokens a revocation covers. It does not wait for that.
 func (h *Hub) Expel(r chat.Revocation) {
-	h.chores.put(func(context.Context) { h.expel(r) })
+	h.chores.Put(func(context.Context) { h.expel(r) })
 }
 
 func (h *Hub) expel(r chat.Revocation) {

@@ -2,12 +2,15 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/feed"
 	"github.com/parley-chat/parley/core/presence"
+	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -73,10 +76,8 @@ func (c Config) withDefaults() Config {
 	or(&c.FrameBytes, 64<<10)
 	or(&c.AnswerBytes, 256<<10)
 	or(&c.RingBytes, 256<<10)
-	or(&c.RingBytesTotal, 256<<20)
 	or(&c.Joins, 64)
 	or(&c.CatchUps, 8)
-	or(&c.AntiEntropy, 2*time.Second)
 	return c
 }
 
@@ -90,21 +91,18 @@ func or[T int | int64 | time.Duration](v *T, otherwise T) {
 type Hub struct {
 	cfg       Config
 	shards    []*shard
-	budget    *budget
-	reads     *waitlist // who waits for the log
-	checks    *waitlist // of whom it is asked whether they may still read
-	fills     *queue    // feeds that wait for the log, and all of their readers with them
+	reads     *work.Waitlist[*follow] // who waits for the log
+	checks    *work.Waitlist[*follow] // of whom it is asked whether they may still read
+	later     work.Later
 	additions additions
-	chores    *queue // what concerns many sessions, and waits for nothing: ending those of a user
+	chores    *work.Queue // what concerns many sessions, and waits for nothing: ending those of a user
 	joins     *gate
 	outgoing  chan chat.Signal
-	deaf      chan struct{} // holds one: notices may have been missed
 	next      atomic.Uint32 // counts sessions, to spread them over the shards
 	presence  *presence.Node
+	feeds     *feed.Node
 
 	mu        sync.RWMutex
-	feeds     map[chat.RoomID]*feed
-	idle      int // feeds that nobody followed when they were looked at last
 	sessions  map[*session]struct{}
 	users     map[chat.UserID]int // sessions of each user
 	strangers strangers
@@ -113,20 +111,23 @@ type Hub struct {
 
 var (
 	_ ports.Sessions = (*Hub)(nil)
-	_ ports.Listener = (*Hub)(nil)
+	_ ports.Audience = (*Hub)(nil)
 )
 
 // New returns a hub. Sessions may be opened before Run, but nothing is written until then.
 func New(cfg Config) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
-		cfg: cfg, budget: &budget{most: cfg.RingBytesTotal}, reads: newWaitlist(), checks: newWaitlist(), fills: newQueue(), chores: newQueue(), joins: newGate(cfg.Joins),
-		outgoing: make(chan chat.Signal, 1024), deaf: make(chan struct{}, 1),
-		feeds: map[chat.RoomID]*feed{}, sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
+		cfg: cfg, reads: work.NewWaitlist[*follow](), checks: work.NewWaitlist[*follow](), chores: work.NewQueue(),
+		joins: newGate(cfg.Joins), outgoing: make(chan chat.Signal, 1024), sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 		strangers: newStrangers(cfg.MaxSessions),
 	}
 	h.presence = presence.New(presence.Config{
 		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features,
+	})
+	h.feeds = feed.New(feed.Config{
+		Log: cfg.Log, Encoder: cfg.Encoder, Bus: cfg.Bus, Observer: cfg.Observer, Open: h.open,
+		RingBytes: cfg.RingBytes, RingBytesTotal: cfg.RingBytesTotal, AntiEntropy: cfg.AntiEntropy,
 	})
 	for i := range cfg.Shards {
 		h.shards = append(h.shards, newShard(i, cfg.Linger, cfg.Observer))
@@ -137,7 +138,6 @@ func New(cfg Config) *Hub {
 // Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It is called once.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	var err error
 	for _, w := range h.shards {
 		wg.Go(func() { w.run(ctx) })
 	}
@@ -147,133 +147,35 @@ func (h *Hub) Run(ctx context.Context) error {
 	for range checkWorkers {
 		wg.Go(func() { h.watchRights(ctx) })
 	}
-	for range fillWorkers {
-		wg.Go(func() { h.fills.run(ctx) })
-	}
-	wg.Go(func() { h.chores.run(ctx) })
+	wg.Go(func() { h.chores.Run(ctx) })
 	wg.Go(func() { h.watchSessions(ctx) })
-	wg.Go(func() { h.watchHeads(ctx) })
 	wg.Go(func() { h.passSignals(ctx) })
-	wg.Go(func() { err = h.presence.Run(ctx) })
+	var failed [2]error
+	wg.Go(func() { failed[0] = h.presence.Run(ctx) })
+	wg.Go(func() { failed[1] = h.feeds.Run(ctx) })
 	wg.Wait()
-	return err
+	h.later.Close()
+	return errors.Join(failed[:]...)
 }
 
-func (h *Hub) feed(room chat.RoomID) *feed {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.feeds[room]
-}
-
-// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a while longer than somebody follows it.
-func (h *Hub) Followed(room chat.RoomID) bool { return h.feed(room) != nil }
-
-// acquire returns the open feed of a room and keeps it open until release.
-func (h *Hub) acquire(ctx context.Context, room chat.RoomID) (*feed, error) {
-	h.mu.Lock()
-	f, known := h.feeds[room]
-	if !known {
-		f = newFeed(room, len(h.shards), h.cfg.RingBytes, h.budget)
-		h.feeds[room] = f
-		h.presence.Open(room)
-	}
-	f.mu.Lock()
-	f.refs++
-	f.mu.Unlock()
-	h.mu.Unlock()
-	if !known {
-		h.open(ctx, f)
-	}
-	select {
-	case <-f.ready:
-	case <-ctx.Done():
-		h.release(f)
-		return nil, chat.Wrap(chat.Unavailable, ctx.Err(), "open the feed")
-	}
-	if f.err != nil {
-		h.release(f)
-		return nil, f.err
-	}
-	return f, nil
-}
-
-// open finds where a new feed's log stands: first it follows the bus, then it asks for the head, so that nothing falls between.
-func (h *Hub) open(ctx context.Context, f *feed) {
-	defer close(f.ready)
-	if h.cfg.Bus != nil {
-		if err := h.cfg.Bus.Follow(ctx, f.room); err != nil {
-			h.cfg.Observer.Fault(ctx, "follow a room on the bus", err) // comparing heads makes up for it
-		}
-	}
-	heads, err := h.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
-	if err != nil {
-		f.err = err
-		h.mu.Lock()
-		delete(h.feeds, f.room)
-		h.presence.Close(f.room, true)
-		h.unfollow(f.room)
-		h.mu.Unlock()
-		return
-	}
-	f.start(heads[f.room], h.cfg.Encoder, h.traced)
-	f.publish(h.shards)
-	h.seek(f, earlyWait, false)
-}
-
-func (h *Hub) release(f *feed) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.refs--
-	if f.refs == 0 {
-		f.idle = time.Now()
-	}
-}
-
-func (h *Hub) unfollow(room chat.RoomID) {
-	if h.cfg.Bus != nil {
-		h.cfg.Bus.Unfollow(room)
-	}
-}
+// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a while
+// longer than somebody follows it.
+func (h *Hub) Followed(room chat.RoomID) bool { return h.feeds.Get(room) != nil }
 
 // Entries implements ports.Listener.
-func (h *Hub) Entries(entries []chat.Entry) {
-	for i := range entries {
-		e := &entries[i]
-		f := h.feed(e.Room)
-		if f == nil {
-			continue
-		}
-		h.checkMembers(f, e)
-		switch f.extend(e, h.cfg.Encoder, h.traced) {
-		case early:
-			h.seek(f, earlyWait, true)
-		case another:
-			h.compare(f, e.Seq)
-		}
-	}
-	for i := range entries {
-		if f := h.feed(entries[i].Room); f != nil {
-			h.presence.Said(&entries[i])
-			f.publish(h.shards)
-		}
-	}
-}
-
-// traced reports whether somebody follows how an entry reaches its readers.
-func (h *Hub) traced(e *chat.Entry) bool { return e.Trace != "" && h.cfg.Observer.Follows(e.Trace) }
+func (h *Hub) Entries(entries []chat.Entry) { h.feeds.Entries(entries) }
 
 // Head implements ports.Listener.
-func (h *Hub) Head(room chat.RoomID, seq chat.Seq) {
-	if f := h.feed(room); f != nil && f.reaches(seq) {
-		h.seek(f, 0, false)
-	}
-}
+func (h *Hub) Head(room chat.RoomID, seq chat.Seq) { h.feeds.Head(room, seq) }
 
 // Deaf implements ports.Listener.
 func (h *Hub) Deaf() {
 	h.presence.Deaf()
-	select {
-	case h.deaf <- struct{}{}:
-	default:
-	}
+	h.feeds.Deaf()
+}
+
+// open makes the audience of a new feed.
+func (h *Hub) open(f *feed.Feed) feed.Readers {
+	h.presence.Open(f.Room())
+	return newAudience(h, f)
 }

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,21 +13,20 @@ var _ ports.Inspector = (*Hub)(nil)
 
 // InspectFeeds implements ports.Inspector.
 func (h *Hub) InspectFeeds(q ports.FeedQuery) ports.FeedsSeen {
-	h.mu.RLock()
-	feeds := slices.Collect(maps.Values(h.feeds))
-	h.mu.RUnlock()
+	feeds := h.feeds.All()
 	seen := ports.FeedsSeen{Open: len(feeds), Feeds: []ports.FeedSeen{}}
 	order := byFollowers
 	if q.Behind {
 		order = byFeedLag
 	}
 	for _, f := range feeds {
-		if q.Room != "" && f.room != q.Room {
+		if q.Room != "" && f.Room() != q.Room {
 			continue
 		}
-		one := f.look()
+		a := audienceOf(f)
+		one := a.look()
 		if q.Behind { // the order depends on it
-			one.Behind = f.lag(one.Head)
+			one.Behind = a.lag(one.Head)
 		}
 		seen.Feeds = first(seen.Feeds, one, q.Limit, order)
 	}
@@ -39,8 +37,8 @@ func (h *Hub) InspectFeeds(q ports.FeedQuery) ports.FeedsSeen {
 		return seen
 	}
 	for i := range seen.Feeds {
-		if f := h.feed(seen.Feeds[i].Room); f != nil {
-			seen.Feeds[i].Behind = f.lag(seen.Feeds[i].Head)
+		if a := h.audience(seen.Feeds[i].Room); a != nil {
+			seen.Feeds[i].Behind = a.lag(seen.Feeds[i].Head)
 		}
 	}
 	return seen
@@ -64,24 +62,20 @@ func first[T any](list []T, one T, most int, order func(a, b T) int) []T {
 	return list[:min(len(list), most)]
 }
 
-// look returns the feed as it is, but for how far its followers are.
-func (f *feed) look() ports.FeedSeen {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	v := f.view.Load()
-	one := ports.FeedSeen{Room: f.room, Head: v.head, Ring: v.floor, RingBytes: f.ring.bytes}
-	for i := range f.parts {
-		one.Followers += len(f.parts[i].followers)
+// look returns the audience and its feed as they are, but for how far its followers are.
+func (a *audience) look() ports.FeedSeen {
+	is := a.Look()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return ports.FeedSeen{
+		Room: a.Room(), Head: is.Head, Ring: is.Floor, RingBytes: is.RingBytes, Idle: is.Idle,
+		Followers: a.followers(),
 	}
-	if f.refs == 0 {
-		one.Idle = f.idle
-	}
-	return one
 }
 
-// lag returns how far the feed's followers are behind head.
-func (f *feed) lag(head chat.Seq) (l ports.Lag) {
-	for _, fl := range f.of("") {
+// lag returns how far the followers are behind head.
+func (a *audience) lag(head chat.Seq) (l ports.Lag) {
+	for _, fl := range a.of("") {
 		fl.session.mu.Lock()
 		n := fl.lag(head)
 		fl.session.mu.Unlock()
@@ -141,7 +135,7 @@ func (s *session) matches(q ports.SessionQuery) (c candidate, ok bool) {
 	}
 	c.session = s
 	for _, fl := range s.follows {
-		c.behind += fl.lag(fl.feed.view.Load().head)
+		c.behind += fl.lag(fl.View().Head)
 	}
 	return c, true
 }
@@ -161,9 +155,9 @@ func (s *session) inspect() ports.SessionSeen {
 		one.Closing = s.reason.String()
 	}
 	for _, fl := range s.follows {
-		n := fl.lag(fl.feed.view.Load().head)
+		n := fl.lag(fl.View().Head)
 		one.Behind += n
-		one.Cursors = first(one.Cursors, ports.CursorSeen{Room: fl.feed.room, Cursor: fl.cursor, Behind: n}, ports.MostCursorsSeen, byCursorLag)
+		one.Cursors = first(one.Cursors, ports.CursorSeen{Room: fl.Room(), Cursor: fl.cursor, Behind: n}, ports.MostCursorsSeen, byCursorLag)
 	}
 	return one
 }

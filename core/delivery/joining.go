@@ -14,7 +14,7 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 		return err
 	}
 	log := s.hub.cfg.Which()
-	standing, role, f, err := s.survey(ctx, ask.Room)
+	standing, role, a, err := s.survey(ctx, ask.Room)
 	s.hub.joins.leave()
 	if err != nil {
 		return err
@@ -22,27 +22,30 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 	answer := ports.Joined{
 		Room: ask.Room, Log: log, Role: role, Read: standing.Read,
 		// The feed may lag behind the log for a moment: what the log has comes all the same.
-		Head: max(f.view.Load().head, standing.Room.Head),
+		Head: max(a.View().Head, standing.Room.Head),
 	}
-	if err := s.begin(f, id, ask, answer, standing.Room); err != nil {
-		s.hub.release(f)
+	if err := s.begin(a, id, ask, answer, standing.Room); err != nil {
+		a.Release()
 		return err
 	}
 	return nil
 }
 
-// survey asks the store for all that a join needs. The feed is to be released.
-func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, chat.Role, *feed, error) {
+// survey asks the store for all that a join needs. The audience's feed is to be released.
+func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, chat.Role, *audience, error) {
 	standing, role, err := s.hub.cfg.Reader.Enter(ctx, s.who(), room)
 	if err != nil {
 		return standing, role, nil, err
 	}
-	f, err := s.hub.acquire(ctx, room)
-	return standing, role, f, err
+	f, err := s.hub.feeds.Acquire(ctx, room)
+	if err != nil {
+		return standing, role, nil, err
+	}
+	return standing, role, audienceOf(f), nil
 }
 
 // begin starts the follow and answers, in one step. That the user may read was looked at when the room was as seen.
-func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined, seen chat.Room) error {
+func (s *session) begin(a *audience, id string, ask ports.Join, answer ports.Joined, seen chat.Room) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -57,11 +60,11 @@ func (s *session) begin(f *feed, id string, ask ports.Join, answer ports.Joined,
 		return err
 	}
 	answer.From, answer.Truncated = cursor+1, truncated
-	fl := &follow{session: s, feed: f, who: s.identity.Author(), cursor: cursor, cleared: seen.Head, unmade: !seen.Made()}
-	if f.add(fl, s.shard.index) {
+	fl := &follow{session: s, audience: a, who: s.identity.Author(), cursor: cursor, cleared: seen.Head, unmade: !seen.Made()}
+	if a.add(fl, s.shard.index) {
 		s.hub.doubt(fl, seen.Head)
 	}
-	s.hub.presence.Arrive(f.room, fl.who, s.id)
+	s.hub.presence.Arrive(a.Room(), fl.who, s.id)
 	if earlier != nil {
 		s.endFollow(earlier)
 	}
@@ -106,14 +109,14 @@ func (s *session) endFollow(fl *follow) {
 	}
 	fl.gone = true
 	s.follows.remove(fl)
-	if at := slices.Index(s.typesIn, fl.feed.room); at >= 0 {
+	if at := slices.Index(s.typesIn, fl.Room()); at >= 0 {
 		s.typesIn = slices.Delete(s.typesIn, at, at+1)
-		s.hub.presence.StopTyping(fl.feed.room, s.id)
+		s.hub.presence.StopTyping(fl.Room(), s.id)
 	}
-	s.hub.reads.leave(fl.reading)
-	s.hub.checks.leave(fl.asking)
-	fl.feed.remove(fl, s.shard.index)
+	s.hub.reads.Leave(fl.reading)
+	s.hub.checks.Leave(fl.asking)
+	fl.remove(fl, s.shard.index)
 	// Who left may be back where the whole session ends.
-	s.hub.presence.Depart(fl.feed.room, fl.who, s.id, s.closing)
-	s.hub.release(fl.feed)
+	s.hub.presence.Depart(fl.Room(), fl.who, s.id, s.closing)
+	fl.Release()
 }

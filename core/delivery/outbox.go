@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/feed"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -180,8 +181,8 @@ func (s *session) emptyOutbox() {
 // entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor; nothing where there are none. It
 // takes fl off the list when nothing more is due from the ring, and has a worker read the log where the ring does not reach back.
 func (s *session) entries(fl *follow, most int) (p []byte) {
-	v := fl.feed.view.Load()
-	head := v.head
+	v := fl.View()
+	head := v.Head
 	if fl.unmade && fl.cursor < head {
 		s.hub.doubt(fl, fl.cursor)
 	}
@@ -191,12 +192,12 @@ func (s *session) entries(fl *follow, most int) (p []byte) {
 	switch {
 	case fl.gone || fl.cursor >= head:
 	case s.inRing(fl, v):
-		if p, fl.cursor = v.run(fl.cursor, head, most); fl.cursor < head {
+		if p, fl.cursor = v.Run(fl.cursor, head, most); fl.cursor < head {
 			return p
 		}
 	default:
 		fl.fetching = true
-		fl.reading = s.hub.reads.put(fl)
+		fl.reading = s.hub.reads.Put(fl)
 	}
 	fl.due = false
 	s.due = append(s.due[:0], s.due[1:]...)
@@ -207,8 +208,8 @@ func (s *session) entries(fl *follow, most int) (p []byte) {
 }
 
 // inRing reports whether the ring may serve what comes behind the cursor of fl. s.mu is held.
-func (s *session) inRing(fl *follow, v *view) bool {
-	return fl.cursor >= v.floor && (fl.cursor >= v.primed || len(s.sending) == 0)
+func (s *session) inRing(fl *follow, v *feed.View) bool {
+	return fl.cursor >= v.Floor && (fl.cursor >= v.Primed || len(s.sending) == 0)
 }
 
 // takeSignals moves the signals whose time has come behind out: not those about entries that the client has not got,

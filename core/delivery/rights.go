@@ -26,27 +26,16 @@ const (
 	checkPassed       // asked, and something has happened since: to be asked again
 )
 
-// endangers reports whether a fact may take from user the right to read.
-func endangers(fact chat.Fact, user chat.UserID) bool {
-	switch f := fact.(type) {
-	case chat.MemberChanged:
-		return (f.User == user || user == "") && (f.Change == chat.MemberBanned || f.Change == chat.MemberLeft)
-	case chat.RoomChanged:
-		return f.Change == chat.RoomHidden
-	}
-	return false
-}
-
 // checkMembers holds those at e who may lose the right to read by it, until it is known whether they do. It comes before e is seen.
-func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
-	if !endangers(e.Fact, "") {
+func (h *Hub) checkMembers(a *audience, e *chat.Entry) {
+	if !chat.EndsReading(e.Fact, "") {
 		return
 	}
 	var user chat.UserID // everybody
 	if m, ok := e.Fact.(chat.MemberChanged); ok {
 		user = m.User
 	}
-	for _, fl := range f.endangered(e.Seq, user) {
+	for _, fl := range a.endangered(e.Seq, user) {
 		fl.session.mu.Lock()
 		h.recheck(fl, e.Seq)
 		fl.session.mu.Unlock()
@@ -56,11 +45,11 @@ func (h *Hub) checkMembers(f *feed, e *chat.Entry) {
 // made tells that a room has been made, perhaps. Those who follow it as one that there was not go on where it is public, which is what they
 // have a right to; else they are asked about.
 func (h *Hub) made(n ports.StandingChanged) {
-	f := h.feed(n.Room)
-	if f == nil || n.User != "" || !n.Opened && f.view.Load().head > 0 {
+	a := h.audience(n.Room)
+	if a == nil || n.User != "" || !n.Opened && a.View().Head > 0 {
 		return
 	}
-	for _, fl := range f.of("") {
+	for _, fl := range a.of("") {
 		fl.session.mu.Lock()
 		switch {
 		case fl.unmade && n.Opened:
@@ -99,14 +88,14 @@ func (h *Hub) doubt(fl *follow, until chat.Seq) {
 
 func (h *Hub) ask(fl *follow) {
 	fl.check = checkWaits
-	fl.asking = h.checks.put(fl)
+	fl.asking = h.checks.Put(fl)
 }
 
 // watchRights asks who may still read, for many at once, until ctx ends. It is apart from what serves readers from the log, so that a room
 // that is hidden from thousands stalls none of the others.
 func (h *Hub) watchRights(ctx context.Context) {
-	for h.checks.wait(ctx) {
-		for batch := h.checks.take(checksAtOnce); len(batch) > 0 && ctx.Err() == nil; batch = h.checks.take(checksAtOnce) {
+	for h.checks.Wait(ctx) {
+		for batch := h.checks.Take(checksAtOnce); len(batch) > 0 && ctx.Err() == nil; batch = h.checks.Take(checksAtOnce) {
 			h.checkRights(ctx, batch)
 		}
 	}
@@ -119,7 +108,7 @@ func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	held := batch[:0]
 	for _, fl := range batch {
 		if by, ok := fl.asks(); ok {
-			held, asked = append(held, fl), append(asked, ports.Follower{By: by, Room: fl.feed.room})
+			held, asked = append(held, fl), append(asked, ports.Follower{By: by, Room: fl.Room()})
 		}
 	}
 	if len(held) == 0 {
@@ -142,7 +131,7 @@ func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	default:
 		h.cfg.Observer.Fault(ctx, "check who may still read", err)
 		if fl := held[0]; fl.triedOften() {
-			fl.session.checked(fl, ports.Right{Err: chat.Errorf(chat.Internal, "it cannot be told whether you may read %s", fl.feed.room)})
+			fl.session.checked(fl, ports.Right{Err: chat.Errorf(chat.Internal, "it cannot be told whether you may read %s", fl.Room())})
 			return
 		}
 		h.askLater(ctx, held)
@@ -210,10 +199,10 @@ func (s *session) checked(fl *follow, right ports.Right) {
 		return
 	case right.Err != nil:
 		fl.refused = right.Err
-	case right.Unmade && fl.cursor < fl.feed.view.Load().head:
+	case right.Unmade && fl.cursor < fl.View().Head:
 		// There is an entry of a room that the store does not know: it is asked again until it does.
 		fl.check = checkWaits
-		time.AfterFunc(checkPause, func() {
+		s.hub.later.Do(checkPause, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if !fl.gone {
@@ -236,8 +225,8 @@ func (s *session) dismiss(fl *follow) {
 	}
 	why := fl.refused
 	if errors.Is(why, chat.NotFound) { // they know that there is a room
-		why = chat.Errorf(chat.NotFound, "you may not read %s any more", fl.feed.room)
+		why = chat.Errorf(chat.NotFound, "you may not read %s any more", fl.Room())
 	}
-	s.put(ports.FollowEnded{Room: fl.feed.room, Err: why})
+	s.put(ports.FollowEnded{Room: fl.Room(), Err: why})
 	s.hub.queue(s)
 }

@@ -30,8 +30,9 @@ func newShard(index int, linger time.Duration, o ports.Observer) *shard {
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1), sessions: map[*session]struct{}{}}
 }
 
-// queueFeed marks a feed's part as moved, by the traced entries among others, the oldest of which became durable at since.
-func (w *shard) queueFeed(p *part, since time.Time, traced []*delivery) {
+// queuePassing marks a part as having entries to pass on, the traced ones among others, the oldest of
+// which became durable at since.
+func (w *shard) queuePassing(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
 	if p.since.IsZero() || since.Before(p.since) {
 		p.since = since
@@ -207,9 +208,9 @@ func (w *shard) pass(p *part) {
 	w.mu.Unlock()
 	if len(p.left) == 0 {
 		p.began, p.due = time.Now(), time.Time{}
-		p.feed.mu.Lock()
+		p.audience.mu.Lock()
 		p.readers = append(p.readers[:0], p.followers...)
-		p.feed.mu.Unlock()
+		p.audience.mu.Unlock()
 		p.left = p.readers
 	}
 	turn := p.left[:min(len(p.left), readersATurn)]
@@ -234,7 +235,7 @@ func (w *shard) pass(p *part) {
 func (w *shard) tell(p *part) {
 	if pass := &p.passing; pass.readers > 0 && !pass.since.IsZero() {
 		w.observer.FannedOut(ports.FanOut{
-			Room: p.feed.room, Readers: pass.readers, Entries: pass.entries, Trace: pass.trace(),
+			Room: p.audience.Room(), Readers: pass.readers, Entries: pass.entries, Trace: pass.trace(),
 			First: pass.first.Sub(pass.since), Last: p.ended.Sub(pass.since),
 		})
 	}

@@ -16,8 +16,8 @@ func (h *Hub) Hear(notice ports.Notice) {
 	case ports.Signalled:
 		if n.Kind != chat.SignalTyping {
 			h.Spread(n.Signal, "")
-		} else if f := h.feed(n.Room); f != nil {
-			h.presence.Types(n.Signal, f.view.Load().head, "")
+		} else if f := h.feeds.Get(n.Room); f != nil {
+			h.presence.Types(n.Signal, f.View().Head, "")
 		}
 	case ports.NodePresence, ports.Alive:
 		h.presence.Hear(n)
@@ -26,7 +26,7 @@ func (h *Hub) Hear(notice ports.Notice) {
 	case ports.MemberAdded:
 		h.added(n)
 	case ports.Disconnected:
-		h.chores.put(func(context.Context) { h.Disconnect(n.User) })
+		h.chores.Put(func(context.Context) { h.Disconnect(n.User) })
 	}
 }
 
@@ -45,22 +45,8 @@ func (h *Hub) Tell(signal chat.Signal, origin string) {
 
 // Spread gives a signal to this node's readers of its room but the session origin. It does not wait.
 func (h *Hub) Spread(signal chat.Signal, origin string) {
-	f := h.feed(signal.Room)
-	if f == nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.followed() {
-		return
-	}
-	sig := pendingSignal{
-		Signal: signal, origin: origin, frame: h.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal}),
-	}
-	for i, w := range h.shards {
-		if len(f.parts[i].followers) > 0 {
-			w.queueSignal(&f.parts[i], sig)
-		}
+	if a := h.audience(signal.Room); a != nil {
+		a.spread(signal, origin)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/feed"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -23,21 +24,20 @@ type delivery struct {
 	last    time.Time
 }
 
-// takeTraced returns the traced entries that are being published, for the shards to tell of them. f.mu is held.
-func (f *feed) takeTraced(now time.Time) []*delivery {
-	traced := f.traced
-	f.traced = nil
-	if len(traced) == 0 {
+// trace begins the summaries of entries that are being published. a.mu is held.
+func (a *audience) trace(entries []feed.Traced) (traced []*delivery) {
+	if len(entries) == 0 {
 		return nil
 	}
-	parts := 0
-	for i := range f.parts {
-		if len(f.parts[i].followers) > 0 {
+	now, parts := time.Now(), 0
+	for i := range a.parts {
+		if len(a.parts[i].followers) > 0 {
 			parts++
 		}
 	}
-	for _, d := range traced {
-		d.since, d.parts = now, parts
+	for _, e := range entries {
+		d := &delivery{room: a.Room(), seq: e.Seq, trace: e.Trace, since: now, parts: parts}
+		traced = append(traced, d)
 	}
 	return traced
 }

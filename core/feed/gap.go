@@ -1,4 +1,4 @@
-package delivery
+package feed
 
 import (
 	"context"
@@ -12,11 +12,15 @@ import (
 
 const (
 	earlyWait   = 25 * time.Millisecond // how long an entry that came early waits for those before it
-	mostEarly   = 256                   // entries of a feed that wait so
-	mostFilled  = 2000                  // a feed that misses more starts anew, and its readers read the log
+	maxEarly    = 256                   // entries of a feed that wait so
+	maxFilled   = 2000                  // a feed that misses more starts anew, and its readers read the log
 	fillWorkers = 4
 	fillBytes   = 256 << 10 // of entries that are read at once, and the one behind them
+	maxFetched  = 200       // entries that are read at once
 )
+
+// StoreTime is how long a question to the store may take.
+const StoreTime = 10 * time.Second
 
 // gap is what a feed knows to be missing. A notice that overtook another, as those of two nodes do, or an own commit whose predecessor
 // is still on its way, waits a moment for what comes before it; then the log is read, once for all readers.
@@ -29,11 +33,11 @@ type gap struct {
 }
 
 // wait takes an entry that came early. f.mu is held.
-func (f *feed) wait(e *chat.Entry) {
+func (f *Feed) wait(e *chat.Entry) {
 	g := &f.gap
 	g.known = max(g.known, e.Seq)
 	at, found := slices.BinarySearchFunc(g.early, e.Seq, bySeq)
-	if !found && len(g.early) < mostEarly {
+	if !found && len(g.early) < maxEarly {
 		g.early = slices.Insert(g.early, at, *e)
 	}
 }
@@ -41,15 +45,15 @@ func (f *feed) wait(e *chat.Entry) {
 func bySeq(e chat.Entry, seq chat.Seq) int { return int(e.Seq - seq) }
 
 // catchUp adds those of the early entries whose turn has come, and forgets those that came otherwise. f.mu is held.
-func (f *feed) catchUp(enc ports.Encoder, traced func(*chat.Entry) bool) {
+func (f *Feed) catchUp() {
 	g := &f.gap
 	if f.doubted {
 		return
 	}
 	taken := 0
-	for taken < len(g.early) && g.early[taken].Seq <= f.ring.now.head+1 {
-		if e := &g.early[taken]; e.Seq == f.ring.now.head+1 {
-			f.add1(e, enc, traced)
+	for taken < len(g.early) && g.early[taken].Seq <= f.ring.now.Head+1 {
+		if e := &g.early[taken]; e.Seq == f.ring.now.Head+1 {
+			f.add(e)
 		}
 		taken++
 	}
@@ -61,52 +65,52 @@ func (f *feed) catchUp(enc ports.Encoder, traced func(*chat.Entry) bool) {
 
 // seek makes somebody close the gap, at once or after a while, unless somebody does already or there is none. lost tells that the feed
 // should have been told of what it lacks.
-func (h *Hub) seek(f *feed, after time.Duration, lost bool) {
+func (n *Node) seek(f *Feed, after time.Duration, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := &f.gap
-	if g.known <= f.ring.now.head || g.filling || !f.opened || f.doubted {
+	if g.known <= f.ring.now.Head || g.filling || !f.opened || f.doubted {
 		return
 	}
 	switch {
 	case after == 0:
 		g.filling, g.lost = true, lost
-		h.fills.put(func(ctx context.Context) { h.fill(ctx, f) })
+		n.fills.Put(func(ctx context.Context) { n.fill(ctx, f) })
 	case !g.waiting:
 		g.waiting = true
-		time.AfterFunc(after, func() {
+		n.later.Do(after, func() {
 			f.mu.Lock()
 			g.waiting = false
 			f.mu.Unlock()
-			h.seek(f, 0, lost)
+			n.seek(f, 0, lost)
 		})
 	}
 }
 
 // fill reads from the log what a feed lacks, until it lacks nothing.
-func (h *Hub) fill(ctx context.Context, f *feed) {
+func (n *Node) fill(ctx context.Context, f *Feed) {
 	for {
 		l := f.lacks()
 		if l.missing == 0 {
 			return
 		}
 		var err error
-		if l.missing > mostFilled {
-			err = h.skip(ctx, f, l)
+		if l.missing > maxFilled {
+			err = n.skip(ctx, f, l)
 		} else {
-			err = h.fillFrom(ctx, f, l)
+			err = n.fillFrom(ctx, f, l)
 		}
 		if errors.Is(err, errParted) {
 			f.giveUp()
-			h.suspect(f)
+			n.suspect(f)
 			return
 		}
 		if err != nil {
-			h.cfg.Observer.Fault(ctx, "read what a feed lacks", err)
+			n.cfg.Observer.Fault(ctx, "read what a feed lacks", err)
 			f.giveUp() // comparing heads finds it again
 			return
 		}
-		f.publish(h.shards)
+		f.publish()
 	}
 }
 
@@ -114,14 +118,14 @@ var errParted = chat.Errorf(chat.Internal, "the log does not go on from where th
 
 // fillFrom adds what comes behind the feed's head, which must still be the log's: where that has lost what it had, what comes behind
 // belongs to something else.
-func (h *Hub) fillFrom(ctx context.Context, f *feed, l lack) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+func (n *Node) fillFrom(ctx context.Context, f *Feed, l lack) error {
+	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
-	span := ports.Span{After: l.head, Limit: fetchEntries, Bytes: fillBytes}
+	span := ports.Span{After: l.head, Limit: maxFetched, Bytes: fillBytes}
 	if l.last.known {
-		span.After, span.Limit = l.head-1, fetchEntries+1
+		span.After, span.Limit = l.head-1, maxFetched+1
 	}
-	entries, err := h.cfg.Log.Read(ctx, f.room, span)
+	entries, err := n.cfg.Log.Read(ctx, f.room, span)
 	if err != nil {
 		return err
 	}
@@ -135,21 +139,21 @@ func (h *Hub) fillFrom(ctx context.Context, f *feed, l lack) error {
 		return chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", l.head, f.room)
 	}
 	for i := range entries {
-		h.checkMembers(f, &entries[i])
-		h.presence.Said(&entries[i])
+		f.Readers.Adding(&entries[i])
+		f.Readers.Added(&entries[i])
 	}
-	if n := f.fill(entries, l.life, h.cfg.Encoder, h.traced); l.lost && n > 0 {
-		h.cfg.Observer.Missed(f.room, n)
+	if count := f.fill(entries, l.life); l.lost && count > 0 {
+		n.cfg.Observer.Missed(f.room, count)
 	}
 	return nil
 }
 
 // skip lets the feed begin anew at the log's head: its readers read the log.
-func (h *Hub) skip(ctx context.Context, f *feed, l lack) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+func (n *Node) skip(ctx context.Context, f *Feed, l lack) error {
+	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
 	if l.last.known {
-		e, err := h.cfg.Log.Entry(ctx, f.room, l.head)
+		e, err := n.cfg.Log.Entry(ctx, f.room, l.head)
 		switch {
 		case errors.Is(err, chat.NotFound) || err == nil && printOf(&e) != l.last.print:
 			return errParted
@@ -157,27 +161,27 @@ func (h *Hub) skip(ctx context.Context, f *feed, l lack) error {
 			return err
 		}
 	}
-	heads, err := h.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
+	heads, err := n.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
 	if err != nil {
 		return err
 	}
-	if n := f.skipTo(heads[f.room], h.cfg.Encoder, h.traced); l.lost && n > 0 {
-		h.cfg.Observer.Missed(f.room, n)
+	if count := f.skipTo(heads[f.room]); l.lost && count > 0 {
+		n.cfg.Observer.Missed(f.room, count)
 	}
 	return nil
 }
 
 // skipTo lets the feed begin anew at head, and returns how many entries it leaves out.
-func (f *feed) skipTo(head chat.Seq, enc ports.Encoder, traced func(*chat.Entry) bool) (left int) {
+func (f *Feed) skipTo(head chat.Seq) (left int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if head > f.ring.now.head && f.opened {
-		left = int(head - f.ring.now.head)
+	if head > f.ring.now.Head && f.opened {
+		left = int(head - f.ring.now.Head)
 		f.ring.restart(head)
 		f.touched = true
 	}
-	f.gap.known = f.ring.now.head
-	f.catchUp(enc, traced)
+	f.gap.known = f.ring.now.Head
+	f.catchUp()
 	return left
 }
 
@@ -189,11 +193,11 @@ type lack struct {
 	life          int
 }
 
-func (f *feed) lacks() lack {
+func (f *Feed) lacks() lack {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := &f.gap
-	l := lack{head: f.ring.now.head, lost: g.lost, last: f.ring.last, life: f.ring.now.life}
+	l := lack{head: f.ring.now.Head, lost: g.lost, last: f.ring.last, life: f.ring.now.life}
 	if f.opened && !f.doubted {
 		l.missing = max(g.known-l.head, 0)
 	}
@@ -202,7 +206,7 @@ func (f *feed) lacks() lack {
 }
 
 // giveUp forgets what the feed lacks, for now.
-func (f *feed) giveUp() {
+func (f *Feed) giveUp() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gap = gap{waiting: f.gap.waiting}
@@ -210,21 +214,21 @@ func (f *feed) giveUp() {
 
 // fill adds entries as they were read from the log, and returns how many were new. Those that are not what they were at first, the ring
 // does not serve. life is that of the feed for which they were read.
-func (f *feed) fill(entries []chat.Entry, life int, enc ports.Encoder, traced func(*chat.Entry) bool) (added int) {
+func (f *Feed) fill(entries []chat.Entry, life int) (added int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range entries {
 		e := &entries[i]
-		if e.Seq != f.ring.now.head+1 || f.doubted || life != f.ring.now.life {
+		if e.Seq != f.ring.now.Head+1 || f.doubted || life != f.ring.now.life {
 			continue // it has come meanwhile, or the feed has begun anew
 		}
-		f.add1(e, enc, traced)
+		f.add(e)
 		if changed(e) {
 			f.ring.empty()
 		}
-		f.ring.now.primed = e.Seq // its author may have no answer for it yet
+		f.ring.now.Primed = e.Seq // its author may have no answer for it yet
 		added++
 	}
-	f.catchUp(enc, traced)
+	f.catchUp()
 	return added
 }

@@ -1,4 +1,4 @@
-package delivery
+package feed
 
 import (
 	"hash/maphash"
@@ -11,18 +11,21 @@ import (
 )
 
 const (
-	firstChunk = 4 << 10
-	mostChunk  = 64 << 10
+	minChunk = 4 << 10
+	maxChunk = 64 << 10
 )
 
-// view is what a feed held at one moment: its head and the encoded frames of the entries floor+1 … head, one behind the other.
-// It never changes, so a reader takes it once and needs no lock.
-type view struct {
-	head   chat.Seq
-	floor  chat.Seq
-	primed chat.Seq // the entries up to here were read from the log, and may be such as their authors have no answer for yet
-	life   int      // counts how often the feed has begun anew
-	chunks []chunk  // ascending; the entries at or below floor at the front count no more
+// View is what a feed held at one moment: its head, and the encoded frames of the entries Floor+1 …
+// Head, one behind the other. It never changes, so a reader takes it once and needs no lock.
+type View struct {
+	Head  chat.Seq
+	Floor chat.Seq
+	// Primed is the last entry that was read from the log. Such entries may be there before their
+	// authors have the answer to what they sent.
+	Primed chat.Seq
+
+	life   int     // counts how often the feed has begun anew
+	chunks []chunk // ascending; the entries at or below Floor at the front count no more
 }
 
 // chunk is a run of frames. Its memory is only ever written behind what a view shows of it.
@@ -49,9 +52,10 @@ func printOf(e *chat.Entry) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// run returns frames of the entries behind after up to upto: as many as lie in one piece and fit into most bytes, but one at least.
-// last is the seq of the last of them. floor <= after < upto <= head must hold.
-func (v *view) run(after, upto chat.Seq, most int) (frames []byte, last chat.Seq) {
+// Run returns frames of the entries behind after up to upto: as many as lie in one piece and fit
+// into maxBytes, but one at least. last is the seq of the last of them. The frames must not be
+// changed. Floor <= after < upto <= Head must hold.
+func (v *View) Run(after, upto chat.Seq, maxBytes int) (frames []byte, last chat.Seq) {
 	i := len(v.chunks) - 1
 	for v.chunks[i].first > after+1 {
 		i--
@@ -63,8 +67,8 @@ func (v *view) run(after, upto chat.Seq, most int) (frames []byte, last chat.Seq
 		start = int(c.ends[from-1].at)
 	}
 	to := min(len(c.ends)-1, int(upto-c.first))
-	if int(c.ends[to].at)-start > most {
-		fit := sort.Search(to-from, func(n int) bool { return int(c.ends[from+n].at)-start > most })
+	if int(c.ends[to].at)-start > maxBytes {
+		fit := sort.Search(to-from, func(n int) bool { return int(c.ends[from+n].at)-start > maxBytes })
 		to = from + max(fit-1, 0)
 	}
 	return c.buf[start:c.ends[to].at], c.first + chat.Seq(to)
@@ -72,7 +76,7 @@ func (v *view) run(after, upto chat.Seq, most int) (frames []byte, last chat.Seq
 
 // ring is the changing side of a feed's views: the newest entries in their first form, in chunks, bounded in bytes.
 type ring struct {
-	now    view
+	now    View
 	bytes  int // of all chunks, as allocated
 	bound  int
 	total  *budget
@@ -92,12 +96,12 @@ func newestOf(e *chat.Entry) newest { return newest{true, printOf(e), e.At.UnixM
 // budget bounds the bytes of all rings together.
 type budget struct {
 	used atomic.Int64
-	most int64
+	max  int64
 }
 
 // add extends the ring by the frame of head+1.
 func (r *ring) add(e *chat.Entry, frame []byte) {
-	r.now.head++
+	r.now.Head++
 	r.last = newestOf(e)
 	last := len(r.now.chunks) - 1
 	if last < 0 || cap(r.now.chunks[last].buf)-len(r.now.chunks[last].buf) < len(frame) {
@@ -114,9 +118,9 @@ func (r *ring) add(e *chat.Entry, frame []byte) {
 
 // grow adds an empty chunk with room for size bytes, dropping old ones for it. It fails when the budget of all rings is spent.
 func (r *ring) grow(size int) bool {
-	want := firstChunk
+	want := minChunk
 	if n := len(r.now.chunks); n > 0 {
-		want = min(2*cap(r.now.chunks[n-1].buf), mostChunk)
+		want = min(2*cap(r.now.chunks[n-1].buf), maxChunk)
 	}
 	want = max(want, size)
 	drop := 0
@@ -127,11 +131,11 @@ func (r *ring) grow(size int) bool {
 	// Views hold the old slice: the new one is another.
 	chunks := make([]chunk, 0, len(r.now.chunks)-drop+1)
 	chunks = append(chunks, r.now.chunks[drop:]...)
-	if r.total.used.Load()+int64(want) > r.total.most {
+	if r.total.used.Load()+int64(want) > r.total.max {
 		return false
 	}
 	r.spend(want)
-	r.now.chunks = append(chunks, chunk{first: r.now.head, buf: make([]byte, 0, want), ends: make([]end, 0, 16)})
+	r.now.chunks = append(chunks, chunk{first: r.now.Head, buf: make([]byte, 0, want), ends: make([]end, 0, 16)})
 	r.raise(r.now.chunks[0].first - 1)
 	return true
 }
@@ -143,21 +147,21 @@ func (r *ring) spend(bytes int) {
 
 // restart empties the ring; its head is head from now on, and nothing is known of the entry there.
 func (r *ring) restart(head chat.Seq) {
-	r.now.head, r.last = head, newest{}
+	r.now.Head, r.last = head, newest{}
 	r.empty()
 }
 
 // empty takes all entries out of the ring.
 func (r *ring) empty() {
 	r.spend(-r.bytes)
-	r.now = view{head: r.now.head, floor: r.now.head, life: r.now.life}
+	r.now = View{Head: r.now.Head, Floor: r.now.Head, life: r.now.life}
 	r.edited = nil
 }
 
 // printAt returns what the ring knows of the entry seq, which is at most its head.
 func (r *ring) printAt(seq chat.Seq) (of uint32, known bool) {
-	if seq <= r.now.floor {
-		return r.last.print, r.last.known && seq == r.now.head
+	if seq <= r.now.Floor {
+		return r.last.print, r.last.known && seq == r.now.Head
 	}
 	i := len(r.now.chunks) - 1
 	for r.now.chunks[i].first > seq {
@@ -177,9 +181,9 @@ func (r *ring) doubts(e *chat.Entry) bool {
 
 // raise takes the entries up to seq out of the ring.
 func (r *ring) raise(seq chat.Seq) {
-	r.now.floor = max(r.now.floor, min(seq, r.now.head))
+	r.now.Floor = max(r.now.Floor, min(seq, r.now.Head))
 	for target, edit := range r.edited {
-		if edit <= r.now.floor {
+		if edit <= r.now.Floor {
 			delete(r.edited, target)
 		}
 	}
@@ -187,7 +191,7 @@ func (r *ring) raise(seq chat.Seq) {
 
 // prime puts entries of the log below what the ring has, the last of them at its floor. It fails where there is no room for them.
 func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
-	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.floor+1 {
+	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.Floor+1 {
 		return false // what is there begins with frames that do not count any more
 	}
 	c := chunk{first: entries[0].Seq, ends: make([]end, 0, len(entries))}
@@ -196,7 +200,7 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 		c.ends = append(c.ends, end{uint32(len(c.buf)), printOf(&entries[i])})
 	}
 	size := cap(c.buf)
-	if r.bytes+size > r.bound || r.total.used.Load()+int64(size) > r.total.most {
+	if r.bytes+size > r.bound || r.total.used.Load()+int64(size) > r.total.max {
 		return false
 	}
 	r.spend(size)
@@ -205,11 +209,11 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 			r.setEdited(target, entries[i].Seq)
 		}
 	}
-	r.now.primed = max(r.now.primed, r.now.floor)
-	if r.now.floor == r.now.head {
+	r.now.Primed = max(r.now.Primed, r.now.Floor)
+	if r.now.Floor == r.now.Head {
 		r.last = newestOf(&entries[len(entries)-1])
 	}
-	r.now.floor = c.first - 1
+	r.now.Floor = c.first - 1
 	r.now.chunks = append([]chunk{c}, r.now.chunks...)
 	return true
 }
@@ -252,7 +256,7 @@ func tells(fact chat.Fact) bool {
 }
 
 // snapshot returns the ring as it is now. Its chunk headers are copies, as the newest one's changes with the next entry.
-func (r *ring) snapshot() *view {
+func (r *ring) snapshot() *View {
 	v := r.now
 	v.chunks = append(make([]chunk, 0, len(v.chunks)), v.chunks...)
 	return &v
