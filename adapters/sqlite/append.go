@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -45,8 +44,7 @@ type batch struct {
 	w     *writeStatements
 	now   int64
 	rooms map[chat.RoomID]*roomRow // nil: there is no such room
-	keys  map[scopedKey]place      // the keys of the batch that are used
-	known map[memberKey]memberRow  // the places of those whom the batch is about
+	known map[memberKey]memberRow  // those whom the batch is about
 }
 
 type memberKey struct {
@@ -58,6 +56,7 @@ type memberKey struct {
 type memberRow struct {
 	chat.Member
 	setBy chat.Seq
+	spoke bool // made an entry, and has not left since
 }
 
 // roomRow is a room's row, as the batch changes it.
@@ -66,63 +65,35 @@ type roomRow struct {
 	number  int64
 	lastAt  int64
 	setBy   [chat.RoomProperties]chat.Seq
-	speaker chat.UserID              // whose turn is the last one; empty: not known
-	spoke   map[chat.UserID]struct{} // who is known to have made an entry, and not to have left since
+	speaker chat.UserID // whose turn is the last one; empty: not known
 	changed bool
 }
 
-type scopedKey struct {
-	room   int64
-	author chat.UserID
-	key    chat.Key
-}
-
-// place is where an entry is, and since when.
-type place struct {
-	seq chat.Seq
-	at  int64
-}
-
-// load reads the rooms of the proposals, which of their keys are used, and what places their authors and members have.
+// load reads the rooms of the proposals, and what places their authors and members have.
 func (b *batch) load(proposals []chat.Proposal) error {
 	b.rooms = make(map[chat.RoomID]*roomRow)
-	var ids []chat.RoomID
+	var ids []any
 	for i := range proposals {
 		if _, listed := b.rooms[proposals[i].Room]; !listed {
 			b.rooms[proposals[i].Room] = nil
 			ids = append(ids, proposals[i].Room)
 		}
 	}
-	if err := b.each(b.w.rooms, func(scan scanner) error {
+	if err := b.eachOf(b.w.rooms, func(scan scanner) error {
 		r := &roomRow{}
-		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages, &r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife])
+		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages,
+			&r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife], &r.speaker)
 		b.rooms[r.ID] = r
 		return err
-	}, list(ids)); err != nil {
+	}, ids, 1); err != nil {
 		return err
 	}
-	if err := b.loadMembers(proposals); err != nil {
-		return err
-	}
-	keys := make([][3]any, 0, len(proposals))
-	for i := range proposals {
-		if r := b.rooms[proposals[i].Room]; r != nil {
-			keys = append(keys, [3]any{r.number, proposals[i].Author.ID, proposals[i].Key})
-		}
-	}
-	b.keys = make(map[scopedKey]place, len(keys))
-	return b.each(b.w.keys, func(scan scanner) error {
-		var key scopedKey
-		var at place
-		err := scan(&key.room, &key.author, &key.key, &at.seq, &at.at)
-		b.keys[key] = at
-		return err
-	}, list(keys))
+	return b.loadMembers(proposals)
 }
 
 func (b *batch) loadMembers(proposals []chat.Proposal) error {
-	b.known = make(map[memberKey]memberRow)
-	var wanted [][2]any
+	b.known = make(map[memberKey]memberRow, len(proposals))
+	wanted := make([]any, 0, 2*len(proposals))
 	want := func(room chat.RoomID, user chat.UserID) {
 		r := b.rooms[room]
 		if r == nil {
@@ -130,8 +101,8 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 		}
 		k := memberKey{r.number, user}
 		if _, listed := b.known[k]; !listed {
-			b.known[k] = memberRow{Member: chat.Member{User: user}}
-			wanted = append(wanted, [2]any{k.room, user})
+			b.known[k] = memberRow{Member: chat.Member{User: user}, spoke: true}
+			wanted = append(wanted, k.room, user)
 		}
 	}
 	for i := range proposals {
@@ -141,23 +112,14 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 			want(p.Room, f.User)
 		}
 	}
-	return b.each(b.w.members, func(scan scanner) error {
+	return b.eachOf(b.w.members, func(scan scanner) error {
 		var k memberKey
 		var m memberRow
-		err := scan(&k.room, &m.User, &m.Role, &m.Banned, &m.setBy)
+		err := scan(&k.room, &m.User, &m.Role, &m.Banned, &m.setBy, &m.spoke)
 		k.user = m.User
 		b.known[k] = m
 		return err
-	}, list(wanted))
-}
-
-// list encodes values for json_each. Ids and keys are valid UTF-8, and come back as they were.
-func list[T any](values []T) string {
-	text, err := json.Marshal(values)
-	if err != nil {
-		panic(err) // strings and numbers only
-	}
-	return string(text)
+	}, wanted, 2)
 }
 
 // append decides what becomes of a proposal, in the order of precedence that ports.Log gives, and does it.
@@ -166,8 +128,11 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	if r == nil {
 		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
 	}
-	if at, used := b.keys[scopedKey{r.number, p.Author.ID, p.Key}]; used {
-		return ports.Outcome{Status: ports.Duplicate, Entry: chat.Entry{Room: p.Room, Seq: at.seq, At: stamp(at.at), Author: p.Author, Key: p.Key}}, nil
+	if f, ok := p.Fact.(chat.Message); ok {
+		return b.say(r, p, f)
+	}
+	if earlier, used, err := b.earlier(r, p); used || err != nil {
+		return earlier, err
 	}
 	if err := p.Judge(r.Room, b.place(r, p.Author.ID)); err != nil {
 		return ports.Outcome{Err: err}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
@@ -179,12 +144,23 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 		return b.changeRoom(r, p, f)
 	}
 	if r.Archived {
-		return refused(chat.Conflict, "the room is archived")
-	}
-	if f, ok := p.Fact.(chat.Message); ok {
-		return b.say(r, p, f)
+		return ports.Outcome{Err: isArchived()}, nil
 	}
 	return b.changeMessage(r, p)
+}
+
+func isArchived() error { return chat.Errorf(chat.Conflict, "the room is archived") }
+
+// earlier returns the outcome of a proposal whose key is used.
+func (b *batch) earlier(r *roomRow, p *chat.Proposal) (_ ports.Outcome, used bool, _ error) {
+	var at int64
+	e := chat.Entry{Room: p.Room, Author: p.Author, Key: p.Key}
+	err := b.row(b.w.key, r.number, p.Author.ID, p.Key).Scan(&e.Seq, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ports.Outcome{}, false, nil
+	}
+	e.At = stamp(at)
+	return ports.Outcome{Status: ports.Duplicate, Entry: e}, err == nil, err
 }
 
 // place returns what place a user has in a room.
@@ -212,36 +188,70 @@ func (b *batch) next(r *roomRow, p *chat.Proposal, fact chat.Fact) chat.Entry {
 	}
 	r.lastAt = max(r.lastAt, b.now)
 	r.changed = true
-	b.keys[scopedKey{r.number, p.Author.ID, p.Key}] = place{r.Head, r.lastAt}
 	return chat.Entry{Room: r.ID, Seq: r.Head, At: stamp(r.lastAt), Author: p.Author, Key: p.Key, Messages: r.Messages, Fact: fact}
 }
 
+// say appends a message. That its key is used shows when its row is to go in: so it is looked for only then, and for what is refused.
 func (b *batch) say(r *roomRow, p *chat.Proposal, f chat.Message) (ports.Outcome, error) {
-	if f.ReplyTo != 0 {
-		if _, _, err := b.target(r, f.ReplyTo); errors.Is(err, sql.ErrNoRows) {
-			return refused(chat.NotFound, "there is no such message to reply to")
-		} else if err != nil {
-			return ports.Outcome{}, err
-		}
-	}
-	turn, err := b.turns(r, p.Author.ID)
+	refusal, err := b.refuses(r, p, f)
 	if err != nil {
 		return ports.Outcome{}, err
 	}
-	e := b.next(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: f.Meta})
-	return appended(e, errors.Join(b.speaks(r, p.Author.ID), b.exec(b.w.message,
-		r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)))
+	if refusal == nil {
+		if e, isNew, err := b.addMessage(r, p, f); isNew || err != nil {
+			return appended(e, err)
+		}
+	}
+	if earlier, used, err := b.earlier(r, p); used || err != nil {
+		return earlier, err
+	}
+	return ports.Outcome{Err: refusal}, nil
+}
+
+// refuses says why a message whose key is new may not be said, and fails only where the store does.
+func (b *batch) refuses(r *roomRow, p *chat.Proposal, f chat.Message) (refusal, err error) {
+	if refusal := p.Judge(r.Room, b.place(r, p.Author.ID)); refusal != nil {
+		return refusal, nil
+	}
+	if r.Archived {
+		return isArchived(), nil
+	}
+	if f.ReplyTo == 0 {
+		return nil, nil
+	}
+	_, _, err = b.target(r, f.ReplyTo)
+	if errors.Is(err, sql.ErrNoRows) {
+		return chat.Errorf(chat.NotFound, "there is no such message to reply to"), nil
+	}
+	return nil, err
+}
+
+// addMessage puts a message at the end of the log, unless its key is used.
+func (b *batch) addMessage(r *roomRow, p *chat.Proposal, f chat.Message) (e chat.Entry, isNew bool, err error) {
+	was := *r
+	turn, err := b.turns(r, p.Author.ID)
+	if err != nil {
+		return e, false, err
+	}
+	e = b.next(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: f.Meta})
+	isNew, err = b.changes(b.w.message,
+		r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)
+	if !isNew || err != nil {
+		*r = was
+		return e, false, err
+	}
+	return e, true, b.speaks(r, p.Author.ID)
 }
 
 // speaks notes that a user has made an entry.
 func (b *batch) speaks(r *roomRow, user chat.UserID) error {
-	if _, known := r.spoke[user]; known {
+	k := memberKey{r.number, user}
+	m := b.known[k]
+	if m.spoke {
 		return nil
 	}
-	if r.spoke == nil {
-		r.spoke = map[chat.UserID]struct{}{}
-	}
-	r.spoke[user] = struct{}{}
+	m.spoke = true
+	b.known[k] = m
 	return b.exec(b.w.spoke, r.number, user, r.ID)
 }
 
@@ -271,7 +281,7 @@ func (b *batch) saveRooms() error {
 			continue
 		}
 		if err := b.exec(b.w.updateRoom, r.Name, r.Public, r.Archived, r.Head, r.lastAt, r.Messages,
-			r.setBy[chat.RoomName], r.setBy[chat.RoomVisibility], r.setBy[chat.RoomLife], r.number); err != nil {
+			r.setBy[chat.RoomName], r.setBy[chat.RoomVisibility], r.setBy[chat.RoomLife], r.speaker, r.number); err != nil {
 			return err
 		}
 	}

@@ -14,11 +14,12 @@ import (
 
 var benchBody = strings.Repeat("hello ", 10)
 
-// benchRooms makes rooms and returns a function that makes a batch of messages spread over them, with keys as the service makes.
+// benchRooms makes rooms and returns a function that makes a batch of messages spread over them, of ten users each, with keys as the
+// service makes.
 func benchRooms(b *testing.B, store *sqlite.Store, rooms int) func(proposals int) []chat.Proposal {
 	b.Helper()
 	for i := range rooms {
-		if _, err := store.Create(b.Context(), chat.Room{ID: chat.RoomID(fmt.Sprint("room", i))}, ""); err != nil {
+		if _, err := store.Create(b.Context(), chat.Room{ID: chat.RoomID(fmt.Sprint("room", i)), Public: true}, ""); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -28,7 +29,7 @@ func benchRooms(b *testing.B, store *sqlite.Store, rooms int) func(proposals int
 		for i := range batch {
 			n := turn.Add(1)
 			batch[i] = chat.Proposal{
-				Room: chat.RoomID(fmt.Sprint("room", n%int64(rooms))), Author: chat.Author{ID: chat.UserID(fmt.Sprint("user", n%97)), Name: "Somebody"},
+				Room: chat.RoomID(fmt.Sprint("room", n%int64(rooms))), Author: chat.Author{ID: chat.UserID(fmt.Sprint("user", n%int64(10*rooms))), Name: "Somebody"},
 				By: chat.Rights{Everybody: true}, Key: chat.NewKey(), Fact: chat.Message{Body: benchBody},
 			}
 		}
@@ -38,7 +39,7 @@ func benchRooms(b *testing.B, store *sqlite.Store, rooms int) func(proposals int
 
 // BenchmarkAppend appends messages durably, in batches, one after the other.
 func BenchmarkAppend(b *testing.B) {
-	for _, rooms := range []int{1, 100} {
+	for _, rooms := range []int{1, 25, 100} {
 		for _, size := range []int{1, 16, 256} {
 			b.Run(fmt.Sprintf("rooms=%d/batch=%d", rooms, size), func(b *testing.B) {
 				store := openStore(b, sqlite.Config{Path: filepath.Join(b.TempDir(), "parley.db")})

@@ -98,7 +98,9 @@ func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged)
 		return outcome, b.leaves(r, f)
 	}
 	e, err := b.add(r, p, f)
-	b.known[k] = memberRow{Member: f.Place(), setBy: e.Seq}
+	place := b.known[k] // they may have spoken with that
+	place.Member, place.setBy = f.Place(), e.Seq
+	b.known[k] = place
 	return appended(e, errors.Join(err, b.leaves(r, f), // also where leaving is the user's own entry
 		b.exec(b.w.setMember, r.number, f.User, f.Role, f.Change == chat.MemberBanned, r.lastAt, e.Seq, r.ID)))
 }
@@ -108,7 +110,10 @@ func (b *batch) leaves(r *roomRow, f chat.MemberChanged) error {
 	if f.Change != chat.MemberLeft {
 		return nil
 	}
-	delete(r.spoke, f.User)
+	k := memberKey{r.number, f.User}
+	place := b.known[k]
+	place.spoke = false
+	b.known[k] = place
 	return errors.Join(b.exec(b.w.unmark, r.number, f.User), b.exec(b.w.unlist, r.number, f.User))
 }
 

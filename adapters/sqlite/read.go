@@ -325,3 +325,12 @@ func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 	}, room, after, limit)
 	return members, within(ctx, err, "list members")
 }
+
+// list encodes values for json_each. Ids and keys are valid UTF-8, and come back as they were.
+func list[T any](values []T) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return string(text)
+}

@@ -8,13 +8,13 @@ import (
 
 // writeStatements are those of the writer's connection, prepared once.
 type writeStatements struct {
-	rooms, keys                              *sql.Stmt
+	rooms, members                           lookup
 	insertRoom, updateRoom                   *sql.Stmt
-	message, change                          *sql.Stmt
+	key, message, change                     *sql.Stmt
 	target, edit, remove                     *sql.Stmt
 	tallies, setReactor, reaction, reactedTo *sql.Stmt
 	forgetReactors, forgetReaction           *sql.Stmt
-	members, setMember, moderated            *sql.Stmt
+	setMember, moderated                     *sql.Stmt
 	mark, unmark, marked                     *sql.Stmt
 	spoke, unlist, turn, around, speaker     *sql.Stmt
 	revoke, renew                            *sql.Stmt
@@ -22,22 +22,20 @@ type writeStatements struct {
 
 func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 	return prepareAll(ctx, db, map[**sql.Stmt]string{
-		&w.rooms: `
-			SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set
-			FROM room WHERE id IN (SELECT value FROM json_each(?))`,
-		// The keys of a batch come as [[room number, author, key], …].
-		&w.keys: `
-			SELECT e.room, e.author, e.key, e.seq, e.at
-			FROM json_each(?) p CROSS JOIN entry e ON e.room = p.value->>0 AND e.author = p.value->>1 AND e.key = p.value->>2`,
+		&w.rooms.one: roomsQuery(1), &w.rooms.many: roomsQuery(atOnce),
+		&w.members.one: knownQuery(1), &w.members.many: knownQuery(atOnce),
+		&w.key: `SELECT seq, at FROM entry WHERE room = ? AND author = ? AND key = ?`,
 		&w.insertRoom: `
 			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
 			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING RETURNING number`,
 		&w.updateRoom: `
-			UPDATE room SET name = ?, public = ?, archived = ?, head = ?, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?
+			UPDATE room SET name = ?, public = ?, archived = ?, head = ?4, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?,
+				speaker = ?, speaker_head = ?4
 			WHERE number = ?`,
 		&w.message: `
 			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 'message', ?, nullif(?, 0), ?, ?)`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, 'message', ?, nullif(?, 0), ?, ?)
+			ON CONFLICT (room, author, key) DO NOTHING`,
 		&w.change: `
 			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -55,12 +53,8 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.forgetReactors: `DELETE FROM reactor WHERE room = ? AND target = ? AND emoji = ?`,
 		&w.forgetReaction: `DELETE FROM reaction WHERE room = ? AND target = ? AND emoji = ?`,
 		&w.reactedTo:      `UPDATE entry SET reacted = 1 WHERE room = ? AND seq = ? AND reacted IS NULL`,
-		// Members are asked for as [[room number, user], …].
-		&w.members: `
-			SELECT m.room, m.user, m.role, m.banned, m.set_by
-			FROM json_each(?) p CROSS JOIN member m ON m.room = p.value->>0 AND m.user = p.value->>1`,
-		&w.moderated: moderatedQuery,
-		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by, id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		&w.moderated:      moderatedQuery,
+		&w.setMember:      `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by, id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		// A mark that does not move is not written.
 		&w.mark: `
 			INSERT INTO mark (room, user, seq, id) SELECT number, ?2, ?3, id FROM room WHERE id = ?1 AND head >= ?3
@@ -82,6 +76,23 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			INSERT INTO log (one, id, made_at) VALUES (1, ?1, ?2)
 			ON CONFLICT (one) DO UPDATE SET id = excluded.id, made_at = excluded.made_at`,
 	})
+}
+
+// roomsQuery asks for n rooms.
+func roomsQuery(n int) string {
+	return `
+		SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set,
+			CASE speaker_head WHEN head THEN speaker ELSE '' END
+		FROM room WHERE id IN (` + keys(n, "?") + `)`
+}
+
+// knownQuery asks for n users in rooms, by room number and user: for those who have a place there, or are not listed as who spoke there.
+func knownQuery(n int) string {
+	return `
+		WITH p (room, user) AS (VALUES ` + keys(n, "(?, ?)") + `)
+		SELECT p.room, p.user, coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.set_by, 0), coalesce(s.listed, 0)
+		FROM p LEFT JOIN member m ON m.room = p.room AND m.user = p.user LEFT JOIN spoke s ON s.room = p.room AND s.user = p.user
+		WHERE p.room IS NOT NULL AND (m.room IS NOT NULL OR s.listed IS NOT 1)`
 }
 
 // readStatements are those of the readers' pool, prepared once for each of its connections.

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
+	"strings"
 )
 
 // write runs do in one transaction, which is durable when write returns nil.
@@ -51,10 +53,48 @@ func (t *transaction) exec(stmt *sql.Stmt, args ...any) error {
 	return err
 }
 
+// changes is exec, and reports whether that changed a row.
+func (t *transaction) changes(stmt *sql.Stmt, args ...any) (bool, error) {
+	result, err := t.stmt(stmt).ExecContext(t.ctx, args...) //nolint:sqlclosecheck // it ends with the transaction
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows > 0, err
+}
+
 func (t *transaction) row(stmt *sql.Stmt, args ...any) *sql.Row {
 	return t.stmt(stmt).QueryRowContext(t.ctx, args...) //nolint:sqlclosecheck // it ends with the transaction
 }
 
 func (t *transaction) each(stmt *sql.Stmt, each func(scanner) error, args ...any) error {
 	return eachRow(t.ctx, t.stmt(stmt), each, args...)
+}
+
+// lookup is a query for rows by their keys: for one, and for up to so many as are looked up at once.
+type lookup struct{ one, many *sql.Stmt }
+
+// atOnce is how many keys a lookup takes. Fewer are made up with NULL, which is no row's.
+const atOnce = 16
+
+// keys writes the parameters of n keys, each as a key is written.
+func keys(n int, key string) string { return strings.Repeat(key+", ", n-1) + key }
+
+// eachOf looks up rows by keys, each of which is so many arguments wide.
+func (t *transaction) eachOf(l lookup, each func(scanner) error, args []any, width int) error {
+	for len(args) > 0 {
+		query, n := l.one, width
+		if len(args) > 2*width {
+			query, n = l.many, atOnce*width
+		}
+		now := args[:min(n, len(args))]
+		args = args[len(now):]
+		if missing := n - len(now); missing > 0 {
+			now = append(slices.Clip(now), make([]any, missing)...)
+		}
+		if err := t.each(query, each, now...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -84,7 +84,8 @@ var speakerQuery = `
 	SELECT t.author FROM entry t INDEXED BY entry_turn WHERE t.room = ? AND ` + isSaid("t") + ` AND ` + itsTurn("t") + ` > 0
 	ORDER BY ` + itsTurn("t") + ` DESC LIMIT 1`
 
-// turns reports whether the next message of a room, by author, begins a turn, and counts it in.
+// turns reports whether the next message of a room, by author, begins a turn, and counts it in. Who spoke last is looked up where the
+// room's row does not say it.
 func (b *batch) turns(r *roomRow, author chat.UserID) (bool, error) {
 	if r.speaker == "" {
 		err := b.row(b.w.speaker, r.number).Scan(&r.speaker)

@@ -77,6 +77,33 @@ func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 		t.Fatal(err, outcomes)
 	}
 	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
+	// Who spoke last is not who the room's row says once such a node has appended or deleted.
+	says := func(author chat.UserID) {
+		t.Helper()
+		outcomes, err := store.Append(t.Context(), []chat.Proposal{
+			{Room: "member", Author: chat.Author{ID: author}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Message{Body: "hi"}},
+		})
+		if err != nil || outcomes[0].Status != ports.Appended {
+			t.Fatal(err, outcomes)
+		}
+	}
+	unread := func(user chat.UserID, want int64) {
+		t.Helper()
+		if st, err := store.Standing(t.Context(), "member", user); err != nil || st.Unread != want {
+			t.Errorf("%d unread of %s, want %d, %v", st.Unread, user, want, err)
+		}
+	}
+	says("bob")
+	message("1", "6", "carol", "NULL")
+	exec(`UPDATE room SET head = 6, messages = 6 WHERE number = 1`)
+	says("bob")
+	unread("carol", 3)
+	says("carol")
+	exec(`UPDATE entry SET body = NULL, deleted_at = 1, deleted_by = 9, turn = 0 WHERE room = 1 AND seq = 8`)
+	exec(`INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target) VALUES (1, 9, 1, 'carol', '', 'k9', 8, 'deleted', 8)`)
+	exec(`UPDATE room SET head = 9 WHERE number = 1`)
+	says("carol")
+	unread("bob", 3)
 	if members, err := store.Members(t.Context(), "left", "", 10); err != nil || slices.ContainsFunc(members, func(m chat.Member) bool { return m.User == "alice" }) {
 		t.Errorf("members are %+v, %v", members, err)
 	}
