@@ -46,10 +46,12 @@ const (
 // nobody else appends to these rooms until it is committed. It must not be put together with lockQuery in one statement, which
 // would see the tables as they were before it waited. When a proposal isForward it appends nothing.
 //
-// Who speaks in a turn of their own is told from who spoke before; who spoke for the first time is noted.
+// Who speaks in a turn of their own is told from who spoke before; who spoke for the first time is noted. Where the room's row does not
+// say who spoke before, or not as of its head, it is looked up.
 var sayQuery = ofTurns(`
 WITH judged AS (
   SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
+    CASE r.speaker_head WHEN r.head THEN nullif(r.speaker, '') END AS speaker,
     CASE
       WHEN r.room_id IS NULL THEN 2
       WHEN old.seq IS NOT NULL THEN 1
@@ -67,9 +69,10 @@ WITH judged AS (
   LEFT JOIN room r ON r.room_id = p.room_id
   LEFT JOIN used_key old ON old.room_id = p.room_id AND old.author = p.author AND old.key = p.key
   LEFT JOIN member m ON m.room_id = p.room_id AND m.user_id = p.author
-  LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = p.reply_to AND t.kind = 1
+  LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = nullif(p.reply_to, 0) AND t.kind = 1
 ), numbered AS (
-  SELECT *, row_number() OVER w AS nth, bool_or(verdict = 5) OVER () AS stop, author IS DISTINCT FROM coalesce(lag(author) OVER w, (
+  SELECT *, row_number() OVER w AS nth, lead(n) OVER w IS NULL AS last, (SELECT bool_or(verdict = 5) FROM judged) AS stop,
+    author IS DISTINCT FROM coalesce(lag(author) OVER w, speaker, (
       SELECT l.author FROM entry l WHERE l.room_id = judged.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1
     )) AS turn
   FROM judged WINDOW w AS (PARTITION BY room_id, verdict ORDER BY n)
@@ -86,9 +89,8 @@ WITH judged AS (
   INSERT INTO used_key (room_id, author, key, seq, at)
   SELECT room_id, author, key, head + nth, now FROM numbered WHERE verdict = 0 AND NOT stop
 ), moved AS (
-  UPDATE room r SET head = head + count, messages = messages + count, last_at = now
-  FROM (SELECT room_id, count(*), max(now) AS now FROM numbered WHERE verdict = 0 AND NOT stop GROUP BY room_id) a
-  WHERE r.room_id = a.room_id
+  UPDATE room r SET head = a.head + nth, messages = said + nth, last_at = now, speaker = author, speaker_head = a.head + nth
+  FROM numbered a WHERE verdict = 0 AND NOT stop AND last AND r.room_id = a.room_id
 )
 SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)
 FROM numbered ORDER BY n`)

@@ -39,7 +39,7 @@ func benchmarkAppend(b *testing.B, store *postgres.Store, size, lanes int) {
 		batch := make([]chat.Proposal, size)
 		for done.Add(1) <= int64(b.N) {
 			for i := range batch {
-				batch[i] = says(mine[i%len(mine)], "alice", "Wherever there is life, there is a little chaos, and that is fine.")
+				batch[i] = says(mine[i%len(mine)], chat.UserID(fmt.Sprint("user", i/len(mine)%10)), "Wherever there is life, there is a little chaos, and that is fine.")
 			}
 			outcomes, err := store.Append(b.Context(), batch)
 			if err != nil || outcomes[size-1].Status != ports.Appended {

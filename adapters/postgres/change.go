@@ -110,6 +110,7 @@ type room struct {
 	now              time.Time                     // for all entries of the batch; not before the last one that the room has
 	setBy            [chat.RoomProperties]chat.Seq // the last entry that set it
 	speaker          chat.UserID                   // whose turn is the last one
+	deleted          bool                          // a message, with which turns may change once they are written
 	changed          bool
 }
 
@@ -156,7 +157,9 @@ func newLedger() *ledger {
 
 var roomsQuery = ofTurns(`
 SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, greatest((SELECT clock_timestamp()), last_at),
-  coalesce((SELECT l.author FROM entry l WHERE l.room_id = r.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1), '')
+  coalesce(CASE speaker_head WHEN head THEN nullif(speaker, '') END, (
+    SELECT l.author FROM entry l WHERE l.room_id = r.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1
+  ), '')
 FROM room r WHERE room_id = ANY($1::text[])`)
 
 const (

@@ -119,8 +119,15 @@ func (c Config) setsSession(conn *pgx.ConnConfig) bool {
 	return conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 }
 
-// lockTimeout is the server's parameter for how long a statement waits for a lock; the store sets it for appends only.
-const lockTimeout = "lock_timeout"
+// setAppends sets what is for appends only, where the URL does not set it itself: how long they wait for a lock, and that they are
+// planned once. The server would plan a message anew each time that comes alone, which costs it more than to append it: it compares
+// with a plan for as many messages as it guesses, and there is no other plan than to go by the keys.
+func setAppends(params map[string]string) {
+	setDefaults(params, map[string]string{
+		"lock_timeout":    strconv.FormatInt(heldAfter.Milliseconds(), 10),
+		"plan_cache_mode": "force_generic_plan",
+	})
+}
 
 // setSession sets what the URL does not set itself.
 //
@@ -129,7 +136,7 @@ const lockTimeout = "lock_timeout"
 // taken off the list. Just-in-time compilation would then take the high cost of such a plan for a reason to compile.
 func (c Config) setSession(params map[string]string) {
 	limit := strconv.FormatInt(c.timeout().Milliseconds(), 10)
-	for name, value := range map[string]string{
+	setDefaults(params, map[string]string{
 		"application_name":                    "parley",
 		"default_transaction_isolation":       "read committed", // Append counts on seeing, once it has a lock, what the holder before it did
 		"statement_timeout":                   limit,
@@ -138,7 +145,11 @@ func (c Config) setSession(params map[string]string) {
 		"enable_hashjoin":                     "off",
 		"enable_mergejoin":                    "off",
 		"jit":                                 "off",
-	} {
+	})
+}
+
+func setDefaults(params, defaults map[string]string) {
+	for name, value := range defaults {
 		if _, given := params[name]; !given {
 			params[name] = value
 		}

@@ -53,6 +53,7 @@ func (l *ledger) append(p *chat.Proposal) ports.Outcome {
 		e := l.add(r, p, f)
 		m.body, m.deletedAt, m.deletedBy, m.changed = "", &e.At, e.Seq, true
 		l.deleted = append(l.deleted, target)
+		r.deleted = true
 		return appended(e)
 	case chat.Edited:
 		if m.deletedBy == 0 {

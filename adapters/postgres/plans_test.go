@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
+	"github.com/parley-chat/parley/core/chat"
 )
 
 // statements are all that the store asks, with the arguments of one typical call on what fill makes.
@@ -36,7 +37,7 @@ var statements = []struct{ name, sql, args string }{
 	{"forget who spoke", unlistStatement, `array['big'], array['u1']`},
 	{"end a turn", turnStatement, `'big', 78`},
 	{"take marks", unmarkStatement, `array['big'], array['u1']`},
-	{"write rooms", roomsStatement, `array['big'], array[''], array[true], array[false], array[20001], array[20001], array[now()], array[0], array[0], array[0]`},
+	{"write rooms", roomsStatement, `array['big'], array[''], array[true], array[false], array[20001], array[20001], array[now()], array[0], array[0], array[0], array['u1']`},
 	{"read from the oldest", spanQueries[0][0], `'big', 9000, 9223372036854775807, 50, 'u1', 262144`},
 	{"read from the newest", spanQueries[0][1], `'big', 0, 9223372036854775807, 50, 'u1', 262144`},
 	{"read messages from the oldest", spanQueries[1][0], `'big', 9000, 9223372036854775807, 50, 'u1', 262144`},
@@ -120,6 +121,48 @@ func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 		if pages > 200 || strings.Contains(string(plan), `"Seq Scan"`) {
 			t.Errorf("%s takes %d pages; its plan:\n%s", s.name, pages, plan)
 		}
+	}
+}
+
+// A message that comes alone is not planned anew, and who spoke before it is in the row of its room.
+func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
+	t.Parallel()
+	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	if _, err := store.Create(t.Context(), chat.Room{ID: "room"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		p := chat.Proposal{Room: "room", Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: chat.Key(fmt.Sprint(i)), Fact: chat.Message{Body: "hi"}}
+		if outcomes, err := store.Append(t.Context(), []chat.Proposal{p}); err != nil || outcomes[0].Err != nil {
+			t.Fatal(outcomes, err)
+		}
+	}
+	conn, err := store.appends.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	var plans int
+	if err := conn.QueryRow(t.Context(), `SELECT sum(custom_plans) FROM pg_prepared_statements`).Scan(&plans); err != nil || plans != 0 {
+		t.Errorf("sends were planned anew %d times, %v", plans, err)
+	}
+	const next = `array['room'], array['bob'], array[''], array['k'], array['hi'], array[0], array[null]::bytea[], array[3], array[0]`
+	said := `PREPARE say AS ` + sayQuery + `; EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE say(` + next + `)`
+	results, err := conn.Conn().PgConn().Exec(t.Context(), said).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := string(results[1].Rows[0][0])
+	if n := strings.Count(plan, `"Index Name": "entry_turn"`); n != 1 {
+		t.Errorf("the index of turns comes %d times", n)
+	}
+	_, looks, _ := strings.Cut(plan, `"Index Name": "entry_turn"`)
+	if _, looks, _ = strings.Cut(looks, `"Actual Loops": `); !strings.HasPrefix(looks, "0") {
+		t.Errorf("who spoke before is looked up:\n%s", plan)
 	}
 }
 

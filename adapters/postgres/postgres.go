@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -71,8 +70,8 @@ func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (e
 		appends := all.Copy()
 		appends.MaxConns = int32(own)
 		appends.MinConns, appends.MinIdleConns = min(appends.MinConns, int32(own)), min(appends.MinIdleConns, int32(own))
-		if _, given := appends.ConnConfig.RuntimeParams[lockTimeout]; !given && !s.unbounded {
-			appends.ConnConfig.RuntimeParams[lockTimeout] = strconv.FormatInt(heldAfter.Milliseconds(), 10)
+		if !s.unbounded {
+			setAppends(appends.ConnConfig.RuntimeParams)
 		}
 		if s.appends, err = pgxpool.NewWithConfig(ctx, appends); err != nil {
 			return err

@@ -66,4 +66,26 @@ func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 		t.Fatal(err, outcomes)
 	}
 	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
+	// Who spoke last is not who the room's row says once such a node has appended or deleted.
+	says := func(author chat.UserID) {
+		t.Helper()
+		appends(t, store, says("member", author, "hi"))
+	}
+	unread := func(user chat.UserID, want int64) {
+		t.Helper()
+		if st, err := store.Standing(t.Context(), "member", user); err != nil || st.Unread != want {
+			t.Errorf("%d unread of %s, want %d, %v", st.Unread, user, want, err)
+		}
+	}
+	says("bob")
+	message("member", 6, "carol", false)
+	exec(t, db, `UPDATE room SET head = 6, messages = 6 WHERE room_id = 'member'`)
+	says("bob")
+	unread("carol", 3)
+	says("carol")
+	exec(t, db, `UPDATE entry SET body = NULL, deleted_at = now(), deleted_by = 9, turn = false WHERE room_id = 'member' AND seq = 8`)
+	exec(t, db, `INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, target) VALUES ('member', 9, now(), 'carol', '', 'k9', 8, 3, 8)`)
+	exec(t, db, `UPDATE room SET head = 9 WHERE room_id = 'member'`)
+	says("carol")
+	unread("bob", 3)
 }

@@ -79,9 +79,10 @@ WHERE m.room_id = p.room_id AND m.user_id = p.user_id`
 
 	roomsStatement = `
 UPDATE room r SET name = p.name, public = p.public, archived = p.archived, head = p.head, messages = p.messages, last_at = p.last_at,
-  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set
-FROM unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[])
-AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set)
+  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set, speaker = p.speaker, speaker_head = p.head
+FROM unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[],
+  $11::text[])
+AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set, speaker)
 WHERE r.room_id = p.room_id`
 )
 
@@ -268,7 +269,7 @@ func (l *ledger) writeMembers(batch *pgx.Batch) {
 }
 
 func (l *ledger) writeRooms(batch *pgx.Batch) {
-	var ids, names []string
+	var ids, names, speakers []string
 	var public, archived []bool
 	var heads, messages, nameSet, publicSet, archivedSet []int64
 	var lastAt []time.Time
@@ -286,8 +287,13 @@ func (l *ledger) writeRooms(batch *pgx.Batch) {
 		nameSet = append(nameSet, int64(r.setBy[chat.RoomName]))
 		publicSet = append(publicSet, int64(r.setBy[chat.RoomVisibility]))
 		archivedSet = append(archivedSet, int64(r.setBy[chat.RoomLife]))
+		speaker := string(r.speaker)
+		if r.deleted {
+			speaker = "" // not known
+		}
+		speakers = append(speakers, speaker)
 	}
 	if len(ids) > 0 {
-		batch.Queue(roomsStatement, ids, names, public, archived, heads, messages, lastAt, nameSet, publicSet, archivedSet)
+		batch.Queue(roomsStatement, ids, names, public, archived, heads, messages, lastAt, nameSet, publicSet, archivedSet, speakers)
 	}
 }

@@ -155,6 +155,11 @@ func unreadInTurns(t *testing.T, r room) {
 		a.proposes(chat.Deleted{Target: next + 1}), a.proposes(chat.Deleted{Target: next}), a.proposes(chat.Message{Body: "5"}), a.proposes(chat.Deleted{Target: next + 2}))
 	by = append(by, -1, -1, -1, 0, -1, -1, 0, -1)
 	compare()
+	// Who repeats a message between two turns does not speak there.
+	once := b.proposesAs("once", chat.Message{Body: "6"})
+	r.appends(once, a.proposes(chat.Message{Body: "7"}), once, b.proposes(chat.Message{Body: "8"}))
+	by = append(by, 1, 0, 1)
+	compare()
 }
 
 func unreadAtMost(t *testing.T, r room) {
