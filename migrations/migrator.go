@@ -129,7 +129,7 @@ func Prepare(ctx context.Context, p *goose.Provider, noMigrate bool) error {
 	}
 	due, err := p.HasPending(ctx)
 	if err == nil && due {
-		return chat.Errorf(chat.Conflict, "the store's schema is too old: migrate it up")
+		return chat.Errorf(chat.Conflict, "the store's schema is too old, or not there: run parley migrate up")
 	}
 	return err
 }

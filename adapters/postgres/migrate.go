@@ -28,9 +28,12 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 		if err != nil {
 			return err
 		}
-		err = withProvider(pool.ConnConfig, do)
-		if isUnsupported(err) {
-			return chat.Errorf(chat.Internal, "%s: a pooler is in between, and migrations need a URL of the server itself: %v", what, err)
+		seen, err := look(ctx, pool.ConnConfig)
+		if err == nil && !seen.pooled {
+			err = withProvider(pool.ConnConfig, do)
+		}
+		if seen.pooled || isUnsupported(err) {
+			return chat.Errorf(chat.Internal, "%s: a pooler is in between, and migrations need a URL of the server itself", what)
 		}
 		return failure(ctx, err, what)
 	}

@@ -50,9 +50,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if poolConfig, err = cfg.parseFor(true); err != nil {
 			return nil, err
 		}
+		if err := cfg.wait(ctx, func() error { _, err := look(ctx, poolConfig.ConnConfig); return err }); err != nil {
+			return nil, err
+		}
 	}
 	if err := cfg.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, cfg.NoMigrate || seen.pooled) }); err != nil {
-		return nil, err
+		return nil, tooOld(err, !cfg.setsSession(poolConfig.ConnConfig))
 	}
 	s := &Store{timeout: cfg.timeout()}
 	if err := s.connect(ctx, cfg, poolConfig); err != nil {

@@ -53,7 +53,14 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	if err != nil {
 		return seen, err
 	}
-	defer conn.Close(ctx) // it only asked
+	defer conn.Close(ctx)                                     // it only asked
+	for _, statement := range []string{"BEGIN", "ROLLBACK"} { // each by itself: a pooler sees a transaction between them only
+		if _, err := conn.PgConn().Exec(ctx, statement).ReadAll(); isByStatement(err) {
+			return seen, errByStatement
+		} else if err != nil {
+			return seen, err
+		}
+	}
 	seen.ascii = conn.PgConn().ParameterStatus("server_encoding") == sqlASCII
 	const asked = "enable_seqscan"
 	results, err := conn.PgConn().Exec(ctx, "SHOW "+asked).ReadAll()
@@ -62,6 +69,23 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	}
 	seen.pooled = config.RuntimeParams[asked] == "off" && string(results[0].Rows[0][0]) != "off"
 	return seen, nil
+}
+
+var errByStatement = chat.Errorf(chat.Internal, "a pooler in between hands out connections by statement, and the store needs transactions: set the pooler's pool_mode to "+
+	"transaction or session, or have the store's URL lead to the server itself")
+
+// isByStatement reports whether a pooler refused a transaction, as PgBouncer does with pool_mode=statement.
+func isByStatement(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "08P01" && strings.Contains(refused.Message, "transaction blocks not allowed")
+}
+
+// tooOld says of a schema that is too old how to migrate where a pooler is in between.
+func tooOld(err error, pooled bool) error {
+	if !pooled || !errors.Is(err, chat.Conflict) {
+		return err
+	}
+	return chat.Errorf(chat.Conflict, "%s, with a URL of the server itself, as a pooler is in between; and start again", chat.AsError(err).Reason)
 }
 
 // isUnsupported reports whether a pooler refused a connection for a setting that it does not pass on.

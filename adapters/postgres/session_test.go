@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
@@ -118,8 +119,17 @@ func TestADatabaseWithoutAnEncodingKeepsText(t *testing.T) {
 	}
 }
 
+// mode is what a pooler does with what it cannot keep.
+type mode int
+
+const (
+	swallows    mode = iota // settings of a session
+	refuses                 // the same
+	byStatement             // the same, and refuses transactions
+)
+
 // pooler stands before a server as PgBouncer does: it knows few settings of a session. Others it refuses, or swallows.
-func pooler(t *testing.T, database string, refuses bool) string {
+func pooler(t *testing.T, database string, as mode) string {
 	t.Helper()
 	u, err := url.Parse(database)
 	if err != nil {
@@ -137,7 +147,7 @@ func pooler(t *testing.T, database string, refuses bool) string {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { pool(client, server, refuses) })
+			wg.Go(func() { pool(client, server, as) })
 		}
 	})
 	t.Cleanup(func() { l.Close(); wg.Wait() })
@@ -145,7 +155,7 @@ func pooler(t *testing.T, database string, refuses bool) string {
 	return u.String()
 }
 
-func pool(client net.Conn, server string, refuses bool) {
+func pool(client net.Conn, server string, as mode) {
 	defer client.Close()
 	front := pgproto3.NewBackend(client, client)
 	first, err := front.ReceiveStartupMessage()
@@ -158,7 +168,7 @@ func pool(client net.Conn, server string, refuses bool) {
 		case "user", "database", "application_name", "client_encoding":
 			continue
 		}
-		if refuses {
+		if as != swallows {
 			front.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name})
 			_ = front.Flush()
 			return
@@ -178,19 +188,98 @@ func pool(client net.Conn, server string, refuses bool) {
 		return
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = io.Copy(back, client); back.Close() })
+	wg.Go(func() {
+		if as == byStatement {
+			passStatements(front, client, back)
+		} else {
+			_, _ = io.Copy(back, client)
+		}
+		back.Close()
+	})
 	_, _ = io.Copy(client, back)
 	client.Close()
 	wg.Wait()
 }
 
+// passStatements hands on what a client says up to the first transaction.
+func passStatements(front *pgproto3.Backend, client io.Reader, back io.Writer) {
+	for {
+		head := make([]byte, 5)
+		if _, err := io.ReadFull(client, head); err != nil {
+			return
+		}
+		body := make([]byte, binary.BigEndian.Uint32(head[1:])-4)
+		if _, err := io.ReadFull(client, body); err != nil {
+			return
+		}
+		if said := strings.ToUpper(strings.Trim(string(body), "\x00; ")); head[0] == 'Q' && said == "BEGIN" { // with more behind it, it may have ended
+			front.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "transaction blocks not allowed in statement pooling mode"})
+			_ = front.Flush()
+			return
+		}
+		if _, err := back.Write(append(head, body...)); err != nil {
+			return
+		}
+	}
+}
+
+func TestAPoolerByStatementIsRefusedWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	for _, name := range []string{"without a schema", "with one"} {
+		if name == "with one" {
+			open(t, postgres.Config{URL: database})
+		}
+		through := pooler(t, database, byStatement)
+		for _, u := range []string{through, with(t, through, "default_query_exec_mode", "exec"), with(t, through, "default_query_exec_mode", "simple_protocol")} {
+			_, err := postgres.Open(t.Context(), postgres.Config{URL: u, OnWait: func(err error) { t.Errorf("%s, it waits: %v", name, err) }})
+			mustFail(t, err, chat.Internal)
+			if !strings.Contains(err.Error(), "pool_mode") {
+				t.Errorf("%s, it does not say what to do: %v", name, err)
+			}
+			err = postgres.NewMigrator(postgres.Config{URL: u}).Up(t.Context())
+			mustFail(t, err, chat.Internal)
+			if !strings.Contains(err.Error(), "the server itself") {
+				t.Errorf("%s, migrations do not say what they need: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestASchemaThatIsMissingIsToldWithTheWayToMigrate(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	for name, row := range map[string]struct {
+		cfg  postgres.Config
+		want string
+	}{
+		"a pooler that is found":    {postgres.Config{URL: pooler(t, database, refuses)}, "a URL of the server itself"},
+		"a pooler that swallows":    {postgres.Config{URL: pooler(t, database, swallows)}, "a URL of the server itself"},
+		"a pooler, said in the URL": {postgres.Config{URL: with(t, pooler(t, database, refuses), "default_query_exec_mode", "exec"), NoMigrate: true}, "a URL of the server itself"},
+		"none":                      {postgres.Config{URL: database, NoMigrate: true}, "run parley migrate up"},
+	} {
+		_, err := postgres.Open(t.Context(), row.cfg)
+		mustFail(t, err, chat.Conflict)
+		if !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want %q", name, err, row.want)
+		}
+	}
+	for _, as := range []mode{refuses, swallows} {
+		err := postgres.NewMigrator(postgres.Config{URL: pooler(t, database, as)}).Up(t.Context())
+		mustFail(t, err, chat.Internal)
+		if !strings.Contains(err.Error(), "the server itself") {
+			t.Errorf("migrations do not say what they need: %v", err)
+		}
+	}
+}
+
 func TestAPoolerWithTheDefaultURLIsLivedWith(t *testing.T) {
 	t.Parallel()
-	for name, refuses := range map[string]bool{"that refuses settings": true, "that swallows them": false} {
+	for name, as := range map[string]mode{"that refuses settings": refuses, "that swallows them": swallows} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := pgtest.URL(t)
-			through := pooler(t, database, refuses)
+			through := pooler(t, database, as)
 			waits := func(err error) { t.Errorf("it waits: %v", err) }
 			_, err := postgres.Open(t.Context(), postgres.Config{URL: through, OnWait: waits})
 			mustFail(t, err, chat.Conflict) // there is no schema yet
@@ -201,7 +290,7 @@ func TestAPoolerWithTheDefaultURLIsLivedWith(t *testing.T) {
 			if len(warned) != 1 || !strings.Contains(warned[0].Error(), "default_query_exec_mode=exec") {
 				t.Errorf("warned of %v", warned)
 			}
-			if !refuses {
+			if as != refuses {
 				return
 			}
 			_, err = postgres.Open(t.Context(), postgres.Config{URL: with(t, through, "lock_timeout", "5s"), OnWait: waits})
