@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,7 +218,7 @@ func passStatements(front *pgproto3.Backend, client io.Reader, back io.Writer) {
 			_ = front.Flush()
 			return
 		}
-		if _, err := back.Write(append(head, body...)); err != nil {
+		if _, err := back.Write(slices.Concat(head, body)); err != nil {
 			return
 		}
 	}

@@ -77,8 +77,11 @@ func (c *claim) hold(ctx context.Context, holder string) error {
 		if _, err := c.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 			return err
 		}
-		if by, err := c.holder(ctx); by == holder || told != nil || err != nil { // a full disk keeps nobody from holding it
-			return nil
+		if told != nil { // a full disk keeps nobody from holding it
+			return nil //nolint:nilerr // who does is then not said
+		}
+		if by, err := c.holder(ctx); err != nil || by == holder {
+			return err
 		}
 		if _, err := c.conn.ExecContext(ctx, `ROLLBACK`); err != nil {
 			return err
