@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/chat"
-	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -80,7 +80,7 @@ func newWired(t testing.TB, together int) *wired {
 		t.Fatal(err)
 	}
 	service := messaging.New(messaging.Config{Log: store, Directory: store})
-	hub := delivery.New(delivery.Config{Log: store, Reader: service, Writer: service, Encoder: ws.Encoder{}, AntiEntropy: time.Hour, Linger: -1})
+	hub := session.New(session.Config{Log: store, Reader: service, Writer: service, Encoder: ws.Encoder{}, AntiEntropy: time.Hour, Linger: -1})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { hub.Run(ctx) })

@@ -9,10 +9,10 @@ import (
 	"github.com/parley-chat/parley/adapters/nats"
 	"github.com/parley-chat/parley/adapters/pgbus"
 	"github.com/parley-chat/parley/adapters/redis"
-	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
+	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -85,12 +85,12 @@ func openBus(cfg Config, o ports.Observer, w *logwatch.Watch) (Bus, error) {
 
 // ears pass what is heard on to all whom it concerns: most of it to the feeds.
 type ears struct {
-	*delivery.Hub
+	*session.Hub
 	service *messaging.Service
 	guard   *revocation.Guard
 }
 
-func newListener(h *delivery.Hub, s *messaging.Service, g *revocation.Guard) ports.Audience {
+func newListener(h *session.Hub, s *messaging.Service, g *revocation.Guard) ports.Audience {
 	return ears{h, s, g}
 }
 

@@ -6,9 +6,9 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
-	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
+	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -44,7 +44,7 @@ func Options(cfg Config) fx.Option {
 			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members, ports.Limiter) {
 				return s, s, s, s, s
 			},
-			func(h *delivery.Hub) (ports.Sessions, ports.Inspector) { return h, h },
+			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },
 			newGuard, newListener,
 			func(g *revocation.Guard) ports.TokenVerifier { return g },
 		)),

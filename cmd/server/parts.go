@@ -16,10 +16,10 @@ import (
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/adapters/ws"
-	"github.com/parley-chat/parley/core/delivery"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
+	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -117,8 +117,8 @@ type hubParts struct {
 	Watch    *logwatch.Watch
 }
 
-func newHub(cfg Config, p hubParts) *delivery.Hub {
-	return delivery.New(delivery.Config{
+func newHub(cfg Config, p hubParts) *session.Hub {
+	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
@@ -237,7 +237,7 @@ type livingParts struct {
 	Admin     *httpd.Admin
 	Bus       ports.Bus
 	Checked   Bus // the bus itself, to be asked how it is
-	Hub       *delivery.Hub
+	Hub       *session.Hub
 	Messaging *messaging.Service
 	Guard     *revocation.Guard
 	Watch     *logwatch.Watch

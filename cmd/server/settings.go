@@ -16,7 +16,7 @@ import (
 	"github.com/parley-chat/parley/adapters/caller"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
-	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/observability"
 )
 
@@ -79,7 +79,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections, a tenth of them without a token (unless set: by the limit on open files)")
 	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "most connections of one user on this node, or off (unless set: 50, and off in development mode)").
 		show = func() string { return showCountOrOff(cfg.SessionsPerUser) }
-	add(s, &cfg.RoomsPerSession, "rooms-per-session", strconv.Itoa(delivery.MaxRooms), count(1), "most rooms that one connection may have joined at once")
+	add(s, &cfg.RoomsPerSession, "rooms-per-session", strconv.Itoa(session.MaxRooms), count(1), "most rooms that one connection may have joined at once")
 	add(s, &cfg.Handshakes, "handshakes", "1000", count(1), "most connections being made at once; others are told to try again")
 	add(s, &cfg.Joins, "joins", "64", count(1), "most joins that ask the store at once; others wait for their turn")
 	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")

@@ -10,21 +10,21 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// audience is who follows a feed on this node: its readers, spread over the shards.
-type audience struct {
+// Audience is who follows a feed on this node: its readers, spread over the shards.
+type Audience struct {
 	*feed.Feed
-	hub     *Hub
-	counted atomic.Int64 // the head when the sessions that are behind were last counted
+	node    *Node
+	counted atomic.Int64 // the head when the readers that are behind were last counted
 
 	mu     sync.Mutex
 	parts  []part   // one a shard
 	danger chat.Seq // the last entry that may have taken somebody's right to read
 }
 
-var _ feed.Readers = (*audience)(nil)
+var _ feed.Readers = (*Audience)(nil)
 
-func newAudience(h *Hub, f *feed.Feed) *audience {
-	a := &audience{Feed: f, hub: h, parts: make([]part, len(h.shards))}
+func newAudience(n *Node, f *feed.Feed) *Audience {
+	a := &Audience{Feed: f, node: n, parts: make([]part, len(n.shards))}
 	for i := range a.parts {
 		a.parts[i].audience = a
 	}
@@ -32,28 +32,20 @@ func newAudience(h *Hub, f *feed.Feed) *audience {
 }
 
 // audienceOf returns the audience of a feed.
-func audienceOf(f *feed.Feed) *audience { return f.Readers.(*audience) }
-
-// audience returns the audience of a room, or nil where it has no feed.
-func (h *Hub) audience(room chat.RoomID) *audience {
-	if f := h.feeds.Get(room); f != nil {
-		return audienceOf(f)
-	}
-	return nil
-}
+func audienceOf(f *feed.Feed) *Audience { return f.Readers.(*Audience) }
 
 // Adding implements feed.Readers.
-func (a *audience) Adding(e *chat.Entry) { a.hub.checkMembers(a, e) }
+func (a *Audience) Adding(e *chat.Entry) { a.node.cfg.Rooms.Adding(a, e) }
 
 // Added implements feed.Readers.
-func (a *audience) Added(e *chat.Entry) { a.hub.presence.Said(e) }
+func (a *Audience) Added(e *chat.Entry) { a.node.cfg.Rooms.Added(e) }
 
 // Moved implements feed.Readers.
-func (a *audience) Moved(since time.Time, entries []feed.Traced) {
+func (a *Audience) Moved(since time.Time, entries []feed.Traced) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	traced := a.trace(entries)
-	for i, w := range a.hub.shards {
+	for i, w := range a.node.shards {
 		if len(a.parts[i].followers) > 0 {
 			w.queuePassing(&a.parts[i], since, traced)
 		}
@@ -61,48 +53,50 @@ func (a *audience) Moved(since time.Time, entries []feed.Traced) {
 }
 
 // GoBack implements feed.Readers.
-func (a *audience) GoBack(seq chat.Seq) {
+func (a *Audience) GoBack(seq chat.Seq) {
 	a.counted.Store(min(a.counted.Load(), int64(seq)))
-	for _, fl := range a.of("") {
+	for _, fl := range a.Of("") {
 		fl.goBack(seq)
 	}
 }
 
 // Close implements feed.Readers.
-func (a *audience) Close(late bool) bool { return a.hub.presence.Close(a.Room(), late) }
+func (a *Audience) Close(late bool) bool { return a.node.cfg.Rooms.Closing(a.Room(), late) }
 
-// spread gives a signal to the readers but the session origin.
-func (a *audience) spread(signal chat.Signal, origin string) {
+// spread gives a signal to the readers but origin.
+func (a *Audience) spread(signal chat.Signal, origin string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.followed() {
 		return
 	}
-	frame := a.hub.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal})
+	frame := a.node.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal})
 	sig := pendingSignal{Signal: signal, origin: origin, frame: frame}
-	for i, w := range a.hub.shards {
+	for i, w := range a.node.shards {
 		if len(a.parts[i].followers) > 0 {
 			w.queueSignal(&a.parts[i], sig)
 		}
 	}
 }
 
-// add lets fl hear of the feed. It reports whether its user may have lost the right to read since
-// that was looked at.
-func (a *audience) add(fl *follow, shard int) (inDanger bool) {
+// Add lets fl hear of the feed, from the cursor on. It returns the last entry that may have taken
+// somebody's right to read, or 0: whoever looked at that right before must look again. Reader.Begin
+// must follow. The reader's lock is held.
+func (a *Audience) Add(fl *Follow, cursor chat.Seq) (danger chat.Seq) {
+	fl.cursor = cursor
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p := &a.parts[shard]
+	p := &a.parts[fl.Reader.shard.index]
 	fl.pos = len(p.followers)
 	p.followers = append(p.followers, fl)
-	return a.danger > fl.cleared
+	return a.danger
 }
 
-// remove is the opposite of add.
-func (a *audience) remove(fl *follow, shard int) {
+// remove is the opposite of Add.
+func (a *Audience) remove(fl *Follow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p := &a.parts[shard]
+	p := &a.parts[fl.Reader.shard.index]
 	last := len(p.followers) - 1
 	p.followers[fl.pos] = p.followers[last]
 	p.followers[fl.pos].pos = fl.pos
@@ -110,38 +104,38 @@ func (a *audience) remove(fl *follow, shard int) {
 	p.followers = p.followers[:last]
 }
 
-// followed reports whether sessions follow the feed. a.mu is held.
-func (a *audience) followed() bool { return a.followers() > 0 }
+// followed reports whether readers follow the feed. a.mu is held.
+func (a *Audience) followed() bool { return a.followers() > 0 }
 
-// followers returns how many sessions follow the feed. a.mu is held.
-func (a *audience) followers() (n int) {
+// followers returns how many readers follow the feed. a.mu is held.
+func (a *Audience) followers() (n int) {
 	for i := range a.parts {
 		n += len(a.parts[i].followers)
 	}
 	return n
 }
 
-// of returns the follows of a user, or of everybody where user is empty.
-func (a *audience) of(user chat.UserID) (follows []*follow) {
+// Of returns the follows of a user, or of everybody where user is empty.
+func (a *Audience) Of(user chat.UserID) (follows []*Follow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.followsOf(user)
 }
 
-// endangered notes that the entry seq may have taken the right to read from a user, or from everybody
+// Endangered notes that the entry seq may have taken the right to read from a user, or from everybody
 // where user is empty, and returns their follows.
-func (a *audience) endangered(seq chat.Seq, user chat.UserID) []*follow {
+func (a *Audience) Endangered(seq chat.Seq, user chat.UserID) []*Follow {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.danger = max(a.danger, seq)
 	return a.followsOf(user)
 }
 
-// followsOf is of with a.mu held.
-func (a *audience) followsOf(user chat.UserID) (follows []*follow) {
+// followsOf is Of with a.mu held.
+func (a *Audience) followsOf(user chat.UserID) (follows []*Follow) {
 	for i := range a.parts {
 		for _, fl := range a.parts[i].followers {
-			if user == "" || fl.who.ID == user {
+			if user == "" || fl.Who.ID == user {
 				follows = append(follows, fl)
 			}
 		}
@@ -151,8 +145,8 @@ func (a *audience) followsOf(user chat.UserID) (follows []*follow) {
 
 // part is an audience's readers on one shard.
 type part struct {
-	audience  *audience
-	followers []*follow // guarded by audience.mu
+	audience  *Audience
+	followers []*Follow // guarded by Audience.mu
 
 	// Guarded by the shard's mu.
 	queued  bool
@@ -162,8 +156,8 @@ type part struct {
 
 	// Only the shard's goroutine uses these.
 	passing passing
-	readers []*follow // of the pass under way
-	left    []*follow // those of them that are not served yet
+	readers []*Follow // of the pass under way
+	left    []*Follow // those of them that are not served yet
 	began   time.Time // of the pass under way, or of the last one
 	ended   time.Time // of the last pass
 	took    time.Duration
@@ -179,4 +173,30 @@ type passing struct {
 	signals          []pendingSignal
 	readers, entries int       // how many got entries, and how many at most
 	first            time.Time // when the first of them was written to
+}
+
+// Look returns the audience and its feed as they are, but for how far its followers are behind.
+func (a *Audience) Look() ports.FeedSeen {
+	is := a.Feed.Look()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return ports.FeedSeen{
+		Room: a.Room(), Head: is.Head, Ring: is.Floor, RingBytes: is.RingBytes, Idle: is.Idle,
+		Followers: a.followers(),
+	}
+}
+
+// Lag returns how far the followers are behind head.
+func (a *Audience) Lag(head chat.Seq) (l ports.Lag) {
+	for _, fl := range a.Of("") {
+		fl.Reader.Lock()
+		n := fl.Lag(head)
+		fl.Reader.Unlock()
+		if n > 0 {
+			l.Sessions++
+			l.Entries += n
+			l.Most = max(l.Most, n)
+		}
+	}
+	return l
 }

@@ -8,40 +8,101 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// follow is one session's place in one room.
-type follow struct {
-	session *session
-	*audience
-	who chat.Author
-	pos int // in the part's followers; guarded by audience.mu
+// Follow is a reader's place in one room. Its owner makes it with the fields that are exported, which
+// never change, and gives it to Audience.Add. Its methods are called with the reader's lock held.
+type Follow struct {
+	*Audience
+	Reader *Reader
+	Owner  Owner
+	Who    chat.Author // whose it is
 
-	// Guarded by the session's mu.
+	pos int // in the part's followers; guarded by Audience.mu
+
+	// Guarded by the reader's lock.
 	cursor   chat.Seq      // the last entry that was handed to the connection or its outbox
-	until    chat.Seq      // with bounded: the last entry that the session may have, for now or for good
-	sent     chat.Seq      // the last entry that the session was told is its own
-	cleared  chat.Seq      // whether the user may read was looked at when the room's log reached here
-	refused  error         // why they may not: the follow ends with the entry until
+	until    chat.Seq      // with bounded: the last entry that the reader may have, for now or for good
+	sent     chat.Seq      // the last entry that the client was told is its own
 	reading  *list.Element // its place among those that wait for the log
-	asking   *list.Element // its place among those of whom it is asked whether they may still read
-	check    check
-	tries    uint8
-	bounded  bool // until counts
-	unmade   bool // there was no such room yet: with its first entry it is another one, and the user may have no right to it
-	due      bool // is in the session's due list
-	fetching bool // a worker reads the log for it
-	held     bool // waits for the answer to a send of this session that the log has already
-	gone     bool // ended
+	bounded  bool          // until counts
+	ends     bool          // the follow ends with the entry until
+	wary     bool          // the owner is asked before the next entry
+	due      bool          // is in the reader's due list
+	fetching bool          // somebody reads the log for it
+	held     bool          // waits for the answer to a send of this client that the log has already
+	gone     bool          // ended
 }
 
-// follows are a session's, in the order of their rooms: few, as a rule, and then a map would be most of what an idle session costs.
-type follows []*follow
+// Owner is told what becomes of a follow. The reader's lock is held in all of its methods, and they
+// must not wait.
+type Owner interface {
+	// Next tells that the follow is about to get entries, for the first time since it was made wary.
+	Next()
+	// Served tells that the follow was given an entry from the log.
+	Served(e *chat.Entry)
+	// Ended tells that the follow has got the last entry that it may have, after Finish.
+	Ended()
+}
+
+// Cursor returns the last entry that was handed to the connection.
+func (fl *Follow) Cursor() chat.Seq { return fl.cursor }
+
+// Sent returns the last entry that the client was told is its own, or 0.
+func (fl *Follow) Sent() chat.Seq { return fl.sent }
+
+// Gone reports whether the follow has ended.
+func (fl *Follow) Gone() bool { return fl.gone }
+
+// Beware has the owner asked before the next entry, or not any more.
+func (fl *Follow) Beware(on bool) { fl.wary = on }
+
+// Hold lets the reader have no entry behind until, for now.
+func (fl *Follow) Hold(until chat.Seq) {
+	if !fl.bounded || until < fl.until {
+		fl.bounded, fl.until = true, until
+	}
+}
+
+// Free lets a follow that was held go on.
+func (fl *Follow) Free() {
+	fl.bounded = false
+	fl.goOn()
+}
+
+// Finish has a follow that was held end with the last entry that it may have.
+func (fl *Follow) Finish() {
+	fl.ends = true
+	fl.goOn()
+}
+
+func (fl *Follow) goOn() {
+	fl.Reader.want(fl)
+	fl.Reader.queue()
+}
+
+// goBack has a follow go on behind seq, if it is beyond.
+func (fl *Follow) goBack(seq chat.Seq) {
+	fl.Reader.Lock()
+	defer fl.Reader.Unlock()
+	fl.cursor = min(fl.cursor, seq)
+}
+
+// Lag returns how many entries up to head the reader has yet to get.
+func (fl *Follow) Lag(head chat.Seq) int64 {
+	if fl.gone {
+		return 0
+	}
+	return int64(max(head-fl.cursor, 0))
+}
+
+// follows are a reader's, in the order of their rooms: few, as a rule, and then a map would be most of what an idle reader costs.
+type follows []*Follow
 
 func (l *follows) find(room chat.RoomID) (at int, found bool) {
-	return slices.BinarySearchFunc(*l, room, func(fl *follow, room chat.RoomID) int { return cmp.Compare(fl.Room(), room) })
+	return slices.BinarySearchFunc(*l, room, func(fl *Follow, room chat.RoomID) int { return cmp.Compare(fl.Room(), room) })
 }
 
 // in returns the follow of a room, or nil.
-func (l *follows) in(room chat.RoomID) *follow {
+func (l *follows) in(room chat.RoomID) *Follow {
 	if at, found := l.find(room); found {
 		return (*l)[at]
 	}
@@ -49,7 +110,7 @@ func (l *follows) in(room chat.RoomID) *follow {
 }
 
 // put adds a follow; the room has none.
-func (l *follows) put(fl *follow) {
+func (l *follows) put(fl *Follow) {
 	at, _ := l.find(fl.Room())
 	if *l == nil {
 		*l = make(follows, 0, 1)
@@ -58,15 +119,8 @@ func (l *follows) put(fl *follow) {
 }
 
 // remove takes a follow out, if it is there.
-func (l *follows) remove(fl *follow) {
+func (l *follows) remove(fl *Follow) {
 	if at, found := l.find(fl.Room()); found && (*l)[at] == fl {
 		*l = slices.Delete(*l, at, at+1)
 	}
-}
-
-// goBack has a follow go on behind seq, if it is beyond.
-func (fl *follow) goBack(seq chat.Seq) {
-	fl.session.mu.Lock()
-	defer fl.session.mu.Unlock()
-	fl.cursor = min(fl.cursor, seq)
 }

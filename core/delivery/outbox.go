@@ -11,10 +11,10 @@ import (
 
 const (
 	runBytes     = 64 << 10 // about the most that one write takes
-	mostOutbox   = 64 << 10 // bytes of answers unwritten at which a session takes no more commands
-	mostSending  = 64       // changes under way at which a session takes no more commands
-	mostSignals  = 128      // signals waiting; older ones make way
-	roundsATurn  = 8        // writes to one session before its shard turns to the next
+	maxOutbox    = 64 << 10 // bytes of answers unwritten at which a reader is full
+	maxOwed      = 64       // answers that are owed at which a reader is full
+	maxSignals   = 128      // signals waiting; older ones make way
+	roundsATurn  = 8        // writes to one reader before its shard turns to the next
 	keepScratch  = 256 << 10
 	pooledOutbox = 16 << 10
 )
@@ -22,7 +22,7 @@ const (
 // pendingSignal is a signal with its frame, encoded once for all who get it.
 type pendingSignal struct {
 	chat.Signal
-	origin string // the id of the session that does not get it
+	origin string // the id of the reader that does not get it
 	frame  []byte
 }
 
@@ -34,7 +34,7 @@ func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 			break
 		}
 	}
-	if len(list) >= mostSignals {
+	if len(list) >= maxSignals {
 		list = append(list[:0], list[1:]...)
 	}
 	return append(list, sig)
@@ -42,55 +42,46 @@ func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 
 var outboxes = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-// put encodes a frame into the outbox, behind what is there. s.mu is held; queueSession or flush must follow.
-func (s *session) put(f ports.Frame) {
-	if s.outbox == nil {
-		s.outbox = *outboxes.Get().(*[]byte)
+// put encodes a frame into the outbox, behind what is there. The lock is held; queue or flush must follow.
+func (r *Reader) put(f ports.Frame) {
+	if r.outbox == nil {
+		r.outbox = *outboxes.Get().(*[]byte)
 	}
-	before := len(s.outbox)
-	s.outbox = s.hub.cfg.Encoder.Frame(s.outbox, f)
-	s.owed += len(s.outbox) - before
+	before := len(r.outbox)
+	r.outbox = r.node.cfg.Encoder.Frame(r.outbox, f)
+	r.owed += len(r.outbox) - before
 }
 
-// unwritten returns how many bytes of answers the client has not taken yet: what it asked for, and not what it follows. s.mu is held.
-func (s *session) unwritten() int { return s.owed + s.handed }
-
-// full reports whether the session takes no more commands before its client has taken what they are answered with. It is asked before an
-// answer is made: so a session holds one large answer at most. s.mu is held.
-func (s *session) full() bool {
-	return len(s.outbox) >= mostOutbox || s.unwritten() >= mostOutbox || s.changes >= mostSending
-}
-
-// signal takes a signal for the client. s.mu is held.
-func (s *session) signal(sig pendingSignal) {
-	if sig.origin != s.id && !s.closing {
-		s.signals = replaceSignal(s.signals, sig)
+// signal takes a signal for the client. The lock is held.
+func (r *Reader) signal(sig pendingSignal) {
+	if sig.origin != r.id && !r.closing {
+		r.signals = replaceSignal(r.signals, sig)
 	}
 }
 
-// want notes that fl may be behind its feed. s.mu is held.
-func (s *session) want(fl *follow) {
+// want notes that fl may be behind its feed. The lock is held.
+func (r *Reader) want(fl *Follow) {
 	if !fl.due && !fl.fetching && !fl.held && !fl.gone {
 		fl.due = true
-		s.due = append(s.due, fl)
+		r.due = append(r.due, fl)
 	}
 }
 
-// flush writes what is due until nothing is or the socket would block. It runs on the session's shard, with s.mu held.
-func (s *session) flush(w *shard) {
-	if s.dead || s.writing {
+// flush writes what is due until nothing is or the socket would block. It runs on the reader's shard, with the lock held.
+func (r *Reader) flush(w *shard) {
+	if r.dead || r.writing {
 		return
 	}
 	for range roundsATurn {
-		owed := s.owed
-		p, shared := s.gather(&w.scratch)
+		owed := r.owed
+		p, shared := r.gather(&w.scratch)
 		if len(p) == 0 {
-			s.settle()
+			r.settle()
 			return
 		}
-		n, err := s.conn.TryWrite(p)
+		n, err := r.conn.TryWrite(p)
 		if err != nil {
-			s.kill(ports.CloseGone)
+			r.Kill(ports.CloseGone)
 			return
 		}
 		if n < len(p) {
@@ -98,137 +89,137 @@ func (s *session) flush(w *shard) {
 			if !shared {
 				rest = append([]byte(nil), rest...)
 			}
-			s.writing, s.handed = true, max(owed-n, 0)
-			s.writers.Go(func() { s.writeBehind(rest) })
+			r.writing, r.handed = true, max(owed-n, 0)
+			r.running.Go(func() { r.writeBehind(rest) })
 			return
 		}
-		s.unpause()
+		r.unpause()
 	}
-	w.queueSession(s)
+	w.queueReader(r)
 }
 
-// writeBehind waits for a socket that would block, and serves its session until nothing is due any more. What comes meanwhile for
-// the session is not gathered before the socket takes it.
-func (s *session) writeBehind(rest []byte) {
-	s.hub.cfg.Observer.Blocked(1)
-	defer s.hub.cfg.Observer.Blocked(-1)
+// writeBehind waits for a socket that would block, and serves its reader until nothing is due any more. What comes meanwhile for
+// the reader is not gathered before the socket takes it.
+func (r *Reader) writeBehind(rest []byte) {
+	r.node.cfg.Observer.Blocked(1)
+	defer r.node.cfg.Observer.Blocked(-1)
 	var scratch []byte
 	for {
-		err := s.conn.Write(rest)
-		s.mu.Lock()
+		err := r.conn.Write(rest)
+		r.Lock()
 		if err == nil {
-			s.handed = s.owed
-			rest, _ = s.gather(&scratch)
-			s.unpause()
+			r.handed = r.owed
+			rest, _ = r.gather(&scratch)
+			r.unpause()
 		}
-		if err != nil || len(rest) == 0 || s.dead {
-			s.writing = false
-			s.stopWriting(err)
-			s.mu.Unlock()
+		if err != nil || len(rest) == 0 || r.dead {
+			r.writing = false
+			r.stopWriting(err)
+			r.Unlock()
 			return
 		}
-		s.mu.Unlock()
+		r.Unlock()
 	}
 }
 
-func (s *session) stopWriting(err error) {
+func (r *Reader) stopWriting(err error) {
 	switch {
 	case errors.Is(err, ports.ErrSlow):
-		s.kill(ports.CloseSlow)
+		r.Kill(ports.CloseSlow)
 	case err != nil:
-		s.kill(ports.CloseGone)
+		r.Kill(ports.CloseGone)
 	default:
-		s.settle()
+		r.settle()
 	}
 }
 
-// settle is called when all that was due is written. s.mu is held.
-func (s *session) settle() {
-	if s.closing {
-		s.kill(s.reason)
+// settle is called when all that was due is written. The lock is held.
+func (r *Reader) settle() {
+	if r.closing {
+		r.Kill(r.reason)
 	}
 }
 
 // gather returns the next bytes for the connection: answers first, then entries, then signals. What it returns counts as handed
-// over. It is memory of a ring, which never changes (then shared is true), or *scratch. s.mu is held.
-func (s *session) gather(scratch *[]byte) (p []byte, shared bool) {
-	if len(s.outbox) == 0 && len(s.signals) == 0 && len(s.due) == 1 && !s.closing {
-		if p := s.entries(s.due[0], runBytes); len(p) > 0 {
+// over. It is memory of a ring, which never changes (then shared is true), or *scratch. The lock is held.
+func (r *Reader) gather(scratch *[]byte) (p []byte, shared bool) {
+	if len(r.outbox) == 0 && len(r.signals) == 0 && len(r.due) == 1 && !r.closing {
+		if p := r.entries(r.due[0], runBytes); len(p) > 0 {
 			return p, true
 		}
 	}
-	out := append((*scratch)[:0], s.outbox...)
-	s.emptyOutbox()
-	for !s.closing && len(s.due) > 0 && len(out) < runBytes {
-		out = append(out, s.entries(s.due[0], runBytes-len(out))...)
+	out := append((*scratch)[:0], r.outbox...)
+	r.emptyOutbox()
+	for !r.closing && len(r.due) > 0 && len(out) < runBytes {
+		out = append(out, r.entries(r.due[0], runBytes-len(out))...)
 	}
-	out = s.takeSignals(out)
+	out = r.takeSignals(out)
 	if cap(out) <= keepScratch {
 		*scratch = out
 	}
 	return out, false
 }
 
-// emptyOutbox gives the outbox's memory back, so that an idle session holds none. s.mu is held.
-func (s *session) emptyOutbox() {
-	if 0 < cap(s.outbox) && cap(s.outbox) <= pooledOutbox {
-		b := s.outbox[:0]
+// emptyOutbox gives the outbox's memory back, so that an idle reader holds none. The lock is held.
+func (r *Reader) emptyOutbox() {
+	if 0 < cap(r.outbox) && cap(r.outbox) <= pooledOutbox {
+		b := r.outbox[:0]
 		outboxes.Put(&b)
 	}
-	s.outbox, s.owed = nil, 0
+	r.outbox, r.owed = nil, 0
 }
 
 // entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor; nothing where there are none. It
 // takes fl off the list when nothing more is due from the ring, and has a worker read the log where the ring does not reach back.
-func (s *session) entries(fl *follow, most int) (p []byte) {
+func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	v := fl.View()
 	head := v.Head
-	if fl.unmade && fl.cursor < head {
-		s.hub.doubt(fl, fl.cursor)
+	if fl.wary && fl.cursor < head {
+		fl.Owner.Next()
 	}
 	if fl.bounded {
 		head = min(head, fl.until)
 	}
 	switch {
 	case fl.gone || fl.cursor >= head:
-	case s.inRing(fl, v):
-		if p, fl.cursor = v.Run(fl.cursor, head, most); fl.cursor < head {
+	case r.inRing(fl, v):
+		if p, fl.cursor = v.Run(fl.cursor, head, limit); fl.cursor < head {
 			return p
 		}
 	default:
 		fl.fetching = true
-		fl.reading = s.hub.reads.Put(fl)
+		fl.reading = r.node.reads.Put(fl)
 	}
 	fl.due = false
-	s.due = append(s.due[:0], s.due[1:]...)
-	if fl.refused != nil && fl.cursor >= fl.until && !fl.gone {
-		s.dismiss(fl)
+	r.due = append(r.due[:0], r.due[1:]...)
+	if fl.ends && fl.cursor >= fl.until && !fl.gone {
+		fl.Owner.Ended()
 	}
 	return p
 }
 
-// inRing reports whether the ring may serve what comes behind the cursor of fl. s.mu is held.
-func (s *session) inRing(fl *follow, v *feed.View) bool {
-	return fl.cursor >= v.Floor && (fl.cursor >= v.Primed || len(s.sending) == 0)
+// inRing reports whether the ring may serve what comes behind the cursor of fl. The lock is held.
+func (r *Reader) inRing(fl *Follow, v *feed.View) bool {
+	return fl.cursor >= v.Floor && (fl.cursor >= v.Primed || len(r.sending) == 0)
 }
 
 // takeSignals moves the signals whose time has come behind out: not those about entries that the client has not got,
 // nor any while it is in doubt whether it may hear them.
-func (s *session) takeSignals(out []byte) []byte {
-	kept := s.signals[:0]
-	for _, sig := range s.signals {
-		fl := s.follows.in(sig.Room)
+func (r *Reader) takeSignals(out []byte) []byte {
+	kept := r.signals[:0]
+	for _, sig := range r.signals {
+		fl := r.follows.in(sig.Room)
 		switch {
-		case fl == nil || s.closing:
+		case fl == nil || r.closing:
 		case fl.bounded, fl.cursor < sig.Seq:
 			kept = append(kept, sig)
 		default:
 			out = append(out, sig.frame...)
 		}
 	}
-	clear(s.signals[len(kept):])
-	if s.signals = kept; len(kept) == 0 {
-		s.signals = nil
+	clear(r.signals[len(kept):])
+	if r.signals = kept; len(kept) == 0 {
+		r.signals = nil
 	}
 	return out
 }

@@ -9,17 +9,16 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// shard writes to its sessions, one after the other, and never waits for one of them.
+// shard writes to its readers, one after the other, and never waits for one of them.
 type shard struct {
 	index    int
 	observer ports.Observer
 	linger   time.Duration // at most
 	wake     chan struct{} // holds one: there may be work
 
-	mu       sync.Mutex
-	feeds    []*part
-	dirty    []*session
-	sessions map[*session]struct{}
+	mu    sync.Mutex
+	feeds []*part
+	dirty []*Reader
 
 	// Only the shard's goroutine uses these.
 	scratch   []byte
@@ -27,7 +26,7 @@ type shard struct {
 }
 
 func newShard(index int, linger time.Duration, o ports.Observer) *shard {
-	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1), sessions: map[*session]struct{}{}}
+	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1)}
 }
 
 // queuePassing marks a part as having entries to pass on, the traced ones among others, the oldest of
@@ -59,12 +58,12 @@ func (w *shard) queuePart(p *part) {
 	}
 }
 
-// queueSession marks a session that has something due.
-func (w *shard) queueSession(s *session) {
+// queueReader marks a reader that has something due.
+func (w *shard) queueReader(r *Reader) {
 	w.mu.Lock()
-	if !s.queued {
-		s.queued = true
-		w.dirty = append(w.dirty, s)
+	if !r.queued {
+		r.queued = true
+		w.dirty = append(w.dirty, r)
 	}
 	w.mu.Unlock()
 	w.nudge()
@@ -77,10 +76,10 @@ func (w *shard) nudge() {
 	}
 }
 
-// run serves the shard's sessions until ctx ends.
+// run serves the shard's readers until ctx ends.
 func (w *shard) run(ctx context.Context) {
 	var feeds []*part
-	var dirty []*session
+	var dirty []*Reader
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -94,7 +93,7 @@ func (w *shard) run(ctx context.Context) {
 			w.mu.Lock()
 			feeds, w.feeds = w.feeds, feeds[:0]
 			for _, p := range feeds {
-				p.queued, p.urgent = false, !p.since.IsZero() || len(p.signals) >= mostSignals/2
+				p.queued, p.urgent = false, !p.since.IsZero() || len(p.signals) >= maxSignals/2
 			}
 			dirty = w.takeDirty(dirty)
 			w.mu.Unlock()
@@ -102,11 +101,11 @@ func (w *shard) run(ctx context.Context) {
 			if len(feeds)+len(dirty)+len(over) == 0 || ctx.Err() != nil {
 				break
 			}
-			// Sessions first: what they have due is an answer, and an answer to a send goes before the entry.
-			for _, s := range dirty {
-				s.mu.Lock()
-				s.flush(w)
-				s.mu.Unlock()
+			// These first: what they have due is an answer, and an answer to a send goes before the entry.
+			for _, r := range dirty {
+				r.Lock()
+				r.flush(w)
+				r.Unlock()
 			}
 			for _, p := range feeds {
 				if !w.lingers(p) {
@@ -182,15 +181,15 @@ func (w *shard) rested() (over []*part) {
 	return over
 }
 
-// takeDirty moves a turn's worth of the dirty sessions into list. w.mu is held.
-func (w *shard) takeDirty(list []*session) []*session {
+// takeDirty moves a turn's worth of the dirty readers into list. w.mu is held.
+func (w *shard) takeDirty(list []*Reader) []*Reader {
 	n := min(len(w.dirty), readersATurn)
 	list = append(list[:0], w.dirty[:n]...)
 	rest := copy(w.dirty, w.dirty[n:])
 	clear(w.dirty[rest:])
 	w.dirty = w.dirty[:rest]
-	for _, s := range list {
-		s.queued = false
+	for _, r := range list {
+		r.queued = false
 	}
 	return list
 }
@@ -221,7 +220,7 @@ func (w *shard) pass(p *part) {
 	if len(p.left) == 0 {
 		p.ended = time.Now()
 		p.took, p.entries = p.ended.Sub(p.began), p.passing.entries
-		clear(p.readers) // sessions that end are to be forgotten
+		clear(p.readers) // readers that end are to be forgotten
 		w.tell(p)
 	}
 	w.mu.Lock()
@@ -246,19 +245,19 @@ func (w *shard) tell(p *part) {
 	}
 }
 
-func (w *shard) serve(p *part, fl *follow) {
-	s := fl.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (w *shard) serve(p *part, fl *Follow) {
+	r := fl.Reader
+	r.Lock()
+	defer r.Unlock()
 	if fl.gone {
 		return
 	}
 	for _, sig := range p.passing.signals {
-		s.signal(sig)
+		r.signal(sig)
 	}
-	s.want(fl)
+	r.want(fl)
 	before := fl.cursor
-	s.flush(w)
+	r.flush(w)
 	if n := int(fl.cursor - before); n > 0 {
 		if p.passing.readers == 0 {
 			p.passing.first = time.Now()

@@ -25,7 +25,7 @@ type delivery struct {
 }
 
 // trace begins the summaries of entries that are being published. a.mu is held.
-func (a *audience) trace(entries []feed.Traced) (traced []*delivery) {
+func (a *Audience) trace(entries []feed.Traced) (traced []*delivery) {
 	if len(entries) == 0 {
 		return nil
 	}

@@ -1,0 +1,279 @@
+package delivery
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Reader is what a connection's client has to be told, and the cursors from which it is served.
+//
+// Its lock is there for its owner too, who may guard by it whatever belongs to the same connection.
+// Unless they say otherwise, methods are called with the lock held.
+type Reader struct {
+	sync.Mutex
+
+	node    *Node
+	id      string
+	conn    ports.Conn
+	shard   *shard
+	running sync.WaitGroup // a goroutine that waits for the socket, and those of Go
+
+	queued bool // is in the shard's dirty list; guarded by shard.mu
+
+	follows follows
+	sending map[sendKey]int // changes under way
+	owes    int             // answers that the owner has yet to give
+
+	outbox  []byte          // answers and entries of the log, encoded, unwritten
+	owed    int             // how many bytes of it are answers
+	handed  int             // the same of what a goroutine waits to write
+	signals []pendingSignal // the latest of each slot
+	due     []*Follow       // behind their feeds, to be served by the next write
+
+	paused  bool // the connection is to read nothing until Conn.Resume
+	writing bool // a goroutine waits for the socket
+	closing bool // the close frame is in the outbox: nothing follows it
+	reason  ports.CloseReason
+	dead    bool // nothing is written any more
+}
+
+// sendKey is a change under way: a send by its key, and all others of its room by none.
+type sendKey struct {
+	room chat.RoomID
+	key  chat.Key
+}
+
+// NewReader returns the reader of a connection. id is the origin of its signals, which it does not
+// get itself.
+func (n *Node) NewReader(conn ports.Conn, id string) *Reader {
+	shard := n.shards[int(n.next.Add(1))%len(n.shards)]
+	return &Reader{node: n, id: id, conn: conn, shard: shard}
+}
+
+// ID returns the reader's id. It needs no lock.
+func (r *Reader) ID() string { return r.id }
+
+func (r *Reader) queue() { r.shard.queueReader(r) }
+
+// Put tells the client something, behind what it is told already; not where it is being closed.
+func (r *Reader) Put(f ports.Frame) {
+	if !r.closing {
+		r.put(f)
+		r.queue()
+	}
+}
+
+// PutRaw is Put for a frame that is encoded.
+func (r *Reader) PutRaw(frame []byte) {
+	if r.closing {
+		return
+	}
+	if r.outbox == nil && len(frame) > 0 {
+		r.outbox = *outboxes.Get().(*[]byte)
+	}
+	r.outbox = append(r.outbox, frame...)
+	r.owed += len(frame)
+	r.queue()
+}
+
+// Close puts the close frame behind what the client is told, and nothing follows it. failure is told
+// before it, where there is one.
+func (r *Reader) Close(reason ports.CloseReason, failure error) {
+	if r.closing {
+		return
+	}
+	if failure != nil {
+		r.put(ports.Failure{Err: failure})
+	}
+	r.put(ports.CloseFrame{Reason: reason})
+	r.closing, r.reason = true, reason
+	r.queue()
+}
+
+// CloseWith is Close with a close frame that is encoded.
+func (r *Reader) CloseWith(frame []byte, reason ports.CloseReason) {
+	if !r.closing {
+		r.PutRaw(frame)
+		r.closing, r.reason = true, reason
+		r.queue()
+	}
+}
+
+// Kill ends the connection; nothing is written any more.
+func (r *Reader) Kill(reason ports.CloseReason) {
+	if r.dead {
+		return
+	}
+	r.dead = true
+	if !r.closing {
+		r.closing, r.reason = true, reason
+	}
+	r.conn.Close(reason)
+}
+
+// Closing reports whether the reader is being closed, or gone: it is told nothing more.
+func (r *Reader) Closing() bool { return r.closing }
+
+// Drop takes that the connection is gone, and returns why it ended. The follows are to be ended.
+func (r *Reader) Drop() ports.CloseReason {
+	if !r.closing {
+		r.closing, r.reason = true, ports.CloseGone
+	}
+	r.dead = true
+	return r.reason
+}
+
+// Forget gives back the connection and the memory of a reader that was dropped. Nothing is called
+// after it but Wait.
+func (r *Reader) Forget() {
+	r.due, r.signals, r.outbox = nil, nil, nil
+	r.conn.Close(ports.CloseGone)
+}
+
+// Wait waits for what runs for a reader that was dropped. It needs no lock.
+func (r *Reader) Wait() { r.running.Wait() }
+
+// Go runs f in a goroutine that Wait waits for.
+func (r *Reader) Go(f func()) { r.running.Go(f) }
+
+// Full reports whether the client should ask for nothing more before it has taken what it is
+// answered with. It is asked before an answer is made: so a reader holds one large answer at most.
+func (r *Reader) Full() bool {
+	return r.Clogged() || r.unwritten() >= maxOutbox || r.owes >= maxOwed
+}
+
+// Clogged reports whether the client does not take what it is told.
+func (r *Reader) Clogged() bool { return len(r.outbox) >= maxOutbox }
+
+// unwritten returns how many bytes of answers the client has not taken yet: what it asked for, and
+// not what it follows.
+func (r *Reader) unwritten() int { return r.owed + r.handed }
+
+// Pause reports whether the connection is to read nothing until Conn.Resume, because the reader is
+// full.
+func (r *Reader) Pause() bool {
+	r.paused = r.Full()
+	return r.paused
+}
+
+// Paused returns what Pause did, until Conn.Resume.
+func (r *Reader) Paused() bool { return r.paused }
+
+// unpause lets the connection read again if the reason not to is gone.
+func (r *Reader) unpause() {
+	if r.paused && !r.Full() {
+		r.paused = false
+		r.conn.Resume()
+	}
+}
+
+// Owe counts answers that the owner has yet to give, or that are given where n is below zero.
+func (r *Reader) Owe(n int) {
+	r.owes += n
+	r.unpause()
+}
+
+// Owes returns how many answers the owner has yet to give.
+func (r *Reader) Owes() int { return r.owes }
+
+// Expect notes that a change of a room is under way: a send by its key, any other without. Until it
+// is Settled its entry is not served from the log, as the answer goes first.
+func (r *Reader) Expect(room chat.RoomID, key chat.Key) {
+	if r.sending == nil {
+		r.sending = map[sendKey]int{}
+	}
+	r.sending[sendKey{room, key}]++
+}
+
+// Settled notes that the answer to such a change was put. seq is the entry that a send was answered
+// with, or 0. It reports whether that was the last one of the room and key.
+func (r *Reader) Settled(room chat.RoomID, key chat.Key, seq chat.Seq) (last bool) {
+	is := sendKey{room, key}
+	if r.sending[is]--; r.sending[is] == 0 {
+		delete(r.sending, is)
+		last = true
+	}
+	if fl := r.follows.in(room); fl != nil {
+		if key != "" {
+			fl.sent = max(fl.sent, seq)
+		}
+		if fl.held {
+			fl.held = false
+			fl.goOn()
+		}
+	}
+	return last
+}
+
+// Expects reports whether changes of a room are under way: sends alone, or any.
+func (r *Reader) Expects(room chat.RoomID, sends bool) bool {
+	for is := range r.sending {
+		if is.room == room && (!sends || is.key != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// In returns the reader's follow of a room, or nil.
+func (r *Reader) In(room chat.RoomID) *Follow { return r.follows.in(room) }
+
+// Follows returns all follows of the reader.
+func (r *Reader) Follows() []*Follow { return slices.Clone(r.follows) }
+
+// Rooms returns how many rooms the reader follows.
+func (r *Reader) Rooms() int { return len(r.follows) }
+
+// Begin has a follow begin that was given to Audience.Add, right behind an answer. The reader must
+// not follow that room.
+func (r *Reader) Begin(fl *Follow, answer ports.Frame) {
+	r.follows.put(fl)
+	r.put(answer)
+	fl.goOn()
+}
+
+// End ends a follow. It reports whether it had not ended before. The audience is not released.
+func (r *Reader) End(fl *Follow) (ended bool) {
+	if fl.gone {
+		return false
+	}
+	fl.gone = true
+	r.follows.remove(fl)
+	r.node.reads.Leave(fl.reading)
+	fl.remove(fl)
+	return true
+}
+
+// Retry serves what could not be read from the log before.
+func (r *Reader) Retry() {
+	if len(r.due) > 0 {
+		r.queue()
+	}
+}
+
+// Behind returns how many entries the reader has yet to get in the rooms where it lacks one that was
+// there when Node.Counted was called last.
+func (r *Reader) Behind() (entries int64) {
+	for _, fl := range r.follows {
+		if !fl.bounded && int64(fl.cursor) < fl.counted.Load() {
+			entries += int64(fl.View().Head - fl.cursor)
+		}
+	}
+	return entries
+}
+
+// Look returns what the reader has yet to be told, for operators: what of a ports.SessionSeen it
+// knows, but the cursors.
+func (r *Reader) Look() ports.SessionSeen {
+	seen := ports.SessionSeen{
+		Rooms: len(r.follows), Unwritten: len(r.outbox) + r.handed, Sending: r.owes,
+		Blocked: r.writing, Paused: r.paused,
+	}
+	if r.closing {
+		seen.Closing = r.reason.String()
+	}
+	return seen
+}

@@ -1,0 +1,73 @@
+package session
+
+import (
+	"context"
+	"sync"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// mostAdditions is how many additions may wait to be told; more of them are lost.
+const mostAdditions = 1024
+
+// additions gathers who was made a member of a room by another, so that many of them are one look at the sessions.
+type additions struct {
+	mu      sync.Mutex
+	waiting map[chat.UserID][]ports.MemberAdded
+	count   int
+}
+
+// put keeps an addition, unless too many wait. first is true where none did.
+func (a *additions) put(n ports.MemberAdded) (first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count >= mostAdditions {
+		return false
+	}
+	if a.waiting == nil {
+		a.waiting = map[chat.UserID][]ports.MemberAdded{}
+	}
+	a.waiting[n.User] = append(a.waiting[n.User], n)
+	a.count++
+	return a.count == 1
+}
+
+func (a *additions) take() map[chat.UserID][]ports.MemberAdded {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.waiting
+	a.waiting, a.count = nil, 0
+	return taken
+}
+
+// added has the sessions of somebody told that they were made a member of a room, if they have any here.
+func (h *Hub) added(n ports.MemberAdded) {
+	h.mu.RLock()
+	here := h.users[n.User] > 0
+	h.mu.RUnlock()
+	if here && h.additions.put(n) {
+		h.chores.Put(func(context.Context) { h.tellAdditions() })
+	}
+}
+
+func (h *Hub) tellAdditions() {
+	waiting := h.additions.take()
+	for _, s := range h.all() {
+		s.Lock()
+		if s.identity != nil {
+			s.hearsAdditions(waiting[s.identity.User])
+		}
+		s.Unlock()
+	}
+}
+
+// hearsAdditions tells the client where it was added, unless it does not even take its answers. The lock is held.
+func (s *session) hearsAdditions(additions []ports.MemberAdded) {
+	for _, n := range additions {
+		if s.Clogged() {
+			return
+		}
+		s.Put(ports.Added{MemberAdded: n})
+	}
+}

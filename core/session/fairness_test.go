@@ -1,0 +1,69 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/session"
+	"github.com/parley-chat/parley/ports"
+)
+
+// watched is a connection that tells of its writes.
+type watched struct {
+	sink
+	wrote func()
+}
+
+func (w *watched) TryWrite(p []byte) (int, error) {
+	w.wrote()
+	return len(p), nil
+}
+
+// TestAHugeRoomHoldsUpNobodyElse has an entry come for a small room while the first of 5,000 readers of a huge one is served: it
+// does not wait for all of them.
+func TestAHugeRoomHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	const huge = 5000
+	w := newWorld(t, 0)
+	ctx, cancel := context.WithCancel(context.Background())
+	hub := session.New(session.Config{Log: w.store, Reader: open{w.store}, Encoder: fixed{}, AntiEntropy: time.Hour})
+	done := make(chan struct{})
+	go func() { defer close(done); hub.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+
+	var served atomic.Int64
+	smallAfter := make(chan int64, 1)
+	entry := func(room chat.RoomID) []chat.Entry {
+		return []chat.Entry{{Room: room, Seq: 1, Fact: chat.Message{Body: "x"}}}
+	}
+	join := func(conn ports.Conn, user string, room chat.RoomID) {
+		t.Helper()
+		s, err := hub.Open(conn, ports.Opening{Identity: identity(user), Join: &ports.Join{Room: room}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Closed)
+	}
+	for _, room := range []chat.RoomID{"huge", "small"} {
+		if _, err := w.store.Create(ctx, chat.Room{ID: room, Public: true}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inHuge := &watched{wrote: func() {
+		if served.Add(1) == 1 {
+			hub.Entries(entry("small"))
+		}
+	}}
+	for i := range huge {
+		join(inHuge, fmt.Sprint("user", i), "huge")
+	}
+	join(&watched{wrote: func() { smallAfter <- served.Load() }}, "alice", "small")
+	hub.Entries(entry("huge"))
+	if after := <-smallAfter; after > huge/2 {
+		t.Errorf("the small room's reader was served after %d of the huge room's %d", after, huge)
+	}
+}

@@ -1,0 +1,170 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/presence"
+	"github.com/parley-chat/parley/core/work"
+	"github.com/parley-chat/parley/ports"
+)
+
+// MaxRooms is how many rooms a session may have joined at once, unless it is configured.
+const MaxRooms = 500
+
+// Config is what a Hub works with. The ports but Bus and Observer are needed; everything else has a usable zero value.
+type Config struct {
+	Log      ports.Log
+	Reader   ports.Reader
+	Writer   ports.Writer
+	Verifier ports.TokenVerifier
+	Limiter  ports.Limiter // nil: no limit
+	Encoder  ports.Encoder
+	Bus      ports.Bus      // nil: this node is alone
+	Observer ports.Observer // nil: nobody is told
+
+	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
+	Which func() chat.LogID
+
+	Shards    int           // writer shards; 0: one
+	Linger    time.Duration // most that a feed with many readers waits for more to go out by one write; 0: 5 ms; negative: never
+	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
+	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
+
+	Replay          int // most entries that a join goes back behind its cursor; 0: 10,000
+	Reactions       int // most different emoji that a message may have at once, which clients are told; 0: chat.MaxReactions
+	RoomsPerSession int // most rooms joined at once; 0: MaxRooms
+	MaxSessions     int // most sessions of this node; 0: no limit
+	SessionsPerUser int // most sessions of a user on this node; 0: no limit
+	Joins           int // most joins that ask the store at once; more wait for their turn; 0: 64
+	FrameBytes      int // the largest message that a client may send, told in the welcome
+	AnswerBytes     int // the largest frame that a client gets, told in the welcome; 0: 256 KiB
+
+	Features []string // what this node can do beyond protocol v1 as it was first published
+
+	RingBytes      int   // most bytes of a feed's ring; 0: 256 KiB
+	RingBytesTotal int64 // most bytes of all rings; 0: 256 MiB
+
+	CatchUps    int           // readers served from the log at once; 0: 8
+	AntiEntropy time.Duration // between comparisons of the feeds with the log; 0: 2 s
+}
+
+func (c Config) withDefaults() Config {
+	if c.Observer == nil {
+		c.Observer = ports.Unobserved{}
+	}
+	if c.Limiter == nil {
+		c.Limiter = ports.Unlimited{}
+	}
+	if c.Which == nil {
+		c.Which = func() chat.LogID { return "" }
+	}
+	or(&c.Heartbeat, 25*time.Second)
+	or(&c.AuthTime, 10*time.Second)
+	or(&c.Replay, 10_000)
+	or(&c.Reactions, chat.MaxReactions)
+	or(&c.RoomsPerSession, MaxRooms)
+	or(&c.FrameBytes, 64<<10)
+	or(&c.AnswerBytes, 256<<10)
+	or(&c.Joins, 64)
+	return c
+}
+
+func or[T int | int64 | time.Duration](v *T, otherwise T) {
+	if *v <= 0 {
+		*v = otherwise
+	}
+}
+
+// Hub keeps the feeds and sessions of a node.
+type Hub struct {
+	cfg       Config
+	checks    *work.Waitlist[*follow] // of whom it is asked whether they may still read
+	later     work.Later
+	additions additions
+	chores    *work.Queue // what concerns many sessions, and waits for nothing: ending those of a user
+	joins     *gate
+	outgoing  chan chat.Signal
+	presence  *presence.Node
+	delivery  *delivery.Node
+
+	mu        sync.RWMutex
+	sessions  map[*session]struct{}
+	users     map[chat.UserID]int // sessions of each user
+	strangers strangers
+	draining  bool
+}
+
+var (
+	_ ports.Sessions = (*Hub)(nil)
+	_ ports.Audience = (*Hub)(nil)
+	_ delivery.Rooms = (*Hub)(nil)
+)
+
+// New returns a hub. Sessions may be opened before Run, but nothing is written until then.
+func New(cfg Config) *Hub {
+	cfg = cfg.withDefaults()
+	h := &Hub{
+		cfg: cfg, checks: work.NewWaitlist[*follow](), chores: work.NewQueue(),
+		joins: newGate(cfg.Joins), outgoing: make(chan chat.Signal, 1024), sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
+		strangers: newStrangers(cfg.MaxSessions),
+	}
+	h.presence = presence.New(presence.Config{
+		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features,
+	})
+	h.delivery = delivery.New(delivery.Config{
+		Log: cfg.Log, Encoder: cfg.Encoder, Rooms: h, Bus: cfg.Bus, Observer: cfg.Observer,
+		Shards: cfg.Shards, Linger: cfg.Linger, CatchUps: cfg.CatchUps,
+		RingBytes: cfg.RingBytes, RingBytesTotal: cfg.RingBytesTotal, AntiEntropy: cfg.AntiEntropy,
+	})
+	return h
+}
+
+// Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It is called once.
+func (h *Hub) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range checkWorkers {
+		wg.Go(func() { h.watchRights(ctx) })
+	}
+	wg.Go(func() { h.chores.Run(ctx) })
+	wg.Go(func() { h.watchSessions(ctx) })
+	wg.Go(func() { h.passSignals(ctx) })
+	var failed [2]error
+	wg.Go(func() { failed[0] = h.presence.Run(ctx) })
+	wg.Go(func() { failed[1] = h.delivery.Run(ctx) })
+	wg.Wait()
+	h.later.Close()
+	return errors.Join(failed[:]...)
+}
+
+// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a while
+// longer than somebody follows it.
+func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
+
+// Entries implements ports.Listener.
+func (h *Hub) Entries(entries []chat.Entry) { h.delivery.Entries(entries) }
+
+// Head implements ports.Listener.
+func (h *Hub) Head(room chat.RoomID, seq chat.Seq) { h.delivery.Head(room, seq) }
+
+// Deaf implements ports.Listener.
+func (h *Hub) Deaf() {
+	h.presence.Deaf()
+	h.delivery.Deaf()
+}
+
+// Opened implements delivery.Rooms.
+func (h *Hub) Opened(room chat.RoomID) { h.presence.Open(room) }
+
+// Adding implements delivery.Rooms.
+func (h *Hub) Adding(a *delivery.Audience, e *chat.Entry) { h.checkMembers(a, e) }
+
+// Added implements delivery.Rooms.
+func (h *Hub) Added(e *chat.Entry) { h.presence.Said(e) }
+
+// Closing implements delivery.Rooms.
+func (h *Hub) Closing(room chat.RoomID, late bool) bool { return h.presence.Close(room, late) }

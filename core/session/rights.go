@@ -1,0 +1,233 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/feed"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	checksAtOnce = 256 // follows in one question
+	checkWorkers = 2
+	checkTries   = 5 // at one follow alone, where the answer is a fault
+	checkPause   = time.Second
+)
+
+// check is how far the question is whether a follow's user may still read.
+type check uint8
+
+const (
+	checkNone   check = iota
+	checkWaits        // in the hub's list
+	checkAsked        // a worker asks
+	checkPassed       // asked, and something has happened since: to be asked again
+)
+
+// checkMembers holds those at e who may lose the right to read by it, until it is known whether they do. It comes before e is seen.
+func (h *Hub) checkMembers(a *delivery.Audience, e *chat.Entry) {
+	if !chat.EndsReading(e.Fact, "") {
+		return
+	}
+	var user chat.UserID // everybody
+	if m, ok := e.Fact.(chat.MemberChanged); ok {
+		user = m.User
+	}
+	for _, one := range a.Endangered(e.Seq, user) {
+		fl := of(one)
+		fl.session.Lock()
+		h.recheck(fl, e.Seq)
+		fl.session.Unlock()
+	}
+}
+
+// made tells that a room has been made, perhaps. Those who follow it as one that there was not go on where it is public, which is what they
+// have a right to; else they are asked about.
+func (h *Hub) made(n ports.StandingChanged) {
+	a := h.delivery.Audience(n.Room)
+	if a == nil || n.User != "" || !n.Opened && a.View().Head > 0 {
+		return
+	}
+	for _, one := range a.Of("") {
+		fl := of(one)
+		fl.session.Lock()
+		switch {
+		case fl.unmade && n.Opened:
+			fl.setUnmade(false)
+		case fl.unmade:
+			h.doubt(fl, fl.Cursor())
+		}
+		fl.session.Unlock()
+	}
+}
+
+// recheck asks whether a follow's user may still read, as the entry seq may have taken the right, unless what is known is as young as that
+// entry. The session's mu is held.
+func (h *Hub) recheck(fl *follow, seq chat.Seq) {
+	if seq > fl.cleared {
+		h.doubt(fl, seq)
+	}
+}
+
+// doubt holds a follow at the entry until, and has it asked whether its session may still read the room: if not, it ends there. However
+// often that is in doubt, a follow has one question that waits. The session's mu is held.
+func (h *Hub) doubt(fl *follow, until chat.Seq) {
+	if fl.Gone() || fl.refused != nil {
+		return
+	}
+	fl.Hold(until)
+	switch fl.check {
+	case checkNone:
+		h.ask(fl)
+	case checkAsked:
+		fl.check = checkPassed
+	}
+}
+
+func (h *Hub) ask(fl *follow) {
+	fl.check = checkWaits
+	fl.asking = h.checks.Put(fl)
+}
+
+// watchRights asks who may still read, for many at once, until ctx ends. It is apart from what serves readers from the log, so that a room
+// that is hidden from thousands stalls none of the others.
+func (h *Hub) watchRights(ctx context.Context) {
+	for h.checks.Wait(ctx) {
+		for batch := h.checks.Take(checksAtOnce); len(batch) > 0 && ctx.Err() == nil; batch = h.checks.Take(checksAtOnce) {
+			h.checkRights(ctx, batch)
+		}
+	}
+}
+
+// checkRights asks for some follows whether their users may still read. While the store is away they are held: nobody who may not sees
+// anything, and nobody is sent away for it.
+func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
+	asked := make([]ports.Follower, 0, len(batch))
+	held := batch[:0]
+	for _, fl := range batch {
+		if by, ok := fl.asks(); ok {
+			held, asked = append(held, fl), append(asked, ports.Follower{By: by, Room: fl.Room()})
+		}
+	}
+	if len(held) == 0 {
+		return
+	}
+	rights, err := h.mayRead(ctx, asked)
+	switch {
+	case err == nil:
+		for i, fl := range held {
+			fl.session.checked(fl, rights[i])
+		}
+	case ctx.Err() != nil:
+	case errors.Is(err, chat.Unavailable):
+		h.cfg.Observer.Fault(ctx, "check who may still read", err)
+		h.askLater(ctx, held)
+	case len(held) > 1: // one that cannot be answered must not spoil the others: halving finds it
+		half := len(held) / 2
+		h.checkRights(ctx, held[:half])
+		h.checkRights(ctx, held[half:])
+	default:
+		h.cfg.Observer.Fault(ctx, "check who may still read", err)
+		if fl := held[0]; fl.triedOften() {
+			fl.session.checked(fl, ports.Right{Err: chat.Errorf(chat.Internal, "it cannot be told whether you may read %s", fl.Room())})
+			return
+		}
+		h.askLater(ctx, held)
+	}
+}
+
+func (h *Hub) mayRead(ctx context.Context, asked []ports.Follower) ([]ports.Right, error) {
+	ctx, cancel := context.WithTimeout(ctx, feed.StoreTime)
+	defer cancel()
+	rights, err := h.cfg.Reader.MayRead(ctx, asked)
+	if err == nil && len(rights) != len(asked) {
+		err = chat.Errorf(chat.Internal, "there are %d rights of %d readers", len(rights), len(asked))
+	}
+	return rights, err
+}
+
+// askLater waits a moment, and puts follows behind the others that wait.
+func (h *Hub) askLater(ctx context.Context, list []*follow) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(checkPause):
+	}
+	for _, fl := range list {
+		fl.session.Lock()
+		if !fl.Gone() {
+			h.ask(fl)
+		}
+		fl.session.Unlock()
+	}
+}
+
+// asks begins the question, and returns for whom; false where there is nothing to ask any more.
+func (fl *follow) asks() (by chat.Identity, ok bool) {
+	s := fl.session
+	s.Lock()
+	defer s.Unlock()
+	if fl.Gone() || s.identity == nil {
+		return by, false
+	}
+	fl.check = checkAsked
+	return *s.identity, true
+}
+
+// triedOften counts one more try, and reports whether it was the last.
+func (fl *follow) triedOften() bool {
+	s := fl.session
+	s.Lock()
+	defer s.Unlock()
+	fl.tries++
+	return fl.tries >= checkTries
+}
+
+// checked lets a follow go on, or end at its last entry.
+func (s *session) checked(fl *follow, right ports.Right) {
+	s.Lock()
+	defer s.Unlock()
+	again := fl.check == checkPassed
+	fl.check = checkNone
+	switch {
+	case fl.Gone():
+		return
+	case again:
+		s.hub.ask(fl)
+		return
+	case right.Err != nil:
+		fl.refused = right.Err
+		fl.Finish()
+	case right.Unmade && fl.Cursor() < fl.View().Head:
+		// There is an entry of a room that the store does not know: it is asked again until it does.
+		fl.check = checkWaits
+		s.hub.later.Do(checkPause, func() {
+			s.Lock()
+			defer s.Unlock()
+			if !fl.Gone() {
+				s.hub.ask(fl)
+			}
+		})
+	default:
+		fl.tries, fl.cleared = 0, max(fl.cleared, right.Head)
+		fl.setUnmade(right.Unmade)
+		fl.Free()
+	}
+}
+
+// dismiss ends a follow that has reached its last entry, and tells why. The lock is held.
+func (s *session) dismiss(fl *follow) {
+	s.endFollow(fl)
+	if s.Closing() {
+		return
+	}
+	why := fl.refused
+	if errors.Is(why, chat.NotFound) { // they know that there is a room
+		why = chat.Errorf(chat.NotFound, "you may not read %s any more", fl.Room())
+	}
+	s.Put(ports.FollowEnded{Room: fl.Room(), Err: why})
+}

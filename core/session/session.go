@@ -1,0 +1,296 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/delivery"
+	"github.com/parley-chat/parley/core/feed"
+	"github.com/parley-chat/parley/ports"
+)
+
+// session is one connection's life: who it is, its cursors, and what it has to be told.
+type session struct {
+	*delivery.Reader
+
+	hub    *Hub
+	remote string
+	opened time.Time
+	heard  atomic.Int64 // when something last came from the client, Unix nanoseconds
+
+	stranger *stranger // nil once its token has come; guarded by hub.mu
+
+	// Guarded by the reader's lock.
+	identity *chat.Identity // nil until authenticated
+	join     *ports.Join    // the join that the connection began with, until it is made
+	lines    map[chat.RoomID]*line
+	typesIn  []chat.RoomID // where its user types
+	pinged   time.Time
+	badRun   int       // bad requests in a row
+	limited  int       // refusals since limitAt
+	limitAt  time.Time // when the present count of refusals began
+	parting  *parting  // waits for what was asked to be answered
+}
+
+var _ ports.Session = (*session)(nil)
+
+// Ready implements ports.Sessions.
+func (h *Hub) Ready(opening *ports.Opening) error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.admit(opening)
+}
+
+// Open implements ports.Sessions.
+func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error) {
+	now := time.Now()
+	s := &session{
+		Reader: h.delivery.NewReader(conn, rand.Text()),
+		hub:    h, remote: opening.Remote, opened: now, pinged: now, join: opening.Join,
+	}
+	s.heard.Store(now.UnixNano())
+	crowdedOut, hurry, err := h.enroll(s, &opening)
+	if err != nil {
+		return nil, err
+	}
+	if crowdedOut != nil {
+		crowdedOut.makeWay(hurry)
+	}
+	if opening.Identity != nil {
+		s.welcome(opening.Identity)
+		s.joinAtOnce(context.Background())
+	}
+	return s, nil
+}
+
+// welcome makes the session that of an identity.
+func (s *session) welcome(who *chat.Identity) {
+	s.Lock()
+	s.identity = who
+	s.Put(ports.Welcome{
+		Session: s.ID(), User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(), Expires: who.Expires,
+		Features: s.hub.presence.Features(),
+		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, AnswerBytes: s.hub.cfg.AnswerBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions},
+	})
+	s.Unlock()
+	s.hub.cfg.Observer.SessionOpened(s.ID(), who.User, s.remote)
+}
+
+// joinAtOnce makes the join that the connection began with, if there is one.
+func (s *session) joinAtOnce(ctx context.Context) {
+	s.Lock()
+	ask := s.join
+	s.join = nil
+	s.Unlock()
+	if ask == nil {
+		return
+	}
+	ctx, a := s.begins(ctx, ports.Command{Ask: *ask}, time.Now())
+	if err := s.within(ctx, func(ctx context.Context) error { return s.enter(ctx, "", *ask) }); err != nil {
+		s.fail(ctx, a, err)
+		return
+	}
+	s.answered(ctx, a, nil)
+}
+
+// Heard implements ports.Session.
+func (s *session) Heard() { s.heard.Store(time.Now().UnixNano()) }
+
+// Reply implements ports.Session.
+func (s *session) Reply(frame []byte) {
+	s.Lock()
+	defer s.Unlock()
+	if !s.Full() { // a client that takes none of its answers needs no more
+		s.PutRaw(frame)
+	}
+}
+
+// Finish implements ports.Session.
+func (s *session) Finish(closeFrame []byte, reason ports.CloseReason) {
+	s.Lock()
+	defer s.Unlock()
+	switch {
+	case s.Closing() || s.parting != nil:
+	case s.Owes() > 0:
+		p := &parting{frame: bytes.Clone(closeFrame), reason: reason}
+		p.late = time.AfterFunc(feed.StoreTime, func() {
+			s.Lock()
+			defer s.Unlock()
+			s.part(p)
+		})
+		s.parting = p
+	default:
+		s.part(&parting{frame: closeFrame, reason: reason})
+	}
+}
+
+// parting is how a session ends that waits for what its client asked last.
+type parting struct {
+	frame  []byte
+	reason ports.CloseReason
+	late   *time.Timer // nil where it did not wait
+}
+
+// part ends the session as its transport said. The lock is held.
+func (s *session) part(p *parting) {
+	if p.late != nil {
+		p.late.Stop()
+	}
+	s.CloseWith(p.frame, p.reason)
+}
+
+// concluded notes that something that the client asked is answered. The lock is held.
+func (s *session) concluded() {
+	s.Owe(-1)
+	if s.parting != nil && s.Owes() == 0 {
+		s.part(s.parting)
+	}
+}
+
+// shut ends the session from outside, with an error for the client where there is one to tell.
+func (s *session) shut(reason ports.CloseReason, failure error) {
+	s.Lock()
+	defer s.Unlock()
+	s.Close(reason, failure)
+}
+
+// Closed implements ports.Session.
+func (s *session) Closed() {
+	s.Lock()
+	reason, identity := s.Drop(), s.identity
+	if s.parting != nil {
+		s.parting.late.Stop()
+	}
+	for _, fl := range s.Follows() {
+		s.endFollow(of(fl))
+	}
+	for _, room := range s.typesIn {
+		s.hub.presence.StopTyping(room, s.ID())
+	}
+	s.typesIn = nil
+	s.Forget()
+	s.Unlock()
+
+	s.hub.dismissed(s, identity)
+	if identity != nil {
+		s.hub.cfg.Observer.SessionClosed(s.ID(), identity.User, reason, time.Since(s.opened))
+	}
+	s.Wait() // last, as what was asked for may wait for the store
+}
+
+// who returns the session's identity. It must be authenticated.
+func (s *session) who() chat.Identity {
+	s.Lock()
+	defer s.Unlock()
+	return *s.identity
+}
+
+// ok answers a command that succeeded; without an id there is nothing to answer.
+func (s *session) ok(id string, answer ports.Answer) {
+	if id == "" {
+		return
+	}
+	s.Lock()
+	defer s.Unlock()
+	s.Put(ports.OK{ID: id, Answer: answer})
+}
+
+// fail answers a command that failed, and ends the session of a client that goes on failing.
+func (s *session) fail(ctx context.Context, a asked, err error) {
+	e := *chat.AsError(err)
+	switch e.Kind {
+	case chat.Internal:
+		e.Reason = "a fault of the service; it is logged under " + s.hub.cfg.Observer.Fault(ctx, "answer a command", err)
+	case chat.Unavailable:
+		if e.RetryAfter == 0 {
+			e.RetryAfter = time.Second
+		}
+		if e.Cause != nil { // that nobody has told of yet
+			s.hub.cfg.Observer.Fault(ctx, "answer a command", err)
+		}
+	}
+	s.Lock()
+	if !s.Closing() {
+		s.Put(ports.Failure{ID: a.ID, Err: &e})
+		s.count(e.Kind)
+	}
+	s.Unlock()
+	s.answered(ctx, a, &e)
+}
+
+func (s *session) answered(ctx context.Context, a asked, err error) {
+	s.hub.cfg.Observer.Commanded(ctx, s.ID(), a.Ask, err, time.Since(a.began))
+	if ports.IsSend(a.Ask) {
+		s.hub.cfg.Observer.Sent(err)
+	}
+	a.ending.End(err)
+}
+
+const (
+	mostBadRun  = 10               // bad requests in a row
+	mostLimited = 500              // refusals within limitWindow
+	limitWindow = 10 * time.Second // counted anew after that
+)
+
+// count closes on a client that sends rubbish, or goes on over the limit. The lock is held.
+func (s *session) count(kind chat.Kind) {
+	switch kind {
+	case chat.BadRequest:
+		if s.badRun++; s.badRun >= mostBadRun {
+			s.Close(ports.CloseBadRequests, nil)
+		}
+	case chat.RateLimited:
+		if now := time.Now(); now.Sub(s.limitAt) > limitWindow {
+			s.limited, s.limitAt = 0, now
+		}
+		if s.limited++; s.limited >= mostLimited {
+			s.Close(ports.CloseFlooding, nil)
+		}
+	}
+}
+
+// authenticate verifies a token: the first, or a fresh one for the same user.
+func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) error {
+	s.Lock()
+	old := s.identity
+	s.Unlock()
+	if old != nil { // the first is a part of connecting, which has bounds of its own
+		if err := s.hub.cfg.Limiter.Charge(*old); err != nil {
+			return err
+		}
+	}
+	fresh, err := s.hub.cfg.Verifier.Verify(ctx, ask.Token)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		if err := s.hub.adopt(s, &fresh); err != nil {
+			return err
+		}
+		s.welcome(&fresh)
+		s.ok(id, ports.Authenticated{User: fresh.Author()})
+		s.joinAtOnce(ctx)
+		return nil
+	}
+	if old.User != fresh.User {
+		return chat.Errorf(chat.Unauthenticated, "the token is another user's")
+	}
+	s.Lock()
+	s.identity = &fresh
+	if !old.Grants.Equal(fresh.Grants) || old.Admin != fresh.Admin {
+		for _, fl := range s.Follows() {
+			s.hub.doubt(of(fl), fl.Cursor())
+		}
+	}
+	s.Unlock()
+	s.ok(id, ports.Authenticated{User: fresh.Author()})
+	return nil
+}
+
+// refused reports whether err is for a token that is no good.
+func refused(err error) bool { return errors.Is(err, chat.Unauthenticated) }

@@ -1,0 +1,234 @@
+package session
+
+import (
+	"container/list"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	leastStrangers = 16    // places for sessions without a token, where a tenth of all is fewer
+	strangersAlone = 1_000 // the same where a node has no limit
+	leastShare     = 8     // of these for one network, where a quarter is fewer
+	mostGoing      = 2     // times the places: connections that were sent away and are not gone yet
+)
+
+// strangers are the sessions whose token has yet to come. They have few places, and one network has few of these: when a place is needed,
+// the oldest of the network that holds most makes way. So whoever connects and says nothing keeps nobody out, and least of all who has a
+// token; and a newcomer has all of Config.AuthTime for its token, however many others come, unless there are as many networks as places:
+// while any other holds two, one that is alone in its network is not sent away. The hub's mu guards it.
+type strangers struct {
+	most  int // places
+	share int // of them for one network
+
+	count int
+	from  map[string]*network
+	sizes map[int]*list.List // of networks, by how many they hold: those that hold so many longest come first
+	top   int                // no network holds more
+
+	// Were sent away, and their connections are not gone yet: whoever does not go keeps out their own network first.
+	going     int
+	goingFrom map[string]int
+}
+
+// network is where strangers are from that are here.
+type network struct {
+	strangers list.List     // the oldest first
+	place     *list.Element // in its size
+}
+
+// stranger is a session without a token, and where it stands.
+type stranger struct {
+	session  *session
+	from     string        // its network
+	place    *list.Element // among those of its network
+	sentAway bool          // is in no list any more
+}
+
+func newStrangers(sessions int) strangers {
+	most := strangersAlone
+	if sessions > 0 {
+		most = min(max(sessions/10, leastStrangers), sessions)
+	}
+	share := min(max(most/4, leastShare), most)
+	return strangers{most: most, share: share, from: map[string]*network{}, sizes: map[int]*list.List{}, goingFrom: map[string]int{}}
+}
+
+func (g *strangers) add(s *session, from string) {
+	of := g.from[from]
+	if of == nil {
+		of = &network{}
+		g.from[from] = of
+	}
+	s.stranger = &stranger{session: s, from: from}
+	s.stranger.place = of.strangers.PushBack(s.stranger)
+	g.count++
+	g.resize(of, of.strangers.Len()-1)
+}
+
+// resize moves a network, which held so many, to where it belongs.
+func (g *strangers) resize(of *network, was int) {
+	if before := g.sizes[was]; before != nil {
+		if before.Remove(of.place); before.Len() == 0 {
+			delete(g.sizes, was)
+		}
+	}
+	if now := of.strangers.Len(); now > 0 {
+		if g.sizes[now] == nil {
+			g.sizes[now] = list.New()
+		}
+		of.place = g.sizes[now].PushBack(of)
+		g.top = max(g.top, now)
+	}
+	for g.top > 0 && g.sizes[g.top] == nil {
+		g.top--
+	}
+}
+
+// remove takes out a session that has shown its token, or is over.
+func (g *strangers) remove(s *session) {
+	one := s.stranger
+	if one == nil {
+		return
+	}
+	s.stranger = nil
+	if !one.sentAway {
+		g.takeOut(one)
+		return
+	}
+	g.going--
+	if g.goingFrom[one.from]--; g.goingFrom[one.from] == 0 {
+		delete(g.goingFrom, one.from)
+	}
+}
+
+func (g *strangers) takeOut(one *stranger) {
+	of := g.from[one.from]
+	of.strangers.Remove(one.place)
+	g.count--
+	g.resize(of, of.strangers.Len()+1)
+	if of.strangers.Len() == 0 {
+		delete(g.from, one.from)
+	}
+}
+
+// crowdedOut takes out who makes way for one more stranger from a network, if somebody must.
+func (g *strangers) crowdedOut(from string, full bool) *session {
+	if own := g.from[from]; own != nil && own.strangers.Len() >= g.share {
+		return g.sendAway(own)
+	}
+	if full || g.count >= g.most {
+		return g.sendAway(g.largest())
+	}
+	return nil
+}
+
+// largest is the network that holds most. There must be one.
+func (g *strangers) largest() *network { return g.sizes[g.top].Front().Value.(*network) }
+
+// sendAway takes out the oldest of a network. Its place is free from now on.
+func (g *strangers) sendAway(of *network) *session {
+	one := of.strangers.Front().Value.(*stranger)
+	g.takeOut(one)
+	one.sentAway = true
+	g.going++
+	g.goingFrom[one.from]++
+	return one.session
+}
+
+// stay reports whether as many of those who were sent away are still there as may be, in all or of one network.
+func (g *strangers) stay(from string) bool {
+	return g.going >= mostGoing*g.most || g.goingFrom[from] >= g.share
+}
+
+// hurry reports whether so many go that who is sent away now is given no moment for it: others are not to wait for those who do not go.
+func (g *strangers) hurry() bool { return g.going > g.most }
+
+var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and others need the place; give it in the handshake, or at once")
+
+// full reports whether all places are taken, be it by strangers. h.mu is held.
+func (h *Hub) full() bool {
+	return h.cfg.MaxSessions > 0 && len(h.sessions)-h.strangers.going >= h.cfg.MaxSessions
+}
+
+// admit tells whether there is room for one more session. opening is nil where it is not known yet whose. h.mu is held.
+func (h *Hub) admit(opening *ports.Opening) error {
+	switch {
+	case h.draining:
+		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: time.Second}
+	case h.full() && h.strangers.count == 0:
+		return &chat.Error{Kind: chat.Unavailable, Reason: "this node is full; try again", RetryAfter: later()}
+	case h.joins.crowded():
+		return &chat.Error{Kind: chat.Unavailable, Reason: "too many are connecting; try again", RetryAfter: later()}
+	case opening == nil:
+		return nil
+	case opening.Identity == nil && h.strangers.stay(opening.Network):
+		return &chat.Error{Kind: chat.Unavailable, Reason: "too many connect without a token; try again, or with one", RetryAfter: later()}
+	case opening.Identity != nil && h.cfg.SessionsPerUser > 0 && h.users[opening.Identity.User] >= h.cfg.SessionsPerUser:
+		return &chat.Error{Kind: chat.RateLimited, Reason: "you have too many connections", RetryAfter: 5 * time.Second}
+	}
+	return nil
+}
+
+// enroll gives a session its place, and returns who made way for it, if somebody did, and whether they are to be gone at once. The caller
+// tells them.
+func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, hurry bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.admit(opening); err != nil {
+		return nil, false, err
+	}
+	full := h.full()
+	if opening.Identity == nil {
+		crowdedOut = h.strangers.crowdedOut(opening.Network, full)
+		h.strangers.add(s, opening.Network)
+	} else {
+		if full {
+			crowdedOut = h.strangers.sendAway(h.strangers.largest())
+		}
+		h.users[opening.Identity.User]++
+	}
+	h.sessions[s] = struct{}{}
+	return crowdedOut, h.strangers.hurry(), nil
+}
+
+// makeWay ends a session that was sent away.
+func (s *session) makeWay(hurry bool) {
+	s.Lock()
+	defer s.Unlock()
+	s.Close(ports.CloseUnauthenticated, errCrowdedOut)
+	if hurry {
+		s.Kill(ports.CloseSlow)
+	}
+}
+
+// adopt counts a session among its user's, once its token has come.
+func (h *Hub) adopt(s *session, who *chat.Identity) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.stranger != nil && s.stranger.sentAway {
+		return errCrowdedOut
+	}
+	if h.cfg.SessionsPerUser > 0 && h.users[who.User] >= h.cfg.SessionsPerUser {
+		return chat.Errorf(chat.RateLimited, "you have too many connections")
+	}
+	h.strangers.remove(s)
+	h.users[who.User]++
+	return nil
+}
+
+// dismissed gives back the place of a session that is over.
+func (h *Hub) dismissed(s *session, identity *chat.Identity) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.sessions, s)
+	h.strangers.remove(s)
+	if identity == nil {
+		return
+	}
+	if h.users[identity.User]--; h.users[identity.User] <= 0 {
+		delete(h.users, identity.User)
+	}
+}

@@ -1,0 +1,82 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	watchEvery = time.Second
+	countEvery = 5 * time.Second // how often the sessions that are behind are counted
+)
+
+// watchSessions looks at each session once a second, until ctx ends: is it silent, expired, due a heartbeat?
+func (h *Hub) watchSessions(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	var counted time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			sessions := h.all()
+			for _, s := range sessions {
+				s.look(now)
+			}
+			if now.Sub(counted) >= countEvery {
+				counted = now
+				h.countBehind(sessions)
+			}
+			h.cfg.Observer.Joining(len(h.joins.passes), int(h.joins.waiting.Load()))
+		}
+	}
+}
+
+func (s *session) look(now time.Time) {
+	cfg := &s.hub.cfg
+	s.Lock()
+	defer s.Unlock()
+	if s.Closing() {
+		return
+	}
+	if s.Paused() { // nothing is read from it: whether it takes what is written tells of its life
+		s.Heard()
+	}
+	heard := time.Unix(0, s.heard.Load())
+	switch {
+	case s.identity == nil && now.Sub(s.opened) >= cfg.AuthTime:
+		s.Close(ports.CloseUnauthenticated, chat.Errorf(chat.Unauthenticated, "no token came within %v", cfg.AuthTime))
+	case s.identity != nil && !now.Before(s.identity.Expires):
+		s.Close(ports.CloseExpired, chat.Errorf(chat.Unauthenticated, "the token has expired"))
+	case now.Sub(heard) > 2*cfg.Heartbeat && heard.Before(s.pinged): // who has answered the last ping is due another one
+		s.Close(ports.CloseSilent, nil)
+	case now.Sub(s.pinged) >= cfg.Heartbeat:
+		s.pinged = now
+		s.Put(ports.Heartbeat{})
+	default:
+		s.Retry()
+	}
+}
+
+// countBehind tells how many of the sessions are behind: have not got an entry that was there the last time. Those that get it by the
+// pass under way are not.
+func (h *Hub) countBehind(sessions []*session) {
+	var behind int
+	var entries, most int64
+	for _, s := range sessions {
+		s.Lock()
+		n := s.Behind()
+		s.Unlock()
+		if n > 0 {
+			behind++
+			entries += n
+			most = max(most, n)
+		}
+	}
+	h.cfg.Observer.Behind(behind, entries, most)
+	h.delivery.Counted()
+}
