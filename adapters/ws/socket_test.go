@@ -127,6 +127,7 @@ func TestTwoUsersNeverMix(t *testing.T) {
 				case session := <-h.opened:
 					stale.Go(func() {
 						receive(t, "the session's end", session.closed)
+						session.conn.Close(ports.CloseGone) // as a session does when it is told of its end
 						for range 20 {
 							_, err := session.conn.TryWrite([]byte("\x81\x06secret"))
 							if err == nil {
