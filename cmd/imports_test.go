@@ -71,7 +71,7 @@ var rows = []row{
 	{pkg: "adapters/memory", may: inner},
 	{pkg: "adapters/localbus", may: inner},
 	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},
-	{pkg: "adapters/redis", may: buses, uses: []string{"github.com/redis/go-redis/v9"}},
+	{pkg: "adapters/redis", may: buses, uses: []string{"github.com/gomodule/redigo"}},
 	{pkg: "adapters/bustest", may: inner},
 	{pkg: "adapters/pgbus", may: buses, uses: []string{pgx}},
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},

@@ -5,14 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -20,7 +18,6 @@ import (
 const (
 	dialTime   = 2 * time.Second
 	answerTime = 3 * time.Second
-	pool       = 4 // connections that publish; one does most of it
 )
 
 // Config is what a Bus works with. URL is needed.
@@ -39,12 +36,12 @@ type Config struct {
 
 const form = "redis://user:password@host:6379, redis+cluster://host:6379,host:6379, or with rediss for TLS"
 
-// options returns what the URL says, and whether it is of a cluster.
-func (c Config) options() (o *redis.UniversalOptions, cluster bool, err error) {
+// servers returns what the URL says.
+func (c Config) servers() (*servers, error) {
 	scheme, rest, _ := strings.Cut(c.URL, "://")
 	kind, suffix, _ := strings.Cut(scheme, "+")
 	if kind != "redis" && kind != "rediss" || suffix != "" && suffix != "cluster" {
-		return nil, false, errors.New(form)
+		return nil, errors.New(form)
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	login, hosts, found := cutLast(rest, "@")
@@ -52,47 +49,38 @@ func (c Config) options() (o *redis.UniversalOptions, cluster bool, err error) {
 		login, hosts = "", rest
 	}
 	hosts, database, _ := strings.Cut(hosts, "/")
-	o = &redis.UniversalOptions{
-		ClientName: c.Name, DialTimeout: dialTime, ReadTimeout: answerTime, WriteTimeout: answerTime, PoolSize: pool, Protocol: 2,
-		MaxRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true, IsClusterMode: suffix == "cluster",
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}
+	s := &servers{name: c.Name, cluster: suffix == "cluster"}
 	if login != "" {
 		u, err := url.Parse("redis://" + login + "@host")
 		if err != nil {
-			return nil, false, errors.New(form) // without the URL: it may have a password
+			return nil, errors.New(form) // without the URL: it may have a password
 		}
-		o.Username = u.User.Username()
-		o.Password, _ = u.User.Password()
+		s.username = u.User.Username()
+		s.password, _ = u.User.Password()
 	}
 	for host := range strings.SplitSeq(hosts, ",") {
 		u, err := url.Parse("redis://" + host)
 		if err != nil || u.Hostname() == "" {
-			return nil, false, errors.New(form)
+			return nil, errors.New(form)
 		}
 		port := u.Port()
 		if port == "" {
 			port = "6379"
 		}
-		o.Addrs = append(o.Addrs, joined(u.Hostname(), port))
+		s.addrs = append(s.addrs, net.JoinHostPort(u.Hostname(), port))
 	}
-	if !o.IsClusterMode && len(o.Addrs) > 1 {
-		return nil, false, errors.New("several hosts with redis+cluster:// only")
+	if !s.cluster && len(s.addrs) > 1 {
+		return nil, errors.New("several hosts with redis+cluster:// only")
 	}
 	if database != "" {
-		if o.DB, err = strconv.Atoi(database); err != nil {
-			return nil, false, errors.New(form)
+		if _, err := strconv.ParseUint(database, 10, 31); err != nil {
+			return nil, errors.New(form)
 		}
 	}
-	err = c.secure(o, kind == "rediss", query)
-	return o, o.IsClusterMode, err
-}
-
-func joined(host, port string) string {
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
+	if err := s.secure(kind == "rediss", query); err != nil {
+		return nil, err
 	}
-	return host + ":" + port
+	return s.open(), nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -104,7 +92,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // secure reads what the URL says of TLS.
-func (c Config) secure(o *redis.UniversalOptions, byTLS bool, query string) error {
+func (s *servers) secure(byTLS bool, query string) error {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
 		return errors.New(form)
@@ -120,7 +108,7 @@ func (c Config) secure(o *redis.UniversalOptions, byTLS bool, query string) erro
 		}
 		return nil
 	}
-	o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	path := parameters.Get("tls_ca")
 	if path == "" {
 		return nil
@@ -129,8 +117,8 @@ func (c Config) secure(o *redis.UniversalOptions, byTLS bool, query string) erro
 	if err != nil {
 		return fmt.Errorf("tls_ca: %w", err)
 	}
-	o.TLSConfig.RootCAs = x509.NewCertPool()
-	if !o.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
+	s.tls.RootCAs = x509.NewCertPool()
+	if !s.tls.RootCAs.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("tls_ca=%s has no certificates (PEM)", path)
 	}
 	return nil

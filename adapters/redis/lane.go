@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -135,27 +135,41 @@ func (l *lane) unsubscribed(channel string) (moved bool) {
 	return false
 }
 
-// opener makes a subscription of a client.
-type opener interface {
-	Subscribe(ctx context.Context, channels ...string) *redis.PubSub
-	SSubscribe(ctx context.Context, channels ...string) *redis.PubSub
+// some returns a channel that is wanted, if there is one; all of a lane have one slot.
+func (l *lane) some() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for channel := range l.wanted {
+		return channel
+	}
+	return ""
+}
+
+// connect connects to the server that has the lane's slot, or on servers that are not sharded to any.
+func (l *lane) connect(ctx context.Context, s *servers) (*conn, error) {
+	if !l.sharded {
+		return s.dialAny(ctx)
+	}
+	addr, err := s.owner(ctx, l.some())
+	if err != nil {
+		return nil, err
+	}
+	return s.dial(ctx, addr)
 }
 
 // serve keeps one connection until it breaks or ctx ends. It tells heard what comes, and joined when all that is wanted comes.
-func (l *lane) serve(ctx context.Context, client opener, heard func(channel, payload string), joined func()) error {
-	var sub *redis.PubSub
-	if l.sharded {
-		sub = client.SSubscribe(ctx)
-	} else {
-		sub = client.Subscribe(ctx)
+func (l *lane) serve(ctx context.Context, s *servers, heard func(channel, payload string), joined func()) error {
+	l.begin()
+	defer l.end()
+	sub, err := l.connect(ctx, s)
+	if err != nil {
+		return err
 	}
-	closing := sync.OnceFunc(func() { _ = sub.Close() })
+	closing := sync.OnceFunc(sub.close)
 	defer closing()
 	unhook := context.AfterFunc(ctx, closing)
 	defer unhook()
-	l.begin()
-	defer l.end()
-	missing, err := l.ask(ctx, sub)
+	missing, err := l.ask(sub)
 	if err != nil {
 		return err
 	}
@@ -175,23 +189,26 @@ func (l *lane) serve(ctx context.Context, client opener, heard func(channel, pay
 			l.mu.Unlock()
 			joined()
 		}
-		m, err := sub.Receive(ctx)
+		said, err := redis.Values(redis.ReceiveWithTimeout(sub.Conn, 0)) // keep watches it
 		if err != nil {
 			return err
 		}
 		last.Store(time.Now().UnixNano())
-		switch m := m.(type) {
-		case *redis.Message:
-			heard(m.Channel, m.Payload)
-		case *redis.Subscription:
-			switch m.Kind {
-			case "subscribe", "ssubscribe":
-				l.subscribed(m.Channel)
-				missing--
-			default:
-				if l.unsubscribed(m.Channel) {
-					return errMoved
-				}
+		if len(said) < 3 {
+			continue // the answer to a ping
+		}
+		kind, _ := redis.String(said[0], nil)
+		channel, _ := redis.String(said[1], nil)
+		switch kind {
+		case "message", "smessage":
+			payload, _ := redis.String(said[2], nil)
+			heard(channel, payload)
+		case "subscribe", "ssubscribe":
+			l.subscribed(channel)
+			missing--
+		case "unsubscribe", "sunsubscribe":
+			if l.unsubscribed(channel) {
+				return errMoved
 			}
 		}
 	}
@@ -200,23 +217,26 @@ func (l *lane) serve(ctx context.Context, client opener, heard func(channel, pay
 var errMoved = errors.New("the channels have moved to another server")
 
 // ask asks the server for what has changed, and returns how many channels are to come.
-func (l *lane) ask(ctx context.Context, sub *redis.PubSub) (more int, err error) {
+func (l *lane) ask(sub *conn) (more int, err error) {
 	subscribe, unsubscribe := l.change()
-	on, off := sub.Subscribe, sub.Unsubscribe
+	on, off := "SUBSCRIBE", "UNSUBSCRIBE"
 	if l.sharded {
-		on, off = sub.SSubscribe, sub.SUnsubscribe
+		on, off = "SSUBSCRIBE", "SUNSUBSCRIBE"
 	}
 	if len(subscribe) > 0 {
-		err = on(ctx, subscribe...)
+		err = sub.Send(on, redis.Args{}.AddFlat(subscribe)...)
 	}
 	if len(unsubscribe) > 0 && err == nil {
-		err = off(ctx, unsubscribe...)
+		err = sub.Send(off, redis.Args{}.AddFlat(unsubscribe)...)
 	}
-	return len(subscribe), err
+	if err != nil {
+		return 0, err
+	}
+	return len(subscribe), sub.Flush()
 }
 
 // keep asks for what changes, and whether the server is still there, until ctx ends; it closes a connection that is broken.
-func (l *lane) keep(ctx context.Context, sub *redis.PubSub, last *atomic.Int64, closing func()) {
+func (l *lane) keep(ctx context.Context, sub *conn, last *atomic.Int64, closing func()) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
@@ -225,9 +245,9 @@ func (l *lane) keep(ctx context.Context, sub *redis.PubSub, last *atomic.Int64, 
 		case <-ctx.Done():
 			return
 		case <-l.wake:
-			_, err = l.ask(ctx, sub)
+			_, err = l.ask(sub)
 		case now := <-tick.C:
-			if err = sub.Ping(ctx); err == nil && now.Sub(time.Unix(0, last.Load())) > silence {
+			if err = errors.Join(sub.Send("PING"), sub.Flush()); err == nil && now.Sub(time.Unix(0, last.Load())) > silence {
 				err = chat.Errorf(chat.Unavailable, "Redis does not answer")
 			}
 		}

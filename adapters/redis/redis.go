@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	mathrand "math/rand/v2"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/parley-chat/parley/adapters/notices"
 	"github.com/parley-chat/parley/core/chat"
@@ -29,15 +28,14 @@ const (
 // Bus is a node's place on Redis.
 type Bus struct {
 	cfg     Config
-	options *redis.UniversalOptions
-	cluster bool
+	servers *servers
 	at      notices.Place
 	queue   *notices.Queue
 	over    chan struct{} // closed when Run has ended
 
 	mu       sync.Mutex
-	client   redis.UniversalClient // nil: Run has not begun, or has ended
-	lanes    []*lane               // the last is that of all nodes; none: how the servers are is not known yet
+	runs     bool    // Run has begun, and has not ended
+	lanes    []*lane // the last is that of all nodes; none: how the servers are is not known yet
 	followed map[chat.RoomID]bool
 	down     map[*lane]error // those that are not connected, and why
 }
@@ -46,14 +44,6 @@ var (
 	_ ports.Bus     = (*Bus)(nil)
 	_ ports.Checker = (*Bus)(nil)
 )
-
-// silent keeps the library from writing to standard error.
-type silent struct{}
-
-// Printf implements what the library writes its log with.
-func (silent) Printf(context.Context, string, ...any) {}
-
-var hush = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
 
 // New returns a bus. It fails where the URL makes no sense.
 func New(cfg Config) (*Bus, error) {
@@ -65,56 +55,52 @@ func New(cfg Config) (*Bus, error) {
 	if cfg.OnFault == nil {
 		cfg.OnFault = func(error) {}
 	}
-	options, cluster, err := cfg.options()
+	servers, err := cfg.servers()
 	if err != nil {
 		return nil, err
 	}
-	hush()
 	return &Bus{
-		cfg: cfg, options: options, cluster: cluster, at: notices.Place{Self: ports.NodeID(rand.Text()), Log: cfg.Log, Foreign: cfg.Foreign}, queue: notices.NewQueue(mostQueued),
+		cfg: cfg, servers: servers, at: notices.Place{Self: ports.NodeID(rand.Text()), Log: cfg.Log, Foreign: cfg.Foreign}, queue: notices.NewQueue(mostQueued),
 		over: make(chan struct{}), followed: map[chat.RoomID]bool{}, down: map[*lane]error{},
 	}, nil
 }
 
 // Run implements ports.Bus.
 func (b *Bus) Run(ctx context.Context, listener ports.Listener) error {
-	client := redis.NewUniversalClient(b.options)
-	defer b.end(client)
+	defer b.end()
 	b.mu.Lock()
-	b.client = client
+	b.runs = true
 	b.mu.Unlock()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	sharded, ok := b.look(ctx, client)
+	sharded, ok := b.look(ctx)
 	if !ok {
 		return nil
 	}
 	for _, l := range b.begin(sharded) {
-		wg.Go(func() { b.keep(ctx, client, l, listener) })
+		wg.Go(func() { b.keep(ctx, l, listener) })
 	}
-	wg.Go(func() { b.send(ctx, client, sharded, listener) })
+	wg.Go(func() { b.send(ctx, sharded, listener) })
 	return nil
 }
 
-// end runs once nothing uses the client any more.
-func (b *Bus) end(client redis.UniversalClient) {
+// end runs once nothing is under way any more.
+func (b *Bus) end() {
 	b.mu.Lock()
-	b.client = nil
+	b.runs = false
 	b.mu.Unlock()
 	b.queue.Shut()
 	close(b.over)
-	_ = client.Close()
+	b.servers.close()
 }
 
 // look finds out whether the servers have sharded publish and subscribe. It tries until they answer, or ctx ends.
-func (b *Bus) look(ctx context.Context, client redis.UniversalClient) (sharded, ok bool) {
+func (b *Bus) look(ctx context.Context) (sharded, ok bool) {
 	for wait := firstRetry; ctx.Err() == nil; wait = pause(ctx, wait) {
-		if !b.cluster {
+		if !b.servers.cluster {
 			return false, true
 		}
-		info, err := within(ctx, func(ctx context.Context) (any, error) {
-			return client.Do(ctx, "COMMAND", "INFO", "SSUBSCRIBE").Result()
-		})
+		info, _, err := b.servers.ask(ctx, "COMMAND", "INFO", "SSUBSCRIBE")
 		if list, is := info.([]any); err == nil && is {
 			return len(list) == 1 && list[0] != nil, true
 		}
@@ -166,7 +152,7 @@ func (b *Bus) toAll() string {
 }
 
 // keep has a lane connected until ctx ends.
-func (b *Bus) keep(ctx context.Context, client redis.UniversalClient, l *lane, listener ports.Listener) {
+func (b *Bus) keep(ctx context.Context, l *lane, listener ports.Listener) {
 	heard := func(channel, payload string) {
 		p, err := notices.Parse([]byte(payload))
 		if err != nil {
@@ -192,15 +178,13 @@ func (b *Bus) keep(ctx context.Context, client redis.UniversalClient, l *lane, l
 			}
 		}
 		began := time.Now()
-		err := l.serve(ctx, client, heard, joined)
+		err := l.serve(ctx, b.servers, heard, joined)
 		if ctx.Err() != nil {
 			return
 		}
 		b.note(l, err)
 		b.fault(err, "subscribe to Redis")
-		if cluster, ok := client.(*redis.ClusterClient); ok {
-			cluster.ReloadState(ctx)
-		}
+		b.servers.forget()
 		if time.Since(began) > longestRetry {
 			wait = firstRetry
 		}
@@ -234,13 +218,13 @@ func pause(ctx context.Context, wait time.Duration) time.Duration {
 }
 
 // send publishes what was queued, for as long as there is somebody to publish to.
-func (b *Bus) send(ctx context.Context, client redis.UniversalClient, sharded bool, listener ports.Listener) {
+func (b *Bus) send(ctx context.Context, sharded bool, listener ports.Listener) {
 	for wait := firstRetry; ctx.Err() == nil; wait = pause(ctx, wait) {
-		_, err := within(ctx, func(ctx context.Context) (string, error) { return client.Ping(ctx).Result() })
+		_, _, err := b.servers.ask(ctx, "PING")
 		if err == nil {
 			b.queue.Open()
 			wait = firstRetry
-			err = b.publishing(ctx, client, sharded)
+			err = b.publishing(ctx, sharded)
 			b.queue.Shut()
 			listener.Deaf() // what was lost is to be told again
 		}
@@ -251,37 +235,38 @@ func (b *Bus) send(ctx context.Context, client redis.UniversalClient, sharded bo
 }
 
 // publishing publishes until that fails or ctx ends.
-func (b *Bus) publishing(ctx context.Context, client redis.UniversalClient, sharded bool) error {
+func (b *Bus) publishing(ctx context.Context, sharded bool) error {
+	p := newPublisher(b.servers, sharded)
+	defer p.close()
 	for {
 		select {
 		case <-ctx.Done():
-			return b.publish(context.WithoutCancel(ctx), client, sharded) // the last words of a node that stops
+			return b.publish(context.WithoutCancel(ctx), p) // the last words of a node that stops
 		case <-b.queue.Wake():
-			if err := b.publish(ctx, client, sharded); err != nil {
+			if err := b.publish(ctx, p); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (b *Bus) publish(ctx context.Context, client redis.UniversalClient, sharded bool) error {
-	waiting := b.queue.Take()
-	for len(waiting) > 0 {
-		now := waiting[:min(len(waiting), atOnce)]
-		waiting = waiting[len(now):]
-		pipe := client.Pipeline()
-		for _, m := range now {
-			if channel := b.channel(m.Room); sharded {
-				pipe.SPublish(ctx, channel, m.Packet)
-			} else {
-				pipe.Publish(ctx, channel, m.Packet)
-			}
+func (b *Bus) publish(ctx context.Context, p *publisher) error {
+	for packets := range slices.Chunk(b.queue.Take(), atOnce) {
+		some := make([]packet, len(packets))
+		for i, m := range packets {
+			some[i] = packet{b.channel(m.Room), m.Packet}
 		}
-		if _, err := within(ctx, pipe.Exec); err != nil {
+		if err := b.within(ctx, p, some); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *Bus) within(ctx context.Context, p *publisher, some []packet) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return p.publish(ctx, some)
 }
 
 func (b *Bus) channel(room chat.RoomID) string {
@@ -294,17 +279,11 @@ func (b *Bus) channel(room chat.RoomID) string {
 	return channel
 }
 
-func within[T any](ctx context.Context, do func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	return do(ctx)
-}
-
 // Follow implements ports.Bus.
 func (b *Bus) Follow(ctx context.Context, room chat.RoomID) error {
 	b.mu.Lock()
 	b.followed[room] = true
-	if b.client == nil || len(b.lanes) == 0 {
+	if !b.runs || len(b.lanes) == 0 {
 		b.mu.Unlock()
 		return nil
 	}
@@ -353,12 +332,12 @@ func (b *Bus) Tell(_ context.Context, notice ports.Notice) error {
 // Check implements ports.Checker: a server answers, and all that is followed comes.
 func (b *Bus) Check(ctx context.Context) error {
 	b.mu.Lock()
-	client := b.client
+	runs := b.runs
 	b.mu.Unlock()
-	if client == nil {
+	if !runs {
 		return chat.Errorf(chat.Unavailable, "the bus does not run")
 	}
-	if _, err := within(ctx, func(ctx context.Context) (string, error) { return client.Ping(ctx).Result() }); err != nil {
+	if _, _, err := b.servers.ask(ctx, "PING"); err != nil {
 		return chat.Wrap(chat.Unavailable, err, "ask Redis")
 	}
 	b.mu.Lock()

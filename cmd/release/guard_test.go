@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const maxBinary = 28_000_000 // bytes, as releases have it for Linux on amd64
+
+// A package that calls methods by a name that it computes, as html/template does, has the linker keep
+// every exported method of the program: about 10 MB.
+func TestGuardTheBinaryIsSmall(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "parley")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, "../parley")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	file, err := os.Stat(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.Size() > maxBinary {
+		t.Errorf("the binary is %d bytes, want at most %d; go tool nm -size -sort size says what of", file.Size(), maxBinary)
+	}
+	t.Logf("%d bytes", file.Size())
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "../parley")
+	list.Env = append(os.Environ(), "GOFLAGS=")
+	packages, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heavy := range []string{"html/template", "google.golang.org/grpc"} {
+		if strings.Contains(string(packages), "\n"+heavy+"\n") {
+			t.Errorf("%s is linked in again: go list -deps -f '{{.ImportPath}}: {{.Imports}}' ./cmd/parley says by what", heavy)
+		}
+	}
+}
