@@ -72,20 +72,20 @@ type quiet struct {
 	of *Observer
 }
 
-// Fault implements ports.Observer.
+// Fault implements ports.FaultObserver.
 func (q quiet) Fault(ctx context.Context, while string, err error) (id string) {
 	return q.of.Fault(ctx, while, err)
 }
 
-// Began implements ports.TraceObserver.
+// Began implements ports.StepObserver.
 func (q quiet) Began(ctx context.Context, step ports.Step) (context.Context, ports.Ending) {
 	return q.of.Began(ctx, step)
 }
 
-// Follows implements ports.TraceObserver.
+// Follows implements ports.StepObserver.
 func (q quiet) Follows(t chat.Trace) bool { return q.of.Follows(t) }
 
-// Delivered implements ports.TraceObserver.
+// Delivered implements ports.DeliveryObserver.
 func (q quiet) Delivered(d ports.Delivery) { q.of.Delivered(d) }
 
 // Requested implements ports.RequestObserver.
@@ -145,7 +145,7 @@ func (o *Observer) FannedOut(f ports.FanOut) {
 	o.hottest.note(f.Room, f.Readers*f.Entries)
 }
 
-// Behind implements ports.DeliveryObserver.
+// Behind implements ports.SessionObserver.
 func (o *Observer) Behind(sessions int, entries, most int64) {
 	o.metrics.behind.Set(float64(sessions))
 	o.metrics.behindEntries.Set(float64(entries))
@@ -165,19 +165,19 @@ func (o *Observer) CaughtUp(entries int, took time.Duration) {
 // Blocked implements ports.DeliveryObserver.
 func (o *Observer) Blocked(change int) { o.metrics.blocked.Add(float64(change)) }
 
-// Feeds implements ports.DeliveryObserver.
+// Feeds implements ports.FeedObserver.
 func (o *Observer) Feeds(open int, ringBytes int64) {
 	o.metrics.feeds.Set(float64(open))
 	o.metrics.ringBytes.Set(float64(ringBytes))
 }
 
-// Joining implements ports.DeliveryObserver.
+// Joining implements ports.SessionObserver.
 func (o *Observer) Joining(now, waiting int) {
 	o.metrics.joins.Set(float64(now))
 	o.metrics.joinsWaiting.Set(float64(waiting))
 }
 
-// Missed implements ports.DeliveryObserver.
+// Missed implements ports.FeedObserver.
 func (o *Observer) Missed(room chat.RoomID, entries int) {
 	o.metrics.missed.Add(float64(entries))
 	if o.debugs(context.Background()) {
@@ -185,7 +185,7 @@ func (o *Observer) Missed(room chat.RoomID, entries int) {
 	}
 }
 
-// Peers implements ports.DeliveryObserver.
+// Peers implements ports.PresenceObserver.
 func (o *Observer) Peers(n int) { o.metrics.peers.Set(float64(n)) }
 
 // Appended implements ports.JournalObserver.
@@ -214,7 +214,7 @@ func (o *Observer) Queued(change int) { o.metrics.depth.Add(float64(change)) }
 // Flush logs what was only counted of faults that came again. It is for the end, once nothing is observed any more.
 func (o *Observer) Flush() { o.faults.flush() }
 
-// Fault implements ports.Observer. A fault that was logged lately is counted, and gets the id under which it was logged.
+// Fault implements ports.FaultObserver. A fault that was logged lately is counted, and gets the id under which it was logged.
 func (o *Observer) Fault(ctx context.Context, while string, err error) (id string) {
 	o.metrics.faults.WithLabelValues(while).Inc()
 	return o.faults.report(ctx, while, err)

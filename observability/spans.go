@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Began implements ports.TraceObserver. A step of a trace that is not sampled has no span, and costs nothing.
+// Began implements ports.StepObserver. A step of a trace that is not sampled has no span, and costs nothing.
 func (o *Observer) Began(ctx context.Context, step ports.Step) (context.Context, ports.Ending) {
 	if o.tracer == nil {
 		return ctx, ports.Unfollowed{}
@@ -86,10 +86,10 @@ func (f followed) End(err error) {
 // ours reports whether a failure is the service's, and not its client's.
 func ours(kind chat.Kind) bool { return kind == chat.Internal || kind == chat.Unavailable }
 
-// Follows implements ports.TraceObserver.
+// Follows implements ports.StepObserver.
 func (o *Observer) Follows(t chat.Trace) bool { return o.tracer != nil && t.Sampled() }
 
-// Delivered implements ports.TraceObserver: one span for all readers of the node.
+// Delivered implements ports.DeliveryObserver: one span for all readers of the node.
 func (o *Observer) Delivered(d ports.Delivery) {
 	if !o.Follows(d.Trace) {
 		return

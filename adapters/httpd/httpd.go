@@ -20,13 +20,13 @@ import (
 
 // Config is what a Server works with. Addr is needed; everything else has a usable zero value.
 type Config struct {
-	Addr           string         // host:port; port 0 takes a free one
-	CertFile       string         // with KeyFile: speak TLS
-	KeyFile        string         //
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Prefix count
-	Origins        []string       // other web origins whose pages may call, as caller.ParseOrigin takes them
-	Observer       ports.Observer // nil: nobody is told
-	Log            *slog.Logger   // for requests, at debug level; nil: none
+	Addr           string                // host:port; port 0 takes a free one
+	CertFile       string                // with KeyFile: speak TLS
+	KeyFile        string                //
+	TrustedProxies []netip.Prefix        // whose X-Forwarded-For and X-Forwarded-Prefix count
+	Origins        []string              // other web origins whose pages may call, as caller.ParseOrigin takes them
+	Observer       ports.RequestObserver // nil: nobody is told
+	Log            *slog.Logger          // for requests, at debug level; nil: none
 
 	ReadTimeout time.Duration // for a request to come; 0: 10 s
 	IdleTimeout time.Duration // between requests of a connection; 0: 75 s

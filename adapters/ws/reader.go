@@ -16,7 +16,7 @@ import (
 type reader struct {
 	line        line
 	session     ports.Session
-	observer    ports.Observer
+	observer    ports.FaultObserver
 	parser      parser
 	messageTime time.Duration
 

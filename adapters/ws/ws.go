@@ -23,7 +23,7 @@ const Subprotocol = "parley.v1.json"
 type Config struct {
 	Sessions ports.Sessions
 	Verifier ports.TokenVerifier
-	Observer ports.Observer          // nil: nobody is told
+	Observer ports.FaultObserver     // nil: nobody is told
 	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
 
 	// Polled has connections do without a goroutine each where that is possible: by plain TCP, where CanPoll is true. Others are as

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -35,7 +36,11 @@ func (p program) serve(ctx context.Context, args []string) error {
 	defer end()
 	cfg.Hangups = hangups
 	limitMemory(p.errOut)
-	go trimMemory(ctx)
+	var trimming sync.WaitGroup
+	defer trimming.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	trimming.Go(func() { trimMemory(ctx) })
 	return server.Run(ctx, cfg)
 }
 

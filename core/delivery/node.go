@@ -17,8 +17,8 @@ type Config struct {
 	Log      ports.Log
 	Encoder  ports.Encoder
 	Rooms    Rooms
-	Bus      ports.Bus      // nil: this node is alone
-	Observer ports.Observer // nil: nobody is told
+	Bus      ports.Bus              // nil: this node is alone
+	Observer ports.DeliveryObserver // nil: nobody is told
 
 	Shards   int           // writer shards; 0: one
 	Linger   time.Duration // a feed with many readers waits no longer for more to go out by one write; 0: 5 ms; negative: never

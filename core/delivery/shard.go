@@ -12,7 +12,7 @@ import (
 // shard writes to its readers, one after the other, and never waits for one of them.
 type shard struct {
 	index    int
-	observer ports.Observer
+	observer ports.DeliveryObserver
 	linger   time.Duration // at most
 	wake     chan struct{} // holds one: there may be work
 
@@ -25,7 +25,7 @@ type shard struct {
 	lingering []*part // moved, and left alone for a moment
 }
 
-func newShard(index int, linger time.Duration, o ports.Observer) *shard {
+func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard {
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1)}
 }
 

@@ -14,8 +14,8 @@ import (
 type Config struct {
 	Log      ports.Log
 	Encoder  ports.Encoder
-	Bus      ports.Bus      // nil: this node is alone
-	Observer ports.Observer // nil: nobody is told
+	Bus      ports.Bus          // nil: this node is alone
+	Observer ports.FeedObserver // nil: nobody is told
 
 	// Open makes the readers of a new feed. It must not wait.
 	Open func(*Feed) Readers

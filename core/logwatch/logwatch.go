@@ -23,8 +23,8 @@ const (
 // Config is what a Watch works with. Store is needed.
 type Config struct {
 	Store    ports.LogIdentity
-	Bus      string         // where other nodes are heard, in words for the log: "redis with the prefix parley"
-	Observer ports.Observer // nil: nobody is told
+	Bus      string              // where other nodes are heard, in words for the log: "redis with the prefix parley"
+	Observer ports.FaultObserver // nil: nobody is told
 }
 
 // Watch knows the log's identity. Its methods may be called concurrently.

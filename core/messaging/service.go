@@ -13,8 +13,8 @@ import (
 type Config struct {
 	Log       ports.Log
 	Directory ports.Directory
-	Bus       ports.Bus      // nil: this node is alone
-	Observer  ports.Observer // nil: nobody is told
+	Bus       ports.Bus             // nil: this node is alone
+	Observer  ports.JournalObserver // nil: nobody is told
 
 	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
 	Which func() chat.LogID

@@ -23,8 +23,8 @@ type Readers interface {
 // Config is what a Node works with. Readers is needed.
 type Config struct {
 	Readers  Readers
-	Bus      ports.Bus      // nil: this node is alone
-	Observer ports.Observer // nil: nobody is told
+	Bus      ports.Bus              // nil: this node is alone
+	Observer ports.PresenceObserver // nil: nobody is told
 
 	AnswerBytes int      // the largest answer of Present, encoded; 0: 256 KiB
 	Features    []string // what this node can do beyond protocol v1 as it was first published

@@ -29,7 +29,7 @@ type Config struct {
 	Store    ports.Revocations
 	Verifier ports.TokenVerifier // of the tokens themselves
 	Bus      ports.Bus           // nil: this node is alone
-	Observer ports.Observer      // nil: nobody is told
+	Observer ports.TokenObserver // nil: nobody is told
 }
 
 // Guard verifies tokens, and refuses those that were revoked.

@@ -24,8 +24,8 @@ type Config struct {
 	Verifier ports.TokenVerifier
 	Limiter  ports.Limiter // nil: no limit
 	Encoder  ports.Encoder
-	Bus      ports.Bus      // nil: this node is alone
-	Observer ports.Observer // nil: nobody is told
+	Bus      ports.Bus             // nil: this node is alone
+	Observer ports.SessionObserver // nil: nobody is told
 
 	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
 	Which func() chat.LogID
