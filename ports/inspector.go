@@ -82,5 +82,5 @@ type CursorSeen struct {
 	Behind int64       `json:"behind"`
 }
 
-// MostCursorsSeen is how many of a session's rooms are shown.
-const MostCursorsSeen = 10
+// MaxCursorsSeen is how many of a session's rooms are shown.
+const MaxCursorsSeen = 10

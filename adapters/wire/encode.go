@@ -11,14 +11,14 @@ import (
 )
 
 // MaxEntryBytes is more than any entry's frame has: its parts are bounded, and of the reactions, which once were not, so many are shown as go
-// into mostReactions.
+// into maxReactions.
 const (
 	MaxEntryBytes = 64 << 10
-	mostReactions = 24 << 10
+	maxReactions  = 24 << 10
 
 	// MaxReactions is how many different emoji are shown of a message at the least, however wide they are: it may be configured to have as many.
 	// The characters of an emoji have 4 bytes at most: of those that JSON escapes with more, it has none.
-	MaxReactions = mostReactions / (len(`{"emoji":"","count":9007199254740991,"me":true},`) + chat.MaxEmojiChars*utf8.UTFMax)
+	MaxReactions = maxReactions / (len(`{"emoji":"","count":9007199254740991,"me":true},`) + chat.MaxEmojiChars*utf8.UTFMax)
 )
 
 // MeasureEntry returns how many bytes an entry's frame has.
@@ -170,7 +170,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	}
 	o.name("reactions")
 	o.dst = append(o.dst, '[')
-	most := len(o.dst) + mostReactions
+	most := len(o.dst) + maxReactions
 	for i, r := range m.Reactions {
 		before := len(o.dst)
 		if i > 0 {

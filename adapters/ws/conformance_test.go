@@ -84,7 +84,7 @@ func conformance() []conformanceCase {
 		{"9 the longest length", []byte{fin | text, maskBit | 127, 0x7f, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4}, "close 1009"},
 		{"9 a length that cannot be", []byte{fin | text, maskBit | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, "close 1002"},
 		{"9 the highest bit alone", []byte{fin | text, maskBit | 127, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}, "close 1002"},
-		{"9 empty fragments without end", join(masked(text, ""), bytes.Repeat(masked(0, ""), mostEmptyFrames)), "close 1002"},
+		{"9 empty fragments without end", join(masked(text, ""), bytes.Repeat(masked(0, ""), maxEmptyFrames)), "close 1002"},
 
 		{"no mask", []byte{fin | text, 2, '{', '}'}, "close 1002"},
 		{"a ping without a mask", []byte{fin | byte(opPing), 0}, "close 1002"},

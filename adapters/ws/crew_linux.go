@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	moment      = time.Millisecond // after which a turn that is not over counts as stuck
-	mostWorkers = 16 << 10
+	moment     = time.Millisecond // after which a turn that is not over counts as stuck
+	maxWorkers = 16 << 10
 )
 
 // crew are the workers that give connections their turns, in the order in which they became ready. A turn is short, unless its command
@@ -79,7 +79,7 @@ func (w *crew) summon() {
 	case w.waiting > 0:
 		w.waiting--
 		w.call.Signal()
-	case len(w.current) < w.wanted && w.all < mostWorkers:
+	case len(w.current) < w.wanted && w.all < maxWorkers:
 		w.hire()
 	default:
 		w.beginWatch()
@@ -161,10 +161,10 @@ func (w *crew) relieve() {
 		me.stuck = me.busy && w.beat-me.since > 1
 		return me.stuck
 	})
-	if len(w.current) == 0 && w.wanted < mostWorkers {
+	if len(w.current) == 0 && w.wanted < maxWorkers {
 		w.wanted *= 2
 	}
-	for n := w.ready.len(); n > 0 && len(w.current) < w.wanted && w.all < mostWorkers; n-- {
+	for n := w.ready.len(); n > 0 && len(w.current) < w.wanted && w.all < maxWorkers; n-- {
 		w.hire()
 	}
 	w.watch.Reset(moment)

@@ -79,7 +79,7 @@ func TestFramesOfEachKind(t *testing.T) {
 		}
 	}
 	for reason := ports.CloseGone; reason <= ports.CloseProtocol; reason++ {
-		if frame := (Encoder{}).Frame(nil, ports.CloseFrame{Reason: reason}); int(frame[1]) != len(frame)-2 || frame[1] > mostControl {
+		if frame := (Encoder{}).Frame(nil, ports.CloseFrame{Reason: reason}); int(frame[1]) != len(frame)-2 || frame[1] > maxControl {
 			t.Errorf("%v: %x", reason, frame)
 		}
 	}

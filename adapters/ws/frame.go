@@ -32,9 +32,9 @@ const (
 	finBit           = 0x80
 	reservedBits     = 0x70
 	maskBit          = 0x80
-	mostHeader       = 14
-	mostControl      = 125
-	mostEmptyFrames  = 1000    // fragments without a byte, in one message
+	maxHeader        = 14
+	maxControl       = 125
+	maxEmptyFrames   = 1000    // fragments without a byte, in one message
 	keptMessageBytes = 4 << 10 // of a buffer between messages
 )
 
@@ -61,7 +61,7 @@ const (
 type parser struct {
 	most int // the largest message, in bytes over all its fragments
 
-	header  [mostHeader]byte // of the frame under way, as far as it has come
+	header  [maxHeader]byte // of the frame under way, as far as it has come
 	headerN int
 	frame   frame
 	inFrame bool
@@ -142,11 +142,11 @@ func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 
 // sizeIn returns the payload's size that a whole header tells, and whether it is told as RFC 6455, 5.2 has it: in the fewest bytes, and
 // with the highest bit clear.
-func sizeIn(header *[mostHeader]byte) (size uint64, minimal bool) {
+func sizeIn(header *[maxHeader]byte) (size uint64, minimal bool) {
 	switch short := header[1] &^ maskBit; short {
 	case 126:
 		size = uint64(binary.BigEndian.Uint16(header[2:]))
-		return size, size > mostControl
+		return size, size > maxControl
 	case 127:
 		size = binary.BigEndian.Uint64(header[2:])
 		return size, size > math.MaxUint16 && size <= math.MaxInt64
@@ -190,7 +190,7 @@ func (p *parser) checkStart() *event {
 		return breach(codeProtocol, "unknown opcode")
 	case second&maskBit == 0:
 		return breach(codeProtocol, "a client's frames must be masked")
-	case op.control() && (first&finBit == 0 || second&^maskBit > mostControl):
+	case op.control() && (first&finBit == 0 || second&^maskBit > maxControl):
 		return breach(codeProtocol, "a control frame must be whole and short")
 	case op == opContinuation && !p.opened:
 		return breach(codeProtocol, "a continuation of nothing")
@@ -212,7 +212,7 @@ func (p *parser) admit(size uint64) *event {
 		return breach(codeTooBig, "a message is too large")
 	}
 	if size == 0 && !p.frame.fin {
-		if p.empty++; p.empty > mostEmptyFrames {
+		if p.empty++; p.empty > maxEmptyFrames {
 			return breach(codeProtocol, "too many empty fragments")
 		}
 	}

@@ -143,7 +143,7 @@ func plainly(data []byte, most int) string {
 			if r.size == 0 && !r.fin {
 				empty++
 			}
-			if empty > mostEmptyFrames {
+			if empty > maxEmptyFrames {
 				return strings.Join(append(found, "close 1002"), ", ")
 			}
 			opened = true

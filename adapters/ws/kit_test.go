@@ -177,7 +177,7 @@ func (s *session) write() {
 	}
 }
 
-func (s *session) mostUnwritten() int { s.mu.Lock(); defer s.mu.Unlock(); return s.most }
+func (s *session) maxUnwritten() int { s.mu.Lock(); defer s.mu.Unlock(); return s.most }
 
 // tokens verifies tokens that are their user's name.
 type tokens struct{}

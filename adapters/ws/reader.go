@@ -156,15 +156,15 @@ func (r *reader) panicked(v any) {
 	r.limit()
 }
 
-// mostPongs is how many bytes of pongs may wait for the client to read. Their client pays for more: nothing else of it is read
+// maxPongs is how many bytes of pongs may wait for the client to read. Their client pays for more: nothing else of it is read
 // meanwhile.
-const mostPongs = 8 << 10
+const maxPongs = 8 << 10
 
 // debt counts the bytes of pongs since the client last took something.
 type debt struct{ bytes atomic.Int32 }
 
-func (d *debt) owe(n int) (tooMany bool) { return d.bytes.Add(int32(n)) > mostPongs }
-func (d *debt) tooMany() bool            { return d.bytes.Load() > mostPongs }
+func (d *debt) owe(n int) (tooMany bool) { return d.bytes.Add(int32(n)) > maxPongs }
+func (d *debt) tooMany() bool            { return d.bytes.Load() > maxPongs }
 
 // pay tells that the client took something, and reports whether a reader may wait for that.
-func (d *debt) pay() (awaited bool) { return d.bytes.Load() > 0 && d.bytes.Swap(0) > mostPongs }
+func (d *debt) pay() (awaited bool) { return d.bytes.Load() > 0 && d.bytes.Swap(0) > maxPongs }

@@ -359,7 +359,7 @@ func TestAClientThatPingsAndDoesNotRead(t *testing.T) {
 			}
 		}
 		sending.Wait()
-		if most := session.mostUnwritten(); most > 4*mostPongs {
+		if most := session.maxUnwritten(); most > 4*maxPongs {
 			t.Errorf("%d bytes of pongs were kept", most)
 		}
 	})

@@ -141,7 +141,7 @@ func (o *options) sensible() error {
 	case o.url != "" && !slices.Equal(o.servers, []string{parley}):
 		return errors.New("-url is of a Parley: others cannot run beside it")
 	}
-	most := mostFiles() - spareFiles
+	most := maxFiles() - spareFiles
 	if o.sockets = min(o.sockets, most); o.sockets < 1 {
 		return fmt.Errorf("the system allows %d open files: see ulimit -n", most+spareFiles)
 	}
@@ -151,8 +151,8 @@ func (o *options) sensible() error {
 // spareFiles is what a server and the generator need besides sockets.
 const spareFiles = 400
 
-// mostFiles raises the limit on open files as far as it goes.
-func mostFiles() int {
+// maxFiles raises the limit on open files as far as it goes.
+func maxFiles() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return 1024

@@ -123,7 +123,7 @@ func (c Config) derived() Config {
 		c.Output = &inTurn{to: c.Output}
 	}
 	if c.Sessions == 0 {
-		c.Sessions = mostSessions()
+		c.Sessions = maxSessions()
 	}
 	if c.RateLimit == (messaging.Rate{}) {
 		c.RateLimit = forStrangers(c, messaging.Rate{PerSecond: 20, Burst: 100}, messaging.Rate{PerSecond: -1})

@@ -128,7 +128,7 @@ func (w *shard) run(ctx context.Context) {
 }
 
 const (
-	leastLinger  = 500 * time.Microsecond // less is not worth a timer
+	minLinger    = 500 * time.Microsecond // less is not worth a timer
 	enoughAWrite = 2                      // entries in a write of the last pass, above which a feed lingers for shorter
 	// Signals of a room take a hundredth of a shard's time at most: a crowd that comes to a room would otherwise be told to each other one by one.
 	signalShare  = 99
@@ -147,7 +147,7 @@ func (w *shard) lingers(p *part) bool {
 	if !p.urgent {
 		linger = min(signalShare*p.took, signalLinger)
 	}
-	if linger < leastLinger || len(p.left) > 0 {
+	if linger < minLinger || len(p.left) > 0 {
 		return false
 	}
 	waits := !p.due.IsZero()

@@ -14,8 +14,8 @@ import (
 const (
 	lookEvery = 2 * time.Second
 	lookTime  = 10 * time.Second
-	// leastPause is between two looks, however often notices of other logs come.
-	leastPause = time.Second
+	// minPause is between two looks, however often notices of other logs come.
+	minPause = time.Second
 	// slowest is how long another node may take to find out that the log has changed.
 	slowest = time.Minute
 )
@@ -82,7 +82,7 @@ func (w *Watch) Run(ctx context.Context, changed func()) error {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-time.After(leastPause):
+			case <-time.After(minPause):
 			}
 		}
 	}

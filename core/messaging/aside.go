@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// mostAsking is how many asides ask the log at once: each may take a connection for as long as the log waits for a room.
-	mostAsking = 2
-	// mostAsides is how many rooms of a lane may be aside.
-	mostAsides = 1024
+	// maxAsking is how many asides ask the log at once: each may take a connection for as long as the log waits for a room.
+	maxAsking = 2
+	// maxAsides is how many rooms of a lane may be aside.
+	maxAsides = 1024
 	// asideShare is which part of MaxQueue may wait in one aside; all of a lane's together hold no more than MaxQueue.
 	asideShare = 8
 	// asideLasts is how long a room stays aside that nobody writes to, so that who writes to it next holds up no other room. It is also
@@ -54,7 +54,7 @@ func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener 
 	for _, d := range held {
 		a := l.asides[d.proposal.Room]
 		switch {
-		case a == nil && len(l.asides) >= mostAsides:
+		case a == nil && len(l.asides) >= maxAsides:
 			refused = append(refused, d)
 			continue
 		case a == nil:

@@ -43,7 +43,7 @@ type lane struct {
 }
 
 func newJournal(cfg Config, st *standings) *journal {
-	j := &journal{cfg: cfg, standings: st, seed: maphash.MakeSeed(), lanes: make([]*lane, cfg.Lanes), asking: make(chan struct{}, mostAsking)}
+	j := &journal{cfg: cfg, standings: st, seed: maphash.MakeSeed(), lanes: make([]*lane, cfg.Lanes), asking: make(chan struct{}, maxAsking)}
 	for i := range j.lanes {
 		j.lanes[i] = &lane{wake: make(chan struct{}, 1), asides: map[chat.RoomID]*aside{}}
 	}

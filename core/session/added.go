@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// mostAdditions is how many additions may wait to be told; more of them are lost.
-const mostAdditions = 1024
+// maxAdditions is how many additions may wait to be told; more of them are lost.
+const maxAdditions = 1024
 
 // additions gathers who was made a member of a room by another, so that many of them are one look at the sessions.
 type additions struct {
@@ -22,7 +22,7 @@ type additions struct {
 func (a *additions) put(n ports.MemberAdded) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.count >= mostAdditions {
+	if a.count >= maxAdditions {
 		return false
 	}
 	if a.waiting == nil {

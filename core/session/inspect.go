@@ -115,7 +115,7 @@ func (s *session) inspect() ports.SessionSeen {
 		n := fl.Lag(fl.View().Head)
 		one.Behind += n
 		at := ports.CursorSeen{Room: fl.Room(), Cursor: fl.Cursor(), Behind: n}
-		one.Cursors = first(one.Cursors, at, ports.MostCursorsSeen, byCursorLag)
+		one.Cursors = first(one.Cursors, at, ports.MaxCursorsSeen, byCursorLag)
 	}
 	return one
 }

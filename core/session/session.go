@@ -232,8 +232,8 @@ func (s *session) answered(ctx context.Context, a asked, err error) {
 }
 
 const (
-	mostBadRun  = 10               // bad requests in a row
-	mostLimited = 500              // refusals within limitWindow
+	maxBadRun   = 10               // bad requests in a row
+	maxLimited  = 500              // refusals within limitWindow
 	limitWindow = 10 * time.Second // counted anew after that
 )
 
@@ -241,14 +241,14 @@ const (
 func (s *session) count(kind chat.Kind) {
 	switch kind {
 	case chat.BadRequest:
-		if s.badRun++; s.badRun >= mostBadRun {
+		if s.badRun++; s.badRun >= maxBadRun {
 			s.Close(ports.CloseBadRequests, nil)
 		}
 	case chat.RateLimited:
 		if now := time.Now(); now.Sub(s.limitAt) > limitWindow {
 			s.limited, s.limitAt = 0, now
 		}
-		if s.limited++; s.limited >= mostLimited {
+		if s.limited++; s.limited >= maxLimited {
 			s.Close(ports.CloseFlooding, nil)
 		}
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	leastStrangers = 16    // places for sessions without a token, where a tenth of all is fewer
+	minStrangers   = 16    // places for sessions without a token, where a tenth of all is fewer
 	strangersAlone = 1_000 // the same where a node has no limit
-	leastShare     = 8     // of these for one network, where a quarter is fewer
-	mostGoing      = 2     // times the places: connections that were sent away and are not gone yet
+	minShare       = 8     // of these for one network, where a quarter is fewer
+	maxGoing       = 2     // times the places: connections that were sent away and are not gone yet
 )
 
 // strangers are the sessions whose token has yet to come. They have few places, and one network has few of these: when a place is needed,
@@ -50,9 +50,9 @@ type stranger struct {
 func newStrangers(sessions int) strangers {
 	most := strangersAlone
 	if sessions > 0 {
-		most = min(max(sessions/10, leastStrangers), sessions)
+		most = min(max(sessions/10, minStrangers), sessions)
 	}
-	share := min(max(most/4, leastShare), most)
+	share := min(max(most/4, minShare), most)
 	return strangers{most: most, share: share, from: map[string]*network{}, sizes: map[int]*list.List{}, goingFrom: map[string]int{}}
 }
 
@@ -140,7 +140,7 @@ func (g *strangers) sendAway(of *network) *session {
 
 // stay reports whether as many of those who were sent away are still there as may be, in all or of one network.
 func (g *strangers) stay(from string) bool {
-	return g.going >= mostGoing*g.most || g.goingFrom[from] >= g.share
+	return g.going >= maxGoing*g.most || g.goingFrom[from] >= g.share
 }
 
 // hurry reports whether so many go that who is sent away now is given no moment for it: others are not to wait for those who do not go.

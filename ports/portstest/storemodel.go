@@ -37,12 +37,12 @@ func (s *storeSuite) testModel(t *testing.T) {
 	})
 }
 
-// mostReactions bounds the different emoji on a message of the model, so that the third is one too many.
-const mostReactions = 2
+// maxReactions bounds the different emoji on a message of the model, so that the third is one too many.
+const maxReactions = 2
 
 func drawProposal(t *rapid.T, r room) chat.Proposal {
 	p := drawUnbounded(t, r)
-	p.Reactions = mostReactions
+	p.Reactions = maxReactions
 	return p
 }
 
@@ -180,7 +180,7 @@ func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (por
 			return ports.Unchanged, "", mine.Seq, nil
 		}
 		now := len(m.reacting(target, reacted.Emoji))
-		if reactions := m.presentMessage(target, chat.Message{}, "").Reactions; now == 0 && len(reactions) >= mostReactions {
+		if reactions := m.presentMessage(target, chat.Message{}, "").Reactions; now == 0 && len(reactions) >= maxReactions {
 			return ports.Refused, chat.Conflict, 0, nil
 		}
 		reacted.Count = now + 1

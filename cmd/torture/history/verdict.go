@@ -34,8 +34,8 @@ type Violation struct {
 	What string // in a sentence
 }
 
-// mostTold is how many violations a verdict keeps.
-const mostTold = 100
+// maxTold is how many violations a verdict keeps.
+const maxTold = 100
 
 // Verdict is what a history shows.
 type Verdict struct {
@@ -55,7 +55,7 @@ func (v *Verdict) breaks(rule Rule, room, format string, args ...any) {
 		v.Broken = map[Rule]int{}
 	}
 	v.Broken[rule]++
-	if len(v.Violations) < mostTold {
+	if len(v.Violations) < maxTold {
 		v.Violations = append(v.Violations, Violation{rule, room, fmt.Sprintf(format, args...)})
 	}
 }
