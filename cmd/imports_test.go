@@ -29,7 +29,7 @@ var (
 	words = []string{"core/chat"}
 	inner = []string{"core/chat", "ports"}
 	outer = []string{"core/chat", "ports", "adapters/wire", "adapters/caller"}
-	buses = []string{"core/chat", "ports", "adapters/notices"}
+	buses = []string{"core/chat", "ports", "adapters/notices", "adapters/bus"}
 	// A store brings its own schema up to date, and reads what a later release wrote as clients are to get it.
 	stores = []string{"core/chat", "ports", "adapters/wire", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
@@ -70,6 +70,7 @@ var rows = []row{
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
 	{pkg: "adapters/memory", may: inner},
 	{pkg: "adapters/localbus", may: inner},
+	{pkg: "adapters/bus", may: []string{"core/chat", "ports", "adapters/notices"}},
 	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},
 	{pkg: "adapters/redis", may: buses, uses: []string{"github.com/gomodule/redigo"}},
 	{pkg: "adapters/bustest", may: inner},

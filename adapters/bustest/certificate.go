@@ -15,16 +15,20 @@ import (
 	"time"
 )
 
-// Certificate makes a certificate for 127.0.0.1 that signs itself, and its key, and returns the files (PEM) that hold them.
-func Certificate(t testing.TB) (cert, key string) {
+// Certificate makes a certificate for these names, or else for 127.0.0.1, that signs itself, and its key.
+// It returns the files (PEM) that hold them.
+func Certificate(t testing.TB, names ...string) (cert, key string) {
 	t.Helper()
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, DNSNames: names,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	if len(names) == 0 {
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &pair.PublicKey, pair)
 	if err != nil {

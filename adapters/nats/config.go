@@ -11,25 +11,33 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Config is what a Bus works with. URL is needed.
+// Config is what a bus works with. URL is needed.
 type Config struct {
-	// URL is where the servers are: nats://host:4222, or several with commas between, of which one that answers is taken, as are
-	// those of its cluster later. User and password, or a token, stand before the host; servers without any get the first that are
-	// given. Characters that a URL gives a meaning are escaped there (%2C for a comma). tls:// asks for TLS. Parameters, behind the
-	// last: creds, a credentials file, which is read at each connection; nkey, a file with an nkey's seed; tls_ca, the certificates to trust instead of the system's
-	// (PEM), which asks for TLS as well; tls_cert and tls_key, a client's own.
-	URL     string
-	Prefix  string      // of the subjects, so that several services can share servers: tokens of A-Z a-z 0-9 _ - with dots between; empty: parley
+	// URL is where the servers are: nats://host:4222, or several with commas between, of which one
+	// that answers is taken, as are those of its cluster later. User and password, or a token,
+	// stand before the host; servers without any get the first that are given. Characters that a
+	// URL gives a meaning are escaped there (%2C for a comma). tls:// asks for TLS. Parameters,
+	// behind the last: creds, a credentials file, which is read at each connection; nkey, a file
+	// with an nkey's seed; tls_ca, the certificates to trust instead of the system's (PEM), which
+	// asks for TLS as well; tls_cert and tls_key, a client's own.
+	URL string
+	// Prefix is that of the subjects, so that several services can share servers: tokens of
+	// A-Z a-z 0-9 _ - with dots between. Empty: parley.
+	Prefix  string
 	Name    string      // of the connection, for the servers' own lists; empty: parley
-	OnFault func(error) // told of what goes wrong in the background; it does not block; nil: nobody is told
+	OnFault func(error) // told of what goes wrong in the background; it does not block; nil: nobody is
 
-	Log     func() chat.LogID // which log the node keeps; nil: it does not say, and hears nodes of all
-	Foreign func(chat.LogID)  // told of each notice of another log, which is dropped; it does not block; nil: nobody is
+	// Log tells which log the node keeps. Nil: it does not say, and hears nodes of all.
+	Log func() chat.LogID
+	// Foreign is told of each notice of another log, which is dropped. It does not block. Nil:
+	// nobody is.
+	Foreign func(chat.LogID)
 }
 
 const form = "nats://user:password@host:4222, several with commas between, or tls://…"
 
-// connection returns how to connect, as far as the URL says, and the credentials file, if there is one.
+// connection returns how to connect, as far as the URL says, and the credentials file, if there is
+// one.
 func (c Config) connection() (o nats.Options, creds string, err error) {
 	o = nats.GetDefaultOptions()
 	list, query, _ := strings.Cut(c.URL, "?")

@@ -3,6 +3,7 @@ package nats_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"github.com/parley-chat/parley/adapters/bus"
 	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/nats"
 	"github.com/parley-chat/parley/core/chat"
@@ -45,7 +47,7 @@ func (f *faults) say(what string) bool {
 }
 
 // telling returns a node's place on the bus at a URL, and what it tells of.
-func telling(t *testing.T, url string) (*nats.Bus, *faults) {
+func telling(t *testing.T, url string) (*bus.Bus, *faults) {
 	t.Helper()
 	f := &faults{}
 	b, err := nats.New(nats.Config{URL: url, OnFault: f.add})
@@ -356,6 +358,25 @@ func TestServersOfTheClusterThatWereNotNamedGetTheCredentialsToo(t *testing.T) {
 	}
 	a := node(t, "nats://parley:s3cret@"+servers[0].Addr).Connected()
 	b := node(t, "nats://parley:s3cret@"+servers[1].Addr).Connected()
+	b.HearsOf(a) // so that the servers know each other
+	servers[0].Stop()
+	b.HearsOf(a.Connected())
+}
+
+func TestAddressesOfTheClusterHaveCertificatesWithTheNameThatWasGiven(t *testing.T) {
+	t.Parallel()
+	cert, key := bustest.Certificate(t, "localhost")
+	routes := []string{"nats://" + bustest.FreeAddr(t), "nats://" + bustest.FreeAddr(t)}
+	var servers []*bustest.Server
+	var urls []string
+	for i := range routes {
+		s := bustest.NATS(t, "--tls", "--tlscert", cert, "--tlskey", key,
+			"--cluster_name", "test", "--cluster", routes[i], "--routes", strings.Join(routes, ","))
+		servers = append(servers, s)
+		_, port, _ := net.SplitHostPort(s.Addr)
+		urls = append(urls, "tls://localhost:"+port+"?tls_ca="+cert)
+	}
+	a, b := node(t, urls[0]).Connected(), node(t, urls[1]).Connected()
 	b.HearsOf(a) // so that the servers know each other
 	servers[0].Stop()
 	b.HearsOf(a.Connected())

@@ -6,6 +6,7 @@
 package notices
 
 import (
+	"crypto/rand"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -34,6 +35,11 @@ type Place struct {
 	Self    ports.NodeID
 	Log     func() chat.LogID // which log the node keeps; nil, or nothing: it does not say, and takes packets of all
 	Foreign func(chat.LogID)  // told of each packet of another log, which is dropped; nil: nobody is
+}
+
+// NewPlace returns a place of its own for one run of a node.
+func NewPlace(log func() chat.LogID, foreign func(chat.LogID)) Place {
+	return Place{Self: ports.NodeID(rand.Text()), Log: log, Foreign: foreign}
 }
 
 func (at Place) log() chat.LogID {
