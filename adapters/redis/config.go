@@ -20,18 +20,23 @@ const (
 	answerTime = 3 * time.Second
 )
 
-// Config is what a Bus works with. URL is needed.
+// Config is what a bus works with. URL is needed.
 type Config struct {
-	// URL is where the servers are: redis://user:password@host:6379, or redis+cluster://host:6379,host:6379 for a Redis Cluster, of
-	// which some are enough to find the others. rediss and rediss+cluster ask for TLS. Behind the host may stand a database, /0; it
-	// makes no difference to publish and subscribe. The parameter tls_ca is a file with the certificates to trust (PEM).
+	// URL is where the servers are: redis://user:password@host:6379, or
+	// redis+cluster://host:6379,host:6379 for a Redis Cluster, of which some are enough to find the
+	// others. rediss and rediss+cluster ask for TLS. Behind the host may stand a database, /0; it
+	// makes no difference to publish and subscribe. The parameter tls_ca is a file with the
+	// certificates to trust (PEM).
 	URL     string
-	Prefix  string      // of the channels, so that several services can share servers; empty: parley
+	Prefix  string      // of the channels, for services that share servers; empty: parley
 	Name    string      // of the connections, for the server's CLIENT LIST; empty: parley
 	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
 
-	Log     func() chat.LogID // which log the node keeps; nil: it does not say, and hears nodes of all
-	Foreign func(chat.LogID)  // told of each notice of another log, which is dropped; it does not block; nil: nobody is
+	// Log tells which log the node keeps. Nil: it does not say, and hears nodes of all.
+	Log func() chat.LogID
+	// Foreign is told of each notice of another log, which is dropped. It does not block. Nil:
+	// nobody is.
+	Foreign func(chat.LogID)
 }
 
 const form = "redis://user:password@host:6379, redis+cluster://host:6379,host:6379, or with rediss for TLS"

@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/parley-chat/parley/adapters/bus"
 	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/redis"
 	"github.com/parley-chat/parley/ports/portstest"
@@ -13,12 +14,12 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open returns a node's place on the bus at a URL.
-func open(t testing.TB, url string) *redis.Bus {
+func open(t testing.TB, url string) *bus.Bus {
 	t.Helper()
 	return openAt(t, url, portstest.BusPlace{})
 }
 
-func openAt(t testing.TB, url string, at portstest.BusPlace) *redis.Bus {
+func openAt(t testing.TB, url string, at portstest.BusPlace) *bus.Bus {
 	t.Helper()
 	b, err := redis.New(redis.Config{URL: url, Log: at.Log, Foreign: at.Foreign, OnFault: func(err error) { t.Logf("fault: %v", err) }})
 	if err != nil {
