@@ -7,14 +7,17 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Split makes the place's packets of entries, of one room each: as few as go into most bytes each, a room's in their order. An entry that does not go
-// into one alone is told as a head. What send gets is its own.
-func (at Place) Split(entries []chat.Entry, most int, send func(room chat.RoomID, packet []byte)) {
+// Split makes the place's packets of entries, of one room each: as few as go into maxBytes bytes
+// each, a room's in their order. An entry that does not go into one alone is told as a head. What
+// send gets is its own.
+func (at Place) Split(
+	entries []chat.Entry, maxBytes int, send func(room chat.RoomID, packet []byte),
+) {
 	if len(entries) == 0 {
 		return
 	}
 	header := at.Packet()
-	w := writer{header: header.Append(nil), most: most, send: send}
+	w := writer{header: header.Append(nil), maxBytes: maxBytes, send: send}
 	first := open{room: entries[0].Room}
 	others := map[chat.RoomID]int{} // the room's place in rest
 	var rest []open
@@ -40,9 +43,9 @@ func (at Place) Split(entries []chat.Entry, most int, send func(room chat.RoomID
 
 // writer writes the packets of a batch.
 type writer struct {
-	header []byte
-	most   int
-	send   func(chat.RoomID, []byte)
+	header   []byte
+	maxBytes int
+	send     func(chat.RoomID, []byte)
 }
 
 // open is a room's packet that is not full yet.
@@ -57,11 +60,11 @@ func (w *writer) add(o *open, e *chat.Entry) {
 	}
 	before := len(o.packet)
 	o.packet = nested(o.packet, packetEntry, func(b []byte) []byte { return appendEntry(b, e) })
-	if len(o.packet) <= w.most {
+	if len(o.packet) <= w.maxBytes {
 		return
 	}
 	w.flush(o, before)
-	if len(o.packet) > w.most {
+	if len(o.packet) > w.maxBytes {
 		alone := Packet{Heads: []Head{{o.room, e.Seq}}}
 		o.packet = alone.Append(slices.Clone(w.header))
 		w.flush(o, len(o.packet))
@@ -78,14 +81,15 @@ func (w *writer) flush(o *open, upTo int) {
 	w.send(o.room, full[:upTo:upTo])
 }
 
-// Fit returns the place's packet with a notice, in at most so many bytes: a presence that is larger loses users from the end, and keeps its total.
-func (at Place) Fit(notice ports.Notice, most int) []byte {
+// Fit returns the place's packet with a notice, in maxBytes bytes at most: a presence that is
+// larger loses users from the end, and keeps its total.
+func (at Place) Fit(notice ports.Notice, maxBytes int) []byte {
 	p := at.Packet()
 	p.Notice = notice
 	b := p.Append(nil)
 	presence, ok := notice.(ports.NodePresence)
-	for ok && len(b) > most && len(presence.Users) > 0 {
-		keep := min(len(presence.Users)*most/len(b), len(presence.Users)-1)
+	for ok && len(b) > maxBytes && len(presence.Users) > 0 {
+		keep := min(len(presence.Users)*maxBytes/len(b), len(presence.Users)-1)
 		presence.Users = presence.Users[:keep]
 		p.Notice = presence
 		b = p.Append(b[:0])

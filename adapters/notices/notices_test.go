@@ -2,7 +2,6 @@ package notices_test
 
 import (
 	"bytes"
-	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -276,14 +275,14 @@ func TestABatchIsSplitByRoomAndSize(t *testing.T) {
 		batch = append(batch, chat.Entry{Room: room, Seq: chat.Seq(i + 1), At: time.Unix(1, 0).UTC(), Fact: chat.Message{Body: strings.Repeat("x", i)}})
 	}
 	batch = append(batch, chat.Entry{Room: "den", Seq: 301, At: time.Unix(1, 0).UTC(), Fact: chat.Message{Body: strings.Repeat("x", 3000)}})
-	const most = 1000
+	const maxBytes = 1000
 	got := map[chat.RoomID][]chat.Entry{}
 	heads := map[chat.RoomID]chat.Seq{}
 	packets := 0
-	notices.Place{Self: "n1", Log: tea}.Split(batch, most, func(room chat.RoomID, b []byte) {
+	notices.Place{Self: "n1", Log: tea}.Split(batch, maxBytes, func(room chat.RoomID, b []byte) {
 		packets++
 		p, err := notices.Parse(b)
-		if err != nil || p.From != "n1" || p.Log != tea() || len(b) > most {
+		if err != nil || p.From != "n1" || p.Log != tea() || len(b) > maxBytes {
 			t.Fatalf("a packet of %d bytes from %q: %v", len(b), p.From, err)
 		}
 		got[room] = append(got[room], p.Entries...)
@@ -316,42 +315,15 @@ func TestAPresenceThatIsTooLargeLosesUsers(t *testing.T) {
 	for i := range 200 {
 		whole.Users = append(whole.Users, chat.Author{ID: chat.UserID(strings.Repeat("u", i%100+1)), Name: "someone"})
 	}
-	for _, most := range []int{100, 1000, 5000, 1 << 20} {
-		b := notices.Place{Self: "n1", Log: tea}.Fit(whole, most)
+	for _, maxBytes := range []int{100, 1000, 5000, 1 << 20} {
+		b := notices.Place{Self: "n1", Log: tea}.Fit(whole, maxBytes)
 		p, err := notices.Parse(b)
 		got, _ := p.Notice.(ports.NodePresence)
-		if err != nil || p.Log != tea() || len(b) > most || got.Total != 500 || !slices.Equal(got.Users, whole.Users[:len(got.Users)]) {
-			t.Errorf("in %d bytes: %d bytes, %d users, %v", most, len(b), len(got.Users), err)
+		if err != nil || p.Log != tea() || len(b) > maxBytes || got.Total != 500 || !slices.Equal(got.Users, whole.Users[:len(got.Users)]) {
+			t.Errorf("in %d bytes: %d bytes, %d users, %v", maxBytes, len(b), len(got.Users), err)
 		}
-		if most == 1<<20 && len(got.Users) != 200 {
+		if maxBytes == 1<<20 && len(got.Users) != 200 {
 			t.Errorf("%d users are left where there is room for all", len(got.Users))
 		}
-	}
-}
-
-func TestAQueueIsBoundedAndForgetsWhatIsStale(t *testing.T) {
-	t.Parallel()
-	q := notices.NewQueue(10)
-	m := notices.Message{Room: "tea", Packet: make([]byte, 4)}
-	put := func(want error) {
-		t.Helper()
-		if err := q.Put(m); !errors.Is(err, want) {
-			t.Errorf("put: %v, want %v", err, want)
-		}
-	}
-	put(notices.ErrShut)
-	q.Open()
-	put(nil)
-	put(nil)
-	put(notices.ErrFull)
-	<-q.Wake()
-	if got := q.Take(); len(got) != 2 {
-		t.Errorf("%d messages", len(got))
-	}
-	put(nil)
-	q.Shut()
-	q.Open()
-	if got := q.Take(); len(got) != 0 {
-		t.Errorf("%d stale messages", len(got))
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/parley-chat/parley/adapters/bus"
 	"github.com/parley-chat/parley/adapters/pgbus"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/ports/portstest"
@@ -14,12 +15,12 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open returns a node's place on the bus at a URL.
-func open(t testing.TB, url string) *pgbus.Bus {
+func open(t testing.TB, url string) *bus.Bus {
 	t.Helper()
 	return openAt(t, url, portstest.BusPlace{})
 }
 
-func openAt(t testing.TB, url string, at portstest.BusPlace) *pgbus.Bus {
+func openAt(t testing.TB, url string, at portstest.BusPlace) *bus.Bus {
 	t.Helper()
 	b, err := pgbus.New(pgbus.Config{URL: url, Log: at.Log, Foreign: at.Foreign})
 	if err != nil {
