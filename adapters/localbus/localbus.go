@@ -1,4 +1,5 @@
-// Package localbus is the bus within one process: for a node that is alone, and for tests that run several nodes side by side.
+// Package localbus is the bus within one process: for a node that is alone, and for tests that run
+// several nodes side by side.
 package localbus
 
 import (
@@ -11,7 +12,7 @@ import (
 
 // Bus is one node's place on a local bus.
 type Bus struct {
-	line *line
+	nodes *nodes
 
 	mu       sync.Mutex
 	log      func() chat.LogID // nil: not known
@@ -26,26 +27,26 @@ var (
 	_ ports.Checker = (*Bus)(nil)
 )
 
-// line connects the nodes of one process.
-type line struct {
-	mu    sync.RWMutex
-	nodes []*Bus
+// nodes are all places on one bus.
+type nodes struct {
+	mu  sync.RWMutex
+	all []*Bus
 }
 
 // New returns the bus of a node that is alone.
-func New() *Bus { return (&Bus{line: &line{}}).Node() }
+func New() *Bus { return (&Bus{nodes: &nodes{}}).Node() }
 
 // Node returns the place of another node on the same bus.
 func (b *Bus) Node() *Bus {
-	node := &Bus{line: b.line, followed: map[chat.RoomID]bool{}}
-	b.line.mu.Lock()
-	defer b.line.mu.Unlock()
-	b.line.nodes = append(b.line.nodes, node)
+	node := &Bus{nodes: b.nodes, followed: map[chat.RoomID]bool{}}
+	b.nodes.mu.Lock()
+	defer b.nodes.mu.Unlock()
+	b.nodes.all = append(b.nodes.all, node)
 	return node
 }
 
-// Keeps says which log the node keeps: it hears only nodes of that, and those that do not say, and tells foreign of the others. It is called
-// before Run, and returns the node.
+// Keeps says which log the node keeps: it hears only nodes of that, and those that do not say, and
+// tells foreign of the others. It is called before Run, and returns the node.
 func (b *Bus) Keeps(log func() chat.LogID, foreign func(chat.LogID)) *Bus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,8 +113,8 @@ func (b *Bus) Mend() {
 }
 
 var (
-	errCut   = chat.Errorf(chat.Unavailable, "this node is cut off the bus")
-	errStill = chat.Errorf(chat.Unavailable, "the bus does not run yet")
+	errCut        = chat.Errorf(chat.Unavailable, "this node is cut off the bus")
+	errNotRunning = chat.Errorf(chat.Unavailable, "the bus does not run yet")
 )
 
 // Announce implements ports.Bus.
@@ -141,7 +142,7 @@ func (b *Bus) Check(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.listener == nil {
-		return errStill
+		return errNotRunning
 	}
 	return b.connected()
 }
@@ -164,9 +165,9 @@ func (b *Bus) may() error {
 // others tells each other node that follows room, or all of them where there is none.
 func (b *Bus) others(room chat.RoomID, tell func(ports.Listener)) {
 	log := b.kept()
-	b.line.mu.RLock()
-	defer b.line.mu.RUnlock()
-	for _, node := range b.line.nodes {
+	b.nodes.mu.RLock()
+	defer b.nodes.mu.RUnlock()
+	for _, node := range b.nodes.all {
 		if node == b {
 			continue
 		}

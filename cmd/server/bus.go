@@ -22,7 +22,8 @@ type Bus interface {
 	ports.Checker
 }
 
-// makers make the bus that stands behind the scheme of a URL. They connect to nothing: that is for its Run.
+// makers make the bus that stands behind the scheme of a URL. They connect to nothing: that is for
+// its Run.
 var makers = map[string]func(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error){
 	"local": func(_ Config, _ func(error), w *logwatch.Watch) (Bus, error) {
 		return localbus.New().Keeps(w.Log, w.Foreign), nil
@@ -63,13 +64,14 @@ func busURL(raw string) (string, error) {
 	return raw, nil
 }
 
-// busPrefix takes what can begin a subject of NATS, a channel of Redis and the name of one of PostgreSQL.
+// busPrefix takes what can begin a subject of NATS, a channel of Redis and the name of one of
+// PostgreSQL.
 func busPrefix(raw string) (string, error) {
-	const most = 40
+	const maxBytes = 40
 	odd := func(r rune) bool {
 		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && r != '_' && r != '-'
 	}
-	if raw == "" || len(raw) > most || strings.ContainsFunc(raw, odd) {
+	if raw == "" || len(raw) > maxBytes || strings.ContainsFunc(raw, odd) {
 		return "", errors.New("1 to 40 characters of A-Z a-z 0-9 _ -")
 	}
 	return raw, nil
@@ -83,26 +85,26 @@ func openBus(cfg Config, o ports.Observer, w *logwatch.Watch) (Bus, error) {
 	return b, nil
 }
 
-// ears pass what is heard on to all whom it concerns: most of it to the feeds.
-type ears struct {
+// busListener passes what is heard on to all whom it concerns: most of it to the feeds.
+type busListener struct {
 	*session.Hub
 	service *messaging.Service
 	guard   *revocation.Guard
 }
 
 func newListener(h *session.Hub, s *messaging.Service, g *revocation.Guard) ports.Audience {
-	return ears{h, s, g}
+	return busListener{h, s, g}
 }
 
 // Hear implements ports.Listener.
-func (e ears) Hear(notice ports.Notice) {
-	e.service.Hear(notice)
-	e.guard.Hear(notice)
-	e.Hub.Hear(notice)
+func (l busListener) Hear(notice ports.Notice) {
+	l.service.Hear(notice)
+	l.guard.Hear(notice)
+	l.Hub.Hear(notice)
 }
 
 // Deaf implements ports.Listener.
-func (e ears) Deaf() {
-	e.service.Deaf()
-	e.Hub.Deaf()
+func (l busListener) Deaf() {
+	l.service.Deaf()
+	l.Hub.Deaf()
 }

@@ -48,14 +48,14 @@ func (n *node) count() int {
 	return len(n.learned)
 }
 
-// ears is the listener of a node.
-type ears struct {
+// listener is the listener of a node.
+type listener struct {
 	ports.Listener
 	node *node
 }
 
-func (e ears) Hear(n ports.Notice) { e.node.Hear(n) }
-func (ears) Deaf()                 {}
+func (l listener) Hear(n ports.Notice) { l.node.Hear(n) }
+func (listener) Deaf()                 {}
 
 func run(t *testing.T, store ports.Revocations, bus *localbus.Bus) *node {
 	n := &node{bus: bus}
@@ -68,7 +68,7 @@ func run(t *testing.T, store ports.Revocations, bus *localbus.Bus) *node {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { n.Run(ctx, learned) })
-	wg.Go(func() { bus.Run(ctx, ears{nil, n}) })
+	wg.Go(func() { bus.Run(ctx, listener{nil, n}) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	synctest.Wait()
 	return n
