@@ -85,7 +85,7 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 	server.ErrorHandler = s.unread
 	server.ExpectHandler = s.expected
 	server.Handler = known(server.Handler)
-	s.app.Use(s.around)
+	s.app.Use(s.middleware)
 	for _, add := range routes {
 		add(s.app)
 	}
@@ -98,7 +98,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
-	ln = newPatient(ln, func(err error) { s.cfg.Observer.Fault(context.Background(), "accept a connection", err) })
+	ln = newRetryingListener(ln, func(err error) { s.cfg.Observer.Fault(context.Background(), "accept a connection", err) })
 	if s.cfg.CertFile != "" {
 		certificate, err := tls.LoadX509KeyPair(s.cfg.CertFile, s.cfg.KeyFile)
 		if err != nil {

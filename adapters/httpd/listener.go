@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// patient is a listener that waits where fasthttp would give up for good: when the system has no file or memory left for one more
+// retryingListener is a listener that waits where fasthttp would give up for good: when the system has no file or memory left for one more
 // connection, it has some again when another ends.
-type patient struct {
+type retryingListener struct {
 	net.Listener
 	onFault func(error)
 	closed  chan struct{}
 	close   func() error
 }
 
-func newPatient(ln net.Listener, onFault func(error)) *patient {
-	p := &patient{Listener: ln, onFault: onFault, closed: make(chan struct{})}
+func newRetryingListener(ln net.Listener, onFault func(error)) *retryingListener {
+	p := &retryingListener{Listener: ln, onFault: onFault, closed: make(chan struct{})}
 	p.close = sync.OnceValue(func() error { close(p.closed); return ln.Close() })
 	return p
 }
 
 // Accept waits for the next connection. It fails only when the listener is closed or broken.
-func (p *patient) Accept() (net.Conn, error) {
+func (p *retryingListener) Accept() (net.Conn, error) {
 	const most = time.Second
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, most) {
 		conn, err := p.Listener.Accept()
@@ -46,7 +46,7 @@ func (p *patient) Accept() (net.Conn, error) {
 }
 
 // Close may be called more than once.
-func (p *patient) Close() error { return p.close() }
+func (p *retryingListener) Close() error { return p.close() }
 
 func exhausted(err error) bool {
 	for _, code := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS} {

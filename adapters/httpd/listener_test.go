@@ -39,7 +39,7 @@ func TestAListenerOutlivesALackOfFiles(t *testing.T) {
 		defer conn.Close()
 		defer other.Close()
 		faults := 0
-		p := newPatient(&scarce{failures: 12, conn: conn}, func(error) { faults++ })
+		p := newRetryingListener(&scarce{failures: 12, conn: conn}, func(error) { faults++ })
 		began := time.Now()
 		got, err := p.Accept()
 		if err != nil || got != conn {
@@ -73,7 +73,7 @@ func TestClientsThatGoBeforeTheyAreTakenAreNoFault(t *testing.T) {
 	conn, other := net.Pipe()
 	defer conn.Close()
 	defer other.Close()
-	p := newPatient(&gone{scarce{conn: conn}, 1000}, func(err error) { t.Errorf("a fault: %v", err) })
+	p := newRetryingListener(&gone{scarce{conn: conn}, 1000}, func(err error) { t.Errorf("a fault: %v", err) })
 	if got, err := p.Accept(); err != nil || got != conn {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -82,7 +82,7 @@ func TestClientsThatGoBeforeTheyAreTakenAreNoFault(t *testing.T) {
 func TestAListenerThatWaitsCanBeClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(&scarce{failures: 1 << 30}, func(error) {})
+		p := newRetryingListener(&scarce{failures: 1 << 30}, func(error) {})
 		ended := make(chan error)
 		go func() {
 			_, err := p.Accept()

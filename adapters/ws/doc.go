@@ -11,7 +11,7 @@
 //
 //   - conn has a goroutine that waits for the client. It carries everything: TLS, systems without epoll, pipes in tests. When idle it
 //     costs about 5 KiB, most of it the goroutine's stack.
-//   - polled has none, and costs about 110 bytes when idle. The poller hears of its socket by epoll, and the crew, a few workers, read
+//   - polled has none, and costs about 110 bytes when idle. The poller hears of its socket by epoll, and the worker pool, a few workers, read
 //     where there is something to read. It is for plain TCP on Linux.
 //
 // Neither keeps anything of the handshake, its request or its buffers, nor a buffer to read into while there is nothing to read (where

@@ -13,7 +13,7 @@ import (
 
 // polled is a client's connection after the handshake, without a goroutine of its own: while nothing happens it is this struct, and a
 // place in the poller's table. What happens to it (its socket's events, Resume, Close, a timer) sets a bit of its state, and has one
-// worker of the crew give it a turn. Whoever has the turn alone reads, and closes the file in the end.
+// worker of the worker pool give it a turn. Whoever has the turn alone reads, and closes the file in the end.
 //
 //	idle ──wake──► queued ──worker──► turn ──nothing to do──► idle
 //	                 ▲                 │ └──it is over──► end
@@ -66,7 +66,7 @@ var (
 // wake notes what has happened, and has the connection get a turn.
 func (c *polled) wake(bits uint32) {
 	if c.note(bits) {
-		c.poller.crew.put(c)
+		c.poller.workers.put(c)
 	}
 }
 

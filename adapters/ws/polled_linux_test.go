@@ -153,7 +153,7 @@ func TestAPollerLivesWithItsAdapter(t *testing.T) {
 		receive(t, "the session's end", sessions[i].closed)
 	}
 	await(t, "the end of all", a.Wait)
-	if n, current, _ := a.poller.crew.count(); n+current != 0 {
+	if n, current, _ := a.poller.workers.count(); n+current != 0 {
 		t.Errorf("%d workers are left", n)
 	}
 	server, client := connected(t)

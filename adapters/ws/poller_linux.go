@@ -18,8 +18,8 @@ const CanPoll = true
 // can happen to it, edge by edge (epoll(7)); the runtime's poller watches that epoll, so that no thread waits in it. It begins with
 // the first connection.
 type poller struct {
-	cfg  *Config
-	crew crew
+	cfg     *Config
+	workers workerPool
 
 	mu      sync.Mutex
 	file    *os.File  // of the epoll; nil: not begun, or stopped
@@ -108,7 +108,7 @@ func (p *poller) start(a *Adapter) error {
 		return fmt.Errorf("watch an epoll: %w", err)
 	}
 	p.cfg, p.file, p.fd, p.leave = &a.cfg, file, fd, a.live.Done
-	p.crew.begin((*polled).turn)
+	p.workers.begin((*polled).turn)
 	p.running.Go(func() { p.run(raw) })
 	return nil
 }
@@ -122,7 +122,7 @@ func (p *poller) stop() {
 	if file != nil {
 		_ = file.Close()
 		p.running.Wait()
-		p.crew.end()
+		p.workers.end()
 	}
 }
 
@@ -168,7 +168,7 @@ func (p *poller) pass(events []syscall.EpollEvent, ready []*polled) []*polled {
 		}
 	}
 	p.mu.Unlock()
-	p.crew.put(ready...)
+	p.workers.put(ready...)
 	clear(ready)
 	return ready
 }

@@ -23,7 +23,7 @@ func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
 		c.state.Or(gone | again)
 	}
 	if !c.rest() {
-		c.poller.crew.put(c)
+		c.poller.workers.put(c)
 	}
 }
 

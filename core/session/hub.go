@@ -87,7 +87,7 @@ type Hub struct {
 	later     work.Later
 	additions additions
 	chores    *work.Queue // what concerns many sessions, and waits for nothing: ending those of a user
-	joins     *gate
+	joins     *joinLimiter
 	outgoing  chan chat.Signal
 	presence  *presence.Node
 	delivery  *delivery.Node
@@ -110,7 +110,7 @@ func New(cfg Config) *Hub {
 	cfg = cfg.withDefaults()
 	h := &Hub{
 		cfg: cfg, checks: work.NewWaitlist[*follow](), chores: work.NewQueue(),
-		joins: newGate(cfg.Joins), outgoing: make(chan chat.Signal, 1024), sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
+		joins: newJoinLimiter(cfg.Joins), outgoing: make(chan chat.Signal, 1024), sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
 		strangers: newStrangers(cfg.MaxSessions),
 	}
 	h.presence = presence.New(presence.Config{

@@ -12,10 +12,10 @@ const (
 	maxWorkers = 16 << 10
 )
 
-// crew are the workers that give connections their turns, in the order in which they became ready. A turn is short, unless its command
+// workerPool are the workers that give connections their turns, in the order in which they became ready. A turn is short, unless its command
 // waits for the store. Then its worker counts as stuck after a moment, and another takes its place for as long as there is something to
 // do: what waits holds up nobody. When there is nothing to do a few workers stay.
-type crew struct {
+type workerPool struct {
 	turn   func(*polled) (more bool)
 	usual  int // workers, when there is plenty to do and none is stuck
 	spare  int // workers that stay when there is nothing to do
@@ -40,7 +40,7 @@ type worker struct {
 	since uint32 // the beat when its turn began
 }
 
-func (w *crew) begin(turn func(*polled) (more bool)) {
+func (w *workerPool) begin(turn func(*polled) (more bool)) {
 	w.turn = turn
 	w.usual = max(32, 8*runtime.GOMAXPROCS(0))
 	w.spare = runtime.GOMAXPROCS(0)
@@ -51,7 +51,7 @@ func (w *crew) begin(turn func(*polled) (more bool)) {
 }
 
 // end waits until the workers have gone. Nothing is ready, or will be.
-func (w *crew) end() {
+func (w *workerPool) end() {
 	w.mu.Lock()
 	w.over = true
 	w.watch.Stop()
@@ -61,7 +61,7 @@ func (w *crew) end() {
 }
 
 // put queues connections for their turns.
-func (w *crew) put(list ...*polled) {
+func (w *workerPool) put(list ...*polled) {
 	if len(list) == 0 {
 		return
 	}
@@ -74,7 +74,7 @@ func (w *crew) put(list ...*polled) {
 }
 
 // summon has one more worker look what is ready.
-func (w *crew) summon() {
+func (w *workerPool) summon() {
 	switch {
 	case w.waiting > 0:
 		w.waiting--
@@ -86,7 +86,7 @@ func (w *crew) summon() {
 	}
 }
 
-func (w *crew) hire() {
+func (w *workerPool) hire() {
 	me := &worker{}
 	w.current = append(w.current, me)
 	w.all++
@@ -94,7 +94,7 @@ func (w *crew) hire() {
 }
 
 // work is a worker's life.
-func (w *crew) work(me *worker) {
+func (w *workerPool) work(me *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.next(me) {
@@ -125,7 +125,7 @@ func (w *crew) work(me *worker) {
 }
 
 // next waits until there is a turn for the worker to give; false: it is not needed any more.
-func (w *crew) next(me *worker) bool {
+func (w *workerPool) next(me *worker) bool {
 	for !w.over && !me.stuck && len(w.current) <= w.wanted {
 		if w.ready.len() > 0 {
 			return true
@@ -139,7 +139,7 @@ func (w *crew) next(me *worker) bool {
 	return false
 }
 
-func (w *crew) beginWatch() {
+func (w *workerPool) beginWatch() {
 	if !w.watching {
 		w.watching = true
 		w.watch.Reset(moment)
@@ -148,7 +148,7 @@ func (w *crew) beginWatch() {
 
 // relieve puts others in the place of workers that are stuck, if something is ready. Where all were stuck at once there will be twice
 // as many.
-func (w *crew) relieve() {
+func (w *workerPool) relieve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.beat++

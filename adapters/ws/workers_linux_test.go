@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// staffed runs a test in a bubble with a crew, and wants it to end.
-func staffed(t *testing.T, turn func(*polled) bool, test func(t *testing.T, w *crew)) {
+// staffed runs a test in a bubble with a worker pool, and wants it to end.
+func staffed(t *testing.T, turn func(*polled) bool, test func(t *testing.T, w *workerPool)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		var w crew
+		var w workerPool
 		w.begin(turn)
 		test(t, &w)
 		w.end()
 	})
 }
 
-func (w *crew) count() (all, current, waiting int) {
+func (w *workerPool) count() (all, current, waiting int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.all, len(w.current), w.waiting
@@ -45,7 +45,7 @@ func TestTurnsThatWaitHoldUpNobody(t *testing.T) {
 		done.Add(1)
 		return false
 	}
-	staffed(t, turn, func(t *testing.T, w *crew) {
+	staffed(t, turn, func(t *testing.T, w *workerPool) {
 		release = make(chan struct{})
 		list := several(1200)
 		began := time.Now()
@@ -85,7 +85,7 @@ func TestAFewTurnsThatWaitAreMadeUpFor(t *testing.T) {
 		working.Add(-1)
 		return false
 	}
-	staffed(t, turn, func(t *testing.T, w *crew) {
+	staffed(t, turn, func(t *testing.T, w *workerPool) {
 		release = make(chan struct{})
 		w.put(several(10)...)
 		w.put(several(10 + 20*w.usual)[10:]...)
@@ -117,7 +117,7 @@ func TestTurnsAreGivenInOrderAndByOneWorkerAtATime(t *testing.T) {
 		left[c]--
 		return left[c] > 0
 	}
-	staffed(t, turn, func(t *testing.T, w *crew) {
+	staffed(t, turn, func(t *testing.T, w *workerPool) {
 		for _, c := range several(500) {
 			mu.Lock()
 			left[c] = 20
@@ -143,7 +143,7 @@ func TestOneThatAlwaysHasMoreToDoStandsInLine(t *testing.T) {
 		order = append(order, c.fd)
 		return c.fd == 0 && len(order) < 8
 	}
-	staffed(t, turn, func(t *testing.T, w *crew) {
+	staffed(t, turn, func(t *testing.T, w *workerPool) {
 		w.wanted = 1
 		w.put(several(4)...)
 		synctest.Wait()
@@ -165,7 +165,7 @@ func TestAWorkerThatWasStuckLeavesNothingBehind(t *testing.T) {
 		}
 		return false
 	}
-	staffed(t, turn, func(t *testing.T, w *crew) {
+	staffed(t, turn, func(t *testing.T, w *workerPool) {
 		release = make(chan struct{})
 		w.usual, w.wanted = 1, 1
 		w.put(several(2)...)

@@ -16,8 +16,8 @@ import (
 
 const maxRequestID = 64
 
-// around surrounds every request: an id, security headers, a panic that stays inside, and a line in the log.
-func (s *Server) around(c *fiber.Ctx) (err error) {
+// middleware surrounds every request: an id, security headers, a panic that stays inside, and a line in the log.
+func (s *Server) middleware(c *fiber.Ctx) (err error) {
 	began := time.Now()
 	id := s.begin(c)
 	answered := s.follow(c)

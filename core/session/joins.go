@@ -9,9 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// gate lets so many joins ask the store at once, so that a wave of them leaves some of it for what is said. The others wait for their
+// joinLimiter lets so many joins ask the store at once, so that a wave of them leaves some of it for what is said. The others wait for their
 // turn; while very many do, the node takes no more connections.
-type gate struct {
+type joinLimiter struct {
 	passes  chan struct{}
 	waiting atomic.Int64
 }
@@ -19,29 +19,29 @@ type gate struct {
 // crowd is how many joins may wait for each that is under way before new connections are sent elsewhere.
 const crowd = 32
 
-func newGate(most int) *gate { return &gate{passes: make(chan struct{}, most)} }
+func newJoinLimiter(limit int) *joinLimiter { return &joinLimiter{passes: make(chan struct{}, limit)} }
 
 // enter waits for a pass, which leave gives back.
-func (g *gate) enter(ctx context.Context) error {
+func (l *joinLimiter) enter(ctx context.Context) error {
 	select {
-	case g.passes <- struct{}{}:
+	case l.passes <- struct{}{}:
 		return nil
 	default:
 	}
-	g.waiting.Add(1)
-	defer g.waiting.Add(-1)
+	l.waiting.Add(1)
+	defer l.waiting.Add(-1)
 	select {
-	case g.passes <- struct{}{}:
+	case l.passes <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return &chat.Error{Kind: chat.Unavailable, Reason: "too many are joining; try again", RetryAfter: later()}
 	}
 }
 
-func (g *gate) leave() { <-g.passes }
+func (l *joinLimiter) leave() { <-l.passes }
 
 // crowded reports whether as many wait as may.
-func (g *gate) crowded() bool { return g.waiting.Load() >= int64(crowd*cap(g.passes)) }
+func (l *joinLimiter) crowded() bool { return l.waiting.Load() >= int64(crowd*cap(l.passes)) }
 
 // later is when to try again: at another time for each, as all of them together would find it as full as before.
 func later() time.Duration { return time.Second + rand.N(4*time.Second) }
