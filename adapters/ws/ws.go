@@ -68,7 +68,7 @@ type Adapter struct {
 	poller  poller
 }
 
-// New returns an adapter. What is no origin among cfg.Origins allows nobody.
+// New returns an adapter. A string in cfg.Origins that is no origin is ignored: it allows nobody.
 func New(cfg Config) *Adapter {
 	return &Adapter{cfg: cfg.withDefaults(), origins: caller.NewOrigins(cfg.Origins)}
 }

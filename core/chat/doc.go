@@ -1,9 +1,52 @@
-// Package chat holds the words of the domain: what a room, an entry, an author or a role is, and which values of them are valid.
+// Package chat holds the words of the domain: what a room, an entry, an author or a role is, and which
+// values of them are valid.
 //
-// A room is an ordered durable log of entries; an entry's place in it is its seq: 1, 2, 3, … without holes. A change to an
-// earlier message (an edit, a deletion, a reaction) is an entry of its own that sets a value, so that whoever applies entries in
-// order ends in the same state wherever they began.
+// A room is an ordered durable log of entries; an entry's place in it is its seq: 1, 2, 3, … without
+// holes. A change to an earlier message (an edit, a deletion, a reaction) is an entry of its own that
+// sets a value, so that whoever applies entries in order ends in the same state wherever they began.
 //
-// The package imports nothing but the standard library, and Unicode's normal forms, which that lacks; it knows no technology. Values are plain and safe to copy; what has
-// rules is made by a Parse function and is valid from then on.
+// The package imports nothing but the standard library, and Unicode's normal forms, which that lacks.
+// It knows no technology. Values are plain and safe to copy. What has rules is made by a Parse function
+// and is valid from then on.
+//
+// # Glossary
+//
+// One word is one thing, in code, logs, metrics and documents:
+//
+//	room       a place to talk: a log of entries, with members
+//	entry      one thing in a room's log; its fact says what
+//	fact       a message, an edit, a deletion, a reaction, a change of a member or of the room
+//	message    something said
+//	seq        an entry's place in its room: 1, 2, 3, …
+//	head       the seq of a room's last entry
+//	log        all entries of all rooms of a store; it has an identity, and cursors belong to it
+//	cursor     the last entry that somebody has got in a room
+//	key        an author's own name for a send, so that it can be repeated and is stored once
+//	proposal   an entry that somebody wants to be appended
+//	draft      a proposal on its way through the journal
+//	author     who made an entry
+//	member     a user with a place in a room: a role, or a ban
+//	role       what a user may do in a room: none, read, write, moderate
+//	grant      a role that a token gives
+//	standing   how a user stands in a room: the room, their place, their mark
+//	mark       how far a user has read in a room
+//	unread     messages of others behind the mark that are not deleted
+//	turn       a run of messages of one author
+//	session    one connection's life, from its opening to its end
+//	stranger   a session whose token has yet to come
+//	reader     the writing side of a connection
+//	follow     a reader's place in one room
+//	audience   who follows a room on a node
+//	feed       what a node knows of the log of one room
+//	ring       the newest entries of a feed, encoded once
+//	shard      one of the writers, each with a part of the readers
+//	journal    what gathers drafts and appends them in batches, by lanes
+//	aside      a room that has left its lane, because somebody else holds it in the store
+//	bus        how nodes tell each other; a driver is for one server
+//	notice     what nodes tell each other
+//	signal     what is told to readers and is not in the log: presence, typing, reading
+//	presence   who follows a room now, on all nodes
+//	node       one process of the service; a peer is another one
+//	drain      going away in an orderly manner
+//	store      what keeps logs and the directory of rooms, members and marks
 package chat

@@ -14,18 +14,18 @@ const (
 	// standingAge is how long a standing is good: what was changed on another node counts here after that, however deaf the bus, which
 	// tells of it at once.
 	standingAge = 3 * time.Second
-	// standingsMost bounds the cache; when it is full it starts anew, which costs each writer one question.
-	standingsMost = 1 << 16
+	// maxStandings bounds the cache; when it is full it starts anew, which costs each writer one question.
+	maxStandings = 1 << 16
 )
 
-// standings remembers for seconds how users stand in rooms, so that a user who writes much is looked up seldom. What it remembers no
-// longer takes no memory: of users who only are there nothing is kept.
+// standings remembers for seconds how users stand in rooms, so that a user who writes much is looked up
+// seldom. A standing that is forgotten takes no memory: of users who do nothing there is none.
 type standings struct {
-	mu    sync.Mutex
-	known map[standingKey]standingAt // those put since the last change of maps
-	older map[standingKey]standingAt // those put in the time before
-	ages  bool                       // a timer runs that changes the maps
-	turn  uint64                     // counts the times that something was forgotten
+	mu        sync.Mutex
+	known     map[standingKey]standingAt // those put since the last change of maps
+	older     map[standingKey]standingAt // those put in the time before
+	ages      bool                       // a timer runs that changes the maps
+	forgotten uint64                     // counts the times that something was forgotten
 }
 
 type standingKey struct {
@@ -42,8 +42,8 @@ type standingAt struct {
 // long on its way not for longer.
 type ticket struct {
 	standingKey
-	turn  uint64
-	drawn time.Time
+	forgotten uint64
+	drawn     time.Time
 }
 
 func newStandings() *standings { return &standings{known: map[standingKey]standingAt{}} }
@@ -52,16 +52,16 @@ func (c *standings) ticket(user chat.UserID, room chat.RoomID) ticket {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ticket{standingKey{room, user}, c.turn, now}
+	return ticket{standingKey{room, user}, c.forgotten, now}
 }
 
 func (c *standings) put(t ticket, st chat.Standing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t.turn != c.turn {
+	if t.forgotten != c.forgotten {
 		return
 	}
-	if len(c.known) >= standingsMost {
+	if len(c.known) >= maxStandings {
 		clear(c.known)
 	}
 	c.known[t.standingKey] = standingAt{st, t.drawn.Add(standingAge)}
@@ -143,7 +143,7 @@ func (c *standings) clear() {
 func (c *standings) forget(what func(known map[standingKey]standingAt)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.turn++
+	c.forgotten++
 	what(c.known)
 	what(c.older)
 }

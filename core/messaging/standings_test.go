@@ -12,14 +12,14 @@ import (
 func TestWhatIsRememberedOfUsersIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newStandings()
-	for i := range standingsMost + 1000 {
+	for i := range maxStandings + 1000 {
 		user := chat.UserID(fmt.Sprint("user", i))
 		c.put(c.ticket(user, "tea"), chat.Standing{Read: 7})
 		if st, ok := c.get(user, "tea"); !ok || st.Read != 7 {
 			t.Fatalf("the standing of %s is forgotten at once", user)
 		}
 	}
-	if n := len(c.known); n > standingsMost {
+	if n := len(c.known); n > maxStandings {
 		t.Errorf("%d standings are remembered", n)
 	}
 	if _, ok := c.get("user0", "tea"); ok {
