@@ -67,9 +67,16 @@ type conn struct {
 // close ends the connection; others may be using it.
 func (c *conn) close() { _ = c.raw.Close() }
 
-// until closes the connection when ctx ends, unless what it returns is called before.
-func (c *conn) until(ctx context.Context) (unhook func() bool) {
-	return context.AfterFunc(ctx, c.close)
+// until closes the connection when ctx ends, unless what it returns is called before; that waits for a
+// closing that is under way.
+func (c *conn) until(ctx context.Context) (unhook func()) {
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(closed); c.close() })
+	return func() {
+		if !stop() {
+			<-closed
+		}
+	}
 }
 
 // do asks, and waits for the answer for as long as ctx allows.
