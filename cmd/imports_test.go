@@ -17,8 +17,9 @@ import (
 
 const module = "github.com/parley-chat/parley"
 
-// A row says what a package may import, tests aside: packages of this module, and the modules of the one technology that
-// it is about. The standard library is open to all, but for what outsideCore names.
+// A row says what a package may import, tests aside: packages of this module, and the modules of
+// the one technology that it is about. The standard library is open to all, but for what
+// outsideCore names.
 type row struct {
 	pkg  string
 	may  []string // packages of this module; "adapters/..." stands for those below adapters too
@@ -30,7 +31,8 @@ var (
 	inner = []string{"core/chat", "ports"}
 	outer = []string{"core/chat", "ports", "adapters/wire", "adapters/caller"}
 	buses = []string{"core/chat", "ports", "adapters/notices", "adapters/bus"}
-	// A store brings its own schema up to date, and reads what a later release wrote as clients are to get it.
+	// A store brings its own schema up to date, and reads what a later release wrote as clients are
+	// to get it.
 	stores = []string{"core/chat", "ports", "adapters/wire", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
@@ -43,9 +45,11 @@ var (
 	sys        = "golang.org/x/sys"
 )
 
-// rows is the shape of the house, a line for each package. A new package gets a line here, with as little as it needs.
+// rows is the shape of the house, a line for each package. A new package gets a line here, with as
+// little as it needs.
 var rows = []row{
-	// Which emoji are one and the same is Unicode's to say, and no technology: the tables of its normal forms are all that is used.
+	// Which emoji are one and the same is Unicode's to say, and no technology: the tables of its
+	// normal forms are all that is used.
 	{pkg: "core/chat", uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "core/messaging", may: inner},
 	{pkg: "core/presence", may: inner},
@@ -107,7 +111,8 @@ var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net
 // testOnly are packages that only tests may import, and measurements.
 var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "deploy/deploytest"}
 
-// testsOfCore are what tests of the core may import besides: doubles that pass the contract suites, and the suites.
+// testsOfCore are what tests of the core may import besides: doubles that pass the contract suites,
+// and the suites.
 var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus"}
 
 func TestEachPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
@@ -215,7 +220,8 @@ func (r row) problems(imports map[string]string) []string {
 	return problems
 }
 
-// within says whether a package is the one that pattern names or, where that ends in "/...", stands below it.
+// within says whether a package is the one that pattern names or, where that ends in "/...", stands
+// below it.
 func within(pkg, pattern string) bool {
 	above, ok := strings.CutSuffix(pattern, "/...")
 	return pkg == above || ok && strings.HasPrefix(pkg, above+"/")
@@ -231,9 +237,9 @@ type files struct {
 	imports, testImports map[string]string
 }
 
-// readPackages reads the imports of every package of the module, by its folder. It parses the files instead of asking the go
-// command, to see those for other systems too, and because go test caches a result for as long as the files that the test
-// itself opened stay the same.
+// readPackages reads the imports of every package of the module, by its folder. It parses the files
+// instead of asking the go command, to see those for other systems too, and because go test caches
+// a result for as long as the files that the test itself opened stay the same.
 func readPackages(t *testing.T) map[string]*files {
 	t.Helper()
 	packages := map[string]*files{}

@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/adapters/wire"
 )
 
-// What code generators take is held here for every commit; `make specs` runs the generators themselves.
+// What code generators take is held here for every commit; `make specs` runs the generators
+// themselves.
 
 // spec is one of the documents that describe the service.
 type spec struct {
@@ -68,8 +69,9 @@ func walkSchemas(at string, node any, visit func(string, map[string]any)) {
 	}
 }
 
-// Generators make a type of each schema, parameter, answer and channel, and a constant of each value, mostly in one name space:
-// what is named there is named once, whatever the case and the signs between.
+// Generators make a type of each schema, parameter, answer and channel, and a constant of each
+// value, mostly in one name space: what is named there is named once, whatever the case and the
+// signs between.
 func TestNoTwoNamesOfTheSpecsCollide(t *testing.T) {
 	t.Parallel()
 	for _, s := range readSpecs(t) {
@@ -105,7 +107,8 @@ func TestNoTwoNamesOfTheSpecsCollide(t *testing.T) {
 	}
 }
 
-// folded leaves of a name what tells it from others in any language: letters and digits, in lower case.
+// folded leaves of a name what tells it from others in any language: letters and digits, in lower
+// case.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -136,7 +139,8 @@ func TestValuesOfTheSpecsHaveATypeBesideThem(t *testing.T) {
 	}
 }
 
-// An object of which it is not certain which alternative it fits is refused by validators, and read as the wrong one by clients.
+// An object of which it is not certain which alternative it fits is refused by validators, and read
+// as the wrong one by clients.
 func TestAlternativesOfTheSpecsExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	for _, s := range readSpecs(t) {
@@ -166,7 +170,8 @@ func (s spec) resolved(node any) map[string]any {
 	return schema
 }
 
-// exclude reports whether nothing fits both: they want different values of one member, or one forbids what the other requires.
+// exclude reports whether nothing fits both: they want different values of one member, or one
+// forbids what the other requires.
 func exclude(a, b map[string]any) bool {
 	for _, name := range required(a) {
 		x, y := member(a, name)["const"], member(b, name)["const"]

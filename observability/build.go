@@ -17,8 +17,8 @@ type Build struct {
 	Go       string // the version of Go that made it
 }
 
-// ReadBuild returns the build of this process. stamp is the version that the linker was given; where it is empty, the one that
-// the go command recorded counts.
+// ReadBuild returns the build of this process. stamp is the version that the linker was given;
+// where it is empty, the one that the go command recorded counts.
 func ReadBuild(stamp string) Build {
 	b := Build{Version: stamp, Revision: cmp.Or(revision, "unknown"), Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()

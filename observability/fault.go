@@ -16,7 +16,8 @@ const (
 	faultKinds     = 256         // most faults told apart at once; beyond, those of one task count as the same
 )
 
-// faults logs each fault once, and how often it came again, so that a store that is away does not fill the disk with the same line.
+// faults logs each fault once, and how often it came again, so that a store that is away does not
+// fill the disk with the same line.
 type faults struct {
 	log *slog.Logger
 
@@ -67,7 +68,8 @@ func (f *faults) note(traceID string, key faultKey) (id string, again bool) {
 	return id, false
 }
 
-// goOn is called when a fault has been quiet in the log for long enough: it tells how often it came again, or forgets it.
+// goOn is called when a fault has been quiet in the log for long enough: it tells how often it came
+// again, or forgets it.
 func (f *faults) goOn(key faultKey, one *fault) {
 	f.mu.Lock()
 	repeats := one.repeats

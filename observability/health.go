@@ -19,21 +19,23 @@ const (
 	answerTime = 400 * time.Millisecond // for a probe to be answered: by what was known before, if a part takes longer
 )
 
-// Part is something that the service works with. One whose Checker is a ports.Cached is needed at once and without grace until it got
-// something, so that a rollout stops while the source is away; from then on it is Spare.
+// Part is something that the service works with. One whose Checker is a ports.Cached is needed at
+// once and without grace until it got something, so that a rollout stops while the source is away;
+// from then on it is Spare.
 type Part struct {
 	Name    string
 	Checker ports.Checker
-	// Spare tells that the service goes on without it, if not as well: while it is away the service is degraded, and still ready. Not
-	// to be would take all nodes from their users where they all have lost it.
+	// Spare tells that the service goes on without it, if not as well: while it is away the service
+	// is degraded, and still ready. Not to be would take all nodes from their users where they all
+	// have lost it.
 	Spare bool
 }
 
 // HealthConfig is what a Health works with.
 type HealthConfig struct {
 	Parts []Part
-	// Grace is how long a part may be away before the service is not ready: every node has lost it, as a rule, and then there is
-	// nobody to send the traffic to instead. 0: not at all.
+	// Grace is how long a part may be away before the service is not ready: every node has lost it,
+	// as a rule, and then there is nobody to send the traffic to instead. 0: not at all.
 	Grace time.Duration
 	Log   *slog.Logger // told when a part goes away and when it is back; nil: nobody is
 }
@@ -79,7 +81,8 @@ type check struct {
 	at   time.Time     // when it was done
 }
 
-// NewHealth returns the health of a service that is Starting. Its parts count as well until they are checked.
+// NewHealth returns the health of a service that is Starting. Its parts count as well until they
+// are checked.
 func NewHealth(cfg HealthConfig) *Health {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -87,8 +90,8 @@ func NewHealth(cfg HealthConfig) *Health {
 	return &Health{cfg: cfg, state: Starting, parts: make([]part, len(cfg.Parts)), asked: make([]chan error, len(cfg.Parts))}
 }
 
-// Run looks at the parts every few seconds until ctx ends, so that it is known how they are and for how long whether somebody asks or
-// not. It is called once.
+// Run looks at the parts every few seconds until ctx ends, so that it is known how they are and for
+// how long whether somebody asks or not. It is called once.
 func (h *Health) Run(ctx context.Context) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
@@ -133,9 +136,10 @@ type PartReport struct {
 	Age   string     `json:"age,omitempty"`   // of what it goes on with, as 1h2m3s: the keys of tokens
 }
 
-// Ready asks the parts, all at once, and not again within a second. It takes half a second at most: parts that have not answered by then
-// are told of as they were before. With detail the report gives their errors in full, which may tell of hosts and files; without, it is
-// safe to show to anyone.
+// Ready asks the parts, all at once, and not again within a second. It takes half a second at most:
+// parts that have not answered by then are told of as they were before. With detail the report
+// gives their errors in full, which may tell of hosts and files; without, it is safe to show to
+// anyone.
 func (h *Health) Ready(ctx context.Context, detail bool) Report {
 	late := time.NewTimer(answerTime)
 	defer late.Stop()
@@ -180,7 +184,8 @@ func (h *Health) counts(i int, p part) bool {
 	return !h.cfg.Parts[i].Spare && time.Since(p.away) >= h.cfg.Grace
 }
 
-// look returns the check that tells how the parts are, or were a moment ago: one for all who come while it is under way.
+// look returns the check that tells how the parts are, or were a moment ago: one for all who come
+// while it is under way.
 func (h *Health) look(ctx context.Context) *check {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -214,7 +219,8 @@ func (h *Health) ask(ctx context.Context, c *check) {
 	close(c.done)
 }
 
-// askOne asks a part. One that has not answered the last question gets no other, however it hangs: it holds up nothing but that.
+// askOne asks a part. One that has not answered the last question gets no other, however it hangs:
+// it holds up nothing but that.
 func (h *Health) askOne(ctx context.Context, i int) part {
 	checker := h.cfg.Parts[i].Checker
 	select {
@@ -273,7 +279,8 @@ type Response struct {
 	Body   []byte // JSON
 }
 
-// Live answers /healthz: the process answers, so it lives. It asks nothing of other parts: a restart would not mend those.
+// Live answers /healthz: the process answers, so it lives. It asks nothing of other parts: a
+// restart would not mend those.
 func (h *Health) Live() Response { return Response{http.StatusOK, []byte(`{"live":true}` + "\n")} }
 
 // Readiness answers /readyz: 200 with the report of Ready, or 503.

@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Health tells the observer's metrics how the service and its parts are, each time that somebody looks.
+// Health tells the observer's metrics how the service and its parts are, each time that somebody
+// looks.
 func (o *Observer) Health(h *Health) { o.registry.MustRegister(wellness{h}) }
 
 // wellness is the collector of a Health. It asks no part: it tells of the last check.

@@ -13,14 +13,16 @@ import (
 const (
 	hotSlots    = 256
 	hotHalfLife = 30 * time.Second
-	// Weights grow as time goes on and are brought down before they leave what a float64 can tell apart.
+	// Weights grow as time goes on and are brought down before they leave what a float64 can tell
+	// apart.
 	hotRescale = 1 << 9 * hotHalfLife
 )
 
-// hottest knows the rooms with the most deliveries lately, in bounded memory whatever the number of rooms: a Space-Saving sketch
-// (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and Top-k Elements in Data Streams, 2005) whose counts decay
-// (Cormode et al.: Forward Decay, 2009), so that what was half a minute ago counts half. A room that has more than 1/256 of all
-// deliveries is always among those known, and a count is too high by its Error at most.
+// hottest knows the rooms with the most deliveries lately, in bounded memory whatever the number of
+// rooms: a Space-Saving sketch (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and
+// Top-k Elements in Data Streams, 2005) whose counts decay (Cormode et al.: Forward Decay, 2009),
+// so that what was half a minute ago counts half. A room that has more than 1/256 of all deliveries
+// is always among those known, and a count is too high by its Error at most.
 type hottest struct {
 	mu    sync.Mutex
 	began time.Time // what weights are counted from
@@ -115,5 +117,6 @@ func (h *hottest) top(n int) []HotRoom {
 	return list[:min(n, len(list))]
 }
 
-// Hottest returns up to n rooms, of 256 at most, those with the most deliveries on this node in about the last minute first.
+// Hottest returns up to n rooms, of 256 at most, those with the most deliveries on this node in
+// about the last minute first.
 func (o *Observer) Hottest(n int) []HotRoom { return o.hottest.top(n) }

@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The types of this file stand between the core and the adapters that it drives, and time and count what goes through.
+// The types of this file stand between the core and the adapters that it drives, and time and count
+// what goes through.
 
 // operations are what a store is asked to do.
 var operations = []string{"append", "read", "entry", "heads", "create", "standing", "rooms", "members", "mark"}
@@ -96,7 +97,8 @@ func (d timedDirectory) Mark(ctx context.Context, marks []ports.ReadMark) (o []p
 	return d.Directory.Mark(ctx, marks)
 }
 
-// timed tells of one call to the store. A failure that is the caller's (no such room, a key that was used) is none of the store's.
+// timed tells of one call to the store. A failure that is the caller's (no such room, a key that
+// was used) is none of the store's.
 func (m *metrics) timed(operation string, began time.Time, err *error) {
 	m.storeTime[operation].Observe(time.Since(began).Seconds())
 	if *err == nil {
@@ -136,8 +138,8 @@ func (b countedBus) Tell(ctx context.Context, notice ports.Notice) error {
 	return b.sent(noticeKind(notice), 1, b.Bus.Tell(ctx, notice))
 }
 
-// noticeKinds are the kinds that what goes by a bus is counted under: entries and heads, what a room's readers are told, who is
-// there, and what concerns all nodes.
+// noticeKinds are the kinds that what goes by a bus is counted under: entries and heads, what a
+// room's readers are told, who is there, and what concerns all nodes.
 var noticeKinds = []string{"entry", "head", "signal", "presence", "node"}
 
 func noticeKind(notice ports.Notice) string {

@@ -22,9 +22,10 @@ const (
 	Text LogFormat = "text"
 )
 
-// NewLogger returns a logger that writes lines of at least level to w, and to provider if it is not nil. Attributes whose names are
-// those of secrets or of what people say are masked, whoever logs them by mistake; so are passwords in URLs under the name url. A line
-// that is logged with the context of a step of a trace has its trace_id and span_id.
+// NewLogger returns a logger that writes lines of at least level to w, and to provider if it is not
+// nil. Attributes whose names are those of secrets or of what people say are masked, whoever logs
+// them by mistake; so are passwords in URLs under the name url. A line that is logged with the
+// context of a step of a trace has its trace_id and span_id.
 func NewLogger(w io.Writer, format LogFormat, level slog.Leveler, provider log.LoggerProvider) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: show}
 	var lines slog.Handler = slog.NewJSONHandler(w, options)
@@ -57,7 +58,8 @@ func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Hand
 // WithGroup implements slog.Handler.
 func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
 
-// filtered lets lines of at least level pass, without what is to be masked, for a handler that knows neither.
+// filtered lets lines of at least level pass, without what is to be masked, for a handler that
+// knows neither.
 type filtered struct {
 	slog.Handler
 	level slog.Leveler
@@ -120,7 +122,8 @@ func show(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// MaskURL returns a URL without its password and without the values of its query, either of which may be secret.
+// MaskURL returns a URL without its password and without the values of its query, either of which
+// may be secret.
 func MaskURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

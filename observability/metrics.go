@@ -14,8 +14,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// latencies are the classic buckets of every time that a client feels, in seconds: from 0.5 ms to 30 s, beyond all that the service
-// waits for. Prometheus servers that take native histograms get finer ones than these.
+// latencies are the classic buckets of every time that a client feels, in seconds: from 0.5 ms to
+// 30 s, beyond all that the service waits for. Prometheus servers that take native histograms get
+// finer ones than these.
 var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // metrics is what is counted. The Help of each says what it means.
@@ -219,8 +220,8 @@ func registerProcess(r prometheus.Registerer, build Build) {
 	)
 }
 
-// Metrics serves the metrics, in the OpenMetrics format to who asks for it. It shows what is going on inside, so it belongs on
-// the admin address.
+// Metrics serves the metrics, in the OpenMetrics format to who asks for it. It shows what is going
+// on inside, so it belongs on the admin address.
 func (o *Observer) Metrics() http.Handler {
 	return promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{
 		Registry: o.registry, EnableOpenMetrics: true, MaxRequestsInFlight: 4, Timeout: 10 * time.Second,

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Observer counts and logs what the service does. It has a registry of its own, so that several can live in one process.
+// Observer counts and logs what the service does. It has a registry of its own, so that several can
+// live in one process.
 type Observer struct {
 	muted    bool         // nothing is counted
 	tracer   trace.Tracer // nil: nothing is followed
@@ -38,7 +39,8 @@ func WithTraces(provider trace.TracerProvider) Option {
 	}
 }
 
-// WithoutMetrics has an Observer count nothing: its Port tells faults and spans, and /metrics has what others register.
+// WithoutMetrics has an Observer count nothing: its Port tells faults and spans, and /metrics has
+// what others register.
 func WithoutMetrics() Option { return func(o *Observer) { o.muted = true } }
 
 // NewObserver returns an observer that logs to log; the metrics say which build it is.
@@ -99,7 +101,8 @@ func (o *Observer) Registry() prometheus.Registerer { return o.registry }
 // Gatherer returns what reads all metrics at once.
 func (o *Observer) Gatherer() prometheus.Gatherer { return o.registry }
 
-// debugs reports whether debug lines are wanted, so that nothing is built up for those that are not.
+// debugs reports whether debug lines are wanted, so that nothing is built up for those that are
+// not.
 func (o *Observer) debugs(ctx context.Context) bool { return o.log.Enabled(ctx, slog.LevelDebug) }
 
 // SessionOpened implements ports.SessionObserver.
@@ -211,10 +214,12 @@ func (o *Observer) Held(room chat.RoomID, lasted time.Duration, err error) {
 // Queued implements ports.JournalObserver.
 func (o *Observer) Queued(change int) { o.metrics.depth.Add(float64(change)) }
 
-// Flush logs what was only counted of faults that came again. It is for the end, once nothing is observed any more.
+// Flush logs what was only counted of faults that came again. It is for the end, once nothing is
+// observed any more.
 func (o *Observer) Flush() { o.faults.flush() }
 
-// Fault implements ports.FaultObserver. A fault that was logged lately is counted, and gets the id under which it was logged.
+// Fault implements ports.FaultObserver. A fault that was logged lately is counted, and gets the id
+// under which it was logged.
 func (o *Observer) Fault(ctx context.Context, while string, err error) (id string) {
 	o.metrics.faults.WithLabelValues(while).Inc()
 	return o.faults.report(ctx, while, err)

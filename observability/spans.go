@@ -14,7 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Began implements ports.StepObserver. A step of a trace that is not sampled has no span, and costs nothing.
+// Began implements ports.StepObserver. A step of a trace that is not sampled has no span, and costs
+// nothing.
 func (o *Observer) Began(ctx context.Context, step ports.Step) (context.Context, ports.Ending) {
 	if o.tracer == nil {
 		return ctx, ports.Unfollowed{}
@@ -51,7 +52,8 @@ func kindOf(step ports.Step) trace.SpanKind {
 	}
 }
 
-// below makes current the parent of what starts in ctx. It may be a step of this process, that ctx knows, or of another.
+// below makes current the parent of what starts in ctx. It may be a step of this process, that ctx
+// knows, or of another.
 func below(ctx context.Context, current chat.Trace) context.Context {
 	parent := contextOf(current)
 	if known := trace.SpanContextFromContext(ctx); !parent.IsValid() || known.SpanID() == parent.SpanID() && known.TraceID() == parent.TraceID() {
@@ -124,7 +126,8 @@ func (o *Observer) Requested(ctx context.Context, method, path string) (context.
 	}
 }
 
-// startRequest returns nil where nobody follows the request. Probes come all the time and are of no interest.
+// startRequest returns nil where nobody follows the request. Probes come all the time and are of no
+// interest.
 func (o *Observer) startRequest(ctx context.Context, method, path string) (context.Context, trace.Span) {
 	if o.tracer == nil || path == "/healthz" || path == "/readyz" {
 		return ctx, nil

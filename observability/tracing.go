@@ -26,16 +26,19 @@ import (
 
 const scope = "github.com/parley-chat/parley"
 
-// Telemetry sends traces and log lines elsewhere, as the standard OTEL_* variables say. Without any of them it is off.
+// Telemetry sends traces and log lines elsewhere, as the standard OTEL_* variables say. Without any
+// of them it is off.
 type Telemetry struct {
 	traces *sdktrace.TracerProvider // nil: off
 	logs   *sdklog.LoggerProvider   // nil: off
 }
 
-// StartTelemetry reads the OTEL_* variables of the process. Traces are on where OTEL_TRACES_EXPORTER names an exporter or an OTLP
-// endpoint is set, log lines where OTEL_LOGS_EXPORTER names one; OTEL_SDK_DISABLED turns both off. An exporter is otlp (package otlp
-// has its settings), console or none. A variable that makes no sense is an error which names it. What cannot be sent is dropped
-// and logged to lines, which must not send them on themselves: nothing ever waits for it.
+// StartTelemetry reads the OTEL_* variables of the process. Traces are on where
+// OTEL_TRACES_EXPORTER names an exporter or an OTLP endpoint is set, log lines where
+// OTEL_LOGS_EXPORTER names one; OTEL_SDK_DISABLED turns both off. An exporter is otlp (package otlp
+// has its settings), console or none. A variable that makes no sense is an error which names it.
+// What cannot be sent is dropped and logged to lines, which must not send them on themselves:
+// nothing ever waits for it.
 func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Telemetry, error) {
 	traces, logs := wanted(os.Getenv)
 	if !traces && !logs {
@@ -71,8 +74,8 @@ type unsent struct{ *faults }
 // Handle implements otel.ErrorHandler.
 func (u unsent) Handle(err error) { u.report(context.Background(), "send telemetry", err) }
 
-// wanted reports what is to be sent. The SDK's own default, to send traces to a collector on this machine, would fill the log of
-// whoever has none.
+// wanted reports what is to be sent. The SDK's own default, to send traces to a collector on this
+// machine, would fill the log of whoever has none.
 func wanted(env func(string) string) (traces, logs bool) {
 	if strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") {
 		return false, false
@@ -108,8 +111,8 @@ func logExporter(env func(string) string) (sdklog.Exporter, error) {
 	}
 }
 
-// describe says who sends: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win. The process's arguments, which may hold a password,
-// are left out.
+// describe says who sends: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win. The process's
+// arguments, which may hold a password, are left out.
 func describe(ctx context.Context, build Build) (*resource.Resource, error) {
 	r, err := resource.New(ctx,
 		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(), resource.WithProcessRuntimeVersion(),
@@ -134,7 +137,8 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Traces returns what makes spans, for libraries that have some of their own to tell; nil where traces are off.
+// Traces returns what makes spans, for libraries that have some of their own to tell; nil where
+// traces are off.
 func (t *Telemetry) Traces() trace.TracerProvider {
 	if t.traces == nil {
 		return nil

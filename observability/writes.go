@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// writes is what became of what the store was to keep: a store may answer reads while its disk is full.
+// writes is what became of what the store was to keep: a store may answer reads while its disk is
+// full.
 type writes struct {
 	failed atomic.Pointer[error] // why the last one failed; nil: it did not
 }
@@ -33,9 +34,10 @@ type writingStore struct {
 	writes *writes
 }
 
-// Store returns a checker for a store that fails also while writes do: once one failed that went through the Log or the Directory of this
-// observer, and until one succeeds. A store that can say by itself whether it could write (ports.WriteChecker) is asked that
-// meanwhile: so it is known without traffic when the fault is over, and a write that failed for another reason does no harm.
+// Store returns a checker for a store that fails also while writes do: once one failed that went
+// through the Log or the Directory of this observer, and until one succeeds. A store that can say
+// by itself whether it could write (ports.WriteChecker) is asked that meanwhile: so it is known
+// without traffic when the fault is over, and a write that failed for another reason does no harm.
 func (o *Observer) Store(s ports.Checker) ports.Checker { return writingStore{s, &o.writes} }
 
 const cannotWrite = "the store cannot be written: nothing new is kept"

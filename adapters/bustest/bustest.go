@@ -39,8 +39,9 @@ func NATS(t testing.TB, args ...string) *Server {
 	})
 }
 
-// Redis starts a redis-server, which keeps nothing, with these arguments besides its address. It takes them as its configuration file
-// would, "--" before each name. With "--tls-port" it listens by TLS only.
+// Redis starts a redis-server, which keeps nothing, with these arguments besides its address. It
+// takes them as its configuration file would, "--" before each name. With "--tls-port" it listens
+// by TLS only.
 func Redis(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")

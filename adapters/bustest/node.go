@@ -17,7 +17,8 @@ type Bus interface {
 	ports.Checker
 }
 
-// Node is a node on a bus, which runs until the test ends, and what it hears: how far rooms reach, and how often it was deaf.
+// Node is a node on a bus, which runs until the test ends, and what it hears: how far rooms reach,
+// and how often it was deaf.
 type Node struct {
 	Bus
 	t testing.TB
@@ -135,7 +136,8 @@ func Message(room chat.RoomID, seq chat.Seq, size int) chat.Entry {
 // FreeAddr returns an address of this machine that nobody listens at.
 func FreeAddr(t testing.TB) string { t.Helper(); return freeAddr(t) }
 
-// Benchmark measures the way of entries from one node to another, in batches and rooms of several sizes.
+// Benchmark measures the way of entries from one node to another, in batches and rooms of several
+// sizes.
 func Benchmark(b *testing.B, open func() Bus) {
 	for _, size := range []struct {
 		name         string

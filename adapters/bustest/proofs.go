@@ -8,9 +8,11 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// The functions of this file hold what every bus should do when its server does something; node starts one more node on it.
+// The functions of this file hold what every bus should do when its server does something; node
+// starts one more node on it.
 
-// Restart stops the server and starts it again: nodes miss it, find it again, and say that they were deaf.
+// Restart stops the server and starts it again: nodes miss it, find it again, and say that they
+// were deaf.
 func (s *Server) Restart(t *testing.T, node func() *Node) {
 	t.Helper()
 	a, b := node().Connected(), node().Connected()
@@ -43,7 +45,8 @@ func (s *Server) Hang(t *testing.T, node func() *Node) {
 	a.Connected()
 }
 
-// Apart checks that nodes with different prefixes do not hear each other. with starts a node that has one.
+// Apart checks that nodes with different prefixes do not hear each other. with starts a node that
+// has one.
 func Apart(t *testing.T, with func(prefix string) *Node) {
 	t.Helper()
 	a, b, c, d := with("one").Connected(), with("one").Connected(), with("two").Connected(), with("two").Connected()

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Origins are the web origins (RFC 6454) that may call the service from a browser beside its own. The zero value is none.
+// Origins are the web origins (RFC 6454) that may call the service from a browser beside its own.
+// The zero value is none.
 type Origins struct {
 	all   bool
 	exact map[string]bool
@@ -20,7 +21,8 @@ type Origins struct {
 // wildcard is all subdomains of a domain, by one scheme and port.
 type wildcard struct{ before, after string } // "https://" and ".example.com:8443"
 
-// NewOrigins returns the origins that a list allows, each as ParseOrigin has it. What is none allows nobody.
+// NewOrigins returns the origins that a list allows, each as ParseOrigin has it. What is none
+// allows nobody.
 func NewOrigins(list []string) Origins {
 	o := Origins{exact: map[string]bool{}}
 	for _, text := range list {
@@ -66,8 +68,9 @@ func (o Origins) Allow(origin string) bool {
 	return false
 }
 
-// Own reports whether a page of origin is the service's own, whom the client calls host. Whether that is by TLS is not ours to know
-// behind a proxy: the host decides, with either scheme's default port.
+// Own reports whether a page of origin is the service's own, whom the client calls host. Whether
+// that is by TLS is not ours to know behind a proxy: the host decides, with either scheme's default
+// port.
 func Own(origin, host string) bool {
 	from, err := canonical(origin)
 	if err != nil {
@@ -92,8 +95,9 @@ var (
 	errTop    = errors.New("with two labels behind the star at least, such as https://*.example.com (or http://*.localhost)")
 )
 
-// ParseOrigin returns an entry of a list of origins in the one form of all that mean the same: an origin; a scheme and a host that
-// begins with "*.", which stands for the subdomains of what follows, however deep; or "*", for all. The error completes "it should be …".
+// ParseOrigin returns an entry of a list of origins in the one form of all that mean the same: an
+// origin; a scheme and a host that begins with "*.", which stands for the subdomains of what
+// follows, however deep; or "*", for all. The error completes "it should be …".
 func ParseOrigin(text string) (string, error) {
 	if text == "*" {
 		return text, nil
@@ -129,8 +133,8 @@ func ParseOrigin(text string) (string, error) {
 
 func isAddress(host string) bool { _, err := netip.ParseAddr(host); return err == nil }
 
-// canonical returns an origin as browsers write it: in lower case, its host in ASCII, without its scheme's default port. What is none, such
-// as the "null" of a page in a sandbox, is an error.
+// canonical returns an origin as browsers write it: in lower case, its host in ASCII, without its
+// scheme's default port. What is none, such as the "null" of a page in a sandbox, is an error.
 func canonical(origin string) (string, error) {
 	u, err := url.Parse(origin)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || strings.ContainsAny(origin, "?#\\ ") {
@@ -154,10 +158,12 @@ func canonical(origin string) (string, error) {
 	return u.Scheme + "://" + host, nil // Parse has lowered the scheme
 }
 
-// names are host names as browsers take them (the URL standard, "domain to ASCII"): lenient in what characters they have.
+// names are host names as browsers take them (the URL standard, "domain to ASCII"): lenient in what
+// characters they have.
 var names = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.CheckHyphens(false))
 
-// asciiHost returns a host as browsers write it: an address in its shortest form, a name in lower case and ASCII (RFC 5891).
+// asciiHost returns a host as browsers write it: an address in its shortest form, a name in lower
+// case and ASCII (RFC 5891).
 func asciiHost(host string) (string, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Is6() {
@@ -171,8 +177,8 @@ func asciiHost(host string) (string, error) {
 	return names.ToASCII(host)
 }
 
-// endsInNumber reports whether browsers take a host for an address, and write it as one (the URL standard, "ends in a number checker"):
-// 127.1 is 127.0.0.1 to them.
+// endsInNumber reports whether browsers take a host for an address, and write it as one (the URL
+// standard, "ends in a number checker"): 127.1 is 127.0.0.1 to them.
 func endsInNumber(name string) bool {
 	name = strings.TrimSuffix(name, ".")
 	last := name[strings.LastIndexByte(name, '.')+1:]

@@ -24,9 +24,10 @@ func Token(c *fiber.Ctx) (string, error) {
 	return "", errNone
 }
 
-// OpeningToken returns the token that a request brings that opens a socket or a stream, and whether there is one: a socket's client may
-// have none now, and authenticate by a frame. The first place that has one counts, be it empty: the Authorization header, an entry
-// bearer.<token> of what was offered as Sec-WebSocket-Protocol, the query's access_token.
+// OpeningToken returns the token that a request brings that opens a socket or a stream, and whether
+// there is one: a socket's client may have none now, and authenticate by a frame. The first place
+// that has one counts, be it empty: the Authorization header, an entry bearer.<token> of what was
+// offered as Sec-WebSocket-Protocol, the query's access_token.
 func OpeningToken(c *fiber.Ctx, offered []string) (token string, given bool, err error) {
 	if token, given, err = authorization(c); given || err != nil {
 		return token, given, err
@@ -63,8 +64,8 @@ var (
 		"a token in the query opens sockets only, as addresses end up in logs: send Authorization: Bearer <token>")
 )
 
-// authorization returns what stands behind Bearer (RFC 6750, 2.1), which may be nothing, and whether there is such a header. Those of
-// other schemes are somebody else's.
+// authorization returns what stands behind Bearer (RFC 6750, 2.1), which may be nothing, and
+// whether there is such a header. Those of other schemes are somebody else's.
 func authorization(c *fiber.Ctx) (token string, given bool, err error) {
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderAuthorization) {
 		scheme, rest := line, []byte(nil)

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Admin is the listener for operators, on net/http: metrics and what else looks inside do not belong where clients connect.
+// Admin is the listener for operators, on net/http: metrics and what else looks inside do not
+// belong where clients connect.
 type Admin struct {
 	addr   string
 	server *http.Server

@@ -13,7 +13,8 @@ import (
 // lingerTime is how long a connection that we end is read to no use for.
 const lingerTime = 2 * time.Second
 
-// conn is a client's connection while it speaks HTTP. What takes it over for something else takes what Unwrap returns.
+// conn is a client's connection while it speaks HTTP. What takes it over for something else takes
+// what Unwrap returns.
 type conn struct {
 	net.Conn
 	lingers atomic.Bool
@@ -38,8 +39,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Close closes the connection; after linger, once its client has heard the answer: a connection that is closed with bytes unread is reset,
-// and the answer is lost with it (RFC 9112, 9.6).
+// Close closes the connection; after linger, once its client has heard the answer: a connection
+// that is closed with bytes unread is reset, and the answer is lost with it (RFC 9112, 9.6).
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(lingerTime))
@@ -48,8 +49,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// originIn returns the value of an Origin header that stands in a part of a request, or nil. Names of headers that programs write come in
-// lower case or with a capital.
+// originIn returns the value of an Origin header that stands in a part of a request, or nil. Names
+// of headers that programs write come in lower case or with a capital.
 func originIn(b []byte) []byte {
 	const name = "rigin:"
 	for at := 0; ; {
@@ -96,7 +97,8 @@ func (l wrapping) Accept() (net.Conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-// linger has a connection of ours closed so that its client hears the last answer, whatever it still sends.
+// linger has a connection of ours closed so that its client hears the last answer, whatever it
+// still sends.
 func linger(c net.Conn) {
 	switch c := c.(type) {
 	case *conn:

@@ -41,8 +41,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	return c.Status(status).Send(wire.AppendHTTPError(nil, &e, trace))
 }
 
-// unread answers what could not be read as a request. Whatever it is, its client made it so, or went away: that is no fault of ours. The
-// client may be sending still, and must hear the answer all the same.
+// unread answers what could not be read as a request. Whatever it is, its client made it so, or
+// went away: that is no fault of ours. The client may be sending still, and must hear the answer
+// all the same.
 func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 	c := s.app.AcquireCtx(ctx)
 	defer s.app.ReleaseCtx(c)

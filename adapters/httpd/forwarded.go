@@ -10,8 +10,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// client returns where a request came from. It reads X-Forwarded-For from the right, over all its lines: each trusted proxy vouches for the
-// one before it, and what stands further left is whatever somebody wrote there.
+// client returns where a request came from. It reads X-Forwarded-For from the right, over all its
+// lines: each trusted proxy vouches for the one before it, and what stands further left is whatever
+// somebody wrote there.
 func (s *Server) client(c *fiber.Ctx) net.Addr {
 	peer, at := peerOf(c)
 	if !at.IsValid() {
@@ -37,7 +38,8 @@ func peerOf(c *fiber.Ctx) (peer net.Addr, at netip.Addr) {
 	return peer, at
 }
 
-// listed returns the members of a header that is a list, over all its lines (RFC 9110, 5.3). Empty ones are none.
+// listed returns the members of a header that is a list, over all its lines (RFC 9110, 5.3). Empty
+// ones are none.
 func listed(c *fiber.Ctx, header string) (members []string) {
 	for _, line := range c.Request().Header.PeekAll(header) {
 		for member := range bytes.SplitSeq(line, []byte(",")) {
@@ -75,8 +77,9 @@ func (s *Server) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// relocate has a Location lead to where the client would find it, behind a proxy that serves us below a path of its own: one that is trusted
-// says which by X-Forwarded-Prefix. Behind a trusted one that says nothing, Location is relative to the request, which is right below any.
+// relocate has a Location lead to where the client would find it, behind a proxy that serves us
+// below a path of its own: one that is trusted says which by X-Forwarded-Prefix. Behind a trusted
+// one that says nothing, Location is relative to the request, which is right below any.
 func (s *Server) relocate(c *fiber.Ctx) {
 	location, rooted := strings.CutPrefix(c.GetRespHeader(fiber.HeaderLocation), "/")
 	if _, at := peerOf(c); !rooted || !at.IsValid() || !s.trusts(at) {
@@ -95,8 +98,8 @@ func (s *Server) relocate(c *fiber.Ctx) {
 	c.Set(fiber.HeaderLocation, prefix.String()+"/"+location)
 }
 
-// isPath reports whether part may stand within a path as it is, and stays there: a browser takes \ for /, and . and .. (with escapes too) for a
-// way up.
+// isPath reports whether part may stand within a path as it is, and stays there: a browser takes \
+// for /, and . and .. (with escapes too) for a way up.
 func isPath(part string) bool {
 	if !plain(part) || strings.ContainsAny(part, `\?#`) {
 		return false

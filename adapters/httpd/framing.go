@@ -15,7 +15,8 @@ const otherMethod = "OTHER"
 
 var methods = append(slices.Clone(fiber.DefaultMethods), otherMethod)
 
-// known has the router see methods that it knows: others would be answered by the library, in its own words.
+// known has the router see methods that it knows: others would be answered by the library, in its
+// own words.
 func known(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if !slices.Contains(methods, string(ctx.Method())) {
@@ -25,8 +26,9 @@ func known(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-// framed checks how a request was told from what stands before and behind it. A connection is closed after one of which others may think
-// otherwise (RFC 9112, 6.1 and 6.3): what follows on it may not be what its client meant as a request.
+// framed checks how a request was told from what stands before and behind it. A connection is
+// closed after one of which others may think otherwise (RFC 9112, 6.1 and 6.3): what follows on it
+// may not be what its client meant as a request.
 func framed(c *fiber.Ctx) error {
 	h := &c.Request().Header
 	version := string(h.Protocol())
@@ -60,9 +62,10 @@ func ambiguous(headers []byte, http11 bool) bool {
 	return encoding && (length || !http11)
 }
 
-// straight reports whether a path means the same to all that handle it on its way: it has no segment that is empty, as at its end, and none
-// that is "." or "..", however often it is escaped. Browsers and proxies take such segments out, and what then arrives is the address of
-// something else.
+// straight reports whether a path means the same to all that handle it on its way: it has no
+// segment that is empty, as at its end, and none that is "." or "..", however often it is escaped.
+// Browsers and proxies take such segments out, and what then arrives is the address of something
+// else.
 func straight(path string) bool {
 	if path == "/" {
 		return true

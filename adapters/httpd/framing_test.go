@@ -18,7 +18,8 @@ import (
 	"github.com/parley-chat/parley/adapters/httpd"
 )
 
-// talk sends bytes as they are, closes its half if it is to, and returns all answers until the server ends the connection.
+// talk sends bytes as they are, closes its half if it is to, and returns all answers until the
+// server ends the connection.
 func (s *service) talk(bytes string, halfClose bool) (statuses []int, bodies []string, err error) {
 	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -126,7 +127,8 @@ func TestMethodsThatNobodyHasHeardOf(t *testing.T) {
 	s.raw("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").refused(t, 404, "not_found", "there is nothing at this address")
 }
 
-// Browsers and proxies take such segments out of a path: what then comes is the address of something else.
+// Browsers and proxies take such segments out of a path: what then comes is the address of
+// something else.
 func TestNoRouteAnswersAPathThatOthersWouldMend(t *testing.T) {
 	t.Parallel()
 	all := func(r fiber.Router) {
@@ -158,7 +160,8 @@ func TestNoRouteAnswersAPathThatOthersWouldMend(t *testing.T) {
 	}
 }
 
-// TestRefusalsReachClientsThatAreStillSending tries it many times: a connection that is reset loses its answer by chance.
+// TestRefusalsReachClientsThatAreStillSending tries it many times: a connection that is reset loses
+// its answer by chance.
 func TestRefusalsReachClientsThatAreStillSending(t *testing.T) {
 	t.Parallel()
 	cert, key, pool := certificate(t)
@@ -194,7 +197,8 @@ func TestRefusalsReachClientsThatAreStillSending(t *testing.T) {
 	}
 }
 
-// TestWhatClientsDoWrongIsNoFaultOfOurs has strangers do what strangers do, and looks at what an operator is told.
+// TestWhatClientsDoWrongIsNoFaultOfOurs has strangers do what strangers do, and looks at what an
+// operator is told.
 func TestWhatClientsDoWrongIsNoFaultOfOurs(t *testing.T) {
 	t.Parallel()
 	cert, key, _ := certificate(t)

@@ -1,5 +1,5 @@
-// Package httpd is the Fiber app behind which the service listens: its limits, its one way to answer errors, its start and its stop.
-// It takes routes and knows none.
+// Package httpd is the Fiber app behind which the service listens: its limits, its one way to
+// answer errors, its start and its stop. It takes routes and knows none.
 package httpd
 
 import (
@@ -113,8 +113,9 @@ func (s *Server) Listen() error {
 // Addr returns where the server listens. Listen must have succeeded.
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
-// Run serves until ctx ends, and then lets the requests under way end, for ReadTimeout at most. Sockets are their adapter's.
-// Listen must have succeeded; Run closes the listener and is called once.
+// Run serves until ctx ends, and then lets the requests under way end, for ReadTimeout at most.
+// Sockets are their adapter's. Listen must have succeeded; Run closes the listener and is called
+// once.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(s.ln) }()

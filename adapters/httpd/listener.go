@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// retryingListener is a listener that waits where fasthttp would give up for good: when the system has no file or memory left for one more
-// connection, it has some again when another ends.
+// retryingListener is a listener that waits where fasthttp would give up for good: when the system
+// has no file or memory left for one more connection, it has some again when another ends.
 type retryingListener struct {
 	net.Listener
 	onFault func(error)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// scarce is a listener that fails as the system does when it has no files left, and then serves one connection.
+// scarce is a listener that fails as the system does when it has no files left, and then serves one
+// connection.
 type scarce struct {
 	net.Listener
 	failures int

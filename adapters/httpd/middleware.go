@@ -16,7 +16,8 @@ import (
 
 const maxRequestID = 64
 
-// middleware surrounds every request: an id, security headers, a panic that stays inside, and a line in the log.
+// middleware surrounds every request: an id, security headers, a panic that stays inside, and a
+// line in the log.
 func (s *Server) middleware(c *fiber.Ctx) (err error) {
 	began := time.Now()
 	id := s.begin(c)
@@ -61,7 +62,8 @@ func (s *Server) begin(c *fiber.Ctx) string {
 	return id
 }
 
-// follow tells that a request came, as a part of the trace that its client goes on with, if there is one.
+// follow tells that a request came, as a part of the trace that its client goes on with, if there
+// is one.
 func (s *Server) follow(c *fiber.Ctx) (answered func(route string, status int)) {
 	ctx := c.UserContext()
 	if trace := chat.ParseTrace(c.Get("Traceparent")); trace != "" {
@@ -75,7 +77,8 @@ func (s *Server) follow(c *fiber.Ctx) (answered func(route string, status int)) 
 // unrouted is the route of requests that have none.
 const unrouted = "none"
 
-// route returns the pattern of the route that answered: of those there are few, while of paths there is no end.
+// route returns the pattern of the route that answered: of those there are few, while of paths
+// there is no end.
 func route(c *fiber.Ctx) string {
 	if r := c.Route(); r.Path != "/" || c.Path() == "/" { // what no route takes ends at our own, which is at the root
 		return r.Path

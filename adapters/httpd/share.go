@@ -5,8 +5,8 @@ import (
 	"github.com/gofiber/fiber/v2/utils"
 )
 
-// What a page of another origin may send and see (the Fetch standard, "HTTP-CORS protocol"). Cookies are not among it: a page that
-// calls must have a token of its own.
+// What a page of another origin may send and see (the Fetch standard, "HTTP-CORS protocol").
+// Cookies are not among it: a page that calls must have a token of its own.
 const (
 	sharedMethods = "GET, POST, PUT, PATCH, DELETE"
 	sharedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-ID, Traceparent, Tracestate, Baggage"
@@ -14,7 +14,8 @@ const (
 	sharedSeconds = "600"
 )
 
-// share lets pages of the origins that are allowed read the answer, be it an error. Browsers keep it from all others.
+// share lets pages of the origins that are allowed read the answer, be it an error. Browsers keep
+// it from all others.
 func (s *Server) share(c *fiber.Ctx) {
 	if !s.origins.Any() {
 		return
@@ -26,8 +27,8 @@ func (s *Server) share(c *fiber.Ctx) {
 	}
 }
 
-// shareUnread is share for a request of which the headers may not have been read. Where nothing tells its origin, everybody may read the
-// answer: nothing in it is anybody's own.
+// shareUnread is share for a request of which the headers may not have been read. Where nothing
+// tells its origin, everybody may read the answer: nothing in it is anybody's own.
 func (s *Server) shareUnread(c *fiber.Ctx) {
 	if !s.origins.Any() {
 		return

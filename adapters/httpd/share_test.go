@@ -115,7 +115,8 @@ func TestPagesCanReadEveryRefusal(t *testing.T) {
 		"GET / HTTP/2.0" + from + "\r\n":                                                          505,
 	} {
 		got := s.raw(raw)
-		// Of a first line that fills all room, the origin was never seen: then everybody may read that it was too long.
+		// Of a first line that fills all room, the origin was never seen: then everybody may read
+		// that it was too long.
 		origin := got.Header.Get("Access-Control-Allow-Origin")
 		if got.StatusCode != status || origin != "https://app.example" && !(origin == "*" && strings.HasPrefix(raw, "GET /x")) {
 			t.Errorf("%.60q: %d, readable by %q, want %d", raw, got.StatusCode, origin, status)

@@ -14,7 +14,8 @@ import (
 
 const adminScope = "chat:admin"
 
-// claims are what a token says. What its owner should learn of a bad one is said by identity, after the signature was checked.
+// claims are what a token says. What its owner should learn of a bad one is said by identity, after
+// the signature was checked.
 type claims struct {
 	jwt.RegisteredClaims
 	name  string
@@ -22,8 +23,9 @@ type claims struct {
 	scope []string
 }
 
-// UnmarshalJSON reads claims by their exact names: encoding/json would take Sub for sub, and an issuer that lets users choose
-// custom claims would give away the rest. Of two of a name the last one counts, as RFC 7519 allows.
+// UnmarshalJSON reads claims by their exact names: encoding/json would take Sub for sub, and an
+// issuer that lets users choose custom claims would give away the rest. Of two of a name the last
+// one counts, as RFC 7519 allows.
 func (c *claims) UnmarshalJSON(data []byte) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -93,7 +95,8 @@ func date(to **jwt.NumericDate) func(json.RawMessage) error {
 	}
 }
 
-// words reads a list of words: in one string, as RFC 8693 has it, or in an array, as some issuers do.
+// words reads a list of words: in one string, as RFC 8693 has it, or in an array, as some issuers
+// do.
 func words(to *[]string) func(json.RawMessage) error {
 	return func(value json.RawMessage) error {
 		var text string
@@ -129,7 +132,8 @@ func (c *claims) identity() (chat.Identity, error) {
 	if err != nil {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be a user id: %s", chat.AsError(err).Reason)
 	}
-	// What is no text, such as half a surrogate, was read as U+FFFD: two users whose ids differ in that only would be one.
+	// What is no text, such as half a surrogate, was read as U+FFFD: two users whose ids differ in
+	// that only would be one.
 	if strings.ContainsRune(c.Subject, utf8.RuneError) {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be text without half surrogates and U+FFFD")
 	}

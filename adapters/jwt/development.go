@@ -20,7 +20,8 @@ import (
 // DevKeyFile is the name of the file in a data folder that has the key pair, in PEM as PKCS #8.
 const DevKeyFile = "development-key.pem"
 
-// PageKeyFile is the name of the file in a data folder that has the secret of the service's own page.
+// PageKeyFile is the name of the file in a data folder that has the secret of the service's own
+// page.
 const PageKeyFile = "development-page.key"
 
 // DevKeys is the key pair of development mode: whoever can read its file can be anybody.
@@ -35,7 +36,8 @@ type Grant struct {
 	TTL     time.Duration
 }
 
-// LoadDevKeys reads the key pair of a data folder. It fails with fs.ErrNotExist where there is none yet.
+// LoadDevKeys reads the key pair of a data folder. It fails with fs.ErrNotExist where there is none
+// yet.
 func LoadDevKeys(dir string) (*DevKeys, error) {
 	data, err := os.ReadFile(filepath.Join(dir, DevKeyFile))
 	if err != nil {
@@ -56,8 +58,8 @@ func LoadDevKeys(dir string) (*DevKeys, error) {
 	return &DevKeys{private}, nil
 }
 
-// LoadOrMakeDevKeys is LoadDevKeys, and makes folder and keys where there are none. Of several processes that do it at once, all get
-// the same keys.
+// LoadOrMakeDevKeys is LoadDevKeys, and makes folder and keys where there are none. Of several
+// processes that do it at once, all get the same keys.
 func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	keys, err := LoadDevKeys(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -80,8 +82,9 @@ func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	return LoadDevKeys(dir)
 }
 
-// LoadOrMakePageKey reads the secret of a data folder that the service's page shows to get tokens, and makes folder and secret where there
-// are none. It stays the same when the service is started again.
+// LoadOrMakePageKey reads the secret of a data folder that the service's page shows to get tokens,
+// and makes folder and secret where there are none. It stays the same when the service is started
+// again.
 func LoadOrMakePageKey(dir string) (string, error) {
 	path := filepath.Join(dir, PageKeyFile)
 	data, err := os.ReadFile(path)

@@ -19,7 +19,8 @@ import (
 // Key is a public key that tokens may be signed with.
 type Key struct{ public crypto.PublicKey }
 
-// ReadKeys reads the public keys and certificates of a PEM file; there must be one at least. RSA keys have 2,048 bits or more.
+// ReadKeys reads the public keys and certificates of a PEM file; there must be one at least. RSA
+// keys have 2,048 bits or more.
 func ReadKeys(path string) ([]Key, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -92,7 +93,8 @@ func strong(key crypto.PublicKey) error {
 	return fmt.Errorf("keys of type %T cannot verify tokens", key)
 }
 
-// fits reports whether a key is of the sort that an algorithm takes: so that no key is used for what it was not made for.
+// fits reports whether a key is of the sort that an algorithm takes: so that no key is used for
+// what it was not made for.
 func fits(method jwt.SigningMethod, key any) bool {
 	switch m := method.(type) {
 	case *jwt.SigningMethodRSA, *jwt.SigningMethodRSAPSS:

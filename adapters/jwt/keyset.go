@@ -28,13 +28,15 @@ const (
 	retryGap       = 30 * time.Second // most time from a reading that failed to the next
 )
 
-// keySet is a key set that is published by URL (RFC 7517). It is cached; one goroutine reads it, at times, and sooner when a token
-// names a key that is not in it. All tokens that miss a key share one reading, and between two there is a gap, which grows while they
-// fail, so that forged tokens do not become a flood of requests to whoever publishes it. A set that cannot be read any more stays in
-// use.
+// keySet is a key set that is published by URL (RFC 7517). It is cached; one goroutine reads it, at
+// times, and sooner when a token names a key that is not in it. All tokens that miss a key share
+// one reading, and between two there is a gap, which grows while they fail, so that forged tokens
+// do not become a flood of requests to whoever publishes it. A set that cannot be read any more
+// stays in use.
 //
-// A publisher that hangs must hold up nobody else: few tokens wait for a reading; the rest, and all while a reading that failed is
-// just over, are Unavailable at once. Tokens whose key is known never wait.
+// A publisher that hangs must hold up nobody else: few tokens wait for a reading; the rest, and all
+// while a reading that failed is just over, are Unavailable at once. Tokens whose key is known
+// never wait.
 type keySet struct {
 	url       string
 	client    *http.Client
@@ -154,7 +156,8 @@ func (s *keySet) read(ctx context.Context) {
 	}
 }
 
-// tellLeftOut tells of keys that are of no use, once each for as long as they are published so. nil says nothing of them.
+// tellLeftOut tells of keys that are of no use, once each for as long as they are published so. nil
+// says nothing of them.
 func (s *keySet) tellLeftOut(now map[string]string) {
 	if now == nil {
 		return
@@ -192,7 +195,8 @@ func (s *keySet) fetch(ctx context.Context) ([]publishedKey, map[string]string, 
 	return parseSet(body)
 }
 
-// parseSet leaves out keys that are unknown, weak, secret or not for signatures, and says why: one of them spoils no other.
+// parseSet leaves out keys that are unknown, weak, secret or not for signatures, and says why: one
+// of them spoils no other.
 func parseSet(body []byte) ([]publishedKey, map[string]string, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -235,8 +239,8 @@ func nameOf(raw json.RawMessage, place int) string {
 	return said.KID
 }
 
-// parseJWK reads the key itself and what it is for. Certificates that it may come with (x5c, x5t, x5u) are not looked at: nobody trusts
-// them here, and many sets have some that cannot be read.
+// parseJWK reads the key itself and what it is for. Certificates that it may come with (x5c, x5t,
+// x5u) are not looked at: nobody trusts them here, and many sets have some that cannot be read.
 func parseJWK(raw json.RawMessage) (publishedKey, error) {
 	var said struct {
 		KTY    jwkset.KTY      `json:"kty"`
@@ -272,7 +276,8 @@ func parseJWK(raw json.RawMessage) (publishedKey, error) {
 	return publishedKey{public: key.Key(), kid: said.KID, algorithm: said.ALG}, nil
 }
 
-// find returns the keys that may have signed a token: that of its kid, or, where it names none, all that fit.
+// find returns the keys that may have signed a token: that of its kid, or, where it names none, all
+// that fit.
 func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.VerificationKeySet, err error) {
 	kid, named := token.Header["kid"]
 	name, isText := kid.(string)
@@ -298,7 +303,8 @@ func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.Verifica
 	return found, refused(unknownKey, "the token is signed by a key that is not known here")
 }
 
-// match returns the keys that fit the token. known is false where the set may have to be read anew for it.
+// match returns the keys that fit the token. known is false where the set may have to be read anew
+// for it.
 func (s *keySet) match(token *jwt.Token, kid string, named bool) (found jwt.VerificationKeySet, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -335,7 +341,8 @@ func (s *keySet) ask(ctx context.Context) error {
 	}
 }
 
-// queue returns what is closed when the reading ends that is under way or to be made, or nil where it is not waited for.
+// queue returns what is closed when the reading ends that is under way or to be made, or nil where
+// it is not waited for.
 func (s *keySet) queue() (ended chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -358,7 +365,8 @@ func (s *keySet) queue() (ended chan struct{}, err error) {
 // retryWaiting is when to come back while the set is being read.
 const retryWaiting = time.Second
 
-// outOfReach is for a token whose key may exist. What went wrong was told of by who read the set, however many tokens it concerns.
+// outOfReach is for a token whose key may exist. What went wrong was told of by who read the set,
+// however many tokens it concerns.
 func outOfReach(retry time.Duration) error {
 	return &chat.Error{
 		Kind: chat.Unavailable, Reason: "the key of this token cannot be looked up now; try again", RetryAfter: max(retry, retryWaiting),

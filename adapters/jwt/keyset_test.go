@@ -172,8 +172,8 @@ func TestKeysThatRotateAreReadByTheFirstTokenThatNamesThem(t *testing.T) {
 	})
 }
 
-// TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse tries all ways of being away at a time when keys are known, while a crowd comes with
-// tokens of keys that are not.
+// TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse tries all ways of being away at a time when keys
+// are known, while a crowd comes with tokens of keys that are not.
 func TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*publisher){

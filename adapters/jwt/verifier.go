@@ -1,5 +1,5 @@
-// Package jwt turns JSON Web Tokens into identities: signed by keys in PEM files or in a key set that is published by URL, or, for
-// development, by a key pair that the service makes itself.
+// Package jwt turns JSON Web Tokens into identities: signed by keys in PEM files or in a key set
+// that is published by URL, or, for development, by a key pair that the service makes itself.
 package jwt
 
 import (
@@ -36,15 +36,17 @@ type Config struct {
 	Transport   http.RoundTripper // that reads the key set; nil: http.DefaultTransport
 	OnFault     func(err error)   // hears when the key set cannot be read, from one goroutine at a time; may be nil
 
-	// OnLeftOut hears of a published key that is of no use, and why: once for as long as it is published so. It may be nil.
+	// OnLeftOut hears of a published key that is of no use, and why: once for as long as it is
+	// published so. It may be nil.
 	OnLeftOut func(kid, why string)
 
-	// OnRefused hears why a token is refused: missing, too_long, malformed, header, algorithm, unknown_key, signature, expired,
-	// not_yet_valid, issuer, audience or claims. It may be nil.
+	// OnRefused hears why a token is refused: missing, too_long, malformed, header, algorithm,
+	// unknown_key, signature, expired, not_yet_valid, issuer, audience or claims. It may be nil.
 	OnRefused func(reason string)
 }
 
-// Verifier implements ports.TokenVerifier. It does not trust what a token says of its own keys (jwk, jku, x5u).
+// Verifier implements ports.TokenVerifier. It does not trust what a token says of its own keys
+// (jwk, jku, x5u).
 type Verifier struct {
 	parser     *jwt.Parser
 	algorithms []string
@@ -62,9 +64,11 @@ var algorithms = map[string]bool{
 	"ES256": true, "ES384": true, "ES512": true, "EdDSA": true,
 }
 
-// New returns a verifier. The clock of an issuer may be ahead by chat.MaxIssuedAhead, so that nbf and iat may be; but a token that has
-// expired by our clock is good for nothing, as a session that it opens would end at once. Where keys come from a URL they are read before it returns, and anew until ctx ends; a key set that
-// cannot be read yet is no error: tokens are Unavailable until it can.
+// New returns a verifier. The clock of an issuer may be ahead by chat.MaxIssuedAhead, so that nbf
+// and iat may be; but a token that has expired by our clock is good for nothing, as a session that
+// it opens would end at once. Where keys come from a URL they are read before it returns, and anew
+// until ctx ends; a key set that cannot be read yet is no error: tokens are Unavailable until it
+// can.
 func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{"RS256"}

@@ -213,7 +213,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestAlgorithms signs with algorithms that were not chosen, and with keys that were not made for the algorithm.
+// TestAlgorithms signs with algorithms that were not chosen, and with keys that were not made for
+// the algorithm.
 func TestAlgorithms(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "RS256")

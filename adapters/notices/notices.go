@@ -1,8 +1,10 @@
-// Package notices is what nodes tell each other by a bus, as bytes: data, for the adapters of buses.
+// Package notices is what nodes tell each other by a bus, as bytes: data, for the adapters of
+// buses.
 //
-// A packet is a message in the wire format of Protocol Buffers (https://protobuf.dev/programming-guides/encoding/), whose fields are
-// the constants of this package; they are never used for anything else. A node skips the fields, and takes no notice of the facts, that
-// it does not know, so that nodes of two releases can work side by side.
+// A packet is a message in the wire format of Protocol Buffers
+// (https://protobuf.dev/programming-guides/encoding/), whose fields are the constants of this
+// package; they are never used for anything else. A node skips the fields, and takes no notice of
+// the facts, that it does not know, so that nodes of two releases can work side by side.
 package notices
 
 import (
@@ -30,7 +32,8 @@ type Head struct {
 	Seq  chat.Seq
 }
 
-// Place is a node's place on a bus: what its packets say of it, and which of those of others it takes.
+// Place is a node's place on a bus: what its packets say of it, and which of those of others it
+// takes.
 type Place struct {
 	Self    ports.NodeID
 	Log     func() chat.LogID // which log the node keeps; nil, or nothing: it does not say, and takes packets of all
@@ -52,8 +55,8 @@ func (at Place) log() chat.LogID {
 // Packet returns a packet of the place with nothing in it yet.
 func (at Place) Packet() Packet { return Packet{From: at.Self, Log: at.log()} }
 
-// takes reports whether a packet of that log concerns the place. Entries and places of another log are no news of this one, and would be
-// taken for it.
+// takes reports whether a packet of that log concerns the place. Entries and places of another log
+// are no news of this one, and would be taken for it.
 func (at Place) takes(theirs chat.LogID) bool {
 	own := at.log()
 	if theirs == "" || own == "" || theirs == own {
@@ -256,7 +259,8 @@ func number(b []byte, field protowire.Number, n int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(n))
 }
 
-// nanoseconds leaves out a time that is not set, which has no Unix time. The first nanosecond of 1970 counts as such.
+// nanoseconds leaves out a time that is not set, which has no Unix time. The first nanosecond of
+// 1970 counts as such.
 func nanoseconds(b []byte, field protowire.Number, at time.Time) []byte {
 	if at.IsZero() {
 		return b
@@ -271,8 +275,8 @@ func flag(b []byte, field protowire.Number, on bool) []byte {
 	return number(b, field, 1)
 }
 
-// nested appends a field that is a message of its own. Its length goes before it: two bytes are kept for that, and what is longer, or
-// shorter, is moved.
+// nested appends a field that is a message of its own. Its length goes before it: two bytes are
+// kept for that, and what is longer, or shorter, is moved.
 func nested(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 	const kept = 2
 	b = protowire.AppendTag(b, field, protowire.BytesType)

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Parse reads a packet. What it returns shares no memory with b. Entries with a fact that this version does not know, or that lack
-// something or say what no entry may, are told as heads: they are in the log, and what reads them there says what is to be done.
+// Parse reads a packet. What it returns shares no memory with b. Entries with a fact that this
+// version does not know, or that lack something or say what no entry may, are told as heads: they
+// are in the log, and what reads them there says what is to be done.
 func Parse(b []byte) (p Packet, err error) {
 	err = fields(b, func(f field) error {
 		switch f.number {
@@ -147,7 +148,8 @@ func isPlace(room chat.RoomID, seq chat.Seq) bool { return room != "" && seq > 0
 
 func isSeq(seq chat.Seq) bool { return 0 <= seq && seq <= chat.MaxSeq }
 
-// isWhole reports whether an entry that has a place has a time and a fact, and no number that none may have.
+// isWhole reports whether an entry that has a place has a time and a fact, and no number that none
+// may have.
 func isWhole(e *chat.Entry) bool {
 	if e.At.IsZero() || !isSeq(chat.Seq(e.Messages)) {
 		return false
@@ -268,7 +270,8 @@ type field struct {
 
 func (f field) text() string { return string(f.bytes) }
 
-// fields calls each with the fields of a message, and skips those of types that packets have none of.
+// fields calls each with the fields of a message, and skips those of types that packets have none
+// of.
 func fields(b []byte, each func(field) error) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)

@@ -17,8 +17,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// pooler stands before a server as a pooler by transactions does that has a connection for each client: what the server says while the
-// client asks nothing is lost, as the connection is not lent then.
+// pooler stands before a server as a pooler by transactions does that has a connection for each
+// client: what the server says while the client asks nothing is lost, as the connection is not lent
+// then.
 func pooler(t *testing.T, database string) string {
 	t.Helper()
 	u, err := url.Parse(database)

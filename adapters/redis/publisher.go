@@ -32,7 +32,8 @@ func (p *publisher) close() {
 
 var errMoved = errors.New("the channels have moved to another server")
 
-// publish sends packets, in order for each channel. Those whose slot has moved go to where it is now.
+// publish sends packets, in order for each channel. Those whose slot has moved go to where it is
+// now.
 func (p *publisher) publish(ctx context.Context, all []packet) error {
 	for range maxMoves {
 		moved, err := p.spread(ctx, all)

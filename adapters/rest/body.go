@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// object is the JSON object of a request's body. Members that no request has are ignored, as on the socket.
+// object is the JSON object of a request's body. Members that no request has are ignored, as on the
+// socket.
 type object struct{ wire.Body }
 
 func (r *request) object() (object, error) {

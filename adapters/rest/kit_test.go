@@ -48,7 +48,8 @@ func wholeRun() bool {
 	return true
 }
 
-// names takes a user's name for their token: "alice", "alice,admin", "alice,general=read", or "away" where the keys are.
+// names takes a user's name for their token: "alice", "alice,admin", "alice,general=read", or
+// "away" where the keys are.
 type names struct{}
 
 func (names) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -194,7 +195,8 @@ type answer struct {
 	text string
 }
 
-// is checks the status, and that the body has at least what want, a JSON object, has. "*" stands for any text.
+// is checks the status, and that the body has at least what want, a JSON object, has. "*" stands
+// for any text.
 func (a answer) is(status int, want string) answer {
 	a.t.Helper()
 	if a.StatusCode != status {

@@ -168,8 +168,8 @@ func TestSendsCanBeRepeated(t *testing.T) {
 	}
 }
 
-// TestTextOfRequestsIsCopied sends many requests through few connections: text that was not copied out of one request's memory would
-// become the next one's.
+// TestTextOfRequestsIsCopied sends many requests through few connections: text that was not copied
+// out of one request's memory would become the next one's.
 func TestTextOfRequestsIsCopied(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -124,7 +124,8 @@ func (d *description) check(t *testing.T, req *http.Request, body string, res *h
 	d.checkParameters(t, req, template, values)
 }
 
-// checkParameters holds what stands in path, query and headers of a request that was taken against the description.
+// checkParameters holds what stands in path, query and headers of a request that was taken against
+// the description.
 func (d *description) checkParameters(t *testing.T, req *http.Request, template string, values map[string]string) {
 	t.Helper()
 	given := map[string]string{}
@@ -168,7 +169,8 @@ func quote(s string) string {
 	return string(text)
 }
 
-// route returns the path of the description that an address belongs to, and what stands for its parameters.
+// route returns the path of the description that an address belongs to, and what stands for its
+// parameters.
 func (d *description) route(u *url.URL) (template string, values map[string]string) {
 	for template := range d.at("paths").(map[string]any) {
 		pattern := regexp.MustCompile(`\{(\w+)\}`).ReplaceAllString(template, `(?P<$1>[^/]+)`)
@@ -256,7 +258,8 @@ func (d *description) unproved() []string {
 	return slices.DeleteFunc(d.operations(), func(op string) bool { return d.seen[op] || isProbe(op) })
 }
 
-// isProbe reports whether an operation is one of those that the whole service answers, and not this package.
+// isProbe reports whether an operation is one of those that the whole service answers, and not this
+// package.
 func isProbe(op string) bool { return op == "GET /healthz" || op == "GET /readyz" }
 
 func TestTheDescriptionHasEveryRouteAndNoOther(t *testing.T) {

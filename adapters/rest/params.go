@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// param returns a part of the path, without its escapes. What Fiber gives is memory of the request: this is a copy.
+// param returns a part of the path, without its escapes. What Fiber gives is memory of the request:
+// this is a copy.
 func (r *request) param(name string) (string, error) {
 	s, err := url.PathUnescape(utils.CopyString(r.Params(name)))
 	if err != nil {

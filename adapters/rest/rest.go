@@ -1,4 +1,5 @@
-// Package rest is the HTTP API: the same rooms, messages and rules as on the socket, for those who come without one.
+// Package rest is the HTTP API: the same rooms, messages and rules as on the socket, for those who
+// come without one.
 package rest
 
 import (

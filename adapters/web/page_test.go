@@ -139,7 +139,8 @@ func (p *person) hear(event any) {
 	}
 }
 
-// hasNoComplaint fails the test if the page threw, asked for what is not there, or broke its policy.
+// hasNoComplaint fails the test if the page threw, asked for what is not there, or broke its
+// policy.
 func (p *person) hasNoComplaint() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -168,7 +169,8 @@ func (p *person) screen() string {
 	return text
 }
 
-// waits returns once the condition, an expression in JavaScript, holds: it looks whenever the document changes.
+// waits returns once the condition, an expression in JavaScript, holds: it looks whenever the
+// document changes.
 func (p *person) waits(condition string) {
 	p.t.Helper()
 	const script = `new Promise((resolve) => {
@@ -190,7 +192,8 @@ func (p *person) shows(selector string, texts ...string) {
 	p.waits(fmt.Sprintf(`JSON.stringify([...document.querySelectorAll(%s)].map((e) => e.textContent)) === %s`, quoted(selector), quoted(quoted(texts))))
 }
 
-// sees waits until the messages of the open room are these, in this order, and none of them is still on its way.
+// sees waits until the messages of the open room are these, in this order, and none of them is
+// still on its way.
 func (p *person) sees(bodies ...string) {
 	p.t.Helper()
 	p.shows("#messages .body", bodies...)
@@ -235,8 +238,8 @@ var (
 	plus    = key{"+", "+", 187}
 )
 
-// presses presses a key as a keyboard does: what the page does with a key that goes down decides whether it writes anything.
-// (chromedp.KeyEvent and SendKeys write in any case.)
+// presses presses a key as a keyboard does: what the page does with a key that goes down decides
+// whether it writes anything. (chromedp.KeyEvent and SendKeys write in any case.)
 func (p *person) presses(k key) {
 	p.t.Helper()
 	p.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -396,7 +399,8 @@ func TestWhoIsSentFromARoomIsToldAndStaysInTheOthers(t *testing.T) {
 	bob.sees("I am here still")
 }
 
-// TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook also has the key taken out of the address, and kept.
+// TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook also has the key taken out of the address, and
+// kept.
 func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
 	t.Parallel()
 	s, browser := newService(t, inMemory), newBrowser(t)

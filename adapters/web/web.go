@@ -1,10 +1,12 @@
-// Package web is the embedded page: a chat client in the browser, without a build step and without anything from elsewhere.
+// Package web is the embedded page: a chat client in the browser, without a build step and without
+// anything from elsewhere.
 //
-// The page lives in static/. Its modules, from the inside out: connection.js (one socket that comes back by itself), log.js (a
-// room's entries, applied in order), room.js, outbox.js (messages until they are durable) and chat.js (all rooms over one
-// connection) know nothing of the DOM; view/ shows them; app.js puts them together. Those without the DOM have quick tests of
-// their own in tests/, for whoever works on them and has Node (`node --test tests/`); the tests in Go drive the whole page in a
-// Chromium, against the whole service.
+// The page lives in static/. Its modules, from the inside out: connection.js (one socket that comes
+// back by itself), log.js (a room's entries, applied in order), room.js, outbox.js (messages until
+// they are durable) and chat.js (all rooms over one connection) know nothing of the DOM; view/
+// shows them; app.js puts them together. Those without the DOM have quick tests of their own in
+// tests/, for whoever works on them and has Node (`node --test tests/`); the tests in Go drive the
+// whole page in a Chromium, against the whole service.
 package web
 
 import (
@@ -21,8 +23,9 @@ import (
 //go:embed static
 var static embed.FS
 
-// policy keeps the page to itself: what it loads comes from where it came from, nobody frames it, and no form is ever posted (a
-// form that is sent before its script runs would put a token into an address).
+// policy keeps the page to itself: what it loads comes from where it came from, nobody frames it,
+// and no form is ever posted (a form that is sent before its script runs would put a token into an
+// address).
 const policy = "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 // Files returns the page's files, index.html at their root.
@@ -34,9 +37,9 @@ func Files() fs.FS {
 	return files
 }
 
-// Routes returns what serves the page: its files, `/` for index.html, and `/page.json` that tells the page whether the service is
-// in development mode, where it hands out tokens at `/dev/token` to who knows its key, and tells at `/dev/key` who does (which are not
-// served here).
+// Routes returns what serves the page: its files, `/` for index.html, and `/page.json` that tells
+// the page whether the service is in development mode, where it hands out tokens at `/dev/token` to
+// who knows its key, and tells at `/dev/key` who does (which are not served here).
 func Routes(development bool) func(fiber.Router) {
 	assets := loadAssets(Files())
 	return func(router fiber.Router) {
@@ -52,8 +55,9 @@ func Routes(development bool) func(fiber.Router) {
 	}
 }
 
-// An asset is a file as it is served. Its tag changes with its content, so that browsers ask each time and load only what is new:
-// the modules of two versions never mix for longer than a deployment takes.
+// An asset is a file as it is served. Its tag changes with its content, so that browsers ask each
+// time and load only what is new: the modules of two versions never mix for longer than a
+// deployment takes.
 type asset struct {
 	body        []byte
 	contentType string
@@ -81,7 +85,8 @@ func loadAssets(files fs.FS) map[string]asset {
 	return assets
 }
 
-// contentTypes does not leave to the machine's MIME tables what browsers, told not to sniff, are strict about.
+// contentTypes does not leave to the machine's MIME tables what browsers, told not to sniff, are
+// strict about.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -101,8 +106,8 @@ func (a asset) serve(c *fiber.Ctx) error {
 	return nil
 }
 
-// matches reports whether an If-None-Match header names the tag. Proxies that compress make tags weak; the comparison for GET
-// does not mind (RFC 9110, section 13.1.2).
+// matches reports whether an If-None-Match header names the tag. Proxies that compress make tags
+// weak; the comparison for GET does not mind (RFC 9110, section 13.1.2).
 func matches(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimSpace(candidate)

@@ -72,8 +72,8 @@ func described(t *testing.T) (d description) {
 	return d
 }
 
-// payload returns the schema of a message. Clients ignore members that they do not know, so the document allows them; here they
-// are none: what is encoded must be described.
+// payload returns the schema of a message. Clients ignore members that they do not know, so the
+// document allows them; here they are none: what is encoded must be described.
 func payload(t *testing.T, message string) *jsonschema.Schema {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(AsyncAPI))

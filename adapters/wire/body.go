@@ -9,8 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Body is the JSON object of an HTTP request's body. It is read as a frame is: members are matched by their exact names, null stands for
-// a member that is not there, and what is no I-JSON is refused. It is memory of the request; what its methods return is not.
+// Body is the JSON object of an HTTP request's body. It is read as a frame is: members are matched
+// by their exact names, null stands for a member that is not there, and what is no I-JSON is
+// refused. It is memory of the request; what its methods return is not.
 type Body map[string]value
 
 // ReadBody returns the object that data is.
@@ -88,8 +89,8 @@ func (b Body) Meta() ([]byte, error) {
 	return bytes.Clone(v.raw), nil
 }
 
-// ParseWhole returns the whole number that text is, in a path or a header. It has digits only, and as few as it can: what is at an address
-// is there once.
+// ParseWhole returns the whole number that text is, in a path or a header. It has digits only, and
+// as few as it can: what is at an address is there once.
 func ParseWhole(name, text string, least, most int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < least || n > most || strconv.FormatInt(n, 10) != text {
@@ -98,7 +99,8 @@ func ParseWhole(name, text string, least, most int64) (int64, error) {
 	return n, nil
 }
 
-// ParseQuery is ParseWhole for a query, where 5 may be written as 5.0 too, as in JSON: languages without whole numbers write it so.
+// ParseQuery is ParseWhole for a query, where 5 may be written as 5.0 too, as in JSON: languages
+// without whole numbers write it so.
 func ParseQuery(name, text string, least, most int64) (int64, error) {
 	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
 		text = whole

@@ -56,8 +56,8 @@ func CloseCode(r ports.CloseReason) (code uint16, reason string) {
 	return closings[r].code, closings[r].reason
 }
 
-// AppendHTTPError appends the body of an HTTP error to dst: what a client may see of err, and, unless it is empty, the id under which
-// it is logged.
+// AppendHTTPError appends the body of an HTTP error to dst: what a client may see of err, and,
+// unless it is empty, the id under which it is logged.
 func AppendHTTPError(dst []byte, err error, traceID string) []byte {
 	o := object{dst: append(dst, '{')}
 	o.open("error")

@@ -11,11 +11,11 @@ import (
 // MaxIDChars is the most characters that a client's id may have.
 const MaxIDChars = 64
 
-// Decode returns the command that a frame is. It never fails: a frame that is no command is ports.Malformed, with the frame's id if
-// it has a good one. Nothing of data is kept.
+// Decode returns the command that a frame is. It never fails: a frame that is no command is
+// ports.Malformed, with the frame's id if it has a good one. Nothing of data is kept.
 //
-// Members are matched by their exact names; null stands for a member that is not there. What is no I-JSON is refused, be it in a member
-// that v1 does not have.
+// Members are matched by their exact names; null stands for a member that is not there. What is no
+// I-JSON is refused, be it in a member that v1 does not have.
 func Decode(data []byte) ports.Command {
 	var f fields
 	if err := members(data, "a frame", f.take); err != nil {
@@ -61,7 +61,8 @@ var nameTexts = [names]string{
 	"traceparent",
 }
 
-// fields are the members of a frame that v1 knows, and the first thing that is wrong with those that were asked for.
+// fields are the members of a frame that v1 knows, and the first thing that is wrong with those
+// that were asked for.
 type fields struct {
 	at     [names]value
 	err    *chat.Error
@@ -288,7 +289,8 @@ var types = map[string]frameType{
 	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "ping": typePing,
 }
 
-// ask reads the fields of a type. It is a switch and no table of functions, so that f stays on the stack.
+// ask reads the fields of a type. It is a switch and no table of functions, so that f stays on the
+// stack.
 func (f *fields) ask(t frameType) ports.Ask {
 	switch t {
 	case typeAuth:

@@ -10,14 +10,15 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// MaxEntryBytes is more than any entry's frame has: its parts are bounded, and of the reactions, which once were not, so many are shown as go
-// into maxReactions.
+// MaxEntryBytes is more than any entry's frame has: its parts are bounded, and of the reactions,
+// which once were not, so many are shown as go into maxReactions.
 const (
 	MaxEntryBytes = 64 << 10
 	maxReactions  = 24 << 10
 
-	// MaxReactions is how many different emoji are shown of a message at the least, however wide they are: it may be configured to have as many.
-	// The characters of an emoji have 4 bytes at most: of those that JSON escapes with more, it has none.
+	// MaxReactions is how many different emoji are shown of a message at the least, however wide
+	// they are: it may be configured to have as many. The characters of an emoji have 4 bytes at
+	// most: of those that JSON escapes with more, it has none.
 	MaxReactions = maxReactions / (len(`{"emoji":"","count":9007199254740991,"me":true},`) + chat.MaxEmojiChars*utf8.UTFMax)
 )
 
@@ -191,7 +192,8 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	o.dst = append(o.dst, ']')
 }
 
-// unknown writes what this version does not know: its data is an object, of members that no entry has otherwise.
+// unknown writes what this version does not know: its data is an object, of members that no entry
+// has otherwise.
 func (o *object) unknown(e *chat.Entry, f *chat.Unknown) {
 	o.text("type", f.Type)
 	o.place(e)
@@ -204,8 +206,8 @@ func (o *object) unknown(e *chat.Entry, f *chat.Unknown) {
 	}
 }
 
-// AppendFrame appends a frame that is no entry to dst. Heartbeat and CloseFrame are the transport's and no JSON: they append
-// nothing.
+// AppendFrame appends a frame that is no entry to dst. Heartbeat and CloseFrame are the transport's
+// and no JSON: they append nothing.
 func AppendFrame(dst []byte, frame ports.Frame) []byte {
 	o := object{dst: append(dst, '{')}
 	switch f := frame.(type) {

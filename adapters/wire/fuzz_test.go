@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// FuzzDecode holds the scanner against encoding/json: the same texts are objects, and their strings say the same.
+// FuzzDecode holds the scanner against encoding/json: the same texts are objects, and their strings
+// say the same.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"send","id":"1","room":"tea","body":"héllo \"x\" \ud83d\udc4b \ud83d","key":"k","meta":{"a":[1,-2.5e+3,true,null]},"reply_to":5}`,
@@ -107,7 +108,8 @@ func valid(t *testing.T, c ports.Command) {
 	}
 }
 
-// refEntry is an entry's frame as encoding/json would have it: the members of all types, in their order.
+// refEntry is an entry's frame as encoding/json would have it: the members of all types, in their
+// order.
 type refEntry struct {
 	Type      string          `json:"type"`
 	Room      string          `json:"room"`

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestGuardASendOnTheWireAllocatesLittle counts what the wire has of a send's allocations: the command and its four texts, and nothing for
-// the answer and for the entry.
+// TestGuardASendOnTheWireAllocatesLittle counts what the wire has of a send's allocations: the
+// command and its four texts, and nothing for the answer and for the entry.
 func TestGuardASendOnTheWireAllocatesLittle(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	dst := make([]byte, 0, 4096)
 	var ok ports.Frame = ports.OK{ID: "c0ffee-17", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 123456, At: noon}}}

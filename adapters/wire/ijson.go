@@ -8,10 +8,11 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// What clients send is I-JSON (RFC 7493), so that every parser reads it, and reads the same: no half of a surrogate pair, no number
-// beyond what a double holds, no name twice in one object. Beyond it, no name has U+0000, and meta nests within MaxMetaDepth and has none
-// in its texts either: readers' parsers and databases have such limits. Noncharacters (U+FFFE and the like) are let pass: Unicode
-// allows them in exchange since its Corrigendum 9, and they harm no parser.
+// What clients send is I-JSON (RFC 7493), so that every parser reads it, and reads the same: no
+// half of a surrogate pair, no number beyond what a double holds, no name twice in one object.
+// Beyond it, no name has U+0000, and meta nests within MaxMetaDepth and has none in its texts
+// either: readers' parsers and databases have such limits. Noncharacters (U+FFFE and the like) are
+// let pass: Unicode allows them in exchange since its Corrigendum 9, and they harm no parser.
 
 // MaxMetaDepth is how many objects and arrays a meta may have inside one another, itself included.
 const MaxMetaDepth = 32
@@ -75,7 +76,8 @@ var (
 	errMetaSize = chat.Errorf(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
 )
 
-// checkMeta says what is wrong with an object that is to be meta, and in which check has found nothing; depth is what it lies in.
+// checkMeta says what is wrong with an object that is to be meta, and in which check has found
+// nothing; depth is what it lies in.
 func (v *value) checkMeta(depth int) *chat.Error {
 	switch {
 	case len(v.raw) > chat.MaxMetaBytes:
@@ -88,8 +90,9 @@ func (v *value) checkMeta(depth int) *chat.Error {
 	return nil
 }
 
-// GoodMeta reports whether a meta is as clients may send it: a store may hold some that were taken before that was looked at, and that
-// not every reader's parser would survive. It allocates nothing for what has no more than 24 members in all.
+// GoodMeta reports whether a meta is as clients may send it: a store may hold some that were taken
+// before that was looked at, and that not every reader's parser would survive. It allocates nothing
+// for what has no more than 24 members in all.
 func GoodMeta(meta []byte) bool {
 	s := &scanner{data: meta}
 	v := s.value(0)
@@ -100,7 +103,8 @@ func GoodMeta(meta []byte) bool {
 	return v.checkMeta(0) == nil
 }
 
-// siblings are the names that an object has had so far: those in the scanner from first on, and once they are many, all of them here.
+// siblings are the names that an object has had so far: those in the scanner from first on, and
+// once they are many, all of them here.
 type siblings struct {
 	first int
 	many  map[string]struct{}
@@ -147,8 +151,9 @@ func (s *scanner) same(a, b span) bool {
 	return bytes.Equal(bare(s.text(a)), bare(s.text(b)))
 }
 
-// held reports whether a double holds a number of JSON's grammar, rounded: it is not beyond the largest, and does not become zero unless
-// it is zero. A zero with a huge exponent is not held either: databases refuse it.
+// held reports whether a double holds a number of JSON's grammar, rounded: it is not beyond the
+// largest, and does not become zero unless it is zero. A zero with a huge exponent is not held
+// either: databases refuse it.
 func held(raw []byte) bool {
 	const sure = 300 // digits: without an exponent, neither end is near
 	e := bytes.IndexAny(raw, "eE")
@@ -166,8 +171,9 @@ func held(raw []byte) bool {
 	return err == nil && number != 0
 }
 
-// integer returns the whole number that v is, however it is written: some languages have no other numbers than doubles, and write
-// 5 as 5.0 or 5e0. What has a fraction is none, nor what has too many digits for any seq.
+// integer returns the whole number that v is, however it is written: some languages have no other
+// numbers than doubles, and write 5 as 5.0 or 5e0. What has a fraction is none, nor what has too
+// many digits for any seq.
 func (v *value) integer() (int64, bool) {
 	raw := v.raw
 	if bytes.ContainsAny(raw, ".eE") {

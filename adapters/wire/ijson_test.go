@@ -97,7 +97,8 @@ func manyNames(n int, more string) string {
 	return "{" + strings.Join(names, ",") + more + "}"
 }
 
-// TestBothWaysInTakeIJSONOnly has a frame and a body with the same member, which neither of them knows or looks at.
+// TestBothWaysInTakeIJSONOnly has a frame and a body with the same member, which neither of them
+// knows or looks at.
 func TestBothWaysInTakeIJSONOnly(t *testing.T) {
 	t.Parallel()
 	for _, c := range oneMember {
@@ -276,7 +277,8 @@ func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 	}
 }
 
-// FuzzIJSON holds what is taken against a slow reading of RFC 7493, by means that have nothing in common with the scanner.
+// FuzzIJSON holds what is taken against a slow reading of RFC 7493, by means that have nothing in
+// common with the scanner.
 func FuzzIJSON(f *testing.F) {
 	for _, c := range oneMember {
 		f.Add([]byte(`{"type":"send","room":"tea","body":"x","meta":{"x":` + c.value + `}}`))
@@ -308,7 +310,8 @@ func FuzzIJSON(f *testing.F) {
 	})
 }
 
-// sameBut reports whether a frame and a body are refused for the same, or the frame for its id, which a body has not.
+// sameBut reports whether a frame and a body are refused for the same, or the frame for its id,
+// which a body has not.
 func sameBut(frame, body error) bool {
 	id := strings.HasPrefix(frame.Error(), "invalid: id ") || strings.HasPrefix(frame.Error(), "bad_request: id ")
 	return id || strings.ReplaceAll(frame.Error(), "a frame", "the body") == body.Error()

@@ -49,7 +49,8 @@ func TestNoEntryIsLargerThanIsSaid(t *testing.T) {
 	}
 }
 
-// As many reactions as a message may be configured to have are all shown, however wide they are, and one more need not be.
+// As many reactions as a message may be configured to have are all shown, however wide they are,
+// and one more need not be.
 func TestReactionsAreAllShown(t *testing.T) {
 	t.Parallel()
 	for name, widest := range map[string]string{"of four bytes": "🍵", "that are escaped": `"`, "of three bytes": "\ufffd"} {
@@ -79,7 +80,8 @@ func TestReactionsAreAllShown(t *testing.T) {
 	}
 }
 
-// A room may hold meta that was taken before it was looked at, and a node of the release before tells of some: readers get the message without.
+// A room may hold meta that was taken before it was looked at, and a node of the release before
+// tells of some: readers get the message without.
 func TestMetaThatReadersCannotReadIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, meta := range []string{

@@ -8,10 +8,12 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// maxDepth is how many objects and arrays a client's JSON may have inside one another, the outermost included.
+// maxDepth is how many objects and arrays a client's JSON may have inside one another, the
+// outermost included.
 const maxDepth = 64
 
-// scanner reads one JSON text (RFC 8259). It takes exactly what encoding/json takes, and notes on the way what is no I-JSON in it.
+// scanner reads one JSON text (RFC 8259). It takes exactly what encoding/json takes, and notes on
+// the way what is no I-JSON in it.
 type scanner struct {
 	data []byte
 	pos  int
@@ -76,8 +78,9 @@ func (s *scanner) take(c byte) bool {
 
 func (s *scanner) fail() value { s.bad = true; return value{} }
 
-// members calls each for the members of the object that the text is, in order. A byte order mark in front is passed over (RFC 8259,
-// 8.1). The error says why the text, which is called what, is no such object; each may have been called before it was found.
+// members calls each for the members of the object that the text is, in order. A byte order mark in
+// front is passed over (RFC 8259, 8.1). The error says why the text, which is called what, is no
+// such object; each may have been called before it was found.
 func members(data []byte, what string, each func(name []byte, v value)) *chat.Error {
 	s := &scanner{data: data}
 	if len(data) >= len(byteOrderMark) && string(data[:len(byteOrderMark)]) == byteOrderMark {
@@ -98,8 +101,8 @@ func members(data []byte, what string, each func(name []byte, v value)) *chat.Er
 
 const byteOrderMark = "\ufeff"
 
-// object reads an object's members, behind its brace; depth is its own. Only the outermost has an each; what is found is told of each of
-// its members.
+// object reads an object's members, behind its brace; depth is its own. Only the outermost has an
+// each; what is found is told of each of its members.
 func (s *scanner) object(depth int, each func([]byte, value)) {
 	seen := siblings{first: s.named}
 	s.space()
@@ -214,7 +217,8 @@ func (s *scanner) inside(depth int, read func()) {
 	read()
 }
 
-// skip reads an object or array without recursion: of what lies too deep counts only where it ends, and that it is JSON.
+// skip reads an object or array without recursion: of what lies too deep counts only where it ends,
+// and that it is JSON.
 func (s *scanner) skip() {
 	var open []byte // what ends those that have begun
 	for {
@@ -394,7 +398,8 @@ func bare(raw []byte) []byte {
 	return raw[1 : len(raw)-1]
 }
 
-// unquote returns what a valid JSON string stands for, as a copy. Invalid UTF-8 and lone surrogates become U+FFFD.
+// unquote returns what a valid JSON string stands for, as a copy. Invalid UTF-8 and lone surrogates
+// become U+FFFD.
 func unquote(raw []byte) string {
 	raw = raw[1 : len(raw)-1]
 	plain := true

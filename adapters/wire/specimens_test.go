@@ -16,8 +16,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The specimens are frames as they go over the socket, a file each, for whoever writes a client as for these tests. A file is named
-// <type>[.<variant>].json; an ok has the type that it answers behind its own: ok.join.json.
+// The specimens are frames as they go over the socket, a file each, for whoever writes a client as
+// for these tests. A file is named <type>[.<variant>].json; an ok has the type that it answers
+// behind its own: ok.join.json.
 const specimens = "specimens"
 
 var update = flag.Bool("update", false, "write the specimens of what the service sends anew")

@@ -21,10 +21,11 @@ const (
 // ownMembers are those that every entry has, and the target.
 var ownMembers = []string{"type", "room", "seq", "at", "author", "traceparent", "target"}
 
-// Unknown returns what an entry says whose kind a later version made. It is called name, or by its number where it has no name that a client
-// can take. Its members are those of data, where that is an object, but for those that every entry has of its own; columns, by the names
-// of members, are what its row says otherwise, and those that are zero say nothing. Members that together go beyond MaxUnknownBytes
-// are left out: the entry itself comes all the same.
+// Unknown returns what an entry says whose kind a later version made. It is called name, or by its
+// number where it has no name that a client can take. Its members are those of data, where that is
+// an object, but for those that every entry has of its own; columns, by the names of members, are
+// what its row says otherwise, and those that are zero say nothing. Members that together go beyond
+// MaxUnknownBytes are left out: the entry itself comes all the same.
 func Unknown(name string, number int, target chat.Seq, data []byte, columns map[string]any) chat.Unknown {
 	u := chat.Unknown{Type: typeOf(name, number), Target: max(target, 0)}
 	members := map[string]any{}
@@ -51,7 +52,8 @@ func Unknown(name string, number int, target chat.Seq, data []byte, columns map[
 	return u
 }
 
-// goodObject reports whether a text is one object that every client's parser reads, and reads the same.
+// goodObject reports whether a text is one object that every client's parser reads, and reads the
+// same.
 func goodObject(text []byte) bool {
 	s := &scanner{data: text}
 	v := s.value(0)
@@ -69,7 +71,8 @@ func typeOf(name string, number int) string {
 	return "unknown"
 }
 
-// knownTypes are those of the frames of this version: an entry that this version does not know is none of them.
+// knownTypes are those of the frames of this version: an entry that this version does not know is
+// none of them.
 var knownTypes = map[string]struct{}{
 	"message": {}, "edited": {}, "deleted": {}, "reacted": {}, "member": {}, "room": {},
 	"welcome": {}, "ok": {}, "error": {}, "typing": {}, "presence": {}, "read": {}, "left": {}, "drain": {},
@@ -81,7 +84,8 @@ func says(value any) bool {
 	return v.IsValid() && !v.IsZero() && (v.Kind() != reflect.Slice || v.Len() > 0)
 }
 
-// encodeObject encodes members as an object, in the order of their names, or returns nil where that cannot be, or is too large.
+// encodeObject encodes members as an object, in the order of their names, or returns nil where that
+// cannot be, or is too large.
 func encodeObject(members map[string]any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -36,7 +36,8 @@ func TestWhatIsUnknownGoesOutAsItStands(t *testing.T) {
 	}
 }
 
-// A role that a later version gives is shown as the highest that there is here, and never breaks a frame.
+// A role that a later version gives is shown as the highest that there is here, and never breaks a
+// frame.
 func TestARoleOfALaterVersionIsShown(t *testing.T) {
 	t.Parallel()
 	e := entry(9, chat.NewKey(), chat.MemberChanged{User: "bob", Change: "knighted", Role: chat.Moderate + 5})

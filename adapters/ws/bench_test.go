@@ -16,7 +16,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// frugal is a ports.Sessions whose sessions answer nothing and cost next to nothing, so that what is measured is the adapter.
+// frugal is a ports.Sessions whose sessions answer nothing and cost next to nothing, so that what
+// is measured is the adapter.
 type frugal struct {
 	commands atomic.Int64
 	replied  chan struct{} // nil: nobody waits for replies
@@ -55,7 +56,8 @@ func (s frugalSession) Command(context.Context, ports.Command) bool {
 // footprint is what a connection costs this process.
 type footprint struct{ heap, stack float64 }
 
-// idleFootprint has clients connect, say something, and wait; clients are bare files, which cost the process next to nothing.
+// idleFootprint has clients connect, say something, and wait; clients are bare files, which cost
+// the process next to nothing.
 func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
 	tb.Helper()
 	f := &frugal{}
@@ -114,7 +116,8 @@ func inUse() (m runtime.MemStats) {
 	return m
 }
 
-// BenchmarkIdleConnection tells what a connection that has said something once and now waits costs, without its session.
+// BenchmarkIdleConnection tells what a connection that has said something once and now waits costs,
+// without its session.
 func BenchmarkIdleConnection(b *testing.B) {
 	for _, w := range tcp() {
 		b.Run(w.name, func(b *testing.B) {
@@ -146,7 +149,8 @@ func TestGuardAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // i
 	}
 }
 
-// BenchmarkWrite writes a small frame to a client that takes everything: what is beside the system's call shows in the difference.
+// BenchmarkWrite writes a small frame to a client that takes everything: what is beside the
+// system's call shows in the difference.
 func BenchmarkWrite(b *testing.B) {
 	frame := Encoder{}.Frame(nil, ports.OK{ID: "1", Answer: ports.TypingNoted{}})
 	for _, w := range tcp() {

@@ -10,8 +10,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// conformance goes through what the Autobahn test suite asks of a server, by its areas: what a client sends, and all that it sees.
-// The table is walked twice: by the parser alone, with the bytes cut at every length, and on real sockets.
+// conformance goes through what the Autobahn test suite asks of a server, by its areas: what a
+// client sends, and all that it sees. The table is walked twice: by the parser alone, with the
+// bytes cut at every length, and on real sockets.
 func conformance() []conformanceCase {
 	x := strings.Repeat("x", 70_000)
 	hi := say("hi")
@@ -149,7 +150,8 @@ func TestSocketConforms(t *testing.T) {
 	})
 }
 
-// conforms sends, sees all, and then goes, as a client does. Behind a case that does not end the connection it sends a close frame.
+// conforms sends, sees all, and then goes, as a client does. Behind a case that does not end the
+// connection it sends a close frame.
 func (p *peer) conforms(c conformanceCase) {
 	p.t.Helper()
 	defer p.Close()
@@ -167,7 +169,8 @@ func (p *peer) conforms(c conformanceCase) {
 	}
 }
 
-// TestHandshakePacketMayBringFrames sends everything in one write: the handshake and what would follow.
+// TestHandshakePacketMayBringFrames sends everything in one write: the handshake and what would
+// follow.
 func TestHandshakePacketMayBringFrames(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {

@@ -18,8 +18,8 @@ const (
 	waitingStep = 16 << 10        // bytes of a write that waits, where what has gone of it cannot be seen: a TLS record
 )
 
-// conn is a client's connection after the handshake, with a goroutine that reads it. Its session writes; its goroutine ends it: that
-// alone knows when nothing uses the connection any more.
+// conn is a client's connection after the handshake, with a goroutine that reads it. Its session
+// writes; its goroutine ends it: that alone knows when nothing uses the connection any more.
 type conn struct {
 	debt
 
@@ -65,7 +65,8 @@ func (c *conn) TryWrite(p []byte) (int, error) {
 	return n, err
 }
 
-// Write implements ports.Conn. Whatever the client takes renews its time; where that cannot be seen it is a step of 16 KiB.
+// Write implements ports.Conn. Whatever the client takes renews its time; where that cannot be seen
+// it is a step of 16 KiB.
 func (c *conn) Write(p []byte) error {
 	defer c.raw.SetWriteDeadline(time.Time{}) //nolint:errcheck // a connection that is gone tells the next write
 	for len(p) > 0 {
@@ -132,8 +133,8 @@ func (c *conn) Close(reason ports.CloseReason) {
 	})
 }
 
-// read is the connection's life: it brings r what the client sends, beginning with what came early, until one of them or the
-// session ends it.
+// read is the connection's life: it brings r what the client sends, beginning with what came early,
+// until one of them or the session ends it.
 func (c *conn) read(r *reader, early []byte) {
 	from := newSource(c)
 	defer from.release()
@@ -204,8 +205,9 @@ func (c *conn) await(happened func() bool) bool {
 // wakeBy implements line.
 func (c *conn) wakeBy(due time.Time) { _ = c.raw.SetReadDeadline(due) }
 
-// discard waits for Close and reads to no use what the client still sends, until it goes or its time is over: a connection that is
-// closed with bytes unread is reset, and the client might never see the close frame.
+// discard waits for Close and reads to no use what the client still sends, until it goes or its
+// time is over: a connection that is closed with bytes unread is reset, and the client might never
+// see the close frame.
 func (c *conn) discard() {
 	c.await(func() bool { return false })
 	if c.timer == nil {

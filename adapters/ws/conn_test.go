@@ -51,7 +51,8 @@ func connected(tb testing.TB) (server, client *net.TCPConn) {
 	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
 }
 
-// carried returns a connection over a socket of its own, and its client's end, with buffers of that size or, for 0, the system's choice.
+// carried returns a connection over a socket of its own, and its client's end, with buffers of that
+// size or, for 0, the system's choice.
 func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (ports.Conn, *net.TCPConn) {
 	t.Helper()
 	server, client := connected(t)
@@ -69,7 +70,8 @@ func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (
 	return receive(t, "the session", h.opened).conn, client
 }
 
-// TestSlowIsWithoutAnyProgress has a client take a little again and again, for longer than a write may make no progress.
+// TestSlowIsWithoutAnyProgress has a client take a little again and again, for longer than a write
+// may make no progress.
 func TestSlowIsWithoutAnyProgress(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {

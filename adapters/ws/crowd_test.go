@@ -62,7 +62,8 @@ func TestAFloodHoldsUpNobody(t *testing.T) {
 		for range 3 {
 			p, _ := s.joins(h)
 			floods.Go(func() {
-				// Padded, as what fills the sockets' buffers is read to its end when the flood is over.
+				// Padded, as what fills the sockets' buffers is read to its end when the flood is
+				// over.
 				flood := `{"type":"ping","id":"flood","pad":"` + strings.Repeat("x", 300) + `"}`
 				for frames := bytes.Repeat(whole(flood), 1000); ; {
 					if _, err := p.Write(frames); err != nil {
@@ -142,8 +143,9 @@ func TestAPanicIsOneConnectionsOnly(t *testing.T) {
 	})
 }
 
-// TestNoByteGoesToAnothersFile has connections come and go all the time, closed by either side in every way while they are written to,
-// and used when they are long over. What a client gets is all of one connection: files' numbers are used again and again.
+// TestNoByteGoesToAnothersFile has connections come and go all the time, closed by either side in
+// every way while they are written to, and used when they are long over. What a client gets is all
+// of one connection: files' numbers are used again and again.
 func TestNoByteGoesToAnothersFile(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -213,7 +215,8 @@ func abuse(t *testing.T, s *session, p []byte, times int, reason ports.CloseReas
 	s.conn.Resume()
 }
 
-// sameBytes reads to the end, or until most have come where it goes first, and wants all bytes to be alike.
+// sameBytes reads to the end, or until most have come where it goes first, and wants all bytes to
+// be alike.
 func sameBytes(t *testing.T, client net.Conn, most int64, goes bool) {
 	t.Helper()
 	client.SetReadDeadline(time.Now().Add(patience))

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Encoder makes frames as a socket takes them: protocol v1's JSON behind a WebSocket frame header. A server's frames are not masked.
+// Encoder makes frames as a socket takes them: protocol v1's JSON behind a WebSocket frame header.
+// A server's frames are not masked.
 type Encoder struct{}
 
 var _ ports.Encoder = Encoder{}
@@ -35,8 +36,8 @@ func (Encoder) Frame(dst []byte, frame ports.Frame) []byte {
 // reserved is room for the header of most messages: those of 126 to 65,535 bytes.
 var reserved [4]byte
 
-// sealText writes the header of a message whose payload stands behind the reserved bytes at start. Where the header has another size
-// it moves the payload: a short one down, a very long one up.
+// sealText writes the header of a message whose payload stands behind the reserved bytes at start.
+// Where the header has another size it moves the payload: a short one down, a very long one up.
 func sealText(dst []byte, start int) []byte {
 	const first = finBit | byte(opText)
 	payload := dst[start+len(reserved):]

@@ -56,8 +56,8 @@ const (
 	violation                  // the client broke a rule: the connection cannot go on
 )
 
-// parser takes a client's bytes as they come, cut anywhere. It keeps what is there of one message, and no memory between messages
-// but a little. The zero value but for most is ready.
+// parser takes a client's bytes as they come, cut anywhere. It keeps what is there of one message,
+// and no memory between messages but a little. The zero value but for most is ready.
 type parser struct {
 	most int // the largest message, in bytes over all its fragments
 
@@ -83,9 +83,9 @@ type frame struct {
 	left uint64 // bytes that have not come yet
 }
 
-// next returns the first event that data completes, and the rest of data. With needMore there is no rest. Payloads are unmasked in
-// place; an event's is memory of data or the parser's own, and holds until the next call. After a close frame or a violation
-// everything is swallowed.
+// next returns the first event that data completes, and the rest of data. With needMore there is no
+// rest. Payloads are unmasked in place; an event's is memory of data or the parser's own, and holds
+// until the next call. After a close frame or a violation everything is swallowed.
 func (p *parser) next(data []byte) (event, []byte) {
 	for !p.over {
 		if !p.inFrame {
@@ -116,7 +116,8 @@ func (p *parser) next(data []byte) (event, []byte) {
 // idle reports whether nothing is under way: no message, not even the first byte of a frame.
 func (p *parser) idle() bool { return !p.opened && !p.inFrame && p.headerN == 0 }
 
-// begin gathers a frame's header and begins the frame once it is whole. What is wrong with a header shows with its first two bytes.
+// begin gathers a frame's header and begins the frame once it is whole. What is wrong with a header
+// shows with its first two bytes.
 func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 	if data = p.gather(data, 2); p.headerN < 2 {
 		return nil, nil
@@ -140,8 +141,8 @@ func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 	return data, p.admit(size)
 }
 
-// sizeIn returns the payload's size that a whole header tells, and whether it is told as RFC 6455, 5.2 has it: in the fewest bytes, and
-// with the highest bit clear.
+// sizeIn returns the payload's size that a whole header tells, and whether it is told as RFC 6455,
+// 5.2 has it: in the fewest bytes, and with the highest bit clear.
 func sizeIn(header *[maxHeader]byte) (size uint64, minimal bool) {
 	switch short := header[1] &^ maskBit; short {
 	case 126:
@@ -316,7 +317,8 @@ func closeEvent(payload []byte) event {
 	return event{kind: closed, code: code, payload: reason}
 }
 
-// mayBeSent reports whether a close frame may have the code: RFC 6455, 7.4, with what IANA's registry has added since.
+// mayBeSent reports whether a close frame may have the code: RFC 6455, 7.4, with what IANA's
+// registry has added since.
 func mayBeSent(code uint16) bool {
 	switch code {
 	case 1004, 1005, 1006:

@@ -96,8 +96,8 @@ func TestUnmasking(t *testing.T) {
 	}
 }
 
-// FuzzParser finds that nothing makes a parser panic, that how the bytes are cut makes no difference, and that what it finds is what a
-// plain reading of RFC 6455 finds.
+// FuzzParser finds that nothing makes a parser panic, that how the bytes are cut makes no
+// difference, and that what it finds is what a plain reading of RFC 6455 finds.
 func FuzzParser(f *testing.F) {
 	for _, c := range conformance() {
 		if len(c.sent) < 1000 {

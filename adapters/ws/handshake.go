@@ -22,8 +22,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// handshake refuses what may not become a socket, and says why in HTTP; otherwise it leaves for the connection what it found. All
-// of it is done before the library sees the request, which would answer 426 to everything.
+// handshake refuses what may not become a socket, and says why in HTTP; otherwise it leaves for the
+// connection what it found. All of it is done before the library sees the request, which would
+// answer 426 to everything.
 func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if !c.App().Server().KeepHijackedConns {
 		return a.refuse(c, 0, errors.New("the HTTP server closes the sockets that it upgrades: KeepHijackedConns is not set"))
@@ -64,7 +65,8 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// upgradable checks what RFC 6455, 4.2.1 asks of a client's handshake, and its origin. With status 0 the error's kind says it.
+// upgradable checks what RFC 6455, 4.2.1 asks of a client's handshake, and its origin. With status
+// 0 the error's kind says it.
 func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 	refuse := func(status int, text string) (int, error) { return status, chat.Errorf(chat.BadRequest, "%s", text) }
 	if !c.Request().Header.IsHTTP11() || !lists(c, fiber.HeaderConnection, "upgrade") || !lists(c, fiber.HeaderUpgrade, "websocket") {
@@ -85,14 +87,16 @@ func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 	if key, err := base64.StdEncoding.DecodeString(string(keys[0])); err != nil || len(key) != 16 {
 		return refuse(fiber.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
 	}
-	// Programs that are no browsers send none, and need not be kept from anything: a page cannot leave it out.
+	// Programs that are no browsers send none, and need not be kept from anything: a page cannot
+	// leave it out.
 	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.Allow(origin) && !caller.Own(origin, string(c.Context().Host())) {
 		return 0, chat.Errorf(chat.Forbidden, "this origin may not connect")
 	}
 	return 0, nil
 }
 
-// listed returns the members of a header that is a list, over all its lines. They alias the request.
+// listed returns the members of a header that is a list, over all its lines. They alias the
+// request.
 func listed(c *fiber.Ctx, header string) (members []string) {
 	for _, line := range c.Request().Header.PeekAll(header) {
 		for member := range bytes.SplitSeq(line, []byte(",")) {
@@ -127,7 +131,8 @@ func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Openin
 	return nil
 }
 
-// networkOf returns what one customer has to themselves as a rule: an address, or of IPv6 the network of 64 bits.
+// networkOf returns what one customer has to themselves as a rule: an address, or of IPv6 the
+// network of 64 bits.
 func networkOf(remote string) string {
 	at, err := netip.ParseAddr(remote)
 	if err != nil {

@@ -252,7 +252,8 @@ func TestTooManyHandshakesAtOnceAreSentAway(t *testing.T) {
 	}
 }
 
-// TestTheLastPlaceIsTaken has Open fail although Ready did not: the upgrade is done, so the refusal comes by frames.
+// TestTheLastPlaceIsTaken has Open fail although Ready did not: the upgrade is done, so the refusal
+// comes by frames.
 func TestTheLastPlaceIsTaken(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

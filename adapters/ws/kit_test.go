@@ -92,7 +92,8 @@ func (s *session) Command(_ context.Context, c ports.Command) bool {
 	return s.answer(c)
 }
 
-// answer says a Send back as its author's message, and is ok with everything else that is well formed.
+// answer says a Send back as its author's message, and is ok with everything else that is well
+// formed.
 func (s *session) answer(c ports.Command) bool {
 	switch ask := c.Ask.(type) {
 	case ports.Send:

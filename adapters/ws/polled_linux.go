@@ -11,9 +11,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// polled is a client's connection after the handshake, without a goroutine of its own: while nothing happens it is this struct, and a
-// place in the poller's table. What happens to it (its socket's events, Resume, Close, a timer) sets a bit of its state, and has one
-// worker of the worker pool give it a turn. Whoever has the turn alone reads, and closes the file in the end.
+// polled is a client's connection after the handshake, without a goroutine of its own: while
+// nothing happens it is this struct, and a place in the poller's table. What happens to it (its
+// socket's events, Resume, Close, a timer) sets a bit of its state, and has one worker of the
+// worker pool give it a turn. Whoever has the turn alone reads, and closes the file in the end.
 //
 //	idle ──wake──► queued ──worker──► turn ──nothing to do──► idle
 //	                 ▲                 │ └──it is over──► end
@@ -115,8 +116,8 @@ func (c *polled) write(p []byte) (int, error) {
 
 // Write implements ports.Conn. Whatever the client takes renews its time.
 func (c *polled) Write(p []byte) error {
-	// The poller tells when the socket comes to take something again, and tells it once: it must know of the waiter before the try
-	// that takes too little.
+	// The poller tells when the socket comes to take something again, and tells it once: it must
+	// know of the waiter before the try that takes too little.
 	w := &waiter{ready: make(chan struct{}, 1)}
 	c.wants.Store(w)
 	defer c.wants.Store(nil)
@@ -186,7 +187,8 @@ func (c *polled) giveUp() {
 	}
 }
 
-// cut ends the connection for its client and whoever waits for it, whatever the turn's owner is doing. c.mu is held.
+// cut ends the connection for its client and whoever waits for it, whatever the turn's owner is
+// doing. c.mu is held.
 func (c *polled) cut(bits uint32) {
 	_ = syscall.Shutdown(int(c.fd), syscall.SHUT_RDWR)
 	c.wake(gone | bits)

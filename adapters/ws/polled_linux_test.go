@@ -58,7 +58,8 @@ func TestWhatHappensDuringATurnLeadsToAnother(t *testing.T) {
 	}
 }
 
-// TestATimerThatComesTooLateTouchesNothing ends a goodbye when the connection is over and its file's number may be another's.
+// TestATimerThatComesTooLateTouchesNothing ends a goodbye when the connection is over and its
+// file's number may be another's.
 func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHub()
@@ -89,7 +90,8 @@ func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
 	}
 }
 
-// TestNothingIsKeptBetweenMessages looks at a connection while a message is under way, and after it.
+// TestNothingIsKeptBetweenMessages looks at a connection while a message is under way, and after
+// it.
 func TestNothingIsKeptBetweenMessages(t *testing.T) {
 	t.Parallel()
 	h := newHub()
@@ -167,7 +169,8 @@ func TestAPollerLivesWithItsAdapter(t *testing.T) {
 	await(t, "the end of all", a.Wait)
 }
 
-// TestTurnsAllocateNothing has a client talk, whole messages at a time, to sessions that allocate nothing themselves.
+// TestTurnsAllocateNothing has a client talk, whole messages at a time, to sessions that allocate
+// nothing themselves.
 func TestTurnsAllocateNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
 	if underRace {
 		t.Skip("the race detector has pools forget")

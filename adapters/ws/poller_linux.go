@@ -14,9 +14,9 @@ import (
 // CanPoll reports whether connections can do without a goroutine each on this system.
 const CanPoll = true
 
-// poller tells polled connections what happens to their sockets. It has an epoll of its own, told of each socket once and for all that
-// can happen to it, edge by edge (epoll(7)); the runtime's poller watches that epoll, so that no thread waits in it. It begins with
-// the first connection.
+// poller tells polled connections what happens to their sockets. It has an epoll of its own, told
+// of each socket once and for all that can happen to it, edge by edge (epoll(7)); the runtime's
+// poller watches that epoll, so that no thread waits in it. It begins with the first connection.
 type poller struct {
 	cfg     *Config
 	workers workerPool
@@ -36,7 +36,8 @@ const (
 	eventsAtOnce = 256
 )
 
-// poll takes a connection out of the runtime's hands; where it returns false, nothing has been done to it.
+// poll takes a connection out of the runtime's hands; where it returns false, nothing has been done
+// to it.
 func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool {
 	tcp, ok := raw.(*net.TCPConn)
 	if !ok {
@@ -64,7 +65,8 @@ func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool 
 	return true
 }
 
-// duplicate returns a file of our own for a socket. What was set on the socket stays set; the runtime's file can be closed.
+// duplicate returns a file of our own for a socket. What was set on the socket stays set; the
+// runtime's file can be closed.
 func duplicate(tcp *net.TCPConn) (int, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
@@ -135,7 +137,8 @@ func (p *poller) run(raw syscall.RawConn) {
 			n, _ := syscall.EpollWait(int(fd), events, 0)
 			ready = p.pass(events[:max(n, 0)], ready)
 			if n < len(events) {
-				// Everything was told. What happens from here on the runtime tells, even if it happens before it waits.
+				// Everything was told. What happens from here on the runtime tells, even if it
+				// happens before it waits.
 				return false
 			}
 		}
@@ -148,7 +151,8 @@ func (p *poller) pass(events []syscall.EpollEvent, ready []*polled) []*polled {
 	p.mu.Lock()
 	for i := range events {
 		e := &events[i]
-		// An event that was under way when its file was closed may name one that has the number now.
+		// An event that was under way when its file was closed may name one that has the number
+		// now.
 		c := p.table[e.Fd]
 		if c == nil || c.mark != uint32(e.Pad) {
 			continue
@@ -195,7 +199,8 @@ func (p *poller) remove(fd int) {
 	p.mu.Lock()
 	p.table[fd] = nil
 	p.mu.Unlock()
-	// Closing the file would do, if no child that the process is about to start had a copy of it for a moment.
+	// Closing the file would do, if no child that the process is about to start had a copy of it
+	// for a moment.
 	_ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, fd, nil)
 	_ = syscall.Close(fd)
 	p.leave()

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// reader brings what a client sends to its session. It never waits for the client or for its own connection: where nothing more may
-// be read for now it says so, and whoever drives it waits as its kind of connection does.
+// reader brings what a client sends to its session. It never waits for the client or for its own
+// connection: where nothing more may be read for now it says so, and whoever drives it waits as its
+// kind of connection does.
 type reader struct {
 	line        line
 	session     ports.Session
@@ -32,9 +33,11 @@ type reader struct {
 
 // line is what a reader needs of its connection.
 type line interface {
-	// wakeBy has the reader told when due is past without what it waits for, by expire; a zero time ends that.
+	// wakeBy has the reader told when due is past without what it waits for, by expire; a zero time
+	// ends that.
 	wakeBy(due time.Time)
-	// owe counts bytes of pongs that the client has yet to take, and reports whether they are too many.
+	// owe counts bytes of pongs that the client has yet to take, and reports whether they are too
+	// many.
 	owe(n int) (tooMany bool)
 }
 
@@ -59,7 +62,8 @@ func (r *reader) start(cfg *Config, l line, session ports.Session) {
 	r.parser.most = cfg.FrameBytes
 }
 
-// hear takes bytes from the client, and returns those that must wait for what r.hold says. They may be changed.
+// hear takes bytes from the client, and returns those that must wait for what r.hold says. They may
+// be changed.
 func (r *reader) hear(data []byte) (rest []byte) {
 	r.session.Heard()
 	return r.take(data)
@@ -84,7 +88,8 @@ func (r *reader) take(data []byte) (rest []byte) {
 func (r *reader) handle(e event) {
 	switch e.kind {
 	case message:
-		// No context that ends with the connection: what was asked for is done even if its asker goes.
+		// No context that ends with the connection: what was asked for is done even if its asker
+		// goes.
 		if !r.session.Command(context.Background(), wire.Decode(e.payload)) {
 			r.hold = holdBusy
 		}
@@ -99,8 +104,8 @@ func (r *reader) handle(e event) {
 	}
 }
 
-// answer answers a ping. So that a client that pings and does not read piles up nothing, nothing else of it is taken when too much is
-// unread.
+// answer answers a ping. So that a client that pings and does not read piles up nothing, nothing
+// else of it is taken when too much is unread.
 func (r *reader) answer(payload []byte) {
 	r.pong = appendControl(r.pong[:0], opPong, payload)
 	r.session.Reply(r.pong)
@@ -109,8 +114,8 @@ func (r *reader) answer(payload []byte) {
 	}
 }
 
-// limit bounds the time of a message, from its first byte on, whatever comes in between. It does not run while it is not the client
-// that is waited for.
+// limit bounds the time of a message, from its first byte on, whatever comes in between. It does
+// not run while it is not the client that is waited for.
 func (r *reader) limit() {
 	switch {
 	case r.ended || r.hold != holdNone || r.parser.idle():
@@ -132,7 +137,8 @@ func (r *reader) expire() {
 	}
 }
 
-// hangUp ends the session of a client that sends no more and did not say so. It may still read what it asked for.
+// hangUp ends the session of a client that sends no more and did not say so. It may still read what
+// it asked for.
 func (r *reader) hangUp() {
 	r.parting = true
 	r.finish(nil, ports.CloseGone)
@@ -156,8 +162,8 @@ func (r *reader) panicked(v any) {
 	r.limit()
 }
 
-// maxPongs is how many bytes of pongs may wait for the client to read. Their client pays for more: nothing else of it is read
-// meanwhile.
+// maxPongs is how many bytes of pongs may wait for the client to read. Their client pays for more:
+// nothing else of it is read meanwhile.
 const maxPongs = 8 << 10
 
 // debt counts the bytes of pongs since the client last took something.

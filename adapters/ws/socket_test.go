@@ -91,8 +91,8 @@ func nextBody(ctx context.Context, t *testing.T, c *websocket.Conn) string {
 	return f.Body
 }
 
-// TestTwoUsersNeverMix has users come and go while sessions that are over still try to write: who comes next, on whatever the pools
-// hand out again, sees nothing that is not theirs.
+// TestTwoUsersNeverMix has users come and go while sessions that are over still try to write: who
+// comes next, on whatever the pools hand out again, sees nothing that is not theirs.
 func TestTwoUsersNeverMix(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -269,7 +269,8 @@ func TestAClientThatSendsNoMoreHearsItsAnswers(t *testing.T) {
 	})
 }
 
-// TestAClientThatGoesIsNotWrittenTo has a write wait, for much longer than the test does, when the client says that it sends no more.
+// TestAClientThatGoesIsNotWrittenTo has a write wait, for much longer than the test does, when the
+// client says that it sends no more.
 func TestAClientThatGoesIsNotWrittenTo(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -414,8 +415,8 @@ func TestAMessageThatTakesTooLong(t *testing.T) {
 	})
 }
 
-// TestTimeRunsForOneMessageOnly has a client send for longer than one message may take, so that whenever the server reads, a message
-// is under way.
+// TestTimeRunsForOneMessageOnly has a client send for longer than one message may take, so that
+// whenever the server reads, a message is under way.
 func TestTimeRunsForOneMessageOnly(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -436,7 +437,8 @@ func TestTimeRunsForOneMessageOnly(t *testing.T) {
 	})
 }
 
-// TestTimeDoesNotRunWhileTheSessionIsBusy has a message come in two parts, with a pause between them that is the server's.
+// TestTimeDoesNotRunWhileTheSessionIsBusy has a message come in two parts, with a pause between
+// them that is the server's.
 func TestTimeDoesNotRunWhileTheSessionIsBusy(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {

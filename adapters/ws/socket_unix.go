@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// socket is a TCP socket used past net.Conn, with the runtime's poller still there for those who wait: it writes what goes without
-// waiting, and takes a buffer to read into only once there is something to read. One may write while another reads.
+// socket is a TCP socket used past net.Conn, with the runtime's poller still there for those who
+// wait: it writes what goes without waiting, and takes a buffer to read into only once there is
+// something to read. One may write while another reads.
 type socket struct {
 	raw syscall.RawConn
 
@@ -65,7 +66,8 @@ func (s *socket) doWrite(p []byte, wait bool) (int, error) {
 	return max(out.n, 0), err
 }
 
-// callWrite returns whether it is done: with false the runtime calls it again when the socket takes more.
+// callWrite returns whether it is done: with false the runtime calls it again when the socket takes
+// more.
 func (s *socket) callWrite(fd uintptr) bool {
 	for {
 		s.out.n, s.out.err = syscall.Write(int(fd), s.out.p)
@@ -91,7 +93,8 @@ func (s *socket) next() ([]byte, error) {
 	return (*s.in.lent)[:s.in.n], nil
 }
 
-// callRead returns whether it is done: with false the runtime calls it again when there is something to read.
+// callRead returns whether it is done: with false the runtime calls it again when there is
+// something to read.
 func (s *socket) callRead(fd uintptr) bool {
 	s.in.lent = readBuffers.Get().(*[]byte)
 	for {

@@ -13,7 +13,8 @@ var readBuffers = sync.Pool{New: func() any { b := make([]byte, readBytes); retu
 
 // source is where a client's bytes come from.
 type source interface {
-	// next waits for bytes. They may be changed, and are the caller's until the next call of next or release.
+	// next waits for bytes. They may be changed, and are the caller's until the next call of next
+	// or release.
 	next() ([]byte, error)
 	// release gives back the memory of what next returned.
 	release()
@@ -26,7 +27,8 @@ func newSource(c *conn) source {
 	return &stream{conn: c.raw}
 }
 
-// stream reads a connection of which it cannot be told whether there is something to read: it holds a buffer while it waits.
+// stream reads a connection of which it cannot be told whether there is something to read: it holds
+// a buffer while it waits.
 type stream struct {
 	conn net.Conn
 	lent *[]byte

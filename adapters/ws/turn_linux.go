@@ -27,8 +27,8 @@ func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
 	}
 }
 
-// turn lets the connection do what it can without waiting for its client: a little, so that others get theirs. It reports whether
-// the connection wants another turn.
+// turn lets the connection do what it can without waiting for its client: a little, so that others
+// get theirs. It reports whether the connection wants another turn.
 func (c *polled) turn() (more bool) {
 	switch c.step() {
 	case stepMore:
@@ -70,8 +70,9 @@ func (c *polled) step() step {
 	return c.read(state)
 }
 
-// receive reads once if there may be something to read. A read that does not fill the buffer has emptied the socket: what comes later,
-// the poller tells. That the client has hung up it has told for good.
+// receive reads once if there may be something to read. A read that does not fill the buffer has
+// emptied the socket: what comes later, the poller tells. That the client has hung up it has told
+// for good.
 func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
 	if state&(readable|hungUp) == 0 {
 		return nil, 0, stepDone
@@ -114,15 +115,16 @@ func (c *polled) read(state uint32) step {
 	return next
 }
 
-// hear brings the reader what the client sent, in memory of the pool or in none that is lent. It returns true when the reader does not
-// just want more.
+// hear brings the reader what the client sent, in memory of the pool or in none that is lent. It
+// returns true when the reader does not just want more.
 func (c *polled) hear(data []byte, lent *[]byte) (held bool) {
 	r := c.startReading()
 	r.rest, r.lent = data, lent
 	return c.bring(true)
 }
 
-// bring has the reader take the rest, which is fresh or what it held back, and lets go of what is not needed any more.
+// bring has the reader take the rest, which is fresh or what it held back, and lets go of what is
+// not needed any more.
 func (c *polled) bring(fresh bool) (held bool) {
 	r := c.reading
 	defer func() {
@@ -169,8 +171,9 @@ func (c *polled) proceed(state uint32) step {
 	return stepMore
 }
 
-// part waits for Close when nothing that the client sends counts any more, and then reads it to no use until the client goes or its time
-// is over: a connection that is closed with bytes unread is reset, and the client might never see the close frame.
+// part waits for Close when nothing that the client sends counts any more, and then reads it to no
+// use until the client goes or its time is over: a connection that is closed with bytes unread is
+// reset, and the client might never see the close frame.
 func (c *polled) part(state uint32) step {
 	r := c.reading
 	switch {

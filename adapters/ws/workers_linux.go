@@ -12,9 +12,10 @@ const (
 	maxWorkers = 16 << 10
 )
 
-// workerPool are the workers that give connections their turns, in the order in which they became ready. A turn is short, unless its command
-// waits for the store. Then its worker counts as stuck after a moment, and another takes its place for as long as there is something to
-// do: what waits holds up nobody. When there is nothing to do a few workers stay.
+// workerPool are the workers that give connections their turns, in the order in which they became
+// ready. A turn is short, unless its command waits for the store. Then its worker counts as stuck
+// after a moment, and another takes its place for as long as there is something to do: what waits
+// holds up nobody. When there is nothing to do a few workers stay.
 type workerPool struct {
 	turn   func(*polled) (more bool)
 	usual  int // workers, when there is plenty to do and none is stuck
@@ -146,8 +147,8 @@ func (w *workerPool) beginWatch() {
 	}
 }
 
-// relieve puts others in the place of workers that are stuck, if something is ready. Where all were stuck at once there will be twice
-// as many.
+// relieve puts others in the place of workers that are stuck, if something is ready. Where all were
+// stuck at once there will be twice as many.
 func (w *workerPool) relieve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -135,7 +135,8 @@ func TestTurnsAreGivenInOrderAndByOneWorkerAtATime(t *testing.T) {
 	})
 }
 
-// TestOneThatAlwaysHasMoreToDoStandsInLine has a single worker, a connection that floods, and others.
+// TestOneThatAlwaysHasMoreToDoStandsInLine has a single worker, a connection that floods, and
+// others.
 func TestOneThatAlwaysHasMoreToDoStandsInLine(t *testing.T) {
 	t.Parallel()
 	var order []int32
@@ -153,7 +154,8 @@ func TestOneThatAlwaysHasMoreToDoStandsInLine(t *testing.T) {
 	})
 }
 
-// TestAWorkerThatWasStuckLeavesNothingBehind has its place taken, the other one waiting, and its own connection in need of another turn.
+// TestAWorkerThatWasStuckLeavesNothingBehind has its place taken, the other one waiting, and its
+// own connection in need of another turn.
 func TestAWorkerThatWasStuckLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	var release chan struct{}

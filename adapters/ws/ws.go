@@ -26,8 +26,8 @@ type Config struct {
 	Observer ports.FaultObserver     // nil: nobody is told
 	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
 
-	// Polled has connections do without a goroutine each where that is possible: by plain TCP, where CanPoll is true. Others are as
-	// without it.
+	// Polled has connections do without a goroutine each where that is possible: by plain TCP,
+	// where CanPoll is true. Others are as without it.
 	Polled bool
 
 	Origins     []string      // other web origins that may connect, as caller.ParseOrigin takes them
@@ -76,8 +76,8 @@ func New(cfg Config) *Adapter {
 // openingKey is where the handshake leaves what it found for the connection.
 const openingKey = "parley.opening"
 
-// Routes adds the socket's routes. The app's server must have KeepHijackedConns set: connections outlive the handler that upgrades
-// them, and close themselves.
+// Routes adds the socket's routes. The app's server must have KeepHijackedConns set: connections
+// outlive the handler that upgrades them, and close themselves.
 func (a *Adapter) Routes(r fiber.Router) {
 	upgrade := websocket.New(a.take, websocket.Config{
 		Origins:         []string{"*"},            // the handshake has checked it
@@ -90,14 +90,15 @@ func (a *Adapter) Routes(r fiber.Router) {
 	}
 }
 
-// Wait returns when no connection is left, and no goroutine of the adapter. No more may come: the listener is closed.
+// Wait returns when no connection is left, and no goroutine of the adapter. No more may come: the
+// listener is closed.
 func (a *Adapter) Wait() {
 	a.live.Wait()
 	a.poller.stop()
 }
 
-// take begins a connection's life and returns at once, so that the request and the buffers that it came by are free for others. The
-// library's Conn goes back to a pool: nothing keeps it.
+// take begins a connection's life and returns at once, so that the request and the buffers that it
+// came by are free for others. The library's Conn goes back to a pool: nothing keeps it.
 func (a *Adapter) take(w *websocket.Conn) {
 	opening, _ := w.Locals(openingKey).(*ports.Opening)
 	in := w.NetConn()
@@ -123,12 +124,14 @@ func (a *Adapter) carry(raw net.Conn, opening *ports.Opening, early []byte) {
 	}
 }
 
-// takeOver returns what came along with the handshake and stands in the server's buffer: from then on in is not needed.
+// takeOver returns what came along with the handshake and stands in the server's buffer: from then
+// on in is not needed.
 func takeOver(in, raw net.Conn) (early []byte, err error) {
 	if in == raw {
 		return nil, nil
 	}
-	// A deadline that has passed: what is buffered is read all the same, what is not is not waited for.
+	// A deadline that has passed: what is buffered is read all the same, what is not is not waited
+	// for.
 	if err := raw.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return nil, err
 	}
@@ -145,7 +148,8 @@ func takeOver(in, raw net.Conn) (early []byte, err error) {
 	return early, raw.SetReadDeadline(time.Time{})
 }
 
-// serve is the life of a connection with a goroutine; when it returns nothing uses the connection any more.
+// serve is the life of a connection with a goroutine; when it returns nothing uses the connection
+// any more.
 func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 	c := newConn(raw, a.cfg.WriteStall)
 	defer c.end()
@@ -160,8 +164,9 @@ func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 	c.read(newReader(&a.cfg, c, session), early)
 }
 
-// turnAway tells a client for whom there was room a moment ago, but is none now, what it would have heard instead of the upgrade. It
-// returns whether the connection is there still, with nothing to come from the client that counts.
+// turnAway tells a client for whom there was room a moment ago, but is none now, what it would have
+// heard instead of the upgrade. It returns whether the connection is there still, with nothing to
+// come from the client that counts.
 func (a *Adapter) turnAway(c ports.Conn, err error) bool {
 	reason := ports.CloseRestart
 	if errors.Is(err, chat.RateLimited) {

@@ -39,8 +39,8 @@ type options struct {
 	profile                   string
 }
 
-// Run is the command: it measures what args ask for and returns the code to exit with: 0, 1 where a run failed or its checks did,
-// 2 for arguments that make no sense.
+// Run is the command: it measures what args ask for and returns the code to exit with: 0, 1 where a
+// run failed or its checks did, 2 for arguments that make no sense.
 func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	o, err := parse(args, errOut)
 	if errors.Is(err, flag.ErrHelp) {
@@ -271,7 +271,8 @@ func findSource(dir string) (string, error) {
 	}
 }
 
-// once runs a case on a server of its own. What goes wrong stands in the result; said is the last that the server printed.
+// once runs a case on a server of its own. What goes wrong stands in the result; said is the last
+// that the server printed.
 func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, repetition int) (_ report.Result, said string) {
 	r := &rig{ctx: ctx, span: o.span, body: o.body}
 	r.result = report.Result{Server: v.server, Scenario: c.scenario, Params: slices.Clone(c.params), Repetition: repetition + 1}

@@ -100,8 +100,8 @@ type tally struct {
 	writes                  float64
 }
 
-// during lets begin start the messages, counts what happens after the warm-up for as long as the run is, has end stop them, and waits
-// until all are there.
+// during lets begin start the messages, counts what happens after the warm-up for as long as the
+// run is, has end stop them, and waits until all are there.
 func (t *chatter) during(begin, end func()) (tally, error) {
 	begin()
 	if err := t.rest(warmUp); err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// cluster is how many nodes a case runs on, all on this machine and on one PostgreSQL, and by what they tell each other. With local
-// each is alone, and finds what others wrote by comparing heads.
+// cluster is how many nodes a case runs on, all on this machine and on one PostgreSQL, and by what
+// they tell each other. With local each is alone, and finds what others wrote by comparing heads.
 type cluster struct {
 	nodes int
 	bus   string
@@ -31,7 +31,8 @@ type cluster struct {
 // everyBus are the buses between nodes.
 var everyBus = []string{"nats", "redis", "postgres"}
 
-// clusterCases are the cases that several nodes run. They are run when they are asked for: -run cluster.
+// clusterCases are the cases that several nodes run. They are run when they are asked for: -run
+// cluster.
 func clusterCases() (all []benchCase) {
 	add := func(c cluster, scenario string, users int, run func(*rig) error, more ...report.Param) {
 		all = append(all, benchCase{
@@ -63,8 +64,8 @@ func clusterCases() (all []benchCase) {
 	return all
 }
 
-// clusterFanOut has one room whose readers are spread over the nodes, and from each node somebody who keeps a part of the messages
-// under way.
+// clusterFanOut has one room whose readers are spread over the nodes, and from each node somebody
+// who keeps a part of the messages under way.
 func clusterFanOut(readers, window int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, readers)
@@ -92,9 +93,10 @@ func clusterFanOut(readers, window int) func(*rig) error {
 	}
 }
 
-// clusterLatency has a sender on the first node and a reader on the second, if there are two, and tells the time from when the sender has its answer, which
-// leaves the first node right after the commit, to when the reader has the entry. The two take different ways through the machine: it
-// may be less than nothing, which counts as nothing.
+// clusterLatency has a sender on the first node and a reader on the second, if there are two, and
+// tells the time from when the sender has its answer, which leaves the first node right after the
+// commit, to when the reader has the entry. The two take different ways through the machine: it may
+// be less than nothing, which counts as nothing.
 func clusterLatency(rate int) func(*rig) error {
 	return func(r *rig) error {
 		h := &gauge{chatter: newChatter(r, 1), across: report.NewLatency()}
@@ -151,7 +153,8 @@ func (g *gauge) note(when map[int]time.Duration, number int, now time.Duration) 
 	}
 }
 
-// clusterAppend has senders that read nothing, spread over the nodes: all in the same rooms, or those of each node in rooms of their own.
+// clusterAppend has senders that read nothing, spread over the nodes: all in the same rooms, or
+// those of each node in rooms of their own.
 func clusterAppend(senders, nodes int, same bool) func(*rig) error {
 	return func(r *rig) error {
 		const count = 16

@@ -9,8 +9,9 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// settling is how long memory has to come to rest once connections are made: two of the runtime's collections, which come every
-// two minutes where nothing else brings them about, would be too long to wait for.
+// settling is how long memory has to come to rest once connections are made: two of the runtime's
+// collections, which come every two minutes where nothing else brings them about, would be too long
+// to wait for.
 const settling = 10 * time.Second
 
 // idle has sockets that only are there, each in one of a few rooms.
@@ -170,7 +171,8 @@ func (r *rig) fill(room string, n int) error {
 	return err
 }
 
-// fillWindow is how many sends of one connection are under way when a room is filled: no more than a server takes.
+// fillWindow is how many sends of one connection are under way when a room is filled: no more than
+// a server takes.
 const fillWindow = 64
 
 // make joins rooms once, as joining makes them.

@@ -140,7 +140,8 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// measure puts a number into the result. What the server takes from the machine is left out where nobody knows which process it is.
+// measure puts a number into the result. What the server takes from the machine is left out where
+// nobody knows which process it is.
 func (r *rig) measure(name, unit string, value float64) {
 	if r.target.process == nil && (name == serverCPU || name == memory) {
 		return
@@ -148,8 +149,8 @@ func (r *rig) measure(name, unit string, value float64) {
 	r.result.Measures = append(r.result.Measures, report.Measure{Name: name, Unit: unit, Value: value})
 }
 
-// check holds what every client has got against what there was: entries holds how many all of them got, heads the last seq of each
-// room.
+// check holds what every client has got against what there was: entries holds how many all of them
+// got, heads the last seq of each room.
 func (r *rig) check(heads map[string]int) {
 	checks := &r.result.Checks
 	for _, c := range r.clients {

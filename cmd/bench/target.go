@@ -100,7 +100,8 @@ func (g *garage) close() error {
 	return os.RemoveAll(g.dir)
 }
 
-// start starts a server of a name: where it is ours, with a store, and as many nodes as a cluster has.
+// start starts a server of a name: where it is ours, with a store, and as many nodes as a cluster
+// has.
 func (g *garage) start(ctx context.Context, name, store string, c cluster) (*target, error) {
 	if g.url != "" {
 		return g.attach(name)
@@ -204,7 +205,8 @@ func (g *garage) environ() []string {
 	return append(env, g.settings...)
 }
 
-// way are the settings that a name stands for. What is traced is sent to this process, which takes it and forgets it.
+// way are the settings that a name stands for. What is traced is sent to this process, which takes
+// it and forgets it.
 func (g *garage) way(name string) []string {
 	settings := ways[name]
 	if len(settings) == 0 || !strings.HasPrefix(settings[0], "OTEL_") {
@@ -328,7 +330,8 @@ func (g *garage) token(user string) string {
 	return t
 }
 
-// sign makes the tokens of the first n users, with all cores, as it takes longer than anything else.
+// sign makes the tokens of the first n users, with all cores, as it takes longer than anything
+// else.
 func (g *garage) sign(n int) {
 	var wg sync.WaitGroup
 	const at = 8

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// durable has senders that read nothing, each with so many sends of its own under way, over a few rooms: what counts is when a send
-// is acknowledged, which is when it is durable.
+// durable has senders that read nothing, each with so many sends of its own under way, over a few
+// rooms: what counts is when a send is acknowledged, which is when it is durable.
 func durable(senders, each int) func(*rig) error {
 	return func(r *rig) error {
 		names := make([]string, max(senders/10, 1))
@@ -26,7 +26,8 @@ func durable(senders, each int) func(*rig) error {
 	}
 }
 
-// append has senders that read nothing keep so many sends each under way, and counts those that are acknowledged.
+// append has senders that read nothing keep so many sends each under way, and counts those that are
+// acknowledged.
 func (r *rig) append(senders, each int, room func(i int) string) error {
 	t := newChatter(r, 0)
 	first := len(r.clients)
@@ -130,8 +131,8 @@ func (h *historian) Message(c *load.Client, m *load.Message) {
 	h.ask(c)
 }
 
-// slow is fixedRate with some readers that stop reading when the counting begins, and go on when it has ended: those whom the server
-// has not closed meanwhile must get all that they missed.
+// slow is fixedRate with some readers that stop reading when the counting begins, and go on when it
+// has ended: those whom the server has not closed meanwhile must get all that they missed.
 func slow(readers, percent, rate int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, readers)
@@ -168,7 +169,8 @@ func slow(readers, percent, rate int) func(*rig) error {
 	}
 }
 
-// goOn has clients read again that had stopped: who was not closed meanwhile gets all that they missed.
+// goOn has clients read again that had stopped: who was not closed meanwhile gets all that they
+// missed.
 func (t *chatter) goOn(stopped []*load.Client) error {
 	t.countedFrom = never
 	for _, c := range stopped {

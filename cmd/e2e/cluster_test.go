@@ -128,7 +128,8 @@ func talkAcross(t *testing.T, c *cluster) {
 	}
 }
 
-// cursorGoesOver has a client go on with what it just sent on the other node, which may not have heard of it.
+// cursorGoesOver has a client go on with what it just sent on the other node, which may not have
+// heard of it.
 func cursorGoesOver(t *testing.T, c *cluster) {
 	room := c.one.room()
 	alice, bob := c.one.connects(t, "alice"), c.two.connects(t, "bob")

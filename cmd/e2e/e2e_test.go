@@ -1,4 +1,5 @@
-// Package e2e_test drives the whole service as its clients do: by sockets and HTTP, in the process and as the real binary.
+// Package e2e_test drives the whole service as its clients do: by sockets and HTTP, in the process
+// and as the real binary.
 package e2e_test
 
 import (

@@ -18,7 +18,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// edgesSuite is what the service's edges take and refuse, by socket and by HTTP alike. It runs on every store.
+// edgesSuite is what the service's edges take and refuse, by socket and by HTTP alike. It runs on
+// every store.
 func edgesSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"frames and bodies are I-JSON, and meta is bounded": iJSON,
@@ -253,7 +254,8 @@ func strictNumbers(t *testing.T, s *service) {
 	}
 }
 
-// lastWords are asked for in one write with what ends a socket: a close frame, the end of what the client sends, or a breach of the rules.
+// lastWords are asked for in one write with what ends a socket: a close frame, the end of what the
+// client sends, or a breach of the rules.
 func lastWords(t *testing.T, s *service) {
 	for name, c := range map[string]struct{ end, closes string }{
 		"a close frame":          {"\x88\x82\x00\x00\x00\x00\x03\xe8", "\x88\x02\x03\xe8"},
@@ -318,7 +320,8 @@ func TestOriginsAreReadAlike(t *testing.T) {
 	}
 }
 
-// TestStrangersRaiseNoAlert has the real binary meet what comes to a port that is open to the world.
+// TestStrangersRaiseNoAlert has the real binary meet what comes to a port that is open to the
+// world.
 func TestStrangersRaiseNoAlert(t *testing.T) {
 	t.Parallel()
 	p := runs(t, "PARLEY_LOG_LEVEL=warn", "PARLEY_LOG_FORMAT=json")

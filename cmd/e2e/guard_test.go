@@ -18,10 +18,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The guards hold what the parts cost together by counting, so that they mean the same on every machine.
+// The guards hold what the parts cost together by counting, so that they mean the same on every
+// machine.
 
-// wired is a session with everything behind it and the wire before it, on a connection that takes everything and counts. Only the
-// socket is missing.
+// wired is a session with everything behind it and the wire before it, on a connection that takes
+// everything and counts. Only the socket is missing.
 type wired struct {
 	ports.Session
 	t      testing.TB
@@ -30,8 +31,8 @@ type wired struct {
 	frames frames
 }
 
-// steppedLog has the append of one proposal alone wait at the gate, if it has one, so that what gathers meanwhile does not depend on the
-// scheduler.
+// steppedLog has the append of one proposal alone wait at the gate, if it has one, so that what
+// gathers meanwhile does not depend on the scheduler.
 type steppedLog struct {
 	*memory.Store
 	entered, gate chan struct{}
@@ -103,8 +104,8 @@ func newWired(t testing.TB, together int) *wired {
 	return w
 }
 
-// round hands over the frames of its sends, and waits for an ok and an entry for each. Of many, all but the first gather during the
-// commit of that one.
+// round hands over the frames of its sends, and waits for an ok and an entry for each. Of many, all
+// but the first gather during the commit of that one.
 func (w *wired) round() {
 	w.frames.want.Add(int64(2 * len(w.sends)))
 	for i, frame := range w.sends {
@@ -119,9 +120,10 @@ func (w *wired) round() {
 	<-w.frames.there
 }
 
-// TestGuardASendAllocatesLittle counts what the whole process allocates for a send: from the bytes of its frame by way of the store in
-// memory to the bytes of its ok and of its entry. Sends that share a commit are held to the 15 that were set as the aim. One alone pays
-// for its batch alone, with a context and a timer, and for the feed's view; it is held to what it takes today.
+// TestGuardASendAllocatesLittle counts what the whole process allocates for a send: from the bytes
+// of its frame by way of the store in memory to the bytes of its ok and of its entry. Sends that
+// share a commit are held to the 15 that were set as the aim. One alone pays for its batch alone,
+// with a context and a timer, and for the feed's view; it is held to what it takes today.
 //
 //nolint:paralleltest // it counts the allocations of the whole process
 func TestGuardASendAllocatesLittle(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 )
 
-// TestALockedRoomHoldsUpNoOther has an operator lock one room's row while people write to it and to eleven others.
+// TestALockedRoomHoldsUpNoOther has an operator lock one room's row while people write to it and to
+// eleven others.
 func TestALockedRoomHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	const rooms = 12

@@ -16,7 +16,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// patience is how long a test waits for what must come. It is long, as machines are slow at times; nothing waits for it to pass.
+// patience is how long a test waits for what must come. It is long, as machines are slow at times;
+// nothing waits for it to pass.
 const patience = 20 * time.Second
 
 // frame is one frame of the protocol.
@@ -166,7 +167,8 @@ func (p *peer) writes(raw string) {
 	}
 }
 
-// sends sends a frame with an id of its own and returns the id. Fields are pairs of names and values.
+// sends sends a frame with an id of its own and returns the id. Fields are pairs of names and
+// values.
 func (p *peer) sends(kind string, fields ...any) string {
 	p.t.Helper()
 	p.asked++
@@ -211,7 +213,8 @@ func (p *peer) isRefused(code, kind string, fields ...any) frame {
 	return f
 }
 
-// reads expects the next entries of a room to have these seqs, in order and nothing between, and returns them.
+// reads expects the next entries of a room to have these seqs, in order and nothing between, and
+// returns them.
 func (p *peer) reads(room string, from, to int64) (entries []frame) {
 	p.t.Helper()
 	for want := from; want <= to; want++ {
@@ -227,7 +230,8 @@ func (p *peer) reads(room string, from, to int64) (entries []frame) {
 	return entries
 }
 
-// calls makes an HTTP request and returns the status, the JSON body and the headers. body is nil, a string as it is, or a value to encode.
+// calls makes an HTTP request and returns the status, the JSON body and the headers. body is nil, a
+// string as it is, or a value to encode.
 func (s *service) calls(t testing.TB, token, method, path string, body any, headers ...string) (int, frame, http.Header) {
 	t.Helper()
 	var payload io.Reader

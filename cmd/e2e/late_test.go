@@ -34,7 +34,8 @@ func (s *service) counts(t *testing.T, series string) float64 {
 	return 0
 }
 
-// Two nodes that do not hear of each other find entries by comparing heads: what users wait for, the objective counts.
+// Two nodes that do not hear of each other find entries by comparing heads: what users wait for,
+// the objective counts.
 func TestWhatComesLateFromAnotherNodeCountsAsLate(t *testing.T) {
 	t.Parallel()
 	const series = `parley_hub_fanout_latency_seconds_sum{written="last"}`

@@ -11,7 +11,8 @@ import (
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 )
 
-// planter puts an entry of a kind that a later release makes at the end of a room's log, in the store of a service that runs.
+// planter puts an entry of a kind that a later release makes at the end of a room's log, in the
+// store of a service that runs.
 type planter func(t *testing.T, room, kind string, target int, data string)
 
 func plantInPostgres(url string) planter {
@@ -59,7 +60,8 @@ func plantInSQLite(path string) planter {
 	}
 }
 
-// What a later release writes reaches the clients of this one: live, by catching up, and by history, at its place.
+// What a later release writes reaches the clients of this one: live, by catching up, and by
+// history, at its place.
 func TestEntriesOfALaterReleaseAreDelivered(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func() (store string, plant planter){

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestWhatAStrangerMayUnlessItIsSetOtherwise has the limits that hold where nothing is said of them.
+// TestWhatAStrangerMayUnlessItIsSetOtherwise has the limits that hold where nothing is said of
+// them.
 func TestWhatAStrangerMayUnlessItIsSetOtherwise(t *testing.T) {
 	t.Parallel()
 	s := start(t, "memory://", map[string]string{

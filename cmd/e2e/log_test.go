@@ -14,7 +14,8 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// TestTwoServicesOnOneBus is what becomes of two that were given the same servers and prefix: each goes on as if it were alone.
+// TestTwoServicesOnOneBus is what becomes of two that were given the same servers and prefix: each
+// goes on as if it were alone.
 func TestTwoServicesOnOneBus(t *testing.T) {
 	t.Parallel()
 	for name, bus := range map[string]func(t *testing.T) string{
@@ -79,7 +80,8 @@ func (s *service) awaitsMetric(t *testing.T, name string) {
 	})
 }
 
-// TestALogThatIsRenewedUnderANode is what clients see where an operator gives the log another identity, or puts another store in place.
+// TestALogThatIsRenewedUnderANode is what clients see where an operator gives the log another
+// identity, or puts another store in place.
 func TestALogThatIsRenewedUnderANode(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]func(t *testing.T) string{

@@ -145,7 +145,8 @@ type sender struct {
 	sent  []string         // keys, in the order of sending
 }
 
-// goesOn sends until the socket breaks or n keys are sent; unacknowledged ones of before go first, with their keys.
+// goesOn sends until the socket breaks or n keys are sent; unacknowledged ones of before go first,
+// with their keys.
 func (w *sender) goesOn(ctx context.Context, p *process, token, room string, n int) error {
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{ //nolint:bodyclose // a dialled socket has none
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
@@ -186,8 +187,8 @@ func (w *sender) goesOn(ctx context.Context, p *process, token, room string, n i
 	return peer.closed
 }
 
-// TestKilledInTheMiddleOfSends proves I1, I2 and I4 over a crash: what was acknowledged is there once, what is sent again is not
-// doubled, and no seq is missing.
+// TestKilledInTheMiddleOfSends proves I1, I2 and I4 over a crash: what was acknowledged is there
+// once, what is sent again is not doubled, and no seq is missing.
 func TestKilledInTheMiddleOfSends(t *testing.T) {
 	t.Parallel()
 	const senders, each = 8, 350 // 8,400 in all: what one join replays

@@ -17,7 +17,8 @@ func (s *service) first(t testing.TB, token, room string) frame {
 	return e
 }
 
-// reactionsBothWays are reactions as clients meet them: on the socket and by HTTP they are the same ones.
+// reactionsBothWays are reactions as clients meet them: on the socket and by HTTP they are the same
+// ones.
 func reactionsBothWays(t *testing.T, s *service) {
 	room := s.room()
 	bobs := s.token(t, "bob")

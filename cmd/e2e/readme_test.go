@@ -190,7 +190,8 @@ func numbered(who string, from, to int) (bodies []string) {
 	return bodies
 }
 
-// TestTheClientsOfTheReadmeLoseAndDoubleNothing kills the service while they talk, and then has it drain.
+// TestTheClientsOfTheReadmeLoseAndDoubleNothing kills the service while they talk, and then has it
+// drain.
 func TestTheClientsOfTheReadmeLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	const each = 150
@@ -318,7 +319,8 @@ func TestTheJavaScriptClientOfTheReadmeInAnOutage(t *testing.T) {
 	}
 }
 
-// TestTheShellCommandsOfTheReadme runs them where nothing was done before, and again after a restart.
+// TestTheShellCommandsOfTheReadme runs them where nothing was done before, and again after a
+// restart.
 func TestTheShellCommandsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	p := runs(t)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// roomsOfOnesOwn follows a user through the rooms that they have to do with: what counts as unread, and which rooms are theirs.
+// roomsOfOnesOwn follows a user through the rooms that they have to do with: what counts as unread,
+// and which rooms are theirs.
 func roomsOfOnesOwn(t *testing.T, s *service) {
 	room, granted, den := s.room(), s.room(), s.room()
 	user := "bob-" + room

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// BenchmarkSend takes a send from the bytes of its frame to those of its ok and of its entry, on the store in memory and without the
-// socket: one at a time, and 60 that share a commit. An operation is one send.
+// BenchmarkSend takes a send from the bytes of its frame to those of its ok and of its entry, on
+// the store in memory and without the socket: one at a time, and 60 that share a commit. An
+// operation is one send.
 func BenchmarkSend(b *testing.B) {
 	for _, together := range []int{1, 60} {
 		b.Run(fmt.Sprintf("together=%d", together), func(b *testing.B) {

@@ -334,8 +334,8 @@ func changes(t *testing.T, s *service) {
 	}
 }
 
-// largestFrames fills a room with what takes most bytes, and goes through it by socket and HTTP, forth and back: each page is within the limit,
-// and together they have each entry once.
+// largestFrames fills a room with what takes most bytes, and goes through it by socket and HTTP,
+// forth and back: each page is within the limit, and together they have each entry once.
 func largestFrames(t *testing.T, s *service) {
 	room := s.room()
 	alice := s.connects(t, "alice")

@@ -54,7 +54,8 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// take decodes requests, which have the form of the data that they hold, for keep, which is called with mu held.
+// take decodes requests, which have the form of the data that they hold, for keep, which is called
+// with mu held.
 func take[R any, P interface {
 	*R
 	proto.Message

@@ -1,5 +1,5 @@
-// Command parley-torture runs a cluster of Parley under load, breaks its parts, and judges whether every promise was kept. Its flag -h
-// tells how.
+// Command parley-torture runs a cluster of Parley under load, breaks its parts, and judges whether
+// every promise was kept. Its flag -h tells how.
 package main
 
 import (

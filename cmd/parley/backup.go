@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// backup copies a SQLite store that may be in use: to a file, or to standard output where that is "-", as a container without a
-// shell has no other way to hand out a file.
+// backup copies a SQLite store that may be in use: to a file, or to standard output where that is
+// "-", as a container without a shell has no other way to hand out a file.
 func (p program) backup(ctx context.Context, args []string) error {
 	to := ""
 	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {

@@ -80,7 +80,8 @@ func (p program) migrate(ctx context.Context, args []string) error {
 	return p.schema(ctx, m)
 }
 
-// down takes back the last migration where whoever asks for that has named it, and otherwise says what it would take away.
+// down takes back the last migration where whoever asks for that has named it, and otherwise says
+// what it would take away.
 func (p program) down(ctx context.Context, m *migrations.Migrator, version int64) error {
 	if version != 0 {
 		return m.DownFrom(ctx, version)

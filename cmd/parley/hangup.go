@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// pastHangups keeps SIGHUP from ending the process, and tells of each. Only where it means that the terminal is gone which the process was
-// started from does the context end: a service that nobody sees any more would hold its port. With nohup, even then it goes on.
+// pastHangups keeps SIGHUP from ending the process, and tells of each. Only where it means that the
+// terminal is gone which the process was started from does the context end: a service that nobody
+// sees any more would hold its port. With nohup, even then it goes on.
 func pastHangups(ctx context.Context) (_ context.Context, told <-chan struct{}, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	onTerminal := hasTerminal() && !signal.Ignored(syscall.SIGHUP)

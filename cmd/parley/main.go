@@ -110,7 +110,8 @@ type misuse string
 
 func (m misuse) Error() string { return string(m) }
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The second one ends the process at once.
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The second one ends the
+// process at once.
 func untilSignal(errOut io.Writer) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

@@ -106,7 +106,8 @@ func TestServeStopsAtASignalWithCodeZero(t *testing.T) {
 	}
 }
 
-// TestOneServiceAtATimeHasASQLiteFile runs a second one in the folder of the first, which has ports of its own.
+// TestOneServiceAtATimeHasASQLiteFile runs a second one in the folder of the first, which has ports
+// of its own.
 func TestOneServiceAtATimeHasASQLiteFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")

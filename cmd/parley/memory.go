@@ -12,7 +12,8 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// limitMemory lets the heap have 90 % of a container's memory before the collector works harder, unless GOMEMLIMIT says otherwise.
+// limitMemory lets the heap have 90 % of a container's memory before the collector works harder,
+// unless GOMEMLIMIT says otherwise.
 func limitMemory(errOut io.Writer) {
 	_, err := memlimit.Set()
 	if err != nil && !errors.Is(err, memlimit.ErrNoCgroup) && !errors.Is(err, memlimit.ErrCgroupsNotSupported) {
@@ -23,8 +24,9 @@ func limitMemory(errOut io.Writer) {
 // trimEvery is how often trimMemory looks, and how long it must have been quiet.
 const trimEvery = 5 * time.Second
 
-// trimMemory gives back to the system what a crowd of clients has left behind, once it is quiet, until ctx ends. Left alone, Go's runtime
-// keeps up to twice of what lives; a lower GOGC would keep less, at a tenth of the throughput of sends.
+// trimMemory gives back to the system what a crowd of clients has left behind, once it is quiet,
+// until ctx ends. Left alone, Go's runtime keeps up to twice of what lives; a lower GOGC would keep
+// less, at a tenth of the throughput of sends.
 func trimMemory(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
@@ -50,7 +52,8 @@ type heap struct {
 // trimmer decides when to trim.
 type trimmer struct{ last, trimmed heap }
 
-// worth reports whether it is quiet and something has piled up since the last time: both are measured by what was allocated.
+// worth reports whether it is quiet and something has piled up since the last time: both are
+// measured by what was allocated.
 func (t *trimmer) worth(now heap) bool {
 	quiet := now.allocated-t.last.allocated < now.resident/50
 	t.last = now

@@ -10,8 +10,8 @@ import (
 
 const maxBinary = 28_000_000 // bytes, as releases have it for Linux on amd64
 
-// A package that calls methods by a name that it computes, as html/template does, has the linker keep
-// every exported method of the program: about 10 MB.
+// A package that calls methods by a name that it computes, as html/template does, has the linker
+// keep every exported method of the program: about 10 MB.
 func TestGuardTheBinaryIsSmall(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "parley")

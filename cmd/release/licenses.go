@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// systems are those that releases are made for. A program has modules on one that it lacks on another.
+// systems are those that releases are made for. A program has modules on one that it lacks on
+// another.
 var systems = []string{"linux", "darwin", "windows"}
 
 // licensed is a module with the folder of its sources.
@@ -24,8 +25,8 @@ type licensed struct{ name, dir string }
 // licenseFile matches what a module puts its terms and its notices into.
 var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)([._-].*)?$`)
 
-// writeLicenses writes the terms of all that is linked into a program, on any of the systems, as most of them ask of who hands out
-// copies. It fails where a module has none.
+// writeLicenses writes the terms of all that is linked into a program, on any of the systems, as
+// most of them ask of who hands out copies. It fails where a module has none.
 func writeLicenses(ctx context.Context, pkg string, out io.Writer) error {
 	modules, err := linked(ctx, pkg)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Command release makes what goes with a release beside the binaries: it is for the project's maintainers.
+// Command release makes what goes with a release beside the binaries: it is for the project's
+// maintainers.
 //
 //	go run ./cmd/release sbom -o bin/parley.cdx.json bin/parley    what a binary is made of, as CycloneDX
 //	go run ./cmd/release licenses -o bin/THIRD_PARTY_LICENSES      the terms of what Parley is made of

@@ -40,7 +40,8 @@ func TestNotesAreWhatTheChangelogSays(t *testing.T) {
 	}
 }
 
-// What is not released yet becomes the next version's notes: it has the same form, with the groups that the form knows.
+// What is not released yet becomes the next version's notes: it has the same form, with the groups
+// that the form knows.
 func TestTheChangelogCanBeRead(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -13,7 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// build makes the service's program with the flags of a release, as version v1.2.3 of commit c0ffee.
+// build makes the service's program with the flags of a release, as version v1.2.3 of commit
+// c0ffee.
 func build(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "parley")
@@ -131,8 +132,9 @@ func TestTermsAreInFilesOfTheirNames(t *testing.T) {
 	}
 }
 
-// mustFit holds JSON against a schema of testdata. Those are as their projects publish them: CycloneDX's with the two that it
-// refers to, and goreleaser's as `goreleaser jsonschema` of that version prints it.
+// mustFit holds JSON against a schema of testdata. Those are as their projects publish them:
+// CycloneDX's with the two that it refers to, and goreleaser's as `goreleaser jsonschema` of that
+// version prints it.
 func mustFit(t *testing.T, schema string, text []byte) {
 	t.Helper()
 	c := jsonschema.NewCompiler()

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// sbom is a bill of materials by CycloneDX 1.6 (ECMA-424): of its model, what is used here. It depends on the binary alone, so that
-// who builds that again gets the same.
+// sbom is a bill of materials by CycloneDX 1.6 (ECMA-424): of its model, what is used here. It
+// depends on the binary alone, so that who builds that again gets the same.
 type sbom struct {
 	Format       string       `json:"bomFormat"`
 	Spec         string       `json:"specVersion"`
@@ -55,8 +55,9 @@ type dependency struct {
 	DependsOn []string `json:"dependsOn"`
 }
 
-// describe tells what the go command recorded in a binary whose SHA-256 is sum: the modules that were linked into it, no more and
-// no less. Which module asked for which is not recorded, so all are listed as what the program depends on.
+// describe tells what the go command recorded in a binary whose SHA-256 is sum: the modules that
+// were linked into it, no more and no less. Which module asked for which is not recorded, so all
+// are listed as what the program depends on.
 func describe(info *debug.BuildInfo, sum [sha256.Size]byte) sbom {
 	main := module(&info.Main)
 	main.Type = "application"
@@ -87,7 +88,8 @@ func describe(info *debug.BuildInfo, sum [sha256.Size]byte) sbom {
 	return b
 }
 
-// module keeps the sum of go.sum as it is: it is one over names and sums of files, and no hash of any file that could be checked.
+// module keeps the sum of go.sum as it is: it is one over names and sums of files, and no hash of
+// any file that could be checked.
 func module(m *debug.Module) component {
 	c := library(m.Path, m.Version)
 	if m.Sum != "" {
@@ -96,8 +98,8 @@ func module(m *debug.Module) component {
 	return c
 }
 
-// library keeps the case of a module's path, as Go does, although the rules of package URLs ask for lower case: another path would
-// be another module.
+// library keeps the case of a module's path, as Go does, although the rules of package URLs ask for
+// lower case: another path would be another module.
 func library(name, version string) component {
 	purl := "pkg:golang/" + path.Clean(name) + "@" + strings.ReplaceAll(version, "+", "%2B") + "?type=module"
 	return component{Type: "library", Ref: purl, Name: name, Version: version, PURL: purl}

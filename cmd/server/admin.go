@@ -81,9 +81,10 @@ func (p adminParts) handler(cfg Config) http.Handler {
 	return guarded(cfg.AdminAddr, mux)
 }
 
-// guarded keeps the pages that an operator has open in a browser from this address. No page of another origin may change anything. And
-// where only this machine can reach the address, it must be asked for by a name of this machine: a page could otherwise have its own
-// name point here and read what is shown.
+// guarded keeps the pages that an operator has open in a browser from this address. No page of
+// another origin may change anything. And where only this machine can reach the address, it must be
+// asked for by a name of this machine: a page could otherwise have its own name point here and read
+// what is shown.
 func guarded(addr string, next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	if !loopback(addr) {
@@ -186,8 +187,9 @@ func (p adminParts) seenSessions(q url.Values) (any, error) {
 	}), nil
 }
 
-// disconnect ends a user's sessions on all nodes, for an operator. They may come back, unless their token is refused by then. The answer
-// counts those of this node, and says whether the others were told.
+// disconnect ends a user's sessions on all nodes, for an operator. They may come back, unless their
+// token is refused by then. The answer counts those of this node, and says whether the others were
+// told.
 func (p adminParts) disconnect(w http.ResponseWriter, r *http.Request) {
 	user := chat.UserID(r.PathValue("user"))
 	answer := struct {

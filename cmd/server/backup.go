@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/adapters/sqlite"
 )
 
-// Backup copies the SQLite store that cfg names to a new file, while the service may go on using it; see sqlite.Backup. Other
-// stores are copied with tools of their own.
+// Backup copies the SQLite store that cfg names to a new file, while the service may go on using
+// it; see sqlite.Backup. Other stores are copied with tools of their own.
 func Backup(ctx context.Context, cfg Config, to string) error {
 	path, err := storeFile(cfg)
 	if err != nil {
@@ -21,7 +21,8 @@ func Backup(ctx context.Context, cfg Config, to string) error {
 	return sqlite.Backup(ctx, path, to)
 }
 
-// WriteBackup is Backup to a writer. The copy is made beside the store first, and needs room there for as long as this takes.
+// WriteBackup is Backup to a writer. The copy is made beside the store first, and needs room there
+// for as long as this takes.
 func WriteBackup(ctx context.Context, cfg Config, w io.Writer) (err error) {
 	path, err := storeFile(cfg)
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 
 const defaultDataDir = "./parley-data"
 
-// Config is all that can be set. Its zero value is a service for trying out: development mode on 127.0.0.1:8080 with a SQLite
-// file in ./parley-data. A field that is zero has the default that NewSettings documents under the setting of that name.
+// Config is all that can be set. Its zero value is a service for trying out: development mode on
+// 127.0.0.1:8080 with a SQLite file in ./parley-data. A field that is zero has the default that
+// NewSettings documents under the setting of that name.
 type Config struct {
 	HTTPAddr       string // host:port; port 0 takes a free one
 	AdminAddr      string
@@ -84,7 +85,8 @@ const (
 	SocketsGoroutine Sockets = "goroutine" // each in a goroutine of its own
 )
 
-// InDevelopment reports whether the service makes its own keys, as nothing says whose tokens to trust.
+// InDevelopment reports whether the service makes its own keys, as nothing says whose tokens to
+// trust.
 func (c Config) InDevelopment() bool { return len(c.JWTPublicKeyFiles) == 0 && c.JWTJWKSURL == "" }
 
 // complete fills what is zero, or returns Faults.
@@ -146,8 +148,9 @@ func (c Config) derived() Config {
 	return c
 }
 
-// forStrangers returns the one where tokens are for users whom nobody here knows, and the other in development mode, where whoever tries the
-// service has no use for a limit that they never heard of.
+// forStrangers returns the one where tokens are for users whom nobody here knows, and the other in
+// development mode, where whoever tries the service has no use for a limit that they never heard
+// of.
 func forStrangers[T any](c Config, strangers, development T) T {
 	if c.InDevelopment() {
 		return development

@@ -76,7 +76,8 @@ func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, 
 	return o.Log(s), o.Directory(s), s
 }
 
-// newLogWatch returns what knows which log the store keeps. It does so from the start: no notice and no client is to be told otherwise.
+// newLogWatch returns what knows which log the store keeps. It does so from the start: no notice
+// and no client is to be told otherwise.
 func newLogWatch(ctx context.Context, cfg Config, s Store, o ports.Observer) (*logwatch.Watch, error) {
 	w := logwatch.New(logwatch.Config{
 		Store: s, Observer: o, Bus: fmt.Sprintf("the bus (%s) under the prefix %q", schemeOf(cfg.BusURL), cfg.BusPrefix),
@@ -138,8 +139,8 @@ func newKeys(cfg Config) (*jwt.DevKeys, error) {
 	return keys, nil
 }
 
-// Verifier says whom a token speaks for, before it is asked whether that token was revoked. To take tokens of another kind, decorate
-// this; decorating ports.TokenVerifier replaces both.
+// Verifier says whom a token speaks for, before it is asked whether that token was revoked. To take
+// tokens of another kind, decorate this; decorating ports.TokenVerifier replaces both.
 type Verifier interface{ ports.TokenVerifier }
 
 func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (Verifier, error) {
@@ -171,7 +172,8 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (Veri
 	return v, nil
 }
 
-// newGuard returns what refuses tokens that were revoked. It knows them from the start, if the store can be read.
+// newGuard returns what refuses tokens that were revoked. It knows them from the start, if the
+// store can be read.
 func newGuard(ctx context.Context, s ports.Revocations, v Verifier, b ports.Bus, o ports.Observer) *revocation.Guard {
 	g := revocation.New(revocation.Config{Store: s, Verifier: v, Bus: b, Observer: o})
 	if err := g.Load(ctx); err != nil {
@@ -273,7 +275,8 @@ func (p livingParts) begin() {
 // meetTime is how long a start waits for its bus. It goes on without, too.
 const meetTime = 2 * time.Second
 
-// meet waits until the bus is there, for a moment: a node that comes up should hear the others, and not call itself degraded.
+// meet waits until the bus is there, for a moment: a node that comes up should hear the others, and
+// not call itself degraded.
 func meet(ctx context.Context, bus ports.Checker) {
 	ctx, cancel := context.WithTimeout(ctx, meetTime)
 	defer cancel()
@@ -286,7 +289,8 @@ func meet(ctx context.Context, bus ports.Checker) {
 	}
 }
 
-// leave is the first part of a stop: first those who send traffic learn that no more should come, then the clients that are here.
+// leave is the first part of a stop: first those who send traffic learn that no more should come,
+// then the clients that are here.
 func leave(ctx context.Context, cfg Config, p livingParts) {
 	until, _ := ctx.Deadline()
 	p.Health.Drain(until)
@@ -311,7 +315,8 @@ func waitFor(ctx context.Context, name string, wait func()) error {
 	}
 }
 
-// startFailure is why a part could not be made, in words for whoever starts the service; fx's own tell of its insides.
+// startFailure is why a part could not be made, in words for whoever starts the service; fx's own
+// tell of its insides.
 type startFailure struct {
 	what string
 	err  error

@@ -21,8 +21,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// DevelopmentToken signs a token with the key of the data folder, making that where it is not there yet. It fails where cfg names
-// keys of its own: a service that runs so takes no such token.
+// DevelopmentToken signs a token with the key of the data folder, making that where it is not there
+// yet. It fails where cfg names keys of its own: a service that runs so takes no such token.
 func DevelopmentToken(cfg Config, grant jwt.Grant) (string, error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {
@@ -38,8 +38,8 @@ func DevelopmentToken(cfg Config, grant jwt.Grant) (string, error) {
 	return sign(keys, grant)
 }
 
-// DevelopmentKeyMissing reports whether DevelopmentToken would make a key of its own, and in which folder: a service that keeps its files
-// elsewhere does not know that key.
+// DevelopmentKeyMissing reports whether DevelopmentToken would make a key of its own, and in which
+// folder: a service that keeps its files elsewhere does not know that key.
 func DevelopmentKeyMissing(cfg Config) (dir string, missing bool) {
 	cfg, _ = cfg.withDefaults() // whose faults DevelopmentToken tells
 	dir = cfg.DataDir
@@ -74,8 +74,9 @@ func sign(keys *jwt.DevKeys, grant jwt.Grant) (string, error) {
 // pageTokenTTL is how long a token is good that the page gets for the asking.
 const pageTokenTTL = 24 * time.Hour
 
-// pageKey is the secret that the page needs to get tokens, or empty where it gets none: it does in development mode on an address that
-// only this machine can reach. A proxy on this machine may let in others all the same, and they do not know the key.
+// pageKey is the secret that the page needs to get tokens, or empty where it gets none: it does in
+// development mode on an address that only this machine can reach. A proxy on this machine may let
+// in others all the same, and they do not know the key.
 type pageKey string
 
 func newPageKey(cfg Config) (pageKey, error) {
@@ -97,8 +98,8 @@ func (k pageKey) opens(secret string) bool {
 	return k != "" && subtle.ConstantTimeCompare([]byte(k), []byte(secret)) == 1
 }
 
-// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk without more, and tells it whether a key
-// is the right one.
+// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk
+// without more, and tells it whether a key is the right one.
 func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 	return func(r fiber.Router) {
 		r.Use("/dev", func(c *fiber.Ctx) error {
@@ -136,8 +137,9 @@ func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 	}
 }
 
-// ownPage reports whether a request comes from a page of this service, or from no browser at all. The host must be a name of
-// this machine: a foreign name that resolves to it (DNS rebinding) would make a foreign page look like our own.
+// ownPage reports whether a request comes from a page of this service, or from no browser at all.
+// The host must be a name of this machine: a foreign name that resolves to it (DNS rebinding) would
+// make a foreign page look like our own.
 func ownPage(host, origin, fetchSite string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -157,7 +159,8 @@ func ownPage(host, origin, fetchSite string) bool {
 	return err == nil && strings.EqualFold(u.Host, host)
 }
 
-// announce says, in a line for people, that this is development mode, where to look and how to get a token.
+// announce says, in a line for people, that this is development mode, where to look and how to get
+// a token.
 func announce(w io.Writer, cfg Config, page string) {
 	dir := ""
 	if cfg.DataDir != defaultDataDir {

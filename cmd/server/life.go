@@ -18,7 +18,8 @@ import (
 // telemetryTime is how long a stop waits for the last of the telemetry to be sent.
 const telemetryTime = 2 * time.Second
 
-// life watches over what lives in the service: each has a Run that returns when its context ends, and not before.
+// life watches over what lives in the service: each has a Run that returns when its context ends,
+// and not before.
 type life struct {
 	log      *slog.Logger
 	shutdown fx.Shutdowner
@@ -61,7 +62,8 @@ func answerHangups(cfg Config, l *life) {
 // opened makes close part of the end.
 func (l *life) opened(closer func() error) { l.closers = append(l.closers, closer) }
 
-// close closes what was opened, the latest first. A second call closes nothing, and neither does one where nothing was made.
+// close closes what was opened, the latest first. A second call closes nothing, and neither does
+// one where nothing was made.
 func (l *life) close() error {
 	if l == nil {
 		return nil
@@ -80,7 +82,8 @@ type listener interface {
 	Run(ctx context.Context) error
 }
 
-// listen is keep for a listener. A port that is taken fails the start, and the error names the setting that says where to listen.
+// listen is keep for a listener. A port that is taken fails the start, and the error names the
+// setting that says where to listen.
 func (l *life) listen(lc fx.Lifecycle, name, setting, addr string, what listener) {
 	lc.Append(fx.StartHook(func() error {
 		err := what.Listen()
@@ -108,8 +111,8 @@ func unheard(err *net.OpError) error {
 	return err
 }
 
-// keep runs something from its turn in the start to its turn in the stop, where it is waited for. If it ends in between, the
-// service stops.
+// keep runs something from its turn in the start to its turn in the stop, where it is waited for.
+// If it ends in between, the service stops.
 func (l *life) keep(lc fx.Lifecycle, name string, run func(context.Context) error) {
 	ctx, end := context.WithCancel(context.Background())
 	done := make(chan error, 1)

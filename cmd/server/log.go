@@ -24,8 +24,9 @@ func Log(ctx context.Context, cfg Config) (id chat.LogID, err error) {
 	return id, err
 }
 
-// RenewLog gives the log of the store that cfg names another identity, and returns the earlier one, if there was one, and that. Services
-// that use it notice within seconds, and have their clients start anew.
+// RenewLog gives the log of the store that cfg names another identity, and returns the earlier one,
+// if there was one, and that. Services that use it notice within seconds, and have their clients
+// start anew.
 func RenewLog(ctx context.Context, cfg Config) (was, now chat.LogID, err error) {
 	err = withStore(ctx, cfg, func(ctx context.Context, s Store) error {
 		was, err = s.LogID(ctx)

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestAllowSaysWhichMethodsAnAddressTakes compares what a refusal says with what the address answers to each method.
+// TestAllowSaysWhichMethodsAnAddressTakes compares what a refusal says with what the address
+// answers to each method.
 func TestAllowSaysWhichMethodsAnAddressTakes(t *testing.T) {
 	t.Parallel()
 	s := start(t, forTest(t))

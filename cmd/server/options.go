@@ -13,11 +13,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Options is the service as parts that fit together. Start and Run are what to call with it; whoever does without them supplies a
-// context.Context, which bounds how long opening the store may take.
+// Options is the service as parts that fit together. Start and Run are what to call with it;
+// whoever does without them supplies a context.Context, which bounds how long opening the store may
+// take.
 //
-// Each type that a module provides can be replaced by an fx.Decorate outside of these options, and all that need it get the
-// replacement: Store or Bus for an adapter of one's own, ports.Log for something between the core and its log, and so on.
+// Each type that a module provides can be replaced by an fx.Decorate outside of these options, and
+// all that need it get the replacement: Store or Bus for an adapter of one's own, ports.Log for
+// something between the core and its log, and so on.
 func Options(cfg Config) fx.Option {
 	cfg, err := cfg.complete()
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// inTurn lets one write after the other to what may not take two at once: log lines, and what development mode says.
+// inTurn lets one write after the other to what may not take two at once: log lines, and what
+// development mode says.
 type inTurn struct {
 	mu sync.Mutex
 	to io.Writer

@@ -120,7 +120,8 @@ func TestANodeThatNeverReadItsKeysIsNotReady(t *testing.T) {
 	}
 }
 
-// TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown has a crowd come with tokens of keys that nobody knows.
+// TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown has a crowd come with tokens of keys that nobody
+// knows.
 func TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

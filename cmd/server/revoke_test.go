@@ -30,7 +30,8 @@ func pair(t *testing.T) (one, two service, bus *localbus.Bus) {
 	return node(first), node(bus), bus
 }
 
-// closes reads until the connection is closed, with which code, and returns the reason that is given.
+// closes reads until the connection is closed, with which code, and returns the reason that is
+// given.
 func (p person) closes(want websocket.StatusCode) (reason string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)

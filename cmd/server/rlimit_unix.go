@@ -4,8 +4,9 @@ package server
 
 import "syscall"
 
-// maxSessions leaves a part of the files that the process may open to the store, the listeners and connections that were sent away.
-// The Go runtime has raised the soft limit to the hard one already.
+// maxSessions leaves a part of the files that the process may open to the store, the listeners and
+// connections that were sent away. The Go runtime has raised the soft limit to the hard one
+// already.
 func maxSessions() int {
 	const spare, fallback, most = 256, 768, 1 << 20
 	var limit syscall.Rlimit

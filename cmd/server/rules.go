@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/core/logwatch"
 )
 
-// A rule concerns several settings: those that it is about. It completes a sentence that begins with the name of the first, or
-// is empty where all is well.
+// A rule concerns several settings: those that it is about. It completes a sentence that begins
+// with the name of the first, or is empty where all is well.
 type rule struct {
 	about  []string
 	broken func(c Config) string

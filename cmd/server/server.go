@@ -27,8 +27,9 @@ type Server struct {
 	page  pageKey
 }
 
-// Run runs the service until ctx ends, and stops it then as Server.Stop does. A part that fails stops the service too, and its error
-// is returned. With more options the composition is changed; see Options.
+// Run runs the service until ctx ends, and stops it then as Server.Stop does. A part that fails
+// stops the service too, and its error is returned. With more options the composition is changed;
+// see Options.
 func Run(ctx context.Context, cfg Config, more ...fx.Option) error {
 	s, err := Start(ctx, cfg, more...)
 	if err != nil {
@@ -43,8 +44,8 @@ func Run(ctx context.Context, cfg Config, more ...fx.Option) error {
 	return errors.Join(failed, s.Stop(context.WithoutCancel(ctx)))
 }
 
-// Start starts a service and returns when it takes clients. ctx bounds how long to wait for a store that is not there yet, and is
-// not needed after that. Whoever starts a service stops it.
+// Start starts a service and returns when it takes clients. ctx bounds how long to wait for a store
+// that is not there yet, and is not needed after that. Whoever starts a service stops it.
 func Start(ctx context.Context, cfg Config, more ...fx.Option) (*Server, error) {
 	s := &Server{}
 	s.app = fx.New(
@@ -81,7 +82,8 @@ func (s *Server) URL() string {
 	return scheme + "://" + reachable(s.http.Addr())
 }
 
-// PageURL returns where people open the page; in development mode with the key that lets it get tokens, so keep it to yourself.
+// PageURL returns where people open the page; in development mode with the key that lets it get
+// tokens, so keep it to yourself.
 func (s *Server) PageURL() string {
 	if s.page == "" {
 		return s.URL() + "/"
@@ -100,15 +102,17 @@ func reachable(addr net.Addr) string {
 // AdminURL returns where operators look.
 func (s *Server) AdminURL() string { return "http://" + reachable(s.admin.Addr()) }
 
-// HTTPAddr returns the address that the service listens on; the port is the real one where port 0 was asked for.
+// HTTPAddr returns the address that the service listens on; the port is the real one where port 0
+// was asked for.
 func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 
 // Failed hears when a part has failed: then the service is of no use, and to be stopped.
 func (s *Server) Failed() <-chan error { return s.life.failed }
 
-// Stop turns readiness red, waits for Config.DrainDelay, lets clients go elsewhere for as long as Config.Drain says, ends the requests under way, writes what
-// was taken, and closes the store. It takes Config.StopTimeout at most, or until ctx ends; what has not stopped by then is told in
-// the error and goes on.
+// Stop turns readiness red, waits for Config.DrainDelay, lets clients go elsewhere for as long as
+// Config.Drain says, ends the requests under way, writes what was taken, and closes the store. It
+// takes Config.StopTimeout at most, or until ctx ends; what has not stopped by then is told in the
+// error and goes on.
 func (s *Server) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.StopTimeout)
 	defer cancel()

@@ -22,8 +22,8 @@ import (
 
 const prefix = "PARLEY_"
 
-// Settings reads a Config from flags and the environment. A flag wins over the variable of its name: -http-addr over
-// PARLEY_HTTP_ADDR.
+// Settings reads a Config from flags and the environment. A flag wins over the variable of its
+// name: -http-addr over PARLEY_HTTP_ADDR.
 type Settings struct {
 	cfg   *Config
 	flags *flag.FlagSet
@@ -41,8 +41,8 @@ type setting struct {
 	given           *string            // by flag
 }
 
-// NewSettings returns the table of settings for a command; what Load reads goes to cfg. This is the one place that knows names
-// and defaults.
+// NewSettings returns the table of settings for a command; what Load reads goes to cfg. This is the
+// one place that knows names and defaults.
 func NewSettings(command string, cfg *Config) *Settings {
 	s := &Settings{cfg: cfg, flags: flag.NewFlagSet(command, flag.ContinueOnError)}
 	s.flags.SetOutput(io.Discard)
@@ -138,8 +138,9 @@ func (s *setting) IsBoolFlag() bool { return s.isBool }
 // Flags returns the flags, so that a command can add some of its own before Load.
 func (s *Settings) Flags() *flag.FlagSet { return s.flags }
 
-// Load fills the Config from arguments, without the program's name, and from the environment ("NAME=value"). It returns
-// flag.ErrHelp where help is asked for, and otherwise Faults: all of them at once.
+// Load fills the Config from arguments, without the program's name, and from the environment
+// ("NAME=value"). It returns flag.ErrHelp where help is asked for, and otherwise Faults: all of
+// them at once.
 func (s *Settings) Load(args, environ []string) error {
 	faults, err := s.values(args, environ)
 	if err != nil {
@@ -149,7 +150,8 @@ func (s *Settings) Load(args, environ []string) error {
 	return faults.orNil()
 }
 
-// LoadPart is Load for a command that needs a part of the settings only: rules that concern several of them do not hold for it.
+// LoadPart is Load for a command that needs a part of the settings only: rules that concern several
+// of them do not hold for it.
 func (s *Settings) LoadPart(args, environ []string) error {
 	faults, err := s.values(args, environ)
 	if err != nil {
@@ -235,8 +237,8 @@ func parley(environ []string) map[string]string {
 	return env
 }
 
-// fromOthers are variables that nobody set for us: tests' own, and what Kubernetes tells a container about services that are
-// called parley or parley-….
+// fromOthers are variables that nobody set for us: tests' own, and what Kubernetes tells a
+// container about services that are called parley or parley-….
 var fromOthers = regexp.MustCompile(`^PARLEY_(TEST_.*|(.+_)?SERVICE_(HOST|PORT)(_.*)?|(.+_)?PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
 // unknown finds variables that look like settings and are none: typing errors, mostly.
@@ -253,7 +255,8 @@ func (s *Settings) unknown(env map[string]string) []Fault {
 	return faults
 }
 
-// refused are unknown variables for which the service does not start: who rolls an update back is told the way.
+// refused are unknown variables for which the service does not start: who rolls an update back is
+// told the way.
 func refused(unknown []Fault) (faults []Fault) {
 	for _, f := range unknown {
 		f.Problem += " (if a later release has it, PARLEY_UNKNOWN_SETTINGS=warn starts without it)"

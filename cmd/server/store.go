@@ -20,8 +20,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Store is what a store adapter gives. To run on one of your own, decorate this; to stand between the core and a store's log or
-// directory alone, decorate ports.Log or ports.Directory.
+// Store is what a store adapter gives. To run on one of your own, decorate this; to stand between
+// the core and a store's log or directory alone, decorate ports.Log or ports.Directory.
 type Store interface {
 	ports.Log
 	ports.LogIdentity

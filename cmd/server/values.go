@@ -107,7 +107,8 @@ func countUpTo(most int) func(string) (int, error) {
 	}
 }
 
-// countOrOff reads a number; off is a negative one, and so is 0, which earlier releases had for that.
+// countOrOff reads a number; off is a negative one, and so is 0, which earlier releases had for
+// that.
 func countOrOff(s string) (int, error) {
 	if s == "off" || s == "0" {
 		return -1, nil
@@ -214,7 +215,8 @@ func algorithm(s string) (string, error) {
 	return s, nil
 }
 
-// rate reads RATE/s or RATE/s:BURST; off is a negative one. Without a burst, five seconds' worth may come at once.
+// rate reads RATE/s or RATE/s:BURST; off is a negative one. Without a burst, five seconds' worth
+// may come at once.
 func rate(s string) (messaging.Rate, error) {
 	bad := errors.New("RATE/s, RATE/s:BURST (both above zero, such as 50/s:250), or off")
 	if s == "off" {

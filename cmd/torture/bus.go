@@ -58,7 +58,8 @@ func (c *cluster) startBus(ctx context.Context) error {
 	return b.start(ctx)
 }
 
-// find returns the path of a program of others: of PATH, or of those that the project has built for itself.
+// find returns the path of a program of others: of PATH, or of those that the project has built for
+// itself.
 func find(program, hint string) (string, error) {
 	if source, err := findSource(); err == nil {
 		built := filepath.Join(source, ".tools", program)

@@ -14,7 +14,8 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// FaultKinds are the kinds of faults: nodes that are killed, paused or restarted in good order, the bus, the store, and clients.
+// FaultKinds are the kinds of faults: nodes that are killed, paused or restarted in good order, the
+// bus, the store, and clients.
 var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients"}
 
 // fault is one thing that goes wrong: on a node, or where that is -1 everywhere.

@@ -15,7 +15,8 @@ import (
 // web is how clients ask by HTTP: a connection that broke is not used again.
 var web = &http.Client{Timeout: answerTime, Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 5 * time.Second}}
 
-// post makes a change by HTTP, and returns the answer as a frame. An error says that there was none.
+// post makes a change by HTTP, and returns the answer as a frame. An error says that there was
+// none.
 func (c *client) post(ctx context.Context, n *node, what change) (f frame, err error) {
 	method, path, body := http.MethodPost, fmt.Sprintf("/v1/rooms/%s/messages", what.room), map[string]any{"body": what.body}
 	switch what.op {

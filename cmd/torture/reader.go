@@ -46,7 +46,8 @@ func (r *reader) read(ctx context.Context) {
 	}
 }
 
-// follow joins the rooms behind the cursors, and writes down what comes, until the connection ends or the reader crashes.
+// follow joins the rooms behind the cursors, and writes down what comes, until the connection ends
+// or the reader crashes.
 func (r *reader) follow(ctx context.Context, conn *websocket.Conn, n *node) (why string) {
 	life, mute := time.Hour, time.Duration(0)
 	if slices.Contains(r.run.cfg.Faults, "clients") {
@@ -102,7 +103,8 @@ func (r *reader) follow(ctx context.Context, conn *websocket.Conn, n *node) (why
 	}
 }
 
-// next reads a frame. Silence is no fault: nobody may say anything; but a reader looks up now and then.
+// next reads a frame. Silence is no fault: nobody may say anything; but a reader looks up now and
+// then.
 func (r *reader) next(ctx context.Context, conn *websocket.Conn) (frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()

@@ -32,7 +32,8 @@ type Config struct {
 	Log                            io.Writer     // told what happens; nil: nobody is
 }
 
-// Buses are what nodes can tell each other by; with none each is alone, and finds in the store what others have written.
+// Buses are what nodes can tell each other by; with none each is alone, and finds in the store what
+// others have written.
 var Buses = []string{"nats", "redis", "postgres", "none"}
 
 func (c Config) withDefaults() (Config, error) {
@@ -88,7 +89,8 @@ type run struct {
 	gap     time.Duration           // the longest time without one
 }
 
-// Run makes a run and returns its verdict. An error says that the run could not be made, not how it ended.
+// Run makes a run and returns its verdict. An error says that the run could not be made, not how it
+// ended.
 func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 	if cfg, err = cfg.withDefaults(); err != nil {
 		return v, err
@@ -166,7 +168,8 @@ func (r *run) play(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// load has writers write while things break, and returns when all is mended and all that was asked for is answered.
+// load has writers write while things break, and returns when all is mended and all that was asked
+// for is answered.
 func (r *run) load(ctx context.Context) error {
 	writing, stop := context.WithTimeout(ctx, r.cfg.Time)
 	defer stop()

@@ -79,7 +79,8 @@ func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run takes
 	}
 }
 
-// TestARollingRestartFailsNoSend drains and restarts the nodes under load: whoever tries again succeeds, and all readers have all.
+// TestARollingRestartFailsNoSend drains and restarts the nodes under load: whoever tries again
+// succeeds, and all readers have all.
 func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a run takes all there is
 	v := runs(t, Config{Seed: 1, Bus: "nats", Time: 8 * time.Second, Faults: []string{"drain"}})
 	if !v.Pass() || v.Faults < 2 {

@@ -42,7 +42,8 @@ func (r *run) writer(i int) (*writer, error) {
 	return &writer{client: c, number: i}, err
 }
 
-// write writes until ctx ends, over a socket or by HTTP; what is not answered then it goes on asking until done ends.
+// write writes until ctx ends, over a socket or by HTTP; what is not answered then it goes on
+// asking until done ends.
 func (w *writer) write(ctx, done context.Context) {
 	for done.Err() == nil && (ctx.Err() == nil || len(w.again) > 0) {
 		n := w.somewhere()
@@ -219,7 +220,8 @@ func (w *writer) byHTTP(ctx, done context.Context, n *node) {
 	pause(done, w.between(time.Millisecond, w.run.cfg.Pace))
 }
 
-// twin sends what its writer sends, at the same time, by HTTP and on a node of its own. Whether it is answered does not matter.
+// twin sends what its writer sends, at the same time, by HTTP and on a node of its own. Whether it
+// is answered does not matter.
 func (w *writer) twin(ctx context.Context, c change) {
 	nodes := w.run.cluster.nodes
 	n := nodes[int(c.asked.UnixNano())%len(nodes)]

@@ -122,8 +122,8 @@ func (a *Audience) Of(user chat.UserID) (follows []*Follow) {
 	return a.followsOf(user)
 }
 
-// Endangered notes that the entry seq may have taken the right to read from a user, or from everybody
-// where user is empty, and returns their follows.
+// Endangered notes that the entry seq may have taken the right to read from a user, or from
+// everybody where user is empty, and returns their follows.
 func (a *Audience) Endangered(seq chat.Seq, user chat.UserID) []*Follow {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -63,8 +63,8 @@ func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	r.queue()
 }
 
-// fetchSpan returns what to read for a reader: about what one write takes; or, where that reaches up to the ring, what may be put before it,
-// so that the next reader need not read it.
+// fetchSpan returns what to read for a reader: about what one write takes; or, where that reaches
+// up to the ring, what may be put before it, so that the next reader need not read it.
 func (n *Node) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) ports.Span {
 	span := ports.Span{After: cursor, Limit: fetchEntries, Bytes: runBytes, Viewer: viewer}
 	if cursor+fetchEntries >= v.Floor {
@@ -73,7 +73,8 @@ func (n *Node) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) port
 	return span
 }
 
-// serve puts entries of the log into the outbox, until it holds a write's worth, and returns how many. the lock is held.
+// serve puts entries of the log into the outbox, until it holds a write's worth, and returns how
+// many. the lock is held.
 func (r *Reader) serve(fl *Follow, entries []chat.Entry) (served int) {
 	if r.outbox == nil {
 		r.outbox = *outboxes.Get().(*[]byte)

@@ -10,14 +10,14 @@
 // Where the log of a room stands is known by core/feed. The readers that follow a feed are its
 // audience. They are spread over writer shards. A feed that moved is queued once on each shard, and
 // the shard writes to each reader what is due: bytes of the ring, the same for all of them. A write
-// never waits: where it would, a goroutine of the reader takes over. A reader for which the ring has
-// no bytes any more is served from the log by a few workers, never on a shard.
+// never waits: where it would, a goroutine of the reader takes over. A reader for which the ring
+// has no bytes any more is served from the log by a few workers, never on a shard.
 //
 // Nothing is queued per connection but answers to its own commands (then reading stops) and signals
 // (the latest of a kind wins). A reader that stops costs its cursor and its socket's buffer.
 //
-// Who may follow what is for the Owner of a follow to say: it can hold a follow at an entry, free it,
-// or finish it.
+// Who may follow what is for the Owner of a follow to say: it can hold a follow at an entry, free
+// it, or finish it.
 //
 // # Locks
 //

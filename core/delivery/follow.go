@@ -8,8 +8,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Follow is a reader's place in one room. Its owner makes it with the fields that are exported, which
-// never change, and gives it to Audience.Add. Its methods are called with the reader's lock held.
+// Follow is a reader's place in one room. Its owner makes it with the fields that are exported,
+// which never change, and gives it to Audience.Add. Its methods are called with the reader's lock
+// held.
 type Follow struct {
 	*Audience
 	Reader *Reader
@@ -35,7 +36,8 @@ type Follow struct {
 // Owner is told what becomes of a follow. The reader's lock is held in all of its methods, and they
 // must not wait.
 type Owner interface {
-	// Next tells that the follow is about to get entries, for the first time since it was made wary.
+	// Next tells that the follow is about to get entries, for the first time since it was made
+	// wary.
 	Next()
 	// Served tells that the follow was given an entry from the log.
 	Served(e *chat.Entry)
@@ -94,7 +96,8 @@ func (fl *Follow) Lag(head chat.Seq) int64 {
 	return int64(max(head-fl.cursor, 0))
 }
 
-// follows are a reader's, in the order of their rooms: few, as a rule, and then a map would be most of what an idle reader costs.
+// follows are a reader's, in the order of their rooms: few, as a rule, and then a map would be most
+// of what an idle reader costs.
 type follows []*Follow
 
 func (l *follows) find(room chat.RoomID) (at int, found bool) {

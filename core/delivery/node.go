@@ -46,18 +46,18 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Rooms is told of the rooms that are followed on this node. Its methods must not wait, nor call the
-// node unless they say so.
+// Rooms is told of the rooms that are followed on this node. Its methods must not wait, nor call
+// the node unless they say so.
 type Rooms interface {
 	// Opened tells that a room's feed is being opened.
 	Opened(room chat.RoomID)
-	// Adding tells of an entry before any reader can get it, so that those who may lose the right to
-	// read by it can be held. No lock is held: it may call the audience and lock its readers.
+	// Adding tells of an entry before any reader can get it, so that those who may lose the right
+	// to read by it can be held. No lock is held: it may call the audience and lock its readers.
 	Adding(a *Audience, e *chat.Entry)
 	// Added tells of an entry before it is passed on. No lock is held: it may call Node.Spread.
 	Added(e *chat.Entry)
-	// Closing tells that a room's feed is to be closed, and returns whether it may be; where late is
-	// true it is closed in any case.
+	// Closing tells that a room's feed is to be closed, and returns whether it may be; where late
+	// is true it is closed in any case.
 	Closing(room chat.RoomID, late bool) bool
 }
 

@@ -42,7 +42,8 @@ func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 
 var outboxes = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-// put encodes a frame into the outbox, behind what is there. The lock is held; queue or flush must follow.
+// put encodes a frame into the outbox, behind what is there. The lock is held; queue or flush must
+// follow.
 func (r *Reader) put(f ports.Frame) {
 	if r.outbox == nil {
 		r.outbox = *outboxes.Get().(*[]byte)
@@ -67,7 +68,8 @@ func (r *Reader) want(fl *Follow) {
 	}
 }
 
-// flush writes what is due until nothing is or the socket would block. It runs on the reader's shard, with the lock held.
+// flush writes what is due until nothing is or the socket would block. It runs on the reader's
+// shard, with the lock held.
 func (r *Reader) flush(w *shard) {
 	if r.dead || r.writing {
 		return
@@ -98,8 +100,8 @@ func (r *Reader) flush(w *shard) {
 	w.queueReader(r)
 }
 
-// writeBehind waits for a socket that would block, and serves its reader until nothing is due any more. What comes meanwhile for
-// the reader is not gathered before the socket takes it.
+// writeBehind waits for a socket that would block, and serves its reader until nothing is due any
+// more. What comes meanwhile for the reader is not gathered before the socket takes it.
 func (r *Reader) writeBehind(rest []byte) {
 	r.node.cfg.Observer.Blocked(1)
 	defer r.node.cfg.Observer.Blocked(-1)
@@ -140,8 +142,9 @@ func (r *Reader) settle() {
 	}
 }
 
-// gather returns the next bytes for the connection: answers first, then entries, then signals. What it returns counts as handed
-// over. It is memory of a ring, which never changes (then shared is true), or *scratch. The lock is held.
+// gather returns the next bytes for the connection: answers first, then entries, then signals. What
+// it returns counts as handed over. It is memory of a ring, which never changes (then shared is
+// true), or *scratch. The lock is held.
 func (r *Reader) gather(scratch *[]byte) (p []byte, shared bool) {
 	if len(r.outbox) == 0 && len(r.signals) == 0 && len(r.due) == 1 && !r.closing {
 		if p := r.entries(r.due[0], runBytes); len(p) > 0 {
@@ -169,8 +172,9 @@ func (r *Reader) emptyOutbox() {
 	r.outbox, r.owed = nil, 0
 }
 
-// entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor; nothing where there are none. It
-// takes fl off the list when nothing more is due from the ring, and has a worker read the log where the ring does not reach back.
+// entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor;
+// nothing where there are none. It takes fl off the list when nothing more is due from the ring,
+// and has a worker read the log where the ring does not reach back.
 func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	v := fl.View()
 	head := v.Head
@@ -203,8 +207,8 @@ func (r *Reader) inRing(fl *Follow, v *feed.View) bool {
 	return fl.cursor >= v.Floor && (fl.cursor >= v.Primed || len(r.sending) == 0)
 }
 
-// takeSignals moves the signals whose time has come behind out: not those about entries that the client has not got,
-// nor any while it is in doubt whether it may hear them.
+// takeSignals moves the signals whose time has come behind out: not those about entries that the
+// client has not got, nor any while it is in doubt whether it may hear them.
 func (r *Reader) takeSignals(out []byte) []byte {
 	kept := r.signals[:0]
 	for _, sig := range r.signals {

@@ -79,8 +79,8 @@ func (r *Reader) PutRaw(frame []byte) {
 	r.queue()
 }
 
-// Close puts the close frame behind what the client is told, and nothing follows it. failure is told
-// before it, where there is one.
+// Close puts the close frame behind what the client is told, and nothing follows it. failure is
+// told before it, where there is one.
 func (r *Reader) Close(reason ports.CloseReason, failure error) {
 	if r.closing {
 		return
@@ -254,8 +254,8 @@ func (r *Reader) Retry() {
 	}
 }
 
-// Behind returns how many entries the reader has yet to get in the rooms where it lacks one that was
-// there when Node.Counted was called last.
+// Behind returns how many entries the reader has yet to get in the rooms where it lacks one that
+// was there when Node.Counted was called last.
 func (r *Reader) Behind() (entries int64) {
 	for _, fl := range r.follows {
 		if !fl.bounded && int64(fl.cursor) < fl.counted.Load() {

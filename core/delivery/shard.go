@@ -29,8 +29,8 @@ func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard 
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1)}
 }
 
-// queuePassing marks a part as having entries to pass on, the traced ones among others, the oldest of
-// which became durable at since.
+// queuePassing marks a part as having entries to pass on, the traced ones among others, the oldest
+// of which became durable at since.
 func (w *shard) queuePassing(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
 	if p.since.IsZero() || since.Before(p.since) {
@@ -101,7 +101,8 @@ func (w *shard) run(ctx context.Context) {
 			if len(feeds)+len(dirty)+len(over) == 0 || ctx.Err() != nil {
 				break
 			}
-			// These first: what they have due is an answer, and an answer to a send goes before the entry.
+			// These first: what they have due is an answer, and an answer to a send goes before the
+			// entry.
 			for _, r := range dirty {
 				r.Lock()
 				r.flush(w)
@@ -130,15 +131,17 @@ func (w *shard) run(ctx context.Context) {
 const (
 	minLinger    = 500 * time.Microsecond // less is not worth a timer
 	enoughAWrite = 2                      // entries in a write of the last pass, above which a feed lingers for shorter
-	// Signals of a room take a hundredth of a shard's time at most: a crowd that comes to a room would otherwise be told to each other one by one.
+	// Signals of a room take a hundredth of a shard's time at most: a crowd that comes to a room
+	// would otherwise be told to each other one by one.
 	signalShare  = 99
 	signalLinger = 500 * time.Millisecond // at most
 )
 
-// lingers reports whether a feed that has moved is left alone until p.due, so that what comes meanwhile goes out by the same writes: what
-// bounds a shard is their number. A feed lingers for as long as its last pass took, counted from that one's end: one that was
-// quiet for so long does not linger at all, one with few readers never does, and one with many is written to at most half of the time.
-// Where only signals are due, which are in no hurry, it lingers longer.
+// lingers reports whether a feed that has moved is left alone until p.due, so that what comes
+// meanwhile goes out by the same writes: what bounds a shard is their number. A feed lingers for as
+// long as its last pass took, counted from that one's end: one that was quiet for so long does not
+// linger at all, one with few readers never does, and one with many is written to at most half of
+// the time. Where only signals are due, which are in no hurry, it lingers longer.
 func (w *shard) lingers(p *part) bool {
 	linger := min(p.took, w.linger)
 	if p.entries > enoughAWrite { // little is to be won where much goes out by each write as it is
@@ -194,7 +197,8 @@ func (w *shard) takeDirty(list []*Reader) []*Reader {
 	return list
 }
 
-// readersATurn bounds how many readers of one room a shard serves before it turns to others: a huge room holds up nobody else.
+// readersATurn bounds how many readers of one room a shard serves before it turns to others: a huge
+// room holds up nobody else.
 const readersATurn = 1024
 
 // pass gives each reader of a feed on this shard what is due, in turns.

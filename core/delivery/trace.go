@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// delivery is how an entry that belongs to a trace reaches the readers of this node: one summary over all shards.
+// delivery is how an entry that belongs to a trace reaches the readers of this node: one summary
+// over all shards.
 type delivery struct {
 	room  chat.RoomID
 	seq   chat.Seq

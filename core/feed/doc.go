@@ -12,10 +12,10 @@
 // that are behind it read the log themselves. Every few seconds the heads of all feeds are compared
 // with the log, so that a notice that was lost delays an entry by seconds and loses none.
 //
-// The log is right, whatever a feed has heard of it. A log may become another one than it was: it was
-// renewed or restored under the node (Anew), or it has lost its last entries, as when a standby takes
-// over that had not got them. A feed that meets an entry which contradicts what it has is doubted:
-// nothing is added until the log has said which of the two is right.
+// The log is right, whatever a feed has heard of it. A log may become another one than it was: it
+// was renewed or restored under the node (Anew), or it has lost its last entries, as when a standby
+// takes over that had not got them. A feed that meets an entry which contradicts what it has is
+// doubted: nothing is added until the log has said which of the two is right.
 //
 // What is done with entries is for Readers, which know nothing of rings and gaps.
 //

@@ -25,7 +25,8 @@ func (n *Node) Anew(end func()) {
 	}
 }
 
-// suspect has the log asked whether it is still the one that the feed knows, unless somebody asks already.
+// suspect has the log asked whether it is still the one that the feed knows, unless somebody asks
+// already.
 func (n *Node) suspect(f *Feed) {
 	f.mu.Lock()
 	asks := f.opened && !f.doubted
@@ -36,7 +37,8 @@ func (n *Node) suspect(f *Feed) {
 	}
 }
 
-// compare asks the log on behalf of a feed that is doubted. told is the entry that a notice told of, or 0 where the log itself casts the doubt.
+// compare asks the log on behalf of a feed that is doubted. told is the entry that a notice told
+// of, or 0 where the log itself casts the doubt.
 func (n *Node) compare(f *Feed, told chat.Seq) {
 	n.fills.Put(func(ctx context.Context) {
 		if err := n.settle(ctx, f, told); err != nil {
@@ -46,8 +48,8 @@ func (n *Node) compare(f *Feed, told chat.Seq) {
 	})
 }
 
-// settle asks the log for the entry at the head of a doubted feed. Where that is the same one, so are all before it, and the doubt was
-// without reason. Otherwise the feed begins anew.
+// settle asks the log for the entry at the head of a doubted feed. Where that is the same one, so
+// are all before it, and the doubt was without reason. Otherwise the feed begins anew.
 func (n *Node) settle(ctx context.Context, f *Feed, told chat.Seq) error {
 	f.mu.Lock()
 	head, last, doubted := f.ring.now.Head, f.ring.last, f.doubted
@@ -96,7 +98,8 @@ func (n *Node) part(ctx context.Context, f *Feed) error {
 	return nil
 }
 
-// parting returns the first entry that the log has otherwise than the feed, or not at all: as far as the feed knows what it had.
+// parting returns the first entry that the log has otherwise than the feed, or not at all: as far
+// as the feed knows what it had.
 func (n *Node) parting(ctx context.Context, f *Feed) (chat.Seq, error) {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -162,7 +165,8 @@ func (n *Node) begin(ctx context.Context, f *Feed) {
 	n.seek(f, earlyWait, false)
 }
 
-// suspend has nobody served by the feed until it is started anew; what it is told of meanwhile waits.
+// suspend has nobody served by the feed until it is started anew; what it is told of meanwhile
+// waits.
 func (f *Feed) suspend() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -56,9 +56,9 @@ type Readers interface {
 	// GoBack has readers that are beyond seq go on behind it: the log has something else there.
 	GoBack(seq chat.Seq)
 
-	// Close tells that the feed is to be closed, as nobody has acquired it for long. It returns false
-	// where it is still needed; not where late is true, which is the last time that it is asked. The
-	// node's lock is held: Close must not call the node, nor wait.
+	// Close tells that the feed is to be closed, as nobody has acquired it for long. It returns
+	// false where it is still needed; not where late is true, which is the last time that it is
+	// asked. The node's lock is held: Close must not call the node, nor wait.
 	Close(late bool) (closes bool)
 }
 
@@ -138,8 +138,8 @@ func (f *Feed) add(e *chat.Entry) {
 	}
 }
 
-// durable returns when an entry became so: by this process' clock, or, where it came from elsewhere,
-// by the store's.
+// durable returns when an entry became so: by this process' clock, or, where it came from
+// elsewhere, by the store's.
 func durable(e *chat.Entry) time.Time {
 	if e.Committed.IsZero() {
 		return e.At
@@ -147,7 +147,8 @@ func durable(e *chat.Entry) time.Time {
 	return e.Committed
 }
 
-// maxLate bounds how late an entry counts: beyond it the clocks are wrong rather than the entry late.
+// maxLate bounds how late an entry counts: beyond it the clocks are wrong rather than the entry
+// late.
 const maxLate = time.Minute
 
 // takeSince returns when the oldest of the entries that are being published became durable. The

@@ -22,8 +22,9 @@ const (
 // StoreTime is how long a question to the store may take.
 const StoreTime = 10 * time.Second
 
-// gap is what a feed knows to be missing. A notice that overtook another, as those of two nodes do, or an own commit whose predecessor
-// is still on its way, waits a moment for what comes before it; then the log is read, once for all readers.
+// gap is what a feed knows to be missing. A notice that overtook another, as those of two nodes do,
+// or an own commit whose predecessor is still on its way, waits a moment for what comes before it;
+// then the log is read, once for all readers.
 type gap struct {
 	early   []chat.Entry // behind head+1, ascending
 	known   chat.Seq     // the log reaches that far at least
@@ -44,7 +45,8 @@ func (f *Feed) wait(e *chat.Entry) {
 
 func bySeq(e chat.Entry, seq chat.Seq) int { return int(e.Seq - seq) }
 
-// catchUp adds those of the early entries whose turn has come, and forgets those that came otherwise. f.mu is held.
+// catchUp adds those of the early entries whose turn has come, and forgets those that came
+// otherwise. f.mu is held.
 func (f *Feed) catchUp() {
 	g := &f.gap
 	if f.doubted {
@@ -63,8 +65,8 @@ func (f *Feed) catchUp() {
 	}
 }
 
-// seek makes somebody close the gap, at once or after a while, unless somebody does already or there is none. lost tells that the feed
-// should have been told of what it lacks.
+// seek makes somebody close the gap, at once or after a while, unless somebody does already or
+// there is none. lost tells that the feed should have been told of what it lacks.
 func (n *Node) seek(f *Feed, after time.Duration, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,8 +118,8 @@ func (n *Node) fill(ctx context.Context, f *Feed) {
 
 var errParted = chat.Errorf(chat.Internal, "the log does not go on from where the feed is")
 
-// fillFrom adds what comes behind the feed's head, which must still be the log's: where that has lost what it had, what comes behind
-// belongs to something else.
+// fillFrom adds what comes behind the feed's head, which must still be the log's: where that has
+// lost what it had, what comes behind belongs to something else.
 func (n *Node) fillFrom(ctx context.Context, f *Feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -212,8 +214,9 @@ func (f *Feed) giveUp() {
 	f.gap = gap{waiting: f.gap.waiting}
 }
 
-// fill adds entries as they were read from the log, and returns how many were new. Those that are not what they were at first, the ring
-// does not serve. life is that of the feed for which they were read.
+// fill adds entries as they were read from the log, and returns how many were new. Those that are
+// not what they were at first, the ring does not serve. life is that of the feed for which they
+// were read.
 func (f *Feed) fill(entries []chat.Entry, life int) (added int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

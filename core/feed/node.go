@@ -54,7 +54,8 @@ type Node struct {
 	idle  int // feeds that nobody had acquired when they were looked at last
 }
 
-// New returns a node without feeds. They can be acquired before Run, but no gap is filled until then.
+// New returns a node without feeds. They can be acquired before Run, but no gap is filled until
+// then.
 func New(cfg Config) *Node {
 	cfg = cfg.withDefaults()
 	return &Node{

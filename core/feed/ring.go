@@ -44,7 +44,8 @@ type end struct {
 // prints are seeded anew in each process.
 var prints = maphash.MakeSeed()
 
-// printOf returns what two entries of the same place have in common where they are the same one, in whatever form, and else hardly ever.
+// printOf returns what two entries of the same place have in common where they are the same one, in
+// whatever form, and else hardly ever.
 func printOf(e *chat.Entry) uint32 {
 	h := maphash.String(prints, string(e.Author.ID))
 	h = bits.RotateLeft64(h, 17) ^ maphash.String(prints, string(e.Key))
@@ -74,7 +75,8 @@ func (v *View) Run(after, upto chat.Seq, maxBytes int) (frames []byte, last chat
 	return c.buf[start:c.ends[to].at], c.first + chat.Seq(to)
 }
 
-// ring is the changing side of a feed's views: the newest entries in their first form, in chunks, bounded in bytes.
+// ring is the changing side of a feed's views: the newest entries in their first form, in chunks,
+// bounded in bytes.
 type ring struct {
 	now    View
 	bytes  int // of all chunks, as allocated
@@ -84,7 +86,8 @@ type ring struct {
 	last   newest                // the entry at the head
 }
 
-// newest is what is known of the entry at a feed's head. Where it is the log's, so are all before it.
+// newest is what is known of the entry at a feed's head. Where it is the log's, so are all before
+// it.
 type newest struct {
 	known bool
 	print uint32
@@ -116,7 +119,8 @@ func (r *ring) add(e *chat.Entry, frame []byte) {
 	c.ends = append(c.ends, end{uint32(len(c.buf)), r.last.print})
 }
 
-// grow adds an empty chunk with room for size bytes, dropping old ones for it. It fails when the budget of all rings is spent.
+// grow adds an empty chunk with room for size bytes, dropping old ones for it. It fails when the
+// budget of all rings is spent.
 func (r *ring) grow(size int) bool {
 	want := minChunk
 	if n := len(r.now.chunks); n > 0 {
@@ -170,8 +174,8 @@ func (r *ring) printAt(seq chat.Seq) (of uint32, known bool) {
 	return r.now.chunks[i].ends[seq-r.now.chunks[i].first].print, true
 }
 
-// doubts reports whether an entry that comes again, at the head or before it, is another one than was there: then the log, of which only
-// one can be, has changed, or it is no entry of this log.
+// doubts reports whether an entry that comes again, at the head or before it, is another one than
+// was there: then the log, of which only one can be, has changed, or it is no entry of this log.
 func (r *ring) doubts(e *chat.Entry) bool {
 	if has, known := r.printAt(e.Seq); known {
 		return has != printOf(e)
@@ -189,7 +193,8 @@ func (r *ring) raise(seq chat.Seq) {
 	}
 }
 
-// prime puts entries of the log below what the ring has, the last of them at its floor. It fails where there is no room for them.
+// prime puts entries of the log below what the ring has, the last of them at its floor. It fails
+// where there is no room for them.
 func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.Floor+1 {
 		return false // what is there begins with frames that do not count any more
@@ -225,8 +230,9 @@ func (r *ring) setEdited(target, edit chat.Seq) {
 	r.edited[target] = edit
 }
 
-// changed takes out of the ring what the fact of the entry seq, which is being added, makes outdated: the message that it changes,
-// and an earlier edit of it, whose text must reach nobody any more.
+// changed takes out of the ring what the fact of the entry seq, which is being added, makes
+// outdated: the message that it changes, and an earlier edit of it, whose text must reach nobody
+// any more.
 func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 	target := chat.Target(fact)
 	if target == 0 {
@@ -244,7 +250,8 @@ func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 	}
 }
 
-// tells reports whether a fact says what the message that it changes may have said: nobody is to get it once that is deleted.
+// tells reports whether a fact says what the message that it changes may have said: nobody is to
+// get it once that is deleted.
 func tells(fact chat.Fact) bool {
 	switch f := fact.(type) {
 	case chat.Edited:
@@ -255,7 +262,8 @@ func tells(fact chat.Fact) bool {
 	return false
 }
 
-// snapshot returns the ring as it is now. Its chunk headers are copies, as the newest one's changes with the next entry.
+// snapshot returns the ring as it is now. Its chunk headers are copies, as the newest one's changes
+// with the next entry.
 func (r *ring) snapshot() *View {
 	v := r.now
 	v.chunks = append(make([]chunk, 0, len(v.chunks)), v.chunks...)

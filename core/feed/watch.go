@@ -62,9 +62,10 @@ func (n *Node) sweep(now time.Time) {
 	n.cfg.Observer.Feeds(open, n.budget.used.Load())
 }
 
-// watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays an entry by seconds. A head that
-// a feed does not have yet is mostly just on its way from the journal: it counts when it has not come a moment later. A log that ends
-// before where a feed was already has lost something.
+// watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays
+// an entry by seconds. A head that a feed does not have yet is mostly just on its way from the
+// journal: it counts when it has not come a moment later. A log that ends before where a feed was
+// already has lost something.
 func (n *Node) watchHeads(ctx context.Context) {
 	timer := time.NewTimer(n.cfg.AntiEntropy)
 	defer timer.Stop()

@@ -1,5 +1,6 @@
-// Package logwatch knows which log the store keeps, and notices when that is another one: an operator gave it another identity, or the
-// store was restored or put in the place of another while the node ran.
+// Package logwatch knows which log the store keeps, and notices when that is another one: an
+// operator gave it another identity, or the store was restored or put in the place of another while
+// the node ran.
 package logwatch
 
 import (
@@ -46,7 +47,8 @@ func New(cfg Config) *Watch {
 	return &Watch{cfg: cfg, foreign: make(chan chat.LogID, 1)}
 }
 
-// Log returns the log's identity as it was at the last look, seconds ago at most; nothing before the first.
+// Log returns the log's identity as it was at the last look, seconds ago at most; nothing before
+// the first.
 func (w *Watch) Log() chat.LogID {
 	id, _ := w.now.Load().(chat.LogID)
 	return id
@@ -63,8 +65,8 @@ func (w *Watch) Load(ctx context.Context) error {
 	return err
 }
 
-// Run asks the store every two seconds, until ctx ends, and calls changed when the log has become another one. It is called once. A store
-// that cannot be asked is asked again.
+// Run asks the store every two seconds, until ctx ends, and calls changed when the log has become
+// another one. It is called once. A store that cannot be asked is asked again.
 func (w *Watch) Run(ctx context.Context, changed func()) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -112,8 +114,8 @@ func (w *Watch) Foreign(theirs chat.LogID) {
 	}
 }
 
-// tellOf tells of a notice of another log, unless the log has just become that one, or was it until now: then some nodes are quicker to
-// notice than others.
+// tellOf tells of a notice of another log, unless the log has just become that one, or was it until
+// now: then some nodes are quicker to notice than others.
 func (w *Watch) tellOf(ctx context.Context, theirs chat.LogID) {
 	own := w.Log()
 	if theirs == own || own == "" || theirs == w.was && time.Since(w.changed) < slowest {

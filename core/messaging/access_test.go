@@ -23,7 +23,8 @@ const (
 	others chat.Seq = 3 // a message of the owner
 )
 
-// scene makes a room in which who has said something, and then got the place that the test is about.
+// scene makes a room in which who has said something, and then got the place that the test is
+// about.
 func (n *node) scene(room chat.RoomID, public bool, who chat.UserID, member chat.Role, banned bool) {
 	n.t.Helper()
 	root := n.user("root").asAdmin()
@@ -456,8 +457,8 @@ func (a asking) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat
 	return a.Log.Entry(ctx, room, seq)
 }
 
-// How long an answer takes must not tell of a room what its words do not: what is asked of the store for it is the same, the first time
-// and the next.
+// How long an answer takes must not tell of a room what its words do not: what is asked of the
+// store for it is the same, the first time and the next.
 func TestAHiddenRoomCostsWhatOneThatIsNotThereDoes(t *testing.T) {
 	t.Parallel()
 	var asked []string

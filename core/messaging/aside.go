@@ -10,22 +10,24 @@ import (
 )
 
 const (
-	// maxAsking is how many asides ask the log at once: each may take a connection for as long as the log waits for a room.
+	// maxAsking is how many asides ask the log at once: each may take a connection for as long as
+	// the log waits for a room.
 	maxAsking = 2
 	// maxAsides is how many rooms of a lane may be aside.
 	maxAsides = 1024
-	// asideShare is which part of MaxQueue may wait in one aside; all of a lane's together hold no more than MaxQueue.
+	// asideShare is which part of MaxQueue may wait in one aside; all of a lane's together hold no
+	// more than MaxQueue.
 	asideShare = 8
-	// asideLasts is how long a room stays aside that nobody writes to, so that who writes to it next holds up no other room. It is also
-	// how often the observer is told again.
+	// asideLasts is how long a room stays aside that nobody writes to, so that who writes to it
+	// next holds up no other room. It is also how often the observer is told again.
 	asideLasts = 10 * time.Second
 
 	firstAsk = 25 * time.Millisecond // pauses between two tries
 	lastAsk  = 250 * time.Millisecond
 )
 
-// aside is a room that somebody else holds, with what waits to be written there. It has left its lane, which goes on, and goes back
-// there once it is written to again.
+// aside is a room that somebody else holds, with what waits to be written there. It has left its
+// lane, which goes on, and goes back there once it is written to again.
 type aside struct {
 	room  chat.RoomID
 	since time.Time
@@ -38,7 +40,8 @@ func roomHeld() error {
 	return &chat.Error{Kind: chat.Unavailable, Reason: "the room is locked in the store; try again", RetryAfter: retryAfter}
 }
 
-// setAside takes held drafts, which a batch of the lane gave back, and all that waits behind them, out of the lane.
+// setAside takes held drafts, which a batch of the lane gave back, and all that waits behind them,
+// out of the lane.
 func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener ports.Listener) {
 	if len(held) == 0 {
 		return
@@ -164,7 +167,8 @@ func (l *lane) putBack(a *aside, held []draft) {
 	l.aside += len(held)
 }
 
-// await waits for drafts. It returns false when none came for long, or the lane is closed: then the room is back in its lane.
+// await waits for drafts. It returns false when none came for long, or the lane is closed: then the
+// room is back in its lane.
 func (l *lane) await(ctx context.Context, a *aside) bool {
 	timer := time.NewTimer(asideLasts)
 	defer timer.Stop()

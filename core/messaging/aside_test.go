@@ -39,7 +39,8 @@ func (l *locks) tried() int {
 	return l.tries
 }
 
-// fault is how a log works while there are locks: it waits for them for a moment, and leaves those rooms out.
+// fault is how a log works while there are locks: it waits for them for a moment, and leaves those
+// rooms out.
 func (l *locks) fault(next appendFunc) appendFunc {
 	return func(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
 		l.mu.Lock()

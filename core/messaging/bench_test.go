@@ -22,14 +22,14 @@ func (quiet) Hear(ports.Notice)          {}
 func (quiet) Deaf()                      {}
 func (quiet) Followed(chat.RoomID) bool  { return false }
 
-// BenchmarkWrite sends through the journal to the store in memory, 256 sends at a time, from one user to one room. An operation is
-// one send with its answer.
+// BenchmarkWrite sends through the journal to the store in memory, 256 sends at a time, from one
+// user to one room. An operation is one send with its answer.
 func BenchmarkWrite(b *testing.B) {
 	benchmarkWrites(b, memory.New(), 256, 1)
 }
 
-// BenchmarkJournal shows how batches grow with what is under way, over a log whose commit takes a millisecond. An operation is one
-// send with its answer.
+// BenchmarkJournal shows how batches grow with what is under way, over a log whose commit takes a
+// millisecond. An operation is one send with its answer.
 func BenchmarkJournal(b *testing.B) {
 	for _, rooms := range []int{1, 100} {
 		for _, underWay := range []int{1, 16, 256, 4096} {

@@ -10,15 +10,17 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// clockSkew is how far behind this node's clock the store's may be. An entry that is older than that, seen from the try that may
-// have appended it, is of an earlier send.
+// clockSkew is how far behind this node's clock the store's may be. An entry that is older than
+// that, seen from the try that may have appended it, is of an earlier send.
 const clockSkew = 500 * time.Millisecond
 
-// regainBytes is how much is read again of what earlier tries appended: of what is more, the feeds of the node find out themselves.
+// regainBytes is how much is read again of what earlier tries appended: of what is more, the feeds
+// of the node find out themselves.
 const regainBytes = 1 << 20
 
-// commit appends a batch, answers each of its drafts, and then tells who listens. It returns the drafts that it did not answer, as
-// somebody else holds their rooms, and the error of a log out of reach.
+// commit appends a batch, answers each of its drafts, and then tells who listens. It returns the
+// drafts that it did not answer, as somebody else holds their rooms, and the error of a log out of
+// reach.
 func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	ctx, ending := j.follow(ctx, batch)
 	held, err = j.commitAs(ctx, batch, listener)
@@ -48,8 +50,8 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	return held, nil
 }
 
-// commitHalves commits the first half of a batch, and then the second, but for what goes to rooms that were held in the first: a
-// room's order stays.
+// commitHalves commits the first half of a batch, and then the second, but for what goes to rooms
+// that were held in the first: a room's order stays.
 func (j *journal) commitHalves(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	half := len(batch) / 2
 	held, err = j.commit(ctx, batch[:half], listener)
@@ -81,8 +83,8 @@ func fail(batch []draft, err error) {
 // places is a run of places in each of some rooms: the first and the last.
 type places map[chat.RoomID][2]chat.Seq
 
-// answer answers each draft but for the held, and returns the entries that are new, where those are that earlier tries appended,
-// and the held drafts.
+// answer answers each draft but for the held, and returns the entries that are new, where those are
+// that earlier tries appended, and the held drafts.
 func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost places, held []draft) {
 	entries = make([]chat.Entry, 0, len(outcomes))
 	committed := time.Now()
@@ -110,8 +112,9 @@ func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost
 	return entries, lost, held
 }
 
-// stored reports whether an entry with the draft's key is what an earlier try of this very draft appended, its outcome having been
-// lost on the way: then it is no duplicate. A client's key may also have been used by an earlier send; the entry's age tells.
+// stored reports whether an entry with the draft's key is what an earlier try of this very draft
+// appended, its outcome having been lost on the way: then it is no duplicate. A client's key may
+// also have been used by an earlier send; the entry's age tells.
 func (d *draft) stored(e *chat.Entry) bool {
 	return !d.lost.IsZero() && (d.proposal.Key.Made() || !e.At.Before(d.lost.Add(-clockSkew)))
 }
@@ -128,8 +131,8 @@ func (p places) with(room chat.RoomID, seq chat.Seq) places {
 	return p
 }
 
-// regain reads what earlier tries appended, and returns it with the entries behind it, ascending per room. Where the log cannot
-// be read the listener hears of the head at least.
+// regain reads what earlier tries appended, and returns it with the entries behind it, ascending
+// per room. Where the log cannot be read the listener hears of the head at least.
 func (j *journal) regain(ctx context.Context, lost places, entries []chat.Entry, listener ports.Listener) []chat.Entry {
 	if lost == nil {
 		return entries
@@ -193,7 +196,8 @@ func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	return err
 }
 
-// memberAdded returns what to tell somebody who was made a member by another, if an entry does that.
+// memberAdded returns what to tell somebody who was made a member by another, if an entry does
+// that.
 func memberAdded(e *chat.Entry) (added ports.MemberAdded, does bool) {
 	f, ok := e.Fact.(chat.MemberChanged)
 	if !ok || f.Change != chat.MemberJoined || f.User == e.Author.ID {
@@ -202,8 +206,8 @@ func memberAdded(e *chat.Entry) (added ports.MemberAdded, does bool) {
 	return ports.MemberAdded{Room: e.Room, User: f.User, By: e.Author, Role: f.Role}, true
 }
 
-// append retries what could not reach the log, or whose outcome is unknown: the keys make that safe. Once ctx has ended, each
-// batch has one try.
+// append retries what could not reach the log, or whose outcome is unknown: the keys make that
+// safe. Once ctx has ended, each batch has one try.
 func (j *journal) append(ctx context.Context, batch []draft) ([]ports.Outcome, error) {
 	proposals := make([]chat.Proposal, len(batch))
 	for i := range batch {
@@ -231,7 +235,8 @@ func (j *journal) append(ctx context.Context, batch []draft) ([]ports.Outcome, e
 	}
 }
 
-// lose notes that nobody knows what became of a batch. Of two drafts with one key only the first can be what was stored.
+// lose notes that nobody knows what became of a batch. Of two drafts with one key only the first
+// can be what was stored.
 func lose(batch []draft, began time.Time) {
 	type name struct {
 		room   chat.RoomID
@@ -249,7 +254,8 @@ func lose(batch []draft, began time.Time) {
 	}
 }
 
-// appendOnce tries once, for as long as one try may take: what waits at the end of ctx is written all the same.
+// appendOnce tries once, for as long as one try may take: what waits at the end of ctx is written
+// all the same.
 func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()

@@ -15,7 +15,8 @@ import (
 
 // The guards hold what a send costs by counting, so that they mean the same on every machine.
 
-// steppedLog has each append of one proposal alone wait at the gate, if it has one, so that more gathers meanwhile.
+// steppedLog has each append of one proposal alone wait at the gate, if it has one, so that more
+// gathers meanwhile.
 type steppedLog struct {
 	*memory.Store
 	entered, gate chan struct{}
@@ -64,7 +65,8 @@ func newCrowd(t testing.TB, together int) *crowd {
 	return c
 }
 
-// round makes the sends and waits for their receipts. Many have one more before them, during whose commit they gather.
+// round makes the sends and waits for their receipts. Many have one more before them, during whose
+// commit they gather.
 func (c *crowd) round() {
 	await := len(c.sends)
 	if c.log.gate != nil {
@@ -99,8 +101,8 @@ func TestGuardWhatWaitsForACommitIsOneAppend(t *testing.T) {
 	}
 }
 
-// TestGuardASendAllocatesLittle counts what the whole process allocates for a send, from Write to its receipt, on the store in memory.
-// What the wire and the session add is counted in cmd/e2e.
+// TestGuardASendAllocatesLittle counts what the whole process allocates for a send, from Write to
+// its receipt, on the store in memory. What the wire and the session add is counted in cmd/e2e.
 //
 //nolint:paralleltest // it counts the allocations of the whole process
 func TestGuardASendAllocatesLittle(t *testing.T) {

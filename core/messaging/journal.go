@@ -13,7 +13,8 @@ import (
 // retryAfter is what a client is told to wait when the log is out of reach or the journal is full.
 const retryAfter = time.Second
 
-// journal commits proposals in batches: each lane takes what gathered while its last commit was under way.
+// journal commits proposals in batches: each lane takes what gathered while its last commit was
+// under way.
 type journal struct {
 	cfg       Config
 	standings *standings
@@ -86,7 +87,8 @@ func (l *lane) nudge() {
 	}
 }
 
-// take moves up to most drafts that may be committed together into batch. open is false when the lane is closed and empty.
+// take moves up to most drafts that may be committed together into batch. open is false when the
+// lane is closed and empty.
 func (l *lane) take(batch []draft, most int) (_ []draft, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,9 +100,9 @@ func (l *lane) take(batch []draft, most int) (_ []draft, open bool) {
 	return batch, !l.closed || n > 0
 }
 
-// together returns how many drafts may be committed together: those before the first reaction that sets what another one sets. The
-// first of two may store nothing, as it is so already; if then the outcome of both were lost, a retry would store the first behind
-// the second.
+// together returns how many drafts may be committed together: those before the first reaction that
+// sets what another one sets. The first of two may store nothing, as it is so already; if then the
+// outcome of both were lost, a retry would store the first behind the second.
 func together(drafts []draft) int {
 	type slot struct {
 		room   chat.RoomID
@@ -148,8 +150,9 @@ func (j *journal) run(ctx context.Context, listener ports.Listener) {
 	j.asides.Wait()
 }
 
-// drive commits what a lane's queue has. Once ctx has ended, the first batch that the log does not take in its one try is the last
-// one tried: who stops a node waits for a log that is gone for the time of one try, and not for that of every batch.
+// drive commits what a lane's queue has. Once ctx has ended, the first batch that the log does not
+// take in its one try is the last one tried: who stops a node waits for a log that is gone for the
+// time of one try, and not for that of every batch.
 func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 	var batch []draft
 	var gone error

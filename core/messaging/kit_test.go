@@ -167,7 +167,8 @@ type appendFunc func(context.Context, []chat.Proposal) ([]ports.Outcome, error)
 // fault stands between the journal and one call of Append.
 type fault func(next appendFunc) appendFunc
 
-// unsteadyLog meets one fault a call, those that are planned in their order and then always's, and counts.
+// unsteadyLog meets one fault a call, those that are planned in their order and then always's, and
+// counts.
 type unsteadyLog struct {
 	ports.Log
 	mu      sync.Mutex
@@ -320,7 +321,8 @@ func (r *record) entries() (heard, sent []chat.Entry) {
 	return slices.Clone(r.heard), slices.Clone(r.sent)
 }
 
-// toldBus records what it announces. Like a bus that was cut off it announces nothing once its context has ended.
+// toldBus records what it announces. Like a bus that was cut off it announces nothing once its
+// context has ended.
 type toldBus struct {
 	*localbus.Bus
 	told *record

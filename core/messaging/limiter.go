@@ -9,8 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read or a signal a tenth of that.
-// PerSecond 0 or less is no limit; Burst 0 is what a second gives, and no less than one write.
+// Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read
+// or a signal a tenth of that. PerSecond 0 or less is no limit; Burst 0 is what a second gives, and
+// no less than one write.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -24,8 +25,8 @@ const (
 	crumb = 1e-9
 )
 
-// limiter has a token bucket for each user that did something lately. Sessions and requests of a user share it. Admins, who speak
-// for a product's back end, are not limited.
+// limiter has a token bucket for each user that did something lately. Sessions and requests of a
+// user share it. Admins, who speak for a product's back end, are not limited.
 type limiter struct {
 	rate   Rate
 	reason string // why something is refused
@@ -46,7 +47,8 @@ func newLimiter(rate Rate) *limiter {
 	return &limiter{rate: rate, reason: "you do too much at once; wait a moment", buckets: map[chat.UserID]*bucket{}}
 }
 
-// take takes cost from the user's bucket, or returns RateLimited with the time until there is enough, in whole milliseconds.
+// take takes cost from the user's bucket, or returns RateLimited with the time until there is
+// enough, in whole milliseconds.
 func (l *limiter) take(by chat.Identity, cost float64) error {
 	if l.rate.PerSecond <= 0 || by.Admin {
 		return nil

@@ -85,8 +85,8 @@ func TestARateWithoutABurstLetsASecondsWorthThrough(t *testing.T) {
 	})
 }
 
-// TestWhoWaitsAsToldIsNotTurnedAwayAgain also holds that the wait is not longer than needed by more than the millisecond that
-// clients are told it in.
+// TestWhoWaitsAsToldIsNotTurnedAwayAgain also holds that the wait is not longer than needed by more
+// than the millisecond that clients are told it in.
 func TestWhoWaitsAsToldIsNotTurnedAwayAgain(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

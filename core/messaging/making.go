@@ -20,8 +20,8 @@ func (s *Service) make(ctx context.Context, by chat.Identity, room chat.Room, ow
 	return err
 }
 
-// makeFor makes the room that by is about to write the first message in, and returns what to tell of it; nil where somebody else was
-// quicker: then that room is what counts.
+// makeFor makes the room that by is about to write the first message in, and returns what to tell
+// of it; nil where somebody else was quicker: then that room is what counts.
 func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomID) (*ports.RoomMade, error) {
 	var made ports.RoomMade
 	if s.mayOwn(by, room) {
@@ -38,12 +38,14 @@ func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomI
 	return &made, nil
 }
 
-// mayOwn reports whether by becomes the moderator of a room that they make: not where their token says something else.
+// mayOwn reports whether by becomes the moderator of a room that they make: not where their token
+// says something else.
 func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
 	return by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Moderate)
 }
 
-// tellMade tells this node and the others that a room has been made: who has it open, as an empty public one, may have no right to it.
+// tellMade tells this node and the others that a room has been made: who has it open, as an empty
+// public one, may have no right to it.
 func (s *Service) tellMade(ctx context.Context, room chat.RoomID, public bool) {
 	notice := ports.StandingChanged{Room: room, Opened: public}
 	s.standings.hear(notice)

@@ -10,8 +10,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// marker moves read marks in batches, as the journal appends: it takes what gathered while the last commit was under way. Marks have
-// no order among them, and of several of a user in a room the furthest counts, so one batch at a time does.
+// marker moves read marks in batches, as the journal appends: it takes what gathered while the last
+// commit was under way. Marks have no order among them, and of several of a user in a room the
+// furthest counts, so one batch at a time does.
 type marker struct {
 	cfg  Config
 	wake chan struct{} // holds one: there may be marks, or the marker closes
@@ -120,8 +121,8 @@ func (m *marker) run(ctx context.Context) {
 	}
 }
 
-// commit moves a batch and answers each of its marks, but for those that somebody else holds on to and that may be tried again: these it
-// returns.
+// commit moves a batch and answers each of its marks, but for those that somebody else holds on to
+// and that may be tried again: these it returns.
 func (m *marker) commit(ctx context.Context, batch []marking) (held []marking) {
 	if len(batch) == 0 {
 		return nil

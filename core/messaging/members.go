@@ -64,7 +64,8 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 	return standings[0].Member, nil
 }
 
-// chargeAdding counts somebody being made a member by another who has no place in the room: they have not asked for it.
+// chargeAdding counts somebody being made a member by another who has no place in the room: they
+// have not asked for it.
 func (s *Service) chargeAdding(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.MemberChanged) (charged bool, err error) {
 	if by.Admin || fact.Change == chat.MemberBanned || fact.User == by.User {
 		return false, nil

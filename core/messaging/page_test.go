@@ -28,8 +28,8 @@ func (l *bytesRead) Read(ctx context.Context, room chat.RoomID, span ports.Span)
 	return entries, err
 }
 
-// Whoever goes from page to page gets every entry once, each page has at most so many bytes or is one entry, and of the log no more is read
-// than a page and an entry.
+// Whoever goes from page to page gets every entry once, each page has at most so many bytes or is
+// one entry, and of the log no more is read than a page and an entry.
 func TestPagesEndByBytes(t *testing.T) {
 	t.Parallel()
 	const most, larger, entries = 10_000, 20_000, 120

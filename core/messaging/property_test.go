@@ -18,8 +18,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestTheLogIsWhatSendersWereTold tries to break I1, I2 and I4: several users write to a few rooms on two nodes at once, with keys
-// of their own and without, while commits fail before and after they happen, stall, and break.
+// TestTheLogIsWhatSendersWereTold tries to break I1, I2 and I4: several users write to a few rooms
+// on two nodes at once, with keys of their own and without, while commits fail before and after
+// they happen, stall, and break.
 func TestTheLogIsWhatSendersWereTold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -171,7 +172,8 @@ func (p *play) makes(o op, i int) {
 	})
 }
 
-// checkLog holds that a room has no holes, no key of an author twice, and the reactions that its entries say.
+// checkLog holds that a room has no holes, no key of an author twice, and the reactions that its
+// entries say.
 func (p *play) checkLog(room chat.RoomID) error {
 	entries := p.nodes[0].logged(room)
 	type name struct {
@@ -234,7 +236,8 @@ func (p *play) checkAnswer(m *made) error {
 	return nil
 }
 
-// checkKeys holds that a key's answers all name one place, and that one of them says that it was the first.
+// checkKeys holds that a key's answers all name one place, and that one of them says that it was
+// the first.
 func (p *play) checkKeys() error {
 	type name struct {
 		chat.RoomID
@@ -267,8 +270,9 @@ func (p *play) checkKeys() error {
 	return nil
 }
 
-// checkOrder holds that a node answered before it told, told all that it had stored, and kept the order of each user's messages, and
-// of what each sets. (A reaction that was as it should be in a try that was lost may take effect in the retry, behind a message.)
+// checkOrder holds that a node answered before it told, told all that it had stored, and kept the
+// order of each user's messages, and of what each sets. (A reaction that was as it should be in a
+// try that was lost may take effect in the retry, behind a message.)
 func (p *play) checkOrder() error {
 	type stream struct {
 		node int

@@ -50,8 +50,8 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 // answerHead is more than an answer has around its entries.
 const answerHead = 1 << 10
 
-// fit returns those of the entries of a span that go into one answer, at least one, and whether there are more: the span asked for one
-// more than was asked for here.
+// fit returns those of the entries of a span that go into one answer, at least one, and whether
+// there are more: the span asked for one more than was asked for here.
 func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry, more bool) {
 	fits, bytes, sizes := 0, 0, 0
 	for fits < min(len(entries), span.Limit-1) {

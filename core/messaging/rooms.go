@@ -94,7 +94,8 @@ func roomFacts(change ports.RoomChange) (facts []chat.Fact) {
 	return facts
 }
 
-// moderates checks that by may moderate room, from the directory itself: who was a moderator until a moment ago is none now.
+// moderates checks that by may moderate room, from the directory itself: who was a moderator until
+// a moment ago is none now.
 func (s *Service) moderates(ctx context.Context, by chat.Identity, room chat.RoomID) error {
 	st, _, err := s.standing(ctx, by, room)
 	if err != nil {

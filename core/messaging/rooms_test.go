@@ -424,7 +424,8 @@ func TestHowManyPeopleAUserAddsIsLimited(t *testing.T) {
 				t.Errorf("one more got %v, to be tried again in %v", e, e.RetryAfter)
 			}
 		}
-		// What concerns those who are in is not counted, nor a ban, nor its end, nor what an admin does.
+		// What concerns those who are in is not counted, nor a ban, nor its end, nor what an admin
+		// does.
 		eve.sets("a", "u1", chat.Write)
 		eve.sets("a", "u1", chat.None)
 		eve.sets("a", "stranger", chat.None)

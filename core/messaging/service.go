@@ -9,14 +9,16 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Config is what a Service works with. Log and Directory are needed; everything else has a usable zero value.
+// Config is what a Service works with. Log and Directory are needed; everything else has a usable
+// zero value.
 type Config struct {
 	Log       ports.Log
 	Directory ports.Directory
 	Bus       ports.Bus             // nil: this node is alone
 	Observer  ports.JournalObserver // nil: nobody is told
 
-	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
+	// Which tells which log the store keeps, for clients to know to which one their cursors belong;
+	// nil: they are not told.
 	Which func() chat.LogID
 
 	Autocreate bool // the first message in a room that does not exist makes it, public
@@ -95,8 +97,9 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run writes what is proposed, moves read marks, and tells audience of entries, until ctx ends; then it refuses new ones, writes
-// those that wait, answers them all, and returns. It is called once.
+// Run writes what is proposed, moves read marks, and tells audience of entries, until ctx ends;
+// then it refuses new ones, writes those that wait, answers them all, and returns. It is called
+// once.
 func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	s.audience = audience
 	close(s.runs)
@@ -125,7 +128,8 @@ func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.Room
 	return s.standingAt(ctx, by, room, false)
 }
 
-// standingAt is standing for what may come before a room is there: to enter it, or to say the first thing in it.
+// standingAt is standing for what may come before a room is there: to enter it, or to say the first
+// thing in it.
 func (s *Service) standingAt(ctx context.Context, by chat.Identity, room chat.RoomID, first bool) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)
 	st, err := s.place(ctx, room, by, first)
@@ -135,9 +139,10 @@ func (s *Service) standingAt(ctx context.Context, by chat.Identity, room chat.Ro
 	return s.remember(ticket, st, by)
 }
 
-// place asks the directory how a user stands in a room. What takes longer, as counting what is unread, is not asked before it is known
-// that they may read: how long an answer takes must not tell who may not that there is a room. A room that does not exist is Unmade to
-// those who may make it, if somebody follows it or first is true.
+// place asks the directory how a user stands in a room. What takes longer, as counting what is
+// unread, is not asked before it is known that they may read: how long an answer takes must not
+// tell who may not that there is a room. A room that does not exist is Unmade to those who may make
+// it, if somebody follows it or first is true.
 func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity, first bool) (chat.Standing, error) {
 	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: by.User}})
 	switch {
@@ -151,7 +156,8 @@ func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity,
 	return chat.Standing{}, chat.NoRoom(room)
 }
 
-// followed reports whether somebody on this node follows a room. That is known once the service runs.
+// followed reports whether somebody on this node follows a room. That is known once the service
+// runs.
 func (s *Service) followed(ctx context.Context, room chat.RoomID) bool {
 	select {
 	case <-s.runs:
@@ -161,13 +167,15 @@ func (s *Service) followed(ctx context.Context, room chat.RoomID) bool {
 	}
 }
 
-// mayMake reports whether by makes room by writing in it. A token that speaks for some rooms only makes those only.
+// mayMake reports whether by makes room by writing in it. A token that speaks for some rooms only
+// makes those only.
 func (s *Service) mayMake(by chat.Identity, room chat.RoomID) bool {
 	return s.cfg.Autocreate && (by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Read))
 }
 
-// remember keeps what the directory answered, and returns it to who may read. Of others nothing is kept, as nothing is of a room that
-// does not exist: the next answer would come sooner where there is a room.
+// remember keeps what the directory answered, and returns it to who may read. Of others nothing is
+// kept, as nothing is of a room that does not exist: the next answer would come sooner where there
+// is a room.
 func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.Standing, chat.Role, error) {
 	role, err := entitled(st, by, chat.Read)
 	if err != nil {
@@ -225,7 +233,8 @@ func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomI
 	return role, err
 }
 
-// known is require, and returns also how by stands in room. What may come first is as in standingAt.
+// known is require, and returns also how by stands in room. What may come first is as in
+// standingAt.
 func (s *Service) known(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role, first bool) (chat.Standing, chat.Role, error) {
 	st, ok := s.standings.get(by.User, room)
 	if !ok {

@@ -11,15 +11,17 @@ import (
 )
 
 const (
-	// standingAge is how long a standing is good: what was changed on another node counts here after that, however deaf the bus, which
-	// tells of it at once.
+	// standingAge is how long a standing is good: what was changed on another node counts here
+	// after that, however deaf the bus, which tells of it at once.
 	standingAge = 3 * time.Second
-	// maxStandings bounds the cache; when it is full it starts anew, which costs each writer one question.
+	// maxStandings bounds the cache; when it is full it starts anew, which costs each writer one
+	// question.
 	maxStandings = 1 << 16
 )
 
-// standings remembers for seconds how users stand in rooms, so that a user who writes much is looked up
-// seldom. A standing that is forgotten takes no memory: of users who do nothing there is none.
+// standings remembers for seconds how users stand in rooms, so that a user who writes much is
+// looked up seldom. A standing that is forgotten takes no memory: of users who do nothing there is
+// none.
 type standings struct {
 	mu        sync.Mutex
 	known     map[standingKey]standingAt // those put since the last change of maps
@@ -38,8 +40,8 @@ type standingAt struct {
 	until time.Time
 }
 
-// ticket is drawn before the directory is asked, so that an answer which a change has overtaken is not remembered, and one that was
-// long on its way not for longer.
+// ticket is drawn before the directory is asked, so that an answer which a change has overtaken is
+// not remembered, and one that was long on its way not for longer.
 type ticket struct {
 	standingKey
 	forgotten uint64
@@ -104,7 +106,8 @@ func (c *standings) learn(batch []draft) {
 	}
 }
 
-// correct forgets the standings of those whom the log refused something that they stood well enough for, as far as was known here.
+// correct forgets the standings of those whom the log refused something that they stood well enough
+// for, as far as was known here.
 func (c *standings) correct(batch []draft, outcomes []ports.Outcome) {
 	for i := range outcomes {
 		if p := &batch[i].proposal; errors.Is(outcomes[i].Err, chat.Forbidden) || errors.Is(outcomes[i].Err, chat.NotFound) {

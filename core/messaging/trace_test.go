@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// follower follows every step of every trace. The steps that it makes are numbered in the order in which they begin.
+// follower follows every step of every trace. The steps that it makes are numbered in the order in
+// which they begin.
 type follower struct {
 	ports.Unobserved
 	mu    sync.Mutex

@@ -34,7 +34,8 @@ func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Chan
 	return proposal, made, err
 }
 
-// propose checks that by may make the change. The first message in a room makes the room, and what it is then is looked at by the log.
+// propose checks that by may make the change. The first message in a room makes the room, and what
+// it is then is looked at by the log.
 func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, made *ports.RoomMade, err error) {
 	if err := s.limiter.take(by, costWrite); err != nil {
 		return chat.Proposal{}, nil, err
@@ -74,7 +75,8 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	return p, made, err
 }
 
-// own checks that a message is the user's. Who wrote a message never changes, so what was read now still holds at the append.
+// own checks that a message is the user's. Who wrote a message never changes, so what was read now
+// still holds at the append.
 func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, seq chat.Seq, act string) error {
 	entry, err := s.cfg.Log.Entry(ctx, room, seq)
 	if err != nil {
@@ -89,7 +91,8 @@ func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, s
 	return nil
 }
 
-// record appends a fact and waits for it. The caller has checked that by may, and the log does where it appends.
+// record appends a fact and waits for it. The caller has checked that by may, and the log does
+// where it appends.
 func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
 	result := make(chan error, 1)
 	s.journal.submit(draft{

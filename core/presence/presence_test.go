@@ -295,8 +295,8 @@ func TestAPresenceAnswerEndsByBytes(t *testing.T) {
 	})
 }
 
-// A feature is what every node can do, as a client may come back to any of them. In a rolling upgrade
-// it is there when the last node is.
+// A feature is what every node can do, as a client may come back to any of them. In a rolling
+// upgrade it is there when the last node is.
 func TestAFeatureIsWhatAllNodesCanDo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -36,7 +36,8 @@ func (s *stage) says(user chat.UserID, seq chat.Seq) {
 	}
 }
 
-// hears lets time pass, and expects what the readers of both nodes have been told of typing by then.
+// hears lets time pass, and expects what the readers of both nodes have been told of typing by
+// then.
 func (s *stage) hears(until time.Duration, want ...string) {
 	s.t.Helper()
 	time.Sleep(time.Until(s.began.Add(until)))

@@ -1,8 +1,8 @@
 // Package revocation refuses tokens that were revoked.
 //
-// Every node knows all revocations: it reads them when it starts and every two seconds what is new, and hears of those of other nodes by
-// the bus at once. They are kept for ever, as nobody knows how long a token that was given away lives; a user has one at most, so that
-// they are few.
+// Every node knows all revocations: it reads them when it starts and every two seconds what is new,
+// and hears of those of other nodes by the bus at once. They are kept for ever, as nobody knows how
+// long a token that was given away lives; a user has one at most, so that they are few.
 package revocation
 
 import (
@@ -19,8 +19,9 @@ const (
 	lookTime  = 10 * time.Second
 	page      = 1000
 
-	// anewEvery is after how many looks all is read anew, not only what is behind the place: a store that was restored, or whose
-	// standby took over, may give places again that were given before.
+	// anewEvery is after how many looks all is read anew, not only what is behind the place: a
+	// store that was restored, or whose standby took over, may give places again that were given
+	// before.
 	anewEvery = 150
 )
 
@@ -82,10 +83,12 @@ func (g *Guard) Verify(ctx context.Context, token string) (chat.Identity, error)
 	return who, nil
 }
 
-// Run reads what was revoked, and goes on reading what is new, until ctx ends. It tells learned of each revocation that is new to this
-// node, by whichever way it came, so that it ends the sessions that those tokens opened; learned does not block, and may be called
-// concurrently. Seconds later it is told again: a token may have been verified just before, and its session been opened just after. Run is
-// called once. A store that cannot be read is tried again; what is known stays in force.
+// Run reads what was revoked, and goes on reading what is new, until ctx ends. It tells learned of
+// each revocation that is new to this node, by whichever way it came, so that it ends the sessions
+// that those tokens opened; learned does not block, and may be called concurrently. Seconds later
+// it is told again: a token may have been verified just before, and its session been opened just
+// after. Run is called once. A store that cannot be read is tried again; what is known stays in
+// force.
 func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
 	g.mu.Lock()
 	g.learned = learned
@@ -149,9 +152,9 @@ func (g *Guard) look(ctx context.Context, anew bool) error {
 	return nil
 }
 
-// Revoke makes the user's tokens that were issued until now good no more, on all nodes, and ends the sessions that they opened. As the
-// clock of their issuer may be ahead, a token of now may say that it was issued in up to chat.MaxIssuedAhead: the user's new tokens are
-// good after that.
+// Revoke makes the user's tokens that were issued until now good no more, on all nodes, and ends
+// the sessions that they opened. As the clock of their issuer may be ahead, a token of now may say
+// that it was issued in up to chat.MaxIssuedAhead: the user's new tokens are good after that.
 func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, error) {
 	r, err := g.cfg.Store.Revoke(ctx, user, time.Now().Add(chat.MaxIssuedAhead))
 	if err != nil {
@@ -166,7 +169,8 @@ func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, 
 	return r, nil
 }
 
-// Anew has all be read at the next look, because the store keeps another log. What is known stays in force.
+// Anew has all be read at the next look, because the store keeps another log. What is known stays
+// in force.
 func (g *Guard) Anew() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -180,7 +184,8 @@ func (g *Guard) Hear(notice ports.Notice) {
 	}
 }
 
-// learn notes a revocation, and tells of it if it is news. Before all are known nobody is: there can be no sessions yet.
+// learn notes a revocation, and tells of it if it is news. Before all are known nobody is: there
+// can be no sessions yet.
 func (g *Guard) learn(r chat.Revocation) {
 	g.mu.Lock()
 	until, known := g.until[r.User]

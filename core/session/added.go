@@ -11,7 +11,8 @@ import (
 // maxAdditions is how many additions may wait to be told; more of them are lost.
 const maxAdditions = 1024
 
-// additions gathers who was made a member of a room by another, so that many of them are one look at the sessions.
+// additions gathers who was made a member of a room by another, so that many of them are one look
+// at the sessions.
 type additions struct {
 	mu      sync.Mutex
 	waiting map[chat.UserID][]ports.MemberAdded
@@ -41,7 +42,8 @@ func (a *additions) take() map[chat.UserID][]ports.MemberAdded {
 	return taken
 }
 
-// added has the sessions of somebody told that they were made a member of a room, if they have any here.
+// added has the sessions of somebody told that they were made a member of a room, if they have any
+// here.
 func (h *Hub) added(n ports.MemberAdded) {
 	h.mu.RLock()
 	here := h.users[n.User] > 0
@@ -62,7 +64,8 @@ func (h *Hub) tellAdditions() {
 	}
 }
 
-// hearsAdditions tells the client where it was added, unless it does not even take its answers. The lock is held.
+// hearsAdditions tells the client where it was added, unless it does not even take its answers. The
+// lock is held.
 func (s *session) hearsAdditions(additions []ports.MemberAdded) {
 	for _, n := range additions {
 		if s.Clogged() {

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// replicated is a store with a standby, which may lag behind. In a bubble, where time stands still while both append, they have the same
-// entries.
+// replicated is a store with a standby, which may lag behind. In a bubble, where time stands still
+// while both append, they have the same entries.
 type replicated struct {
 	ports.Directory // whatever the tests do not ask of the store in use
 
@@ -118,7 +118,8 @@ func (f *faulted) count(while string) (n int) {
 	return n
 }
 
-// promoted is a world of two nodes on a store with a standby, where all have read one, two and three, of which the standby lacks the last.
+// promoted is a world of two nodes on a store with a standby, where all have read one, two and
+// three, of which the standby lacks the last.
 func promoted(t *testing.T) (w *world, r *replicated, f *faulted, alice, bob *client) {
 	r, f = newReplicated(), &faulted{}
 	w = newWorld(t, 2, func(d *session.Config, m *messaging.Config) {
@@ -229,7 +230,8 @@ func TestALogThatLostItsTailKeepsTheRestOfTheReaders(t *testing.T) {
 	})
 }
 
-// TestANoticeThatTheLogDoesNotAgreeWithMovesNobody tells a node of other entries than are there, each in one way.
+// TestANoticeThatTheLogDoesNotAgreeWithMovesNobody tells a node of other entries than are there,
+// each in one way.
 func TestANoticeThatTheLogDoesNotAgreeWithMovesNobody(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*chat.Entry){

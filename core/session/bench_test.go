@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// BenchmarkFanOut hands one entry to 1,000 sessions, over connections that only count. An operation is one session.
+// BenchmarkFanOut hands one entry to 1,000 sessions, over connections that only count. An operation
+// is one session.
 func BenchmarkFanOut(b *testing.B) {
 	const sessions = 1000
 	for _, together := range []int{1, 16} {

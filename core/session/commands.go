@@ -68,7 +68,8 @@ type asked struct {
 	ending ports.Ending
 }
 
-// begins tells that a command is worked on: the first step of a trace, unless the client has begun one.
+// begins tells that a command is worked on: the first step of a trace, unless the client has begun
+// one.
 func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) (context.Context, asked) {
 	if c.Trace != "" {
 		ctx = ports.WithTrace(ctx, c.Trace)
@@ -111,7 +112,8 @@ func (s *session) do(ctx context.Context, id string, ask ports.Ask) error {
 	case ports.Typing:
 		return s.typing(ctx, id, ask)
 	case ports.Presence:
-		// Who is there is not looked at before it is known that they may know: how long that takes would tell that there is a room.
+		// Who is there is not looked at before it is known that they may know: how long that takes
+		// would tell that there is a room.
 		if _, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room); err != nil {
 			return err
 		}
@@ -132,7 +134,8 @@ func (s *session) okUnless(err error, id string, answer ports.Answer) error {
 	return err
 }
 
-// change has something recorded; the answer comes when it is durable, and the next command need not wait for it.
+// change has something recorded; the answer comes when it is durable, and the next command need not
+// wait for it.
 func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
 	var key chat.Key // of a send
 	if send, ok := ask.(ports.Send); ok {
@@ -169,7 +172,8 @@ func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
 	}
 }
 
-// changed notes that a change is answered, by which entry if it was a send that succeeded, and lets entries go on that waited for that.
+// changed notes that a change is answered, by which entry if it was a send that succeeded, and lets
+// entries go on that waited for that.
 func (s *session) changed(room chat.RoomID, key chat.Key, seq chat.Seq) {
 	s.Lock()
 	defer s.Unlock()
@@ -212,8 +216,9 @@ func (s *session) typing(ctx context.Context, id string, ask ports.Typing) error
 	return nil
 }
 
-// typingFeed returns the feed that has who types in a room, and the last entry that the session was told is its own there. A feed that
-// nobody here follows stays open for longer than typing lasts; where there is none, there is no typing to end.
+// typingFeed returns the feed that has who types in a room, and the last entry that the session was
+// told is its own there. A feed that nobody here follows stays open for longer than typing lasts;
+// where there is none, there is no typing to end.
 func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed.Feed, sent chat.Seq, err error) {
 	s.Lock()
 	fl := s.In(ask.Room)
@@ -236,8 +241,8 @@ func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed.Fee
 // maxTyping is in how many rooms a session types at once. In one more, typing ends in the first.
 const maxTyping = 8
 
-// types takes that a session's user types in a room, or has stopped. sent is the last entry that the session knows to be its own there.
-// The lock is held.
+// types takes that a session's user types in a room, or has stopped. sent is the last entry that
+// the session knows to be its own there. The lock is held.
 func (s *session) types(f *feed.Feed, on bool, sent chat.Seq) {
 	if s.Closing() {
 		return

@@ -19,8 +19,8 @@ const (
 	maxRenewed = 10 * time.Second // over which at most sessions come back that Anew ends
 )
 
-// Drain implements ports.Sessions. Reconnect times are spread evenly over a window that grows with the number of sessions, up to
-// half the time there is.
+// Drain implements ports.Sessions. Reconnect times are spread evenly over a window that grows with
+// the number of sessions, up to half the time there is.
 func (h *Hub) Drain(ctx context.Context) {
 	h.mu.Lock()
 	h.draining = true
@@ -88,9 +88,9 @@ func (h *Hub) abort() {
 	}
 }
 
-// Anew has all begin anew, because the store keeps another log: nothing that feeds have is served any
-// more, and sessions end and are told to come back, so that their clients learn which log it is. It
-// does not wait for the store.
+// Anew has all begin anew, because the store keeps another log: nothing that feeds have is served
+// any more, and sessions end and are told to come back, so that their clients learn which log it
+// is. It does not wait for the store.
 func (h *Hub) Anew() {
 	h.delivery.Anew(func() {
 		sessions := h.all()

@@ -89,7 +89,8 @@ func (c *crowd) hears(entries int) {
 	<-c.reached
 }
 
-// TestGuardADeliveryAllocatesNothing fans out many entries, and divides what the whole process allocated by the deliveries.
+// TestGuardADeliveryAllocatesNothing fans out many entries, and divides what the whole process
+// allocated by the deliveries.
 //
 //nolint:paralleltest // it counts the allocations of the whole process
 func TestGuardADeliveryAllocatesNothing(t *testing.T) {
@@ -120,7 +121,8 @@ func mallocs() uint64 {
 	return m.Mallocs
 }
 
-// TestGuardABatchIsOneWriteForEachReader counts the calls of TryWrite: they are system calls, and what bounds fan-out.
+// TestGuardABatchIsOneWriteForEachReader counts the calls of TryWrite: they are system calls, and
+// what bounds fan-out.
 func TestGuardABatchIsOneWriteForEachReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

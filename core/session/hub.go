@@ -16,7 +16,8 @@ import (
 // MaxRooms is how many rooms a session may have joined at once, unless it is configured.
 const MaxRooms = 500
 
-// Config is what a Hub works with. The ports but Bus and Observer are needed; everything else has a usable zero value.
+// Config is what a Hub works with. The ports but Bus and Observer are needed; everything else has a
+// usable zero value.
 type Config struct {
 	Log      ports.Log
 	Reader   ports.Reader
@@ -27,7 +28,8 @@ type Config struct {
 	Bus      ports.Bus             // nil: this node is alone
 	Observer ports.SessionObserver // nil: nobody is told
 
-	// Which tells which log the store keeps, for clients to know to which one their cursors belong; nil: they are not told.
+	// Which tells which log the store keeps, for clients to know to which one their cursors belong;
+	// nil: they are not told.
 	Which func() chat.LogID
 
 	Shards    int           // writer shards; 0: one
@@ -124,7 +126,8 @@ func New(cfg Config) *Hub {
 	return h
 }
 
-// Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It is called once.
+// Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It
+// is called once.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range checkWorkers {
@@ -141,8 +144,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	return errors.Join(failed[:]...)
 }
 
-// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a while
-// longer than somebody follows it.
+// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a
+// while longer than somebody follows it.
 func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
 
 // Entries implements ports.Listener.

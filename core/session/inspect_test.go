@@ -95,7 +95,8 @@ func TestOperatorsAskForAPart(t *testing.T) {
 	}
 }
 
-// Looking never waits for what is looked at, nor the other way round: this is for the race detector, and for deadlocks.
+// Looking never waits for what is looked at, nor the other way round: this is for the race
+// detector, and for deadlocks.
 func TestLookingWhileAllMoves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)

@@ -12,8 +12,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// BenchmarkJoin opens a session that joins a room, waits for its history, and closes it: with nothing to catch up with, with 50 entries
-// and with 400 of the ring, and with 50 of the log, where the ring may not serve them. An operation is one join.
+// BenchmarkJoin opens a session that joins a room, waits for its history, and closes it: with
+// nothing to catch up with, with 50 entries and with 400 of the ring, and with 50 of the log, where
+// the ring may not serve them. An operation is one join.
 func BenchmarkJoin(b *testing.B) {
 	for _, row := range []struct {
 		name    string

@@ -42,7 +42,8 @@ func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, 
 	return standing, role, a, err
 }
 
-// begin starts the follow and answers, in one step. That the user may read was looked at when the room was as seen.
+// begin starts the follow and answers, in one step. That the user may read was looked at when the
+// room was as seen.
 func (s *session) begin(a *delivery.Audience, id string, ask ports.Join, answer ports.Joined, seen chat.Room) error {
 	s.Lock()
 	defer s.Unlock()

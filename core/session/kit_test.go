@@ -219,7 +219,8 @@ func (p *pipe) ended() ports.CloseReason {
 	return p.reason
 }
 
-// next returns the client's next frame, or false when the connection has ended and everything was read.
+// next returns the client's next frame, or false when the connection has ended and everything was
+// read.
 func (p *pipe) next() (line, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -311,7 +312,8 @@ type aroundWriter struct {
 	writer func(ports.Writer) ports.Writer
 }
 
-// trusting takes as tokens "name" or "name!", which expires in a minute, and with "@room" behind the name such as are good for one room.
+// trusting takes as tokens "name" or "name!", which expires in a minute, and with "@room" behind
+// the name such as are good for one room.
 type trusting struct{}
 
 func (trusting) Verify(_ context.Context, token string) (chat.Identity, error) {

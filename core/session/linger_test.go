@@ -12,8 +12,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// betweenTicks keeps the writes of these tests apart from the hub's look at its sessions, once a second: it would wait for the lock that a
-// write holds, which a bubble takes for something that goes on.
+// betweenTicks keeps the writes of these tests apart from the hub's look at its sessions, once a
+// second: it would wait for the lock that a write holds, which a bubble takes for something that
+// goes on.
 const betweenTicks = 1100 * time.Millisecond
 
 // laggard is a connection whose every write takes a while, and tells when it was.
@@ -91,8 +92,8 @@ func TestALoneEntryDoesNotLinger(t *testing.T) {
 	})
 }
 
-// TestEntriesUnderLoadShareWrites has two entries come while the first is being written, 1 ms apart: without lingering they would
-// be two writes or three for those who were served early.
+// TestEntriesUnderLoadShareWrites has two entries come while the first is being written, 1 ms
+// apart: without lingering they would be two writes or three for those who were served early.
 func TestEntriesUnderLoadShareWrites(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -148,8 +149,8 @@ func sum(list []int) (total int) {
 	return total
 }
 
-// TestACrowdIsToldToEachOtherTogether has 40 users come to a room of ten, 1 ms apart: they are told in a few writes, and an entry that
-// comes meanwhile does not wait with them.
+// TestACrowdIsToldToEachOtherTogether has 40 users come to a room of ten, 1 ms apart: they are told
+// in a few writes, and an entry that comes meanwhile does not wait with them.
 func TestACrowdIsToldToEachOtherTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

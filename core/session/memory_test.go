@@ -17,7 +17,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestReadersThatStopCostTheirCursorsOnly puts 20 MB past each of 200 readers that take nothing: 4 GB, were it queued for them.
+// TestReadersThatStopCostTheirCursorsOnly puts 20 MB past each of 200 readers that take nothing: 4
+// GB, were it queued for them.
 //
 //nolint:paralleltest // it looks at the memory of the whole process
 func TestReadersThatStopCostTheirCursorsOnly(t *testing.T) {
@@ -51,8 +52,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestReadersThatTakeNoAnswersGetNoMore has 100 clients ask for the largest pages whenever their sessions take commands, and take nothing: each
-// is owed one answer at most.
+// TestReadersThatTakeNoAnswersGetNoMore has 100 clients ask for the largest pages whenever their
+// sessions take commands, and take nothing: each is owed one answer at most.
 //
 //nolint:paralleltest // it looks at the memory of the whole process
 func TestReadersThatTakeNoAnswersGetNoMore(t *testing.T) {

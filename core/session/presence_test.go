@@ -26,7 +26,8 @@ func (c *client) present(room chat.RoomID) string {
 	return fmt.Sprintf("%s of %d", strings.Join(names, " "), p.Total)
 }
 
-// told returns the presence signals that have come until now, in one line, in the order of what they say: of several users it is open.
+// told returns the presence signals that have come until now, in one line, in the order of what
+// they say: of several users it is open.
 func (c *client) told() string {
 	synctest.Wait()
 	for {

@@ -23,7 +23,8 @@ func (l *countingLog) Read(ctx context.Context, room chat.RoomID, span ports.Spa
 	return l.Log.Read(ctx, room, span)
 }
 
-// newLongRoom returns a node with a feed that has nothing in its ring, and a room that holds messages "0" to "29" already.
+// newLongRoom returns a node with a feed that has nothing in its ring, and a room that holds
+// messages "0" to "29" already.
 func newLongRoom(t *testing.T) (*world, *countingLog) {
 	w := newWorld(t, 1)
 	writer := w.connects("writer")

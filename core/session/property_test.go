@@ -19,8 +19,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestEveryReaderSeesEveryEntryOnceInOrder tries to break I2, I3, I4 and I6 by random joins, sends, changes, disconnects, slow
-// readers and node changes, over a bus that loses, doubles and reorders.
+// TestEveryReaderSeesEveryEntryOnceInOrder tries to break I2, I3, I4 and I6 by random joins, sends,
+// changes, disconnects, slow readers and node changes, over a bus that loses, doubles and reorders.
 func TestEveryReaderSeesEveryEntryOnceInOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -294,7 +294,8 @@ func (r *reader) finishes() error {
 	return fmt.Errorf("%s stands at %v for 40 s", r.user, r.cursor)
 }
 
-// agree checks that all readers made the same of it, and the same as one who reads it all at once now.
+// agree checks that all readers made the same of it, and the same as one who reads it all at once
+// now.
 func agree(w *world, all []*reader) error {
 	fresh := &reader{
 		world: w, user: "fresh", cursor: map[chat.RoomID]chat.Seq{},

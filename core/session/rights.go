@@ -28,7 +28,8 @@ const (
 	checkPassed       // asked, and something has happened since: to be asked again
 )
 
-// checkMembers holds those at e who may lose the right to read by it, until it is known whether they do. It comes before e is seen.
+// checkMembers holds those at e who may lose the right to read by it, until it is known whether
+// they do. It comes before e is seen.
 func (h *Hub) checkMembers(a *delivery.Audience, e *chat.Entry) {
 	if !chat.EndsReading(e.Fact, "") {
 		return
@@ -45,8 +46,8 @@ func (h *Hub) checkMembers(a *delivery.Audience, e *chat.Entry) {
 	}
 }
 
-// made tells that a room has been made, perhaps. Those who follow it as one that there was not go on where it is public, which is what they
-// have a right to; else they are asked about.
+// made tells that a room has been made, perhaps. Those who follow it as one that there was not go
+// on where it is public, which is what they have a right to; else they are asked about.
 func (h *Hub) made(n ports.StandingChanged) {
 	a := h.delivery.Audience(n.Room)
 	if a == nil || n.User != "" || !n.Opened && a.View().Head > 0 {
@@ -65,16 +66,17 @@ func (h *Hub) made(n ports.StandingChanged) {
 	}
 }
 
-// recheck asks whether a follow's user may still read, as the entry seq may have taken the right, unless what is known is as young as that
-// entry. The session's mu is held.
+// recheck asks whether a follow's user may still read, as the entry seq may have taken the right,
+// unless what is known is as young as that entry. The session's mu is held.
 func (h *Hub) recheck(fl *follow, seq chat.Seq) {
 	if seq > fl.cleared {
 		h.doubt(fl, seq)
 	}
 }
 
-// doubt holds a follow at the entry until, and has it asked whether its session may still read the room: if not, it ends there. However
-// often that is in doubt, a follow has one question that waits. The session's mu is held.
+// doubt holds a follow at the entry until, and has it asked whether its session may still read the
+// room: if not, it ends there. However often that is in doubt, a follow has one question that
+// waits. The session's mu is held.
 func (h *Hub) doubt(fl *follow, until chat.Seq) {
 	if fl.Gone() || fl.refused != nil {
 		return
@@ -93,8 +95,9 @@ func (h *Hub) ask(fl *follow) {
 	fl.asking = h.checks.Put(fl)
 }
 
-// watchRights asks who may still read, for many at once, until ctx ends. It is apart from what serves readers from the log, so that a room
-// that is hidden from thousands stalls none of the others.
+// watchRights asks who may still read, for many at once, until ctx ends. It is apart from what
+// serves readers from the log, so that a room that is hidden from thousands stalls none of the
+// others.
 func (h *Hub) watchRights(ctx context.Context) {
 	for h.checks.Wait(ctx) {
 		for batch := h.checks.Take(checksAtOnce); len(batch) > 0 && ctx.Err() == nil; batch = h.checks.Take(checksAtOnce) {
@@ -103,8 +106,8 @@ func (h *Hub) watchRights(ctx context.Context) {
 	}
 }
 
-// checkRights asks for some follows whether their users may still read. While the store is away they are held: nobody who may not sees
-// anything, and nobody is sent away for it.
+// checkRights asks for some follows whether their users may still read. While the store is away
+// they are held: nobody who may not sees anything, and nobody is sent away for it.
 func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	asked := make([]ports.Follower, 0, len(batch))
 	held := batch[:0]
@@ -203,7 +206,8 @@ func (s *session) checked(fl *follow, right ports.Right) {
 		fl.refused = right.Err
 		fl.Finish()
 	case right.Unmade && fl.Cursor() < fl.View().Head:
-		// There is an entry of a room that the store does not know: it is asked again until it does.
+		// There is an entry of a room that the store does not know: it is asked again until it
+		// does.
 		fl.check = checkWaits
 		s.hub.later.Do(checkPause, func() {
 			s.Lock()

@@ -30,8 +30,8 @@ func (h *Hub) Hear(notice ports.Notice) {
 	}
 }
 
-// Tell gives a signal to this node's readers of its room but the session origin, and passes it on to the
-// other nodes. It does not wait.
+// Tell gives a signal to this node's readers of its room but the session origin, and passes it on
+// to the other nodes. It does not wait.
 func (h *Hub) Tell(signal chat.Signal, origin string) {
 	h.Spread(signal, origin)
 	if h.cfg.Bus == nil {
@@ -43,7 +43,8 @@ func (h *Hub) Tell(signal chat.Signal, origin string) {
 	}
 }
 
-// Spread gives a signal to this node's readers of its room but the session origin. It does not wait.
+// Spread gives a signal to this node's readers of its room but the session origin. It does not
+// wait.
 func (h *Hub) Spread(signal chat.Signal, origin string) {
 	h.delivery.Spread(signal, origin)
 }

@@ -15,10 +15,12 @@ const (
 	maxGoing       = 2     // times the places: connections that were sent away and are not gone yet
 )
 
-// strangers are the sessions whose token has yet to come. They have few places, and one network has few of these: when a place is needed,
-// the oldest of the network that holds most makes way. So whoever connects and says nothing keeps nobody out, and least of all who has a
-// token; and a newcomer has all of Config.AuthTime for its token, however many others come, unless there are as many networks as places:
-// while any other holds two, one that is alone in its network is not sent away. The hub's mu guards it.
+// strangers are the sessions whose token has yet to come. They have few places, and one network has
+// few of these: when a place is needed, the oldest of the network that holds most makes way. So
+// whoever connects and says nothing keeps nobody out, and least of all who has a token; and a
+// newcomer has all of Config.AuthTime for its token, however many others come, unless there are as
+// many networks as places: while any other holds two, one that is alone in its network is not sent
+// away. The hub's mu guards it.
 type strangers struct {
 	most  int // places
 	share int // of them for one network
@@ -28,7 +30,8 @@ type strangers struct {
 	sizes map[int]*list.List // of networks, by how many they hold: those that hold so many longest come first
 	top   int                // no network holds more
 
-	// Were sent away, and their connections are not gone yet: whoever does not go keeps out their own network first.
+	// Were sent away, and their connections are not gone yet: whoever does not go keeps out their
+	// own network first.
 	going     int
 	goingFrom map[string]int
 }
@@ -138,12 +141,14 @@ func (g *strangers) sendAway(of *network) *session {
 	return one.session
 }
 
-// stay reports whether as many of those who were sent away are still there as may be, in all or of one network.
+// stay reports whether as many of those who were sent away are still there as may be, in all or of
+// one network.
 func (g *strangers) stay(from string) bool {
 	return g.going >= maxGoing*g.most || g.goingFrom[from] >= g.share
 }
 
-// hurry reports whether so many go that who is sent away now is given no moment for it: others are not to wait for those who do not go.
+// hurry reports whether so many go that who is sent away now is given no moment for it: others are
+// not to wait for those who do not go.
 func (g *strangers) hurry() bool { return g.going > g.most }
 
 var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and others need the place; give it in the handshake, or at once")
@@ -153,7 +158,8 @@ func (h *Hub) full() bool {
 	return h.cfg.MaxSessions > 0 && len(h.sessions)-h.strangers.going >= h.cfg.MaxSessions
 }
 
-// admit tells whether there is room for one more session. opening is nil where it is not known yet whose. h.mu is held.
+// admit tells whether there is room for one more session. opening is nil where it is not known yet
+// whose. h.mu is held.
 func (h *Hub) admit(opening *ports.Opening) error {
 	switch {
 	case h.draining:
@@ -172,8 +178,8 @@ func (h *Hub) admit(opening *ports.Opening) error {
 	return nil
 }
 
-// enroll gives a session its place, and returns who made way for it, if somebody did, and whether they are to be gone at once. The caller
-// tells them.
+// enroll gives a session its place, and returns who made way for it, if somebody did, and whether
+// they are to be gone at once. The caller tells them.
 func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, hurry bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

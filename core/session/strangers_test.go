@@ -129,8 +129,8 @@ func TestWhoMadeWayAndStaysKeepsOutItsOwnNetworkOnly(t *testing.T) {
 	}
 }
 
-// Four networks fill all places that there are for those without a token, and go on coming: whoever comes from another one gets in, and has
-// time for the token.
+// Four networks fill all places that there are for those without a token, and go on coming: whoever
+// comes from another one gets in, and has time for the token.
 func TestAFewNetworksKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	const most, share, networks = 40, 10, 4
@@ -169,7 +169,8 @@ func TestAFewNetworksKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// crowd opens connections without a token that stay when they are sent away, until no more are taken, and returns how many were.
+// crowd opens connections without a token that stay when they are sent away, until no more are
+// taken, and returns how many were.
 func (w *world) crowd(from func(int) string) (opened int) {
 	w.t.Helper()
 	for ; opened < 200; opened++ {

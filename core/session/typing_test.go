@@ -41,7 +41,8 @@ func (c *client) types(on bool) {
 // until lets time pass, up to that after the beginning.
 func (s *stage) until(d time.Duration) { time.Sleep(time.Until(s.began.Add(d))) }
 
-// hears lets time pass, and expects that both readers have heard of typing and messages by then, and nothing else.
+// hears lets time pass, and expects that both readers have heard of typing and messages by then,
+// and nothing else.
 func (s *stage) hears(until time.Duration, want ...string) {
 	s.t.Helper()
 	s.until(until)

@@ -13,7 +13,8 @@ const (
 	countEvery = 5 * time.Second // how often the sessions that are behind are counted
 )
 
-// watchSessions looks at each session once a second, until ctx ends: is it silent, expired, due a heartbeat?
+// watchSessions looks at each session once a second, until ctx ends: is it silent, expired, due a
+// heartbeat?
 func (h *Hub) watchSessions(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -62,8 +63,8 @@ func (s *session) look(now time.Time) {
 	}
 }
 
-// countBehind tells how many of the sessions are behind: have not got an entry that was there the last time. Those that get it by the
-// pass under way are not.
+// countBehind tells how many of the sessions are behind: have not got an entry that was there the
+// last time. Those that get it by the pass under way are not.
 func (h *Hub) countBehind(sessions []*session) {
 	var behind int
 	var entries, most int64

@@ -1,5 +1,5 @@
-// Package compose_test holds deploy/compose.yaml against the Compose specification, against the files that it mounts and against
-// the service, without an engine.
+// Package compose_test holds deploy/compose.yaml against the Compose specification, against the
+// files that it mounts and against the service, without an engine.
 package compose_test
 
 import (
@@ -98,7 +98,8 @@ func TestImagesArePinned(t *testing.T) {
 	}
 }
 
-// withoutCheck are services that nothing waits for, whose image may have nothing to check with. Parley's check is in its image.
+// withoutCheck are services that nothing waits for, whose image may have nothing to check with.
+// Parley's check is in its image.
 var withoutCheck = []string{"jaeger", "parley", "parley-2"}
 
 func TestNothingWaitsForWhatIsNotChecked(t *testing.T) {
@@ -316,8 +317,8 @@ func TestParleyListensWhereOthersLook(t *testing.T) {
 	}
 }
 
-// TestParleyRunsAsTheFileSays runs the image with the file's environment, on a real PostgreSQL, and does what its first lines tell a
-// newcomer to do.
+// TestParleyRunsAsTheFileSays runs the image with the file's environment, on a real PostgreSQL, and
+// does what its first lines tell a newcomer to do.
 func TestParleyRunsAsTheFileSays(t *testing.T) {
 	t.Parallel()
 	env := environment(t, "parley")

@@ -34,11 +34,12 @@ type Image struct {
 	StopSignal  string
 }
 
-// ofBase are the files of the build's base image that the Dockerfile copies: an image of Go has what this machine may lack.
+// ofBase are the files of the build's base image that the Dockerfile copies: an image of Go has
+// what this machine may lack.
 var ofBase = map[string]string{"/etc/ssl/certs/ca-certificates.crt": "certificates, for a test\n"}
 
-// Build takes the steps of deploy/image/Dockerfile, with the Go and the module cache of this machine for those of its base image.
-// args are build arguments: NAME=value.
+// Build takes the steps of deploy/image/Dockerfile, with the Go and the module cache of this
+// machine for those of its base image. args are build arguments: NAME=value.
 func Build(t testing.TB, args ...string) Image {
 	t.Helper()
 	stages, err := ParseDockerfile(string(Read(t, "deploy/image/Dockerfile")))
@@ -73,7 +74,8 @@ func Build(t testing.TB, args ...string) Image {
 	}
 }
 
-// inTurn lets one process of a user build at a time: what several compile at once none finds in the cache.
+// inTurn lets one process of a user build at a time: what several compile at once none finds in the
+// cache.
 func inTurn(t testing.TB, build func()) {
 	t.Helper()
 	lock, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("parley-build-%d.lock", os.Getuid())), os.O_CREATE|os.O_RDWR, 0o600)
@@ -156,7 +158,8 @@ func (b *builder) expand(s string) string {
 	return os.Expand(s, func(name string) string { return b.vars[name] })
 }
 
-// run takes a step as the engine's shell does. It is this machine's: a step that leaves the working folder would change it.
+// run takes a step as the engine's shell does. It is this machine's: a step that leaves the working
+// folder would change it.
 func (b *builder) run(script string) {
 	b.t.Helper()
 	cmd := exec.Command("sh", "-ec", script)
@@ -224,8 +227,8 @@ func (b *builder) ignored() *patternmatcher.PatternMatcher {
 	return m
 }
 
-// copyTree copies a file or what is in a folder. It does not look into folders that are left out, as .dockerignore names nothing
-// within one that it wants.
+// copyTree copies a file or what is in a folder. It does not look into folders that are left out,
+// as .dockerignore names nothing within one that it wants.
 func copyTree(from, to string, ignore *patternmatcher.PatternMatcher, own func(string) error) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

@@ -27,7 +27,8 @@ type Change struct {
 	Writable []string          // folders that are mounted for everybody to write to
 }
 
-// Container is a root folder with its user and its environment. Processes in it are confined as the package's comment says.
+// Container is a root folder with its user and its environment. Processes in it are confined as the
+// package's comment says.
 type Container struct {
 	Entrypoint []string
 	Command    []string
@@ -40,7 +41,8 @@ type Container struct {
 	gid     int
 }
 
-// Container makes one of an image. Its root may not be written to, but for the image's volumes and what the change says.
+// Container makes one of an image. Its root may not be written to, but for the image's volumes and
+// what the change says.
 func (i Image) Container(t testing.TB, change Change) *Container {
 	t.Helper()
 	c := &Container{
@@ -63,7 +65,8 @@ func (i Image) Container(t testing.TB, change Change) *Container {
 	return c
 }
 
-// makeDir makes a folder that is gone with the test. Its path has no comma, as a test's name may: settings are lists of paths.
+// makeDir makes a folder that is gone with the test. Its path has no comma, as a test's name may:
+// settings are lists of paths.
 func makeDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "parley-container-") //nolint:usetesting // its name is what this is for
@@ -133,7 +136,8 @@ func (c *Container) command(args []string) *exec.Cmd {
 	return cmd
 }
 
-// outside returns a value of the environment with the paths, separated by commas, that they have on this machine.
+// outside returns a value of the environment with the paths, separated by commas, that they have on
+// this machine.
 func (c *Container) outside(value string) string {
 	parts := strings.Split(value, ",")
 	for i, part := range parts {
@@ -161,7 +165,8 @@ func (c *Container) Exec(args ...string) (code int, out string) {
 	return cmd.ProcessState.ExitCode(), string(all)
 }
 
-// Start starts the entry point with the container's command. Its end is at the latest that of the test.
+// Start starts the entry point with the container's command. Its end is at the latest that of the
+// test.
 func (c *Container) Start() *Process {
 	c.t.Helper()
 	p := &Process{t: c.t, cmd: c.command(append(slices.Clone(c.Entrypoint), c.Command...)), ended: make(chan struct{})}
@@ -221,7 +226,8 @@ func (p *Process) Until(words string) {
 	}
 }
 
-// Stop sends the signal and returns the code that the process ends with: -1 where it had to be killed.
+// Stop sends the signal and returns the code that the process ends with: -1 where it had to be
+// killed.
 func (p *Process) Stop(s os.Signal) int {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {

@@ -6,8 +6,9 @@
 //	p.Until("the service runs")
 //	code, out := c.Run("healthcheck")
 //
-// Under root a container is confined to its root folder (chroot) and runs as the image's user. Without root, files of the container
-// are named by where they are on this machine instead, and whoever runs the tests is its user.
+// Under root a container is confined to its root folder (chroot) and runs as the image's user.
+// Without root, files of the container are named by where they are on this machine instead, and
+// whoever runs the tests is its user.
 //
 // It runs on Linux and macOS; the program is then made for that system.
 package deploytest

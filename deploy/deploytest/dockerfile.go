@@ -22,8 +22,8 @@ type Step struct {
 	Text  string              // what follows, as it is written
 }
 
-// ParseDockerfile reads the instructions of a Dockerfile. It knows what ours uses, and refuses the rest: here-documents, escapes
-// other than a line's end, and parser directives.
+// ParseDockerfile reads the instructions of a Dockerfile. It knows what ours uses, and refuses the
+// rest: here-documents, escapes other than a line's end, and parser directives.
 func ParseDockerfile(text string) ([]Stage, error) {
 	var stages []Stage
 	for _, line := range logicalLines(text) {

@@ -28,7 +28,8 @@ func Root(t testing.TB) string {
 	}
 }
 
-// Tool runs a program of .tools and returns what it prints, and an error that says so too. The test fails where it is missing.
+// Tool runs a program of .tools and returns what it prints, and an error that says so too. The test
+// fails where it is missing.
 func Tool(t testing.TB, name string, args ...string) (string, error) {
 	t.Helper()
 	return ToolReading(t, "", name, args...)
@@ -60,7 +61,8 @@ func Read(t testing.TB, name string) []byte {
 	return content
 }
 
-// Glob returns the files of the repository that a pattern from its root matches, by their paths from there.
+// Glob returns the files of the repository that a pattern from its root matches, by their paths
+// from there.
 func Glob(t testing.TB, pattern string) (names []string) {
 	t.Helper()
 	root := Root(t)

@@ -30,8 +30,8 @@ func YAML(t testing.TB, content []byte) (documents []map[string]any) {
 	}
 }
 
-// At returns what stands at a path of names and indexes, spec.containers.0.name, or the zero value where nothing does. It fails
-// the test where something else than a T stands there.
+// At returns what stands at a path of names and indexes, spec.containers.0.name, or the zero value
+// where nothing does. It fails the test where something else than a T stands there.
 func At[T any](t testing.TB, document any, path string) T {
 	t.Helper()
 	var zero T

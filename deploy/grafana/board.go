@@ -10,7 +10,8 @@ type board struct {
 	rows  []row
 }
 
-// row is panels under a heading. They flow from left to right, and on to the next line where one is full.
+// row is panels under a heading. They flow from left to right, and on to the next line where one is
+// full.
 type row struct {
 	title  string
 	panels []panel
@@ -58,8 +59,8 @@ const (
 	requests unit = "reqps"
 )
 
-// query is one question to Prometheus. In expr, SEL stands for the matchers of the chosen jobs and instances, and JOB for those of
-// the jobs alone, where what is asked of has no instance.
+// query is one question to Prometheus. In expr, SEL stands for the matchers of the chosen jobs and
+// instances, and JOB for those of the jobs alone, where what is asked of has no instance.
 type query struct {
 	legend  string
 	expr    string
@@ -67,7 +68,8 @@ type query struct {
 	format  string
 }
 
-// step is a colour from a value on. The first of a panel's has no value: it is for all below the second.
+// step is a colour from a value on. The first of a panel's has no value: it is for all below the
+// second.
 type step struct {
 	color string
 	from  float64
@@ -95,7 +97,8 @@ func stat(title string, u unit, about string, queries ...query) panel {
 	return panel{kind: statistic, title: title, unit: u, about: about, queries: queries, width: 4, height: 5}
 }
 
-// heat is how a histogram's observations spread over its classic buckets, over time. rates is their rate by le.
+// heat is how a histogram's observations spread over its classic buckets, over time. rates is their
+// rate by le.
 func heat(title string, u unit, about, rates string) panel {
 	return panel{
 		kind: heatmap, title: title, unit: u, about: about, width: 12, height: 9,
@@ -138,8 +141,8 @@ func (p panel) says(zero, one mapped) panel {
 	return p
 }
 
-// quantiles asks for quantiles of a histogram, given the rate of its classic buckets by le and whatever else; how is put before
-// the quantile's name in the legend.
+// quantiles asks for quantiles of a histogram, given the rate of its classic buckets by le and
+// whatever else; how is put before the quantile's name in the legend.
 func quantiles(how, rates string, of ...string) (queries []query) {
 	names := map[string]string{"0.5": "p50", "0.9": "p90", "0.99": "p99", "0.999": "p99.9"}
 	for _, each := range of {

@@ -58,7 +58,8 @@ var variables = []object{
 	labelValues("instance", "Instance", `label_values(parley_build_info{job=~"$job"}, instance)`),
 }
 
-// labelValues is a variable of which several values, or all, can be chosen; it is looked up anew when the time range changes.
+// labelValues is a variable of which several values, or all, can be chosen; it is looked up anew
+// when the time range changes.
 func labelValues(name, label, definition string) object {
 	return object{
 		"name": name, "label": label, "type": "query", "datasource": datasource, "definition": definition,
@@ -76,7 +77,8 @@ func annotations() []object {
 	}
 }
 
-// annotation marks points in time: those of the samples or, where timed, those that the values name, in milliseconds.
+// annotation marks points in time: those of the samples or, where timed, those that the values
+// name, in milliseconds.
 func annotation(name, color, expr, title, text string, timed bool) object {
 	return object{
 		"name": name, "enable": true, "hide": false, "iconColor": color, "datasource": datasource, "expr": selected(expr),
@@ -128,7 +130,8 @@ func (p panel) targets() (targets []object) {
 		targets = append(targets, object{
 			"refId": string(rune('A' + i)), "datasource": datasource, "editorMode": "code", "expr": selected(each.expr),
 			"legendFormat": each.legend, "format": format, "range": !each.instant, "instant": each.instant,
-			// Points of single traces, in pictures of how long things took: over a heatmap's cells, or among the lines.
+			// Points of single traces, in pictures of how long things took: over a heatmap's cells,
+			// or among the lines.
 			"exemplar": p.unit == seconds && strings.Contains(each.expr, "_bucket"),
 		})
 	}

@@ -20,7 +20,8 @@ import (
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
 
-// kubernetes is what a version of it takes: the OpenAPI documents of its API server, and custom resources.
+// kubernetes is what a version of it takes: the OpenAPI documents of its API server, and custom
+// resources.
 type kubernetes struct {
 	dir string // with a document for each group and version
 
@@ -249,7 +250,8 @@ func resolved(schemas, schema map[string]any) map[string]any {
 	return next
 }
 
-// The forms of https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and labels/.
+// The forms of https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and
+// labels/.
 var (
 	subdomain  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 	qualified  = regexp.MustCompile(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)

@@ -24,7 +24,8 @@ func container(t *testing.T, workload map[string]any) (container, pod map[string
 	return all[0].(map[string]any), pod
 }
 
-// environment returns what a container's environment says. What the cluster fills in is its own name.
+// environment returns what a container's environment says. What the cluster fills in is its own
+// name.
 func environment(t *testing.T, container map[string]any) map[string]string {
 	t.Helper()
 	env := map[string]string{}
@@ -185,13 +186,15 @@ func TestContainersAreConfined(t *testing.T) {
 	})
 }
 
-// off reports whether an object says that something is not so: what it does not speak of is as the cluster likes.
+// off reports whether an object says that something is not so: what it does not speak of is as the
+// cluster likes.
 func off(object map[string]any, name string) bool {
 	on, said := object[name].(bool)
 	return said && !on
 }
 
-// TestSelectorsFindTheirPods holds everything that selects pods against the labels of the deployment's.
+// TestSelectorsFindTheirPods holds everything that selects pods against the labels of the
+// deployment's.
 func TestSelectorsFindTheirPods(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all objects) {
@@ -345,7 +348,8 @@ func TestWhatIsMonitoredIsThere(t *testing.T) {
 	}
 }
 
-// TestRulesOfTheObjectAreThoseOfTheFile holds that nothing of the rules is lost on the way through a template.
+// TestRulesOfTheObjectAreThoseOfTheFile holds that nothing of the rules is lost on the way through
+// a template.
 func TestRulesOfTheObjectAreThoseOfTheFile(t *testing.T) {
 	t.Parallel()
 	object := releases["with all that there is"].objects(t).one(t, "PrometheusRule")
@@ -356,7 +360,8 @@ func TestRulesOfTheObjectAreThoseOfTheFile(t *testing.T) {
 	}
 }
 
-// TestTheAdapterIsAskedForAMetricThatIsThere holds the autoscaler, the README's rule and the service's metrics together.
+// TestTheAdapterIsAskedForAMetricThatIsThere holds the autoscaler, the README's rule and the
+// service's metrics together.
 func TestTheAdapterIsAskedForAMetricThatIsThere(t *testing.T) {
 	t.Parallel()
 	scaler := releases["with all that there is"].objects(t).one(t, "HorizontalPodAutoscaler")

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
 
-// A release is the chart with values, in a cluster of some version. Its name is that of its subtests.
+// A release is the chart with values, in a cluster of some version. Its name is that of its
+// subtests.
 type release struct {
 	kubernetes string // 1.30.0 unless set
 	chart      string // ours unless set
@@ -145,7 +146,8 @@ func TestHelmFindsNoFault(t *testing.T) {
 	}
 }
 
-// TestObjectsAreWhatKubernetesTakes validates all releases against the schemas of Kubernetes, each against that of its cluster.
+// TestObjectsAreWhatKubernetesTakes validates all releases against the schemas of Kubernetes, each
+// against that of its cluster.
 func TestObjectsAreWhatKubernetesTakes(t *testing.T) {
 	t.Parallel()
 	takes := map[string]*kubernetes{"1.27": newKubernetes(t, "1.27"), "1.30": newKubernetes(t, "1.30")}
@@ -211,7 +213,8 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-// TestNotesSayWhatToDoNext has helm render the notes as an object, as it prints them in a cluster only.
+// TestNotesSayWhatToDoNext has helm render the notes as an object, as it prints them in a cluster
+// only.
 func TestNotesSayWhatToDoNext(t *testing.T) {
 	t.Parallel()
 	copied := t.TempDir()

@@ -43,8 +43,9 @@ func commands(t *testing.T, image deploytest.Image) {
 	}
 }
 
-// firstPod runs the image as the releases' pods would, with what the cluster would mount, and asks what their probes
-// ask. Of what the deployment says only the addresses are changed, as there is no network of its own, and its secrets are made up.
+// firstPod runs the image as the releases' pods would, with what the cluster would mount, and asks
+// what their probes ask. Of what the deployment says only the addresses are changed, as there is no
+// network of its own, and its secrets are made up.
 func firstPod(t *testing.T, image deploytest.Image) {
 	t.Helper()
 	for _, name := range []string{

@@ -1,4 +1,5 @@
-// Package helm_test holds the chart against Kubernetes' schemas, against the service, and its own documents against each other.
+// Package helm_test holds the chart against Kubernetes' schemas, against the service, and its own
+// documents against each other.
 package helm_test
 
 import (
@@ -24,7 +25,8 @@ var update = flag.Bool("update", false, "write what is generated")
 
 const chart = "deploy/helm/parley/"
 
-// TestGeneratedFilesAreInStep holds what a chart must have within itself against where it comes from.
+// TestGeneratedFilesAreInStep holds what a chart must have within itself against where it comes
+// from.
 func TestGeneratedFilesAreInStep(t *testing.T) {
 	t.Parallel()
 	want := map[string][]byte{
@@ -77,7 +79,8 @@ func withTable(t *testing.T, readme []byte) []byte {
 // described is a value with its comment.
 type described struct{ path, std, about string }
 
-// describe reads values.yaml: a value is described by the comment above it that begins with two dashes.
+// describe reads values.yaml: a value is described by the comment above it that begins with two
+// dashes.
 func describe(t *testing.T) (all []described) {
 	t.Helper()
 	var document yaml.Node

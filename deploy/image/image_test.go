@@ -1,4 +1,5 @@
-// Package image_test takes the steps of the Dockerfile without an engine, and runs what comes of them as a container would.
+// Package image_test takes the steps of the Dockerfile without an engine, and runs what comes of
+// them as a container would.
 package image_test
 
 import (

@@ -74,7 +74,8 @@ func (s *service) token(t *testing.T, user string) string {
 	return answer.Token
 }
 
-// metrics returns the names of all series of /metrics, with those of which a histogram and a summary consist.
+// metrics returns the names of all series of /metrics, with those of which a histogram and a
+// summary consist.
 func (s *service) metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	_, body, err := s.calls(t.Context(), http.MethodGet, s.AdminURL()+"/metrics", "")
@@ -113,7 +114,8 @@ func (s *service) connects(ctx context.Context, path, token string) (*peer, erro
 	return &peer{conn: conn}, nil
 }
 
-// asks sends a frame of a kind and reads up to its answer, whatever that is. Fields are a piece of JSON.
+// asks sends a frame of a kind and reads up to its answer, whatever that is. Fields are a piece of
+// JSON.
 func (p *peer) asks(ctx context.Context, kind, fields string) error {
 	p.asked++
 	id := fmt.Sprintf(`"id":"%d"`, p.asked)
@@ -141,7 +143,8 @@ type load struct {
 	ended sync.WaitGroup
 }
 
-// begins starts a load: one who writes, two who read, one who comes and goes, and a back end. It returns what ends it and waits.
+// begins starts a load: one who writes, two who read, one who comes and goes, and a back end. It
+// returns what ends it and waits.
 func (s *service) begins(t *testing.T) (end func()) {
 	t.Helper()
 	l := &load{service: s, token: s.token(t, "alice")}
@@ -162,7 +165,8 @@ func (s *service) begins(t *testing.T) (end func()) {
 	return func() { cancel(); l.ended.Wait() }
 }
 
-// over does something over and over, at a pace that leaves the machine to others, until it fails or ctx ends.
+// over does something over and over, at a pace that leaves the machine to others, until it fails or
+// ctx ends.
 func over(ctx context.Context, pace time.Duration, what func(i int) error) error {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -203,7 +207,8 @@ func (l *load) reads(ctx context.Context) error {
 	return p.until(ctx, "what nobody says")
 }
 
-// comesAndGoes is a client that was away for long: it reads on behind its cursor, looks around, and goes. Another has a bad token.
+// comesAndGoes is a client that was away for long: it reads on behind its cursor, looks around, and
+// goes. Another has a bad token.
 func (l *load) comesAndGoes(ctx context.Context) error {
 	return over(ctx, 100*time.Millisecond, func(i int) error {
 		p, err := l.connects(ctx, "/ws", l.token)

@@ -20,7 +20,8 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come. It is long, as machines are slow at times; nothing waits for it to pass.
+// patience is how long a test waits for what must come. It is long, as machines are slow at times;
+// nothing waits for it to pass.
 const patience = 60 * time.Second
 
 // monitor is a Prometheus that runs.
@@ -29,7 +30,8 @@ type monitor struct {
 	client http.Client
 }
 
-// runs starts Prometheus with a configuration. It takes a free port by itself and tells it in its log.
+// runs starts Prometheus with a configuration. It takes a free port by itself and tells it in its
+// log.
 func runs(t *testing.T, config string) *monitor {
 	t.Helper()
 	dir := t.TempDir()
@@ -69,7 +71,8 @@ func runs(t *testing.T, config string) *monitor {
 	return nil
 }
 
-// follow reads a log to its end. The address that is listened on goes to listening, what is worth a look to log.
+// follow reads a log to its end. The address that is listened on goes to listening, what is worth a
+// look to log.
 func follow(output io.Reader, listening, log chan<- string) {
 	defer close(listening)
 	var notable strings.Builder
@@ -186,7 +189,8 @@ func walk(tree any, visit func(map[string]any)) {
 	}
 }
 
-// exactly is the selector with those of its matchers that name one value: what must be there also when all is well.
+// exactly is the selector with those of its matchers that name one value: what must be there also
+// when all is well.
 func (s selector) exactly() string {
 	var matchers []string
 	for _, m := range s.matchers {

@@ -23,7 +23,8 @@ import (
 // ofPrometheus are series that it makes itself.
 var ofPrometheus = []string{"up", "scrape_duration_seconds", "ALERTS"}
 
-// config has two services scraped as one job, one of them with native histograms besides the classic ones, as many do.
+// config has two services scraped as one job, one of them with native histograms besides the
+// classic ones, as many do.
 func config(t *testing.T, withNative, without *service) string {
 	t.Helper()
 	return fmt.Sprintf(`
@@ -40,7 +41,8 @@ scrape_configs:
 `, filepath.Join(deploytest.Root(t), "deploy", "prometheus", "rules.yaml"), withNative.admin(), without.admin())
 }
 
-// TestAPrometheusThatScrapesServicesUnderLoad asks a real one whatever the dashboards and the rules ask.
+// TestAPrometheusThatScrapesServicesUnderLoad asks a real one whatever the dashboards and the rules
+// ask.
 func TestAPrometheusThatScrapesServicesUnderLoad(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Start(t)
@@ -111,8 +113,8 @@ func (m *monitor) rules(t *testing.T) (all []rule) {
 	return all
 }
 
-// documented returns the series of the table of metrics, which the observability package writes from its code: those that begin with
-// their first event are there too.
+// documented returns the series of the table of metrics, which the observability package writes
+// from its code: those that begin with their first event are there too.
 func documented(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -175,7 +177,8 @@ func (m *monitor) selectsOnly(t *testing.T, known map[string]bool, where, expr s
 // question is a query of a panel.
 type question struct{ where, expr string }
 
-// questions returns all queries of all dashboards for some instances, but for those of rows to leave out.
+// questions returns all queries of all dashboards for some instances, but for those of rows to
+// leave out.
 func questions(t *testing.T, instance string, without func(row string) bool) (all []question) {
 	t.Helper()
 	for name, content := range grafana.Files() {
@@ -243,7 +246,8 @@ func (m *monitor) answer(expr string) error {
 	return fmt.Errorf("%d results, no number among them", len(vector))
 }
 
-// isQuiet expects of a rule that it is evaluated without error, that what it asks for is there, and that nothing is wrong by it.
+// isQuiet expects of a rule that it is evaluated without error, that what it asks for is there, and
+// that nothing is wrong by it.
 func (m *monitor) isQuiet(t *testing.T, r rule) {
 	t.Helper()
 	if r.Health != "ok" || r.LastError != "" || r.LastEvaluation.IsZero() {
@@ -269,8 +273,8 @@ func (m *monitor) isQuiet(t *testing.T, r rule) {
 	})
 }
 
-// isNotBlind expects each selector of an alert to find series, where it says with = which: one that finds none never fires, and
-// nobody sees why.
+// isNotBlind expects each selector of an alert to find series, where it says with = which: one that
+// finds none never fires, and nobody sees why.
 func (m *monitor) isNotBlind(t *testing.T, r rule) {
 	t.Helper()
 	selectors, err := m.parse(r.Query)

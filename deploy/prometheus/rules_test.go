@@ -18,7 +18,8 @@ const runbook = "https://github.com/parley-chat/parley/blob/main/deploy/ALERTS.m
 // storyFiles are what promtool runs.
 var storyFiles = []string{"objectives_test.yaml", "rules_test.yaml"}
 
-// alert is an alerting rule, as rules.yaml has it. An objective has several of one name, which differ in their labels.
+// alert is an alerting rule, as rules.yaml has it. An objective has several of one name, which
+// differ in their labels.
 type alert struct {
 	name, expr          string
 	labels, annotations map[string]any

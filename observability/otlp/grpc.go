@@ -31,8 +31,8 @@ func grpcHeaders(h http.Header, packed bool) {
 	}
 }
 
-// grpcRetryable are the codes after which OTLP has a client try again: cancelled, deadline exceeded,
-// aborted, out of range, unavailable, data loss.
+// grpcRetryable are the codes after which OTLP has a client try again: cancelled, deadline
+// exceeded, aborted, out of range, unavailable, data loss.
 var grpcRetryable = []int{1, 4, 10, 11, 14, 15}
 
 // grpcAnswer returns the message of an answer, or what the answer says went wrong.

@@ -26,8 +26,8 @@ func Logs(env func(name string) string) (sdklog.Exporter, error) {
 // lines sends log lines.
 type lines struct{ *sender }
 
-// Export implements sdklog.Exporter. What is sent has the form of an ExportLogsServiceRequest, whose
-// package imports grpc-go.
+// Export implements sdklog.Exporter. What is sent has the form of an ExportLogsServiceRequest,
+// whose package imports grpc-go.
 func (l lines) Export(ctx context.Context, records []sdklog.Record) error {
 	if len(records) == 0 {
 		return nil

@@ -7,14 +7,16 @@ import (
 	"strconv"
 )
 
-// Centrifuge speaks the JSON protocol of the centrifuge library to the server in cmd/bench/peers/centrifuge.
+// Centrifuge speaks the JSON protocol of the centrifuge library to the server in
+// cmd/bench/peers/centrifuge.
 type Centrifuge struct {
 	Token func(user string) string // a token for a user
 }
 
 var _ Dialect = Centrifuge{}
 
-// subscribeID is that of a subscription that asks for history too: what answers the join then is the history.
+// subscribeID is that of a subscription that asks for history too: what answers the join then is
+// the history.
 const subscribeID = 1 << 30
 
 // Path implements Dialect.
@@ -62,7 +64,8 @@ var (
 	quotedOffset    = []byte(`,"offset":`)
 )
 
-// Next implements Dialect. What a load generator sees a million times is read as it is known to look, and everything else as JSON.
+// Next implements Dialect. What a load generator sees a million times is read as it is known to
+// look, and everything else as JSON.
 func (Centrifuge) Next(payload []byte) (Message, []byte) {
 	line, rest, _ := bytes.Cut(payload, []byte{'\n'})
 	if m, ok := centrifugeEntry(line); ok {

@@ -16,7 +16,8 @@ import (
 type Handler interface {
 	// Joined tells that the connection has joined its room: the last step of Dial.
 	Joined(c *Client)
-	// Message tells of each further message. m and what it refers to are the callee's for the time of the call.
+	// Message tells of each further message. m and what it refers to are the callee's for the time
+	// of the call.
 	Message(c *Client, m *Message)
 	// Closed tells that the connection has ended, and not by Client.Close. It is the last call.
 	Closed(c *Client, err error)
@@ -53,10 +54,12 @@ const (
 	upgraded
 )
 
-// NoJoin is a history with which Dial joins no room: Handler.Joined comes when the connection is made.
+// NoJoin is a history with which Dial joins no room: Handler.Joined comes when the connection is
+// made.
 const NoJoin = -1
 
-// Dial begins to connect as user, to join room, and to take its newest entries. What fails is told to h, if not at once.
+// Dial begins to connect as user, to join room, and to take its newest entries. What fails is told
+// to h, if not at once.
 func (l *Loop) Dial(user, room string, history int, h Handler) (*Client, error) {
 	server := l.servers[l.opened%len(l.servers)]
 	fd, err := newSocket(server.to, l.opened)
@@ -93,7 +96,8 @@ func (c *Client) request() []byte {
 	return append(b, "\r\n"...)
 }
 
-// begin says what comes first on a new connection. Not all servers take it together with the handshake.
+// begin says what comes first on a new connection. Not all servers take it together with the
+// handshake.
 func (c *Client) begin() {
 	joining := c.joining()
 	for _, payload := range [][]byte{c.loop.Dialect.Open(nil, c.user), joining} {
@@ -195,7 +199,8 @@ func (c *Client) watch() {
 	}
 }
 
-// readable reads once; what more there is comes with the next round, so that no connection holds up others.
+// readable reads once; what more there is comes with the next round, so that no connection holds up
+// others.
 func (c *Client) readable() {
 	kept := copy(c.loop.buf, c.part)
 	n, err := unix.Read(c.fd, c.loop.buf[kept:])

@@ -1,7 +1,7 @@
 package load
 
-// Dialect is how a server speaks: what a client says to it, and what its frames mean. Methods append to dst and return it; they
-// make the payload of text frames, not the frames. All are pure.
+// Dialect is how a server speaks: what a client says to it, and what its frames mean. Methods
+// append to dst and return it; they make the payload of text frames, not the frames. All are pure.
 type Dialect interface {
 	// Path is that of the handshake request: "/ws".
 	Path(room string, history int) string

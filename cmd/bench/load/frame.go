@@ -10,8 +10,8 @@ const (
 	opPong  = 0xA
 )
 
-// mask is that of every frame: what RFC 6455 wants of a client is that intermediaries cannot foresee the bytes, of which there are
-// none here; a server unmasks by it all the same.
+// mask is that of every frame: what RFC 6455 wants of a client is that intermediaries cannot
+// foresee the bytes, of which there are none here; a server unmasks by it all the same.
 var mask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // appendFrame appends a client's frame.
@@ -34,7 +34,8 @@ func appendFrame(dst []byte, op byte, payload []byte) []byte {
 	return dst
 }
 
-// nextFrame reads a server's frame at the front of b. size is 0 while it is not all there, and -1 for what no server may send.
+// nextFrame reads a server's frame at the front of b. size is 0 while it is not all there, and -1
+// for what no server may send.
 func nextFrame(b []byte) (op byte, payload []byte, size int) {
 	if len(b) < 2 {
 		return 0, nil, 0

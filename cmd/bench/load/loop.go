@@ -50,8 +50,8 @@ type server struct {
 	to   unix.Sockaddr
 }
 
-// Also adds one more server, another node of the same service. Connections take turns: of n servers the i-th connection goes to the
-// server i modulo n, in the order in which they were added.
+// Also adds one more server, another node of the same service. Connections take turns: of n servers
+// the i-th connection goes to the server i modulo n, in the order in which they were added.
 func (l *Loop) Also(addr string) error {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -96,7 +96,8 @@ func (l *Loop) Fail(err error) {
 	l.stopped = true
 }
 
-// Run serves the connections and timers until Stop, Fail or the end of ctx, whose error it then returns.
+// Run serves the connections and timers until Stop, Fail or the end of ctx, whose error it then
+// returns.
 func (l *Loop) Run(ctx context.Context) error {
 	defer func() { l.stopped, l.failure = false, nil }()
 	for !l.stopped {

@@ -52,7 +52,8 @@ var (
 	quotedAtNext = []byte(`,"at":"`)
 )
 
-// Next implements Dialect. What a load generator sees a million times is read as it is known to look, and everything else as JSON.
+// Next implements Dialect. What a load generator sees a million times is read as it is known to
+// look, and everything else as JSON.
 func (Parley) Next(payload []byte) (Message, []byte) {
 	if rest, ok := bytes.CutPrefix(payload, parleyEntry); ok {
 		if m, ok := parleyEntryIn(rest); ok {

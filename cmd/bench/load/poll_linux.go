@@ -44,8 +44,8 @@ func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 	return err
 }
 
-// newSocket returns a socket that does not wait, from an address of its own for every so many of them, as there are no more ports
-// to one. The number counts sockets.
+// newSocket returns a socket that does not wait, from an address of its own for every so many of
+// them, as there are no more ports to one. The number counts sockets.
 func newSocket(to unix.Sockaddr, number int) (int, error) {
 	family := unix.AF_INET6
 	v4, ok := to.(*unix.SockaddrInet4)

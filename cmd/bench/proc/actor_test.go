@@ -114,7 +114,8 @@ func parent() {
 	select {}
 }
 
-// obey does what it is told over a connection, answering each command with "done" and what there is to tell.
+// obey does what it is told over a connection, answering each command with "done" and what there is
+// to tell.
 func obey() {
 	conn, err := net.Dial("tcp", os.Getenv(addrVar))
 	if err != nil {
@@ -178,7 +179,8 @@ func writeToSocket(n int) string {
 	return ""
 }
 
-// burn needs n milliseconds of CPU time, and tells how many microseconds the process has had by then.
+// burn needs n milliseconds of CPU time, and tells how many microseconds the process has had by
+// then.
 func burn(n int) string {
 	until := cpuTime() + time.Duration(n)*time.Millisecond
 	for sum := 0; cpuTime() < until; {

@@ -11,7 +11,8 @@ const (
 	keptBytes = 4096 // of a line
 )
 
-// lines keeps the end of a process's output. Writes must follow one another; String may be called at any time.
+// lines keeps the end of a process's output. Writes must follow one another; String may be called
+// at any time.
 type lines struct {
 	ready chan struct{}          // closed when isReady has said true
 	asked func(line string) bool // nil once it has; the writer's

@@ -19,7 +19,8 @@ const (
 	defaultGrace  = 10 * time.Second
 )
 
-// pipeDelay is how long a process's output is still read when it has ended itself but one of its children holds the pipe.
+// pipeDelay is how long a process's output is still read when it has ended itself but one of its
+// children holds the pipe.
 const pipeDelay = time.Second
 
 // Spec says what to start. Path alone is needed.
@@ -28,9 +29,10 @@ type Spec struct {
 	Args []string // without the program's name
 	Env  []string // all of the environment; nil: that of this process
 	Dir  string   // empty: this process's
-	// Ready is asked about each line that the process writes, to standard output or standard error, until it says true. It is never
-	// called twice at once, and not any more once Start has returned; it must not wait for anything. Lines come without their end and
-	// are cut at 4 KiB. Nil: the process is ready as soon as it runs.
+	// Ready is asked about each line that the process writes, to standard output or standard error,
+	// until it says true. It is never called twice at once, and not any more once Start has
+	// returned; it must not wait for anything. Lines come without their end and are cut at 4 KiB.
+	// Nil: the process is ready as soon as it runs.
 	Ready  func(line string) bool
 	Within time.Duration // in which it must be ready; 0: 30 s
 	Grace  time.Duration // which it has to end after SIGTERM; 0: 10 s
@@ -50,10 +52,11 @@ type Process struct {
 	stopErr error
 }
 
-// Start starts a process and returns when it is ready. If it ends before that, is not ready in time, or ctx is done, it is gone by
-// the time of the error, which has its last lines. ctx means nothing to a process that is ready: that runs until Stop, or until this
-// process ends. On Linux the system sees to the latter, even if this process is killed; elsewhere it does not. A Ctrl-C in the
-// terminal does not reach the process on Linux: Stop is how it is to end.
+// Start starts a process and returns when it is ready. If it ends before that, is not ready in
+// time, or ctx is done, it is gone by the time of the error, which has its last lines. ctx means
+// nothing to a process that is ready: that runs until Stop, or until this process ends. On Linux
+// the system sees to the latter, even if this process is killed; elsewhere it does not. A Ctrl-C in
+// the terminal does not reach the process on Linux: Stop is how it is to end.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), spec.Path, spec.Args...) //nolint:gosec // the caller's own program
 	p := &Process{name: filepath.Base(spec.Path), grace: spec.Grace, cmd: cmd, exited: make(chan struct{}), lines: newLines(spec.Ready)}
@@ -80,8 +83,9 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// live is with the process from its start to its end. Its thread does nothing else: the system takes the end of the thread that
-// started a process for the death of the parent, and Go ends threads as it sees fit.
+// live is with the process from its start to its end. Its thread does nothing else: the system
+// takes the end of the thread that started a process for the death of the parent, and Go ends
+// threads as it sees fit.
 func (p *Process) live(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -130,7 +134,8 @@ func (p *Process) told(err error) error {
 	return err
 }
 
-// Attach returns a process that is running already. Its usage can be asked for; Stop and Output do nothing.
+// Attach returns a process that is running already. Its usage can be asked for; Stop and Output do
+// nothing.
 func Attach(pid int) (*Process, error) {
 	birth, err := birthOf(pid)
 	if err != nil {
@@ -142,15 +147,17 @@ func Attach(pid int) (*Process, error) {
 // PID returns the process's id.
 func (p *Process) PID() int { return p.pid }
 
-// Exited is closed when the process has ended and all its output is there. For an attached process it is nil.
+// Exited is closed when the process has ended and all its output is there. For an attached process
+// it is nil.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Output returns the last lines that the process wrote, up to a hundred.
 func (p *Process) Output() string { return p.lines.String() }
 
-// Stop asks the process to end (SIGTERM), waits for as long as its grace is, then kills it, and returns when it is gone. It is an
-// error, with the last lines, if the process had ended before it was asked to, reports a failure, or had to be killed. Further calls
-// return what the first one did. Children that the process leaves behind are not looked for.
+// Stop asks the process to end (SIGTERM), waits for as long as its grace is, then kills it, and
+// returns when it is gone. It is an error, with the last lines, if the process had ended before it
+// was asked to, reports a failure, or had to be killed. Further calls return what the first one
+// did. Children that the process leaves behind are not looked for.
 func (p *Process) Stop() error {
 	if p.cmd == nil {
 		return nil

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// tick is the unit of CPU times in /proc. To programs Linux shows it as 1/100 s on every machine that Go runs on, whatever the
-// kernel's own is.
+// tick is the unit of CPU times in /proc. To programs Linux shows it as 1/100 s on every machine
+// that Go runs on, whatever the kernel's own is.
 const tick = 10 * time.Millisecond
 
-// birth tells a process from a later one with the same id: ticks from the machine's start to its own.
+// birth tells a process from a later one with the same id: ticks from the machine's start to its
+// own.
 type birth uint64
 
 // stat is what /proc/PID/stat tells.
@@ -30,8 +31,9 @@ type stat struct {
 // ended reports whether it is only a corpse: it has ended and nobody has asked how.
 func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
 
-// parseStat reads /proc/PID/stat. The second field is the program's name in brackets, in which anything may stand, brackets, spaces
-// and line ends too; behind its last bracket there are numbers only.
+// parseStat reads /proc/PID/stat. The second field is the program's name in brackets, in which
+// anything may stand, brackets, spaces and line ends too; behind its last bracket there are numbers
+// only.
 func parseStat(text []byte) (stat, error) {
 	_, rest, named := strings.Cut(string(text), " (")
 	end := strings.LastIndex(rest, ") ")
@@ -63,8 +65,9 @@ func parseStat(text []byte) (stat, error) {
 	return s, nil
 }
 
-// parseFields reads lines like "VmRSS:  1748 kB" and "syscw: 12", as they stand in /proc/PID/status, io and smaps_rollup and in
-// /proc/meminfo, and returns the numbers that there are, in bytes where they are in kB. The first of two of the same name counts.
+// parseFields reads lines like "VmRSS: 1748 kB" and "syscw: 12", as they stand in /proc/PID/status,
+// io and smaps_rollup and in /proc/meminfo, and returns the numbers that there are, in bytes where
+// they are in kB. The first of two of the same name counts.
 func parseFields(text []byte) map[string]int64 {
 	fields := map[string]int64{}
 	for line := range bytes.Lines(text) {

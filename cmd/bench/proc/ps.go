@@ -81,7 +81,8 @@ func parsePS(text []byte) (map[int]psLine, error) {
 	return all, nil
 }
 
-// parsePSTime reads [[days-]hours:]minutes:seconds[.hundredths]; minutes may go beyond 59 where there are no hours.
+// parsePSTime reads [[days-]hours:]minutes:seconds[.hundredths]; minutes may go beyond 59 where
+// there are no hours.
 func parsePSTime(text string) (time.Duration, error) {
 	rest := text
 	var sum time.Duration

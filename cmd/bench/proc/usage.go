@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Usage is what a process takes from the machine: all its threads, also those that have ended, unless it says otherwise. Linux tells
-// everything here (what /proc does not let this user read, Private and Writes for example, is 0); elsewhere only CPU time, which is
-// then all in User, Resident and Processes are known, and the rest is 0.
+// Usage is what a process takes from the machine: all its threads, also those that have ended,
+// unless it says otherwise. Linux tells everything here (what /proc does not let this user read,
+// Private and Writes for example, is 0); elsewhere only CPU time, which is then all in User,
+// Resident and Processes are known, and the rest is 0.
 type Usage struct {
-	// CPU time since the process began. On Linux their sum is exact to the nanosecond, what is whose to 10 ms; elsewhere both are as
-	// exact as ps is, 10 ms or a second.
+	// CPU time since the process began. On Linux their sum is exact to the nanosecond, what is
+	// whose to 10 ms; elsewhere both are as exact as ps is, 10 ms or a second.
 	User, System time.Duration
 
 	Resident     int64 // bytes of memory in RAM; what is shared with others counts in full
@@ -21,12 +22,13 @@ type Usage struct {
 	Threads      int64 // that there are
 	Files        int64 // open ones, sockets among them
 
-	// Context switches of the threads that there are: because they waited, because others had their turn.
+	// Context switches of the threads that there are: because they waited, because others had their
+	// turn.
 	Voluntary, Involuntary int64
 
-	// Writes counts calls of write, writev, pwrite and sendfile, to sockets as to files, also those that had nothing written because
-	// a socket was full. It does not count send, sendto and sendmsg: a server that uses these shows fewer. Written is how many bytes
-	// they were.
+	// Writes counts calls of write, writev, pwrite and sendfile, to sockets as to files, also those
+	// that had nothing written because a socket was full. It does not count send, sendto and
+	// sendmsg: a server that uses these shows fewer. Written is how many bytes they were.
 	Writes, Written int64
 
 	Processes int64 // that were added up
@@ -35,7 +37,8 @@ type Usage struct {
 // CPU returns the CPU time in all.
 func (u Usage) CPU() time.Duration { return u.User + u.System }
 
-// Sub returns how much more u is than what was before. What can become less, like memory, can be negative.
+// Sub returns how much more u is than what was before. What can become less, like memory, can be
+// negative.
 func (u Usage) Sub(before Usage) Usage { return u.plus(before, -1) }
 
 // Add returns what both have used together.
@@ -54,13 +57,15 @@ func (u Usage) plus(v Usage, times int64) Usage {
 	}
 }
 
-// Usage returns what the process has used until now. It is os.ErrProcessDone if it has ended. A call costs the process itself
-// next to nothing, but for the memory, whose pages the system counts: some 15 ms a gigabyte, in which the process cannot map more.
+// Usage returns what the process has used until now. It is os.ErrProcessDone if it has ended. A
+// call costs the process itself next to nothing, but for the memory, whose pages the system counts:
+// some 15 ms a gigabyte, in which the process cannot map more.
 func (p *Process) Usage() (Usage, error) { return p.ask(usageOf) }
 
-// TreeUsage returns what the process and its descendants use together, for servers of many processes as PostgreSQL is. On Linux CPU
-// time is also that of children which have ended and been waited for; all else is of those that there are. PeakResident adds up
-// peaks that need not have been at the same time. A process whose parent has ended is nobody's descendant.
+// TreeUsage returns what the process and its descendants use together, for servers of many
+// processes as PostgreSQL is. On Linux CPU time is also that of children which have ended and been
+// waited for; all else is of those that there are. PeakResident adds up peaks that need not have
+// been at the same time. A process whose parent has ended is nobody's descendant.
 func (p *Process) TreeUsage() (Usage, error) { return p.ask(treeUsageOf) }
 
 func (p *Process) ask(usage func(int, birth) (Usage, error)) (Usage, error) {
@@ -74,8 +79,8 @@ func (p *Process) ask(usage func(int, birth) (Usage, error)) (Usage, error) {
 	return u, nil
 }
 
-// descendants returns a process and all below it, parents before their children. parents has the parent of each process that
-// there is.
+// descendants returns a process and all below it, parents before their children. parents has the
+// parent of each process that there is.
 func descendants(pid int, parents map[int]int) []int {
 	children := map[int][]int{}
 	for child, parent := range parents {

@@ -134,8 +134,9 @@ func measure(pid int, s stat) (Usage, error) {
 	return u, err
 }
 
-// cpuClock reads the clock of a process's CPU time. Its number is the id's complement above three bits, which choose the whole
-// process and the scheduler's own count (MAKE_PROCESS_CPUCLOCK in the kernel's include/linux/posix-timers_types.h).
+// cpuClock reads the clock of a process's CPU time. Its number is the id's complement above three
+// bits, which choose the whole process and the scheduler's own count (MAKE_PROCESS_CPUCLOCK in the
+// kernel's include/linux/posix-timers_types.h).
 func cpuClock(pid int) (time.Duration, bool) {
 	const scheduled = 2
 	var now unix.Timespec
@@ -145,7 +146,8 @@ func cpuClock(pid int) (time.Duration, bool) {
 	return time.Duration(now.Nano()), true
 }
 
-// switches adds up the context switches of a process's threads; in status are those of its first thread only.
+// switches adds up the context switches of a process's threads; in status are those of its first
+// thread only.
 func switches(pid int) (voluntary, involuntary int64, err error) {
 	threads, err := names(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
@@ -184,7 +186,8 @@ func readFields(pid int, name string) (map[string]int64, error) {
 	return parseFields(text), err
 }
 
-// read reads a file of a process. A process that has ended, before or meanwhile, is os.ErrProcessDone.
+// read reads a file of a process. A process that has ended, before or meanwhile, is
+// os.ErrProcessDone.
 func read(pid int, name string) ([]byte, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
 	return text, asDone(err)

@@ -109,7 +109,8 @@ func TestUsageCountsMemoryFilesAndThreads(t *testing.T) {
 	if after.Threads < 20 {
 		t.Errorf("20 threads show as %d", after.Threads)
 	}
-	// 20 threads wait for each other, 50 times each. The first thread alone has next to none of that.
+	// 20 threads wait for each other, 50 times each. The first thread alone has next to none of
+	// that.
 	if more.Voluntary < 500 {
 		t.Errorf("1000 waits show as %d voluntary switches", more.Voluntary)
 	}

@@ -111,7 +111,8 @@ func inLatency(of func(*Summary) time.Duration) func(*Result) (float64, bool) {
 	}
 }
 
-// lay makes of a figure the column of medians, that of the spread and that of the ratio, the latter two where they say something.
+// lay makes of a figure the column of medians, that of the spread and that of the ratio, the latter
+// two where they say something.
 func (s *section) lay(f figure) []column {
 	columns := []column{s.each(f.head, func(_ *caseRows, w *row) string { return f.format(w.over(f.of).median) })}
 	if s.repeated && !f.plain {

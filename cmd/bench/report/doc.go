@@ -1,8 +1,10 @@
-// Package report keeps what a benchmark has measured, and tells it: as JSON for machines, and as tables for people.
+// Package report keeps what a benchmark has measured, and tells it: as JSON for machines, and as
+// tables for people.
 //
 // # The JSON
 //
-// A report is one object. Names and units stay as they are for as long as format says "parley-bench/1"; fields may be added.
+// A report is one object. Names and units stay as they are for as long as format says
+// "parley-bench/1"; fields may be added.
 //
 //	{
 //	  "format": "parley-bench/1",

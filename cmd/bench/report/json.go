@@ -43,8 +43,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return nil
 }
 
-// ReadJSON reads what WriteJSON wrote: one report, and nothing behind it. Fields that it does not know are left out, and another
-// format is an error.
+// ReadJSON reads what WriteJSON wrote: one report, and nothing behind it. Fields that it does not
+// know are left out, and another format is an error.
 func ReadJSON(r io.Reader) (*Report, error) {
 	doc := document{Report: &Report{}}
 	d := json.NewDecoder(r)

@@ -14,8 +14,9 @@ const (
 	digits = 3
 )
 
-// Latency is a histogram of durations from Shortest to Longest, to three digits. It is for one goroutine: let each have its own,
-// and merge them when all are done. Make one with NewLatency; it takes about 140 KiB, however much is recorded.
+// Latency is a histogram of durations from Shortest to Longest, to three digits. It is for one
+// goroutine: let each have its own, and merge them when all are done. Make one with NewLatency; it
+// takes about 140 KiB, however much is recorded.
 type Latency struct {
 	histogram *hdrhistogram.Histogram // of microseconds
 	sum       float64                 // ns
@@ -29,7 +30,8 @@ func NewLatency() *Latency {
 	return &Latency{histogram: hdrhistogram.New(int64(Shortest/time.Microsecond), int64(Longest/time.Microsecond), digits)}
 }
 
-// Record adds a duration. One outside the range is counted as the nearest inside, and told of by Summary.
+// Record adds a duration. One outside the range is counted as the nearest inside, and told of by
+// Summary.
 func (l *Latency) Record(d time.Duration) {
 	switch {
 	case d < Shortest:
@@ -60,7 +62,8 @@ func (l *Latency) Summary() *Summary {
 	if count == 0 {
 		return nil
 	}
-	// The histogram knows only to which bucket a value belongs, and answers with the bucket's upper end.
+	// The histogram knows only to which bucket a value belongs, and answers with the bucket's upper
+	// end.
 	at := func(percent float64) time.Duration {
 		return min(time.Duration(l.histogram.ValueAtQuantile(percent))*time.Microsecond, l.longest)
 	}
@@ -73,7 +76,8 @@ func (l *Latency) Summary() *Summary {
 	}
 }
 
-// Summary is what a histogram of durations comes to. Percentiles are good to 0.1 %, and not finer than a microsecond.
+// Summary is what a histogram of durations comes to. Percentiles are good to 0.1 %, and not finer
+// than a microsecond.
 type Summary struct {
 	Count int64         `json:"count"`
 	P50   time.Duration `json:"p50_ns"`
@@ -82,8 +86,8 @@ type Summary struct {
 	P999  time.Duration `json:"p999_ns"`
 	Max   time.Duration `json:"max_ns"`
 	Mean  time.Duration `json:"mean_ns"`
-	// Below and Above say how many of Count were shorter than Shortest or longer than Longest: where Above is not 0, Max and
-	// Mean are too small, and so may percentiles be.
+	// Below and Above say how many of Count were shorter than Shortest or longer than Longest:
+	// where Above is not 0, Max and Mean are too small, and so may percentiles be.
 	Below int64 `json:"below,omitempty"`
 	Above int64 `json:"above,omitempty"`
 }

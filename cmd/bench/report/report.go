@@ -16,7 +16,8 @@ type Report struct {
 	Version string    `json:"version"` // of Parley
 	Command []string  `json:"command"`
 	Machine Machine   `json:"machine"`
-	// Base names the server that ratios are against. Where it did not run, the first that did is taken.
+	// Base names the server that ratios are against. Where it did not run, the first that did is
+	// taken.
 	Base    string   `json:"base,omitempty"`
 	Results []Result `json:"results"`
 }
@@ -41,7 +42,8 @@ type Result struct {
 	Measures   []Measure `json:"measures"`
 	Latency    *Summary  `json:"latency,omitempty"` // nil where there is nothing to wait for
 	Checks     Checks    `json:"checks"`
-	// Error says why the run failed, or which check did; what it measured then counts for nothing. Empty: all was well.
+	// Error says why the run failed, or which check did; what it measured then counts for nothing.
+	// Empty: all was well.
 	Error string `json:"error,omitempty"`
 }
 
@@ -51,8 +53,9 @@ type Param struct {
 	Value string `json:"value"`
 }
 
-// Measure is a number with its unit. Those with the same name and unit are compared. A unit that begins with "/" is read
-// behind the name ("deliveries" and "/s"); one that begins with "bytes" is shown in KiB, MiB and so on.
+// Measure is a number with its unit. Those with the same name and unit are compared. A unit that
+// begins with "/" is read behind the name ("deliveries" and "/s"); one that begins with "bytes" is
+// shown in KiB, MiB and so on.
 type Measure struct {
 	Name  string  `json:"name"`
 	Unit  string  `json:"unit"`
@@ -67,13 +70,14 @@ type Checks struct {
 	OutOfOrder int64 `json:"out_of_order"`
 }
 
-// New begins a report: with the time, this program's version and command line, and the centrifuge server as the base. The machine
-// is left for the caller to fill in.
+// New begins a report: with the time, this program's version and command line, and the centrifuge
+// server as the base. The machine is left for the caller to fill in.
 func New() *Report {
 	return &Report{At: time.Now().UTC().Truncate(time.Second), Version: version(), Command: commandLine(os.Args), Base: "centrifuge"}
 }
 
-// version is what the build says of this program: its tag, or where it has none the commit, "+dirty" if files were changed.
+// version is what the build says of this program: its tag, or where it has none the commit,
+// "+dirty" if files were changed.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -97,7 +101,8 @@ func version() string {
 // secret finds passwords, in a URL or in PostgreSQL's way to write down a connection.
 var secret = regexp.MustCompile(`(://[^\s/:@]*:)[^\s@]*(@)|(password=)[^\s&]*`)
 
-// commandLine returns args as they may be shown around: with the program's name and not its place, without passwords.
+// commandLine returns args as they may be shown around: with the program's name and not its place,
+// without passwords.
 func commandLine(args []string) []string {
 	shown := make([]string, 0, len(args))
 	for i, arg := range args {

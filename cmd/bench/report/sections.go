@@ -94,7 +94,8 @@ func (w *row) good() []*Result {
 // spread is what repetitions of one thing came to.
 type spread struct{ median, low, high float64 }
 
-// over returns the spread of what of says of each good run; all are NaN where it says nothing of any.
+// over returns the spread of what of says of each good run; all are NaN where it says nothing of
+// any.
 func (w *row) over(of func(*Result) (float64, bool)) spread {
 	var values []float64
 	for _, r := range w.good() {
@@ -109,7 +110,8 @@ func (w *row) over(of func(*Result) (float64, bool)) spread {
 	return spread{median(values), values[0], values[len(values)-1]}
 }
 
-// median is of sorted values, at least one; between the two in the middle where their number is even.
+// median is of sorted values, at least one; between the two in the middle where their number is
+// even.
 func median(sorted []float64) float64 {
 	n := len(sorted)
 	if n%2 == 1 {

@@ -9,12 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// widest is how many characters a line of a table has at the most, where a single column does not need more.
+// widest is how many characters a line of a table has at the most, where a single column does not
+// need more.
 const widest = 160
 
-// WriteTable writes the report for people, as aligned text: the scenarios one after the other, a row for each server and set of
-// parameters. A row holds medians over the repetitions that did not fail, beside them the least and the greatest, and the ratio to
-// the base's median. A table that is too wide goes on below, with the same rows.
+// WriteTable writes the report for people, as aligned text: the scenarios one after the other, a
+// row for each server and set of parameters. A row holds medians over the repetitions that did not
+// fail, beside them the least and the greatest, and the ratio to the base's median. A table that is
+// too wide goes on below, with the same rows.
 func (r *Report) WriteTable(w io.Writer) error {
 	var b bytes.Buffer
 	for _, line := range r.heading() {
@@ -57,7 +59,8 @@ func (r *Report) legend() string {
 	return fmt.Sprintf("Medians of the runs that did not fail; ratios to %s, or where it did not run to the first server of the case.", r.Base)
 }
 
-// blocks cuts columns into tables that are narrow enough. Each begins with the labels, and what is glued stays together.
+// blocks cuts columns into tables that are narrow enough. Each begins with the labels, and what is
+// glued stays together.
 func blocks(columns []column) [][]column {
 	labels := slices.IndexFunc(columns, func(c column) bool { return !c.label })
 	head, rest := columns[:labels], columns[labels:]

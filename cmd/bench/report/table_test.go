@@ -24,7 +24,8 @@ func TestTable(t *testing.T) {
 	golden(t, "report.txt", []byte(table(t, sample())))
 }
 
-// rows are the rows below the heads that have all of these cells, of the blocks of a report's table: as their cells.
+// rows are the rows below the heads that have all of these cells, of the blocks of a report's
+// table: as their cells.
 func rows(t *testing.T, r *report.Report, having ...string) (list [][]string) {
 	t.Helper()
 	gap := regexp.MustCompile(` {2,}`)

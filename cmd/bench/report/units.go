@@ -33,7 +33,8 @@ func (k key) label() string {
 	return k.name + " (" + unit + ")"
 }
 
-// formatted returns how to show such values to three digits; whole says that all of them are counted in ones.
+// formatted returns how to show such values to three digits; whole says that all of them are
+// counted in ones.
 func (k key) formatted(whole bool) func(float64) string {
 	switch {
 	case strings.HasPrefix(k.unit, "bytes"):
@@ -86,7 +87,8 @@ func significant(v float64) string {
 	return strconv.FormatFloat(v, 'f', max(decimals, 0), 64)
 }
 
-// rounded returns v to three digits, so that 999.6 is seen to be a thousand before a unit is chosen for it.
+// rounded returns v to three digits, so that 999.6 is seen to be a thousand before a unit is chosen
+// for it.
 func rounded(v float64) float64 {
 	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
 	if err != nil {

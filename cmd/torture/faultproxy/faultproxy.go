@@ -47,7 +47,8 @@ func (p *Proxy) Cut() {
 	p.drop()
 }
 
-// Stall holds all bytes back until Mend: connections stay, new ones are accepted, and nothing comes.
+// Stall holds all bytes back until Mend: connections stay, new ones are accepted, and nothing
+// comes.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +151,8 @@ func (p *Proxy) pass(to, from net.Conn) {
 	}
 }
 
-// wait holds what was read back for as long as it is to be. One chunk waits for the other, so that a delay makes a way narrow, too.
+// wait holds what was read back for as long as it is to be. One chunk waits for the other, so that
+// a delay makes a way narrow, too.
 func (p *Proxy) wait() {
 	p.mu.Lock()
 	delay := p.delay

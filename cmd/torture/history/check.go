@@ -137,7 +137,8 @@ func (c *checker) sent(r, ask *Record) {
 	if r.Duplicate {
 		return
 	}
-	// Of two that were under way at once, one of which found the store's answer lost, both may think that they were first.
+	// Of two that were under way at once, one of which found the store's answer lost, both may
+	// think that they were first.
 	if c.late[r.ID] {
 		c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged as new after it had been acknowledged", ask.Key, ask.User)
 	}

@@ -31,7 +31,8 @@ func newWorld() *world { return &world{keys: map[string]int64{}, readers: map[st
 
 func (w *world) write(r history.Record) { w.records = append(w.records, r) }
 
-// sends sends a message, the answer to which is lost or not. What is sent again is not stored again.
+// sends sends a message, the answer to which is lost or not. What is sent again is not stored
+// again.
 func (w *world) sends(user, key, body string, lost bool) int64 {
 	w.asked++
 	id := fmt.Sprint("a", w.asked)
@@ -270,7 +271,8 @@ func TestWhatIsWrongIsFoundUnderItsRule(t *testing.T) {
 	}
 }
 
-// TestAnySmallWrongIsFound makes histories of a service that is right, which must pass, and spoils each in one place.
+// TestAnySmallWrongIsFound makes histories of a service that is right, which must pass, and spoils
+// each in one place.
 func TestAnySmallWrongIsFound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

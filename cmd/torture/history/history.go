@@ -1,7 +1,9 @@
-// Package history is what the clients of a torture run wrote down of what they did and saw, and the judgement over it.
+// Package history is what the clients of a torture run wrote down of what they did and saw, and the
+// judgement over it.
 //
-// A history is a file of JSON lines, one Record each, in the order in which the run wrote them; times are the run's own clock. It holds
-// all that the checker needs: whoever has the file can judge it again.
+// A history is a file of JSON lines, one Record each, in the order in which the run wrote them;
+// times are the run's own clock. It holds all that the checker needs: whoever has the file can
+// judge it again.
 package history
 
 import (
@@ -104,8 +106,8 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// Read returns the records of a history. A last line that was cut off, as by a run that was killed, is left out; any other bad line
-// is an error.
+// Read returns the records of a history. A last line that was cut off, as by a run that was killed,
+// is left out; any other bad line is an error.
 func Read(in io.Reader) (records []Record, err error) {
 	dec := json.NewDecoder(bufio.NewReaderSize(in, 1<<16))
 	for line := 1; ; line++ {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Rule is something that must hold. Each comes from an invariant of the design, which stands in brackets.
+// Rule is something that must hold. Each comes from an invariant of the design, which stands in
+// brackets.
 type Rule string
 
 // The rules.

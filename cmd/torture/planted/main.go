@@ -1,6 +1,7 @@
-// Command planted is the real service with one bug in it, which the environment names: PLANTED=ack-early, forget-key, skip, double or
-// reorder. It exists so that the test of package torture can show that its checker finds real bugs in a real service. Nobody should run it
-// for anything else.
+// Command planted is the real service with one bug in it, which the environment names:
+// PLANTED=ack-early, forget-key, skip, double or reorder. It exists so that the test of package
+// torture can show that its checker finds real bugs in a real service. Nobody should run it for
+// anything else.
 package main
 
 import (
@@ -53,7 +54,8 @@ func run() error {
 	return server.Run(ctx, cfg, bug)
 }
 
-// hasty answers before it commits: what it has not committed when it dies is lost, though it was acknowledged.
+// hasty answers before it commits: what it has not committed when it dies is lost, though it was
+// acknowledged.
 type hasty struct {
 	ports.Log
 	mu    sync.Mutex
@@ -83,7 +85,8 @@ func (h *hasty) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	return outcomes, nil
 }
 
-// forgetful stores each proposal under a key of its own, so that one that is sent again is stored again.
+// forgetful stores each proposal under a key of its own, so that one that is sent again is stored
+// again.
 type forgetful struct{ ports.Log }
 
 // mark stands between a client's key and what makes it another.

@@ -1,4 +1,5 @@
-// Command generate writes the dashboards to the folder dashboards, one JSON file each. It runs by go generate.
+// Command generate writes the dashboards to the folder dashboards, one JSON file each. It runs by
+// go generate.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Command centrifuge is a chat server on the centrifuge library, for a comparison: channels with history and recovery on the
-// memory engine, which keeps nothing durably. Who has a token, signed with RS256 as those of Parley are, may subscribe and publish.
+// Command centrifuge is a chat server on the centrifuge library, for a comparison: channels with
+// history and recovery on the memory engine, which keeps nothing durably. Who has a token, signed
+// with RS256 as those of Parley are, may subscribe and publish.
 package main
 
 import (

@@ -1,8 +1,9 @@
 //go:build linux
 
-// Command rawwrite is the floor for a comparison: a server that does nothing but write. It keeps the sockets of all who came, and
-// for each message from any of them writes the finished frame to every one, in a plain loop of write calls, on one thread. It stores nothing,
-// knows no rooms, and drops what a socket does not take at once; then it says so and ends.
+// Command rawwrite is the floor for a comparison: a server that does nothing but write. It keeps
+// the sockets of all who came, and for each message from any of them writes the finished frame to
+// every one, in a plain loop of write calls, on one thread. It stores nothing, knows no rooms, and
+// drops what a socket does not take at once; then it says so and ends.
 package main
 
 import (
@@ -180,7 +181,8 @@ func (s *server) upgrade(fd int, c *socket) error {
 		base64.StdEncoding.EncodeToString(sum[:])))
 }
 
-// frame returns the payload of a client's frame, unmasked in place, and the frame's size; 0 while it is not all there.
+// frame returns the payload of a client's frame, unmasked in place, and the frame's size; 0 while
+// it is not all there.
 func frame(b []byte) (payload []byte, size int) {
 	if len(b) < 6 {
 		return nil, 0
