@@ -67,8 +67,8 @@ type conn struct {
 // close ends the connection; others may be using it.
 func (c *conn) close() { _ = c.raw.Close() }
 
-// until closes the connection when ctx ends, unless what it returns is called before; that waits for a
-// closing that is under way.
+// until closes the connection when ctx ends, unless what it returns is called before; that waits
+// for a closing that is under way.
 func (c *conn) until(ctx context.Context) (unhook func()) {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(closed); c.close() })
