@@ -301,3 +301,37 @@ func readImports(packages map[string]*files, pkg, name string) error {
 	}
 	return nil
 }
+
+// TestTheMapNamesEachPackage holds the map in CONTRIBUTING.md to the packages that there are: each is
+// named, or lies in a folder of one that is, and what is named is there.
+func TestTheMapNamesEachPackage(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "## Where things are")
+	where, _, _ := strings.Cut(rest, "## Adding an adapter")
+	named := map[string]bool{}
+	for line := range strings.Lines(where) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cell, _, _ := strings.Cut(line[2:], " |")
+		for _, name := range strings.Fields(strings.ReplaceAll(cell, "`", "")) {
+			named[name] = true
+			if info, err := os.Stat("../" + name); err != nil || !info.IsDir() {
+				t.Errorf("the map names %s, which is no folder", name)
+			}
+		}
+	}
+	for _, r := range rows {
+		name := r.pkg
+		for name != "." && !named[name] {
+			name = path.Dir(name)
+		}
+		if name == "." {
+			t.Errorf("the map does not name %s", r.pkg)
+		}
+	}
+}
