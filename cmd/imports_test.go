@@ -33,7 +33,7 @@ var (
 	buses = []string{"core/chat", "ports", "adapters/notices", "adapters/bus"}
 	// A store brings its own schema up to date, and reads what a later release wrote as clients are
 	// to get it.
-	stores = []string{"core/chat", "ports", "adapters/wire", "migrations"}
+	stores = []string{"core/chat", "core/ledger", "ports", "adapters/wire", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
 	fiber      = "github.com/gofiber/fiber/v2"
@@ -51,6 +51,7 @@ var rows = []row{
 	// Which emoji are one and the same is Unicode's to say, and no technology: the tables of its
 	// normal forms are all that is used.
 	{pkg: "core/chat", uses: []string{"golang.org/x/text/unicode/norm"}},
+	{pkg: "core/ledger", may: inner},
 	{pkg: "core/messaging", may: inner},
 	{pkg: "core/presence", may: inner},
 	{pkg: "core/work"},
@@ -72,7 +73,7 @@ var rows = []row{
 	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},
 	{pkg: "adapters/postgres/pgtest", uses: []string{pgx}},
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
-	{pkg: "adapters/memory", may: inner},
+	{pkg: "adapters/memory", may: []string{"core/chat", "core/ledger", "ports"}},
 	{pkg: "adapters/localbus", may: inner},
 	{pkg: "adapters/bus", may: []string{"core/chat", "ports", "adapters/notices"}},
 	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},

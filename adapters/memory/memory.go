@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -35,13 +36,12 @@ func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the 
 
 // room is all that is known of one room.
 type room struct {
-	chat.Room
+	ledger.Room
 	lastAt   time.Time
-	set      [chat.RoomProperties]chat.Seq // the last entry that set it
-	log      []chat.Entry                  // in first form, but without the bodies of messages and edits
+	log      []chat.Entry // in first form, but without the bodies of messages and edits
 	messages map[chat.Seq]*message
 	keys     map[authorKey]chat.Seq
-	places   map[chat.UserID]place
+	places   map[chat.UserID]ledger.Place // the member of one who left is zero
 	marks    map[chat.UserID]chat.Seq
 	said     []chat.Seq // the messages that are not deleted, ascending
 	speakers map[chat.UserID]*speaker
@@ -50,12 +50,6 @@ type room struct {
 type authorKey struct {
 	author chat.UserID
 	key    chat.Key
-}
-
-// place is a user's place in a room; its member is zero for one who left.
-type place struct {
-	chat.Member
-	set chat.Seq // the entry that set it; 0: none did
 }
 
 // message is a message in its present form.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -152,10 +153,10 @@ func (s *Store) Create(ctx context.Context, given chat.Room, owner chat.UserID) 
 	}
 	r := newRoom(given)
 	if owner != "" {
-		r.places[owner] = place{Member: chat.Member{User: owner, Role: chat.Moderate, Since: r.CreatedAt}}
+		r.places[owner] = ledger.Place{Member: chat.Member{User: owner, Role: chat.Moderate, Since: r.CreatedAt}}
 	}
 	s.rooms[r.ID] = r
-	return r.Room, nil
+	return r.Room.Room, nil
 }
 
 // Standing implements ports.Directory.
@@ -182,14 +183,14 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standin
 	standings := make([]chat.Standing, len(asked))
 	for i, p := range asked {
 		if r := s.rooms[p.Room]; r != nil {
-			standings[i] = chat.Standing{Room: r.Room, Member: r.places[p.User].Member, Read: r.marks[p.User]}
+			standings[i] = chat.Standing{Room: r.Room.Room, Member: r.places[p.User].Member, Read: r.marks[p.User]}
 		}
 	}
 	return standings, nil
 }
 
 func (r *room) standing(user chat.UserID) chat.Standing {
-	return chat.Standing{Room: r.Room, Member: r.places[user].Member, Read: r.marks[user], Unread: r.unread(user)}
+	return chat.Standing{Room: r.Room.Room, Member: r.places[user].Member, Read: r.marks[user], Unread: r.unread(user)}
 }
 
 func (r *room) unread(user chat.UserID) int64 {

@@ -23,6 +23,7 @@
 //	cursor     the last entry that somebody has got in a room
 //	key        an author's own name for a send, so that it can be repeated and is stored once
 //	proposal   an entry that somebody wants to be appended
+//	ruling     what the judge of the ledger makes of a proposal: its outcome, and what is to be saved
 //	draft      a proposal on its way through the journal
 //	author     who made an entry
 //	member     a user with a place in a room: a role, or a ban

@@ -1,0 +1,22 @@
+// Package ledger judges what may be appended to a room's log, and what it comes to.
+//
+// A store loads what is known of a room, asks the judge, and saves what the judge ruled:
+//
+//	proposal ─► Judge ─► Ruling: the outcome, and what is to be saved with it
+//	              ▲        │
+//	        Rows: the room, its members, its messages, …
+//	              ▲        ▼
+//	              the store
+//
+// The judge reads by Rows alone and changes nothing. It knows no table and no transaction: that
+// nobody else changes the room from the first look to the last save is the store's to see to.
+//
+// In which order refusals count is promised by ports.Log, and stands once, in judge.go. What is
+// particular to a kind of fact stands in the file of that kind: who may make it, whether an archived
+// room takes it, what it changes, and when it changes nothing. A new kind is a new file, and a line
+// in ruleOf. What it changes it says by the parts of a Ruling, which are few and which stores save
+// for all kinds alike.
+//
+// PostgreSQL appends plain messages by a statement that judges by itself. Its tests hold that
+// statement to this package.
+package ledger

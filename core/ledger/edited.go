@@ -1,0 +1,15 @@
+package ledger
+
+import "github.com/parley-chat/parley/core/chat"
+
+type editedRule struct{}
+
+// terms asks not whether the message is the author's own: callers of ports.Log do.
+func (editedRule) terms(*chat.Proposal) terms { return terms{role: chat.Write, changes: true} }
+
+func (editedRule) ruling(c matter) (Ruling, error) {
+	f := c.Fact.(chat.Edited)
+	r := c.appends(f)
+	r.Rewrite = &Rewrite{Message: f.Target, Body: f.Body}
+	return r, nil
+}

@@ -1,0 +1,33 @@
+package ledger
+
+import (
+	"bytes"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+type messageRule struct{}
+
+func (messageRule) terms(*chat.Proposal) terms { return terms{role: chat.Write} }
+
+func (messageRule) ruling(c matter) (Ruling, error) {
+	f := c.Fact.(chat.Message)
+	if f.ReplyTo != 0 {
+		// One that is deleted may still be answered.
+		if _, found, err := c.rows.Message(f.ReplyTo); err != nil {
+			return Ruling{}, err
+		} else if !found {
+			return refused(Unheard()), nil
+		}
+	}
+	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo}
+	if len(f.Meta) > 0 {
+		said.Meta = bytes.Clone(f.Meta) // the entry lives longer than the proposal
+	}
+	return c.appends(said), nil
+}
+
+// Unheard says that a message replies to what is none.
+func Unheard() *chat.Error {
+	return chat.Errorf(chat.NotFound, "there is no such message to reply to")
+}
