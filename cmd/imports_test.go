@@ -29,7 +29,7 @@ type row struct {
 var (
 	words = []string{"core/chat"}
 	inner = []string{"core/chat", "ports"}
-	outer = []string{"core/chat", "ports", "adapters/wire", "adapters/caller"}
+	outer = []string{"core/chat", "ports", "adapters/wire", "adapters/edge"}
 	buses = []string{"core/chat", "ports", "adapters/notices", "adapters/bus"}
 	// A store brings its own schema up to date, and reads what a later release wrote as clients are
 	// to get it.
@@ -65,7 +65,7 @@ var rows = []row{
 
 	{pkg: "adapters/wire", may: inner},
 	{pkg: "adapters/notices", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"google.golang.org/protobuf"}},
-	{pkg: "adapters/caller", may: words, uses: []string{fiber, "golang.org/x/net"}},
+	{pkg: "adapters/edge", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{fiber, "golang.org/x/net"}},
 	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},

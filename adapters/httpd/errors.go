@@ -2,15 +2,13 @@ package httpd
 
 import (
 	"errors"
-	"fmt"
 	"net"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -18,27 +16,8 @@ import (
 // fail is the one place where an error becomes an answer.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	status, e := translate(err)
-	trace := ""
-	switch e.Kind {
-	case chat.Internal:
-		id := c.GetRespHeader(fiber.HeaderXRequestID)
-		trace = s.cfg.Observer.Fault(c.UserContext(), "answer a request", fmt.Errorf("request %s: %s %s: %w", id, c.Method(), c.Route().Path, err))
-		e = chat.Error{Kind: chat.Internal, Reason: "a fault of the service; it is logged under " + trace}
-	case chat.Unavailable, chat.RateLimited:
-		if e.Cause != nil { // that nobody has told of yet
-			s.cfg.Observer.Fault(c.UserContext(), "answer a request", err)
-		}
-		if e.RetryAfter <= 0 {
-			e.RetryAfter = time.Second
-		}
-		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
-	case chat.Unauthenticated:
-		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
-	}
 	s.headers(c)
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(status).Send(wire.AppendHTTPError(nil, &e, trace))
+	return edge.Fail(c, status, &e, s.cfg.Observer, "answer a request")
 }
 
 // unread answers what could not be read as a request. Whatever it is, its client made it so, or

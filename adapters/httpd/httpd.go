@@ -14,7 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/parley-chat/parley/adapters/caller"
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -24,7 +24,7 @@ type Config struct {
 	CertFile       string                // with KeyFile: speak TLS
 	KeyFile        string                //
 	TrustedProxies []netip.Prefix        // whose X-Forwarded-For and X-Forwarded-Prefix count
-	Origins        []string              // other web origins whose pages may call, as caller.ParseOrigin takes them
+	Origins        []string              // other web origins whose pages may call, as edge.ParseOrigin takes them
 	Observer       ports.RequestObserver // nil: nobody is told
 	Log            *slog.Logger          // for requests, at debug level; nil: none
 
@@ -58,14 +58,14 @@ func (c Config) withDefaults() Config {
 // Server is the app and its listener.
 type Server struct {
 	cfg     Config
-	origins caller.Origins
+	origins edge.Origins
 	app     *fiber.App
 	ln      net.Listener
 }
 
 // New returns a server with routes. It does not listen yet.
 func New(cfg Config, routes ...func(fiber.Router)) *Server {
-	s := &Server{cfg: cfg.withDefaults(), origins: caller.NewOrigins(cfg.Origins)}
+	s := &Server{cfg: cfg.withDefaults(), origins: edge.NewOrigins(cfg.Origins)}
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		ErrorHandler:          s.fail,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -55,11 +56,11 @@ func (r *request) member() (room chat.RoomID, user chat.UserID, err error) {
 
 // number returns a whole number of the query, or otherwise where it is not there.
 func (r *request) number(name string, least, most, otherwise int64) (int64, error) {
-	text := utils.CopyString(r.Query(name))
-	if text == "" {
+	n, given, err := edge.Whole(r.Ctx, name, least, most)
+	if err == nil && !given {
 		return otherwise, nil
 	}
-	return wire.ParseQuery(name, text, least, most)
+	return n, err
 }
 
 func (r *request) limit() (int, error) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/parley-chat/parley/adapters/caller"
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -89,7 +89,7 @@ func (a *API) as(handle func(*request) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
 		defer cancel()
-		token, err := caller.Token(c)
+		token, err := edge.Token(c)
 		if err != nil {
 			return err
 		}

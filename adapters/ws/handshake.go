@@ -9,15 +9,13 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
-	"github.com/parley-chat/parley/adapters/caller"
-	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -89,7 +87,7 @@ func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 	}
 	// Programs that are no browsers send none, and need not be kept from anything: a page cannot
 	// leave it out.
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.Allow(origin) && !caller.Own(origin, string(c.Context().Host())) {
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.Allow(origin) && !edge.Own(origin, string(c.Context().Host())) {
 		return 0, chat.Errorf(chat.Forbidden, "this origin may not connect")
 	}
 	return 0, nil
@@ -117,7 +115,7 @@ func lists(c *fiber.Ctx, header, member string) bool {
 
 // identify finds out who is connecting, if the handshake says.
 func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Opening) error {
-	token, given, err := caller.OpeningToken(c, offered)
+	token, given, err := edge.OpeningToken(c, offered)
 	if err != nil || !given {
 		return err
 	}
@@ -162,14 +160,14 @@ func readJoin(c *fiber.Ctx, opening *ports.Opening) error {
 		return err
 	}
 	join := &ports.Join{Room: room, Limit: ports.DefaultPage}
-	after, given, err := number(c, "after", int64(chat.MaxSeq))
+	after, given, err := edge.Whole(c, "after", 0, int64(chat.MaxSeq))
 	if err != nil {
 		return err
 	}
 	if given {
 		join.After = new(chat.Seq(after))
 	}
-	limit, given, err := number(c, "limit", ports.MaxPage)
+	limit, given, err := edge.Whole(c, "limit", 0, ports.MaxPage)
 	if err != nil {
 		return err
 	}
@@ -180,35 +178,7 @@ func readJoin(c *fiber.Ctx, opening *ports.Opening) error {
 	return nil
 }
 
-// number reads a whole number from 0 to most of the query; an empty one is not given.
-func number(c *fiber.Ctx, name string, most int64) (n int64, given bool, err error) {
-	text := c.Query(name)
-	if text == "" {
-		return 0, false, nil
-	}
-	n, err = wire.ParseQuery(name, utils.CopyString(text), 0, most)
-	return n, err == nil, err
-}
-
 // refuse answers with an error, by its kind's status unless another is given.
 func (a *Adapter) refuse(c *fiber.Ctx, status int, err error) error {
-	e, trace := *chat.AsError(err), ""
-	switch e.Kind {
-	case chat.Internal:
-		trace = a.cfg.Observer.Fault(c.UserContext(), "answer a handshake", err)
-	case chat.Unauthenticated:
-		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
-	case chat.Unavailable, chat.RateLimited:
-		if e.Cause != nil { // that nobody has told of yet
-			a.cfg.Observer.Fault(c.UserContext(), "answer a handshake", err)
-		}
-		e.RetryAfter = max(e.RetryAfter, time.Second)
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
-	}
-	if status == 0 {
-		status = wire.HTTPStatus(e.Kind)
-	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(status).Send(wire.AppendHTTPError(nil, &e, trace))
+	return edge.Fail(c, status, err, a.cfg.Observer, "answer a handshake")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/parley-chat/parley/adapters/caller"
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -30,7 +30,7 @@ type Config struct {
 	// where CanPoll is true. Others are as without it.
 	Polled bool
 
-	Origins     []string      // other web origins that may connect, as caller.ParseOrigin takes them
+	Origins     []string      // other web origins that may connect, as edge.ParseOrigin takes them
 	FrameBytes  int           // the largest message of a client, over all its fragments; 0: 64 KiB
 	WriteStall  time.Duration // after which a write without progress fails; 0: 10 s
 	MessageTime time.Duration // for a message to come as a whole; 0: 10 s
@@ -62,7 +62,7 @@ func (c Config) withDefaults() Config {
 // Adapter takes sockets.
 type Adapter struct {
 	cfg     Config
-	origins caller.Origins
+	origins edge.Origins
 	live    sync.WaitGroup // connections
 	shaking atomic.Int64   // handshakes under way
 	poller  poller
@@ -70,7 +70,7 @@ type Adapter struct {
 
 // New returns an adapter. A string in cfg.Origins that is no origin is ignored: it allows nobody.
 func New(cfg Config) *Adapter {
-	return &Adapter{cfg: cfg.withDefaults(), origins: caller.NewOrigins(cfg.Origins)}
+	return &Adapter{cfg: cfg.withDefaults(), origins: edge.NewOrigins(cfg.Origins)}
 }
 
 // openingKey is where the handshake leaves what it found for the connection.

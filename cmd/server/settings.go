@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/parley-chat/parley/adapters/caller"
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/session"
@@ -53,7 +53,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.TLSCertFile, "tls-cert-file", "", file, "certificate chain (PEM); with tls-key-file the service speaks TLS")
 	add(s, &cfg.TLSKeyFile, "tls-key-file", "", file, "the certificate's key (PEM)")
 	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks whose X-Forwarded-For and X-Forwarded-Prefix count: 10.0.0.0/8,…")
-	add(s, &cfg.Origins, "origins", "", list(caller.ParseOrigin), "other web origins that may connect and call: https://app.example, https://*.example.com (subdomains), capacitor://localhost, …, or *")
+	add(s, &cfg.Origins, "origins", "", list(edge.ParseOrigin), "other web origins that may connect and call: https://app.example, https://*.example.com (subdomains), capacitor://localhost, …, or *")
 
 	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
 	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: nats://…, redis://…, redis+cluster://…, postgres://…, or local:// for a node that is alone").secret = true

@@ -1,15 +1,15 @@
-package caller_test
+package edge_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/parley-chat/parley/adapters/caller"
+	"github.com/parley-chat/parley/adapters/edge"
 )
 
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	some := caller.NewOrigins([]string{
+	some := edge.NewOrigins([]string{
 		"https://App.example", "http://localhost:3000", "http://[::1]:80/", "https://*.Example.com", "http://*.localhost:3000", "https://münchen.example",
 		"https://*.bücher.example:8443", "capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnop", "http://192.0.2.7", "https://my_app.example",
 	})
@@ -37,11 +37,11 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s: %v", origin, got)
 		}
 	}
-	all, none := caller.NewOrigins([]string{"*"}), caller.NewOrigins([]string{"", "no origin at all", "https://*"})
+	all, none := edge.NewOrigins([]string{"*"}), edge.NewOrigins([]string{"", "no origin at all", "https://*"})
 	if !all.Allow("https://anybody.example") || !all.Allow("null") || !all.Any() || !some.Any() {
 		t.Error("* does not allow everybody")
 	}
-	if none.Allow("") || none.Allow("null") || none.Allow("https://a") || none.Any() || (caller.Origins{}).Allow("https://a.example") {
+	if none.Allow("") || none.Allow("null") || none.Allow("https://a") || none.Any() || (edge.Origins{}).Allow("https://a.example") {
 		t.Error("nothing allows somebody")
 	}
 }
@@ -69,7 +69,7 @@ func TestTheServicesOwnPage(t *testing.T) {
 		{"https://chat.example", "", false},
 		{"https://chat.example", "chat.example/x", false},
 	} {
-		if got := caller.Own(c.origin, c.host); got != c.want {
+		if got := edge.Own(c.origin, c.host); got != c.want {
 			t.Errorf("%s at %s: %v", c.origin, c.host, got)
 		}
 	}
@@ -83,7 +83,7 @@ func TestEntriesOfAListOfOrigins(t *testing.T) {
 		"Capacitor://localhost": "capacitor://localhost", "http://[::0001]:8080": "http://[::1]:8080", "https://app.example:": "https://app.example", "https://app.example:443": "https://app.example",
 		"http://127.0.0.1:3000": "http://127.0.0.1:3000", "https://4.example": "https://4.example", "https://a.0xg": "https://a.0xg", "app://1": "app://1",
 	} {
-		if got, err := caller.ParseOrigin(text); got != want || err != nil {
+		if got, err := edge.ParseOrigin(text); got != want || err != nil {
 			t.Errorf("%s is %s, %v, want %s", text, got, err, want)
 		}
 	}
@@ -97,7 +97,7 @@ func TestEntriesOfAListOfOrigins(t *testing.T) {
 		"https://app.example:0": "such as", "http://127.1": "such as", "https://1.2.3": "such as", "http://0x7f.0x1": "such as", "http://2130706433": "such as",
 		"https://1.2.3.4.": "such as", "https://a.256": "such as", "https://１２７.１": "such as", "https://*.example.0x": "such as",
 	} {
-		if got, err := caller.ParseOrigin(text); err == nil || !strings.Contains(err.Error(), says) {
+		if got, err := edge.ParseOrigin(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is %q, %v, want an error that says %q", text, got, err, says)
 		}
 	}

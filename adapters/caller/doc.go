@@ -1,3 +1,0 @@
-// Package caller reads what sockets and the HTTP API must read alike of a request: who calls, and
-// from which page.
-package caller

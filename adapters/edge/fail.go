@@ -1,0 +1,43 @@
+package edge
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Fail answers a request with an error, in the service's JSON, by the status of its kind unless
+// another than 0 is given. What is a fault of the service is told to o, with what was being done, and
+// clients are told under which id it is logged.
+func Fail(c *fiber.Ctx, status int, err error, o ports.FaultObserver, while string) error {
+	e, trace := *chat.AsError(err), ""
+	if status == 0 {
+		status = wire.HTTPStatus(e.Kind)
+	}
+	switch e.Kind {
+	case chat.Internal:
+		id := c.GetRespHeader(fiber.HeaderXRequestID)
+		trace = o.Fault(c.UserContext(), while, fmt.Errorf("request %s: %s %s: %w", id, c.Method(), c.Route().Path, err))
+		e = chat.Error{Kind: chat.Internal, Reason: "a fault of the service; it is logged under " + trace}
+	case chat.Unavailable, chat.RateLimited:
+		if e.Cause != nil { // that nobody has told of yet
+			o.Fault(c.UserContext(), while, err)
+		}
+		if e.RetryAfter <= 0 {
+			e.RetryAfter = time.Second
+		}
+		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)
+		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
+	case chat.Unauthenticated:
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Status(status).Send(wire.AppendHTTPError(nil, &e, trace))
+}
