@@ -2,21 +2,18 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
 // Append implements ports.Log. The transaction begins as the only one that writes, so that what it reads stays true until it
 // commits; readers see all of it or nothing.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
-	for i := range proposals {
-		if err := chat.CheckFact(proposals[i].Fact); err != nil {
-			return nil, err
-		}
+	if err := ledger.Check(proposals); err != nil {
+		return nil, err
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
 	err := s.write(ctx, "append to the log", func(tx *transaction) error {
@@ -54,17 +51,16 @@ type memberKey struct {
 
 // memberRow is a user's place; its member is zero, but for the user, for who has none.
 type memberRow struct {
-	chat.Member
-	setBy chat.Seq
+	ledger.Place
 	spoke bool // made an entry, and has not left since
 }
 
 // roomRow is a room's row, as the batch changes it.
 type roomRow struct {
-	chat.Room
+	ledger.Room
+	b       *batch
 	number  int64
-	lastAt  int64
-	setBy   [chat.RoomProperties]chat.Seq
+	at      int64       // Now, as a row has it
 	speaker chat.UserID // whose turn is the last one; empty: not known
 	changed bool
 }
@@ -80,9 +76,11 @@ func (b *batch) load(proposals []chat.Proposal) error {
 		}
 	}
 	if err := b.eachOf(b.w.rooms, func(scan scanner) error {
-		r := &roomRow{}
-		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.lastAt, &r.Messages,
-			&r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife], &r.speaker)
+		r := &roomRow{b: b}
+		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.at, &r.Messages,
+			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.speaker)
+		r.at = max(r.at, b.now)
+		r.Now = stamp(r.at)
 		b.rooms[r.ID] = r
 		return err
 	}, ids, 1); err != nil {
@@ -101,7 +99,7 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 		}
 		k := memberKey{r.number, user}
 		if _, listed := b.known[k]; !listed {
-			b.known[k] = memberRow{Member: chat.Member{User: user}, spoke: true}
+			b.known[k] = memberRow{Place: ledger.Place{Member: chat.Member{User: user}}, spoke: true}
 			wanted = append(wanted, k.room, user)
 		}
 	}
@@ -115,132 +113,70 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 	return b.eachOf(b.w.members, func(scan scanner) error {
 		var k memberKey
 		var m memberRow
-		err := scan(&k.room, &m.User, &m.Role, &m.Banned, &m.setBy, &m.spoke)
+		err := scan(&k.room, &m.User, &m.Role, &m.Banned, &m.Set, &m.spoke)
 		k.user = m.User
 		b.known[k] = m
 		return err
 	}, wanted, 2)
 }
 
-// append decides what becomes of a proposal, in the order of precedence that ports.Log gives, and does it.
+// append has the judge rule on a proposal, and saves what that is.
 func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	r := b.rooms[p.Room]
 	if r == nil {
 		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
 	}
-	if f, ok := p.Fact.(chat.Message); ok {
-		return b.say(r, p, f)
+	if _, ok := p.Fact.(chat.Message); ok {
+		return b.say(r, p)
 	}
-	if earlier, used, err := b.earlier(r, p); used || err != nil {
-		return earlier, err
-	}
-	if err := p.Judge(r.Room, b.place(r, p.Author.ID)); err != nil {
-		return ports.Outcome{Err: err}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
-	}
-	switch f := p.Fact.(type) {
-	case chat.MemberChanged:
-		return b.changeMember(r, p, f)
-	case chat.RoomChanged:
-		return b.changeRoom(r, p, f)
-	}
-	if r.Archived {
-		return ports.Outcome{Err: isArchived()}, nil
-	}
-	return b.changeMessage(r, p)
-}
-
-func isArchived() error { return chat.Errorf(chat.Conflict, "the room is archived") }
-
-// earlier returns the outcome of a proposal whose key is used.
-func (b *batch) earlier(r *roomRow, p *chat.Proposal) (_ ports.Outcome, used bool, _ error) {
-	var at int64
-	e := chat.Entry{Room: p.Room, Author: p.Author, Key: p.Key}
-	err := b.row(b.w.key, r.number, p.Author.ID, p.Key).Scan(&e.Seq, &at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ports.Outcome{}, false, nil
-	}
-	e.At = stamp(at)
-	return ports.Outcome{Status: ports.Duplicate, Entry: e}, err == nil, err
-}
-
-// place returns what place a user has in a room.
-func (b *batch) place(r *roomRow, user chat.UserID) chat.Member {
-	return b.known[memberKey{r.number, user}].Member
-}
-
-func refused(kind chat.Kind, reason string) (ports.Outcome, error) {
-	return ports.Outcome{Err: chat.Errorf(kind, "%s", reason)}, nil
-}
-
-func appended(e chat.Entry, err error) (ports.Outcome, error) {
-	return ports.Outcome{Status: ports.Appended, Entry: e}, err
-}
-
-func unchanged(r *roomRow, setBy chat.Seq) (ports.Outcome, error) {
-	return ports.Outcome{Status: ports.Unchanged, Entry: chat.Entry{Room: r.ID, Seq: setBy}}, nil
-}
-
-// next makes the room's next entry.
-func (b *batch) next(r *roomRow, p *chat.Proposal, fact chat.Fact) chat.Entry {
-	r.Head++
-	if _, ok := fact.(chat.Message); ok {
-		r.Messages++
-	}
-	r.lastAt = max(r.lastAt, b.now)
-	r.changed = true
-	return chat.Entry{Room: r.ID, Seq: r.Head, At: stamp(r.lastAt), Author: p.Author, Key: p.Key, Messages: r.Messages, Fact: fact}
-}
-
-// say appends a message. That its key is used shows when its row is to go in: so it is looked for only then, and for what is refused.
-func (b *batch) say(r *roomRow, p *chat.Proposal, f chat.Message) (ports.Outcome, error) {
-	refusal, err := b.refuses(r, p, f)
+	ruling, err := ledger.Judge(rows{r}, p)
 	if err != nil {
 		return ports.Outcome{}, err
 	}
-	if refusal == nil {
-		if e, isNew, err := b.addMessage(r, p, f); isNew || err != nil {
-			return appended(e, err)
-		}
-	}
-	if earlier, used, err := b.earlier(r, p); used || err != nil {
-		return earlier, err
-	}
-	return ports.Outcome{Err: refusal}, nil
+	return ruling.Outcome, b.save(r, &ruling)
 }
 
-// refuses says why a message whose key is new may not be said, and fails only where the store does.
-func (b *batch) refuses(r *roomRow, p *chat.Proposal, f chat.Message) (refusal, err error) {
-	if refusal := p.Judge(r.Room, b.place(r, p.Author.ID)); refusal != nil {
-		return refusal, nil
+// say appends a message. That its key is used shows when its row is to go in: so it is looked for only
+// then, and for what is refused.
+func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
+	ruling, err := ledger.JudgeNew(rows{r}, p)
+	if err != nil {
+		return ports.Outcome{}, err
 	}
-	if r.Archived {
-		return isArchived(), nil
+	if ruling.Status == ports.Appended {
+		if isNew, err := b.addMessage(r, &ruling); isNew || err != nil {
+			return ruling.Outcome, err
+		}
 	}
-	if f.ReplyTo == 0 {
-		return nil, nil
+	if earlier, used, err := (rows{r}).Used(p.Author.ID, p.Key); used || err != nil {
+		return ledger.Duplicate(earlier).Outcome, err
 	}
-	_, _, err = b.target(r, f.ReplyTo)
-	if errors.Is(err, sql.ErrNoRows) {
-		return chat.Errorf(chat.NotFound, "there is no such message to reply to"), nil
-	}
-	return nil, err
+	return ruling.Outcome, nil
 }
 
 // addMessage puts a message at the end of the log, unless its key is used.
-func (b *batch) addMessage(r *roomRow, p *chat.Proposal, f chat.Message) (e chat.Entry, isNew bool, err error) {
-	was := *r
-	turn, err := b.turns(r, p.Author.ID)
+func (b *batch) addMessage(r *roomRow, ruling *ledger.Ruling) (isNew bool, err error) {
+	e := &ruling.Entry
+	before := r.speaker
+	turn, err := b.turns(r, e.Author.ID)
 	if err != nil {
-		return e, false, err
+		return false, err
 	}
-	e = b.next(r, p, chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Meta: f.Meta})
+	f := e.Fact.(chat.Message)
 	isNew, err = b.changes(b.w.message,
-		r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)
+		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)
 	if !isNew || err != nil {
-		*r = was
-		return e, false, err
+		r.speaker = before
+		return false, err
 	}
-	return e, true, b.speaks(r, p.Author.ID)
+	r.follow(ruling)
+	return true, b.speaks(r, e.Author.ID)
+}
+
+// follow brings the room to where a ruling leaves it.
+func (r *roomRow) follow(ruling *ledger.Ruling) {
+	r.Follow(ruling)
+	r.changed = r.changed || ruling.Status == ports.Appended
 }
 
 // speaks notes that a user has made an entry.
@@ -255,33 +191,14 @@ func (b *batch) speaks(r *roomRow, user chat.UserID) error {
 	return b.exec(b.w.spoke, r.number, user, r.ID)
 }
 
-// add puts an entry that is no message at the end of the log.
-func (b *batch) add(r *roomRow, p *chat.Proposal, fact chat.Fact) (chat.Entry, error) {
-	e := b.next(r, p, fact)
-	args := []any{r.number, e.Seq, r.lastAt, e.Author.ID, e.Author.Name, e.Key, e.Messages}
-	switch f := fact.(type) {
-	case chat.Edited:
-		args = append(args, "edited", f.Target, nil, nil, nil, nil, nil, nil, nil)
-	case chat.Deleted:
-		args = append(args, "deleted", f.Target, nil, nil, nil, nil, nil, nil, nil)
-	case chat.Reacted:
-		args = append(args, "reacted", f.Target, f.Emoji, f.Removed, f.Count, nil, nil, nil, nil)
-	case chat.MemberChanged:
-		args = append(args, "member", nil, nil, nil, nil, f.Change, f.User, f.Role, nil)
-	case chat.RoomChanged:
-		args = append(args, "room", nil, nil, nil, nil, f.Change, nil, nil, f.Name)
-	}
-	return e, errors.Join(b.speaks(r, p.Author.ID), b.exec(b.w.change, args...))
-}
-
 // saveRooms writes back what the batch changed of the rooms' rows.
 func (b *batch) saveRooms() error {
 	for _, r := range b.rooms {
 		if r == nil || !r.changed {
 			continue
 		}
-		if err := b.exec(b.w.updateRoom, r.Name, r.Public, r.Archived, r.Head, r.lastAt, r.Messages,
-			r.setBy[chat.RoomName], r.setBy[chat.RoomVisibility], r.setBy[chat.RoomLife], r.speaker, r.number); err != nil {
+		if err := b.exec(b.w.updateRoom, r.Name, r.Public, r.Archived, r.Head, r.at, r.Messages,
+			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.speaker, r.number); err != nil {
 			return err
 		}
 	}

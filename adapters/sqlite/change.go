@@ -1,129 +1,84 @@
 package sqlite
 
 import (
-	"database/sql"
 	"errors"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
-// target returns who wrote a message and which entry deleted it, 0 for none, or sql.ErrNoRows where there is no such message.
-func (b *batch) target(r *roomRow, seq chat.Seq) (wrote chat.UserID, deletedBy chat.Seq, err error) {
-	err = b.row(b.w.target, r.number, seq).Scan(&wrote, &deletedBy)
-	return wrote, deletedBy, err
+// save does what a ruling says of a fact that is no message.
+func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
+	r.follow(ruling)
+	e := &ruling.Entry
+	var errs []error
+	if ruling.Status == ports.Appended {
+		errs = append(errs, b.add(r, e))
+	}
+	if of := ruling.Rewrite; of != nil {
+		errs = append(errs, b.rewrite(r, of, e))
+	}
+	if of := ruling.Reaction; of != nil {
+		errs = append(errs, b.react(r, of, e))
+	}
+	if of := ruling.Place; of != nil {
+		k := memberKey{r.number, of.User}
+		place := b.known[k] // they may have spoken with that
+		place.Place = *of
+		b.known[k] = place
+		errs = append(errs, b.exec(b.w.setMember, r.number, of.User, of.Role, of.Banned, r.at, of.Set, r.ID))
+	}
+	if ruling.Left != "" {
+		errs = append(errs, b.leaves(r, ruling.Left))
+	}
+	return errors.Join(errs...)
 }
 
-// changeMessage edits, deletes or reacts to a message.
-func (b *batch) changeMessage(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
-	wrote, deletedBy, err := b.target(r, chat.Target(p.Fact))
-	if errors.Is(err, sql.ErrNoRows) {
-		return refused(chat.NotFound, "there is no such message")
-	}
-	if err != nil {
-		return ports.Outcome{}, err
-	}
-	if err := p.JudgeTarget(r.Room, b.place(r, p.Author.ID), wrote); err != nil {
-		return ports.Outcome{Err: err}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
-	}
-	switch f := p.Fact.(type) {
-	case chat.Deleted:
-		if deletedBy != 0 {
-			return unchanged(r, deletedBy)
-		}
-		e, err := b.add(r, p, f)
-		return appended(e, errors.Join(err, b.exec(b.w.remove, r.lastAt, e.Seq, r.number, f.Target), b.unturn(r, f.Target)))
+// add puts an entry that is no message at the end of the log.
+func (b *batch) add(r *roomRow, e *chat.Entry) error {
+	args := []any{r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Key, e.Messages}
+	switch f := e.Fact.(type) {
 	case chat.Edited:
-		if deletedBy == 0 {
-			e, err := b.add(r, p, f)
-			return appended(e, errors.Join(err, b.exec(b.w.edit, f.Body, r.lastAt, r.number, f.Target)))
-		}
+		args = append(args, "edited", f.Target, nil, nil, nil, nil, nil, nil, nil)
+	case chat.Deleted:
+		args = append(args, "deleted", f.Target, nil, nil, nil, nil, nil, nil, nil)
 	case chat.Reacted:
-		if deletedBy == 0 {
-			return b.react(r, p, f)
-		}
+		args = append(args, "reacted", f.Target, f.Emoji, f.Removed, f.Count, nil, nil, nil, nil)
+	case chat.MemberChanged:
+		args = append(args, "member", nil, nil, nil, nil, f.Change, f.User, f.Role, nil)
+	case chat.RoomChanged:
+		args = append(args, "room", nil, nil, nil, nil, f.Change, nil, nil, f.Name)
 	}
-	return refused(chat.Conflict, "the message is deleted")
+	return errors.Join(b.speaks(r, e.Author.ID), b.exec(b.w.change, args...))
 }
 
-func (b *batch) react(r *roomRow, p *chat.Proposal, f chat.Reacted) (ports.Outcome, error) {
-	var tallies []chat.Tally
-	if err := b.each(b.w.tallies, func(scan scanner) error {
-		var t chat.Tally
-		err := scan(&t.Emoji, &t.First, &t.Total, &t.Mine, &t.Set)
-		tallies = append(tallies, t)
-		return err
-	}, p.Author.ID, r.number, f.Target); err != nil {
-		return ports.Outcome{}, err
+// rewrite changes the text of a message by the entry e.
+func (b *batch) rewrite(r *roomRow, of *ledger.Rewrite, e *chat.Entry) error {
+	if !of.Deleted {
+		return b.exec(b.w.edit, of.Body, r.at, r.number, of.Message)
 	}
-	is, refused := f.React(tallies, p.Reactions)
-	switch {
-	case refused != nil:
-		return ports.Outcome{Err: refused}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
-	case is.Same:
-		return unchanged(r, is.Set)
-	}
-	for _, emoji := range is.Forget {
-		if err := errors.Join(b.exec(b.w.forgetReactors, r.number, f.Target, emoji), b.exec(b.w.forgetReaction, r.number, f.Target, emoji)); err != nil {
-			return ports.Outcome{}, err
-		}
-	}
-	if err := b.exec(b.w.reaction, r.number, f.Target, is.Fact.Emoji, r.Head+1, is.Fact.Count); err != nil {
-		return ports.Outcome{}, err
-	}
-	e, err := b.add(r, p, is.Fact)
-	return appended(e, errors.Join(err,
-		b.exec(b.w.setReactor, r.number, f.Target, is.Fact.Emoji, p.Author.ID, f.Removed, e.Seq),
-		b.exec(b.w.reactedTo, r.number, f.Target)))
+	return errors.Join(b.exec(b.w.remove, r.at, e.Seq, r.number, of.Message), b.unturn(r, of.Message))
 }
 
-func (b *batch) changeMember(r *roomRow, p *chat.Proposal, f chat.MemberChanged) (ports.Outcome, error) {
-	k := memberKey{r.number, f.User}
-	was := b.known[k]
-	f, same, forbidden := f.Settle(was.Member, p.Author.ID)
-	if forbidden != nil {
-		return ports.Outcome{Err: forbidden}, nil //nolint:nilerr // it is that proposal's, and spoils no other's
+// react changes what is kept of an emoji by the entry e.
+func (b *batch) react(r *roomRow, to *ledger.Reaction, e *chat.Entry) error {
+	var errs []error
+	for _, emoji := range to.Forget {
+		errs = append(errs,
+			b.exec(b.w.forgetReactors, r.number, to.Target, emoji), b.exec(b.w.forgetReaction, r.number, to.Target, emoji))
 	}
-	if p.Resigns(was.Member) {
-		var others bool
-		if err := b.row(b.w.moderated, r.number, f.User).Scan(&others); err != nil {
-			return ports.Outcome{}, err
-		}
-		if !others {
-			return ports.Outcome{Err: chat.LastModerator()}, nil
-		}
-	}
-	if same {
-		outcome, _ := unchanged(r, was.setBy)
-		return outcome, b.leaves(r, f)
-	}
-	e, err := b.add(r, p, f)
-	place := b.known[k] // they may have spoken with that
-	place.Member, place.setBy = f.Place(), e.Seq
-	b.known[k] = place
-	return appended(e, errors.Join(err, b.leaves(r, f), // also where leaving is the user's own entry
-		b.exec(b.w.setMember, r.number, f.User, f.Role, f.Change == chat.MemberBanned, r.lastAt, e.Seq, r.ID)))
+	return errors.Join(append(errs,
+		b.exec(b.w.reaction, r.number, to.Target, to.Emoji, e.Seq, to.Count),
+		b.exec(b.w.setReactor, r.number, to.Target, to.Emoji, e.Author.ID, to.Removed, e.Seq),
+		b.exec(b.w.reactedTo, r.number, to.Target))...)
 }
 
 // leaves takes what keeps a room in the list of who leaves it.
-func (b *batch) leaves(r *roomRow, f chat.MemberChanged) error {
-	if f.Change != chat.MemberLeft {
-		return nil
-	}
-	k := memberKey{r.number, f.User}
+func (b *batch) leaves(r *roomRow, user chat.UserID) error {
+	k := memberKey{r.number, user}
 	place := b.known[k]
 	place.spoke = false
 	b.known[k] = place
-	return errors.Join(b.exec(b.w.unmark, r.number, f.User), b.exec(b.w.unlist, r.number, f.User))
-}
-
-func (b *batch) changeRoom(r *roomRow, p *chat.Proposal, f chat.RoomChanged) (ports.Outcome, error) {
-	is, of := f.Apply(r.Room)
-	if is == r.Room {
-		return unchanged(r, r.setBy[of])
-	}
-	r.Room = is
-	e, err := b.add(r, p, f)
-	r.setBy[of] = e.Seq
-	return appended(e, err)
+	return errors.Join(b.exec(b.w.unmark, r.number, user), b.exec(b.w.unlist, r.number, user))
 }

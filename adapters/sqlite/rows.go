@@ -1,0 +1,56 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
+)
+
+var _ ledger.Rows = rows{}
+
+// rows is a room as the judge sees it: what is not loaded for the batch is looked up.
+type rows struct{ *roomRow }
+
+func (r rows) Room() *ledger.Room { return &r.roomRow.Room }
+
+func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, _ error) {
+	var at int64
+	e := chat.Entry{Room: r.ID, Author: chat.Author{ID: author}, Key: key}
+	found, err := found(r.b.row(r.b.w.key, r.number, author, key).Scan(&e.Seq, &at))
+	e.At = stamp(at)
+	return e, found, err
+}
+
+func (r rows) Place(user chat.UserID) (ledger.Place, error) {
+	return r.b.known[memberKey{r.number, user}].Place, nil
+}
+
+func (r rows) Message(seq chat.Seq) (m ledger.Message, _ bool, _ error) {
+	found, err := found(r.b.row(r.b.w.target, r.number, seq).Scan(&m.Author, &m.Deleted))
+	return m, found, err
+}
+
+func (r rows) Tallies(message chat.Seq, user chat.UserID) (tallies []ledger.Tally, _ error) {
+	err := r.b.each(r.b.w.tallies, func(scan scanner) error {
+		var t ledger.Tally
+		err := scan(&t.Emoji, &t.First, &t.Total, &t.Mine, &t.Set)
+		tallies = append(tallies, t)
+		return err
+	}, user, r.number, message)
+	return tallies, err
+}
+
+func (r rows) Moderated(but chat.UserID) (others bool, _ error) {
+	err := r.b.row(r.b.w.moderated, r.number, but).Scan(&others)
+	return others, err
+}
+
+// found tells from the error of a scan whether there was a row.
+func found(err error) (bool, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
