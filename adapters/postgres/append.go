@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -228,17 +229,13 @@ func outcomeOf(verdict int16, e chat.Entry) ports.Outcome {
 	case isBanned:
 		return unentitled(e.Room, chat.Member{Banned: true})
 	case isArchived:
-		return refused(chat.Conflict, "the room is archived")
+		return ports.Outcome{Err: ledger.Archived()}
 	}
-	return refused(chat.NotFound, "there is no such message to reply to")
+	return ports.Outcome{Err: ledger.Unheard()}
 }
 
 // unentitled refuses a message of who has that place in the room, and nothing by their token.
 func unentitled(room chat.RoomID, place chat.Member) ports.Outcome {
 	_, err := chat.Rights{}.Entitle(chat.Room{ID: room}, place, chat.Write)
 	return ports.Outcome{Err: err}
-}
-
-func refused(kind chat.Kind, reason string) ports.Outcome {
-	return ports.Outcome{Err: chat.Errorf(kind, "%s", reason)}
 }

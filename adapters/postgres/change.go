@@ -11,23 +11,22 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
 // change appends a batch of whatever facts in two round trips: the first locks its rooms by lock and reads what its proposals are
-// about, the second writes what they came to. What lies between is decided here, and nobody else can change it meanwhile.
+// about, the second writes what they came to. Between them the ledger judges, and nobody else can change anything meanwhile.
 func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock string) ([]ports.Outcome, error) {
-	for i := range proposals {
-		if err := chat.CheckFact(proposals[i].Fact); err != nil {
-			return nil, err
-		}
+	if err := ledger.Check(proposals); err != nil {
+		return nil, err
 	}
 	conn, err := s.appends.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release() // with a transaction that is still open the connection is closed, and that rolled back
-	l := newLedger()
+	l := newLoaded()
 	batch := &pgx.Batch{}
 	batch.Queue("begin isolation level read committed")
 	s.bound(batch)
@@ -37,7 +36,9 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
 	for i := range proposals {
-		outcomes[i] = l.append(&proposals[i])
+		if outcomes[i], err = l.append(&proposals[i]); err != nil {
+			return nil, err
+		}
 	}
 	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
 		err = undo(ctx, conn, err)
@@ -60,9 +61,9 @@ func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	return err
 }
 
-// ledger holds what a batch is about: rows as they were read, then as the batch makes them. A row that is not in the tables is
-// nil, or not there at all.
-type ledger struct {
+// loaded holds what a batch is about: rows as they were read, then as the batch makes them. A row that
+// is not in the tables is nil, or not there at all.
+type loaded struct {
 	locked     map[chat.RoomID]struct{} // the rooms that are locked for the batch
 	rooms      map[chat.RoomID]*room
 	used       map[usedKey]chat.Entry
@@ -103,22 +104,17 @@ type (
 )
 
 type room struct {
-	name             string
-	public, archived bool
-	head             chat.Seq
-	messages         int64
-	now              time.Time                     // for all entries of the batch; not before the last one that the room has
-	setBy            [chat.RoomProperties]chat.Seq // the last entry that set it
-	speaker          chat.UserID                   // whose turn is the last one
-	deleted          bool                          // a message, with which turns may change once they are written
-	changed          bool
+	ledger.Room // with one time for all entries of the batch
+	l           *loaded
+	speaker     chat.UserID // whose turn is the last one
+	deleted     bool        // a message, with which turns may change once they are written
+	changed     bool
 }
 
 type message struct {
-	author              chat.UserID
+	ledger.Message
 	body                string // once changed
 	editedAt, deletedAt *time.Time
-	deletedBy           chat.Seq
 	reacted, changed    bool
 }
 
@@ -135,14 +131,12 @@ type reactor struct {
 }
 
 type member struct {
-	role            chat.Role
-	banned, changed bool
-	since           time.Time
-	setBy           chat.Seq
+	ledger.Place
+	changed bool
 }
 
-func newLedger() *ledger {
-	return &ledger{
+func newLoaded() *loaded {
+	return &loaded{
 		locked:    map[chat.RoomID]struct{}{},
 		rooms:     map[chat.RoomID]*room{},
 		used:      map[usedKey]chat.Entry{},
@@ -202,7 +196,7 @@ JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
 
 // read asks what the first round trip is for. As each statement of a transaction that is "read committed" sees what was
 // committed when it began, those behind the locks see all that their holders before did.
-func (l *ledger) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
+func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns
 	reacted := map[place]struct{}{}
@@ -267,7 +261,7 @@ func (c *columns) add(room chat.RoomID, seq chat.Seq, emoji string, user chat.Us
 	c.users = append(c.users, string(user))
 }
 
-func (l *ledger) readLocked(rows pgx.Rows) error {
+func (l *loaded) readLocked(rows pgx.Rows) error {
 	var id chat.RoomID
 	_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
 		l.locked[id] = struct{}{}
@@ -276,23 +270,23 @@ func (l *ledger) readLocked(rows pgx.Rows) error {
 	return err
 }
 
-func (l *ledger) exists(room chat.RoomID) bool { return l.rooms[room] != nil }
+func (l *loaded) exists(room chat.RoomID) bool { return l.rooms[room] != nil }
 
-func (l *ledger) readRooms(rows pgx.Rows) error {
-	var id chat.RoomID
-	var r room
+func (l *loaded) readRooms(rows pgx.Rows) error {
+	r := room{l: l}
 	_, err := pgx.ForEachRow(rows, []any{
-		&id, &r.name, &r.public, &r.archived, &r.head, &r.messages, &r.setBy[chat.RoomName], &r.setBy[chat.RoomVisibility], &r.setBy[chat.RoomLife], &r.now, &r.speaker,
+		&r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.Messages,
+		&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.Now, &r.speaker,
 	}, func() error {
 		is := r
-		is.now = is.now.UTC()
-		l.rooms[id] = &is
+		is.Now = is.Now.UTC()
+		l.rooms[is.ID] = &is
 		return nil
 	})
 	return err
 }
 
-func (l *ledger) readUsed(rows pgx.Rows) error {
+func (l *loaded) readUsed(rows pgx.Rows) error {
 	var k usedKey
 	var e chat.Entry
 	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.author, &k.key, &e.Seq, &e.At}, func() error {
@@ -302,17 +296,17 @@ func (l *ledger) readUsed(rows pgx.Rows) error {
 	return err
 }
 
-func (l *ledger) readTargets(rows pgx.Rows) error {
+func (l *loaded) readTargets(rows pgx.Rows) error {
 	var at place
-	var m message
-	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &m.author, &m.deletedBy}, func() error {
-		l.messages[at] = &message{author: m.author, deletedBy: m.deletedBy}
+	var m ledger.Message
+	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &m.Author, &m.Deleted}, func() error {
+		l.messages[at] = &message{Message: m}
 		return nil
 	})
 	return err
 }
 
-func (l *ledger) readReactions(rows pgx.Rows) error {
+func (l *loaded) readReactions(rows pgx.Rows) error {
 	var at place
 	var r reaction
 	_, err := pgx.ForEachRow(rows, []any{&at.room, &at.seq, &r.emoji, &r.first, &r.total}, func() error {
@@ -323,7 +317,7 @@ func (l *ledger) readReactions(rows pgx.Rows) error {
 	return err
 }
 
-func (l *ledger) readReactors(rows pgx.Rows) error {
+func (l *loaded) readReactors(rows pgx.Rows) error {
 	var k reactorKey
 	var r reactor
 	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.seq, &k.emoji, &k.user, &r.removed, &r.setBy}, func() error {
@@ -333,7 +327,7 @@ func (l *ledger) readReactors(rows pgx.Rows) error {
 	return err
 }
 
-func (l *ledger) readModerators(rows pgx.Rows) error {
+func (l *loaded) readModerators(rows pgx.Rows) error {
 	var k memberKey
 	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.user}, func() error {
 		l.moderators = append(l.moderators, k)
@@ -342,11 +336,13 @@ func (l *ledger) readModerators(rows pgx.Rows) error {
 	return err
 }
 
-func (l *ledger) readMembers(rows pgx.Rows) error {
-	var k memberKey
-	var m member
-	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.user, &m.role, &m.banned, &m.since, &m.setBy}, func() error {
-		l.members[k] = &member{role: m.role, banned: m.banned, since: m.since.UTC(), setBy: m.setBy}
+func (l *loaded) readMembers(rows pgx.Rows) error {
+	var room chat.RoomID
+	var m ledger.Place
+	_, err := pgx.ForEachRow(rows, []any{&room, &m.User, &m.Role, &m.Banned, &m.Since, &m.Set}, func() error {
+		is := m
+		is.Since = is.Since.UTC()
+		l.members[memberKey{room, is.User}] = &member{Place: is}
 		return nil
 	})
 	return err

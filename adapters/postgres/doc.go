@@ -23,8 +23,10 @@
 // of another table is locked, nobody can tell of which room it is, and all rooms of the batch are Held: alone, those that have
 // nothing to do with it go. Appends have connections of their own, so that reads, which a locked table may hold up, hold up no append.
 //
-// A batch of messages is decided and written by one statement, sent together with the one that locks: one round trip. Other facts
-// need more knowledge than is good for a statement; they take one round trip to lock and read, and one to write and commit.
+// A batch of messages is judged and written by one statement, sent together with the one that locks:
+// one round trip. Other facts need more knowledge than is good for a statement. They take one round
+// trip to lock and read, and one to write and commit; between the two core/ledger judges. A test holds
+// the statement to what core/ledger says.
 //
 // What an error leaves open (a connection that broke after the commit was sent, a server that stopped) is Unavailable: the
 // caller appends the same proposals again, and their keys tell what was stored. The adapter never repeats an append itself, as

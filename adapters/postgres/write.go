@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 )
 
 // The statements of the second round trip, each for all rows of its table. In arrays, ” and 0 stand for NULL where a column
@@ -87,7 +88,7 @@ WHERE r.room_id = p.room_id`
 )
 
 // writing returns the second round trip: the changed rows of each table, and the end of the transaction.
-func (l *ledger) writing() *pgx.Batch {
+func (l *loaded) writing() *pgx.Batch {
 	batch := &pgx.Batch{}
 	l.writeEntries(batch)
 	l.writeMessages(batch)
@@ -113,7 +114,7 @@ type insertion struct {
 	changes, members, named []string
 }
 
-func (l *ledger) writeEntries(batch *pgx.Batch) {
+func (l *loaded) writeEntries(batch *pgx.Batch) {
 	if len(l.entries) == 0 {
 		return
 	}
@@ -180,7 +181,7 @@ func (c *insertion) add(e *chat.Entry) {
 	c.named = append(c.named, name)
 }
 
-func (l *ledger) writeMessages(batch *pgx.Batch) {
+func (l *loaded) writeMessages(batch *pgx.Batch) {
 	var keys columns
 	var bodies []string
 	var edited, deleted []*time.Time
@@ -194,7 +195,7 @@ func (l *ledger) writeMessages(batch *pgx.Batch) {
 		bodies = append(bodies, m.body)
 		edited = append(edited, m.editedAt)
 		deleted = append(deleted, m.deletedAt)
-		deletedBy = append(deletedBy, int64(m.deletedBy))
+		deletedBy = append(deletedBy, int64(m.Deleted))
 		reacted = append(reacted, m.reacted)
 	}
 	if len(bodies) > 0 {
@@ -205,7 +206,7 @@ func (l *ledger) writeMessages(batch *pgx.Batch) {
 	}
 }
 
-func (l *ledger) writeReactions(batch *pgx.Batch) {
+func (l *loaded) writeReactions(batch *pgx.Batch) {
 	var ofs, bys columns
 	var first, setBy []int64
 	var totals []int32
@@ -236,7 +237,7 @@ func (l *ledger) writeReactions(batch *pgx.Batch) {
 	}
 }
 
-func (l *ledger) writeMembers(batch *pgx.Batch) {
+func (l *loaded) writeMembers(batch *pgx.Batch) {
 	var keys, gone, left columns
 	var roles []int16
 	var banned []bool
@@ -245,10 +246,10 @@ func (l *ledger) writeMembers(batch *pgx.Batch) {
 	for k, m := range l.members {
 		if m.changed {
 			keys.add(k.room, 0, "", k.user)
-			roles = append(roles, int16(m.role))
-			banned = append(banned, m.banned)
-			since = append(since, m.since)
-			setBy = append(setBy, int64(m.setBy))
+			roles = append(roles, int16(m.Role))
+			banned = append(banned, m.Banned)
+			since = append(since, m.Since)
+			setBy = append(setBy, int64(m.Set))
 		}
 	}
 	for k := range l.unmarked {
@@ -268,7 +269,7 @@ func (l *ledger) writeMembers(batch *pgx.Batch) {
 	}
 }
 
-func (l *ledger) writeRooms(batch *pgx.Batch) {
+func (l *loaded) writeRooms(batch *pgx.Batch) {
 	var ids, names, speakers []string
 	var public, archived []bool
 	var heads, messages, nameSet, publicSet, archivedSet []int64
@@ -278,15 +279,15 @@ func (l *ledger) writeRooms(batch *pgx.Batch) {
 			continue
 		}
 		ids = append(ids, string(id))
-		names = append(names, r.name)
-		public = append(public, r.public)
-		archived = append(archived, r.archived)
-		heads = append(heads, int64(r.head))
-		messages = append(messages, r.messages)
-		lastAt = append(lastAt, r.now)
-		nameSet = append(nameSet, int64(r.setBy[chat.RoomName]))
-		publicSet = append(publicSet, int64(r.setBy[chat.RoomVisibility]))
-		archivedSet = append(archivedSet, int64(r.setBy[chat.RoomLife]))
+		names = append(names, r.Name)
+		public = append(public, r.Public)
+		archived = append(archived, r.Archived)
+		heads = append(heads, int64(r.Head))
+		messages = append(messages, r.Messages)
+		lastAt = append(lastAt, r.Now)
+		nameSet = append(nameSet, int64(r.Set[ledger.Name]))
+		publicSet = append(publicSet, int64(r.Set[ledger.Visibility]))
+		archivedSet = append(archivedSet, int64(r.Set[ledger.Life]))
 		speaker := string(r.speaker)
 		if r.deleted {
 			speaker = "" // not known

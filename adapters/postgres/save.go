@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
+	"github.com/parley-chat/parley/ports"
+)
+
+// append has the judge rule on a proposal, and puts what that is into the rows that are to be written.
+func (l *loaded) append(p *chat.Proposal) (ports.Outcome, error) {
+	r := l.rooms[p.Room]
+	if r == nil {
+		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
+	}
+	if _, ok := l.locked[p.Room]; !ok { // or it was made since
+		return ports.Outcome{Status: ports.Held}, nil
+	}
+	ruling, err := ledger.Judge(rows{r}, p)
+	if err != nil {
+		return ports.Outcome{}, err
+	}
+	l.save(r, &ruling)
+	return ruling.Outcome, nil
+}
+
+// save does what a ruling says.
+func (l *loaded) save(r *room, ruling *ledger.Ruling) {
+	r.Follow(ruling)
+	e := &ruling.Entry
+	if ruling.Status == ports.Appended {
+		l.add(r, e)
+	}
+	if of := ruling.Rewrite; of != nil {
+		l.rewrite(r, of, e)
+	}
+	if of := ruling.Reaction; of != nil {
+		l.react(of, e)
+	}
+	if of := ruling.Place; of != nil {
+		l.members[memberKey{r.ID, of.User}] = &member{Place: *of, changed: true}
+	}
+	if ruling.Left != "" {
+		k := memberKey{r.ID, ruling.Left}
+		l.unmarked[k], l.left[k] = struct{}{}, struct{}{}
+	}
+}
+
+// add puts an entry at the end of its room's log.
+func (l *loaded) add(r *room, e *chat.Entry) {
+	r.changed = true
+	if _, ok := e.Fact.(chat.Message); ok {
+		l.messages[place{r.ID, e.Seq}] = &message{Message: ledger.Message{Author: e.Author.ID}}
+	}
+	l.used[usedKey{r.ID, e.Author.ID, e.Key}] = *e
+	delete(l.left, memberKey{r.ID, e.Author.ID})
+	l.entries = append(l.entries, *e)
+}
+
+// rewrite changes the text of a message by the entry e.
+func (l *loaded) rewrite(r *room, of *ledger.Rewrite, e *chat.Entry) {
+	at := place{r.ID, of.Message}
+	m, when := l.messages[at], e.At
+	m.body, m.changed = of.Body, true
+	if !of.Deleted {
+		m.editedAt = &when
+		return
+	}
+	m.deletedAt, m.Deleted = &when, e.Seq
+	l.deleted = append(l.deleted, at)
+	r.deleted = true
+}
+
+// react changes what is kept of an emoji by the entry e.
+func (l *loaded) react(to *ledger.Reaction, e *chat.Entry) {
+	at := place{e.Room, to.Target}
+	for _, emoji := range to.Forget {
+		l.forget(reactionKey{at, emoji})
+	}
+	of := l.reaction(at, to.Emoji, e.Seq)
+	of.total, of.changed = to.Count, true
+	l.reactors[reactorKey{reactionKey{at, to.Emoji}, e.Author.ID}] = &reactor{removed: to.Removed, setBy: e.Seq, changed: true}
+	m := l.messages[at]
+	m.reacted, m.changed = true, true
+}
+
+// reaction returns what is kept of an emoji on a message, and begins to keep it where nothing is.
+func (l *loaded) reaction(at place, emoji string, first chat.Seq) *reaction {
+	for _, of := range l.reactions[at] {
+		if of.emoji == emoji {
+			return of
+		}
+	}
+	of := &reaction{emoji: emoji, first: first}
+	l.reactions[at] = append(l.reactions[at], of)
+	return of
+}
+
+// forget drops all that is kept of an emoji on a message. What the batch adds later is new.
+func (l *loaded) forget(k reactionKey) {
+	l.forgotten.add(k.room, k.seq, k.emoji, "")
+	l.reactions[k.place] = slices.DeleteFunc(l.reactions[k.place], func(of *reaction) bool { return of.emoji == k.emoji })
+	maps.DeleteFunc(l.reactors, func(of reactorKey, _ *reactor) bool { return of.reactionKey == k })
+}
