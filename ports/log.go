@@ -8,32 +8,39 @@ import (
 
 // Log keeps the entries of all rooms: the truth that everything else follows.
 type Log interface {
-	// Append records proposals in one durable commit: when it returns without an error, what it appended survives a crash of
-	// everything. It returns one outcome a proposal, in their order; proposals to one room take effect in that order.
+	// Append records proposals in one durable commit: when it returns without an error, what it
+	// appended survives a crash of everything. It returns one outcome a proposal, in their order;
+	// proposals to one room take effect in that order.
 	//
-	// A room's entries are numbered 1, 2, 3, … in commit order without holes: whoever can read n can read all below it.
-	// A proposal that fails has its own error in its outcome and spoils nobody else's. In this order of precedence:
+	// A room's entries are numbered 1, 2, 3, … in commit order without holes: whoever can read n can
+	// read all below it. A proposal that fails has its own error in its outcome and spoils nobody
+	// else's. In this order of precedence, which core/ledger keeps for all stores:
 	//   - no such room: NotFound;
-	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate, whatever else holds;
-	//   - the author may not do that as the room and their place in it are now (see chat.Proposal.Judge): Forbidden, or NotFound
-	//     for who may not know of the room. So nothing of a user comes behind their ban, behind their removal from a private
-	//     room, behind the lowering of their role, or behind the hiding of a public room;
+	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate,
+	//     whatever else holds;
+	//   - the author may not do that as the room and their place in it are now: Forbidden, or NotFound
+	//     for who may not know of the room (see chat.Rights.Entitle). To change the room or its members
+	//     takes Moderate, to leave takes nothing, and all else takes Write. So nothing of a user comes
+	//     behind their ban, behind their removal from a private room, behind the lowering of their
+	//     role, or behind the hiding of a public room;
 	//   - the room is archived: Conflict (but MemberChanged and RoomChanged go through);
 	//   - Message.ReplyTo, or the target of Edited, Deleted or Reacted, is no message: NotFound;
-	//   - the target of Deleted is another's, and the author does not moderate (see chat.Proposal.JudgeTarget): Forbidden;
+	//   - the target of Deleted is another's, and the author does not moderate: Forbidden;
 	//   - the target of Edited or Reacted is deleted: Conflict;
 	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;
-	//   - MemberChanged by which the last moderator of the room, who does not moderate by their token, would cease to be one by
-	//     themselves (see chat.Proposal.Resigns): Conflict;
+	//   - MemberChanged by which the last moderator of the room, who does not moderate by their token,
+	//     would cease to be one by themselves: Conflict;
 	//   - Reacted with one more emoji than the message may have (see chat.Proposal.Reactions): Conflict;
-	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged, RoomChanged): Unchanged. Edited
-	//     with the same body is a change all the same.
+	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged,
+	//     RoomChanged): Unchanged. Edited with the same body is a change all the same.
 	//
-	// Emoji with one chat.EmojiID are one reaction, which is shown as it was first sent, also in the entries (see
-	// chat.Reacted.React). Unchanged names no entry that is of an emoji which the message remembers no longer.
+	// Emoji with one chat.EmojiID are one reaction, which is shown as it was first sent, also in the
+	// entries. Of emoji that nobody reacts with any more a message remembers as many as it may have.
+	// Unchanged names no entry that is of an emoji which the message remembers no longer.
 	//
-	// That a message is edited by its author only is the caller's to know. MemberChanged with MemberJoined or MemberRole sets the role, and
-	// the entry says which of the two it was; MemberLeft also takes the user's read mark, even where it is Unchanged.
+	// That a message is edited by its author only is the caller's to know. MemberChanged with
+	// MemberJoined or MemberRole sets the role, and the entry says which of the two it was. MemberLeft
+	// also takes the user's read mark, even where it is Unchanged.
 	//
 	// A room that somebody else holds, such as a transaction beside the service or a node that froze, holds up no other room: Append
 	// waits for it for a moment only. Then all proposals to that room are Held: nothing of them was stored. They may be proposed

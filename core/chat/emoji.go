@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -67,81 +65,4 @@ func undrawn(r rune) bool {
 		return false
 	}
 	return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
-}
-
-// Tally is what a store keeps of one emoji on one message.
-type Tally struct {
-	Emoji string // as it was first sent
-	First Seq    // the entry with which it first came
-	Total int    // how many react with it now
-	Mine  bool   // the author of the proposal does
-	Set   Seq    // the entry that set whether they do; 0: none did
-}
-
-// Reacting is what a reaction comes to.
-type Reacting struct {
-	Fact   Reacted  // as the log has it: with the emoji as it was first sent, and its total
-	Same   bool     // it is so already, as the entry at Set made it
-	Set    Seq      // 0: no entry did
-	Forget []string // the emoji that the message remembers no longer, with all who ever reacted with them
-}
-
-// React says what the reaction comes to on a message that has these tallies and may have so many different emoji at once (0:
-// MaxReactions). One too many is a Conflict.
-//
-// Of emoji that nobody reacts with any more a message remembers as many, so that they come again at their places; when a new one
-// comes, those are forgotten that came first.
-func (f Reacted) React(tallies []Tally, limit int) (Reacting, error) {
-	if limit <= 0 {
-		limit = MaxReactions
-	}
-	is, found := f.find(tallies)
-	if is.Mine != f.Removed {
-		return Reacting{Same: true, Set: is.Set}, nil
-	}
-	r := Reacting{Fact: f}
-	r.Fact.Emoji, r.Fact.Count = is.Emoji, is.Total+1
-	if f.Removed {
-		r.Fact.Count = is.Total - 1
-		return r, nil
-	}
-	var gone []Tally
-	for _, t := range tallies {
-		if t.Total <= 0 {
-			gone = append(gone, t)
-		}
-	}
-	if is.Total <= 0 && len(tallies)-len(gone) >= limit {
-		return Reacting{}, Errorf(Conflict, "the message has %d different reactions, and takes no more", limit)
-	}
-	if !found && len(gone) > limit {
-		slices.SortFunc(gone, func(a, b Tally) int { return cmp.Compare(a.First, b.First) })
-		for _, t := range gone[:len(gone)-limit] {
-			r.Forget = append(r.Forget, t.Emoji)
-		}
-	}
-	return r, nil
-}
-
-// find returns the tally that f is about. Of several with the emoji's id, as older versions made them, it is the one that the
-// author is in, or else one that somebody is, or else the one that is written so.
-func (f Reacted) find(tallies []Tally) (is Tally, found bool) {
-	is = Tally{Emoji: f.Emoji}
-	id, best := EmojiID(f.Emoji), -1
-	for i := range tallies {
-		t := &tallies[i]
-		if t.Emoji != f.Emoji && EmojiID(t.Emoji) != id {
-			continue
-		}
-		rank := 0
-		for bit, holds := range [...]bool{t.Emoji == f.Emoji, t.Total > 0, t.Mine} {
-			if holds {
-				rank |= 1 << bit
-			}
-		}
-		if rank > best {
-			is, found, best = *t, true, rank
-		}
-	}
-	return is, found
 }

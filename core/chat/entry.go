@@ -106,15 +106,6 @@ type Unknown struct {
 	Data   []byte // its other members, as one JSON object, or nil
 }
 
-// CheckFact refuses, as Internal, what is none of the six, such as nil or Unknown: a log must not append what it does not know.
-func CheckFact(f Fact) error {
-	switch f.(type) {
-	case Message, Edited, Deleted, Reacted, MemberChanged, RoomChanged:
-		return nil
-	}
-	return Errorf(Internal, "there are no facts of type %T", f)
-}
-
 func (Message) fact()       {}
 func (Edited) fact()        {}
 func (Deleted) fact()       {}
@@ -167,41 +158,6 @@ type Proposal struct {
 	Fact   Fact
 
 	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
-}
-
-// Need returns the role that the author must have in the room: Moderate to change the room or its members, None to leave it, and
-// else Write. To delete another's message takes Moderate too, which shows only beside the message.
-func (p *Proposal) Need() Role {
-	switch f := p.Fact.(type) {
-	case MemberChanged:
-		if f.Change == MemberLeft && f.User == p.Author.ID {
-			return None
-		}
-		return Moderate
-	case RoomChanged:
-		return Moderate
-	}
-	return Write
-}
-
-// Judge refuses the proposal where its author may not do that now: as the room is, and their place in it.
-func (p *Proposal) Judge(room Room, place Member) error {
-	return p.entitle(room, place, p.Need())
-}
-
-// JudgeTarget refuses to delete a message of another's where the author of the proposal does not moderate.
-func (p *Proposal) JudgeTarget(room Room, place Member, wrote UserID) error {
-	if _, deletes := p.Fact.(Deleted); deletes && wrote != p.Author.ID {
-		return p.entitle(room, place, Moderate)
-	}
-	return nil
-}
-
-func (p *Proposal) entitle(room Room, place Member, need Role) error {
-	if _, err := p.By.Entitle(room, place, need); err != nil {
-		return err
-	}
-	return nil
 }
 
 // EndsReading reports whether a fact may take from a user the right to read the room; where user is
