@@ -42,7 +42,8 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	}
 	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
 		err = undo(ctx, conn, err)
-		if isHeld(err) { // not a room's row, which are locked, but another: whose, nobody tells
+		// Not a room's row, which are locked, but another one (whose, nobody tells) or a whole table.
+		if isHeld(err) && !tableLocked(ctx, conn) {
 			return heldAll(ctx, conn, proposals, l.exists), nil
 		}
 		return nil, err

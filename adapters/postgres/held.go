@@ -78,6 +78,24 @@ func tellHolders(ctx context.Context, conn querier, proposals []chat.Proposal, o
 	return outcomes
 }
 
+// tableLockedQuery tells whether a transaction has a lock that keeps all others from writing to a table of
+// the store, as CREATE INDEX takes one.
+const tableLockedQuery = `
+SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+  AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND c.relname IN ('room', 'entry', 'used_key', 'reaction', 'reactor', 'member', 'mark', 'spoke'))`
+
+func tableLocked(ctx context.Context, conn querier) bool {
+	rows, err := conn.Query(ctx, tableLockedQuery)
+	if err != nil {
+		return false
+	}
+	locked, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	return err == nil && locked
+}
+
 // holdersQuery tells which transactions have locks on the store's tables that others may wait for, the oldest first. Those of appends
 // are younger.
 const holdersQuery = `
@@ -88,7 +106,7 @@ JOIN pg_class c ON c.oid = l.relation
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND c.relname IN ('room', 'entry', 'used_key', 'reaction', 'reactor', 'member', 'mark')
+  AND c.relname IN ('room', 'entry', 'used_key', 'reaction', 'reactor', 'member', 'mark', 'spoke')
   AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - interval '10 ms')
 GROUP BY l.pid, a.application_name, a.state, a.xact_start
 ORDER BY a.xact_start NULLS LAST LIMIT 3`

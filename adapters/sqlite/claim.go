@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -64,6 +67,39 @@ func claimFile(ctx context.Context, path, holder string) (_ *claim, err error) {
 		return nil, fmt.Errorf("claim the store by the file %s: %w", lock, err)
 	}
 	return c, nil
+}
+
+// resolve returns what a path names in the end, and makes the file where it is not there.
+func resolve(path string) (string, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeFile(path); err != nil {
+			return "", err
+		}
+		if target, err := os.Readlink(path); err == nil { // a link to what is not there yet
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(path), target)
+			}
+			return resolve(target)
+		}
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// only returns the one name of a file that is there. With a second name (a hard link) it fails: those
+// who open it by different names do not see each other's locks, nor SQLite's journal.
+func only(path string) (string, error) {
+	real, err := resolve(path)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return "", err
+	}
+	if names(info) > 1 {
+		return "", fmt.Errorf("%s has another name (a hard link): the database could be damaged by way of it; copy the file, or remove the other name", real)
+	}
+	return real, nil
 }
 
 // hold says who holds the file, and then holds it: what is not committed nobody could read. Of several that come between these two at most

@@ -3,7 +3,10 @@ package sqlite_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -69,5 +72,36 @@ func TestOfManyWhoClaimAFileAtOnceOneGetsIt(t *testing.T) {
 		if err := got[0].Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestAFileIsHeldByWhateverNameItIsOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, link, early := filepath.Join(dir, "parley.db"), filepath.Join(dir, "link.db"), filepath.Join(dir, "early.db")
+	for name, target := range map[string]string{link: path, early: "parley.db"} {
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := sqlite.Open(t.Context(), sqlite.Config{Path: early, Holder: "the first"}) // which makes parley.db
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for _, name := range []string{path, link, early} {
+		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: name, Holder: "the second"})
+		if held, ok := errors.AsType[*sqlite.HeldError](err); !ok || held.By != "the first" {
+			t.Errorf("by %s it opens: %v", filepath.Base(name), err)
+		}
+	}
+	if runtime.GOOS == "windows" {
+		return // there names are not counted
+	}
+	if err := os.Link(path, filepath.Join(dir, "hard.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "hard.db"), Holder: "the third"}); err == nil || !strings.Contains(err.Error(), "another name") {
+		t.Errorf("a file with two names opens: %v", err)
 	}
 }

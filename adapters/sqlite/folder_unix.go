@@ -5,7 +5,16 @@ package sqlite
 import (
 	"errors"
 	"os"
+	"syscall"
 )
+
+// names returns how many names a file has.
+func names(info os.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Nlink) //nolint:unconvert // its type is another one on other systems
+	}
+	return 1
+}
 
 // syncFolder puts a folder's names on the disk.
 func syncFolder(path string) error {

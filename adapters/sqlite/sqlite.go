@@ -72,6 +72,9 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		}
 	}()
 	if cfg.Holder != "" {
+		if cfg.Path, err = only(cfg.Path); err != nil {
+			return nil, err
+		}
 		if s.claim, err = claimFile(ctx, cfg.Path, cfg.Holder); err != nil {
 			return nil, err
 		}

@@ -130,7 +130,7 @@ func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Openin
 }
 
 // networkOf returns what one customer has to themselves as a rule: an address, or of IPv6 the
-// network of 64 bits.
+// network of 56 bits (RFC 6177).
 func networkOf(remote string) string {
 	at, err := netip.ParseAddr(remote)
 	if err != nil {
@@ -139,7 +139,7 @@ func networkOf(remote string) string {
 	if at = at.Unmap().WithZone(""); at.Is4() {
 		return at.String()
 	}
-	network, err := at.Prefix(64)
+	network, err := at.Prefix(56)
 	if err != nil {
 		return remote
 	}

@@ -315,14 +315,14 @@ func TestAServerThatClosesHijackedConnectionsIsFound(t *testing.T) {
 func TestWhatAClientHasToItself(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{
-		"192.0.2.7":                "192.0.2.7",
-		"::ffff:192.0.2.7":         "192.0.2.7",
-		"2001:db8:1:2:3:4:5:6":     "2001:db8:1:2::/64",
-		"2001:db8:1:2::9":          "2001:db8:1:2::/64",
-		"fe80::1%eth0":             "fe80::/64",
-		"pipe":                     "pipe",
-		"":                         "",
-		"2001:db8:1:3:ffff:0:0:11": "2001:db8:1:3::/64",
+		"192.0.2.7":                  "192.0.2.7",
+		"::ffff:192.0.2.7":           "192.0.2.7",
+		"2001:db8:1:2:3:4:5:6":       "2001:db8:1::/56",
+		"2001:db8:1:2::9":            "2001:db8:1::/56",
+		"fe80::1%eth0":               "fe80::/56",
+		"pipe":                       "pipe",
+		"":                           "",
+		"2001:db8:1:103:ffff:0:0:11": "2001:db8:1:100::/56",
 	} {
 		if got := networkOf(remote); got != want {
 			t.Errorf("of %q it is %q, want %q", remote, got, want)

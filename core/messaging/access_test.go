@@ -634,6 +634,10 @@ func TestARoomThatNobodyMadeOrFollowsIsNotThere(t *testing.T) {
 			}
 		}
 	}
+	n.user("bob").isRefused(ports.Send{Room: "tea", Body: "hi", ReplyTo: 1, Makes: true}, chat.NotFound)
+	if made, err := n.store.Standing(t.Context(), "tea", "bob"); !errors.Is(err, chat.NotFound) {
+		t.Errorf("a message that is refused made the room: %+v, %v", made, err)
+	}
 	if r := n.user("bob").does(ports.Send{Room: "tea", Body: "hi", Makes: true}); r.Seq != 1 || r.Made == nil {
 		t.Errorf("a message that makes it got %+v", r)
 	}

@@ -46,6 +46,9 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		return chat.Proposal{}, nil, err
 	}
 	if says && !st.Room.Made() {
+		if send.ReplyTo != 0 { // the log would refuse it, and the room would be there
+			return chat.Proposal{}, nil, chat.Errorf(chat.NotFound, "there is no such message to reply to")
+		}
 		if made, err = s.makeFor(ctx, by, change.In()); err != nil {
 			return chat.Proposal{}, nil, err
 		}

@@ -531,6 +531,42 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// stuckAppend is a log whose appends wait for a gate.
+type stuckAppend struct {
+	ports.Log
+	gate chan struct{}
+}
+
+func (l stuckAppend) Append(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
+	<-l.gate
+	return l.Log.Append(ctx, p)
+}
+
+func TestWhoWaitsForAnAnswerHearsThatTheNodeGoesAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		w := newWorldOn(t, func(l ports.Log) ports.Log { return stuckAppend{l, gate} })
+		defer close(gate)
+		alice := w.connects("alice")
+		alice.joins("tea")
+		alice.session.Command(t.Context(), ports.Command{ID: "1", Ask: ports.Send{Room: "tea", Body: "waits"}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		drained := make(chan struct{})
+		go func() { defer close(drained); w.nodes[0].hub.Drain(ctx) }()
+		alice.hears("drain")
+		if l := alice.hears("close"); l.Reason != ports.CloseRestart {
+			t.Errorf("closed with %+v", l)
+		}
+		alice.hangsUp()
+		if <-drained; time.Since(began) > 1500*time.Millisecond {
+			t.Errorf("the drain took %v", time.Since(began))
+		}
+	})
+}
+
 func TestALostNoticeDelaysAnEntryOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

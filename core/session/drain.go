@@ -15,6 +15,7 @@ const (
 	drainEach = 2 * time.Millisecond   // how far apart reconnects are spread, a session
 	drainMin  = 250 * time.Millisecond // even few sessions get a moment to finish
 	drainLook = 20 * time.Millisecond
+	drainLast = 500 * time.Millisecond // for those who are not gone in time to hear why
 
 	maxRenewed = 10 * time.Second // over which at most sessions come back that Anew ends
 )
@@ -79,8 +80,15 @@ func (s *session) depart() bool {
 	return true
 }
 
-// abort ends the sessions that have not gone in time.
+// abort ends the sessions that have not gone in time. Those that still wait for answers are told that
+// the node goes away, and have a moment to hear it.
 func (h *Hub) abort() {
+	for _, s := range h.all() {
+		s.shut(ports.CloseRestart, nil)
+	}
+	for last := time.Now().Add(drainLast); len(h.all()) > 0 && time.Now().Before(last); {
+		time.Sleep(drainLook)
+	}
 	for _, s := range h.all() {
 		s.Lock()
 		s.Kill(ports.CloseSlow)

@@ -144,9 +144,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	return errors.Join(failed[:]...)
 }
 
-// Followed implements ports.Audience. A room is so for as long as its feed is open, which is a
-// while longer than somebody follows it.
-func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
+// Followed implements ports.Audience.
+func (h *Hub) Followed(room chat.RoomID) bool {
+	f := h.delivery.Get(room)
+	return f != nil && f.Look().Idle.IsZero()
+}
 
 // Entries implements ports.Listener.
 func (h *Hub) Entries(entries []chat.Entry) { h.delivery.Entries(entries) }
