@@ -12,13 +12,13 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Migrator changes the schema of a database. With lends a provider for it, for as long as do runs, and says what was being done in
-// the error.
+// Migrator changes the schema of a database. With lends a provider for it, for as long as do runs,
+// and says what was being done in the error.
 type Migrator struct {
 	With func(ctx context.Context, what string, do func(*goose.Provider) error) error
 
-	// Files are the migrations. Alone is With for what must not be done while anybody else uses the database: then it does nothing, and
-	// fails with Conflict and who that is.
+	// Files are the migrations. Alone is With for what must not be done while anybody else uses the
+	// database: then it does nothing, and fails with Conflict and who that is.
 	Files fs.FS
 	Alone func(ctx context.Context, what string, do func(*goose.Provider) error) error
 }
@@ -84,8 +84,8 @@ func downOf(files fs.FS, name string) (statements []string, err error) {
 	return statements, nil
 }
 
-// DownFrom is Down for whoever says which migration is the last, so that doing it twice by mistake does it once. It is a Conflict where
-// another one is, or where anybody else uses the database.
+// DownFrom is Down for whoever says which migration is the last, so that doing it twice by mistake
+// does it once. It is a Conflict where another one is, or where anybody else uses the database.
 func (m *Migrator) DownFrom(ctx context.Context, version int64) error {
 	return m.Alone(ctx, "migrate down", func(p *goose.Provider) error {
 		last, err := m.last(ctx, p)
@@ -100,8 +100,8 @@ func (m *Migrator) DownFrom(ctx context.Context, version int64) error {
 	})
 }
 
-// Down takes back the last migration, with all data that it made a place for, whoever uses the database. With none applied it is a
-// Conflict.
+// Down takes back the last migration, with all data that it made a place for, whoever uses the
+// database. With none applied it is a Conflict.
 func (m *Migrator) Down(ctx context.Context) error {
 	return m.With(ctx, "migrate down", func(p *goose.Provider) error {
 		_, err := p.Down(ctx)

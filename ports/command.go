@@ -13,8 +13,9 @@ type Command struct {
 	Ask   Ask
 }
 
-// Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History, Mark, Typing, Presence, Ping,
-// or Malformed. Ids, bodies and the like in it are valid: whoever decodes a command parses them.
+// Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History,
+// Mark, Typing, Presence, Ping, or Malformed. Ids, bodies and the like in it are valid: whoever
+// decodes a command parses them.
 type Ask interface{ ask() }
 
 // Auth gives a token: the first, or a fresh one.
@@ -67,7 +68,8 @@ type React struct {
 	Remove bool
 }
 
-// History asks for a page of entries: those before Before, or behind After, or with neither the newest.
+// History asks for a page of entries: those before Before, or behind After, or with neither the
+// newest.
 type History struct {
 	Room     chat.RoomID
 	Before   chat.Seq  // 0: not given

@@ -6,23 +6,25 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Conn is one live client's connection, as its session sees it. A session makes one call of TryWrite or Write at a time, and
-// none after Close.
+// Conn is one live client's connection, as its session sees it. A session makes one call of
+// TryWrite or Write at a time, and none after Close.
 type Conn interface {
-	// TryWrite hands over as many bytes of p as go without waiting, and returns how many: fewer than len(p) where the client
-	// does not keep up, 0 where this kind of connection cannot write without waiting. An error means that the connection is
-	// gone. p is not kept.
+	// TryWrite hands over as many bytes of p as go without waiting, and returns how many: fewer
+	// than len(p) where the client does not keep up, 0 where this kind of connection cannot write
+	// without waiting. An error means that the connection is gone. p is not kept.
 	TryWrite(p []byte) (int, error)
 
-	// Write hands over all of p, waiting for the client. It fails with ErrSlow when the client takes nothing for 10 s, and with
-	// another error when the connection is gone. p is not kept.
+	// Write hands over all of p, waiting for the client. It fails with ErrSlow when the client
+	// takes nothing for 10 s, and with another error when the connection is gone. p is not kept.
 	Write(p []byte) error
 
-	// Resume tells that the session takes commands again, after Session.Command returned false. It does not block.
+	// Resume tells that the session takes commands again, after Session.Command returned false. It
+	// does not block.
 	Resume()
 
-	// Close ends the connection: at once with ErrSlow or where it is gone already, and otherwise after giving the client a
-	// moment to answer the close frame that was the last write. It does not block, and may be called in any state.
+	// Close ends the connection: at once with ErrSlow or where it is gone already, and otherwise
+	// after giving the client a moment to answer the close frame that was the last write. It does
+	// not block, and may be called in any state.
 	Close(reason CloseReason)
 }
 
@@ -59,8 +61,9 @@ var closeReasons = [...]string{
 // String returns the reason's name, for logs and metrics.
 func (r CloseReason) String() string { return closeReasons[r] }
 
-// Encoder makes the bytes of frames as connections take them, transport headers included, so that an entry is encoded once for
-// all its readers. It is a pure function of its arguments; both methods append to dst and return it.
+// Encoder makes the bytes of frames as connections take them, transport headers included, so that
+// an entry is encoded once for all its readers. It is a pure function of its arguments; both
+// methods append to dst and return it.
 type Encoder interface {
 	// Entry encodes an entry.
 	Entry(dst []byte, entry *chat.Entry) []byte

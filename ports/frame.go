@@ -6,8 +6,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Added, FollowEnded, Drain, Heartbeat or
-// CloseFrame.
+// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Added,
+// FollowEnded, Drain, Heartbeat or CloseFrame.
 type Frame interface{ frame() }
 
 // Welcome is the first frame once a session is authenticated.
@@ -48,7 +48,8 @@ type SignalFrame struct{ Signal chat.Signal }
 // Added tells a user that somebody has made them a member of a room. It may be lost.
 type Added struct{ MemberAdded }
 
-// FollowEnded tells that the session follows a room no longer, though its client did not leave, and why.
+// FollowEnded tells that the session follows a room no longer, though its client did not leave, and
+// why.
 type FollowEnded struct {
 	Room chat.RoomID
 	Err  error
@@ -73,8 +74,8 @@ func (Drain) frame()       {}
 func (Heartbeat) frame()   {}
 func (CloseFrame) frame()  {}
 
-// Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, Page, Marked, TypingNoted, Present or
-// Pong.
+// Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, Page,
+// Marked, TypingNoted, Present or Pong.
 type Answer interface{ answer() }
 
 // Authenticated answers Auth.
@@ -118,7 +119,8 @@ type Changed struct{ Receipt }
 // ReactionSet answers React.
 type ReactionSet struct{ Receipt }
 
-// Page answers History: entries in ascending order, and whether there are more in the direction asked for.
+// Page answers History: entries in ascending order, and whether there are more in the direction
+// asked for.
 type Page struct {
 	Room    chat.RoomID
 	Log     chat.LogID // as in Welcome
@@ -137,7 +139,8 @@ type Marked struct {
 // TypingNoted answers Typing.
 type TypingNoted struct{}
 
-// Present answers Presence: who is in the room now, in the order of their ids, perhaps not all of Total.
+// Present answers Presence: who is in the room now, in the order of their ids, perhaps not all of
+// Total.
 type Present struct {
 	Room  chat.RoomID
 	Users []chat.Author

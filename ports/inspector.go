@@ -6,14 +6,15 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Inspector looks inside a node, for operators. It may be called concurrently, takes no lock for long, and shows each part as it is at
-// one moment, not all of them as they are at the same.
+// Inspector looks inside a node, for operators. It may be called concurrently, takes no lock for
+// long, and shows each part as it is at one moment, not all of them as they are at the same.
 type Inspector interface {
 	InspectFeeds(q FeedQuery) FeedsSeen
 	InspectSessions(q SessionQuery) SessionsSeen
 }
 
-// FeedQuery asks for feeds: those with the most followers first, or with Behind those whose followers are furthest behind.
+// FeedQuery asks for feeds: those with the most followers first, or with Behind those whose
+// followers are furthest behind.
 type FeedQuery struct {
 	Room   chat.RoomID // only that; empty: all
 	Behind bool
@@ -45,7 +46,8 @@ type Lag struct {
 	Most     int64 `json:"most"`     // of them, the session that is furthest behind
 }
 
-// SessionQuery asks for sessions: those that are furthest behind first, and the oldest of those that are as far.
+// SessionQuery asks for sessions: those that are furthest behind first, and the oldest of those
+// that are as far.
 type SessionQuery struct {
 	User  chat.UserID // only that user's; empty: all
 	Room  chat.RoomID // only those that follow it; empty: all

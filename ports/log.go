@@ -12,9 +12,9 @@ type Log interface {
 	// appended survives a crash of everything. It returns one outcome a proposal, in their order;
 	// proposals to one room take effect in that order.
 	//
-	// A room's entries are numbered 1, 2, 3, … in commit order without holes: whoever can read n can
-	// read all below it. A proposal that fails has its own error in its outcome and spoils nobody
-	// else's. In this order of precedence, which core/ledger keeps for all stores:
+	// A room's entries are numbered 1, 2, 3, … in commit order without holes: whoever can read n
+	// can read all below it. A proposal that fails has its own error in its outcome and spoils
+	// nobody else's. In this order of precedence, which core/ledger keeps for all stores:
 	//   - no such room: NotFound;
 	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate,
 	//     whatever else holds;
@@ -34,27 +34,31 @@ type Log interface {
 	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged,
 	//     RoomChanged): Unchanged. Edited with the same body is a change all the same.
 	//
-	// Emoji with one chat.EmojiID are one reaction, which is shown as it was first sent, also in the
-	// entries. Of emoji that nobody reacts with any more a message remembers as many as it may have.
-	// Unchanged names no entry that is of an emoji which the message remembers no longer.
+	// Emoji with one chat.EmojiID are one reaction, which is shown as it was first sent, also in
+	// the entries. Of emoji that nobody reacts with any more a message remembers as many as it may
+	// have. Unchanged names no entry that is of an emoji which the message remembers no longer.
 	//
 	// That a message is edited by its author only is the caller's to know. MemberChanged with
-	// MemberJoined or MemberRole sets the role, and the entry says which of the two it was. MemberLeft
-	// also takes the user's read mark, even where it is Unchanged.
+	// MemberJoined or MemberRole sets the role, and the entry says which of the two it was.
+	// MemberLeft also takes the user's read mark, even where it is Unchanged.
 	//
-	// A room that somebody else holds, such as a transaction beside the service or a node that froze, holds up no other room: Append
-	// waits for it for a moment only. Then all proposals to that room are Held: nothing of them was stored. They may be proposed
-	// again, before anything else to that room. A store where nobody can hold a room alone has no such outcomes.
+	// A room that somebody else holds, such as a transaction beside the service or a node that
+	// froze, holds up no other room: Append waits for it for a moment only. Then all proposals to
+	// that room are Held: nothing of them was stored. They may be proposed again, before anything
+	// else to that room. A store where nobody can hold a room alone has no such outcomes.
 	//
-	// An error of Append itself means that nothing is known of the outcome (Unavailable), or that nothing was appended (any
-	// other kind). The same proposals may be appended again: their keys make that safe.
+	// An error of Append itself means that nothing is known of the outcome (Unavailable), or that
+	// nothing was appended (any other kind). The same proposals may be appended again: their keys
+	// make that safe.
 	Append(ctx context.Context, proposals []chat.Proposal) ([]Outcome, error)
 
-	// Read returns the entries of a span in ascending order, in their present form. The entries come from one consistent view:
-	// nothing deleted, neither body nor meta, comes with a view in which it is deleted. A room that does not exist has no entries.
+	// Read returns the entries of a span in ascending order, in their present form. The entries
+	// come from one consistent view: nothing deleted, neither body nor meta, comes with a view in
+	// which it is deleted. A room that does not exist has no entries.
 	//
-	// An entry of a kind that a later release appends is read as chat.Unknown, at its place and with its author and time: it is no
-	// message. One about a message that is deleted comes without its Data.
+	// An entry of a kind that a later release appends is read as chat.Unknown, at its place and
+	// with its author and time: it is no message. One about a message that is deleted comes without
+	// its Data.
 	Read(ctx context.Context, room chat.RoomID, span Span) ([]chat.Entry, error)
 
 	// Entry returns one entry in its present form, without reactions' Me, or NotFound.
@@ -67,8 +71,9 @@ type Log interface {
 // Outcome is what became of one proposal.
 type Outcome struct {
 	Status Status
-	// Entry is, for Appended, the new entry as every reader gets it; for Duplicate, the earlier one (Room, Seq and At at least);
-	// for Unchanged, Room and the Seq of the entry that set it so, 0 where no entry did.
+	// Entry is, for Appended, the new entry as every reader gets it; for Duplicate, the earlier one
+	// (Room, Seq and At at least); for Unchanged, Room and the Seq of the entry that set it so, 0
+	// where no entry did.
 	Entry chat.Entry
 	Err   error // for Refused: why, with a chat.Kind; for Held: Unavailable, and as its cause who holds the room, as far as is known
 }
@@ -96,7 +101,8 @@ type Span struct {
 	Viewer   chat.UserID // whose own reactions are marked; empty: nobody's
 }
 
-// Fit returns the entries of the span, ascending, up to where Bytes says that they end: counted from the newest where Newest is set.
+// Fit returns the entries of the span, ascending, up to where Bytes says that they end: counted
+// from the newest where Newest is set.
 func (s Span) Fit(entries []chat.Entry) []chat.Entry {
 	bytes := 0
 	for i := range entries {

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Observer is told what happens, in the domain's words, so that the core needs no metrics, traces or
-// logs. It is all that the parts of the service tell; each part asks for what it tells itself. The
-// methods of all of these never block and never fail, and may be called concurrently. Embed
+// Observer is told what happens, in the domain's words, so that the core needs no metrics, traces
+// or logs. It is all that the parts of the service tell; each part asks for what it tells itself.
+// The methods of all of these never block and never fail, and may be called concurrently. Embed
 // Unobserved to hear only some of it.
 type Observer interface {
 	JournalObserver
@@ -24,9 +24,9 @@ type Observer interface {
 
 // FaultObserver hears what goes wrong inside.
 type FaultObserver interface {
-	// Fault tells of something that went wrong inside and that no answer to a client reports in full:
-	// while is what was being done. It is logged there and nowhere else. The id returned finds it in
-	// the log and is safe to show to a client.
+	// Fault tells of something that went wrong inside and that no answer to a client reports in
+	// full: while is what was being done. It is logged there and nowhere else. The id returned
+	// finds it in the log and is safe to show to a client.
 	Fault(ctx context.Context, while string, err error) (id string)
 }
 
@@ -35,12 +35,12 @@ type JournalObserver interface {
 	FaultObserver
 	StepObserver
 
-	// Appended tells of one batch: how many proposals, how long from the call to the outcome, and the
-	// error of the whole batch. ctx carries the trace of one of them, if any has one.
+	// Appended tells of one batch: how many proposals, how long from the call to the outcome, and
+	// the error of the whole batch. ctx carries the trace of one of them, if any has one.
 	Appended(ctx context.Context, proposals int, took time.Duration, err error)
-	// Held tells that somebody else holds a room in the log, so that nothing is written to it, for how
-	// long that has been so, and who does, as far as is known: first, every few seconds while anybody
-	// wants to write, and once with a nil error when that is over.
+	// Held tells that somebody else holds a room in the log, so that nothing is written to it, for
+	// how long that has been so, and who does, as far as is known: first, every few seconds while
+	// anybody wants to write, and once with a nil error when that is over.
 	Held(room chat.RoomID, lasted time.Duration, err error)
 	// Queued tells how many proposals began (> 0) or ceased (< 0) to wait in the journal.
 	Queued(change int)
@@ -50,8 +50,8 @@ type JournalObserver interface {
 type FeedObserver interface {
 	FaultObserver
 
-	// Follows reports whether what is told of a trace is recorded. For one that is not, nothing needs
-	// to be told.
+	// Follows reports whether what is told of a trace is recorded. For one that is not, nothing
+	// needs to be told.
 	Follows(t chat.Trace) bool
 	// Feeds tells, every second, how many feeds are open, and how many bytes their rings hold.
 	Feeds(open int, ringBytes int64)
@@ -94,10 +94,12 @@ type SessionObserver interface {
 	// Commanded tells that a command was answered: err is nil or has a chat.Kind; took is from its
 	// arrival to its answer. ctx carries the command's trace, if it has one.
 	Commanded(ctx context.Context, session string, ask Ask, err error, took time.Duration)
-	// Behind tells, every few seconds, how many sessions had entries due that they could not be given
-	// yet, how many entries that is in all, and how many it is for the one that is furthest behind.
+	// Behind tells, every few seconds, how many sessions had entries due that they could not be
+	// given yet, how many entries that is in all, and how many it is for the one that is furthest
+	// behind.
 	Behind(sessions int, entries, most int64)
-	// Joining tells, every second, how many joins ask the store now, and how many wait for their turn.
+	// Joining tells, every second, how many joins ask the store now, and how many wait for their
+	// turn.
 	Joining(now, waiting int)
 }
 
@@ -113,8 +115,8 @@ type RequestObserver interface {
 	FaultObserver
 
 	// Requested tells that a request came, with the trace that ctx carries, if the client gave one.
-	// The context returned is for all that is done for it. answered is called once, with the route's
-	// pattern and the status.
+	// The context returned is for all that is done for it. answered is called once, with the
+	// route's pattern and the status.
 	Requested(ctx context.Context, method, path string) (_ context.Context, answered func(route string, status int))
 }
 
@@ -126,10 +128,10 @@ type TokenObserver interface {
 	TokenRefused(reason string)
 }
 
-// FanOut is one pass of a writer shard over a room's readers. Times are counted from the commit of the
-// oldest entry that the pass was for: by this process' clock where it was made here, otherwise from its
-// At, which is the store's clock, so that what a notice or a comparison with the log brings late counts
-// as late. They are never negative, and at most a minute longer than the pass.
+// FanOut is one pass of a writer shard over a room's readers. Times are counted from the commit of
+// the oldest entry that the pass was for: by this process' clock where it was made here, otherwise
+// from its At, which is the store's clock, so that what a notice or a comparison with the log
+// brings late counts as late. They are never negative, and at most a minute longer than the pass.
 type FanOut struct {
 	Room    chat.RoomID
 	Readers int           // who got entries, at least 1

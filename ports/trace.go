@@ -10,14 +10,14 @@ import (
 // StepObserver follows what is done for one command or request through the service, as steps of a
 // trace, and on to other programs. A context carries the step under way: see TraceOf.
 type StepObserver interface {
-	// Began tells that a step begins, below the one that ctx carries. A step that Begins starts a trace
-	// where ctx carries none; any other is followed only as part of one. The context returned carries
-	// the new step; where nobody follows it is ctx itself. The ending is never nil, and whoever began
-	// the step ends it, once.
+	// Began tells that a step begins, below the one that ctx carries. A step that Begins starts a
+	// trace where ctx carries none; any other is followed only as part of one. The context returned
+	// carries the new step; where nobody follows it is ctx itself. The ending is never nil, and
+	// whoever began the step ends it, once.
 	Began(ctx context.Context, step Step) (context.Context, Ending)
 
-	// Follows reports whether what is told of a trace is recorded. For one that is not, nothing needs
-	// to be told.
+	// Follows reports whether what is told of a trace is recorded. For one that is not, nothing
+	// needs to be told.
 	Follows(t chat.Trace) bool
 }
 

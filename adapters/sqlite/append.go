@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Append implements ports.Log. The transaction begins as the only one that writes, so that what it reads stays true until it
-// commits; readers see all of it or nothing.
+// Append implements ports.Log. The transaction begins as the only one that writes, so that what it
+// reads stays true until it commits; readers see all of it or nothing.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	if err := ledger.Check(proposals); err != nil {
 		return nil, err
@@ -136,8 +136,8 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	return ruling.Outcome, b.save(r, &ruling)
 }
 
-// say appends a message. That its key is used shows when its row is to go in: so it is looked for only
-// then, and for what is refused.
+// say appends a message. That its key is used shows when its row is to go in: so it is looked for
+// only then, and for what is refused.
 func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
 	ruling, err := ledger.JudgeNew(rows{r}, p)
 	if err != nil {

@@ -13,15 +13,18 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Backup copies the store in the file from to a new file, as it stands at one moment, while any process may go on using it: the
-// copy has all that was acknowledged before the call, and of what comes during it either all or nothing of a batch. It is whole,
-// read once from end to end and on the disk when Backup returns, and needs no other file beside it; on an error there is none.
+// Backup copies the store in the file from to a new file, as it stands at one moment, while any
+// process may go on using it: the copy has all that was acknowledged before the call, and of what
+// comes during it either all or nothing of a batch. It is whole, read once from end to end and on
+// the disk when Backup returns, and needs no other file beside it; on an error there is none.
 //
-// The log in the copy has an identity of its own: whoever restores the copy has an older state, in which the places of entries that came
-// after it will be given again. A copy that is restored twice needs Store.RenewLog.
+// The log in the copy has an identity of its own: whoever restores the copy has an older state, in
+// which the places of entries that came after it will be given again. A copy that is restored twice
+// needs Store.RenewLog.
 //
-// Only its owner may read it. A file that is there already is never written over, but a Conflict. The store's log of changes on
-// the disk (-wal) cannot shrink for the time of the copy, and grows by what is written meanwhile.
+// Only its owner may read it. A file that is there already is never written over, but a Conflict.
+// The store's log of changes on the disk (-wal) cannot shrink for the time of the copy, and grows
+// by what is written meanwhile.
 func Backup(ctx context.Context, from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return chat.Wrap(chat.NotFound, err, "there is no store to copy")
@@ -60,7 +63,8 @@ func backup(ctx context.Context, from, to string) error {
 	return syncFolder(filepath.Dir(to))
 }
 
-// renewCopy gives the log in a copy another identity. One of a schema without has it from the migration that brings it.
+// renewCopy gives the log in a copy another identity. One of a schema without has it from the
+// migration that brings it.
 func renewCopy(ctx context.Context, db *sql.DB) error {
 	var identified bool
 	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'log')`).Scan(&identified); err != nil || !identified {

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// A copy that is made while another process writes is a log of its own: in order, without a hole, with whole batches only, with all
-// that had been acknowledged before it, and with its keys.
+// A copy that is made while another process writes is a log of its own: in order, without a hole,
+// with whole batches only, with all that had been acknowledged before it, and with its keys.
 func TestACopyOfAStoreInUseIsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "parley.db")
@@ -83,7 +83,8 @@ func mustBeALog(t *testing.T, path string, least int) {
 	}
 }
 
-// mustBeAlone finds nothing but the copy of what a copying may leave behind, and that for its owner only.
+// mustBeAlone finds nothing but the copy of what a copying may leave behind, and that for its owner
+// only.
 func mustBeAlone(t *testing.T, path string) {
 	t.Helper()
 	parts, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.part*"))

@@ -17,8 +17,9 @@ var _ ports.WriteChecker = (*Store)(nil)
 // probeBytes is what a large message takes.
 const probeBytes = 64 << 10
 
-// CheckWrite implements ports.WriteChecker. Of three ways to be full it tries each: the file may not grow, nothing can be committed, or the
-// disk has no room (a commit alone may go to a part of the WAL that is there already).
+// CheckWrite implements ports.WriteChecker. Of three ways to be full it tries each: the file may
+// not grow, nothing can be committed, or the disk has no room (a commit alone may go to a part of
+// the WAL that is there already).
 func (s *Store) CheckWrite(ctx context.Context) error {
 	payload := make([]byte, probeBytes)
 	_, _ = rand.Read(payload) // it never fails

@@ -31,8 +31,9 @@ func (e *HeldError) Error() string {
 // Unwrap returns the kind.
 func (e *HeldError) Unwrap() error { return chat.Conflict }
 
-// claim holds a store's file against all who claim it too. Like that of migrations, the lock is on a small database beside the store:
-// SQLite's locks work on every system, and end with their process. Who has it stands in there, for those who do not get it to read.
+// claim holds a store's file against all who claim it too. Like that of migrations, the lock is on
+// a small database beside the store: SQLite's locks work on every system, and end with their
+// process. Who has it stands in there, for those who do not get it to read.
 type claim struct {
 	db   *sql.DB
 	conn *sql.Conn
@@ -85,8 +86,8 @@ func resolve(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// only returns the one name of a file that is there. With a second name (a hard link) it fails: those
-// who open it by different names do not see each other's locks, nor SQLite's journal.
+// only returns the one name of a file that is there. With a second name (a hard link) it fails:
+// those who open it by different names do not see each other's locks, nor SQLite's journal.
 func only(path string) (string, error) {
 	real, err := resolve(path)
 	if err != nil {
@@ -102,8 +103,8 @@ func only(path string) (string, error) {
 	return real, nil
 }
 
-// hold says who holds the file, and then holds it: what is not committed nobody could read. Of several that come between these two at most
-// one goes on, and puts its own name there again.
+// hold says who holds the file, and then holds it: what is not committed nobody could read. Of
+// several that come between these two at most one goes on, and puts its own name there again.
 func (c *claim) hold(ctx context.Context, holder string) error {
 	for {
 		told := c.tell(ctx, holder)

@@ -17,8 +17,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// childPath names the variable with which the test binary runs as a child that appends to a store: the path of the store.
-// childBatches says how many batches it appends; empty: until it is killed. childName is who it says it is.
+// childPath names the variable with which the test binary runs as a child that appends to a store:
+// the path of the store. childBatches says how many batches it appends; empty: until it is killed.
+// childName is who it says it is.
 const (
 	childPath    = "PARLEY_TEST_SQLITE_CHILD"
 	childBatches = "PARLEY_TEST_SQLITE_BATCHES"
@@ -109,7 +110,8 @@ func TestWhatAKilledProcessAcknowledgedIsThereOnce(t *testing.T) {
 	}
 }
 
-// killAfter runs a child, kills it after it acknowledged some batches, and returns how many it did acknowledge in all.
+// killAfter runs a child, kills it after it acknowledged some batches, and returns how many it did
+// acknowledge in all.
 func killAfter(t *testing.T, cmd *exec.Cmd, batches int) (acknowledged int) {
 	t.Helper()
 	out, err := cmd.StdoutPipe()

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// advice says what somebody who reads the log can do, by SQLite's primary result code. These are Unavailable: the cause may go
-// away, and then the same call succeeds. All others are Internal.
+// advice says what somebody who reads the log can do, by SQLite's primary result code. These are
+// Unavailable: the cause may go away, and then the same call succeeds. All others are Internal.
 var advice = map[int]string{
 	lib.SQLITE_FULL:      "the disk is full: make room on it",
 	lib.SQLITE_IOERR:     "the disk fails: see the system's log, and whether the disk is full or was unmounted",
@@ -49,8 +49,8 @@ func failure(err error) error {
 	return chat.Wrap(chat.Internal, err, "use the store")
 }
 
-// within gives the error of a call its kind and says what was being done. When the call's context has ended that is the reason,
-// whatever the driver made of it.
+// within gives the error of a call its kind and says what was being done. When the call's context
+// has ended that is the reason, whatever the driver made of it.
 func within(ctx context.Context, err error, what string) error {
 	_, known := errors.AsType[*chat.Error](err)
 	switch {
@@ -62,7 +62,8 @@ func within(ctx context.Context, err error, what string) error {
 	return failure(fmt.Errorf("%s: %w", what, err))
 }
 
-// unavailable is within for what only tells whether the store works: whatever is wrong, it does not.
+// unavailable is within for what only tells whether the store works: whatever is wrong, it does
+// not.
 func unavailable(ctx context.Context, err error, what string) error {
 	err = within(ctx, err, what)
 	if err == nil || errors.Is(err, chat.Unavailable) {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// LimitPages makes the disk full, as far as the store can tell, once its file has that many pages; 0 takes the limit back.
+// LimitPages makes the disk full, as far as the store can tell, once its file has that many pages;
+// 0 takes the limit back.
 func (s *Store) LimitPages(ctx context.Context, pages int) error {
 	if pages == 0 {
 		pages = 1 << 30
@@ -50,7 +51,8 @@ func (s *Store) plan(ctx context.Context, statement string, args ...any) (plan s
 	return plan, err
 }
 
-// SetLastAt makes a room's last entry one of another time, as after the system's clock was set back.
+// SetLastAt makes a room's last entry one of another time, as after the system's clock was set
+// back.
 func (s *Store) SetLastAt(ctx context.Context, room string, at time.Time) error {
 	_, err := s.writer.ExecContext(ctx, "UPDATE room SET last_at = ? WHERE id = ?", at.UnixMicro(), room)
 	return err

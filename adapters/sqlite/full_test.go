@@ -27,7 +27,8 @@ func TestAFullFileTakesNothingInPartAndWorksAgain(t *testing.T) {
 	})
 }
 
-// survivesFull appends until the store is full, which must be within 2,000 batches, and goes on after makeRoom.
+// survivesFull appends until the store is full, which must be within 2,000 batches, and goes on
+// after makeRoom.
 func survivesFull(t *testing.T, store *sqlite.Store, makeRoom func()) {
 	t.Helper()
 	acknowledged := 0

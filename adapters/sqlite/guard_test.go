@@ -11,7 +11,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestGuardABatchIsOneTransaction counts commits. Each of them is one fsync of the WAL, as long as that is how they are made to last.
+// TestGuardABatchIsOneTransaction counts commits. Each of them is one fsync of the WAL, as long as
+// that is how they are made to last.
 func TestGuardABatchIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})

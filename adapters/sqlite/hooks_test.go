@@ -24,7 +24,8 @@ func (s *Store) OnCommit(ctx context.Context, do func()) error {
 	})
 }
 
-// Durability returns how the connection that writes makes a commit last: its journal and when it is synchronised with the disk.
+// Durability returns how the connection that writes makes a commit last: its journal and when it is
+// synchronised with the disk.
 func (s *Store) Durability(ctx context.Context) (journal string, synchronous int, err error) {
 	if err := s.writer.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
 		return "", 0, err

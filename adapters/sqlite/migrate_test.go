@@ -48,7 +48,8 @@ func TestMigrationsGoUpAndDownAndUpAgain(t *testing.T) {
 	}
 }
 
-// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the release before them uses.
+// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the
+// release before them uses.
 func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
 	t.Parallel()
 	cfg := sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}
@@ -126,7 +127,8 @@ func TestReadsTakeTheKeyAndNoSort(t *testing.T) {
 	}
 }
 
-// What it takes to find a page of messages grows with how many messages it has, and not with what lies between them.
+// What it takes to find a page of messages grows with how many messages it has, and not with what
+// lies between them.
 func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "parley.db")
@@ -164,7 +166,8 @@ func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	}
 }
 
-// A store of the release before, with a process that goes on using it, takes later kinds after the migration and is whole.
+// A store of the release before, with a process that goes on using it, takes later kinds after the
+// migration and is whole.
 func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "parley.db")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Lists and counts go along an index from where they begin, and stop when they have enough: what they do not want costs them nothing, as
-// it is not in that part of the index.
+// Lists and counts go along an index from where they begin, and stop when they have enough: what
+// they do not want costs them nothing, as it is not in that part of the index.
 func TestPlansOfTheDirectoryGoAlongAnIndex(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "parley.db")})

@@ -69,8 +69,9 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 	return span.Fit(p.entries), nil
 }
 
-// parts returns which parts of a span, from behind an entry up to another, are to be read, in the order in which they are wanted: where only
-// messages are, those that have few other entries in them.
+// parts returns which parts of a span, from behind an entry up to another, are to be read, in the
+// order in which they are wanted: where only messages are, those that have few other entries in
+// them.
 func (s *Store) parts(tx *transaction, room chat.RoomID, span ports.Span, before chat.Seq) (parts [][2]chat.Seq, err error) {
 	if !span.Messages {
 		return [][2]chat.Seq{{span.After, before - 1}}, nil
@@ -191,7 +192,8 @@ func (r *entryRow) later(target chat.Seq) chat.Fact {
 	})
 }
 
-// react adds their reactions to the page's messages, as viewer sees them. The entries are ascending.
+// react adds their reactions to the page's messages, as viewer sees them. The entries are
+// ascending.
 func (p *page) react(tx *transaction, query *sql.Stmt, viewer chat.UserID) error {
 	if len(p.reacted) == 0 {
 		return nil

@@ -1,8 +1,10 @@
-// Package sqlite keeps rooms in one SQLite file: the store of a single node, durable without any other service.
+// Package sqlite keeps rooms in one SQLite file: the store of a single node, durable without any
+// other service.
 //
-// Writes go over one connection, in one transaction a batch, and are on the disk when they return (WAL with synchronous=FULL).
-// Reads go over a pool of their own, and do not wait for writes. Several processes may use one file on a local disk; a network
-// file system does not do, as SQLite's locks do not work there.
+// Writes go over one connection, in one transaction a batch, and are on the disk when they return
+// (WAL with synchronous=FULL). Reads go over a pool of their own, and do not wait for writes.
+// Several processes may use one file on a local disk; a network file system does not do, as
+// SQLite's locks do not work there.
 package sqlite
 
 import (
@@ -25,12 +27,15 @@ import (
 
 // Config says where a store is and how it works.
 type Config struct {
-	// Path is the database's file. It and its folder are made, for their owner only, where they are not there yet. SQLite keeps
-	// two more files beside it while it is in use, one that guards migrations, and, with a Holder, one that keeps others out.
+	// Path is the database's file. It and its folder are made, for their owner only, where they are
+	// not there yet. SQLite keeps two more files beside it while it is in use, one that guards
+	// migrations, and, with a Holder, one that keeps others out.
 	Path string
-	// Holder is who wants the file as a service does, for those who then do not get it to read: of stores with a Holder one at a time can
-	// be open on a file, as one would not hear of what the other writes, and to open another fails with HeldError. It ends with the
-	// process at the latest. Stores without one, migrations and copies are for whoever looks at the file or mends it meanwhile.
+	// Holder is who wants the file as a service does, for those who then do not get it to read: of
+	// stores with a Holder one at a time can be open on a file, as one would not hear of what the
+	// other writes, and to open another fails with HeldError. It ends with the process at the
+	// latest. Stores without one, migrations and copies are for whoever looks at the file or mends
+	// it meanwhile.
 	Holder string
 	// Readers is how many reads go on at once. 0: two for each CPU, at least 4.
 	Readers int
@@ -54,8 +59,8 @@ var (
 	_ ports.Checker   = (*Store)(nil)
 )
 
-// Open opens the store, and makes or migrates it where that is due. Of several processes that open it at once one migrates
-// while the others wait.
+// Open opens the store, and makes or migrates it where that is due. Of several processes that open
+// it at once one migrates while the others wait.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s, err := open(ctx, cfg)
 	if err != nil {
@@ -94,7 +99,8 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	return s, errors.Join(s.r.prepare(ctx, s.reader), s.w.prepare(ctx, s.writer))
 }
 
-// openWriter opens the connection for writes on a file that is there and has the schema that it should have.
+// openWriter opens the connection for writes on a file that is there and has the schema that it
+// should have.
 func openWriter(ctx context.Context, cfg Config) (db *sql.DB, err error) {
 	if err := makeFile(cfg.Path); err != nil {
 		return nil, err
@@ -131,9 +137,10 @@ func dsn(path string, pragmas ...string) string {
 
 func fileURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
-// makeFile makes the folder and an empty file for their owner only, where they are missing: SQLite would make them for all to
-// read. Its other files take the file's permissions. A file that is there it does not open: on POSIX systems closing it would give
-// back all locks of this process on it, be they others'.
+// makeFile makes the folder and an empty file for their owner only, where they are missing: SQLite
+// would make them for all to read. Its other files take the file's permissions. A file that is
+// there it does not open: on POSIX systems closing it would give back all locks of this process on
+// it, be they others'.
 func makeFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -148,7 +155,8 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
-// Close waits for the calls under way and closes the file. What was acknowledged is safe without it.
+// Close waits for the calls under way and closes the file. What was acknowledged is safe without
+// it.
 func (s *Store) Close() error {
 	var errs []error
 	for _, db := range []*sql.DB{s.reader, s.writer} {

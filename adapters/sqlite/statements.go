@@ -86,7 +86,8 @@ func roomsQuery(n int) string {
 		FROM room WHERE id IN (` + keys(n, "?") + `)`
 }
 
-// knownQuery asks for n users in rooms, by room number and user: for those who have a place there, or are not listed as who spoke there.
+// knownQuery asks for n users in rooms, by room number and user: for those who have a place there,
+// or are not listed as who spoke there.
 func knownQuery(n int) string {
 	return `
 		WITH p (room, user) AS (VALUES ` + keys(n, "(?, ?)") + `)
@@ -104,8 +105,8 @@ type readStatements struct {
 	revoked, logID               *sql.Stmt
 }
 
-// entries selects what scanEntry takes. An edit has the present body of its target. The meta of a deleted message may still be there: the
-// release before only took its body.
+// entries selects what scanEntry takes. An edit has the present body of its target. The meta of a
+// deleted message may still be there: the release before only took its body.
 const entries = `
 	SELECT e.room, e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
@@ -116,10 +117,12 @@ const entries = `
 			SELECT 1 FROM entry t WHERE t.room = e.room AND t.seq = e.target AND t.deleted_by IS NOT NULL)
 	FROM entry e WHERE e.room = (SELECT number FROM room WHERE id = ?)`
 
-// messageParts selects the parts of a span of the room ?1 in which at most ?4 messages are that are wanted, the newest if ?5: (from behind,
-// up to), ascending. Each entry knows how many messages there are up to it: so the span is halved, and a half without messages that are
-// wanted is dropped, until what is left are messages only, or few entries. To find a message among n other entries takes looking at about
-// log2(n) of them, without an index that each message would have to be written to.
+// messageParts selects the parts of a span of the room ?1 in which at most ?4 messages are that are
+// wanted, the newest if ?5: (from behind, up to), ascending. Each entry knows how many messages
+// there are up to it: so the span is halved, and a half without messages that are wanted is
+// dropped, until what is left are messages only, or few entries. To find a message among n other
+// entries takes looking at about log2(n) of them, without an index that each message would have to
+// be written to.
 const messageParts = `
 	WITH RECURSIVE ends AS MATERIALIZED (
 		SELECT f.room, f.seq - 1 AS lo, f.messages - (f.kind = 'message') AS lom, l.seq AS hi, l.messages AS him
@@ -151,7 +154,8 @@ var standingOf = `
 const standingTables = `
 	FROM room r LEFT JOIN member m ON m.room = r.number AND m.user = ?1 LEFT JOIN mark k ON k.room = r.number AND k.user = ?1`
 
-// roomsOfQuery merges the ways in which a room is a user's; each of them is in the order of its index.
+// roomsOfQuery merges the ways in which a room is a user's; each of them is in the order of its
+// index.
 const roomsOfQuery = `
 	SELECT id FROM member INDEXED BY member_by_user WHERE user = ?1 AND id > ?2 AND role > 0
 	UNION SELECT id FROM mark INDEXED BY mark_by_user WHERE user = ?1 AND id > ?2

@@ -14,7 +14,8 @@ func (s *Store) write(ctx context.Context, what string, do func(tx *transaction)
 		return within(ctx, err, what)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the first error counts
-	// The transaction itself watches ctx. Its statements take microseconds: a watch for each would cost more than they do.
+	// The transaction itself watches ctx. Its statements take microseconds: a watch for each would
+	// cost more than they do.
 	if err := do(&transaction{ctx: context.WithoutCancel(ctx), tx: tx, own: map[*sql.Stmt]*sql.Stmt{}}); err != nil {
 		return within(ctx, err, what)
 	}
@@ -31,7 +32,8 @@ func (s *Store) view(ctx context.Context, what string, do func(tx *transaction) 
 	return within(ctx, do(&transaction{ctx: ctx, tx: tx, own: map[*sql.Stmt]*sql.Stmt{}}), what)
 }
 
-// transaction runs prepared statements. It holds a context because it lives within the one call that the context is of.
+// transaction runs prepared statements. It holds a context because it lives within the one call
+// that the context is of.
 type transaction struct {
 	ctx context.Context
 	tx  *sql.Tx
@@ -71,7 +73,8 @@ func (t *transaction) each(stmt *sql.Stmt, each func(scanner) error, args ...any
 	return eachRow(t.ctx, t.stmt(stmt), each, args...)
 }
 
-// lookup is a query for rows by their keys: for one, and for up to so many as are looked up at once.
+// lookup is a query for rows by their keys: for one, and for up to so many as are looked up at
+// once.
 type lookup struct{ one, many *sql.Stmt }
 
 // atOnce is how many keys a lookup takes. Fewer are made up with NULL, which is no row's.

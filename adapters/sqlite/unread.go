@@ -9,8 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by their seq below zero. Deleted ones
-// are not among the latter, and among the former only until unturn has been there. These conditions name it as it was made.
+// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by
+// their seq below zero. Deleted ones are not among the latter, and among the former only until
+// unturn has been there. These conditions name it as it was made.
 func isSaid(alias string) string {
 	return strings.ReplaceAll(`%.kind = 'message' AND (%.turn OR %.deleted_at IS NULL)`, "%", alias)
 }
@@ -22,11 +23,13 @@ func itsTurn(alias string) string {
 // end is behind all seqs.
 const end = "9007199254740993"
 
-// unread counts the messages of others than ?1 in the room r behind the mark k that are not deleted, up to chat.MaxUnread. First come
-// those that begin a turn, then the rest of the turn that the mark lies in, then the rests of the turns behind it.
+// unread counts the messages of others than ?1 in the room r behind the mark k that are not
+// deleted, up to chat.MaxUnread. First come those that begin a turn, then the rest of the turn that
+// the mark lies in, then the rests of the turns behind it.
 //
-// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts. It looks at none
-// where the user never made an entry and nothing behind the mark is deleted: then the number is the difference of two that are known.
+// As a turn is followed by one of another author, it looks at no more than two turns for each
+// message that it counts. It looks at none where the user never made an entry and nothing behind
+// the mark is deleted: then the number is the difference of two that are known.
 var unread = strings.NewReplacer(
 	"{said t}", isSaid("t"), "{turn t}", itsTurn("t"), "{said n}", isSaid("n"), "{turn n}", itsTurn("n"),
 	"{said e}", isSaid("e"), "{turn e}", itsTurn("e"), "{mark}", "coalesce(k.seq, 0)", "{end}", end, "{most}", strconv.Itoa(chat.MaxUnread),
@@ -64,8 +67,9 @@ var markedQuery = `
 	SELECT r.head, coalesce(k.seq, 0), ` + unread + `
 	FROM room r LEFT JOIN mark k ON k.room = r.number AND k.user = ?1 WHERE r.id = ?2`
 
-// aroundQuery tells, where the message ?2 of the room ?1 begins a turn, whose turn it is and whose are the ones before and behind it, where
-// the latter begins, and the next message of the turn itself.
+// aroundQuery tells, where the message ?2 of the room ?1 begins a turn, whose turn it is and whose
+// are the ones before and behind it, where the latter begins, and the next message of the turn
+// itself.
 var aroundQuery = strings.NewReplacer(
 	"{said n}", isSaid("n"), "{turn n}", itsTurn("n"), "{said x}", isSaid("x"), "{turn x}", itsTurn("x"), "{end}", end,
 ).Replace(`
@@ -84,8 +88,8 @@ var speakerQuery = `
 	SELECT t.author FROM entry t INDEXED BY entry_turn WHERE t.room = ? AND ` + isSaid("t") + ` AND ` + itsTurn("t") + ` > 0
 	ORDER BY ` + itsTurn("t") + ` DESC LIMIT 1`
 
-// turns reports whether the next message of a room, by author, begins a turn, and counts it in. Who spoke last is looked up where the
-// room's row does not say it.
+// turns reports whether the next message of a room, by author, begins a turn, and counts it in. Who
+// spoke last is looked up where the room's row does not say it.
 func (b *batch) turns(r *roomRow, author chat.UserID) (bool, error) {
 	if r.speaker == "" {
 		err := b.row(b.w.speaker, r.number).Scan(&r.speaker)
@@ -98,8 +102,9 @@ func (b *batch) turns(r *roomRow, author chat.UserID) (bool, error) {
 	return begins, nil
 }
 
-// unturn takes the beginning of its turn from a message that was deleted. The next message of the turn begins it instead; where there is
-// none, and the turns on either side are of one author, they become one.
+// unturn takes the beginning of its turn from a message that was deleted. The next message of the
+// turn begins it instead; where there is none, and the turns on either side are of one author, they
+// become one.
 func (b *batch) unturn(r *roomRow, seq chat.Seq) error {
 	var author, before, behind chat.UserID
 	var after, next chat.Seq

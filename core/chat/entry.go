@@ -2,8 +2,8 @@ package chat
 
 import "time"
 
-// Entry is one place in a room's log and what was said or changed there. Entries are values: whoever holds one must not change
-// what it points to.
+// Entry is one place in a room's log and what was said or changed there. Entries are values:
+// whoever holds one must not change what it points to.
 type Entry struct {
 	Room     RoomID
 	Seq      Seq
@@ -14,8 +14,8 @@ type Entry struct {
 	Fact     Fact
 	Trace    Trace // of the step that recorded it, while it is news: no log keeps it
 
-	// Committed is when this process saw it become durable, by this process' clock, while it is news. Where it is zero the entry came
-	// from elsewhere, and nothing but At tells how old it is.
+	// Committed is when this process saw it become durable, by this process' clock, while it is
+	// news. Where it is zero the entry came from elsewhere, and nothing but At tells how old it is.
 	Committed time.Time
 }
 
@@ -25,10 +25,12 @@ type Author struct {
 	Name string
 }
 
-// Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged or RoomChanged, or else Unknown.
+// Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged or RoomChanged, or
+// else Unknown.
 type Fact interface{ fact() }
 
-// Message is something said. Read from a store it is in its present form: the last body, or neither body nor meta once it was deleted.
+// Message is something said. Read from a store it is in its present form: the last body, or neither
+// body nor meta once it was deleted.
 type Message struct {
 	Body      string
 	ReplyTo   Seq    // 0: no reply
@@ -45,7 +47,8 @@ type Reaction struct {
 	Me    bool // the viewer that the entry was read for is among them
 }
 
-// Edited sets a message's body. Read from a store it has the message's present body, or none once that was deleted.
+// Edited sets a message's body. Read from a store it has the message's present body, or none once
+// that was deleted.
 type Edited struct {
 	Target Seq
 	Body   string
@@ -98,8 +101,8 @@ const (
 	RoomUnarchived RoomChange = "unarchived" // takes messages again
 )
 
-// Unknown is what an entry of a kind says that a later version appends. This version passes it on as it finds it: it counts as no message,
-// changes nothing, and moves cursors. No log appends one.
+// Unknown is what an entry of a kind says that a later version appends. This version passes it on
+// as it finds it: it counts as no message, changes nothing, and moves cursors. No log appends one.
 type Unknown struct {
 	Type   string // what the later version calls it
 	Target Seq    // the message that it is about; 0: none
@@ -134,7 +137,8 @@ func (e *Entry) Size() int {
 // Target returns the seq of the message that the entry changes, or 0 where it changes none.
 func (e *Entry) Target() Seq { return Target(e.Fact) }
 
-// Target returns the seq of the message that f changes, or may change where it is Unknown; 0 where it changes none.
+// Target returns the seq of the message that f changes, or may change where it is Unknown; 0 where
+// it changes none.
 func Target(f Fact) Seq {
 	switch f := f.(type) {
 	case Edited:

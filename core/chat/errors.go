@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Kind is what sort of failure an error is: the closed vocabulary that the edges map to codes. It is an error itself, so that
-// errors.Is(err, chat.NotFound) asks for it.
+// Kind is what sort of failure an error is: the closed vocabulary that the edges map to codes. It
+// is an error itself, so that errors.Is(err, chat.NotFound) asks for it.
 type Kind string
 
 // The kinds. Their strings are the codes of the protocol.
@@ -28,7 +28,8 @@ const (
 	Conflict Kind = "conflict"
 	// RateLimited is over a limit; RetryAfter says when to try again.
 	RateLimited Kind = "rate_limited"
-	// Unavailable is a store, bus or key server out of reach. Whether a change was stored is unknown; a retry with its key tells.
+	// Unavailable is a store, bus or key server out of reach. Whether a change was stored is
+	// unknown; a retry with its key tells.
 	Unavailable Kind = "unavailable"
 	// Internal is a fault of the service itself.
 	Internal Kind = "internal"
@@ -36,7 +37,8 @@ const (
 
 func (k Kind) Error() string { return string(k) }
 
-// Error is a failure with its kind, a reason that is safe to show to a client, and perhaps a cause that never leaves the process.
+// Error is a failure with its kind, a reason that is safe to show to a client, and perhaps a cause
+// that never leaves the process.
 type Error struct {
 	Kind       Kind
 	Reason     string
@@ -49,7 +51,8 @@ type Error struct {
 // Detail is a finer word than a kind, for programs.
 type Detail string
 
-// Ahead is an Invalid cursor that lies beyond the room's last entry: it is of another history than this one.
+// Ahead is an Invalid cursor that lies beyond the room's last entry: it is of another history than
+// this one.
 const Ahead Detail = "ahead"
 
 // CursorAhead is the error for a cursor that lies beyond the room's head.
@@ -64,8 +67,8 @@ func Errorf(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Wrap gives err, an adapter's failure while doing what, a kind. An err that has a kind already keeps it. The reason shown is the
-// kind's own words, never err's.
+// Wrap gives err, an adapter's failure while doing what, a kind. An err that has a kind already
+// keeps it. The reason shown is the kind's own words, never err's.
 func Wrap(k Kind, err error, what string) error {
 	if err == nil {
 		return nil

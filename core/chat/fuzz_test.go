@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// FuzzParse holds each Parse function against its rule, said another way: it takes all that the rule takes, nothing else, and what
-// it returned it takes again as it is.
+// FuzzParse holds each Parse function against its rule, said another way: it takes all that the
+// rule takes, nothing else, and what it returned it takes again as it is.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", ".", "..", "a", "general", "team-7.ops:eu_1", "-a", "alice@example.com", " x ", "hi\n\tthere \u00a0\u3000", "a\u0085", "\u0085", "a\x00",
@@ -44,7 +44,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// seen reports whether a character is a letter, a digit, a sign or a symbol, which are seen (but for the two that are blank).
+// seen reports whether a character is a letter, a digit, a sign or a symbol, which are seen (but
+// for the two that are blank).
 func seen(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) &&
 		r != '\u2800' && r != '\U0001d159'

@@ -17,7 +17,8 @@ type Identity struct {
 	Expires time.Time
 }
 
-// MaxIssuedAhead is how far ahead of our clock a token may say that it was issued: the clocks of issuers are never quite the same.
+// MaxIssuedAhead is how far ahead of our clock a token may say that it was issued: the clocks of
+// issuers are never quite the same.
 const MaxIssuedAhead = 30 * time.Second
 
 // Author returns the identity as the author of an entry.
@@ -28,15 +29,16 @@ func (i Identity) In(room RoomID) Rights {
 	return Rights{Granted: i.Grants.For(room), Everybody: i.Grants == nil, Admin: i.Admin}
 }
 
-// Rights is what a token gives its user in one room, whatever place they have there. The zero value gives nothing.
+// Rights is what a token gives its user in one room, whatever place they have there. The zero value
+// gives nothing.
 type Rights struct {
 	Granted   Role // what the token grants there
 	Everybody bool // the user has what everybody has in a public room: the token says nothing of rooms
 	Admin     bool // may everything
 }
 
-// Role returns what a user with these rights may do in a room, where they have that place. A ban beats every grant; an admin
-// may everything.
+// Role returns what a user with these rights may do in a room, where they have that place. A ban
+// beats every grant; an admin may everything.
 func (r Rights) Role(room Room, place Member) Role {
 	switch {
 	case r.Admin:
@@ -51,9 +53,9 @@ func (r Rights) Role(room Room, place Member) Role {
 	return role
 }
 
-// Entitle returns the role of a user with these rights in a room, where they have that place, and an error unless it covers
-// need: Forbidden, or NotFound for who may not even read. They do not learn that the room exists, unless they were banned from
-// it: they know.
+// Entitle returns the role of a user with these rights in a room, where they have that place, and
+// an error unless it covers need: Forbidden, or NotFound for who may not even read. They do not
+// learn that the room exists, unless they were banned from it: they know.
 func (r Rights) Entitle(room Room, place Member, need Role) (Role, error) {
 	role := r.Role(room, place)
 	switch {
@@ -70,13 +72,13 @@ func (r Rights) Entitle(room Room, place Member, need Role) (Role, error) {
 // NoRoom says that there is no such room, or none that the user may know of: the two look the same.
 func NoRoom(room RoomID) *Error { return Errorf(NotFound, "there is no room %s", room) }
 
-// Grants says which role a token gives in which rooms, by room id or pattern ("support-*"; a star stands for any run of
-// characters). A token that has grants speaks for those rooms only: elsewhere its user has what membership gives, and not what
-// everybody has in a public room.
+// Grants says which role a token gives in which rooms, by room id or pattern ("support-*"; a star
+// stands for any run of characters). A token that has grants speaks for those rooms only: elsewhere
+// its user has what membership gives, and not what everybody has in a public room.
 type Grants map[string]Role
 
-// For returns the role granted in room: that of the exact id, or else of the longest pattern that fits (of two as long, the
-// higher role), or None.
+// For returns the role granted in room: that of the exact id, or else of the longest pattern that
+// fits (of two as long, the higher role), or None.
 func (g Grants) For(room RoomID) Role {
 	if role, ok := g[string(room)]; ok {
 		return role
@@ -101,7 +103,8 @@ func (g Grants) Rooms() (rooms []RoomID) {
 	return rooms
 }
 
-// match takes the parts between stars in turn, each at its first place: enough, as a star may take anything.
+// match takes the parts between stars in turn, each at its first place: enough, as a star may take
+// anything.
 func match(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	last := len(parts) - 1
@@ -132,10 +135,12 @@ const (
 
 var roleNames = [...]string{None: "none", Read: "read", Write: "write", Moderate: "moderate"}
 
-// String returns the role's name. One that a later version gives may at least all that the highest here may.
+// String returns the role's name. One that a later version gives may at least all that the highest
+// here may.
 func (r Role) String() string { return roleNames[min(r, Moderate)] }
 
-// ParseRole returns the role of that name (read, write, moderate), or an Invalid error. None is no role to give.
+// ParseRole returns the role of that name (read, write, moderate), or an Invalid error. None is no
+// role to give.
 func ParseRole(s string) (Role, error) {
 	for r := Read; r <= Moderate; r++ {
 		if roleNames[r] == s {

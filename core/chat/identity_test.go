@@ -71,7 +71,8 @@ func TestGrantsAreEqualWhenTheyGrantTheSame(t *testing.T) {
 	}
 }
 
-// TestRoleOfEveryStanding goes through every way to stand in a room, and says again, more slowly, what each gives.
+// TestRoleOfEveryStanding goes through every way to stand in a room, and says again, more slowly,
+// what each gives.
 func TestRoleOfEveryStanding(t *testing.T) {
 	t.Parallel()
 	tokens := []struct {

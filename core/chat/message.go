@@ -12,8 +12,8 @@ const (
 	MaxMetaBytes = 4096
 )
 
-// ParseBody returns s without trailing white space, or an Invalid error: a body is UTF-8, has 1–4,000 characters and no control
-// characters but line feed and tab.
+// ParseBody returns s without trailing white space, or an Invalid error: a body is UTF-8, has
+// 1–4,000 characters and no control characters but line feed and tab.
 func ParseBody(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", Errorf(Invalid, "body must be UTF-8")

@@ -12,7 +12,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// parsing is a Parse function with what goes in and comes out. A want of refused is an Invalid error that names the field.
+// parsing is a Parse function with what goes in and comes out. A want of refused is an Invalid
+// error that names the field.
 type parsing []struct{ sentence, in, want string }
 
 const (

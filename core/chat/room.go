@@ -13,8 +13,8 @@ type Room struct {
 	Messages  int64 // how many entries are messages
 }
 
-// Unmade is a room in which nobody has ever written, and that nobody made: no store knows of it. Where rooms are made by writing in them
-// it is an empty public one to whoever may make it.
+// Unmade is a room in which nobody has ever written, and that nobody made: no store knows of it.
+// Where rooms are made by writing in them it is an empty public one to whoever may make it.
 func Unmade(id RoomID) Room { return Room{ID: id, Public: true} }
 
 // Made reports whether a store knows of the room.

@@ -1,7 +1,7 @@
 package chat
 
-// Signal is something that is true for the moment and not in the log. Signals may be lost or coalesced: of two that have the
-// same Slot the later one is enough.
+// Signal is something that is true for the moment and not in the log. Signals may be lost or
+// coalesced: of two that have the same Slot the later one is enough.
 type Signal struct {
 	Room RoomID
 	User UserID

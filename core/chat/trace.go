@@ -2,14 +2,15 @@ package chat
 
 import "strings"
 
-// Trace names a step of a distributed trace: a W3C traceparent (https://www.w3.org/TR/trace-context/) of version 00, or empty where
-// nobody follows. Whoever takes part in a conversation may see it; it says nothing of what was said.
+// Trace names a step of a distributed trace: a W3C traceparent
+// (https://www.w3.org/TR/trace-context/) of version 00, or empty where nobody follows. Whoever
+// takes part in a conversation may see it; it says nothing of what was said.
 type Trace string
 
 const traceLength = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
-// ParseTrace returns s as a trace. It is empty where s is no traceparent: as the recommendation says, who cannot read one goes on
-// as if there were none.
+// ParseTrace returns s as a trace. It is empty where s is no traceparent: as the recommendation
+// says, who cannot read one goes on as if there were none.
 func ParseTrace(s string) Trace {
 	if len(s) < traceLength || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return ""

@@ -29,8 +29,8 @@ func Judge(rows Rows, p *chat.Proposal) (Ruling, error) {
 }
 
 // JudgeNew is Judge where nobody has used the key. It is for a store that looks for the key only
-// when it saves, and after a refusal: if it finds the key then, the ruling is void, and the proposal
-// is a Duplicate.
+// when it saves, and after a refusal: if it finds the key then, the ruling is void, and the
+// proposal is a Duplicate.
 func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
 	rule, err := ruleOf(p.Fact)
 	if err != nil {

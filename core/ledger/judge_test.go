@@ -26,8 +26,8 @@ type state struct {
 
 var errBroken = errors.New("broken")
 
-// tearoom is a public room of seven entries: 1 is bob's message, 2 one of bob's that entry 3 deleted,
-// and no other is a message. Ann moderates, bob is a writer, and dan is banned.
+// tearoom is a public room of seven entries: 1 is bob's message, 2 one of bob's that entry 3
+// deleted, and no other is a message. Ann moderates, bob is a writer, and dan is banned.
 func tearoom(changed ...func(*state)) *state {
 	s := &state{
 		room: ledger.Room{
@@ -179,8 +179,8 @@ var everySort = []chat.Fact{
 	chat.RoomChanged{Change: chat.RoomRenamed, Name: "Cake"},
 }
 
-// TestRefusalsCountInTheirOrder takes each kind of fact to a room where all refuses it, and takes the
-// grounds away one by one.
+// TestRefusalsCountInTheirOrder takes each kind of fact to a room where all refuses it, and takes
+// the grounds away one by one.
 func TestRefusalsCountInTheirOrder(t *testing.T) {
 	t.Parallel()
 	type step struct {

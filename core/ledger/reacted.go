@@ -13,8 +13,8 @@ func (reactedRule) terms(*chat.Proposal) terms { return terms{role: chat.Write, 
 
 // ruling counts a reaction, and refuses one more emoji than the message may have.
 //
-// Of emoji that nobody reacts with any more a message remembers as many as it may have, so that they
-// come again at their places. When a new one comes, those are forgotten that came first.
+// Of emoji that nobody reacts with any more a message remembers as many as it may have, so that
+// they come again at their places. When a new one comes, those are forgotten that came first.
 func (reactedRule) ruling(c matter) (Ruling, error) {
 	f := c.Fact.(chat.Reacted)
 	tallies, err := c.rows.Tallies(f.Target, c.Author.ID)
@@ -47,8 +47,8 @@ func (reactedRule) ruling(c matter) (Ruling, error) {
 	return r, nil
 }
 
-// find returns the tally of an emoji. Of several with its id, as older versions made them, it is the
-// one that the user is in, or else one that somebody is, or else the one that is written so.
+// find returns the tally of an emoji. Of several with its id, as older versions made them, it is
+// the one that the user is in, or else one that somebody is, or else the one that is written so.
 func find(tallies []Tally, emoji string) (is Tally, known bool) {
 	is = Tally{Emoji: emoji}
 	id, best := chat.EmojiID(emoji), -1

@@ -30,8 +30,8 @@ const (
 	Properties // how many there are
 )
 
-// change makes the room what f says, and returns which property that is. A change that does not exist
-// sets nothing.
+// change makes the room what f says, and returns which property that is. A change that does not
+// exist sets nothing.
 func change(room *chat.Room, f chat.RoomChanged) Property {
 	switch f.Change {
 	case chat.RoomRenamed:

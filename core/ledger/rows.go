@@ -6,8 +6,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Rows is what the judge asks of a room: as it was stored, and as the rulings before in the same call
-// have left it. An error is the store's own, and ends the call.
+// Rows is what the judge asks of a room: as it was stored, and as the rulings before in the same
+// call have left it. An error is the store's own, and ends the call.
 type Rows interface {
 	// Room returns the room, which the judge does not change.
 	Room() *Room

@@ -16,9 +16,9 @@ type Ruling struct {
 	Place    *Place    // nil: nobody has another place now
 	Room     *Room     // nil: no property of the room is another now
 
-	// Left is who leaves, even if they had left before; empty: nobody. Their read mark goes, and the
-	// room is not among theirs until they make an entry again. This is saved after the new entry, which
-	// may be their own.
+	// Left is who leaves, even if they had left before; empty: nobody. Their read mark goes, and
+	// the room is not among theirs until they make an entry again. This is saved after the new
+	// entry, which may be their own.
 	Left chat.UserID
 }
 
@@ -31,8 +31,8 @@ type Rewrite struct {
 
 // Reaction is what becomes of an emoji on a message.
 type Reaction struct {
-	// Reacted names the emoji as it was first sent, or as it comes now. Count is its total from now on,
-	// and Removed says that the new entry's author is not among those who react.
+	// Reacted names the emoji as it was first sent, or as it comes now. Count is its total from now
+	// on, and Removed says that the new entry's author is not among those who react.
 	chat.Reacted
 	Forget []string // emoji that the message remembers no longer, with all who ever reacted with them
 }

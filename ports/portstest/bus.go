@@ -20,13 +20,15 @@ type BusUnderTest interface {
 	ports.Checker
 }
 
-// Link is a node's way to the bus, which can be cut: Cut breaks what is open and refuses what is new, Mend ends that.
+// Link is a node's way to the bus, which can be cut: Cut breaks what is open and refuses what is
+// new, Mend ends that.
 type Link interface {
 	Cut()
 	Mend()
 }
 
-// BusPlace is what a node says of itself on a bus: which log it keeps, where it says so, and who is told of notices of others.
+// BusPlace is what a node says of itself on a bus: which log it keeps, where it says so, and who is
+// told of notices of others.
 type BusPlace struct {
 	Log     func() chat.LogID // nil: it does not say
 	Foreign func(chat.LogID)
@@ -41,8 +43,9 @@ func HeadsOnly() BusOption { return func(s *busSuite) { s.heads = true } }
 // Uncut declares a bus whose links cannot be cut: those that open returns are nil.
 func Uncut() BusOption { return func(s *busSuite) { s.uncut = true } }
 
-// Bus proves a bus against the contracts of ports.Bus and ports.Checker. open is called for each node, with what it says of itself; all
-// are on one bus, and each has a link of its own. The suite runs the nodes. Whoever opens closes, by t.Cleanup, once the node does not run any more.
+// Bus proves a bus against the contracts of ports.Bus and ports.Checker. open is called for each
+// node, with what it says of itself; all are on one bus, and each has a link of its own. The suite
+// runs the nodes. Whoever opens closes, by t.Cleanup, once the node does not run any more.
 func Bus(t *testing.T, open func(t *testing.T, at BusPlace) (BusUnderTest, Link), options ...BusOption) {
 	t.Helper()
 	s := &busSuite{open: open}
@@ -148,7 +151,8 @@ func (s *busSuite) stillOf(t *testing.T, log func() chat.LogID) *busNode {
 	return n
 }
 
-// run runs the node until the test ends or stop is called, and waits until it is connected, unless it is cut off.
+// run runs the node until the test ends or stop is called, and waits until it is connected, unless
+// it is cut off.
 func (n *busNode) run() {
 	n.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

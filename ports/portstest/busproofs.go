@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// heard checks that a node got the entries as they are, or heard of the last, where the bus carries none.
+// heard checks that a node got the entries as they are, or heard of the last, where the bus carries
+// none.
 func (s *busSuite) heard(n *busNode, want []chat.Entry) {
 	n.t.Helper()
 	last := want[len(want)-1]

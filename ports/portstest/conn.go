@@ -12,14 +12,16 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// ConnUnderTest is a connection and its client's end. The test makes the calls that are a session's.
+// ConnUnderTest is a connection and its client's end. The test makes the calls that are a
+// session's.
 type ConnUnderTest struct {
 	Conn   ports.Conn
 	Client io.ReadCloser // here comes out what is written to Conn, byte for byte; closing it, the client goes
 }
 
-// Conn proves a connection against the contract of ports.Conn. open is called for each subtest; the connection ends itself once it
-// is closed or its client gone. stall is after how long it gives up a client that takes nothing: make it short.
+// Conn proves a connection against the contract of ports.Conn. open is called for each subtest; the
+// connection ends itself once it is closed or its client gone. stall is after how long it gives up
+// a client that takes nothing: make it short.
 func Conn(t *testing.T, stall time.Duration, open func(t *testing.T) ConnUnderTest) {
 	t.Helper()
 	tests := []struct {

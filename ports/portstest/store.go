@@ -19,19 +19,22 @@ type StoreUnderTest interface {
 // StoreOption declares something that not every store has.
 type StoreOption func(*storeSuite)
 
-// Shared declares that several handles can use the same data at once, as several processes do. again opens one more beside
-// first, which caches nothing of what first did; the suite then races the two.
+// Shared declares that several handles can use the same data at once, as several processes do.
+// again opens one more beside first, which caches nothing of what first did; the suite then races
+// the two.
 func Shared(again func(t *testing.T, first StoreUnderTest) StoreUnderTest) StoreOption {
 	return func(s *storeSuite) { s.again = again }
 }
 
-// Lockable declares that somebody beside the store can hold a room. hold does, until release is called.
+// Lockable declares that somebody beside the store can hold a room. hold does, until release is
+// called.
 func Lockable(hold func(t *testing.T, room chat.RoomID) (release func())) StoreOption {
 	return func(s *storeSuite) { s.hold = hold }
 }
 
-// Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory, ports.Revocations and ports.Checker. open is called once; the store
-// need not be empty, as every subtest makes rooms and users of its own in it. Whoever opens closes, by t.Cleanup.
+// Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory,
+// ports.Revocations and ports.Checker. open is called once; the store need not be empty, as every
+// subtest makes rooms and users of its own in it. Whoever opens closes, by t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
 	s := &storeSuite{store: open(t)}
@@ -83,7 +86,8 @@ type sentence struct {
 	test func(t *testing.T, r room)
 }
 
-// prove runs each sentence in parallel with the others, in a private room of its own that is empty and has no members.
+// prove runs each sentence in parallel with the others, in a private room of its own that is empty
+// and has no members.
 func (s *storeSuite) prove(t *testing.T, sentences []sentence) {
 	t.Helper()
 	t.Parallel()

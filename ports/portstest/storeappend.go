@@ -85,7 +85,8 @@ func appendedIsRead(t *testing.T, r room) {
 	}
 	nobody := chat.Proposal{Room: r.id, Author: chat.Author{ID: "nameless"}, By: chat.Rights{Admin: true}, Key: "a key", Fact: chat.Message{Body: "hi"}}
 	entries = append(entries, r.mustBe(r.appends(nobody)[0], ports.Appended))
-	// What was changed since reads otherwise: the second message was deleted, and the one at 9 edited.
+	// What was changed since reads otherwise: the second message was deleted, and the one at 9
+	// edited.
 	second := entries[1].Fact.(chat.Message)
 	second.Body, second.DeletedAt = "", entries[10].At
 	entries[1].Fact = second

@@ -270,8 +270,8 @@ func pagesRooms(t *testing.T, r room) {
 	mustEqual(t, "standing", page[0], alice.stands())
 }
 
-// pagesWantedRooms has rooms of every sort that a list is of or is not: each page goes on where the one before ended, whatever comes to
-// nothing in between.
+// pagesWantedRooms has rooms of every sort that a list is of or is not: each page goes on where the
+// one before ended, whatever comes to nothing in between.
 func pagesWantedRooms(t *testing.T, r room) {
 	alice, root := r.user("alice"), r.user("root")
 	in := func(u user, end string) user { u.room = r.in(r.id + "x" + chat.RoomID(end)); return u }

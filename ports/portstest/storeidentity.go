@@ -7,7 +7,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// testLogIdentity holds the contract of ports.LogIdentity. It renews the store's log, which nothing else in the suite depends on.
+// testLogIdentity holds the contract of ports.LogIdentity. It renews the store's log, which nothing
+// else in the suite depends on.
 func (s *storeSuite) testLogIdentity(t *testing.T) {
 	t.Parallel()
 	stores := []StoreUnderTest{s.store}

@@ -22,7 +22,8 @@ type tester interface {
 	Context() context.Context
 }
 
-// room is a room of a store, driven by a test in its own words. Its methods fail the test when the store fails.
+// room is a room of a store, driven by a test in its own words. Its methods fail the test when the
+// store fails.
 type room struct {
 	tester
 	StoreUnderTest
@@ -83,7 +84,8 @@ func (u user) proposesAs(key chat.Key, fact chat.Fact) chat.Proposal {
 	return p
 }
 
-// appends hands proposals to the store in one call, and again those to rooms that somebody else held just then.
+// appends hands proposals to the store in one call, and again those to rooms that somebody else
+// held just then.
 func (r room) appends(proposals ...chat.Proposal) []ports.Outcome {
 	r.Helper()
 	outcomes := r.appendsOnce(proposals)

@@ -17,7 +17,8 @@ type LaterEntry struct {
 	Data   []byte   // the members, a JSON object; nil: none
 }
 
-// Later declares that a later release may have written into the store. plant does so: it puts an entry at the end of its room's log.
+// Later declares that a later release may have written into the store. plant does so: it puts an
+// entry at the end of its room's log.
 func Later(plant func(t *testing.T, entry LaterEntry)) StoreOption {
 	return func(s *storeSuite) { s.plant = plant }
 }

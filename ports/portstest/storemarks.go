@@ -107,7 +107,8 @@ func unreadCounts(t *testing.T, r room) {
 	}
 }
 
-// unreadInTurns has three users speak in turns of all lengths and delete in all orders, and counts after each.
+// unreadInTurns has three users speak in turns of all lengths and delete in all orders, and counts
+// after each.
 func unreadInTurns(t *testing.T, r room) {
 	users := []user{r.user("alice"), r.user("bob"), r.user("carol")}
 	var by []int // who said each entry that is a message and not deleted; -1: it is not

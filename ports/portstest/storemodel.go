@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// testModel appends random batches to a store and to a model of a room that is nothing but its list of entries, and compares
-// all that both say.
+// testModel appends random batches to a store and to a model of a room that is nothing but its list
+// of entries, and compares all that both say.
 func (s *storeSuite) testModel(t *testing.T) {
 	t.Parallel()
 	t.Run("random batches do what a plain list of entries would", func(t *testing.T) {
@@ -37,7 +37,8 @@ func (s *storeSuite) testModel(t *testing.T) {
 	})
 }
 
-// maxReactions bounds the different emoji on a message of the model, so that the third is one too many.
+// maxReactions bounds the different emoji on a message of the model, so that the third is one too
+// many.
 const maxReactions = 2
 
 func drawProposal(t *rapid.T, r room) chat.Proposal {
@@ -87,7 +88,8 @@ func drawFact(t *rapid.T, r room) chat.Fact {
 	}
 }
 
-// model is a room as the list of its entries in their first form. It finds everything else by going through them.
+// model is a room as the list of its entries in their first form. It finds everything else by going
+// through them.
 type model struct {
 	created chat.Room
 	log     []chat.Entry

@@ -29,7 +29,8 @@ func (s *storeSuite) testRaces(t *testing.T) {
 	}
 }
 
-// handles returns the ways to the store that a race takes in turn: two handles where the store can be shared.
+// handles returns the ways to the store that a race takes in turn: two handles where the store can
+// be shared.
 func (s *storeSuite) handles(t *testing.T) []StoreUnderTest {
 	t.Helper()
 	if s.again == nil {
@@ -148,7 +149,8 @@ func (s *storeSuite) raceReaders(t *testing.T, r room) {
 	})
 }
 
-// raceConsistentView reads whole logs while messages are edited, reacted to and deleted: each view must fit together.
+// raceConsistentView reads whole logs while messages are edited, reacted to and deleted: each view
+// must fit together.
 func (s *storeSuite) raceConsistentView(t *testing.T, r room) {
 	const rounds = 30
 	handles := s.handles(t)
@@ -172,7 +174,8 @@ func (s *storeSuite) raceConsistentView(t *testing.T, r room) {
 	})
 }
 
-// checkView checks that the messages of a whole log are as its changes say, and edits as their messages.
+// checkView checks that the messages of a whole log are as its changes say, and edits as their
+// messages.
 func checkView(t *testing.T, log []chat.Entry) {
 	t.Helper()
 	at := func(seq chat.Seq) chat.Message { return log[seq-1].Fact.(chat.Message) }
@@ -347,7 +350,8 @@ func endedContext(t *testing.T, r room) {
 	mustEqual(t, "head", alice.stands().Room.Head, 1)
 }
 
-// repeatsAfterCancel cancels appends at whatever point they have reached, and repeats them with the same keys.
+// repeatsAfterCancel cancels appends at whatever point they have reached, and repeats them with the
+// same keys.
 func repeatsAfterCancel(t *testing.T, r room) {
 	const rounds, perRound = 20, 20
 	alice := r.user("alice")

@@ -63,7 +63,8 @@ func spansGiveEntries(t *testing.T, r room) {
 	}
 }
 
-// messagesAmongOthers reads messages of a room in which runs of messages and of other entries, long and short, follow one another.
+// messagesAmongOthers reads messages of a room in which runs of messages and of other entries, long
+// and short, follow one another.
 func messagesAmongOthers(t *testing.T, r room) {
 	alice := r.user("alice")
 	var batch []chat.Proposal

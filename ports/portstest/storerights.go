@@ -30,7 +30,8 @@ func (s *storeSuite) testRights(t *testing.T) {
 // nothing is the kind of what is not refused.
 const nothing chat.Kind = ""
 
-// standings are ways to stand in a room, and what becomes of what takes the role write, or moderate, of who stands so.
+// standings are ways to stand in a room, and what becomes of what takes the role write, or
+// moderate, of who stands so.
 var standings = []struct {
 	is              string
 	public          bool
@@ -167,7 +168,8 @@ func rightsComeFirst(t *testing.T, r room) {
 	r.mustRefuse(writer(chat.Deleted{Target: 1}), chat.Forbidden) // another's, also where it is deleted already
 }
 
-// raceRights lets a user write from all handles at once, in every way, while another one's change takes the right to it.
+// raceRights lets a user write from all handles at once, in every way, while another one's change
+// takes the right to it.
 func (s *storeSuite) raceRights(by chat.Rights, taken chat.Fact) func(*testing.T, room) {
 	return s.race(by, chat.Write, taken, func(i int, _ user) chat.Fact {
 		switch i % 5 {
@@ -180,7 +182,8 @@ func (s *storeSuite) raceRights(by chat.Rights, taken chat.Fact) func(*testing.T
 	})
 }
 
-// raceModerators lets a moderator change the room, and delete what others say, while that right is taken.
+// raceModerators lets a moderator change the room, and delete what others say, while that right is
+// taken.
 func (s *storeSuite) raceModerators(taken chat.Fact) func(*testing.T, room) {
 	return s.race(chat.Rights{}, chat.Moderate, taken, func(i int, other user) chat.Fact {
 		switch i % 4 {

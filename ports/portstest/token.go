@@ -17,15 +17,16 @@ import (
 type VerifierUnderTest struct {
 	Verifier ports.TokenVerifier
 
-	// Issue returns a token that says an identity, as the issuer that the verifier trusts would make it. Expires counts in whole
-	// seconds.
+	// Issue returns a token that says an identity, as the issuer that the verifier trusts would
+	// make it. Expires counts in whole seconds.
 	Issue func(t *testing.T, who chat.Identity) string
 
 	// Forge returns a token that looks the same, made by somebody without the issuer's keys.
 	Forge func(t *testing.T, who chat.Identity) string
 }
 
-// TokenVerifier proves a verifier against the contract of ports.TokenVerifier. Whoever opens closes, by t.Cleanup.
+// TokenVerifier proves a verifier against the contract of ports.TokenVerifier. Whoever opens
+// closes, by t.Cleanup.
 func TokenVerifier(t *testing.T, open func(t *testing.T) VerifierUnderTest) {
 	t.Helper()
 	s := tokenSuite{open(t)}
@@ -43,7 +44,8 @@ func TokenVerifier(t *testing.T, open func(t *testing.T) VerifierUnderTest) {
 	}
 }
 
-// TokensOutOfReach proves that a verifier whose keys cannot be reached says Unavailable: of token it can know nothing.
+// TokensOutOfReach proves that a verifier whose keys cannot be reached says Unavailable: of token
+// it can know nothing.
 func TokensOutOfReach(t *testing.T, v ports.TokenVerifier, token string) {
 	t.Helper()
 	_, err := v.Verify(t.Context(), token)
