@@ -10,8 +10,10 @@ var _ ledger.Rows = rows{}
 // rows is a room as the judge sees it.
 type rows struct{ *room }
 
+// Room implements ledger.Rows.
 func (r rows) Room() *ledger.Room { return &r.room.Room }
 
+// Used implements ledger.Rows.
 func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, _ error) {
 	seq := r.keys[authorKey{author, key}]
 	if seq == 0 {
@@ -20,8 +22,10 @@ func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used b
 	return r.present(&r.log[seq-1], ""), true, nil
 }
 
+// Place implements ledger.Rows.
 func (r rows) Place(user chat.UserID) (ledger.Place, error) { return r.places[user], nil }
 
+// Message implements ledger.Rows.
 func (r rows) Message(seq chat.Seq) (m ledger.Message, found bool, _ error) {
 	is := r.messages[seq]
 	if is == nil {
@@ -30,6 +34,7 @@ func (r rows) Message(seq chat.Seq) (m ledger.Message, found bool, _ error) {
 	return ledger.Message{Author: r.log[seq-1].Author.ID, Deleted: is.deletedBy}, true, nil
 }
 
+// Tallies implements ledger.Rows.
 func (r rows) Tallies(message chat.Seq, user chat.UserID) ([]ledger.Tally, error) {
 	all := r.messages[message].reactions
 	tallies := make([]ledger.Tally, len(all))
@@ -40,6 +45,7 @@ func (r rows) Tallies(message chat.Seq, user chat.UserID) ([]ledger.Tally, error
 	return tallies, nil
 }
 
+// Moderated implements ledger.Rows.
 func (r rows) Moderated(but chat.UserID) (bool, error) {
 	for user, place := range r.places {
 		if place.Role == chat.Moderate && user != but {

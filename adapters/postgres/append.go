@@ -12,16 +12,6 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The kinds of entries, as they stand in the table.
-const (
-	kindMessage int16 = iota + 1
-	kindEdited
-	kindDeleted
-	kindReacted
-	kindMember
-	kindRoom
-)
-
 // lockQuery locks the rooms of a batch until its transaction ends. All take locks in this order, so that no two ever wait for
 // each other.
 const lockQuery = `

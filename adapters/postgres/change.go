@@ -77,7 +77,8 @@ type loaded struct {
 	moderators []memberKey            // of rooms in which one may resign, enough of them
 	left       map[memberKey]struct{} // who left, and has made no entry since
 	deleted    []place
-	entries    []chat.Entry // new, in their first form
+	entries    []chat.Entry     // new
+	columns    []ledger.Columns // of the new entries
 }
 
 type (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -129,50 +130,32 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) (en
 // scanEntry reads a row of spanQuery.
 func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	e := chat.Entry{Room: room}
-	var kind, role int16
-	var m chat.Message
+	var c ledger.Columns
+	m := &c.Message
 	var editedAt, deletedAt *time.Time
-	var target chat.Seq
-	var emoji, change, subject, name string
-	var removed bool
-	var total int
 	var later laterKind
 	var emojis []string
 	var totals []int32
 	var mine []bool
-	err := row.Scan(&e.Seq, &e.At, &e.Author.ID, &e.Author.Name, &e.Key, &e.Messages, &kind,
+	err := row.Scan(&e.Seq, &e.At, &e.Author.ID, &e.Author.Name, &e.Key, &e.Messages, &c.Kind,
 		&m.Body, &m.ReplyTo, &m.Meta, &editedAt, &deletedAt,
-		&target, &emoji, &removed, &total,
-		&change, &subject, &role, &name,
+		&c.Target, &c.Emoji, &c.Removed, &c.Total,
+		&c.Change, &c.User, &c.Role, &c.Name,
 		&later.name, &later.data, &later.gone,
 		&emojis, &totals, &mine)
 	if err != nil {
 		return e, err
 	}
 	e.At = e.At.UTC()
-	switch kind {
-	case kindMessage:
-		m.EditedAt, m.DeletedAt = given(editedAt), given(deletedAt)
-		for i := range emojis {
-			m.Reactions = append(m.Reactions, chat.Reaction{Emoji: emojis[i], Count: int(totals[i]), Me: mine[i]})
-		}
-		e.Fact = m
-	case kindEdited:
-		e.Fact = chat.Edited{Target: target, Body: m.Body}
-	case kindDeleted:
-		e.Fact = chat.Deleted{Target: target}
-	case kindReacted:
-		e.Fact = chat.Reacted{Target: target, Emoji: emoji, Removed: removed, Count: total}
-	case kindMember:
-		e.Fact = chat.MemberChanged{User: chat.UserID(subject), Change: chat.MemberChange(change), Role: chat.Role(role)}
-	case kindRoom:
-		e.Fact = chat.RoomChanged{Change: chat.RoomChange(change), Name: name}
-	default:
-		e.Fact = later.fact(kind, target, map[string]any{
-			"body": m.Body, "reply_to": m.ReplyTo, "meta": json.RawMessage(m.Meta), "emoji": emoji, "removed": removed, "count": total,
-			"change": change, "user": subject, "role": chat.Role(role), "name": name,
-		})
+	m.EditedAt, m.DeletedAt = given(editedAt), given(deletedAt)
+	for i := range emojis {
+		m.Reactions = append(m.Reactions, chat.Reaction{Emoji: emojis[i], Count: int(totals[i]), Me: mine[i]})
 	}
+	fact, known := c.Fact()
+	if !known {
+		fact = later.fact(&c)
+	}
+	e.Fact = fact
 	return e, nil
 }
 
@@ -183,12 +166,15 @@ type laterKind struct {
 	gone bool   // it is about a message that is deleted
 }
 
-// fact returns the fact of such an entry; columns are what its row has in those that this release knows.
-func (l *laterKind) fact(kind int16, target chat.Seq, columns map[string]any) chat.Fact {
+// fact returns the fact of such an entry; c is what its row has in the columns that this release knows.
+func (l *laterKind) fact(c *ledger.Columns) chat.Fact {
 	if l.gone {
-		return wire.Unknown(l.name, int(kind), target, nil, nil)
+		return wire.Unknown(l.name, int(c.Kind), c.Target, nil, nil)
 	}
-	return wire.Unknown(l.name, int(kind), target, l.data, columns)
+	return wire.Unknown(l.name, int(c.Kind), c.Target, l.data, map[string]any{
+		"body": c.Message.Body, "reply_to": c.Message.ReplyTo, "meta": json.RawMessage(c.Message.Meta), "emoji": c.Emoji,
+		"removed": c.Removed, "count": c.Total, "change": c.Change, "user": c.User, "role": c.Role, "name": c.Name,
+	})
 }
 
 // given returns the zero time for NULL.

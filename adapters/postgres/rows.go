@@ -10,13 +10,16 @@ var _ ledger.Rows = rows{}
 // rows is a room as the judge sees it. All that it may ask was loaded before, so that it never fails.
 type rows struct{ *room }
 
+// Room implements ledger.Rows.
 func (r rows) Room() *ledger.Room { return &r.room.Room }
 
+// Used implements ledger.Rows.
 func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, _ error) {
 	earlier, used = r.l.used[usedKey{r.ID, author, key}]
 	return earlier, used, nil
 }
 
+// Place implements ledger.Rows.
 func (r rows) Place(user chat.UserID) (ledger.Place, error) {
 	if m := r.l.members[memberKey{r.ID, user}]; m != nil {
 		return m.Place, nil
@@ -24,6 +27,7 @@ func (r rows) Place(user chat.UserID) (ledger.Place, error) {
 	return ledger.Place{}, nil
 }
 
+// Message implements ledger.Rows.
 func (r rows) Message(seq chat.Seq) (m ledger.Message, found bool, _ error) {
 	if is := r.l.messages[place{r.ID, seq}]; is != nil {
 		return is.Message, true, nil
@@ -31,6 +35,7 @@ func (r rows) Message(seq chat.Seq) (m ledger.Message, found bool, _ error) {
 	return m, false, nil
 }
 
+// Tallies implements ledger.Rows.
 func (r rows) Tallies(message chat.Seq, user chat.UserID) ([]ledger.Tally, error) {
 	at := place{r.ID, message}
 	tallies := make([]ledger.Tally, len(r.l.reactions[at]))
@@ -43,7 +48,8 @@ func (r rows) Tallies(message chat.Seq, user chat.UserID) ([]ledger.Tally, error
 	return tallies, nil
 }
 
-// Moderated asks the members that the batch is about, and those who were loaded to tell.
+// Moderated implements ledger.Rows. It asks the members that the batch is about, and those who were
+// loaded to tell.
 func (r rows) Moderated(but chat.UserID) (bool, error) {
 	for k, m := range r.l.members {
 		if k.room == r.ID && k.user != but && m.Role == chat.Moderate {

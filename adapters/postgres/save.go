@@ -22,16 +22,17 @@ func (l *loaded) append(p *chat.Proposal) (ports.Outcome, error) {
 	if err != nil {
 		return ports.Outcome{}, err
 	}
-	l.save(r, &ruling)
-	return ruling.Outcome, nil
+	return ruling.Outcome, l.save(r, &ruling)
 }
 
 // save does what a ruling says.
-func (l *loaded) save(r *room, ruling *ledger.Ruling) {
+func (l *loaded) save(r *room, ruling *ledger.Ruling) error {
 	r.Follow(ruling)
 	e := &ruling.Entry
 	if ruling.Status == ports.Appended {
-		l.add(r, e)
+		if err := l.add(r, e); err != nil {
+			return err
+		}
 	}
 	if of := ruling.Rewrite; of != nil {
 		l.rewrite(r, of, e)
@@ -46,17 +47,23 @@ func (l *loaded) save(r *room, ruling *ledger.Ruling) {
 		k := memberKey{r.ID, ruling.Left}
 		l.unmarked[k], l.left[k] = struct{}{}, struct{}{}
 	}
+	return nil
 }
 
 // add puts an entry at the end of its room's log.
-func (l *loaded) add(r *room, e *chat.Entry) {
+func (l *loaded) add(r *room, e *chat.Entry) error {
+	columns, err := ledger.ColumnsOf(e.Fact)
+	if err != nil {
+		return err
+	}
 	r.changed = true
 	if _, ok := e.Fact.(chat.Message); ok {
 		l.messages[place{r.ID, e.Seq}] = &message{Message: ledger.Message{Author: e.Author.ID}}
 	}
 	l.used[usedKey{r.ID, e.Author.ID, e.Key}] = *e
 	delete(l.left, memberKey{r.ID, e.Author.ID})
-	l.entries = append(l.entries, *e)
+	l.entries, l.columns = append(l.entries, *e), append(l.columns, columns)
+	return nil
 }
 
 // rewrite changes the text of a message by the entry e.

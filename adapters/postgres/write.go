@@ -121,7 +121,7 @@ func (l *loaded) writeEntries(batch *pgx.Batch) {
 	var c insertion
 	for i := range l.entries {
 		e := &l.entries[i]
-		c.add(e)
+		c.add(e, l.columns[i])
 		c.turns = append(c.turns, l.rooms[e.Room].turns(e))
 	}
 	batch.Queue(entriesStatement, c.rooms, c.seqs, c.ats, c.authors, c.names, c.keys, c.messages, c.kinds,
@@ -139,27 +139,7 @@ func (r *room) turns(e *chat.Entry) bool {
 	return true
 }
 
-func (c *insertion) add(e *chat.Entry) {
-	var kind, role int16
-	var reply chat.Seq
-	var meta []byte
-	var body, emoji, change, subject, name string
-	var removed bool
-	var total int
-	switch f := e.Fact.(type) {
-	case chat.Message:
-		kind, body, reply, meta = kindMessage, f.Body, f.ReplyTo, f.Meta
-	case chat.Edited:
-		kind = kindEdited // its body is its message's
-	case chat.Deleted:
-		kind = kindDeleted
-	case chat.Reacted:
-		kind, emoji, removed, total = kindReacted, f.Emoji, f.Removed, f.Count
-	case chat.MemberChanged:
-		kind, subject, change, role = kindMember, string(f.User), string(f.Change), int16(f.Role)
-	case chat.RoomChanged:
-		kind, change, name = kindRoom, string(f.Change), f.Name
-	}
+func (c *insertion) add(e *chat.Entry, is ledger.Columns) {
 	c.rooms = append(c.rooms, string(e.Room))
 	c.seqs = append(c.seqs, int64(e.Seq))
 	c.ats = append(c.ats, e.At)
@@ -167,18 +147,18 @@ func (c *insertion) add(e *chat.Entry) {
 	c.names = append(c.names, e.Author.Name)
 	c.keys = append(c.keys, string(e.Key))
 	c.messages = append(c.messages, e.Messages)
-	c.kinds = append(c.kinds, kind)
-	c.bodies = append(c.bodies, body)
-	c.replies = append(c.replies, int64(reply))
-	c.metas = append(c.metas, meta)
-	c.targets = append(c.targets, int64(e.Target()))
-	c.emoji = append(c.emoji, emoji)
-	c.removed = append(c.removed, removed)
-	c.totals = append(c.totals, int32(total))
-	c.changes = append(c.changes, change)
-	c.members = append(c.members, subject)
-	c.roles = append(c.roles, role)
-	c.named = append(c.named, name)
+	c.kinds = append(c.kinds, int16(is.Kind))
+	c.bodies = append(c.bodies, is.Message.Body)
+	c.replies = append(c.replies, int64(is.Message.ReplyTo))
+	c.metas = append(c.metas, is.Message.Meta)
+	c.targets = append(c.targets, int64(is.Target))
+	c.emoji = append(c.emoji, is.Emoji)
+	c.removed = append(c.removed, is.Removed)
+	c.totals = append(c.totals, int32(is.Total))
+	c.changes = append(c.changes, is.Change)
+	c.members = append(c.members, string(is.User))
+	c.roles = append(c.roles, int16(is.Role))
+	c.named = append(c.named, is.Name)
 }
 
 func (l *loaded) writeMessages(batch *pgx.Batch) {

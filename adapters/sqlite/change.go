@@ -37,20 +37,13 @@ func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
 
 // add puts an entry that is no message at the end of the log.
 func (b *batch) add(r *roomRow, e *chat.Entry) error {
-	args := []any{r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Key, e.Messages}
-	switch f := e.Fact.(type) {
-	case chat.Edited:
-		args = append(args, "edited", f.Target, nil, nil, nil, nil, nil, nil, nil)
-	case chat.Deleted:
-		args = append(args, "deleted", f.Target, nil, nil, nil, nil, nil, nil, nil)
-	case chat.Reacted:
-		args = append(args, "reacted", f.Target, f.Emoji, f.Removed, f.Count, nil, nil, nil, nil)
-	case chat.MemberChanged:
-		args = append(args, "member", nil, nil, nil, nil, f.Change, f.User, f.Role, nil)
-	case chat.RoomChanged:
-		args = append(args, "room", nil, nil, nil, nil, f.Change, nil, nil, f.Name)
+	c, err := ledger.ColumnsOf(e.Fact)
+	if err != nil {
+		return err
 	}
-	return errors.Join(b.speaks(r, e.Author.ID), b.exec(b.w.change, args...))
+	return errors.Join(b.speaks(r, e.Author.ID), b.exec(b.w.change,
+		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Key, e.Messages, c.Kind.String(),
+		c.Target, c.Emoji, c.Removed, c.Total, c.Change, c.User, c.Role, c.Name))
 }
 
 // rewrite changes the text of a message by the entry e.

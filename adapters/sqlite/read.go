@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -127,49 +128,32 @@ var errEnough = errors.New("the page is full")
 // entryRow is a row that the const entries selects.
 type entryRow struct {
 	chat.Entry
+	ledger.Columns
 	at, editedAt, deletedAt int64
 	kind                    string
-	message                 chat.Message
 	reacted                 bool
-	reaction                chat.Reacted
-	change                  string
-	member                  chat.MemberChanged
-	name                    string
 	data                    []byte // of a kind that a later release made
 	gone                    bool   // it is about a message that is deleted
 }
 
 func (p *page) add(scan scanner) error {
 	var r entryRow
-	var target chat.Seq
+	m := &r.Message
 	if err := scan(&p.room, &r.Seq, &r.at, &r.Author.ID, &r.Author.Name, &r.Key, &r.Messages, &r.kind,
-		&r.message.Body, &r.message.ReplyTo, &r.message.Meta, &r.editedAt, &r.deletedAt, &r.reacted,
-		&target, &r.reaction.Emoji, &r.reaction.Removed, &r.reaction.Count,
-		&r.change, &r.member.User, &r.member.Role, &r.name, &r.data, &r.gone); err != nil {
+		&m.Body, &m.ReplyTo, &m.Meta, &r.editedAt, &r.deletedAt, &r.reacted,
+		&r.Columns.Target, &r.Emoji, &r.Removed, &r.Total,
+		&r.Change, &r.User, &r.Role, &r.Name, &r.data, &r.gone); err != nil {
 		return err
 	}
-	r.At = stamp(r.at)
-	switch r.kind {
-	case "message":
-		r.message.EditedAt, r.message.DeletedAt = stamp(r.editedAt), stamp(r.deletedAt)
-		r.Fact = r.message
-		if r.reacted {
-			p.reacted = append(p.reacted, r.Seq)
-		}
-	case "edited":
-		r.Fact = chat.Edited{Target: target, Body: r.message.Body}
-	case "deleted":
-		r.Fact = chat.Deleted{Target: target}
-	case "reacted":
-		r.reaction.Target = target
-		r.Fact = r.reaction
-	case "member":
-		r.member.Change = chat.MemberChange(r.change)
-		r.Fact = r.member
-	case "room":
-		r.Fact = chat.RoomChanged{Change: chat.RoomChange(r.change), Name: r.name}
-	default:
-		r.Fact = r.later(target)
+	r.At, r.Kind = stamp(r.at), ledger.KindNamed(r.kind)
+	m.EditedAt, m.DeletedAt = stamp(r.editedAt), stamp(r.deletedAt)
+	fact, known := r.Columns.Fact()
+	if !known {
+		fact = r.later()
+	}
+	r.Entry.Fact = fact
+	if r.Kind == ledger.KindMessage && r.reacted {
+		p.reacted = append(p.reacted, r.Seq)
 	}
 	p.entries = append(p.entries, r.Entry)
 	if p.bytes > 0 {
@@ -181,14 +165,14 @@ func (p *page) add(scan scanner) error {
 }
 
 // later returns the fact of an entry whose kind a later release made.
-func (r *entryRow) later(target chat.Seq) chat.Fact {
+func (r *entryRow) later() chat.Fact {
 	if r.gone {
-		return wire.Unknown(r.kind, 0, target, nil, nil)
+		return wire.Unknown(r.kind, 0, r.Columns.Target, nil, nil)
 	}
-	return wire.Unknown(r.kind, 0, target, r.data, map[string]any{
-		"body": r.message.Body, "reply_to": r.message.ReplyTo, "meta": json.RawMessage(r.message.Meta), "emoji": r.reaction.Emoji,
-		"removed": r.reaction.Removed, "count": r.reaction.Count, "change": r.change, "user": r.member.User, "role": r.member.Role,
-		"name": r.name,
+	return wire.Unknown(r.kind, 0, r.Columns.Target, r.data, map[string]any{
+		"body": r.Message.Body, "reply_to": r.Message.ReplyTo, "meta": json.RawMessage(r.Message.Meta), "emoji": r.Emoji,
+		"removed": r.Removed, "count": r.Total, "change": r.Change, "user": r.User, "role": r.Role,
+		"name": r.Name,
 	})
 }
 

@@ -13,8 +13,10 @@ var _ ledger.Rows = rows{}
 // rows is a room as the judge sees it: what is not loaded for the batch is looked up.
 type rows struct{ *roomRow }
 
+// Room implements ledger.Rows.
 func (r rows) Room() *ledger.Room { return &r.roomRow.Room }
 
+// Used implements ledger.Rows.
 func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, _ error) {
 	var at int64
 	e := chat.Entry{Room: r.ID, Author: chat.Author{ID: author}, Key: key}
@@ -23,15 +25,18 @@ func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used b
 	return e, found, err
 }
 
+// Place implements ledger.Rows.
 func (r rows) Place(user chat.UserID) (ledger.Place, error) {
 	return r.b.known[memberKey{r.number, user}].Place, nil
 }
 
+// Message implements ledger.Rows.
 func (r rows) Message(seq chat.Seq) (m ledger.Message, _ bool, _ error) {
 	found, err := found(r.b.row(r.b.w.target, r.number, seq).Scan(&m.Author, &m.Deleted))
 	return m, found, err
 }
 
+// Tallies implements ledger.Rows.
 func (r rows) Tallies(message chat.Seq, user chat.UserID) (tallies []ledger.Tally, _ error) {
 	err := r.b.each(r.b.w.tallies, func(scan scanner) error {
 		var t ledger.Tally
@@ -42,6 +47,7 @@ func (r rows) Tallies(message chat.Seq, user chat.UserID) (tallies []ledger.Tall
 	return tallies, err
 }
 
+// Moderated implements ledger.Rows.
 func (r rows) Moderated(but chat.UserID) (others bool, _ error) {
 	err := r.b.row(r.b.w.moderated, r.number, but).Scan(&others)
 	return others, err

@@ -38,7 +38,8 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			ON CONFLICT (room, author, key) DO NOTHING`,
 		&w.change: `
 			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?,
+				nullif(?, 0), nullif(?, ''), nullif(?, 0), nullif(?, 0), nullif(?, ''), nullif(?, ''), nullif(?, 0), nullif(?, ''))`,
 		&w.target: `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
 		&w.edit:   `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
 		&w.remove: `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,

@@ -17,3 +17,7 @@ func (deletedRule) ruling(c matter) (Ruling, error) {
 	r.Rewrite = &Rewrite{Message: f.Target, Deleted: true}
 	return r, nil
 }
+
+func (deletedRule) columns(f chat.Fact) Columns { return Columns{Target: chat.Target(f)} }
+
+func (deletedRule) fact(c *Columns) chat.Fact { return chat.Deleted{Target: c.Target} }

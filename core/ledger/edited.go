@@ -13,3 +13,9 @@ func (editedRule) ruling(c matter) (Ruling, error) {
 	r.Rewrite = &Rewrite{Message: f.Target, Body: f.Body}
 	return r, nil
 }
+
+func (editedRule) columns(f chat.Fact) Columns { return Columns{Target: chat.Target(f)} }
+
+func (editedRule) fact(c *Columns) chat.Fact {
+	return chat.Edited{Target: c.Target, Body: c.Message.Body}
+}

@@ -9,7 +9,7 @@ import (
 // nil or chat.Unknown. A store asks it before all else, and appends none of them then.
 func Check(proposals []chat.Proposal) error {
 	for i := range proposals {
-		if _, err := ruleOf(proposals[i].Fact); err != nil {
+		if _, err := kindOf(proposals[i].Fact); err != nil {
 			return err
 		}
 	}
@@ -32,10 +32,11 @@ func Judge(rows Rows, p *chat.Proposal) (Ruling, error) {
 // when it saves, and after a refusal: if it finds the key then, the ruling is void, and the
 // proposal is a Duplicate.
 func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
-	rule, err := ruleOf(p.Fact)
+	kind, err := kindOf(p.Fact)
 	if err != nil {
 		return Ruling{}, err
 	}
+	rule := kinds[kind].rule
 	by, err := rows.Place(p.Author.ID)
 	if err != nil {
 		return Ruling{}, err
@@ -70,25 +71,28 @@ type rule interface {
 	terms(p *chat.Proposal) terms
 	// ruling says what it comes to where that holds.
 	ruling(c matter) (Ruling, error)
+	// columns returns the fact as a row has it, but for its kind; fact is the way back.
+	columns(f chat.Fact) Columns
+	fact(c *Columns) chat.Fact
 }
 
-// ruleOf returns the rule for a fact, or an Internal error where there is none.
-func ruleOf(f chat.Fact) (rule, error) {
+// kindOf returns the kind of a fact, or an Internal error where it is none to append.
+func kindOf(f chat.Fact) (Kind, error) {
 	switch f.(type) {
 	case chat.Message:
-		return messageRule{}, nil
+		return KindMessage, nil
 	case chat.Edited:
-		return editedRule{}, nil
+		return KindEdited, nil
 	case chat.Deleted:
-		return deletedRule{}, nil
+		return KindDeleted, nil
 	case chat.Reacted:
-		return reactedRule{}, nil
+		return KindReacted, nil
 	case chat.MemberChanged:
-		return memberRule{}, nil
+		return KindMember, nil
 	case chat.RoomChanged:
-		return roomRule{}, nil
+		return KindRoom, nil
 	}
-	return nil, chat.Errorf(chat.Internal, "there are no facts of type %T to append", f)
+	return 0, chat.Errorf(chat.Internal, "there are no facts of type %T to append", f)
 }
 
 // terms is what must hold for a proposal, in the order in which it is asked.

@@ -65,3 +65,12 @@ func (c matter) resigns(was, is chat.Member) bool {
 	return is.User == c.Author.ID && was.Role == chat.Moderate && is.Role != chat.Moderate &&
 		!c.By.Admin && !c.By.Granted.May(chat.Moderate)
 }
+
+func (memberRule) columns(f chat.Fact) Columns {
+	is := f.(chat.MemberChanged)
+	return Columns{User: is.User, Change: string(is.Change), Role: is.Role}
+}
+
+func (memberRule) fact(c *Columns) chat.Fact {
+	return chat.MemberChanged{User: c.User, Change: chat.MemberChange(c.Change), Role: c.Role}
+}

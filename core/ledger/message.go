@@ -34,3 +34,7 @@ func (messageRule) ruling(c matter) (Ruling, error) {
 func Unheard() *chat.Error {
 	return chat.Errorf(chat.NotFound, "there is no such message to reply to")
 }
+
+func (messageRule) columns(f chat.Fact) Columns { return Columns{Message: f.(chat.Message)} }
+
+func (messageRule) fact(c *Columns) chat.Fact { return c.Message }

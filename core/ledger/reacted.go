@@ -84,3 +84,12 @@ func idle(tallies []Tally) (emoji []string) {
 	}
 	return emoji
 }
+
+func (reactedRule) columns(f chat.Fact) Columns {
+	is := f.(chat.Reacted)
+	return Columns{Target: is.Target, Emoji: is.Emoji, Removed: is.Removed, Total: is.Count}
+}
+
+func (reactedRule) fact(c *Columns) chat.Fact {
+	return chat.Reacted{Target: c.Target, Emoji: c.Emoji, Removed: c.Removed, Count: c.Total}
+}

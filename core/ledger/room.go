@@ -45,3 +45,12 @@ func change(room *chat.Room, f chat.RoomChanged) Property {
 	}
 	return Life
 }
+
+func (roomRule) columns(f chat.Fact) Columns {
+	is := f.(chat.RoomChanged)
+	return Columns{Change: string(is.Change), Name: is.Name}
+}
+
+func (roomRule) fact(c *Columns) chat.Fact {
+	return chat.RoomChanged{Change: chat.RoomChange(c.Change), Name: c.Name}
+}

@@ -1,0 +1,59 @@
+package ledger_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/ledger"
+)
+
+// TestRowsSayWhatFactsSay holds the numbers and names that stores have, and both ways of each fact.
+func TestRowsSayWhatFactsSay(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		kind ledger.Kind
+		name string
+		fact chat.Fact
+	}{
+		{1, "message", chat.Message{Body: "hi", ReplyTo: 2, Meta: []byte("{}")}},
+		{2, "edited", chat.Edited{Target: 3, Body: "hello"}},
+		{3, "deleted", chat.Deleted{Target: 3}},
+		{4, "reacted", chat.Reacted{Target: 3, Emoji: "👍", Removed: true, Count: 7}},
+		{5, "member", chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Write}},
+		{6, "room", chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}},
+	} {
+		c, err := ledger.ColumnsOf(row.fact)
+		if err != nil || c.Kind != row.kind || c.Kind.String() != row.name || ledger.KindNamed(row.name) != row.kind {
+			t.Errorf("%s is of kind %d %s, %v", row.name, c.Kind, c.Kind, err)
+		}
+		if edited, ok := row.fact.(chat.Edited); ok { // whose body is read from its message
+			if c.Message.Body != "" {
+				t.Errorf("the row of an edit says %q", c.Message.Body)
+			}
+			c.Message.Body = edited.Body
+		}
+		if got, known := c.Fact(); !known || !reflect.DeepEqual(got, row.fact) {
+			t.Errorf("%s: got %#v, want %#v", row.name, got, row.fact)
+		}
+	}
+}
+
+func TestKindsOfLaterReleasesAreNotKnown(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []ledger.Kind{-1, 0, 7, 1000} {
+		c := ledger.Columns{Kind: kind}
+		if f, known := c.Fact(); known || kind.String() != "" {
+			t.Errorf("kind %d is %v, named %q", kind, f, kind)
+		}
+	}
+	if kind := ledger.KindNamed("pinned"); kind != 0 {
+		t.Errorf("what is pinned is of kind %d", kind)
+	}
+	for _, f := range []chat.Fact{nil, chat.Unknown{Type: "pinned"}} {
+		if _, err := ledger.ColumnsOf(f); !errors.Is(err, chat.Internal) {
+			t.Errorf("%T has a row: %v", f, err)
+		}
+	}
+}
