@@ -296,6 +296,9 @@ func TestTheEntryIsTheRoomsNext(t *testing.T) {
 		if s.room.Head != 8 || s.room.Messages != messages {
 			t.Errorf("%T: the room is %+v", f, s.room)
 		}
+		if renamed, ok := f.(chat.RoomChanged); ok && (s.room.Name != renamed.Name || s.room.Set[ledger.Name] != 8) {
+			t.Errorf("the room is still %+v", s.room)
+		}
 	}
 }
 
