@@ -73,8 +73,8 @@ func newJudged(t *testing.T, store *postgres.Store, public, archived bool) *judg
 }
 
 // proposals are messages by everybody in the room, with all that a token may give: in answer to
-// nothing, to a message, to one that is deleted and to what is no message. Each has one more with a key
-// that they have used.
+// nothing, to a message, to one that is deleted and to what is no message. Each user has one more
+// with a key that they have used.
 func (j *judged) proposals() (all []chat.Proposal) {
 	for user := range j.places {
 		for n := range 16 {
@@ -92,12 +92,12 @@ func (j *judged) proposals() (all []chat.Proposal) {
 	return all
 }
 
-// TestTheStatementForMessagesJudgesAsTheLedgerDoes holds the rules that stand in SQL for speed's sake
-// to the judge's: each state of a room and its author, with each kind of right.
+// TestTheStatementForMessagesJudgesAsTheLedgerDoes holds the rules that stand in SQL for speed's
+// sake to the judge's: each state of a room and its author, with each kind of right.
 func TestTheStatementForMessagesJudgesAsTheLedgerDoes(t *testing.T) {
 	t.Parallel()
 	relay := startRelay(t, pgtest.URL(t))
-	store := open(t, postgres.Config{URL: relay.url, MaxConns: 1}) // whose statements are prepared once
+	store := open(t, postgres.Config{URL: relay.url, MaxConns: 1})
 	for n := range 4 {
 		j := newJudged(t, store, n&1 != 0, n&2 != 0)
 		proposals := j.proposals()

@@ -7,7 +7,7 @@ import (
 
 var _ ledger.Rows = rows{}
 
-// rows is a room as the judge sees it. All that it may ask was loaded before, so that it never fails.
+// rows is a room as the judge sees it. All that it may ask was loaded before: it never fails.
 type rows struct{ *room }
 
 // Room implements ledger.Rows.

@@ -2,8 +2,8 @@ package ledger
 
 import "github.com/parley-chat/parley/core/chat"
 
-// Kind is a kind of fact as stores keep it, by its number or by its name. Neither ever changes. Later
-// releases add kinds, which this one reads as chat.Unknown.
+// Kind is a kind of fact as stores keep it, by its number or by its name. Neither ever changes.
+// Later releases add kinds, which this one reads as chat.Unknown.
 type Kind int16
 
 // The kinds.
@@ -53,7 +53,7 @@ func (k Kind) known() bool { return KindMessage <= k && int(k) < len(kinds) }
 // value in the others.
 type Columns struct {
 	Kind    Kind
-	Message chat.Message // of a message; an edit has its body here when it is read, and none when it is written
+	Message chat.Message // of a message; of an edit that is read, its Body is that of the message
 	Target  chat.Seq
 	Emoji   string
 	Removed bool
@@ -64,8 +64,8 @@ type Columns struct {
 	Name    string
 }
 
-// ColumnsOf returns what the row of an entry with the fact says. An edit's text is not among it: that
-// is kept as its message's (see Rewrite).
+// ColumnsOf returns what the row of an entry with the fact says. An edit's text is not among it:
+// that is kept as its message's (see Rewrite).
 func ColumnsOf(f chat.Fact) (Columns, error) {
 	kind, err := kindOf(f)
 	if err != nil {

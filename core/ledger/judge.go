@@ -100,7 +100,7 @@ type terms struct {
 	role     chat.Role // the author has it in the room
 	archived bool      // the room may be archived
 	changes  bool      // the fact is about a message, which there must be
-	others   chat.Role // the author has it, if the message is another's; None: they need no more than role
+	others   chat.Role // the author has it, if the message is another's; None: role is enough
 	deleted  bool      // the message may be deleted
 }
 

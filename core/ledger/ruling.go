@@ -26,7 +26,7 @@ type Ruling struct {
 type Rewrite struct {
 	Message chat.Seq
 	Body    string
-	Deleted bool // text and meta go for ever, by the new entry; else the message was edited, at its time
+	Deleted bool // by the new entry text and meta go for ever; else it edits the message
 }
 
 // Reaction is what becomes of an emoji on a message.
@@ -34,7 +34,7 @@ type Reaction struct {
 	// Reacted names the emoji as it was first sent, or as it comes now. Count is its total from now
 	// on, and Removed says that the new entry's author is not among those who react.
 	chat.Reacted
-	Forget []string // emoji that the message remembers no longer, with all who ever reacted with them
+	Forget []string // emoji that the message remembers no longer, nor who reacted with them
 }
 
 func (r *Ruling) appends() bool { return r.Status == ports.Appended }
