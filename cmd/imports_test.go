@@ -303,8 +303,8 @@ func readImports(packages map[string]*files, pkg, name string) error {
 	return nil
 }
 
-// TestTheMapNamesEachPackage holds the map in CONTRIBUTING.md to the packages that there are: each is
-// named, or lies in a folder of one that is, and what is named is there.
+// TestTheMapNamesEachPackage holds the map in CONTRIBUTING.md to the packages that there are: each
+// is named, or lies in a folder of one that is, and what is named is there.
 func TestTheMapNamesEachPackage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../CONTRIBUTING.md")

@@ -54,7 +54,7 @@ type Listener interface {
 // Audience is a Listener that knows who follows rooms on its own node.
 type Audience interface {
 	Listener
-	// Followed reports whether somebody on this node follows the room, or is about to.
+	// Followed reports whether somebody on this node follows the room, or did until a moment ago.
 	Followed(room chat.RoomID) bool
 }
 

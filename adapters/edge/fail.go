@@ -13,8 +13,8 @@ import (
 )
 
 // Fail answers a request with an error, in the service's JSON, by the status of its kind unless
-// another than 0 is given. What is a fault of the service is told to o, with what was being done, and
-// clients are told under which id it is logged.
+// another than 0 is given. What is a fault of the service is told to o, with what was being done,
+// and clients are told under which id it is logged.
 func Fail(c *fiber.Ctx, status int, err error, o ports.FaultObserver, while string) error {
 	e, trace := *chat.AsError(err), ""
 	if status == 0 {

@@ -1,5 +1,5 @@
-// Package memory keeps rooms in the memory of one process: for tests, for trying the service out, and for whoever wants no
-// history beyond the process's life. Nothing in it is durable.
+// Package memory keeps rooms in the memory of one process: for tests, for trying the service out,
+// and for whoever wants no history beyond the process's life. Nothing in it is durable.
 package memory
 
 import (
@@ -78,7 +78,8 @@ type reacted struct {
 	set chat.Seq
 }
 
-// now returns a time that is not before any that the room gave before, as a store in another process would read it.
+// now returns a time that is not before any that the room gave before, as a store in another
+// process would read it.
 func (r *room) now() time.Time {
 	if now := time.Now().UTC().Truncate(time.Microsecond); now.After(r.lastAt) {
 		r.lastAt = now

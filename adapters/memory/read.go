@@ -65,8 +65,9 @@ func (p *page) all(first, last chat.Seq) (more bool) {
 	return true
 }
 
-// messages takes the messages among the entries first to last, and reports whether it wants more. Each entry knows how many messages there
-// are up to it, so that what has none is passed over, however long it is: the lock is not held for it.
+// messages takes the messages among the entries first to last, and reports whether it wants more.
+// Each entry knows how many messages there are up to it, so that what has none is passed over,
+// however long it is: the lock is not held for it.
 func (p *page) messages(first, last chat.Seq) (more bool) {
 	if first > last {
 		return true
@@ -208,7 +209,8 @@ func (r *room) unread(user chat.UserID) int64 {
 	return int64(min(others, chat.MaxUnread))
 }
 
-// listed reports whether a room is a user's because they have made entries in it, and not left since.
+// listed reports whether a room is a user's because they have made entries in it, and not left
+// since.
 func (r *room) listed(user chat.UserID) bool {
 	s := r.speakers[user]
 	return s != nil && !s.left

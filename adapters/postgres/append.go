@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// lockQuery locks the rooms of a batch until its transaction ends. All take locks in this order, so that no two ever wait for
-// each other.
+// lockQuery locks the rooms of a batch until its transaction ends. All take locks in this order, so
+// that no two ever wait for each other.
 const lockQuery = `
 SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
 
@@ -33,12 +33,14 @@ const (
 	isHidden   // its author may not know of the room
 )
 
-// sayQuery appends messages in one statement, after lockQuery: it sees all that was committed before it got its locks, and
-// nobody else appends to these rooms until it is committed. It must not be put together with lockQuery in one statement, which
-// would see the tables as they were before it waited. When a proposal isForward it appends nothing.
+// sayQuery appends messages in one statement, after lockQuery: it sees all that was committed
+// before it got its locks, and nobody else appends to these rooms until it is committed. It must
+// not be put together with lockQuery in one statement, which would see the tables as they were
+// before it waited. When a proposal isForward it appends nothing.
 //
-// Who speaks in a turn of their own is told from who spoke before; who spoke for the first time is noted. Where the room's row does not
-// say who spoke before, or not as of its head, it is looked up.
+// Who speaks in a turn of their own is told from who spoke before; who spoke for the first time is
+// noted. Where the room's row does not say who spoke before, or not as of its head, it is looked
+// up.
 var sayQuery = ofTurns(`
 WITH judged AS (
   SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
@@ -86,7 +88,8 @@ WITH judged AS (
 SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)
 FROM numbered ORDER BY n`)
 
-// Append implements ports.Log. A batch of messages is one round trip; one with other facts in it is two.
+// Append implements ports.Log. A batch of messages is one round trip; one with other facts in it is
+// two.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	const what = "append"
 	if len(proposals) == 0 {
@@ -123,7 +126,8 @@ type said struct {
 // aboveBans is granted to admins: it counts also where their user is banned.
 const aboveBans = int16(chat.Moderate) + 1
 
-// newSaid puts proposals into columns. They are not plain when there is another fact among them, or a key that comes twice.
+// newSaid puts proposals into columns. They are not plain when there is another fact among them, or
+// a key that comes twice.
 func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 	n := len(proposals)
 	texts := make([]string, 5*n)
@@ -172,10 +176,11 @@ func givenMeta(meta []byte) []byte {
 	return meta
 }
 
-// say appends a plain batch. It is not done, and has appended nothing, when a message replies to one that may be in the batch.
+// say appends a plain batch. It is not done, and has appended nothing, when a message replies to
+// one that may be in the batch.
 //
-// Both statements go out together, and what comes between two synchronisations with the server is one transaction: it is
-// committed after the second statement or not at all.
+// Both statements go out together, and what comes between two synchronisations with the server is
+// one transaction: it is committed after the second statement or not at all.
 func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ []ports.Outcome, done bool, _ error) {
 	outcomes := make([]ports.Outcome, 0, len(proposals))
 	done = true
@@ -199,7 +204,8 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 		})
 		return err
 	})
-	// The results are complete, and the transaction committed, when Close has read what the server says at the end.
+	// The results are complete, and the transaction committed, when Close has read what the server
+	// says at the end.
 	if err := s.appends.SendBatch(ctx, batch).Close(); err != nil || !done {
 		return nil, false, err
 	}

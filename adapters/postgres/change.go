@@ -15,8 +15,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// change appends a batch of whatever facts in two round trips: the first locks its rooms by lock and reads what its proposals are
-// about, the second writes what they came to. Between them the ledger judges, and nobody else can change anything meanwhile.
+// change appends a batch of whatever facts in two round trips: the first locks its rooms by lock
+// and reads what its proposals are about, the second writes what they came to. Between them the
+// ledger judges, and nobody else can change anything meanwhile.
 func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock string) ([]ports.Outcome, error) {
 	if err := ledger.Check(proposals); err != nil {
 		return nil, err
@@ -42,7 +43,8 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	}
 	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
 		err = undo(ctx, conn, err)
-		// Not a room's row, which are locked, but another one (whose, nobody tells) or a whole table.
+		// Not a room's row, which are locked, but another one (whose, nobody tells) or a whole
+		// table.
 		if isHeld(err) && !tableLocked(ctx, conn) {
 			return heldAll(ctx, conn, proposals, l.exists), nil
 		}
@@ -62,8 +64,8 @@ func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	return err
 }
 
-// loaded holds what a batch is about: rows as they were read, then as the batch makes them. A row that
-// is not in the tables is nil, or not there at all.
+// loaded holds what a batch is about: rows as they were read, then as the batch makes them. A row
+// that is not in the tables is nil, or not there at all.
 type loaded struct {
 	locked     map[chat.RoomID]struct{} // the rooms that are locked for the batch
 	rooms      map[chat.RoomID]*room
@@ -181,7 +183,8 @@ FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, user_id)
 JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target
 JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
 
-	// As many moderators of each room as tell, whatever becomes of the proposals, whether there is another one.
+	// As many moderators of each room as tell, whatever becomes of the proposals, whether there is
+	// another one.
 	moderatorsQuery = `
 SELECT p.room_id, m.user_id
 FROM unnest($1::text[], $2::bigint[]) p (room_id, n) CROSS JOIN LATERAL (
@@ -196,8 +199,9 @@ FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
 JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
 )
 
-// read asks what the first round trip is for. As each statement of a transaction that is "read committed" sees what was
-// committed when it began, those behind the locks see all that their holders before did.
+// read asks what the first round trip is for. As each statement of a transaction that is "read
+// committed" sees what was committed when it began, those behind the locks see all that their
+// holders before did.
 func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns

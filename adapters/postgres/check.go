@@ -18,14 +18,16 @@ var _ ports.WriteChecker = (*Store)(nil)
 const probeBytes = 64 << 10
 
 const (
-	// probeRooms is all that an entry comes with, in a room that no client can name; it is taken back.
+	// probeRooms is all that an entry comes with, in a room that no client can name; it is taken
+	// back.
 	probeRooms = `INSERT INTO room (created_at, last_at, public, room_id, name) VALUES (now(), now(), false, '~', '');
 		UPDATE room SET head = 1 WHERE room_id = '~';
 		INSERT INTO used_key (seq, at, room_id, author, key) VALUES (1, now(), '~', '', '');
 		INSERT INTO spoke (room_id, user_id) VALUES ('~', '')`
 	probeEntry = `INSERT INTO entry (seq, at, messages, kind, room_id, author, key, author_name, meta)
 		VALUES (1, now(), 0, 1, '~', '', '', '', $1)`
-	// probeCommit writes to the WAL and nowhere else, so that its commit waits for the disk, and for a standby where one is waited for.
+	// probeCommit writes to the WAL and nowhere else, so that its commit waits for the disk, and
+	// for a standby where one is waited for.
 	probeCommit = `SELECT pg_logical_emit_message(true, 'parley', 'can this be written?')`
 )
 

@@ -16,29 +16,35 @@ import (
 
 // Config says where a database is and how to use it.
 type Config struct {
-	// URL is the database's, postgres://user:password@host:5432/name?…, with the parameters of libpq and the pool_… ones of
-	// pgxpool. Several hosts with target_session_attrs=read-write find the primary after a failover.
+	// URL is the database's, postgres://user:password@host:5432/name?…, with the parameters of
+	// libpq and the pool_… ones of pgxpool. Several hosts with target_session_attrs=read-write find
+	// the primary after a failover.
 	//
-	// A pooler that hands out connections by transaction (PgBouncer) needs default_query_exec_mode=exec, as prepared
-	// statements stay behind on a connection that somebody else gets next. Session settings would too, so the store then sets
-	// none: give the pooler's role statement_timeout and idle_in_transaction_session_timeout. A pooler by session that refuses
-	// the store's settings needs the same. Migrations hold a lock of the session; run them over a URL of the server itself, and
-	// open with NoMigrate. Where the URL has no mode, and what answers does not take the store's settings, Open does all that by
-	// itself, and tells OnWarn.
+	// A pooler that hands out connections by transaction (PgBouncer) needs
+	// default_query_exec_mode=exec, as prepared statements stay behind on a connection that
+	// somebody else gets next. Session settings would too, so the store then sets none: give the
+	// pooler's role statement_timeout and idle_in_transaction_session_timeout. A pooler by session
+	// that refuses the store's settings needs the same. Migrations hold a lock of the session; run
+	// them over a URL of the server itself, and open with NoMigrate. Where the URL has no mode, and
+	// what answers does not take the store's settings, Open does all that by itself, and tells
+	// OnWarn.
 	//
-	// Text is UTF-8: a session says so, whatever the role or the database says, and a database of another encoding is refused. One
-	// of SQL_ASCII, which keeps bytes as they come, is taken, and OnWarn told.
+	// Text is UTF-8: a session says so, whatever the role or the database says, and a database of
+	// another encoding is refused. One of SQL_ASCII, which keeps bytes as they come, is taken, and
+	// OnWarn told.
 	URL string
 
-	// MaxConns is the most connections open at once. 0: pool_max_conns of the URL, or 4 for each CPU, at least 8. The sum over
-	// all nodes must stay below the server's max_connections.
+	// MaxConns is the most connections open at once. 0: pool_max_conns of the URL, or 4 for each
+	// CPU, at least 8. The sum over all nodes must stay below the server's max_connections.
 	MaxConns int
 
-	// Appends is how many of the connections only appends use, and no others are used by them: whoever reads much does not hold
-	// up who writes. 0: half of them, at most 6. Where there is one connection only, all share it.
+	// Appends is how many of the connections only appends use, and no others are used by them:
+	// whoever reads much does not hold up who writes. 0: half of them, at most 6. Where there is
+	// one connection only, all share it.
 	Appends int
 
-	// Timeout is the longest that a call takes, whatever its context says; the server gives up on its side then too. 0: 10 s.
+	// Timeout is the longest that a call takes, whatever its context says; the server gives up on
+	// its side then too. 0: 10 s.
 	Timeout time.Duration
 
 	// NoMigrate leaves the schema as it is. A schema that is too old is then an error of Open.
@@ -50,7 +56,8 @@ type Config struct {
 	// OnWarn is told, once, of what works and should be otherwise. It may be nil.
 	OnWarn func(error)
 
-	// OnWait is told why the database cannot be reached, each time that Open tries in vain and will try again. It may be nil.
+	// OnWait is told why the database cannot be reached, each time that Open tries in vain and will
+	// try again. It may be nil.
 	OnWait func(error)
 }
 
@@ -101,8 +108,8 @@ func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	return pool, nil
 }
 
-// mostAppends is how many connections only appends use, where nobody says it: one for each lane of a journal, and two for rooms that
-// are held.
+// mostAppends is how many connections only appends use, where nobody says it: one for each lane of
+// a journal, and two for rooms that are held.
 const mostAppends = 6
 
 // appends returns how many of so many connections only appends use.
@@ -113,15 +120,16 @@ func (c Config) appends(conns int) int {
 	return min(conns/2, mostAppends)
 }
 
-// setsSession reports whether the store may set what holds for a whole session: it may not where a pooler hands out connections by
-// transaction.
+// setsSession reports whether the store may set what holds for a whole session: it may not where a
+// pooler hands out connections by transaction.
 func (c Config) setsSession(conn *pgx.ConnConfig) bool {
 	return conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 }
 
-// setAppends sets what is for appends only, where the URL does not set it itself: how long they wait for a lock, and that they are
-// planned once. The server would plan a message anew each time that comes alone, which costs it more than to append it: it compares
-// with a plan for as many messages as it guesses, and there is no other plan than to go by the keys.
+// setAppends sets what is for appends only, where the URL does not set it itself: how long they
+// wait for a lock, and that they are planned once. The server would plan a message anew each time
+// that comes alone, which costs it more than to append it: it compares with a plan for as many
+// messages as it guesses, and there is no other plan than to go by the keys.
 func setAppends(params map[string]string) {
 	setDefaults(params, map[string]string{
 		"lock_timeout":    strconv.FormatInt(heldAfter.Milliseconds(), 10),
@@ -131,9 +139,10 @@ func setAppends(params map[string]string) {
 
 // setSession sets what the URL does not set itself.
 //
-// Every query of the store goes by a key. The planner does not know that while a table is new and has no statistics, and what it
-// then plans for a prepared statement can live for minutes, in which the table grows: so the plans that read whole tables are
-// taken off the list. Just-in-time compilation would then take the high cost of such a plan for a reason to compile.
+// Every query of the store goes by a key. The planner does not know that while a table is new and
+// has no statistics, and what it then plans for a prepared statement can live for minutes, in which
+// the table grows: so the plans that read whole tables are taken off the list. Just-in-time
+// compilation would then take the high cost of such a plan for a reason to compile.
 func (c Config) setSession(params map[string]string) {
 	limit := strconv.FormatInt(c.timeout().Milliseconds(), 10)
 	setDefaults(params, map[string]string{

@@ -53,7 +53,8 @@ var standingQuery = standingColumns + `
 FROM room r` + standingTables + `
 WHERE r.room_id = $2`
 
-// roomsOfQuery goes through each of the ways in which a room is a user's for a page, and tells also of rooms that come to nothing.
+// roomsOfQuery goes through each of the ways in which a room is a user's for a page, and tells also
+// of rooms that come to nothing.
 var roomsOfQuery = standingColumns + `, mine.room_id
 FROM (
   (SELECT room_id FROM member WHERE user_id = $1 AND room_id > $2 AND role > 0 ORDER BY room_id LIMIT $3)
@@ -68,7 +69,8 @@ FROM (
 LEFT JOIN room r ON r.room_id = mine.room_id` + standingTables + `
 ORDER BY mine.room_id`
 
-// placesQuery takes rooms and users, and tells of each pair that has a room where it stood among them.
+// placesQuery takes rooms and users, and tells of each pair that has a room where it stood among
+// them.
 const placesQuery = `
 SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
   coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at

@@ -13,8 +13,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// kinds gives the kind of error that a SQLSTATE, or else its class (the first two characters), means. What is in neither is
-// Internal: the statement is wrong, and would be so again. Meanings: https://www.postgresql.org/docs/current/errcodes-appendix.html
+// kinds gives the kind of error that a SQLSTATE, or else its class (the first two characters),
+// means. What is in neither is Internal: the statement is wrong, and would be so again. Meanings:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
 var kinds = map[string]chat.Kind{
 	"08": chat.Unavailable, // connection exceptions
 	"25": chat.Unavailable, // among them 25006: a primary that has become a standby takes no writes
@@ -33,10 +34,11 @@ var kinds = map[string]chat.Kind{
 	"22P05": chat.Invalid,
 }
 
-// failure gives the error of a call its kind, and says what was being done. It is the one place where SQLSTATEs are read.
+// failure gives the error of a call its kind, and says what was being done. It is the one place
+// where SQLSTATEs are read.
 //
-// An error that is not the server's (a broken connection, an end of the context) is Unavailable: what the server made of a
-// statement that it may have got is not known.
+// An error that is not the server's (a broken connection, an end of the context) is Unavailable:
+// what the server made of a statement that it may have got is not known.
 func failure(ctx context.Context, err error, what string) error {
 	if err == nil {
 		return nil
@@ -62,7 +64,8 @@ func failure(ctx context.Context, err error, what string) error {
 	return chat.Wrap(chat.Internal, err, what)
 }
 
-// isRefusal says whether the server does not let the user in: no reason to wait when the store is opened.
+// isRefusal says whether the server does not let the user in: no reason to wait when the store is
+// opened.
 func isRefusal(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.HasPrefix(refused.Code, "28")

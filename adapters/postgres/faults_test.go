@@ -17,8 +17,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// batches are an append of each way: messages alone, and messages with other facts. The text that the proxy waits for comes with
-// what commits them.
+// batches are an append of each way: messages alone, and messages with other facts. The text that
+// the proxy waits for comes with what commits them.
 const cutHere = "cut here, right where it hurts"
 
 func batches(room chat.RoomID) map[string][]chat.Proposal {
@@ -130,7 +130,8 @@ func TestRoomHeldByAnother(t *testing.T) {
 	})
 }
 
-// TestServerGoesAndComes stops the server under writers and readers that do nothing about it but try again.
+// TestServerGoesAndComes stops the server under writers and readers that do nothing about it but
+// try again.
 func TestServerGoesAndComes(t *testing.T) {
 	t.Parallel()
 	const writers, perWriter = 4, 60
@@ -174,7 +175,8 @@ func TestServerGoesAndComes(t *testing.T) {
 	}
 }
 
-// insist appends a proposal until the store takes it, and returns its place. The store fails in no other way than Unavailable.
+// insist appends a proposal until the store takes it, and returns its place. The store fails in no
+// other way than Unavailable.
 func insist(t *testing.T, store *postgres.Store, p chat.Proposal, down chan<- struct{}) chat.Seq {
 	for t.Context().Err() == nil {
 		outcomes, err := store.Append(t.Context(), []chat.Proposal{p})
@@ -258,7 +260,8 @@ func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
 	}
 }
 
-// TestADiskThatIsFullIsKnownWhileReadsWork has the server refuse what needs room, as it does on a full disk.
+// TestADiskThatIsFullIsKnownWhileReadsWork has the server refuse what needs room, as it does on a
+// full disk.
 func TestADiskThatIsFullIsKnownWhileReadsWork(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

@@ -14,8 +14,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestGuardRoundTrips counts how often the store and its server take turns for each call: with the network between them that is
-// what a call costs, and with rooms locked it is what the other nodes wait for.
+// TestGuardRoundTrips counts how often the store and its server take turns for each call: with the
+// network between them that is what a call costs, and with rooms locked it is what the other nodes
+// wait for.
 func TestGuardRoundTrips(t *testing.T) {
 	t.Parallel()
 	relay := startRelay(t, pgtest.URL(t))
@@ -106,7 +107,8 @@ func (r *relay) serve(client net.Conn, address string) {
 		hand(client, server, func([]byte) { r.answered.Store(true) })
 	})
 	hand(server, client, func(said []byte) {
-		// The pool asks a connection that was idle for a second whether it lives; this is for the machine, and not for the call.
+		// The pool asks a connection that was idle for a second whether it lives; this is for the
+		// machine, and not for the call.
 		if r.answered.Swap(false) && !bytes.Contains(said, []byte("-- ping\x00")) {
 			r.turns.Add(1)
 		}
@@ -129,7 +131,8 @@ func hand(to, from net.Conn, tell func([]byte)) {
 	}
 }
 
-// mustCount calls do twice, as the first call of its kind prepares its statements, and fails unless the second took that many turns.
+// mustCount calls do twice, as the first call of its kind prepares its statements, and fails unless
+// the second took that many turns.
 func (r *relay) mustCount(t *testing.T, what string, want int64, do func()) {
 	t.Helper()
 	do()

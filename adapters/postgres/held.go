@@ -15,15 +15,16 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// heldAfter is how long an append waits for a lock before it goes on without the room. Other nodes that append to the same rooms
-// hold them for the time of a commit.
+// heldAfter is how long an append waits for a lock before it goes on without the room. Other nodes
+// that append to the same rooms hold them for the time of a commit.
 const heldAfter = 200 * time.Millisecond
 
-// boundStatement has the statements behind it, up to the end of the transaction, wait no longer for a lock.
+// boundStatement has the statements behind it, up to the end of the transaction, wait no longer for
+// a lock.
 const boundStatement = `SELECT set_config('lock_timeout', $1, true)`
 
-// bound bounds the waits for locks where the connections of appends do not by themselves: where they are other calls' too, or not
-// the store's alone, as behind a pooler.
+// bound bounds the waits for locks where the connections of appends do not by themselves: where
+// they are other calls' too, or not the store's alone, as behind a pooler.
 func (s *Store) bound(batch *pgx.Batch) {
 	if s.unbounded {
 		batch.Queue(boundStatement, strconv.FormatInt(heldAfter.Milliseconds(), 10))
@@ -41,8 +42,8 @@ func isHeld(err error) bool {
 	return ok && refused.Code == lockNotAvailable
 }
 
-// around appends what it can without waiting: proposals to rooms that somebody else has locked are held. Where even that has to wait,
-// a whole table is locked, and nothing can be written.
+// around appends what it can without waiting: proposals to rooms that somebody else has locked are
+// held. Where even that has to wait, a whole table is locked, and nothing can be written.
 func (s *Store) around(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	outcomes, err := s.change(ctx, proposals, lockFreeQuery)
 	if isHeld(err) {
@@ -51,7 +52,8 @@ func (s *Store) around(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	return outcomes, err
 }
 
-// heldAll are the outcomes of a batch that met the lock of a row other than a room's: all to rooms that exist are held.
+// heldAll are the outcomes of a batch that met the lock of a row other than a room's: all to rooms
+// that exist are held.
 func heldAll(ctx context.Context, conn querier, proposals []chat.Proposal, exists func(chat.RoomID) bool) []ports.Outcome {
 	outcomes := make([]ports.Outcome, len(proposals))
 	for i := range proposals {
@@ -78,8 +80,8 @@ func tellHolders(ctx context.Context, conn querier, proposals []chat.Proposal, o
 	return outcomes
 }
 
-// tableLockedQuery tells whether a transaction has a lock that keeps all others from writing to a table of
-// the store, as CREATE INDEX takes one.
+// tableLockedQuery tells whether a transaction has a lock that keeps all others from writing to a
+// table of the store, as CREATE INDEX takes one.
 const tableLockedQuery = `
 SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
@@ -96,8 +98,8 @@ func tableLocked(ctx context.Context, conn querier) bool {
 	return err == nil && locked
 }
 
-// holdersQuery tells which transactions have locks on the store's tables that others may wait for, the oldest first. Those of appends
-// are younger.
+// holdersQuery tells which transactions have locks on the store's tables that others may wait for,
+// the oldest first. Those of appends are younger.
 const holdersQuery = `
 SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''), coalesce(a.state, ''), coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8,
   string_agg(DISTINCT l.mode || ' on ' || c.relname, ', ')

@@ -14,7 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// locked runs a statement beside the store, in a transaction that stays open until release is called.
+// locked runs a statement beside the store, in a transaction that stays open until release is
+// called.
 func locked(t *testing.T, database, sql string, args ...any) (release func()) {
 	t.Helper()
 	conn := connect(t, with(t, database, "application_name", "psql-of-an-operator"))

@@ -11,12 +11,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// markPatience is how long marks that are new wait for somebody who makes one of them just now and does not commit. Those that are there
-// already are not waited for at all.
+// markPatience is how long marks that are new wait for somebody who makes one of them just now and
+// does not commit. Those that are there already are not waited for at all.
 const markPatience = "100ms"
 
-// markStatement moves marks, but not back, and not beyond the head. What stands there already is not touched: a batch that moves none
-// writes nothing. A mark that somebody else has locked is left out. Rooms are looked at and not locked.
+// markStatement moves marks, but not back, and not beyond the head. What stands there already is
+// not touched: a batch that moves none writes nothing. A mark that somebody else has locked is left
+// out. Rooms are looked at and not locked.
 const markStatement = `
 WITH asked AS (
   SELECT p.room_id, p.user_id, max(p.seq) AS seq

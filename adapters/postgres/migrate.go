@@ -16,12 +16,13 @@ import (
 	"github.com/parley-chat/parley/migrations"
 )
 
-// migrationLock is the advisory lock that a session holds while it migrates: "parley" in ASCII. It is the database's own; other
-// databases of the server have theirs.
+// migrationLock is the advisory lock that a session holds while it migrates: "parley" in ASCII. It
+// is the database's own; other databases of the server have theirs.
 const migrationLock = 0x7061726c6579
 
-// NewMigrator returns the migrator of the database that cfg names. It connects for each call anew and does not wait for a
-// database that is not there. Stores may be open on it meanwhile, if the migration suits them.
+// NewMigrator returns the migrator of the database that cfg names. It connects for each call anew
+// and does not wait for a database that is not there. Stores may be open on it meanwhile, if the
+// migration suits them.
 func NewMigrator(cfg Config) *migrations.Migrator {
 	with := func(ctx context.Context, what string, do func(*goose.Provider) error) error {
 		pool, err := cfg.parse()
@@ -50,15 +51,16 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 	return &migrations.Migrator{With: with, Files: migrations.Postgres, Alone: alone}
 }
 
-// othersQuery finds sessions that use the database as nodes do: by their name, or as the same user, unless by PostgreSQL's own shell. What
-// a user may not see of others' sessions is null.
+// othersQuery finds sessions that use the database as nodes do: by their name, or as the same user,
+// unless by PostgreSQL's own shell. What a user may not see of others' sessions is null.
 const othersQuery = `
 SELECT coalesce(string_agg(DISTINCT format('%s at %s', coalesce(nullif(application_name, ''), usename), coalesce(host(client_addr), 'a local socket')), ', '), '')
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
   AND (application_name LIKE 'parley%' OR usename = current_user AND application_name <> 'psql')`
 
-// leaving is how long sessions of nodes that have just stopped may be seen: PostgreSQL ends them a moment later.
+// leaving is how long sessions of nodes that have just stopped may be seen: PostgreSQL ends them a
+// moment later.
 const leaving = 3 * time.Second
 
 // mustBeAlone fails with Conflict where nodes are connected to the database, and stay.
@@ -89,7 +91,8 @@ func prepare(ctx context.Context, conn *pgx.ConnConfig, noMigrate bool) error {
 	return withProvider(conn, func(p *goose.Provider) error { return migrations.Prepare(ctx, p, noMigrate) })
 }
 
-// withProvider runs do with connections of its own. A migration may take as long as it needs, unlike what a store does.
+// withProvider runs do with connections of its own. A migration may take as long as it needs,
+// unlike what a store does.
 func withProvider(conn *pgx.ConnConfig, do func(*goose.Provider) error) error {
 	conn = conn.Copy()
 	conn.RuntimeParams = maps.Clone(conn.RuntimeParams)

@@ -89,7 +89,8 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the release before them uses.
+// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the
+// release before them uses.
 func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

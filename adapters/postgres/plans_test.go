@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// statements are all that the store asks, with the arguments of one typical call on what fill makes.
+// statements are all that the store asks, with the arguments of one typical call on what fill
+// makes.
 var statements = []struct{ name, sql, args string }{
 	{"lock", lockQuery, `array['big','r7']`},
 	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[],
@@ -55,7 +56,8 @@ var statements = []struct{ name, sql, args string }{
 	{"check", checkQuery, ``},
 }
 
-// fill makes a room with 20,000 entries among 3,000 rooms with 5 members each; every user is in few rooms, and in the big one.
+// fill makes a room with 20,000 entries among 3,000 rooms with 5 members each; every user is in few
+// rooms, and in the big one.
 var fill = []string{
 	`INSERT INTO room (room_id, name, public, created_at, last_at) SELECT 'r' || n, '', true, now(), now() FROM generate_series(1, 3000) n`,
 	`INSERT INTO room (room_id, name, public, created_at, last_at, head, messages) VALUES ('big', '', true, now(), now(), 20000, 20000)`,
@@ -72,8 +74,9 @@ var fill = []string{
 	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 
-// A statement that is planned while the tables are empty is not planned anew before somebody analyses them. So each is prepared
-// then, the tables are filled, and it must still go by the keys: to read few pages.
+// A statement that is planned while the tables are empty is not planned anew before somebody
+// analyses them. So each is prepared then, the tables are filled, and it must still go by the keys:
+// to read few pages.
 func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 1})
@@ -124,7 +127,8 @@ func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 	}
 }
 
-// A message that comes alone is not planned anew, and who spoke before it is in the row of its room.
+// A message that comes alone is not planned anew, and who spoke before it is in the row of its
+// room.
 func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 2})
@@ -181,8 +185,8 @@ func pagesOf(t *testing.T, plan []byte) int {
 	return tops[0].Plan.Hit + tops[0].Plan.Read
 }
 
-// What a page of messages takes grows with how many messages it has, and not with what lies between them: 300 messages, then as many
-// reactions as n says, then 10 messages.
+// What a page of messages takes grows with how many messages it has, and not with what lies between
+// them: 300 messages, then as many reactions as n says, then 10 messages.
 func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Store is a log and a directory in a PostgreSQL database. It may share the database with any number of other stores, in this
-// process and in others.
+// Store is a log and a directory in a PostgreSQL database. It may share the database with any
+// number of other stores, in this process and in others.
 type Store struct {
 	pool      *pgxpool.Pool // of all calls but appends
 	appends   *pgxpool.Pool // of appends; the same one where there is one connection only
@@ -27,12 +27,13 @@ var (
 	_ ports.Pooled    = (*Store)(nil)
 )
 
-// Open connects to the database, waits for it where it is not there yet until ctx ends (see Config.OnWait), and applies the
-// migrations that are due. Of several that open an empty database at once, one migrates while the others wait.
+// Open connects to the database, waits for it where it is not there yet until ctx ends (see
+// Config.OnWait), and applies the migrations that are due. Of several that open an empty database
+// at once, one migrates while the others wait.
 //
-// It fails at once with Invalid for a URL that cannot be read, with Conflict for a schema that is too old under NoMigrate, and
-// with Internal where waiting does not help: a password that is refused, a right that is missing. What could not be reached until
-// ctx ended is Unavailable.
+// It fails at once with Invalid for a URL that cannot be read, with Conflict for a schema that is
+// too old under NoMigrate, and with Internal where waiting does not help: a password that is
+// refused, a right that is missing. What could not be reached until ctx ended is Unavailable.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	poolConfig, err := cfg.parse()
 	if err != nil {
@@ -64,8 +65,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// connect makes the pools: of the connections some are for appends only, so that whoever reads much, or waits for a table that is
-// locked, holds up no append.
+// connect makes the pools: of the connections some are for appends only, so that whoever reads
+// much, or waits for a table that is locked, holds up no append.
 func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (err error) {
 	own := cfg.appends(int(all.MaxConns))
 	s.unbounded = own == 0 || !cfg.setsSession(all.ConnConfig)
@@ -103,7 +104,8 @@ func (s *Store) pools() (pools []*pgxpool.Pool) {
 	return pools
 }
 
-// Close waits for the calls under way and closes all connections. What was acknowledged is safe without it.
+// Close waits for the calls under way and closes all connections. What was acknowledged is safe
+// without it.
 func (s *Store) Close() {
 	for _, pool := range s.pools() {
 		pool.Close()
@@ -124,7 +126,8 @@ func (s *Store) Pool() (sum ports.Pool) {
 	return sum
 }
 
-// checkQuery reads what every other call needs, and whether the server takes writes: a standby answers reads happily.
+// checkQuery reads what every other call needs, and whether the server takes writes: a standby
+// answers reads happily.
 const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room)`
 
 // Check asks the database for a row, over the pool, and whether it takes writes.
@@ -142,8 +145,8 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// read runs do, which can be repeated without harm, and again for each connection that turns out to have died unnoticed, as all in the
-// pool have after the server was started anew.
+// read runs do, which can be repeated without harm, and again for each connection that turns out to
+// have died unnoticed, as all in the pool have after the server was started anew.
 func (s *Store) read(ctx context.Context, what string, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

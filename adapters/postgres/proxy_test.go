@@ -18,8 +18,8 @@ type proxy struct {
 
 // cut is where a connection breaks.
 type cut struct {
-	// behind: after the server has answered all that the marked text came with, and so committed it; the answer is lost.
-	// Otherwise the marked text itself is lost.
+	// behind: after the server has answered all that the marked text came with, and so committed
+	// it; the answer is lost. Otherwise the marked text itself is lost.
 	behind bool
 	done   chan struct{} // closed when it is cut
 }
@@ -32,7 +32,8 @@ func startProxy(t *testing.T, database, marker string) *proxy {
 	return p
 }
 
-// between has serve get each connection that is made to the URL that it returns, with the address of the server that database is on.
+// between has serve get each connection that is made to the URL that it returns, with the address
+// of the server that database is on.
 func between(t *testing.T, database string, serve func(client net.Conn, server string)) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -104,7 +105,8 @@ func (p *proxy) ask(client, server net.Conn, lost *atomic.Pointer[cut]) {
 	}
 }
 
-// answer hands on what the server answers. An answer that is to be lost is read to its end, and then nothing more.
+// answer hands on what the server answers. An answer that is to be lost is read to its end, and
+// then nothing more.
 func answer(server, client net.Conn, lost *atomic.Pointer[cut]) {
 	buffer := make([]byte, 1<<16)
 	var unsaid []byte

@@ -12,8 +12,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestTwoNodesRaceWithEveryFact lets two stores append the same batches at the same time, over the same rooms in whatever order,
-// with whatever facts: each key must be one entry, nobody may run into a deadlock, and the tables must fit the log.
+// TestTwoNodesRaceWithEveryFact lets two stores append the same batches at the same time, over the
+// same rooms in whatever order, with whatever facts: each key must be one entry, nobody may run
+// into a deadlock, and the tables must fit the log.
 func TestTwoNodesRaceWithEveryFact(t *testing.T) {
 	t.Parallel()
 	const rounds, lanes, perBatch = 25, 3, 12

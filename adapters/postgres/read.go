@@ -15,11 +15,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// spanQuery reads a span of a room in its present form. As one statement, all of it is of one moment. An edit's body is asked for
-// by a subquery, as a join might be planned to go through the whole room for it. So is whether the message that an entry of a later kind is
-// about is deleted. The meta of a deleted message may still be there: the release before only took its body.
+// spanQuery reads a span of a room in its present form. As one statement, all of it is of one
+// moment. An edit's body is asked for by a subquery, as a join might be planned to go through the
+// whole room for it. So is whether the message that an entry of a later kind is about is deleted.
+// The meta of a deleted message may still be there: the release before only took its body.
 //
-// Behind so many bytes nothing more is sent. What is not sent is not read either, where it is long: its length stands in the row.
+// Behind so many bytes nothing more is sent. What is not sent is not read either, where it is long:
+// its length stands in the row.
 const spanQuery = `
 SELECT seq, at, author, author_name, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
   change, member, role, name, type, data, gone, emojis, totals, mine
@@ -57,9 +59,11 @@ ORDER BY seq`
 const allRows = `
 SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq /*newest*/ LIMIT $4::bigint`
 
-// messageRows are the rows of a span of messages, however far they are from each other. Each row says how many messages there are up to it:
-// so the span is halved, and a half without messages that are wanted is dropped, until what is left are messages only, or few rows. To find
-// a message among n other entries takes looking at about log2(n) rows, without an index that each message would have to be written to.
+// messageRows are the rows of a span of messages, however far they are from each other. Each row
+// says how many messages there are up to it: so the span is halved, and a half without messages
+// that are wanted is dropped, until what is left are messages only, or few rows. To find a message
+// among n other entries takes looking at about log2(n) rows, without an index that each message
+// would have to be written to.
 const messageRows = `
 WITH RECURSIVE ends AS MATERIALIZED (
   SELECT f.seq - 1 AS lo, f.messages - (f.kind = 1)::int AS lom, l.seq AS hi, l.messages AS him
@@ -84,7 +88,8 @@ SELECT e.* FROM leaf CROSS JOIN LATERAL (
 ) e
 ORDER BY e.seq /*newest*/ LIMIT $4::bigint`
 
-// spanQueries has the query for each sort of span: those of all entries or of messages, from the oldest or from the newest.
+// spanQueries has the query for each sort of span: those of all entries or of messages, from the
+// oldest or from the newest.
 var spanQueries = func() (queries [2][2]string) {
 	for only, rows := range []string{allRows, messageRows} {
 		for newest, words := range [][]string{
@@ -166,7 +171,8 @@ type laterKind struct {
 	gone bool   // it is about a message that is deleted
 }
 
-// fact returns the fact of such an entry; c is what its row has in the columns that this release knows.
+// fact returns the fact of such an entry; c is what its row has in the columns that this release
+// knows.
 func (l *laterKind) fact(c *ledger.Columns) chat.Fact {
 	if l.gone {
 		return wire.Unknown(l.name, int(c.Kind), c.Target, nil, nil)

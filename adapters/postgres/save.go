@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// append has the judge rule on a proposal, and puts what that is into the rows that will be written.
+// append has the judge rule on a proposal, and puts what that is into the rows that will be
+// written.
 func (l *loaded) append(p *chat.Proposal) (ports.Outcome, error) {
 	r := l.rooms[p.Room]
 	if r == nil {

@@ -74,7 +74,8 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 var errByStatement = chat.Errorf(chat.Internal, "a pooler in between hands out connections by statement, and the store needs transactions: set the pooler's pool_mode to "+
 	"transaction or session, or have the store's URL lead to the server itself")
 
-// isByStatement reports whether a pooler refused a transaction, as PgBouncer does with pool_mode=statement.
+// isByStatement reports whether a pooler refused a transaction, as PgBouncer does with
+// pool_mode=statement.
 func isByStatement(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "08P01" && strings.Contains(refused.Message, "transaction blocks not allowed")
@@ -88,7 +89,8 @@ func tooOld(err error, pooled bool) error {
 	return chat.Errorf(chat.Conflict, "%s, with a URL of the server itself, as a pooler is in between; and start again", chat.AsError(err).Reason)
 }
 
-// isUnsupported reports whether a pooler refused a connection for a setting that it does not pass on.
+// isUnsupported reports whether a pooler refused a connection for a setting that it does not pass
+// on.
 func isUnsupported(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "08P01" && strings.Contains(refused.Message, "unsupported startup parameter")

@@ -129,7 +129,8 @@ const (
 	byStatement             // the same, and refuses transactions
 )
 
-// pooler stands before a server as PgBouncer does: it knows few settings of a session. Others it refuses, or swallows.
+// pooler stands before a server as PgBouncer does: it knows few settings of a session. Others it
+// refuses, or swallows.
 func pooler(t *testing.T, database string, as mode) string {
 	t.Helper()
 	u, err := url.Parse(database)

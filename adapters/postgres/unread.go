@@ -7,9 +7,10 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by their seq below zero. Deleted ones
-// are not among the latter, and among the former only until turnStatement has been there. These conditions name it as it was made:
-// write them with the alias of the table.
+// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by
+// their seq below zero. Deleted ones are not among the latter, and among the former only until
+// turnStatement has been there. These conditions name it as it was made: write them with the alias
+// of the table.
 const (
 	isSaid  = `(%.kind = 1 AND (%.turn OR %.deleted_at IS NULL))`
 	itsTurn = `(CASE WHEN %.turn THEN %.seq ELSE -%.seq END)`
@@ -26,12 +27,14 @@ func ofTurns(sql string) string {
 	return strings.ReplaceAll(sql, "{end}", "9223372036854775807")
 }
 
-// unreadOf counts the messages of others than user in a room behind a seq that are not deleted, up to chat.MaxUnread; its arguments are
-// expressions. First come those that begin a turn, then the rest of the turn that the seq lies in, then the rests of the turns behind it.
+// unreadOf counts the messages of others than user in a room behind a seq that are not deleted, up
+// to chat.MaxUnread; its arguments are expressions. First come those that begin a turn, then the
+// rest of the turn that the seq lies in, then the rests of the turns behind it.
 //
-// As a turn is followed by one of another author, it looks at no more than two turns for each message that it counts. It looks at none
-// where the user never made an entry and nothing behind the seq is deleted: then the number is the difference of two that are known.
-// messages is how many the room has.
+// As a turn is followed by one of another author, it looks at no more than two turns for each
+// message that it counts. It looks at none where the user never made an entry and nothing behind
+// the seq is deleted: then the number is the difference of two that are known. messages is how many
+// the room has.
 func unreadOf(room, behind, user, messages string) string {
 	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{messages}", messages, "{most}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
 CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {user} LIMIT 1) IS NULL AND (
@@ -68,8 +71,9 @@ CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {use
 ) unread) END`))
 }
 
-// turnStatement takes the beginning of a turn from a message that was deleted. The next message of the turn begins it instead; where
-// there is none, and the turns on either side are of one author, they become one.
+// turnStatement takes the beginning of a turn from a message that was deleted. The next message of
+// the turn begins it instead; where there is none, and the turns on either side are of one author,
+// they become one.
 var turnStatement = ofTurns(`
 WITH gone AS MATERIALIZED (
   SELECT room_id, seq, author, turn, deleted_at FROM entry WHERE room_id = $1 AND seq = $2

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Counting what is unread looks at what it counts, and at few rows more, whatever else lies behind the mark.
+// Counting what is unread looks at what it counts, and at few rows more, whatever else lies behind
+// the mark.
 func TestUnreadLooksAtLittleMoreThanItCounts(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 1})

@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// What was there before the directory's migration, and what the release before it still writes, counts and is listed.
+// What was there before the directory's migration, and what the release before it still writes,
+// counts and is listed.
 func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 	t.Parallel()
 	cfg := postgres.Config{URL: pgtest.URL(t)}

@@ -15,9 +15,9 @@
 // particular to a kind of fact stands in the file of that kind: who may make it, whether an
 // archived room takes it, what it changes, when it changes nothing, and how a row has it.
 //
-// A new kind is a new file, and a line in kinds and kindOf. What it changes it says by the parts of a
-// Ruling, which are few. How it is stored it says by Columns. Stores save and read both for all kinds
-// alike.
+// A new kind is a new file, and a line in kinds and kindOf. What it changes it says by the parts of
+// a Ruling, which are few. How it is stored it says by Columns. Stores save and read both for all
+// kinds alike.
 //
 // PostgreSQL appends plain messages by a statement that judges by itself. Its tests hold that
 // statement to this package.

@@ -80,8 +80,8 @@ func (s *session) depart() bool {
 	return true
 }
 
-// abort ends the sessions that have not gone in time. Those that still wait for answers are told that
-// the node goes away, and have a moment to hear it.
+// abort ends the sessions that have not gone in time. Those that still wait for answers are told
+// that the node goes away, and have a moment to hear it.
 func (h *Hub) abort() {
 	for _, s := range h.all() {
 		s.shut(ports.CloseRestart, nil)

@@ -144,11 +144,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	return errors.Join(failed[:]...)
 }
 
-// Followed implements ports.Audience.
-func (h *Hub) Followed(room chat.RoomID) bool {
-	f := h.delivery.Get(room)
-	return f != nil && f.Look().Idle.IsZero()
-}
+// Followed implements ports.Audience. A room is so for as long as its feed is open, which is half a
+// minute longer than somebody follows it: a client that is connecting anew finds it where it was.
+func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
 
 // Entries implements ports.Listener.
 func (h *Hub) Entries(entries []chat.Entry) { h.delivery.Entries(entries) }

@@ -39,8 +39,8 @@ func findAccount() (account, error) {
 	return account{}, errors.New("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
-// makeDir makes a temporary directory that belongs to the account, below one that it can reach: root's TMPDIR may be
-// closed to others.
+// makeDir makes a temporary directory that belongs to the account, below one that it can reach:
+// root's TMPDIR may be closed to others.
 func (a account) makeDir() (string, error) {
 	parent := ""
 	if a.credential != nil {
@@ -61,8 +61,8 @@ func (a account) own(path string) error {
 	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
-// command prepares a program to run as the account in dir, in a process group of its own and with nothing of the
-// environment that would reach PostgreSQL (PGPORT, PGOPTIONS and so on).
+// command prepares a program to run as the account in dir, in a process group of its own and with
+// nothing of the environment that would reach PostgreSQL (PGPORT, PGOPTIONS and so on).
 func (a account) command(dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir

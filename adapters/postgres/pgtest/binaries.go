@@ -13,7 +13,8 @@ import (
 var errNoServer = errors.New("no PostgreSQL server found: install one (Debian: apt-get install postgresql; macOS: " +
 	"brew install postgresql@17), or set PARLEY_TEST_POSTGRES_URL to a URL of a server on which databases may be created")
 
-// places are where distributions put the server's programs, most of them out of PATH. A version stands in each.
+// places are where distributions put the server's programs, most of them out of PATH. A version
+// stands in each.
 var places = []string{
 	"/usr/lib/postgresql/*/bin",                               // Debian
 	"/usr/pgsql-*/bin",                                        // PGDG on Fedora and the like
@@ -23,7 +24,8 @@ var places = []string{
 	"/Applications/Postgres.app/Contents/Versions/[0-9]*/bin", // Postgres.app
 }
 
-// findBinaries returns the folder that holds initdb, postgres and pg_ctl: the newest of places, else what PATH leads to.
+// findBinaries returns the folder that holds initdb, postgres and pg_ctl: the newest of places,
+// else what PATH leads to.
 func findBinaries() (string, error) {
 	var found []string
 	for _, place := range places {

@@ -52,7 +52,8 @@ func makeCluster(settings []setting) (_ *cluster, err error) {
 
 func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
 
-// init makes the data directory. Role and database are named explicitly so that nothing depends on who runs the tests.
+// init makes the data directory. Role and database are named explicitly so that nothing depends on
+// who runs the tests.
 func (c *cluster) init(settings []setting) error {
 	secret := filepath.Join(c.dir, "password")
 	if err := os.WriteFile(secret, []byte(c.password), 0o600); err != nil {
@@ -86,7 +87,8 @@ func (c *cluster) configure(settings []setting) error {
 	return cmp.Or(err, file.Close())
 }
 
-// launch starts the server for the first time, on a port that is found free; another process may be quicker to take it.
+// launch starts the server for the first time, on a port that is found free; another process may be
+// quicker to take it.
 func (c *cluster) launch() (err error) {
 	for range 5 {
 		if c.port, err = freePort(); err != nil {
@@ -129,7 +131,8 @@ func (c *cluster) remove() error {
 // run runs one of PostgreSQL's programs as the cluster's account.
 func (c *cluster) run(program string, args ...string) error {
 	cmd := c.command(c.dir, filepath.Join(c.bin, program), args...)
-	// pg_ctl hands its output on to the server, which would hold a pipe of ours open: so it goes to a file.
+	// pg_ctl hands its output on to the server, which would hold a pipe of ours open: so it goes to
+	// a file.
 	output, err := os.CreateTemp("", "parley-pgtest-"+program+"-")
 	if err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
@@ -166,8 +169,8 @@ func (c *cluster) url() string {
 	}).String()
 }
 
-// freePort returns a port that nobody listens on, below those that systems hand out to outgoing connections: a server
-// that is started again must find its port still free.
+// freePort returns a port that nobody listens on, below those that systems hand out to outgoing
+// connections: a server that is started again must find its port still free.
 func freePort() (int, error) {
 	const low, high = 15000, 32000
 	for range 100 {
@@ -185,7 +188,8 @@ func freePort() (int, error) {
 	return 0, errors.New("no free port found for PostgreSQL")
 }
 
-// pids returns the server's processes as they are now: first the one that starts the others, then those.
+// pids returns the server's processes as they are now: first the one that starts the others, then
+// those.
 func (c *cluster) pids() ([]int, error) {
 	file, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
 	if err != nil {

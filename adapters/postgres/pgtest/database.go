@@ -21,7 +21,8 @@ const environment = "PARLEY_TEST_POSTGRES_URL"
 // patience bounds one statement on the shared server, which many tests may keep busy.
 const patience = time.Minute
 
-// shared is the URL of the server that all tests of this process use. Its keeper ends it with the process.
+// shared is the URL of the server that all tests of this process use. Its keeper ends it with the
+// process.
 var shared = sync.OnceValues(func() (string, error) {
 	if given := os.Getenv(environment); given != "" {
 		return given, checkURL(given)
@@ -40,9 +41,10 @@ var shared = sync.OnceValues(func() (string, error) {
 // sharedCluster keeps the pipe to the shared server's keeper reachable.
 var sharedCluster *cluster
 
-// URL returns the URL of a fresh, empty database, which is dropped when the test ends, with whatever connections are left.
-// Its server is the one that PARLEY_TEST_POSTGRES_URL names, else a throwaway one that all tests of the process share. The
-// role in the URL may create databases; on the throwaway server it is a superuser.
+// URL returns the URL of a fresh, empty database, which is dropped when the test ends, with
+// whatever connections are left. Its server is the one that PARLEY_TEST_POSTGRES_URL names, else a
+// throwaway one that all tests of the process share. The role in the URL may create databases; on
+// the throwaway server it is a superuser.
 func URL(t testing.TB) string {
 	t.Helper()
 	return Encoded(t, "UTF8")
@@ -85,7 +87,8 @@ func makeDatabase(t testing.TB, server, encoding string) string {
 	return withDatabase(server, name)
 }
 
-// databaseName returns a name that needs no quotes and that no other process picks on a server used by many.
+// databaseName returns a name that needs no quotes and that no other process picks on a server used
+// by many.
 func databaseName() string { return "parley_test_" + strings.ToLower(rand.Text()[:16]) }
 
 func checkURL(server string) error {
@@ -106,7 +109,8 @@ func withDatabase(server, name string) string {
 	return u.String()
 }
 
-// execute runs one statement on a connection of its own, so that no connection, and no goroutine, outlives the call.
+// execute runs one statement on a connection of its own, so that no connection, and no goroutine,
+// outlives the call.
 func execute(server, statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

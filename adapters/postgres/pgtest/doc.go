@@ -1,23 +1,25 @@
-// Package pgtest gives tests a real PostgreSQL, and never a reason to skip: where no server can be had the test fails and
-// says what to install.
+// Package pgtest gives tests a real PostgreSQL, and never a reason to skip: where no server can be
+// had the test fails and says what to install.
 //
 //	func TestAppend(t *testing.T) {
 //		t.Parallel()
 //		store := open(t, pgtest.URL(t)) // an empty database of its own
 //	}
 //
-// URL shares one throwaway server among all tests of the process. Start gives a test a server of its own, to stop, start
-// again and freeze.
+// URL shares one throwaway server among all tests of the process. Start gives a test a server of
+// its own, to stop, start again and freeze.
 //
-// A server lives in a temporary directory, listens on a free port of 127.0.0.1 and asks for a password that only the test
-// process knows. As PostgreSQL refuses to run as root, it runs as user postgres (nobody, where there is none) under root.
+// A server lives in a temporary directory, listens on a free port of 127.0.0.1 and asks for a
+// password that only the test process knows. As PostgreSQL refuses to run as root, it runs as user
+// postgres (nobody, where there is none) under root.
 //
 // # What outlives what
 //
-// A test process can end without a word: a panic, a timeout, SIGKILL. So each server has a keeper, a shell that reads a
-// pipe whose other end only the test process holds. The pipe's end is the test process's end, however it came; then the
-// keeper stops the server and removes its directory. A keeper stands in a process group of its own, out of reach of what
-// is sent to the group of the tests, and costs the test process no goroutine that a leak check would find.
+// A test process can end without a word: a panic, a timeout, SIGKILL. So each server has a keeper,
+// a shell that reads a pipe whose other end only the test process holds. The pipe's end is the test
+// process's end, however it came; then the keeper stops the server and removes its directory. A
+// keeper stands in a process group of its own, out of reach of what is sent to the group of the
+// tests, and costs the test process no goroutine that a leak check would find.
 //
 //	test process ──(pipe, never written)──► keeper (sh) ── at its end: pg_ctl stop, rm
 //	     └── pg_ctl start | stop ──► postgres ◄──┘

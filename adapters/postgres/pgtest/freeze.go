@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// pause freezes every process of the server. Each of PostgreSQL's processes leads a session of its own, so that no signal
-// to a group reaches them all. The first is frozen first: then no new ones come.
+// pause freezes every process of the server. Each of PostgreSQL's processes leads a session of its
+// own, so that no signal to a group reaches them all. The first is frozen first: then no new ones
+// come.
 func (c *cluster) pause() error {
 	pids, err := c.pids()
 	if err != nil {

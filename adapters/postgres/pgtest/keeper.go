@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 )
 
-// keeperScript waits until nobody holds the other end of its standard input, then removes what is left of a server:
-// $1 is its directory, $2 its pg_ctl. Processes that were frozen must thaw before they can end.
+// keeperScript waits until nobody holds the other end of its standard input, then removes what is
+// left of a server: $1 is its directory, $2 its pg_ctl. Processes that were frozen must thaw before
+// they can end.
 const keeperScript = `
 trap '' HUP INT TERM
 read -r line
@@ -37,7 +38,8 @@ func startKeeper(a account, dir, bin string) (*keeper, error) {
 	return &keeper{cmd, pipe}, nil
 }
 
-// dismiss tells the keeper that the process is done with the server, and waits until it has stopped and removed it.
+// dismiss tells the keeper that the process is done with the server, and waits until it has stopped
+// and removed it.
 func (k *keeper) dismiss() error {
 	if err := k.pipe.Close(); err != nil {
 		return err

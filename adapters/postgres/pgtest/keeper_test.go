@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// playRole starts the server that all tests share, prints where it is, and waits for the end of standard input.
+// playRole starts the server that all tests share, prints where it is, and waits for the end of
+// standard input.
 func playRole(role string) error {
 	url, err := shared()
 	if err != nil {
@@ -129,7 +130,8 @@ func startProcess(t *testing.T, role string) *process {
 	return p
 }
 
-// waitUntilGone waits for a directory to be removed by a process that tells nobody when it has done so.
+// waitUntilGone waits for a directory to be removed by a process that tells nobody when it has done
+// so.
 func waitUntilGone(t *testing.T, dir string) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)

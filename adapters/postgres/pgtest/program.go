@@ -2,11 +2,12 @@ package pgtest
 
 import "errors"
 
-// Program is a PostgreSQL server of a program that is no test, which starts and stops it as it likes. Its methods are for one goroutine at
-// a time.
+// Program is a PostgreSQL server of a program that is no test, which starts and stops it as it
+// likes. Its methods are for one goroutine at a time.
 type Program struct{ cluster *cluster }
 
-// Begin starts a server for a program that is no test. Remove ends it, and so does the end of the program.
+// Begin starts a server for a program that is no test. Remove ends it, and so does the end of the
+// program.
 func Begin(options ...Option) (*Program, error) {
 	c, err := makeCluster(settingsOf(options))
 	if err != nil {
@@ -18,7 +19,8 @@ func Begin(options ...Option) (*Program, error) {
 	return &Program{c}, nil
 }
 
-// URL returns the URL of the server's database postgres, as a superuser. It stays the same when the server is started again.
+// URL returns the URL of the server's database postgres, as a superuser. It stays the same when the
+// server is started again.
 func (p *Program) URL() string { return p.cluster.url() }
 
 // Stop ends the server, as Server.Stop does.
@@ -27,7 +29,8 @@ func (p *Program) Stop(mode Mode) error { return p.cluster.stop(mode) }
 // Start starts a stopped server, as Server.Start does.
 func (p *Program) Start() error { return p.cluster.start() }
 
-// Pause freezes the server: connections stay open, new ones are accepted by the system, and nobody answers.
+// Pause freezes the server: connections stay open, new ones are accepted by the system, and nobody
+// answers.
 func (p *Program) Pause() error { return p.cluster.pause() }
 
 // Resume ends Pause.

@@ -9,14 +9,16 @@ import (
 type Mode string
 
 const (
-	// Immediate ends the server as a crash would: connections break, and the next start recovers from the log.
+	// Immediate ends the server as a crash would: connections break, and the next start recovers
+	// from the log.
 	Immediate Mode = "immediate"
-	// Fast ends it in good order: transactions are rolled back, connections told so, everything written.
+	// Fast ends it in good order: transactions are rolled back, connections told so, everything
+	// written.
 	Fast Mode = "fast"
 )
 
-// Server is a PostgreSQL server of one test's own. Its methods fail the test, so they are for the test's goroutine, and one
-// at a time.
+// Server is a PostgreSQL server of one test's own. Its methods fail the test, so they are for the
+// test's goroutine, and one at a time.
 type Server struct {
 	t       testing.TB
 	cluster *cluster
@@ -27,8 +29,9 @@ type Option func([]setting) []setting
 
 type setting struct{ name, value string }
 
-// basics let many small databases start and go quickly. Nothing is synced to the disk, yet what was committed survives
-// any Stop, also an immediate one: only a crash of the whole machine would lose it.
+// basics let many small databases start and go quickly. Nothing is synced to the disk, yet what was
+// committed survives any Stop, also an immediate one: only a crash of the whole machine would lose
+// it.
 var basics = []setting{
 	{"listen_addresses", "127.0.0.1"},
 	{"unix_socket_directories", ""}, // a path below a long TMPDIR would not fit
@@ -52,8 +55,9 @@ func With(name, value string) Option {
 	return func(settings []setting) []setting { return append(settings, setting{name, value}) }
 }
 
-// Start starts a server for this test alone; it is removed when the test ends. It needs PostgreSQL's programs on this machine
-// even where PARLEY_TEST_POSTGRES_URL names a server, because that one is not the test's to stop.
+// Start starts a server for this test alone; it is removed when the test ends. It needs
+// PostgreSQL's programs on this machine even where PARLEY_TEST_POSTGRES_URL names a server, because
+// that one is not the test's to stop.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	c, err := makeCluster(settingsOf(options))
@@ -74,8 +78,8 @@ func Start(t testing.TB, options ...Option) *Server {
 	return &Server{t, c}
 }
 
-// Run starts a server for a program that is no test, a benchmark say. remove ends it, and so does the
-// end of the program, or forgetting remove: something has to hold it.
+// Run starts a server for a program that is no test, a benchmark say. remove ends it, and so does
+// the end of the program, or forgetting remove: something has to hold it.
 func Run(options ...Option) (url string, remove func() error, err error) {
 	p, err := Begin(options...)
 	if err != nil {
@@ -92,11 +96,12 @@ func settingsOf(options []Option) []setting {
 	return settings
 }
 
-// URL returns the URL of the server's database postgres, as a superuser. It stays the same when the server is started again.
+// URL returns the URL of the server's database postgres, as a superuser. It stays the same when the
+// server is started again.
 func (s *Server) URL() string { return s.cluster.url() }
 
-// Stop ends the server and returns when it is gone; connections to its port are refused from then on. A paused server is
-// resumed first.
+// Stop ends the server and returns when it is gone; connections to its port are refused from then
+// on. A paused server is resumed first.
 func (s *Server) Stop(mode Mode) {
 	s.t.Helper()
 	s.must(s.cluster.stop(mode))
@@ -108,7 +113,8 @@ func (s *Server) Start() {
 	s.must(s.cluster.start())
 }
 
-// Pause freezes the server: connections stay open, new ones are accepted by the system, and nobody answers.
+// Pause freezes the server: connections stay open, new ones are accepted by the system, and nobody
+// answers.
 func (s *Server) Pause() {
 	s.t.Helper()
 	s.must(s.cluster.pause())
