@@ -137,6 +137,7 @@ func TestNoticesOfAnotherLogAreToldSeldomAndWithWhatToDo(t *testing.T) {
 			w.Foreign("5f2c9a01d7e3")
 			time.Sleep(10 * time.Millisecond)
 		}
+		synctest.Wait() // nothing is told while what was told is looked at
 		faults, changed := o.told("hear of another log")
 		if faults < 2 || faults > 11 || changed > 0 {
 			t.Fatalf("told %d times in ten seconds", faults)
