@@ -319,7 +319,7 @@ func TestTheMapNamesEachPackage(t *testing.T) {
 			continue
 		}
 		cell, _, _ := strings.Cut(line[2:], " |")
-		for _, name := range strings.Fields(strings.ReplaceAll(cell, "`", "")) {
+		for name := range strings.FieldsSeq(strings.ReplaceAll(cell, "`", "")) {
 			named[name] = true
 			if info, err := os.Stat("../" + name); err != nil || !info.IsDir() {
 				t.Errorf("the map names %s, which is no folder", name)

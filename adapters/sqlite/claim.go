@@ -89,18 +89,18 @@ func resolve(path string) (string, error) {
 // only returns the one name of a file that is there. With a second name (a hard link) it fails:
 // those who open it by different names do not see each other's locks, nor SQLite's journal.
 func only(path string) (string, error) {
-	real, err := resolve(path)
+	target, err := resolve(path)
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(real)
+	info, err := os.Stat(target)
 	if err != nil {
 		return "", err
 	}
 	if names(info) > 1 {
-		return "", fmt.Errorf("%s has another name (a hard link): the database could be damaged by way of it; copy the file, or remove the other name", real)
+		return "", fmt.Errorf("%s has another name (a hard link): the database could be damaged by way of it; copy the file, or remove the other name", target)
 	}
-	return real, nil
+	return target, nil
 }
 
 // hold says who holds the file, and then holds it: what is not committed nobody could read. Of

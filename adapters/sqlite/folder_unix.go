@@ -11,7 +11,7 @@ import (
 // names returns how many names a file has.
 func names(info os.FileInfo) int {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(stat.Nlink) //nolint:unconvert // its type is another one on other systems
+		return int(stat.Nlink)
 	}
 	return 1
 }
