@@ -3,11 +3,15 @@ package prometheus_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -24,12 +28,33 @@ type service struct {
 	client http.Client
 }
 
-func serves(t *testing.T, storeURL string) *service {
+// publishes publishes a key set, and returns where.
+func publishes(t *testing.T) string {
 	t.Helper()
-	s, err := server.Start(t.Context(), server.Config{
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := base64.RawURLEncoding.EncodeToString(key.N.Bytes())
+	set := fmt.Sprintf(`{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"1","n":%q,"e":"AQAB"}]}`, n)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, set)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// serves starts a service, with keys that are published at a URL, or in development mode without.
+func serves(t *testing.T, storeURL, keys string) *service {
+	t.Helper()
+	cfg := server.Config{
 		HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", StoreURL: storeURL, DataDir: t.TempDir(), Drain: time.Second,
 		Output: io.Discard,
-	})
+	}
+	if keys != "" {
+		cfg.JWTJWKSURL, cfg.JWTAudience = keys, "none"
+	}
+	s, err := server.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

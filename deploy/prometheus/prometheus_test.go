@@ -23,9 +23,9 @@ import (
 // ofPrometheus are series that it makes itself.
 var ofPrometheus = []string{"up", "scrape_duration_seconds", "ALERTS"}
 
-// config has two services scraped as one job, one of them with native histograms besides the
+// config has three services scraped as one job, one of them with native histograms besides the
 // classic ones, as many do.
-func config(t *testing.T, withNative, without *service) string {
+func config(t *testing.T, withNative, without, keyed *service) string {
 	t.Helper()
 	return fmt.Sprintf(`
 global: {scrape_interval: 1s, evaluation_interval: 1s}
@@ -37,8 +37,8 @@ scrape_configs:
     static_configs: [{targets: [%q]}]
     relabel_configs: [{target_label: job, replacement: parley}]
   - job_name: parley
-    static_configs: [{targets: [%q]}]
-`, filepath.Join(deploytest.Root(t), "deploy", "prometheus", "rules.yaml"), withNative.admin(), without.admin())
+    static_configs: [{targets: [%q, %q]}]
+`, filepath.Join(deploytest.Root(t), "deploy", "prometheus", "rules.yaml"), withNative.admin(), without.admin(), keyed.admin())
 }
 
 // TestAPrometheusThatScrapesServicesUnderLoad asks a real one whatever the dashboards and the rules
@@ -46,9 +46,10 @@ scrape_configs:
 func TestAPrometheusThatScrapesServicesUnderLoad(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Start(t)
-	large, small := serves(t, database.URL()), serves(t, "memory://")
+	large, small := serves(t, database.URL(), ""), serves(t, "memory://", "")
+	keyed := serves(t, "memory://", publishes(t)) // which nobody uses: it has keys to tell of
 	ends := []func(){large.begins(t), small.begins(t)}
-	p := runs(t, config(t, large, small))
+	p := runs(t, config(t, large, small, keyed))
 	rules := p.rules(t)
 
 	t.Run("every metric that is asked for is there", func(t *testing.T) {
