@@ -58,7 +58,12 @@ func EmojiID(emoji string) string {
 			return r
 		}, emoji)
 	}
-	return norm.NFC.String(emoji)
+	// The package breaks runs of more than 30 marks by a joiner (UAX 15, 13: stream-safe text). All
+	// that the emoji had are gone by now. Such a text has no normal form there, and stays as it is.
+	if id := norm.NFC.String(emoji); !strings.ContainsRune(id, '\u034f') {
+		return id
+	}
+	return emoji
 }
 
 func undrawn(r rune) bool {
