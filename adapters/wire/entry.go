@@ -1,0 +1,147 @@
+package wire
+
+import (
+	"sync"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// MaxEntryBytes is more than any entry's frame has: its parts are bounded, and of the reactions,
+// which once were not, so many are shown as go into maxReactions.
+const (
+	MaxEntryBytes = 64 << 10
+	maxReactions  = 24 << 10
+
+	// MaxReactions is how many different emoji are shown of a message at the least, however wide
+	// they are: it may be configured to have as many. The characters of an emoji have 4 bytes at
+	// most: of those that JSON escapes with more, it has none.
+	MaxReactions = maxReactions / (len(`{"emoji":"","count":9007199254740991,"me":true},`) + chat.MaxEmojiChars*utf8.UTFMax)
+)
+
+// MeasureEntry returns how many bytes an entry's frame has.
+func MeasureEntry(e *chat.Entry) int {
+	scratch := scratches.Get().(*[]byte)
+	*scratch = AppendEntry((*scratch)[:0], e)
+	n := len(*scratch)
+	scratches.Put(scratch)
+	return n
+}
+
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// AppendEntry appends an entry's frame to dst. It allocates nothing but what dst needs.
+func AppendEntry(dst []byte, e *chat.Entry) []byte {
+	o := object{dst: append(dst, '{')}
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		o.text("type", "message")
+		o.place(e)
+		o.message(e, &f)
+	case chat.Edited:
+		o.text("type", "edited")
+		o.place(e)
+		o.seq("target", f.Target)
+		if f.Body != "" {
+			o.text("body", f.Body)
+		}
+	case chat.Deleted:
+		o.text("type", "deleted")
+		o.place(e)
+		o.seq("target", f.Target)
+	case chat.Reacted:
+		o.text("type", "reacted")
+		o.place(e)
+		o.seq("target", f.Target)
+		o.text("emoji", f.Emoji)
+		o.flag("removed", f.Removed)
+		o.number("count", int64(f.Count))
+	case chat.MemberChanged:
+		o.text("type", "member")
+		o.place(e)
+		o.text("user", string(f.User))
+		o.text("change", string(f.Change))
+		if f.Role != chat.None {
+			o.text("role", f.Role.String())
+		}
+	case chat.RoomChanged:
+		o.text("type", "room")
+		o.place(e)
+		o.text("change", string(f.Change))
+		if f.Change == chat.RoomRenamed {
+			o.text("name", f.Name)
+		}
+	case chat.Unknown:
+		o.unknown(e, &f)
+	}
+	if e.Trace != "" {
+		o.text("traceparent", string(e.Trace))
+	}
+	return append(o.dst, '}')
+}
+
+func (o *object) place(e *chat.Entry) {
+	o.text("room", string(e.Room))
+	o.seq("seq", e.Seq)
+	o.time("at", e.At)
+	o.author("author", e.Author)
+}
+
+func (o *object) message(e *chat.Entry, m *chat.Message) {
+	if m.DeletedAt.IsZero() {
+		o.text("body", m.Body)
+	}
+	if e.Key != "" && !e.Key.Made() {
+		o.text("key", string(e.Key))
+	}
+	if m.ReplyTo > 0 {
+		o.seq("reply_to", m.ReplyTo)
+	}
+	if len(m.Meta) > 0 && m.DeletedAt.IsZero() && GoodMeta(m.Meta) { // it may be older than the rules for it, or an older node's
+		o.raw("meta", m.Meta)
+	}
+	if !m.EditedAt.IsZero() {
+		o.time("edited_at", m.EditedAt)
+	}
+	if !m.DeletedAt.IsZero() {
+		o.time("deleted_at", m.DeletedAt)
+	}
+	if len(m.Reactions) == 0 {
+		return
+	}
+	o.name("reactions")
+	o.dst = append(o.dst, '[')
+	most := len(o.dst) + maxReactions
+	for i, r := range m.Reactions {
+		before := len(o.dst)
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = append(o.dst, '{')
+		o.text("emoji", r.Emoji)
+		o.number("count", int64(r.Count))
+		if r.Me {
+			o.flag("me", true)
+		}
+		o.close()
+		if len(o.dst) > most {
+			o.dst = o.dst[:before]
+			break
+		}
+	}
+	o.dst = append(o.dst, ']')
+}
+
+// unknown writes what this version does not know: its data is an object, of members that no entry
+// has otherwise.
+func (o *object) unknown(e *chat.Entry, f *chat.Unknown) {
+	o.text("type", f.Type)
+	o.place(e)
+	if f.Target > 0 {
+		o.seq("target", f.Target)
+	}
+	if len(f.Data) > len("{}") {
+		o.dst = append(o.dst, ',')
+		o.dst = append(o.dst, f.Data[1:len(f.Data)-1]...)
+	}
+}
