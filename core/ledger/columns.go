@@ -2,8 +2,8 @@ package ledger
 
 import "github.com/parley-chat/parley/core/chat"
 
-// Kind is a kind of fact as stores keep it, by its number or by its name. Neither ever changes.
-// Later releases add kinds, which this one reads as chat.Unknown.
+// Kind is a kind of fact. Stores keep its number or its name, so neither ever changes. Later
+// releases add kinds, which this one reads as chat.Unknown.
 type Kind int16
 
 // The kinds.
@@ -29,7 +29,7 @@ var kinds = [...]struct {
 	KindRoom:    {"room", roomRule{}},
 }
 
-// KindNamed returns the kind of that name, or 0 where this release knows none.
+// KindNamed returns the kind of that name, or 0 where this release does not know it.
 func KindNamed(name string) Kind {
 	for k := KindMessage; k.known(); k++ {
 		if kinds[k].name == name {
@@ -39,7 +39,7 @@ func KindNamed(name string) Kind {
 	return 0
 }
 
-// String returns the kind's name, or nothing where this release knows none.
+// String returns the kind's name, or "" where this release does not know the kind.
 func (k Kind) String() string {
 	if !k.known() {
 		return ""
@@ -49,11 +49,11 @@ func (k Kind) String() string {
 
 func (k Kind) known() bool { return KindMessage <= k && int(k) < len(kinds) }
 
-// Columns is a fact as the row of its entry has it. Each kind has some of the columns, and the zero
-// value in the others.
+// Columns is a fact as its entry's row holds it. Each kind uses some of the columns; the others
+// are zero.
 type Columns struct {
 	Kind    Kind
-	Message chat.Message // of a message; of an edit that is read, its Body is that of the message
+	Message chat.Message // of a message; in an edit that is read, only Body, from its message
 	Target  chat.Seq
 	Emoji   string
 	Removed bool
@@ -64,8 +64,8 @@ type Columns struct {
 	Name    string
 }
 
-// ColumnsOf returns what the row of an entry with the fact says. An edit's text is not among it:
-// that is kept as its message's (see Rewrite).
+// ColumnsOf returns the columns of an entry with the fact. They do not have an edit's text, which
+// is stored with the message (see Rewrite). A fact of no known kind is an Internal error.
 func ColumnsOf(f chat.Fact) (Columns, error) {
 	kind, err := kindOf(f)
 	if err != nil {
@@ -76,7 +76,7 @@ func ColumnsOf(f chat.Fact) (Columns, error) {
 	return c, nil
 }
 
-// Fact returns the fact of an entry with such a row, or false where a later release made it.
+// Fact returns the fact that the columns hold, or false where a later release made it.
 func (c *Columns) Fact() (chat.Fact, bool) {
 	if !c.Kind.known() {
 		return nil, false

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/core/ledger"
 )
 
-// TestRowsSayWhatFactsSay holds the numbers and names that stores have, and both ways of each fact.
+// TestRowsSayWhatFactsSay checks the stored numbers and names, and that each fact survives the way
+// into columns and back.
 func TestRowsSayWhatFactsSay(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -28,7 +29,7 @@ func TestRowsSayWhatFactsSay(t *testing.T) {
 		if err != nil || c.Kind != row.kind || c.Kind.String() != row.name || ledger.KindNamed(row.name) != row.kind {
 			t.Errorf("%s is of kind %d %s, %v", row.name, c.Kind, c.Kind, err)
 		}
-		if edited, ok := row.fact.(chat.Edited); ok { // whose body is read from its message
+		if edited, ok := row.fact.(chat.Edited); ok { // a store reads its body from the message
 			if c.Message.Body != "" {
 				t.Errorf("the row of an edit says %q", c.Message.Body)
 			}

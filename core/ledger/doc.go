@@ -1,4 +1,4 @@
-// Package ledger judges what may be appended to a room's log, and what it comes to.
+// Package ledger judges which proposals may be appended to a room's log, and with what effect.
 //
 // A store loads what is known of a room, asks the judge, and saves what the judge ruled:
 //
@@ -8,17 +8,17 @@
 //	              ▲        ▼
 //	              the store
 //
-// The judge reads by Rows alone and changes nothing. It knows no table and no transaction: that
-// nobody else changes the room from the first look to the last save is the store's to see to.
+// The judge reads through Rows alone and changes nothing. It knows no table and no transaction. The
+// store must ensure that nobody else changes the room from the first read to the last write.
 //
-// In which order refusals count is promised by ports.Log, and stands once, in judge.go. What is
-// particular to a kind of fact stands in the file of that kind: who may make it, whether an
-// archived room takes it, what it changes, when it changes nothing, and how a row has it.
+// ports.Log promises the order in which refusals are checked. It is implemented once, in judge.go.
+// Each kind of fact has a file. It says who may make it, whether an archived room takes it, what it
+// changes, when it changes nothing, and how a row holds it.
 //
-// A new kind is a new file, and a line in kinds and kindOf. What it changes it says by the parts of
-// a Ruling, which are few. How it is stored it says by Columns. Stores save and read both for all
-// kinds alike.
+// A new kind is a new file, and a line in kinds and kindOf. It expresses its changes with the few
+// parts of a Ruling, and its stored form with Columns. Stores save and read both in the same way
+// for all kinds.
 //
-// PostgreSQL appends plain messages by a statement that judges by itself. Its tests hold that
-// statement to this package.
+// The PostgreSQL adapter appends plain messages with a statement that makes these checks itself.
+// Its tests compare that statement with this package.
 package ledger

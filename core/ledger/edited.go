@@ -4,7 +4,7 @@ import "github.com/parley-chat/parley/core/chat"
 
 type editedRule struct{}
 
-// terms asks not whether the message is the author's own: callers of ports.Log do.
+// terms does not require that the message is the author's own: callers of ports.Log check that.
 func (editedRule) terms(*chat.Proposal) terms { return terms{role: chat.Write, changes: true} }
 
 func (editedRule) ruling(c matter) (Ruling, error) {

@@ -5,8 +5,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Check refuses, as Internal, proposals of which one has a fact that is not to be appended, such as
-// nil or chat.Unknown. A store asks it before all else, and appends none of them then.
+// Check returns an Internal error if the fact of any proposal cannot be appended, such as nil or
+// chat.Unknown. A store calls it first, and on an error appends none of the proposals.
 func Check(proposals []chat.Proposal) error {
 	for i := range proposals {
 		if _, err := kindOf(proposals[i].Fact); err != nil {
@@ -16,7 +16,7 @@ func Check(proposals []chat.Proposal) error {
 	return nil
 }
 
-// Judge says what becomes of a proposal to a room that exists. An error is that of rows.
+// Judge rules on a proposal to a room that exists. An error comes from rows; a refusal is a ruling.
 func Judge(rows Rows, p *chat.Proposal) (Ruling, error) {
 	earlier, used, err := rows.Used(p.Author.ID, p.Key)
 	switch {
@@ -28,9 +28,9 @@ func Judge(rows Rows, p *chat.Proposal) (Ruling, error) {
 	return JudgeNew(rows, p)
 }
 
-// JudgeNew is Judge where nobody has used the key. It is for a store that looks for the key only
-// when it saves, and after a refusal: if it finds the key then, the ruling is void, and the
-// proposal is a Duplicate.
+// JudgeNew is Judge without the check whether the key was used. It is for a store that looks for
+// the key only when it saves, and after a refusal. If the store then finds the key, the ruling is
+// void and the proposal is a Duplicate.
 func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
 	kind, err := kindOf(p.Fact)
 	if err != nil {
@@ -62,21 +62,21 @@ func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
 	return rule.ruling(c)
 }
 
-// Archived says that an archived room takes no such fact.
+// Archived returns the refusal of a fact that an archived room does not take.
 func Archived() *chat.Error { return chat.Errorf(chat.Conflict, "the room is archived") }
 
-// A rule is all that is particular to a kind of fact.
+// A rule is what differs from one kind of fact to another.
 type rule interface {
-	// terms says what must hold for a proposal of that kind.
+	// terms returns the conditions for a proposal of that kind.
 	terms(p *chat.Proposal) terms
-	// ruling says what it comes to where that holds.
+	// ruling rules on a proposal that meets the terms.
 	ruling(c matter) (Ruling, error)
-	// columns returns the fact as a row has it, but for its kind; fact is the way back.
+	// columns returns the columns of a fact, without Kind; fact is the reverse.
 	columns(f chat.Fact) Columns
 	fact(c *Columns) chat.Fact
 }
 
-// kindOf returns the kind of a fact, or an Internal error where it is none to append.
+// kindOf returns the kind of a fact, or an Internal error where the fact cannot be appended.
 func kindOf(f chat.Fact) (Kind, error) {
 	switch f.(type) {
 	case chat.Message:
@@ -95,13 +95,13 @@ func kindOf(f chat.Fact) (Kind, error) {
 	return 0, chat.Errorf(chat.Internal, "there are no facts of type %T to append", f)
 }
 
-// terms is what must hold for a proposal, in the order in which it is asked.
+// terms are the conditions for a proposal, in the order in which they are checked.
 type terms struct {
-	role     chat.Role // the author has it in the room
-	archived bool      // the room may be archived
-	changes  bool      // the fact is about a message, which there must be
-	others   chat.Role // the author has it, if the message is another's; None: role is enough
-	deleted  bool      // the message may be deleted
+	role     chat.Role // which the author needs in the room
+	archived bool      // an archived room takes the fact too
+	changes  bool      // the fact is about a message, which must exist
+	others   chat.Role // which the author needs for somebody else's message; None: role is enough
+	deleted  bool      // a deleted message takes the fact too
 }
 
 // matter is a proposal before the judge.
@@ -110,10 +110,10 @@ type matter struct {
 	rows   Rows
 	room   *Room
 	by     chat.Member // the author's place
-	target Message     // which the fact is about, if it is about one
+	target Message     // the message that the fact is about, if any
 }
 
-// entitle refuses where the author has not that role in the room as it is now.
+// entitle returns a refusal if the author does not have the role in the room now.
 func (c matter) entitle(need chat.Role) error {
 	if _, err := c.By.Entitle(c.room.Room, c.by, need); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (c matter) entitle(need chat.Role) error {
 	return nil
 }
 
-// mayChange refuses where the message that the fact is about may not be changed so.
+// mayChange returns a refusal if the author may not change the target under these terms.
 func (c matter) mayChange(asked terms, found bool) error {
 	if !found {
 		return chat.Errorf(chat.NotFound, "there is no such message")
@@ -137,7 +137,7 @@ func (c matter) mayChange(asked terms, found bool) error {
 	return nil
 }
 
-// appends rules that the fact, as the log has it, becomes the room's next entry.
+// appends rules that the fact, in the form that the log keeps, becomes the room's next entry.
 func (c matter) appends(fact chat.Fact) Ruling {
 	messages := c.room.Messages
 	if _, ok := fact.(chat.Message); ok {
@@ -148,7 +148,8 @@ func (c matter) appends(fact chat.Fact) Ruling {
 	}}}
 }
 
-// unchanged rules that what the fact sets is set already, as the entry at set did; 0: none did.
+// unchanged rules that the fact sets a value that is set already. The entry at set did that; 0
+// means that no entry did.
 func (c matter) unchanged(set chat.Seq) Ruling {
 	return Ruling{Outcome: ports.Outcome{Status: ports.Unchanged, Entry: chat.Entry{Room: c.Room, Seq: set}}}
 }

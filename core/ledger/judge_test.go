@@ -14,7 +14,7 @@ import (
 
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
-// state is what a room is when a proposal comes to it.
+// state is what the store has of a room when a proposal comes.
 type state struct {
 	room     ledger.Room
 	used     map[chat.Key]chat.Entry
@@ -26,8 +26,8 @@ type state struct {
 
 var errBroken = errors.New("broken")
 
-// tearoom is a public room of seven entries: 1 is bob's message, 2 one of bob's that entry 3
-// deleted, and no other is a message. Ann moderates, bob is a writer, and dan is banned.
+// tearoom is a public room of seven entries. Entry 1 is a message of bob's, 2 is one that entry 3
+// deleted, and the others are no messages. Ann moderates, bob is a writer, and dan is banned.
 func tearoom(changed ...func(*state)) *state {
 	s := &state{
 		room: ledger.Room{
@@ -96,10 +96,10 @@ func (s *state) Moderated(but chat.UserID) (bool, error) {
 	return false, s.fails("Moderated")
 }
 
-// everybody is what a token gives that says nothing of rooms.
+// everybody has the rights of a token that names no rooms.
 var everybody = chat.Rights{Everybody: true}
 
-// by is a proposal of a user whose token says nothing of rooms, with a new key.
+// by is a proposal with a new key, of a user whose token names no rooms.
 func by(author chat.UserID, f chat.Fact) chat.Proposal {
 	return chat.Proposal{Room: "tea", Author: chat.Author{ID: author, Name: "N"}, By: everybody, Key: "new", Fact: f}
 }
@@ -108,7 +108,7 @@ func granted(p chat.Proposal, rights chat.Rights) chat.Proposal { p.By = rights;
 
 func keyed(p chat.Proposal, key chat.Key) chat.Proposal { p.Key = key; return p }
 
-// what of a ruling counts: its outcome in a word, and the seq or the reason.
+// show returns a ruling's outcome in a word, with the seq or the reason.
 func show(r ledger.Ruling) string {
 	switch r.Status {
 	case ports.Refused:
@@ -123,7 +123,7 @@ func show(r ledger.Ruling) string {
 	return fmt.Sprintf("status %d", r.Status)
 }
 
-// saves is what a ruling has a store save besides the entry.
+// saves shows what a store must save for a ruling, besides the entry.
 func saves(r ledger.Ruling) string {
 	var all []string
 	if of := r.Rewrite; of != nil {
@@ -169,7 +169,7 @@ func check(t *testing.T, rows []row) {
 	}
 }
 
-// everySort has a fact of each kind, each of which changes something in the tearoom.
+// everySort has a fact of each kind. Each of them changes something in the tearoom.
 var everySort = []chat.Fact{
 	chat.Message{Body: "hi"},
 	chat.Edited{Target: 1, Body: "hi"},
@@ -179,8 +179,8 @@ var everySort = []chat.Fact{
 	chat.RoomChanged{Change: chat.RoomRenamed, Name: "Cake"},
 }
 
-// TestRefusalsCountInTheirOrder takes each kind of fact to a room where all refuses it, and takes
-// the grounds away one by one.
+// TestRefusalsCountInTheirOrder proposes each kind of fact to a room that has every ground to
+// refuse it. Then it removes the grounds one by one.
 func TestRefusalsCountInTheirOrder(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -275,7 +275,7 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 	}
 }
 
-// TestTheEntryIsTheRoomsNext looks at the parts of an entry that are the same for all kinds.
+// TestTheEntryIsTheRoomsNext checks the parts of an entry that all kinds share.
 func TestTheEntryIsTheRoomsNext(t *testing.T) {
 	t.Parallel()
 	for _, f := range everySort {

@@ -152,8 +152,8 @@ func TestWhatAReactionComesTo(t *testing.T) {
 	})
 }
 
-// TestAReactionAmongRowsOfOlderVersions has two rows for a heart: an older version kept both ways
-// to write it apart.
+// TestAReactionAmongRowsOfOlderVersions has two rows for a heart: an older version stored each way
+// to encode it as an emoji of its own.
 func TestAReactionAmongRowsOfOlderVersions(t *testing.T) {
 	t.Parallel()
 	plain, drawn := ledger.Tally{Emoji: "❤", First: 2, Total: 3}, ledger.Tally{Emoji: "❤\ufe0f", First: 3, Total: 1}

@@ -4,7 +4,7 @@ import "github.com/parley-chat/parley/core/chat"
 
 type memberRule struct{}
 
-// terms lets everybody leave.
+// terms lets everybody leave, whatever their role.
 func (memberRule) terms(p *chat.Proposal) terms {
 	f := p.Fact.(chat.MemberChanged)
 	if f.Change == chat.MemberLeft && f.User == p.Author.ID {
@@ -45,8 +45,8 @@ func (memberRule) ruling(c matter) (Ruling, error) {
 	return r, nil
 }
 
-// settle returns a change of a member as the log has it: whether somebody joins or gets another
-// role depends on what they were.
+// settle returns a change of a member in the form that the log keeps: a user without a role joins,
+// one who has a role gets another.
 func settle(f chat.MemberChanged, was chat.Member) chat.MemberChanged {
 	switch {
 	case f.Change == chat.MemberLeft || f.Change == chat.MemberBanned:
@@ -59,8 +59,8 @@ func settle(f chat.MemberChanged, was chat.Member) chat.MemberChanged {
 	return f
 }
 
-// resigns reports whether by the proposal its author, a moderator until now, gives up to be one,
-// and does not moderate by their token either. The last one of a room may not.
+// resigns reports whether the author stops being a moderator by the proposal, and does not moderate
+// by their token either. The last moderator of a room may not do that.
 func (c matter) resigns(was, is chat.Member) bool {
 	return is.User == c.Author.ID && was.Role == chat.Moderate && is.Role != chat.Moderate &&
 		!c.By.Admin && !c.By.Granted.May(chat.Moderate)

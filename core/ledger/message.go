@@ -13,7 +13,7 @@ func (messageRule) terms(*chat.Proposal) terms { return terms{role: chat.Write} 
 func (messageRule) ruling(c matter) (Ruling, error) {
 	f := c.Fact.(chat.Message)
 	if f.ReplyTo != 0 {
-		// One that is deleted may still be answered.
+		// A reply to a deleted message is allowed.
 		if _, found, err := c.rows.Message(f.ReplyTo); err != nil {
 			return Ruling{}, err
 		} else if !found {
@@ -21,7 +21,7 @@ func (messageRule) ruling(c matter) (Ruling, error) {
 		}
 	}
 	if f.Meta == nil && f.Reactions == nil && f.EditedAt.IsZero() && f.DeletedAt.IsZero() {
-		return c.appends(c.Fact), nil // it is as the log has it, and needs no copy
+		return c.appends(c.Fact), nil // it has the form that the log keeps, and needs no copy
 	}
 	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo}
 	if len(f.Meta) > 0 {
@@ -30,7 +30,7 @@ func (messageRule) ruling(c matter) (Ruling, error) {
 	return c.appends(said), nil
 }
 
-// Unheard says that a message replies to what is none.
+// Unheard returns the refusal of a reply to something that is not a message.
 func Unheard() *chat.Error {
 	return chat.Errorf(chat.NotFound, "there is no such message to reply to")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestGuardToJudgeAMessageAllocatesNothing holds that stores may ask for each message of a send.
+// TestGuardToJudgeAMessageAllocatesNothing is there because stores ask for each message of a send.
 func TestGuardToJudgeAMessageAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	s := tearoom()
 	for name, p := range map[string]chat.Proposal{

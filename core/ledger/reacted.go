@@ -11,10 +11,11 @@ type reactedRule struct{}
 
 func (reactedRule) terms(*chat.Proposal) terms { return terms{role: chat.Write, changes: true} }
 
-// ruling counts a reaction, and refuses one more emoji than the message may have.
+// ruling counts a reaction, and refuses a new emoji when the message has as many as it may have.
 //
-// Of emoji that nobody reacts with any more a message remembers as many as it may have, so that
-// they come again at their places. When a new one comes, those are forgotten that came first.
+// A message also remembers emoji that nobody reacts with any more, so that they can return to their
+// place in the order. It remembers at most limit of them. When a new emoji comes and there are
+// more, the oldest are forgotten.
 func (reactedRule) ruling(c matter) (Ruling, error) {
 	f := c.Fact.(chat.Reacted)
 	tallies, err := c.rows.Tallies(f.Target, c.Author.ID)
@@ -47,8 +48,9 @@ func (reactedRule) ruling(c matter) (Ruling, error) {
 	return r, nil
 }
 
-// find returns the tally of an emoji. Of several with its id, as older versions made them, it is
-// the one that the user is in, or else one that somebody is, or else the one that is written so.
+// find returns the tally of an emoji. Older versions could store several with one id. Of these it
+// takes one with a reaction of the user, else one with any reaction, else the one with the same
+// encoding.
 func find(tallies []Tally, emoji string) (is Tally, known bool) {
 	is = Tally{Emoji: emoji}
 	id, best := chat.EmojiID(emoji), -1
@@ -70,7 +72,7 @@ func find(tallies []Tally, emoji string) (is Tally, known bool) {
 	return is, known
 }
 
-// idle returns the emoji that nobody reacts with any more, in the order in which they first came.
+// idle returns the emoji that nobody reacts with any more, oldest first.
 func idle(tallies []Tally) (emoji []string) {
 	var gone []Tally
 	for _, t := range tallies {

@@ -19,7 +19,7 @@ func (roomRule) ruling(c matter) (Ruling, error) {
 	return r, nil
 }
 
-// Property is what a change of a room sets: two opposite changes set the same one.
+// Property is what a change of a room sets. Two opposite changes set the same property.
 type Property uint8
 
 // The properties.
@@ -30,8 +30,8 @@ const (
 	Properties // how many there are
 )
 
-// change makes the room what f says, and returns which property that is. A change that does not
-// exist sets nothing.
+// change applies f to the room, and returns which property f sets. A change that does not exist
+// sets nothing.
 func change(room *chat.Room, f chat.RoomChanged) Property {
 	switch f.Change {
 	case chat.RoomRenamed:

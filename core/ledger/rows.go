@@ -6,31 +6,31 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Rows is what the judge asks of a room: as it was stored, and as the rulings before in the same
-// call have left it. An error is the store's own, and ends the call.
+// Rows gives the judge a room's state: as stored, with the earlier rulings of the same call
+// applied. An error is the store's own, and ends the call.
 type Rows interface {
 	// Room returns the room, which the judge does not change.
 	Room() *Room
 	// Used returns the entry which an author made with a key, if there is one.
 	Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, err error)
-	// Place returns a user's place in the room; who has none has the role None.
+	// Place returns a user's place in the room. A user without one has the role None.
 	Place(user chat.UserID) (Place, error)
-	// Message returns the message at a place, if what is there is a message.
+	// Message returns the message with that seq, if the entry there is a message.
 	Message(seq chat.Seq) (m Message, found bool, err error)
-	// Tallies returns what is remembered of each emoji on a message, and how the user stands to it.
+	// Tallies returns each emoji that a message remembers, and whether the user reacts with it.
 	Tallies(message chat.Seq, user chat.UserID) ([]Tally, error)
-	// Moderated reports whether somebody else than the user has the role Moderate.
+	// Moderated reports whether somebody other than the user has the role Moderate.
 	Moderated(but chat.UserID) (bool, error)
 }
 
-// Room is a room, and what its log says of it.
+// Room is a room, and what the judge needs to know of its log.
 type Room struct {
 	chat.Room
 	Set [Properties]chat.Seq // the entry that set the property last; 0: none did
 	Now time.Time            // for the next entry: not before the time of the last one
 }
 
-// Follow brings the room to where a ruling leaves it.
+// Follow applies a ruling to the room.
 func (r *Room) Follow(ruling *Ruling) {
 	if ruling.Room != nil {
 		r.Name, r.Public, r.Archived, r.Set = ruling.Room.Name, ruling.Room.Public, ruling.Room.Archived, ruling.Room.Set
@@ -46,17 +46,17 @@ type Place struct {
 	Set chat.Seq // the entry that set it; 0: none did
 }
 
-// Message is what counts of a message for what may be done to it.
+// Message is the part of a message that decides what may be done to it.
 type Message struct {
 	Author  chat.UserID
 	Deleted chat.Seq // the entry that deleted it; 0: none did
 }
 
-// Tally is what a room remembers of one emoji on one message.
+// Tally is the state of one emoji on one message.
 type Tally struct {
 	Emoji string   // as it was first sent
 	First chat.Seq // the entry with which it first came
-	Total int      // how many react with it now
-	Mine  bool     // the user who was asked about does
-	Set   chat.Seq // the entry that set whether they do; 0: none did
+	Total int      // how many users react with it now
+	Mine  bool     // the user asked about is one of them
+	Set   chat.Seq // the entry that set Mine last; 0: none did
 }

@@ -5,36 +5,36 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Ruling is what becomes of a proposal, and what a store saves with it. A refused proposal and a
-// duplicate save nothing.
+// Ruling is the outcome of a proposal, and what a store saves with it. For a refused proposal and a
+// duplicate it saves nothing.
 type Ruling struct {
-	// Outcome is what the proposal's maker is told. Where it is Appended, Entry is new.
+	// Outcome is what the author is told. If it is Appended, Entry is new.
 	ports.Outcome
 
-	Rewrite  *Rewrite  // nil: no message has another text now
-	Reaction *Reaction // nil: no message has another reaction now
-	Place    *Place    // nil: nobody has another place now
-	Room     *Room     // nil: no property of the room is another now
+	Rewrite  *Rewrite  // nil: no message's text changes
+	Reaction *Reaction // nil: no reaction changes
+	Place    *Place    // nil: nobody's place changes
+	Room     *Room     // nil: no property of the room changes
 
-	// Left is who leaves, even if they had left before; empty: nobody. Their read mark goes, and
-	// the room is not among theirs until they make an entry again. This is saved after the new
-	// entry, which may be their own.
+	// Left is the user who leaves, even if they had left before; empty: nobody. Their read mark is
+	// removed, and the room is not among theirs until they make an entry again. Save this after
+	// the new entry, which may be their own.
 	Left chat.UserID
 }
 
-// Rewrite is another text for a message.
+// Rewrite is a message's new text, or its deletion.
 type Rewrite struct {
 	Message chat.Seq
 	Body    string
-	Deleted bool // by the new entry text and meta go for ever; else it edits the message
+	Deleted bool // text and meta are removed for ever; otherwise Body replaces the text
 }
 
-// Reaction is what becomes of an emoji on a message.
+// Reaction is the new state of an emoji on a message.
 type Reaction struct {
-	// Reacted names the emoji as it was first sent, or as it comes now. Count is its total from now
-	// on, and Removed says that the new entry's author is not among those who react.
+	// Reacted has the emoji as it was first sent on the message. Count is its total from now on.
+	// Removed says that the new entry's author does not react with it any more.
 	chat.Reacted
-	Forget []string // emoji that the message remembers no longer, nor who reacted with them
+	Forget []string // emoji to forget on the message, with who reacted with them
 }
 
 func (r *Ruling) appends() bool { return r.Status == ports.Appended }
