@@ -1,14 +1,14 @@
 // Package chat holds the words of the domain: what a room, an entry, an author or a role is, and
 // which values of them are valid.
 //
-// A room is an ordered durable log of entries; an entry's place in it is its seq: 1, 2, 3, …
+// A room is an ordered durable log of entries. An entry's place in it is its seq: 1, 2, 3, …
 // without holes. A change to an earlier message (an edit, a deletion, a reaction) is an entry of
-// its own that sets a value, so that whoever applies entries in order ends in the same state
-// wherever they began.
+// its own that sets a value. So whoever applies entries in order ends in the same state, wherever
+// they began.
 //
-// The package imports nothing but the standard library, and Unicode's normal forms, which that
-// lacks. It knows no technology. Values are plain and safe to copy. What has rules is made by a
-// Parse function and is valid from then on.
+// The package imports only the standard library and Unicode's normal forms, which that lacks. It
+// knows no technology. Values are plain and safe to copy. A value with rules is made by a Parse
+// function, and is valid from then on.
 //
 // # Glossary
 //
@@ -24,7 +24,7 @@
 //	cursor     the last entry that somebody has got in a room
 //	key        an author's own name for a send, so that it can be repeated and is stored once
 //	proposal   an entry that somebody wants to be appended
-//	ruling     what the judge of the ledger makes of a proposal: its outcome, and what is to be saved
+//	ruling     the ledger's decision on a proposal: its outcome, and what is to be saved
 //	draft      a proposal on its way through the journal
 //	author     who made an entry
 //	member     a user with a place in a room: a role, or a ban

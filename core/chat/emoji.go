@@ -14,9 +14,9 @@ const (
 	MaxReactions = 50
 )
 
-// ParseEmoji returns s as an emoji, or an Invalid error: 1–32 characters without white space and
-// control characters, at least one of which shows by itself. "." and ".." are none, as they cannot
-// stand in a URL's path.
+// ParseEmoji returns s as an emoji, or an Invalid error. An emoji has 1–32 characters without white
+// space and control characters. At least one must be visible by itself. "." and ".." are refused,
+// as they cannot be a part of a URL's path.
 func ParseEmoji(s string) (string, error) {
 	if err := checkText("emoji", s, MaxEmojiChars); err != nil {
 		return "", err
@@ -32,23 +32,23 @@ func ParseEmoji(s string) (string, error) {
 	return s, nil
 }
 
-// blank are symbols of which nothing is seen: the blanks of braille and of hieroglyphs, the null
-// notehead, and what holds the place of an object.
+// blank are invisible symbols: the blanks of braille and of hieroglyphs, the null notehead, and the
+// object replacement character.
 const blank = "\u2800\U00013441\U00013442\U0001d159\ufffc"
 
-// shows reports whether something is seen of a character that stands alone, and the same by all:
-// what is for private use looks otherwise elsewhere, or like nothing. What this version of Unicode
-// does not know yet is seen.
+// shows reports whether a character is visible when it stands alone, and looks the same everywhere.
+// Characters for private use do not. Characters that this version of Unicode does not know yet
+// count as visible.
 func shows(r rune) bool {
 	return !unicode.In(r, unicode.M, unicode.Z, unicode.Cc, unicode.Cf, unicode.Co,
 		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point) &&
 		!strings.ContainsRune(blank, r)
 }
 
-// EmojiID returns what tells one emoji from another: two with the same id are one reaction. It is
-// the emoji in Unicode's normal form C and without what only says how a character is drawn, such as
-// the selector that follows a heart (U+FE0F), or what is not seen at all, such as a space of no
-// width. What joins characters to one, and the tags of flags, tell emoji apart.
+// EmojiID returns an emoji's identity: two with the same id are one reaction. It is the emoji in
+// Unicode's normal form C, without characters that only say how another one is drawn, such as the
+// selector after a heart (U+FE0F), and without invisible ones, such as a zero width space. Joiners
+// and the tags of flags stay, as they make a different emoji.
 func EmojiID(emoji string) string {
 	if strings.ContainsFunc(emoji, undrawn) {
 		emoji = strings.Map(func(r rune) rune {
@@ -58,8 +58,9 @@ func EmojiID(emoji string) string {
 			return r
 		}, emoji)
 	}
-	// The package breaks runs of more than 30 marks by a joiner (UAX 15, 13: stream-safe text). All
-	// that the emoji had are gone by now. Such a text has no normal form there, and stays as it is.
+	// Package norm breaks runs of more than 30 marks with the joiner U+034F (UAX 15, 13:
+	// stream-safe text). The emoji's own joiners were removed above. One in the result means that
+	// norm has no normal form for the text, which then stays as it is.
 	if id := norm.NFC.String(emoji); !strings.ContainsRune(id, '\u034f') {
 		return id
 	}

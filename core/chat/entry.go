@@ -9,17 +9,17 @@ type Entry struct {
 	Seq      Seq
 	At       time.Time // the store's clock, UTC
 	Author   Author
-	Key      Key   // the proposal's; one that Made reports is shown to nobody
-	Messages int64 // how many entries up to this one, itself included, are messages
+	Key      Key   // the proposal's; a key that Made reports is shown to nobody
+	Messages int64 // how many entries up to and including this one are messages
 	Fact     Fact
-	Trace    Trace // of the step that recorded it, while it is news: no log keeps it
+	Trace    Trace // of the step that recorded it; only in a new entry, as no log keeps it
 
-	// Committed is when this process saw it become durable, by this process' clock, while it is
-	// news. Where it is zero the entry came from elsewhere, and nothing but At tells how old it is.
+	// Committed is when this process recorded the entry, by its own clock. It is set only in a new
+	// entry. Where it is zero the entry came from elsewhere, and only At tells how old it is.
 	Committed time.Time
 }
 
-// Author is who made an entry, with the display name of that moment.
+// Author is who made an entry, with their display name at that time.
 type Author struct {
 	ID   UserID
 	Name string
@@ -29,8 +29,8 @@ type Author struct {
 // else Unknown.
 type Fact interface{ fact() }
 
-// Message is something said. Read from a store it is in its present form: the last body, or neither
-// body nor meta once it was deleted.
+// Message is something said. When read from a store it has the present body, or neither body nor
+// meta if it was deleted.
 type Message struct {
 	Body      string
 	ReplyTo   Seq    // 0: no reply
@@ -47,14 +47,14 @@ type Reaction struct {
 	Me    bool // the viewer that the entry was read for is among them
 }
 
-// Edited sets a message's body. Read from a store it has the message's present body, or none once
-// that was deleted.
+// Edited sets a message's body. When read from a store it has the message's present body, or none
+// if the message was deleted.
 type Edited struct {
 	Target Seq
 	Body   string
 }
 
-// Deleted takes a message's body and meta, for ever.
+// Deleted removes a message's body and meta, for ever.
 type Deleted struct{ Target Seq }
 
 // Reacted sets whether the author reacts to a message with an emoji.
@@ -80,7 +80,7 @@ const (
 	MemberJoined MemberChange = "joined" // became a member
 	MemberLeft   MemberChange = "left"   // left or was removed
 	MemberRole   MemberChange = "role"   // has another role
-	MemberBanned MemberChange = "banned" // may not come in until somebody makes them a member again
+	MemberBanned MemberChange = "banned" // has no access until somebody makes them a member again
 )
 
 // RoomChanged sets properties of the room. Change says which.
@@ -101,8 +101,8 @@ const (
 	RoomUnarchived RoomChange = "unarchived" // takes messages again
 )
 
-// Unknown is what an entry of a kind says that a later version appends. This version passes it on
-// as it finds it: it counts as no message, changes nothing, and moves cursors. No log appends one.
+// Unknown is a fact of a kind that only a later version knows. This version passes it on unchanged.
+// It is not counted as a message, changes nothing, and moves cursors. No log appends one.
 type Unknown struct {
 	Type   string // what the later version calls it
 	Target Seq    // the message that it is about; 0: none
@@ -117,7 +117,7 @@ func (MemberChanged) fact() {}
 func (RoomChanged) fact()   {}
 func (Unknown) fact()       {}
 
-// Size returns how many bytes there are of what makes entries large: body, meta, emoji and data.
+// Size returns the bytes of the parts that can make an entry large: body, meta, emoji and data.
 func (e *Entry) Size() int {
 	switch f := e.Fact.(type) {
 	case Message:
@@ -137,8 +137,7 @@ func (e *Entry) Size() int {
 // Target returns the seq of the message that the entry changes, or 0 where it changes none.
 func (e *Entry) Target() Seq { return Target(e.Fact) }
 
-// Target returns the seq of the message that f changes, or may change where it is Unknown; 0 where
-// it changes none.
+// Target returns the seq of the message that f changes (that an Unknown may change), or 0.
 func Target(f Fact) Seq {
 	switch f := f.(type) {
 	case Edited:
@@ -153,19 +152,19 @@ func Target(f Fact) Seq {
 	return 0
 }
 
-// Proposal is an entry that a log is asked to append: everything but what the log itself gives it.
+// Proposal is an entry that a log is asked to append, without the fields that the log sets.
 type Proposal struct {
 	Room   RoomID
 	Author Author
-	By     Rights // what the author's token gives there
+	By     Rights // what the author's token gives in the room
 	Key    Key    // never empty
 	Fact   Fact
 
 	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
 }
 
-// EndsReading reports whether a fact may take from a user the right to read the room; where user is
-// empty, whether it may take it from anybody.
+// EndsReading reports whether a fact may end a user's right to read the room; where user is empty,
+// anybody's right.
 func EndsReading(f Fact, user UserID) bool {
 	switch f := f.(type) {
 	case MemberChanged:

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Kind is what sort of failure an error is: the closed vocabulary that the edges map to codes. It
-// is an error itself, so that errors.Is(err, chat.NotFound) asks for it.
+// Kind is the kind of a failure. The set is closed, and the edges map it to codes. A Kind is an
+// error itself, so that errors.Is(err, chat.NotFound) works.
 type Kind string
 
 // The kinds. Their strings are the codes of the protocol.
@@ -20,16 +20,16 @@ const (
 	Invalid Kind = "invalid"
 	// Unauthenticated is no token, or one that is bad, expired or revoked.
 	Unauthenticated Kind = "unauthenticated"
-	// Forbidden is what the user may not do there.
+	// Forbidden is something that the user may not do in the room.
 	Forbidden Kind = "forbidden"
-	// NotFound is a room or an entry that does not exist, or that the user may not know to exist.
+	// NotFound is a room or an entry that does not exist, or that the user may not know of.
 	NotFound Kind = "not_found"
 	// Conflict is a change that the present state does not allow.
 	Conflict Kind = "conflict"
 	// RateLimited is over a limit; RetryAfter says when to try again.
 	RateLimited Kind = "rate_limited"
 	// Unavailable is a store, bus or key server out of reach. Whether a change was stored is
-	// unknown; a retry with its key tells.
+	// unknown. A retry with the same key is safe, and tells.
 	Unavailable Kind = "unavailable"
 	// Internal is a fault of the service itself.
 	Internal Kind = "internal"
@@ -42,17 +42,17 @@ func (k Kind) Error() string { return string(k) }
 type Error struct {
 	Kind       Kind
 	Reason     string
-	RetryAfter time.Duration // 0 where the kind says nothing of time
-	Detail     Detail        // empty where the kind says all that a program needs
+	RetryAfter time.Duration // 0: not known
+	Detail     Detail        // empty where programs need only the kind
 	Head       Seq           // with Ahead: the room's last entry
-	Cause      error         // nil, or what to log
+	Cause      error         // for the log, or nil
 }
 
-// Detail is a finer word than a kind, for programs.
+// Detail tells programs more than the kind does.
 type Detail string
 
-// Ahead is an Invalid cursor that lies beyond the room's last entry: it is of another history than
-// this one.
+// Ahead is the detail of an Invalid cursor that lies beyond the room's last entry: it belongs to
+// another history.
 const Ahead Detail = "ahead"
 
 // CursorAhead is the error for a cursor that lies beyond the room's head.
@@ -67,8 +67,8 @@ func Errorf(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Wrap gives err, an adapter's failure while doing what, a kind. An err that has a kind already
-// keeps it. The reason shown is the kind's own words, never err's.
+// Wrap gives a kind to err, which an adapter met while doing what. An err that has a kind already
+// keeps it. The new reason is a fixed text for the kind, and never has err's text.
 func Wrap(k Kind, err error, what string) error {
 	if err == nil {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// FuzzParse holds each Parse function against its rule, said another way: it takes all that the
-// rule takes, nothing else, and what it returned it takes again as it is.
+// FuzzParse compares each Parse function with its rule, written in another way. It must accept what
+// the rule accepts and nothing else. What it returned it must accept unchanged.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", ".", "..", "a", "general", "team-7.ops:eu_1", "-a", "alice@example.com", " x ", "hi\n\tthere \u00a0\u3000", "a\u0085", "\u0085", "a\x00",
@@ -44,8 +44,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// seen reports whether a character is a letter, a digit, a sign or a symbol, which are seen (but
-// for the two that are blank).
+// seen reports whether a character is visible: a letter, a digit, a sign or a symbol that is not
+// blank.
 func seen(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) &&
 		r != '\u2800' && r != '\U0001d159'
@@ -66,10 +66,10 @@ func holds(t *testing.T, field, s string, parse func(string) (string, error), wa
 	}
 }
 
-// text is the rule of what has 1 to most characters and no control characters but some.
-func text(s string, most int, but string) bool {
+// text is the rule for 1 to maxChars characters, without control characters except those in but.
+func text(s string, maxChars int, but string) bool {
 	characters := []rune(s)
-	if !utf8.ValidString(s) || len(characters) < 1 || len(characters) > most {
+	if !utf8.ValidString(s) || len(characters) < 1 || len(characters) > maxChars {
 		return false
 	}
 	return !slices.ContainsFunc(characters, func(r rune) bool {
@@ -106,7 +106,7 @@ func trim(s string) string {
 	}
 }
 
-// FuzzGrants holds two patterns of a token against regular expressions that say the same.
+// FuzzGrants compares two patterns of a token with equivalent regular expressions.
 func FuzzGrants(f *testing.F) {
 	f.Add("*", uint8(1), "support-*", uint8(2), "support-7")
 	f.Add("support-*", uint8(3), "*-eu", uint8(1), "support-eu")
@@ -116,7 +116,7 @@ func FuzzGrants(f *testing.F) {
 	f.Add("", uint8(1), "a.c*", uint8(2), "abcd")
 	f.Fuzz(func(t *testing.T, a string, roleA uint8, b string, roleB uint8, room string) {
 		if a == b || !utf8.ValidString(a) || !utf8.ValidString(b) {
-			return // JSON has neither
+			return // JSON cannot have them
 		}
 		granted := func(pattern string, role uint8) (chat.Role, int) {
 			is := chat.Role(role % 4)

@@ -12,13 +12,13 @@ type Identity struct {
 	User    UserID
 	Name    string    // may be empty
 	Admin   bool      // may everything
-	Grants  Grants    // nil where the token says nothing of rooms
-	Issued  time.Time // zero where the token does not say; at most MaxIssuedAhead from now
+	Grants  Grants    // nil where the token names no rooms
+	Issued  time.Time // zero where the token does not tell; at most MaxIssuedAhead in the future
 	Expires time.Time
 }
 
-// MaxIssuedAhead is how far ahead of our clock a token may say that it was issued: the clocks of
-// issuers are never quite the same.
+// MaxIssuedAhead is how far in the future a token's time of issue may be, as issuers' clocks differ
+// from ours.
 const MaxIssuedAhead = 30 * time.Second
 
 // Author returns the identity as the author of an entry.
@@ -29,16 +29,16 @@ func (i Identity) In(room RoomID) Rights {
 	return Rights{Granted: i.Grants.For(room), Everybody: i.Grants == nil, Admin: i.Admin}
 }
 
-// Rights is what a token gives its user in one room, whatever place they have there. The zero value
-// gives nothing.
+// Rights is what a token gives its user in one room, independent of their place there. The zero
+// value gives nothing.
 type Rights struct {
 	Granted   Role // what the token grants there
-	Everybody bool // the user has what everybody has in a public room: the token says nothing of rooms
+	Everybody bool // the user may write in public rooms, as everybody may: the token names no rooms
 	Admin     bool // may everything
 }
 
-// Role returns what a user with these rights may do in a room, where they have that place. A ban
-// beats every grant; an admin may everything.
+// Role returns the role in a room of a user with these rights and that place. A ban overrides every
+// grant. An admin may everything, even when banned.
 func (r Rights) Role(room Room, place Member) Role {
 	switch {
 	case r.Admin:
@@ -53,9 +53,9 @@ func (r Rights) Role(room Room, place Member) Role {
 	return role
 }
 
-// Entitle returns the role of a user with these rights in a room, where they have that place, and
-// an error unless it covers need: Forbidden, or NotFound for who may not even read. They do not
-// learn that the room exists, unless they were banned from it: they know.
+// Entitle returns the role in a room of a user with these rights and that place. It fails where the
+// role does not cover need: with Forbidden, or with NotFound if the user may not even read, so that
+// they do not learn that the room exists. A banned user knows that, and gets Forbidden.
 func (r Rights) Entitle(room Room, place Member, need Role) (Role, error) {
 	role := r.Role(room, place)
 	switch {
@@ -69,16 +69,17 @@ func (r Rights) Entitle(room Room, place Member, need Role) (Role, error) {
 	return role, NoRoom(room.ID)
 }
 
-// NoRoom says that there is no such room, or none that the user may know of: the two look the same.
+// NoRoom is the error for a room that does not exist or that the user may not know of. The two look
+// the same.
 func NoRoom(room RoomID) *Error { return Errorf(NotFound, "there is no room %s", room) }
 
-// Grants says which role a token gives in which rooms, by room id or pattern ("support-*"; a star
-// stands for any run of characters). A token that has grants speaks for those rooms only: elsewhere
-// its user has what membership gives, and not what everybody has in a public room.
+// Grants are the roles that a token gives, by room id or pattern ("support-*"; a star stands for
+// any run of characters). With such a token the user has only their membership in other rooms, and
+// not what everybody has in a public room.
 type Grants map[string]Role
 
-// For returns the role granted in room: that of the exact id, or else of the longest pattern that
-// fits (of two as long, the higher role), or None.
+// For returns the role granted in room: that of the exact id, or else that of the longest pattern
+// that matches, or None. Of two patterns of the same length the higher role counts.
 func (g Grants) For(room RoomID) Role {
 	if role, ok := g[string(room)]; ok {
 		return role
@@ -103,8 +104,8 @@ func (g Grants) Rooms() (rooms []RoomID) {
 	return rooms
 }
 
-// match takes the parts between stars in turn, each at its first place: enough, as a star may take
-// anything.
+// match looks for the parts between stars in turn, and takes the first place of each. That is
+// enough, as a star matches anything.
 func match(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	last := len(parts) - 1
@@ -122,7 +123,7 @@ func match(pattern, s string) bool {
 	return strings.HasSuffix(s, parts[last])
 }
 
-// Role is what a user may do in a room. Each role may all that the ones below it may.
+// Role is what a user may do in a room. Each role includes the lower ones.
 type Role uint8
 
 // The roles.
@@ -135,12 +136,12 @@ const (
 
 var roleNames = [...]string{None: "none", Read: "read", Write: "write", Moderate: "moderate"}
 
-// String returns the role's name. One that a later version gives may at least all that the highest
-// here may.
+// String returns the role's name. A higher role, of a later version, includes Moderate and is shown
+// as that.
 func (r Role) String() string { return roleNames[min(r, Moderate)] }
 
-// ParseRole returns the role of that name (read, write, moderate), or an Invalid error. None is no
-// role to give.
+// ParseRole returns the role of that name (read, write, moderate), or an Invalid error. None cannot
+// be given.
 func ParseRole(s string) (Role, error) {
 	for r := Read; r <= Moderate; r++ {
 		if roleNames[r] == s {
@@ -150,7 +151,7 @@ func ParseRole(s string) (Role, error) {
 	return None, Errorf(Invalid, "role must be read, write or moderate")
 }
 
-// May reports whether the role covers what needs need.
+// May reports whether the role covers need.
 func (r Role) May(need Role) bool { return r >= need }
 
 // Equal reports whether both grant the same.

@@ -41,7 +41,7 @@ func TestGrants(t *testing.T) {
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
 			t.Parallel()
-			for range 20 { // whatever order a map comes in
+			for range 20 { // the order of a map is random
 				if got := row.grants.For(row.room); got != row.want {
 					t.Fatalf("%v grants %s in %s, want %s", row.grants, got, row.room, row.want)
 				}
@@ -71,8 +71,8 @@ func TestGrantsAreEqualWhenTheyGrantTheSame(t *testing.T) {
 	}
 }
 
-// TestRoleOfEveryStanding goes through every way to stand in a room, and says again, more slowly,
-// what each gives.
+// TestRoleOfEveryStanding goes through all standings in a room, and computes the role of each in a
+// second, slower way.
 func TestRoleOfEveryStanding(t *testing.T) {
 	t.Parallel()
 	tokens := []struct {
@@ -92,7 +92,7 @@ func TestRoleOfEveryStanding(t *testing.T) {
 			for n := range 8 {
 				public, banned, admin := n&1 != 0, n&2 != 0, n&4 != 0
 				if banned && member != chat.None {
-					continue // no directory has that; the ban must win all the same, see below
+					continue // no directory has that; a ban must win even so, see below
 				}
 				st := chat.Standing{Room: chat.Room{ID: "tea", Public: public}, Member: chat.Member{User: "alice", Role: member, Banned: banned}}
 				by := chat.Identity{User: "alice", Grants: token.grants, Admin: admin}

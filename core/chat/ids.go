@@ -34,8 +34,8 @@ func ParseRoomID(s string) (RoomID, error) {
 	return RoomID(s), nil
 }
 
-// UserID names a user: the subject of their token, 1–128 characters without control characters; not
-// "." or "..", which no address could have as a part: programs on the way take such parts out.
+// UserID names a user: the subject of their token, 1–128 characters without control characters. It
+// is not "." or "..", as programs on the way remove such parts from a URL's path.
 type UserID string
 
 // ParseUserID returns s as a user id, or an Invalid error.
@@ -52,11 +52,11 @@ func ParseUserID(s string) (UserID, error) {
 // Key makes a proposal repeatable: one (room, author, key) is one entry for ever.
 type Key string
 
-// madeKey starts every key that the service makes itself; a client's key has no control characters,
-// so the two never meet.
+// madeKey starts every key that the service makes itself. A client's key has no control characters,
+// so the two never collide.
 const madeKey = "\x1f"
 
-// ParseKey returns a client's s as a key (1–64 characters without control characters), or an
+// ParseKey returns s, from a client, as a key (1–64 characters without control characters), or an
 // Invalid error.
 func ParseKey(s string) (Key, error) {
 	if err := checkText("key", s, MaxKeyChars); err != nil {
@@ -65,8 +65,8 @@ func ParseKey(s string) (Key, error) {
 	return Key(s), nil
 }
 
-// NewKey makes a random key (at least 128 bits) for a proposal whose client gave none, so that it
-// can be retried all the same.
+// NewKey makes a random key (at least 128 bits) for a proposal whose client gave none. With it the
+// service can retry the proposal.
 func NewKey() Key { return Key(madeKey + rand.Text()) }
 
 // Made reports whether the service made the key. Such a key is shown to nobody.
@@ -79,20 +79,20 @@ type Seq int64
 // MaxSeq is the largest seq.
 const MaxSeq Seq = 1<<53 - 1
 
-// LogID names a log, with all of its rooms: another one where the log was restored to an older
-// state, or is another service's. It is made at random, and empty where it is not known. Cursors
-// belong to the log that they were got from.
+// LogID names a log, with all of its rooms. It is random, and empty where it is not known. A log
+// that was restored to an older state gets another id. A cursor is valid only for the log that it
+// came from.
 type LogID string
 
 // NewLogID makes a random id (96 bits) for a log.
 func NewLogID() LogID {
 	var b [12]byte
-	_, _ = rand.Read(b[:]) // it does not fail
+	_, _ = rand.Read(b[:]) // never fails
 	return LogID(hex.EncodeToString(b[:]))
 }
 
-// ParseName returns s, a display name, without white space around it. An empty name is valid; a bad
-// one is Invalid.
+// ParseName returns s, a display name, without white space around it, or an Invalid error. An empty
+// name is valid.
 func ParseName(s string) (string, error) {
 	if s = strings.TrimSpace(s); s == "" {
 		return "", nil
@@ -103,10 +103,10 @@ func ParseName(s string) (string, error) {
 	return s, nil
 }
 
-// MendName makes a display name of what a token says. Its owner has no hand in that, so that an odd
-// one must not lock them out: what is not UTF-8 becomes U+FFFD, white space and control characters
-// a space; what is invisible or turns the text around it goes, and so does what is too long. What
-// ParseName takes comes out of it, perhaps an empty name.
+// MendName makes a valid display name of the name in a token. Users cannot choose that name, so an
+// odd one must not lock them out. Bytes that are not UTF-8 become U+FFFD; white space and control
+// characters become a space. Characters that are invisible or change the direction of the text are
+// removed, and so is what is too long. ParseName accepts the result, which may be empty.
 func MendName(s string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -128,25 +128,25 @@ func MendName(s string) string {
 	return name
 }
 
-// unseen reports whether a character shows nothing by itself: those for formatting, bidirectional
-// ones among them, and blank letters.
+// unseen reports whether a character is invisible by itself: formatting characters, also those for
+// direction, and blank letters.
 func unseen(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Variation_Selector) || strings.ContainsRune("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", r)
 }
 
-// joins reports whether a character is unseen but of use between others: in names of some scripts,
+// joins reports whether a character is unseen but needed between others, in names of some scripts
 // and in emoji.
 func joins(r rune) bool {
 	const zwnj, zwj, firstTag, lastTag = '\u200c', '\u200d', '\U000e0020', '\U000e007f'
 	return r == zwnj || r == zwj || firstTag <= r && r <= lastTag || unicode.Is(unicode.Variation_Selector, r)
 }
 
-func checkText(field, s string, most int) error {
+func checkText(field, s string, maxChars int) error {
 	switch {
 	case !utf8.ValidString(s):
 		return Errorf(Invalid, "%s must be UTF-8", field)
-	case s == "" || utf8.RuneCountInString(s) > most:
-		return Errorf(Invalid, "%s must have 1 to %d characters", field, most)
+	case s == "" || utf8.RuneCountInString(s) > maxChars:
+		return Errorf(Invalid, "%s must have 1 to %d characters", field, maxChars)
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return Errorf(Invalid, "%s must not have control characters", field)
 	}

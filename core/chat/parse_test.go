@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// parsing is a Parse function with what goes in and comes out. A want of refused is an Invalid
-// error that names the field.
+// parsing has inputs and outputs of a Parse function. A want of refused is an Invalid error that
+// names the field.
 type parsing []struct{ sentence, in, want string }
 
 const (
@@ -84,14 +84,14 @@ func TestParseRoomID(t *testing.T) {
 }
 
 // texts are the rules that users, keys, names and emoji share.
-func texts(most int) parsing {
+func texts(maxChars int) parsing {
 	return parsing{
 		{"one character is enough", "a", same},
-		{"as many characters as may be", strings.Repeat("a", most), same},
-		{"one more is too many", strings.Repeat("a", most+1), refused},
-		{"characters are counted, not bytes", strings.Repeat("🍵", most), same},
-		{"one character of four bytes more is too many", strings.Repeat("🍵", most+1), refused},
-		{"a combining mark counts for itself", "e" + strings.Repeat("\u0301", most), refused},
+		{"as many characters as may be", strings.Repeat("a", maxChars), same},
+		{"one more is too many", strings.Repeat("a", maxChars+1), refused},
+		{"characters are counted, not bytes", strings.Repeat("🍵", maxChars), same},
+		{"one character of four bytes more is too many", strings.Repeat("🍵", maxChars+1), refused},
+		{"a combining mark counts for itself", "e" + strings.Repeat("\u0301", maxChars), refused},
 		{"other scripts are welcome", "茶室", same},
 		{"a character written right to left is welcome", "שלום", same},
 		{"the replacement character is a character", "\uFFFD", same},

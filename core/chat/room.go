@@ -6,15 +6,15 @@ import "time"
 type Room struct {
 	ID        RoomID
 	Name      string // may be empty: then clients show the id
-	Public    bool   // everybody with a token may read and write, and may know of it
+	Public    bool   // everybody with a token may know of it, read and write
 	Archived  bool   // takes no more messages
 	CreatedAt time.Time
-	Head      Seq   // the last entry's place
+	Head      Seq   // the last entry's seq
 	Messages  int64 // how many entries are messages
 }
 
-// Unmade is a room in which nobody has ever written, and that nobody made: no store knows of it.
-// Where rooms are made by writing in them it is an empty public one to whoever may make it.
+// Unmade is a room that no store knows of: nobody made it or wrote in it. Where the first message
+// makes a room, it is an empty public room to whoever may make it.
 func Unmade(id RoomID) Room { return Room{ID: id, Public: true} }
 
 // Made reports whether a store knows of the room.
@@ -36,7 +36,7 @@ type Standing struct {
 	Unread int64  // messages of others behind the read mark that are not deleted, counted up to MaxUnread
 }
 
-// MaxUnread is how far unread messages are counted: it stands for so many, or more.
+// MaxUnread is how far unread messages are counted. It stands for that many or more.
 const MaxUnread = 999
 
 // Role returns what the identity may do there.

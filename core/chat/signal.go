@@ -1,13 +1,16 @@
 package chat
 
 // Signal is something that is true for the moment and not in the log. Signals may be lost or
-// coalesced: of two that have the same Slot the later one is enough.
+// coalesced: of two with the same Slot the later one is enough.
 type Signal struct {
 	Room RoomID
 	User UserID
 	Kind SignalKind
 	On   bool // SignalTyping: is typing; SignalPresence: is online
-	Seq  Seq  // SignalRead: the read mark. SignalTyping: what the user said before it, or 0. It goes to nobody before that entry does
+
+	// Seq is the read mark of a SignalRead. Of a SignalTyping it is the last entry that the user
+	// made before, or 0: nobody gets the signal before that entry.
+	Seq Seq
 }
 
 // SignalKind is what a signal is about.
@@ -20,7 +23,7 @@ const (
 	SignalRead
 )
 
-// SignalSlot is what a later signal replaces an earlier one in.
+// SignalSlot is what two signals share if the later one replaces the earlier one.
 type SignalSlot struct {
 	Room RoomID
 	User UserID

@@ -3,14 +3,14 @@ package chat
 import "strings"
 
 // Trace names a step of a distributed trace: a W3C traceparent
-// (https://www.w3.org/TR/trace-context/) of version 00, or empty where nobody follows. Whoever
-// takes part in a conversation may see it; it says nothing of what was said.
+// (https://www.w3.org/TR/trace-context/) of version 00, or empty where nobody follows. It contains
+// nothing of what was said, so whoever is in the room may see it.
 type Trace string
 
 const traceLength = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
-// ParseTrace returns s as a trace. It is empty where s is no traceparent: as the recommendation
-// says, who cannot read one goes on as if there were none.
+// ParseTrace returns s as a trace, or an empty one where s is no traceparent: the recommendation
+// says to treat an unreadable one as none.
 func ParseTrace(s string) Trace {
 	if len(s) < traceLength || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return ""
@@ -28,10 +28,10 @@ func ParseTrace(s string) Trace {
 	return ""
 }
 
-// Sampled reports whether who began the trace records it.
+// Sampled reports whether the caller records the trace: the sampled flag.
 func (t Trace) Sampled() bool { return len(t) == traceLength && hexValue(t[54])&1 == 1 }
 
-// ID returns the id of the whole trace: 32 hexadecimal digits, or nothing.
+// ID returns the id of the whole trace: 32 hexadecimal digits, or "".
 func (t Trace) ID() string {
 	if len(t) != traceLength {
 		return ""
@@ -39,7 +39,7 @@ func (t Trace) ID() string {
 	return string(t[3:35])
 }
 
-// SpanID returns the id of the step: 16 hexadecimal digits, or nothing.
+// SpanID returns the id of the step: 16 hexadecimal digits, or "".
 func (t Trace) SpanID() string {
 	if len(t) != traceLength {
 		return ""
