@@ -8,24 +8,24 @@ import (
 
 // Command is one frame of a client.
 type Command struct {
-	ID    string // the client's own, at most 64 characters, or empty: then only a failure is answered
+	ID    string // of the client's choice, at most 64 characters; empty: only a failure is answered
 	Trace chat.Trace
 	Ask   Ask
 }
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History,
-// Mark, Typing, Presence, Ping, or Malformed. Ids, bodies and the like in it are valid: whoever
-// decodes a command parses them.
+// Mark, Typing, Presence, Ping, or Malformed. Its ids, bodies and other values are valid, as the
+// decoder parses them.
 type Ask interface{ ask() }
 
-// Auth gives a token: the first, or a fresh one.
+// Auth gives the first token, or a fresh one.
 type Auth struct{ Token string }
 
 // Join follows a room from a cursor on.
 type Join struct {
 	Room  chat.RoomID
 	After *chat.Seq // the cursor; nil: begin with the last Limit entries
-	Limit int       // 0–200; counts without After only
+	Limit int       // 0–200; ignored with After
 }
 
 // Leave stops following a room.
@@ -44,7 +44,7 @@ type Send struct {
 	Key     chat.Key // may be empty
 	ReplyTo chat.Seq // 0: no reply
 	Meta    []byte   // nil, or a JSON object
-	Makes   bool     // makes the room, where rooms are made so, even if nobody follows it
+	Makes   bool     // makes the room even if nobody follows it, where a first message makes rooms
 }
 
 // Edit gives a message another body.
@@ -54,7 +54,7 @@ type Edit struct {
 	Body string
 }
 
-// Delete takes a message's body and meta.
+// Delete removes a message's body and meta.
 type Delete struct {
 	Room chat.RoomID
 	Seq  chat.Seq
@@ -68,8 +68,8 @@ type React struct {
 	Remove bool
 }
 
-// History asks for a page of entries: those before Before, or behind After, or with neither the
-// newest.
+// History asks for a page of entries: those before Before, those behind After, or, with neither,
+// the newest.
 type History struct {
 	Room     chat.RoomID
 	Before   chat.Seq  // 0: not given
@@ -98,7 +98,7 @@ type Ping struct{}
 
 // Malformed is a frame that could not be decoded, and why.
 type Malformed struct {
-	Of  string // the type of command that it would be, as NameOf names it, or nothing where that cannot be told
+	Of  string // the type that it seems to be, as NameOf names it, or "" where that is not known
 	Err error
 }
 
@@ -116,7 +116,7 @@ func (Presence) ask()  {}
 func (Ping) ask()      {}
 func (Malformed) ask() {}
 
-// NameOf returns the protocol's name of what is asked for.
+// NameOf returns the protocol's name for a command.
 func NameOf(ask Ask) string {
 	switch ask := ask.(type) {
 	case Auth:
@@ -150,10 +150,10 @@ func NameOf(ask Ask) string {
 	}
 }
 
-// IsSend reports whether a client asks to have something said, if only it could be read.
+// IsSend reports whether the command is a send, even a malformed one.
 func IsSend(ask Ask) bool { return NameOf(ask) == "send" }
 
-// RoomOf returns the room that is asked about, or nothing.
+// RoomOf returns the command's room, or "".
 func RoomOf(ask Ask) chat.RoomID {
 	switch ask := ask.(type) {
 	case Change:

@@ -9,40 +9,40 @@ import (
 // Conn is one live client's connection, as its session sees it. A session makes one call of
 // TryWrite or Write at a time, and none after Close.
 type Conn interface {
-	// TryWrite hands over as many bytes of p as go without waiting, and returns how many: fewer
+	// TryWrite writes as many bytes of p as it can without waiting, and returns how many: fewer
 	// than len(p) where the client does not keep up, 0 where this kind of connection cannot write
 	// without waiting. An error means that the connection is gone. p is not kept.
 	TryWrite(p []byte) (int, error)
 
-	// Write hands over all of p, waiting for the client. It fails with ErrSlow when the client
-	// takes nothing for 10 s, and with another error when the connection is gone. p is not kept.
+	// Write writes all of p, and waits for the client. It fails with ErrSlow when the client takes
+	// nothing for 10 s, and with another error when the connection is gone. p is not kept.
 	Write(p []byte) error
 
 	// Resume tells that the session takes commands again, after Session.Command returned false. It
 	// does not block.
 	Resume()
 
-	// Close ends the connection: at once with ErrSlow or where it is gone already, and otherwise
-	// after giving the client a moment to answer the close frame that was the last write. It does
+	// Close ends the connection. After ErrSlow, or where it is gone already, it does so at once;
+	// otherwise the client has a moment to answer the close frame that was the last write. It does
 	// not block, and may be called in any state.
 	Close(reason CloseReason)
 }
 
-// ErrSlow is Conn.Write's: one write made no progress for 10 s.
+// ErrSlow is returned by Conn.Write when a write made no progress for 10 s.
 var ErrSlow = errors.New("the client takes nothing")
 
 // CloseReason is why a session ends.
 type CloseReason uint8
 
-// The reasons. Which close code a client gets for each is the wire's to know.
+// The reasons. Package wire has the close code for each.
 const (
 	CloseGone            CloseReason = iota // the client went, or its connection broke
 	CloseRestart                            // the node goes away
-	CloseRenewed                            // the log is another one, and clients are to start anew
+	CloseRenewed                            // the log is another one, and clients must start anew
 	CloseUnauthenticated                    // no token in time, or a bad one
 	CloseExpired                            // the token expired
-	CloseRevoked                            // the token was taken back
-	CloseDisconnected                       // an operator's wish
+	CloseRevoked                            // the token was revoked
+	CloseDisconnected                       // an operator asked for it
 	CloseSilent                             // nothing heard for two heartbeats
 	CloseSlow                               // a write made no progress for 10 s
 	CloseBadRequests                        // too many bad requests in a row
@@ -61,9 +61,9 @@ var closeReasons = [...]string{
 // String returns the reason's name, for logs and metrics.
 func (r CloseReason) String() string { return closeReasons[r] }
 
-// Encoder makes the bytes of frames as connections take them, transport headers included, so that
-// an entry is encoded once for all its readers. It is a pure function of its arguments; both
-// methods append to dst and return it.
+// Encoder encodes frames as connections take them, with transport headers, so that an entry is
+// encoded once for all its readers. The result depends on the arguments only. Both methods append
+// to dst and return it.
 type Encoder interface {
 	// Entry encodes an entry.
 	Entry(dst []byte, entry *chat.Entry) []byte

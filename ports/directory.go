@@ -10,36 +10,34 @@ import (
 // Directory knows rooms, members and read marks. Changes to rooms and members are entries: they go
 // through Log.Append, which keeps the directory in step in the same commit.
 type Directory interface {
-	// Create makes a room with an empty log; ID, Name and Public count. A non-empty owner becomes a
-	// member who may moderate. A room of that id is a Conflict.
+	// Create makes a room with an empty log and the ID, Name and Public of room. A non-empty owner
+	// becomes a moderator. If a room has that id already, it is a Conflict.
 	Create(ctx context.Context, room chat.Room, owner chat.UserID) (chat.Room, error)
 
 	// Standing returns how a user stands in a room, from one consistent view, or NotFound where
 	// there is no such room.
 	Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Standing, error)
 
-	// Places returns how users stand in rooms: one standing for each place that is asked for, in
-	// that order, each from one consistent view. Unread is not counted, and a room that does not
-	// exist has the zero Standing.
+	// Places returns one standing for each place that is asked for, in that order, each from one
+	// consistent view. Unread is not counted. A room that does not exist has the zero Standing.
 	Places(ctx context.Context, asked []Place) ([]chat.Standing, error)
 
-	// Rooms returns a page of the rooms that a user has to do with, in the order of their ids
-	// (bytewise): where they are a member, have a read mark, or have made an entry and not left
-	// since, and those of query.Granted that exist; but none from which they are banned. It looks
-	// at query.Limit of them at most, so that a page may have fewer, or none: next is the After of
-	// the next page, empty at the end. Each standing is of one consistent view, and counts what is
-	// unread.
+	// Rooms returns a page of a user's rooms, in the order of their ids (bytewise): those where
+	// they are a member, have a read mark, or have made an entry and not left since, and those of
+	// query.Granted that exist. Rooms from which they are banned are left out. It looks at no more
+	// than query.Limit rooms, so a page may have fewer, or none. next is the After of the next
+	// page, empty at the end. Each standing comes from one consistent view, and has Unread counted.
 	Rooms(ctx context.Context, query RoomsQuery) (page []chat.Standing, next chat.RoomID, err error)
 
-	// Members returns the members and the banned of a room in the order of their ids (bytewise),
-	// those behind after, at most limit. A room that does not exist has none.
+	// Members returns at most limit of a room's members and banned users, those behind after, in
+	// the order of their ids (bytewise). A room that does not exist has none.
 	Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error)
 
-	// Mark moves read marks, never back, in one durable commit, and returns one outcome a mark, in
-	// their order. Of several marks of a user in a room the furthest counts. A mark that fails has
-	// its own error in its outcome and spoils nobody else's: a seq beyond the head is Invalid, a
-	// room that does not exist NotFound; a mark that somebody else holds on to is Unavailable, and
-	// holds up none of the others.
+	// Mark moves read marks, never back, in one durable commit, and returns one outcome per mark,
+	// in their order. Of several marks of a user in a room the furthest counts. A mark that fails
+	// has an error in its outcome and does not affect the others: a seq beyond the head is Invalid,
+	// a room that does not exist NotFound. A mark that somebody else has locked is Unavailable, and
+	// delays none of the others.
 	//
 	// An error of Mark itself means that nothing is known of the outcome (Unavailable), or that no
 	// mark was moved.
@@ -51,7 +49,7 @@ type RoomsQuery struct {
 	User    chat.UserID
 	Granted []chat.RoomID // other rooms to look at, ascending
 	After   chat.RoomID   // rooms behind it
-	Limit   int           // look at so many at most, at least 1
+	Limit   int           // how many rooms to look at, at least 1
 }
 
 // Next returns the first Limit of the granted rooms that lie behind After.
@@ -72,12 +70,12 @@ type ReadMark struct {
 
 // MarkOutcome is where a read mark stands now, or why it was not moved.
 type MarkOutcome struct {
-	Read   chat.Seq // that far at least as was asked
+	Read   chat.Seq // at least what was asked for
 	Unread int64    // as in chat.Standing
 	Err    error    // with a chat.Kind
 }
 
-// Place is where a user stands or may stand: in a room.
+// Place is a user and a room, whether they are a member or not.
 type Place struct {
 	Room chat.RoomID
 	User chat.UserID

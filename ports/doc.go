@@ -5,6 +5,6 @@
 // TokenVerifier, Conn, Encoder, Observer, Checker. Driving ports (the core implements them):
 // Writer, Reader, Rooms, Members, Sessions and Session.
 //
-// Unless a comment says otherwise every method may be called concurrently, waits no longer than its
-// context, and fails with an error that has a chat.Kind.
+// Unless a comment says otherwise, every method may be called concurrently, waits no longer than
+// its context, and fails with an error that has a chat.Kind.
 package ports

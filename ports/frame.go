@@ -16,23 +16,23 @@ type Welcome struct {
 	User      chat.Author
 	Heartbeat time.Duration
 	Expires   time.Time  // when the token does
-	Log       chat.LogID // which log it is: cursors of another one are worth nothing; empty where that is not known
-	Features  []string   // what this node and all others can do beyond protocol v1 as it was first published
+	Log       chat.LogID // cursors of another log are not valid; empty where it is not known
+	Features  []string   // of this node and all others, beyond the first published protocol v1
 	Limits    Limits
 }
 
-// Limits is what a session holds its client to.
+// Limits are the limits of a session, as its client is told them.
 type Limits struct {
-	FrameBytes  int // the largest message that a client may send
-	AnswerBytes int // the largest that it gets
-	Rooms       int // the most rooms joined at once
-	Replay      int // the most entries that a join goes back behind its cursor
-	Reactions   int // the most different emoji that a message may have at once
+	FrameBytes  int // of a frame that the client sends
+	AnswerBytes int // of a frame that the client gets
+	Rooms       int // joined at once
+	Replay      int // entries that a join replays from its cursor
+	Reactions   int // different emoji on a message at once
 }
 
 // OK answers a command that succeeded.
 type OK struct {
-	ID     string // the command's; empty only for the join that a connection began with
+	ID     string // the command's; empty only for the join that opened the connection
 	Answer Answer
 }
 
@@ -48,7 +48,7 @@ type SignalFrame struct{ Signal chat.Signal }
 // Added tells a user that somebody has made them a member of a room. It may be lost.
 type Added struct{ MemberAdded }
 
-// FollowEnded tells that the session follows a room no longer, though its client did not leave, and
+// FollowEnded tells that the session stopped following a room, though its client did not leave, and
 // why.
 type FollowEnded struct {
 	Room chat.RoomID
@@ -87,7 +87,7 @@ type Joined struct {
 	Log       chat.LogID // as in Welcome
 	Head      chat.Seq   // the room's last entry
 	From      chat.Seq   // the first entry that follows
-	Truncated bool       // the cursor lay further back than the service replays
+	Truncated bool       // the cursor was further back than the service replays
 	Role      chat.Role
 	Read      chat.Seq
 }
@@ -95,19 +95,19 @@ type Joined struct {
 // Left answers Leave.
 type Left struct{ Room chat.RoomID }
 
-// Receipt says where a change stands in the log.
+// Receipt says which entry of the log has a change.
 type Receipt struct {
 	Room      chat.RoomID
 	Seq       chat.Seq
 	At        time.Time
 	Duplicate bool      // the key was used before: this is the earlier entry
-	Unchanged bool      // it was so already: nothing was stored
+	Unchanged bool      // the value was set already: nothing was stored
 	Made      *RoomMade // the send made its room; nil otherwise
 }
 
 // RoomMade tells of a room that the first message in it made.
 type RoomMade struct {
-	Moderator chat.UserID // who moderates it: its maker, or nobody where their token does not go so far
+	Moderator chat.UserID // its maker; empty where their token does not let them moderate it
 }
 
 // Sent answers Send.
@@ -139,8 +139,8 @@ type Marked struct {
 // TypingNoted answers Typing.
 type TypingNoted struct{}
 
-// Present answers Presence: who is in the room now, in the order of their ids, perhaps not all of
-// Total.
+// Present answers Presence: who is in the room now, in the order of their ids. Users may be fewer
+// than Total.
 type Present struct {
 	Room  chat.RoomID
 	Users []chat.Author

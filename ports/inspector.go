@@ -6,14 +6,14 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Inspector looks inside a node, for operators. It may be called concurrently, takes no lock for
-// long, and shows each part as it is at one moment, not all of them as they are at the same.
+// Inspector shows operators the inside of a node. It may be called concurrently, and holds no lock
+// for long. Each part is a consistent snapshot, but different parts may be of different moments.
 type Inspector interface {
 	InspectFeeds(q FeedQuery) FeedsSeen
 	InspectSessions(q SessionQuery) SessionsSeen
 }
 
-// FeedQuery asks for feeds: those with the most followers first, or with Behind those whose
+// FeedQuery asks for feeds: those with the most followers first or, with Behind, those whose
 // followers are furthest behind.
 type FeedQuery struct {
 	Room   chat.RoomID // only that; empty: all
@@ -27,7 +27,7 @@ type FeedsSeen struct {
 	Feeds []FeedSeen `json:"feeds"`
 }
 
-// FeedSeen is a feed as it is.
+// FeedSeen is the state of a feed.
 type FeedSeen struct {
 	Room      chat.RoomID `json:"room"`
 	Head      chat.Seq    `json:"head"`
@@ -41,13 +41,13 @@ type FeedSeen struct {
 
 // Lag is how far sessions are behind.
 type Lag struct {
-	Sessions int   `json:"sessions"` // that have not got all there is
+	Sessions int   `json:"sessions"` // how many are behind
 	Entries  int64 `json:"entries"`  // that they have yet to get, together
-	Most     int64 `json:"most"`     // of them, the session that is furthest behind
+	Most     int64 `json:"most"`     // that the furthest behind of them has yet to get
 }
 
-// SessionQuery asks for sessions: those that are furthest behind first, and the oldest of those
-// that are as far.
+// SessionQuery asks for sessions: those that are furthest behind first, and of equal ones the
+// oldest.
 type SessionQuery struct {
 	User  chat.UserID // only that user's; empty: all
 	Room  chat.RoomID // only those that follow it; empty: all
@@ -60,7 +60,7 @@ type SessionsSeen struct {
 	Sessions []SessionSeen `json:"sessions"`
 }
 
-// SessionSeen is a session as it is.
+// SessionSeen is the state of a session.
 type SessionSeen struct {
 	ID        string       `json:"session"`
 	User      chat.UserID  `json:"user,omitempty"` // empty where the token has yet to come
@@ -72,7 +72,7 @@ type SessionSeen struct {
 	Behind    int64        `json:"behind"`            // entries that it has yet to get, over all rooms
 	Unwritten int          `json:"unwritten_bytes"`   // answers and entries that wait for the socket
 	Sending   int          `json:"sending"`           // changes that are not durable yet, and commands that wait for them
-	Blocked   bool         `json:"blocked"`           // its client takes less than is due
+	Blocked   bool         `json:"blocked"`           // its client does not keep up
 	Paused    bool         `json:"paused"`            // nothing is read from it for now
 	Closing   string       `json:"closing,omitempty"` // why it ends
 }
@@ -84,5 +84,5 @@ type CursorSeen struct {
 	Behind int64       `json:"behind"`
 }
 
-// MaxCursorsSeen is how many of a session's rooms are shown.
+// MaxCursorsSeen is how many of a session's rooms are shown at most.
 const MaxCursorsSeen = 10

@@ -2,10 +2,10 @@ package ports
 
 import "github.com/parley-chat/parley/core/chat"
 
-// Limiter counts what users do that no other port counts for itself.
+// Limiter counts what users do, where no other port counts it itself.
 type Limiter interface {
-	// Charge counts something that is as dear as a write, or is RateLimited, with the time until it
-	// may be tried again.
+	// Charge counts something that costs as much as a write, or fails with RateLimited and the time
+	// until the user may try again.
 	Charge(by chat.Identity) error
 }
 

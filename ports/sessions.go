@@ -8,23 +8,23 @@ import (
 
 // Sessions takes live connections.
 type Sessions interface {
-	// Open begins a session on conn. With opening.Identity nil its first command must be Auth,
-	// within 10 s, and it may have to make way for another before that. It fails as Ready does;
-	// then conn is not used.
+	// Open begins a session on conn. If opening.Identity is nil, the first command must be Auth,
+	// within 10 s. Until then the session may be closed to make place for another. Open fails as
+	// Ready does; then conn is not used.
 	Open(conn Conn, opening Opening) (Session, error)
 
 	// Ready reports why Open would fail now, so that a connection can be refused before it is made:
 	// Unavailable when the node is draining or full, RateLimited when that user has too many
-	// connections. A node is full when all its places are taken by those who have shown a token.
-	// opening is nil where there is a token that is not verified yet.
+	// connections. A node is full when sessions with a token have all its places. opening is nil
+	// where there is a token that is not verified yet.
 	Ready(opening *Opening) error
 
 	// Disconnect ends the sessions of a user on this node, and returns how many.
 	Disconnect(user chat.UserID) int
 
-	// Drain refuses new sessions, tells the live ones to reconnect at times spread over a part of
-	// ctx's remaining time, lets their answers and entries out, and closes them with CloseRestart.
-	// It returns when none is left or ctx has ended.
+	// Drain refuses new sessions. It tells the live ones to reconnect at times spread over a part
+	// of ctx's remaining time, lets their answers and entries out, and closes them with
+	// CloseRestart. It returns when none is left or ctx has ended.
 	Drain(ctx context.Context)
 }
 
@@ -33,30 +33,30 @@ type Opening struct {
 	Identity *chat.Identity // nil: the token comes in a frame
 	Join     *Join          // nil, or a room to join at once
 	Remote   string         // where the client is, for the log
-	Network  string         // what of its address a client has to itself: where many are from one, these make way for each other
+	Network  string         // its IPv4 address or IPv6 /56: strangers of one network make way for each other
 }
 
 // Session is one connection's life. Its connection drives it: one call of Command, Reply or Closed
-// at a time, in the order in which things came; Heard at any time.
+// at a time, in the order in which things came. Heard may be called at any time.
 type Session interface {
 	// ID names the session in logs and in its Welcome.
 	ID() string
 
-	// Command takes the client's next command. It returns false when it wants no more for now: then
-	// the connection stops reading until Conn.Resume. It may wait for the store.
+	// Command takes the client's next command. If it returns false, the connection must stop
+	// reading until Conn.Resume. It may wait for the store.
 	Command(ctx context.Context, command Command) (more bool)
 
-	// Heard tells that something came from the client, a sign of life.
+	// Heard tells that something came from the client.
 	Heard()
 
-	// Reply hands back a finished frame of the transport's own (an answer to its ping, say), to be
+	// Reply takes a finished frame of the transport's own, such as an answer to a ping, to be
 	// written in order with the rest. It is copied.
 	Reply(frame []byte)
 
-	// Finish ends the session with the transport's own last frame, which may be empty: for a client
-	// that broke the transport's rules, said that it goes, or sends no more. What the client asked
-	// before is answered first, unless that takes longer than a command may wait for the store. No
-	// Command follows.
+	// Finish ends the session with the transport's own last frame, which may be empty. It is for a
+	// client that broke the transport's rules, closed the connection, or sends no more. Earlier
+	// commands are answered first, unless that takes longer than a command may wait for the store.
+	// No Command follows.
 	Finish(closeFrame []byte, reason CloseReason)
 
 	// Closed tells that the connection is gone. It is the last call, and returns when nothing uses

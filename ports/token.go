@@ -8,8 +8,8 @@ import (
 
 // TokenVerifier turns a token into an identity.
 type TokenVerifier interface {
-	// Verify returns whom the token speaks for. A token that is refused, for whatever reason, is
-	// Unauthenticated, with a reason that helps its owner and gives nothing away; keys that cannot
-	// be reached are Unavailable. The identity's Expires is set.
+	// Verify returns the token's identity, with Expires set. A refused token is Unauthenticated,
+	// with a reason that helps its owner and reveals no secret. Keys that cannot be reached are
+	// Unavailable.
 	Verify(ctx context.Context, token string) (chat.Identity, error)
 }

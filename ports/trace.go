@@ -7,32 +7,31 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// StepObserver follows what is done for one command or request through the service, as steps of a
-// trace, and on to other programs. A context carries the step under way: see TraceOf.
+// StepObserver follows the work for one command or request through the service, as steps of a
+// trace, and on to other programs. A context carries the current step: see TraceOf.
 type StepObserver interface {
-	// Began tells that a step begins, below the one that ctx carries. A step that Begins starts a
-	// trace where ctx carries none; any other is followed only as part of one. The context returned
-	// carries the new step; where nobody follows it is ctx itself. The ending is never nil, and
-	// whoever began the step ends it, once.
+	// Began tells that a step begins, as a child of the one that ctx carries. Where ctx carries
+	// none, only a step that Begins is followed, and starts a trace. The returned context carries
+	// the new step; if nobody follows it, it is ctx itself. The ending is never nil. Whoever began
+	// the step ends it, once.
 	Began(ctx context.Context, step Step) (context.Context, Ending)
 
-	// Follows reports whether what is told of a trace is recorded. For one that is not, nothing
-	// needs to be told.
+	// Follows reports whether a trace is recorded. Of one that is not, nothing needs to be told.
 	Follows(t chat.Trace) bool
 }
 
-// Step is one thing that is done.
+// Step is one piece of work.
 type Step struct {
-	Name   string       // what is done, of a closed set: send, check, append, …
-	Begins bool         // the step is done for somebody outside, who asked for it
-	Room   chat.RoomID  // where, or empty
-	Count  int          // of what it is done to, such as the proposals of an append; 0: not known
+	Name   string       // of a closed set: send, check, append, …
+	Begins bool         // the step answers somebody outside
+	Room   chat.RoomID  // or empty
+	Count  int          // what it is done to, such as an append's proposals; 0: not known
 	Links  []chat.Trace // other steps that it is done for
 }
 
-// Ending is how a step that somebody may follow ends, from any goroutine.
+// Ending ends a step, from any goroutine.
 type Ending interface {
-	// End tells that the step is done, or what kept it from being.
+	// End tells that the step is done, or why it failed.
 	End(err error)
 }
 
@@ -42,9 +41,9 @@ type Delivery struct {
 	Room    chat.RoomID
 	Seq     chat.Seq
 	Readers int           // who got it live
-	Behind  int           // who follow the room and will get it later: slow, or not that far yet
-	First   time.Duration // to its first write to a reader, counted from when this node heard of it
-	Slowest time.Duration // to its last
+	Behind  int           // followers who will get it later, as they are slow or behind
+	First   time.Duration // from when this node heard of it to its first write to a reader
+	Slowest time.Duration // from when this node heard of it to its last write
 }
 
 type traceKey struct{}
@@ -54,7 +53,7 @@ func WithTrace(ctx context.Context, t chat.Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-// TraceOf returns the step that ctx carries, or nothing.
+// TraceOf returns the step that ctx carries, or "".
 func TraceOf(ctx context.Context) chat.Trace {
 	t, _ := ctx.Value(traceKey{}).(chat.Trace)
 	return t
