@@ -19,12 +19,12 @@ import (
 
 // The places in a room that scene sets.
 const (
-	own    chat.Seq = 2 // a message of the user whose access is tried
+	own    chat.Seq = 2 // a message of the user whose access is tested
 	others chat.Seq = 3 // a message of the owner
 )
 
-// scene makes a room in which who has said something, and then got the place that the test is
-// about.
+// scene makes a room in which the user who has said something, and then got the place that the test
+// is about.
 func (n *node) scene(room chat.RoomID, public bool, who chat.UserID, member chat.Role, banned bool) {
 	n.t.Helper()
 	root := n.user("root").asAdmin()
@@ -108,7 +108,7 @@ func changing(change func(chat.RoomID) ports.Change) func(user, chat.RoomID) err
 	}
 }
 
-// refusedOr returns err, if what came with it is nothing, or nil, if what came without it is right.
+// refusedOr returns err if nothing came with it, or nil if nothing failed and the result is right.
 func refusedOr(err error, nothing, right bool) error {
 	switch {
 	case err != nil && !nothing:
@@ -418,7 +418,7 @@ func TestARoomsChangeCountsAtOnceForAll(t *testing.T) {
 	carol.isRefused(ports.Send{Room: room, Body: "hi"}, chat.NotFound)
 }
 
-// asking tells of each question to the directory and the log.
+// asking notes each question to the directory and the log.
 type asking struct {
 	ports.Directory
 	ports.Log
@@ -457,8 +457,8 @@ func (a asking) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat
 	return a.Log.Entry(ctx, room, seq)
 }
 
-// How long an answer takes must not tell of a room what its words do not: what is asked of the
-// store for it is the same, the first time and the next.
+// The time of an answer must not tell that a room exists. So the store is asked the same questions
+// for both, the first time and the next.
 func TestAHiddenRoomCostsWhatOneThatIsNotThereDoes(t *testing.T) {
 	t.Parallel()
 	var asked []string

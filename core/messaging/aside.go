@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// maxAsking is how many asides ask the log at once: each may take a connection for as long as
+	// maxAsking is how many asides ask the log at once. Each may use a connection for as long as
 	// the log waits for a room.
 	maxAsking = 2
 	// maxAsides is how many rooms of a lane may be aside.
 	maxAsides = 1024
-	// asideShare is which part of MaxQueue may wait in one aside; all of a lane's together hold no
-	// more than MaxQueue.
+	// asideShare bounds the drafts of one aside to MaxQueue/asideShare. All asides of a lane
+	// together have at most MaxQueue.
 	asideShare = 8
-	// asideLasts is how long a room stays aside that nobody writes to, so that who writes to it
-	// next holds up no other room. It is also how often the observer is told again.
+	// asideLasts is how long a room stays aside after its last draft, so that the next one does not
+	// hold up other rooms. It is also how often the observer is told again.
 	asideLasts = 10 * time.Second
 
 	firstAsk = 25 * time.Millisecond // pauses between two tries
 	lastAsk  = 250 * time.Millisecond
 )
 
-// aside is a room that somebody else holds, with what waits to be written there. It has left its
-// lane, which goes on, and goes back there once it is written to again.
+// aside is a room that somebody else holds, with its drafts. It has left its lane, which goes on.
+// It returns there when it can be written to again.
 type aside struct {
 	room  chat.RoomID
 	since time.Time
@@ -40,8 +40,8 @@ func roomHeld() error {
 	return &chat.Error{Kind: chat.Unavailable, Reason: "the room is locked in the store; try again", RetryAfter: retryAfter}
 }
 
-// setAside takes held drafts, which a batch of the lane gave back, and all that waits behind them,
-// out of the lane.
+// setAside moves held drafts, which a batch of the lane gave back, out of the lane, with all later
+// drafts of their rooms.
 func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener ports.Listener) {
 	if len(held) == 0 {
 		return
@@ -86,7 +86,7 @@ func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener 
 	}
 }
 
-// putAside puts a draft behind those of its room. l.mu is held.
+// putAside puts a draft behind the others of its room. l.mu is held.
 func (l *lane) putAside(a *aside, d draft) {
 	a.queue = append(a.queue, d)
 	l.aside++
@@ -103,7 +103,7 @@ func (l *lane) why(a *aside) error {
 	return a.queue[0].held
 }
 
-// driveAside writes what waits aside, in order, once the room is free, however long that takes.
+// driveAside tries to write the drafts of an aside, in order, until the room is free.
 func (j *journal) driveAside(ctx context.Context, l *lane, a *aside, listener ports.Listener) {
 	defer func() { j.cfg.Observer.Held(a.room, time.Since(a.since), nil) }()
 	for pause := firstAsk; ; {
@@ -118,7 +118,7 @@ func (j *journal) driveAside(ctx context.Context, l *lane, a *aside, listener po
 		stopping := ctx.Err() != nil
 		held, err := j.askAside(ctx, batch, listener)
 		switch {
-		case stopping && (len(held) > 0 || err != nil): // what is left has no try more
+		case stopping && (len(held) > 0 || err != nil): // that was the last try
 			fail(held, roomHeld())
 			j.failAside(l, a)
 			return
@@ -148,11 +148,11 @@ func (j *journal) askAside(ctx context.Context, batch []draft, listener ports.Li
 	return j.commit(ctx, batch, listener)
 }
 
-// takeAside takes up to most drafts that may be committed together.
-func (l *lane) takeAside(a *aside, most int) []draft {
+// takeAside takes up to limit drafts that may be committed together.
+func (l *lane) takeAside(a *aside, limit int) []draft {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := together(a.queue[:min(most, len(a.queue))])
+	n := together(a.queue[:min(limit, len(a.queue))])
 	batch := a.queue[:n:n]
 	a.queue = slices.Clone(a.queue[n:])
 	l.aside -= n
@@ -167,8 +167,8 @@ func (l *lane) putBack(a *aside, held []draft) {
 	l.aside += len(held)
 }
 
-// await waits for drafts. It returns false when none came for long, or the lane is closed: then the
-// room is back in its lane.
+// await waits for drafts. It returns false when none came for asideLasts, or ctx has ended. Then
+// the room is back in its lane.
 func (l *lane) await(ctx context.Context, a *aside) bool {
 	timer := time.NewTimer(asideLasts)
 	defer timer.Stop()
@@ -192,7 +192,7 @@ func (l *lane) release(a *aside) bool {
 	return true
 }
 
-// failAside answers all that waits aside, and gives the room back.
+// failAside refuses all drafts of an aside, and gives the room back.
 func (j *journal) failAside(l *lane, a *aside) {
 	l.mu.Lock()
 	left := a.queue

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// locks are rooms that somebody holds beside the service.
+// locks are rooms that somebody outside the service holds.
 type locks struct {
 	mu    sync.Mutex
 	rooms map[chat.RoomID]bool
@@ -39,8 +39,8 @@ func (l *locks) tried() int {
 	return l.tries
 }
 
-// fault is how a log works while there are locks: it waits for them for a moment, and leaves those
-// rooms out.
+// fault is how a log appends while there are locks: it waits for them a moment, and then leaves
+// those rooms out.
 func (l *locks) fault(next appendFunc) appendFunc {
 	return func(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
 		l.mu.Lock()

@@ -10,17 +10,17 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// clockSkew is how far behind this node's clock the store's may be. An entry that is older than
-// that, seen from the try that may have appended it, is of an earlier send.
+// clockSkew is how far the store's clock may be behind this node's. An entry that is older by more
+// than that than the try that may have appended it, is from an earlier send.
 const clockSkew = 500 * time.Millisecond
 
-// regainBytes is how much is read again of what earlier tries appended: of what is more, the feeds
-// of the node find out themselves.
+// regainBytes bounds how much of what earlier tries appended is read again. The node's feeds find
+// the rest themselves.
 const regainBytes = 1 << 20
 
-// commit appends a batch, answers each of its drafts, and then tells who listens. It returns the
-// drafts that it did not answer, as somebody else holds their rooms, and the error of a log out of
-// reach.
+// commit appends a batch, answers each of its drafts, and then tells the listener and the bus. It
+// does not answer drafts whose rooms somebody else holds, and returns these. err is not nil where
+// the log is out of reach.
 func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	ctx, ending := j.follow(ctx, batch)
 	held, err = j.commitAs(ctx, batch, listener)
@@ -32,10 +32,11 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	outcomes, err := j.append(ctx, batch)
 	unreachable := errors.Is(err, chat.Unavailable)
 	if err != nil && !unreachable && len(batch) > 1 {
-		// One proposal that the log cannot take must not spoil the others: halving finds it.
+		// One proposal that the log cannot take must not affect the others: halving finds it.
 		return j.commitHalves(ctx, batch, listener)
 	}
-	// Before anybody hears of it, and also where the outcome is unknown: a ban may be in force.
+	// This comes before anybody hears of it, and also where the outcome is unknown, as a ban may be
+	// in force.
 	j.standings.learn(batch)
 	if err != nil {
 		fail(batch, err)
@@ -50,8 +51,8 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	return held, nil
 }
 
-// commitHalves commits the first half of a batch, and then the second, but for what goes to rooms
-// that were held in the first: a room's order stays.
+// commitHalves commits the first half of a batch, and then the second. To keep the order in a room,
+// it leaves out drafts of the second half to rooms that were held in the first.
 func (j *journal) commitHalves(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	half := len(batch) / 2
 	held, err = j.commit(ctx, batch[:half], listener)
@@ -80,10 +81,10 @@ func fail(batch []draft, err error) {
 	}
 }
 
-// places is a run of places in each of some rooms: the first and the last.
+// places has the first and the last seq of a run in each of some rooms.
 type places map[chat.RoomID][2]chat.Seq
 
-// answer answers each draft but for the held, and returns the entries that are new, where those are
+// answer answers each draft that is not held. It returns the new entries, the places of entries
 // that earlier tries appended, and the held drafts.
 func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost places, held []draft) {
 	entries = make([]chat.Entry, 0, len(outcomes))
@@ -112,9 +113,9 @@ func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost
 	return entries, lost, held
 }
 
-// stored reports whether an entry with the draft's key is what an earlier try of this very draft
-// appended, its outcome having been lost on the way: then it is no duplicate. A client's key may
-// also have been used by an earlier send; the entry's age tells.
+// stored reports whether an earlier try of this very draft, whose outcome was lost, appended the
+// entry with its key. Then the draft is not a duplicate. A client's key may also have been used by
+// an earlier send; the entry's age tells.
 func (d *draft) stored(e *chat.Entry) bool {
 	return !d.lost.IsZero() && (d.proposal.Key.Made() || !e.At.Before(d.lost.Add(-clockSkew)))
 }
@@ -131,8 +132,8 @@ func (p places) with(room chat.RoomID, seq chat.Seq) places {
 	return p
 }
 
-// regain reads what earlier tries appended, and returns it with the entries behind it, ascending
-// per room. Where the log cannot be read the listener hears of the head at least.
+// regain reads what earlier tries appended, and returns it followed by entries, ascending per room.
+// Where the log cannot be read, the listener at least hears of the head.
 func (j *journal) regain(ctx context.Context, lost places, entries []chat.Entry, listener ports.Listener) []chat.Entry {
 	if lost == nil {
 		return entries
@@ -141,7 +142,7 @@ func (j *journal) regain(ctx context.Context, lost places, entries []chat.Entry,
 	defer cancel()
 	var all []chat.Entry
 	for room, run := range lost {
-		// What others appended in between comes along, and is known or news to a listener just so.
+		// This includes what others appended in between. A listener may hear of entries twice.
 		span := ports.Span{After: run[0] - 1, Before: run[1] + 1, Limit: j.cfg.MaxBatch, Bytes: regainBytes}
 		found, err := j.cfg.Log.Read(ctx, room, span)
 		if err != nil {
@@ -170,16 +171,17 @@ func (j *journal) announce(ctx context.Context, entries []chat.Entry, listener p
 	ending.End(j.tell(ctx, entries))
 }
 
-// tell announces entries to the other nodes, and to all of them whose standing they change.
+// tell announces entries to the other nodes that follow their rooms. It tells all nodes whose
+// standing changes and who was added.
 func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	if j.cfg.Bus == nil {
 		return nil
 	}
-	// The last entries of a node that stops are news to the others all the same.
+	// A node that stops must still announce its last entries.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
 	var err error
-	for i := range entries { // first, so that who was banned is so when the entry comes
+	for i := range entries { // first, so that nodes know of a ban before its entry comes
 		if changed, ok := standingChanged(entries[i].Room, entries[i].Fact); ok {
 			err = errors.Join(err, j.cfg.Bus.Tell(ctx, changed))
 		}
@@ -196,8 +198,7 @@ func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	return err
 }
 
-// memberAdded returns what to tell somebody who was made a member by another, if an entry does
-// that.
+// memberAdded returns the notice for a user whom another made a member, if the entry does that.
 func memberAdded(e *chat.Entry) (added ports.MemberAdded, does bool) {
 	f, ok := e.Fact.(chat.MemberChanged)
 	if !ok || f.Change != chat.MemberJoined || f.User == e.Author.ID {
@@ -206,8 +207,8 @@ func memberAdded(e *chat.Entry) (added ports.MemberAdded, does bool) {
 	return ports.MemberAdded{Room: e.Room, User: f.User, By: e.Author, Role: f.Role}, true
 }
 
-// append retries what could not reach the log, or whose outcome is unknown: the keys make that
-// safe. Once ctx has ended, each batch has one try.
+// append retries a batch that could not reach the log, or whose outcome is unknown. The keys make
+// that safe. Once ctx has ended, each batch has one try.
 func (j *journal) append(ctx context.Context, batch []draft) ([]ports.Outcome, error) {
 	proposals := make([]chat.Proposal, len(batch))
 	for i := range batch {
@@ -235,8 +236,8 @@ func (j *journal) append(ctx context.Context, batch []draft) ([]ports.Outcome, e
 	}
 }
 
-// lose notes that nobody knows what became of a batch. Of two drafts with one key only the first
-// can be what was stored.
+// lose notes that the outcome of a batch is unknown. Of two drafts with one key only the first can
+// have been stored.
 func lose(batch []draft, began time.Time) {
 	type name struct {
 		room   chat.RoomID
@@ -254,8 +255,8 @@ func lose(batch []draft, began time.Time) {
 	}
 }
 
-// appendOnce tries once, for as long as one try may take: what waits at the end of ctx is written
-// all the same.
+// appendOnce tries once, for up to AppendTimeout. It tries even if ctx has ended, to write what
+// waits then.
 func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
@@ -284,7 +285,7 @@ func countHeld(outcomes []ports.Outcome) (n int) {
 	return n
 }
 
-// withRetryAfter tells the client when to come back. The cause has been told of where it came up.
+// withRetryAfter tells the client when to try again. The cause was logged where it occurred.
 func withRetryAfter(err error) error {
 	e := *chat.AsError(err)
 	e.Cause = nil

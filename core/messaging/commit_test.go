@@ -219,8 +219,8 @@ func TestALogThatComesBackInTimeIsWaitedFor(t *testing.T) {
 func TestALogThatStaysAwayIsWaitedForNoLongerThanSaid(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		fault       fault
-		least, most time.Duration
+		fault             fault
+		shortest, longest time.Duration
 	}{
 		"when each try fails at once": {lostBefore, 1400 * time.Millisecond, 2 * time.Second},
 		"when a try stalls":           {stalled, 3 * time.Second, 3 * time.Second}, // AppendTimeout, and no other try
@@ -233,8 +233,8 @@ func TestALogThatStaysAwayIsWaitedForNoLongerThanSaid(t *testing.T) {
 				n.log.always = row.fault
 				began := time.Now()
 				e := alice.isRefused(ports.Send{Room: room, Body: "hi"}, chat.Unavailable)
-				if took := time.Since(began); took < row.least || took > row.most {
-					t.Errorf("the answer took %v, want %v to %v", took, row.least, row.most)
+				if took := time.Since(began); took < row.shortest || took > row.longest {
+					t.Errorf("the answer took %v, want %v to %v", took, row.shortest, row.longest)
 				}
 				if e.RetryAfter < time.Millisecond {
 					t.Errorf("the client is told to wait %v", e.RetryAfter)

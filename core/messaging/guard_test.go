@@ -13,10 +13,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The guards hold what a send costs by counting, so that they mean the same on every machine.
+// The guards count what a send costs, so that they give the same result on every machine.
 
-// steppedLog has each append of one proposal alone wait at the gate, if it has one, so that more
-// gathers meanwhile.
+// steppedLog makes each append of a single proposal wait at the gate, if there is one, so that more
+// proposals gather meanwhile.
 type steppedLog struct {
 	*memory.Store
 	entered, gate chan struct{}
@@ -65,8 +65,8 @@ func newCrowd(t testing.TB, together int) *crowd {
 	return c
 }
 
-// round makes the sends and waits for their receipts. Many have one more before them, during whose
-// commit they gather.
+// round makes the sends and waits for their receipts. If there are many, an extra one comes first,
+// and the others gather while it is committed.
 func (c *crowd) round() {
 	await := len(c.sends)
 	if c.log.gate != nil {
@@ -108,7 +108,7 @@ func TestGuardWhatWaitsForACommitIsOneAppend(t *testing.T) {
 func TestGuardASendAllocatesLittle(t *testing.T) {
 	for _, row := range []struct {
 		together int
-		most     float64
+		limit    float64
 	}{{1, 14.5}, {256, 6.5}} {
 		t.Run(fmt.Sprintf("%d together", row.together), func(t *testing.T) {
 			rounds := 5120 / row.together
@@ -120,12 +120,12 @@ func TestGuardASendAllocatesLittle(t *testing.T) {
 			}
 			each := float64(mallocs()-before) / float64(rounds*row.together)
 			t.Logf("%.2f allocations a send", each)
-			most := row.most
+			limit := row.limit
 			if underRace {
-				most++
+				limit++
 			}
-			if each > most {
-				t.Errorf("a send allocates %.2f times, want at most %v", each, most)
+			if each > limit {
+				t.Errorf("a send allocates %.2f times, want at most %v", each, limit)
 			}
 		})
 	}

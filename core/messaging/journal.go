@@ -13,8 +13,7 @@ import (
 // retryAfter is what a client is told to wait when the log is out of reach or the journal is full.
 const retryAfter = time.Second
 
-// journal commits proposals in batches: each lane takes what gathered while its last commit was
-// under way.
+// journal commits proposals in batches: each lane takes those that came while its last commit ran.
 type journal struct {
 	cfg       Config
 	standings *standings
@@ -28,8 +27,8 @@ type journal struct {
 type draft struct {
 	proposal chat.Proposal
 	done     func(ports.Outcome, error)
-	trace    chat.Trace // of the step that it is proposed by
-	lost     time.Time  // not zero: a try that began then has an unknown outcome, and was the first that may have stored it
+	trace    chat.Trace // of the step that proposes it
+	lost     time.Time  // when the first try with an unknown outcome began; zero: there was none
 	held     error      // why it waits aside
 }
 
@@ -69,7 +68,7 @@ func (j *journal) submit(d draft) {
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "too much waits to be written; try again", RetryAfter: retryAfter}
 	default:
 		l.queue = append(l.queue, d)
-		j.cfg.Observer.Queued(1) // before any lane can tell that it took it
+		j.cfg.Observer.Queued(1) // before the lane can take it, and tell so
 	}
 	l.mu.Unlock()
 	switch {
@@ -87,12 +86,12 @@ func (l *lane) nudge() {
 	}
 }
 
-// take moves up to most drafts that may be committed together into batch. open is false when the
+// take moves up to limit drafts that may be committed together into batch. open is false when the
 // lane is closed and empty.
-func (l *lane) take(batch []draft, most int) (_ []draft, open bool) {
+func (l *lane) take(batch []draft, limit int) (_ []draft, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := together(l.queue[:min(most, len(l.queue))])
+	n := together(l.queue[:min(limit, len(l.queue))])
 	batch = append(batch[:0], l.queue[:n]...)
 	rest := copy(l.queue, l.queue[n:])
 	clear(l.queue[rest:])
@@ -101,8 +100,9 @@ func (l *lane) take(batch []draft, most int) (_ []draft, open bool) {
 }
 
 // together returns how many drafts may be committed together: those before the first reaction that
-// sets what another one sets. The first of two may store nothing, as it is so already; if then the
-// outcome of both were lost, a retry would store the first behind the second.
+// sets the same value as an earlier one. Of two such reactions the first may store nothing, as its
+// value is set already. If the outcome of both were lost then, a retry would store the first behind
+// the second.
 func together(drafts []draft) int {
 	type slot struct {
 		room   chat.RoomID
@@ -150,9 +150,9 @@ func (j *journal) run(ctx context.Context, listener ports.Listener) {
 	j.asides.Wait()
 }
 
-// drive commits what a lane's queue has. Once ctx has ended, the first batch that the log does not
-// take in its one try is the last one tried: who stops a node waits for a log that is gone for the
-// time of one try, and not for that of every batch.
+// drive commits a lane's drafts. Once ctx has ended each batch has one try, and when one fails the
+// rest is refused. So stopping a node whose log is out of reach takes the time of one try, and not
+// that of all batches.
 func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 	var batch []draft
 	var gone error

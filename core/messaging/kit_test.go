@@ -54,7 +54,7 @@ func newNodeOn(t testing.TB, store *memory.Store, tweaks ...tweak) *node {
 	return n
 }
 
-// room makes a room, public where that is said, of which nobody is a member.
+// room makes a room without members.
 func (n *node) room(id chat.RoomID, public bool) chat.RoomID {
 	n.t.Helper()
 	if _, err := n.store.Create(context.Background(), chat.Room{ID: id, Public: public}, ""); err != nil {
@@ -167,8 +167,7 @@ type appendFunc func(context.Context, []chat.Proposal) ([]ports.Outcome, error)
 // fault stands between the journal and one call of Append.
 type fault func(next appendFunc) appendFunc
 
-// unsteadyLog meets one fault a call, those that are planned in their order and then always's, and
-// counts.
+// unsteadyLog meets one fault per call: first those that are planned, then always. It counts.
 type unsteadyLog struct {
 	ports.Log
 	mu      sync.Mutex
@@ -227,7 +226,7 @@ func lostBefore(appendFunc) appendFunc {
 	return func(context.Context, []chat.Proposal) ([]ports.Outcome, error) { return nil, unreachable() }
 }
 
-// lostAfter stores, and then fails to say so.
+// lostAfter stores, and then fails, as if the answer were lost.
 func lostAfter(next appendFunc) appendFunc {
 	return func(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
 		if _, err := next(ctx, p); err != nil {
@@ -237,7 +236,7 @@ func lostAfter(next appendFunc) appendFunc {
 	}
 }
 
-// broken fails in another way than by being out of reach.
+// broken fails with another error than Unavailable.
 func broken(appendFunc) appendFunc {
 	return func(context.Context, []chat.Proposal) ([]ports.Outcome, error) {
 		return nil, errors.New("syntax error at or near SELECT")

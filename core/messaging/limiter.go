@@ -10,8 +10,8 @@ import (
 )
 
 // Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read
-// or a signal a tenth of that. PerSecond 0 or less is no limit; Burst 0 is what a second gives, and
-// no less than one write.
+// or a signal a tenth of that. PerSecond 0 or less is no limit. Burst 0 is PerSecond, rounded up,
+// but at least 1.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -19,17 +19,17 @@ type Rate struct {
 
 const (
 	costWrite = 1.0
-	costOne   = 1.0 // of what a limiter of its own counts
+	costOne   = 1.0 // of what has a limiter of its own, such as a room
 	costRead  = 0.1
-	// crumb is less than any cost and more than what floating point loses on the way to it.
+	// crumb is less than any cost, and more than the rounding errors of floating point.
 	crumb = 1e-9
 )
 
 // limiter has a token bucket for each user that did something lately. Sessions and requests of a
-// user share it. Admins, who speak for a product's back end, are not limited.
+// user share it. Admins are not limited: they are a product's back end.
 type limiter struct {
 	rate   Rate
-	reason string // why something is refused
+	reason string // of a refusal
 
 	mu      sync.Mutex
 	buckets map[chat.UserID]*bucket
@@ -74,7 +74,7 @@ func (l *limiter) take(by chat.Identity, cost float64) error {
 	}
 }
 
-// give gives back what was taken for something that came to nothing.
+// give returns what was taken for something that failed.
 func (l *limiter) give(by chat.Identity, cost float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

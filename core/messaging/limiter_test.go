@@ -85,8 +85,8 @@ func TestARateWithoutABurstLetsASecondsWorthThrough(t *testing.T) {
 	})
 }
 
-// TestWhoWaitsAsToldIsNotTurnedAwayAgain also holds that the wait is not longer than needed by more
-// than the millisecond that clients are told it in.
+// TestWhoWaitsAsToldIsNotTurnedAwayAgain also checks that the wait is at most a millisecond longer
+// than needed, as clients are told whole milliseconds.
 func TestWhoWaitsAsToldIsNotTurnedAwayAgain(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

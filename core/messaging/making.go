@@ -8,20 +8,20 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// make makes a room. Making one counts against a limit of its own, if it comes to something.
+// make makes a room. It counts against a limit of its own, if it succeeds.
 func (s *Service) make(ctx context.Context, by chat.Identity, room chat.Room, owner chat.UserID) error {
 	if err := s.making.take(by, costOne); err != nil {
 		return err
 	}
 	_, err := s.cfg.Directory.Create(ctx, room, owner)
-	if err != nil && !errors.Is(err, chat.Unavailable) { // then it may be there
+	if err != nil && !errors.Is(err, chat.Unavailable) { // if Unavailable, the room may exist
 		s.making.give(by, costOne)
 	}
 	return err
 }
 
-// makeFor makes the room that by is about to write the first message in, and returns what to tell
-// of it; nil where somebody else was quicker: then that room is what counts.
+// makeFor makes the room for by's first message in it, and returns what to tell by about it. It
+// returns nil if somebody else has made the room already: then the message goes there.
 func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomID) (*ports.RoomMade, error) {
 	var made ports.RoomMade
 	if s.mayOwn(by, room) {
@@ -38,21 +38,21 @@ func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomI
 	return &made, nil
 }
 
-// mayOwn reports whether by becomes the moderator of a room that they make: not where their token
-// says something else.
+// mayOwn reports whether by becomes the moderator of a room that they make. A token with grants
+// must grant that.
 func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
 	return by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Moderate)
 }
 
-// tellMade tells this node and the others that a room has been made: who has it open, as an empty
-// public one, may have no right to it.
+// tellMade tells this node and the others that a room was made. Users who followed it as Unmade may
+// not be allowed to read it.
 func (s *Service) tellMade(ctx context.Context, room chat.RoomID, public bool) {
 	notice := ports.StandingChanged{Room: room, Opened: public}
 	s.standings.hear(notice)
 	select {
 	case <-s.runs:
 		s.audience.Hear(notice)
-	default: // nobody is there yet
+	default: // it does not run yet, so nobody follows a room
 	}
 	if s.cfg.Bus == nil {
 		return

@@ -10,9 +10,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// marker moves read marks in batches, as the journal appends: it takes what gathered while the last
-// commit was under way. Marks have no order among them, and of several of a user in a room the
-// furthest counts, so one batch at a time does.
+// marker moves read marks in batches, as the journal appends: it takes those that came while the
+// last commit ran. Their order does not matter, as of several of a user in a room the furthest
+// counts. So it needs no lanes, only one batch at a time.
 type marker struct {
 	cfg  Config
 	wake chan struct{} // holds one: there may be marks, or the marker closes
@@ -29,7 +29,7 @@ type marking struct {
 	done  chan<- ports.MarkOutcome // takes one without waiting
 }
 
-// heldPause is how long a mark that somebody else holds on to is left alone.
+// heldPause is the pause before a mark that somebody else has locked is tried again.
 const heldPause = 20 * time.Millisecond
 
 func newMarker(cfg Config) *marker { return &marker{cfg: cfg, wake: make(chan struct{}, 1)} }
@@ -69,11 +69,11 @@ func (m *marker) nudge() {
 	}
 }
 
-// take moves up to most marks into batch. open is false when the marker is closed and empty.
-func (m *marker) take(batch []marking, most int) (_ []marking, open bool) {
+// take moves up to limit marks into batch. open is false when the marker is closed and empty.
+func (m *marker) take(batch []marking, limit int) (_ []marking, open bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := min(most, len(m.queue))
+	n := min(limit, len(m.queue))
 	batch = append(batch[:0], m.queue[:n]...)
 	rest := copy(m.queue, m.queue[n:])
 	clear(m.queue[rest:])
@@ -121,15 +121,15 @@ func (m *marker) run(ctx context.Context) {
 	}
 }
 
-// commit moves a batch and answers each of its marks, but for those that somebody else holds on to
-// and that may be tried again: these it returns.
+// commit moves a batch and answers each of its marks, except those that somebody else has locked
+// and that may be tried again. It returns these.
 func (m *marker) commit(ctx context.Context, batch []marking) (held []marking) {
 	if len(batch) == 0 {
 		return nil
 	}
 	outcomes, err := m.mark(ctx, batch)
 	if err != nil && !errors.Is(err, chat.Unavailable) && len(batch) > 1 {
-		// One mark that the store cannot take must not spoil the others: halving finds it.
+		// One mark that the store cannot take must not affect the others: halving finds it.
 		half := len(batch) / 2
 		held = m.commit(ctx, batch[:half])
 		return append(held, m.commit(ctx, batch[half:])...)
@@ -152,7 +152,7 @@ func (m *marker) commit(ctx context.Context, batch []marking) (held []marking) {
 	return held
 }
 
-// mark tries once. What waits when ctx ends is moved all the same.
+// mark tries once, even if ctx has ended, to move what waits then.
 func (m *marker) mark(ctx context.Context, batch []marking) ([]ports.MarkOutcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.AppendTimeout)
 	defer cancel()

@@ -52,7 +52,7 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 		return chat.Member{}, err
 	}
 	if err := s.record(ctx, by, room, fact); err != nil {
-		if charged && !errors.Is(err, chat.Unavailable) { // then they may be in
+		if charged && !errors.Is(err, chat.Unavailable) { // if Unavailable, they may be a member
 			s.adding.give(by, costOne)
 		}
 		return chat.Member{}, err
@@ -64,8 +64,8 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 	return standings[0].Member, nil
 }
 
-// chargeAdding counts somebody being made a member by another who has no place in the room: they
-// have not asked for it.
+// chargeAdding counts it against the limit when by makes somebody else a member who has no place in
+// the room, as they did not ask for it.
 func (s *Service) chargeAdding(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.MemberChanged) (charged bool, err error) {
 	if by.Admin || fact.Change == chat.MemberBanned || fact.User == by.User {
 		return false, nil
@@ -82,7 +82,7 @@ func (s *Service) RemoveMember(ctx context.Context, by chat.Identity, room chat.
 	if err := s.limiter.take(by, costWrite); err != nil {
 		return err
 	}
-	// To leave needs no role but not to be banned: a ban is not left.
+	// Leaving needs no role. A banned user cannot leave, as that would end the ban.
 	if user == by.User {
 		if _, _, err := s.standing(ctx, by, room); err != nil {
 			return err

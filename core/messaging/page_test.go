@@ -12,10 +12,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// bytesRead counts what a log is read of.
+// bytesRead counts the bytes that are read from a log.
 type bytesRead struct {
 	*memory.Store
-	most int // by one question
+	max int // in one call
 }
 
 func (l *bytesRead) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {
@@ -24,18 +24,18 @@ func (l *bytesRead) Read(ctx context.Context, room chat.RoomID, span ports.Span)
 	for i := range entries {
 		bytes += entries[i].Size()
 	}
-	l.most = max(l.most, bytes)
+	l.max = max(l.max, bytes)
 	return entries, err
 }
 
-// Whoever goes from page to page gets every entry once, each page has at most so many bytes or is
-// one entry, and of the log no more is read than a page and an entry.
+// A client that goes from page to page gets every entry once. Each page has at most pageBytes or is
+// one entry. No more is read from the log than a page and an entry.
 func TestPagesEndByBytes(t *testing.T) {
 	t.Parallel()
-	const most, larger, entries = 10_000, 20_000, 120
+	const pageBytes, larger, entries = 10_000, 20_000, 120
 	measure := func(e *chat.Entry) int { return 2*e.Size() + 100 } // as a text that has to be escaped
 	log := &bytesRead{Store: memory.New()}
-	s := messaging.New(messaging.Config{Log: log, Directory: log.Store, AnswerBytes: most, Measure: measure})
+	s := messaging.New(messaging.Config{Log: log, Directory: log.Store, AnswerBytes: pageBytes, Measure: measure})
 	if _, err := log.Create(t.Context(), chat.Room{ID: "tea", Public: true}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestPagesEndByBytes(t *testing.T) {
 						}
 						seen[page.Entries[i].Seq] = true
 					}
-					if bytes > most && len(page.Entries) > 1 || len(page.Entries) > limit {
+					if bytes > pageBytes && len(page.Entries) > 1 || len(page.Entries) > limit {
 						t.Errorf("a page has %d entries of %d bytes", len(page.Entries), bytes)
 					}
 					if more = page.More; newest {
@@ -87,7 +87,7 @@ func TestPagesEndByBytes(t *testing.T) {
 			}
 		}
 	}
-	if log.most > most+larger {
-		t.Errorf("of the log %d bytes were read for a page", log.most)
+	if log.max > pageBytes+larger {
+		t.Errorf("of the log %d bytes were read for a page", log.max)
 	}
 }

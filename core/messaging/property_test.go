@@ -172,8 +172,8 @@ func (p *play) makes(o op, i int) {
 	})
 }
 
-// checkLog holds that a room has no holes, no key of an author twice, and the reactions that its
-// entries say.
+// checkLog checks that a room has no holes, no key of an author twice, and the reactions that its
+// entries set.
 func (p *play) checkLog(room chat.RoomID) error {
 	entries := p.nodes[0].logged(room)
 	type name struct {
@@ -202,7 +202,7 @@ func (p *play) checkLog(room chat.RoomID) error {
 	return nil
 }
 
-// checkAnswer holds a change's answer against the log.
+// checkAnswer compares a change's answer with the log.
 func (p *play) checkAnswer(m *made) error {
 	if m.answers != 1 {
 		return fmt.Errorf("it got %d answers", m.answers)
@@ -236,8 +236,7 @@ func (p *play) checkAnswer(m *made) error {
 	return nil
 }
 
-// checkKeys holds that a key's answers all name one place, and that one of them says that it was
-// the first.
+// checkKeys checks that all answers for a key name one entry, and that not all are duplicates.
 func (p *play) checkKeys() error {
 	type name struct {
 		chat.RoomID
@@ -270,9 +269,9 @@ func (p *play) checkKeys() error {
 	return nil
 }
 
-// checkOrder holds that a node answered before it told, told all that it had stored, and kept the
-// order of each user's messages, and of what each sets. (A reaction that was as it should be in a
-// try that was lost may take effect in the retry, behind a message.)
+// checkOrder checks that a node answered before it announced, announced all that it stored, and
+// kept the order of each user's messages and of their other changes. (A reaction that was Unchanged
+// in a lost try may take effect in the retry, behind a message.)
 func (p *play) checkOrder() error {
 	type stream struct {
 		node int

@@ -25,7 +25,7 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	if err != nil {
 		return ports.Page{}, err
 	}
-	// One more than asked for tells whether there are more.
+	// One entry more than asked for tells whether there are more.
 	span := ports.Span{
 		Before: q.Before, Limit: q.Limit + 1, Newest: q.After == nil, Messages: q.Messages, Viewer: by.User, Bytes: s.cfg.AnswerBytes - answerHead,
 	}
@@ -42,16 +42,16 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	}
 	page.Entries, page.More = s.fit(entries, span)
 	if n := len(entries); n > 0 {
-		page.Head = max(page.Head, entries[n-1].Seq) // appended between the two questions
+		page.Head = max(page.Head, entries[n-1].Seq) // some may be newer than the standing
 	}
 	return page, nil
 }
 
-// answerHead is more than an answer has around its entries.
+// answerHead is more bytes than an answer has around its entries.
 const answerHead = 1 << 10
 
-// fit returns those of the entries of a span that go into one answer, at least one, and whether
-// there are more: the span asked for one more than was asked for here.
+// fit returns the entries that go into one answer, at least one, and whether there are more. The
+// span's limit is one more than the client's.
 func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry, more bool) {
 	fits, bytes, sizes := 0, 0, 0
 	for fits < min(len(entries), span.Limit-1) {
@@ -68,7 +68,7 @@ func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry,
 	if page = entries[:fits]; span.Newest {
 		page = entries[len(entries)-fits:]
 	}
-	return page, fits < len(entries) || sizes >= span.Bytes // the log itself ends a span that has its bytes
+	return page, fits < len(entries) || sizes >= span.Bytes // the log ends a span when it has its bytes
 }
 
 // Mark implements ports.Reader.

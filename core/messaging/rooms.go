@@ -33,7 +33,7 @@ func (s *Service) Room(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	return s.view(ctx, by, room)
 }
 
-// view shows a room to who may read it.
+// view returns a room to a user who may read it.
 func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) (ports.RoomView, error) {
 	st, role, err := s.standing(ctx, by, room)
 	if err != nil || !st.Room.Made() {
@@ -94,8 +94,8 @@ func roomFacts(change ports.RoomChange) (facts []chat.Fact) {
 	return facts
 }
 
-// moderates checks that by may moderate room, from the directory itself: who was a moderator until
-// a moment ago is none now.
+// moderates checks that by may moderate room. It asks the directory, not the cache, as by may have
+// lost the role a moment ago.
 func (s *Service) moderates(ctx context.Context, by chat.Identity, room chat.RoomID) error {
 	st, _, err := s.standing(ctx, by, room)
 	if err != nil {

@@ -9,30 +9,30 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Config is what a Service works with. Log and Directory are needed; everything else has a usable
-// zero value.
+// Config configures a Service. Log and Directory are required; everything else has a usable zero
+// value.
 type Config struct {
 	Log       ports.Log
 	Directory ports.Directory
 	Bus       ports.Bus             // nil: this node is alone
 	Observer  ports.JournalObserver // nil: nobody is told
 
-	// Which tells which log the store keeps, for clients to know to which one their cursors belong;
-	// nil: they are not told.
+	// Which returns the id of the store's log. Clients are told it with their cursors; nil: they
+	// are not told.
 	Which func() chat.LogID
 
 	Autocreate bool // the first message in a room that does not exist makes it, public
 	RateLimit  Rate // of each user; zero or negative: none
-	RoomsLimit Rate // how many rooms a user may make; zero or negative: any number
-	AddsLimit  Rate // how often a user may make another a member who is none; zero or negative: as often as they like
-	Reactions  int  // most different emoji that a message may have at once; 0: chat.MaxReactions
+	RoomsLimit Rate // of rooms that a user makes; zero or negative: none
+	AddsLimit  Rate // of newcomers whom a user makes members of rooms; zero or negative: none
+	Reactions  int  // max different emoji on a message at once; 0: chat.MaxReactions
 
-	AnswerBytes int                   // most bytes of a page; 0: 256 KiB
-	Measure     func(*chat.Entry) int // how many of them an entry takes; nil: its Size
+	AnswerBytes int                   // max bytes of a page; 0: 256 KiB
+	Measure     func(*chat.Entry) int // how many bytes of a page an entry takes; nil: its Size
 
-	Lanes    int // how many batches may be committed at once; a room's are always one after the other; 0: 4
-	MaxBatch int // most proposals, or read marks, in one batch; 0: 512
-	MaxQueue int // most proposals that wait in one lane before Write pushes back, and most read marks that wait; 0: 8192
+	Lanes    int // batches that may be committed at once; those of one room never are; 0: 4
+	MaxBatch int // max proposals, or read marks, in a batch; 0: 512
+	MaxQueue int // max proposals waiting in a lane, and max read marks waiting; more are refused; 0: 8192
 
 	AppendTimeout time.Duration // for one try; 0: 5 s
 	RetryFor      time.Duration // how long an append that cannot reach the log is retried; 0: 2 s
@@ -66,7 +66,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Service implements the driving ports of what is said and seen.
+// Service implements the driving ports for messages, rooms and members.
 type Service struct {
 	cfg       Config
 	journal   *journal
@@ -97,8 +97,8 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run writes what is proposed, moves read marks, and tells audience of entries, until ctx ends;
-// then it refuses new ones, writes those that wait, answers them all, and returns. It is called
+// Run appends proposals, moves read marks, and tells audience of entries, until ctx ends. Then it
+// refuses new proposals and marks, writes those that wait, answers all, and returns. It is called
 // once.
 func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	s.audience = audience
@@ -113,23 +113,23 @@ func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	return nil
 }
 
-// Hear takes what other nodes tell: who stands otherwise in a room is looked up again.
+// Hear takes notices of other nodes. It forgets standings that have changed.
 func (s *Service) Hear(notice ports.Notice) {
 	if n, ok := notice.(ports.StandingChanged); ok {
 		s.standings.hear(n)
 	}
 }
 
-// Deaf takes that other nodes may have told something that did not come.
+// Deaf forgets all standings, as notices of other nodes may have been lost.
 func (s *Service) Deaf() { s.standings.clear() }
 
-// standing asks the directory and remembers the answer for Write and Allowed.
+// standing asks the directory, and caches the answer for Write and Allowed.
 func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	return s.standingAt(ctx, by, room, false)
 }
 
-// standingAt is standing for what may come before a room is there: to enter it, or to say the first
-// thing in it.
+// standingAt is standing, with first also for acts that are possible before the room exists: to
+// enter it, or to send its first message.
 func (s *Service) standingAt(ctx context.Context, by chat.Identity, room chat.RoomID, first bool) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)
 	st, err := s.place(ctx, room, by, first)
@@ -139,10 +139,10 @@ func (s *Service) standingAt(ctx context.Context, by chat.Identity, room chat.Ro
 	return s.remember(ticket, st, by)
 }
 
-// place asks the directory how a user stands in a room. What takes longer, as counting what is
-// unread, is not asked before it is known that they may read: how long an answer takes must not
-// tell who may not that there is a room. A room that does not exist is Unmade to those who may make
-// it, if somebody follows it or first is true.
+// place asks the directory for a user's standing in a room. It does not count unread messages, or
+// do anything else that takes long: the time of an answer must not tell a user who may not read
+// that the room exists. A room that does not exist is Unmade to those who may make it, if somebody
+// follows it or first is true.
 func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity, first bool) (chat.Standing, error) {
 	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: by.User}})
 	switch {
@@ -156,8 +156,7 @@ func (s *Service) place(ctx context.Context, room chat.RoomID, by chat.Identity,
 	return chat.Standing{}, chat.NoRoom(room)
 }
 
-// followed reports whether somebody on this node follows a room. That is known once the service
-// runs.
+// followed reports whether somebody on this node follows a room. It waits until the service runs.
 func (s *Service) followed(ctx context.Context, room chat.RoomID) bool {
 	select {
 	case <-s.runs:
@@ -167,21 +166,21 @@ func (s *Service) followed(ctx context.Context, room chat.RoomID) bool {
 	}
 }
 
-// mayMake reports whether by makes room by writing in it. A token that speaks for some rooms only
-// makes those only.
+// mayMake reports whether by makes room by writing in it. A token with grants makes only rooms that
+// it grants.
 func (s *Service) mayMake(by chat.Identity, room chat.RoomID) bool {
 	return s.cfg.Autocreate && (by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Read))
 }
 
-// remember keeps what the directory answered, and returns it to who may read. Of others nothing is
-// kept, as nothing is of a room that does not exist: the next answer would come sooner where there
-// is a room.
+// remember caches a standing, and returns it with the role, if the user may read. Otherwise nothing
+// is cached, as for a room that does not exist. If it were, the next answer would come faster, and
+// tell that the room exists.
 func (s *Service) remember(t ticket, st chat.Standing, by chat.Identity) (chat.Standing, chat.Role, error) {
 	role, err := entitled(st, by, chat.Read)
 	if err != nil {
 		return chat.Standing{}, chat.None, err
 	}
-	if st.Room.Made() { // at any moment somebody else may make it another one
+	if st.Room.Made() { // an unmade room may change at any moment
 		s.standings.put(t, st)
 	}
 	return st, role, nil
@@ -200,7 +199,7 @@ func (s *Service) Allowed(ctx context.Context, by chat.Identity, room chat.RoomI
 	return s.require(ctx, by, room, chat.Read)
 }
 
-// MayRead implements ports.Reader. It asks the directory itself, for all of them at once.
+// MayRead implements ports.Reader. It asks the directory, not the cache, for all at once.
 func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]ports.Right, error) {
 	asked := make([]ports.Place, len(readers))
 	for i, r := range readers {
@@ -227,14 +226,13 @@ func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]port
 // Charge implements ports.Limiter.
 func (s *Service) Charge(by chat.Identity) error { return s.limiter.take(by, costWrite) }
 
-// require returns the role of by in room as lately known, if it covers need.
+// require returns the role of by in room, which may be cached, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {
 	_, role, err := s.known(ctx, by, room, need, false)
 	return role, err
 }
 
-// known is require, and returns also how by stands in room. What may come first is as in
-// standingAt.
+// known is require, and also returns the standing. first is as in standingAt.
 func (s *Service) known(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role, first bool) (chat.Standing, chat.Role, error) {
 	st, ok := s.standings.get(by.User, room)
 	if !ok {

@@ -11,23 +11,22 @@ import (
 )
 
 const (
-	// standingAge is how long a standing is good: what was changed on another node counts here
-	// after that, however deaf the bus, which tells of it at once.
+	// standingAge is how long a cached standing is valid. The bus tells of changes on other nodes
+	// at once; if it fails, they take effect here after this time.
 	standingAge = 3 * time.Second
-	// maxStandings bounds the cache; when it is full it starts anew, which costs each writer one
-	// question.
+	// maxStandings bounds the cache. When it is full it is emptied, which costs each writer one
+	// query.
 	maxStandings = 1 << 16
 )
 
-// standings remembers for seconds how users stand in rooms, so that a user who writes much is
-// looked up seldom. A standing that is forgotten takes no memory: of users who do nothing there is
-// none.
+// standings caches standings for seconds, so that a user who writes much is looked up seldom.
+// Standings that are forgotten free their memory.
 type standings struct {
 	mu        sync.Mutex
-	known     map[standingKey]standingAt // those put since the last change of maps
-	older     map[standingKey]standingAt // those put in the time before
-	ages      bool                       // a timer runs that changes the maps
-	forgotten uint64                     // counts the times that something was forgotten
+	known     map[standingKey]standingAt // those put since the maps were rotated
+	older     map[standingKey]standingAt // those put before that
+	ages      bool                       // a timer runs that rotates the maps
+	forgotten uint64                     // how often something was forgotten
 }
 
 type standingKey struct {
@@ -40,8 +39,8 @@ type standingAt struct {
 	until time.Time
 }
 
-// ticket is drawn before the directory is asked, so that an answer which a change has overtaken is
-// not remembered, and one that was long on its way not for longer.
+// ticket is drawn before the directory is asked. So an answer is not cached if something changed
+// meanwhile, and its age counts from the question.
 type ticket struct {
 	standingKey
 	forgotten uint64
@@ -70,7 +69,7 @@ func (c *standings) put(t ticket, st chat.Standing) {
 	c.age()
 }
 
-// age sees to it that the maps change in a while, if there is anything in them. c.mu is held.
+// age starts the timer that rotates the maps, if there is anything in them. c.mu is held.
 func (c *standings) age() {
 	if !c.ages && len(c.known)+len(c.older) > 0 {
 		c.ages = true
@@ -97,7 +96,7 @@ func (c *standings) get(user chat.UserID, room chat.RoomID) (chat.Standing, bool
 	return st.Standing, true
 }
 
-// learn forgets the standings that a batch changed, or may have changed.
+// learn forgets the standings that a batch may have changed.
 func (c *standings) learn(batch []draft) {
 	for i := range batch {
 		if changed, ok := standingChanged(batch[i].proposal.Room, batch[i].proposal.Fact); ok {
@@ -106,8 +105,8 @@ func (c *standings) learn(batch []draft) {
 	}
 }
 
-// correct forgets the standings of those whom the log refused something that they stood well enough
-// for, as far as was known here.
+// correct forgets the standings of authors whom the log refused something that this node had
+// allowed: those are out of date.
 func (c *standings) correct(batch []draft, outcomes []ports.Outcome) {
 	for i := range outcomes {
 		if p := &batch[i].proposal; errors.Is(outcomes[i].Err, chat.Forbidden) || errors.Is(outcomes[i].Err, chat.NotFound) {

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// follow begins the step in which a batch is appended. What is done for the batch is done once, so
-// that step belongs to the trace of the first draft that has one, and knows the others; each of
-// those has a step of its own for it, which knows that one.
+// follow begins the step in which a batch is appended. The work is done once, so its step belongs
+// to the trace of the first draft that has one, with links to the other traces. Each of those has a
+// step of its own, with a link to the first.
 func (j *journal) follow(ctx context.Context, batch []draft) (context.Context, ports.Ending) {
 	traces := j.traced(batch)
 	if len(traces) == 0 {

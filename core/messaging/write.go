@@ -34,8 +34,8 @@ func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Chan
 	return proposal, made, err
 }
 
-// propose checks that by may make the change. The first message in a room makes the room, and what
-// it is then is looked at by the log.
+// propose checks that by may make the change. The first message in a room makes the room. The log
+// then checks the right to write there.
 func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, made *ports.RoomMade, err error) {
 	if err := s.limiter.take(by, costWrite); err != nil {
 		return chat.Proposal{}, nil, err
@@ -46,7 +46,7 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		return chat.Proposal{}, nil, err
 	}
 	if says && !st.Room.Made() {
-		if send.ReplyTo != 0 { // the log would refuse it, and the room would be there
+		if send.ReplyTo != 0 { // the log would refuse it, but the room would exist
 			return chat.Proposal{}, nil, chat.Errorf(chat.NotFound, "there is no such message to reply to")
 		}
 		if made, err = s.makeFor(ctx, by, change.In()); err != nil {
@@ -78,8 +78,8 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	return p, made, err
 }
 
-// own checks that a message is the user's. Who wrote a message never changes, so what was read now
-// still holds at the append.
+// own checks that a message is the user's. The author of a message never changes, so this still
+// holds at the append.
 func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, seq chat.Seq, act string) error {
 	entry, err := s.cfg.Log.Entry(ctx, room, seq)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, s
 	return nil
 }
 
-// record appends a fact and waits for it. The caller has checked that by may, and the log does
-// where it appends.
+// record appends a fact and waits for it. The caller has checked the user's right, and the log
+// checks it again.
 func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
 	result := make(chan error, 1)
 	s.journal.submit(draft{
