@@ -8,18 +8,18 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// maxAdditions is how many additions may wait to be told; more of them are lost.
+// maxAdditions is how many additions may wait to be told. More are lost.
 const maxAdditions = 1024
 
-// additions gathers who was made a member of a room by another, so that many of them are one look
-// at the sessions.
+// additions gathers notices for users whom others made members, so that one pass over the sessions
+// tells many.
 type additions struct {
 	mu      sync.Mutex
 	waiting map[chat.UserID][]ports.MemberAdded
 	count   int
 }
 
-// put keeps an addition, unless too many wait. first is true where none did.
+// put adds an addition, unless too many wait. first is true where none waited.
 func (a *additions) put(n ports.MemberAdded) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -42,8 +42,7 @@ func (a *additions) take() map[chat.UserID][]ports.MemberAdded {
 	return taken
 }
 
-// added has the sessions of somebody told that they were made a member of a room, if they have any
-// here.
+// added has a user's sessions on this node told that the user was made a member of a room.
 func (h *Hub) added(n ports.MemberAdded) {
 	h.mu.RLock()
 	here := h.users[n.User] > 0
@@ -64,7 +63,7 @@ func (h *Hub) tellAdditions() {
 	}
 }
 
-// hearsAdditions tells the client where it was added, unless it does not even take its answers. The
+// hearsAdditions tells the client about additions, unless it does not even read its answers. The
 // lock is held.
 func (s *session) hearsAdditions(additions []ports.MemberAdded) {
 	for _, n := range additions {

@@ -20,7 +20,7 @@ import (
 // replicated is a store with a standby, which may lag behind. In a bubble, where time stands still
 // while both append, they have the same entries.
 type replicated struct {
-	ports.Directory // whatever the tests do not ask of the store in use
+	ports.Directory // not used by the tests
 
 	mu            sync.Mutex
 	used, standby *memory.Store
@@ -230,8 +230,8 @@ func TestALogThatLostItsTailKeepsTheRestOfTheReaders(t *testing.T) {
 	})
 }
 
-// TestANoticeThatTheLogDoesNotAgreeWithMovesNobody tells a node of other entries than are there,
-// each in one way.
+// TestANoticeThatTheLogDoesNotAgreeWithMovesNobody tells a node of entries that differ from the
+// log's, each in one way.
 func TestANoticeThatTheLogDoesNotAgreeWithMovesNobody(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*chat.Entry){

@@ -35,7 +35,7 @@ func (s *session) Command(ctx context.Context, c ports.Command) (more bool) {
 	return s.more()
 }
 
-// perform does what is asked for, and answers; a change is answered when it is durable.
+// perform does a command and answers it. A change is answered when it is durable.
 func (s *session) perform(ctx context.Context, a asked) {
 	switch ask := a.Ask.(type) {
 	case ports.Malformed:
@@ -49,7 +49,7 @@ func (s *session) perform(ctx context.Context, a asked) {
 	}
 }
 
-// conclude ends a command that was answered, unless it failed: then it is answered with that.
+// conclude ends a command. If it failed, it is answered here; otherwise it was answered already.
 func (s *session) conclude(ctx context.Context, a asked, err error) {
 	if err == nil {
 		s.answered(ctx, a, nil)
@@ -68,8 +68,8 @@ type asked struct {
 	ending ports.Ending
 }
 
-// begins tells that a command is worked on: the first step of a trace, unless the client has begun
-// one.
+// begins tells that work on a command begins. It is the first step of a trace, unless the client
+// has begun one.
 func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) (context.Context, asked) {
 	if c.Trace != "" {
 		ctx = ports.WithTrace(ctx, c.Trace)
@@ -80,14 +80,15 @@ func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) 
 
 var errNoToken = chat.Errorf(chat.Unauthenticated, "the first frame must be auth, with a token")
 
-// within bounds how long one command may hold up the next.
+// within bounds how long a command may take, as the next one waits for it.
 func (s *session) within(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, feed.StoreTime)
 	defer cancel()
 	return do(ctx)
 }
 
-// more reports whether the session takes another command now; if not, its connection hears Resume.
+// more reports whether the session takes another command now. If not, its connection gets a Resume
+// later.
 func (s *session) more() bool {
 	s.Lock()
 	defer s.Unlock()
@@ -112,8 +113,8 @@ func (s *session) do(ctx context.Context, id string, ask ports.Ask) error {
 	case ports.Typing:
 		return s.typing(ctx, id, ask)
 	case ports.Presence:
-		// Who is there is not looked at before it is known that they may know: how long that takes
-		// would tell that there is a room.
+		// The right is checked first, as the time that Present takes would tell that the room
+		// exists.
 		if _, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room); err != nil {
 			return err
 		}
@@ -134,8 +135,7 @@ func (s *session) okUnless(err error, id string, answer ports.Answer) error {
 	return err
 }
 
-// change has something recorded; the answer comes when it is durable, and the next command need not
-// wait for it.
+// change records a change, and answers when it is durable. The next command does not wait for that.
 func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
 	var key chat.Key // of a send
 	if send, ok := ask.(ports.Send); ok {
@@ -172,8 +172,8 @@ func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
 	}
 }
 
-// changed notes that a change is answered, by which entry if it was a send that succeeded, and lets
-// entries go on that waited for that.
+// changed notes that a change is answered; seq is its entry if it succeeded. Entries that waited
+// for the answer go on.
 func (s *session) changed(room chat.RoomID, key chat.Key, seq chat.Seq) {
 	s.Lock()
 	defer s.Unlock()
@@ -189,7 +189,7 @@ func (s *session) mark(ctx context.Context, id string, ask ports.Mark) error {
 		return err
 	}
 	s.ok(id, marked)
-	if marked.Read == ask.Seq { // it moved, or stands there; a mark that lies behind tells nobody anything
+	if marked.Read == ask.Seq { // others need not hear of a mark behind the present one
 		s.hub.Tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalRead, Seq: marked.Read}, s.ID())
 	}
 	return nil
@@ -216,9 +216,9 @@ func (s *session) typing(ctx context.Context, id string, ask ports.Typing) error
 	return nil
 }
 
-// typingFeed returns the feed that has who types in a room, and the last entry that the session was
-// told is its own there. A feed that nobody here follows stays open for longer than typing lasts;
-// where there is none, there is no typing to end.
+// typingFeed returns the feed of the room to type in, and the last entry there that the session was
+// told is its own. A feed that nobody here follows stays open for longer than typing lasts. Without
+// a feed there is no typing to end, and f is nil.
 func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed.Feed, sent chat.Seq, err error) {
 	s.Lock()
 	fl := s.In(ask.Room)
@@ -238,11 +238,11 @@ func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed.Fee
 	return f, sent, err
 }
 
-// maxTyping is in how many rooms a session types at once. In one more, typing ends in the first.
+// maxTyping is in how many rooms a session types at once. With one more, typing ends in the first.
 const maxTyping = 8
 
-// types takes that a session's user types in a room, or has stopped. sent is the last entry that
-// the session knows to be its own there. The lock is held.
+// types notes that a session's user types in a room, or has stopped. sent is the last entry there
+// that the session knows to be its own. The lock is held.
 func (s *session) types(f *feed.Feed, on bool, sent chat.Seq) {
 	if s.Closing() {
 		return

@@ -51,8 +51,7 @@ func TestTheAnswerToASendComesBeforeItsEntry(t *testing.T) {
 
 func TestALogReadThatOvertakesTheAnswerWaitsForIt(t *testing.T) {
 	t.Parallel()
-	// The entry is in the log, and a reader is served from there, before the journal hears of its
-	// commit.
+	// A reader is served the entry from the log before the journal hears of its commit.
 	gate := make(chan struct{})
 	w := newWorldOn(t, func(s ports.Log) ports.Log { return lateLog{s, gate} })
 	alice := w.connects("alice")

@@ -1,23 +1,22 @@
 // Package session is a client's connection from its opening to its end, and what the client may do.
 //
-// A session shows a token, asks for things by commands, and ends: because its client goes, is
-// silent or floods, its token expires or is revoked, an operator ends it, or its node goes away.
-// What it follows is delivered by core/delivery, whose Reader each session has. Who is present in a
-// room, and who types there, is kept by core/presence; what it tells reaches the readers as
-// signals.
+// A session shows a token and gives commands. It ends when its client goes, is silent or floods,
+// when its token expires or is revoked, when an operator ends it, or when its node goes away.
+// core/delivery delivers the rooms that it follows; each session has a Reader of it. core/presence
+// knows who is present in a room and who types there, and sends that to the readers as signals.
 //
 //	socket ─► Command ─┬─► core/messaging, by ports.Reader and ports.Writer
 //	                   ├─► core/delivery: join, leave
 //	                   └─► core/presence: arrive, depart, type
 //
-// Commands of one room take effect in their order: one that would not see what came before it waits
-// in a line of its room. Whether a user may still read, where an entry or a fresh token puts that
-// in doubt, is asked for many follows at once, by workers of its own. Until it is known, a follow
-// gets nothing more.
+// Commands of one room take effect in their order: a command that must see an earlier one, which is
+// not done yet, waits in its room's line. An entry or a fresh token can put in doubt whether users
+// may still read. Separate workers check that for many follows at once. Until then these follows
+// get nothing more.
 //
 // # Locks
 //
 // They are taken in this order: a session's, which is its reader's; a room's of core/presence; the
-// hub's; those of core/delivery. Those of core/work and of additions come last, and so does that of
-// a presence.Node itself: nothing is taken under them. No lock is held over anything that waits.
+// hub's; those of core/delivery. Last come those of core/work, of additions and of a presence.Node
+// itself: no other lock is taken under them. No lock is held over anything that waits.
 package session

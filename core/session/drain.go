@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	drainEach = 2 * time.Millisecond   // how far apart reconnects are spread, a session
-	drainMin  = 250 * time.Millisecond // even few sessions get a moment to finish
+	drainEach = 2 * time.Millisecond   // of the window for reconnects, per session
+	drainMin  = 250 * time.Millisecond // min window, so that even few sessions can finish
 	drainLook = 20 * time.Millisecond
-	drainLast = 500 * time.Millisecond // for those who are not gone in time to hear why
+	drainLast = 500 * time.Millisecond // for sessions that are not gone in time, to be told why
 
-	maxRenewed = 10 * time.Second // over which at most sessions come back that Anew ends
+	maxRenewed = 10 * time.Second // max window for the reconnects after Anew
 )
 
 // Drain implements ports.Sessions. Reconnect times are spread evenly over a window that grows with
@@ -80,8 +80,8 @@ func (s *session) depart() bool {
 	return true
 }
 
-// abort ends the sessions that have not gone in time. Those that still wait for answers are told
-// that the node goes away, and have a moment to hear it.
+// abort ends the sessions that are not gone in time. They are told why, and have a moment to read
+// it.
 func (h *Hub) abort() {
 	for _, s := range h.all() {
 		s.shut(ports.CloseRestart, nil)
@@ -96,9 +96,9 @@ func (h *Hub) abort() {
 	}
 }
 
-// Anew has all begin anew, because the store keeps another log: nothing that feeds have is served
-// any more, and sessions end and are told to come back, so that their clients learn which log it
-// is. It does not wait for the store.
+// Anew starts everything anew, because the store keeps another log. Entries of the old feeds are
+// not served any more. Sessions end and are told to reconnect, so that their clients learn the new
+// log's id. It does not wait for the store.
 func (h *Hub) Anew() {
 	h.delivery.Anew(func() {
 		sessions := h.all()
@@ -109,8 +109,8 @@ func (h *Hub) Anew() {
 	})
 }
 
-// renew ends a session whose client has something to start anew with. One that has no identity yet
-// has heard of no log.
+// renew ends a session, whose client must start anew. A session without an identity was not told a
+// log, and goes on.
 func (s *session) renew(after time.Duration) {
 	s.Lock()
 	defer s.Unlock()
@@ -120,7 +120,7 @@ func (s *session) renew(after time.Duration) {
 	}
 }
 
-// all returns the sessions of the moment, so that the hub's lock is not held over theirs.
+// all returns the present sessions, so that the hub's lock is not held while theirs are taken.
 func (h *Hub) all() []*session {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -23,8 +23,8 @@ func (w *watched) TryWrite(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestAHugeRoomHoldsUpNobodyElse has an entry come for a small room while the first of 5,000
-// readers of a huge one is served: it does not wait for all of them.
+// TestAHugeRoomHoldsUpNobodyElse sends an entry to a small room while the first of 5,000 readers of
+// a huge one is served. The entry must not wait for all of them.
 func TestAHugeRoomHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	const huge = 5000

@@ -26,8 +26,8 @@ func TestTheWelcomeTellsWhatAllNodesCanDo(t *testing.T) {
 	mustSay(t, "all nodes can", strings.Join(c.hears("welcome").Can, " "), "threads")
 }
 
-// What is unknown and about a message may tell what it said: once the message is deleted, the ring
-// gives it to nobody.
+// An unknown fact about a message may have its text. Once the message is deleted, the ring must not
+// serve that entry.
 func TestWhatIsSaidOfADeletedMessageLeavesTheRing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,20 +13,19 @@ type follow struct {
 	session *session
 
 	// Guarded by the session's lock.
-	cleared chat.Seq      // whether the user may read was looked at when the room's log reached here
-	refused error         // why they may not: the follow ends with the last entry that they may have
-	asking  *list.Element // its place among those of whom it is asked whether they may still read
+	cleared chat.Seq      // the head of the log when the user's right to read was last checked
+	refused error         // why they may not read any more: the follow ends at its last entry
+	asking  *list.Element // its place in the hub's list of checks
 	check   check
 	tries   uint8
 
-	// There was no such room yet. With its first entry it is another one, and the user may have no
-	// right to it.
+	// The room did not exist yet. When it is made, the user may have no right to it.
 	unmade bool
 }
 
 var _ delivery.Owner = (*follow)(nil)
 
-// newFollow returns a follow for who may read the room as it was seen.
+// newFollow returns a follow for a user who might read the room when it was as seen.
 func newFollow(s *session, a *delivery.Audience, seen chat.Room) *follow {
 	fl := &follow{session: s, cleared: seen.Head}
 	fl.Audience, fl.Reader, fl.Owner, fl.Who = a, s.Reader, fl, s.identity.Author()
@@ -37,7 +36,7 @@ func newFollow(s *session, a *delivery.Audience, seen chat.Room) *follow {
 // of returns the session's side of a follow.
 func of(fl *delivery.Follow) *follow { return fl.Owner.(*follow) }
 
-// setUnmade notes whether there is no such room yet. The lock is held.
+// setUnmade notes whether the room is yet to be made. The lock is held.
 func (fl *follow) setUnmade(unmade bool) {
 	fl.unmade = unmade
 	fl.Beware(unmade)

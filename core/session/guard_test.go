@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The guards hold what delivery costs by counting, so that they mean the same on every machine.
+// The guards count what delivery costs, so that they give the same result on every machine.
 
 const crowdSize = 1000
 
@@ -44,7 +44,7 @@ func (c *tally) Write(p []byte) error    { _, err := c.TryWrite(p); return err }
 func (c *tally) Resume()                 {}
 func (c *tally) Close(ports.CloseReason) {}
 
-// newCrowd does not linger: when feeds do has tests of its own.
+// newCrowd does not linger: that has tests of its own.
 func newCrowd(t testing.TB) *crowd {
 	t.Helper()
 	w := newWorld(t, 0)
@@ -70,7 +70,7 @@ func newCrowd(t testing.TB) *crowd {
 	return c
 }
 
-// next returns the room's next entries; the memory is the next call's too.
+// next returns the room's next entries. The next call overwrites them.
 func (c *crowd) next(entries int) []chat.Entry {
 	c.batch = c.batch[:0]
 	for range entries {
@@ -108,8 +108,8 @@ func TestGuardADeliveryAllocatesNothing(t *testing.T) {
 			made := float64(mallocs() - before)
 			t.Logf("%.2f allocations a batch, %.5f a delivery", made/rounds, made/float64(rounds*together*crowdSize))
 			// A batch makes a view of its feed, and a chunk of the ring now and then.
-			if most := 4.0; made/rounds > most {
-				t.Errorf("a batch to %d readers allocates %.2f times, want at most %v", crowdSize, made/rounds, most)
+			if limit := 4.0; made/rounds > limit {
+				t.Errorf("a batch to %d readers allocates %.2f times, want at most %v", crowdSize, made/rounds, limit)
 			}
 		})
 	}

@@ -16,8 +16,8 @@ import (
 // MaxRooms is how many rooms a session may have joined at once, unless it is configured.
 const MaxRooms = 500
 
-// Config is what a Hub works with. The ports but Bus and Observer are needed; everything else has a
-// usable zero value.
+// Config configures a Hub. Log, Reader, Writer, Verifier and Encoder are required; everything else
+// has a usable zero value.
 type Config struct {
 	Log      ports.Log
 	Reader   ports.Reader
@@ -28,28 +28,28 @@ type Config struct {
 	Bus      ports.Bus             // nil: this node is alone
 	Observer ports.SessionObserver // nil: nobody is told
 
-	// Which tells which log the store keeps, for clients to know to which one their cursors belong;
-	// nil: they are not told.
+	// Which returns the id of the store's log. Clients are told it with their cursors; nil: they
+	// are not told.
 	Which func() chat.LogID
 
 	Shards    int           // writer shards; 0: one
-	Linger    time.Duration // most that a feed with many readers waits for more to go out by one write; 0: 5 ms; negative: never
+	Linger    time.Duration // max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative: never
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
 	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
 
-	Replay          int // most entries that a join goes back behind its cursor; 0: 10,000
-	Reactions       int // most different emoji that a message may have at once, which clients are told; 0: chat.MaxReactions
-	RoomsPerSession int // most rooms joined at once; 0: MaxRooms
-	MaxSessions     int // most sessions of this node; 0: no limit
-	SessionsPerUser int // most sessions of a user on this node; 0: no limit
-	Joins           int // most joins that ask the store at once; more wait for their turn; 0: 64
-	FrameBytes      int // the largest message that a client may send, told in the welcome
-	AnswerBytes     int // the largest frame that a client gets, told in the welcome; 0: 256 KiB
+	Replay          int // max entries that a join replays from its cursor; 0: 10,000
+	Reactions       int // max different emoji on a message at once, told in the welcome; 0: chat.MaxReactions
+	RoomsPerSession int // max rooms joined at once; 0: MaxRooms
+	MaxSessions     int // max sessions of this node; 0: no limit
+	SessionsPerUser int // max sessions of a user on this node; 0: no limit
+	Joins           int // max joins that ask the store at once; more wait for their turn; 0: 64
+	FrameBytes      int // max bytes of a frame that a client sends, told in the welcome
+	AnswerBytes     int // max bytes of a frame that a client gets, told in the welcome; 0: 256 KiB
 
-	Features []string // what this node can do beyond protocol v1 as it was first published
+	Features []string // of this node, beyond the first published protocol v1
 
-	RingBytes      int   // most bytes of a feed's ring; 0: 256 KiB
-	RingBytesTotal int64 // most bytes of all rings; 0: 256 MiB
+	RingBytes      int   // max bytes of a feed's ring; 0: 256 KiB
+	RingBytesTotal int64 // max bytes of all rings; 0: 256 MiB
 
 	CatchUps    int           // readers served from the log at once; 0: 8
 	AntiEntropy time.Duration // between comparisons of the feeds with the log; 0: 2 s
@@ -85,10 +85,10 @@ func or[T int | int64 | time.Duration](v *T, otherwise T) {
 // Hub keeps the feeds and sessions of a node.
 type Hub struct {
 	cfg       Config
-	checks    *work.Waitlist[*follow] // of whom it is asked whether they may still read
+	checks    *work.Waitlist[*follow] // of the users' right to read
 	later     work.Later
 	additions additions
-	chores    *work.Queue // what concerns many sessions, and waits for nothing: ending those of a user
+	chores    *work.Queue // that look at many sessions, such as ending a user's; they do not wait
 	joins     *joinLimiter
 	outgoing  chan chat.Signal
 	presence  *presence.Node
@@ -126,8 +126,8 @@ func New(cfg Config) *Hub {
 	return h
 }
 
-// Run serves the sessions until ctx ends. Drain comes before that where clients are to be told. It
-// is called once.
+// Run serves the sessions until ctx ends. Call Drain before that, to tell clients. Run is called
+// once.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range checkWorkers {
@@ -144,8 +144,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	return errors.Join(failed[:]...)
 }
 
-// Followed implements ports.Audience. A room is so for as long as its feed is open, which is half a
-// minute longer than somebody follows it: a client that is connecting anew finds it where it was.
+// Followed implements ports.Audience. It is true while the room's feed is open. That is half a
+// minute longer than somebody follows the room, for clients that reconnect.
 func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
 
 // Entries implements ports.Listener.

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Who goes through rooms without end leaves no more behind than who stays in many.
+// A user who goes through very many rooms does not leave more feeds than one who stays in many.
 func TestFeedsThatNobodyFollowsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -47,14 +47,14 @@ func byFeedLag(a, b ports.FeedSeen) int {
 	return cmp.Or(cmp.Compare(b.Behind.Entries, a.Behind.Entries), byFollowers(a, b))
 }
 
-// first puts one into a list of at most so many, which is in order.
-func first[T any](list []T, one T, most int, order func(a, b T) int) []T {
-	if len(list) >= most && order(one, list[len(list)-1]) >= 0 {
+// first inserts one into a sorted list, and keeps the first limit of that.
+func first[T any](list []T, one T, limit int, order func(a, b T) int) []T {
+	if len(list) >= limit && order(one, list[len(list)-1]) >= 0 {
 		return list
 	}
 	at, _ := slices.BinarySearchFunc(list, one, order)
 	list = slices.Insert(list, at, one)
-	return list[:min(len(list), most)]
+	return list[:min(len(list), limit)]
 }
 
 // InspectSessions implements ports.Inspector.
@@ -83,7 +83,7 @@ func byLag(a, b candidate) int {
 	return cmp.Or(cmp.Compare(b.behind, a.behind), a.session.opened.Compare(b.session.opened), cmp.Compare(a.session.ID(), b.session.ID()))
 }
 
-// matches reports whether the session is asked for.
+// matches reports whether the query asks for the session.
 func (s *session) matches(q ports.SessionQuery) (c candidate, ok bool) {
 	s.Lock()
 	defer s.Unlock()
@@ -101,7 +101,7 @@ func (s *session) matches(q ports.SessionQuery) (c candidate, ok bool) {
 	return c, true
 }
 
-// inspect returns the session as it is.
+// inspect returns the state of the session.
 func (s *session) inspect() ports.SessionSeen {
 	s.Lock()
 	defer s.Unlock()

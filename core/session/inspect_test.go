@@ -95,7 +95,7 @@ func TestOperatorsAskForAPart(t *testing.T) {
 	}
 }
 
-// Looking never waits for what is looked at, nor the other way round: this is for the race
+// Inspection and the work that it looks at do not wait for each other. The test is for the race
 // detector, and for deadlocks.
 func TestLookingWhileAllMoves(t *testing.T) {
 	t.Parallel()

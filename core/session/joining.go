@@ -22,7 +22,7 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 	}
 	answer := ports.Joined{
 		Room: ask.Room, Log: log, Role: role, Read: standing.Read,
-		// The feed may lag behind the log for a moment: what the log has comes all the same.
+		// The feed may lag behind the log for a moment, but its entries will come.
 		Head: max(a.View().Head, standing.Room.Head),
 	}
 	if err := s.begin(a, id, ask, answer, standing.Room); err != nil {
@@ -32,7 +32,7 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 	return nil
 }
 
-// survey asks the store for all that a join needs. The audience's feed is to be released.
+// survey asks the store for all that a join needs. The caller releases the audience's feed.
 func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, chat.Role, *delivery.Audience, error) {
 	standing, role, err := s.hub.cfg.Reader.Enter(ctx, s.who(), room)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, 
 	return standing, role, a, err
 }
 
-// begin starts the follow and answers, in one step. That the user may read was looked at when the
+// begin starts the follow and answers, in one step. The user's right to read was checked when the
 // room was as seen.
 func (s *session) begin(a *delivery.Audience, id string, ask ports.Join, answer ports.Joined, seen chat.Room) error {
 	s.Lock()
@@ -97,7 +97,7 @@ func (s *session) leave(id string, room chat.RoomID) {
 	}
 }
 
-// endFollow takes the session's place in a room. The lock is held.
+// endFollow ends the session's place in a room. The lock is held.
 func (s *session) endFollow(fl *follow) {
 	if !s.End(&fl.Follow) {
 		return
@@ -107,7 +107,7 @@ func (s *session) endFollow(fl *follow) {
 		s.hub.presence.StopTyping(fl.Room(), s.ID())
 	}
 	s.hub.checks.Leave(fl.asking)
-	// Who left may be back where the whole session ends.
+	// If the whole session ends, the user may come back soon.
 	s.hub.presence.Depart(fl.Room(), fl.Who, s.ID(), s.Closing())
 	fl.Release()
 }

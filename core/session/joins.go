@@ -9,16 +9,15 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// joinLimiter lets so many joins ask the store at once, so that a wave of them leaves some of it
-// for what is said. The others wait for their turn; while very many do, the node takes no more
+// joinLimiter bounds how many joins ask the store at once, so that a wave of joins leaves capacity
+// for messages. The others wait for their turn. While very many wait, the node takes no more
 // connections.
 type joinLimiter struct {
 	passes  chan struct{}
 	waiting atomic.Int64
 }
 
-// crowd is how many joins may wait for each that is under way before new connections are sent
-// elsewhere.
+// crowd is how many joins may wait per pass. With more, new connections are refused.
 const crowd = 32
 
 func newJoinLimiter(limit int) *joinLimiter { return &joinLimiter{passes: make(chan struct{}, limit)} }
@@ -42,9 +41,9 @@ func (l *joinLimiter) enter(ctx context.Context) error {
 
 func (l *joinLimiter) leave() { <-l.passes }
 
-// crowded reports whether as many wait as may.
+// crowded reports whether too many wait.
 func (l *joinLimiter) crowded() bool { return l.waiting.Load() >= int64(crowd*cap(l.passes)) }
 
-// later is when to try again: at another time for each, as all of them together would find it as
-// full as before.
+// later returns when to try again. It is random: clients that all come back together would be
+// refused again.
 func later() time.Duration { return time.Second + rand.N(4*time.Second) }

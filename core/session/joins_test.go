@@ -20,13 +20,13 @@ import (
 type slowEntry struct {
 	ports.Reader
 	takes     time.Duration
-	now, most *atomic.Int64
+	now, peak *atomic.Int64
 }
 
 func (r slowEntry) Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	n := r.now.Add(1)
 	defer r.now.Add(-1)
-	for most := r.most.Load(); n > most && !r.most.CompareAndSwap(most, n); most = r.most.Load() {
+	for peak := r.peak.Load(); n > peak && !r.peak.CompareAndSwap(peak, n); peak = r.peak.Load() {
 	}
 	select {
 	case <-time.After(r.takes):
@@ -35,29 +35,30 @@ func (r slowEntry) Enter(ctx context.Context, by chat.Identity, room chat.RoomID
 	return r.Reader.Enter(ctx, by, room)
 }
 
-// crowdedWorld is a node where joins take that long, and four may ask at once.
-func crowdedWorld(t *testing.T, takes time.Duration) (w *world, most *atomic.Int64) {
-	most = &atomic.Int64{}
+// crowdedWorld is a node where joins take that long, and four may ask at once. peak is how many
+// did.
+func crowdedWorld(t *testing.T, takes time.Duration) (w *world, peak *atomic.Int64) {
+	peak = &atomic.Int64{}
 	var now atomic.Int64
 	w = newWorld(t, 1, func(d *session.Config, _ *messaging.Config) { d.Joins = 4 })
 	w.nodes[0].stop()
 	n := w.nodes[0]
 	hub := session.New(session.Config{
 		Log: w.log, Encoder: lineEncoder{}, Verifier: trusting{}, Writer: n.service, Joins: 4,
-		Reader: slowEntry{n.service, takes, &now, most},
+		Reader: slowEntry{n.service, takes, &now, peak},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { hub.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	n.hub = hub
-	return w, most
+	return w, peak
 }
 
 func TestAWaveOfJoinsTakesItsTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, most := crowdedWorld(t, 100*time.Millisecond)
+		w, peak := crowdedWorld(t, 100*time.Millisecond)
 		var wg sync.WaitGroup
 		for i := range 40 {
 			c := w.connects(fmt.Sprint("user", i))
@@ -65,7 +66,7 @@ func TestAWaveOfJoinsTakesItsTurns(t *testing.T) {
 		}
 		began := time.Now()
 		wg.Wait()
-		if n := most.Load(); n != 4 {
+		if n := peak.Load(); n != 4 {
 			t.Errorf("%d joins asked the store at once", n)
 		}
 		if took := time.Since(began); took > 1100*time.Millisecond {

@@ -300,7 +300,7 @@ func (w *world) start(bus *flakyBus, tweaks []tweak) {
 	w.nodes = append(w.nodes, n)
 }
 
-// around stands in a config for the reader that is made around a node's service.
+// around is a placeholder in a config for a reader that wraps a node's service.
 type around struct {
 	ports.Reader
 	reader func(ports.Reader) ports.Reader
@@ -312,8 +312,8 @@ type aroundWriter struct {
 	writer func(ports.Writer) ports.Writer
 }
 
-// trusting takes as tokens "name" or "name!", which expires in a minute, and with "@room" behind
-// the name such as are good for one room.
+// trusting accepts the tokens "name", and "name!", which expires in a minute. With "@room" behind
+// the name they are valid for one room.
 type trusting struct{}
 
 func (trusting) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -432,7 +432,7 @@ func (c *client) isRefused(ask ports.Ask, kind chat.Kind) line {
 	return l
 }
 
-// joins joins a room, which is made, public, where there is none.
+// joins joins a room. If it does not exist, it is made, public.
 func (c *client) joins(room chat.RoomID, after ...chat.Seq) ports.Joined {
 	c.t.Helper()
 	c.world.store.Create(context.Background(), chat.Room{ID: room, Public: true}, "") // there may be one

@@ -74,7 +74,7 @@ func told(seq chat.Seq, at time.Time) chat.Entry {
 
 func TestClocksThatDifferCountForNoMoreThanAMinute(t *testing.T) {
 	t.Parallel()
-	for name, row := range map[string]struct{ at, least, most time.Duration }{
+	for name, row := range map[string]struct{ at, shortest, longest time.Duration }{
 		"the store's lies ahead":     {time.Hour, 0, time.Second},
 		"the store's lies behind":    {-24 * time.Hour, time.Minute, time.Minute + time.Second},
 		"the entry is late":          {-3 * time.Second, 3 * time.Second, 4 * time.Second},
@@ -90,8 +90,8 @@ func TestClocksThatDifferCountForNoMoreThanAMinute(t *testing.T) {
 				w.nodes[0].hub.Entries([]chat.Entry{told(1, time.Now().Add(row.at))})
 				alice.sees("told")
 				synctest.Wait()
-				if got := watchers[0].last(t); got.First < row.least || got.Last > row.most || got.Last < got.First {
-					t.Errorf("it counts as late by %v and %v, want %v to %v", got.First, got.Last, row.least, row.most)
+				if got := watchers[0].last(t); got.First < row.shortest || got.Last > row.longest || got.Last < got.First {
+					t.Errorf("it counts as late by %v and %v, want %v to %v", got.First, got.Last, row.shortest, row.longest)
 				}
 			})
 		})

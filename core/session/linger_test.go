@@ -13,8 +13,8 @@ import (
 )
 
 // betweenTicks keeps the writes of these tests apart from the hub's look at its sessions, once a
-// second: it would wait for the lock that a write holds, which a bubble takes for something that
-// goes on.
+// second. That would wait for the lock that a write holds, and a bubble's time does not advance
+// while a goroutine waits for a lock.
 const betweenTicks = 1100 * time.Millisecond
 
 // laggard is a connection whose every write takes a while, and tells when it was.
@@ -57,7 +57,7 @@ func newLingering(t *testing.T, linger time.Duration, readers int, takes time.Du
 			t.Fatal(err)
 		}
 		t.Cleanup(s.Closed)
-		t.Cleanup(func() { time.Sleep(betweenTicks) }) // the last write is over: who closes would wait for its lock
+		t.Cleanup(func() { time.Sleep(betweenTicks) }) // until the last write is over: closing would wait for its lock
 		l.readers = append(l.readers, conn)
 	}
 	time.Sleep(betweenTicks)
@@ -92,8 +92,8 @@ func TestALoneEntryDoesNotLinger(t *testing.T) {
 	})
 }
 
-// TestEntriesUnderLoadShareWrites has two entries come while the first is being written, 1 ms
-// apart: without lingering they would be two writes or three for those who were served early.
+// TestEntriesUnderLoadShareWrites sends two entries, 1 ms apart, while the first is being written.
+// Without lingering, readers who were served early would get them in two or three writes.
 func TestEntriesUnderLoadShareWrites(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -149,8 +149,8 @@ func sum(list []int) (total int) {
 	return total
 }
 
-// TestACrowdIsToldToEachOtherTogether has 40 users come to a room of ten, 1 ms apart: they are told
-// in a few writes, and an entry that comes meanwhile does not wait with them.
+// TestACrowdIsToldToEachOtherTogether has 40 users come to a room of ten, 1 ms apart. The readers
+// hear of them in a few writes, and an entry that comes meanwhile does not wait with them.
 func TestACrowdIsToldToEachOtherTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestReadersThatStopCostTheirCursorsOnly puts 20 MB past each of 200 readers that take nothing: 4
-// GB, were it queued for them.
+// TestReadersThatStopCostTheirCursorsOnly sends 20 MB to a room with 200 readers that read nothing.
+// A queue per reader would need 4 GB.
 //
 //nolint:paralleltest // it looks at the memory of the whole process
 func TestReadersThatStopCostTheirCursorsOnly(t *testing.T) {
@@ -40,8 +40,8 @@ func TestReadersThatStopCostTheirCursorsOnly(t *testing.T) {
 	alice.skipped, quick.skipped = nil, nil
 	// The log itself is in memory here, 20 MB of it and as much again for its slices.
 	grown := int64(heap()) - int64(before)
-	if most := int64(64<<20 + stopped*96<<10); grown > most {
-		t.Errorf("the heap grew by %d MiB, want at most %d", grown>>20, most>>20)
+	if limit := int64(64<<20 + stopped*96<<10); grown > limit {
+		t.Errorf("the heap grew by %d MiB, want at most %d", grown>>20, limit>>20)
 	}
 }
 
@@ -93,11 +93,11 @@ func TestReadersThatTakeNoAnswersGetNoMore(t *testing.T) {
 		for _, s := range w.nodes[0].hub.InspectSessions(ports.SessionQuery{Limit: 2 * stopped}).Sessions {
 			unwritten += s.Unwritten
 		}
-		if most := stopped * (answer + 96<<10); unwritten > most || unwritten < stopped*answer/2 {
-			t.Errorf("%d bytes wait to be written, want at most %d; the first client asked %d times", unwritten, most, asked[0])
+		if limit := stopped * (answer + 96<<10); unwritten > limit || unwritten < stopped*answer/2 {
+			t.Errorf("%d bytes wait to be written, want at most %d; the first client asked %d times", unwritten, limit, asked[0])
 		}
-		if grown, most := int64(heap())-int64(before), int64(3*stopped*answer); grown > most {
-			t.Errorf("the heap grew by %d MiB, want at most %d", grown>>20, most>>20)
+		if grown, limit := int64(heap())-int64(before), int64(3*stopped*answer); grown > limit {
+			t.Errorf("the heap grew by %d MiB, want at most %d", grown>>20, limit>>20)
 		}
 		// Who takes what they are owed may ask again.
 		c := clients[0]
@@ -112,7 +112,7 @@ func TestReadersThatTakeNoAnswersGetNoMore(t *testing.T) {
 // spans notes what a log is asked for, and what it answers.
 type spans struct {
 	*memory.Store
-	unbounded, most atomic.Int64
+	unbounded, largest atomic.Int64
 }
 
 func (l *spans) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {
@@ -124,13 +124,13 @@ func (l *spans) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 	for i := range entries {
 		bytes += entries[i].Size()
 	}
-	if int64(bytes) > l.most.Load() { // a reader at a time
-		l.most.Store(int64(bytes))
+	if int64(bytes) > l.largest.Load() { // only one reader at a time
+		l.largest.Store(int64(bytes))
 	}
 	return entries, err
 }
 
-// Catching up reads about what is written, however large entries are.
+// Catching up reads about as much as it writes, however large entries are.
 func TestCatchingUpReadsInBoundedPieces(t *testing.T) {
 	t.Parallel()
 	log := &spans{Store: memory.New()}
@@ -150,7 +150,7 @@ func TestCatchingUpReadsInBoundedPieces(t *testing.T) {
 			t.Fatalf("%d is %d, of %d bytes", seq, e.Seq, len(e.Body))
 		}
 	}
-	if most := log.most.Load(); most > 256<<10+size || log.unbounded.Load() > 0 {
-		t.Errorf("at once %d bytes are read of the log; %d times without a bound", most, log.unbounded.Load())
+	if largest := log.largest.Load(); largest > 256<<10+size || log.unbounded.Load() > 0 {
+		t.Errorf("at once %d bytes are read of the log; %d times without a bound", largest, log.unbounded.Load())
 	}
 }

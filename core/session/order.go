@@ -9,13 +9,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// line is what a session's client asked of one room behind something that it did there and that is
-// under way still. Its commands take their turns, so that each sees what came before it; what the
-// client asks of other rooms does not wait for them.
+// line has the commands of a session to one room that wait for an earlier change there to be
+// answered. They take their turns, so that each sees what came before it. Commands to other rooms
+// do not wait for them.
 type line struct {
 	waiting []waiting
-	settled chan struct{} // closed when that for which the first one waits is over; nil while it waits for nothing
-	first   ports.Ask     // that one, while it waits
+	settled chan struct{} // closed when the first one need not wait any more; nil while it does not
+	first   ports.Ask     // the first one, while it waits
 }
 
 // waiting is a command whose turn has not come.
@@ -24,8 +24,8 @@ type waiting struct {
 	asked
 }
 
-// waitsTurn puts a command into its room's line where it would not see what the same client did
-// there before. It reports false where the command's turn is now.
+// waitsTurn puts a command into its room's line if it must see an earlier command there that is not
+// done yet. It reports false where the command's turn is now.
 func (s *session) waitsTurn(ctx context.Context, a asked) bool {
 	room := ports.RoomOf(a.Ask)
 	if room == "" {
@@ -50,9 +50,9 @@ func (s *session) waitsTurn(ctx context.Context, a asked) bool {
 	return true
 }
 
-// unsettled reports whether something of this session's is under way in a room that the command
-// must see. What goes to the journal takes its order from there; who edits or deletes looks for the
-// message first. The lock is held.
+// unsettled reports whether a change of this session in the room is not answered yet that the
+// command must see. Sends and reactions need not wait, as the journal keeps their order. An edit or
+// a deletion must find its message first. The lock is held.
 func (s *session) unsettled(room chat.RoomID, ask ports.Ask) bool {
 	sends := false
 	switch ask.(type) {
@@ -65,8 +65,8 @@ func (s *session) unsettled(room chat.RoomID, ask ports.Ask) bool {
 	return s.Expects(room, sends)
 }
 
-// run gives the commands of a line their turns, until there is none. Like a command that does not
-// wait they are done even if their asker goes.
+// run gives the commands of a line their turns, until there is none. They are done even if the
+// client goes, like commands that do not wait.
 func (s *session) run(room chat.RoomID, l *line) {
 	for {
 		next, settled, ok := s.next(room, l)
@@ -84,8 +84,8 @@ func (s *session) run(room chat.RoomID, l *line) {
 	}
 }
 
-// next takes the first command of a line, and what it waits for, if it does. Without one the line
-// ends.
+// next takes the first command of a line. settled is closed when its wait is over, and nil where it
+// need not wait. ok is false where the line was empty, and has ended.
 func (s *session) next(room chat.RoomID, l *line) (first waiting, settled <-chan struct{}, ok bool) {
 	s.Lock()
 	defer s.Unlock()
@@ -101,8 +101,7 @@ func (s *session) next(room chat.RoomID, l *line) (first waiting, settled <-chan
 	return first, l.settled, true
 }
 
-// settles waits until what a command must see is over, for as long as a command may wait for the
-// store.
+// settles waits until settled is closed, for as long as a command may wait for the store.
 func (s *session) settles(settled <-chan struct{}, since time.Time) bool {
 	if settled == nil {
 		return true
@@ -117,7 +116,7 @@ func (s *session) settles(settled <-chan struct{}, since time.Time) bool {
 	}
 }
 
-// settleLine lets the first command of a room's line go on, if what it waits for is over. The lock
+// settleLine lets the first command of a room's line go on, if it need not wait any more. The lock
 // is held.
 func (s *session) settleLine(room chat.RoomID) {
 	if l := s.lines[room]; l != nil && l.settled != nil && !s.unsettled(room, l.first) {

@@ -46,8 +46,8 @@ func (r *shutRoom) opens() {
 	r.waits = nil
 }
 
-// withShutRoom is a client on a node where the den takes nothing until it opens. The client is
-// there and in the pub.
+// withShutRoom is a client on a node where messages to the den wait until it opens. The client has
+// joined the den and the pub.
 func withShutRoom(t *testing.T) (alice *client, open func()) {
 	t.Helper()
 	shut := &shutRoom{room: "den"}

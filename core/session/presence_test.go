@@ -26,8 +26,8 @@ func (c *client) present(room chat.RoomID) string {
 	return fmt.Sprintf("%s of %d", strings.Join(names, " "), p.Total)
 }
 
-// told returns the presence signals that have come until now, in one line, in the order of what
-// they say: of several users it is open.
+// told returns the presence signals that have come until now, sorted, in one line: their order is
+// not fixed.
 func (c *client) told() string {
 	synctest.Wait()
 	for {
@@ -109,12 +109,12 @@ func TestWhoIsBackSoonWasNeverAway(t *testing.T) {
 	})
 }
 
-// Who is there is named as far as an answer has room for, and counted in full.
+// An answer names as many users as it has room for, and counts all.
 func TestAPresenceAnswerEndsByBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const most, users = 64 << 10, 100
-		w := newWorld(t, 1, func(d *session.Config, _ *messaging.Config) { d.AnswerBytes = most })
+		const answerBytes, users = 64 << 10, 100
+		w := newWorld(t, 1, func(d *session.Config, _ *messaging.Config) { d.AnswerBytes = answerBytes })
 		for i := range users {
 			w.connects(fmt.Sprintf("%03d%s", i, strings.Repeat("\u2028", chat.MaxUserIDChars-3))).joins("tea")
 		}
@@ -125,7 +125,7 @@ func TestAPresenceAnswerEndsByBytes(t *testing.T) {
 		for _, u := range p.Users {
 			bytes += 2*(len(u.ID)+len(u.Name)) + len(`{"id":"","name":""},`)
 		}
-		if p.Total != users || len(p.Users) < 20 || len(p.Users) == users || bytes > most-1000 {
+		if p.Total != users || len(p.Users) < 20 || len(p.Users) == users || bytes > answerBytes-1000 {
 			t.Errorf("of %d users %d are named, in %d bytes", p.Total, len(p.Users), bytes)
 		}
 	})

@@ -294,8 +294,7 @@ func (r *reader) finishes() error {
 	return fmt.Errorf("%s stands at %v for 40 s", r.user, r.cursor)
 }
 
-// agree checks that all readers made the same of it, and the same as one who reads it all at once
-// now.
+// agree checks that all readers have the same state, and the same as one who reads everything now.
 func agree(w *world, all []*reader) error {
 	fresh := &reader{
 		world: w, user: "fresh", cursor: map[chat.RoomID]chat.Seq{},

@@ -12,24 +12,24 @@ import (
 )
 
 const (
-	checksAtOnce = 256 // follows in one question
+	checksAtOnce = 256 // follows in one query
 	checkWorkers = 2
-	checkTries   = 5 // at one follow alone, where the answer is a fault
+	checkTries   = 5 // of one follow alone that fail, other than with Unavailable
 	checkPause   = time.Second
 )
 
-// check is how far the question is whether a follow's user may still read.
+// check is the state of the check whether a follow's user may still read.
 type check uint8
 
 const (
 	checkNone   check = iota
 	checkWaits        // in the hub's list
 	checkAsked        // a worker asks
-	checkPassed       // asked, and something has happened since: to be asked again
+	checkPassed       // a worker asks, and something has changed since: ask again
 )
 
-// checkMembers holds those at e who may lose the right to read by it, until it is known whether
-// they do. It comes before e is seen.
+// checkMembers holds follows at e whose users may lose the right to read by it, until that is
+// checked. It is called before e is delivered.
 func (h *Hub) checkMembers(a *delivery.Audience, e *chat.Entry) {
 	if !chat.EndsReading(e.Fact, "") {
 		return
@@ -46,8 +46,8 @@ func (h *Hub) checkMembers(a *delivery.Audience, e *chat.Entry) {
 	}
 }
 
-// made tells that a room has been made, perhaps. Those who follow it as one that there was not go
-// on where it is public, which is what they have a right to; else they are asked about.
+// made takes the notice that a room was made, or may have been. Sessions that followed it while it
+// was unmade go on if it is public. Otherwise their right to read is checked.
 func (h *Hub) made(n ports.StandingChanged) {
 	a := h.delivery.Audience(n.Room)
 	if a == nil || n.User != "" || !n.Opened && a.View().Head > 0 {
@@ -66,17 +66,17 @@ func (h *Hub) made(n ports.StandingChanged) {
 	}
 }
 
-// recheck asks whether a follow's user may still read, as the entry seq may have taken the right,
-// unless what is known is as young as that entry. The session's mu is held.
+// recheck has it checked whether a follow's user may still read, as the entry seq may have ended
+// that right, unless the last check saw that entry. The session's mu is held.
 func (h *Hub) recheck(fl *follow, seq chat.Seq) {
 	if seq > fl.cleared {
 		h.doubt(fl, seq)
 	}
 }
 
-// doubt holds a follow at the entry until, and has it asked whether its session may still read the
-// room: if not, it ends there. However often that is in doubt, a follow has one question that
-// waits. The session's mu is held.
+// doubt holds a follow at the entry until, and has it checked whether its user may still read the
+// room. If not, the follow ends there. A follow has only one check that waits. The session's mu is
+// held.
 func (h *Hub) doubt(fl *follow, until chat.Seq) {
 	if fl.Gone() || fl.refused != nil {
 		return
@@ -95,9 +95,9 @@ func (h *Hub) ask(fl *follow) {
 	fl.asking = h.checks.Put(fl)
 }
 
-// watchRights asks who may still read, for many at once, until ctx ends. It is apart from what
-// serves readers from the log, so that a room that is hidden from thousands stalls none of the
-// others.
+// watchRights checks who may still read, for many at once, until ctx ends. Workers that serve
+// readers from the log are separate, so that hiding a room with thousands of followers does not
+// stall other rooms.
 func (h *Hub) watchRights(ctx context.Context) {
 	for h.checks.Wait(ctx) {
 		for batch := h.checks.Take(checksAtOnce); len(batch) > 0 && ctx.Err() == nil; batch = h.checks.Take(checksAtOnce) {
@@ -106,8 +106,8 @@ func (h *Hub) watchRights(ctx context.Context) {
 	}
 }
 
-// checkRights asks for some follows whether their users may still read. While the store is away
-// they are held: nobody who may not sees anything, and nobody is sent away for it.
+// checkRights checks for some follows whether their users may still read. While the store is
+// unavailable the follows stay held: they get nothing, and do not end.
 func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	asked := make([]ports.Follower, 0, len(batch))
 	held := batch[:0]
@@ -129,7 +129,7 @@ func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	case errors.Is(err, chat.Unavailable):
 		h.cfg.Observer.Fault(ctx, "check who may still read", err)
 		h.askLater(ctx, held)
-	case len(held) > 1: // one that cannot be answered must not spoil the others: halving finds it
+	case len(held) > 1: // one that cannot be checked must not affect the others: halving finds it
 		half := len(held) / 2
 		h.checkRights(ctx, held[:half])
 		h.checkRights(ctx, held[half:])
@@ -153,7 +153,7 @@ func (h *Hub) mayRead(ctx context.Context, asked []ports.Follower) ([]ports.Righ
 	return rights, err
 }
 
-// askLater waits a moment, and puts follows behind the others that wait.
+// askLater waits a moment, and puts the follows at the end of the list.
 func (h *Hub) askLater(ctx context.Context, list []*follow) {
 	select {
 	case <-ctx.Done():
@@ -169,7 +169,7 @@ func (h *Hub) askLater(ctx context.Context, list []*follow) {
 	}
 }
 
-// asks begins the question, and returns for whom; false where there is nothing to ask any more.
+// asks begins a check, and returns the user. ok is false where the follow or its session has ended.
 func (fl *follow) asks() (by chat.Identity, ok bool) {
 	s := fl.session
 	s.Lock()
@@ -206,8 +206,8 @@ func (s *session) checked(fl *follow, right ports.Right) {
 		fl.refused = right.Err
 		fl.Finish()
 	case right.Unmade && fl.Cursor() < fl.View().Head:
-		// There is an entry of a room that the store does not know: it is asked again until it
-		// does.
+		// The room has an entry, but this view of the store does not have the room yet: ask again
+		// until it does.
 		fl.check = checkWaits
 		s.hub.later.Do(checkPause, func() {
 			s.Lock()
@@ -223,14 +223,14 @@ func (s *session) checked(fl *follow, right ports.Right) {
 	}
 }
 
-// dismiss ends a follow that has reached its last entry, and tells why. The lock is held.
+// dismiss ends a follow that has got its last entry, and tells why. The lock is held.
 func (s *session) dismiss(fl *follow) {
 	s.endFollow(fl)
 	if s.Closing() {
 		return
 	}
 	why := fl.refused
-	if errors.Is(why, chat.NotFound) { // they know that there is a room
+	if errors.Is(why, chat.NotFound) { // they know already that the room exists
 		why = chat.Errorf(chat.NotFound, "you may not read %s any more", fl.Room())
 	}
 	s.Put(ports.FollowEnded{Room: fl.Room(), Err: why})

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// askedRights counts who may still read is asked of, and answers when it is let.
+// askedRights counts the checks of who may still read, and answers them when the gate is open.
 type askedRights struct {
 	ports.Reader
 	questions, readers atomic.Int64
@@ -38,7 +38,7 @@ func (a *askedRights) MayRead(ctx context.Context, readers []ports.Follower) ([]
 	return a.Reader.MayRead(ctx, readers)
 }
 
-// withRights is a node of which it is counted what it asks for itself.
+// withRights is a node whose own checks are counted.
 func withRights(t *testing.T, tweaks ...tweak) (*world, *askedRights) {
 	t.Helper()
 	counted := &askedRights{}

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// session is one connection's life: who it is, its cursors, and what it has to be told.
+// session is one connection's life: its identity, its cursors, and what it has to be told.
 type session struct {
 	*delivery.Reader
 
@@ -27,14 +27,14 @@ type session struct {
 
 	// Guarded by the reader's lock.
 	identity *chat.Identity // nil until authenticated
-	join     *ports.Join    // the join that the connection began with, until it is made
+	join     *ports.Join    // the join that opened the connection, until it is made
 	lines    map[chat.RoomID]*line
 	typesIn  []chat.RoomID // where its user types
 	pinged   time.Time
 	badRun   int       // bad requests in a row
 	limited  int       // refusals since limitAt
-	limitAt  time.Time // when the present count of refusals began
-	parting  *parting  // waits for what was asked to be answered
+	limitAt  time.Time // when limited began to count
+	parting  *parting  // not nil: it ends when its commands are answered
 }
 
 var _ ports.Session = (*session)(nil)
@@ -68,7 +68,7 @@ func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 	return s, nil
 }
 
-// welcome makes the session that of an identity.
+// welcome gives the session its identity.
 func (s *session) welcome(who *chat.Identity) {
 	s.Lock()
 	s.identity = who
@@ -81,7 +81,7 @@ func (s *session) welcome(who *chat.Identity) {
 	s.hub.cfg.Observer.SessionOpened(s.ID(), who.User, s.remote)
 }
 
-// joinAtOnce makes the join that the connection began with, if there is one.
+// joinAtOnce makes the join that opened the connection, if there is one.
 func (s *session) joinAtOnce(ctx context.Context) {
 	s.Lock()
 	ask := s.join
@@ -105,7 +105,7 @@ func (s *session) Heard() { s.heard.Store(time.Now().UnixNano()) }
 func (s *session) Reply(frame []byte) {
 	s.Lock()
 	defer s.Unlock()
-	if !s.Full() { // a client that takes none of its answers needs no more
+	if !s.Full() { // a client that does not read its answers gets no more
 		s.PutRaw(frame)
 	}
 }
@@ -129,14 +129,14 @@ func (s *session) Finish(closeFrame []byte, reason ports.CloseReason) {
 	}
 }
 
-// parting is how a session ends that waits for what its client asked last.
+// parting is how a session ends when its last commands are answered.
 type parting struct {
 	frame  []byte
 	reason ports.CloseReason
 	late   *time.Timer // nil where it did not wait
 }
 
-// part ends the session as its transport said. The lock is held.
+// part ends the session in the way that its transport asked for. The lock is held.
 func (s *session) part(p *parting) {
 	if p.late != nil {
 		p.late.Stop()
@@ -144,7 +144,7 @@ func (s *session) part(p *parting) {
 	s.CloseWith(p.frame, p.reason)
 }
 
-// concluded notes that something that the client asked is answered. The lock is held.
+// concluded notes that a command is answered. The lock is held.
 func (s *session) concluded() {
 	s.Owe(-1)
 	if s.parting != nil && s.Owes() == 0 {
@@ -152,7 +152,7 @@ func (s *session) concluded() {
 	}
 }
 
-// shut ends the session from outside, with an error for the client where there is one to tell.
+// shut ends the session from outside. failure is for the client, or nil.
 func (s *session) shut(reason ports.CloseReason, failure error) {
 	s.Lock()
 	defer s.Unlock()
@@ -180,7 +180,7 @@ func (s *session) Closed() {
 	if identity != nil {
 		s.hub.cfg.Observer.SessionClosed(s.ID(), identity.User, reason, time.Since(s.opened))
 	}
-	s.Wait() // last, as what was asked for may wait for the store
+	s.Wait() // last, as commands may still wait for the store
 }
 
 // who returns the session's identity. It must be authenticated.
@@ -200,7 +200,7 @@ func (s *session) ok(id string, answer ports.Answer) {
 	s.Put(ports.OK{ID: id, Answer: answer})
 }
 
-// fail answers a command that failed, and ends the session of a client that goes on failing.
+// fail answers a command that failed, and ends the session if too many do.
 func (s *session) fail(ctx context.Context, a asked, err error) {
 	e := *chat.AsError(err)
 	switch e.Kind {
@@ -210,7 +210,7 @@ func (s *session) fail(ctx context.Context, a asked, err error) {
 		if e.RetryAfter == 0 {
 			e.RetryAfter = time.Second
 		}
-		if e.Cause != nil { // that nobody has told of yet
+		if e.Cause != nil { // it is not logged yet
 			s.hub.cfg.Observer.Fault(ctx, "answer a command", err)
 		}
 	}
@@ -234,10 +234,11 @@ func (s *session) answered(ctx context.Context, a asked, err error) {
 const (
 	maxBadRun   = 10               // bad requests in a row
 	maxLimited  = 500              // refusals within limitWindow
-	limitWindow = 10 * time.Second // counted anew after that
+	limitWindow = 10 * time.Second // then the count starts anew
 )
 
-// count closes on a client that sends rubbish, or goes on over the limit. The lock is held.
+// count ends the session of a client that sends bad requests, or goes on over its limit. The lock
+// is held.
 func (s *session) count(kind chat.Kind) {
 	switch kind {
 	case chat.BadRequest:
@@ -259,7 +260,7 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	s.Lock()
 	old := s.identity
 	s.Unlock()
-	if old != nil { // the first is a part of connecting, which has bounds of its own
+	if old != nil { // connecting, with the first token, has limits of its own
 		if err := s.hub.cfg.Limiter.Charge(*old); err != nil {
 			return err
 		}
@@ -292,5 +293,5 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	return nil
 }
 
-// refused reports whether err is for a token that is no good.
+// refused reports whether err refuses a token.
 func refused(err error) bool { return errors.Is(err, chat.Unauthenticated) }

@@ -30,7 +30,7 @@ func (h *Hub) Hear(notice ports.Notice) {
 	}
 }
 
-// Tell gives a signal to this node's readers of its room but the session origin, and passes it on
+// Tell gives a signal to this node's readers of its room, except the session origin, and sends it
 // to the other nodes. It does not wait.
 func (h *Hub) Tell(signal chat.Signal, origin string) {
 	h.Spread(signal, origin)
@@ -43,7 +43,7 @@ func (h *Hub) Tell(signal chat.Signal, origin string) {
 	}
 }
 
-// Spread gives a signal to this node's readers of its room but the session origin. It does not
+// Spread gives a signal to this node's readers of its room, except the session origin. It does not
 // wait.
 func (h *Hub) Spread(signal chat.Signal, origin string) {
 	h.delivery.Spread(signal, origin)

@@ -9,54 +9,53 @@ import (
 )
 
 const (
-	minStrangers   = 16    // places for sessions without a token, where a tenth of all is fewer
-	strangersAlone = 1_000 // the same where a node has no limit
-	minShare       = 8     // of these for one network, where a quarter is fewer
+	minStrangers   = 16    // min places for strangers; otherwise a tenth of all places
+	strangersAlone = 1_000 // places for strangers where a node has no limit
+	minShare       = 8     // min places of one network; otherwise a quarter of the strangers' places
 	maxGoing       = 2     // times the places: connections that were sent away and are not gone yet
 )
 
-// strangers are the sessions whose token has yet to come. They have few places, and one network has
-// few of these: when a place is needed, the oldest of the network that holds most makes way. So
-// whoever connects and says nothing keeps nobody out, and least of all who has a token; and a
-// newcomer has all of Config.AuthTime for its token, however many others come, unless there are as
-// many networks as places: while any other holds two, one that is alone in its network is not sent
-// away. The hub's mu guards it.
+// strangers are the sessions whose token has yet to come. They have few places, and one network may
+// have only a share of these. When a place is needed, the network with the most strangers loses its
+// oldest one. So connections without a token keep nobody out, and least of all a client with one.
+// While some network has two strangers, one that is alone in its network is not sent away: it has
+// all of Config.AuthTime for its token, however many others come. The hub's mu guards it.
 type strangers struct {
-	most  int // places
-	share int // of them for one network
+	places int
+	share  int // max places of one network
 
 	count int
 	from  map[string]*network
-	sizes map[int]*list.List // of networks, by how many they hold: those that hold so many longest come first
-	top   int                // no network holds more
+	sizes map[int]*list.List // networks by their number of strangers, longest at that number first
+	top   int                // the highest number of strangers of a network
 
-	// Were sent away, and their connections are not gone yet: whoever does not go keeps out their
-	// own network first.
+	// Strangers that were sent away, whose connections are not gone yet. A network with too many of
+	// these gets no new places.
 	going     int
 	goingFrom map[string]int
 }
 
-// network is where strangers are from that are here.
+// network has the strangers from one network.
 type network struct {
 	strangers list.List     // the oldest first
-	place     *list.Element // in its size
+	place     *list.Element // in its list of sizes
 }
 
-// stranger is a session without a token, and where it stands.
+// stranger is a session without a token.
 type stranger struct {
 	session  *session
 	from     string        // its network
-	place    *list.Element // among those of its network
-	sentAway bool          // is in no list any more
+	place    *list.Element // in its network's list
+	sentAway bool          // then it is in no list
 }
 
 func newStrangers(sessions int) strangers {
-	most := strangersAlone
+	places := strangersAlone
 	if sessions > 0 {
-		most = min(max(sessions/10, minStrangers), sessions)
+		places = min(max(sessions/10, minStrangers), sessions)
 	}
-	share := min(max(most/4, minShare), most)
-	return strangers{most: most, share: share, from: map[string]*network{}, sizes: map[int]*list.List{}, goingFrom: map[string]int{}}
+	share := min(max(places/4, minShare), places)
+	return strangers{places: places, share: share, from: map[string]*network{}, sizes: map[int]*list.List{}, goingFrom: map[string]int{}}
 }
 
 func (g *strangers) add(s *session, from string) {
@@ -71,7 +70,7 @@ func (g *strangers) add(s *session, from string) {
 	g.resize(of, of.strangers.Len()-1)
 }
 
-// resize moves a network, which held so many, to where it belongs.
+// resize moves a network, which had was strangers, to the list of its present size.
 func (g *strangers) resize(of *network, was int) {
 	if before := g.sizes[was]; before != nil {
 		if before.Remove(of.place); before.Len() == 0 {
@@ -90,7 +89,7 @@ func (g *strangers) resize(of *network, was int) {
 	}
 }
 
-// remove takes out a session that has shown its token, or is over.
+// remove removes a session that has shown its token, or is over.
 func (g *strangers) remove(s *session) {
 	one := s.stranger
 	if one == nil {
@@ -117,21 +116,22 @@ func (g *strangers) takeOut(one *stranger) {
 	}
 }
 
-// crowdedOut takes out who makes way for one more stranger from a network, if somebody must.
+// crowdedOut removes and returns the session that makes way for one more stranger from a network,
+// or returns nil if none must.
 func (g *strangers) crowdedOut(from string, full bool) *session {
 	if own := g.from[from]; own != nil && own.strangers.Len() >= g.share {
 		return g.sendAway(own)
 	}
-	if full || g.count >= g.most {
+	if full || g.count >= g.places {
 		return g.sendAway(g.largest())
 	}
 	return nil
 }
 
-// largest is the network that holds most. There must be one.
+// largest returns the network with the most strangers. There must be one.
 func (g *strangers) largest() *network { return g.sizes[g.top].Front().Value.(*network) }
 
-// sendAway takes out the oldest of a network. Its place is free from now on.
+// sendAway removes the oldest stranger of a network, and frees its place.
 func (g *strangers) sendAway(of *network) *session {
 	one := of.strangers.Front().Value.(*stranger)
 	g.takeOut(one)
@@ -141,25 +141,25 @@ func (g *strangers) sendAway(of *network) *session {
 	return one.session
 }
 
-// stay reports whether as many of those who were sent away are still there as may be, in all or of
-// one network.
+// stay reports whether too many of those who were sent away are not gone yet, in all or of one
+// network.
 func (g *strangers) stay(from string) bool {
-	return g.going >= maxGoing*g.most || g.goingFrom[from] >= g.share
+	return g.going >= maxGoing*g.places || g.goingFrom[from] >= g.share
 }
 
-// hurry reports whether so many go that who is sent away now is given no moment for it: others are
-// not to wait for those who do not go.
-func (g *strangers) hurry() bool { return g.going > g.most }
+// hurry reports whether so many are not gone yet that who is sent away now must go at once, without
+// a moment to read why.
+func (g *strangers) hurry() bool { return g.going > g.places }
 
 var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and others need the place; give it in the handshake, or at once")
 
-// full reports whether all places are taken, be it by strangers. h.mu is held.
+// full reports whether all places are taken, also those that strangers have. h.mu is held.
 func (h *Hub) full() bool {
 	return h.cfg.MaxSessions > 0 && len(h.sessions)-h.strangers.going >= h.cfg.MaxSessions
 }
 
-// admit tells whether there is room for one more session. opening is nil where it is not known yet
-// whose. h.mu is held.
+// admit returns an error where there is no place for one more session. opening is nil where it is
+// not known yet whose it is. h.mu is held.
 func (h *Hub) admit(opening *ports.Opening) error {
 	switch {
 	case h.draining:
@@ -178,8 +178,8 @@ func (h *Hub) admit(opening *ports.Opening) error {
 	return nil
 }
 
-// enroll gives a session its place, and returns who made way for it, if somebody did, and whether
-// they are to be gone at once. The caller tells them.
+// enroll gives a session its place. It returns the session that makes way for it, if any, and
+// whether that must be gone at once. The caller ends that session.
 func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, hurry bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -210,7 +210,7 @@ func (s *session) makeWay(hurry bool) {
 	}
 }
 
-// adopt counts a session among its user's, once its token has come.
+// adopt makes a stranger, whose token has come, one of its user's sessions.
 func (h *Hub) adopt(s *session, who *chat.Identity) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -225,7 +225,7 @@ func (h *Hub) adopt(s *session, who *chat.Identity) error {
 	return nil
 }
 
-// dismissed gives back the place of a session that is over.
+// dismissed frees the place of a session that is over.
 func (h *Hub) dismissed(s *session, identity *chat.Identity) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

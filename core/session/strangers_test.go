@@ -14,7 +14,7 @@ func places(n int) tweak {
 	return func(d *session.Config, _ *messaging.Config) { d.MaxSessions = n }
 }
 
-// stays reports whether a client's session takes its token still.
+// stays reports whether a client's session still takes its token.
 func (c *client) stays(user string) bool {
 	c.t.Helper()
 	id := c.asks(ports.Auth{Token: user})
@@ -106,7 +106,7 @@ func TestWhoHasATokenAlwaysFindsAPlace(t *testing.T) {
 	}
 }
 
-// Those who were sent away and do not go are not without number either.
+// Connections that were sent away and do not go are bounded too.
 func TestWhoMadeWayAndStaysIsCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, places(100))
@@ -117,7 +117,8 @@ func TestWhoMadeWayAndStaysIsCounted(t *testing.T) {
 	w.connects("alice").gets(ports.Ping{}, nil)
 }
 
-// Those of one network who do not go keep out their own: others still come without a token.
+// Connections of one network that do not go keep out only their own network: others still come
+// without a token.
 func TestWhoMadeWayAndStaysKeepsOutItsOwnNetworkOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, places(100)) // 16 of them without a token, and 8 of these for one network
@@ -129,15 +130,15 @@ func TestWhoMadeWayAndStaysKeepsOutItsOwnNetworkOnly(t *testing.T) {
 	}
 }
 
-// Four networks fill all places that there are for those without a token, and go on coming: whoever
-// comes from another one gets in, and has time for the token.
+// Four networks fill all places for strangers, and go on coming. A client from another network gets
+// in, and has time for its token.
 func TestAFewNetworksKeepNobodyOut(t *testing.T) {
 	t.Parallel()
-	const most, share, networks = 40, 10, 4
+	const strangers, share, networks = 40, 10, 4
 	for name, polite := range map[string]bool{"who go when they are told": true, "who stay when they are told to go": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, 1, places(10*most))
+			w := newWorld(t, 1, places(10*strangers))
 			flood := map[string][]*client{}
 			comes := func(i int) {
 				from := fmt.Sprint("192.0.2.", i%networks)
@@ -155,11 +156,11 @@ func TestAFewNetworksKeepNobodyOut(t *testing.T) {
 					flood[from] = flood[from][1:]
 				}
 			}
-			for i := range 3 * most {
+			for i := range 3 * strangers {
 				comes(i)
 			}
 			newcomer, second := w.connectsFrom("198.51.100.1"), w.connectsFrom("198.51.100.2")
-			for i := range 20 * most {
+			for i := range 20 * strangers {
 				comes(i)
 			}
 			if !newcomer.stays("newcomer") || !second.stays("second") {

@@ -38,10 +38,10 @@ func (w *watcher) FannedOut(f ports.FanOut) {
 	w.passes = append(w.passes, f)
 }
 
-func (w *watcher) Behind(sessions int, entries, most int64) {
+func (w *watcher) Behind(sessions int, entries, furthest int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.behind = [3]int64{int64(sessions), entries, most}
+	w.behind = [3]int64{int64(sessions), entries, furthest}
 }
 
 func (w *watcher) lag() [3]int64 {
@@ -50,7 +50,7 @@ func (w *watcher) lag() [3]int64 {
 	return w.behind
 }
 
-// toldTo has each node of a world tell a watcher of its own.
+// toldTo gives each node of a world a watcher.
 func toldTo(watchers *[]*watcher) tweak {
 	return func(d *session.Config, _ *messaging.Config) {
 		w := newWatcher()
@@ -201,7 +201,7 @@ func TestWhyACommandCouldNotBeDoneIsToldOnceAndToNoClient(t *testing.T) {
 	}
 }
 
-// A client's traceparent must not make deliveries dearer where nobody records them.
+// A client's traceparent must not make deliveries cost more where nobody records them.
 func TestWithoutTracesNoDeliveryIsTold(t *testing.T) {
 	t.Parallel()
 	deaf := &notFollowing{watcher: newWatcher()}

@@ -36,8 +36,8 @@ func TestARoomThatIsNotThereYetIsFollowedLikeAnEmptyOne(t *testing.T) {
 	})
 }
 
-// Somebody makes the room private that others follow as one that is not there yet: they see nothing
-// of it, on any node, whether the others are told of its making or not.
+// Users follow a room that does not exist yet, and somebody makes it private. They must see nothing
+// of it, on any node, whether their node hears that it was made or not.
 func TestWhoFollowsARoomThatIsNotThereHasNoRightToThePrivateOne(t *testing.T) {
 	t.Parallel()
 	for name, told := range map[string]bool{"who are told of it": true, "who are not": false} {

@@ -44,7 +44,7 @@ func (s *session) look(now time.Time) {
 	if s.Closing() {
 		return
 	}
-	if s.Paused() { // nothing is read from it: whether it takes what is written tells of its life
+	if s.Paused() { // nothing is read from it; if it is dead, writes to it fail
 		s.Heard()
 	}
 	heard := time.Unix(0, s.heard.Load())
@@ -53,7 +53,7 @@ func (s *session) look(now time.Time) {
 		s.Close(ports.CloseUnauthenticated, chat.Errorf(chat.Unauthenticated, "no token came within %v", cfg.AuthTime))
 	case s.identity != nil && !now.Before(s.identity.Expires):
 		s.Close(ports.CloseExpired, chat.Errorf(chat.Unauthenticated, "the token has expired"))
-	case now.Sub(heard) > 2*cfg.Heartbeat && heard.Before(s.pinged): // who has answered the last ping is due another one
+	case now.Sub(heard) > 2*cfg.Heartbeat && heard.Before(s.pinged): // after an answer to the last ping comes another ping
 		s.Close(ports.CloseSilent, nil)
 	case now.Sub(s.pinged) >= cfg.Heartbeat:
 		s.pinged = now
@@ -63,11 +63,11 @@ func (s *session) look(now time.Time) {
 	}
 }
 
-// countBehind tells how many of the sessions are behind: have not got an entry that was there the
-// last time. Those that get it by the pass under way are not.
+// countBehind tells how many sessions are behind: they have not got an entry that was there at the
+// last count. Those that get it in the present pass are not behind.
 func (h *Hub) countBehind(sessions []*session) {
 	var behind int
-	var entries, most int64
+	var entries, furthest int64
 	for _, s := range sessions {
 		s.Lock()
 		n := s.Behind()
@@ -75,9 +75,9 @@ func (h *Hub) countBehind(sessions []*session) {
 		if n > 0 {
 			behind++
 			entries += n
-			most = max(most, n)
+			furthest = max(furthest, n)
 		}
 	}
-	h.cfg.Observer.Behind(behind, entries, most)
+	h.cfg.Observer.Behind(behind, entries, furthest)
 	h.delivery.Counted()
 }
