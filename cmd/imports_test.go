@@ -60,6 +60,7 @@ var rows = []row{
 	{pkg: "core/session", may: []string{"core/chat", "core/delivery", "core/feed", "core/presence", "core/work", "ports"}},
 	{pkg: "core/revocation", may: inner},
 	{pkg: "core/logwatch", may: inner},
+	{pkg: "core/consuming", may: []string{"core/chat", "core/work", "ports"}},
 	{pkg: "ports", may: words},
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 

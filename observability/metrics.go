@@ -66,6 +66,8 @@ type metrics struct {
 	deaf      prometheus.Counter
 
 	faults *prometheus.CounterVec
+
+	consumers consumerMetrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -128,6 +130,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		deaf:      f.counter("parley_bus_deaf_total", "Times that the bus told that it may have missed notices."),
 
 		faults: f.counters("parley_faults_total", "Faults inside the service, by what was being done.", "while"),
+
+		consumers: newConsumerMetrics(f),
 	}
 	m.begin(storeTime)
 	return m
@@ -182,6 +186,12 @@ func (f factory) counters(name, help string, labels ...string) *prometheus.Count
 
 func (f factory) gauge(name, help string) prometheus.Gauge {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	f.registry.MustRegister(g)
+	return g
+}
+
+func (f factory) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	f.registry.MustRegister(g)
 	return g
 }

@@ -48,6 +48,14 @@ func newObserver(t testing.TB) *observability.Observer {
 	o.Queued(6)
 	o.Queued(-5)
 	o.Fault(t.Context(), "append to the log", errors.New("away"))
+	o.Took("audit", 7, time.Millisecond, ports.TakeOK)
+	o.Took("audit", 7, time.Millisecond, ports.TakeFailed)
+	o.Took("gone", 7, time.Millisecond, ports.TakeStalled)
+	o.Lagging([]ports.ConsumerLag{{Consumer: "gone", Entries: 1}})
+	o.Lagging([]ports.ConsumerLag{{Consumer: "audit", Entries: 12, Rooms: 2, Waiting: 1, Stalled: 3, Oldest: time.Minute}})
+	o.Forgot("gone")
+	o.Leasing(86, 3)
+	o.TookOver(43)
 	return o
 }
 
@@ -90,6 +98,16 @@ func TestObserverCountsWhatItIsTold(t *testing.T) {
 		`parley_log_append_seconds_count 2`,
 		`parley_log_appends_total{result="unavailable"} 1`,
 		`parley_faults_total{while="append to the log"} 1`,
+		`parley_consumer_attempts_total{consumer="audit",result="failed"} 1`,
+		`parley_consumer_entries_total{consumer="audit"} 7`,
+		`parley_consumer_take_seconds_count 3`,
+		`parley_consumer_behind_entries{consumer="audit"} 12`,
+		`parley_consumer_behind_seconds{consumer="audit"} 60`,
+		`parley_consumer_waiting_rooms{consumer="audit"} 1`,
+		`parley_consumer_stalled_rooms{consumer="audit"} 3`,
+		`parley_consumer_shares 86`,
+		`parley_consumer_nodes 3`,
+		`parley_consumer_takeovers_total 43`,
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("metrics lack %q", want)
@@ -99,6 +117,9 @@ func TestObserverCountsWhatItIsTold(t *testing.T) {
 		if !strings.Contains(got, "\n"+part) {
 			t.Errorf("metrics lack %q", part)
 		}
+	}
+	if strings.Contains(got, `consumer="gone"`) {
+		t.Error("metrics tell of a consumer that is there no more")
 	}
 	for _, secret := range []string{"alice", "general", "192.0.2.1", "s2"} {
 		if strings.Contains(got, `"`+secret+`"`) {

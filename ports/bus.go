@@ -61,8 +61,8 @@ type Audience interface {
 type NodeID string
 
 // Notice is what nodes tell each other besides entries: Signalled and NodePresence, which are about
-// a room, or Alive, StandingChanged, MemberAdded, Disconnected and Revoked, which are for all
-// nodes.
+// a room, or Alive, StandingChanged, MemberAdded, Disconnected, Revoked and Grown, which are for
+// all nodes.
 type Notice interface {
 	// About returns the room that the notice is about, or "" where it is for all nodes.
 	About() chat.RoomID
@@ -116,6 +116,13 @@ type Revoked struct {
 	Until time.Time
 }
 
+// Grown tells that rooms' logs reach that far at least: for the node that runs the consumers of
+// their shares. It names each room once, and MaxGrown rooms at most.
+type Grown struct{ Rooms []RoomHead }
+
+// MaxGrown is how many rooms a Grown may name: as many as fit into what any bus carries.
+const MaxGrown = 64
+
 // About implements Notice.
 func (s Signalled) About() chat.RoomID { return s.Room }
 
@@ -136,3 +143,6 @@ func (Disconnected) About() chat.RoomID { return "" }
 
 // About implements Notice.
 func (Revoked) About() chat.RoomID { return "" }
+
+// About implements Notice.
+func (Grown) About() chat.RoomID { return "" }

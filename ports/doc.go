@@ -1,9 +1,9 @@
 // Package ports says what the core needs from the world and what it offers to it. Each interface's
 // comment is its contract; package portstest proves an implementation against it.
 //
-// Driven ports (adapters implement them): Log, LogIdentity, Directory, Revocations, Bus,
-// TokenVerifier, Conn, Encoder, Observer, Checker. Driving ports (the core implements them):
-// Writer, Reader, Rooms, Members, Sessions and Session.
+// Driven ports (adapters implement them): Log, LogIdentity, Directory, Revocations, Cursors,
+// Consumers, Leases, Bus, TokenVerifier, Conn, Encoder, Observer, Checker. Driving ports (the core
+// implements them): Writer, Reader, Rooms, Members, Sessions and Session.
 //
 // Unless a comment says otherwise, every method may be called concurrently, waits no longer than
 // its context, and fails with an error that has a chat.Kind.

@@ -20,6 +20,7 @@ type Observer interface {
 	SendObserver
 	RequestObserver
 	TokenObserver
+	ConsumingObserver
 }
 
 // FaultObserver hears what goes wrong inside.

@@ -78,3 +78,18 @@ func (Unobserved) Queued(int) {}
 
 // Fault ignores it.
 func (Unobserved) Fault(context.Context, string, error) string { return "" }
+
+// Took ignores it.
+func (Unobserved) Took(string, int, time.Duration, TakeResult) {}
+
+// Lagging ignores it.
+func (Unobserved) Lagging([]ConsumerLag) {}
+
+// Leasing ignores it.
+func (Unobserved) Leasing(int, int) {}
+
+// TookOver ignores it.
+func (Unobserved) TookOver(int) {}
+
+// Forgot ignores it.
+func (Unobserved) Forgot(string) {}

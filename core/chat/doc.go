@@ -49,6 +49,13 @@
 //	signal     what is told to readers and is not in the log: presence, typing, reading
 //	presence   who follows a room now, on all nodes
 //	node       one process of the service; a peer is another one
+//	consumer   who takes the entries of rooms in order, at least once; has a cursor in each of them
+//	pair       a consumer and a room, with the cursor that it has there
+//	stalled    a pair that has failed for so long that an operator is to say how it goes on
+//	pending    a room that was appended to since all consumers were known to be at its head
+//	share      one of the 256 parts of all rooms that nodes divide among them to run consumers
+//	lease      a node's hold on a share for a while
+//	fence      the number of a lease, which grows with each change of hands
 //	drain      going away in an orderly manner
 //	store      what keeps logs and the directory of rooms, members and marks
 package chat

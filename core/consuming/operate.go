@@ -1,0 +1,356 @@
+package consuming
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	surveyEvery = 15 * time.Second
+	surveyShare = 8    // pending rooms of each share that a survey looks at
+	maxStuck    = 1000 // pairs of a consumer that wait or have stalled, the same
+	maxDated    = 50   // entries of a consumer whose age is looked up
+	maxShown    = 100  // of the pairs that wait or have stalled, those that are shown
+	forgetPage  = 1000
+)
+
+// Behind is how far a consumer is behind, on all nodes.
+type Behind struct {
+	ports.ConsumerLag
+	Partial bool    // there is so much that not all was looked at: it is more than that
+	Stuck   []Stuck // rooms where it waits or has stalled, up to 100, the stalled first
+}
+
+// Stuck is a room where a consumer waits to try again, or has stalled.
+type Stuck struct {
+	Room        chat.RoomID
+	First, Last chat.Seq // the batch that it fails at; Last is 0 where none is fixed
+	Entries     int64    // that it has yet to take in this room
+	Tries       int
+	Since, Next time.Time
+	Error       string // the last failure
+	Stalled     bool
+}
+
+// Seek sets a consumer's cursor in a room: what is behind seq comes, again or not. It goes on there
+// at once, also where it had stalled. It is NotFound where there is no such room, and Invalid with
+// the detail Ahead beyond its head.
+func (r *Runner) Seek(ctx context.Context, consumer string, room chat.RoomID, seq chat.Seq) error {
+	if seq < 0 {
+		return chat.Errorf(chat.Invalid, "a cursor is 0 or more")
+	}
+	err := r.cfg.Consumers.Seek(ctx, consumer, room, seq)
+	nudge(r.sought)
+	return err
+}
+
+// SeekTime is Seek to before the first entry that was made at a time or later.
+func (r *Runner) SeekTime(ctx context.Context, consumer string, room chat.RoomID, at time.Time) error {
+	heads, err := r.cfg.Log.Heads(ctx, []chat.RoomID{room})
+	if err != nil {
+		return err
+	}
+	seq, err := r.before(ctx, room, at, heads[room])
+	if err != nil {
+		return err
+	}
+	return r.Seek(ctx, consumer, room, seq)
+}
+
+// Skip moves a consumer's cursor in a room on to an entry, which it has done with then. It is a
+// Conflict where it has done with that already; for other errors see Seek.
+func (r *Runner) Skip(ctx context.Context, consumer string, room chat.RoomID, to chat.Seq) error {
+	all, err := r.cfg.Cursors.Load(ctx, []chat.RoomID{room})
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].Consumer == consumer && to <= all[i].Seq {
+			return chat.Errorf(chat.Conflict, "it has got to %d already", all[i].Seq)
+		}
+	}
+	return r.Seek(ctx, consumer, room, to)
+}
+
+// Rewalk has a consumer looked for again in all rooms: after it wants others than before, or is to
+// begin elsewhere in those where it has no cursor.
+func (r *Runner) Rewalk(ctx context.Context, consumer string) error {
+	return r.cfg.Consumers.Begin(ctx, consumer)
+}
+
+// Forget drops a consumer's cursors in all rooms, in portions. One that was not taken out before
+// begins anew, as From says.
+func (r *Runner) Forget(ctx context.Context, consumer string) error {
+	for after := chat.RoomID(""); ; {
+		next, err := r.cfg.Consumers.Forget(ctx, consumer, after, forgetPage)
+		if after = next; err != nil || after == "" {
+			return err
+		}
+	}
+}
+
+// before returns the last entry up to a head that was made before a time: half of what is left is
+// looked at each time.
+func (r *Runner) before(ctx context.Context, room chat.RoomID, at time.Time, head chat.Seq) (chat.Seq, error) {
+	low, high := chat.Seq(0), head // low is before it, what is behind high is not
+	for low < high {
+		middle := low + (high-low+1)/2
+		ctx, cancel := context.WithTimeout(ctx, storeTime)
+		e, err := r.cfg.Log.Entry(ctx, room, middle)
+		cancel()
+		if err != nil {
+			return 0, err
+		}
+		if e.At.Before(at) {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return low, nil
+}
+
+// Behind returns how far a consumer is behind, whichever nodes run it. It is NotFound where this
+// node does not know it.
+func (r *Runner) Behind(ctx context.Context, consumer string) (Behind, error) {
+	r.mu.Lock()
+	f := r.consumers[consumer]
+	r.mu.Unlock()
+	if f == nil {
+		return Behind{}, chat.Errorf(chat.NotFound, "there is no such consumer")
+	}
+	all, err := r.survey(ctx, map[string]Consumer{consumer: f.Consumer})
+	if err != nil {
+		return Behind{}, err
+	}
+	return all[0], nil
+}
+
+// keepSurveying tells how far consumers are behind, on one of the nodes, until ctx ends.
+func (r *Runner) keepSurveying(ctx context.Context) {
+	tick := time.NewTicker(surveyEvery)
+	defer tick.Stop()
+	told := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !r.busy.Load() || !r.first() {
+			if told {
+				r.cfg.Observer.Lagging(nil)
+			}
+			told = false
+			continue
+		}
+		all, err := r.survey(ctx, r.all())
+		if err != nil {
+			if ctx.Err() == nil {
+				r.cfg.Observer.Fault(ctx, "look how far consumers are behind", err)
+			}
+			continue
+		}
+		lags := make([]ports.ConsumerLag, len(all))
+		for i := range all {
+			lags[i] = all[i].ConsumerLag
+		}
+		r.cfg.Observer.Lagging(lags)
+		told = true
+	}
+}
+
+// all returns the consumers.
+func (r *Runner) all() map[string]Consumer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[string]Consumer, len(r.consumers))
+	for name, f := range r.consumers {
+		all[name] = f.Consumer
+	}
+	return all
+}
+
+// survey finds how far consumers are behind, in the order of their names.
+func (r *Runner) survey(ctx context.Context, consumers map[string]Consumer) ([]Behind, error) {
+	ctx, cancel := context.WithTimeout(ctx, surveyEvery)
+	defer cancel()
+	asked := make([]ports.SharePlace, ports.Shares)
+	for i := range asked {
+		asked[i].Share = ports.Share(i)
+	}
+	pending, err := r.cfg.Cursors.Pending(ctx, asked, surveyShare)
+	if err != nil {
+		return nil, err
+	}
+	rooms := make([]chat.RoomID, len(pending))
+	found := map[ports.Share]int{}
+	partial := false
+	for i := range pending {
+		rooms[i] = pending[i].Room
+		share := ports.ShareOf(rooms[i])
+		found[share]++
+		partial = partial || found[share] == surveyShare
+	}
+	cursors, err := r.cfg.Cursors.Load(ctx, rooms)
+	if err != nil {
+		return nil, err
+	}
+	var all []Behind
+	for _, name := range slices.Sorted(maps.Keys(consumers)) {
+		s := surveyor{r: r, consumer: consumers[name], now: time.Now(), seen: map[chat.RoomID]bool{}}
+		s.of.Consumer, s.of.Partial = name, partial
+		if err := s.look(ctx, pending, cursors); err != nil {
+			return nil, err
+		}
+		all = append(all, s.of)
+	}
+	return all, nil
+}
+
+// surveyor finds how far one consumer is behind.
+type surveyor struct {
+	r        *Runner
+	consumer Consumer
+	now      time.Time
+	seen     map[chat.RoomID]bool
+	dated    int // entries whose age was looked up
+	of       Behind
+}
+
+func (s *surveyor) look(ctx context.Context, pending []ports.PendingRoom, cursors []ports.Cursor) error {
+	stuck, err := s.r.cfg.Consumers.Stuck(ctx, s.of.Consumer, "", maxStuck)
+	if err != nil {
+		return err
+	}
+	s.of.Partial = s.of.Partial || len(stuck) == maxStuck
+	rooms := make([]chat.RoomID, len(stuck))
+	for i := range stuck {
+		rooms[i] = stuck[i].Room
+	}
+	heads, err := s.r.cfg.Log.Heads(ctx, rooms)
+	if err != nil {
+		return err
+	}
+	for i := range stuck {
+		s.stuck(&stuck[i], heads[stuck[i].Room])
+	}
+	slices.SortStableFunc(s.of.Stuck, func(a, b Stuck) int { return cmp.Compare(rank(a), rank(b)) })
+	s.of.Stuck = s.of.Stuck[:min(len(s.of.Stuck), maxShown)]
+	at := map[chat.RoomID]chat.Seq{}
+	for _, c := range cursors {
+		if c.Consumer == s.of.Consumer {
+			at[c.Room] = c.Seq
+		}
+	}
+	for _, is := range pending {
+		if s.seen[is.Room] || !s.consumer.Wants(is.Room) {
+			continue
+		}
+		seq, known := at[is.Room]
+		if err := s.healthy(ctx, is, seq, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rank(s Stuck) int {
+	if s.Stalled {
+		return 0
+	}
+	return 1
+}
+
+// stuck counts a pair that waits or has stalled, or is being caught up.
+func (s *surveyor) stuck(c *ports.Cursor, head chat.Seq) {
+	s.seen[c.Room] = true
+	entries := int64(max(head-c.Seq, 0))
+	if entries > 0 {
+		s.of.Entries += entries
+		s.of.Rooms++
+	}
+	if c.Tries == 0 {
+		return
+	}
+	if c.Stalled {
+		s.of.Stalled++
+	} else {
+		s.of.Waiting++
+	}
+	s.of.Oldest = max(s.of.Oldest, s.now.Sub(c.Since))
+	s.of.Stuck = append(s.of.Stuck, Stuck{
+		Room: c.Room, First: c.Seq + 1, Last: c.UpTo, Entries: entries, Tries: c.Tries, Since: c.Since, Next: c.Next,
+		Error: c.Error, Stalled: c.Stalled,
+	})
+}
+
+// healthy counts a pair of a room that is pending. One without a cursor is where it begins.
+func (s *surveyor) healthy(ctx context.Context, is ports.PendingRoom, seq chat.Seq, known bool) error {
+	if from := s.consumer.From().Time(); !known && !from.IsZero() {
+		if is.LastAt.Before(from) {
+			return nil
+		}
+		if s.dated++; s.dated > maxDated {
+			s.of.Partial, seq = true, is.Head-1
+		} else {
+			var err error
+			if seq, err = s.r.before(ctx, is.Room, from, is.Head); err != nil {
+				return err
+			}
+		}
+	}
+	if seq >= is.Head {
+		return nil
+	}
+	s.of.Entries += int64(is.Head - seq)
+	s.of.Rooms++
+	age := is.Quiet
+	if s.dated++; is.Head-seq > 1 && s.dated <= maxDated {
+		e, err := s.r.cfg.Log.Entry(ctx, is.Room, seq+1)
+		if err != nil {
+			return err
+		}
+		age = is.Quiet + is.LastAt.Sub(e.At)
+	}
+	s.of.Oldest = max(s.of.Oldest, age)
+	return nil
+}
+
+// Seen is what a runner does now, on its node.
+type Seen struct {
+	Shares    int            `json:"shares"`
+	Nodes     int            `json:"nodes"` // that run consumers
+	Rooms     int            `json:"rooms"` // that are kept in mind
+	Consumers []ConsumerSeen `json:"consumers"`
+}
+
+// ConsumerSeen is what a consumer does now, on this node.
+type ConsumerSeen struct {
+	Consumer string    `json:"consumer"`
+	Queued   int       `json:"queued"` // rooms whose turn comes
+	Taking   int       `json:"taking"` // batches under way
+	Paused   time.Time `json:"paused_until,omitzero"`
+}
+
+// Inspect shows what the runner does, for operators.
+func (r *Runner) Inspect() Seen {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := Seen{Shares: len(r.held), Nodes: r.nodes, Rooms: len(r.rooms), Consumers: []ConsumerSeen{}}
+	for _, name := range slices.Sorted(maps.Keys(r.consumers)) {
+		f := r.consumers[name]
+		is := ConsumerSeen{Consumer: name, Queued: len(f.queue), Taking: f.inFlight}
+		if time.Now().Before(f.paused) {
+			is.Paused = f.paused
+		}
+		seen.Consumers = append(seen.Consumers, is)
+	}
+	return seen
+}

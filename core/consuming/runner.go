@@ -1,0 +1,219 @@
+package consuming
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/work"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	storeTime = 10 * time.Second // for one call to the store
+	stdDrain  = 10 * time.Second
+)
+
+// Config is what a Runner works with. All ports but Bus and Observer are needed.
+type Config struct {
+	Log       ports.Log
+	Cursors   ports.Cursors
+	Consumers ports.Consumers
+	Leases    ports.Leases
+	Bus       ports.Bus               // nil: this node is alone
+	Observer  ports.ConsumingObserver // nil: nobody is told
+
+	Node  ports.NodeID  // another for each run of a node; empty: one at random
+	Drain time.Duration // how long a stop waits for what is under way; 0: 10 s
+}
+
+// Runner runs consumers, this node's part of them. Its methods may be called concurrently. Make one
+// with New.
+type Runner struct {
+	cfg    Config
+	moves  moves
+	later  work.Later
+	busy   atomic.Bool   // there are consumers: without any nothing is done
+	turned chan struct{} // holds one: there are shares to hold now, or none any more
+	sought chan struct{} // holds one: there may be something to sweep up
+	untold chan struct{} // holds one: other nodes are to be told of rooms
+
+	mu        sync.Mutex
+	consumers map[string]*following
+	version   int // of consumers
+	rooms     map[chat.RoomID]*room
+	grown     map[chat.RoomID]chat.Seq // of other nodes' shares
+	held      map[ports.Share]*tenure
+	until     time.Time // the leases are good until then, by this node's clock
+	nodes     int
+	inFlight  int
+	closing   bool
+	running   sync.WaitGroup
+	hard      context.Context //nolint:containedctx // of what is under way: it ends when that is to be given up
+	giveUp    context.CancelFunc
+}
+
+// following is a consumer as the runner knows it.
+type following struct {
+	Consumer // as it was set last
+	name     string
+	limits   Limits
+	ctx      context.Context //nolint:containedctx // ends when it is set anew or taken out
+	end      context.CancelFunc
+
+	queue    []*pair // whose turn comes
+	inFlight int
+	paused   time.Time
+}
+
+// New returns a runner without consumers.
+func New(cfg Config) *Runner {
+	if cfg.Observer == nil {
+		cfg.Observer = ports.Unobserved{}
+	}
+	if cfg.Node == "" {
+		cfg.Node = ports.NodeID(rand.Text())
+	}
+	if cfg.Drain <= 0 {
+		cfg.Drain = stdDrain
+	}
+	r := &Runner{
+		cfg: cfg, moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
+		turned: make(chan struct{}, 1), sought: make(chan struct{}, 1), untold: make(chan struct{}, 1),
+		consumers: map[string]*following{}, rooms: map[chat.RoomID]*room{}, grown: map[chat.RoomID]chat.Seq{},
+		held: map[ports.Share]*tenure{},
+	}
+	r.hard, r.giveUp = context.WithCancel(context.Background())
+	return r
+}
+
+// Run runs consumers until ctx ends. Then it begins nothing more, waits for what is under way as
+// long as Config.Drain says, notes how far that got, and gives its shares back. It is called once.
+func (r *Runner) Run(ctx context.Context) error {
+	var loops, writes sync.WaitGroup
+	done := make(chan struct{})
+	writes.Go(func() { r.moves.run(done) })
+	loops.Go(func() { r.keepTenure(ctx) })
+	loops.Go(func() { r.keepSweeping(ctx) })
+	loops.Go(func() { r.keepWalking(ctx) })
+	loops.Go(func() { r.keepSurveying(ctx) })
+	if r.cfg.Bus != nil {
+		loops.Go(func() { r.keepTelling(ctx) })
+	}
+	<-ctx.Done()
+	r.mu.Lock()
+	r.closing = true
+	r.mu.Unlock()
+	loops.Wait()
+	given := time.AfterFunc(r.cfg.Drain, r.giveUp)
+	r.running.Wait()
+	given.Stop()
+	r.giveUp()
+	r.later.Close()
+	close(done)
+	writes.Wait()
+	r.leave(context.WithoutCancel(ctx))
+	return nil
+}
+
+// Set makes these the consumers, and no others. One that was there under its name goes on with its
+// cursors; what it has under way as the one that it was is given up, and tried again.
+func (r *Runner) Set(consumers []Consumer) error {
+	for _, c := range consumers {
+		if err := CheckName(c.Name()); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	gone := maps.Clone(r.consumers)
+	for _, c := range consumers {
+		r.set(c)
+		delete(gone, c.Name())
+	}
+	for name := range gone {
+		r.remove(name)
+	}
+	r.turn()
+	return nil
+}
+
+// Add makes c one of the consumers, in place of one of its name.
+func (r *Runner) Add(c Consumer) error {
+	if err := CheckName(c.Name()); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.set(c)
+	r.turn()
+	return nil
+}
+
+// Remove takes a consumer out, or has it rest until it is added again: its cursors stay, and so do
+// the marks of rooms where it is behind. See Forget. It does not wait for what is under way.
+func (r *Runner) Remove(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remove(name)
+	r.turn()
+}
+
+// set puts in a consumer. r.mu is held.
+func (r *Runner) set(c Consumer) {
+	name := c.Name()
+	f := r.consumers[name]
+	if f == nil {
+		f = &following{name: name}
+		r.consumers[name] = f
+	} else {
+		f.end()
+	}
+	f.Consumer, f.limits, f.paused = c, c.Limits().bounded(), time.Time{}
+	f.ctx, f.end = context.WithCancel(r.hard)
+}
+
+// remove takes out a consumer. r.mu is held.
+func (r *Runner) remove(name string) {
+	f := r.consumers[name]
+	if f == nil {
+		return
+	}
+	f.end()
+	for _, p := range f.queue {
+		p.state = idle
+	}
+	f.queue = nil
+	delete(r.consumers, name)
+	r.cfg.Observer.Forgot(name)
+}
+
+// turn has everybody look who the consumers are now. r.mu is held.
+func (r *Runner) turn() {
+	r.version++
+	r.busy.Store(len(r.consumers) > 0)
+	nudge(r.turned)
+	nudge(r.sought)
+}
+
+// Anew has the runner forget all that it knows of the log, because the store keeps another one now.
+// What is under way ends as its cursor allows.
+func (r *Runner) Anew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id := range r.rooms {
+		r.drop(id)
+	}
+	nudge(r.sought)
+}
+
+func nudge(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

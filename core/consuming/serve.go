@@ -1,0 +1,370 @@
+package consuming
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	turns     = 8    // batches of a pair before others have their turn
+	passed    = 1000 // entries that are passed over before that is written
+	faultWait = time.Second
+	soon      = 10 * time.Second // what is to be tried later than that the sweep finds
+
+	retryFirst = 5 * time.Second
+	retryMost  = time.Hour
+	retryTold  = 24 * time.Hour // at most, where the consumer says when
+	stalledAge = 7 * 24 * time.Hour
+	keptFor    = time.Minute // after that another node looks at a pair that this one had begun to catch up
+
+	pauseStd  = 5 * time.Second
+	pauseMost = time.Hour
+)
+
+var (
+	errLost    = errors.New("the share is another node's")
+	errChanged = errors.New("the cursor was changed meanwhile")
+	errWaits   = errors.New("more is to be gathered")
+)
+
+// attempt serves one pair for a while. It is of one goroutine, which owns the pair meanwhile.
+type attempt struct {
+	*pair
+	r        *Runner
+	lease    ports.Lease
+	consumer Consumer
+	limits   Limits
+	ctx      context.Context //nolint:containedctx // of the consumer as it is now
+}
+
+// serve takes batches of the pair. again: there may be more.
+func (a *attempt) serve() (again bool) {
+	a.due = time.Time{}
+	err := a.load()
+	var b *Batch
+	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.r.stops(); turn++ {
+		if b, err = a.next(); b == nil || err != nil {
+			break
+		}
+		err = a.try(b)
+	}
+	if err == nil && a.cursor.UpTo > a.cursor.Seq && a.at > a.cursor.Seq { // it was taken
+		err = a.move(ports.Cursor{Seq: a.at}, a.keeping())
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, errLost):
+		a.r.lose(a.lease)
+	case errors.Is(err, errChanged):
+		a.forget()
+		return true
+	case errors.Is(err, errWaits):
+	default:
+		a.later(faultWait)
+		if a.ctx.Err() == nil {
+			a.r.cfg.Observer.Fault(a.ctx, "run a consumer", fmt.Errorf("%s in %s: %w", a.of.name, a.room.id, err))
+		}
+	}
+	return false
+}
+
+// later leaves the pair alone for a while, of which nothing is stored.
+func (a *attempt) later(wait time.Duration) {
+	a.due = time.Now().Add(wait)
+	a.r.retryIn(a.pair, wait)
+}
+
+// forget has the cursor read anew.
+func (a *attempt) forget() {
+	a.loaded, a.placed, a.stored, a.kept, a.cursor = false, false, false, false, ports.Cursor{}
+}
+
+// load finds where the pair is.
+func (a *attempt) load() error {
+	if !a.loaded {
+		ctx, cancel := context.WithTimeout(a.ctx, storeTime)
+		defer cancel()
+		all, err := a.r.cfg.Cursors.Load(ctx, []chat.RoomID{a.room.id})
+		if err != nil {
+			return err
+		}
+		a.loaded = true
+		for i := range all {
+			if all[i].Consumer == a.of.name {
+				a.is(all[i])
+			}
+		}
+	}
+	if a.placed {
+		return nil
+	}
+	at, err := a.begin(a.consumer.From().Time())
+	a.at, a.placed = at, err == nil
+	return err
+}
+
+// begin returns the last entry before a time.
+func (a *attempt) begin(from time.Time) (chat.Seq, error) {
+	head, lastAt := a.r.headOf(a.room)
+	switch {
+	case from.IsZero():
+		return 0, nil
+	case !lastAt.IsZero() && lastAt.Before(from):
+		return head, nil
+	}
+	return a.r.before(a.ctx, a.room.id, from, head)
+}
+
+// next returns the batch that is to be tried, or nil where there is none. What was done before is
+// written with its bounds, or alone.
+func (a *attempt) next() (*Batch, error) {
+	if a.cursor.UpTo > a.cursor.Seq && a.at == a.cursor.Seq {
+		return a.again()
+	}
+	b, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	if b != nil {
+		if a.gathers(b) {
+			return nil, errWaits
+		}
+		b.Sealed = sealed(a.consumer.Seal(*b))
+		to := ports.Cursor{Seq: b.First - 1, UpTo: b.Last, Head: b.Head, Sealed: b.Sealed}
+		return b, a.move(to, a.keeping())
+	}
+	if a.kept {
+		if more, err := a.r.grows(a.ctx, a.room, a.at); more || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return a.next()
+		}
+	}
+	if a.cursor.UpTo != 0 || a.kept {
+		a.kept = false
+		return nil, a.move(ports.Cursor{Seq: a.at}, 0)
+	}
+	return nil, nil
+}
+
+// keeping returns when another node is to look at the pair, whether its room is pending or not.
+func (a *attempt) keeping() time.Duration {
+	if a.kept {
+		return keptFor
+	}
+	return 0
+}
+
+// again returns the batch that was fixed before, as it is now. Where the consumer takes nothing of
+// it any more it is passed over.
+func (a *attempt) again() (*Batch, error) {
+	c := &a.cursor
+	b := a.batch(c.Seq+1, c.UpTo, c.Head)
+	b.Sealed, b.Tries = c.Sealed, c.Tries
+	entries, err := a.read(ports.Span{After: c.Seq, Before: c.UpTo + 1, Limit: int(c.UpTo - c.Seq)})
+	if err != nil {
+		return nil, err
+	}
+	b.Entries, _ = a.filter(entries, len(entries))
+	if len(b.Entries) == 0 {
+		a.at = c.UpTo
+		return a.next()
+	}
+	return b, nil
+}
+
+func (a *attempt) batch(first, last, head chat.Seq) *Batch {
+	b := &Batch{Room: a.room.id, First: first, Last: last, Head: max(head, last)}
+	a.r.mu.Lock()
+	defer a.r.mu.Unlock()
+	if first <= a.room.traceSeq && a.room.traceSeq <= last {
+		b.Trace = a.room.trace
+	}
+	return b
+}
+
+// find returns the next run of which the consumer takes anything, and passes over what it does not
+// take before that.
+func (a *attempt) find() (*Batch, error) {
+	limit := a.limits.Entries
+	for {
+		head, _ := a.r.headOf(a.room)
+		if a.at >= head {
+			return nil, nil
+		}
+		entries, err := a.read(ports.Span{After: a.at, Limit: limit, Bytes: a.limits.Bytes})
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 { // somebody told of entries that there are not
+			a.r.ends(a.room, head, a.at)
+			return nil, nil
+		}
+		taken, last := a.filter(entries, a.limits.Entries)
+		if len(taken) > 0 {
+			b := a.batch(taken[0].Seq, last, head)
+			b.Entries = taken
+			a.at = b.First - 1
+			return b, nil
+		}
+		a.at, limit = last, maxEntries
+		if a.at-a.cursor.Seq >= passed {
+			if err := a.move(ports.Cursor{Seq: a.at}, a.keeping()); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// filter returns what the consumer takes of entries, limit at most, and the last that was looked
+// at.
+func (a *attempt) filter(entries []chat.Entry, limit int) (taken []chat.Entry, last chat.Seq) {
+	for i := range entries {
+		if last = entries[i].Seq; a.consumer.Filter(&entries[i]) {
+			if taken = append(taken, entries[i]); len(taken) == limit {
+				break
+			}
+		}
+	}
+	return taken, last
+}
+
+func (a *attempt) read(span ports.Span) ([]chat.Entry, error) {
+	ctx, cancel := context.WithTimeout(a.ctx, storeTime)
+	defer cancel()
+	return a.r.cfg.Log.Read(ctx, a.room.id, span)
+}
+
+// gathers reports whether a batch is to wait for more.
+func (a *attempt) gathers(b *Batch) bool {
+	now := time.Now()
+	switch {
+	case a.limits.Gather == 0 || len(b.Entries) >= a.limits.Entries || a.kept:
+	case a.gather.IsZero():
+		a.gather = now.Add(a.limits.Gather)
+		a.r.retryIn(a.pair, a.limits.Gather)
+		return true
+	case now.Before(a.gather):
+		return true
+	}
+	a.gather = time.Time{}
+	return false
+}
+
+// try has the consumer take a batch, and notes what came of it.
+func (a *attempt) try(b *Batch) error {
+	ctx, cancel := context.WithTimeout(a.ctx, a.limits.Time)
+	defer cancel()
+	began := time.Now()
+	taken, err := a.consumer.Take(ctx, *b)
+	took := time.Since(began)
+	if err == nil && taken.UpTo < b.First {
+		err = errNothing
+	}
+	tell := func(result ports.TakeResult) { a.r.cfg.Observer.Took(a.of.name, len(b.Entries), took, result) }
+	pause, pauses := errors.AsType[Pause](err)
+	switch {
+	case err == nil:
+		tell(ports.TakeOK)
+		a.at = min(taken.UpTo, b.Last)
+		return nil
+	case a.ctx.Err() != nil: // it is given up: that is no failure of the consumer
+		return a.ctx.Err()
+	case pauses:
+		tell(ports.TakePaused)
+		a.r.pause(a.of, bounded(pause.For, pauseStd, pauseMost))
+		a.later(bounded(pause.For, pauseStd, pauseMost))
+		return nil
+	}
+	to := a.cursor
+	to.Tries, to.Error = to.Tries+1, clip(err.Error())
+	if to.Since.IsZero() {
+		to.Since = time.Now()
+	}
+	if to.Stalled = time.Since(to.Since) >= stalledAge; to.Stalled {
+		tell(ports.TakeStalled)
+		a.kept = false
+		return a.move(to, 0)
+	}
+	tell(ports.TakeFailed)
+	wait := waitAfter(to.Tries, err)
+	a.kept = true
+	if err := a.move(to, wait); err != nil {
+		return err
+	}
+	a.due = time.Now().Add(wait)
+	if wait <= soon {
+		a.r.retryIn(a.pair, wait)
+	}
+	return nil
+}
+
+// waitAfter returns how long a pair waits after a failure: full jitter, so that those that failed
+// together do not come back together
+// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+func waitAfter(tries int, err error) time.Duration {
+	if retry, ok := errors.AsType[Retry](err); ok && retry.After > 0 {
+		return min(retry.After, retryTold)
+	}
+	limit := retryMost
+	if n := tries - 1; n < 10 {
+		limit = min(retryFirst<<n, retryMost)
+	}
+	return min(time.Second+rand.N(limit), retryMost)
+}
+
+// move writes where the pair is now.
+func (a *attempt) move(to ports.Cursor, wait time.Duration) error {
+	to.Consumer, to.Room = a.of.name, a.room.id
+	m := ports.CursorMove{Lease: a.lease, To: to, Wait: wait}
+	if a.stored {
+		m.Was = &ports.CursorState{Seq: a.cursor.Seq, UpTo: a.cursor.UpTo}
+	}
+	outcome, err := a.r.moves.move(m)
+	switch {
+	case err != nil:
+		a.forget() // nobody knows what is stored
+		return err
+	case outcome == ports.MoveLost:
+		return errLost
+	case outcome == ports.MoveChanged:
+		return errChanged
+	}
+	if to.Tries == 0 {
+		to.Since = time.Time{}
+	}
+	a.cursor, a.stored = to, true
+	return nil
+}
+
+// sealed returns what is kept of a seal.
+func sealed(seal []byte) []byte {
+	if len(seal) == 0 {
+		return nil
+	}
+	return seal[:min(len(seal), MaxSeal)]
+}
+
+// clip returns what is kept of the text of a failure: one line of valid text.
+func clip(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(s, "?"))
+	for len(s) > MaxError {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+	}
+	return s
+}

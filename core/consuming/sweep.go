@@ -1,0 +1,403 @@
+package consuming
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	sweepEvery = 2 * time.Second
+	sweepPause = 50 * time.Millisecond // between sweeps while there is more to find
+	perShare   = 16                    // rooms of a share that a sweep looks at, and cursors
+	quietFor   = 5 * time.Second       // until a room's bit is cleared
+
+	walkEvery = 2 * time.Second
+	walkPage  = 1000 // rooms that a walk looks at at a time
+)
+
+// sweep is one look at what is pending, and how far the looks before have come.
+type sweep struct {
+	after map[ports.Share]chat.RoomID
+	more  bool // there is more behind that
+	moved bool // something was found to do
+}
+
+// keepSweeping finds the pairs that are behind, until ctx ends.
+func (r *Runner) keepSweeping(ctx context.Context) {
+	s := sweep{after: map[ports.Share]chat.RoomID{}}
+	for {
+		wait := sweepEvery
+		if r.busy.Load() {
+			if err := r.sweep(ctx, &s); err != nil && ctx.Err() == nil {
+				r.cfg.Observer.Fault(ctx, "look for rooms where consumers are behind", err)
+			} else if s.more && s.moved {
+				wait = sweepPause
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		case <-r.sought:
+			select { // many may seek at once
+			case <-ctx.Done():
+				return
+			case <-time.After(sweepPause):
+			}
+		}
+	}
+}
+
+func (r *Runner) sweep(ctx context.Context, s *sweep) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	begun, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	shares, names := r.shares(), make([]string, 0, len(r.consumers))
+	for name := range r.consumers {
+		names = append(names, name)
+	}
+	r.mu.Unlock()
+	if len(shares) == 0 || len(names) == 0 {
+		return nil
+	}
+	waiting, err := r.cfg.Cursors.Waiting(ctx, shares, names, perShare)
+	if err != nil {
+		return err
+	}
+	if err := r.resume(ctx, waiting); err != nil {
+		return err
+	}
+	pending, err := r.pending(ctx, s, shares)
+	if err != nil {
+		return err
+	}
+	s.moved = false
+	if err := r.load(ctx, pending); err != nil {
+		return err
+	}
+	return r.settle(ctx, s, pending, begun)
+}
+
+// begin has the consumers begin that are new, and returns which have begun.
+func (r *Runner) begin(ctx context.Context) (ports.Begun, error) {
+	begun, err := r.cfg.Consumers.Begun(ctx)
+	if err != nil {
+		return begun, err
+	}
+	var fresh []string
+	r.mu.Lock()
+	for name := range r.consumers {
+		if _, ok := begun.Walked[name]; !ok {
+			fresh = append(fresh, name)
+		}
+	}
+	r.mu.Unlock()
+	for _, name := range fresh {
+		if err := r.cfg.Consumers.Begin(ctx, name); err != nil {
+			return begun, err
+		}
+	}
+	if len(fresh) == 0 {
+		return begun, nil
+	}
+	return r.cfg.Consumers.Begun(ctx)
+}
+
+// pending returns the next rooms that are pending, and goes on behind them the next time.
+func (r *Runner) pending(ctx context.Context, s *sweep, shares []ports.Share) ([]ports.PendingRoom, error) {
+	asked := make([]ports.SharePlace, len(shares))
+	for i, share := range shares {
+		asked[i] = ports.SharePlace{Share: share, After: s.after[share]}
+	}
+	rooms, err := r.cfg.Cursors.Pending(ctx, asked, perShare)
+	if err != nil {
+		return nil, err
+	}
+	clear(s.after)
+	found := map[ports.Share]int{}
+	for i := range rooms {
+		share := ports.ShareOf(rooms[i].Room)
+		if found[share]++; found[share] == perShare {
+			s.after[share] = rooms[i].Room
+		}
+	}
+	s.more = len(s.after) > 0
+	return rooms, nil
+}
+
+// resume has the pairs take their turn whose time has come.
+func (r *Runner) resume(ctx context.Context, waiting []ports.Cursor) error {
+	if len(waiting) == 0 {
+		return nil
+	}
+	ids := make([]chat.RoomID, len(waiting))
+	for i := range waiting {
+		ids[i] = waiting[i].Room
+	}
+	heads, err := r.cfg.Log.Heads(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var unwanted []ports.CursorMove
+	r.mu.Lock()
+	for _, c := range waiting {
+		share := ports.ShareOf(c.Room)
+		lease, held := r.lease(share)
+		if !held {
+			continue
+		}
+		rm := r.know(c.Room, share)
+		if rm == nil {
+			continue
+		}
+		rm.reach(heads[c.Room], time.Time{})
+		p := rm.pairs[c.Consumer]
+		switch {
+		case p == nil && r.consumers[c.Consumer] != nil:
+			unwanted = append(unwanted, ports.CursorMove{Lease: lease, Was: &ports.CursorState{Seq: c.Seq, UpTo: c.UpTo}, To: c})
+		case p != nil && p.state == idle:
+			p.is(c)
+			p.due = time.Time{}
+			r.enqueue(rm)
+		}
+	}
+	r.mu.Unlock()
+	return r.moves.all(unwanted) // nobody looks at them any more
+}
+
+// load finds where the pairs of rooms are of which that is not known.
+func (r *Runner) load(ctx context.Context, pending []ports.PendingRoom) error {
+	var unknown []chat.RoomID
+	r.mu.Lock()
+	for _, is := range pending {
+		share := ports.ShareOf(is.Room)
+		if _, held := r.lease(share); !held {
+			continue
+		}
+		rm := r.know(is.Room, share)
+		if rm == nil {
+			continue
+		}
+		if rm.reach(is.Head, is.LastAt); rm.head == is.Head {
+			rm.lastAt = is.LastAt
+		}
+		for _, p := range rm.pairs {
+			if p.state == idle && !p.loaded {
+				unknown = append(unknown, is.Room)
+				break
+			}
+		}
+	}
+	r.mu.Unlock()
+	if len(unknown) == 0 {
+		return nil
+	}
+	cursors, err := r.cfg.Cursors.Load(ctx, unknown)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loaded(unknown, cursors)
+	return nil
+}
+
+// loaded takes the cursors of rooms. r.mu is held.
+func (r *Runner) loaded(rooms []chat.RoomID, cursors []ports.Cursor) {
+	asked := func(p *pair) bool { return p.state == idle && !p.loaded }
+	for _, c := range cursors {
+		if rm := r.rooms[c.Room]; rm != nil {
+			if p := rm.pairs[c.Consumer]; p != nil && asked(p) {
+				p.is(c)
+			}
+		}
+	}
+	for _, id := range rooms {
+		rm := r.rooms[id]
+		if rm == nil {
+			continue
+		}
+		for _, p := range rm.pairs {
+			if !asked(p) {
+				continue
+			}
+			p.loaded = true
+			if from := p.of.From().Time(); !rm.lastAt.IsZero() && rm.lastAt.Before(from) {
+				p.at, p.placed = rm.head, true // it has nothing to begin with here
+			}
+		}
+	}
+}
+
+// settle has the pairs take their turn that are behind, and clears the bits of rooms where none is.
+func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRoom, begun ports.Begun) error {
+	var quiet []ports.RoomHead
+	var late sync.WaitGroup
+	var failed atomic.Bool
+	r.mu.Lock()
+	known := true // are all who have begun; one that is not may be behind anywhere
+	for name := range begun.Walked {
+		known = known && r.consumers[name] != nil
+	}
+	for _, is := range pending {
+		rm := r.rooms[is.Room]
+		if rm == nil {
+			continue
+		}
+		before := r.inFlight
+		r.enqueue(r.know(is.Room, rm.share))
+		s.moved = s.moved || r.inFlight > before
+		if !known || is.Quiet < quietFor || rm.head != is.Head || !rm.settled() {
+			continue
+		}
+		quiet = append(quiet, ports.RoomHead{Room: is.Room, Head: is.Head})
+		for _, a := range r.unwritten(rm) {
+			late.Go(func() {
+				if a.move(ports.Cursor{Seq: a.at}, 0) != nil {
+					failed.Store(true)
+				}
+				r.ended(a.pair, false)
+			})
+		}
+	}
+	r.mu.Unlock()
+	late.Wait()
+	if len(quiet) == 0 || failed.Load() { // the bits stay, and it is tried again
+		return nil
+	}
+	if err := r.cfg.Cursors.Clear(ctx, quiet, begun.Generation); err != nil {
+		return err
+	}
+	s.moved = true
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, is := range quiet {
+		if rm := r.rooms[is.Room]; rm != nil && rm.head == is.Head && rm.quiet() {
+			delete(r.rooms, is.Room)
+		}
+	}
+	return nil
+}
+
+// settled reports whether all pairs of the room are at its head, or are found without its bit.
+// r.mu is held.
+func (rm *room) settled() bool {
+	for _, p := range rm.pairs {
+		if !p.settled(rm.head) {
+			return false
+		}
+	}
+	return true
+}
+
+// unwritten begins to serve the pairs that have passed over entries of which nothing is stored.
+// r.mu is held.
+func (r *Runner) unwritten(rm *room) (list []*attempt) {
+	lease, held := r.lease(rm.share)
+	for _, p := range rm.pairs {
+		if !held || p.at <= p.cursor.Seq || p.cursor.Stalled || p.kept {
+			continue
+		}
+		if !p.stored && p.of.From().Time().After(rm.lastAt) {
+			continue // it has nothing to begin with here: that need not be stored
+		}
+		p.state, p.tenure = running, r.held[rm.share]
+		p.tenure.running++
+		p.of.inFlight++
+		r.inFlight++
+		list = append(list, &attempt{r: r, pair: p, lease: lease})
+	}
+	return list
+}
+
+// keepWalking looks through all rooms, on one of the nodes, until ctx ends.
+func (r *Runner) keepWalking(ctx context.Context) {
+	tick := time.NewTicker(walkEvery)
+	defer tick.Stop()
+	after := chat.RoomID("")
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !r.busy.Load() || !r.first() {
+			continue
+		}
+		err := r.walkNew(ctx)
+		if err == nil {
+			var woken ports.Woken
+			if woken, err = r.wake(ctx, ports.WakeQuery{After: after, Limit: walkPage}); err == nil {
+				after = woken.Next
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Observer.Fault(ctx, "look through the rooms for consumers", err)
+		}
+	}
+}
+
+// walkNew makes rooms pending that new consumers have to begin with.
+func (r *Runner) walkNew(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, storeTime)
+	begun, err := r.cfg.Consumers.Begun(asking)
+	cancel()
+	if err != nil {
+		return err
+	}
+	since := map[string]time.Time{}
+	r.mu.Lock()
+	for name, f := range r.consumers {
+		if walked, ok := begun.Walked[name]; ok && !walked {
+			since[name] = f.From().Time()
+		}
+	}
+	r.mu.Unlock()
+	for name, from := range since {
+		if err := r.walk(ctx, name, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk makes the rooms pending that a new consumer has to begin with. Where one of them is held by
+// somebody else it is not done, and begins anew later.
+func (r *Runner) walk(ctx context.Context, name string, from time.Time) error {
+	query, held := ports.WakeQuery{Limit: walkPage, Since: &from}, 0
+	for {
+		woken, err := r.wake(ctx, query)
+		if err != nil {
+			return err
+		}
+		held += woken.Held
+		if query.After = woken.Next; query.After == "" {
+			break
+		}
+	}
+	if held > 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return r.cfg.Consumers.Walked(ctx, name)
+}
+
+func (r *Runner) wake(ctx context.Context, query ports.WakeQuery) (ports.Woken, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	woken, err := r.cfg.Cursors.Wake(ctx, query)
+	if woken.Count > 0 {
+		nudge(r.sought)
+	}
+	return woken, err
+}

@@ -1,0 +1,269 @@
+package consuming
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	leaseTime    = 15 * time.Second
+	renewEvery   = 5 * time.Second
+	acquireEvery = time.Second // how often it is looked for shares that have come free
+	leaveTime    = 5 * time.Second
+)
+
+// tenure is a share that this node holds.
+type tenure struct {
+	fence   int64
+	running int  // pairs that are served
+	leaving bool // it is to be given back, once nothing runs
+}
+
+// keepTenure holds this node's part of the shares while there are consumers, until ctx ends.
+func (r *Runner) keepTenure(ctx context.Context) {
+	var renewed time.Time
+	for {
+		wait := acquireEvery
+		switch {
+		case !r.busy.Load():
+			if r.holds() {
+				r.leave(ctx)
+				renewed = time.Time{}
+			}
+			wait = time.Hour // somebody turns it on
+		default:
+			if err := r.tend(ctx, &renewed); err != nil && ctx.Err() == nil {
+				r.cfg.Observer.Fault(ctx, "lease shares of the rooms", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.turned:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// tend renews the leases where that is due, takes what lacks and gives back what is too much.
+func (r *Runner) tend(ctx context.Context, renewed *time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	if now := time.Now(); now.Sub(*renewed) >= renewEvery {
+		is, err := r.cfg.Leases.Renew(ctx, r.cfg.Node, leaseTime)
+		if err != nil {
+			return err
+		}
+		*renewed = now
+		r.hold(is, now.Add(leaseTime))
+	}
+	if more, err := r.cfg.Leases.Acquire(ctx, r.cfg.Node); err != nil {
+		return err
+	} else if len(more) > 0 {
+		r.acquired(more)
+	}
+	return r.giveBack(ctx)
+}
+
+// hold takes what this node holds, as the store says.
+func (r *Runner) hold(is ports.Tenure, until time.Time) {
+	r.mu.Lock()
+	r.until, r.nodes = until, is.Nodes
+	now := map[ports.Share]bool{}
+	for _, l := range is.Leases {
+		now[l.Share] = true
+		r.occupy(l)
+	}
+	for share := range r.held {
+		if !now[share] {
+			r.vacate(share)
+		}
+	}
+	held := len(r.held)
+	r.mu.Unlock()
+	r.cfg.Observer.Leasing(held, is.Nodes)
+}
+
+// occupy takes a share, or goes on with it. r.mu is held.
+func (r *Runner) occupy(l ports.Lease) {
+	t := r.held[l.Share]
+	if t != nil && t.fence == l.Fence {
+		return
+	}
+	if t != nil {
+		r.vacate(l.Share)
+	}
+	r.held[l.Share] = &tenure{fence: l.Fence}
+	nudge(r.sought)
+}
+
+// vacate takes that a share is this node's no more. r.mu is held.
+func (r *Runner) vacate(share ports.Share) {
+	delete(r.held, share)
+	r.dropShare(share)
+}
+
+func (r *Runner) acquired(more []ports.Lease) {
+	over := 0
+	r.mu.Lock()
+	for _, l := range more {
+		r.occupy(l)
+		if l.From != "" {
+			over++
+		}
+	}
+	held, nodes := len(r.held), r.nodes
+	r.mu.Unlock()
+	r.cfg.Observer.Leasing(held, nodes)
+	if over > 0 {
+		r.cfg.Observer.TookOver(over)
+	}
+}
+
+// lose takes that another node has the share of a lease.
+func (r *Runner) lose(l ports.Lease) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.held[l.Share]; t != nil && t.fence == l.Fence {
+		r.vacate(l.Share)
+	}
+}
+
+// giveBack gives back shares beyond this node's part, those where nothing runs. The others begin
+// nothing more.
+func (r *Runner) giveBack(ctx context.Context) error {
+	r.mu.Lock()
+	var free []ports.Share
+	excess := len(r.held) - (ports.Shares+r.nodes-1)/max(r.nodes, 1)
+	for _, share := range slices.SortedFunc(maps.Keys(r.held), r.busier) {
+		t := r.held[share]
+		if t.leaving = excess > 0; t.leaving && t.running == 0 {
+			free = append(free, share)
+		}
+		excess--
+	}
+	for _, share := range free {
+		r.vacate(share)
+	}
+	r.mu.Unlock()
+	if len(free) == 0 {
+		return nil
+	}
+	slices.Sort(free)
+	return r.cfg.Leases.Release(ctx, r.cfg.Node, free)
+}
+
+// busier orders shares: those where less runs come first. r.mu is held.
+func (r *Runner) busier(a, b ports.Share) int {
+	return cmp.Or(cmp.Compare(r.held[a].running, r.held[b].running), cmp.Compare(a, b))
+}
+
+// leave gives back all shares.
+func (r *Runner) leave(ctx context.Context) {
+	r.mu.Lock()
+	any := len(r.held) > 0 || r.nodes > 0
+	for share := range r.held {
+		r.vacate(share)
+	}
+	r.nodes, r.until = 0, time.Time{}
+	r.mu.Unlock()
+	if !any {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	if err := r.cfg.Leases.Leave(ctx, r.cfg.Node); err != nil {
+		r.cfg.Observer.Fault(ctx, "give back the shares of the rooms", err) // they lapse by themselves
+	}
+	r.cfg.Observer.Leasing(0, 0)
+}
+
+func (r *Runner) holds() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes > 0
+}
+
+// lease returns the lease of a share under which something may be begun. r.mu is held.
+func (r *Runner) lease(share ports.Share) (ports.Lease, bool) {
+	t := r.held[share]
+	if t == nil || t.leaving || !time.Now().Before(r.until) {
+		return ports.Lease{}, false
+	}
+	return ports.Lease{Share: share, Fence: t.fence}, true
+}
+
+// shares returns the shares in which something may be begun, ascending. r.mu is held.
+func (r *Runner) shares() (list []ports.Share) {
+	for share := range r.held {
+		if _, ok := r.lease(share); ok {
+			list = append(list, share)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// first reports whether this node does what one node does for all.
+func (r *Runner) first() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.lease(0)
+	return ok
+}
+
+// stops reports whether nothing more is to be begun.
+func (r *Runner) stops() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closing
+}
+
+// headOf returns how far a room's log is known to reach, and the time of its last entry; zero where
+// that is not known.
+func (r *Runner) headOf(rm *room) (chat.Seq, time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return rm.head, rm.lastAt
+}
+
+// grows asks the log whether it reaches beyond a place by now.
+func (r *Runner) grows(ctx context.Context, rm *room, at chat.Seq) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	heads, err := r.cfg.Log.Heads(ctx, []chat.RoomID{rm.id})
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rm.reach(heads[rm.id], time.Time{})
+	return rm.head > at, nil
+}
+
+// ends takes that a room's log ends at a place, though it was said to reach to a head.
+func (r *Runner) ends(rm *room, head, at chat.Seq) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rm.head == head {
+		rm.head, rm.lastAt = at, time.Time{}
+	}
+}
+
+// pause has a consumer begin nothing for a while.
+func (r *Runner) pause(f *following, wait time.Duration) {
+	r.mu.Lock()
+	f.paused = time.Now().Add(wait)
+	r.mu.Unlock()
+	r.later.Do(wait, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.dispatch(f)
+	})
+}
