@@ -12,35 +12,35 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// lockQuery locks the rooms of a batch until its transaction ends. All take locks in this order, so
-// that no two ever wait for each other.
+// lockQuery locks the rooms of a batch until its transaction ends. All transactions take locks in
+// this order, so there is no deadlock.
 const lockQuery = `
 SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
 
 // lockFreeQuery is lockQuery for the rooms that nobody else has locked.
 const lockFreeQuery = lockQuery + ` SKIP LOCKED`
 
-// What sayQuery makes of a proposal.
+// The outcomes of a proposal in sayQuery.
 const (
 	isNew int16 = iota
 	isDuplicate
-	isNowhere  // no such room
-	isArchived // the room is
-	isUnheard  // it replies to what is no message
-	isForward  // it replies to what is not there yet, but may come with this batch
+	isNowhere  // the room does not exist
+	isArchived // the room is archived
+	isUnheard  // the entry that it replies to is not a message
+	isForward  // it replies to an entry that does not exist yet, but may be in this batch
 	isReaders  // its author may read only
-	isBanned   // its author is
+	isBanned   // its author is banned
 	isHidden   // its author may not know of the room
 )
 
 // sayQuery appends messages in one statement, after lockQuery: it sees all that was committed
 // before it got its locks, and nobody else appends to these rooms until it is committed. It must
 // not be put together with lockQuery in one statement, which would see the tables as they were
-// before it waited. When a proposal isForward it appends nothing.
+// before it waited. If a proposal isForward, it appends nothing.
 //
-// Who speaks in a turn of their own is told from who spoke before; who spoke for the first time is
-// noted. Where the room's row does not say who spoke before, or not as of its head, it is looked
-// up.
+// A message begins a turn if its author is not the last speaker. Authors who speak for the first
+// time are recorded. The room's row names the last speaker; if it does not, or is not up to date
+// with the head, the statement looks the speaker up.
 var sayQuery = ofTurns(`
 WITH judged AS (
   SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
@@ -88,8 +88,8 @@ WITH judged AS (
 SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)
 FROM numbered ORDER BY n`)
 
-// Append implements ports.Log. A batch of messages is one round trip; one with other facts in it is
-// two.
+// Append implements ports.Log. A batch of messages takes one round trip; a batch with other facts
+// takes two.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	const what = "append"
 	if len(proposals) == 0 {
@@ -123,11 +123,11 @@ type said struct {
 	granted, everybody                  []int16 // the roles that the authors' tokens give them there, and in public rooms
 }
 
-// aboveBans is granted to admins: it counts also where their user is banned.
+// aboveBans is the role granted to admins: it holds even if their user is banned.
 const aboveBans = int16(chat.Moderate) + 1
 
-// newSaid puts proposals into columns. They are not plain when there is another fact among them, or
-// a key that comes twice.
+// newSaid puts proposals into columns. The batch is not plain if it has another fact, or the same
+// key twice.
 func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 	n := len(proposals)
 	texts := make([]string, 5*n)
@@ -168,7 +168,7 @@ func (b *said) entitle(by chat.Rights) {
 	b.everybody = append(b.everybody, everybody)
 }
 
-// givenMeta returns nil, which is stored as NULL, also for an empty meta that is not nil.
+// givenMeta turns an empty meta into nil, which is stored as NULL.
 func givenMeta(meta []byte) []byte {
 	if len(meta) == 0 {
 		return nil
@@ -176,11 +176,11 @@ func givenMeta(meta []byte) []byte {
 	return meta
 }
 
-// say appends a plain batch. It is not done, and has appended nothing, when a message replies to
-// one that may be in the batch.
+// say appends a plain batch. If a message replies to one that may be in the batch, done is false
+// and nothing was appended.
 //
-// Both statements go out together, and what comes between two synchronisations with the server is
-// one transaction: it is committed after the second statement or not at all.
+// Both statements go out together. The server treats all statements before a Sync message as one
+// transaction: both are committed, or neither is.
 func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ []ports.Outcome, done bool, _ error) {
 	outcomes := make([]ports.Outcome, 0, len(proposals))
 	done = true
@@ -204,8 +204,8 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 		})
 		return err
 	})
-	// The results are complete, and the transaction committed, when Close has read what the server
-	// says at the end.
+	// Only Close reads the server's last answer. Then the results are complete and the transaction
+	// is committed.
 	if err := s.appends.SendBatch(ctx, batch).Close(); err != nil || !done {
 		return nil, false, err
 	}
@@ -230,7 +230,7 @@ func outcomeOf(verdict int16, e chat.Entry) ports.Outcome {
 	return ports.Outcome{Err: ledger.Unheard()}
 }
 
-// unentitled refuses a message of who has that place in the room, and nothing by their token.
+// unentitled refuses a message of an author who has this place in the room and no role by a token.
 func unentitled(room chat.RoomID, place chat.Member) ports.Outcome {
 	_, err := chat.Rights{}.Entitle(chat.Room{ID: room}, place, chat.Write)
 	return ports.Outcome{Err: err}

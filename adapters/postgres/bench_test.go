@@ -12,8 +12,8 @@ import (
 )
 
 // BenchmarkAppend measures appends that are on the disk when they return: batches of one size over
-// 32 rooms, from one caller and from four at once with rooms of their own, as the journal's lanes
-// are.
+// 32 rooms, from one caller, and from four at once with rooms of their own, like the journal's
+// lanes.
 func BenchmarkAppend(b *testing.B) {
 	server := pgtest.Start(b, pgtest.Durable(), pgtest.With("shared_buffers", "256MB"), pgtest.With("max_wal_size", "4GB"))
 	store := open(b, postgres.Config{URL: server.Database()})

@@ -15,9 +15,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// change appends a batch of whatever facts in two round trips: the first locks its rooms by lock
-// and reads what its proposals are about, the second writes what they came to. Between them the
-// ledger judges, and nobody else can change anything meanwhile.
+// change appends a batch of any facts in two round trips. The first locks the rooms with the query
+// lock and reads the rows that the proposals are about; the second writes the results. In between
+// the ledger judges, and the locks keep others from changing anything.
 func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock string) ([]ports.Outcome, error) {
 	if err := ledger.Check(proposals); err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Release() // with a transaction that is still open the connection is closed, and that rolled back
+	defer conn.Release() // closes the connection, and so rolls back, if a transaction is open
 	l := newLoaded()
 	batch := &pgx.Batch{}
 	batch.Queue("begin isolation level read committed")
@@ -43,8 +43,8 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	}
 	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
 		err = undo(ctx, conn, err)
-		// Not a room's row, which are locked, but another one (whose, nobody tells) or a whole
-		// table.
+		// The rooms' rows are locked already. So another row is held (nobody can tell of which
+		// room), or a whole table.
 		if isHeld(err) && !tableLocked(ctx, conn) {
 			return heldAll(ctx, conn, proposals, l.exists), nil
 		}
@@ -64,20 +64,20 @@ func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	return err
 }
 
-// loaded holds what a batch is about: rows as they were read, then as the batch makes them. A row
-// that is not in the tables is nil, or not there at all.
+// loaded holds the rows that a batch is about: first as they were read, then as the batch changes
+// them. A row that is not in the tables is nil or missing.
 type loaded struct {
 	locked     map[chat.RoomID]struct{} // the rooms that are locked for the batch
 	rooms      map[chat.RoomID]*room
 	used       map[usedKey]chat.Entry
 	messages   map[place]*message
-	reactions  map[place][]*reaction // of each message that is reacted to, all
+	reactions  map[place][]*reaction // all those on each message that is reacted to
 	reactors   map[reactorKey]*reactor
 	members    map[memberKey]*member
 	unmarked   map[memberKey]struct{} // whose read marks go
-	forgotten  columns                // the emoji that messages remember no longer
-	moderators []memberKey            // of rooms in which one may resign, enough of them
-	left       map[memberKey]struct{} // who left, and has made no entry since
+	forgotten  columns                // emoji whose reactions are deleted from messages
+	moderators []memberKey            // of rooms where one may resign, as many as tell
+	left       map[memberKey]struct{} // users who left and have made no entry since
 	deleted    []place
 	entries    []chat.Entry     // new
 	columns    []ledger.Columns // of the new entries
@@ -110,14 +110,14 @@ type (
 type room struct {
 	ledger.Room // with one time for all entries of the batch
 	l           *loaded
-	speaker     chat.UserID // whose turn is the last one
-	deleted     bool        // a message, with which turns may change once they are written
+	speaker     chat.UserID // the author of the last turn
+	deleted     bool        // a message was deleted, so the turns may change after the write
 	changed     bool
 }
 
 type message struct {
 	ledger.Message
-	body                string // once changed
+	body                string // set if it was changed
 	editedAt, deletedAt *time.Time
 	reacted, changed    bool
 }
@@ -183,8 +183,8 @@ FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, user_id)
 JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target
 JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
 
-	// As many moderators of each room as tell, whatever becomes of the proposals, whether there is
-	// another one.
+	// It reads so many moderators of each room that, whatever the proposals change, it is known
+	// whether another one remains.
 	moderatorsQuery = `
 SELECT p.room_id, m.user_id
 FROM unnest($1::text[], $2::bigint[]) p (room_id, n) CROSS JOIN LATERAL (
@@ -199,9 +199,9 @@ FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
 JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
 )
 
-// read asks what the first round trip is for. As each statement of a transaction that is "read
-// committed" sees what was committed when it began, those behind the locks see all that their
-// holders before did.
+// read queues the queries of the first round trip. Under "read committed" each statement sees what
+// was committed before it began. So the statements after the lock see all that earlier holders of
+// the locks committed.
 func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns
@@ -252,7 +252,7 @@ func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 	}
 }
 
-// columns are keys of rows, by columns; which of them count is the query's to say.
+// columns are keys of rows, by columns. Each query uses those that it needs.
 type columns struct {
 	rooms []string
 	seqs  []int64

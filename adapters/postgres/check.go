@@ -14,20 +14,21 @@ import (
 
 var _ ports.WriteChecker = (*Store)(nil)
 
-// probeBytes is what a large message takes; random, so that it cannot be kept in less.
+// probeBytes is the size of a large message. The bytes are random, so that compression cannot make
+// them smaller.
 const probeBytes = 64 << 10
 
 const (
-	// probeRooms is all that an entry comes with, in a room that no client can name; it is taken
-	// back.
+	// probeRooms writes all rows that an entry needs, in a room whose id no client can use. It is
+	// rolled back.
 	probeRooms = `INSERT INTO room (created_at, last_at, public, room_id, name) VALUES (now(), now(), false, '~', '');
 		UPDATE room SET head = 1 WHERE room_id = '~';
 		INSERT INTO used_key (seq, at, room_id, author, key) VALUES (1, now(), '~', '', '');
 		INSERT INTO spoke (room_id, user_id) VALUES ('~', '')`
 	probeEntry = `INSERT INTO entry (seq, at, messages, kind, room_id, author, key, author_name, meta)
 		VALUES (1, now(), 0, 1, '~', '', '', '', $1)`
-	// probeCommit writes to the WAL and nowhere else, so that its commit waits for the disk, and
-	// for a standby where one is waited for.
+	// probeCommit writes only to the WAL. So its commit waits for the disk, and for a standby if
+	// the server has a synchronous one.
 	probeCommit = `SELECT pg_logical_emit_message(true, 'parley', 'can this be written?')`
 )
 
@@ -39,7 +40,7 @@ func (s *Store) CheckWrite(ctx context.Context) error {
 	if err == nil {
 		_, err = s.pool.Exec(ctx, probeCommit)
 		if missing(err) {
-			err = nil // what is not there or not allowed tells nothing of the disk
+			err = nil // a missing function or right says nothing about the disk
 		}
 	}
 	if err != nil {
@@ -61,7 +62,7 @@ func (s *Store) tryEntry(ctx context.Context) error {
 	return errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 }
 
-// missing reports whether the server lacks a function or keeps it from this user.
+// missing reports whether the server lacks a function, or this user may not call it.
 func missing(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (refused.Code == "42883" || refused.Code == "42501" || refused.Code == "0A000")

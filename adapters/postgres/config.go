@@ -16,48 +16,47 @@ import (
 
 // Config says where a database is and how to use it.
 type Config struct {
-	// URL is the database's, postgres://user:password@host:5432/name?…, with the parameters of
+	// URL is the database's: postgres://user:password@host:5432/name?…, with the parameters of
 	// libpq and the pool_… ones of pgxpool. Several hosts with target_session_attrs=read-write find
 	// the primary after a failover.
 	//
-	// A pooler that hands out connections by transaction (PgBouncer) needs
-	// default_query_exec_mode=exec, as prepared statements stay behind on a connection that
-	// somebody else gets next. Session settings would too, so the store then sets none: give the
-	// pooler's role statement_timeout and idle_in_transaction_session_timeout. A pooler by session
-	// that refuses the store's settings needs the same. Migrations hold a lock of the session; run
-	// them over a URL of the server itself, and open with NoMigrate. Where the URL has no mode, and
-	// what answers does not take the store's settings, Open does all that by itself, and tells
-	// OnWarn.
+	// A pooler in transaction mode (PgBouncer) needs default_query_exec_mode=exec, because prepared
+	// statements stay on a connection that another client gets next. Session settings would stay
+	// too, so the store then sets none: give the pooler's role statement_timeout and
+	// idle_in_transaction_session_timeout. A pooler in session mode that refuses the store's
+	// settings needs the same. Migrations hold a session lock; run them over a URL of the server
+	// itself, and open with NoMigrate. If the URL has no mode, and the server or pooler does not
+	// take the store's settings, Open does all that by itself, and tells OnWarn.
 	//
-	// Text is UTF-8: a session says so, whatever the role or the database says, and a database of
-	// another encoding is refused. One of SQL_ASCII, which keeps bytes as they come, is taken, and
-	// OnWarn told.
+	// Text is UTF-8: each session sets it, whatever the role's or the database's default is. A
+	// database of another encoding is refused. SQL_ASCII, which keeps bytes as they come, is
+	// accepted, and OnWarn is told.
 	URL string
 
-	// MaxConns is the most connections open at once. 0: pool_max_conns of the URL, or 4 for each
-	// CPU, at least 8. The sum over all nodes must stay below the server's max_connections.
+	// MaxConns is the maximum of connections open at once. 0: pool_max_conns of the URL, or 4 for
+	// each CPU, at least 8. The sum over all nodes must stay below the server's max_connections.
 	MaxConns int
 
-	// Appends is how many of the connections only appends use, and no others are used by them:
-	// whoever reads much does not hold up who writes. 0: half of them, at most 6. Where there is
-	// one connection only, all share it.
+	// Appends is how many of the connections are for appends alone, which use no others: so reads
+	// do not hold up appends. 0: half of them, at most 6. If there is only one connection, all
+	// calls share it.
 	Appends int
 
-	// Timeout is the longest that a call takes, whatever its context says; the server gives up on
-	// its side then too. 0: 10 s.
+	// Timeout bounds each call, whatever its context says; the server gives up on its side then
+	// too. 0: 10 s.
 	Timeout time.Duration
 
 	// NoMigrate leaves the schema as it is. A schema that is too old is then an error of Open.
 	NoMigrate bool
 
-	// Tracer follows what is asked of the database; nil: nothing does.
+	// Tracer traces the queries; nil: nothing does.
 	Tracer pgx.QueryTracer
 
-	// OnWarn is told, once, of what works and should be otherwise. It may be nil.
+	// OnWarn is told, once, about settings that work but should be changed. It may be nil.
 	OnWarn func(error)
 
-	// OnWait is told why the database cannot be reached, each time that Open tries in vain and will
-	// try again. It may be nil.
+	// OnWait is told why the database cannot be reached, each time that an attempt of Open fails
+	// and another will follow. It may be nil.
 	OnWait func(error)
 }
 
@@ -77,7 +76,7 @@ func (c Config) warn(err error) {
 // parse makes the pool's configuration. Its errors do not show the URL's password.
 func (c Config) parse() (*pgxpool.Config, error) { return c.parseFor(false) }
 
-// parseFor is parse; pooled says that a pooler is in between, whatever the URL says.
+// parseFor is parse, where pooled says that a pooler is in between, whatever the URL says.
 func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	pool, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -108,28 +107,28 @@ func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	return pool, nil
 }
 
-// mostAppends is how many connections only appends use, where nobody says it: one for each lane of
-// a journal, and two for rooms that are held.
-const mostAppends = 6
+// maxAppends is the default of Config.Appends at most: one for each lane of a journal, and two for
+// rooms that are held.
+const maxAppends = 6
 
-// appends returns how many of so many connections only appends use.
+// appends returns how many of conns connections are for appends alone.
 func (c Config) appends(conns int) int {
 	if c.Appends > 0 {
 		return min(c.Appends, conns-1)
 	}
-	return min(conns/2, mostAppends)
+	return min(conns/2, maxAppends)
 }
 
-// setsSession reports whether the store may set what holds for a whole session: it may not where a
-// pooler hands out connections by transaction.
+// setsSession reports whether the store may use session settings. It may not behind a pooler in
+// transaction mode.
 func (c Config) setsSession(conn *pgx.ConnConfig) bool {
 	return conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 }
 
-// setAppends sets what is for appends only, where the URL does not set it itself: how long they
-// wait for a lock, and that they are planned once. The server would plan a message anew each time
-// that comes alone, which costs it more than to append it: it compares with a plan for as many
-// messages as it guesses, and there is no other plan than to go by the keys.
+// setAppends adds the settings for appends, unless the URL has them: how long they wait for a lock,
+// and that they are planned once. Otherwise the server would plan each append of a single message
+// anew, because its generic plan is costed for the number of messages that it guesses. Planning
+// costs more than the append, and always results in the same plan: to go by the keys.
 func setAppends(params map[string]string) {
 	setDefaults(params, map[string]string{
 		"lock_timeout":    strconv.FormatInt(heldAfter.Milliseconds(), 10),
@@ -137,19 +136,19 @@ func setAppends(params map[string]string) {
 	})
 }
 
-// setSession sets what the URL does not set itself.
+// setSession adds the settings of all sessions, unless the URL has them.
 //
-// Every query of the store goes by a key. The planner does not know that while a table is new and
-// has no statistics, and what it then plans for a prepared statement can live for minutes, in which
-// the table grows: so the plans that read whole tables are taken off the list. Just-in-time
-// compilation would then take the high cost of such a plan for a reason to compile.
+// Every query of the store goes by a key. While a table is new and has no statistics, the planner
+// does not know that. Its plan for a prepared statement may be used for minutes while the table
+// grows. So plans that read whole tables are disabled. Just-in-time compilation is off because it
+// would be started by the high cost of a disabled plan.
 func (c Config) setSession(params map[string]string) {
 	limit := strconv.FormatInt(c.timeout().Milliseconds(), 10)
 	setDefaults(params, map[string]string{
 		"application_name":                    "parley",
-		"default_transaction_isolation":       "read committed", // Append counts on seeing, once it has a lock, what the holder before it did
+		"default_transaction_isolation":       "read committed", // once Append has a lock, it must see what the holder before committed
 		"statement_timeout":                   limit,
-		"idle_in_transaction_session_timeout": limit, // a node that froze with rooms locked must not hold up the others
+		"idle_in_transaction_session_timeout": limit, // a node that froze with locked rooms must not hold up the others
 		"enable_seqscan":                      "off",
 		"enable_hashjoin":                     "off",
 		"enable_mergejoin":                    "off",
@@ -165,20 +164,20 @@ func setDefaults(params, defaults map[string]string) {
 	}
 }
 
-// The pauses between two tries to reach a database that is not there.
+// The pauses between two attempts to reach the database.
 const (
 	firstPause = 50 * time.Millisecond
-	mostPause  = 2 * time.Second
+	maxPause   = 2 * time.Second
 )
 
 // wait tries until it succeeds, fails for good, or ctx ends.
 func (c Config) wait(ctx context.Context, try func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := failure(ctx, try(), "open the store")
 		if err == nil || !errors.Is(err, chat.Unavailable) || ctx.Err() != nil {
 			return err
 		}
-		if isUnsupported(err) { // and what the store itself sets was left out
+		if isUnsupported(err) { // though the store's own settings were left out
 			return chat.Errorf(chat.Internal, "a pooler in between refuses a parameter of the store's URL, which must lead to the server itself or go without: %v", err)
 		}
 		if isRefusal(err) {

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// A node of the release before leaves the meta of what it deletes: the migration takes it, and what
-// comes after that is not shown.
+// A node of the release before does not delete the meta of a deleted message. The migration deletes
+// it; meta that such a node leaves later is not shown.
 func TestWhatTheReleaseBeforeDeletedIsNotShown(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

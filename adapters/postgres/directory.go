@@ -11,7 +11,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// createQuery makes a room and its owner's place; it returns nothing where there is such a room.
+// createQuery makes a room and its owner's place; it returns no row if the room exists.
 const createQuery = `
 WITH made AS (
   INSERT INTO room (room_id, name, public, created_at, last_at)
@@ -53,8 +53,8 @@ var standingQuery = standingColumns + `
 FROM room r` + standingTables + `
 WHERE r.room_id = $2`
 
-// roomsOfQuery goes through each of the ways in which a room is a user's for a page, and tells also
-// of rooms that come to nothing.
+// roomsOfQuery reads a page from each of the sources of a user's rooms. Its result may have rooms
+// that are not to be listed.
 var roomsOfQuery = standingColumns + `, mine.room_id
 FROM (
   (SELECT room_id FROM member WHERE user_id = $1 AND room_id > $2 AND role > 0 ORDER BY room_id LIMIT $3)
@@ -69,8 +69,8 @@ FROM (
 LEFT JOIN room r ON r.room_id = mine.room_id` + standingTables + `
 ORDER BY mine.room_id`
 
-// placesQuery takes rooms and users, and tells of each pair that has a room where it stood among
-// them.
+// placesQuery takes pairs of a room and a user. It returns the index and the standing of each pair
+// whose room exists.
 const placesQuery = `
 SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
   coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at
@@ -108,7 +108,7 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) (standings []ch
 	return standings, err
 }
 
-// scanStanding reads a row of standingColumns, and what stands behind them into more.
+// scanStanding reads a row of standingColumns, and the columns after them into more.
 func scanStanding(row pgx.CollectableRow, user chat.UserID, more ...any) (chat.Standing, error) {
 	var st chat.Standing
 	var since *time.Time

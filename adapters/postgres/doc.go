@@ -2,7 +2,7 @@
 //
 // # How an append works
 //
-// A room's row is its sequencer: it holds the head, and whoever appends to the room locks it first,
+// A room's row is its sequencer: it holds the head. Each append to the room locks the row first,
 // until the commit.
 //
 //	lock the rooms' rows ── judge, number, insert, move heads ── commit
@@ -19,22 +19,22 @@
 //   - No deadlock: all take the locks of rooms in one order, and nothing else is locked before them. A read mark is locked without
 //     them, and by a transaction that then waits for nothing.
 //
-// Whoever else locks a room's row (an operator, a node that froze) holds up that room only. Appends
-// wait for a lock for a moment, which is long against the time of a commit. Then they lock what
-// they can without waiting, and the other rooms are Held. Where a row of another table is locked,
-// nobody can tell of which room it is, and all rooms of the batch are Held: alone, those that have
-// nothing to do with it go. Appends have connections of their own, so that reads, which a locked
-// table may hold up, hold up no append.
+// If something else locks a room's row (an operator, a node that froze), it holds up that room
+// only. Appends wait for a lock for a time that is short, but long against a commit. Then they lock
+// the rooms that they can without waiting, and the other rooms are Held. If a row of another table
+// is locked, nobody can tell which room it belongs to, and all rooms of the batch are Held. When
+// the caller then appends each room alone, the rooms that are not concerned succeed. Appends have
+// connections of their own, so that reads, which may wait for a locked table, do not hold them up.
 //
-// A batch of messages is judged and written by one statement, sent together with the one that
-// locks: one round trip. Other facts need more knowledge than is good for a statement. They take
-// one round trip to lock and read, and one to write and commit; between the two core/ledger judges.
-// A test holds the statement to what core/ledger says.
+// A batch of messages is judged and written by one statement, which is sent together with the lock
+// statement: one round trip. The rules of other facts are too complex for one statement. They take
+// one round trip to lock and read, and one to write and commit; in between core/ledger judges. A
+// test compares the statement with core/ledger.
 //
-// What an error leaves open (a connection that broke after the commit was sent, a server that
-// stopped) is Unavailable: the caller appends the same proposals again, and their keys tell what
-// was stored. The adapter never repeats an append itself, as its caller would take the Duplicate of
-// the second try for somebody's repetition.
+// If an error leaves open whether a batch was committed (the connection broke after the commit was
+// sent, the server stopped), the call fails with Unavailable. The caller appends the same proposals
+// again, and their keys tell what was stored. The adapter never repeats an append itself: its
+// caller would take the Duplicate of the second attempt for a repetition by the client.
 //
 // An append is as durable as the server's commit: leave its fsync and synchronous_commit on.
 package postgres

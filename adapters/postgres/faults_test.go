@@ -17,8 +17,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// batches are an append of each way: messages alone, and messages with other facts. The text that
-// the proxy waits for comes with what commits them.
+// batches are an append of each kind: messages alone, and messages with other facts. The text that
+// the proxy waits for is sent together with the commit.
 const cutHere = "cut here, right where it hurts"
 
 func batches(room chat.RoomID) map[string][]chat.Proposal {
@@ -66,7 +66,8 @@ func TestUnknownOutcome(t *testing.T) {
 	}
 }
 
-// held locks a room beside the store, as another node does that freezes in the middle of an append.
+// held locks a room from outside the store, like another node that freezes in the middle of an
+// append.
 func held(t *testing.T, database string, room chat.RoomID) (release func()) {
 	t.Helper()
 	conn := connect(t, database)
@@ -98,7 +99,7 @@ func TestRoomHeldByAnother(t *testing.T) {
 	t.Run("an append without a deadline gives up after the store's timeout", func(t *testing.T) {
 		t.Parallel()
 		database := pgtest.URL(t)
-		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: 200 * time.Millisecond}) // waits for locks as long as that
+		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: 200 * time.Millisecond}) // so the wait for a lock is bounded by Timeout
 		room := newRoom(t, store)
 		defer held(t, database, room)()
 		_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
@@ -130,8 +131,7 @@ func TestRoomHeldByAnother(t *testing.T) {
 	})
 }
 
-// TestServerGoesAndComes stops the server under writers and readers that do nothing about it but
-// try again.
+// TestServerGoesAndComes stops the server under writers and readers, which only try again.
 func TestServerGoesAndComes(t *testing.T) {
 	t.Parallel()
 	const writers, perWriter = 4, 60
@@ -175,8 +175,8 @@ func TestServerGoesAndComes(t *testing.T) {
 	}
 }
 
-// insist appends a proposal until the store takes it, and returns its place. The store fails in no
-// other way than Unavailable.
+// insist tries to append a proposal until the store accepts it, and returns its seq. The store may
+// fail with Unavailable only.
 func insist(t *testing.T, store *postgres.Store, p chat.Proposal, down chan<- struct{}) chat.Seq {
 	for t.Context().Err() == nil {
 		outcomes, err := store.Append(t.Context(), []chat.Proposal{p})
@@ -230,7 +230,7 @@ func TestFrozenServer(t *testing.T) {
 	if err := store.Check(t.Context()); err != nil {
 		t.Fatalf("check after it goes on: %v", err)
 	}
-	outcome := appends(t, store, batch...)[0] // the first one may have gone through late
+	outcome := appends(t, store, batch...)[0] // the first attempt may have been committed late
 	if outcome.Entry.Seq != 1 || len(log(t, store, room)) != 1 {
 		t.Fatalf("outcome is %+v, want place 1 and nothing else", outcome)
 	}
@@ -260,7 +260,7 @@ func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
 	}
 }
 
-// TestADiskThatIsFullIsKnownWhileReadsWork has the server refuse what needs room, as it does on a
+// TestADiskThatIsFullIsKnownWhileReadsWork has the server refuse writes that need space, as on a
 // full disk.
 func TestADiskThatIsFullIsKnownWhileReadsWork(t *testing.T) {
 	t.Parallel()

@@ -14,9 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestGuardRoundTrips counts how often the store and its server take turns for each call: with the
-// network between them that is what a call costs, and with rooms locked it is what the other nodes
-// wait for.
+// TestGuardRoundTrips counts the round trips between the store and its server for each call. Over a
+// network they are what a call costs; while rooms are locked, other nodes wait for them.
 func TestGuardRoundTrips(t *testing.T) {
 	t.Parallel()
 	relay := startRelay(t, pgtest.URL(t))
@@ -79,10 +78,10 @@ func TestGuardRoundTrips(t *testing.T) {
 	})
 }
 
-// relay stands between a store and its server, and counts.
+// relay stands between a store and its server and counts round trips.
 type relay struct {
-	url      string       // the server's, by way of the relay
-	turns    atomic.Int64 // how often the store spoke, having been answered before
+	url      string       // of the server, through the relay
+	turns    atomic.Int64 // round trips: how often the store sent after an answer
 	answered atomic.Bool  // the server spoke last
 }
 
@@ -107,8 +106,8 @@ func (r *relay) serve(client net.Conn, address string) {
 		hand(client, server, func([]byte) { r.answered.Store(true) })
 	})
 	hand(server, client, func(said []byte) {
-		// The pool asks a connection that was idle for a second whether it lives; this is for the
-		// machine, and not for the call.
+		// The pool pings a connection that was idle for a second. That depends on how busy the
+		// machine is and does not count.
 		if r.answered.Swap(false) && !bytes.Contains(said, []byte("-- ping\x00")) {
 			r.turns.Add(1)
 		}
@@ -117,7 +116,7 @@ func (r *relay) serve(client net.Conn, address string) {
 	wg.Wait()
 }
 
-// hand passes on what comes until either end closes, and tells of it first.
+// hand passes on bytes until either end closes; it calls tell with them first.
 func hand(to, from net.Conn, tell func([]byte)) {
 	buffer := make([]byte, 1<<16)
 	for {

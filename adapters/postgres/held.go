@@ -19,12 +19,12 @@ import (
 // that append to the same rooms hold them for the time of a commit.
 const heldAfter = 200 * time.Millisecond
 
-// boundStatement has the statements behind it, up to the end of the transaction, wait no longer for
-// a lock.
+// boundStatement bounds the waits for locks of the statements after it, up to the end of the
+// transaction.
 const boundStatement = `SELECT set_config('lock_timeout', $1, true)`
 
-// bound bounds the waits for locks where the connections of appends do not by themselves: where
-// they are other calls' too, or not the store's alone, as behind a pooler.
+// bound bounds the waits for locks if the connections of appends do not do so by themselves: if
+// other calls use them too, or others than the store do, as behind a pooler.
 func (s *Store) bound(batch *pgx.Batch) {
 	if s.unbounded {
 		batch.Queue(boundStatement, strconv.FormatInt(heldAfter.Milliseconds(), 10))
@@ -36,14 +36,14 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// isHeld says whether a lock was not to be had in time. Then the transaction has done nothing.
+// isHeld reports whether a lock could not be got in time. Then the transaction has done nothing.
 func isHeld(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == lockNotAvailable
 }
 
 // around appends what it can without waiting: proposals to rooms that somebody else has locked are
-// held. Where even that has to wait, a whole table is locked, and nothing can be written.
+// held. If even that has to wait, a whole table is locked and nothing can be written.
 func (s *Store) around(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	outcomes, err := s.change(ctx, proposals, lockFreeQuery)
 	if isHeld(err) {
@@ -52,8 +52,8 @@ func (s *Store) around(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	return outcomes, err
 }
 
-// heldAll are the outcomes of a batch that met the lock of a row other than a room's: all to rooms
-// that exist are held.
+// heldAll returns the outcomes of a batch that met a locked row which is not a room's: all
+// proposals to rooms that exist are held.
 func heldAll(ctx context.Context, conn querier, proposals []chat.Proposal, exists func(chat.RoomID) bool) []ports.Outcome {
 	outcomes := make([]ports.Outcome, len(proposals))
 	for i := range proposals {
@@ -66,7 +66,7 @@ func heldAll(ctx context.Context, conn querier, proposals []chat.Proposal, exist
 
 func isHeldOutcome(o ports.Outcome) bool { return o.Status == ports.Held }
 
-// tellHolders says of the held outcomes who may hold their rooms.
+// tellHolders adds to the held outcomes who may hold their rooms.
 func tellHolders(ctx context.Context, conn querier, proposals []chat.Proposal, outcomes []ports.Outcome) []ports.Outcome {
 	who := holders(ctx, conn)
 	for i := range outcomes {
@@ -81,7 +81,7 @@ func tellHolders(ctx context.Context, conn querier, proposals []chat.Proposal, o
 }
 
 // tableLockedQuery tells whether a transaction has a lock that keeps all others from writing to a
-// table of the store, as CREATE INDEX takes one.
+// table of the store, as CREATE INDEX does.
 const tableLockedQuery = `
 SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
@@ -98,8 +98,8 @@ func tableLocked(ctx context.Context, conn querier) bool {
 	return err == nil && locked
 }
 
-// holdersQuery tells which transactions have locks on the store's tables that others may wait for,
-// the oldest first. Those of appends are younger.
+// holdersQuery lists the transactions with locks on the store's tables that others may wait for,
+// the oldest first. It leaves out those of the last 10 ms: appends.
 const holdersQuery = `
 SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''), coalesce(a.state, ''), coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8,
   string_agg(DISTINCT l.mode || ' on ' || c.relname, ', ')
@@ -113,11 +113,11 @@ WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND 
 GROUP BY l.pid, a.application_name, a.state, a.xact_start
 ORDER BY a.xact_start NULLS LAST LIMIT 3`
 
-// holders says who has locks that appends may wait for, for whoever reads the log.
+// holders describes, for the log, the transactions whose locks appends may wait for.
 func holders(ctx context.Context, conn querier) string {
 	rows, err := conn.Query(ctx, holdersQuery)
 	if err != nil {
-		return "a transaction that cannot be told (" + err.Error() + ")"
+		return "an unknown transaction (" + err.Error() + ")"
 	}
 	var found []string
 	var pid int32

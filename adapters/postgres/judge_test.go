@@ -13,7 +13,7 @@ import (
 
 // judged is a room as the ledger is told of it, with messages 1 and 2, of which 2 is deleted.
 type judged struct {
-	ledger.Rows // whatever else a message might be judged by is not there
+	ledger.Rows // nil: the judge of a message may not call the other methods
 	room        ledger.Room
 	places      map[chat.UserID]chat.Member
 }
@@ -34,8 +34,8 @@ func (j *judged) Used(_ chat.UserID, key chat.Key) (chat.Entry, bool, error) {
 
 const usedBefore = chat.Key("used before")
 
-// newJudged makes a room in which there is somebody of each role, one who is banned, and one who is
-// nobody. Each of them has used a key there.
+// newJudged makes a room with a user of each role, a banned one, and one without a place. Each of
+// them has used a key there.
 func newJudged(t *testing.T, store *postgres.Store, public, archived bool) *judged {
 	t.Helper()
 	j := &judged{places: map[chat.UserID]chat.Member{"nobody": {}, "banned": {User: "banned", Banned: true}}}
@@ -72,9 +72,9 @@ func newJudged(t *testing.T, store *postgres.Store, public, archived bool) *judg
 	return j
 }
 
-// proposals are messages by everybody in the room, with all that a token may give: in answer to
-// nothing, to a message, to one that is deleted and to what is no message. Each user has one more
-// with a key that they have used.
+// proposals are messages by each user of the room, with each right that a token may give: replies
+// to nothing, to a message, to a deleted one, and to an entry that is not a message. Each user has
+// one more with a key that they have used.
 func (j *judged) proposals() (all []chat.Proposal) {
 	for user := range j.places {
 		for n := range 16 {
@@ -92,8 +92,8 @@ func (j *judged) proposals() (all []chat.Proposal) {
 	return all
 }
 
-// TestTheStatementForMessagesJudgesAsTheLedgerDoes holds the rules that stand in SQL for speed's
-// sake to the judge's: each state of a room and its author, with each kind of right.
+// TestTheStatementForMessagesJudgesAsTheLedgerDoes compares the rules that are in SQL, for speed,
+// with the judge's: each state of a room and of an author, with each kind of right.
 func TestTheStatementForMessagesJudgesAsTheLedgerDoes(t *testing.T) {
 	t.Parallel()
 	relay := startRelay(t, pgtest.URL(t))

@@ -44,7 +44,7 @@ func appends(t testing.TB, store *postgres.Store, proposals ...chat.Proposal) []
 	t.Helper()
 	outcomes, err := store.Append(t.Context(), proposals)
 	for err == nil && slices.ContainsFunc(outcomes, func(o ports.Outcome) bool { return o.Status == ports.Held }) {
-		outcomes, err = store.Append(t.Context(), proposals) // of others that are new the second time tells
+		outcomes, err = store.Append(t.Context(), proposals) // by its key, no entry is stored twice
 	}
 	if err != nil || len(outcomes) != len(proposals) {
 		t.Fatalf("append: %d outcomes of %d, %v", len(outcomes), len(proposals), err)

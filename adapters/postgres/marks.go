@@ -11,13 +11,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// markPatience is how long marks that are new wait for somebody who makes one of them just now and
-// does not commit. Those that are there already are not waited for at all.
+// markPatience is how long the insertion of a new mark waits for another transaction that inserts
+// the same mark and has not committed. Marks that exist are not waited for at all.
 const markPatience = "100ms"
 
-// markStatement moves marks, but not back, and not beyond the head. What stands there already is
-// not touched: a batch that moves none writes nothing. A mark that somebody else has locked is left
-// out. Rooms are looked at and not locked.
+// markStatement moves marks, but not back, and not beyond the head. A mark that already stands
+// there is not touched: a batch that moves none writes nothing. A mark that somebody else has
+// locked is left out. Rooms are read and not locked.
 const markStatement = `
 WITH asked AS (
   SELECT p.room_id, p.user_id, max(p.seq) AS seq
@@ -36,7 +36,7 @@ WHERE was IS NULL OR EXISTS (SELECT FROM free f WHERE f.room_id = d.room_id AND 
 ORDER BY room_id, user_id
 ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq`
 
-// markedQuery tells where marks stand: each room and user once.
+// markedQuery reads where marks stand, once for each room and user.
 var markedQuery = `
 SELECT r.head IS NOT NULL, coalesce(r.head, 0), coalesce(k.seq, 0), ` + unreadOf("p.room_id", "coalesce(k.seq, 0)", "p.user_id", "r.messages") + `
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY p (room_id, user_id, n)
@@ -56,7 +56,8 @@ func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) (outcomes []po
 	return outcomes, err
 }
 
-// mark moves marks, and those alone that somebody holds on to: halving finds them.
+// mark moves marks. If somebody else holds one of them, it halves the batch until only those that
+// are held fail.
 func (s *Store) mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
 	outcomes, err := s.markTogether(ctx, marks)
 	refused, ok := errors.AsType[*pgconn.PgError](err)
@@ -78,7 +79,7 @@ func (s *Store) mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkO
 const lockNotAvailable = "55P03"
 
 func heldMark() error {
-	return chat.Errorf(chat.Unavailable, "the read mark is being moved elsewhere; try again")
+	return chat.Errorf(chat.Unavailable, "another request is moving the read mark; try again")
 }
 
 // markTogether moves marks in one round trip, and tells where they stand.
@@ -122,7 +123,7 @@ type marked struct {
 	unread     int64
 }
 
-// outcome says what became of a mark at seq.
+// outcome returns the outcome of a mark at seq.
 func (m marked) outcome(seq chat.Seq) ports.MarkOutcome {
 	switch {
 	case !m.exists:

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestMarksWaitForNobody has other sessions hold what marks of one room need, and moves marks of
-// that room and of another together.
+// TestMarksWaitForNobody has other sessions lock what marks of one room need. It moves marks of
+// that room and of another one together.
 func TestMarksWaitForNobody(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

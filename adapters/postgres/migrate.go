@@ -20,9 +20,9 @@ import (
 // is the database's own; other databases of the server have theirs.
 const migrationLock = 0x7061726c6579
 
-// NewMigrator returns the migrator of the database that cfg names. It connects for each call anew
-// and does not wait for a database that is not there. Stores may be open on it meanwhile, if the
-// migration suits them.
+// NewMigrator returns the migrator of the database that cfg names. Each call makes a new
+// connection, and does not wait for a database that cannot be reached. Stores may be open
+// meanwhile, if the migration allows it.
 func NewMigrator(cfg Config) *migrations.Migrator {
 	with := func(ctx context.Context, what string, do func(*goose.Provider) error) error {
 		pool, err := cfg.parse()
@@ -51,8 +51,9 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 	return &migrations.Migrator{With: with, Files: migrations.Postgres, Alone: alone}
 }
 
-// othersQuery finds sessions that use the database as nodes do: by their name, or as the same user,
-// unless by PostgreSQL's own shell. What a user may not see of others' sessions is null.
+// othersQuery finds sessions that may be nodes: they have the application name of nodes or the same
+// user, and are not PostgreSQL's own shell. Columns that a user may not see of others' sessions are
+// null.
 const othersQuery = `
 SELECT coalesce(string_agg(DISTINCT format('%s at %s', coalesce(nullif(application_name, ''), usename), coalesce(host(client_addr), 'a local socket')), ', '), '')
 FROM pg_stat_activity
@@ -63,7 +64,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 // moment later.
 const leaving = 3 * time.Second
 
-// mustBeAlone fails with Conflict where nodes are connected to the database, and stay.
+// mustBeAlone fails with Conflict if nodes are connected to the database and stay connected.
 func mustBeAlone(ctx context.Context, config *pgx.ConnConfig) error {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -91,8 +92,8 @@ func prepare(ctx context.Context, conn *pgx.ConnConfig, noMigrate bool) error {
 	return withProvider(conn, func(p *goose.Provider) error { return migrations.Prepare(ctx, p, noMigrate) })
 }
 
-// withProvider runs do with connections of its own. A migration may take as long as it needs,
-// unlike what a store does.
+// withProvider runs do with connections of its own, which have no timeout, unlike a store's: a
+// migration may take as long as it needs.
 func withProvider(conn *pgx.ConnConfig, do func(*goose.Provider) error) error {
 	conn = conn.Copy()
 	conn.RuntimeParams = maps.Clone(conn.RuntimeParams)
@@ -100,7 +101,7 @@ func withProvider(conn *pgx.ConnConfig, do func(*goose.Provider) error) error {
 		delete(conn.RuntimeParams, name)
 	}
 	db := stdlib.OpenDB(*conn)
-	defer db.Close() // what was done is committed
+	defer db.Close() // all work is committed
 	p, err := provider(db)
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func withProvider(conn *pgx.ConnConfig, do func(*goose.Provider) error) error {
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {
-	// The context says how long to wait for the lock; it is asked for every second.
+	// The context bounds the wait for the lock, which is tried every second.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock), lock.WithLockTimeout(1, math.MaxInt32))
 	if err != nil {
 		return nil, err

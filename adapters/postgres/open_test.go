@@ -89,8 +89,8 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the
-// release before them uses.
+// After a rollback of an upgrade the newer schema stays. The older release works with it, because
+// migrations only add to what it uses.
 func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

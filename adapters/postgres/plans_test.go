@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// statements are all that the store asks, with the arguments of one typical call on what fill
-// makes.
+// statements are all statements of the store, with the arguments of one typical call on the rows
+// that fill makes.
 var statements = []struct{ name, sql, args string }{
 	{"lock", lockQuery, `array['big','r7']`},
 	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[],
@@ -74,9 +74,9 @@ var fill = []string{
 	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 
-// A statement that is planned while the tables are empty is not planned anew before somebody
-// analyses them. So each is prepared then, the tables are filled, and it must still go by the keys:
-// to read few pages.
+// A statement that is planned while the tables are empty is not planned anew until the tables are
+// analysed. So each is prepared while they are empty, and must still go by the keys after they are
+// filled: it must read few pages.
 func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 1})
@@ -127,8 +127,8 @@ func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 	}
 }
 
-// A message that comes alone is not planned anew, and who spoke before it is in the row of its
-// room.
+// The append of a single message is not planned anew, and the row of the room names the last
+// speaker.
 func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 2})
@@ -170,7 +170,7 @@ func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	}
 }
 
-// pagesOf returns how many pages were looked at, as often as they were.
+// pagesOf returns how many pages a plan read; each read counts.
 func pagesOf(t *testing.T, plan []byte) int {
 	t.Helper()
 	var tops []struct {
@@ -185,8 +185,8 @@ func pagesOf(t *testing.T, plan []byte) int {
 	return tops[0].Plan.Hit + tops[0].Plan.Read
 }
 
-// What a page of messages takes grows with how many messages it has, and not with what lies between
-// them: 300 messages, then as many reactions as n says, then 10 messages.
+// The cost of a page of messages grows with the number of its messages, and not with the entries
+// between them. The room has 300 messages, then n reactions, then 10 messages.
 func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)

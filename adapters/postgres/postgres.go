@@ -16,7 +16,7 @@ import (
 type Store struct {
 	pool      *pgxpool.Pool // of all calls but appends
 	appends   *pgxpool.Pool // of appends; the same one where there is one connection only
-	unbounded bool          // connections do not bound the waits for locks by themselves
+	unbounded bool          // connections have no lock_timeout, so each append sets it
 	timeout   time.Duration
 }
 
@@ -27,13 +27,14 @@ var (
 	_ ports.Pooled    = (*Store)(nil)
 )
 
-// Open connects to the database, waits for it where it is not there yet until ctx ends (see
-// Config.OnWait), and applies the migrations that are due. Of several that open an empty database
-// at once, one migrates while the others wait.
+// Open connects to the database and applies the migrations that are due. If the database cannot be
+// reached, Open waits for it until ctx ends (see Config.OnWait). If several stores open an empty
+// database at once, one migrates while the others wait.
 //
 // It fails at once with Invalid for a URL that cannot be read, with Conflict for a schema that is
-// too old under NoMigrate, and with Internal where waiting does not help: a password that is
-// refused, a right that is missing. What could not be reached until ctx ended is Unavailable.
+// too old under NoMigrate, and with Internal if waiting does not help: a password that is refused,
+// a right that is missing. It fails with Unavailable if the database could not be reached until ctx
+// ended.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	poolConfig, err := cfg.parse()
 	if err != nil {
@@ -65,8 +66,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// connect makes the pools: of the connections some are for appends only, so that whoever reads
-// much, or waits for a table that is locked, holds up no append.
+// connect makes the pools. Some of the connections are for appends alone, so that neither many
+// reads nor a wait for a locked table hold up appends.
 func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (err error) {
 	own := cfg.appends(int(all.MaxConns))
 	s.unbounded = own == 0 || !cfg.setsSession(all.ConnConfig)
@@ -104,8 +105,8 @@ func (s *Store) pools() (pools []*pgxpool.Pool) {
 	return pools
 }
 
-// Close waits for the calls under way and closes all connections. What was acknowledged is safe
-// without it.
+// Close waits for the calls under way and closes all connections. Entries that were acknowledged
+// are safe even without it.
 func (s *Store) Close() {
 	for _, pool := range s.pools() {
 		pool.Close()
@@ -126,11 +127,10 @@ func (s *Store) Pool() (sum ports.Pool) {
 	return sum
 }
 
-// checkQuery reads what every other call needs, and whether the server takes writes: a standby
-// answers reads happily.
+// checkQuery reads from a table, and whether the server takes writes: a standby answers reads too.
 const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room)`
 
-// Check asks the database for a row, over the pool, and whether it takes writes.
+// Check asks the database, over the pool, for a row and whether it takes writes.
 func (s *Store) Check(ctx context.Context) error {
 	var readOnly, rooms bool
 	err := s.read(ctx, "check the store", func(ctx context.Context) error {
@@ -145,8 +145,8 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// read runs do, which can be repeated without harm, and again for each connection that turns out to
-// have died unnoticed, as all in the pool have after the server was started anew.
+// read runs do, which can be repeated without harm. It runs it again for each connection that turns
+// out to be dead: after a restart of the server, all connections in the pool are.
 func (s *Store) read(ctx context.Context, what string, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -38,7 +38,7 @@ func with(t testing.TB, database, name, value string) string {
 	return u.String()
 }
 
-// plant puts an entry of a kind that a later release makes at the end of a room's log.
+// plant puts an entry of a kind that a later release adds at the end of a room's log.
 func plant(t testing.TB, database string, e portstest.LaterEntry) {
 	t.Helper()
 	conn := connect(t, database)

@@ -11,15 +11,15 @@ import (
 
 // proxy stands between a store and its server, and cuts a connection when a marked text comes by.
 type proxy struct {
-	url    string // the server's, by way of the proxy
+	url    string // of the server, through the proxy
 	marker []byte
 	armed  atomic.Pointer[cut]
 }
 
 // cut is where a connection breaks.
 type cut struct {
-	// behind: after the server has answered all that the marked text came with, and so committed
-	// it; the answer is lost. Otherwise the marked text itself is lost.
+	// behind: the server has answered the request with the marked text, and so committed it, and
+	// the answer is lost. Otherwise the request is lost.
 	behind bool
 	done   chan struct{} // closed when it is cut
 }
@@ -32,8 +32,8 @@ func startProxy(t *testing.T, database, marker string) *proxy {
 	return p
 }
 
-// between has serve get each connection that is made to the URL that it returns, with the address
-// of the server that database is on.
+// between returns a URL. It calls serve with each connection that is made to it and the address of
+// the server that database is on.
 func between(t *testing.T, database string, serve func(client net.Conn, server string)) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -87,7 +87,7 @@ func (p *proxy) serve(client net.Conn, address string) {
 	wg.Wait()
 }
 
-// ask hands on what the client asks, and tells when an answer is to be lost.
+// ask passes on what the client sends, and sets lost when an answer is to be lost.
 func (p *proxy) ask(client, server net.Conn, lost *atomic.Pointer[cut]) {
 	buffer := make([]byte, 1<<16)
 	for {
@@ -105,8 +105,8 @@ func (p *proxy) ask(client, server net.Conn, lost *atomic.Pointer[cut]) {
 	}
 }
 
-// answer hands on what the server answers. An answer that is to be lost is read to its end, and
-// then nothing more.
+// answer passes on what the server sends. An answer that is to be lost is read to its end and
+// dropped; then it stops.
 func answer(server, client net.Conn, lost *atomic.Pointer[cut]) {
 	buffer := make([]byte, 1<<16)
 	var unsaid []byte
@@ -126,5 +126,5 @@ func answer(server, client net.Conn, lost *atomic.Pointer[cut]) {
 	}
 }
 
-// readyForQuery is what a server ends its answers with when no transaction is open.
+// readyForQuery is the message that ends a server's answer when no transaction is open.
 var readyForQuery = []byte{'Z', 0, 0, 0, 5, 'I'}

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestTwoNodesRaceWithEveryFact lets two stores append the same batches at the same time, over the
-// same rooms in whatever order, with whatever facts: each key must be one entry, nobody may run
-// into a deadlock, and the tables must fit the log.
+// TestTwoNodesRaceWithEveryFact has two stores append the same batches at the same time, over the
+// same rooms in any order, with any facts. Each key must be one entry, there may be no deadlock,
+// and the tables must fit the log.
 func TestTwoNodesRaceWithEveryFact(t *testing.T) {
 	t.Parallel()
 	const rounds, lanes, perBatch = 25, 3, 12
@@ -62,7 +62,8 @@ func TestTwoNodesRaceWithEveryFact(t *testing.T) {
 	}
 }
 
-// record appends a batch that another node appends too, and notes what this one made.
+// record appends a batch that another node appends too, and records the entries that this node
+// made.
 func record(t *testing.T, node *postgres.Store, batch []chat.Proposal, appended *sync.Map) {
 	outcomes, err := node.Append(t.Context(), batch)
 	if err != nil {
@@ -100,7 +101,7 @@ func anyFact(source *rand.Rand) chat.Fact {
 	}
 }
 
-// mustFit compares what a store knows of a room beside its log with what the log says.
+// mustFit compares a room's other tables with its log.
 func mustFit(t *testing.T, store *postgres.Store, room chat.RoomID, entries []chat.Entry) {
 	t.Helper()
 	want := chat.Room{ID: room, Head: chat.Seq(len(entries))}

@@ -15,13 +15,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// spanQuery reads a span of a room in its present form. As one statement, all of it is of one
-// moment. An edit's body is asked for by a subquery, as a join might be planned to go through the
-// whole room for it. So is whether the message that an entry of a later kind is about is deleted.
-// The meta of a deleted message may still be there: the release before only took its body.
+// spanQuery reads a span of a room in its present form. It is one statement, so it sees one
+// snapshot. An edit's body comes from a subquery, because a join might be planned to read the whole
+// room. The same holds for "gone": whether the message that an entry of a later kind is about is
+// deleted. A deleted message may still have its meta: the release before deleted only the body.
 //
-// Behind so many bytes nothing more is sent. What is not sent is not read either, where it is long:
-// its length stands in the row.
+// After $6 bytes no more rows are sent. Long values that are not sent are not read either: their
+// length stands in the row.
 const spanQuery = `
 SELECT seq, at, author, author_name, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
   change, member, role, name, type, data, gone, emojis, totals, mine
@@ -55,15 +55,15 @@ FROM (
 WHERE bytes IS NULL OR bytes < $6::bigint
 ORDER BY seq`
 
-// allRows are the rows of a span of all entries.
+// allRows selects the rows of a span of all entries.
 const allRows = `
 SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq /*newest*/ LIMIT $4::bigint`
 
-// messageRows are the rows of a span of messages, however far they are from each other. Each row
-// says how many messages there are up to it: so the span is halved, and a half without messages
-// that are wanted is dropped, until what is left are messages only, or few rows. To find a message
-// among n other entries takes looking at about log2(n) rows, without an index that each message
-// would have to be written to.
+// messageRows selects the messages of a span, however far apart they are. Each row has the number
+// of messages up to it. So the query halves the span again and again and drops halves without
+// wanted messages, until a part has messages only, or few rows. To find a message among n other
+// entries it reads about log2(n) rows. It needs no index, which each message would have to be
+// written to.
 const messageRows = `
 WITH RECURSIVE ends AS MATERIALIZED (
   SELECT f.seq - 1 AS lo, f.messages - (f.kind = 1)::int AS lom, l.seq AS hi, l.messages AS him
@@ -164,15 +164,14 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	return e, nil
 }
 
-// laterKind is what a row says of an entry whose kind a later release made.
+// laterKind holds the columns of an entry whose kind a later release added.
 type laterKind struct {
 	name string // may be empty
 	data []byte // may be nil
-	gone bool   // it is about a message that is deleted
+	gone bool   // the message that it is about is deleted
 }
 
-// fact returns the fact of such an entry; c is what its row has in the columns that this release
-// knows.
+// fact returns the fact of such an entry; c holds the columns that this release knows.
 func (l *laterKind) fact(c *ledger.Columns) chat.Fact {
 	if l.gone {
 		return wire.Unknown(l.name, int(c.Kind), c.Target, nil, nil)

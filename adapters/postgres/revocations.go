@@ -18,7 +18,7 @@ const (
 
 	lockRevocations = `SELECT pg_advisory_xact_lock($1)`
 
-	// The row that is there stays as it is where it says more.
+	// A row that exists is not changed if it revokes for longer.
 	revokeStatement = `
 INSERT INTO revocation AS r (user_id, until_time, place)
 VALUES ($1, $2, (SELECT coalesce(max(place), 0) + 1 FROM revocation))

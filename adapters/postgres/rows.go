@@ -7,7 +7,8 @@ import (
 
 var _ ledger.Rows = rows{}
 
-// rows is a room as the judge sees it. All that it may ask was loaded before: it never fails.
+// rows is a room as the judge sees it. All rows that the judge may ask for were loaded before: it
+// never fails.
 type rows struct{ *room }
 
 // Room implements ledger.Rows.
@@ -48,8 +49,8 @@ func (r rows) Tallies(message chat.Seq, user chat.UserID) ([]ledger.Tally, error
 	return tallies, nil
 }
 
-// Moderated implements ledger.Rows. It asks the members that the batch is about, and those who were
-// loaded to tell.
+// Moderated implements ledger.Rows. It looks at the members that the batch is about, and at the
+// moderators that were loaded for this.
 func (r rows) Moderated(but chat.UserID) (bool, error) {
 	for k, m := range r.l.members {
 		if k.room == r.ID && k.user != but && m.Role == chat.Moderate {

@@ -9,14 +9,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// append has the judge rule on a proposal, and puts what that is into the rows that will be
-// written.
+// append has the judge rule on a proposal, and puts the ruling into the rows that will be written.
 func (l *loaded) append(p *chat.Proposal) (ports.Outcome, error) {
 	r := l.rooms[p.Room]
 	if r == nil {
 		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
 	}
-	if _, ok := l.locked[p.Room]; !ok { // or it was made since
+	if _, ok := l.locked[p.Room]; !ok { // or it was made after the locks were taken
 		return ports.Outcome{Status: ports.Held}, nil
 	}
 	ruling, err := ledger.Judge(rows{r}, p)
@@ -67,7 +66,7 @@ func (l *loaded) add(r *room, e *chat.Entry) error {
 	return nil
 }
 
-// rewrite changes the text of a message by the entry e.
+// rewrite changes a message by the entry e.
 func (l *loaded) rewrite(r *room, of *ledger.Rewrite, e *chat.Entry) {
 	at := place{r.ID, of.Message}
 	m, when := l.messages[at], e.At
@@ -81,7 +80,7 @@ func (l *loaded) rewrite(r *room, of *ledger.Rewrite, e *chat.Entry) {
 	r.deleted = true
 }
 
-// react changes what is kept of an emoji by the entry e.
+// react changes the reactions with an emoji by the entry e.
 func (l *loaded) react(to *ledger.Reaction, e *chat.Entry) {
 	at := place{e.Room, to.Target}
 	for _, emoji := range to.Forget {
@@ -94,7 +93,7 @@ func (l *loaded) react(to *ledger.Reaction, e *chat.Entry) {
 	m.reacted, m.changed = true, true
 }
 
-// reaction returns what is kept of an emoji on a message, and begins to keep it where nothing is.
+// reaction returns the row of an emoji on a message, and makes it if there is none.
 func (l *loaded) reaction(at place, emoji string, first chat.Seq) *reaction {
 	for _, of := range l.reactions[at] {
 		if of.emoji == emoji {
@@ -106,7 +105,7 @@ func (l *loaded) reaction(at place, emoji string, first chat.Seq) *reaction {
 	return of
 }
 
-// forget drops all that is kept of an emoji on a message. What the batch adds later is new.
+// forget deletes all rows of an emoji on a message. Rows that the batch adds later are new.
 func (l *loaded) forget(k reactionKey) {
 	l.forgotten.add(k.room, k.seq, k.emoji, "")
 	l.reactions[k.place] = slices.DeleteFunc(l.reactions[k.place], func(of *reaction) bool { return of.emoji == k.emoji })

@@ -11,37 +11,38 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// encoding is that of all text that goes to the server and comes from it.
+// encoding is the encoding of all text that is sent to the server and received from it.
 const encoding = "UTF8"
 
-// checkEncoding looks at what the server says of a new connection. It costs no round trip.
+// checkEncoding checks the parameters that the server reports for a new connection. It costs no
+// round trip.
 func checkEncoding(_ context.Context, conn *pgconn.PgConn) error {
 	if session := conn.ParameterStatus("client_encoding"); session != "" && session != encoding {
-		return chat.Errorf(chat.Internal, "the session's client_encoding is %s, though UTF8 was asked for: something between the store and the server changes it", session)
+		return chat.Errorf(chat.Internal, "the session's client_encoding is %s, although UTF8 was requested: something between the store and the server changes it", session)
 	}
 	switch database := conn.ParameterStatus("server_encoding"); database {
 	case "", encoding, sqlASCII:
 		return nil
 	default:
-		return chat.Errorf(chat.Internal, "the database's encoding is %s, which has not all characters that are said, and was perhaps given others' bytes: make one with "+
+		return chat.Errorf(chat.Internal, "the database's encoding is %s, which lacks characters that users send, and its text may hold bytes of another encoding: make a database with "+
 			"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and move over, as the runbook says", database)
 	}
 }
 
-// sqlASCII is the encoding that is none: bytes are kept as they come, and so is UTF-8.
+// sqlASCII means no encoding: the server keeps bytes as they come, so UTF-8 too.
 const sqlASCII = "SQL_ASCII"
 
-var errASCII = errors.New("the database's encoding is SQL_ASCII: text is kept as it comes, and other programs may write in it what is not UTF-8; " +
+var errASCII = errors.New("the database's encoding is SQL_ASCII: the server does not check text, and other programs may write text that is not UTF-8; " +
 	"make it UTF8 when you move it the next time")
 
-var errPooled = errors.New("a pooler answers at the store's URL, and does not take the settings of a session: the store works with default_query_exec_mode=exec and " +
-	"without migrations, as with PARLEY_MIGRATE=false. Say so in the URL to start faster, and give the pooler's role statement_timeout and " +
+var errPooled = errors.New("a pooler answers at the store's URL, and does not accept session settings: the store works with default_query_exec_mode=exec and " +
+	"without migrations, as with PARLEY_MIGRATE=false. Set default_query_exec_mode=exec in the URL to start faster, and give the pooler's role statement_timeout and " +
 	"idle_in_transaction_session_timeout")
 
-// sight is what is seen at a URL.
+// sight is what look finds at a URL.
 type sight struct {
-	pooled bool // a pooler that does not pass on what the store sets for its sessions
-	ascii  bool // a database that is SQL_ASCII
+	pooled bool // a pooler answers, and does not pass on the store's session settings
+	ascii  bool // the database's encoding is SQL_ASCII
 }
 
 // look connects once to see what is there.
@@ -54,7 +55,7 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 		return seen, err
 	}
 	defer conn.Close(ctx)                                     // it only asked
-	for _, statement := range []string{"BEGIN", "ROLLBACK"} { // each by itself: a pooler sees a transaction between them only
+	for _, statement := range []string{"BEGIN", "ROLLBACK"} { // one by one, so that a pooler sees an open transaction
 		if _, err := conn.PgConn().Exec(ctx, statement).ReadAll(); isByStatement(err) {
 			return seen, errByStatement
 		} else if err != nil {
@@ -71,7 +72,7 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	return seen, nil
 }
 
-var errByStatement = chat.Errorf(chat.Internal, "a pooler in between hands out connections by statement, and the store needs transactions: set the pooler's pool_mode to "+
+var errByStatement = chat.Errorf(chat.Internal, "a pooler in between is in statement mode, and the store needs transactions: set the pooler's pool_mode to "+
 	"transaction or session, or have the store's URL lead to the server itself")
 
 // isByStatement reports whether a pooler refused a transaction, as PgBouncer does with
@@ -81,7 +82,7 @@ func isByStatement(err error) bool {
 	return ok && refused.Code == "08P01" && strings.Contains(refused.Message, "transaction blocks not allowed")
 }
 
-// tooOld says of a schema that is too old how to migrate where a pooler is in between.
+// tooOld adds to the error of a schema that is too old how to migrate if a pooler is in between.
 func tooOld(err error, pooled bool) error {
 	if !pooled || !errors.Is(err, chat.Conflict) {
 		return err
@@ -89,8 +90,8 @@ func tooOld(err error, pooled bool) error {
 	return chat.Errorf(chat.Conflict, "%s, with a URL of the server itself, as a pooler is in between; and start again", chat.AsError(err).Reason)
 }
 
-// isUnsupported reports whether a pooler refused a connection for a setting that it does not pass
-// on.
+// isUnsupported reports whether a pooler refused a connection because of a setting that it does not
+// know.
 func isUnsupported(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "08P01" && strings.Contains(refused.Message, "unsupported startup parameter")

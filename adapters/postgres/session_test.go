@@ -19,10 +19,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// said is text that no encoding of one byte a character has.
+// said is text that no single-byte encoding can hold.
 const said = "grüße, ☕ und 日本語 👋🏽"
 
-// mustKeepText writes and reads text, and looks at what the server made of it.
+// mustKeepText writes and reads text, and checks the bytes that the server keeps.
 func mustKeepText(t *testing.T, store *postgres.Store) chat.RoomID {
 	t.Helper()
 	made, err := store.Create(t.Context(), chat.Room{ID: chat.RoomID("t" + strings.ToLower(rand.Text())), Public: true}, "")
@@ -47,7 +47,7 @@ func mustKeepText(t *testing.T, store *postgres.Store) chat.RoomID {
 	return room
 }
 
-// bytesOf returns the body that the server keeps, byte by byte.
+// bytesOf returns the bytes of the body that the server keeps.
 func bytesOf(t *testing.T, database string, room chat.RoomID) string {
 	t.Helper()
 	var body []byte
@@ -120,17 +120,17 @@ func TestADatabaseWithoutAnEncodingKeepsText(t *testing.T) {
 	}
 }
 
-// mode is what a pooler does with what it cannot keep.
+// mode is how a pooler treats session settings that it does not know.
 type mode int
 
 const (
-	swallows    mode = iota // settings of a session
-	refuses                 // the same
-	byStatement             // the same, and refuses transactions
+	swallows    mode = iota // it ignores them
+	refuses                 // it refuses the connection
+	byStatement             // it refuses the connection, and transactions too
 )
 
-// pooler stands before a server as PgBouncer does: it knows few settings of a session. Others it
-// refuses, or swallows.
+// pooler stands before a server like PgBouncer: it knows few session settings, and refuses or
+// ignores others.
 func pooler(t *testing.T, database string, as mode) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -203,7 +203,7 @@ func pool(client net.Conn, server string, as mode) {
 	wg.Wait()
 }
 
-// passStatements hands on what a client says up to the first transaction.
+// passStatements passes on what a client sends up to the first transaction.
 func passStatements(front *pgproto3.Backend, client io.Reader, back io.Writer) {
 	for {
 		head := make([]byte, 5)
@@ -214,7 +214,7 @@ func passStatements(front *pgproto3.Backend, client io.Reader, back io.Writer) {
 		if _, err := io.ReadFull(client, body); err != nil {
 			return
 		}
-		if said := strings.ToUpper(strings.Trim(string(body), "\x00; ")); head[0] == 'Q' && said == "BEGIN" { // with more behind it, it may have ended
+		if said := strings.ToUpper(strings.Trim(string(body), "\x00; ")); head[0] == 'Q' && said == "BEGIN" { // with more behind it, the transaction may have ended
 			front.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "transaction blocks not allowed in statement pooling mode"})
 			_ = front.Flush()
 			return

@@ -7,16 +7,16 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by
-// their seq below zero. Deleted ones are not among the latter, and among the former only until
-// turnStatement has been there. These conditions name it as it was made: write them with the alias
-// of the table.
+// The index entry_turn has messages by a number: the seq of a message that begins a turn, and the
+// negative seq of one that does not. It has no deleted messages, except one that begins a turn,
+// until turnStatement has run. These conditions must match the index's definition, or the planner
+// does not use it.
 const (
 	isSaid  = `(%.kind = 1 AND (%.turn OR %.deleted_at IS NULL))`
 	itsTurn = `(CASE WHEN %.turn THEN %.seq ELSE -%.seq END)`
 )
 
-// ofTurns writes a query with {said x} and {turn x} for the conditions above.
+// ofTurns fills in {said x} and {turn x}, the conditions above for the table alias x.
 func ofTurns(sql string) string {
 	for alias := range strings.FieldsSeq("a b e f l n t") {
 		sql = strings.NewReplacer(
@@ -27,21 +27,21 @@ func ofTurns(sql string) string {
 	return strings.ReplaceAll(sql, "{end}", "9223372036854775807")
 }
 
-// unreadOf counts the messages of others than user in a room behind a seq that are not deleted, up
-// to chat.MaxUnread; its arguments are expressions. First come those that begin a turn, then the
-// rest of the turn that the seq lies in, then the rests of the turns behind it.
+// unreadOf counts, up to chat.MaxUnread, the messages of others than user in a room that are behind
+// a seq and not deleted. Its arguments are SQL expressions. It counts first the messages that begin
+// a turn, then the rest of the turn that the seq lies in, then the rests of the turns behind it.
 //
-// As a turn is followed by one of another author, it looks at no more than two turns for each
-// message that it counts. It looks at none where the user never made an entry and nothing behind
-// the seq is deleted: then the number is the difference of two that are known. messages is how many
-// the room has.
+// The next turn is always another author's, so it looks at no more than two turns for each message
+// that it counts. It looks at none if the user never made an entry and nothing behind the seq is
+// deleted. Then the result is messages, the number of the room's messages, less the number of those
+// up to the seq.
 func unreadOf(room, behind, user, messages string) string {
-	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{messages}", messages, "{most}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
+	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{messages}", messages, "{max}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
 CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {user} LIMIT 1) IS NULL AND (
   SELECT 1 FROM entry g
   WHERE g.room_id = {room} AND g.kind = 1 AND g.deleted_at IS NOT NULL AND (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) > {behind}
   ORDER BY (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) LIMIT 1
-) IS NULL THEN least({most}, coalesce({messages} - (
+) IS NULL THEN least({max}, coalesce({messages} - (
   SELECT CASE n.kind WHEN 1 THEN n.messages - 1 ELSE n.messages END FROM entry n
   WHERE n.room_id = {room} AND n.seq > {behind} ORDER BY n.seq LIMIT 1
 ), 0)) ELSE (SELECT count(*) FROM (
@@ -67,13 +67,13 @@ CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {use
       AND e.room_id = {room} AND {said e} AND {turn e} < -o.seq AND {turn e} > -o.next
     ORDER BY {turn e} DESC
   ) m
-  LIMIT {most}
+  LIMIT {max}
 ) unread) END`))
 }
 
-// turnStatement takes the beginning of a turn from a message that was deleted. The next message of
-// the turn begins it instead; where there is none, and the turns on either side are of one author,
-// they become one.
+// turnStatement mends the turns after a message that began one was deleted. The next message of the
+// turn begins it instead. If there is none, and the turns before and after it have one author, they
+// become one.
 var turnStatement = ofTurns(`
 WITH gone AS MATERIALIZED (
   SELECT room_id, seq, author, turn, deleted_at FROM entry WHERE room_id = $1 AND seq = $2

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Counting what is unread looks at what it counts, and at few rows more, whatever else lies behind
+// Counting unread messages reads the rows that it counts and few more, whatever else lies behind
 // the mark.
 func TestUnreadLooksAtLittleMoreThanItCounts(t *testing.T) {
 	t.Parallel()

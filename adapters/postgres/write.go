@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/core/ledger"
 )
 
-// The statements of the second round trip, each for all rows of its table. In arrays, ” and 0 stand
-// for NULL where a column may be that.
+// The statements of the second round trip, each for all rows of its table. In the arrays, an empty
+// string and 0 stand for NULL where a column may be NULL.
 const (
 	entriesStatement = `
 INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind,
@@ -38,8 +38,8 @@ ON CONFLICT (room_id, user_id) DO UPDATE SET listed = true`
 UPDATE spoke s SET listed = false FROM unnest($1::text[], $2::text[]) AS p (room_id, user_id)
 WHERE s.room_id = p.room_id AND s.user_id = p.user_id AND s.listed`
 
-	// A deleted message loses its body and meta and keeps the time of its last edit, also one of
-	// the same batch.
+	// A deleted message loses its body and meta. It keeps the time of its last edit, even of an
+	// edit in the same batch.
 	messagesStatement = `
 UPDATE entry e SET
   body = CASE WHEN p.deleted_at IS NOT NULL THEN NULL WHEN p.edited_at IS NOT NULL THEN p.body ELSE e.body END,
@@ -132,8 +132,8 @@ func (l *loaded) writeEntries(batch *pgx.Batch) {
 	batch.Queue(spokeStatement, c.rooms, c.authors)
 }
 
-// turns reports whether an entry begins a turn, and counts it in. A message that is deleted by the
-// same batch gives that up later.
+// turns reports whether an entry begins a turn, and updates the room's last speaker. If the same
+// batch deletes the message, turnStatement mends that later.
 func (r *room) turns(e *chat.Entry) bool {
 	if _, ok := e.Fact.(chat.Message); !ok || e.Author.ID == r.speaker {
 		return false
@@ -210,7 +210,7 @@ func (l *loaded) writeReactions(batch *pgx.Batch) {
 			setBy = append(setBy, int64(r.setBy))
 		}
 	}
-	if gone := l.forgotten; len(gone.rooms) > 0 { // before those that came again
+	if gone := l.forgotten; len(gone.rooms) > 0 { // before the reactions that came again
 		batch.Queue(forgetReactorsStatement, gone.rooms, gone.seqs, gone.emoji)
 		batch.Queue(forgetReactionsStatement, gone.rooms, gone.seqs, gone.emoji)
 	}

@@ -11,7 +11,8 @@ import (
 	"syscall"
 )
 
-// account is who PostgreSQL's programs run as. The zero value is whoever runs the tests.
+// account is the user that PostgreSQL's programs run as. The zero value is the user who runs the
+// tests.
 type account struct {
 	credential *syscall.Credential
 }
@@ -53,7 +54,7 @@ func (a account) makeDir() (string, error) {
 	return dir, a.own(dir)
 }
 
-// own hands a file that this process made to the account.
+// own gives a file that this process made to the account.
 func (a account) own(path string) error {
 	if a.credential == nil {
 		return nil
@@ -61,8 +62,8 @@ func (a account) own(path string) error {
 	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
-// command prepares a program to run as the account in dir, in a process group of its own and with
-// nothing of the environment that would reach PostgreSQL (PGPORT, PGOPTIONS and so on).
+// command prepares a program to run as the account in dir, in a process group of its own and
+// without the environment variables that PostgreSQL reads (PGPORT, PGOPTIONS and so on).
 func (a account) command(dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir

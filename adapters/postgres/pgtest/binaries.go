@@ -13,8 +13,8 @@ import (
 var errNoServer = errors.New("no PostgreSQL server found: install one (Debian: apt-get install postgresql; macOS: " +
 	"brew install postgresql@17), or set PARLEY_TEST_POSTGRES_URL to a URL of a server on which databases may be created")
 
-// places are where distributions put the server's programs, most of them out of PATH. A version
-// stands in each.
+// places are the folders in which distributions put the server's programs, mostly outside PATH.
+// Each path contains the version.
 var places = []string{
 	"/usr/lib/postgresql/*/bin",                               // Debian
 	"/usr/pgsql-*/bin",                                        // PGDG on Fedora and the like
@@ -25,7 +25,7 @@ var places = []string{
 }
 
 // findBinaries returns the folder that holds initdb, postgres and pg_ctl: the newest of places,
-// else what PATH leads to.
+// else the one in PATH.
 func findBinaries() (string, error) {
 	var found []string
 	for _, place := range places {
@@ -52,7 +52,7 @@ func findBinaries() (string, error) {
 	return "", errNoServer
 }
 
-// complete tells a server's folder from one that has the client programs only.
+// complete reports whether a folder has the server's programs, and not only the client's.
 func complete(dir string) bool {
 	return !slices.ContainsFunc([]string{"initdb", "postgres", "pg_ctl"}, func(program string) bool {
 		info, err := os.Stat(filepath.Join(dir, program))
@@ -60,7 +60,7 @@ func complete(dir string) bool {
 	})
 }
 
-// versionIn returns the major version in a path of places, 0 where it cannot be told.
+// versionIn returns the major version in a path of places, 0 if it is unknown.
 func versionIn(dir string) int {
 	name := filepath.Base(filepath.Dir(dir))
 	name = name[strings.LastIndexAny(name, "@-")+1:]

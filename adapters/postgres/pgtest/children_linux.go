@@ -21,7 +21,7 @@ func children(parent int) ([]int, error) {
 		if err != nil {
 			continue // it ended meanwhile
 		}
-		// pid (name) state ppid …; a name may hold anything, so the last parenthesis counts.
+		// pid (name) state ppid …; a name may hold any bytes, so look for the last parenthesis.
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
 			continue

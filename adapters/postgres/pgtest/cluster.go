@@ -19,7 +19,7 @@ import (
 // superuser is the role that tests connect as.
 const superuser = "parley"
 
-// cluster is a data directory and the server that runs on it now and then. Not for concurrent use.
+// cluster is a data directory and the server that may run on it. Not for concurrent use.
 type cluster struct {
 	account
 	bin      string // folder of the programs
@@ -131,8 +131,8 @@ func (c *cluster) remove() error {
 // run runs one of PostgreSQL's programs as the cluster's account.
 func (c *cluster) run(program string, args ...string) error {
 	cmd := c.command(c.dir, filepath.Join(c.bin, program), args...)
-	// pg_ctl hands its output on to the server, which would hold a pipe of ours open: so it goes to
-	// a file.
+	// The server inherits pg_ctl's output, and would hold a pipe open: so the output goes to a
+	// file.
 	output, err := os.CreateTemp("", "parley-pgtest-"+program+"-")
 	if err != nil {
 		return fmt.Errorf("run %s: %w", program, err)
@@ -169,8 +169,8 @@ func (c *cluster) url() string {
 	}).String()
 }
 
-// freePort returns a port that nobody listens on, below those that systems hand out to outgoing
-// connections: a server that is started again must find its port still free.
+// freePort returns a port that nobody listens on. It is below the ephemeral ports, so that a server
+// that is started again finds its port still free.
 func freePort() (int, error) {
 	const low, high = 15000, 32000
 	for range 100 {
@@ -188,8 +188,8 @@ func freePort() (int, error) {
 	return 0, errors.New("no free port found for PostgreSQL")
 }
 
-// pids returns the server's processes as they are now: first the one that starts the others, then
-// those.
+// pids returns the server's processes as they are now: first the postmaster, which starts the
+// others, then those.
 func (c *cluster) pids() ([]int, error) {
 	file, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
 	if err != nil {

@@ -87,8 +87,8 @@ func makeDatabase(t testing.TB, server, encoding string) string {
 	return withDatabase(server, name)
 }
 
-// databaseName returns a name that needs no quotes and that no other process picks on a server used
-// by many.
+// databaseName returns a name that needs no quotes and is unique on a server that many processes
+// use.
 func databaseName() string { return "parley_test_" + strings.ToLower(rand.Text()[:16]) }
 
 func checkURL(server string) error {

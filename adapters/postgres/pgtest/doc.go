@@ -1,5 +1,5 @@
-// Package pgtest gives tests a real PostgreSQL, and never a reason to skip: where no server can be
-// had the test fails and says what to install.
+// Package pgtest gives tests a real PostgreSQL. Tests are never skipped: if there is no server, the
+// test fails and says what to install.
 //
 //	func TestAppend(t *testing.T) {
 //		t.Parallel()
@@ -13,13 +13,13 @@
 // password that only the test process knows. As PostgreSQL refuses to run as root, it runs as user
 // postgres (nobody, where there is none) under root.
 //
-// # What outlives what
+// # How a server ends
 //
-// A test process can end without a word: a panic, a timeout, SIGKILL. So each server has a keeper,
-// a shell that reads a pipe whose other end only the test process holds. The pipe's end is the test
-// process's end, however it came; then the keeper stops the server and removes its directory. A
-// keeper stands in a process group of its own, out of reach of what is sent to the group of the
-// tests, and costs the test process no goroutine that a leak check would find.
+// A test process can end without cleaning up: by a panic, a timeout, SIGKILL. So each server has a
+// keeper, a shell that reads a pipe whose other end only the test process holds. However the test
+// process ends, the pipe is closed; then the keeper stops the server and removes its directory. A
+// keeper has its own process group, so that signals to the group of the tests do not reach it. It
+// needs no goroutine in the test process that a leak check would find.
 //
 //	test process ──(pipe, never written)──► keeper (sh) ── at its end: pg_ctl stop, rm
 //	     └── pg_ctl start | stop ──► postgres ◄──┘

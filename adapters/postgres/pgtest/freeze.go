@@ -12,15 +12,15 @@ import (
 	"syscall"
 )
 
-// pause freezes every process of the server. Each of PostgreSQL's processes leads a session of its
-// own, so that no signal to a group reaches them all. The first is frozen first: then no new ones
-// come.
+// pause freezes every process of the server. Each of PostgreSQL's processes leads its own session,
+// so no signal to a group reaches them all. The postmaster is frozen first, so that it starts no
+// new ones.
 func (c *cluster) pause() error {
 	pids, err := c.pids()
 	if err != nil {
 		return fmt.Errorf("pause PostgreSQL: %w", err)
 	}
-	// Written before anybody is frozen: the keeper thaws those that stand in the file.
+	// The file is written before any process is frozen: the keeper thaws the processes in it.
 	if err := c.note(pids); err != nil {
 		return err
 	}
@@ -53,13 +53,13 @@ func (c *cluster) resume() error {
 		}
 		pids = append(pids, pid)
 	}
-	slices.Reverse(pids) // the first last: it must not start new ones, or end them, among half that are frozen
+	slices.Reverse(pids) // the postmaster last: it must not start or end others meanwhile
 	return errors.Join(signalAll(pids, syscall.SIGCONT), os.Remove(c.frozenFile()))
 }
 
 func (c *cluster) frozenFile() string { return filepath.Join(c.dir, "frozen") }
 
-// note says to the keeper which processes are frozen.
+// note tells the keeper which processes are frozen.
 func (c *cluster) note(pids []int) error {
 	text := strings.Trim(fmt.Sprint(pids), "[]")
 	if err := os.WriteFile(c.frozenFile(), []byte(text), 0o644); err != nil {
@@ -68,7 +68,7 @@ func (c *cluster) note(pids []int) error {
 	return nil
 }
 
-// signalAll sends a signal to each; one that has ended meanwhile is no error.
+// signalAll sends a signal to each process; it is no error if one has ended meanwhile.
 func signalAll(pids []int, signal syscall.Signal) error {
 	var errs []error
 	for _, pid := range pids {

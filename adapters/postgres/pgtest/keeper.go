@@ -19,14 +19,14 @@ read -r line
 rm -rf "$1"
 `
 
-// keeper is a process that ends a server when this process is gone.
+// keeper is a process that stops a server when this process has ended.
 type keeper struct {
 	cmd  *exec.Cmd
 	pipe io.Closer // held, so that the garbage collector does not close it
 }
 
 func startKeeper(a account, dir, bin string) (*keeper, error) {
-	// Not in dir: a directory that is removed would be its working directory still.
+	// It does not run in dir, because it removes dir.
 	cmd := a.command("/", "/bin/sh", "-c", keeperScript, "parley-pgtest", dir, filepath.Join(bin, "pg_ctl"))
 	pipe, err := cmd.StdinPipe()
 	if err != nil {

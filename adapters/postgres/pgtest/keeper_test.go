@@ -79,7 +79,7 @@ func TestServerEndsWithItsProcess(t *testing.T) {
 			if err := test.end(p); err != nil {
 				t.Fatalf("end the process: %v", err)
 			}
-			_ = p.cmd.Wait() // killed is killed
+			_ = p.cmd.Wait() // it fails because of the kill
 
 			<-closed
 			waitUntilGone(t, p.dir)
@@ -104,7 +104,7 @@ func startProcess(t *testing.T, role string) *process {
 		t.Fatal(err)
 	}
 	p := &process{cmd: exec.Command(program)}
-	// A server given from outside would not be one that the process has to end.
+	// The process need not stop a server that is given by the environment.
 	p.cmd.Env = append(os.Environ(), roleVariable+"="+role, environment+"=")
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -130,8 +130,8 @@ func startProcess(t *testing.T, role string) *process {
 	return p
 }
 
-// waitUntilGone waits for a directory to be removed by a process that tells nobody when it has done
-// so.
+// waitUntilGone waits until another process has removed a directory. That process does not tell
+// when it is done.
 func waitUntilGone(t *testing.T, dir string) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)

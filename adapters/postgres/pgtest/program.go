@@ -2,12 +2,12 @@ package pgtest
 
 import "errors"
 
-// Program is a PostgreSQL server of a program that is no test, which starts and stops it as it
-// likes. Its methods are for one goroutine at a time.
+// Program is a PostgreSQL server of a program that is not a test. Its methods are for one goroutine
+// at a time.
 type Program struct{ cluster *cluster }
 
-// Begin starts a server for a program that is no test. Remove ends it, and so does the end of the
-// program.
+// Begin starts a server for a program that is not a test. Remove ends it, and so does the end of
+// the program.
 func Begin(options ...Option) (*Program, error) {
 	c, err := makeCluster(settingsOf(options))
 	if err != nil {
@@ -29,8 +29,8 @@ func (p *Program) Stop(mode Mode) error { return p.cluster.stop(mode) }
 // Start starts a stopped server, as Server.Start does.
 func (p *Program) Start() error { return p.cluster.start() }
 
-// Pause freezes the server: connections stay open, new ones are accepted by the system, and nobody
-// answers.
+// Pause freezes the server: connections stay open, the system accepts new ones, and the server does
+// not answer.
 func (p *Program) Pause() error { return p.cluster.pause() }
 
 // Resume ends Pause.

@@ -12,8 +12,8 @@ const (
 	// Immediate ends the server as a crash would: connections break, and the next start recovers
 	// from the log.
 	Immediate Mode = "immediate"
-	// Fast ends it in good order: transactions are rolled back, connections told so, everything
-	// written.
+	// Fast ends it in good order: it rolls transactions back, tells connections so, and writes
+	// everything.
 	Fast Mode = "fast"
 )
 
@@ -29,8 +29,8 @@ type Option func([]setting) []setting
 
 type setting struct{ name, value string }
 
-// basics let many small databases start and go quickly. Nothing is synced to the disk, yet what was
-// committed survives any Stop, also an immediate one: only a crash of the whole machine would lose
+// basics let many small databases start and go quickly. Nothing is synced to the disk. Still,
+// committed data survives any Stop, even an immediate one: only a crash of the machine would lose
 // it.
 var basics = []setting{
 	{"listen_addresses", "127.0.0.1"},
@@ -43,7 +43,7 @@ var basics = []setting{
 	{"log_timezone", "UTC"},
 }
 
-// Durable makes the server write through to the disk, as one in production does: for measurements.
+// Durable makes the server sync to the disk, as in production: for measurements.
 func Durable() Option {
 	return func(settings []setting) []setting {
 		return append(settings, setting{"fsync", "on"}, setting{"full_page_writes", "on"})
@@ -57,7 +57,7 @@ func With(name, value string) Option {
 
 // Start starts a server for this test alone; it is removed when the test ends. It needs
 // PostgreSQL's programs on this machine even where PARLEY_TEST_POSTGRES_URL names a server, because
-// that one is not the test's to stop.
+// the test may not stop that one.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	c, err := makeCluster(settingsOf(options))
@@ -78,8 +78,9 @@ func Start(t testing.TB, options ...Option) *Server {
 	return &Server{t, c}
 }
 
-// Run starts a server for a program that is no test, a benchmark say. remove ends it, and so does
-// the end of the program, or forgetting remove: something has to hold it.
+// Run starts a server for a program that is not a test, such as a benchmark. remove ends it, and so
+// does the end of the program. The program must keep a reference to remove: when it is
+// garbage-collected, the server ends too.
 func Run(options ...Option) (url string, remove func() error, err error) {
 	p, err := Begin(options...)
 	if err != nil {
@@ -113,8 +114,8 @@ func (s *Server) Start() {
 	s.must(s.cluster.start())
 }
 
-// Pause freezes the server: connections stay open, new ones are accepted by the system, and nobody
-// answers.
+// Pause freezes the server: connections stay open, the system accepts new ones, and the server does
+// not answer.
 func (s *Server) Pause() {
 	s.t.Helper()
 	s.must(s.cluster.pause())
