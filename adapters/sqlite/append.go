@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Append implements ports.Log. The transaction begins as the only one that writes, so that what it
-// reads stays true until it commits; readers see all of it or nothing.
+// Append implements ports.Log. The transaction takes the write lock when it begins, so nothing that
+// it reads changes until it commits. Readers see all of it or nothing.
 func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	if err := ledger.Check(proposals); err != nil {
 		return nil, err
@@ -40,8 +40,8 @@ type batch struct {
 	*transaction
 	w     *writeStatements
 	now   int64
-	rooms map[chat.RoomID]*roomRow // nil: there is no such room
-	known map[memberKey]memberRow  // those whom the batch is about
+	rooms map[chat.RoomID]*roomRow // nil: the room does not exist
+	known map[memberKey]memberRow  // users whom the batch is about
 }
 
 type memberKey struct {
@@ -49,10 +49,10 @@ type memberKey struct {
 	user chat.UserID
 }
 
-// memberRow is a user's place; its member is zero, but for the user, for who has none.
+// memberRow is a user's place. For a user without one, the member is zero except for the user.
 type memberRow struct {
 	ledger.Place
-	spoke bool // made an entry, and has not left since
+	spoke bool // made an entry and has not left since
 }
 
 // roomRow is a room's row, as the batch changes it.
@@ -60,12 +60,12 @@ type roomRow struct {
 	ledger.Room
 	b       *batch
 	number  int64
-	at      int64       // Now, as a row has it
-	speaker chat.UserID // whose turn is the last one; empty: not known
+	at      int64       // Now, as rows store it
+	speaker chat.UserID // the author of the last turn; empty: unknown
 	changed bool
 }
 
-// load reads the rooms of the proposals, and what places their authors and members have.
+// load reads the rooms of the proposals, and the places of their authors and members.
 func (b *batch) load(proposals []chat.Proposal) error {
 	b.rooms = make(map[chat.RoomID]*roomRow)
 	var ids []any
@@ -120,7 +120,7 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 	}, wanted, 2)
 }
 
-// append has the judge rule on a proposal, and saves what that is.
+// append has the judge rule on a proposal, and saves the ruling.
 func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	r := b.rooms[p.Room]
 	if r == nil {
@@ -136,8 +136,8 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	return ruling.Outcome, b.save(r, &ruling)
 }
 
-// say appends a message. That its key is used shows when its row is to go in: so it is looked for
-// only then, and for what is refused.
+// say appends a message. A conflict at the insertion shows that its key is used: so the key is
+// looked up only then, and for refused messages.
 func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
 	ruling, err := ledger.JudgeNew(rows{r}, p)
 	if err != nil {
@@ -173,13 +173,13 @@ func (b *batch) addMessage(r *roomRow, ruling *ledger.Ruling) (isNew bool, err e
 	return true, b.speaks(r, e.Author.ID)
 }
 
-// follow brings the room to where a ruling leaves it.
+// follow updates the room by a ruling.
 func (r *roomRow) follow(ruling *ledger.Ruling) {
 	r.Follow(ruling)
 	r.changed = r.changed || ruling.Status == ports.Appended
 }
 
-// speaks notes that a user has made an entry.
+// speaks records that a user has made an entry.
 func (b *batch) speaks(r *roomRow, user chat.UserID) error {
 	k := memberKey{r.number, user}
 	m := b.known[k]
@@ -191,7 +191,7 @@ func (b *batch) speaks(r *roomRow, user chat.UserID) error {
 	return b.exec(b.w.spoke, r.number, user, r.ID)
 }
 
-// saveRooms writes back what the batch changed of the rooms' rows.
+// saveRooms writes the changed rows of rooms.
 func (b *batch) saveRooms() error {
 	for _, r := range b.rooms {
 		if r == nil || !r.changed {
@@ -207,7 +207,7 @@ func (b *batch) saveRooms() error {
 
 func now() int64 { return time.Now().UnixMicro() }
 
-// stamp returns a time as a row has it; 0 is the zero time.
+// stamp returns the time of a row's value; 0 is the zero time.
 func stamp(micro int64) time.Time {
 	if micro == 0 {
 		return time.Time{}

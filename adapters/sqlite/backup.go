@@ -13,18 +13,16 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Backup copies the store in the file from to a new file, as it stands at one moment, while any
-// process may go on using it: the copy has all that was acknowledged before the call, and of what
-// comes during it either all or nothing of a batch. It is whole, read once from end to end and on
-// the disk when Backup returns, and needs no other file beside it; on an error there is none.
+// Backup copies the store in the file from to a new file. The copy is a snapshot; other processes
+// may go on using the store. It has all that was acknowledged before the call, and of each later
+// batch all or nothing. When Backup returns, the copy was checked from end to end, is on the disk,
+// and needs no other file beside it; after an error there is no copy.
 //
-// The log in the copy has an identity of its own: whoever restores the copy has an older state, in
-// which the places of entries that came after it will be given again. A copy that is restored twice
-// needs Store.RenewLog.
+// The log in the copy has an identity of its own: a restored copy is an older state, and will give
+// the seqs of later entries a second time. A copy that is restored twice needs Store.RenewLog.
 //
-// Only its owner may read it. A file that is there already is never written over, but a Conflict.
-// The store's log of changes on the disk (-wal) cannot shrink for the time of the copy, and grows
-// by what is written meanwhile.
+// Only its owner may read it. An existing file is never overwritten; that is a Conflict. The
+// store's WAL file (-wal) cannot shrink during the copy, and grows by what is written meanwhile.
 func Backup(ctx context.Context, from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return chat.Wrap(chat.NotFound, err, "there is no store to copy")
@@ -36,11 +34,11 @@ func Backup(ctx context.Context, from, to string) error {
 }
 
 func backup(ctx context.Context, from, to string) error {
-	part, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part") // its name says that it may be cut off
+	part, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part") // its name says that it may be incomplete
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part.Name()) // it has its own name by then, or is worth nothing
+	defer os.Remove(part.Name()) // after the rename there is nothing to remove
 	defer part.Close()
 	if err := on(from, "rw", func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, `VACUUM INTO ?`, part.Name())
@@ -63,8 +61,8 @@ func backup(ctx context.Context, from, to string) error {
 	return syncFolder(filepath.Dir(to))
 }
 
-// renewCopy gives the log in a copy another identity. One of a schema without has it from the
-// migration that brings it.
+// renewCopy gives the log in a copy a new identity. If the schema is too old to have one, the
+// migration that adds it makes one.
 func renewCopy(ctx context.Context, db *sql.DB) error {
 	var identified bool
 	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'log')`).Scan(&identified); err != nil || !identified {
@@ -74,7 +72,7 @@ func renewCopy(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// on opens a file that must be there.
+// on opens a file that must exist.
 func on(path, mode string, do func(*sql.DB) error) error {
 	db, err := sql.Open("sqlite", dsn(path)+"&mode="+mode)
 	if err != nil {
@@ -83,14 +81,14 @@ func on(path, mode string, do func(*sql.DB) error) error {
 	return errors.Join(do(db), db.Close())
 }
 
-// whole reads all of a database, and fails where SQLite finds anything amiss.
+// whole has SQLite check all of a database, and fails if it finds an error.
 func whole(ctx context.Context, db *sql.DB) error {
 	var found string
 	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
 		return err
 	}
 	if found != "ok" {
-		return fmt.Errorf("the copy is damaged, and so perhaps is the store: %s", found)
+		return fmt.Errorf("the copy is damaged, and perhaps the store too: %s", found)
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// A copy that is made while another process writes is a log of its own: in order, without a hole,
-// with whole batches only, with all that had been acknowledged before it, and with its keys.
+// A copy that is made while another process writes is a valid log: in order, without a hole, with
+// whole batches only, with all that was acknowledged before, and with its keys.
 func TestACopyOfAStoreInUseIsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "parley.db")
@@ -46,13 +46,13 @@ func TestACopyOfAStoreInUseIsWhole(t *testing.T) {
 	if err := writer.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	for acknowledged.Scan() { // the pipe must be empty before Wait
+	for acknowledged.Scan() { // drain the pipe before Wait
 	}
-	_ = writer.Wait() // it was killed
+	_ = writer.Wait() // it fails because of the kill
 }
 
-// mustBeALog opens a copy as a store, and sends what is in it again.
-func mustBeALog(t *testing.T, path string, least int) {
+// mustBeALog opens a copy as a store, and appends its entries again.
+func mustBeALog(t *testing.T, path string, minBatches int) {
 	t.Helper()
 	store := openStore(t, sqlite.Config{Path: path, NoMigrate: true})
 	heads, err := store.Heads(t.Context(), []chat.RoomID{"general"})
@@ -60,8 +60,8 @@ func mustBeALog(t *testing.T, path string, least int) {
 		t.Fatal(err)
 	}
 	head := int(heads["general"])
-	if head < least*perBatch || head%perBatch != 0 {
-		t.Fatalf("the copy has %d entries, want at least %d, in batches of %d", head, least*perBatch, perBatch)
+	if head < minBatches*perBatch || head%perBatch != 0 {
+		t.Fatalf("the copy has %d entries, want at least %d, in batches of %d", head, minBatches*perBatch, perBatch)
 	}
 	entries, err := store.Read(t.Context(), "general", ports.Span{Limit: head + 1})
 	if err != nil {
@@ -83,8 +83,8 @@ func mustBeALog(t *testing.T, path string, least int) {
 	}
 }
 
-// mustBeAlone finds nothing but the copy of what a copying may leave behind, and that for its owner
-// only.
+// mustBeAlone fails if a copying left any other file than the copy, or others than its owner may
+// read it.
 func mustBeAlone(t *testing.T, path string) {
 	t.Helper()
 	parts, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.part*"))

@@ -14,8 +14,8 @@ import (
 
 var benchBody = strings.Repeat("hello ", 10)
 
-// benchRooms makes rooms and returns a function that makes a batch of messages spread over them, of
-// ten users each, with keys as the service makes.
+// benchRooms makes rooms and returns a function that makes a batch of messages spread over them.
+// Each room has ten users, and keys are like the service's.
 func benchRooms(b *testing.B, store *sqlite.Store, rooms int) func(proposals int) []chat.Proposal {
 	b.Helper()
 	for i := range rooms {

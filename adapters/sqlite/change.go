@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// save does what a ruling says of a fact that is no message.
+// save saves a ruling on a fact other than a message.
 func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
 	r.follow(ruling)
 	e := &ruling.Entry
@@ -24,7 +24,7 @@ func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
 	}
 	if of := ruling.Place; of != nil {
 		k := memberKey{r.number, of.User}
-		place := b.known[k] // they may have spoken with that
+		place := b.known[k] // keeps whether they spoke
 		place.Place = *of
 		b.known[k] = place
 		errs = append(errs, b.exec(b.w.setMember, r.number, of.User, of.Role, of.Banned, r.at, of.Set, r.ID))
@@ -35,7 +35,7 @@ func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
 	return errors.Join(errs...)
 }
 
-// add puts an entry that is no message at the end of the log.
+// add puts an entry other than a message at the end of the log.
 func (b *batch) add(r *roomRow, e *chat.Entry) error {
 	c, err := ledger.ColumnsOf(e.Fact)
 	if err != nil {
@@ -46,7 +46,7 @@ func (b *batch) add(r *roomRow, e *chat.Entry) error {
 		c.Target, c.Emoji, c.Removed, c.Total, c.Change, c.User, c.Role, c.Name))
 }
 
-// rewrite changes the text of a message by the entry e.
+// rewrite changes a message by the entry e.
 func (b *batch) rewrite(r *roomRow, of *ledger.Rewrite, e *chat.Entry) error {
 	if !of.Deleted {
 		return b.exec(b.w.edit, of.Body, r.at, r.number, of.Message)
@@ -54,7 +54,7 @@ func (b *batch) rewrite(r *roomRow, of *ledger.Rewrite, e *chat.Entry) error {
 	return errors.Join(b.exec(b.w.remove, r.at, e.Seq, r.number, of.Message), b.unturn(r, of.Message))
 }
 
-// react changes what is kept of an emoji by the entry e.
+// react changes the reactions with an emoji by the entry e.
 func (b *batch) react(r *roomRow, to *ledger.Reaction, e *chat.Entry) error {
 	var errs []error
 	for _, emoji := range to.Forget {
@@ -67,7 +67,7 @@ func (b *batch) react(r *roomRow, to *ledger.Reaction, e *chat.Entry) error {
 		b.exec(b.w.reactedTo, r.number, to.Target))...)
 }
 
-// leaves takes what keeps a room in the list of who leaves it.
+// leaves removes the rows that keep the room in the list of a user who leaves it.
 func (b *batch) leaves(r *roomRow, user chat.UserID) error {
 	k := memberKey{r.number, user}
 	place := b.known[k]

@@ -14,12 +14,12 @@ import (
 
 var _ ports.WriteChecker = (*Store)(nil)
 
-// probeBytes is what a large message takes.
+// probeBytes is the size of a large message.
 const probeBytes = 64 << 10
 
-// CheckWrite implements ports.WriteChecker. Of three ways to be full it tries each: the file may
-// not grow, nothing can be committed, or the disk has no room (a commit alone may go to a part of
-// the WAL that is there already).
+// CheckWrite implements ports.WriteChecker. It tests three ways to be full: the file may not grow,
+// nothing can be committed, or the disk has no space (which a commit alone may not find, because it
+// may reuse a part of the WAL).
 func (s *Store) CheckWrite(ctx context.Context) error {
 	payload := make([]byte, probeBytes)
 	_, _ = rand.Read(payload) // it never fails
@@ -35,13 +35,13 @@ func (s *Store) CheckWrite(ctx context.Context) error {
 	return nil
 }
 
-// tryEntry adds an entry, of a room that no client can name, and takes it back.
+// tryEntry adds an entry, of a room whose id no client can use, and rolls it back.
 func (s *Store) tryEntry(ctx context.Context, payload []byte) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // it is meant to be
+	defer tx.Rollback() //nolint:errcheck // as intended
 	const room = "INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)" +
 		" VALUES (-1, '~', '', 0, 0, 0, 0, 0, 0, 0, 0, 0)"
 	const entry = "INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, meta) VALUES (-1, 1, 0, '', '', '', 0, 'message', ?)"
@@ -52,7 +52,7 @@ func (s *Store) tryEntry(ctx context.Context, payload []byte) error {
 	return err
 }
 
-// tryCommit writes a number that SQLite keeps for its user, as it is.
+// tryCommit writes SQLite's user_version, unchanged.
 func (s *Store) tryCommit(ctx context.Context) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Store) tryCommit(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// tryFile takes room on the disk beside a file and gives it back.
+// tryFile writes and removes a temporary file beside a file.
 func tryFile(beside string, payload []byte) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(beside), filepath.Base(beside)+"-probe-*") // 0600
 	if err != nil {

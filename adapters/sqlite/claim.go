@@ -16,9 +16,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// HeldError says that another store with a Config.Holder has the file. It is a Conflict.
+// HeldError says that another store with a Config.Holder has the file open. Its kind is Conflict.
 type HeldError struct {
-	By string // what that one says of itself; empty: it says nothing
+	By string // the other store's Holder; empty: unknown
 }
 
 func (e *HeldError) Error() string {
@@ -31,9 +31,9 @@ func (e *HeldError) Error() string {
 // Unwrap returns the kind.
 func (e *HeldError) Unwrap() error { return chat.Conflict }
 
-// claim holds a store's file against all who claim it too. Like that of migrations, the lock is on
-// a small database beside the store: SQLite's locks work on every system, and end with their
-// process. Who has it stands in there, for those who do not get it to read.
+// claim keeps others from claiming a store's file. Like the lock of migrations, its lock is on a
+// small database beside the store: SQLite's locks work on every system, and end with their process.
+// That database also names the holder, so that those who are refused can read it.
 type claim struct {
 	db   *sql.DB
 	conn *sql.Conn
@@ -45,7 +45,7 @@ func claimFile(ctx context.Context, path, holder string) (_ *claim, err error) {
 	if err := makeFile(lock); err != nil {
 		return nil, err
 	}
-	query := url.Values{"_pragma": {"busy_timeout(250)"}} // others have it for good, or for the moment that it takes to write who they are
+	query := url.Values{"_pragma": {"busy_timeout(250)"}} // a holder keeps the lock, or needs a moment to write its name
 	db, err := sql.Open("sqlite", fileURL(lock)+"?"+query.Encode())
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func claimFile(ctx context.Context, path, holder string) (_ *claim, err error) {
 	}
 	err = c.hold(ctx, holder)
 	if isBusy(err) {
-		by, _ := c.holder(ctx) // at worst it is not said who
+		by, _ := c.holder(ctx) // if it fails, the error names no holder
 		return nil, &HeldError{by}
 	}
 	if err != nil {
@@ -70,13 +70,13 @@ func claimFile(ctx context.Context, path, holder string) (_ *claim, err error) {
 	return c, nil
 }
 
-// resolve returns what a path names in the end, and makes the file where it is not there.
+// resolve follows all symbolic links of a path, and makes the file if it does not exist.
 func resolve(path string) (string, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := makeFile(path); err != nil {
 			return "", err
 		}
-		if target, err := os.Readlink(path); err == nil { // a link to what is not there yet
+		if target, err := os.Readlink(path); err == nil { // to a file that does not exist yet
 			if !filepath.IsAbs(target) {
 				target = filepath.Join(filepath.Dir(path), target)
 			}
@@ -86,8 +86,8 @@ func resolve(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// only returns the one name of a file that is there. With a second name (a hard link) it fails:
-// those who open it by different names do not see each other's locks, nor SQLite's journal.
+// only returns the name of an existing file. If the file has a second name (a hard link) it fails:
+// processes that open it by different names see neither each other's locks nor SQLite's journal.
 func only(path string) (string, error) {
 	target, err := resolve(path)
 	if err != nil {
@@ -98,13 +98,14 @@ func only(path string) (string, error) {
 		return "", err
 	}
 	if names(info) > 1 {
-		return "", fmt.Errorf("%s has another name (a hard link): the database could be damaged by way of it; copy the file, or remove the other name", target)
+		return "", fmt.Errorf("%s has another name (a hard link): using it by both names could damage the database; copy the file, or remove the other name", target)
 	}
 	return target, nil
 }
 
-// hold says who holds the file, and then holds it: what is not committed nobody could read. Of
-// several that come between these two at most one goes on, and puts its own name there again.
+// hold writes the holder's name, commits it so that others can read it, and then takes the lock. If
+// several processes do so at once, one of them may get the lock while another's name is there. It
+// then writes its own name again.
 func (c *claim) hold(ctx context.Context, holder string) error {
 	for {
 		told := c.tell(ctx, holder)
@@ -114,8 +115,8 @@ func (c *claim) hold(ctx context.Context, holder string) error {
 		if _, err := c.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 			return err
 		}
-		if told != nil { // a full disk keeps nobody from holding it
-			return nil //nolint:nilerr // who does is then not said
+		if told != nil { // even on a full disk one may hold it
+			return nil //nolint:nilerr // then the holder is not named
 		}
 		if by, err := c.holder(ctx); err != nil || by == holder {
 			return err
@@ -148,7 +149,7 @@ func (c *claim) holder(ctx context.Context) (name string, err error) {
 	return name, err
 }
 
-// Close gives the file back.
+// Close releases the file.
 func (c *claim) Close() error {
 	var err error
 	if c.conn != nil {

@@ -21,7 +21,7 @@ func TestOneServiceAtATimeHoldsTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	openStore(t, sqlite.Config{Path: path}) // who only looks at it may
+	openStore(t, sqlite.Config{Path: path}) // without a Holder it may
 	if _, err := sqlite.NewMigrator(sqlite.Config{Path: path}).Status(t.Context()); err != nil {
 		t.Errorf("the migrations beside it: %v", err)
 	}
@@ -84,7 +84,7 @@ func TestAFileIsHeldByWhateverNameItIsOpened(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first, err := sqlite.Open(t.Context(), sqlite.Config{Path: early, Holder: "the first"}) // which makes parley.db
+	first, err := sqlite.Open(t.Context(), sqlite.Config{Path: early, Holder: "the first"}) // makes parley.db
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAFileIsHeldByWhateverNameItIsOpened(t *testing.T) {
 		}
 	}
 	if runtime.GOOS == "windows" {
-		return // there names are not counted
+		return // where names are not counted
 	}
 	if err := os.Link(path, filepath.Join(dir, "hard.db")); err != nil {
 		t.Fatal(err)

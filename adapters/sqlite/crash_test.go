@@ -17,9 +17,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// childPath names the variable with which the test binary runs as a child that appends to a store:
-// the path of the store. childBatches says how many batches it appends; empty: until it is killed.
-// childName is who it says it is.
+// Variables that make the test binary a child that appends to a store. childPath is the path of the
+// store. childBatches is how many batches it appends; empty: until it is killed. childName is its
+// Holder.
 const (
 	childPath    = "PARLEY_TEST_SQLITE_CHILD"
 	childBatches = "PARLEY_TEST_SQLITE_BATCHES"
@@ -28,7 +28,7 @@ const (
 
 const perBatch = 7
 
-// batchOf is the same whenever it is asked for, keys and all.
+// batchOf always returns the same batch for the same arguments, with the same keys.
 func batchOf(author string, n int) []chat.Proposal {
 	batch := make([]chat.Proposal, perBatch)
 	for i := range batch {
@@ -110,8 +110,8 @@ func TestWhatAKilledProcessAcknowledgedIsThereOnce(t *testing.T) {
 	}
 }
 
-// killAfter runs a child, kills it after it acknowledged some batches, and returns how many it did
-// acknowledge in all.
+// killAfter runs a child and kills it after it acknowledged some batches. It returns how many it
+// acknowledged in all.
 func killAfter(t *testing.T, cmd *exec.Cmd, batches int) (acknowledged int) {
 	t.Helper()
 	out, err := cmd.StdoutPipe()

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// LimitPages makes the disk full, as far as the store can tell, once its file has that many pages;
-// 0 takes the limit back.
+// LimitPages simulates a full disk once the store's file has that many pages; 0 removes the limit.
 func (s *Store) LimitPages(ctx context.Context, pages int) error {
 	if pages == 0 {
 		pages = 1 << 30
@@ -27,7 +26,7 @@ func (s *Store) PlanOfMessages(ctx context.Context) (string, error) {
 	return s.plan(ctx, messageParts, "room", 0, 10, 5, true)
 }
 
-// LooksAt returns how many entries are looked at to find messages, and how many may be read then.
+// LooksAt returns how many entries the search for messages reads, and how many may be read then.
 func (s *Store) LooksAt(ctx context.Context, room string, after, before, limit int, newest bool) (halved, read int, err error) {
 	counting := messageParts[:strings.LastIndex(messageParts, "SELECT")] + `
 		SELECT count(*), coalesce(sum(iif(hi - lo <= 32 OR hi - lo = him - lom, min(hi - lo, 32 + ?4), 0)), 0) FROM part`
@@ -51,20 +50,19 @@ func (s *Store) plan(ctx context.Context, statement string, args ...any) (plan s
 	return plan, err
 }
 
-// SetLastAt makes a room's last entry one of another time, as after the system's clock was set
-// back.
+// SetLastAt changes the time of a room's last entry, as if the system's clock had been set back.
 func (s *Store) SetLastAt(ctx context.Context, room string, at time.Time) error {
 	_, err := s.writer.ExecContext(ctx, "UPDATE room SET last_at = ? WHERE id = ?", at.UnixMicro(), room)
 	return err
 }
 
-// Apply notes a migration as applied that this program does not have, as a later release would.
+// Apply records as applied a migration that only a later release has.
 func (s *Store) Apply(ctx context.Context, version int) error {
 	_, err := s.writer.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)", version)
 	return err
 }
 
-// Plant puts an entry of a kind that a later release makes at the end of a room's log.
+// Plant puts an entry of a kind that a later release adds at the end of a room's log.
 func (s *Store) Plant(ctx context.Context, room, author, name, kind string, target int64, data []byte) error {
 	return s.write(ctx, "plant", func(tx *transaction) error {
 		_, err := tx.tx.ExecContext(ctx, `

@@ -4,8 +4,9 @@ package sqlite
 
 import "os"
 
-// names returns 1: how many names a file has cannot be told here.
+// names returns 1: this system does not tell how many names a file has.
 func names(os.FileInfo) int { return 1 }
 
-// syncFolder does nothing: where folders cannot be synced, the system sees to their names.
+// syncFolder does nothing: folders cannot be synced here, and the system keeps the names in them by
+// itself.
 func syncFolder(string) error { return nil }

@@ -16,7 +16,7 @@ func names(info os.FileInfo) int {
 	return 1
 }
 
-// syncFolder puts a folder's names on the disk.
+// syncFolder syncs the names in a folder to the disk.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestAFullDiskTakesNothingInPartAndWorksAgain needs a disk of its own, which only root can mount.
-// For others the test of a full file has to do.
+// Other users have only the test of a full file.
 func TestAFullDiskTakesNothingInPartAndWorksAgain(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
@@ -19,7 +19,7 @@ func TestAFullDiskTakesNothingInPartAndWorksAgain(t *testing.T) {
 		t.Skipf("cannot mount a small disk: %v", err)
 	}
 	t.Cleanup(func() {
-		// Detached, as a process that another test forks right now has the files open until its
+		// Detached, because a process that another test is forking has the files open until its
 		// exec.
 		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
 			t.Errorf("unmount: %v", err)

@@ -40,7 +40,7 @@ func survivesFull(t *testing.T, store *sqlite.Store, makeRoom func()) {
 		acknowledged++
 	}
 	mustBeUnavailable(t, full)
-	// Again, so that a writer that was left in a broken transaction shows.
+	// The second append shows a writer that was left in a broken transaction.
 	_, err := store.Append(t.Context(), batchOf("alice", acknowledged))
 	mustBeUnavailable(t, err)
 	mustBeUnavailable(t, store.CheckWrite(t.Context()))
@@ -111,7 +111,7 @@ func TestAClosedStoreIsNotReady(t *testing.T) {
 func TestFilesAreTheOwnersOnly(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "made", "by it")
-	// A path may have characters that mean something in a URL.
+	// A path may have characters that are special in a URL.
 	store := openStore(t, sqlite.Config{Path: filepath.Join(dir, "par?ley%20#1.db")})
 	if _, err := store.Create(t.Context(), chat.Room{ID: "general"}, ""); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestGuardABatchIsOneTransaction counts commits. Each of them is one fsync of the WAL, as long as
-// that is how they are made to last.
+// Durability is as expected.
 func TestGuardABatchIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})

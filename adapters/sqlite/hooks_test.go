@@ -7,7 +7,7 @@ import (
 	driver "modernc.org/sqlite"
 )
 
-// OnCommit has do called at each commit of the connection that writes.
+// OnCommit calls do at each commit of the writing connection.
 func (s *Store) OnCommit(ctx context.Context, do func()) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
@@ -24,8 +24,7 @@ func (s *Store) OnCommit(ctx context.Context, do func()) error {
 	})
 }
 
-// Durability returns how the connection that writes makes a commit last: its journal and when it is
-// synchronised with the disk.
+// Durability returns the writing connection's journal mode and its setting of synchronous.
 func (s *Store) Durability(ctx context.Context) (journal string, synchronous int, err error) {
 	if err := s.writer.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
 		return "", 0, err

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Mark implements ports.Directory. Marks that are there already cost no write.
+// Mark implements ports.Directory. Marks that do not move cost no write.
 func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
 	outcomes := make([]ports.MarkOutcome, len(marks))
 	err := s.write(ctx, "move read marks", func(tx *transaction) error {
@@ -32,7 +32,7 @@ func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkO
 	return outcomes, nil
 }
 
-// marked says what became of a mark at seq. An error that it returns is the store's.
+// marked returns the outcome of a mark at seq. Its error is an error of the store.
 func marked(scan scanner, seq chat.Seq) (o ports.MarkOutcome, err error) {
 	var head chat.Seq
 	err = scan(&head, &o.Read, &o.Unread)

@@ -14,7 +14,7 @@ import (
 )
 
 // NewMigrator returns the migrator of the store that cfg names, which must not be open in this
-// process. It opens the file for each call anew.
+// process. Each call opens the file anew.
 func NewMigrator(cfg Config) *migrations.Migrator {
 	with := func(check func(context.Context, *sql.DB) error) func(context.Context, string, func(*goose.Provider) error) error {
 		return func(ctx context.Context, what string, do func(*goose.Provider) error) error {
@@ -25,9 +25,9 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 	return &migrations.Migrator{With: with(anyway), Files: migrations.SQLite, Alone: with(mustBeAlone)}
 }
 
-// mustBeAlone fails with Conflict where anybody else has the file open. SQLite ends the mode in
-// which stores use it only for who is alone with it; opening it sets that anew, and nobody opens it
-// meanwhile.
+// mustBeAlone fails with Conflict if another process has the file open. SQLite leaves the WAL mode
+// only if nobody else has the file open. The next opening sets the mode again, and nobody opens the
+// file meanwhile.
 func mustBeAlone(ctx context.Context, db *sql.DB) error {
 	var mode string
 	err := db.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode)
@@ -75,7 +75,7 @@ func prepare(ctx context.Context, db *sql.DB, noMigrate bool) error {
 	return migrations.Prepare(ctx, p, noMigrate)
 }
 
-// alone runs do while no other process or goroutine is in alone for the same store. Goose has no
+// alone runs do while no other process or goroutine runs alone for the same store. Goose has no
 // lock for SQLite, and a transaction around all migrations would nest, so the lock is on a small
 // database beside the store: SQLite's locks work on every system, and end with their process.
 func alone(ctx context.Context, path string, do func() error) error {
@@ -99,6 +99,6 @@ func alone(ctx context.Context, path string, do func() error) error {
 		}
 		tx, err = db.BeginTx(ctx, nil)
 	}
-	defer tx.Rollback() //nolint:errcheck // it gives the lock back; nothing was written
+	defer tx.Rollback() //nolint:errcheck // it releases the lock; nothing was written
 	return do()
 }

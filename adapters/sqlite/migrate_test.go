@@ -48,8 +48,8 @@ func TestMigrationsGoUpAndDownAndUpAgain(t *testing.T) {
 	}
 }
 
-// An upgrade that is taken back leaves the newer schema behind: migrations only add to what the
-// release before them uses.
+// After a rollback of an upgrade the newer schema stays. The older release works with it, because
+// migrations only add to what it uses.
 func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
 	t.Parallel()
 	cfg := sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}
@@ -68,7 +68,7 @@ func TestASchemaOfALaterReleaseStopsNobody(t *testing.T) {
 	}
 }
 
-// down takes back all migrations.
+// down reverts all migrations.
 func down(t *testing.T, m *migrations.Migrator) {
 	t.Helper()
 	states, err := m.Status(t.Context())
@@ -127,8 +127,8 @@ func TestReadsTakeTheKeyAndNoSort(t *testing.T) {
 	}
 }
 
-// What it takes to find a page of messages grows with how many messages it has, and not with what
-// lies between them.
+// The cost of finding a page of messages grows with the number of its messages, and not with the
+// entries between them.
 func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "parley.db")
@@ -166,8 +166,8 @@ func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	}
 }
 
-// A store of the release before, with a process that goes on using it, takes later kinds after the
-// migration and is whole.
+// A store of the release before accepts later kinds after the migration and is intact, while
+// another process goes on using it.
 func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "parley.db")
@@ -194,7 +194,7 @@ func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 		t.Errorf("%d deleted messages have their meta, %v", metas, err)
 	}
 	run(t, before, deleted, 5, "k5")
-	run(t, before, insert, 3, "k3", "pinned", nil, 1) // it has the file open since before
+	run(t, before, insert, 3, "k3", "pinned", nil, 1) // it opened the file before
 	run(t, before, `UPDATE room SET head = 5`)
 	var check, text string
 	if err := before.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {
@@ -224,7 +224,7 @@ func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 			}
 		}
 	}
-	if err := m.Down(t.Context()); err != nil { // what is of a later kind stays
+	if err := m.Down(t.Context()); err != nil { // entries of a later kind stay
 		t.Fatal(err)
 	}
 	if err := m.Up(t.Context()); err != nil {
@@ -232,7 +232,7 @@ func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 	}
 }
 
-// openFile opens a store's file beside the store, as another program does.
+// openFile opens a store's file, like another program.
 func openFile(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Lists and counts go along an index from where they begin, and stop when they have enough: what
-// they do not want costs them nothing, as it is not in that part of the index.
+// Lists and counts read an index from where they begin, and stop when they have enough. Rows that
+// they do not want are not in that part of the index, and cost nothing.
 func TestPlansOfTheDirectoryGoAlongAnIndex(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "parley.db")})
@@ -18,7 +18,7 @@ func TestPlansOfTheDirectoryGoAlongAnIndex(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		of   string
-		uses map[string]int // parts of the plan, and how often they come
+		uses map[string]int // parts of the plan, and how often each occurs
 	}{
 		{"standing", standingOf + ` WHERE r.id = ?2`, map[string]int{
 			"entry_turn (room=? AND <expr>>?)": 4, "entry_turn (room=? AND <expr><?)": 1, "entry_turn (room=? AND <expr>>? AND <expr><?)": 2,

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// scanner scans the row that a query is at.
+// scanner scans the current row of a query.
 type scanner func(into ...any) error
 
 // eachRow runs a query and calls each for each of its rows.
@@ -70,9 +70,9 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 	return span.Fit(p.entries), nil
 }
 
-// parts returns which parts of a span, from behind an entry up to another, are to be read, in the
-// order in which they are wanted: where only messages are, those that have few other entries in
-// them.
+// parts returns which parts of a span to read, in the order in which they are wanted. Each part
+// goes from behind one seq up to another. If only messages are wanted, the parts have few other
+// entries in them.
 func (s *Store) parts(tx *transaction, room chat.RoomID, span ports.Span, before chat.Seq) (parts [][2]chat.Seq, err error) {
 	if !span.Messages {
 		return [][2]chat.Seq{{span.After, before - 1}}, nil
@@ -114,15 +114,15 @@ func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat
 	return p.entries[0], nil
 }
 
-// page is entries of a room on their way out of the store.
+// page collects the entries of a read.
 type page struct {
 	room    int64
 	entries []chat.Entry
-	reacted []chat.Seq // the messages that anybody ever reacted to
-	bytes   int        // not 0: how many there may yet be
+	reacted []chat.Seq // messages that have or had reactions
+	bytes   int        // if not 0: how many bytes may still follow
 }
 
-// errEnough ends a page that has its bytes.
+// errEnough ends a page that has reached its limit of bytes.
 var errEnough = errors.New("the page is full")
 
 // entryRow is a row that the const entries selects.
@@ -132,8 +132,8 @@ type entryRow struct {
 	at, editedAt, deletedAt int64
 	kind                    string
 	reacted                 bool
-	data                    []byte // of a kind that a later release made
-	gone                    bool   // it is about a message that is deleted
+	data                    []byte // of a kind that a later release added
+	gone                    bool   // the message that it is about is deleted
 }
 
 func (p *page) add(scan scanner) error {
@@ -164,7 +164,7 @@ func (p *page) add(scan scanner) error {
 	return nil
 }
 
-// later returns the fact of an entry whose kind a later release made.
+// later returns the fact of an entry whose kind a later release added.
 func (r *entryRow) later() chat.Fact {
 	if r.gone {
 		return wire.Unknown(r.kind, 0, r.Columns.Target, nil, nil)
@@ -176,8 +176,7 @@ func (r *entryRow) later() chat.Fact {
 	})
 }
 
-// react adds their reactions to the page's messages, as viewer sees them. The entries are
-// ascending.
+// react adds the reactions to the page's messages, as viewer sees them. The entries are ascending.
 func (p *page) react(tx *transaction, query *sql.Stmt, viewer chat.UserID) error {
 	if len(p.reacted) == 0 {
 		return nil
@@ -251,7 +250,7 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standin
 	return standings, nil
 }
 
-// scanStanding takes what standingOf selects, and what stands behind it into more.
+// scanStanding scans the columns of standingOf, and the columns after them into more.
 func scanStanding(scan scanner, user chat.UserID, more ...any) (st chat.Standing, err error) {
 	var createdAt, since int64
 	err = scan(append([]any{
@@ -316,7 +315,7 @@ func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 func list[T any](values []T) string {
 	text, err := json.Marshal(values)
 	if err != nil {
-		panic(err) // strings and numbers only
+		panic(err) // cannot fail for strings and numbers
 	}
 	return string(text)
 }

@@ -10,7 +10,7 @@ import (
 
 var _ ledger.Rows = rows{}
 
-// rows is a room as the judge sees it: what is not loaded for the batch is looked up.
+// rows is a room as the judge sees it. Rows that are not loaded for the batch are looked up.
 type rows struct{ *roomRow }
 
 // Room implements ledger.Rows.
@@ -53,7 +53,7 @@ func (r rows) Moderated(but chat.UserID) (others bool, _ error) {
 	return others, err
 }
 
-// found tells from the error of a scan whether there was a row.
+// found reports, from the error of a scan, whether there was a row.
 func found(err error) (bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

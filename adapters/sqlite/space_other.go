@@ -2,5 +2,5 @@
 
 package sqlite
 
-// checkSpace knows nothing of the disk on this system: a full one shows when something is written.
+// checkSpace checks nothing on this system: a full disk shows only at a write.
 func checkSpace(string) error { return nil }

@@ -3,8 +3,8 @@
 //
 // Writes go over one connection, in one transaction a batch, and are on the disk when they return
 // (WAL with synchronous=FULL). Reads go over a pool of their own, and do not wait for writes.
-// Several processes may use one file on a local disk; a network file system does not do, as
-// SQLite's locks do not work there.
+// Several processes may use one file on a local disk. On a network file system SQLite's locks do
+// not work.
 package sqlite
 
 import (
@@ -27,15 +27,15 @@ import (
 
 // Config says where a store is and how it works.
 type Config struct {
-	// Path is the database's file. It and its folder are made, for their owner only, where they are
-	// not there yet. SQLite keeps two more files beside it while it is in use, one that guards
-	// migrations, and, with a Holder, one that keeps others out.
+	// Path is the database's file. If it or its folder does not exist, it is made, for its owner
+	// only. Beside it are two more files of SQLite while it is in use, a lock file of migrations,
+	// and, with a Holder, a lock file of the service.
 	Path string
-	// Holder is who wants the file as a service does, for those who then do not get it to read: of
-	// stores with a Holder one at a time can be open on a file, as one would not hear of what the
-	// other writes, and to open another fails with HeldError. It ends with the process at the
-	// latest. Stores without one, migrations and copies are for whoever looks at the file or mends
-	// it meanwhile.
+	// Holder names the service that opens the file, for the error of others. Only one store with a
+	// Holder can be open on a file at a time, because two services would not hear of each other's
+	// writes; opening a second one fails with HeldError. The claim ends with the process at the
+	// latest. Stores without a Holder, migrations and copies may use the file meanwhile, to inspect
+	// or repair it.
 	Holder string
 	// Readers is how many reads go on at once. 0: two for each CPU, at least 4.
 	Readers int
@@ -50,7 +50,7 @@ type Store struct {
 	reader *sql.DB
 	w      writeStatements
 	r      readStatements
-	claim  *claim // nil: none
+	claim  *claim // nil: no Holder
 }
 
 var (
@@ -59,8 +59,8 @@ var (
 	_ ports.Checker   = (*Store)(nil)
 )
 
-// Open opens the store, and makes or migrates it where that is due. Of several processes that open
-// it at once one migrates while the others wait.
+// Open opens the store, and makes or migrates it if necessary. If several processes open it at
+// once, one migrates while the others wait.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s, err := open(ctx, cfg)
 	if err != nil {
@@ -99,13 +99,12 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	return s, errors.Join(s.r.prepare(ctx, s.reader), s.w.prepare(ctx, s.writer))
 }
 
-// openWriter opens the connection for writes on a file that is there and has the schema that it
-// should have.
+// openWriter opens the connection for writes. The file must exist and have the right schema.
 func openWriter(ctx context.Context, cfg Config) (db *sql.DB, err error) {
 	if err := makeFile(cfg.Path); err != nil {
 		return nil, err
 	}
-	// Turning a new file into a WAL one needs it alone, as migrations do.
+	// To set the WAL mode of a new file, it must not be open elsewhere, as for migrations.
 	err = alone(ctx, cfg.Path, func() error {
 		db, err = openAlone(ctx, cfg)
 		return err
@@ -127,7 +126,8 @@ func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
 	return db, nil
 }
 
-// busyTimeout is how long a call waits for another process that writes, if its context lets it.
+// busyTimeout is how long a call waits for another process that writes, unless its context ends
+// first.
 const busyTimeout = 5 * time.Second
 
 func dsn(path string, pragmas ...string) string {
@@ -137,10 +137,10 @@ func dsn(path string, pragmas ...string) string {
 
 func fileURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
-// makeFile makes the folder and an empty file for their owner only, where they are missing: SQLite
-// would make them for all to read. Its other files take the file's permissions. A file that is
-// there it does not open: on POSIX systems closing it would give back all locks of this process on
-// it, be they others'.
+// makeFile makes the folder and an empty file, for their owner only, if they are missing: SQLite
+// would let everybody read them. Its other files take the file's permissions. makeFile does not
+// open an existing file: on POSIX systems closing it would release all locks of this process on it,
+// those of other stores too.
 func makeFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -155,8 +155,8 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
-// Close waits for the calls under way and closes the file. What was acknowledged is safe without
-// it.
+// Close waits for the calls under way and closes the file. Entries that were acknowledged are safe
+// even without it.
 func (s *Store) Close() error {
 	var errs []error
 	for _, db := range []*sql.DB{s.reader, s.writer} {
@@ -170,7 +170,7 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check reads, and begins a write that it rolls back. It fails also when the disk is full.
+// Check reads, and begins a write and rolls it back. It also fails if the disk is full.
 func (s *Store) Check(ctx context.Context) error {
 	check := func() error {
 		var rooms int

@@ -67,7 +67,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.unlist: `UPDATE spoke SET listed = 0 WHERE room = ? AND user = ? AND listed`,
 		&w.turn:   `UPDATE entry SET turn = ? WHERE room = ? AND seq = ?`,
 		&w.around: aroundQuery, &w.speaker: speakerQuery,
-		// The row that is there stays as it is where it says more.
+		// A row that exists is not changed if it revokes for longer.
 		&w.revoke: `
 			INSERT INTO revocation (user, until, place) VALUES (?1, ?2, (SELECT coalesce(max(place), 0) + 1 FROM revocation))
 			ON CONFLICT (user) DO UPDATE SET
@@ -79,7 +79,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-// roomsQuery asks for n rooms.
+// roomsQuery reads n rooms.
 func roomsQuery(n int) string {
 	return `
 		SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set,
@@ -87,8 +87,8 @@ func roomsQuery(n int) string {
 		FROM room WHERE id IN (` + keys(n, "?") + `)`
 }
 
-// knownQuery asks for n users in rooms, by room number and user: for those who have a place there,
-// or are not listed as who spoke there.
+// knownQuery reads n users in rooms, by room number and user. It returns those who have a place
+// there, or are not listed as users who spoke there.
 func knownQuery(n int) string {
 	return `
 		WITH p (room, user) AS (VALUES ` + keys(n, "(?, ?)") + `)
@@ -106,8 +106,8 @@ type readStatements struct {
 	revoked, logID               *sql.Stmt
 }
 
-// entries selects what scanEntry takes. An edit has the present body of its target. The meta of a
-// deleted message may still be there: the release before only took its body.
+// entries selects the columns of scanEntry. An edit has the present body of its target. A deleted
+// message may still have its meta: the release before deleted only the body.
 const entries = `
 	SELECT e.room, e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
@@ -118,12 +118,11 @@ const entries = `
 			SELECT 1 FROM entry t WHERE t.room = e.room AND t.seq = e.target AND t.deleted_by IS NOT NULL)
 	FROM entry e WHERE e.room = (SELECT number FROM room WHERE id = ?)`
 
-// messageParts selects the parts of a span of the room ?1 in which at most ?4 messages are that are
-// wanted, the newest if ?5: (from behind, up to), ascending. Each entry knows how many messages
-// there are up to it: so the span is halved, and a half without messages that are wanted is
-// dropped, until what is left are messages only, or few entries. To find a message among n other
-// entries takes looking at about log2(n) of them, without an index that each message would have to
-// be written to.
+// messageParts selects the parts of a span of the room ?1 that hold up to ?4 wanted messages, the
+// newest if ?5: (from behind, up to), ascending. Each entry has the number of messages up to it. So
+// the query halves the span again and again and drops halves without wanted messages, until a part
+// has messages only, or few entries. To find a message among n other entries it reads about log2(n)
+// of them. It needs no index, which each message would have to be written to.
 const messageParts = `
 	WITH RECURSIVE ends AS MATERIALIZED (
 		SELECT f.room, f.seq - 1 AS lo, f.messages - (f.kind = 'message') AS lom, l.seq AS hi, l.messages AS him
@@ -147,7 +146,7 @@ const messageParts = `
 
 const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind = 'message' OR NOT ?) ORDER BY e.seq`
 
-// standingOf selects what scanStanding takes, for the user ?1.
+// standingOf selects the columns of scanStanding, for the user ?1.
 var standingOf = `
 	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
 		coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), ` + unread + standingTables
@@ -155,7 +154,7 @@ var standingOf = `
 const standingTables = `
 	FROM room r LEFT JOIN member m ON m.room = r.number AND m.user = ?1 LEFT JOIN mark k ON k.room = r.number AND k.user = ?1`
 
-// roomsOfQuery merges the ways in which a room is a user's; each of them is in the order of its
+// roomsOfQuery merges the sources of a user's rooms; each of them is read in the order of its
 // index.
 const roomsOfQuery = `
 	SELECT id FROM member INDEXED BY member_by_user WHERE user = ?1 AND id > ?2 AND role > 0
@@ -163,7 +162,7 @@ const roomsOfQuery = `
 	UNION SELECT id FROM spoke INDEXED BY spoke_by_user WHERE user = ?1 AND id > ?2 AND listed
 	ORDER BY id LIMIT ?3`
 
-// moderatedQuery tells whether another than a user moderates a room.
+// moderatedQuery tells whether a room has a moderator other than a user.
 const moderatedQuery = `SELECT EXISTS (SELECT 1 FROM member INDEXED BY member_moderating WHERE room = ?1 AND role = 3 AND user <> ?2)`
 
 const membersQuery = `
@@ -182,7 +181,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 			FROM reaction r WHERE r.room = ?2 AND r.target BETWEEN ?3 AND ?4 AND r.total > 0 ORDER BY r.target, r.first`,
 		&r.heads:    `SELECT id, head FROM room WHERE id IN (SELECT value FROM json_each(?))`,
 		&r.standing: standingOf + ` WHERE r.id = ?2`,
-		// A join the other way round would look at each room that there is.
+		// A join in the other order would read every room.
 		&r.places: `
 			SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
 				coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), 0, a.key

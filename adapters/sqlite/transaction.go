@@ -14,15 +14,15 @@ func (s *Store) write(ctx context.Context, what string, do func(tx *transaction)
 		return within(ctx, err, what)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the first error counts
-	// The transaction itself watches ctx. Its statements take microseconds: a watch for each would
-	// cost more than they do.
+	// The transaction itself watches ctx. Its statements take microseconds; a watch for each of
+	// them would cost more.
 	if err := do(&transaction{ctx: context.WithoutCancel(ctx), tx: tx, own: map[*sql.Stmt]*sql.Stmt{}}); err != nil {
 		return within(ctx, err, what)
 	}
 	return within(ctx, tx.Commit(), what)
 }
 
-// view runs do in one read transaction: all that it reads is of one moment.
+// view runs do in one read transaction: it sees one snapshot.
 func (s *Store) view(ctx context.Context, what string, do func(tx *transaction) error) error {
 	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -32,15 +32,15 @@ func (s *Store) view(ctx context.Context, what string, do func(tx *transaction) 
 	return within(ctx, do(&transaction{ctx: ctx, tx: tx, own: map[*sql.Stmt]*sql.Stmt{}}), what)
 }
 
-// transaction runs prepared statements. It holds a context because it lives within the one call
-// that the context is of.
+// transaction runs prepared statements. It holds a context because it lives only within the call
+// that the context belongs to.
 type transaction struct {
 	ctx context.Context
 	tx  *sql.Tx
-	own map[*sql.Stmt]*sql.Stmt // the statements that were used, as this transaction's own
+	own map[*sql.Stmt]*sql.Stmt // the statements used so far, bound to this transaction
 }
 
-// stmt returns a statement as the transaction's own, which ends with it.
+// stmt returns a statement bound to the transaction; it is closed with it.
 func (t *transaction) stmt(of *sql.Stmt) *sql.Stmt {
 	own, ok := t.own[of]
 	if !ok {
@@ -55,7 +55,7 @@ func (t *transaction) exec(stmt *sql.Stmt, args ...any) error {
 	return err
 }
 
-// changes is exec, and reports whether that changed a row.
+// changes is exec, and reports whether a row changed.
 func (t *transaction) changes(stmt *sql.Stmt, args ...any) (bool, error) {
 	result, err := t.stmt(stmt).ExecContext(t.ctx, args...) //nolint:sqlclosecheck // it ends with the transaction
 	if err != nil {
@@ -73,17 +73,17 @@ func (t *transaction) each(stmt *sql.Stmt, each func(scanner) error, args ...any
 	return eachRow(t.ctx, t.stmt(stmt), each, args...)
 }
 
-// lookup is a query for rows by their keys: for one, and for up to so many as are looked up at
-// once.
+// lookup is a query for rows by their keys: one statement for one key, and one for up to atOnce
+// keys.
 type lookup struct{ one, many *sql.Stmt }
 
-// atOnce is how many keys a lookup takes. Fewer are made up with NULL, which is no row's.
+// atOnce is how many keys a lookup takes. Missing ones are NULL, which no row has.
 const atOnce = 16
 
-// keys writes the parameters of n keys, each as a key is written.
+// keys writes the parameters of n keys.
 func keys(n int, key string) string { return strings.Repeat(key+", ", n-1) + key }
 
-// eachOf looks up rows by keys, each of which is so many arguments wide.
+// eachOf looks up rows by keys; each key has width arguments.
 func (t *transaction) eachOf(l lookup, each func(scanner) error, args []any, width int) error {
 	for len(args) > 0 {
 		query, n := l.one, width

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// The index entry_turn has the messages that begin a turn, by their seq, and those that do not, by
-// their seq below zero. Deleted ones are not among the latter, and among the former only until
-// unturn has been there. These conditions name it as it was made.
+// The index entry_turn has messages by a number: the seq of a message that begins a turn, and the
+// negative seq of one that does not. It has no deleted messages, except one that begins a turn,
+// until unturn has run. These conditions must match the index's definition.
 func isSaid(alias string) string {
 	return strings.ReplaceAll(`%.kind = 'message' AND (%.turn OR %.deleted_at IS NULL)`, "%", alias)
 }
@@ -20,24 +20,25 @@ func itsTurn(alias string) string {
 	return strings.ReplaceAll(`(CASE WHEN %.turn THEN %.seq ELSE -%.seq END)`, "%", alias)
 }
 
-// end is behind all seqs.
+// end is greater than all seqs.
 const end = "9007199254740993"
 
-// unread counts the messages of others than ?1 in the room r behind the mark k that are not
-// deleted, up to chat.MaxUnread. First come those that begin a turn, then the rest of the turn that
-// the mark lies in, then the rests of the turns behind it.
+// unread counts, up to chat.MaxUnread, the messages of others than ?1 in the room r that are behind
+// the mark k and not deleted. It counts first the messages that begin a turn, then the rest of the
+// turn that the mark lies in, then the rests of the turns behind it.
 //
-// As a turn is followed by one of another author, it looks at no more than two turns for each
-// message that it counts. It looks at none where the user never made an entry and nothing behind
-// the mark is deleted: then the number is the difference of two that are known.
+// The next turn is always another author's, so it looks at no more than two turns for each message
+// that it counts. It looks at none if the user never made an entry and nothing behind the mark is
+// deleted. Then the result is the number of the room's messages, less the number of those up to the
+// mark.
 var unread = strings.NewReplacer(
 	"{said t}", isSaid("t"), "{turn t}", itsTurn("t"), "{said n}", isSaid("n"), "{turn n}", itsTurn("n"),
-	"{said e}", isSaid("e"), "{turn e}", itsTurn("e"), "{mark}", "coalesce(k.seq, 0)", "{end}", end, "{most}", strconv.Itoa(chat.MaxUnread),
+	"{said e}", isSaid("e"), "{turn e}", itsTurn("e"), "{mark}", "coalesce(k.seq, 0)", "{end}", end, "{max}", strconv.Itoa(chat.MaxUnread),
 ).Replace(`
 	CASE WHEN NOT EXISTS (SELECT 1 FROM entry u WHERE u.room = r.number AND u.author = ?1) AND NOT EXISTS (
 		SELECT 1 FROM entry g INDEXED BY entry_gone
 		WHERE g.room = r.number AND g.kind = 'message' AND g.deleted_at IS NOT NULL AND g.seq > {mark}
-	) THEN min({most}, coalesce(r.messages - (
+	) THEN min({max}, coalesce(r.messages - (
 		SELECT CASE n.kind WHEN 'message' THEN n.messages - 1 ELSE n.messages END FROM entry n
 		WHERE n.room = r.number AND n.seq > {mark} ORDER BY n.seq LIMIT 1
 	), 0)) ELSE (SELECT count(*) FROM (
@@ -59,17 +60,17 @@ var unread = strings.NewReplacer(
 				ORDER BY {turn n} LIMIT 1
 			), {end})
 		WHERE t.room = r.number AND {said t} AND {turn t} > {mark} AND t.author <> ?1
-		LIMIT {most}
+		LIMIT {max}
 	)) END`)
 
-// markedQuery tells how far ?1 has read the room ?2.
+// markedQuery reads how far ?1 has read the room ?2.
 var markedQuery = `
 	SELECT r.head, coalesce(k.seq, 0), ` + unread + `
 	FROM room r LEFT JOIN mark k ON k.room = r.number AND k.user = ?1 WHERE r.id = ?2`
 
-// aroundQuery tells, where the message ?2 of the room ?1 begins a turn, whose turn it is and whose
-// are the ones before and behind it, where the latter begins, and the next message of the turn
-// itself.
+// aroundQuery returns a row if the message ?2 of the room ?1 begins a turn: the authors of this
+// turn and of those before and behind it, the seq where the turn behind begins, and the next
+// message of this turn.
 var aroundQuery = strings.NewReplacer(
 	"{said n}", isSaid("n"), "{turn n}", itsTurn("n"), "{said x}", isSaid("x"), "{turn x}", itsTurn("x"), "{end}", end,
 ).Replace(`
@@ -88,8 +89,8 @@ var speakerQuery = `
 	SELECT t.author FROM entry t INDEXED BY entry_turn WHERE t.room = ? AND ` + isSaid("t") + ` AND ` + itsTurn("t") + ` > 0
 	ORDER BY ` + itsTurn("t") + ` DESC LIMIT 1`
 
-// turns reports whether the next message of a room, by author, begins a turn, and counts it in. Who
-// spoke last is looked up where the room's row does not say it.
+// turns reports whether the next message of a room, by author, begins a turn, and updates the
+// room's last speaker. If the room's row does not name the speaker, it is looked up.
 func (b *batch) turns(r *roomRow, author chat.UserID) (bool, error) {
 	if r.speaker == "" {
 		err := b.row(b.w.speaker, r.number).Scan(&r.speaker)
@@ -102,8 +103,8 @@ func (b *batch) turns(r *roomRow, author chat.UserID) (bool, error) {
 	return begins, nil
 }
 
-// unturn takes the beginning of its turn from a message that was deleted. The next message of the
-// turn begins it instead; where there is none, and the turns on either side are of one author, they
+// unturn mends the turns after a message that began one was deleted. The next message of the turn
+// begins it instead. If there is none, and the turns before and after it have one author, they
 // become one.
 func (b *batch) unturn(r *roomRow, seq chat.Seq) error {
 	var author, before, behind chat.UserID
@@ -115,7 +116,7 @@ func (b *batch) unturn(r *roomRow, seq chat.Seq) error {
 	if err != nil {
 		return err
 	}
-	r.speaker = "" // it may have been theirs
+	r.speaker = "" // the deleted message may have been the last one
 	if err := b.exec(b.w.turn, false, r.number, seq); err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// What was there before the directory's migration, and what the release before it still writes,
-// counts and is listed.
+// Rooms from before the directory's migration are counted and listed. So are those that the release
+// before it still writes.
 func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 	t.Parallel()
 	cfg := sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}
@@ -78,7 +78,7 @@ func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 		t.Fatal(err, outcomes)
 	}
 	must(map[chat.RoomID]int64{"member": 2, "marked": 0, "spoke": 2, "later": 2, "left": 1})
-	// Who spoke last is not who the room's row says once such a node has appended or deleted.
+	// After such a node has appended or deleted, the room's row does not name the last speaker.
 	says := func(author chat.UserID) {
 		t.Helper()
 		outcomes, err := store.Append(t.Context(), []chat.Proposal{
