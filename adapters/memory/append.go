@@ -43,7 +43,7 @@ func (s *Store) append(p *chat.Proposal) (ports.Outcome, error) {
 	return ruling.Outcome, nil
 }
 
-// save does what a ruling says.
+// save saves a ruling.
 func (r *room) save(ruling *ledger.Ruling) {
 	r.Follow(ruling)
 	e := &ruling.Entry
@@ -71,7 +71,7 @@ func (r *room) save(ruling *ledger.Ruling) {
 	}
 }
 
-// add puts an entry at the end of the log. A message's body is kept beside it, as it may change.
+// add puts an entry at the end of the log. A message's body may change, so it is kept apart.
 func (r *room) add(e *chat.Entry) {
 	by := r.speakers[e.Author.ID]
 	if by == nil {
@@ -92,7 +92,7 @@ func (r *room) add(e *chat.Entry) {
 	r.keys[authorKey{e.Author.ID, e.Key}] = e.Seq
 }
 
-// rewrite changes the text of a message by the entry e.
+// rewrite changes a message by the entry e.
 func (r *room) rewrite(of *ledger.Rewrite, e *chat.Entry) {
 	m := r.messages[of.Message]
 	m.Body = of.Body
@@ -104,7 +104,7 @@ func (r *room) rewrite(of *ledger.Rewrite, e *chat.Entry) {
 	r.unsay(of.Message)
 }
 
-// unsay takes a message from those that are counted.
+// unsay removes a message from those that are counted.
 func (r *room) unsay(seq chat.Seq) {
 	without := func(said []chat.Seq) []chat.Seq {
 		at, _ := slices.BinarySearch(said, seq)
@@ -114,7 +114,7 @@ func (r *room) unsay(seq chat.Seq) {
 	r.said, by.said = without(r.said), without(by.said)
 }
 
-// react changes what is kept of an emoji by the entry e.
+// react changes the reactions with an emoji by the entry e.
 func (m *message) react(to *ledger.Reaction, e *chat.Entry) {
 	m.reactions = slices.DeleteFunc(m.reactions, func(of *reaction) bool { return slices.Contains(to.Forget, of.emoji) })
 	at := slices.IndexFunc(m.reactions, func(of *reaction) bool { return of.emoji == to.Emoji })

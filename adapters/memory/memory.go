@@ -1,5 +1,5 @@
 // Package memory keeps rooms in the memory of one process: for tests, for trying the service out,
-// and for whoever wants no history beyond the process's life. Nothing in it is durable.
+// and for services that need no history after the process's end. Nothing in it is durable.
 package memory
 
 import (
@@ -17,7 +17,7 @@ type Store struct {
 	mu      sync.RWMutex
 	log     chat.LogID
 	rooms   map[chat.RoomID]*room
-	revoked []chat.Revocation // in the order in which they were made; the place of one is its index and one
+	revoked []chat.Revocation // in the order in which they were made; a place is the index plus one
 }
 
 var (
@@ -34,7 +34,7 @@ func New() *Store { return &Store{log: chat.NewLogID(), rooms: map[chat.RoomID]*
 // Check fails only when ctx has ended.
 func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the store") }
 
-// room is all that is known of one room.
+// room is all data of one room.
 type room struct {
 	ledger.Room
 	lastAt   time.Time
@@ -56,19 +56,19 @@ type authorKey struct {
 type message struct {
 	chat.Message // without Reactions
 	deletedBy    chat.Seq
-	reactions    []*reaction // in the order in which their emoji first came
+	reactions    []*reaction // in the order of their first entries
 }
 
-// speaker is who has made entries in a room.
+// speaker is a user who has made entries in a room.
 type speaker struct {
 	said []chat.Seq // their messages that are not deleted, ascending
-	left bool       // and has said nothing since
+	left bool       // and made no entry since
 }
 
-// reaction is who reacts, or did, to a message with one emoji.
+// reaction is the users who react, or did, to a message with one emoji.
 type reaction struct {
 	emoji string   // as it was first sent
-	first chat.Seq // the entry with which it first came
+	first chat.Seq // the entry that first set it
 	by    map[chat.UserID]reacted
 	count int
 }
@@ -78,8 +78,7 @@ type reacted struct {
 	set chat.Seq
 }
 
-// now returns a time that is not before any that the room gave before, as a store in another
-// process would read it.
+// now returns a time that is not before the room's earlier ones, in the precision of other stores.
 func (r *room) now() time.Time {
 	if now := time.Now().UTC().Truncate(time.Microsecond); now.After(r.lastAt) {
 		r.lastAt = now

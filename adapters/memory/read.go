@@ -37,7 +37,7 @@ func (s *Store) Read(ctx context.Context, id chat.RoomID, span ports.Span) ([]ch
 	return p.entries, nil
 }
 
-// page is a span of a room as it is gathered, from its oldest or newest entry on.
+// page collects a span of a room, from its oldest or newest entry on.
 type page struct {
 	room    *room
 	span    ports.Span
@@ -45,7 +45,7 @@ type page struct {
 	bytes   int
 }
 
-// all takes the entries first to last, and reports whether it wants more.
+// all adds the entries first to last, and reports whether the page has room for more.
 func (p *page) all(first, last chat.Seq) (more bool) {
 	for i := chat.Seq(0); first+i <= last; i++ {
 		seq := first + i
@@ -65,9 +65,9 @@ func (p *page) all(first, last chat.Seq) (more bool) {
 	return true
 }
 
-// messages takes the messages among the entries first to last, and reports whether it wants more.
-// Each entry knows how many messages there are up to it, so that what has none is passed over,
-// however long it is: the lock is not held for it.
+// messages adds the messages among the entries first to last, and reports whether the page has room
+// for more. Each entry has the number of messages up to it. So parts without messages are skipped
+// at once, however long they are, and the lock is held only briefly.
 func (p *page) messages(first, last chat.Seq) (more bool) {
 	if first > last {
 		return true
@@ -209,14 +209,14 @@ func (r *room) unread(user chat.UserID) int64 {
 	return int64(min(others, chat.MaxUnread))
 }
 
-// listed reports whether a room is a user's because they have made entries in it, and not left
-// since.
+// listed reports whether a room is in a user's list because they made entries there and have not
+// left since.
 func (r *room) listed(user chat.UserID) bool {
 	s := r.speakers[user]
 	return s != nil && !s.left
 }
 
-// Rooms implements ports.Directory. It goes through every room that there is.
+// Rooms implements ports.Directory. It goes through all rooms.
 func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.Standing, next chat.RoomID, err error) {
 	if err := ended(ctx, "list rooms"); err != nil {
 		return nil, "", err

@@ -20,7 +20,7 @@ func (s *Store) Revoke(ctx context.Context, user chat.UserID, until time.Time) (
 		if !s.revoked[i].Until.Before(r.Until) {
 			return s.revoked[i], nil
 		}
-		s.revoked[i].User = "" // its place stays, as places do not move
+		s.revoked[i].User = "" // it stays as an empty place, so that no place moves
 	}
 	s.revoked = append(s.revoked, r)
 	return r, nil
