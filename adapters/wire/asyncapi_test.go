@@ -16,7 +16,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// description is the part of the document that tests look at.
+// description is the part of the document that the tests use.
 type description struct {
 	Info struct {
 		Closes map[string]string `json:"x-close-codes"`
@@ -52,7 +52,7 @@ type description struct {
 	} `json:"components"`
 }
 
-// ref points to a part of the document, whose name is the last of its path.
+// ref points to a part of the document; the last part of the path is its name.
 type ref struct {
 	To string `json:"$ref"`
 }
@@ -73,7 +73,7 @@ func described(t *testing.T) (d description) {
 }
 
 // payload returns the schema of a message. Clients ignore members that they do not know, so the
-// document allows them; here they are none: what is encoded must be described.
+// document allows others. Here it may not: all that is encoded must be described.
 func payload(t *testing.T, message string) *jsonschema.Schema {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(AsyncAPI))
@@ -119,7 +119,7 @@ func fits(t *testing.T, s *jsonschema.Schema, text []byte) error {
 	return s.Validate(v)
 }
 
-// messageOf returns the message that a specimen is of: its name without the variant.
+// messageOf returns the message of a specimen: its name without the variant.
 func (d *description) messageOf(side, specimen string) string {
 	for name := side + "." + specimen; name != side; name = name[:strings.LastIndexByte(name, '.')] {
 		if _, ok := d.Components.Messages[name]; ok {
@@ -249,7 +249,7 @@ func TestTheDocumentHasTheLimits(t *testing.T) {
 	}
 }
 
-// What the decoder refuses, the document does not describe, as far as schemas can say it.
+// The document does not describe frames that the decoder refuses, as far as schemas can say it.
 func TestWhatIsRefusedIsNotDescribed(t *testing.T) {
 	t.Parallel()
 	for _, c := range refused {
@@ -264,7 +264,7 @@ func TestWhatIsRefusedIsNotDescribed(t *testing.T) {
 			t.Errorf("the document allows %s", c.text)
 		}
 	}
-	for _, c := range []string{ // of the service
+	for _, c := range []string{ // those of the service
 		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a","name":"A"}}`,
 		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00Z","author":{"id":"a","name":"A"},"body":"x"}`,
 		`{"type":"message","room":"tea","seq":7,"at":"2026-11-23T11:00:00.005Z","author":{"id":"a"},"body":"x"}`,

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Body is the JSON object of an HTTP request's body. It is read as a frame is: members are matched
-// by their exact names, null stands for a member that is not there, and what is no I-JSON is
-// refused. It is memory of the request; what its methods return is not.
+// Body is the JSON object of an HTTP request's body. It is read like a frame: members are matched
+// by their exact names, null means that a member is missing, and JSON that is not I-JSON is
+// refused. It refers to memory of the request; the results of its methods do not.
 type Body map[string]value
 
 // ReadBody returns the object that data is.
@@ -37,7 +37,7 @@ func ReadBody(data []byte) (Body, error) {
 
 var errBody = chat.Errorf(chat.BadRequest, "the body must be one JSON object, in UTF-8")
 
-// want returns a member that must be of a kind, and whether it is there.
+// want returns a member that must be of a kind, and whether it exists.
 func (b Body) want(name string, k kind, kindText string) (value, bool, error) {
 	v, ok := b[name]
 	if ok && v.kind != k {
@@ -46,7 +46,7 @@ func (b Body) want(name string, k kind, kindText string) (value, bool, error) {
 	return v, ok, nil
 }
 
-// Text returns a member that is a string, or nil where it is not there.
+// Text returns a member that is a string, or nil if it is missing.
 func (b Body) Text(name string) (*string, error) {
 	v, ok, err := b.want(name, kindString, "a string")
 	if !ok {
@@ -55,7 +55,7 @@ func (b Body) Text(name string) (*string, error) {
 	return new(unquote(v.raw)), nil
 }
 
-// Flag returns a member that is true or false, or nil where it is not there.
+// Flag returns a member that is true or false, or nil if it is missing.
 func (b Body) Flag(name string) (*bool, error) {
 	v, ok, err := b.want(name, kindBool, "true or false")
 	if !ok {
@@ -64,7 +64,7 @@ func (b Body) Flag(name string) (*bool, error) {
 	return new(string(v.raw) == "true"), nil
 }
 
-// Seq returns a member that is the place of an entry, or 0 where it is not there.
+// Seq returns a member that is the seq of an entry, or 0 if it is missing.
 func (b Body) Seq(name string) (chat.Seq, error) {
 	v, ok, err := b.want(name, kindNumber, "a number")
 	if !ok {
@@ -77,7 +77,7 @@ func (b Body) Seq(name string) (chat.Seq, error) {
 	return chat.Seq(n), nil
 }
 
-// Meta returns the member of that name, or nil where it is not there.
+// Meta returns the member meta, or nil if it is missing.
 func (b Body) Meta() ([]byte, error) {
 	v, ok, err := b.want("meta", kindObject, "an object")
 	if !ok {
@@ -89,21 +89,21 @@ func (b Body) Meta() ([]byte, error) {
 	return bytes.Clone(v.raw), nil
 }
 
-// ParseWhole returns the whole number that text is, in a path or a header. It has digits only, and
-// as few as it can: what is at an address is there once.
-func ParseWhole(name, text string, least, most int64) (int64, error) {
+// ParseWhole parses a whole number in a path or a header. It accepts digits only, without leading
+// zeros, so that a resource has one address.
+func ParseWhole(name, text string, minimum, maximum int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > most || strconv.FormatInt(n, 10) != text {
-		return 0, chat.Errorf(chat.Invalid, "%s must be a whole number from %d to %d", name, least, most)
+	if err != nil || n < minimum || n > maximum || strconv.FormatInt(n, 10) != text {
+		return 0, chat.Errorf(chat.Invalid, "%s must be a whole number from %d to %d", name, minimum, maximum)
 	}
 	return n, nil
 }
 
-// ParseQuery is ParseWhole for a query, where 5 may be written as 5.0 too, as in JSON: languages
-// without whole numbers write it so.
-func ParseQuery(name, text string, least, most int64) (int64, error) {
+// ParseQuery is ParseWhole for a query, where 5.0 is accepted for 5, as in JSON: languages without
+// whole numbers write it so.
+func ParseQuery(name, text string, minimum, maximum int64) (int64, error) {
 	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
 		text = whole
 	}
-	return ParseWhole(name, text, least, most)
+	return ParseWhole(name, text, minimum, maximum)
 }

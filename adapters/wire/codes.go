@@ -21,7 +21,7 @@ var statuses = map[chat.Kind]int{
 	chat.Internal:        http.StatusInternalServerError,
 }
 
-// HTTPStatus returns the HTTP status that says the same as an error's kind.
+// HTTPStatus returns the HTTP status for an error's kind.
 func HTTPStatus(k chat.Kind) int {
 	if status, ok := statuses[k]; ok {
 		return status
@@ -56,8 +56,8 @@ func CloseCode(r ports.CloseReason) (code uint16, reason string) {
 	return closings[r].code, closings[r].reason
 }
 
-// AppendHTTPError appends the body of an HTTP error to dst: what a client may see of err, and,
-// unless it is empty, the id under which it is logged.
+// AppendHTTPError appends the body of an HTTP error to dst: the part of err that a client may see,
+// and, unless it is empty, the trace id under which it is logged.
 func AppendHTTPError(dst []byte, err error, traceID string) []byte {
 	o := object{dst: append(dst, '{')}
 	o.open("error")

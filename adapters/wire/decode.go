@@ -8,14 +8,14 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// MaxIDChars is the most characters that a client's id may have.
+// MaxIDChars is the maximum length of a client's id, in characters.
 const MaxIDChars = 64
 
-// Decode returns the command that a frame is. It never fails: a frame that is no command is
-// ports.Malformed, with the frame's id if it has a good one. Nothing of data is kept.
+// Decode returns a frame's command. It never fails: if the frame is not a command, it returns
+// ports.Malformed, with the frame's id if that is valid. The result does not refer to data.
 //
-// Members are matched by their exact names; null stands for a member that is not there. What is no
-// I-JSON is refused, be it in a member that v1 does not have.
+// Members are matched by their exact names; null means that a member is missing. JSON that is not
+// I-JSON is refused, even in a member that v1 does not have.
 func Decode(data []byte) ports.Command {
 	var f fields
 	if err := members(data, "a frame", f.take); err != nil {
@@ -32,7 +32,7 @@ func Decode(data []byte) ports.Command {
 	return ports.Command{ID: id, Trace: f.trace(), Ask: ask}
 }
 
-// name is a member that some command has.
+// name is a member of some command.
 type name uint8
 
 const (
@@ -61,12 +61,12 @@ var nameTexts = [names]string{
 	"traceparent",
 }
 
-// fields are the members of a frame that v1 knows, and the first thing that is wrong with those
-// that were asked for.
+// fields are the members of a frame that v1 knows, and the first error in the members that were
+// read.
 type fields struct {
 	at     [names]value
 	err    *chat.Error
-	flawed *chat.Error // the first member that is no I-JSON
+	flawed *chat.Error // the first member that is not I-JSON
 }
 
 func (f *fields) take(member []byte, v value) {
@@ -81,7 +81,7 @@ func (f *fields) take(member []byte, v value) {
 	}
 }
 
-// want returns a member that must be of a kind, and whether it is there at all.
+// want returns a member that must be of a kind, and whether it exists.
 func (f *fields) want(n name, k kind, kindText string) (value, bool) {
 	v := f.at[n]
 	if v.kind == kindBad || v.kind == kindNull {
@@ -100,7 +100,7 @@ func (f *fields) fail(k chat.Kind, format string, args ...any) {
 	}
 }
 
-// keep notes an error of a Parse function.
+// keep keeps the error of a Parse function, unless there was one before.
 func (f *fields) keep(err error) {
 	if err != nil && f.err == nil {
 		f.err = chat.AsError(err)
@@ -115,7 +115,7 @@ func (f *fields) text(n name) (string, bool) {
 	return unquote(v.raw), true
 }
 
-// needed is text of a member that must be there.
+// needed returns the text of a required member.
 func (f *fields) needed(n name) string {
 	s, ok := f.text(n)
 	if !ok {
@@ -135,15 +135,15 @@ func (f *fields) flag(n name, otherwise bool) bool {
 	return string(v.raw) == "true"
 }
 
-// number returns a whole number from least to most, or otherwise where it is not there.
-func (f *fields) number(n name, least, most, otherwise int64) int64 {
+// number returns a whole number from minimum to maximum, or otherwise if it is missing.
+func (f *fields) number(n name, minimum, maximum, otherwise int64) int64 {
 	v, ok := f.want(n, kindNumber, "a number")
 	if !ok {
 		return otherwise
 	}
 	i, whole := v.integer()
-	if !whole || i < least || i > most {
-		f.fail(chat.Invalid, "%s must be a whole number from %d to %d", nameTexts[n], least, most)
+	if !whole || i < minimum || i > maximum {
+		f.fail(chat.Invalid, "%s must be a whole number from %d to %d", nameTexts[n], minimum, maximum)
 	}
 	return i
 }
@@ -170,7 +170,7 @@ func (f *fields) body() string {
 	return body
 }
 
-// seq returns a place that an entry can have.
+// seq returns a seq that an entry can have.
 func (f *fields) seq(n name) chat.Seq {
 	if !f.has(n) {
 		f.fail(chat.Invalid, "%s is missing", nameTexts[n])
@@ -178,7 +178,7 @@ func (f *fields) seq(n name) chat.Seq {
 	return chat.Seq(f.number(n, 1, int64(chat.MaxSeq), 0))
 }
 
-// cursor returns a seq or 0, or nil where it is not there.
+// cursor returns a seq or 0, or nil if it is missing.
 func (f *fields) cursor(n name) *chat.Seq {
 	if !f.has(n) {
 		return nil
@@ -223,7 +223,7 @@ func (f *fields) id() (string, error) {
 	return s, nil
 }
 
-// trace returns the trace that the client goes on with. What is none counts as not given.
+// trace returns the trace that the client continues. An invalid one counts as missing.
 func (f *fields) trace() chat.Trace {
 	v := f.at[nameTraceparent]
 	if v.kind != kindString {
@@ -232,7 +232,7 @@ func (f *fields) trace() chat.Trace {
 	return chat.ParseTrace(string(bare(v.raw)))
 }
 
-// command returns what the frame asks for.
+// command returns the frame's command.
 func (f *fields) command() (ports.Ask, error) {
 	if f.flawed != nil {
 		return nil, f.flawed
@@ -253,7 +253,7 @@ func (f *fields) command() (ports.Ask, error) {
 	return ask, nil
 }
 
-// kind returns the type of the frame, if it is one of v1.
+// kind returns the type of the frame if it is one of v1.
 func (f *fields) kind() string {
 	v := f.at[nameType]
 	if v.kind != kindString {
@@ -289,8 +289,8 @@ var types = map[string]frameType{
 	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "ping": typePing,
 }
 
-// ask reads the fields of a type. It is a switch and no table of functions, so that f stays on the
-// stack.
+// ask reads the fields of a type. It is a switch and not a table of functions, so that f stays on
+// the stack.
 func (f *fields) ask(t frameType) ports.Ask {
 	switch t {
 	case typeAuth:

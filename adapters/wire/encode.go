@@ -7,8 +7,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// AppendFrame appends a frame that is no entry to dst. Heartbeat and CloseFrame are the transport's
-// and no JSON: they append nothing.
+// AppendFrame appends a frame other than an entry to dst. Heartbeat and CloseFrame belong to the
+// transport and are not JSON: they append nothing.
 func AppendFrame(dst []byte, frame ports.Frame) []byte {
 	o := object{dst: append(dst, '{')}
 	switch f := frame.(type) {
@@ -68,7 +68,7 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.close()
 }
 
-// log says which log it is, where that is known.
+// log writes the identity of the log if it is known.
 func (o *object) log(id chat.LogID) {
 	if id != "" {
 		o.text("log", string(id))
@@ -85,7 +85,7 @@ func (o *object) failure(e *chat.Error) {
 		o.seq("head", e.Head)
 	}
 	if e.RetryAfter > 0 {
-		// Rounded up: whoever comes back on time must not be early.
+		// Rounded up, so that a client that waits so long is not too early.
 		o.number("retry_after_ms", int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond))
 	}
 }
@@ -111,7 +111,7 @@ func (o *object) signal(s chat.Signal) {
 	}
 }
 
-// AppendAnswer appends an answer's fields to dst, as an object of their own.
+// AppendAnswer appends an answer's fields to dst, as an object.
 func AppendAnswer(dst []byte, answer ports.Answer) []byte {
 	o := object{dst: append(dst, '{')}
 	o.answer(answer)
@@ -158,7 +158,7 @@ func (o *object) answer(answer ports.Answer) {
 	}
 }
 
-// made tells of a room that the send made; null says that it has no moderator.
+// made describes a room that the send made; a moderator of null means that it has none.
 func (o *object) made(m *ports.RoomMade) {
 	if m == nil {
 		return

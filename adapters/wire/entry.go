@@ -7,19 +7,20 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// MaxEntryBytes is more than any entry's frame has: its parts are bounded, and of the reactions,
-// which once were not, so many are shown as go into maxReactions.
+// MaxEntryBytes is more than the size of any entry's frame. All parts of a frame are bounded.
+// Reactions were not bounded in earlier releases: only those that fit into maxReactions bytes are
+// shown.
 const (
 	MaxEntryBytes = 64 << 10
 	maxReactions  = 24 << 10
 
-	// MaxReactions is how many different emoji are shown of a message at the least, however wide
-	// they are: it may be configured to have as many. The characters of an emoji have 4 bytes at
-	// most: of those that JSON escapes with more, it has none.
+	// MaxReactions is how many different emoji of a message are shown at least, however long they
+	// are. It is the upper limit of the setting. A character of an emoji has at most 4 bytes: an
+	// emoji has no characters that JSON escapes with more.
 	MaxReactions = maxReactions / (len(`{"emoji":"","count":9007199254740991,"me":true},`) + chat.MaxEmojiChars*utf8.UTFMax)
 )
 
-// MeasureEntry returns how many bytes an entry's frame has.
+// MeasureEntry returns the size of an entry's frame, in bytes.
 func MeasureEntry(e *chat.Entry) int {
 	scratch := scratches.Get().(*[]byte)
 	*scratch = AppendEntry((*scratch)[:0], e)
@@ -97,7 +98,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	if m.ReplyTo > 0 {
 		o.seq("reply_to", m.ReplyTo)
 	}
-	if len(m.Meta) > 0 && m.DeletedAt.IsZero() && GoodMeta(m.Meta) { // it may be older than the rules for it, or an older node's
+	if len(m.Meta) > 0 && m.DeletedAt.IsZero() && GoodMeta(m.Meta) { // it may be older than the rules
 		o.raw("meta", m.Meta)
 	}
 	if !m.EditedAt.IsZero() {
@@ -111,7 +112,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	}
 	o.name("reactions")
 	o.dst = append(o.dst, '[')
-	most := len(o.dst) + maxReactions
+	end := len(o.dst) + maxReactions
 	for i, r := range m.Reactions {
 		before := len(o.dst)
 		if i > 0 {
@@ -124,7 +125,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 			o.flag("me", true)
 		}
 		o.close()
-		if len(o.dst) > most {
+		if len(o.dst) > end {
 			o.dst = o.dst[:before]
 			break
 		}
@@ -132,8 +133,8 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	o.dst = append(o.dst, ']')
 }
 
-// unknown writes what this version does not know: its data is an object, of members that no entry
-// has otherwise.
+// unknown writes an entry that this version does not know. Its data is an object with members that
+// other entries do not have.
 func (o *object) unknown(e *chat.Entry, f *chat.Unknown) {
 	o.text("type", f.Type)
 	o.place(e)

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// FuzzDecode holds the scanner against encoding/json: the same texts are objects, and their strings
-// say the same.
+// FuzzDecode compares the scanner with encoding/json: the same texts are objects, with the same
+// strings.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"type":"send","id":"1","room":"tea","body":"héllo \"x\" \ud83d\udc4b \ud83d","key":"k","meta":{"a":[1,-2.5e+3,true,null]},"reply_to":5}`,
@@ -33,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 		theirErr := json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &theirs)
 		ours := map[string]string{}
 		ok := members(data, "a frame", func(name []byte, v value) { ours[string(name)] = string(v.raw) }) == nil
-		deep := depth(data) > 10_000 // what encoding/json refuses
+		deep := depth(data) > 10_000 // encoding/json refuses it
 		if isObject := theirErr == nil && theirs != nil; ok != isObject && !deep {
 			t.Fatalf("ours says %v of %q, encoding/json %v %v", ok, data, theirErr, theirs != nil)
 		}
@@ -61,22 +61,22 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// depth is how deep a text nests at most, strings counted in: more is fine here.
-func depth(data []byte) (most int) {
+// depth is an upper bound of how deep a text nests: it counts brackets in strings too.
+func depth(data []byte) (deepest int) {
 	at := 0
 	for _, c := range data {
 		switch c {
 		case '{', '[':
 			at++
-			most = max(most, at)
+			deepest = max(deepest, at)
 		case '}', ']':
 			at--
 		}
 	}
-	return most
+	return deepest
 }
 
-// valid checks what a command promises of the values in it.
+// valid checks that the values in a command are valid.
 func valid(t *testing.T, c ports.Command) {
 	t.Helper()
 	if utf8.RuneCountInString(c.ID) > MaxIDChars {
@@ -108,8 +108,7 @@ func valid(t *testing.T, c ports.Command) {
 	}
 }
 
-// refEntry is an entry's frame as encoding/json would have it: the members of all types, in their
-// order.
+// refEntry is an entry's frame for encoding/json: the members of all types, in their order.
 type refEntry struct {
 	Type      string          `json:"type"`
 	Room      string          `json:"room"`
@@ -192,11 +191,11 @@ func reference(e *chat.Entry) refEntry {
 	return ref
 }
 
-// FuzzEntry holds the encoder against encoding/json, byte by byte, with one entry of each type.
+// FuzzEntry compares the encoder with encoding/json, byte by byte, with one entry of each type.
 func FuzzEntry(f *testing.F) {
 	f.Add("hello", "Alice", "k", "👍", int64(7), int64(1700000000123))
 	f.Add("<b>&\u2028\u2029\"\\\x00\x1f\x7f\xff\n\t", "", "\x1fmade", "x", int64(1), int64(0))
-	f.Add("hello", "", "k", strings.Repeat("x", 5000), int64(1), int64(0)) // no store keeps it, and no frame would show it
+	f.Add("hello", "", "k", strings.Repeat("x", 5000), int64(1), int64(0)) // no store keeps it, and no frame shows it
 	for _, e := range entries {
 		if m, ok := e.entry.Fact.(chat.Message); ok {
 			f.Add(m.Body, e.entry.Author.Name, string(e.entry.Key), "👍", int64(e.entry.Seq), noon.UnixMilli())
@@ -206,7 +205,7 @@ func FuzzEntry(f *testing.F) {
 		if n < 1 || n > int64(chat.MaxSeq) || ms < 0 || ms > 250000000000000 {
 			return
 		}
-		if emoji == "" || utf8.RuneCountInString(emoji) > chat.MaxEmojiChars { // reactions are shown as far as there is room
+		if emoji == "" || utf8.RuneCountInString(emoji) > chat.MaxEmojiChars { // how many reactions are shown is bounded by size
 			return
 		}
 		at, seq := time.UnixMilli(ms), chat.Seq(n)

@@ -8,24 +8,25 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// What clients send is I-JSON (RFC 7493), so that every parser reads it, and reads the same: no
-// half of a surrogate pair, no number beyond what a double holds, no name twice in one object.
-// Beyond it, no name has U+0000, and meta nests within MaxMetaDepth and has none in its texts
-// either: readers' parsers and databases have such limits. Noncharacters (U+FFFE and the like) are
-// let pass: Unicode allows them in exchange since its Corrigendum 9, and they harm no parser.
+// Clients must send I-JSON (RFC 7493), so that every parser can read it, with the same result: no
+// half of a surrogate pair, no number that a double cannot hold, no name twice in one object. In
+// addition, names must not have U+0000; meta must not have it in its strings either, and must not
+// nest deeper than MaxMetaDepth: readers' parsers and databases have such limits. Noncharacters
+// (U+FFFE and the like) are accepted: since Corrigendum 9 Unicode allows them in interchange, and
+// they harm no parser.
 
-// MaxMetaDepth is how many objects and arrays a meta may have inside one another, itself included.
+// MaxMetaDepth is how deep objects and arrays may nest in a meta, itself included.
 const MaxMetaDepth = 32
 
-// flaw is why a JSON text is not taken although it is JSON.
+// flaw is the reason why a text is refused although it is JSON.
 type flaw uint8
 
 const (
 	flawNone      flaw = iota
 	flawEncoding       // not UTF-8
 	flawSurrogate      // half of a surrogate pair
-	flawNumber         // a number that a double does not hold
-	flawTwice          // two members of a name
+	flawNumber         // a number that a double cannot hold
+	flawTwice          // two members of one name
 	flawNUL            // U+0000 in a name
 	flawDepth          // deeper than maxDepth
 )
@@ -38,12 +39,12 @@ var flawTexts = [...]string{
 	flawNUL:       "%s must not have U+0000 in the name of a member",
 }
 
-// findings are what was found in a text, or in a part of it.
+// findings are the results of scanning a text, or a part of it.
 type findings struct {
 	flaw    flaw  // the first
-	inName  bool  // the flaw is in the name of the member itself
-	nul     bool  // U+0000 is in a text of it
-	deepest uint8 // of the objects and arrays, counted from the text's outermost, one beyond maxDepth at most; 0 where there are none
+	inName  bool  // the flaw is in the member's own name
+	nul     bool  // a string in it has U+0000
+	deepest uint8 // how deep objects and arrays nest, up to maxDepth+1
 }
 
 func (f *findings) note(found flaw) {
@@ -52,7 +53,7 @@ func (f *findings) note(found flaw) {
 	}
 }
 
-// check says what is wrong with a member of a client's object, which is called what.
+// check returns what is wrong with a member of a client's object; what names the object in errors.
 func (v *value) check(name []byte, what string) *chat.Error {
 	switch {
 	case v.flaw == flawNone:
@@ -76,8 +77,8 @@ var (
 	errMetaSize = chat.Errorf(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
 )
 
-// checkMeta says what is wrong with an object that is to be meta, and in which check has found
-// nothing; depth is what it lies in.
+// checkMeta returns what is wrong with an object as a meta, after check has passed it; depth is the
+// depth of the object that it lies in.
 func (v *value) checkMeta(depth int) *chat.Error {
 	switch {
 	case len(v.raw) > chat.MaxMetaBytes:
@@ -90,9 +91,9 @@ func (v *value) checkMeta(depth int) *chat.Error {
 	return nil
 }
 
-// GoodMeta reports whether a meta is as clients may send it: a store may hold some that were taken
-// before that was looked at, and that not every reader's parser would survive. It allocates nothing
-// for what has no more than 24 members in all.
+// GoodMeta reports whether a meta follows the rules for clients. A store may hold metas that were
+// accepted before these rules, and that some readers' parsers cannot read. It allocates nothing if
+// the meta has at most 24 members in all.
 func GoodMeta(meta []byte) bool {
 	s := &scanner{data: meta}
 	v := s.value(0)
@@ -103,19 +104,19 @@ func GoodMeta(meta []byte) bool {
 	return v.checkMeta(0) == nil
 }
 
-// siblings are the names that an object has had so far: those in the scanner from first on, and
-// once they are many, all of them here.
+// siblings are the names that an object has had so far: few are kept in the scanner from first on;
+// if they become many, all are kept here.
 type siblings struct {
 	first int
 	many  map[string]struct{}
 }
 
 const (
-	fewNames    = 24 // cost no memory of the heap
-	fewSiblings = 16 // are looked through quicker than a map
+	fewNames    = 24 // so many need no heap memory
+	fewSiblings = 16 // so many are searched faster than a map
 )
 
-// again notes the name that stands at a place, and reports whether its object has had it.
+// again adds the name at a span, and reports whether its object has had it before.
 func (s *scanner) again(seen *siblings, at span) bool {
 	if seen.many == nil {
 		for _, other := range s.names[seen.first:s.named] {
@@ -143,7 +144,7 @@ func (s *scanner) again(seen *siblings, at span) bool {
 
 func (s *scanner) text(at span) []byte { return s.data[at.from:at.to] }
 
-// same reports whether two names are the same one, however they are escaped.
+// same reports whether two names are equal, however they are escaped.
 func (s *scanner) same(a, b span) bool {
 	if !a.escaped && !b.escaped {
 		return bytes.Equal(s.text(a), s.text(b))
@@ -151,11 +152,11 @@ func (s *scanner) same(a, b span) bool {
 	return bytes.Equal(bare(s.text(a)), bare(s.text(b)))
 }
 
-// held reports whether a double holds a number of JSON's grammar, rounded: it is not beyond the
-// largest, and does not become zero unless it is zero. A zero with a huge exponent is not held
-// either: databases refuse it.
+// held reports whether a double can hold a JSON number, rounded: it is not beyond the largest
+// double, and rounds to zero only if it is zero. A zero with a huge exponent counts as not held:
+// databases refuse it.
 func held(raw []byte) bool {
-	const sure = 300 // digits: without an exponent, neither end is near
+	const sure = 300 // digits: so many are in range if there is no exponent
 	e := bytes.IndexAny(raw, "eE")
 	if e < 0 && len(raw) <= sure {
 		return true
@@ -171,9 +172,8 @@ func held(raw []byte) bool {
 	return err == nil && number != 0
 }
 
-// integer returns the whole number that v is, however it is written: some languages have no other
-// numbers than doubles, and write 5 as 5.0 or 5e0. What has a fraction is none, nor what has too
-// many digits for any seq.
+// integer returns the whole number v, however it is written: languages that have only doubles write
+// 5 as 5.0 or 5e0. ok is false if it has a fraction, or too many digits for any seq.
 func (v *value) integer() (int64, bool) {
 	raw := v.raw
 	if bytes.ContainsAny(raw, ".eE") {
@@ -188,7 +188,7 @@ func (v *value) integer() (int64, bool) {
 
 // plain writes a number with digits only.
 func plain(raw []byte) ([]byte, bool) {
-	const most = 16 // digits of 2^53
+	const maxDigits = 16 // of 2^53
 	raw, exponent, _ := bytes.Cut(bytes.ToLower(raw), []byte("e"))
 	raw, sign := bytes.CutPrefix(raw, []byte("-"))
 	whole, fraction, _ := bytes.Cut(raw, []byte("."))
@@ -207,7 +207,7 @@ func plain(raw []byte) ([]byte, bool) {
 	for power < 0 && digits[len(digits)-1] == '0' {
 		digits, power = digits[:len(digits)-1], power+1
 	}
-	if power < 0 || power > most || len(digits)+power > most {
+	if power < 0 || power > maxDigits || len(digits)+power > maxDigits {
 		return nil, false
 	}
 	digits = append(digits, bytes.Repeat([]byte("0"), power)...)

@@ -85,7 +85,7 @@ var oneMember = []struct {
 	{manyNames(17, `,"n16":1`), false},
 	{`{"a\u0000":1}`, false},
 	{`{"a":{"\u0000":1}}`, false},
-	{`{"a":"\u0000"}`, true}, // as a text, in meta alone it is not
+	{`{"a":"\u0000"}`, true}, // as a value; only meta must not have it
 }
 
 // manyNames is an object with n members, and more.
@@ -98,7 +98,7 @@ func manyNames(n int, more string) string {
 }
 
 // TestBothWaysInTakeIJSONOnly has a frame and a body with the same member, which neither of them
-// knows or looks at.
+// knows.
 func TestBothWaysInTakeIJSONOnly(t *testing.T) {
 	t.Parallel()
 	for _, c := range oneMember {
@@ -106,7 +106,7 @@ func TestBothWaysInTakeIJSONOnly(t *testing.T) {
 		_, err := ReadBody(text)
 		got := Decode(text)
 		bad, refused := got.Ask.(ports.Malformed)
-		if !utf8.Valid(text) { // a socket's message never gets here, and a body is no JSON
+		if !utf8.Valid(text) { // a socket refuses it earlier; as a body it is not JSON
 			if !refused || chat.AsError(err).Kind != chat.BadRequest {
 				t.Errorf("%.80q: %+v, %v", text, got, err)
 			}
@@ -277,8 +277,8 @@ func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 	}
 }
 
-// FuzzIJSON holds what is taken against a slow reading of RFC 7493, by means that have nothing in
-// common with the scanner.
+// FuzzIJSON compares what is accepted with a slow implementation of RFC 7493, which shares no code
+// with the scanner.
 func FuzzIJSON(f *testing.F) {
 	for _, c := range oneMember {
 		f.Add([]byte(`{"type":"send","room":"tea","body":"x","meta":{"x":` + c.value + `}}`))
@@ -289,7 +289,7 @@ func FuzzIJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var members map[string]json.RawMessage
 		if json.Unmarshal(data, &members) != nil || members == nil || !utf8.Valid(data) {
-			return // FuzzDecode's
+			return // FuzzDecode covers it
 		}
 		body, err := ReadBody(data)
 		if want := strictly(data, maxDepth); (err == nil) != (want == "") {
@@ -310,8 +310,8 @@ func FuzzIJSON(f *testing.F) {
 	})
 }
 
-// sameBut reports whether a frame and a body are refused for the same, or the frame for its id,
-// which a body has not.
+// sameBut reports whether a frame and a body are refused for the same reason, or the frame for its
+// id, which a body does not have.
 func sameBut(frame, body error) bool {
 	id := strings.HasPrefix(frame.Error(), "invalid: id ") || strings.HasPrefix(frame.Error(), "bad_request: id ")
 	return id || strings.ReplaceAll(frame.Error(), "a frame", "the body") == body.Error()
@@ -319,8 +319,8 @@ func sameBut(frame, body error) bool {
 
 var escapes = regexp.MustCompile(`(?s)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.`)
 
-// strictly says what of a JSON object in UTF-8 is no I-JSON.
-func strictly(data []byte, most int) string {
+// strictly returns what in a JSON object in UTF-8 is not I-JSON.
+func strictly(data []byte, maxNested int) string {
 	for _, escape := range escapes.FindAllString(string(data), -1) {
 		if len(escape) == 6 && (escape[2] == 'd' || escape[2] == 'D') && escape[3] >= '8' { // or a letter
 			return "half of a pair"
@@ -328,10 +328,10 @@ func strictly(data []byte, most int) string {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	return strictValue(d, 1, most)
+	return strictValue(d, 1, maxNested)
 }
 
-func strictValue(d *json.Decoder, depth, most int) string {
+func strictValue(d *json.Decoder, depth, maxNested int) string {
 	token, err := d.Token()
 	if err != nil {
 		return err.Error()
@@ -345,7 +345,7 @@ func strictValue(d *json.Decoder, depth, most int) string {
 			return "a number"
 		}
 	case json.Delim:
-		if depth > most {
+		if depth > maxNested {
 			return "deep"
 		}
 		names := map[string]bool{}
@@ -358,7 +358,7 @@ func strictValue(d *json.Decoder, depth, most int) string {
 				}
 				names[text] = true
 			}
-			if wrong := strictValue(d, depth+1, most); wrong != "" {
+			if wrong := strictValue(d, depth+1, maxNested); wrong != "" {
 				return wrong
 			}
 		}

@@ -10,10 +10,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// wide is the character that takes most bytes in a frame, for one that a text may have.
+// wide is the valid character that takes the most bytes in a frame.
 const wide = "\u2028"
 
-// largest are the largest entries that there can be, and larger ones of earlier releases.
+// largest are the largest possible entries, and larger ones of earlier releases.
 func largest() map[string]chat.Entry {
 	author := chat.Author{ID: chat.UserID(strings.Repeat(wide, chat.MaxUserIDChars)), Name: strings.Repeat(wide, chat.MaxNameChars)}
 	e := chat.Entry{
@@ -49,8 +49,8 @@ func TestNoEntryIsLargerThanIsSaid(t *testing.T) {
 	}
 }
 
-// As many reactions as a message may be configured to have are all shown, however wide they are,
-// and one more need not be.
+// The maximum number of reactions that can be configured are all shown, however long they are; one
+// more need not be.
 func TestReactionsAreAllShown(t *testing.T) {
 	t.Parallel()
 	for name, widest := range map[string]string{"of four bytes": "🍵", "that are escaped": `"`, "of three bytes": "\ufffd"} {
@@ -80,8 +80,8 @@ func TestReactionsAreAllShown(t *testing.T) {
 	}
 }
 
-// A room may hold meta that was taken before it was looked at, and a node of the release before
-// tells of some: readers get the message without.
+// A room may hold meta that was accepted before the rules for it, and a node of the release before
+// sends such meta. Readers get the message without it.
 func TestMetaThatReadersCannotReadIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, meta := range []string{

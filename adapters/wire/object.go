@@ -39,7 +39,8 @@ func (o *object) raw(name string, json []byte) { o.name(name); o.dst = append(o.
 func (o *object) open(name string)             { o.name(name); o.dst = append(o.dst, '{') }
 func (o *object) close()                       { o.dst = append(o.dst, '}') }
 
-// TimeLayout is how the protocol writes times, which must be in UTC: RFC 3339 with milliseconds.
+// TimeLayout is the layout of the protocol's times, which must be in UTC: RFC 3339 with
+// milliseconds.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
 func (o *object) time(name string, at time.Time) {
@@ -49,7 +50,7 @@ func (o *object) time(name string, at time.Time) {
 	o.dst = append(o.dst, '"')
 }
 
-// author shows the id where there is no name.
+// author writes the id as the name if there is no name.
 func (o *object) author(name string, a chat.Author) {
 	o.open(name)
 	o.user(a)

@@ -73,7 +73,7 @@ func hex4(b []byte) (rune, bool) {
 	return r, true
 }
 
-// bare returns a member's name: mostly the text itself, without a copy.
+// bare returns a member's name, mostly without a copy.
 func bare(raw []byte) []byte {
 	for _, c := range raw {
 		if c == '\\' || c >= utf8.RuneSelf {
@@ -83,7 +83,7 @@ func bare(raw []byte) []byte {
 	return raw[1 : len(raw)-1]
 }
 
-// unquote returns what a valid JSON string stands for, as a copy. Invalid UTF-8 and lone surrogates
+// unquote returns the value of a valid JSON string, as a copy. Invalid UTF-8 and lone surrogates
 // become U+FFFD.
 func unquote(raw []byte) string {
 	raw = raw[1 : len(raw)-1]

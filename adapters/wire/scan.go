@@ -8,29 +8,28 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// maxDepth is how many objects and arrays a client's JSON may have inside one another, the
-// outermost included.
+// maxDepth is how deep objects and arrays may nest in a client's JSON, the outermost included.
 const maxDepth = 64
 
-// scanner reads one JSON text (RFC 8259). It takes exactly what encoding/json takes, and notes on
-// the way what is no I-JSON in it.
+// scanner reads one JSON text (RFC 8259). It accepts exactly what encoding/json accepts, and
+// records what is not I-JSON in it.
 type scanner struct {
 	data []byte
 	pos  int
 	bad  bool
 	findings
 
-	names [fewNames]span // of the members of the objects under way, those of the innermost last
+	names [fewNames]span // of the members of the open objects, the innermost last
 	named int            // how many there are
 }
 
-// span is where a name stands in the text.
+// span is the place of a name in the text.
 type span struct {
 	from, to int32
 	escaped  bool
 }
 
-// kind is what sort of JSON value stands at a place.
+// kind is the kind of a JSON value.
 type kind uint8
 
 const (
@@ -43,7 +42,7 @@ const (
 	kindObject
 )
 
-// value is a JSON value as it stands in the text.
+// value is a JSON value as it is written in the text.
 type value struct {
 	raw  []byte
 	kind kind
@@ -78,9 +77,9 @@ func (s *scanner) take(c byte) bool {
 
 func (s *scanner) fail() value { s.bad = true; return value{} }
 
-// members calls each for the members of the object that the text is, in order. A byte order mark in
-// front is passed over (RFC 8259, 8.1). The error says why the text, which is called what, is no
-// such object; each may have been called before it was found.
+// members calls each for the members of the text's object, in order. A leading byte order mark is
+// ignored (RFC 8259, 8.1). The error says why the text, named by what, is not an object; each may
+// have been called before the error is found.
 func members(data []byte, what string, each func(name []byte, v value)) *chat.Error {
 	s := &scanner{data: data}
 	if len(data) >= len(byteOrderMark) && string(data[:len(byteOrderMark)]) == byteOrderMark {
@@ -101,8 +100,8 @@ func members(data []byte, what string, each func(name []byte, v value)) *chat.Er
 
 const byteOrderMark = "\ufeff"
 
-// object reads an object's members, behind its brace; depth is its own. Only the outermost has an
-// each; what is found is told of each of its members.
+// object reads an object's members, after its brace; depth is its own. Only the outermost has an
+// each, which gets the findings with each member.
 func (s *scanner) object(depth int, each func([]byte, value)) {
 	seen := siblings{first: s.named}
 	s.space()
@@ -177,7 +176,7 @@ func (s *scanner) array(depth int) {
 	}
 }
 
-// value reads a value of what is at depth.
+// value reads a value inside an object or array at depth.
 func (s *scanner) value(depth int) value {
 	s.space()
 	start := s.pos
@@ -206,7 +205,7 @@ func (s *scanner) value(depth int) value {
 	return value{kind: k, raw: s.data[start:s.pos]}
 }
 
-// inside reads an object or array of what is at depth, unless it lies too deep to be looked at.
+// inside reads an object or array inside one at depth. If it lies too deep, it is skipped.
 func (s *scanner) inside(depth int, read func()) {
 	if s.deepest = max(s.deepest, uint8(depth+1)); depth == maxDepth {
 		s.note(flawDepth)
@@ -217,10 +216,10 @@ func (s *scanner) inside(depth int, read func()) {
 	read()
 }
 
-// skip reads an object or array without recursion: of what lies too deep counts only where it ends,
-// and that it is JSON.
+// skip reads an object or array without recursion. If it lies too deep, only its end matters, and
+// that it is JSON.
 func (s *scanner) skip() {
-	var open []byte // what ends those that have begun
+	var open []byte // the closing brackets of the open objects and arrays
 	for {
 		s.space()
 		if c := s.peek(); c == '{' || c == '[' {
@@ -249,7 +248,7 @@ func (s *scanner) skip() {
 	}
 }
 
-// label passes over a member's name where what ends with end is an object.
+// label skips a member's name if end closes an object.
 func (s *scanner) label(end byte) {
 	if end == '}' && !s.bad {
 		s.space()
@@ -267,7 +266,7 @@ func (s *scanner) word(w string, k kind) kind {
 	return k
 }
 
-// str reads a string; its raw value has its quotes.
+// str reads a string; its raw value includes the quotes.
 func (s *scanner) str() value {
 	start := s.pos
 	if !s.take('"') {
@@ -325,7 +324,7 @@ func (s *scanner) hex() (r rune, ok bool) {
 	return r, ok
 }
 
-// pair passes over the second half of a surrogate pair, or notes that there is none.
+// pair reads the second half of a surrogate pair, or records that it is missing.
 func (s *scanner) pair(first rune) {
 	rest := s.data[s.pos:]
 	if len(rest) >= 6 && rest[0] == '\\' && rest[1] == 'u' {

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The specimens are frames as they go over the socket, a file each, for whoever writes a client as
-// for these tests. A file is named <type>[.<variant>].json; an ok has the type that it answers
+// The specimens are frames as they are sent over the socket, one in a file, for these tests and for
+// authors of clients. A file is named <type>[.<variant>].json; an ok has the type of its command
 // behind its own: ok.join.json.
 const specimens = "specimens"
 
@@ -32,7 +32,7 @@ var (
 	trace = chat.ParseTrace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 )
 
-// commands are what the specimens of clients ask for.
+// commands are the commands of the clients' specimens.
 var commands = []struct {
 	file string
 	want ports.Command
@@ -63,7 +63,7 @@ var commands = []struct {
 	{"ping", ports.Command{ID: "12", Ask: ports.Ping{}}},
 }
 
-// entries are what the specimens of entries say.
+// entries are the entries of the specimens.
 var entries = []struct {
 	file  string
 	entry chat.Entry
@@ -98,7 +98,7 @@ func entry(seq chat.Seq, key chat.Key, fact chat.Fact) chat.Entry {
 	return chat.Entry{Room: "general", Seq: seq, At: noon, Author: alice, Key: key, Fact: fact}
 }
 
-// frames are what the specimens of other frames say.
+// frames are the other frames of the specimens.
 var frames = []struct {
 	file  string
 	frame ports.Frame
@@ -151,7 +151,7 @@ var (
 	errSecret = errors.New("password=hunter2")
 )
 
-// sent returns every specimen of the service by its file's name, as the code encodes it.
+// sent returns every specimen of the service, as the code encodes it, by file name.
 func sent() map[string][]byte {
 	all := map[string][]byte{}
 	for _, e := range entries {

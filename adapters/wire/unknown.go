@@ -12,20 +12,20 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Limits on what is passed on of an entry that this version does not know.
+// Limits of an entry that this version does not know.
 const (
 	MaxTypeChars    = 64
 	MaxUnknownBytes = 32 << 10
 )
 
-// ownMembers are those that every entry has, and the target.
+// ownMembers are the members of every entry, and the target.
 var ownMembers = []string{"type", "room", "seq", "at", "author", "traceparent", "target"}
 
-// Unknown returns what an entry says whose kind a later version made. It is called name, or by its
-// number where it has no name that a client can take. Its members are those of data, where that is
-// an object, but for those that every entry has of its own; columns, by the names of members, are
-// what its row says otherwise, and those that are zero say nothing. Members that together go beyond
-// MaxUnknownBytes are left out: the entry itself comes all the same.
+// Unknown returns the fact of an entry whose kind a later version added. Its type is name, or is
+// made of its number if the name is not valid for clients. Its members are those of data, if that
+// is an object, except ownMembers. columns are the other columns of its row, by the names of
+// members; zero ones are left out. If the members together exceed MaxUnknownBytes, all are left
+// out; the entry itself is still passed on.
 func Unknown(name string, number int, target chat.Seq, data []byte, columns map[string]any) chat.Unknown {
 	u := chat.Unknown{Type: typeOf(name, number), Target: max(target, 0)}
 	members := map[string]any{}
@@ -52,8 +52,8 @@ func Unknown(name string, number int, target chat.Seq, data []byte, columns map[
 	return u
 }
 
-// goodObject reports whether a text is one object that every client's parser reads, and reads the
-// same.
+// goodObject reports whether a text is one object that every client's parser can read, with the
+// same result.
 func goodObject(text []byte) bool {
 	s := &scanner{data: text}
 	v := s.value(0)
@@ -71,21 +71,20 @@ func typeOf(name string, number int) string {
 	return "unknown"
 }
 
-// knownTypes are those of the frames of this version: an entry that this version does not know is
-// none of them.
+// knownTypes are the types of this version's frames: an unknown entry may not have one of them.
 var knownTypes = map[string]struct{}{
 	"message": {}, "edited": {}, "deleted": {}, "reacted": {}, "member": {}, "room": {},
 	"welcome": {}, "ok": {}, "error": {}, "typing": {}, "presence": {}, "read": {}, "left": {}, "drain": {},
 }
 
-// says reports whether a column says something: a zero one does not.
+// says reports whether a column is not zero.
 func says(value any) bool {
 	v := reflect.ValueOf(value)
 	return v.IsValid() && !v.IsZero() && (v.Kind() != reflect.Slice || v.Len() > 0)
 }
 
-// encodeObject encodes members as an object, in the order of their names, or returns nil where that
-// cannot be, or is too large.
+// encodeObject encodes members as an object, in the order of their names. It returns nil if that
+// fails or is too large.
 func encodeObject(members map[string]any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -36,8 +36,7 @@ func TestWhatIsUnknownGoesOutAsItStands(t *testing.T) {
 	}
 }
 
-// A role that a later version gives is shown as the highest that there is here, and never breaks a
-// frame.
+// A role of a later version is shown as the highest role of this version, and never breaks a frame.
 func TestARoleOfALaterVersionIsShown(t *testing.T) {
 	t.Parallel()
 	e := entry(9, chat.NewKey(), chat.MemberChanged{User: "bob", Change: "knighted", Role: chat.Moderate + 5})

@@ -51,12 +51,12 @@ func TestDecode(t *testing.T) {
 // nested is an array in arrays, n deep.
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
-// refused is what the decoder refuses: the kind of the error, and what its words name.
+// refused are frames that the decoder refuses, with the kind of the error and a part of its text.
 var refused = []struct {
 	text   string
 	kind   chat.Kind
 	names  string
-	beyond bool // a JSON Schema cannot say it
+	beyond bool // a JSON Schema cannot express it
 }{
 	{``, chat.BadRequest, "object", false},
 	{`null`, chat.BadRequest, "object", false},
