@@ -22,7 +22,7 @@ func (r *request) object() (object, error) {
 	return object{body}, err
 }
 
-// needed is text of a member that must be there, as parse has it.
+// needed returns the parsed text of a required member.
 func needed[T any](o object, name string, parse func(string) (T, error)) (value T, err error) {
 	text, err := o.Text(name)
 	switch {
@@ -34,7 +34,7 @@ func needed[T any](o object, name string, parse func(string) (T, error)) (value 
 	return parse(*text)
 }
 
-// name returns a display name, or nil where there is none.
+// name returns a display name, or nil if it is missing.
 func (o object) name() (*string, error) {
 	text, err := o.Text("name")
 	if err != nil || text == nil {

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),    // it keeps the time for good
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),    // it updates the time until the process ends
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"), // it sleeps before it ends
 		goleak.Cleanup(func(code int) {
 			if left := described().unproved(); code == 0 && wholeRun() && len(left) > 0 {
@@ -48,8 +48,8 @@ func wholeRun() bool {
 	return true
 }
 
-// names takes a user's name for their token: "alice", "alice,admin", "alice,general=read", or
-// "away" where the keys are.
+// names is a verifier that accepts a user's name as a token: "alice", "alice,admin",
+// "alice,general=read". The token "away" fails as if the keys could not be got.
 type names struct{}
 
 func (names) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -114,14 +114,15 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 	return &service{t, "http://" + server.Addr().String(), &http.Client{Transport: transport, Timeout: 10 * time.Second}}
 }
 
-// nobody hears what is recorded. Of the rooms that do not exist the lounge is followed.
+// nobody is a listener that ignores what is recorded. Of the rooms that do not exist, the lounge is
+// followed.
 type nobody struct{ ports.Listener }
 
 func (nobody) Entries([]chat.Entry)           {}
 func (nobody) Hear(ports.Notice)              {}
 func (nobody) Followed(room chat.RoomID) bool { return room == "lounge" }
 
-// user is somebody with a token.
+// user is a user with a token.
 type user struct {
 	*service
 	token string
@@ -130,7 +131,7 @@ type user struct {
 
 func (s *service) as(token string) user { return user{service: s, token: token} }
 
-// loosely is the user with requests that may differ from the description.
+// loosely returns the user, whose requests may then differ from the description.
 func (u user) loosely() user { u.loose = true; return u }
 
 // ask sends a request; body may be empty, and headers come in pairs.
@@ -173,7 +174,7 @@ func (u user) patches(path, body string) answer {
 }
 func (u user) deletes(path string) answer { u.t.Helper(); return u.ask("DELETE", path, "") }
 
-// has is somebody's room, made for the test.
+// has makes a room of the user.
 func (u user) has(room string) user {
 	u.t.Helper()
 	u.posts("/v1/rooms", `{"room":"`+room+`","public":true}`).is(201, `{"room":"`+room+`"}`)
@@ -187,7 +188,7 @@ func (u user) says(body string) user {
 	return u
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	t     *testing.T
 	asked string
@@ -195,8 +196,8 @@ type answer struct {
 	text string
 }
 
-// is checks the status, and that the body has at least what want, a JSON object, has. "*" stands
-// for any text.
+// is checks the status, and that the body has at least the members of want, a JSON object. "*"
+// matches any text.
 func (a answer) is(status int, want string) answer {
 	a.t.Helper()
 	if a.StatusCode != status {
@@ -243,14 +244,14 @@ func (a answer) with(header, want string) answer {
 	return a
 }
 
-// covers reports whether got has what want has; lists must be as long.
+// covers reports whether got has all of want; lists must have the same length.
 func covers(got, want any) bool {
 	switch want := want.(type) {
 	case map[string]any:
 		object, ok := got.(map[string]any)
 		for name, value := range want {
 			there, has := object[name]
-			if value == nil { // null: it must not be there
+			if value == nil { // null: it must be missing
 				ok = ok && !has
 				continue
 			}

@@ -55,7 +55,7 @@ func (r *request) history() (q ports.History, err error) {
 	return q, nil
 }
 
-// message answers with one message in its present form. What is no message is not found.
+// message answers with one message in its present form. Other entries are not found.
 func (a *API) message(r *request) error {
 	room, seq, err := r.message()
 	if err != nil {
@@ -78,10 +78,10 @@ func (a *API) message(r *request) error {
 	return chat.Errorf(chat.NotFound, "there is no message %d in %s", seq, room)
 }
 
-// send returns what the body and the Idempotency-Key header ask to be said; the header wins over a
-// key in the body.
+// send returns the send of the body and the Idempotency-Key header; the header wins over a key in
+// the body.
 func (r *request) send() (s ports.Send, err error) {
-	s.Makes = true // who comes by HTTP cannot join it before
+	s.Makes = true // over HTTP a client cannot join the room before
 	if s.Room, err = r.room(); err != nil {
 		return s, err
 	}
@@ -119,9 +119,8 @@ func (r *request) key(o object) (chat.Key, error) {
 	return chat.ParseKey(*key)
 }
 
-// headerKey reads a key as it is, or as the IETF's draft has it ("The Idempotency-Key HTTP Header
-// Field"): a string in quotes, with escapes (RFC 9651, 3.3.3), and perhaps parameters behind it, of
-// which none means anything.
+// headerKey reads a key as it is, or as in the IETF's draft ("The Idempotency-Key HTTP Header
+// Field"): a string in quotes, with escapes (RFC 9651, 3.3.3). Parameters behind it are ignored.
 func headerKey(header string) (chat.Key, error) {
 	rest, quoted := strings.CutPrefix(header, `"`)
 	if !quoted {
@@ -149,8 +148,8 @@ func headerKey(header string) (chat.Key, error) {
 
 var errQuotes = chat.Errorf(chat.Invalid, `key must be a string that ends with its quote, with \" and \\ as its only escapes, or have no quotes around it`)
 
-// countSends tells how a send ended, as the socket does: a token that nobody can verify now is a
-// reason too.
+// countSends reports how a send ended, as the socket does. It also reports sends whose token cannot
+// be verified now.
 func (a *API) countSends(send fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		err := send(c)

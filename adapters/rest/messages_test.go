@@ -35,7 +35,7 @@ func TestAConversation(t *testing.T) {
 	alice.deletes(messages+"/1/reactions/a%2Fb").is(200, `{"seq":6,"changed":true}`)
 	alice.deletes(messages+"/1/reactions/:party:").is(200, `{"seq":0,"changed":false}`)
 	bob.deletes(messages+"/1").fails(403, "forbidden", "you may delete your own messages only")
-	alice.deletes(messages+"/2").is(200, `{"room":"general","seq":7}`) // who moderates may
+	alice.deletes(messages+"/2").is(200, `{"room":"general","seq":7}`) // a moderator may
 	bob.deletes(messages+"/2").is(200, `{"seq":7}`)
 	bob.patches(messages+"/2", `{"body":"again"}`).fails(409, "conflict", "*")
 	alice.deletes(messages+"/99").fails(404, "not_found", "*")
@@ -118,7 +118,7 @@ func TestHistoryComesInPages(t *testing.T) {
 		"limit=200&after=&before=&only": `{"entries":[{"seq":1},{"seq":2},{"seq":3},{"seq":4},{"seq":5},{"seq":6}],"more":false}`,
 	} {
 		if query == "limit=200&after=&before=&only" {
-			query = "limit=200" // what is empty is not given, but not described either
+			query = "limit=200" // an empty value counts as missing, and is not described
 		}
 		alice.gets("/v1/rooms/general/entries?"+query).is(200, want)
 	}
@@ -168,8 +168,8 @@ func TestSendsCanBeRepeated(t *testing.T) {
 	}
 }
 
-// TestTextOfRequestsIsCopied sends many requests through few connections: text that was not copied
-// out of one request's memory would become the next one's.
+// TestTextOfRequestsIsCopied sends many requests through few connections: text that is not copied
+// out of a request's memory would be overwritten by the next request.
 func TestTextOfRequestsIsCopied(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -198,12 +198,12 @@ func TestTextOfRequestsIsCopied(t *testing.T) {
 	}
 }
 
-// stuck is a log that takes changes and never answers.
+// stuck is a writer that never answers.
 type stuck struct{}
 
 func (stuck) Write(context.Context, chat.Identity, ports.Change, func(ports.Receipt, error)) {}
 
-// broken is a writer with a fault.
+// broken is a writer that always fails.
 type broken struct{}
 
 func (broken) Write(_ context.Context, _ chat.Identity, _ ports.Change, done func(ports.Receipt, error)) {
@@ -237,7 +237,7 @@ func TestUsersThatDoTooMuch(t *testing.T) {
 	s.as("bob").says("one")
 }
 
-// sends remembers how sends were answered.
+// sends records how sends were answered.
 type sends struct {
 	ports.Unobserved
 	mu    sync.Mutex

@@ -19,14 +19,14 @@ import (
 	"github.com/parley-chat/parley/adapters/rest"
 )
 
-// described holds every request and answer of the tests against the description.
+// described checks every request and answer of the tests against the description.
 var described = sync.OnceValue(readDescription)
 
-// description is openapi.json, with a compiled schema for what it says of bodies.
+// description is openapi.json, with compilers for its schemas of bodies.
 type description struct {
 	doc    map[string]any
 	mu     sync.Mutex
-	strict *jsonschema.Compiler // knows no members but those that are named
+	strict *jsonschema.Compiler // allows only members that are named
 	lax    *jsonschema.Compiler
 	seen   map[string]bool // operations that succeeded
 }
@@ -58,7 +58,7 @@ func readDescription() *description {
 	return d
 }
 
-// closeObjects lets no object have members that its schema does not name.
+// closeObjects forbids members that an object's schema does not name.
 func closeObjects(node any) {
 	switch node := node.(type) {
 	case map[string]any:
@@ -75,11 +75,11 @@ func closeObjects(node any) {
 	}
 }
 
-// check holds one request and its answer against the description.
+// check compares one request and its answer with the description.
 func (d *description) check(t *testing.T, req *http.Request, body string, res *http.Response, text []byte) {
 	t.Helper()
 	if req.Method == http.MethodOptions && res.StatusCode == http.StatusNoContent {
-		return // what browsers ask is no operation of the API
+		return // a browser's preflight is not an operation of the API
 	}
 	asked := req.Method + " " + req.URL.RequestURI()
 	template, values := d.route(req.URL)
@@ -124,8 +124,7 @@ func (d *description) check(t *testing.T, req *http.Request, body string, res *h
 	d.checkParameters(t, req, template, values)
 }
 
-// checkParameters holds what stands in path, query and headers of a request that was taken against
-// the description.
+// checkParameters compares path, query and headers of an accepted request with the description.
 func (d *description) checkParameters(t *testing.T, req *http.Request, template string, values map[string]string) {
 	t.Helper()
 	given := map[string]string{}
@@ -169,8 +168,7 @@ func quote(s string) string {
 	return string(text)
 }
 
-// route returns the path of the description that an address belongs to, and what stands for its
-// parameters.
+// route returns the description's path for an address, and the values of its parameters.
 func (d *description) route(u *url.URL) (template string, values map[string]string) {
 	for template := range d.at("paths").(map[string]any) {
 		pattern := regexp.MustCompile(`\{(\w+)\}`).ReplaceAllString(template, `(?P<$1>[^/]+)`)
@@ -188,7 +186,7 @@ func (d *description) route(u *url.URL) (template string, values map[string]stri
 	return "", nil
 }
 
-// at returns what stands in the description at a path, or nil.
+// at returns the description's value at a path, or nil.
 func (d *description) at(path ...string) any {
 	var node any = d.doc
 	for _, name := range path {
@@ -253,13 +251,12 @@ func (d *description) operations() (all []string) {
 	return all
 }
 
-// unproved returns the operations that no test saw succeed.
+// unproved returns the operations that succeeded in no test.
 func (d *description) unproved() []string {
 	return slices.DeleteFunc(d.operations(), func(op string) bool { return d.seen[op] || isProbe(op) })
 }
 
-// isProbe reports whether an operation is one of those that the whole service answers, and not this
-// package.
+// isProbe reports whether an operation is answered by the service, and not by this package.
 func isProbe(op string) bool { return op == "GET /healthz" || op == "GET /readyz" }
 
 func TestTheDescriptionHasEveryRouteAndNoOther(t *testing.T) {

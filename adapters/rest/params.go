@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// param returns a part of the path, without its escapes. What Fiber gives is memory of the request:
-// this is a copy.
+// param returns a part of the path, unescaped. It is a copy, because Fiber's values are memory of
+// the request.
 func (r *request) param(name string) (string, error) {
 	s, err := url.PathUnescape(utils.CopyString(r.Params(name)))
 	if err != nil {
@@ -54,9 +54,9 @@ func (r *request) member() (room chat.RoomID, user chat.UserID, err error) {
 	return room, user, err
 }
 
-// number returns a whole number of the query, or otherwise where it is not there.
-func (r *request) number(name string, least, most, otherwise int64) (int64, error) {
-	n, given, err := edge.Whole(r.Ctx, name, least, most)
+// number returns a whole number of the query, or otherwise if it is missing.
+func (r *request) number(name string, minimum, maximum, otherwise int64) (int64, error) {
+	n, given, err := edge.Whole(r.Ctx, name, minimum, maximum)
 	if err == nil && !given {
 		return otherwise, nil
 	}

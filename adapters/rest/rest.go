@@ -1,5 +1,5 @@
-// Package rest is the HTTP API: the same rooms, messages and rules as on the socket, for those who
-// come without one.
+// Package rest is the HTTP API: the same rooms, messages and rules as on the socket, for clients
+// without one.
 package rest
 
 import (
@@ -20,7 +20,7 @@ import (
 //go:embed openapi.json
 var OpenAPI []byte
 
-// Config is what an API works with. All ports are needed.
+// Config is what an API works with. All ports are needed, except Observer.
 type Config struct {
 	Writer   ports.Writer
 	Reader   ports.Reader
@@ -72,7 +72,7 @@ func document(text []byte) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
-		c.Set(fiber.HeaderAccessControlAllowOrigin, "*") // nothing in it is anybody's own
+		c.Set(fiber.HeaderAccessControlAllowOrigin, "*") // it has nothing private
 		return c.Send(text)
 	}
 }
@@ -84,7 +84,7 @@ type request struct {
 	by  chat.Identity
 }
 
-// as verifies the token before it handles the request.
+// as returns a handler that verifies the token before it calls handle.
 func (a *API) as(handle func(*request) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
@@ -101,7 +101,7 @@ func (a *API) as(handle func(*request) error) fiber.Handler {
 	}
 }
 
-// answer sends JSON that was encoded by wire. Nobody between us and the client may keep it.
+// answer sends JSON that wire encoded. Caches may not store it.
 func (r *request) answer(status int, json []byte) error {
 	r.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	r.Set(fiber.HeaderCacheControl, "no-store")

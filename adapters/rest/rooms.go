@@ -18,7 +18,7 @@ type room struct {
 	Name      string      `json:"name"`
 	Public    bool        `json:"public"`
 	Archived  bool        `json:"archived"`
-	CreatedAt string      `json:"created_at,omitempty"` // not of a room that nobody has written in
+	CreatedAt string      `json:"created_at,omitempty"` // empty for a room that nobody has written in
 	Head      chat.Seq    `json:"head"`
 	Role      string      `json:"role"`
 	Read      chat.Seq    `json:"read"`
@@ -36,7 +36,7 @@ func view(v ports.RoomView) room {
 	return shown
 }
 
-// encode sends a value of this package's own.
+// encode sends a value of this package as JSON.
 func (r *request) encode(status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
