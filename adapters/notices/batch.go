@@ -7,9 +7,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Split makes the place's packets of entries, of one room each: as few as go into maxBytes bytes
-// each, a room's in their order. An entry that does not go into one alone is told as a head. What
-// send gets is its own.
+// Split makes packets of entries, as few as possible, of at most maxBytes bytes and of one room
+// each. A room's entries stay in order. An entry that is too large for a packet is sent as a head.
+// send owns what it gets.
 func (at Place) Split(
 	entries []chat.Entry, maxBytes int, send func(room chat.RoomID, packet []byte),
 ) {
@@ -19,7 +19,7 @@ func (at Place) Split(
 	header := at.Packet()
 	w := writer{header: header.Append(nil), maxBytes: maxBytes, send: send}
 	first := open{room: entries[0].Room}
-	others := map[chat.RoomID]int{} // the room's place in rest
+	others := map[chat.RoomID]int{} // index of the room in rest
 	var rest []open
 	for i := range entries {
 		e := &entries[i]
@@ -48,7 +48,7 @@ type writer struct {
 	send     func(chat.RoomID, []byte)
 }
 
-// open is a room's packet that is not full yet.
+// open is a packet of a room that is not full yet.
 type open struct {
 	room   chat.RoomID
 	packet []byte
@@ -71,7 +71,7 @@ func (w *writer) add(o *open, e *chat.Entry) {
 	}
 }
 
-// flush sends a packet up to a byte, and begins the next with what is behind it.
+// flush sends the first bytes of a packet, and begins the next one with the rest.
 func (w *writer) flush(o *open, upTo int) {
 	if upTo <= len(w.header) {
 		return
@@ -81,8 +81,8 @@ func (w *writer) flush(o *open, upTo int) {
 	w.send(o.room, full[:upTo:upTo])
 }
 
-// Fit returns the place's packet with a notice, in maxBytes bytes at most: a presence that is
-// larger loses users from the end, and keeps its total.
+// Fit returns the packet with a notice, of at most maxBytes bytes: a presence that is larger loses
+// users from the end, and keeps its total.
 func (at Place) Fit(notice ports.Notice, maxBytes int) []byte {
 	p := at.Packet()
 	p.Notice = notice

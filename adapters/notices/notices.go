@@ -1,10 +1,9 @@
-// Package notices is what nodes tell each other by a bus, as bytes: data, for the adapters of
-// buses.
+// Package notices encodes what nodes tell each other by a bus, for the adapters of buses.
 //
 // A packet is a message in the wire format of Protocol Buffers
-// (https://protobuf.dev/programming-guides/encoding/), whose fields are the constants of this
-// package; they are never used for anything else. A node skips the fields, and takes no notice of
-// the facts, that it does not know, so that nodes of two releases can work side by side.
+// (https://protobuf.dev/programming-guides/encoding/), whose field numbers are the constants of
+// this package. A number never gets another meaning. A node skips fields and facts that it does not
+// know, so that nodes of two releases can work together.
 package notices
 
 import (
@@ -19,28 +18,28 @@ import (
 
 // Packet is one message on a bus.
 type Packet struct {
-	From    ports.NodeID // who sent it: its own place on the bus
-	Log     chat.LogID   // which log the sender keeps; empty where it did not say, as nodes of earlier releases
+	From    ports.NodeID // the sender
+	Log     chat.LogID   // the sender's log; empty: unknown, as from nodes of earlier releases
 	Entries []chat.Entry
 	Heads   []Head
 	Notice  ports.Notice // or nil
 }
 
-// Head tells that a room's log reaches to Seq at least.
+// Head tells that a room's head is at least Seq.
 type Head struct {
 	Room chat.RoomID
 	Seq  chat.Seq
 }
 
-// Place is a node's place on a bus: what its packets say of it, and which of those of others it
-// takes.
+// Place is a node's place on a bus: what its packets say about the node, and which packets of
+// others it accepts.
 type Place struct {
 	Self    ports.NodeID
-	Log     func() chat.LogID // which log the node keeps; nil, or nothing: it does not say, and takes packets of all
-	Foreign func(chat.LogID)  // told of each packet of another log, which is dropped; nil: nobody is
+	Log     func() chat.LogID // the node's log; nil or empty: unknown, which accepts all packets
+	Foreign func(chat.LogID)  // called for each packet of another log, which is dropped; may be nil
 }
 
-// NewPlace returns a place of its own for one run of a node.
+// NewPlace returns a new place, for one run of a node.
 func NewPlace(log func() chat.LogID, foreign func(chat.LogID)) Place {
 	return Place{Self: ports.NodeID(rand.Text()), Log: log, Foreign: foreign}
 }
@@ -52,11 +51,11 @@ func (at Place) log() chat.LogID {
 	return at.Log()
 }
 
-// Packet returns a packet of the place with nothing in it yet.
+// Packet returns an empty packet of the place.
 func (at Place) Packet() Packet { return Packet{From: at.Self, Log: at.log()} }
 
-// takes reports whether a packet of that log concerns the place. Entries and places of another log
-// are no news of this one, and would be taken for it.
+// takes reports whether the place accepts packets of a log. Entries and seqs of another log would
+// be mistaken for those of this one.
 func (at Place) takes(theirs chat.LogID) bool {
 	own := at.log()
 	if theirs == "" || own == "" || theirs == own {
@@ -68,7 +67,8 @@ func (at Place) takes(theirs chat.LogID) bool {
 	return false
 }
 
-// Tell tells a listener what is in the packet, unless it is the place's own or of another log.
+// Tell passes the packet's contents to a listener, unless the packet is the place's own or of
+// another log.
 func (p *Packet) Tell(at Place, l ports.Listener) {
 	if p.From == at.Self || !at.takes(p.Log) {
 		return
@@ -135,12 +135,12 @@ const (
 	fieldOn
 	fieldNode
 	fieldVersion
-	fieldPresent // a user: fieldUser and fieldName
+	fieldPresent // nested: fieldUser and fieldName
 	fieldAsk
 	fieldUntil // Unix nanoseconds
 	fieldType
 	fieldData
-	fieldFeature // one of several
+	fieldFeature // repeated
 	fieldBy      // who did it; fieldName is their name
 )
 
@@ -244,7 +244,7 @@ func appendEntry(b []byte, e *chat.Entry) []byte {
 	return b
 }
 
-// text appends a field of bytes; an empty one is left out, as all that is zero.
+// text appends a field of bytes. An empty one is left out, like all zero values.
 func text(b []byte, field protowire.Number, s string) []byte {
 	if s == "" {
 		return b
@@ -259,8 +259,8 @@ func number(b []byte, field protowire.Number, n int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(n))
 }
 
-// nanoseconds leaves out a time that is not set, which has no Unix time. The first nanosecond of
-// 1970 counts as such.
+// nanoseconds appends a time. It leaves out the zero time, which has no Unix time; so it does with
+// the first nanosecond of 1970.
 func nanoseconds(b []byte, field protowire.Number, at time.Time) []byte {
 	if at.IsZero() {
 		return b
@@ -275,8 +275,8 @@ func flag(b []byte, field protowire.Number, on bool) []byte {
 	return number(b, field, 1)
 }
 
-// nested appends a field that is a message of its own. Its length goes before it: two bytes are
-// kept for that, and what is longer, or shorter, is moved.
+// nested appends a field that is a message. Two bytes are reserved for the length before it; if the
+// length takes more or fewer bytes, the message is moved.
 func nested(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 	const kept = 2
 	b = protowire.AppendTag(b, field, protowire.BytesType)
@@ -294,7 +294,7 @@ func nested(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 	return b
 }
 
-// utc is how times are read: those of stores are in UTC.
+// utc returns a time in UTC, like the times of stores.
 func utc(nanoseconds int64) time.Time {
 	if nanoseconds == 0 {
 		return time.Time{}

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// specimens has each kind of thing that a packet may hold.
+// specimens has everything that a packet may hold.
 func specimens() []notices.Packet {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 123456789, time.UTC)
 	entry := func(seq chat.Seq, fact chat.Fact) chat.Entry {
@@ -28,7 +28,7 @@ func specimens() []notices.Packet {
 		{From: "n1", Entries: []chat.Entry{
 			entry(1, chat.Message{Body: "hi", ReplyTo: 4, Meta: []byte(`{"a":1}`)}),
 			entry(2, chat.Message{Body: strings.Repeat("\U0001F600", chat.MaxBodyChars)}),
-			entry(3, chat.Message{Body: strings.Repeat("x", 100)}), // its length takes one byte, and the entry's two
+			entry(3, chat.Message{Body: strings.Repeat("x", 100)}), // its length takes one byte, the entry's two
 			entry(4, chat.Edited{Target: 1, Body: "ho"}),
 			entry(5, chat.Deleted{Target: 1}),
 			entry(6, chat.Reacted{Target: 1, Emoji: "🍵", Removed: true, Count: 7}),
@@ -92,7 +92,7 @@ func TestAnEntryOfAnUnknownKindIsStillAHead(t *testing.T) {
 	}
 }
 
-// TestAnEntryThatLacksSomethingIsStillAHead plants each member out of its range, or not at all.
+// TestAnEntryThatLacksSomethingIsStillAHead makes each member out of range, or leaves it out.
 func TestAnEntryThatLacksSomethingIsStillAHead(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -230,7 +230,7 @@ func packet(p notices.Packet) []byte { return p.Append(nil) }
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("\x12\x0e\n\x01tH\xa4\xa4\xa4\xa4\xa4p\x10\xfe\xff\x7f")) // an entry without a time
-	f.Add([]byte("2\tr\x02n28\x01\xa8\x01\x01"))                           // a feature that is no text
+	f.Add([]byte("2\tr\x02n28\x01\xa8\x01\x01"))                           // a feature that is not text
 	for _, p := range specimens() {
 		f.Add(p.Append(nil))
 	}

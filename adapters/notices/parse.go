@@ -11,9 +11,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Parse reads a packet. What it returns shares no memory with b. Entries with a fact that this
-// version does not know, or that lack something or say what no entry may, are told as heads: they
-// are in the log, and what reads them there says what is to be done.
+// Parse reads a packet. The result shares no memory with b. An entry becomes a head if this version
+// does not know its fact, or if a part is missing or invalid: the entry is in the log, and the
+// readers of the log handle it.
 func Parse(b []byte) (p Packet, err error) {
 	err = fields(b, func(f field) error {
 		switch f.number {
@@ -37,7 +37,7 @@ func Parse(b []byte) (p Packet, err error) {
 	return p, err
 }
 
-// fact is all that a fact, a signal or a notice may have.
+// fact has the fields of all facts, signals and notices.
 type fact struct {
 	room, user, body, meta, emoji, change, name, node, kindName, data, by string
 	seq, count, role, kind, version, until                                int64
@@ -143,13 +143,13 @@ func (p *Packet) entry(packed field) error {
 	return nil
 }
 
-// isPlace reports whether an entry may stand there.
+// isPlace reports whether an entry may have this room and seq.
 func isPlace(room chat.RoomID, seq chat.Seq) bool { return room != "" && seq > 0 && isSeq(seq) }
 
 func isSeq(seq chat.Seq) bool { return 0 <= seq && seq <= chat.MaxSeq }
 
-// isWhole reports whether an entry that has a place has a time and a fact, and no number that none
-// may have.
+// isWhole reports whether an entry has a time and a fact, and all its numbers are in range. The
+// caller checks the place.
 func isWhole(e *chat.Entry) bool {
 	if e.At.IsZero() || !isSeq(chat.Seq(e.Messages)) {
 		return false
@@ -193,7 +193,7 @@ func factOf(f field) (chat.Fact, error) {
 	case entryReacted:
 		return chat.Reacted{Target: target, Emoji: v.emoji, Removed: v.off, Count: int(v.count)}, nil
 	case entryMember:
-		role := chat.Role(min(uint64(v.role), math.MaxUint8)) // one that there is not stays such a one
+		role := chat.Role(min(uint64(v.role), math.MaxUint8)) // an unknown role stays unknown
 		return chat.MemberChanged{User: chat.UserID(v.user), Change: chat.MemberChange(v.change), Role: role}, nil
 	case entryRoomChanged:
 		return chat.RoomChanged{Change: chat.RoomChange(v.change), Name: v.name}, nil
@@ -215,7 +215,7 @@ func (p *Packet) head(f field) error {
 func (p *Packet) signal(f field) error {
 	v, err := parseFact(f.bytes)
 	if err == nil && (v.room == "" || v.user == "" || !isSeq(chat.Seq(v.seq))) {
-		err = errors.New("a signal of nobody, or nowhere")
+		err = errors.New("a signal without a user or a room, or with an invalid seq")
 	}
 	if v.kind == int64(chat.SignalTyping) || v.kind == int64(chat.SignalRead) {
 		p.Notice = ports.Signalled{Signal: chat.Signal{
@@ -232,7 +232,7 @@ func (p *Packet) presence(f field) error {
 		Total: int(v.count), Ask: v.ask,
 	}
 	if err == nil && (v.node == "" || v.room == "" || v.count < 0 || v.count > math.MaxInt32) {
-		err = errors.New("a presence of nobody, nowhere, or of a number that there is not")
+		err = errors.New("a presence without a node or a room, or with an invalid total")
 	}
 	return err
 }
@@ -256,7 +256,7 @@ func (p *Packet) toAll(f field) error {
 		p.Notice, named = ports.Revoked{User: user, Until: utc(v.until)}, user != "" && v.until != 0
 	}
 	if err == nil && !named {
-		err = errors.New("a notice that does not say of whom")
+		err = errors.New("an incomplete or invalid notice")
 	}
 	return err
 }
@@ -270,8 +270,7 @@ type field struct {
 
 func (f field) text() string { return string(f.bytes) }
 
-// fields calls each with the fields of a message, and skips those of types that packets have none
-// of.
+// fields calls each with the fields of a message. It skips wire types that packets do not use.
 func fields(b []byte, each func(field) error) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
