@@ -98,7 +98,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	if m.ReplyTo > 0 {
 		o.seq("reply_to", m.ReplyTo)
 	}
-	if len(m.Meta) > 0 && m.DeletedAt.IsZero() && GoodMeta(m.Meta) { // it may be older than the rules
+	if len(m.Meta) > 0 && m.DeletedAt.IsZero() && GoodMeta(m.Meta) { // it may predate the rules
 		o.raw("meta", m.Meta)
 	}
 	if !m.EditedAt.IsZero() {
