@@ -24,7 +24,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// adminHelp is what the admin address shows at its root.
+// adminHelp is the text at the root of the admin address.
 const adminHelp = `Parley, for operators. Keep this address to yourselves: it has no password.
 
 GET    /healthz                      the process lives
@@ -71,7 +71,7 @@ func (p adminParts) handler(cfg Config) http.Handler {
 	mux.Handle("GET /debug/build", answers(func(url.Values) (any, error) { return observability.ReadBuild(cfg.Version), nil }))
 	mux.HandleFunc("GET /debug/log-level", p.showLevel)
 	mux.HandleFunc("PUT /debug/log-level", p.changeLevel)
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // but not pprof.Cmdline: flags may hold a password
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // without pprof.Cmdline: flags may hold a password
 	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -81,10 +81,10 @@ func (p adminParts) handler(cfg Config) http.Handler {
 	return guarded(cfg.AdminAddr, mux)
 }
 
-// guarded keeps the pages that an operator has open in a browser from this address. No page of
-// another origin may change anything. And where only this machine can reach the address, it must be
-// asked for by a name of this machine: a page could otherwise have its own name point here and read
-// what is shown.
+// guarded protects this address from web pages that an operator has open in a browser. Pages of
+// another origin may not change anything. If only this machine can reach the address, the request's
+// host must be this machine: otherwise a page could have its own name resolve to this address and
+// read the answers.
 func guarded(addr string, next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	if !loopback(addr) {
@@ -92,14 +92,15 @@ func guarded(addr string, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !local(r.Host) {
-			http.Error(w, "ask for localhost or 127.0.0.1: this address is of this machine only", http.StatusMisdirectedRequest)
+			http.Error(w, "use localhost or 127.0.0.1 as the host: this address is for this machine only", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// local reports whether a Host header names this machine in a way that nobody else can give it.
+// local reports whether a Host header is localhost or an IP address, and not a name that DNS may
+// resolve.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -111,7 +112,7 @@ func local(host string) bool {
 	return err == nil
 }
 
-// answers serves JSON that depends on the query.
+// answers serves the result of look as JSON.
 func answers(look func(query url.Values) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shown, err := look(r.URL.Query())
@@ -128,22 +129,22 @@ func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Cache-Control", "no-store")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(v) //nolint:errchkjson // all that is shown can be encoded, and an operator who hung up misses it
+	_ = encoder.Encode(v) //nolint:errchkjson // values can be encoded, and the operator may have hung up
 }
 
 func writeText(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = fmt.Fprint(w, text) // an operator who hung up misses it
+	_, _ = fmt.Fprint(w, text) // the operator may have hung up
 }
 
 const (
-	limitStd  = 100
-	limitMost = 1000
-	hotRooms  = 20
+	limitStd = 100
+	maxLimit = 1000
+	hotRooms = 20
 )
 
-// query reads a query whose parameters are those of the names.
+// query reads the limit, and refuses parameters other than names.
 func query(q url.Values, names ...string) (limit int, err error) {
 	for name := range q {
 		if !slices.Contains(names, name) {
@@ -152,8 +153,8 @@ func query(q url.Values, names ...string) (limit int, err error) {
 	}
 	limit = limitStd
 	if text := q.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > limitMost {
-			return 0, fmt.Errorf("limit must be a whole number from 1 to %d", limitMost)
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit {
+			return 0, fmt.Errorf("limit must be a whole number from 1 to %d", maxLimit)
 		}
 	}
 	return limit, nil
@@ -187,9 +188,9 @@ func (p adminParts) seenSessions(q url.Values) (any, error) {
 	}), nil
 }
 
-// disconnect ends a user's sessions on all nodes, for an operator. They may come back, unless their
-// token is refused by then. The answer counts those of this node, and says whether the others were
-// told.
+// disconnect ends a user's sessions on all nodes. The user may connect again, unless the token is
+// refused by then. The answer has the number of sessions on this node, and says whether the other
+// nodes were told.
 func (p adminParts) disconnect(w http.ResponseWriter, r *http.Request) {
 	user := chat.UserID(r.PathValue("user"))
 	answer := struct {
@@ -199,7 +200,7 @@ func (p adminParts) disconnect(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, answer)
 }
 
-// revoke makes a user's tokens that were issued until now good no more, on all nodes.
+// revoke revokes the tokens of a user that were issued until now, on all nodes.
 func (p adminParts) revoke(w http.ResponseWriter, r *http.Request) {
 	user, err := chat.ParseUserID(r.PathValue("user"))
 	if err != nil {
@@ -209,20 +210,20 @@ func (p adminParts) revoke(w http.ResponseWriter, r *http.Request) {
 	revoked, err := p.guard.Revoke(r.Context(), user)
 	if err != nil {
 		p.log.Warn("tokens could not be revoked", "user", user, "error", err)
-		http.Error(w, "ask again, as it may not be revoked: "+chat.AsError(err).Reason, http.StatusServiceUnavailable)
+		http.Error(w, "try again, the tokens may not be revoked: "+chat.AsError(err).Reason, http.StatusServiceUnavailable)
 		return
 	}
 	p.log.Info("tokens were revoked", "user", user, "until", revoked.Until)
 	writeJSON(w, map[string]any{"user": user, "revoked_until": revoked.Until})
 }
 
-// levels is the level of log lines, which can be changed while the service runs.
+// levels is the log level, which can be changed while the service runs.
 type levels struct {
 	slog.LevelVar
 	std slog.Level
 
 	mu   sync.Mutex
-	back *time.Timer // goes back to std; nil: nothing does
+	back *time.Timer // sets the level back to std; nil: none
 }
 
 func newLevels(cfg Config) *levels {
@@ -231,7 +232,7 @@ func newLevels(cfg Config) *levels {
 	return l
 }
 
-// change sets the level, until a time has passed if that is above zero.
+// change sets the level; if until is above zero, for that long.
 func (l *levels) change(to slog.Level, until time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -249,11 +250,11 @@ func (p adminParts) showLevel(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, strings.ToLower(p.level.Level().String())+"\n")
 }
 
-// changeLevel takes the level as the body, and for how long as the parameter for.
+// changeLevel reads the level from the body, and the duration from the parameter for.
 func (p adminParts) changeLevel(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 16))
 	if err != nil {
-		return // nobody waits for an answer
+		return // the client is gone
 	}
 	to, err := level(strings.TrimSpace(string(body)))
 	if err != nil {
@@ -268,21 +269,21 @@ func (p adminParts) changeLevel(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.level.change(to, until)
-	p.log.Warn("the log level was changed", "level", to, "for", until) // whatever it is now
+	p.log.Warn("the log level was changed", "level", to, "for", until) // a warning, so that it is seen at any level
 	p.showLevel(w, r)
 }
 
-// effective is a setting as it is now.
+// effective is the present value of a setting.
 type effective struct {
-	Name    string `json:"name"` // the variable
+	Name    string `json:"name"` // of the variable
 	Value   string `json:"value"`
-	Default bool   `json:"default"` // nothing else was said
+	Default bool   `json:"default"` // it is not set otherwise
 	Help    string `json:"help"`
 }
 
-// effective returns all settings, without what is secret in them.
+// effective returns all settings, without secrets.
 func (c Config) effective() []effective {
-	std, _ := Config{}.withDefaults() // no default is a fault
+	std, _ := Config{}.withDefaults() // defaults have no faults
 	defaults := NewSettings("", &std).all
 	var list []effective
 	for i, s := range NewSettings("", &c).all {

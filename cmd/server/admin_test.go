@@ -12,7 +12,7 @@ import (
 	"github.com/parley-chat/parley/observability"
 )
 
-// looks asks the admin address and decodes its answer.
+// looks sends a GET to the admin address and decodes the answer.
 func (s service) looks(path string, into any) {
 	s.t.Helper()
 	status, body := s.ask(http.MethodGet, s.AdminURL()+path, "")
@@ -43,7 +43,7 @@ func TestOperatorsLookInside(t *testing.T) {
 				Second float64 `json:"deliveries_per_second"`
 			}
 		}
-		for len(seen.Hottest) == 0 && t.Context().Err() == nil { // it is counted when all readers are served
+		for len(seen.Hottest) == 0 && t.Context().Err() == nil { // deliveries are counted after all readers are served
 			seen.Hottest = nil
 			s.looks("/debug/rooms?by=behind&limit=5", &seen)
 		}

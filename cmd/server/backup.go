@@ -12,7 +12,7 @@ import (
 )
 
 // Backup copies the SQLite store that cfg names to a new file, while the service may go on using
-// it; see sqlite.Backup. Other stores are copied with tools of their own.
+// it; see sqlite.Backup. Other stores have their own tools for copies.
 func Backup(ctx context.Context, cfg Config, to string) error {
 	path, err := storeFile(cfg)
 	if err != nil {
@@ -21,8 +21,8 @@ func Backup(ctx context.Context, cfg Config, to string) error {
 	return sqlite.Backup(ctx, path, to)
 }
 
-// WriteBackup is Backup to a writer. The copy is made beside the store first, and needs room there
-// for as long as this takes.
+// WriteBackup is Backup to a writer. The copy is first made in the store's folder, and needs disk
+// space there until the end.
 func WriteBackup(ctx context.Context, cfg Config, w io.Writer) (err error) {
 	path, err := storeFile(cfg)
 	if err != nil {
@@ -55,7 +55,7 @@ func storeFile(cfg Config) (string, error) {
 		return "", faults
 	}
 	if scheme := schemeOf(cfg.StoreURL); scheme != "sqlite" {
-		return "", fmt.Errorf("a %s:// store is no file to copy; PostgreSQL has pg_dump and pg_basebackup for that", scheme)
+		return "", fmt.Errorf("a %s:// store is not a file; PostgreSQL has pg_dump and pg_basebackup for that", scheme)
 	}
 	return sqliteConfig(cfg).Path, nil
 }

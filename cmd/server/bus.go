@@ -16,14 +16,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Bus is what a bus adapter gives. To run on one of your own, decorate this.
+// Bus is what a bus adapter implements. To use your own adapter, decorate this type.
 type Bus interface {
 	ports.Bus
 	ports.Checker
 }
 
-// makers make the bus that stands behind the scheme of a URL. They connect to nothing: that is for
-// its Run.
+// makers make the bus for the scheme of a URL. They do not connect: Run does.
 var makers = map[string]func(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error){
 	"local": func(_ Config, _ func(error), w *logwatch.Watch) (Bus, error) {
 		return localbus.New().Keeps(w.Log, w.Foreign), nil
@@ -64,8 +63,8 @@ func busURL(raw string) (string, error) {
 	return raw, nil
 }
 
-// busPrefix takes what can begin a subject of NATS, a channel of Redis and the name of one of
-// PostgreSQL.
+// busPrefix accepts a prefix that is valid for NATS subjects, Redis channels and PostgreSQL
+// channels.
 func busPrefix(raw string) (string, error) {
 	const maxBytes = 40
 	odd := func(r rune) bool {
@@ -85,7 +84,7 @@ func openBus(cfg Config, o ports.Observer, w *logwatch.Watch) (Bus, error) {
 	return b, nil
 }
 
-// busListener passes what is heard on to all whom it concerns: most of it to the feeds.
+// busListener passes notices to the parts that they concern, most of them to the feeds.
 type busListener struct {
 	*session.Hub
 	service *messaging.Service

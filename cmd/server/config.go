@@ -15,9 +15,9 @@ import (
 
 const defaultDataDir = "./parley-data"
 
-// Config is all that can be set. Its zero value is a service for trying out: development mode on
-// 127.0.0.1:8080 with a SQLite file in ./parley-data. A field that is zero has the default that
-// NewSettings documents under the setting of that name.
+// Config has all settings. Its zero value is a service to try out: development mode on
+// 127.0.0.1:8080 with a SQLite file in ./parley-data. A zero field means the default that
+// NewSettings documents for the setting of that name.
 type Config struct {
 	HTTPAddr       string // host:port; port 0 takes a free one
 	AdminAddr      string
@@ -37,13 +37,13 @@ type Config struct {
 	JWTIssuer         string
 	JWTAudience       string
 	JWTAlgorithms     []string
-	Development       bool // allows development mode on an address that others can reach
+	Development       bool // allows development mode on an address that other machines can reach
 
 	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
-	RoomsPerUser messaging.Rate // how many rooms each user may make; negative: any number (PARLEY_ROOMS_PER_USER=off)
-	AddsPerUser  messaging.Rate // how many people each user may add to rooms; negative: any number (PARLEY_ADDS_PER_USER=off)
-	RateLimit    messaging.Rate // of each user; negative: none (PARLEY_RATE_LIMIT=off)
-	Reactions    int            // most different emoji that a message may have at once
+	RoomsPerUser messaging.Rate // rooms that each user may make; negative: off
+	AddsPerUser  messaging.Rate // people that each user may add to rooms; negative: off
+	RateLimit    messaging.Rate // of each user; negative: off
+	Reactions    int            // max different emoji of a message at a time
 
 	Sessions        int
 	SessionsPerUser int // negative: no limit (PARLEY_SESSIONS_PER_USER=off)
@@ -67,29 +67,29 @@ type Config struct {
 	LogFormat observability.LogFormat
 
 	WarnUnknown bool            // PARLEY_UNKNOWN_SETTINGS=warn
-	Unknown     Faults          // what Load found that is no setting, where that is not to be refused; the log tells of it
-	Hangups     <-chan struct{} // hears of each SIGHUP, which the log answers; nil: of none
+	Unknown     Faults          // unknown settings that Load did not refuse; they are logged
+	Hangups     <-chan struct{} // receives each SIGHUP, which is only logged; may be nil
 
-	Version string    // of the build; empty: what the go command recorded
-	Command string    // how this program is called on a command line; empty: parley
-	Output  io.Writer // for log lines and what development mode says; nil: standard output
+	Version string    // of the build; empty: the version that the go command recorded
+	Command string    // the name of this program on a command line; empty: parley
+	Output  io.Writer // for log lines and the text of development mode; nil: standard output
 }
 
-// Sockets is how connections wait for what clients send.
+// Sockets is how connections wait for input.
 type Sockets string
 
-// The ways. Those by TLS have a goroutine each in any case.
+// TLS connections always have a goroutine each.
 const (
-	SocketsAuto      Sockets = "auto"      // polled where the system can
-	SocketsPolled    Sockets = "polled"    // together, without a goroutine each: less memory (Linux)
-	SocketsGoroutine Sockets = "goroutine" // each in a goroutine of its own
+	SocketsAuto      Sockets = "auto"      // polled if the system supports it
+	SocketsPolled    Sockets = "polled"    // polled together, without a goroutine each: less memory (Linux)
+	SocketsGoroutine Sockets = "goroutine" // one goroutine for each
 )
 
-// InDevelopment reports whether the service makes its own keys, as nothing says whose tokens to
-// trust.
+// InDevelopment reports whether the service makes its own keys, because no setting says whose
+// tokens to trust.
 func (c Config) InDevelopment() bool { return len(c.JWTPublicKeyFiles) == 0 && c.JWTJWKSURL == "" }
 
-// complete fills what is zero, or returns Faults.
+// complete fills zero fields with their defaults, or returns Faults.
 func (c Config) complete() (Config, error) {
 	c, faults := c.withDefaults()
 	faults = faults.with(c.broken(faults)...)
@@ -99,7 +99,7 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// withDefaults fills what is zero. The rules that concern several settings are not its business.
+// withDefaults fills zero fields. It does not check the rules that concern several settings.
 func (c Config) withDefaults() (Config, Faults) {
 	var faults Faults
 	for _, s := range NewSettings("", &c).all {
@@ -134,7 +134,7 @@ func (c Config) derived() Config {
 		c.SessionsPerUser = forStrangers(c, 50, -1)
 	}
 	if c.WriterShards == 0 {
-		c.WriterShards = (runtime.GOMAXPROCS(0) + 1) / 2 // the kernel and everybody else want some too
+		c.WriterShards = (runtime.GOMAXPROCS(0) + 1) / 2 // the kernel and other work need CPUs too
 	}
 	if c.StopTimeout == 0 {
 		c.StopTimeout = c.DrainDelay + c.Drain + 20*time.Second
@@ -148,9 +148,8 @@ func (c Config) derived() Config {
 	return c
 }
 
-// forStrangers returns the one where tokens are for users whom nobody here knows, and the other in
-// development mode, where whoever tries the service has no use for a limit that they never heard
-// of.
+// forStrangers returns strangers, or development in development mode: somebody who tries the
+// service should not meet a limit that they do not know of.
 func forStrangers[T any](c Config, strangers, development T) T {
 	if c.InDevelopment() {
 		return development

@@ -24,7 +24,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The functions of this file make the parts of Options from the settings.
+// This file makes the parts of Options from the settings.
 
 func newTelemetry(ctx context.Context, cfg Config) (*observability.Telemetry, error) {
 	lines := observability.NewLogger(cfg.Output, cfg.LogFormat, slog.LevelWarn, nil)
@@ -68,7 +68,7 @@ func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemet
 	return s, nil
 }
 
-// seenStore is what the core gets of a store.
+// seenStore returns the ports of a store for the core, watched by the observer.
 func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.Revocations) {
 	if p, ok := s.(ports.Pooled); ok {
 		o.Pool(p)
@@ -76,8 +76,8 @@ func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, 
 	return o.Log(s), o.Directory(s), s
 }
 
-// newLogWatch returns what knows which log the store keeps. It does so from the start: no notice
-// and no client is to be told otherwise.
+// newLogWatch returns the watch of the store's log identity. It reads the identity first, because
+// notices and clients must get the right one from the start.
 func newLogWatch(ctx context.Context, cfg Config, s Store, o ports.Observer) (*logwatch.Watch, error) {
 	w := logwatch.New(logwatch.Config{
 		Store: s, Observer: o, Bus: fmt.Sprintf("the bus (%s) under the prefix %q", schemeOf(cfg.BusURL), cfg.BusPrefix),
@@ -127,7 +127,7 @@ func newHub(cfg Config, p hubParts) *session.Hub {
 	})
 }
 
-// newKeys returns the keys of development mode, or nil where there is none.
+// newKeys returns the keys of development mode, or nil in other modes.
 func newKeys(cfg Config) (*jwt.DevKeys, error) {
 	if !cfg.InDevelopment() {
 		return nil, nil
@@ -139,12 +139,13 @@ func newKeys(cfg Config) (*jwt.DevKeys, error) {
 	return keys, nil
 }
 
-// Verifier says whom a token speaks for, before it is asked whether that token was revoked. To take
-// tokens of another kind, decorate this; decorating ports.TokenVerifier replaces both.
+// Verifier verifies tokens, without the check whether they were revoked. To accept tokens of
+// another kind, decorate this type; decorating ports.TokenVerifier replaces the check of
+// revocations too.
 type Verifier interface{ ports.TokenVerifier }
 
 func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (Verifier, error) {
-	ctx, end := context.WithCancel(context.Background()) // key sets are refreshed for as long as the service lives
+	ctx, end := context.WithCancel(context.Background()) // of the refreshing of key sets
 	l.opened(func() error { end(); return nil })
 	c := jwt.Config{
 		JWKSURL: cfg.JWTJWKSURL, Algorithms: cfg.JWTAlgorithms, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
@@ -172,12 +173,12 @@ func newVerifier(cfg Config, keys *jwt.DevKeys, l *life, o ports.Observer) (Veri
 	return v, nil
 }
 
-// newGuard returns what refuses tokens that were revoked. It knows them from the start, if the
+// newGuard returns the guard that refuses revoked tokens. It reads the revocations first, if the
 // store can be read.
 func newGuard(ctx context.Context, s ports.Revocations, v Verifier, b ports.Bus, o ports.Observer) *revocation.Guard {
 	g := revocation.New(revocation.Config{Store: s, Verifier: v, Bus: b, Observer: o})
 	if err := g.Load(ctx); err != nil {
-		o.Fault(ctx, "read revocations", err) // it is tried again
+		o.Fault(ctx, "read revocations", err) // the guard will try again
 	}
 	return g
 }
@@ -219,7 +220,7 @@ func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.He
 	}, routes...)
 }
 
-// probes answers those who may know whether the service is well, and not why.
+// probes serves the public health checks, which do not show causes.
 func probes(h *observability.Health) func(fiber.Router) {
 	answer := func(c *fiber.Ctx, r observability.Response) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
@@ -238,7 +239,7 @@ type livingParts struct {
 	Life      *life
 	Admin     *httpd.Admin
 	Bus       ports.Bus
-	Checked   Bus // the bus itself, to be asked how it is
+	Checked   Bus // the bus itself, for health checks
 	Hub       *session.Hub
 	Messaging *messaging.Service
 	Guard     *revocation.Guard
@@ -250,7 +251,7 @@ type livingParts struct {
 	Listener  ports.Audience
 }
 
-// live says what lives, in the order in which it starts. It stops in the reverse order.
+// live lists the parts that run, in the order of their start. They stop in the reverse order.
 func live(cfg Config, p livingParts) {
 	p.Life.listen(p.Lifecycle, "admin listener", "PARLEY_ADMIN_ADDR", cfg.AdminAddr, p.Admin)
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
@@ -265,18 +266,18 @@ func live(cfg Config, p livingParts) {
 	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
 }
 
-// begin has all begin anew that knows something of a log which the store keeps no more.
+// begin resets the parts that hold state of a log after the store's log was replaced by another.
 func (p livingParts) begin() {
 	p.Messaging.Deaf()
 	p.Guard.Anew()
 	p.Hub.Anew()
 }
 
-// meetTime is how long a start waits for its bus. It goes on without, too.
+// meetTime is how long a start waits for its bus. After that it goes on without the bus.
 const meetTime = 2 * time.Second
 
-// meet waits until the bus is there, for a moment: a node that comes up should hear the others, and
-// not call itself degraded.
+// meet waits for the bus, for a short time, so that a node that starts hears the others and is not
+// called degraded.
 func meet(ctx context.Context, bus ports.Checker) {
 	ctx, cancel := context.WithTimeout(ctx, meetTime)
 	defer cancel()
@@ -289,8 +290,8 @@ func meet(ctx context.Context, bus ports.Checker) {
 	}
 }
 
-// leave is the first part of a stop: first those who send traffic learn that no more should come,
-// then the clients that are here.
+// leave is the first part of a stop. First readiness turns red, so that load balancers send no more
+// clients; then the connected clients are told.
 func leave(ctx context.Context, cfg Config, p livingParts) {
 	until, _ := ctx.Deadline()
 	p.Health.Drain(until)
@@ -303,7 +304,7 @@ func leave(ctx context.Context, cfg Config, p livingParts) {
 	p.Sessions.Drain(ctx)
 }
 
-// waitFor waits for wait, as long as ctx allows.
+// waitFor runs wait until it returns or ctx ends.
 func waitFor(ctx context.Context, name string, wait func()) error {
 	done := make(chan struct{})
 	go func() { defer close(done); wait() }()
@@ -315,8 +316,8 @@ func waitFor(ctx context.Context, name string, wait func()) error {
 	}
 }
 
-// startFailure is why a part could not be made, in words for whoever starts the service; fx's own
-// tell of its insides.
+// startFailure says why a part could not be made. It is for people who start the service: fx's own
+// errors describe its internals.
 type startFailure struct {
 	what string
 	err  error
@@ -325,7 +326,7 @@ type startFailure struct {
 func (f startFailure) Error() string { return fmt.Sprintf("%s: %v", f.what, f.err) }
 func (f startFailure) Unwrap() error { return f.err }
 
-// plainly returns what is of interest in an error of fx.
+// plainly returns the cause in an error of fx.
 func plainly(err error) error {
 	if f, ok := errors.AsType[startFailure](err); ok {
 		return f

@@ -21,15 +21,15 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// DevelopmentToken signs a token with the key of the data folder, making that where it is not there
-// yet. It fails where cfg names keys of its own: a service that runs so takes no such token.
+// DevelopmentToken signs a token with the key in the data folder, which it makes if there is none.
+// It fails if cfg names keys: a service with these settings does not accept such a token.
 func DevelopmentToken(cfg Config, grant jwt.Grant) (string, error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {
 		return "", faults
 	}
 	if !cfg.InDevelopment() {
-		return "", errors.New("with " + ownKeys + " the service takes tokens of your own issuer only: ask that for one")
+		return "", errors.New("with " + ownKeys + " the service accepts only tokens of your own issuer: get one there")
 	}
 	keys, err := jwt.LoadOrMakeDevKeys(cfg.DataDir)
 	if err != nil {
@@ -38,10 +38,10 @@ func DevelopmentToken(cfg Config, grant jwt.Grant) (string, error) {
 	return sign(keys, grant)
 }
 
-// DevelopmentKeyMissing reports whether DevelopmentToken would make a key of its own, and in which
-// folder: a service that keeps its files elsewhere does not know that key.
+// DevelopmentKeyMissing reports whether DevelopmentToken would make a key, and in which folder: a
+// service that keeps its files elsewhere does not know that key.
 func DevelopmentKeyMissing(cfg Config) (dir string, missing bool) {
-	cfg, _ = cfg.withDefaults() // whose faults DevelopmentToken tells
+	cfg, _ = cfg.withDefaults() // DevelopmentToken returns the faults
 	dir = cfg.DataDir
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -50,7 +50,7 @@ func DevelopmentKeyMissing(cfg Config) (dir string, missing bool) {
 	return dir, errors.Is(err, fs.ErrNotExist)
 }
 
-// sign signs what the verifier would take.
+// sign signs a token, if the verifier would accept it.
 func sign(keys *jwt.DevKeys, grant jwt.Grant) (string, error) {
 	if _, err := chat.ParseUserID(grant.Subject); err != nil {
 		return "", err
@@ -71,12 +71,12 @@ func sign(keys *jwt.DevKeys, grant jwt.Grant) (string, error) {
 	return keys.Sign(grant)
 }
 
-// pageTokenTTL is how long a token is good that the page gets for the asking.
+// pageTokenTTL is how long a token of the page is valid.
 const pageTokenTTL = 24 * time.Hour
 
-// pageKey is the secret that the page needs to get tokens, or empty where it gets none: it does in
-// development mode on an address that only this machine can reach. A proxy on this machine may let
-// in others all the same, and they do not know the key.
+// pageKey is the secret that the page needs to get tokens. It is empty if the page gets none: it
+// gets them only in development mode on an address that only this machine can reach. A proxy on
+// this machine may still let others in, but they do not know the key.
 type pageKey string
 
 func newPageKey(cfg Config) (pageKey, error) {
@@ -90,16 +90,18 @@ func newPageKey(cfg Config) (pageKey, error) {
 	return pageKey(key), nil
 }
 
-// pageKeyHeader carries the page's key: a page of another site cannot send it without asking first.
+// pageKeyHeader carries the page's key: a page of another site cannot send it without a preflight
+// request.
 const pageKeyHeader = "X-Parley-Page-Key"
 
-// opens reports whether a secret is the page's key. It takes as long for any of one length.
+// opens reports whether a secret is the page's key. It compares in constant time for a given
+// length.
 func (k pageKey) opens(secret string) bool {
 	return k != "" && subtle.ConstantTimeCompare([]byte(k), []byte(secret)) == 1
 }
 
-// tokenRoute hands out tokens to the service's own page, so that two browser windows can talk
-// without more, and tells it whether a key is the right one.
+// tokenRoute gives tokens to the service's own page, so that two browser windows can talk without
+// any setup. It also tells the page whether its key is right.
 func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 	return func(r fiber.Router) {
 		r.Use("/dev", func(c *fiber.Ctx) error {
@@ -116,7 +118,7 @@ func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 			if !key.opens(c.Get(pageKeyHeader)) {
 				return chat.Errorf(chat.Forbidden, "open the page by the address that the service printed when it started, with its key")
 			}
-			// A form of another site can be sent without asking, but not as JSON.
+			// Another site can send a form without a preflight request, but not JSON.
 			if kind, _, _ := strings.Cut(c.Get(fiber.HeaderContentType), ";"); strings.TrimSpace(kind) != fiber.MIMEApplicationJSON {
 				return fiber.ErrUnsupportedMediaType
 			}
@@ -137,9 +139,9 @@ func tokenRoute(keys *jwt.DevKeys, key pageKey) func(fiber.Router) {
 	}
 }
 
-// ownPage reports whether a request comes from a page of this service, or from no browser at all.
-// The host must be a name of this machine: a foreign name that resolves to it (DNS rebinding) would
-// make a foreign page look like our own.
+// ownPage reports whether a request comes from a page of this service, or not from a browser. The
+// host must be a name of this machine: with another name that resolves to it (DNS rebinding)
+// another site's page would look like our own.
 func ownPage(host, origin, fetchSite string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -159,8 +161,8 @@ func ownPage(host, origin, fetchSite string) bool {
 	return err == nil && strings.EqualFold(u.Host, host)
 }
 
-// announce says, in a line for people, that this is development mode, where to look and how to get
-// a token.
+// announce prints for people that this is development mode, where the page is and how to get a
+// token.
 func announce(w io.Writer, cfg Config, page string) {
 	dir := ""
 	if cfg.DataDir != defaultDataDir {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Levels is for tests of how a level goes back.
+// Levels lets tests see how the level is set back.
 type Levels = levels
 
 // NewLevels returns the levels of a service.

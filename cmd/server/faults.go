@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Faults are all that is wrong with a configuration.
+// Faults are all faults of a configuration.
 type Faults []Fault
 
-// Fault is one: the setting's name in the environment, and what is wrong with it.
+// Fault is the name of a setting's environment variable, and what is wrong with it.
 type Fault struct{ Name, Problem string }
 
 func (f Faults) Error() string {
@@ -25,7 +25,7 @@ func (f Faults) Error() string {
 	return b.String()
 }
 
-// orNil returns f as an error, or nil where there is none.
+// orNil returns f as an error, or nil if it is empty.
 func (f Faults) orNil() error {
 	if len(f) == 0 {
 		return nil
@@ -33,7 +33,7 @@ func (f Faults) orNil() error {
 	return f
 }
 
-// has reports whether one of them is about a setting of those names.
+// has reports whether one of the faults is about one of the settings.
 func (f Faults) has(settings ...string) bool {
 	return slices.ContainsFunc(f, func(one Fault) bool {
 		return slices.ContainsFunc(settings, func(s string) bool {
@@ -42,7 +42,7 @@ func (f Faults) has(settings ...string) bool {
 	})
 }
 
-// with returns f and those of more that are faults: the zero Fault is none.
+// with returns f and the faults in more that are not zero.
 func (f Faults) with(more ...Fault) Faults {
 	for _, one := range more {
 		if one != (Fault{}) {
@@ -52,7 +52,7 @@ func (f Faults) with(more ...Fault) Faults {
 	return f
 }
 
-// suggest returns a hint at the known name that is most like name, if one is.
+// suggest returns a hint with the known name that is most similar to name, or an empty string.
 func suggest(name string, known []string) string {
 	best, at := "", len(name)/4+2
 	for _, k := range known {
@@ -66,7 +66,8 @@ func suggest(name string, known []string) string {
 	return "; did you mean " + best + "?"
 }
 
-// distance is Levenshtein's: how many characters to insert, delete or replace to make b of a.
+// distance is the Levenshtein distance: how many characters to insert, delete or replace to turn a
+// into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -15,16 +15,16 @@ import (
 	"github.com/parley-chat/parley/observability"
 )
 
-// telemetryTime is how long a stop waits for the last of the telemetry to be sent.
+// telemetryTime is how long a stop waits until the last telemetry is sent.
 const telemetryTime = 2 * time.Second
 
-// life watches over what lives in the service: each has a Run that returns when its context ends,
+// life watches the running parts of the service. Each has a Run that returns when its context ends,
 // and not before.
 type life struct {
 	log      *slog.Logger
 	shutdown fx.Shutdowner
-	failed   chan error     // holds one: what failed first
-	closers  []func() error // of what was opened, in that order
+	failed   chan error     // holds the first failure
+	closers  []func() error // in the order of opening
 }
 
 func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner, t *observability.Telemetry) *life {
@@ -33,15 +33,15 @@ func newLife(lc fx.Lifecycle, log *slog.Logger, shutdown fx.Shutdowner, t *obser
 		ctx, cancel := context.WithTimeout(context.Background(), telemetryTime)
 		defer cancel()
 		if err := t.Close(ctx); err != nil {
-			log.Warn("the last of the telemetry was not sent", "error", err)
+			log.Warn("the last telemetry was not sent", "error", err)
 		}
-		return nil // a collector that is away is no reason to call a stop a failure
+		return nil // a stop does not fail because a collector is away
 	})
 	lc.Append(fx.StopHook(l.close)) // the first hook is the last to be called
 	return l
 }
 
-// answerHangups says for each hangup what comes of it, also while a start waits for its store.
+// answerHangups logs for each SIGHUP that it has no effect, even while a start waits for its store.
 func answerHangups(cfg Config, l *life) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -49,8 +49,8 @@ func answerHangups(cfg Config, l *life) {
 		for {
 			select {
 			case <-cfg.Hangups:
-				l.log.Warn("SIGHUP: nothing is read anew, and the service goes on; settings, and keys and certificates of files, are read at the " +
-					"start: restart it for those")
+				l.log.Warn("SIGHUP: nothing is read anew, and the service goes on. Settings, and key and certificate files, are read only at the " +
+					"start: restart the service to read them")
 			case <-ended:
 				return
 			}
@@ -59,11 +59,11 @@ func answerHangups(cfg Config, l *life) {
 	l.opened(func() error { close(ended); <-done; return nil })
 }
 
-// opened makes close part of the end.
+// opened adds a closer for the end.
 func (l *life) opened(closer func() error) { l.closers = append(l.closers, closer) }
 
-// close closes what was opened, the latest first. A second call closes nothing, and neither does
-// one where nothing was made.
+// close closes all that was opened, the latest first. A second call does nothing, nor does a call
+// if nothing was opened.
 func (l *life) close() error {
 	if l == nil {
 		return nil
@@ -76,14 +76,14 @@ func (l *life) close() error {
 	return errors.Join(errs...)
 }
 
-// listener is what lives and must take a port first.
+// listener is a part that must listen on a port first.
 type listener interface {
 	Listen() error
 	Run(ctx context.Context) error
 }
 
-// listen is keep for a listener. A port that is taken fails the start, and the error names the
-// setting that says where to listen.
+// listen is keep for a listener. If the port is in use, the start fails, and the error names the
+// setting of the address.
 func (l *life) listen(lc fx.Lifecycle, name, setting, addr string, what listener) {
 	lc.Append(fx.StartHook(func() error {
 		err := what.Listen()
@@ -98,21 +98,21 @@ func (l *life) listen(lc fx.Lifecycle, name, setting, addr string, what listener
 	l.keep(lc, name, what.Run)
 }
 
-// unheard says what to do about an address that cannot be listened on.
+// unheard adds advice to the error of an address that cannot be listened on.
 func unheard(err *net.OpError) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w: another program has it, perhaps another parley; stop that one, or set another address", err)
+		return fmt.Errorf("%w: another program uses it, perhaps another parley; stop that one, or set another address", err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("%w: this machine has no such address", err)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%w: ports below 1024 need a right of their own; set a higher one", err)
+		return fmt.Errorf("%w: ports below 1024 need a special right; set a higher one", err)
 	}
 	return err
 }
 
-// keep runs something from its turn in the start to its turn in the stop, where it is waited for.
-// If it ends in between, the service stops.
+// keep runs a part from its turn in the start to its turn in the stop, which waits for it. If the
+// part ends before that, the service stops.
 func (l *life) keep(lc fx.Lifecycle, name string, run func(context.Context) error) {
 	ctx, end := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -133,7 +133,7 @@ func (l *life) keep(lc fx.Lifecycle, name string, run func(context.Context) erro
 	})
 }
 
-// run returns what went wrong at the end; what goes wrong before that is for fail.
+// run returns an error of the part's stop. An error before that stops the service.
 func (l *life) run(ctx context.Context, name string, run func(context.Context) error) error {
 	err := run(ctx)
 	switch {
@@ -155,9 +155,9 @@ func (l *life) fail(name string, err error) {
 	l.log.Error("a part failed; the service stops", "part", name, "error", err)
 	select {
 	case l.failed <- err:
-	default: // the first is the reason for what follows
+	default: // the first failure causes the others
 	}
 	if err := l.shutdown.Shutdown(fx.ExitCode(1)); err != nil {
-		l.log.Debug("nobody waits for fx to stop", "error", err) // Server does that itself
+		l.log.Debug("nobody waits for fx to stop", "error", err) // Server stops it itself
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-chat/parley/observability"
 )
 
-// diary notes what happens, in order.
+// diary records events in order.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -28,7 +28,7 @@ func (d *diary) note(line string) {
 	d.lines = append(d.lines, line)
 }
 
-// until returns a Run that goes on until its context ends.
+// until returns a Run that returns when its context ends.
 func (d *diary) until(name string, atEnd error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		d.note(name + " runs")
@@ -38,7 +38,7 @@ func (d *diary) until(name string, atEnd error) func(context.Context) error {
 	}
 }
 
-// build makes an application with a life that make fills.
+// build makes an application with a life that fill fills.
 func build(t *testing.T, fill func(*life, fx.Lifecycle)) (*life, *fx.App) {
 	t.Helper()
 	var l *life
@@ -67,7 +67,7 @@ func TestWhatLivesStopsInTheReverseOrderAndIsWaitedFor(t *testing.T) {
 		if err := app.Stop(t.Context()); err != nil {
 			t.Errorf("got %v, want nil: to end for the reason that one was told to is no error", err)
 		}
-		slices.Sort(d.lines[:2]) // they begin side by side
+		slices.Sort(d.lines[:2]) // they begin concurrently
 		if want := []string{"bus runs", "listener runs", "listener ends", "bus ends", "search closed", "store closed"}; !slices.Equal(d.lines, want) {
 			t.Errorf("got %v, want %v", d.lines, want)
 		}

@@ -12,10 +12,11 @@ import (
 	"github.com/parley-chat/parley/observability"
 )
 
-// commandTime is how long a command waits for a store that is not there.
+// commandTime is how long a command waits for a store that cannot be reached.
 const commandTime = 10 * time.Second
 
-// Log tells which log the store that cfg names keeps. Services may go on using it.
+// Log returns the identity of the log in the store that cfg names. Services may use the store
+// meanwhile.
 func Log(ctx context.Context, cfg Config) (id chat.LogID, err error) {
 	err = withStore(ctx, cfg, func(ctx context.Context, s Store) error {
 		id, err = s.LogID(ctx)
@@ -24,13 +25,13 @@ func Log(ctx context.Context, cfg Config) (id chat.LogID, err error) {
 	return id, err
 }
 
-// RenewLog gives the log of the store that cfg names another identity, and returns the earlier one,
-// if there was one, and that. Services that use it notice within seconds, and have their clients
-// start anew.
+// RenewLog gives the log of the store that cfg names a new identity. It returns the old one, which
+// may be empty, and the new one. Services that use the store notice within seconds, and have their
+// clients start anew.
 func RenewLog(ctx context.Context, cfg Config) (was, now chat.LogID, err error) {
 	err = withStore(ctx, cfg, func(ctx context.Context, s Store) error {
 		was, err = s.LogID(ctx)
-		if err != nil && !errors.Is(err, chat.Internal) { // it may have lost its identity
+		if err != nil && !errors.Is(err, chat.Internal) { // the log may have lost its identity
 			return err
 		}
 		now, err = s.RenewLog(ctx)
@@ -39,15 +40,15 @@ func RenewLog(ctx context.Context, cfg Config) (was, now chat.LogID, err error) 
 	return was, now, err
 }
 
-// mustBeThere fails where there is no file, which opening it would make.
+// mustBeThere fails if the file does not exist, because opening it would make it.
 func mustBeThere(path string) error {
-	if _, err := os.Stat(path); err != nil { //nolint:gosec // whoever calls it says where
+	if _, err := os.Stat(path); err != nil { //nolint:gosec // the operator names it
 		return fmt.Errorf("there is no store: %w", err)
 	}
 	return nil
 }
 
-// withStore lends the store that cfg names, with the schema that it has.
+// withStore runs do with the store that cfg names, and does not migrate it.
 func withStore(ctx context.Context, cfg Config, do func(context.Context, Store) error) (err error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {
@@ -55,7 +56,7 @@ func withStore(ctx context.Context, cfg Config, do func(context.Context, Store) 
 	}
 	scheme := schemeOf(cfg.StoreURL)
 	if backends[scheme].migrate == nil {
-		return fmt.Errorf("a %s:// store is its process's own, and its log with it", scheme)
+		return fmt.Errorf("a %s:// store exists only in its process, and so does its log", scheme)
 	}
 	if path := sqliteConfig(cfg).Path; scheme == "sqlite" {
 		if err := mustBeThere(path); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestAllowSaysWhichMethodsAnAddressTakes compares what a refusal says with what the address
+// TestAllowSaysWhichMethodsAnAddressTakes compares the Allow header of a refusal with the address's
 // answers to each method.
 func TestAllowSaysWhichMethodsAnAddressTakes(t *testing.T) {
 	t.Parallel()

@@ -13,13 +13,12 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Options is the service as parts that fit together. Start and Run are what to call with it;
-// whoever does without them supplies a context.Context, which bounds how long opening the store may
-// take.
+// Options returns the parts of the service for fx. Use them through Start and Run; without these
+// you must supply a context.Context, which bounds the opening of the store.
 //
-// Each type that a module provides can be replaced by an fx.Decorate outside of these options, and
-// all that need it get the replacement: Store or Bus for an adapter of one's own, ports.Log for
-// something between the core and its log, and so on.
+// Each type that a module provides can be replaced by an fx.Decorate outside of these options. All
+// parts that need the type get the replacement: Store or Bus for your own adapter, ports.Log for a
+// layer between the core and its log, and so on.
 func Options(cfg Config) fx.Option {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -53,14 +52,14 @@ func Options(cfg Config) fx.Option {
 		fx.Module("edge", fx.Provide(
 			newKeys, newPageKey, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,
 		)),
-		fx.Invoke(answerHangups, live), // in this order: parts are made for who asks first
+		fx.Invoke(answerHangups, live), // in this order: the first one that needs a part makes it
 	)
 }
 
-// logEvents lets fx tell what it does where somebody looks for it.
+// logEvents writes fx's events to the log, at level debug.
 func logEvents(log *slog.Logger) fxevent.Logger {
 	events := &fxevent.SlogLogger{Logger: log}
 	events.UseLogLevel(slog.LevelDebug)
-	events.UseErrorLevel(slog.LevelDebug) // what fails is returned to who starts and stops the service
+	events.UseErrorLevel(slog.LevelDebug) // errors are returned by Start and Stop
 	return events
 }

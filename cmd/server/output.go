@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// inTurn lets one write after the other to what may not take two at once: log lines, and what
-// development mode says.
+// inTurn serializes writes to an output that may not allow concurrent ones: log lines, and the text
+// of development mode.
 type inTurn struct {
 	mu sync.Mutex
 	to io.Writer

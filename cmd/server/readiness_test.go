@@ -22,7 +22,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// becomes asks /readyz of the admin address until it answers with a status and words.
+// becomes asks /readyz of the admin address until the answer has a status and words.
 func (s service) becomes(status int, words ...string) {
 	s.t.Helper()
 	var code int
@@ -41,11 +41,11 @@ func (s service) becomes(status int, words ...string) {
 	s.t.Fatalf("/readyz is still %d %s, want %d with %q", code, body, status, words)
 }
 
-// provider publishes a key, while it is there.
+// provider publishes a key set, unless it is down.
 type provider struct {
 	private ed25519.PrivateKey
 	away    atomic.Bool
-	hangs   atomic.Pointer[chan struct{}] // until it is closed; nil: it does not
+	hangs   atomic.Pointer[chan struct{}] // requests hang until it is closed; nil: they do not
 	*httptest.Server
 }
 
@@ -120,8 +120,8 @@ func TestANodeThatNeverReadItsKeysIsNotReady(t *testing.T) {
 	}
 }
 
-// TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown has a crowd come with tokens of keys that nobody
-// knows.
+// TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown has many clients come with tokens of unknown
+// keys.
 func TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -138,7 +138,7 @@ func TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown(t *testing.T) {
 	}
 	hang := make(chan struct{})
 	p.hangs.Store(&hang)
-	s.await(t, "a token is refused for the time being", func() bool { // once the last reading is old enough for another
+	s.await(t, "a token is refused for the time being", func() bool { // once the key set may be read again
 		status, _ := s.ask(http.MethodGet, "/v1/rooms", "", "Authorization", "Bearer "+odd)
 		return status == http.StatusServiceUnavailable
 	})
@@ -167,7 +167,7 @@ func TestAKeySetThatHangsHoldsUpNobodyWhoseKeyIsKnown(t *testing.T) {
 	}
 }
 
-// await asks until something is so.
+// await waits until so returns true.
 func (s service) await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for range 400 {
@@ -191,7 +191,7 @@ func TestAnyAudienceMayBeTakenOnPurpose(t *testing.T) {
 	}
 }
 
-// fullStore reads and does not write while it is full.
+// fullStore is a store that can be read but not written while it is full.
 type fullStore struct {
 	*memory.Store
 	full *atomic.Bool

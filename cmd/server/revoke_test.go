@@ -30,8 +30,7 @@ func pair(t *testing.T) (one, two service, bus *localbus.Bus) {
 	return node(first), node(bus), bus
 }
 
-// closes reads until the connection is closed, with which code, and returns the reason that is
-// given.
+// closes reads until the connection is closed, checks the code, and returns the reason.
 func (p person) closes(want websocket.StatusCode) (reason string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
@@ -47,7 +46,7 @@ func (p person) closes(want websocket.StatusCode) (reason string) {
 	}
 }
 
-// revokes takes a user's tokens back.
+// revokes revokes a user's tokens.
 func (s service) revokes(user string) {
 	s.t.Helper()
 	status, body := s.ask(http.MethodDelete, s.AdminURL()+"/users/"+user+"/tokens", "")
@@ -104,10 +103,10 @@ func TestAnAdministratorEndsSessionsOnAllNodes(t *testing.T) {
 	}
 	here.closes(4403)
 	there.closes(4403)
-	two.enters("alice", "general") // as the token is good
+	two.enters("alice", "general") // the token is valid
 }
 
-// forgetful cannot keep what is revoked.
+// forgetful cannot store revocations.
 type forgetful struct{ ports.Revocations }
 
 func (forgetful) Revoke(context.Context, chat.UserID, time.Time) (chat.Revocation, error) {
@@ -127,7 +126,7 @@ func TestARevocationThatCannotBeKeptIsNone(t *testing.T) {
 	alice.sees("message")
 }
 
-// lax takes everything as a token of that user's.
+// lax accepts everything as a token, of the user with that id.
 type lax struct{}
 
 func (lax) Verify(_ context.Context, token string) (chat.Identity, error) {

@@ -2,6 +2,6 @@
 
 package server
 
-// maxSessions is a number that a machine of any size can hold, as this system has no limit to go
-// by.
+// maxSessions is a number that any machine can hold, because this system has no limit on files to
+// derive it from.
 func maxSessions() int { return 10_000 }

@@ -10,14 +10,14 @@ import (
 	"github.com/parley-chat/parley/core/logwatch"
 )
 
-// A rule concerns several settings: those that it is about. It completes a sentence that begins
-// with the name of the first, or is empty where all is well.
+// A rule concerns several settings. broken completes a sentence that begins with the name of the
+// first setting, or returns an empty string if the rule holds.
 type rule struct {
 	about  []string
 	broken func(c Config) string
 }
 
-// anyAudience is the audience of who takes tokens for any.
+// anyAudience is the setting that accepts tokens for any audience.
 const anyAudience = "none"
 
 const ownKeys = "PARLEY_JWT_PUBLIC_KEY_FILE or PARLEY_JWT_JWKS_URL"
@@ -39,12 +39,12 @@ var rules = []rule{
 	}},
 	{[]string{"admin-addr", "http-addr"}, func(c Config) string {
 		_, port, err := net.SplitHostPort(c.AdminAddr)
-		return when(err == nil && port != "0" && c.AdminAddr == c.HTTPAddr, "is the same as PARLEY_HTTP_ADDR; what is there is for operators only")
+		return when(err == nil && port != "0" && c.AdminAddr == c.HTTPAddr, "is the same as PARLEY_HTTP_ADDR; it must be another address, because it is for operators only")
 	}},
 	{[]string{"bus-url", "store-url"}, func(c Config) string {
 		scheme := schemeOf(c.StoreURL)
 		return when(c.StoreURL != "" && schemeOf(c.BusURL) != "local" && !shared(scheme),
-			"must be local:// where the store is %s://: other nodes could not read what is said here", scheme)
+			"must be local:// where the store is %s://: other nodes could not read this node's entries", scheme)
 	}},
 	{[]string{"bus-url", "bus-prefix"}, func(c Config) string {
 		_, err := makers[schemeOf(c.BusURL)](c, nil, logwatch.New(logwatch.Config{}))
@@ -61,15 +61,15 @@ var rules = []rule{
 			"or PARLEY_JWT_AUDIENCE is set, but nothing says whose signatures to trust; set %s", ownKeys)
 	}},
 	{[]string{"jwt-audience", "jwt-jwks-url"}, func(c Config) string {
-		alone := c.JWTJWKSURL != "" && len(c.JWTPublicKeyFiles) == 0 && !c.Development // else another rule is broken first
+		alone := c.JWTJWKSURL != "" && len(c.JWTPublicKeyFiles) == 0 && !c.Development // otherwise another rule is broken
 		return when(alone && c.JWTAudience == "",
-			"must say which aud the tokens for this service have, such as chat: others that your issuer makes, for other applications, are "+
-				"signed by the same keys (or none, to take them all the same)")
+			"must say which aud the tokens for this service have, such as chat: tokens that your issuer makes for other applications are "+
+				"signed by the same keys (or none, to accept them anyway)")
 	}},
 	{[]string{"http-addr", "development", "jwt-public-key-file", "jwt-jwks-url"}, func(c Config) string {
 		return when(c.InDevelopment() && !c.Development && !loopback(c.HTTPAddr),
 			"is %s, which others can reach, but nothing says whose tokens to trust; set %s (or PARLEY_DEVELOPMENT=true, to run "+
-				"all the same with keys that the service makes itself)", c.HTTPAddr, ownKeys)
+				"anyway with keys that the service makes itself)", c.HTTPAddr, ownKeys)
 	}},
 }
 
@@ -80,7 +80,8 @@ func when(broken bool, format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// broken returns the rules that c breaks, but those about settings that are at fault already.
+// broken returns a fault for each rule that c breaks, except rules about settings that have a fault
+// already.
 func (c Config) broken(known Faults) (faults []Fault) {
 	for _, r := range rules {
 		if known.has(r.about...) {
@@ -106,7 +107,7 @@ func loopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// schemeOf returns what stands before "://", be the rest a URL or a list of hosts.
+// schemeOf returns the text before "://"; the rest may be a URL or a list of hosts.
 func schemeOf(raw string) string {
 	scheme, _, _ := strings.Cut(raw, "://")
 	return scheme

@@ -13,10 +13,11 @@ import (
 	"github.com/parley-chat/parley/adapters/httpd"
 )
 
-// startTime bounds the start once the store is open: ports are taken, nothing waits.
+// startTime bounds the start after the store is open. That part only opens ports and waits for
+// nothing.
 const startTime = 15 * time.Second
 
-// Server is a service that runs.
+// Server is a running service.
 type Server struct {
 	app   *fx.App
 	cfg   Config
@@ -27,9 +28,9 @@ type Server struct {
 	page  pageKey
 }
 
-// Run runs the service until ctx ends, and stops it then as Server.Stop does. A part that fails
-// stops the service too, and its error is returned. With more options the composition is changed;
-// see Options.
+// Run runs the service until ctx ends, and stops it then as Server.Stop does. If a part fails, Run
+// stops the service too and returns the error. The options in more can change the composition; see
+// Options.
 func Run(ctx context.Context, cfg Config, more ...fx.Option) error {
 	s, err := Start(ctx, cfg, more...)
 	if err != nil {
@@ -44,13 +45,13 @@ func Run(ctx context.Context, cfg Config, more ...fx.Option) error {
 	return errors.Join(failed, s.Stop(context.WithoutCancel(ctx)))
 }
 
-// Start starts a service and returns when it takes clients. ctx bounds how long to wait for a store
-// that is not there yet, and is not needed after that. Whoever starts a service stops it.
+// Start starts a service and returns when it accepts clients. ctx bounds the wait for a store that
+// cannot be reached yet, and is not used after that. The caller must call Stop.
 func Start(ctx context.Context, cfg Config, more ...fx.Option) (*Server, error) {
 	s := &Server{}
 	s.app = fx.New(
 		fx.Provide(func() context.Context { return ctx }),
-		fx.Populate(&s.life), // first, so that it can close what some opened where others fail
+		fx.Populate(&s.life), // first, so that it can close opened parts if others fail
 		Options(cfg),
 		fx.Options(more...),
 		fx.Populate(&s.cfg, &s.log, &s.http, &s.admin, &s.page),
@@ -60,11 +61,11 @@ func Start(ctx context.Context, cfg Config, more ...fx.Option) (*Server, error) 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
-	if err := s.app.Start(ctx); err != nil { // fx has stopped what ran
+	if err := s.app.Start(ctx); err != nil { // fx has stopped the parts that ran
 		return nil, errors.Join(plainly(err), s.life.close())
 	}
 	for _, u := range s.cfg.Unknown {
-		s.log.Warn("a setting is not known to this release, and does nothing", "name", u.Name, "problem", u.Problem)
+		s.log.Warn("this release does not know a setting, and ignores it", "name", u.Name, "problem", u.Problem)
 	}
 	s.log.Info("the service runs", "http", s.URL(), "admin", s.AdminURL(), "set", s.cfg)
 	if s.cfg.InDevelopment() {
@@ -82,8 +83,8 @@ func (s *Server) URL() string {
 	return scheme + "://" + reachable(s.http.Addr())
 }
 
-// PageURL returns where people open the page; in development mode with the key that lets it get
-// tokens, so keep it to yourself.
+// PageURL returns the address of the page. In development mode it has the key that lets the page
+// get tokens: keep it secret.
 func (s *Server) PageURL() string {
 	if s.page == "" {
 		return s.URL() + "/"
@@ -91,7 +92,7 @@ func (s *Server) PageURL() string {
 	return s.URL() + "/?key=" + string(s.page)
 }
 
-// reachable is an address to connect to, for one to listen on.
+// reachable turns an address to listen on into one to connect to.
 func reachable(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
@@ -99,20 +100,21 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// AdminURL returns where operators look.
+// AdminURL returns the URL of the admin address.
 func (s *Server) AdminURL() string { return "http://" + reachable(s.admin.Addr()) }
 
-// HTTPAddr returns the address that the service listens on; the port is the real one where port 0
-// was asked for.
+// HTTPAddr returns the address that the service listens on; if port 0 was set, it has the real
+// port.
 func (s *Server) HTTPAddr() net.Addr { return s.http.Addr() }
 
-// Failed hears when a part has failed: then the service is of no use, and to be stopped.
+// Failed receives when a part has failed. Then the service does not work any more, and must be
+// stopped.
 func (s *Server) Failed() <-chan error { return s.life.failed }
 
-// Stop turns readiness red, waits for Config.DrainDelay, lets clients go elsewhere for as long as
-// Config.Drain says, ends the requests under way, writes what was taken, and closes the store. It
-// takes Config.StopTimeout at most, or until ctx ends; what has not stopped by then is told in the
-// error and goes on.
+// Stop turns readiness red, waits for Config.DrainDelay, sends clients to other nodes over
+// Config.Drain, ends the requests under way, writes what was accepted, and closes the store. It
+// takes at most Config.StopTimeout, or until ctx ends. The error names the parts that have not
+// stopped by then; they go on.
 func (s *Server) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.StopTimeout)
 	defer cancel()

@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),    // lives as long as the process
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"), // ends with its pause
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"), // ends after its sleep
 	)
 }
 
@@ -51,7 +51,7 @@ func (o *output) String() string {
 	return o.all.String()
 }
 
-// forTest is a service of its own for a test, in development mode unless it is given keys.
+// forTest returns the settings of a service for one test, in development mode unless keys are set.
 func forTest(t *testing.T) server.Config {
 	t.Helper()
 	return server.Config{
@@ -108,13 +108,13 @@ func (s service) ask(method, url, body string, headers ...string) (int, string) 
 	return answer.StatusCode, string(text)
 }
 
-// pageKey is what the page's address ends in.
+// pageKey returns the key at the end of the page's address.
 func (s service) pageKey() string {
 	_, key, _ := strings.Cut(s.PageURL(), "/?key=")
 	return key
 }
 
-// token gets a token as the page does.
+// token gets a token like the page.
 func (s service) token(sub string) string {
 	s.t.Helper()
 	status, body := s.ask(http.MethodPost, "/dev/token", `{"sub":"`+sub+`"}`, "Content-Type", "application/json", "Origin", s.URL(), "X-Parley-Page-Key", s.pageKey())
@@ -125,7 +125,7 @@ func (s service) token(sub string) string {
 	return answer.Token
 }
 
-// person is somebody with a socket.
+// person is a user with a socket.
 type person struct {
 	t    *testing.T
 	conn *websocket.Conn
@@ -232,7 +232,7 @@ func TestReadinessTurnsRedBeforeAnybodyIsSentAway(t *testing.T) {
 	for status := http.StatusOK; status != http.StatusServiceUnavailable; {
 		status, _ = s.ask(http.MethodGet, "/readyz", "")
 	}
-	bob := s.enters("bob", "general") // who sends traffic has not noticed yet
+	bob := s.enters("bob", "general") // the load balancer has not noticed yet
 	bob.says("still here")
 	alice.sees("message")
 	alice.sees("drain")
@@ -256,7 +256,7 @@ func TestToBeToldToStopIsNoError(t *testing.T) {
 	}
 }
 
-// broken is a log that cannot take anything.
+// broken is a log whose appends fail.
 type broken struct{ ports.Log }
 
 func (broken) Append(context.Context, []chat.Proposal) ([]ports.Outcome, error) {
@@ -282,7 +282,7 @@ func TestAPortIsSwappedByDecoratingIt(t *testing.T) {
 	}
 }
 
-// deadBus cannot be kept up.
+// deadBus is a bus whose Run fails.
 type deadBus struct{ ports.Bus }
 
 func (deadBus) Run(context.Context, ports.Listener) error { return errors.New("the cable is cut") }

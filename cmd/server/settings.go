@@ -33,16 +33,16 @@ type Settings struct {
 // setting is one line of the table.
 type setting struct {
 	name, std, help string
-	secret          bool               // its value is shown to nobody, and may come from a file: NAME_FILE
+	secret          bool               // its value is not shown, and may come from NAME_FILE
 	isBool          bool               // -name alone means true
-	parse           func(string) error // into the Config, or what the value should be
-	zero            func() bool        // whether the Config has nothing there
-	show            func() string      // what the Config has there
-	given           *string            // by flag
+	parse           func(string) error // sets the Config, or says what the value should be
+	zero            func() bool        // whether the field of the Config is zero
+	show            func() string      // the value in the Config
+	given           *string            // the flag's value, or nil
 }
 
-// NewSettings returns the table of settings for a command; what Load reads goes to cfg. This is the
-// one place that knows names and defaults.
+// NewSettings returns the table of settings for a command; Load writes to cfg. This is the only
+// place that knows names and defaults.
 func NewSettings(command string, cfg *Config) *Settings {
 	s := &Settings{cfg: cfg, flags: flag.NewFlagSet(command, flag.ContinueOnError)}
 	s.flags.SetOutput(io.Discard)
@@ -115,7 +115,7 @@ func add[T any](s *Settings, to *T, name, std string, parse func(string) (T, err
 	return one
 }
 
-// addNegated adds a setting that is on unless told otherwise, for a field that says that it is off.
+// addNegated adds a boolean setting that is the negation of its field.
 func addNegated(s *Settings, off *bool, name, std, help string) {
 	one := add(s, off, name, std, boolean, help)
 	one.parse = func(raw string) error {
@@ -129,7 +129,7 @@ func addNegated(s *Settings, off *bool, name, std, help string) {
 // String returns the default.
 func (s *setting) String() string { return s.std }
 
-// Set keeps what is given: it is read when all is known.
+// Set keeps the value; Load parses it.
 func (s *setting) Set(raw string) error { s.given = &raw; return nil }
 
 // IsBoolFlag lets a flag stand without a value.
@@ -139,8 +139,7 @@ func (s *setting) IsBoolFlag() bool { return s.isBool }
 func (s *Settings) Flags() *flag.FlagSet { return s.flags }
 
 // Load fills the Config from arguments, without the program's name, and from the environment
-// ("NAME=value"). It returns flag.ErrHelp where help is asked for, and otherwise Faults: all of
-// them at once.
+// ("NAME=value"). It returns flag.ErrHelp if help is asked for, and otherwise all Faults together.
 func (s *Settings) Load(args, environ []string) error {
 	faults, err := s.values(args, environ)
 	if err != nil {
@@ -150,8 +149,8 @@ func (s *Settings) Load(args, environ []string) error {
 	return faults.orNil()
 }
 
-// LoadPart is Load for a command that needs a part of the settings only: rules that concern several
-// of them do not hold for it.
+// LoadPart is Load for a command that needs only some of the settings: it does not check the rules
+// that concern several of them.
 func (s *Settings) LoadPart(args, environ []string) error {
 	faults, err := s.values(args, environ)
 	if err != nil {
@@ -178,7 +177,7 @@ func (s *Settings) values(args, environ []string) (faults Faults, err error) {
 	return faults, nil
 }
 
-// load takes the flag, the variable, the variable's file or the default: the first that there is.
+// load uses the first that is set: the flag, the variable, the variable's file, or the default.
 func (s *setting) load(env map[string]string) Fault {
 	name := envName(s.name)
 	if s.given != nil {
@@ -215,7 +214,7 @@ func (s *setting) apply(raw, from string) Fault {
 	return Fault{envName(s.name), fmt.Sprintf("is %s; it should be %v", shown, err)}
 }
 
-// masked is show without what is secret.
+// masked is show without secrets.
 func (s *setting) masked() string {
 	if s.secret {
 		return observability.MaskURL(s.show())
@@ -237,11 +236,11 @@ func parley(environ []string) map[string]string {
 	return env
 }
 
-// fromOthers are variables that nobody set for us: tests' own, and what Kubernetes tells a
-// container about services that are called parley or parley-….
+// fromOthers are variables that are not settings: those of tests, and those that Kubernetes sets in
+// containers for services called parley or parley-….
 var fromOthers = regexp.MustCompile(`^PARLEY_(TEST_.*|(.+_)?SERVICE_(HOST|PORT)(_.*)?|(.+_)?PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
-// unknown finds variables that look like settings and are none: typing errors, mostly.
+// unknown finds variables that look like settings but are not: mostly typing errors.
 func (s *Settings) unknown(env map[string]string) []Fault {
 	known, faults := s.names(), Faults{}
 	for name, value := range env {
@@ -255,8 +254,8 @@ func (s *Settings) unknown(env map[string]string) []Fault {
 	return faults
 }
 
-// refused are unknown variables for which the service does not start: who rolls an update back is
-// told the way.
+// refused returns the unknown variables that keep the service from starting. Its text helps after a
+// rollback of an update.
 func refused(unknown []Fault) (faults []Fault) {
 	for _, f := range unknown {
 		f.Problem += " (if a later release has it, PARLEY_UNKNOWN_SETTINGS=warn starts without it)"
@@ -299,9 +298,9 @@ func (s *Settings) WriteHelp(w io.Writer) {
 	}
 }
 
-// LogValue shows what differs from the defaults; URLs without what is secret in them.
+// LogValue shows the settings that differ from the defaults, without secrets in URLs.
 func (c Config) LogValue() slog.Value {
-	std, _ := Config{}.withDefaults() // no default is a fault
+	std, _ := Config{}.withDefaults() // defaults have no faults
 	defaults := NewSettings("", &std).all
 	var attrs []slog.Attr
 	for i, s := range NewSettings("", &c).all {

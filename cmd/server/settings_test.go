@@ -52,7 +52,7 @@ func TestWithNothingSetTheDefaultsHold(t *testing.T) {
 func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 	t.Parallel()
 	key := publicKeyFile(t)
-	beside := map[string][]string{ // what a setting is nothing without
+	beside := map[string][]string{ // settings that a setting needs
 		"jwt-jwks-url": {"PARLEY_JWT_AUDIENCE=chat"}, "jwt-audience": {"PARLEY_JWT_JWKS_URL=https://id/keys"},
 	}
 	for _, row := range []struct {
@@ -223,7 +223,7 @@ func TestSettingsThatDoNotGoTogetherAreRefused(t *testing.T) {
 	key := publicKeyFile(t)
 	for name, row := range map[string]struct {
 		environ []string
-		want    string // "" where all is well
+		want    string // "": no fault
 	}{
 		"a certificate without its key":           {[]string{"PARLEY_TLS_CERT_FILE=" + key}, "PARLEY_TLS_CERT_FILE"},
 		"a certificate that is none":              {[]string{"PARLEY_TLS_CERT_FILE=" + key, "PARLEY_TLS_KEY_FILE=" + key}, "PARLEY_TLS_CERT_FILE"},

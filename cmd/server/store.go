@@ -20,8 +20,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Store is what a store adapter gives. To run on one of your own, decorate this; to stand between
-// the core and a store's log or directory alone, decorate ports.Log or ports.Directory.
+// Store is what a store adapter implements. To use your own adapter, decorate this type. To put a
+// layer only between the core and a store's log or directory, decorate ports.Log or
+// ports.Directory.
 type Store interface {
 	ports.Log
 	ports.LogIdentity
@@ -30,21 +31,21 @@ type Store interface {
 	ports.Checker
 }
 
-// backend is what stands behind the scheme of a store's URL.
+// backend is the store of a URL's scheme.
 type backend struct {
-	shared  bool // several nodes may use one
-	lanes   int  // batches that it commits side by side
+	shared  bool // several nodes may share one
+	lanes   int  // batches that it commits concurrently
 	check   func(rest string) error
 	open    func(ctx context.Context, by opening) (Store, func() error, error)
-	migrate func(cfg Config) *migrations.Migrator // nil: it has no schema
+	migrate func(cfg Config) *migrations.Migrator // nil: no schema
 }
 
-// opening is who opens a store.
+// opening says for whom a store is opened.
 type opening struct {
 	cfg       Config
 	log       *slog.Logger
 	telemetry *observability.Telemetry
-	service   bool // a service does, and not a command beside it
+	service   bool // for a service, and not for a command
 }
 
 var backends = map[string]backend{
@@ -61,7 +62,7 @@ var backends = map[string]backend{
 		},
 	},
 	"sqlite": {
-		lanes: 1, // it has one writer: more would cut its batches
+		lanes: 1, // it has one writer: more lanes would only make smaller batches
 		check: func(rest string) error {
 			if rest == "" || strings.Contains(rest, "?") {
 				return errors.New("sqlite://PATH, such as sqlite://./parley-data/parley.db, without parameters")
@@ -75,7 +76,7 @@ var backends = map[string]backend{
 			}
 			s, err := sqlite.Open(ctx, config)
 			if held, ok := errors.AsType[*sqlite.HeldError](err); ok {
-				return nil, nil, fmt.Errorf("%w; a SQLite file is for one service: stop that one, or give this one a file of its own, by PARLEY_DATA_DIR or "+
+				return nil, nil, fmt.Errorf("%w; a SQLite file is for one service: stop the other one, or give this one its own file, by PARLEY_DATA_DIR or "+
 					"PARLEY_STORE_URL. Several nodes share a PostgreSQL database", held)
 			}
 			if err != nil {
@@ -121,10 +122,10 @@ func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
 	}
 }
 
-// stillWaiting is how often a start that waits for the same reason says so again.
+// stillWaiting is how often a start that waits repeats the same reason in the log.
 const stillWaiting = 15 * time.Second
 
-// waiting returns what tells of each try to reach the database that was in vain.
+// waiting returns a function that logs failed attempts to reach the database.
 func waiting(cfg Config, log *slog.Logger) func(error) {
 	began := time.Now()
 	var told time.Time
@@ -143,7 +144,7 @@ func sqliteConfig(cfg Config) sqlite.Config {
 	return sqlite.Config{Path: path, NoMigrate: cfg.NoMigrate}
 }
 
-// holder is what a service says of itself to one that wants the same file.
+// holder describes this service to another one that wants the same file.
 func holder(cfg Config) string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -153,7 +154,7 @@ func holder(cfg Config) string {
 		os.Getpid(), host, cfg.HTTPAddr, cfg.AdminAddr, time.Now().UTC().Format(time.RFC3339))
 }
 
-// lanes returns how many batches the store that cfg names commits side by side.
+// lanes returns how many batches the store that cfg names commits concurrently.
 func lanes(cfg Config) int {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
 	return backends[scheme].lanes
@@ -176,7 +177,8 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger, t *observabili
 	return backends[scheme].open(ctx, opening{cfg, log, t, true})
 }
 
-// NewMigrator returns the migrator of the store that cfg names. It fails where that has no schema.
+// NewMigrator returns the migrator of the store that cfg names. It fails if the store has no
+// schema.
 func NewMigrator(cfg Config) (*migrations.Migrator, error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {

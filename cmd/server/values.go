@@ -40,7 +40,7 @@ func duration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// delay reads a duration that may be none.
+// delay reads a duration that may be 0.
 func delay(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
@@ -81,34 +81,34 @@ func sockets(s string) (Sockets, error) {
 		if ws.CanPoll {
 			return way, nil
 		}
-		return "", errors.New("auto or goroutine: this system cannot do otherwise")
+		return "", errors.New("auto or goroutine: this system supports no other way")
 	}
 	return "", errors.New("auto, polled or goroutine")
 }
 
-func count(least int) func(string) (int, error) {
+func count(minimum int) func(string) (int, error) {
 	return func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < least || n > math.MaxInt32 {
-			return 0, fmt.Errorf("a whole number, %d at least", least)
+		if err != nil || n < minimum || n > math.MaxInt32 {
+			return 0, fmt.Errorf("a whole number, %d at least", minimum)
 		}
 		return n, nil
 	}
 }
 
-// countUpTo reads a number from 1 on that has a bound.
-func countUpTo(most int) func(string) (int, error) {
+// countUpTo reads a number from 1 to maximum.
+func countUpTo(maximum int) func(string) (int, error) {
 	return func(s string) (int, error) {
 		n, err := count(1)(s)
-		if err != nil || n > most {
-			return 0, fmt.Errorf("a whole number from 1 to %d", most)
+		if err != nil || n > maximum {
+			return 0, fmt.Errorf("a whole number from 1 to %d", maximum)
 		}
 		return n, nil
 	}
 }
 
-// countOrOff reads a number; off is a negative one, and so is 0, which earlier releases had for
-// that.
+// countOrOff reads a number; off becomes a negative one, and so does 0, which meant off in earlier
+// releases.
 func countOrOff(s string) (int, error) {
 	if s == "off" || s == "0" {
 		return -1, nil
@@ -127,7 +127,7 @@ func showCountOrOff(n int) string {
 	return strconv.Itoa(n)
 }
 
-// refuseOrWarn reads whether to warn.
+// refuseOrWarn returns true for warn.
 func refuseOrWarn(s string) (warn bool, err error) {
 	if s != "refuse" && s != "warn" {
 		return false, errors.New("refuse or warn")
@@ -169,7 +169,7 @@ func keyFile(s string) (string, error) {
 	return s, nil
 }
 
-// list reads values that are separated by commas.
+// list reads values separated by commas.
 func list[T any](parse func(string) (T, error)) func(string) ([]T, error) {
 	return func(s string) ([]T, error) {
 		var all []T
@@ -215,8 +215,8 @@ func algorithm(s string) (string, error) {
 	return s, nil
 }
 
-// rate reads RATE/s or RATE/s:BURST; off is a negative one. Without a burst, five seconds' worth
-// may come at once.
+// rate reads RATE/s or RATE/s:BURST; off is a negative one. Without a burst, it is five seconds'
+// worth of the rate.
 func rate(s string) (messaging.Rate, error) {
 	bad := errors.New("RATE/s, RATE/s:BURST (both above zero, such as 50/s:250), or off")
 	if s == "off" {
@@ -244,7 +244,7 @@ func showRate(r messaging.Rate) string {
 	return strconv.FormatFloat(r.PerSecond, 'f', -1, 64) + "/s:" + strconv.Itoa(r.Burst)
 }
 
-// hourly is so many an hour, and as many at once.
+// hourly reads a number per hour, which is also the burst.
 func hourly(s string) (messaging.Rate, error) {
 	if s == "off" {
 		return messaging.Rate{PerSecond: -1}, nil
