@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// bareClient is a client's socket without anything of Go's around it.
+// bareClient is a client's socket as a plain file descriptor.
 type bareClient int
 
 func dialBare(tb testing.TB, port int) bareClient {
@@ -30,7 +30,7 @@ func (c bareClient) write(tb testing.TB, p []byte) {
 	}
 }
 
-// read waits for something to come, the answer of a handshake say.
+// read waits until something comes, such as the answer to a handshake.
 func (c bareClient) read(tb testing.TB) {
 	tb.Helper()
 	var p [1024]byte

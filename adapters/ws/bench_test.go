@@ -16,11 +16,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// frugal is a ports.Sessions whose sessions answer nothing and cost next to nothing, so that what
-// is measured is the adapter.
+// frugal is a ports.Sessions whose sessions do almost nothing, so that the benchmarks measure the
+// adapter.
 type frugal struct {
 	commands atomic.Int64
-	replied  chan struct{} // nil: nobody waits for replies
+	replied  chan struct{} // may be nil
 	closed   atomic.Int64
 }
 
@@ -56,8 +56,8 @@ func (s frugalSession) Command(context.Context, ports.Command) bool {
 // footprint is what a connection costs this process.
 type footprint struct{ heap, stack float64 }
 
-// idleFootprint has clients connect, say something, and wait; clients are bare files, which cost
-// the process next to nothing.
+// idleFootprint has clients connect, send something, and wait. The clients are bare files, which
+// cost the process almost nothing.
 func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
 	tb.Helper()
 	f := &frugal{}
@@ -73,7 +73,7 @@ func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
 	go func() { served <- app.Listener(ln) }()
 
 	hello := append(request("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice")), whole(say("hello"))...)
-	connect := func(n int) []bareClient { // one after the other: the HTTP server's own workers stay few
+	connect := func(n int) []bareClient { // one after the other, so that the HTTP server has few workers
 		clients := make([]bareClient, n)
 		for i := range clients {
 			clients[i] = dialBare(tb, ln.Addr().(*net.TCPAddr).Port)
@@ -82,7 +82,7 @@ func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
 		}
 		return clients
 	}
-	all := connect(100) // what comes with the first ones is not theirs
+	all := connect(100) // the first ones also cause other costs
 	settle(&f.commands, len(all))
 	before := inUse()
 	all = append(all, connect(connections)...)
@@ -109,14 +109,14 @@ func settle(count *atomic.Int64, want int) {
 }
 
 func inUse() (m runtime.MemStats) {
-	for range 4 { // pools give up what they hold at the second; stacks shrink by half at each
+	for range 4 { // the second empties pools; each one halves stacks
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
 	return m
 }
 
-// BenchmarkIdleConnection tells what a connection that has said something once and now waits costs,
+// BenchmarkIdleConnection measures what an idle connection costs that has sent something before,
 // without its session.
 func BenchmarkIdleConnection(b *testing.B) {
 	for _, w := range tcp() {
@@ -130,27 +130,27 @@ func BenchmarkIdleConnection(b *testing.B) {
 	}
 }
 
-// TestGuardAnIdleConnectionIsSmall counts; it takes no time. What a session costs comes on top.
+// TestGuardAnIdleConnectionIsSmall counts; it takes no time. The session's memory is not included.
 func TestGuardAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // it looks at the memory of the whole process
 	if underRace {
 		t.Skip("the race detector has memory of its own for everything")
 	}
 	for _, w := range tcp() {
-		most := footprint{heap: 1500, stack: 6000} // about 1,180, with the goroutine itself, and 4096
+		limit := footprint{heap: 1500, stack: 6000} // about 1,180, with the goroutine itself, and 4096
 		if w.polled {
-			most = footprint{heap: 200, stack: 100} // about 112 and 0
+			limit = footprint{heap: 200, stack: 100} // about 112 and 0
 		}
 		t.Run(w.name, func(t *testing.T) {
-			if got := idleFootprint(t, w.polled, 1000); got.heap > most.heap || got.stack > most.stack {
+			if got := idleFootprint(t, w.polled, 1000); got.heap > limit.heap || got.stack > limit.stack {
 				t.Errorf("an idle connection costs %.0f bytes of the heap and %.0f of stacks, want at most %.0f and %.0f",
-					got.heap, got.stack, most.heap, most.stack)
+					got.heap, got.stack, limit.heap, limit.stack)
 			}
 		})
 	}
 }
 
-// BenchmarkWrite writes a small frame to a client that takes everything: what is beside the
-// system's call shows in the difference.
+// BenchmarkWrite writes a small frame to a client that reads everything. The difference between the
+// two shows the cost beside the system call.
 func BenchmarkWrite(b *testing.B) {
 	frame := Encoder{}.Frame(nil, ports.OK{ID: "1", Answer: ports.TypingNoted{}})
 	for _, w := range tcp() {

@@ -10,9 +10,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// conformance goes through what the Autobahn test suite asks of a server, by its areas: what a
-// client sends, and all that it sees. The table is walked twice: by the parser alone, with the
-// bytes cut at every length, and on real sockets.
+// conformance covers the areas of the Autobahn test suite for servers: what a client sends, and all
+// that it sees. The table is used twice: with the parser alone, with the bytes cut into pieces of
+// every length, and on real sockets.
 func conformance() []conformanceCase {
 	x := strings.Repeat("x", 70_000)
 	hi := say("hi")
@@ -99,7 +99,7 @@ type conformanceCase struct {
 	want string
 }
 
-// pad makes a frame of so many bytes.
+// pad makes a frame of n bytes.
 func pad(n int) string {
 	const around = `{"type":"presence","room":"tea","x":""}`
 	return around[:len(around)-2] + strings.Repeat("x", n-len(around)) + around[len(around)-2:]
@@ -150,8 +150,8 @@ func TestSocketConforms(t *testing.T) {
 	})
 }
 
-// conforms sends, sees all, and then goes, as a client does. Behind a case that does not end the
-// connection it sends a close frame.
+// conforms sends, sees all, and then goes, like a client. If the case does not end the connection,
+// it sends a close frame.
 func (p *peer) conforms(c conformanceCase) {
 	p.t.Helper()
 	defer p.Close()
@@ -165,12 +165,12 @@ func (p *peer) conforms(c conformanceCase) {
 		p.t.Errorf("got  %.200s\nwant %.200s", got, want)
 	}
 	if _, halves := p.Conn.(interface{ CloseWrite() error }); halves {
-		p.wants("end") // where the server can half-close, the client need not go first
+		p.wants("end") // if the server can half-close, it need not wait for the client
 	}
 }
 
-// TestHandshakePacketMayBringFrames sends everything in one write: the handshake and what would
-// follow.
+// TestHandshakePacketMayBringFrames sends everything in one write: the handshake and the frames
+// after it.
 func TestHandshakePacketMayBringFrames(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -199,7 +199,7 @@ func TestBytesMayComeOneByOne(t *testing.T) {
 	})
 }
 
-// describe says what an event is as its client would see the answer.
+// describe describes an event like the answer that its client would see.
 func describe(e event) string {
 	switch e.kind {
 	case ping:

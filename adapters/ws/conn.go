@@ -13,27 +13,28 @@ import (
 )
 
 const (
-	goodbye     = time.Second     // for a client to answer a close frame
-	lastAnswers = 2 * time.Second // for one that sends no more to take what it asked for
-	waitingStep = 16 << 10        // bytes of a write that waits, where what has gone of it cannot be seen: a TLS record
+	goodbye     = time.Second     // how long a client may take to answer a close frame
+	lastAnswers = 2 * time.Second // how long a client that sends no more may take to read its answers
+	waitingStep = 16 << 10        // bytes of a step of a blocking write whose progress is not visible: a TLS record
 )
 
 // conn is a client's connection after the handshake, with a goroutine that reads it. Its session
-// writes; its goroutine ends it: that alone knows when nothing uses the connection any more.
+// writes. Its goroutine closes the file, because only the goroutine knows when nothing uses it any
+// more.
 type conn struct {
 	debt
 
 	raw    net.Conn
-	socket *socket // nil where a write cannot but wait: TLS, a pipe, a system without
+	socket *socket // nil if every write may block: TLS, a pipe, systems without support
 	stall  time.Duration
 
-	wake    chan struct{} // holds one, for the reading goroutine: one of these, or the debt, is to be looked at anew
+	wake    chan struct{} // holds one; wakes the reading goroutine when one of these, or the debt, changed
 	resumed atomic.Bool
 	closing atomic.Bool // Close was called
 
 	once    sync.Once
-	timer   *time.Timer // ends a goodbye that takes too long; nil without one; written before closing
-	parting atomic.Bool // there is nothing to wait for but closing
+	timer   *time.Timer // ends a goodbye that takes too long; nil: no goodbye; written before closing
+	parting atomic.Bool // only closing is waited for
 }
 
 var (
@@ -45,7 +46,7 @@ func newConn(raw net.Conn, stall time.Duration) *conn {
 	return &conn{raw: raw, socket: newSocket(raw), stall: stall, wake: make(chan struct{}, 1)}
 }
 
-// below returns the connection, or the one below its TLS.
+// below returns the connection, or with TLS the one below it.
 func (c *conn) below() net.Conn {
 	if secure, ok := c.raw.(*tls.Conn); ok {
 		return secure.NetConn()
@@ -65,10 +66,10 @@ func (c *conn) TryWrite(p []byte) (int, error) {
 	return n, err
 }
 
-// Write implements ports.Conn. Whatever the client takes renews its time; where that cannot be seen
-// it is a step of 16 KiB.
+// Write implements ports.Conn. Each progress of the client renews its time. If progress is not
+// visible, a step of 16 KiB counts as progress.
 func (c *conn) Write(p []byte) error {
-	defer c.raw.SetWriteDeadline(time.Time{}) //nolint:errcheck // a connection that is gone tells the next write
+	defer c.raw.SetWriteDeadline(time.Time{}) //nolint:errcheck // on a dead connection the next write fails
 	for len(p) > 0 {
 		if err := c.raw.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
 			return err
@@ -118,7 +119,7 @@ func (c *conn) Close(reason ports.CloseReason) {
 		below := c.below()
 		switch {
 		case reason == ports.CloseSlow:
-			// What it has not taken is dropped at once, and not kept by the system for minutes.
+			// Unsent data is dropped at once. Otherwise the system would keep it for minutes.
 			if tcp, ok := below.(*net.TCPConn); ok {
 				_ = tcp.SetLinger(0)
 			}
@@ -133,8 +134,8 @@ func (c *conn) Close(reason ports.CloseReason) {
 	})
 }
 
-// read is the connection's life: it brings r what the client sends, beginning with what came early,
-// until one of them or the session ends it.
+// read passes what the client sends to r, first the bytes that came early, until the client, r or
+// the session ends the connection.
 func (c *conn) read(r *reader, early []byte) {
 	from := newSource(c)
 	defer from.release()
@@ -145,7 +146,7 @@ func (c *conn) read(r *reader, early []byte) {
 		}
 	}()
 	c.feed(r, early)
-	var late *time.Timer // ends a client that sends no more and does not take its answers
+	var late *time.Timer // ends the wait for a client that sends no more and does not read its answers
 	for !r.ended {
 		data, err := from.next()
 		if len(data) > 0 {
@@ -174,7 +175,7 @@ func (c *conn) read(r *reader, early []byte) {
 	}
 }
 
-// feed gives data to r, and waits whenever that wants no more for now.
+// feed gives data to r, and waits whenever r is on hold.
 func (c *conn) feed(r *reader, data []byte) {
 	if len(data) == 0 {
 		return
@@ -191,7 +192,7 @@ func (c *conn) feed(r *reader, data []byte) {
 	}
 }
 
-// await waits until what it waits for has happened; false when the connection is closing.
+// await waits until happened returns true; it returns false if the connection is closing.
 func (c *conn) await(happened func() bool) bool {
 	for !c.closing.Load() {
 		if happened() {
@@ -205,13 +206,13 @@ func (c *conn) await(happened func() bool) bool {
 // wakeBy implements line.
 func (c *conn) wakeBy(due time.Time) { _ = c.raw.SetReadDeadline(due) }
 
-// discard waits for Close and reads to no use what the client still sends, until it goes or its
-// time is over: a connection that is closed with bytes unread is reset, and the client might never
-// see the close frame.
+// discard waits for Close, and reads and drops what the client still sends, until the client goes
+// or its time is over. A connection that is closed with unread bytes is reset, and the client might
+// not see the close frame.
 func (c *conn) discard() {
 	c.await(func() bool { return false })
 	if c.timer == nil {
-		return // it is closed
+		return // it is closed already
 	}
 	if half, ok := c.raw.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
@@ -226,7 +227,7 @@ func (c *conn) discard() {
 	}
 }
 
-// end closes the connection. Nothing uses it any more.
+// end closes the connection. Nothing may use it after that.
 func (c *conn) end() {
 	c.once.Do(func() { c.closing.Store(true) })
 	_ = c.raw.Close()

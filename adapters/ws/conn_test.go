@@ -26,7 +26,7 @@ func TestConnKeepsItsContract(t *testing.T) {
 	})
 }
 
-// client is a peer as bytes.
+// client is a peer as a stream of bytes.
 type client struct{ *peer }
 
 func (c client) Read(p []byte) (int, error) { return c.in.Read(p) }
@@ -51,8 +51,8 @@ func connected(tb testing.TB) (server, client *net.TCPConn) {
 	return accepted.(*net.TCPConn), dialed.(*net.TCPConn)
 }
 
-// carried returns a connection over a socket of its own, and its client's end, with buffers of that
-// size or, for 0, the system's choice.
+// carried returns a connection and its client's end, with socket buffers of that size; 0: the
+// system's default.
 func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (ports.Conn, *net.TCPConn) {
 	t.Helper()
 	server, client := connected(t)
@@ -70,7 +70,7 @@ func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (
 	return receive(t, "the session", h.opened).conn, client
 }
 
-// TestSlowIsWithoutAnyProgress has a client take a little again and again, for longer than a write
+// TestSlowIsWithoutAnyProgress has a client read a little again and again, for longer than a write
 // may make no progress.
 func TestSlowIsWithoutAnyProgress(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func TestAClientThatWasSlowIsWrittenToAgain(t *testing.T) {
 	})
 }
 
-func TestATryAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
+func TestATryAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	for _, w := range tcp() {
 		t.Run(w.name, func(t *testing.T) {
 			c, client := carried(t, w.option, time.Second, 0)

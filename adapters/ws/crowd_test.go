@@ -12,7 +12,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestSlowCommandsHoldUpNobody has many sessions wait for the store, and many more that go on.
+// TestSlowCommandsHoldUpNobody has many sessions wait for the store, while many more go on.
 func TestSlowCommandsHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -62,8 +62,8 @@ func TestAFloodHoldsUpNobody(t *testing.T) {
 		for range 3 {
 			p, _ := s.joins(h)
 			floods.Go(func() {
-				// Padded, as what fills the sockets' buffers is read to its end when the flood is
-				// over.
+				// Padded, so that the sockets' buffers hold few commands: they are read to the end
+				// after the flood.
 				flood := `{"type":"ping","id":"flood","pad":"` + strings.Repeat("x", 300) + `"}`
 				for frames := bytes.Repeat(whole(flood), 1000); ; {
 					if _, err := p.Write(frames); err != nil {
@@ -100,7 +100,7 @@ func TestResumeMayComeBeforeTheCommandIsOver(t *testing.T) {
 		h := newHub()
 		h.command = func(s *session, c ports.Command) bool {
 			s.answer(c)
-			go s.conn.Resume() // some come before, some after
+			go s.conn.Resume() // some are early, some late
 			if s.asked.Load()%2 == 0 {
 				s.conn.Resume()
 			}
@@ -143,9 +143,9 @@ func TestAPanicIsOneConnectionsOnly(t *testing.T) {
 	})
 }
 
-// TestNoByteGoesToAnothersFile has connections come and go all the time, closed by either side in
-// every way while they are written to, and used when they are long over. What a client gets is all
-// of one connection: files' numbers are used again and again.
+// TestNoByteGoesToAnothersFile has connections come and go all the time. Both sides close them in
+// every way while they are written to, and they are used long after their end. The numbers of files
+// are used again and again, but each client gets bytes of one connection only.
 func TestNoByteGoesToAnothersFile(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -154,7 +154,7 @@ func TestNoByteGoesToAnothersFile(t *testing.T) {
 		reason := func(id int) ports.CloseReason {
 			switch {
 			case id%25 == 0:
-				return ports.CloseRestart // which takes its time
+				return ports.CloseRestart // its goodbye takes some time
 			case id%2 == 0:
 				return ports.CloseGone
 			}
@@ -188,7 +188,8 @@ func TestNoByteGoesToAnothersFile(t *testing.T) {
 	})
 }
 
-// abuse writes p again and again, closes after some times, and goes on writing, even after the end.
+// abuse writes p again and again, closes after the given times, and goes on writing, even after the
+// end.
 func abuse(t *testing.T, s *session, p []byte, times int, reason ports.CloseReason) {
 	t.Helper()
 	var writing sync.WaitGroup
@@ -215,14 +216,13 @@ func abuse(t *testing.T, s *session, p []byte, times int, reason ports.CloseReas
 	s.conn.Resume()
 }
 
-// sameBytes reads to the end, or until most have come where it goes first, and wants all bytes to
-// be alike.
-func sameBytes(t *testing.T, client net.Conn, most int64, goes bool) {
+// sameBytes reads to the end, or, if goes, until enough bytes have come. All bytes must be equal.
+func sameBytes(t *testing.T, client net.Conn, enough int64, goes bool) {
 	t.Helper()
 	client.SetReadDeadline(time.Now().Add(patience))
 	got := make([]byte, 32<<10)
 	first, some := byte(0), false
-	for total := int64(0); !goes || total < most; {
+	for total := int64(0); !goes || total < enough; {
 		n, err := client.Read(got)
 		if n > 0 && !some {
 			first, some = got[0], true

@@ -1,9 +1,9 @@
-// Package ws is the socket: it upgrades requests that come by Fiber, reads what clients send, and
-// gives sessions a connection to write to.
+// Package ws is the socket: it upgrades requests of Fiber, reads what clients send, and gives
+// sessions a connection to write to.
 //
-// The WebSocket library does the upgrade and nothing else. After it, bytes to the client come from
-// the session alone, in the order that it decides, and bytes from the client go through a parser of
-// our own, which takes them cut anywhere:
+// The WebSocket library does the upgrade and nothing else. After it, only the session writes to the
+// client, in the order that it decides. Bytes from the client go through a parser of our own, which
+// accepts them in pieces of any size:
 //
 //	client ──► conn or polled ──► reader, parser ──► Session.Command, Reply, Finish, Closed
 //	client ◄── conn or polled ◄── Session (TryWrite, Write, Close)
@@ -15,6 +15,6 @@
 //   - polled has none, and costs about 110 bytes when idle. The poller hears of its socket by epoll, and the worker pool, a few workers, read
 //     where there is something to read. It is for plain TCP on Linux.
 //
-// Neither keeps anything of the handshake, its request or its buffers, nor a buffer to read into
-// while there is nothing to read (where the system can tell).
+// Neither keeps the handshake, its request or its buffers. Nor does it keep a read buffer while
+// there is nothing to read, if the system can tell.
 package ws

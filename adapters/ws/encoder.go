@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Encoder makes frames as a socket takes them: protocol v1's JSON behind a WebSocket frame header.
-// A server's frames are not masked.
+// Encoder makes frames for a socket: a WebSocket frame header and protocol v1's JSON. A server's
+// frames are not masked.
 type Encoder struct{}
 
 var _ ports.Encoder = Encoder{}
@@ -33,11 +33,11 @@ func (Encoder) Frame(dst []byte, frame ports.Frame) []byte {
 	return sealText(wire.AppendFrame(append(dst, reserved[:]...), frame), start)
 }
 
-// reserved is room for the header of most messages: those of 126 to 65,535 bytes.
+// reserved is space for the header of a message of 126 to 65,535 bytes, which most are.
 var reserved [4]byte
 
-// sealText writes the header of a message whose payload stands behind the reserved bytes at start.
-// Where the header has another size it moves the payload: a short one down, a very long one up.
+// sealText writes the header of a message whose payload follows the reserved bytes at start. If the
+// header has another size, it moves the payload: a short one down, a very long one up.
 func sealText(dst []byte, start int) []byte {
 	const first = finBit | byte(opText)
 	payload := dst[start+len(reserved):]
@@ -60,7 +60,7 @@ func sealText(dst []byte, start int) []byte {
 	}
 }
 
-// appendControl appends a control frame; its payload has 125 bytes at most.
+// appendControl appends a control frame; its payload may have at most 125 bytes.
 func appendControl(dst []byte, op opcode, payload []byte) []byte {
 	dst = append(dst, finBit|byte(op), byte(len(payload)))
 	return append(dst, payload...)

@@ -85,7 +85,7 @@ func TestFramesOfEachKind(t *testing.T) {
 	}
 }
 
-func TestEncodingAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
+func TestEncodingAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	for _, size := range []int{10, 1000, 66000} {
 		e := entry(size)
 		dst := make([]byte, 0, 70_000)

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// opcode is what a frame is (RFC 6455, 5.2).
+// opcode is the kind of a frame (RFC 6455, 5.2).
 type opcode byte
 
 const (
@@ -34,58 +34,58 @@ const (
 	maskBit          = 0x80
 	maxHeader        = 14
 	maxControl       = 125
-	maxEmptyFrames   = 1000    // fragments without a byte, in one message
-	keptMessageBytes = 4 << 10 // of a buffer between messages
+	maxEmptyFrames   = 1000    // empty fragments of one message
+	keptMessageBytes = 4 << 10 // capacity that is kept between messages
 )
 
-// event is what a client's bytes amount to.
+// event is the result of parsing a client's bytes.
 type event struct {
 	kind    eventKind
 	payload []byte // of a message, ping or pong; the reason of a close frame or of a violation
-	code    uint16 // of a close frame, 0 where it has none; the one to close with for a violation
+	code    uint16 // of a close frame, 0 if it has none; for a violation, the code to close with
 }
 
 type eventKind uint8
 
 const (
 	needMore  eventKind = iota // no whole event yet
-	message                    // a text message, whole, UTF-8
-	ping                       // to be answered by a pong
+	message                    // a whole text message, in UTF-8
+	ping                       // must be answered with a pong
 	pong                       //
 	closed                     // the client's close frame: it sends no more
 	violation                  // the client broke a rule: the connection cannot go on
 )
 
-// parser takes a client's bytes as they come, cut anywhere. It keeps what is there of one message,
-// and no memory between messages but a little. The zero value but for most is ready.
+// parser parses a client's bytes, in pieces of any size. It keeps the bytes of one incomplete
+// message, and little memory between messages. The zero value with max set is ready.
 type parser struct {
-	most int // the largest message, in bytes over all its fragments
+	max int // size of the largest message, in bytes over all its fragments
 
-	header  [maxHeader]byte // of the frame under way, as far as it has come
+	header  [maxHeader]byte // of the current frame, as far as it has come
 	headerN int
 	frame   frame
 	inFrame bool
 
-	control []byte // what has come of a control frame's payload
-	message []byte // what has come of a message, over its fragments
-	opened  bool   // a message is under way
-	empty   int    // fragments of it without a byte
-	rounds  uint   // how often nothing was under way any more
+	control []byte // the received part of a control frame's payload
+	message []byte // the received part of a message, over its fragments
+	opened  bool   // a message has begun
+	empty   int    // its empty fragments
+	rounds  uint   // how often the parser became idle
 	over    bool   // after a close frame or a violation
 }
 
-// frame is the part of a frame that its header tells of, and how far its payload has come.
+// frame holds the fields of a frame's header, and how far its payload has come.
 type frame struct {
 	op   opcode
 	fin  bool
 	mask [4]byte
-	at   int    // where in the mask the next byte stands
+	at   int    // index in the mask for the next byte
 	left uint64 // bytes that have not come yet
 }
 
 // next returns the first event that data completes, and the rest of data. With needMore there is no
-// rest. Payloads are unmasked in place; an event's is memory of data or the parser's own, and holds
-// until the next call. After a close frame or a violation everything is swallowed.
+// rest. Payloads are unmasked in place. An event's payload is memory of data or of the parser, and
+// is valid until the next call. After a close frame or a violation all data is ignored.
 func (p *parser) next(data []byte) (event, []byte) {
 	for !p.over {
 		if !p.inFrame {
@@ -113,11 +113,11 @@ func (p *parser) next(data []byte) (event, []byte) {
 	return event{}, nil
 }
 
-// idle reports whether nothing is under way: no message, not even the first byte of a frame.
+// idle reports whether no message has begun, not even the first byte of a frame.
 func (p *parser) idle() bool { return !p.opened && !p.inFrame && p.headerN == 0 }
 
-// begin gathers a frame's header and begins the frame once it is whole. What is wrong with a header
-// shows with its first two bytes.
+// begin collects a frame's header, and begins the frame once the header is complete. Errors are
+// found in the first two bytes.
 func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 	if data = p.gather(data, 2); p.headerN < 2 {
 		return nil, nil
@@ -141,8 +141,8 @@ func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 	return data, p.admit(size)
 }
 
-// sizeIn returns the payload's size that a whole header tells, and whether it is told as RFC 6455,
-// 5.2 has it: in the fewest bytes, and with the highest bit clear.
+// sizeIn returns the payload's size in a complete header, and whether it is encoded as RFC 6455,
+// 5.2 requires: in the fewest bytes, and with the highest bit clear.
 func sizeIn(header *[maxHeader]byte) (size uint64, minimal bool) {
 	switch short := header[1] &^ maskBit; short {
 	case 126:
@@ -156,7 +156,7 @@ func sizeIn(header *[maxHeader]byte) (size uint64, minimal bool) {
 	}
 }
 
-// gather moves bytes into the header until it has as many as are wanted.
+// gather moves bytes into the header until it has want bytes.
 func (p *parser) gather(data []byte, want int) (rest []byte) {
 	if p.headerN >= want {
 		return data
@@ -180,7 +180,7 @@ func headerSize(second byte) int {
 	return n
 }
 
-// checkStart checks what a header's first two bytes say.
+// checkStart checks a header's first two bytes.
 func (p *parser) checkStart() *event {
 	first, second := p.header[0], p.header[1]
 	op := opcode(first & 0x0f)
@@ -203,13 +203,13 @@ func (p *parser) checkStart() *event {
 	return nil
 }
 
-// admit checks that the message is not too much with one more frame of a size.
+// admit checks that one more frame of this size does not make the message too large.
 func (p *parser) admit(size uint64) *event {
 	if p.frame.op.control() {
 		return nil
 	}
 	p.opened = true
-	if size > uint64(p.most-len(p.message)) {
+	if size > uint64(p.max-len(p.message)) {
 		return breach(codeTooBig, "a message is too large")
 	}
 	if size == 0 && !p.frame.fin {
@@ -220,7 +220,7 @@ func (p *parser) admit(size uint64) *event {
 	return nil
 }
 
-// unmask undoes the mask in place, eight bytes at a time.
+// unmask removes the mask in place, eight bytes at a time.
 func (p *parser) unmask(b []byte) {
 	f := &p.frame
 	for len(b) > 0 && f.at != 0 {
@@ -278,7 +278,7 @@ func (p *parser) finishControl(chunk []byte) event {
 	payload := chunk
 	if len(p.control) > 0 {
 		payload = append(p.control, chunk...)
-		p.control = nil // few clients' control frames come in parts
+		p.control = nil // control frames rarely come in parts
 	}
 	if !p.opened {
 		p.rounds++
@@ -317,8 +317,8 @@ func closeEvent(payload []byte) event {
 	return event{kind: closed, code: code, payload: reason}
 }
 
-// mayBeSent reports whether a close frame may have the code: RFC 6455, 7.4, with what IANA's
-// registry has added since.
+// mayBeSent reports whether a close frame may have the code: RFC 6455, 7.4, and later additions of
+// IANA's registry.
 func mayBeSent(code uint16) bool {
 	switch code {
 	case 1004, 1005, 1006:

@@ -12,13 +12,13 @@ import (
 
 func errorKind(err error) chat.Kind { return chat.AsError(err).Kind }
 
-// cutEvery cuts into pieces of a size.
+// cutEvery cuts into pieces of one size.
 func cutEvery(size int) func(left int) int { return func(int) int { return size } }
 
-// parse gives a parser a copy of data in pieces, and says what it found.
-func parse(data []byte, size func(left int) int, most int) string {
+// parse gives a parser a copy of data in pieces, and describes its events.
+func parse(data []byte, size func(left int) int, maxBytes int) string {
 	var found []string
-	p := parser{most: most}
+	p := parser{max: maxBytes}
 	data = bytes.Clone(data)
 	for len(data) > 0 {
 		n := min(max(1, size(len(data))), len(data))
@@ -37,7 +37,7 @@ func parse(data []byte, size func(left int) int, most int) string {
 
 func TestParserKeepsNothingBetweenMessages(t *testing.T) {
 	t.Parallel()
-	p := parser{most: 1 << 20}
+	p := parser{max: 1 << 20}
 	rest := whole(pad(500_000))
 	var e event
 	for len(rest) > 0 {
@@ -55,10 +55,10 @@ func TestParserKeepsNothingBetweenMessages(t *testing.T) {
 	}
 }
 
-func TestParserMakesNoCopyOfWholeMessages(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
+func TestParserMakesNoCopyOfWholeMessages(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	frame := join(whole(pad(1000)), pingFrame("p"), whole(""))
 	data := make([]byte, len(frame))
-	p := parser{most: 1 << 16}
+	p := parser{max: 1 << 16}
 	if n := testing.AllocsPerRun(100, func() {
 		copy(data, frame)
 		events := 0
@@ -81,7 +81,7 @@ func TestUnmasking(t *testing.T) {
 			for second := first; second <= n; second++ {
 				frame := whole(payload)
 				head := len(frame) - n
-				p := parser{most: 100}
+				p := parser{max: 100}
 				var got []byte
 				for _, piece := range [][]byte{frame[:head+first], frame[head+first : head+second], frame[head+second:]} {
 					if e, _ := p.next(piece); e.kind == message {
@@ -96,8 +96,8 @@ func TestUnmasking(t *testing.T) {
 	}
 }
 
-// FuzzParser finds that nothing makes a parser panic, that how the bytes are cut makes no
-// difference, and that what it finds is what a plain reading of RFC 6455 finds.
+// FuzzParser checks that nothing makes a parser panic, that the size of the pieces makes no
+// difference, and that the events are those of a simple implementation of RFC 6455.
 func FuzzParser(f *testing.F) {
 	for _, c := range conformance() {
 		if len(c.sent) < 1000 {
@@ -105,7 +105,7 @@ func FuzzParser(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data, sizes []byte) {
-		const most = 300
+		const maxBytes = 300
 		at := 0
 		got := parse(data, func(int) int {
 			if len(sizes) == 0 {
@@ -113,18 +113,18 @@ func FuzzParser(f *testing.F) {
 			}
 			at++
 			return int(sizes[at%len(sizes)])
-		}, most)
-		if atOnce := parse(data, cutEvery(len(data)), most); got != atOnce {
+		}, maxBytes)
+		if atOnce := parse(data, cutEvery(len(data)), maxBytes); got != atOnce {
 			t.Fatalf("in pieces: %s\nat once:   %s", got, atOnce)
 		}
-		if plain := plainly(data, most); got != plain {
+		if plain := plainly(data, maxBytes); got != plain {
 			t.Fatalf("the parser: %s\nplainly:    %s", got, plain)
 		}
 	})
 }
 
-// plainly reads frames the slow way: all bytes are there, everything is copied.
-func plainly(data []byte, most int) string {
+// plainly is a simple and slow parser: it has all bytes at once, and copies everything.
+func plainly(data []byte, maxBytes int) string {
 	var found []string
 	var gathered []byte
 	opened, empty := false, 0
@@ -133,11 +133,11 @@ func plainly(data []byte, most int) string {
 		if verdict != "" {
 			return strings.Join(append(found, verdict), ", ")
 		}
-		if r.head == 0 { // not all of a header
+		if r.head == 0 { // the header is incomplete
 			return strings.Join(found, ", ")
 		}
 		if r.op < 8 {
-			if uint64(len(gathered))+r.size > uint64(most) {
+			if uint64(len(gathered))+r.size > uint64(maxBytes) {
 				return strings.Join(append(found, "close 1009"), ", ")
 			}
 			if r.size == 0 && !r.fin {
@@ -217,7 +217,7 @@ func plainFrame(data []byte, opened bool) (h plainHeader, verdict string) {
 	}
 	h.head = 2 + length + 4
 	copy(h.mask[:], data[2+length:])
-	if h.size > 1<<62 { // so that sums do not run over
+	if h.size > 1<<62 { // so that sums do not overflow
 		h.size = 1 << 62
 	}
 	return h, ""
@@ -228,7 +228,7 @@ func BenchmarkParser(b *testing.B) {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			frame := whole(pad(size))
 			data := make([]byte, len(frame))
-			p := parser{most: 1 << 16}
+			p := parser{max: 1 << 16}
 			b.SetBytes(int64(len(frame)))
 			b.ReportAllocs()
 			for b.Loop() {

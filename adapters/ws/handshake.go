@@ -20,9 +20,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// handshake refuses what may not become a socket, and says why in HTTP; otherwise it leaves for the
-// connection what it found. All of it is done before the library sees the request, which would
-// answer 426 to everything.
+// handshake refuses a request that may not become a socket, with an HTTP error. Otherwise it stores
+// its results for the connection. All checks come before the library sees the request, because the
+// library would answer every failure with 426.
 func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if !c.App().Server().KeepHijackedConns {
 		return a.refuse(c, 0, errors.New("the HTTP server closes the sockets that it upgrades: KeepHijackedConns is not set"))
@@ -41,7 +41,7 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 			Kind: chat.Unavailable, Reason: "too many are connecting; try again", RetryAfter: time.Second + rand.N(4*time.Second),
 		})
 	}
-	if err := a.cfg.Sessions.Ready(nil); err != nil { // no token is worth verifying for a node that takes nobody
+	if err := a.cfg.Sessions.Ready(nil); err != nil { // verify no token if the node accepts nobody
 		return a.refuse(c, 0, err)
 	}
 	offered := listed(c, fiber.HeaderSecWebSocketProtocol)
@@ -53,18 +53,18 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	}
 	speaks := slices.Contains(offered, Subprotocol)
 	if !speaks && slices.ContainsFunc(offered, func(p string) bool { return strings.HasPrefix(p, "bearer.") }) {
-		// A browser would end the connection: of what it offered, nothing was chosen.
+		// Otherwise a browser would end the connection, because no offered subprotocol was chosen.
 		return a.refuse(c, fiber.StatusBadRequest, chat.Errorf(chat.BadRequest, "offer the subprotocol %s beside bearer.<token>", Subprotocol))
 	}
-	if speaks { // the library passes the header on; of what else was offered it says nothing
+	if speaks { // the library sends this header, and does not repeat other offers
 		c.Set(fiber.HeaderSecWebSocketProtocol, Subprotocol)
 	}
 	c.Locals(openingKey, opening)
 	return c.Next()
 }
 
-// upgradable checks what RFC 6455, 4.2.1 asks of a client's handshake, and its origin. With status
-// 0 the error's kind says it.
+// upgradable checks a client's handshake by RFC 6455, 4.2.1, and its origin. If status is 0, the
+// error's kind determines it.
 func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 	refuse := func(status int, text string) (int, error) { return status, chat.Errorf(chat.BadRequest, "%s", text) }
 	if !c.Request().Header.IsHTTP11() || !lists(c, fiber.HeaderConnection, "upgrade") || !lists(c, fiber.HeaderUpgrade, "websocket") {
@@ -85,16 +85,15 @@ func (a *Adapter) upgradable(c *fiber.Ctx) (status int, err error) {
 	if key, err := base64.StdEncoding.DecodeString(string(keys[0])); err != nil || len(key) != 16 {
 		return refuse(fiber.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
 	}
-	// Programs that are no browsers send none, and need not be kept from anything: a page cannot
-	// leave it out.
+	// Other programs than browsers send no origin, and are accepted: a web page cannot leave it
+	// out.
 	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !a.origins.Allow(origin) && !edge.Own(origin, string(c.Context().Host())) {
 		return 0, chat.Errorf(chat.Forbidden, "this origin may not connect")
 	}
 	return 0, nil
 }
 
-// listed returns the members of a header that is a list, over all its lines. They alias the
-// request.
+// listed returns the members of a list header, over all its lines. They are memory of the request.
 func listed(c *fiber.Ctx, header string) (members []string) {
 	for _, line := range c.Request().Header.PeekAll(header) {
 		for member := range bytes.SplitSeq(line, []byte(",")) {
@@ -113,7 +112,7 @@ func lists(c *fiber.Ctx, header, member string) bool {
 	return false
 }
 
-// identify finds out who is connecting, if the handshake says.
+// identify verifies the handshake's token, if it has one.
 func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Opening) error {
 	token, given, err := edge.OpeningToken(c, offered)
 	if err != nil || !given {
@@ -129,7 +128,7 @@ func (a *Adapter) identify(c *fiber.Ctx, offered []string, opening *ports.Openin
 	return nil
 }
 
-// networkOf returns what one customer has to themselves as a rule: an address, or of IPv6 the
+// networkOf returns the network that usually belongs to one customer: an IPv4 address, or an IPv6
 // network of 56 bits (RFC 6177).
 func networkOf(remote string) string {
 	at, err := netip.ParseAddr(remote)
@@ -146,7 +145,7 @@ func networkOf(remote string) string {
 	return network.String()
 }
 
-// readJoin reads the room that the path names, and where in it to begin.
+// readJoin reads the room in the path, and the cursor to begin from.
 func readJoin(c *fiber.Ctx, opening *ports.Opening) error {
 	if c.Params("room") == "" {
 		return nil
@@ -178,7 +177,7 @@ func readJoin(c *fiber.Ctx, opening *ports.Opening) error {
 	return nil
 }
 
-// refuse answers with an error, by its kind's status unless another is given.
+// refuse answers with an error. If status is 0, the error's kind determines it.
 func (a *Adapter) refuse(c *fiber.Ctx, status int, err error) error {
 	return edge.Fail(c, status, err, a.cfg.Observer, "answer a handshake")
 }

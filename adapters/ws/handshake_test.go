@@ -213,7 +213,7 @@ func TestANodeThatIsNotReadySaysSo(t *testing.T) {
 	}
 }
 
-// slowTokens takes its time for a token, until it is let go.
+// slowTokens is a verifier that waits until it is released.
 type slowTokens struct {
 	tokens
 	asked chan struct{}
@@ -252,8 +252,8 @@ func TestTooManyHandshakesAtOnceAreSentAway(t *testing.T) {
 	}
 }
 
-// TestTheLastPlaceIsTaken has Open fail although Ready did not: the upgrade is done, so the refusal
-// comes by frames.
+// TestTheLastPlaceIsTaken has Open fail although Ready did not. The upgrade is done by then, so the
+// refusal is sent in frames.
 func TestTheLastPlaceIsTaken(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -26,15 +26,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, // fasthttp's clock, and its workers' clean-up, which ends by and by
+	goleak.VerifyTestMain(m, // fasthttp's clock, and its workers' clean-up, which ends later
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for an expected event.
 const patience = 20 * time.Second
 
-// hub is a small ports.Sessions: its sessions say back what is sent.
+// hub is a small ports.Sessions: its sessions send messages back.
 type hub struct {
 	ready   func() error
 	refuse  error                                     // of Open
@@ -63,7 +63,7 @@ func (h *hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 func (*hub) Disconnect(chat.UserID) int { return 0 }
 func (*hub) Drain(context.Context)      {}
 
-// session writes in order, by a goroutine that lives while there is something to write.
+// session writes in order, in a goroutine that exists while there is something to write.
 type session struct {
 	hub     *hub
 	conn    ports.Conn
@@ -75,7 +75,7 @@ type session struct {
 
 	mu      sync.Mutex
 	outbox  []byte
-	most    int // bytes that the outbox ever held
+	largest int // bytes that the outbox ever held
 	writing bool
 	closing bool
 	reason  ports.CloseReason
@@ -92,8 +92,7 @@ func (s *session) Command(_ context.Context, c ports.Command) bool {
 	return s.answer(c)
 }
 
-// answer says a Send back as its author's message, and is ok with everything else that is well
-// formed.
+// answer sends a Send back as its author's message, and answers ok to every other valid command.
 func (s *session) answer(c ports.Command) bool {
 	switch ask := c.Ask.(type) {
 	case ports.Send:
@@ -121,7 +120,7 @@ func (s *session) Finish(frame []byte, reason ports.CloseReason) {
 	}
 }
 
-// end closes from the server's side.
+// end closes the session from the server's side.
 func (s *session) end(reason ports.CloseReason) {
 	s.Finish(Encoder{}.Frame(nil, ports.CloseFrame{Reason: reason}), reason)
 }
@@ -142,7 +141,7 @@ func (s *session) put(frame []byte) {
 
 func (s *session) push(frame []byte) {
 	s.outbox = append(s.outbox, frame...)
-	s.most = max(s.most, len(s.outbox))
+	s.largest = max(s.largest, len(s.outbox))
 	if !s.writing {
 		s.writing = true
 		s.writer.Go(s.write)
@@ -178,9 +177,9 @@ func (s *session) write() {
 	}
 }
 
-func (s *session) maxUnwritten() int { s.mu.Lock(); defer s.mu.Unlock(); return s.most }
+func (s *session) maxUnwritten() int { s.mu.Lock(); defer s.mu.Unlock(); return s.largest }
 
-// tokens verifies tokens that are their user's name.
+// tokens is a verifier whose tokens are the users' names.
 type tokens struct{}
 
 func (tokens) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -195,7 +194,7 @@ func (tokens) Verify(_ context.Context, token string) (chat.Identity, error) {
 	return chat.Identity{User: chat.UserID(token), Name: token, Expires: time.Now().Add(time.Hour)}, nil
 }
 
-// faults keeps the faults that it is told of.
+// faults records faults.
 type faults struct {
 	ports.Unobserved
 	ch chan error
@@ -222,7 +221,7 @@ func with(change func(*Config)) serviceOption {
 	return func(_ *service, c *Config) net.Listener { change(c); return nil }
 }
 
-// adapter returns one without a server.
+// adapter returns an adapter without a server.
 func adapter(h *hub, options ...serviceOption) *Adapter {
 	cfg := Config{Sessions: h, Verifier: tokens{}}
 	for _, option := range options {
@@ -275,7 +274,7 @@ func serve(t *testing.T, h *hub, options ...serviceOption) *service {
 	return s
 }
 
-// await fails the test when do does not return.
+// await fails the test if do does not return.
 func await(t *testing.T, what string, do func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -283,7 +282,7 @@ func await(t *testing.T, what string, do func()) {
 	receive(t, what, done)
 }
 
-// receive returns what comes on a channel, or fails the test when nothing comes.
+// receive returns a value from a channel, or fails the test if none comes.
 func receive[T any](t *testing.T, what string, ch <-chan T) T {
 	t.Helper()
 	select {
@@ -295,7 +294,7 @@ func receive[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// headers are what a good handshake has. A test changes some; an empty value leaves one out.
+// headers returns the headers of a valid handshake, with changes; an empty value leaves one out.
 func headers(changes ...string) [][2]string {
 	all := [][2]string{
 		{"Host", "chat.example"},
@@ -329,7 +328,7 @@ func request(start string, headers [][2]string) []byte {
 	return b.Bytes()
 }
 
-// peer is a client of raw bytes.
+// peer is a client that sends raw bytes.
 type peer struct {
 	net.Conn
 	t  *testing.T
@@ -347,14 +346,14 @@ func (s *service) connect() *peer {
 	return &peer{Conn: conn, t: s.t, in: bufio.NewReader(conn)}
 }
 
-// answer is what a handshake got.
+// answer is the answer to a handshake.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// shakes asks for a socket and returns the answer.
+// shakes sends a handshake and returns the answer.
 func (p *peer) shakes(start string, headers [][2]string, more ...byte) answer {
 	p.t.Helper()
 	p.sends(append(request(start, headers), more...))
@@ -391,7 +390,7 @@ func (p *peer) sends(data []byte) {
 	}
 }
 
-// sees returns the next frame from the server in words, or how the connection ended.
+// sees describes the next frame from the server, or how the connection ended.
 func (p *peer) sees() string {
 	p.t.Helper()
 	head := make([]byte, 2)
@@ -452,7 +451,7 @@ func frameInWords(t *testing.T, text []byte) string {
 	return f.Type
 }
 
-// seesAll returns everything until the connection ends, or the frame last came.
+// seesAll returns everything until the connection ends, or until the frame last.
 func (p *peer) seesAll(last string) string {
 	p.t.Helper()
 	var all []string
@@ -474,7 +473,7 @@ func (p *peer) wants(words ...string) {
 	}
 }
 
-// masked makes a client's frame: flags and opcode, payload.
+// masked makes a client's frame of the first byte, with flags and opcode, and a payload.
 func masked(first byte, payload string) []byte {
 	mask := [4]byte{1, 2, 3, 250}
 	b := []byte{first}

@@ -11,10 +11,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// polled is a client's connection after the handshake, without a goroutine of its own: while
-// nothing happens it is this struct, and a place in the poller's table. What happens to it (its
-// socket's events, Resume, Close, a timer) sets a bit of its state, and has one worker of the
-// worker pool give it a turn. Whoever has the turn alone reads, and closes the file in the end.
+// polled is a client's connection after the handshake, without a goroutine of its own. When idle it
+// is only this struct, and an entry in the poller's table. Each event (of its socket, Resume,
+// Close, a timer) sets a bit of its state, and has one worker of the worker pool give it a turn.
+// Only the owner of the turn reads, and closes the file at the end.
 //
 //	idle ──wake──► queued ──worker──► turn ──nothing to do──► idle
 //	                 ▲                 │ └──it is over──► end
@@ -23,37 +23,37 @@ type polled struct {
 	debt
 
 	poller  *poller
-	session ports.Session // nil where there was no room for one
+	session ports.Session // nil if Open refused it
 	state   atomic.Uint32
-	wants   atomic.Pointer[waiter] // who waits to write
+	wants   atomic.Pointer[waiter] // the write that waits
 
-	mu   sync.Mutex  // held over each call of the system but those of the turn's owner
-	fd   int32       // -1 once it is closed: the number may be another's
-	mark uint32      // tells the file from earlier ones of its number
+	mu   sync.Mutex  // held over each system call except those of the turn's owner
+	fd   int32       // -1 once it is closed: the number may be used again
+	mark uint32      // distinguishes the file from earlier ones of its number
 	bye  *time.Timer // ends a goodbye that takes too long
 
-	reading *reading // nil while nothing is under way; the turn's owner's
+	reading *reading // nil if idle; belongs to the turn's owner
 }
 
 // Bits of a polled connection's state.
 const (
-	taken    uint32 = 1 << iota // it is queued, has a turn, or is over: nobody needs to queue it
+	taken    uint32 = 1 << iota // it is queued, has a turn, or is over: it must not be queued
 	again                       // something has happened since the turn began
 	readable                    // there may be something to read
-	hungUp                      // the client sends no more, or the connection broke: reading tells which
+	hungUp                      // the client sends no more, or the connection broke: a read tells which
 	resumed                     // Resume was called
 	closing                     // Close was called
-	gone                        // there is nobody to wait for any more
-	late                        // a message may have taken too long
+	gone                        // there is nothing to wait for any more
+	late                        // the message timer fired
 )
 
-// reading is what a connection has only while something of its client is under way.
+// reading is the state that a connection has only while it is not idle.
 type reading struct {
 	reader
-	rest   []byte      // what r.hold keeps from being taken
-	lent   *[]byte     // the memory of rest, where it is the pool's
-	timer  *time.Timer // of the message under way
-	halved bool        // we send no more
+	rest   []byte      // bytes that wait for the end of r.hold
+	lent   *[]byte     // the memory of rest, if it is the pool's
+	timer  *time.Timer // of the current message
+	halved bool        // the server's half is closed
 }
 
 // waiter is a write that waits for the client.
@@ -64,14 +64,14 @@ var (
 	_ line       = (*polled)(nil)
 )
 
-// wake notes what has happened, and has the connection get a turn.
+// wake sets bits of the state, and queues the connection for a turn.
 func (c *polled) wake(bits uint32) {
 	if c.note(bits) {
 		c.poller.workers.put(c)
 	}
 }
 
-// note is wake without the last step: that is the caller's when it returns true.
+// note sets bits of the state. If it returns true, the caller must queue the connection.
 func (c *polled) note(bits uint32) bool { return c.state.Or(bits|again|taken)&taken == 0 }
 
 // rest ends a turn, unless something has happened since it began.
@@ -114,10 +114,10 @@ func (c *polled) write(p []byte) (int, error) {
 	}
 }
 
-// Write implements ports.Conn. Whatever the client takes renews its time.
+// Write implements ports.Conn. Each progress of the client renews its time.
 func (c *polled) Write(p []byte) error {
-	// The poller tells when the socket comes to take something again, and tells it once: it must
-	// know of the waiter before the try that takes too little.
+	// The poller reports only once that the socket can take data again. So it must know of the
+	// waiter before the write that does not take all.
 	w := &waiter{ready: make(chan struct{}, 1)}
 	c.wants.Store(w)
 	defer c.wants.Store(nil)
@@ -142,7 +142,7 @@ func (c *polled) Write(p []byte) error {
 	}
 }
 
-// writable tells a write that waits to look again.
+// writable wakes a write that waits.
 func (c *polled) writable() {
 	if w := c.wants.Load(); w != nil {
 		select {
@@ -164,7 +164,7 @@ func (c *polled) Close(reason ports.CloseReason) {
 	}
 	switch reason {
 	case ports.CloseSlow:
-		// What it has not taken is dropped with the file, and not kept by the system for minutes.
+		// Unsent data is dropped with the file. Otherwise the system would keep it for minutes.
 		_ = syscall.SetsockoptLinger(int(c.fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 		c.cut(closing)
 	case ports.CloseGone:
@@ -178,7 +178,7 @@ func (c *polled) Close(reason ports.CloseReason) {
 	}
 }
 
-// giveUp ends a goodbye. It may come when the connection is over already.
+// giveUp ends a goodbye. It may be called after the end of the connection.
 func (c *polled) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,8 +187,8 @@ func (c *polled) giveUp() {
 	}
 }
 
-// cut ends the connection for its client and whoever waits for it, whatever the turn's owner is
-// doing. c.mu is held.
+// cut ends the connection for the client and for a write that waits, whatever the turn's owner is
+// doing. c.mu must be held.
 func (c *polled) cut(bits uint32) {
 	_ = syscall.Shutdown(int(c.fd), syscall.SHUT_RDWR)
 	c.wake(gone | bits)

@@ -36,7 +36,7 @@ func TestAnEventOfAnEarlierFileIsIgnored(t *testing.T) {
 	p.wants(`said "b"`)
 	p.Close()
 	receive(t, "the session's end", session.closed)
-	s.adapter.poller.pass([]syscall.EpollEvent{{Events: syscall.EPOLLIN, Fd: stale.Fd, Pad: int32(c.mark)}}, nil) // nobody's now
+	s.adapter.poller.pass([]syscall.EpollEvent{{Events: syscall.EPOLLIN, Fd: stale.Fd, Pad: int32(c.mark)}}, nil) // of no connection now
 }
 
 func TestWhatHappensDuringATurnLeadsToAnother(t *testing.T) {
@@ -59,7 +59,7 @@ func TestWhatHappensDuringATurnLeadsToAnother(t *testing.T) {
 }
 
 // TestATimerThatComesTooLateTouchesNothing ends a goodbye when the connection is over and its
-// file's number may be another's.
+// file's number may be used again.
 func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHub()
@@ -90,8 +90,7 @@ func TestATimerThatComesTooLateTouchesNothing(t *testing.T) {
 	}
 }
 
-// TestNothingIsKeptBetweenMessages looks at a connection while a message is under way, and after
-// it.
+// TestNothingIsKeptBetweenMessages looks at a connection during a message, and after it.
 func TestNothingIsKeptBetweenMessages(t *testing.T) {
 	t.Parallel()
 	h := newHub()
@@ -110,12 +109,12 @@ func TestNothingIsKeptBetweenMessages(t *testing.T) {
 	}
 }
 
-// kept waits until a connection has no turn, and returns what it keeps of a message under way.
+// kept waits until a connection has no turn, and returns its state of an incomplete message.
 func kept(c *polled) *reading {
 	for c.state.Load()&taken != 0 {
 	}
 	r := c.reading
-	c.state.Or(0) // the next turn, which begins with the state, comes behind this look
+	c.state.Or(0) // orders this read before the next turn, which begins with the state
 	return r
 }
 
@@ -159,7 +158,7 @@ func TestAPollerLivesWithItsAdapter(t *testing.T) {
 		t.Errorf("%d workers are left", n)
 	}
 	server, client := connected(t)
-	a.carry(server, &ports.Opening{}, nil) // it is too late for that, but it does no harm
+	a.carry(server, &ports.Opening{}, nil) // too late, but harmless
 	last := receive(t, "the session", h.opened)
 	if _, polls := last.conn.(*polled); polls {
 		t.Error("it is polled by a poller that has ended")
@@ -169,9 +168,8 @@ func TestAPollerLivesWithItsAdapter(t *testing.T) {
 	await(t, "the end of all", a.Wait)
 }
 
-// TestTurnsAllocateNothing has a client talk, whole messages at a time, to sessions that allocate
-// nothing themselves.
-func TestTurnsAllocateNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun wants to be alone
+// TestTurnsAllocateNothing has a client send whole messages to sessions that allocate nothing.
+func TestTurnsAllocateNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	if underRace {
 		t.Skip("the race detector has pools forget")
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// CanPoll reports whether connections can do without a goroutine each on this system.
+// CanPoll reports whether connections can work without a goroutine each on this system.
 const CanPoll = false
 
 type poller struct{}

@@ -11,33 +11,33 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// CanPoll reports whether connections can do without a goroutine each on this system.
+// CanPoll reports whether connections can work without a goroutine each on this system.
 const CanPoll = true
 
-// poller tells polled connections what happens to their sockets. It has an epoll of its own, told
-// of each socket once and for all that can happen to it, edge by edge (epoll(7)); the runtime's
-// poller watches that epoll, so that no thread waits in it. It begins with the first connection.
+// poller passes socket events to polled connections. It has its own epoll. Each socket is added
+// once, for all events, edge-triggered (epoll(7)). The runtime's poller watches that epoll, so that
+// no thread waits in it. It starts with the first connection.
 type poller struct {
 	cfg     *Config
 	workers workerPool
 
 	mu      sync.Mutex
-	file    *os.File  // of the epoll; nil: not begun, or stopped
+	file    *os.File  // of the epoll; nil: not started, or stopped
 	fd      int       // of the epoll
 	table   []*polled // by file
-	marks   uint32    // the latest that was given
-	stopped bool      // no more connections are taken
+	marks   uint32    // the latest mark
+	stopped bool      // no more connections are accepted
 	running sync.WaitGroup
-	leave   func() // tells that a connection is over
+	leave   func() // called at the end of each connection
 }
 
 const (
-	edges        = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which syscall has as a negative number
+	edges        = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which is negative in syscall
 	eventsAtOnce = 256
 )
 
-// poll takes a connection out of the runtime's hands; where it returns false, nothing has been done
-// to it.
+// poll moves a connection from the runtime's poller to this one. If it returns false, the
+// connection is unchanged.
 func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool {
 	tcp, ok := raw.(*net.TCPConn)
 	if !ok {
@@ -50,7 +50,7 @@ func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool 
 	}
 	fd, err := duplicate(tcp)
 	if err != nil {
-		return false // a lack of files that has passed, or shows again
+		return false // too few files; it has passed, or will show again
 	}
 	a.live.Add(1)
 	c := &polled{poller: p, fd: int32(fd)}
@@ -65,8 +65,8 @@ func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool 
 	return true
 }
 
-// duplicate returns a file of our own for a socket. What was set on the socket stays set; the
-// runtime's file can be closed.
+// duplicate returns a new file for a socket. The socket's options stay; the runtime's file can be
+// closed.
 func duplicate(tcp *net.TCPConn) (int, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
@@ -85,7 +85,7 @@ func duplicate(tcp *net.TCPConn) (int, error) {
 	return int(copied), nil
 }
 
-// start begins the poller if it has not begun.
+// start starts the poller if it is not running.
 func (p *poller) start(a *Adapter) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *poller) start(a *Adapter) error {
 	if err != nil {
 		return fmt.Errorf("make an epoll: %w", err)
 	}
-	if err := syscall.SetNonblock(fd, true); err != nil { // for NewFile to have the runtime watch it
+	if err := syscall.SetNonblock(fd, true); err != nil { // so that NewFile has the runtime watch it
 		_ = syscall.Close(fd)
 		return fmt.Errorf("prepare an epoll: %w", err)
 	}
@@ -115,7 +115,7 @@ func (p *poller) start(a *Adapter) error {
 	return nil
 }
 
-// stop ends the poller. No connection is left.
+// stop ends the poller. There must be no connection left.
 func (p *poller) stop() {
 	p.mu.Lock()
 	file := p.file
@@ -137,22 +137,21 @@ func (p *poller) run(raw syscall.RawConn) {
 			n, _ := syscall.EpollWait(int(fd), events, 0)
 			ready = p.pass(events[:max(n, 0)], ready)
 			if n < len(events) {
-				// Everything was told. What happens from here on the runtime tells, even if it
-				// happens before it waits.
+				// All events were read. The runtime reports later ones, even if they happen before
+				// it waits.
 				return false
 			}
 		}
 	})
 }
 
-// pass notes events at their connections, and queues those that are to have a turn.
+// pass sets events at their connections, and adds those that need a turn to ready.
 func (p *poller) pass(events []syscall.EpollEvent, ready []*polled) []*polled {
 	ready = ready[:0]
 	p.mu.Lock()
 	for i := range events {
 		e := &events[i]
-		// An event that was under way when its file was closed may name one that has the number
-		// now.
+		// A late event of a closed file may name a connection that has the same number now.
 		c := p.table[e.Fd]
 		if c == nil || c.mark != uint32(e.Pad) {
 			continue
@@ -194,12 +193,12 @@ func (p *poller) add(c *polled) error {
 	return err
 }
 
-// remove forgets a file, closes it, and with it the connection is over.
+// remove removes a file and closes it. This ends the connection.
 func (p *poller) remove(fd int) {
 	p.mu.Lock()
 	p.table[fd] = nil
 	p.mu.Unlock()
-	// Closing the file would do, if no child that the process is about to start had a copy of it
+	// Closing alone is not enough: a child that the process is starting may have a copy of the file
 	// for a moment.
 	_ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, fd, nil)
 	_ = syscall.Close(fd)

@@ -11,9 +11,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// reader brings what a client sends to its session. It never waits for the client or for its own
-// connection: where nothing more may be read for now it says so, and whoever drives it waits as its
-// kind of connection does.
+// reader passes what a client sends to its session. It never waits. When it must not take more for
+// now, it sets hold, and its caller waits in the way of its kind of connection.
 type reader struct {
 	line        line
 	session     ports.Session
@@ -21,33 +20,32 @@ type reader struct {
 	parser      parser
 	messageTime time.Duration
 
-	hold    hold // why nothing more is taken for now
-	ended   bool // nothing that the client sends counts any more
-	parting bool // the client has said its last, too: there is nothing to wait for but the session's own last
+	hold    hold // why no more bytes are taken for now
+	ended   bool // further bytes of the client are ignored
+	parting bool // the client sends no more either: only the session's last frames are waited for
 
-	due   time.Time // when what is under way must have come as a whole; zero while nothing is
+	due   time.Time // when the current message must be complete; zero: none has begun
 	round uint      // the parser's rounds when due was set
 
-	pong []byte // memory for answers to pings
+	pong []byte // buffer of pongs
 }
 
 // line is what a reader needs of its connection.
 type line interface {
-	// wakeBy has the reader told when due is past without what it waits for, by expire; a zero time
-	// ends that.
+	// wakeBy has expire called after due, unless it is called again before; a zero time cancels it.
 	wakeBy(due time.Time)
-	// owe counts bytes of pongs that the client has yet to take, and reports whether they are too
+	// owe counts bytes of pongs that the client has not taken yet, and reports whether they are too
 	// many.
 	owe(n int) (tooMany bool)
 }
 
-// hold is what must happen before more is taken from a client.
+// hold is what must happen before more bytes are taken from a client.
 type hold uint8
 
 const (
 	holdNone  hold = iota
 	holdBusy       // the session resumes
-	holdPongs      // the client takes some of what was written
+	holdPongs      // the client takes some written data
 )
 
 func newReader(cfg *Config, l line, session ports.Session) *reader {
@@ -59,11 +57,11 @@ func newReader(cfg *Config, l line, session ports.Session) *reader {
 // start makes a zero reader ready.
 func (r *reader) start(cfg *Config, l line, session ports.Session) {
 	r.line, r.session, r.observer, r.messageTime = l, session, cfg.Observer, cfg.MessageTime
-	r.parser.most = cfg.FrameBytes
+	r.parser.max = cfg.FrameBytes
 }
 
-// hear takes bytes from the client, and returns those that must wait for what r.hold says. They may
-// be changed.
+// hear takes bytes from the client, which it may change. It returns those that must wait for the
+// end of r.hold.
 func (r *reader) hear(data []byte) (rest []byte) {
 	r.session.Heard()
 	return r.take(data)
@@ -88,7 +86,7 @@ func (r *reader) take(data []byte) (rest []byte) {
 func (r *reader) handle(e event) {
 	switch e.kind {
 	case message:
-		// No context that ends with the connection: what was asked for is done even if its asker
+		// The context does not end with the connection: a command is carried out even if the client
 		// goes.
 		if !r.session.Command(context.Background(), wire.Decode(e.payload)) {
 			r.hold = holdBusy
@@ -100,12 +98,12 @@ func (r *reader) handle(e event) {
 		r.session.Finish(closeAnswer(e.code), ports.CloseGone)
 	case violation:
 		r.finish(appendClose(nil, e.code, string(e.payload)), ports.CloseProtocol)
-	case pong, needMore: // Heard was told
+	case pong, needMore: // Heard was called for them
 	}
 }
 
-// answer answers a ping. So that a client that pings and does not read piles up nothing, nothing
-// else of it is taken when too much is unread.
+// answer answers a ping. If too many pongs are unread, no more bytes are taken, so that a client
+// that pings and does not read cannot fill the memory.
 func (r *reader) answer(payload []byte) {
 	r.pong = appendControl(r.pong[:0], opPong, payload)
 	r.session.Reply(r.pong)
@@ -114,8 +112,8 @@ func (r *reader) answer(payload []byte) {
 	}
 }
 
-// limit bounds the time of a message, from its first byte on, whatever comes in between. It does
-// not run while it is not the client that is waited for.
+// limit bounds the time of a message from its first byte on, control frames included. The time does
+// not run while something other than the client is waited for.
 func (r *reader) limit() {
 	switch {
 	case r.ended || r.hold != holdNone || r.parser.idle():
@@ -129,7 +127,7 @@ func (r *reader) limit() {
 	}
 }
 
-// expire ends the session of a client whose message takes too long, if it still does.
+// expire ends the session if its client's message still takes too long.
 func (r *reader) expire() {
 	if !r.due.IsZero() && !time.Now().Before(r.due) {
 		code, _ := wire.CloseCode(ports.CloseSilent)
@@ -137,24 +135,24 @@ func (r *reader) expire() {
 	}
 }
 
-// hangUp ends the session of a client that sends no more and did not say so. It may still read what
-// it asked for.
+// hangUp ends the session of a client that sends no more and sent no close frame. The client may
+// still read its answers.
 func (r *reader) hangUp() {
 	r.parting = true
 	r.finish(nil, ports.CloseGone)
 	r.limit()
 }
 
-// idle reports whether the reader knows nothing that a new one would not.
+// idle reports whether the reader has no state, like a new one.
 func (r *reader) idle() bool { return !r.ended && r.hold == holdNone && r.parser.idle() }
 
-// finish ends the session with a last frame of the transport's own.
+// finish ends the session with a last frame of the transport.
 func (r *reader) finish(frame []byte, reason ports.CloseReason) {
 	r.ended = true
 	r.session.Finish(frame, reason)
 }
 
-// panicked keeps a panic from the process, and its text from the client.
+// panicked handles a panic: the process goes on, and the client does not see the text.
 func (r *reader) panicked(v any) {
 	r.observer.Fault(context.Background(), "read from a socket", fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 	code, text := wire.CloseCode(ports.CloseInternal)
@@ -162,15 +160,15 @@ func (r *reader) panicked(v any) {
 	r.limit()
 }
 
-// maxPongs is how many bytes of pongs may wait for the client to read. Their client pays for more:
-// nothing else of it is read meanwhile.
+// maxPongs is how many bytes of pongs may wait for the client. Beyond that nothing more is read
+// from the client.
 const maxPongs = 8 << 10
 
-// debt counts the bytes of pongs since the client last took something.
+// debt counts the bytes of pongs since the client last took data.
 type debt struct{ bytes atomic.Int32 }
 
 func (d *debt) owe(n int) (tooMany bool) { return d.bytes.Add(int32(n)) > maxPongs }
 func (d *debt) tooMany() bool            { return d.bytes.Load() > maxPongs }
 
-// pay tells that the client took something, and reports whether a reader may wait for that.
+// pay records that the client took data, and reports whether a reader may wait for that.
 func (d *debt) pay() (awaited bool) { return d.bytes.Load() > 0 && d.bytes.Swap(0) > maxPongs }

@@ -4,7 +4,7 @@ package ws
 
 import "net"
 
-// socket has nothing to offer here: every write may wait.
+// socket has no non-blocking calls on this system: every write may block.
 type socket struct{ stream }
 
 func newSocket(net.Conn) *socket { return nil }

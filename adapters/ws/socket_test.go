@@ -19,7 +19,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// TestAClientOfAnotherMake talks by somebody else's WebSocket library, in the clear and by TLS.
+// TestAClientOfAnotherMake uses another WebSocket library, with and without TLS.
 func TestAClientOfAnotherMake(t *testing.T) {
 	t.Parallel()
 	each(t, tcpAndTLS(t), func(t *testing.T, by serviceOption) {
@@ -68,7 +68,7 @@ func (s *service) dials(ctx context.Context, user string) *websocket.Conn {
 	return c
 }
 
-// says sends a message and returns the body of what comes back.
+// says sends a message and returns the body of the answer.
 func says(ctx context.Context, t *testing.T, c *websocket.Conn, body string) string {
 	t.Helper()
 	if err := c.Write(ctx, websocket.MessageText, []byte(say(body))); err != nil {
@@ -91,8 +91,8 @@ func nextBody(ctx context.Context, t *testing.T, c *websocket.Conn) string {
 	return f.Body
 }
 
-// TestTwoUsersNeverMix has users come and go while sessions that are over still try to write: who
-// comes next, on whatever the pools hand out again, sees nothing that is not theirs.
+// TestTwoUsersNeverMix has users come and go while ended sessions still try to write. Later users
+// get memory of the same pools, and must see only their own data.
 func TestTwoUsersNeverMix(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -127,7 +127,7 @@ func TestTwoUsersNeverMix(t *testing.T) {
 				case session := <-h.opened:
 					stale.Go(func() {
 						receive(t, "the session's end", session.closed)
-						session.conn.Close(ports.CloseGone) // as a session does when it is told of its end
+						session.conn.Close(ports.CloseGone) // like a session that learns of its end
 						for range 20 {
 							_, err := session.conn.TryWrite([]byte("\x81\x06secret"))
 							if err == nil {
@@ -229,7 +229,7 @@ func TestAClientThatGoes(t *testing.T) {
 	})
 }
 
-// TestAClientThatGoesBeforeItIsRead has its last words and its end there at once.
+// TestAClientThatGoesBeforeItIsRead has its last frames and its end arrive together.
 func TestAClientThatGoesBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -269,8 +269,8 @@ func TestAClientThatSendsNoMoreHearsItsAnswers(t *testing.T) {
 	})
 }
 
-// TestAClientThatGoesIsNotWrittenTo has a write wait, for much longer than the test does, when the
-// client says that it sends no more.
+// TestAClientThatGoesIsNotWrittenTo has a write wait, for much longer than the test, while the
+// client closes its half.
 func TestAClientThatGoesIsNotWrittenTo(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -297,7 +297,7 @@ func TestASessionThatIsBusyIsNotReadFor(t *testing.T) {
 			if got := receive(t, want, asked); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			// The reader is on its way to wait, or waits: what it may not do is go on.
+			// The reader waits, or is about to. It must not go on.
 			if n := session.asked.Load(); n != int64(want[0]-'a')+1 {
 				t.Errorf("%d commands after %s", n, want)
 			}
@@ -328,7 +328,8 @@ func TestASessionThatIsBusyMayEnd(t *testing.T) {
 	})
 }
 
-// TestAClientThatPingsAndDoesNotRead piles up nothing, and gets every pong once it reads.
+// TestAClientThatPingsAndDoesNotRead checks that such a client fills no memory, and gets every pong
+// once it reads.
 func TestAClientThatPingsAndDoesNotRead(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -343,7 +344,7 @@ func TestAClientThatPingsAndDoesNotRead(t *testing.T) {
 			sent, err := 0, error(nil)
 			for ; err == nil && sent < pings/100*len(frame); sent += len(frame) {
 				var n int
-				if n, err = p.Write(frame); err != nil { // it is full: from here on the client reads, too
+				if n, err = p.Write(frame); err != nil { // the buffers are full: from here on the client reads too
 					close(blocked)
 					p.SetWriteDeadline(time.Now().Add(patience))
 					_, err = p.Write(frame[n:])
@@ -360,8 +361,8 @@ func TestAClientThatPingsAndDoesNotRead(t *testing.T) {
 			}
 		}
 		sending.Wait()
-		if most := session.maxUnwritten(); most > 4*maxPongs {
-			t.Errorf("%d bytes of pongs were kept", most)
+		if n := session.maxUnwritten(); n > 4*maxPongs {
+			t.Errorf("%d bytes of pongs were kept", n)
 		}
 	})
 }
@@ -415,8 +416,8 @@ func TestAMessageThatTakesTooLong(t *testing.T) {
 	})
 }
 
-// TestTimeRunsForOneMessageOnly has a client send for longer than one message may take, so that
-// whenever the server reads, a message is under way.
+// TestTimeRunsForOneMessageOnly has a client send for longer than one message may take. Whenever
+// the server reads, a message is incomplete.
 func TestTimeRunsForOneMessageOnly(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -437,8 +438,8 @@ func TestTimeRunsForOneMessageOnly(t *testing.T) {
 	})
 }
 
-// TestTimeDoesNotRunWhileTheSessionIsBusy has a message come in two parts, with a pause between
-// them that is the server's.
+// TestTimeDoesNotRunWhileTheSessionIsBusy has a message come in two parts, with a pause of the
+// server between them.
 func TestTimeDoesNotRunWhileTheSessionIsBusy(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
@@ -485,7 +486,7 @@ func TestEveryByteIsASignOfLife(t *testing.T) {
 	})
 }
 
-// TestASlowClientIsLeft has a client ask for much and never read.
+// TestASlowClientIsLeft has a client request much and never read.
 func TestASlowClientIsLeft(t *testing.T) {
 	t.Parallel()
 	each(t, tcpAndTLS(t), func(t *testing.T, by serviceOption) {

@@ -9,13 +9,13 @@ import (
 	"syscall"
 )
 
-// socket is a TCP socket used past net.Conn, with the runtime's poller still there for those who
-// wait: it writes what goes without waiting, and takes a buffer to read into only once there is
-// something to read. One may write while another reads.
+// socket is a TCP socket used below net.Conn, still with the runtime's poller for calls that wait.
+// It can write without blocking, and takes a read buffer only when there is something to read. One
+// goroutine may write while another reads.
 type socket struct {
 	raw syscall.RawConn
 
-	// The calls are made once, so that reading and writing allocate nothing.
+	// These closures are made once, so that reading and writing allocate nothing.
 	writeCall func(fd uintptr) bool
 	readCall  func(fd uintptr) bool
 
@@ -34,7 +34,7 @@ type socket struct {
 
 var _ source = (*socket)(nil)
 
-// newSocket returns nil where c is no TCP socket.
+// newSocket returns nil if c is not a TCP socket.
 func newSocket(c net.Conn) *socket {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
@@ -49,10 +49,11 @@ func newSocket(c net.Conn) *socket {
 	return s
 }
 
-// tryWrite writes what goes without waiting, with one call of the system.
+// tryWrite writes as much as it can without blocking, with one system call.
 func (s *socket) tryWrite(p []byte) (int, error) { return s.doWrite(p, false) }
 
-// write waits, until the connection's deadline for writes, and writes what then goes.
+// write waits until the socket can take data, up to the connection's write deadline, and writes as
+// much as it can.
 func (s *socket) write(p []byte) (int, error) { return s.doWrite(p, true) }
 
 func (s *socket) doWrite(p []byte, wait bool) (int, error) {
@@ -66,7 +67,7 @@ func (s *socket) doWrite(p []byte, wait bool) (int, error) {
 	return max(out.n, 0), err
 }
 
-// callWrite returns whether it is done: with false the runtime calls it again when the socket takes
+// callWrite reports whether it is done. If not, the runtime calls it again when the socket takes
 // more.
 func (s *socket) callWrite(fd uintptr) bool {
 	for {
@@ -93,8 +94,8 @@ func (s *socket) next() ([]byte, error) {
 	return (*s.in.lent)[:s.in.n], nil
 }
 
-// callRead returns whether it is done: with false the runtime calls it again when there is
-// something to read.
+// callRead reports whether it is done. If not, the runtime calls it again when there is something
+// to read.
 func (s *socket) callRead(fd uintptr) bool {
 	s.in.lent = readBuffers.Get().(*[]byte)
 	for {

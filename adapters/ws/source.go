@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// readBytes is how much is read at once: several frames as people type them.
+// readBytes is the size of a read: several frames of typed text.
 const readBytes = 4 << 10
 
-// readBuffers lends buffers to those who read at the moment.
+// readBuffers lends buffers for reads.
 var readBuffers = sync.Pool{New: func() any { b := make([]byte, readBytes); return &b }}
 
 // source is where a client's bytes come from.
 type source interface {
-	// next waits for bytes. They may be changed, and are the caller's until the next call of next
+	// next waits for bytes. The caller owns them, and may change them, until the next call of next
 	// or release.
 	next() ([]byte, error)
-	// release gives back the memory of what next returned.
+	// release gives back the memory that next returned.
 	release()
 }
 
@@ -27,8 +27,8 @@ func newSource(c *conn) source {
 	return &stream{conn: c.raw}
 }
 
-// stream reads a connection of which it cannot be told whether there is something to read: it holds
-// a buffer while it waits.
+// stream reads a connection that cannot tell whether there is something to read: it holds a buffer
+// while it waits.
 type stream struct {
 	conn net.Conn
 	lent *[]byte

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// begin is the start of a connection's life, and its first turn. It may wait for the store.
+// begin opens the session and takes the first turn. It may wait for the store.
 func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
 	session, err := a.cfg.Sessions.Open(c, *opening)
 	switch {
@@ -27,8 +27,8 @@ func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
 	}
 }
 
-// turn lets the connection do what it can without waiting for its client: a little, so that others
-// get theirs. It reports whether the connection wants another turn.
+// turn does a part of the connection's work without waiting for the client. The part is small, so
+// that other connections get their turns. turn reports whether the connection wants another one.
 func (c *polled) turn() (more bool) {
 	switch c.step() {
 	case stepMore:
@@ -40,13 +40,13 @@ func (c *polled) turn() (more bool) {
 	return !c.rest()
 }
 
-// step is what a turn came to.
+// step is the result of a part of a turn.
 type step uint8
 
 const (
-	stepDone step = iota // nothing is left to do before something happens
+	stepDone step = iota // nothing to do until the next event
 	stepMore             // there may be more to do
-	stepOver             // the connection is
+	stepOver             // the connection is over
 	stepEnd              // the client sends no more
 )
 
@@ -71,8 +71,8 @@ func (c *polled) step() step {
 }
 
 // receive reads once if there may be something to read. A read that does not fill the buffer has
-// emptied the socket: what comes later, the poller tells. That the client has hung up it has told
-// for good.
+// emptied the socket, and the poller reports later bytes. That the client has hung up is reported
+// only once.
 func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
 	if state&(readable|hungUp) == 0 {
 		return nil, 0, stepDone
@@ -115,16 +115,16 @@ func (c *polled) read(state uint32) step {
 	return next
 }
 
-// hear brings the reader what the client sent, in memory of the pool or in none that is lent. It
-// returns true when the reader does not just want more.
+// hear passes to the reader what the client sent; lent is its memory, if that is the pool's. It
+// returns true if the reader does not simply want more.
 func (c *polled) hear(data []byte, lent *[]byte) (held bool) {
 	r := c.startReading()
 	r.rest, r.lent = data, lent
 	return c.bring(true)
 }
 
-// bring has the reader take the rest, which is fresh or what it held back, and lets go of what is
-// not needed any more.
+// bring passes the rest to the reader: fresh bytes, or bytes that were held back. Then it releases
+// memory that is not needed any more.
 func (c *polled) bring(fresh bool) (held bool) {
 	r := c.reading
 	defer func() {
@@ -155,7 +155,7 @@ func (r *reading) drop() {
 	}
 }
 
-// proceed goes on once the reader's hold is over, or the connection is.
+// proceed goes on when the reader's hold, or the connection, is over.
 func (c *polled) proceed(state uint32) step {
 	r := c.reading
 	switch {
@@ -171,9 +171,9 @@ func (c *polled) proceed(state uint32) step {
 	return stepMore
 }
 
-// part waits for Close when nothing that the client sends counts any more, and then reads it to no
-// use until the client goes or its time is over: a connection that is closed with bytes unread is
-// reset, and the client might never see the close frame.
+// part waits for Close when the client's bytes are ignored. Then it reads and drops them until the
+// client goes or its time is over. A connection that is closed with unread bytes is reset, and the
+// client might not see the close frame.
 func (c *polled) part(state uint32) step {
 	r := c.reading
 	switch {
@@ -192,7 +192,7 @@ func (c *polled) part(state uint32) step {
 	return next
 }
 
-// end closes the connection. Nothing uses it any more.
+// end closes the connection. Nothing may use it after that.
 func (c *polled) end() {
 	c.state.Or(closing | gone)
 	c.writable()
@@ -222,7 +222,8 @@ func (c *polled) startReading() *reading {
 	return c.reading
 }
 
-// stopReading lets go of what only a message under way needs. The parser's buffer serves others.
+// stopReading releases what only an incomplete message needs. The parser's buffer is used again by
+// others.
 func (c *polled) stopReading() {
 	r := c.reading
 	c.reading = nil

@@ -14,14 +14,14 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 )
 
-// way is how clients' bytes come and go.
+// way is a kind of connection.
 type way struct {
 	name   string
 	option serviceOption // nil: TCP, a goroutine each
 	polled bool
 }
 
-// tcp are the ways of plain TCP: what holds for one holds for the other.
+// tcp returns the ways of plain TCP, which must behave alike.
 func tcp() []way {
 	ways := []way{{name: "tcp, a goroutine each"}}
 	if CanPoll {

@@ -8,26 +8,26 @@ import (
 )
 
 const (
-	moment     = time.Millisecond // after which a turn that is not over counts as stuck
+	moment     = time.Millisecond // a turn that takes longer counts as stuck
 	maxWorkers = 16 << 10
 )
 
 // workerPool are the workers that give connections their turns, in the order in which they became
 // ready. A turn is short, unless its command waits for the store. Then its worker counts as stuck
-// after a moment, and another takes its place for as long as there is something to do: what waits
-// holds up nobody. When there is nothing to do a few workers stay.
+// after a moment, and another worker takes its place while there is work to do. So a turn that
+// waits does not hold up others. When there is nothing to do, a few workers stay.
 type workerPool struct {
 	turn   func(*polled) (more bool)
-	usual  int // workers, when there is plenty to do and none is stuck
+	usual  int // number of workers when there is much to do and none is stuck
 	spare  int // workers that stay when there is nothing to do
 	living sync.WaitGroup
 
 	mu       sync.Mutex
 	ready    queue
-	current  []*worker // those not known to be stuck
-	wanted   int       // of these, at most; more than usual when all were stuck at once
+	current  []*worker // workers that are not known to be stuck
+	wanted   int       // max of current; more than usual after all were stuck at once
 	all      int       // workers
-	waiting  int       // of these, for something to do
+	waiting  int       // of these, those that wait for work
 	call     sync.Cond // wakes one of them
 	watch    *time.Timer
 	watching bool
@@ -37,7 +37,7 @@ type workerPool struct {
 
 type worker struct {
 	busy  bool
-	stuck bool   // is not among the current ones
+	stuck bool   // it is not in current
 	since uint32 // the beat when its turn began
 }
 
@@ -51,7 +51,7 @@ func (w *workerPool) begin(turn func(*polled) (more bool)) {
 	w.watch.Stop()
 }
 
-// end waits until the workers have gone. Nothing is ready, or will be.
+// end waits until the workers have ended. Nothing may be ready or become ready.
 func (w *workerPool) end() {
 	w.mu.Lock()
 	w.over = true
@@ -74,7 +74,7 @@ func (w *workerPool) put(list ...*polled) {
 	}
 }
 
-// summon has one more worker look what is ready.
+// summon wakes or starts one more worker for the queue.
 func (w *workerPool) summon() {
 	switch {
 	case w.waiting > 0:
@@ -94,7 +94,7 @@ func (w *workerPool) hire() {
 	w.living.Go(func() { w.work(me) })
 }
 
-// work is a worker's life.
+// work runs a worker until it is not needed any more.
 func (w *workerPool) work(me *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +108,7 @@ func (w *workerPool) work(me *worker) {
 		more := w.turn(c)
 		w.mu.Lock()
 		me.busy = false
-		if more { // no call is needed: this worker will look
+		if more { // no summon is needed: this worker looks next
 			w.ready.push(c)
 		}
 		if me.stuck && len(w.current) < w.wanted {
@@ -120,12 +120,12 @@ func (w *workerPool) work(me *worker) {
 	if !me.stuck {
 		w.current = slices.DeleteFunc(w.current, func(other *worker) bool { return other == me })
 	}
-	if w.ready.len() > 0 { // it may have left a connection behind that others were not called for
+	if w.ready.len() > 0 { // it may leave a connection for which no other worker was woken
 		w.summon()
 	}
 }
 
-// next waits until there is a turn for the worker to give; false: it is not needed any more.
+// next waits until there is a turn for the worker; false: it is not needed any more.
 func (w *workerPool) next(me *worker) bool {
 	for !w.over && !me.stuck && len(w.current) <= w.wanted {
 		if w.ready.len() > 0 {
@@ -147,8 +147,8 @@ func (w *workerPool) beginWatch() {
 	}
 }
 
-// relieve puts others in the place of workers that are stuck, if something is ready. Where all were
-// stuck at once there will be twice as many.
+// relieve replaces workers that are stuck by others if something is ready. If all were stuck at
+// once, it doubles their number.
 func (w *workerPool) relieve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -171,13 +171,13 @@ func (w *workerPool) relieve() {
 	w.watch.Reset(moment)
 }
 
-// queue is first in, first out.
+// queue is a FIFO queue.
 type queue struct {
 	list []*polled
 	head int
 }
 
-const keptQueue = 1 << 10 // connections for which an empty queue keeps room
+const keptQueue = 1 << 10 // capacity that an empty queue keeps, in connections
 
 func (q *queue) len() int { return len(q.list) - q.head }
 

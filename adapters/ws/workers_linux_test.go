@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// staffed runs a test in a bubble with a worker pool, and wants it to end.
+// staffed runs a test in a bubble with a worker pool, which must end.
 func staffed(t *testing.T, turn func(*polled) bool, test func(t *testing.T, w *workerPool)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -67,18 +67,18 @@ func TestTurnsThatWaitHoldUpNobody(t *testing.T) {
 	})
 }
 
-// TestAFewTurnsThatWaitAreMadeUpFor has some workers stuck for good, and the rest as many as ever.
+// TestAFewTurnsThatWaitAreMadeUpFor has some workers stuck for good; as many as usual go on.
 func TestAFewTurnsThatWaitAreMadeUpFor(t *testing.T) {
 	t.Parallel()
 	var release chan struct{} // of the bubble
-	var working, most atomic.Int32
+	var working, highest atomic.Int32
 	turn := func(c *polled) bool {
 		if c.fd < 10 {
 			<-release
 			return false
 		}
 		n := working.Add(1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		for m := highest.Load(); n > m && !highest.CompareAndSwap(m, n); m = highest.Load() {
 			continue
 		}
 		time.Sleep(moment / 2)
@@ -90,7 +90,7 @@ func TestAFewTurnsThatWaitAreMadeUpFor(t *testing.T) {
 		w.put(several(10)...)
 		w.put(several(10 + 20*w.usual)[10:]...)
 		time.Sleep(100 * moment)
-		if n := int(most.Load()); n != w.usual {
+		if n := int(highest.Load()); n != w.usual {
 			t.Errorf("%d worked at once, want %d", n, w.usual)
 		}
 		close(release)
@@ -154,8 +154,8 @@ func TestOneThatAlwaysHasMoreToDoStandsInLine(t *testing.T) {
 	})
 }
 
-// TestAWorkerThatWasStuckLeavesNothingBehind has its place taken, the other one waiting, and its
-// own connection in need of another turn.
+// TestAWorkerThatWasStuckLeavesNothingBehind has a stuck worker replaced by another, which waits,
+// while the stuck one's connection needs another turn.
 func TestAWorkerThatWasStuckLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	var release chan struct{}
@@ -188,7 +188,7 @@ func TestTheQueueKeepsOrderAndNoMemory(t *testing.T) {
 	list := several(5000)
 	var q queue
 	in, out := 0, 0
-	for round := range 200 { // it grows and shrinks, and never is empty but in the end
+	for round := range 200 { // it grows and shrinks, and is empty only at the end
 		for range 50 - round%40 {
 			if in < len(list) {
 				q.push(list[in])

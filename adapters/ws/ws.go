@@ -16,26 +16,26 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Subprotocol is the one that the service speaks.
+// Subprotocol is the WebSocket subprotocol of the service.
 const Subprotocol = "parley.v1.json"
 
 // Config is what an Adapter works with. Sessions and Verifier are needed.
 type Config struct {
 	Sessions ports.Sessions
 	Verifier ports.TokenVerifier
-	Observer ports.FaultObserver     // nil: nobody is told
+	Observer ports.FaultObserver     // may be nil
 	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
 
-	// Polled has connections do without a goroutine each where that is possible: by plain TCP,
-	// where CanPoll is true. Others are as without it.
+	// Polled makes connections work without a goroutine each if possible: with plain TCP, if
+	// CanPoll is true. It does not affect others.
 	Polled bool
 
-	Origins     []string      // other web origins that may connect, as edge.ParseOrigin takes them
-	FrameBytes  int           // the largest message of a client, over all its fragments; 0: 64 KiB
-	WriteStall  time.Duration // after which a write without progress fails; 0: 10 s
-	MessageTime time.Duration // for a message to come as a whole; 0: 10 s
-	VerifyTime  time.Duration // for a handshake's token to be verified; 0: 10 s
-	Handshakes  int           // most that are under way; others are told to try again; 0: 1,000
+	Origins     []string      // other web origins that may connect, in the form of edge.ParseOrigin
+	FrameBytes  int           // max size of a client's message, over all its fragments; 0: 64 KiB
+	WriteStall  time.Duration // how long a write may make no progress; 0: 10 s
+	MessageTime time.Duration // how long a message may take to arrive; 0: 10 s
+	VerifyTime  time.Duration // how long the verification of a handshake's token may take; 0: 10 s
+	Handshakes  int           // max concurrent handshakes; others are told to try again; 0: 1,000
 }
 
 func (c Config) withDefaults() Config {
@@ -59,7 +59,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Adapter takes sockets.
+// Adapter accepts sockets.
 type Adapter struct {
 	cfg     Config
 	origins edge.Origins
@@ -68,37 +68,37 @@ type Adapter struct {
 	poller  poller
 }
 
-// New returns an adapter. A string in cfg.Origins that is no origin is ignored: it allows nobody.
+// New returns an adapter. An invalid origin in cfg.Origins is ignored.
 func New(cfg Config) *Adapter {
 	return &Adapter{cfg: cfg.withDefaults(), origins: edge.NewOrigins(cfg.Origins)}
 }
 
-// openingKey is where the handshake leaves what it found for the connection.
+// openingKey is the key under which the handshake stores its results for the connection.
 const openingKey = "parley.opening"
 
 // Routes adds the socket's routes. The app's server must have KeepHijackedConns set: connections
-// outlive the handler that upgrades them, and close themselves.
+// outlive the handler that upgrades them, and the adapter closes them.
 func (a *Adapter) Routes(r fiber.Router) {
 	upgrade := websocket.New(a.take, websocket.Config{
 		Origins:         []string{"*"},            // the handshake has checked it
 		ReadBufferSize:  512,                      // the library does not read
 		WriteBufferSize: 512,                      // and does not write
-		RecoverHandler:  func(*websocket.Conn) {}, // take does not panic; the default would tell the client
+		RecoverHandler:  func(*websocket.Conn) {}, // take does not panic; the default would show the panic to the client
 	})
 	for _, path := range []string{"/ws", "/ws/:room"} {
-		r.Add(fiber.MethodGet, path, a.handshake, upgrade) // and not HEAD, as Get would
+		r.Add(fiber.MethodGet, path, a.handshake, upgrade) // Get would add HEAD too
 	}
 }
 
-// Wait returns when no connection is left, and no goroutine of the adapter. No more may come: the
-// listener is closed.
+// Wait returns when no connection and no goroutine of the adapter is left. The listener must be
+// closed, so that no more connections come.
 func (a *Adapter) Wait() {
 	a.live.Wait()
 	a.poller.stop()
 }
 
-// take begins a connection's life and returns at once, so that the request and the buffers that it
-// came by are free for others. The library's Conn goes back to a pool: nothing keeps it.
+// take starts a connection and returns at once, so that the request and its buffers can be used
+// again. The library's Conn goes back to a pool: nothing may keep it.
 func (a *Adapter) take(w *websocket.Conn) {
 	opening, _ := w.Locals(openingKey).(*ports.Opening)
 	in := w.NetConn()
@@ -117,21 +117,20 @@ func (a *Adapter) take(w *websocket.Conn) {
 	a.carry(raw, opening, early)
 }
 
-// carry begins a connection's life in the way that fits it.
+// carry starts a connection of the right kind.
 func (a *Adapter) carry(raw net.Conn, opening *ports.Opening, early []byte) {
 	if !a.cfg.Polled || !a.poll(raw, opening, early) {
 		a.live.Go(func() { a.serve(raw, opening, early) })
 	}
 }
 
-// takeOver returns what came along with the handshake and stands in the server's buffer: from then
-// on in is not needed.
+// takeOver returns the bytes that came with the handshake and are in the server's buffer. After
+// that, in is not needed.
 func takeOver(in, raw net.Conn) (early []byte, err error) {
 	if in == raw {
 		return nil, nil
 	}
-	// A deadline that has passed: what is buffered is read all the same, what is not is not waited
-	// for.
+	// With a deadline in the past, reads return buffered bytes but do not wait for others.
 	if err := raw.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return nil, err
 	}
@@ -148,8 +147,7 @@ func takeOver(in, raw net.Conn) (early []byte, err error) {
 	return early, raw.SetReadDeadline(time.Time{})
 }
 
-// serve is the life of a connection with a goroutine; when it returns nothing uses the connection
-// any more.
+// serve runs a connection with a goroutine. When it returns, nothing uses the connection any more.
 func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 	c := newConn(raw, a.cfg.WriteStall)
 	defer c.end()
@@ -164,9 +162,9 @@ func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 	c.read(newReader(&a.cfg, c, session), early)
 }
 
-// turnAway tells a client for whom there was room a moment ago, but is none now, what it would have
-// heard instead of the upgrade. It returns whether the connection is there still, with nothing to
-// come from the client that counts.
+// turnAway refuses a client after the upgrade, because the last place was taken after the check in
+// the handshake. It sends the error as a frame. It returns whether the connection is still open;
+// further bytes of the client are ignored.
 func (a *Adapter) turnAway(c ports.Conn, err error) bool {
 	reason := ports.CloseRestart
 	if errors.Is(err, chat.RateLimited) {
