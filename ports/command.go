@@ -10,7 +10,21 @@ import (
 type Command struct {
 	ID    string // of the client's choice, at most 64 characters; empty: only a failure is answered
 	Trace chat.Trace
+	As    *chat.As // nil: for whoever asks
 	Ask   Ask
+}
+
+// By returns for whom a command is, if by asks: by themselves, or whom they act for. Where they may
+// not act for others it is Forbidden; where nobody acts for another in that, Invalid.
+func (c Command) By(by chat.Identity) (chat.Identity, error) {
+	if c.As == nil {
+		return by, nil
+	}
+	switch c.Ask.(type) {
+	case Change, History, Mark:
+		return by.As(*c.As)
+	}
+	return chat.Identity{}, chat.Errorf(chat.Invalid, "as does not go with %s", NameOf(c.Ask))
 }
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History,

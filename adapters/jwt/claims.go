@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -12,15 +13,20 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-const adminScope = "chat:admin"
+const (
+	adminScope = "chat:admin"
+	actScope   = "chat:act"
+)
 
 // claims are what a token says. What its owner should learn of a bad one is said by identity, after
 // the signature was checked.
 type claims struct {
 	jwt.RegisteredClaims
-	name  string
-	rooms map[string]string
-	scope []string
+	name     string
+	azp      string // the client that the token was issued to (OpenID Connect)
+	clientID string // the same (RFC 9068)
+	rooms    map[string]string
+	scope    []string
 }
 
 // UnmarshalJSON reads claims by their exact names: encoding/json would take Sub for sub, and an
@@ -35,15 +41,17 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 		return errors.New("the claims are no object")
 	}
 	for name, read := range map[string]func(json.RawMessage) error{
-		"sub":   into(&c.Subject),
-		"iss":   into(&c.Issuer),
-		"aud":   into(&c.Audience),
-		"name":  said(&c.name),
-		"rooms": into(&c.rooms),
-		"exp":   date(&c.ExpiresAt),
-		"nbf":   date(&c.NotBefore),
-		"iat":   date(&c.IssuedAt),
-		"scope": words(&c.scope),
+		"sub":       into(&c.Subject),
+		"iss":       into(&c.Issuer),
+		"aud":       into(&c.Audience),
+		"name":      said(&c.name),
+		"azp":       said(&c.azp),
+		"client_id": said(&c.clientID),
+		"rooms":     into(&c.rooms),
+		"exp":       date(&c.ExpiresAt),
+		"nbf":       date(&c.NotBefore),
+		"iat":       date(&c.IssuedAt),
+		"scope":     words(&c.scope),
 	} {
 		value, ok := members[name]
 		if !ok || string(value) == "null" {
@@ -143,6 +151,12 @@ func (c *claims) identity() (chat.Identity, error) {
 	}
 	for _, word := range c.scope {
 		who.Admin = who.Admin || word == adminScope
+		who.Act = who.Act || word == actScope
+	}
+	if who.Act {
+		if who.Client, err = chat.ParseClient(cmp.Or(c.azp, c.clientID, c.Subject)); err != nil {
+			return chat.Identity{}, refused(badClaims, "the token's azp or client_id must name a client: %s", chat.AsError(err).Reason)
+		}
 	}
 	if c.rooms == nil {
 		return who, nil

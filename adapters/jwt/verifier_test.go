@@ -329,3 +329,53 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 }
+
+func TestAServiceIsNamedByItsToken(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "RS256")
+	v := verifier(t, jwt.Config{}, i)
+	long := strings.Repeat("界", chat.MaxClientChars+1)
+	for name, row := range map[string]struct {
+		claims says
+		client string // empty: it is refused
+	}{
+		"by azp":                     {says{"azp": "shop", "client_id": "other"}, "shop"},
+		"by client_id":               {says{"client_id": "shop"}, "shop"},
+		"by sub":                     {nil, "alice"},
+		"by sub, as azp is no text":  {says{"azp": 7}, "alice"},
+		"by sub, as azp is empty":    {says{"azp": ""}, "alice"},
+		"with as many characters":    {says{"azp": long[len("界"):]}, long[len("界"):]},
+		"not with too many":          {says{"azp": long}, ""},
+		"not with a control":         {says{"client_id": "a\nb"}, ""},
+		"not with what is no text":   {says{"azp": "a\ufffd"}, ""},
+		"not where the first is bad": {says{"azp": "\x00", "client_id": "shop"}, ""},
+	} {
+		for _, scope := range []any{"chat:act", "x chat:admin chat:act", []string{"chat:act"}} {
+			who, err := v.Verify(t.Context(), i.sign(t, alice(says{"scope": scope}, row.claims)))
+			if row.client == "" {
+				if !errors.Is(err, chat.Unauthenticated) {
+					t.Errorf("%s: got %+v, %v", name, who, err)
+				}
+				continue
+			}
+			if err != nil || !who.Act || who.Client != row.client || who.Via != "" {
+				t.Errorf("%s: got %+v, %v, want the client %s", name, who, err, row.client)
+			}
+		}
+		who, err := v.Verify(t.Context(), i.sign(t, alice(says{"scope": "chat:action Chat:act"}, row.claims)))
+		if err != nil || who.Act || who.Client != "" {
+			t.Errorf("%s, without the scope: got %+v, %v", name, who, err)
+		}
+	}
+}
+
+func TestTheServicesOwnNamesAreNobodys(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "RS256")
+	v := verifier(t, jwt.Config{}, i)
+	for _, sub := range []string{"~system", "~", "~alice"} {
+		if who, err := v.Verify(t.Context(), i.sign(t, alice(says{"sub": sub}))); !errors.Is(err, chat.Unauthenticated) {
+			t.Errorf("%s: got %+v, %v", sub, who, err)
+		}
+	}
+}

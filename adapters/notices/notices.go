@@ -116,6 +116,7 @@ const (
 	entryMember
 	entryRoomChanged
 	entryUnknown
+	entryVia
 )
 
 // The fields of facts, signals and notices: each kind uses some of them.
@@ -211,6 +212,7 @@ func appendEntry(b []byte, e *chat.Entry) []byte {
 	b = nanoseconds(b, entryAt, e.At)
 	b = text(b, entryAuthor, string(e.Author.ID))
 	b = text(b, entryName, e.Author.Name)
+	b = text(b, entryVia, e.Via)
 	b = text(b, entryKey, string(e.Key))
 	b = number(b, entryMessages, e.Messages)
 	b = text(b, entryTrace, string(e.Trace))

@@ -24,6 +24,7 @@ func specimens() []notices.Packet {
 			Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		}
 	}
+	via := func(client string, e chat.Entry) chat.Entry { e.Via = client; return e }
 	packets := []notices.Packet{
 		{From: "n1", Entries: []chat.Entry{
 			entry(1, chat.Message{Body: "hi", ReplyTo: 4, Meta: []byte(`{"a":1}`)}),
@@ -36,6 +37,7 @@ func specimens() []notices.Packet {
 			entry(8, chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate}),
 			entry(9, chat.Unknown{Type: "pinned", Target: 1, Data: []byte(`{"by":"bob"}`)}),
 			entry(10, chat.Unknown{Type: "pinned"}),
+			via("shop", entry(11, chat.Message{Body: "hi"})), via("shop", entry(12, chat.Deleted{Target: 1})),
 			entry(chat.MaxSeq, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}),
 		}},
 		{From: "n1", Log: tea(), Heads: []notices.Head{{Room: "tea", Seq: 9}, {Room: "coffee", Seq: 1}}},

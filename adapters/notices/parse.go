@@ -117,6 +117,8 @@ func (p *Packet) entry(packed field) error {
 			e.Author.ID = chat.UserID(f.text())
 		case entryName:
 			e.Author.Name = f.text()
+		case entryVia:
+			e.Via = f.text()
 		case entryKey:
 			e.Key = chat.Key(f.text())
 		case entryMessages:

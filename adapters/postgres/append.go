@@ -57,8 +57,8 @@ WITH judged AS (
       ELSE 0
     END::smallint AS verdict
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],
-    $8::smallint[], $9::smallint[])
-    WITH ORDINALITY AS p (room_id, author, author_name, key, body, reply_to, meta, granted, everybody, n)
+    $8::smallint[], $9::smallint[], $10::text[])
+    WITH ORDINALITY AS p (room_id, author, author_name, key, body, reply_to, meta, granted, everybody, via, n)
   LEFT JOIN room r ON r.room_id = p.room_id
   LEFT JOIN used_key old ON old.room_id = p.room_id AND old.author = p.author AND old.key = p.key
   LEFT JOIN member m ON m.room_id = p.room_id AND m.user_id = p.author
@@ -70,8 +70,8 @@ WITH judged AS (
     )) AS turn
   FROM judged WINDOW w AS (PARTITION BY room_id, verdict ORDER BY n)
 ), appended AS (
-  INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn)
-  SELECT room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta, turn
+  INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn, via)
+  SELECT room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta, turn, nullif(via, '')
   FROM numbered WHERE verdict = 0 AND NOT stop
 ), spoken AS (
   INSERT INTO spoke (room_id, user_id)
@@ -120,7 +120,8 @@ type said struct {
 	rooms, authors, names, keys, bodies []string
 	replies                             []int64
 	metas                               [][]byte
-	granted, everybody                  []int16 // the roles that the authors' tokens give them there, and in public rooms
+	granted, everybody                  []int16  // the roles that the authors' tokens give them there, and in public rooms
+	vias                                []string // nil where no service acts for anybody, as mostly
 }
 
 // aboveBans is the role granted to admins: it holds even if their user is banned.
@@ -152,6 +153,12 @@ func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 		b.replies = append(b.replies, int64(m.ReplyTo))
 		b.metas = append(b.metas, givenMeta(m.Meta))
 		b.entitle(p.By)
+		if p.Via != "" && b.vias == nil {
+			b.vias = make([]string, n)
+		}
+		if p.Via != "" {
+			b.vias[i] = p.Via
+		}
 	}
 	return b, len(seen) == n
 }
@@ -187,13 +194,13 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 	batch := &pgx.Batch{}
 	s.bound(batch)
 	batch.Queue(lockQuery, b.rooms)
-	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody).Query(func(rows pgx.Rows) error {
+	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody, b.vias).Query(func(rows pgx.Rows) error {
 		var verdict int16
 		var seq, messages int64
 		var at time.Time
 		_, err := pgx.ForEachRow(rows, []any{&verdict, &seq, &at, &messages}, func() error {
 			p := &proposals[len(outcomes)]
-			e := chat.Entry{Room: p.Room, Seq: chat.Seq(seq), At: at.UTC(), Author: p.Author, Key: p.Key}
+			e := chat.Entry{Room: p.Room, Seq: chat.Seq(seq), At: at.UTC(), Author: p.Author, Via: p.Via, Key: p.Key}
 			if verdict == isNew {
 				m := p.Fact.(chat.Message)
 				e.Messages, e.Fact = messages, chat.Message{Body: m.Body, ReplyTo: m.ReplyTo, Meta: bytes.Clone(givenMeta(m.Meta))}

@@ -154,7 +154,7 @@ func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), `SELECT sum(custom_plans) FROM pg_prepared_statements`).Scan(&plans); err != nil || plans != 0 {
 		t.Errorf("sends were planned anew %d times, %v", plans, err)
 	}
-	const next = `array['room'], array['bob'], array[''], array['k'], array['hi'], array[0], array[null]::bytea[], array[3], array[0]`
+	const next = `array['room'], array['bob'], array[''], array['k'], array['hi'], array[0], array[null]::bytea[], array[3], array[0], null`
 	said := `PREPARE say AS ` + sayQuery + `; EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE say(` + next + `)`
 	results, err := conn.Conn().PgConn().Exec(t.Context(), said).ReadAll()
 	if err != nil {

@@ -23,13 +23,13 @@ import (
 // After $6 bytes no more rows are sent. Long values that are not sent are not read either: their
 // length stands in the row.
 const spanQuery = `
-SELECT seq, at, author, author_name, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
+SELECT seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
   change, member, role, name, type, data, gone, emojis, totals, mine
 FROM (
   SELECT *, sum(octet_length(body) + octet_length(coalesce(meta, '')) + coalesce(width, 0))
     OVER (ORDER BY seq /*newest*/ ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes
   FROM (
-    SELECT e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
+    SELECT e.seq, e.at, e.author, e.author_name, coalesce(e.via, '') AS via, e.key, e.messages, e.kind,
       coalesce(CASE e.kind
         WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target)
         ELSE e.body
@@ -142,7 +142,7 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	var emojis []string
 	var totals []int32
 	var mine []bool
-	err := row.Scan(&e.Seq, &e.At, &e.Author.ID, &e.Author.Name, &e.Key, &e.Messages, &c.Kind,
+	err := row.Scan(&e.Seq, &e.At, &e.Author.ID, &e.Author.Name, &e.Via, &e.Key, &e.Messages, &c.Kind,
 		&m.Body, &m.ReplyTo, &m.Meta, &editedAt, &deletedAt,
 		&c.Target, &c.Emoji, &c.Removed, &c.Total,
 		&c.Change, &c.User, &c.Role, &c.Name,

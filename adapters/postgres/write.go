@@ -14,15 +14,15 @@ import (
 const (
 	entriesStatement = `
 INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn)
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via)
 SELECT room_id, seq, at, author, author_name, key, messages, kind,
   nullif(body, ''), nullif(reply_to, 0), meta, nullif(target, 0), nullif(emoji, ''), nullif(removed, false), nullif(total, 0),
-  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, ''), turn
+  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, ''), turn, nullif(via, '')
 FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[],
   $9::text[], $10::bigint[], $11::bytea[], $12::bigint[], $13::text[], $14::boolean[], $15::integer[], $16::text[], $17::text[],
-  $18::smallint[], $19::text[], $20::boolean[])
+  $18::smallint[], $19::text[], $20::boolean[], $21::text[])
 AS p (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn)`
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via)`
 
 	usedStatement = `
 INSERT INTO used_key (room_id, author, key, seq, at)
@@ -114,6 +114,7 @@ type insertion struct {
 	names, keys             []string
 	bodies, emoji           []string
 	changes, members, named []string
+	vias                    []string
 }
 
 func (l *loaded) writeEntries(batch *pgx.Batch) {
@@ -127,7 +128,7 @@ func (l *loaded) writeEntries(batch *pgx.Batch) {
 		c.turns = append(c.turns, l.rooms[e.Room].turns(e))
 	}
 	batch.Queue(entriesStatement, c.rooms, c.seqs, c.ats, c.authors, c.names, c.keys, c.messages, c.kinds,
-		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named, c.turns)
+		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named, c.turns, c.vias)
 	batch.Queue(usedStatement, c.rooms, c.authors, c.keys, c.seqs, c.ats)
 	batch.Queue(spokeStatement, c.rooms, c.authors)
 }
@@ -162,6 +163,7 @@ func (c *insertion) add(e *chat.Entry, is ledger.Columns) {
 	c.members = append(c.members, string(is.User))
 	c.roles = append(c.roles, int16(is.Role))
 	c.named = append(c.named, is.Name)
+	c.vias = append(c.vias, e.Via)
 }
 
 func (l *loaded) writeMessages(batch *pgx.Batch) {

@@ -10,7 +10,7 @@ import (
 )
 
 // object is the JSON object of a request's body. Members that no request has are ignored, as on the
-// socket.
+// socket. Whom it names as the one that it is made for is by from then on.
 type object struct{ wire.Body }
 
 func (r *request) object() (object, error) {
@@ -19,6 +19,13 @@ func (r *request) object() (object, error) {
 		return object{}, fiber.ErrUnsupportedMediaType
 	}
 	body, err := wire.ReadBody(r.BodyRaw())
+	if err != nil {
+		return object{}, err
+	}
+	whom, err := body.As()
+	if err == nil && whom != nil {
+		err = r.act(*whom)
+	}
 	return object{body}, err
 }
 

@@ -48,7 +48,7 @@ func wholeRun() bool {
 	return true
 }
 
-// names is a verifier that accepts a user's name as a token: "alice", "alice,admin",
+// names is a verifier that accepts a user's name as a token: "alice", "alice,admin", "svc,act",
 // "alice,general=read". The token "away" fails as if the keys could not be got.
 type names struct{}
 
@@ -65,6 +65,8 @@ func (names) Verify(_ context.Context, token string) (chat.Identity, error) {
 	who := chat.Identity{User: chat.UserID(user), Name: strings.ToUpper(user[:1]) + user[1:], Expires: time.Now().Add(time.Hour)}
 	if rest == "admin" {
 		who.Admin = true
+	} else if rest == "act" {
+		who.Act, who.Client = true, "shop"
 	} else if room, text, ok := strings.Cut(rest, "="); ok {
 		role, err := chat.ParseRole(text)
 		if err != nil {

@@ -35,7 +35,7 @@ func (a *API) listMembers(r *request) error {
 	}
 	var after chat.UserID
 	if text := utils.CopyString(r.Query("after")); text != "" {
-		if after, err = chat.ParseUserID(text); err != nil {
+		if after, err = chat.ParseOldUserID(text); err != nil {
 			return err
 		}
 	}
@@ -56,6 +56,9 @@ func (a *API) listMembers(r *request) error {
 func (a *API) setMember(r *request) error {
 	id, user, err := r.member()
 	if err != nil {
+		return err
+	}
+	if _, err := chat.ParseUserID(string(user)); err != nil {
 		return err
 	}
 	o, err := r.object()

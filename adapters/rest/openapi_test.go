@@ -138,6 +138,9 @@ func (d *description) checkParameters(t *testing.T, req *http.Request, template 
 	if key := req.Header.Get("Idempotency-Key"); key != "" {
 		given["header Idempotency-Key"] = key
 	}
+	if as := req.Header.Get("Parley-As"); as != "" {
+		given["header Parley-As"] = as
+	}
 	for _, list := range [][]string{{"paths", template, "parameters"}, {"paths", template, strings.ToLower(req.Method), "parameters"}} {
 		items, _ := d.at(list...).([]any)
 		for i := range items {

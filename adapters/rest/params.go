@@ -50,7 +50,7 @@ func (r *request) member() (room chat.RoomID, user chat.UserID, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	user, err = chat.ParseUserID(s)
+	user, err = chat.ParseOldUserID(s)
 	return room, user, err
 }
 

@@ -80,8 +80,10 @@ func document(text []byte) fiber.Handler {
 // request is one request of a known user.
 type request struct {
 	*fiber.Ctx
-	ctx context.Context
-	by  chat.Identity
+	ctx    context.Context
+	sender chat.Identity // whose token it is
+	by     chat.Identity // for whom: the sender, or whom they act for
+	acts   bool          // the sender acts for by
 }
 
 // as returns a handler that verifies the token before it calls handle.
@@ -97,7 +99,11 @@ func (a *API) as(handle func(*request) error) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		return handle(&request{c, ctx, by})
+		r := &request{Ctx: c, ctx: ctx, sender: by, by: by}
+		if err := r.actByHeader(); err != nil {
+			return err
+		}
+		return handle(r)
 	}
 }
 

@@ -164,7 +164,7 @@ func (b *batch) addMessage(r *roomRow, ruling *ledger.Ruling) (isNew bool, err e
 	}
 	f := e.Fact.(chat.Message)
 	isNew, err = b.changes(b.w.message,
-		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)
+		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)
 	if !isNew || err != nil {
 		r.speaker = before
 		return false, err

@@ -42,7 +42,7 @@ func (b *batch) add(r *roomRow, e *chat.Entry) error {
 		return err
 	}
 	return errors.Join(b.speaks(r, e.Author.ID), b.exec(b.w.change,
-		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Key, e.Messages, c.Kind.String(),
+		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, c.Kind.String(),
 		c.Target, c.Emoji, c.Removed, c.Total, c.Change, c.User, c.Role, c.Name))
 }
 

@@ -139,7 +139,7 @@ type entryRow struct {
 func (p *page) add(scan scanner) error {
 	var r entryRow
 	m := &r.Message
-	if err := scan(&p.room, &r.Seq, &r.at, &r.Author.ID, &r.Author.Name, &r.Key, &r.Messages, &r.kind,
+	if err := scan(&p.room, &r.Seq, &r.at, &r.Author.ID, &r.Author.Name, &r.Via, &r.Key, &r.Messages, &r.kind,
 		&m.Body, &m.ReplyTo, &m.Meta, &r.editedAt, &r.deletedAt, &r.reacted,
 		&r.Columns.Target, &r.Emoji, &r.Removed, &r.Total,
 		&r.Change, &r.User, &r.Role, &r.Name, &r.data, &r.gone); err != nil {

@@ -33,12 +33,12 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 				speaker = ?, speaker_head = ?4
 			WHERE number = ?`,
 		&w.message: `
-			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 'message', ?, nullif(?, 0), ?, ?)
+			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, turn)
+			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, 'message', ?, nullif(?, 0), ?, ?)
 			ON CONFLICT (room, author, key) DO NOTHING`,
 		&w.change: `
-			INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, target, emoji, removed, total, change, member, role, name)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?,
+			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, target, emoji, removed, total, change, member, role, name)
+			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?,
 				nullif(?, 0), nullif(?, ''), nullif(?, 0), nullif(?, 0), nullif(?, ''), nullif(?, ''), nullif(?, 0), nullif(?, ''))`,
 		&w.target: `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
 		&w.edit:   `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
@@ -109,7 +109,7 @@ type readStatements struct {
 // entries selects the columns of scanEntry. An edit has the present body of its target. A deleted
 // message may still have its meta: the release before deleted only the body.
 const entries = `
-	SELECT e.room, e.seq, e.at, e.author, e.author_name, e.key, e.messages, e.kind,
+	SELECT e.room, e.seq, e.at, e.author, e.author_name, coalesce(e.via, ''), e.key, e.messages, e.kind,
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
 		coalesce(e.reply_to, 0), CASE WHEN e.deleted_by IS NULL THEN e.meta END, coalesce(e.edited_at, 0), coalesce(e.deleted_at, 0), coalesce(e.reacted, 0),
 		coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, 0), coalesce(e.total, 0),

@@ -25,11 +25,12 @@ func Decode(data []byte) ports.Command {
 	if err != nil {
 		return ports.Command{Ask: ports.Malformed{Of: f.kind(), Err: err}}
 	}
+	as := f.as()
 	ask, err := f.command()
 	if err != nil {
-		ask = ports.Malformed{Of: f.kind(), Err: err}
+		ask, as = ports.Malformed{Of: f.kind(), Err: err}, nil
 	}
-	return ports.Command{ID: id, Trace: f.trace(), Ask: ask}
+	return ports.Command{ID: id, Trace: f.trace(), As: as, Ask: ask}
 }
 
 // name is a member of some command.
@@ -53,12 +54,13 @@ const (
 	nameOnly
 	nameOn
 	nameTraceparent
+	nameAs
 	names
 )
 
 var nameTexts = [names]string{
 	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
-	"traceparent",
+	"traceparent", "as",
 }
 
 // fields are the members of a frame that v1 knows, and the first error in the members that were
@@ -230,6 +232,17 @@ func (f *fields) trace() chat.Trace {
 		return ""
 	}
 	return chat.ParseTrace(string(bare(v.raw)))
+}
+
+// as returns for whom the frame asks, or nil where that is the sender.
+func (f *fields) as() *chat.As {
+	v, ok := f.want(nameAs, kindObject, "an object")
+	if !ok || f.flawed != nil {
+		return nil
+	}
+	whom, err := readAs(v)
+	f.keep(err)
+	return whom
 }
 
 // command returns the frame's command.

@@ -86,6 +86,9 @@ func (o *object) place(e *chat.Entry) {
 	o.seq("seq", e.Seq)
 	o.time("at", e.At)
 	o.author("author", e.Author)
+	if e.Via != "" {
+		o.text("via", e.Via)
+	}
 }
 
 func (o *object) message(e *chat.Entry, m *chat.Message) {

@@ -19,6 +19,7 @@ func FuzzDecode(f *testing.F) {
 		`{"type":"send","id":"1","room":"tea","body":"héllo \"x\" \ud83d\udc4b \ud83d","key":"k","meta":{"a":[1,-2.5e+3,true,null]},"reply_to":5}`,
 		`{"type":"join","room":"tea","after":0,"limit":5}`, ` { } `, `{"a":1,}`, `{"type":"ping"} x`, `[]`, `{"a":"` + "\xff" + `"}`,
 		`{"type":"history","room":"a","only":"messages","before":9007199254740991}`, `{"type":null}`, `{"\u0074ype":"ping"}`,
+		`{"type":"send","room":"a","body":"x","as":{"user":"b","name":" B ","system":false}}`, `{"type":"delete","room":"a","seq":1,"as":{"system":true,"user":null}}`,
 		`{"a":` + nested(70) + `}`, `{"a":` + strings.Repeat(`{"b":[1,`, 70) + `{}` + strings.Repeat(`],"c":[]}`, 70) + `}`, `{"a":01}`, `{"a":-}`, `{"a":1e}`,
 	} {
 		f.Add([]byte(seed))
@@ -82,6 +83,14 @@ func valid(t *testing.T, c ports.Command) {
 	if utf8.RuneCountInString(c.ID) > MaxIDChars {
 		t.Fatalf("id %q", c.ID)
 	}
+	if c.As != nil {
+		if _, err := chat.ParseUserID(string(c.As.User)); err != nil && (c.As.User != chat.System || c.As.Name != "") {
+			t.Fatalf("as %+v", c.As)
+		}
+		if name, err := chat.ParseName(c.As.Name); err != nil || name != c.As.Name {
+			t.Fatalf("as %+v", c.As)
+		}
+	}
 	switch a := c.Ask.(type) {
 	case ports.Malformed:
 		if e := chat.AsError(a.Err); e.Kind != chat.BadRequest && e.Kind != chat.UnknownType && e.Kind != chat.Invalid || e.Reason == "" {
@@ -115,6 +124,7 @@ type refEntry struct {
 	Seq       int64           `json:"seq"`
 	At        string          `json:"at"`
 	Author    refUser         `json:"author"`
+	Via       string          `json:"via,omitempty"`
 	Target    int64           `json:"target,omitempty"`
 	Body      *string         `json:"body,omitempty"`
 	Key       string          `json:"key,omitempty"`
@@ -151,7 +161,7 @@ func reference(e *chat.Entry) refEntry {
 		}
 		return t.UTC().Format("2006-01-02T15:04:05.000Z")
 	}
-	ref := refEntry{Room: string(e.Room), Seq: int64(e.Seq), At: stamp(e.At), Author: refUser{string(e.Author.ID), e.Author.Name}}
+	ref := refEntry{Room: string(e.Room), Seq: int64(e.Seq), At: stamp(e.At), Author: refUser{string(e.Author.ID), e.Author.Name}, Via: e.Via}
 	if ref.Author.Name == "" {
 		ref.Author.Name = ref.Author.ID
 	}
@@ -221,7 +231,7 @@ func FuzzEntry(f *testing.F) {
 			chat.MemberChanged{User: chat.UserID(emoji), Change: chat.MemberJoined, Role: chat.Role(n % 4)},
 			chat.RoomChanged{Change: chat.RoomRenamed, Name: text},
 		} {
-			e := chat.Entry{Room: "tea", Seq: seq, At: at, Author: chat.Author{ID: "u", Name: who}, Key: chat.Key(key), Fact: fact}
+			e := chat.Entry{Room: "tea", Seq: seq, At: at, Author: chat.Author{ID: "u", Name: who}, Via: who, Key: chat.Key(key), Fact: fact}
 			var want bytes.Buffer
 			enc := json.NewEncoder(&want)
 			enc.SetEscapeHTML(false)

@@ -48,9 +48,11 @@ var commands = []struct {
 		Room: "general", Body: "see\n\t<b>\"here\"</b> 👋 \u2028x", Key: "0b5c8e1e", ReplyTo: 7, Meta: []byte(`{"client": "web", "n": [1, 2.5e3, null]}`),
 	}}},
 	{"send.traced", ports.Command{ID: "4", Trace: trace, Ask: ports.Send{Room: "general", Body: "hello"}}},
+	{"send.as", ports.Command{ID: "4", As: &chat.As{User: "bob", Name: "Bob"}, Ask: ports.Send{Room: "general", Body: "hello", Key: "order-17"}}},
 	{"send.unknown", ports.Command{Ask: ports.Send{Room: "general", Body: "hello"}}},
 	{"edit", ports.Command{ID: "5", Ask: ports.Edit{Room: "general", Seq: 7, Body: "hello!"}}},
 	{"delete", ports.Command{ID: "6", Ask: ports.Delete{Room: "general", Seq: 7}}},
+	{"delete.as", ports.Command{ID: "6", As: &chat.As{User: chat.System}, Ask: ports.Delete{Room: "general", Seq: 7}}},
 	{"react", ports.Command{ID: "7", Ask: ports.React{Room: "general", Seq: 7, Emoji: "👍"}}},
 	{"react.remove", ports.Command{ID: "7", Ask: ports.React{Room: "general", Seq: 7, Emoji: ":party:", Remove: true}}},
 	{"history", ports.Command{ID: "8", Ask: ports.History{Room: "general", Limit: 50}}},
@@ -77,6 +79,8 @@ var entries = []struct {
 		Reactions: []chat.Reaction{{Emoji: "👍", Count: 2, Me: true}, {Emoji: ":party:", Count: 1}},
 	})},
 	{"message.deleted", entry(7, "0b5c8e1e", chat.Message{Meta: []byte(`{"link":"gone"}`), DeletedAt: noon.Add(time.Hour), Reactions: []chat.Reaction{{Emoji: "👍", Count: 2}}})},
+	{"message.via", via("shop-backend", entry(7, "order-17", chat.Message{Body: "hello"}))},
+	{"deleted.via", chat.Entry{Room: "general", Seq: 9, At: noon, Author: chat.Author{ID: chat.System}, Via: "shop-backend", Fact: chat.Deleted{Target: 7}}},
 	{"edited", entry(9, chat.NewKey(), chat.Edited{Target: 7, Body: "hello!"})},
 	{"edited.deleted", entry(9, chat.NewKey(), chat.Edited{Target: 7})},
 	{"deleted", entry(9, chat.NewKey(), chat.Deleted{Target: 7})},
@@ -97,6 +101,8 @@ var entries = []struct {
 func entry(seq chat.Seq, key chat.Key, fact chat.Fact) chat.Entry {
 	return chat.Entry{Room: "general", Seq: seq, At: noon, Author: alice, Key: key, Fact: fact}
 }
+
+func via(client string, e chat.Entry) chat.Entry { e.Via = client; return e }
 
 // frames are the other frames of the specimens.
 var frames = []struct {

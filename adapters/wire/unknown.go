@@ -19,7 +19,7 @@ const (
 )
 
 // ownMembers are the members of every entry, and the target.
-var ownMembers = []string{"type", "room", "seq", "at", "author", "traceparent", "target"}
+var ownMembers = []string{"type", "room", "seq", "at", "author", "via", "traceparent", "target"}
 
 // Unknown returns the fact of an entry whose kind a later version added. Its type is name, or is
 // made of its number if the name is not valid for clients. Its members are those of data, if that

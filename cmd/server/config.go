@@ -43,6 +43,7 @@ type Config struct {
 	RoomsPerUser messaging.Rate // rooms that each user may make; negative: off
 	AddsPerUser  messaging.Rate // people that each user may add to rooms; negative: off
 	RateLimit    messaging.Rate // of each user; negative: off
+	ServiceRate  messaging.Rate // of each service; negative: off
 	Reactions    int            // max different emoji of a message at a time
 
 	Sessions        int
@@ -129,6 +130,9 @@ func (c Config) derived() Config {
 	}
 	if c.RateLimit == (messaging.Rate{}) {
 		c.RateLimit = forStrangers(c, messaging.Rate{PerSecond: 20, Burst: 100}, messaging.Rate{PerSecond: -1})
+	}
+	if c.ServiceRate == (messaging.Rate{}) {
+		c.ServiceRate = forStrangers(c, messaging.Rate{PerSecond: 1000, Burst: 5000}, messaging.Rate{PerSecond: -1})
 	}
 	if c.SessionsPerUser == 0 {
 		c.SessionsPerUser = forStrangers(c, 50, -1)

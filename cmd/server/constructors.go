@@ -101,7 +101,7 @@ func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
-		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
 }
 
@@ -118,12 +118,16 @@ type hubParts struct {
 	Watch    *logwatch.Watch
 }
 
+// features are what clients may ask of this release that one before it ignores in silence: they are
+// told of each once all nodes have it.
+var features = []string{"act"}
+
 func newHub(cfg Config, p hubParts) *session.Hub {
 	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
-		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
+		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins, Features: features,
 	})
 }
 

@@ -75,6 +75,8 @@ func NewSettings(command string, cfg *Config) *Settings {
 		show = func() string { return showHourly(cfg.AddsPerUser) }
 	add(s, &cfg.RateLimit, "rate-limit", "", rate, "what each user may do: RATE/s, RATE/s:BURST, or off (unless set: 20/s:100, and off in development mode)").
 		show = func() string { return showRate(cfg.RateLimit) }
+	add(s, &cfg.ServiceRate, "service-rate-limit", "", rate, "what each service (a token with the scope chat:act) may do, for whomever: as rate-limit (unless set: 1000/s:5000, and off in development mode)").
+		show = func() string { return showRate(cfg.ServiceRate) }
 	add(s, &cfg.Reactions, "reactions", strconv.Itoa(chat.MaxReactions), countUpTo(wire.MaxReactions), fmt.Sprintf("most different emoji that a message may have at once, up to %d: as many are always shown", wire.MaxReactions))
 	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections, a tenth of them without a token (unless set: by the limit on open files)")
 	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "most connections of one user on this node, or off (unless set: 50, and off in development mode)").

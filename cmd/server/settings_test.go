@@ -82,6 +82,8 @@ func TestEverySettingCanBeGivenByVariableAndByFlag(t *testing.T) {
 		{"rate-limit", "0.1/s", func(c server.Config) any { return c.RateLimit }, messaging.Rate{PerSecond: 0.1, Burst: 1}},
 		{"sessions", "7", func(c server.Config) any { return c.Sessions }, 7},
 		{"rate-limit", "off", func(c server.Config) any { return c.RateLimit.PerSecond < 0 }, true},
+		{"service-rate-limit", "9/s:90", func(c server.Config) any { return c.ServiceRate }, messaging.Rate{PerSecond: 9, Burst: 90}},
+		{"service-rate-limit", "off", func(c server.Config) any { return c.ServiceRate.PerSecond < 0 }, true},
 		{"sessions-per-user", "3", func(c server.Config) any { return c.SessionsPerUser }, 3},
 		{"sessions-per-user", "off", func(c server.Config) any { return c.SessionsPerUser < 0 }, true},
 		{"sessions-per-user", "0", func(c server.Config) any { return c.SessionsPerUser < 0 }, true},

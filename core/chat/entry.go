@@ -9,8 +9,9 @@ type Entry struct {
 	Seq      Seq
 	At       time.Time // the store's clock, UTC
 	Author   Author
-	Key      Key   // the proposal's; a key that Made reports is shown to nobody
-	Messages int64 // how many entries up to and including this one are messages
+	Via      string // the client of the service that acted for the author; empty: none did
+	Key      Key    // the proposal's; a key that Made reports is shown to nobody
+	Messages int64  // how many entries up to and including this one are messages
 	Fact     Fact
 	Trace    Trace // of the step that recorded it; only in a new entry, as no log keeps it
 
@@ -156,6 +157,7 @@ func Target(f Fact) Seq {
 type Proposal struct {
 	Room   RoomID
 	Author Author
+	Via    string // as in Entry
 	By     Rights // what the author's token gives in the room
 	Key    Key    // never empty
 	Fact   Fact

@@ -15,7 +15,7 @@ import (
 // the rule accepts and nothing else. What it returned it must accept unchanged.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		"", ".", "..", "a", "general", "team-7.ops:eu_1", "-a", "alice@example.com", " x ", "hi\n\tthere \u00a0\u3000", "a\u0085", "\u0085", "a\x00",
+		"", ".", "..", "a", "~a", "a\ufffd", "general", "team-7.ops:eu_1", "-a", "alice@example.com", " x ", "hi\n\tthere \u00a0\u3000", "a\u0085", "\u0085", "a\x00",
 		"\x1fkey", "👍🏽", "❤️", "\u200b", "\xff", "a\xed\xa0\x80", strings.Repeat("a", 64), strings.Repeat("é", 65), strings.Repeat("🍵", 129),
 		strings.Repeat("x", 4001), strings.Repeat("\u3000", 4001) + "x",
 	} {
@@ -24,7 +24,9 @@ func FuzzParse(f *testing.F) {
 	room := regexp.MustCompile(`\A[a-z0-9][a-z0-9._:-]{0,63}\z`)
 	f.Fuzz(func(t *testing.T, s string) {
 		holds(t, "room", s, as(chat.ParseRoomID), s, room.MatchString(s))
-		holds(t, "user", s, as(chat.ParseUserID), s, text(s, 128, "") && s != "." && s != "..")
+		holds(t, "user", s, as(chat.ParseUserID), s, text(s, 128, "") && s != "." && s != ".." && s[0] != '~')
+		holds(t, "user", s, as(chat.ParseOldUserID), s, text(s, 128, "") && s != "." && s != "..")
+		holds(t, "client", s, chat.ParseClient, s, text(s, 128, "") && !strings.ContainsRune(s, '\ufffd'))
 		holds(t, "key", s, as(chat.ParseKey), s, text(s, 64, ""))
 		if emoji, err := chat.ParseEmoji(s); err == nil || !slices.ContainsFunc([]rune(s), seen) {
 			holds(t, "emoji", s, chat.ParseEmoji, s, err == nil && emoji != "." && emoji != ".." && text(s, 32, "") && !slices.ContainsFunc([]rune(s), white))

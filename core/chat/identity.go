@@ -12,6 +12,9 @@ type Identity struct {
 	User    UserID
 	Name    string    // may be empty
 	Admin   bool      // may everything
+	Act     bool      // a service, which may act for others: see As
+	Client  string    // which service; 1–128 characters, empty where it is none
+	Via     string    // the client of the service that acts for the user; empty: none does
 	Grants  Grants    // nil where the token names no rooms
 	Issued  time.Time // zero where the token does not tell; at most MaxIssuedAhead in the future
 	Expires time.Time
@@ -26,7 +29,10 @@ func (i Identity) Author() Author { return Author{ID: i.User, Name: i.Name} }
 
 // In returns what the identity's token gives in a room.
 func (i Identity) In(room RoomID) Rights {
-	return Rights{Granted: i.Grants.For(room), Everybody: i.Grants == nil, Admin: i.Admin}
+	if i.User == System {
+		return i.systemIn(room)
+	}
+	return Rights{Granted: i.Grants.For(room), Everybody: i.Grants == nil, Admin: i.Admin, Service: i.Service()}
 }
 
 // Rights is what a token gives its user in one room, independent of their place there. The zero
@@ -35,6 +41,7 @@ type Rights struct {
 	Granted   Role // what the token grants there
 	Everybody bool // the user may write in public rooms, as everybody may: the token names no rooms
 	Admin     bool // may everything
+	Service   bool // it is a service that speaks, for itself or for the user
 }
 
 // Role returns the role in a room of a user with these rights and that place. A ban overrides every

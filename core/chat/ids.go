@@ -14,6 +14,7 @@ const (
 	MaxUserIDChars = 128
 	MaxKeyChars    = 64
 	MaxNameChars   = 128
+	MaxClientChars = 128
 )
 
 // RoomID names a room: 1–64 characters of a-z 0-9 . _ - :, the first a letter or digit.
@@ -35,11 +36,25 @@ func ParseRoomID(s string) (RoomID, error) {
 }
 
 // UserID names a user: the subject of their token, 1–128 characters without control characters. It
-// is not "." or "..", as programs on the way remove such parts from a URL's path.
+// is not "." or "..", as programs on the way remove such parts from a URL's path. Ids that begin
+// with "~" belong to the service itself: no user has one.
 type UserID string
 
-// ParseUserID returns s as a user id, or an Invalid error.
+// System is the author of what a service says that acts for no user.
+const System UserID = "~system"
+
+// ParseUserID returns s as the id of a user that there may be, or an Invalid error.
 func ParseUserID(s string) (UserID, error) {
+	user, err := ParseOldUserID(s)
+	if err == nil && s[0] == '~' {
+		return "", Errorf(Invalid, "user must not begin with ~: such ids are the service's own")
+	}
+	return user, err
+}
+
+// ParseOldUserID is ParseUserID, and takes also an id that begins with "~": earlier releases gave a
+// place in rooms to users of such ids, so that there may be some to be listed and removed.
+func ParseOldUserID(s string) (UserID, error) {
 	if err := checkText("user", s, MaxUserIDChars); err != nil {
 		return "", err
 	}

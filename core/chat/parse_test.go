@@ -121,6 +121,9 @@ func TestParseUserID(t *testing.T) {
 		{"a dot is refused", ".", refused},
 		{"two dots are refused", "..", refused},
 		{"three dots are somebody", "...", same},
+		{"the service's own are refused", "~system", refused},
+		{"a tilde alone is refused", "~", refused},
+		{"a tilde within is fine", "a~b", same},
 		{"dots within are fine", "../a", same},
 	}...).check(t, "user", as(chat.ParseUserID))
 }

@@ -144,7 +144,7 @@ func (c matter) appends(fact chat.Fact) Ruling {
 		messages++
 	}
 	return Ruling{Outcome: ports.Outcome{Status: ports.Appended, Entry: chat.Entry{
-		Room: c.Room, Seq: c.room.Head + 1, At: c.room.Now, Author: c.Author, Key: c.Key, Messages: messages, Fact: fact,
+		Room: c.Room, Seq: c.room.Head + 1, At: c.room.Now, Author: c.Author, Via: c.Via, Key: c.Key, Messages: messages, Fact: fact,
 	}}}
 }
 

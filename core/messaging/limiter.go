@@ -25,11 +25,13 @@ const (
 	crumb = 1e-9
 )
 
-// limiter has a token bucket for each user that did something lately. Sessions and requests of a
-// user share it. Admins are not limited: they are a product's back end.
+// limiter has a token bucket for each user that did something lately, or for each service. Sessions
+// and requests of a user share it, and so does all that a service does, for itself and for others.
+// Admins are not limited: they are a product's back end.
 type limiter struct {
-	rate   Rate
-	reason string // of a refusal
+	rate     Rate
+	reason   string // of a refusal
+	services bool   // it limits services, and no users; or else users, and no services
 
 	mu      sync.Mutex
 	buckets map[chat.UserID]*bucket
@@ -50,16 +52,16 @@ func newLimiter(rate Rate) *limiter {
 // take takes cost from the user's bucket, or returns RateLimited with the time until there is
 // enough, in whole milliseconds.
 func (l *limiter) take(by chat.Identity, cost float64) error {
-	if l.rate.PerSecond <= 0 || by.Admin {
+	if !l.limits(by) {
 		return nil
 	}
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, ok := l.buckets[by.User]
+	b, ok := l.buckets[payer(by)]
 	if !ok {
 		b = &bucket{level: float64(l.rate.Burst), at: now}
-		l.buckets[by.User] = b
+		l.buckets[payer(by)] = b
 	}
 	b.level = l.levelAt(b, now)
 	b.at = now
@@ -74,11 +76,23 @@ func (l *limiter) take(by chat.Identity, cost float64) error {
 	}
 }
 
+func (l *limiter) limits(by chat.Identity) bool {
+	return l.rate.PerSecond > 0 && !by.Admin && by.Service() == l.services
+}
+
+// payer returns whose bucket is charged.
+func payer(by chat.Identity) chat.UserID {
+	if by.Service() {
+		return chat.UserID(by.Client)
+	}
+	return by.User
+}
+
 // give returns what was taken for something that failed.
 func (l *limiter) give(by chat.Identity, cost float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b, ok := l.buckets[by.User]; ok {
+	if b, ok := l.buckets[payer(by)]; ok && l.limits(by) {
 		b.level = min(float64(l.rate.Burst), b.level+cost)
 	}
 }

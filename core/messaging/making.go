@@ -25,7 +25,7 @@ func (s *Service) make(ctx context.Context, by chat.Identity, room chat.Room, ow
 func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomID) (*ports.RoomMade, error) {
 	var made ports.RoomMade
 	if s.mayOwn(by, room) {
-		made.Moderator = by.User
+		made.Moderator = owner(by)
 	}
 	err := s.make(ctx, by, chat.Unmade(room), made.Moderator)
 	switch {
@@ -41,7 +41,15 @@ func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomI
 // mayOwn reports whether by becomes the moderator of a room that they make. A token with grants
 // must grant that.
 func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
-	return by.Admin || by.Grants == nil || by.Grants.For(room).May(chat.Moderate)
+	return by.Admin || by.Grants == nil || by.In(room).Granted.May(chat.Moderate)
+}
+
+// owner returns who moderates a room that by makes: the system has no place in rooms.
+func owner(by chat.Identity) chat.UserID {
+	if by.User == chat.System {
+		return ""
+	}
+	return by.User
 }
 
 // tellMade tells this node and the others that a room was made. Users who followed it as Unmade may

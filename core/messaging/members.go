@@ -11,7 +11,7 @@ import (
 
 // Members implements ports.Members.
 func (s *Service) Members(ctx context.Context, by chat.Identity, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, chat.UserID, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return nil, "", err
 	}
 	_, role, err := s.standing(ctx, by, room)
@@ -34,7 +34,7 @@ func (s *Service) Members(ctx context.Context, by chat.Identity, room chat.RoomI
 
 // SetMember implements ports.Members.
 func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID, role chat.Role) (chat.Member, error) {
-	if err := s.limiter.take(by, costWrite); err != nil {
+	if err := s.charge(by, costWrite); err != nil {
 		return chat.Member{}, err
 	}
 	if err := s.moderates(ctx, by, room); err != nil {
@@ -67,7 +67,7 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 // chargeAdding counts it against the limit when by makes somebody else a member who has no place in
 // the room, as they did not ask for it.
 func (s *Service) chargeAdding(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.MemberChanged) (charged bool, err error) {
-	if by.Admin || fact.Change == chat.MemberBanned || fact.User == by.User {
+	if by.Admin || by.Service() || fact.Change == chat.MemberBanned || fact.User == by.User {
 		return false, nil
 	}
 	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: fact.User}})
@@ -79,7 +79,7 @@ func (s *Service) chargeAdding(ctx context.Context, by chat.Identity, room chat.
 
 // RemoveMember implements ports.Members.
 func (s *Service) RemoveMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID) error {
-	if err := s.limiter.take(by, costWrite); err != nil {
+	if err := s.charge(by, costWrite); err != nil {
 		return err
 	}
 	// Leaving needs no role. A banned user cannot leave, as that would end the ban.

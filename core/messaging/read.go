@@ -9,7 +9,7 @@ import (
 
 // Enter implements ports.Reader.
 func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return chat.Standing{}, chat.None, err
 	}
 	return s.standingAt(ctx, by, room, true)
@@ -17,7 +17,7 @@ func (s *Service) Enter(ctx context.Context, by chat.Identity, room chat.RoomID)
 
 // History implements ports.Reader.
 func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History) (ports.Page, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return ports.Page{}, err
 	}
 	log := s.cfg.Which()
@@ -73,8 +73,11 @@ func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry,
 
 // Mark implements ports.Reader.
 func (s *Service) Mark(ctx context.Context, by chat.Identity, mark ports.Mark) (ports.Marked, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return ports.Marked{}, err
+	}
+	if by.User == chat.System {
+		return ports.Marked{}, chat.Errorf(chat.Invalid, "as must be a user: the system keeps no read marks")
 	}
 	st, _, err := s.known(ctx, by, mark.Room, chat.Read, false)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // Mine implements ports.Rooms.
 func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID, limit int) ([]ports.RoomView, chat.RoomID, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return nil, "", err
 	}
 	page, next, err := s.cfg.Directory.Rooms(ctx, ports.RoomsQuery{User: by.User, Granted: by.Grants.Rooms(), After: after, Limit: limit})
@@ -27,7 +27,7 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 
 // Room implements ports.Rooms.
 func (s *Service) Room(ctx context.Context, by chat.Identity, room chat.RoomID) (ports.RoomView, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return ports.RoomView{}, err
 	}
 	return s.view(ctx, by, room)
@@ -45,13 +45,13 @@ func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) 
 
 // Create implements ports.Rooms.
 func (s *Service) Create(ctx context.Context, by chat.Identity, room chat.Room) (ports.RoomView, error) {
-	if err := s.limiter.take(by, costWrite); err != nil {
+	if err := s.charge(by, costWrite); err != nil {
 		return ports.RoomView{}, err
 	}
 	if !s.mayOwn(by, room.ID) {
 		return ports.RoomView{}, chat.Errorf(chat.Forbidden, "your token does not grant moderate in %s", room.ID)
 	}
-	if err := s.make(ctx, by, room, by.User); err != nil {
+	if err := s.make(ctx, by, room, owner(by)); err != nil {
 		return ports.RoomView{}, err
 	}
 	s.tellMade(ctx, room.ID, room.Public)
@@ -61,7 +61,7 @@ func (s *Service) Create(ctx context.Context, by chat.Identity, room chat.Room) 
 
 // Change implements ports.Rooms.
 func (s *Service) Change(ctx context.Context, by chat.Identity, room chat.RoomID, change ports.RoomChange) (ports.RoomView, error) {
-	if err := s.limiter.take(by, costWrite); err != nil {
+	if err := s.charge(by, costWrite); err != nil {
 		return ports.RoomView{}, err
 	}
 	if err := s.moderates(ctx, by, room); err != nil {

@@ -21,11 +21,12 @@ type Config struct {
 	// are not told.
 	Which func() chat.LogID
 
-	Autocreate bool // the first message in a room that does not exist makes it, public
-	RateLimit  Rate // of each user; zero or negative: none
-	RoomsLimit Rate // of rooms that a user makes; zero or negative: none
-	AddsLimit  Rate // of newcomers whom a user makes members of rooms; zero or negative: none
-	Reactions  int  // max different emoji on a message at once; 0: chat.MaxReactions
+	Autocreate   bool // the first message in a room that does not exist makes it, public
+	RateLimit    Rate // of each user; zero or negative: none
+	ServiceLimit Rate // of each service; the other limits do not count for it; zero or negative: none
+	RoomsLimit   Rate // of rooms that a user makes; zero or negative: none
+	AddsLimit    Rate // of newcomers whom a user makes members of rooms; zero or negative: none
+	Reactions    int  // max different emoji on a message at once; 0: chat.MaxReactions
 
 	AnswerBytes int                   // max bytes of a page; 0: 256 KiB
 	Measure     func(*chat.Entry) int // how many bytes of a page an entry takes; nil: its Size
@@ -73,6 +74,7 @@ type Service struct {
 	marker    *marker
 	standings *standings
 	limiter   *limiter
+	services  *limiter       // of what services do
 	making    *limiter       // of rooms
 	adding    *limiter       // of members
 	runs      chan struct{}  // closed once it runs
@@ -89,7 +91,9 @@ var (
 
 // New returns a service. What is written waits until Run.
 func New(cfg Config) *Service {
-	s := &Service{cfg: cfg.withDefaults(), runs: make(chan struct{}), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit)}
+	s := &Service{cfg: cfg.withDefaults(), runs: make(chan struct{}), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), services: newLimiter(cfg.ServiceLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit)}
+	s.services.services = true
+	s.services.reason = "the service does too much at once; wait a moment"
 	s.making.reason = "you have made too many rooms; wait before you make another one"
 	s.adding.reason = "you have added too many people to rooms; wait before you add more"
 	s.journal = newJournal(s.cfg, s.standings)
@@ -107,6 +111,7 @@ func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	wg.Go(func() { s.journal.run(ctx, audience) })
 	wg.Go(func() { s.marker.run(ctx) })
 	wg.Go(func() { s.limiter.sweep(ctx) })
+	wg.Go(func() { s.services.sweep(ctx) })
 	wg.Go(func() { s.making.sweep(ctx) })
 	wg.Go(func() { s.adding.sweep(ctx) })
 	wg.Wait()
@@ -193,7 +198,7 @@ func entitled(st chat.Standing, by chat.Identity, need chat.Role) (chat.Role, er
 
 // Allowed implements ports.Reader.
 func (s *Service) Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error) {
-	if err := s.limiter.take(by, costRead); err != nil {
+	if err := s.charge(by, costRead); err != nil {
 		return chat.None, err
 	}
 	return s.require(ctx, by, room, chat.Read)
@@ -223,8 +228,16 @@ func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]port
 	return rights, nil
 }
 
+// charge takes cost from the bucket of who pays for it.
+func (s *Service) charge(by chat.Identity, cost float64) error {
+	if by.Service() {
+		return s.services.take(by, cost)
+	}
+	return s.limiter.take(by, cost)
+}
+
 // Charge implements ports.Limiter.
-func (s *Service) Charge(by chat.Identity) error { return s.limiter.take(by, costWrite) }
+func (s *Service) Charge(by chat.Identity) error { return s.charge(by, costWrite) }
 
 // require returns the role of by in room, which may be cached, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {

@@ -37,7 +37,7 @@ func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Chan
 // propose checks that by may make the change. The first message in a room makes the room. The log
 // then checks the right to write there.
 func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, made *ports.RoomMade, err error) {
-	if err := s.limiter.take(by, costWrite); err != nil {
+	if err := s.charge(by, costWrite); err != nil {
 		return chat.Proposal{}, nil, err
 	}
 	send, says := change.(ports.Send)
@@ -53,7 +53,7 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 			return chat.Proposal{}, nil, err
 		}
 	}
-	p := chat.Proposal{Room: change.In(), Author: by.Author(), By: by.In(change.In())}
+	p := chat.Proposal{Room: change.In(), Author: by.Author(), Via: by.Via, By: by.In(change.In())}
 	switch c := change.(type) {
 	case ports.Send:
 		p.Key = c.Key
@@ -99,7 +99,7 @@ func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, s
 func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
 	result := make(chan error, 1)
 	s.journal.submit(draft{
-		proposal: chat.Proposal{Room: room, Author: by.Author(), By: by.In(room), Key: chat.NewKey(), Fact: fact},
+		proposal: chat.Proposal{Room: room, Author: by.Author(), Via: by.Via, By: by.In(room), Key: chat.NewKey(), Fact: fact},
 		trace:    ports.TraceOf(ctx),
 		done:     func(_ ports.Outcome, err error) { result <- err },
 	})

@@ -41,11 +41,20 @@ func (s *session) perform(ctx context.Context, a asked) {
 	case ports.Malformed:
 		s.conclude(ctx, a, ask.Err)
 	case ports.Auth:
+		if _, err := a.By(chat.Identity{}); err != nil {
+			s.conclude(ctx, a, err)
+			return
+		}
 		s.conclude(ctx, a, s.within(ctx, func(ctx context.Context) error { return s.authenticate(ctx, a.ID, ask) }))
 	case ports.Change:
-		s.change(ctx, a, ask)
+		by, err := a.By(s.who())
+		if err != nil {
+			s.conclude(ctx, a, err)
+			return
+		}
+		s.change(ctx, by, a, ask)
 	default:
-		s.conclude(ctx, a, s.within(ctx, func(ctx context.Context) error { return s.do(ctx, a.ID, ask) }))
+		s.conclude(ctx, a, s.within(ctx, func(ctx context.Context) error { return s.do(ctx, a.Command) }))
 	}
 }
 
@@ -98,18 +107,23 @@ func (s *session) more() bool {
 	return !s.Pause()
 }
 
-func (s *session) do(ctx context.Context, id string, ask ports.Ask) error {
-	switch ask := ask.(type) {
+func (s *session) do(ctx context.Context, c ports.Command) error {
+	by, err := c.By(s.who())
+	if err != nil {
+		return err
+	}
+	id := c.ID
+	switch ask := c.Ask.(type) {
 	case ports.Join:
 		return s.enter(ctx, id, ask)
 	case ports.Leave:
 		s.leave(id, ask.Room)
 		return nil
 	case ports.History:
-		page, err := s.hub.cfg.Reader.History(ctx, s.who(), ask)
+		page, err := s.hub.cfg.Reader.History(ctx, by, ask)
 		return s.okUnless(err, id, page)
 	case ports.Mark:
-		return s.mark(ctx, id, ask)
+		return s.mark(ctx, by, id, ask)
 	case ports.Typing:
 		return s.typing(ctx, id, ask)
 	case ports.Presence:
@@ -136,7 +150,7 @@ func (s *session) okUnless(err error, id string, answer ports.Answer) error {
 }
 
 // change records a change, and answers when it is durable. The next command does not wait for that.
-func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
+func (s *session) change(ctx context.Context, by chat.Identity, a asked, ask ports.Change) {
 	var key chat.Key // of a send
 	if send, ok := ask.(ports.Send); ok {
 		if send.Key == "" {
@@ -148,7 +162,6 @@ func (s *session) change(ctx context.Context, a asked, ask ports.Change) {
 	s.Lock()
 	s.Owe(1)
 	s.Expect(ask.In(), key)
-	by := *s.identity
 	s.Unlock()
 	s.hub.cfg.Writer.Write(ctx, by, ask, func(receipt ports.Receipt, err error) {
 		if err != nil {
@@ -183,14 +196,14 @@ func (s *session) changed(room chat.RoomID, key chat.Key, seq chat.Seq) {
 	s.concluded()
 }
 
-func (s *session) mark(ctx context.Context, id string, ask ports.Mark) error {
-	marked, err := s.hub.cfg.Reader.Mark(ctx, s.who(), ask)
+func (s *session) mark(ctx context.Context, by chat.Identity, id string, ask ports.Mark) error {
+	marked, err := s.hub.cfg.Reader.Mark(ctx, by, ask)
 	if err != nil {
 		return err
 	}
 	s.ok(id, marked)
 	if marked.Read == ask.Seq { // others need not hear of a mark behind the present one
-		s.hub.Tell(chat.Signal{Room: ask.Room, User: s.who().User, Kind: chat.SignalRead, Seq: marked.Read}, s.ID())
+		s.hub.Tell(chat.Signal{Room: ask.Room, User: by.User, Kind: chat.SignalRead, Seq: marked.Read}, s.ID())
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ type seen struct {
 	Room    chat.RoomID
 	Seq     chat.Seq
 	Author  chat.UserID
+	Via     string `json:",omitempty"`
 	Fact    string // message, edited, …
 	Target  chat.Seq
 	Body    string
@@ -51,7 +52,7 @@ type seen struct {
 type lineEncoder struct{}
 
 func (lineEncoder) Entry(dst []byte, e *chat.Entry) []byte {
-	s := seen{Room: e.Room, Seq: e.Seq, Author: e.Author.ID, Target: e.Target()}
+	s := seen{Room: e.Room, Seq: e.Seq, Author: e.Author.ID, Via: e.Via, Target: e.Target()}
 	switch f := e.Fact.(type) {
 	case chat.Message:
 		s.Fact, s.Body, s.Deleted = "message", f.Body, !f.DeletedAt.IsZero()
@@ -313,7 +314,7 @@ type aroundWriter struct {
 }
 
 // trusting accepts the tokens "name", and "name!", which expires in a minute. With "@room" behind
-// the name they are valid for one room.
+// the name they are valid for one room. The token "svc" is a service's.
 type trusting struct{}
 
 func (trusting) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -334,7 +335,11 @@ func identity(token string) *chat.Identity {
 	if brief {
 		life = time.Minute
 	}
-	return &chat.Identity{User: chat.UserID(name), Name: name, Grants: grants, Expires: time.Now().Add(life)}
+	who := &chat.Identity{User: chat.UserID(name), Name: name, Grants: grants, Expires: time.Now().Add(life)}
+	if name == "svc" {
+		who.Act, who.Client = true, "shop"
+	}
+	return who
 }
 
 // client is a user with a connection.

@@ -2,6 +2,7 @@ package portstest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ func (s *storeSuite) testAppend(t *testing.T) {
 		{"entries of every sort are numbered from 1 without holes", numbersEverySort},
 		{"rooms are numbered each on its own, in the order of the proposals", numbersRoomsApart},
 		{"what is appended is what is read", appendedIsRead},
+		{"each entry says by which client a service made it, if one did", saysVia},
 		{"each entry knows how many messages there are up to it", countsMessages},
 		{"a thousand proposals to many rooms go in one call", appendsThousand},
 		{"proposals of one call build on those before them", buildsOnEarlier},
@@ -97,6 +99,35 @@ func appendedIsRead(t *testing.T, r room) {
 	for _, entry := range entries {
 		mustBeEntries(t, []chat.Entry{r.entry(entry.Seq)}, []chat.Entry{entry})
 	}
+}
+
+func saysVia(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	by := func(via string, p chat.Proposal) chat.Proposal { p.Via = via; return p }
+	widest := strings.Repeat("\U0001F600", chat.MaxClientChars)
+	var entries []chat.Entry
+	for _, call := range [][]chat.Proposal{
+		{by("shop", alice.proposes(chat.Message{Body: "one"})), bob.proposes(chat.Message{Body: "two"}), by(widest, bob.proposes(chat.Message{Body: "three"}))},
+		{bob.proposes(chat.Message{Body: "four"})},
+		{
+			by("shop", bob.proposes(chat.Message{Body: "five"})), bob.proposes(chat.Reacted{Target: 1, Emoji: "👍"}),
+			by("shop", alice.proposes(chat.Reacted{Target: 2, Emoji: "👍"})), by("desk", alice.proposes(chat.MemberChanged{User: bob.id, Change: chat.MemberRole, Role: chat.Read})),
+			by("desk", alice.proposes(chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"})),
+		},
+	} {
+		for _, outcome := range r.appends(call...) {
+			entries = append(entries, r.mustBe(outcome, ports.Appended))
+		}
+	}
+	log := r.log("")
+	mustEqual(t, "entries", len(log), 9)
+	for i, want := range []string{"shop", "", widest, "", "shop", "", "shop", "desk", "desk"} {
+		mustEqual(t, "via appended", entries[i].Via, want)
+		mustEqual(t, "via read", log[i].Via, want)
+		mustEqual(t, "via of the entry", r.entry(chat.Seq(i+1)).Via, want)
+	}
+	again := r.appends(chat.Proposal{Room: r.id, Author: chat.Author{ID: alice.id}, Via: "another", By: chat.Rights{Admin: true}, Key: entries[0].Key, Fact: chat.Message{Body: "one"}})
+	r.mustBeSeq(again[0], ports.Duplicate, 1)
 }
 
 func countsMessages(t *testing.T, r room) {

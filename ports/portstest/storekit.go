@@ -331,8 +331,8 @@ func showEntry(e chat.Entry) string {
 		fact = fmt.Sprintf("message %q reply %d meta %q edited %s deleted %s reactions %v",
 			m.Body, m.ReplyTo, m.Meta, showTime(m.EditedAt), showTime(m.DeletedAt), m.Reactions)
 	}
-	return fmt.Sprintf("%s/%d at %s by %q %q key %q messages %d: %s",
-		e.Room, e.Seq, showTime(e.At), e.Author.ID, e.Author.Name, e.Key, e.Messages, fact)
+	return fmt.Sprintf("%s/%d at %s by %q %q via %q key %q messages %d: %s",
+		e.Room, e.Seq, showTime(e.At), e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, fact)
 }
 
 func showTime(t time.Time) string {

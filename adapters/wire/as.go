@@ -1,0 +1,64 @@
+package wire
+
+import "github.com/parley-chat/parley/core/chat"
+
+// As returns for whom a body asks, by its member as, or nil where that is whoever sends it.
+func (b Body) As() (*chat.As, error) {
+	v, ok, err := b.want("as", kindObject, "an object")
+	if !ok {
+		return nil, err
+	}
+	return readAs(v)
+}
+
+// readAs reads an object in which check has found nothing: a user, perhaps with a name, or the
+// system.
+func readAs(v value) (*chat.As, error) {
+	whom := Body{}
+	if err := members(v.raw, "as", func(name []byte, v value) {
+		if v.kind != kindNull {
+			whom[string(name)] = v
+		}
+	}); err != nil {
+		return nil, err
+	}
+	user, err := whom.Text("user")
+	if err != nil {
+		return nil, inAs(err)
+	}
+	name, err := whom.Text("name")
+	if err != nil {
+		return nil, inAs(err)
+	}
+	system, err := whom.Flag("system")
+	switch {
+	case err != nil:
+		return nil, inAs(err)
+	case (user != nil) == (system != nil && *system):
+		return nil, errAs
+	case user == nil && name != nil:
+		return nil, chat.Errorf(chat.Invalid, "as must have a name with a user only")
+	case user == nil:
+		return &chat.As{User: chat.System}, nil
+	}
+	as := &chat.As{}
+	if as.User, err = chat.ParseUserID(*user); err != nil {
+		return nil, inAs(err)
+	}
+	if name != nil {
+		as.Name, err = chat.ParseName(*name)
+	}
+	return as, inAs(err)
+}
+
+var errAs = chat.Errorf(chat.Invalid, `as must be {"user":"…"} or {"system":true}`)
+
+// inAs says of an error about a member that it is one of as.
+func inAs(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := *chat.AsError(err)
+	e.Reason = "as." + e.Reason
+	return &e
+}

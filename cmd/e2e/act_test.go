@@ -1,0 +1,93 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+// backendSuite is what a product's back end does, as it does it. It runs on every store.
+func backendSuite(t *testing.T, s *service) {
+	tests := map[string]func(*testing.T, *service){
+		"a service acts for users and as the system": actsForOthers,
+		"a node says what it can do":                 featuresAreListed,
+		"a ban holds whoever acts for the banned":    bansHoldForServices,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, s) })
+	}
+}
+
+// backend is a token that may act for others.
+func (s *service) backend(t *testing.T, claims ...claim) string {
+	return s.token(t, "backend", append([]claim{{"scope", "chat:act"}, {"azp", "shop"}}, claims...)...)
+}
+
+func actsForOthers(t *testing.T, s *service) {
+	room := s.room()
+	alice, token := s.connects(t, "alice"), s.backend(t)
+	alice.asks("join", "room", room)
+	alice.asks("send", "room", room, "body", "hi")
+	backend := s.connects(t, "backend", claim{"scope", "chat:act"}, claim{"azp", "shop"})
+	bob := frame{"user": "bob", "name": "Bob"}
+	sent := backend.asks("send", "room", room, "body", "from bob", "key", "k", "as", bob)
+	again := s.gets(t, http.StatusOK, token, "POST", "/v1/rooms/"+room+"/messages", frame{"body": "from bob", "key": "k", "as": bob})
+	if sent.num("seq") != 2 || again.num("seq") != 2 || !again.yes("duplicate") {
+		t.Errorf("sent %v, and again %v", sent, again)
+	}
+	s.gets(t, http.StatusCreated, token, "POST", "/v1/rooms/"+room+"/messages", frame{"body": "by nobody"}, "Parley-As", "system")
+	s.gets(t, http.StatusOK, token, "DELETE", "/v1/rooms/"+room+"/messages/1", nil, "Parley-As", "system")
+	s.gets(t, http.StatusOK, token, "PUT", "/v1/rooms/"+room+"/messages/3/reactions/x", nil, "Parley-As", "user bob")
+	late := s.connects(t, "late")
+	late.asks("join", "room", room, "after", 0)
+	for _, reader := range []*peer{alice, late} {
+		for i, e := range reader.reads(room, 1, 5) {
+			want := []string{"alice ", "bob shop", "~system shop", "~system shop", "bob shop"}[i]
+			if got := e.sub("author").str("id") + " " + e.str("via"); got != want {
+				t.Errorf("%s: entry %d is by %s, want %s: %v", reader.name, i+1, got, want, e)
+			}
+		}
+	}
+	if got := late.asks("history", "room", room, "before", 3, "limit", 1).list("entries"); fmt.Sprint(got[0].(map[string]any)["author"]) != "map[id:bob name:Bob]" {
+		t.Errorf("got %v", got)
+	}
+	alice.isRefused("forbidden", "send", "room", room, "body", "x", "as", bob)
+	backend.isRefused("invalid", "typing", "room", room, "as", bob)
+	s.gets(t, http.StatusUnauthorized, s.token(t, "~system"), "GET", "/v1/rooms", nil)
+	// A mark that a service moves is the user's own.
+	if read := backend.asks("read", "room", room, "seq", 3, "as", bob); read.num("read") != 3 || read.num("unread") != 0 {
+		t.Errorf("read %v", read)
+	}
+	if r := s.gets(t, http.StatusOK, s.token(t, "bob"), "GET", "/v1/rooms/"+room, nil); r.num("read") != 3 {
+		t.Errorf("bob's room is %v", r)
+	}
+}
+
+// A node lists what it can do once it has listened for others that cannot.
+func featuresAreListed(t *testing.T, s *service) {
+	eventually(t, "features", func() error {
+		if got := s.connects(t, "alice").welcome.list("features"); !slices.Contains(got, any("act")) {
+			return fmt.Errorf("%w: %v", errNotYet, got)
+		}
+		return nil
+	})
+}
+
+func bansHoldForServices(t *testing.T, s *service) {
+	room := s.room()
+	owner, token := s.token(t, "owner-"+room), s.backend(t)
+	messages := "/v1/rooms/" + room + "/messages"
+	s.gets(t, http.StatusCreated, owner, "POST", "/v1/rooms", frame{"room": room, "public": true})
+	s.gets(t, http.StatusCreated, token, "POST", messages, frame{"body": "hi", "as": frame{"user": "bob"}})
+	s.gets(t, http.StatusOK, owner, "PUT", "/v1/rooms/"+room+"/members/bob", frame{"banned": true})
+	s.gets(t, http.StatusForbidden, token, "POST", messages, frame{"body": "hi", "as": frame{"user": "bob"}})
+	s.gets(t, http.StatusForbidden, token, "GET", messages+"/1", nil, "Parley-As", "user bob")
+	confined := s.backend(t, claim{"rooms", frame{"elsewhere-*": "moderate"}}, claim{"exp", time.Now().Add(time.Minute).Unix()})
+	s.gets(t, http.StatusNotFound, confined, "DELETE", "/v1/rooms/"+room+"/members/bob", nil, "Parley-As", "system")
+	if status, _, _ := s.calls(t, token, "DELETE", "/v1/rooms/"+room+"/members/bob", nil, "Parley-As", "system"); status != http.StatusNoContent {
+		t.Errorf("the ban was lifted with %d", status)
+	}
+	s.gets(t, http.StatusCreated, token, "POST", messages, frame{"body": "back", "as": frame{"user": "bob"}})
+}
