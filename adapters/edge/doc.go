@@ -1,3 +1,3 @@
-// Package edge is what sockets and the HTTP API do alike with a request: who calls and from which
-// page, numbers in its query, and an answer that is an error.
+// Package edge has what sockets and the HTTP API have in common for requests: tokens, origins,
+// numbers in the query, and error answers.
 package edge

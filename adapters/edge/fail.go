@@ -12,9 +12,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Fail answers a request with an error, in the service's JSON, by the status of its kind unless
-// another than 0 is given. What is a fault of the service is told to o, with what was being done,
-// and clients are told under which id it is logged.
+// Fail answers a request with an error in the service's JSON. If status is 0, the error's kind
+// determines it. Faults of the service are reported to o, with what was being done, and the client
+// gets the id under which the fault is logged.
 func Fail(c *fiber.Ctx, status int, err error, o ports.FaultObserver, while string) error {
 	e, trace := *chat.AsError(err), ""
 	if status == 0 {
@@ -26,7 +26,7 @@ func Fail(c *fiber.Ctx, status int, err error, o ports.FaultObserver, while stri
 		trace = o.Fault(c.UserContext(), while, fmt.Errorf("request %s: %s %s: %w", id, c.Method(), c.Route().Path, err))
 		e = chat.Error{Kind: chat.Internal, Reason: "a fault of the service; it is logged under " + trace}
 	case chat.Unavailable, chat.RateLimited:
-		if e.Cause != nil { // that nobody has told of yet
+		if e.Cause != nil { // it was not reported yet
 			o.Fault(c.UserContext(), while, err)
 		}
 		if e.RetryAfter <= 0 {

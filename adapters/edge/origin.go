@@ -10,19 +10,19 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Origins are the web origins (RFC 6454) that may call the service from a browser beside its own.
-// The zero value is none.
+// Origins are the web origins (RFC 6454), other than the service's own, that may call it from a
+// browser. The zero value allows none.
 type Origins struct {
 	all   bool
 	exact map[string]bool
 	below []wildcard
 }
 
-// wildcard is all subdomains of a domain, by one scheme and port.
+// wildcard is all subdomains of a domain, with one scheme and port.
 type wildcard struct{ before, after string } // "https://" and ".example.com:8443"
 
-// NewOrigins returns the origins that a list allows, each as ParseOrigin has it. What is none
-// allows nobody.
+// NewOrigins returns the origins of a list, each in the form of ParseOrigin. Invalid ones are
+// ignored.
 func NewOrigins(list []string) Origins {
 	o := Origins{exact: map[string]bool{}}
 	for _, text := range list {
@@ -41,10 +41,10 @@ func NewOrigins(list []string) Origins {
 	return o
 }
 
-// Any reports whether there is an origin that is allowed.
+// Any reports whether any origin is allowed.
 func (o Origins) Any() bool { return o.all || len(o.exact) > 0 || len(o.below) > 0 }
 
-// Allow reports whether a page of origin, a request's header, may call the service.
+// Allow reports whether a page of origin, the value of a request's header, may call the service.
 func (o Origins) Allow(origin string) bool {
 	if o.all {
 		return true
@@ -68,9 +68,9 @@ func (o Origins) Allow(origin string) bool {
 	return false
 }
 
-// Own reports whether a page of origin is the service's own, whom the client calls host. Whether
-// that is by TLS is not ours to know behind a proxy: the host decides, with either scheme's default
-// port.
+// Own reports whether a page of origin is the service's own; host is the request's host. Behind a
+// proxy the service does not know whether the client uses TLS. So only the host is compared, with
+// the default port of either scheme.
 func Own(origin, host string) bool {
 	from, err := canonical(origin)
 	if err != nil {
@@ -84,20 +84,20 @@ func Own(origin, host string) bool {
 	return false
 }
 
-// defaultPorts are those of the schemes that pages have.
+// defaultPorts are the default ports of the schemes of web pages.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 var (
 	errOrigin = errors.New("a scheme and a host, such as https://app.example:8443, https://*.example.com (its subdomains) or " +
 		"capacitor://localhost, or * for all")
-	errNull   = errors.New("an origin that names somebody: null is any page in a sandbox; * allows all")
+	errNull   = errors.New("an origin with a host: null stands for any sandboxed page; * allows all")
 	errSocket = errors.New("the origin of a page, with https:// or http://")
-	errTop    = errors.New("with two labels behind the star at least, such as https://*.example.com (or http://*.localhost)")
+	errTop    = errors.New("a domain of at least two labels behind the star, such as https://*.example.com (or http://*.localhost)")
 )
 
-// ParseOrigin returns an entry of a list of origins in the one form of all that mean the same: an
-// origin; a scheme and a host that begins with "*.", which stands for the subdomains of what
-// follows, however deep; or "*", for all. The error completes "it should be …".
+// ParseOrigin returns an entry of a list of origins in its canonical form. An entry is an origin;
+// or a scheme and a host that begins with "*.", which stands for all subdomains of the rest, at any
+// depth; or "*", for all origins. The error completes "it should be …".
 func ParseOrigin(text string) (string, error) {
 	if text == "*" {
 		return text, nil
@@ -134,7 +134,7 @@ func ParseOrigin(text string) (string, error) {
 func isAddress(host string) bool { _, err := netip.ParseAddr(host); return err == nil }
 
 // canonical returns an origin as browsers write it: in lower case, its host in ASCII, without its
-// scheme's default port. What is none, such as the "null" of a page in a sandbox, is an error.
+// scheme's default port. Other values are an error, such as the "null" of a sandboxed page.
 func canonical(origin string) (string, error) {
 	u, err := url.Parse(origin)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || strings.ContainsAny(origin, "?#\\ ") {
@@ -158,8 +158,8 @@ func canonical(origin string) (string, error) {
 	return u.Scheme + "://" + host, nil // Parse has lowered the scheme
 }
 
-// names are host names as browsers take them (the URL standard, "domain to ASCII"): lenient in what
-// characters they have.
+// names converts host names like browsers (the URL standard, "domain to ASCII"), which accept many
+// characters.
 var names = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.CheckHyphens(false))
 
 // asciiHost returns a host as browsers write it: an address in its shortest form, a name in lower
@@ -177,8 +177,8 @@ func asciiHost(host string) (string, error) {
 	return names.ToASCII(host)
 }
 
-// endsInNumber reports whether browsers take a host for an address, and write it as one (the URL
-// standard, "ends in a number checker"): 127.1 is 127.0.0.1 to them.
+// endsInNumber reports whether browsers treat a host as an IPv4 address (the URL standard, "ends in
+// a number checker"): 127.1 is 127.0.0.1 to them.
 func endsInNumber(name string) bool {
 	name = strings.TrimSuffix(name, ".")
 	last := name[strings.LastIndexByte(name, '.')+1:]

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Token returns the token that a request for one answer brings: that of its Authorization header.
+// Token returns the token in the Authorization header, for a request with one answer.
 func Token(c *fiber.Ctx) (string, error) {
 	token, given, err := authorization(c)
 	switch {
@@ -24,10 +24,10 @@ func Token(c *fiber.Ctx) (string, error) {
 	return "", errNone
 }
 
-// OpeningToken returns the token that a request brings that opens a socket or a stream, and whether
-// there is one: a socket's client may have none now, and authenticate by a frame. The first place
-// that has one counts, be it empty: the Authorization header, an entry bearer.<token> of what was
-// offered as Sec-WebSocket-Protocol, the query's access_token.
+// OpeningToken returns the token of a request that opens a socket or a stream, and whether it has
+// one: a socket's client may send it later in a frame. The token may be in three places, and the
+// first that has one wins, even if it is empty: the Authorization header, an entry bearer.<token>
+// of the offered subprotocols, the query's access_token.
 func OpeningToken(c *fiber.Ctx, offered []string) (token string, given bool, err error) {
 	if token, given, err = authorization(c); given || err != nil {
 		return token, given, err
@@ -64,8 +64,8 @@ var (
 		"a token in the query opens sockets only, as addresses end up in logs: send Authorization: Bearer <token>")
 )
 
-// authorization returns what stands behind Bearer (RFC 6750, 2.1), which may be nothing, and
-// whether there is such a header. Those of other schemes are somebody else's.
+// authorization returns the token behind Bearer (RFC 6750, 2.1), which may be empty, and whether
+// there is such a header. It ignores other schemes.
 func authorization(c *fiber.Ctx) (token string, given bool, err error) {
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderAuthorization) {
 		scheme, rest := line, []byte(nil)
