@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Admin is the listener for operators, on net/http: metrics and what else looks inside do not
-// belong where clients connect.
+// Admin is the listener for operators, on net/http: metrics and inspection of the service must not
+// be on the clients' port.
 type Admin struct {
 	addr   string
 	server *http.Server
@@ -30,7 +30,7 @@ func (a *Admin) Listen() (err error) {
 	return nil
 }
 
-// Addr returns where it listens. Listen must have succeeded.
+// Addr returns the listener's address. Listen must have succeeded.
 func (a *Admin) Addr() net.Addr { return a.ln.Addr() }
 
 // Run serves until ctx ends.

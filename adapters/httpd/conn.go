@@ -10,21 +10,22 @@ import (
 	"time"
 )
 
-// lingerTime is how long a connection that we end is read to no use for.
+// lingerTime is how long bytes are read and dropped from a connection that the server ends.
 const lingerTime = 2 * time.Second
 
-// conn is a client's connection while it speaks HTTP. What takes it over for something else takes
-// what Unwrap returns.
+// conn is a client's connection during HTTP. After an upgrade, use the connection that Unwrap
+// returns.
 type conn struct {
 	net.Conn
 	lingers atomic.Bool
-	origin  string // of the page that a request comes from, where it was seen; for requests that cannot be read
+	origin  string // Origin of the current request, if it was seen; for requests that cannot be parsed
 }
 
-// Unwrap returns the connection itself.
+// Unwrap returns the underlying connection.
 func (c *conn) Unwrap() net.Conn { return c.Conn }
 
-// Read looks out for the origin: of a request whose headers are too large, nothing else tells it.
+// Read looks for the origin: if a request's headers are too large, there is no other way to find
+// it.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if origin := originIn(p[:n]); origin != nil {
@@ -33,14 +34,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write answers a request: what comes next is another's.
+// Write forgets the origin, because the next bytes belong to another request.
 func (c *conn) Write(p []byte) (int, error) {
 	c.origin = ""
 	return c.Conn.Write(p)
 }
 
-// Close closes the connection; after linger, once its client has heard the answer: a connection
-// that is closed with bytes unread is reset, and the answer is lost with it (RFC 9112, 9.6).
+// Close closes the connection. After linger, it first waits until the client has the answer: a
+// connection that is closed with unread bytes is reset, and the answer is lost (RFC 9112, 9.6).
 func (c *conn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(lingerTime))
@@ -49,8 +50,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// originIn returns the value of an Origin header that stands in a part of a request, or nil. Names
-// of headers that programs write come in lower case or with a capital.
+// originIn returns the value of an Origin header in a part of a request, or nil. It finds names in
+// lower case or with a capital, as programs write them.
 func originIn(b []byte) []byte {
 	const name = "rigin:"
 	for at := 0; ; {
@@ -70,19 +71,19 @@ func originIn(b []byte) []byte {
 	}
 }
 
-// secureConn is a conn by TLS, which the server asks for.
+// secureConn is a conn with TLS, with the methods that the server looks for.
 type secureConn struct {
 	*conn
 	tls *tls.Conn
 }
 
-// Handshake lets the server make it.
+// Handshake makes the TLS handshake for the server.
 func (c *secureConn) Handshake() error { return c.tls.HandshakeContext(context.Background()) }
 
-// ConnectionState tells the server that this is TLS.
+// ConnectionState shows the server that this is TLS.
 func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
-// wrapping is a listener whose connections are ours.
+// wrapping is a listener whose connections are conns.
 type wrapping struct{ net.Listener }
 
 // Accept returns the next connection.
@@ -97,8 +98,7 @@ func (l wrapping) Accept() (net.Conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-// linger has a connection of ours closed so that its client hears the last answer, whatever it
-// still sends.
+// linger makes Close wait until the client has the last answer, whatever the client still sends.
 func linger(c net.Conn) {
 	switch c := c.(type) {
 	case *conn:
@@ -108,7 +108,7 @@ func linger(c net.Conn) {
 	}
 }
 
-// seenOrigin returns the origin of a request that could not be read, if it was seen.
+// seenOrigin returns the origin of a request that could not be parsed, if it was seen.
 func seenOrigin(c net.Conn) string {
 	switch c := c.(type) {
 	case *conn:

@@ -13,25 +13,25 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// fail is the one place where an error becomes an answer.
+// fail is the only place where an error becomes an answer.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	status, e := translate(err)
 	s.headers(c)
 	return edge.Fail(c, status, &e, s.cfg.Observer, "answer a request")
 }
 
-// unread answers what could not be read as a request. Whatever it is, its client made it so, or
-// went away: that is no fault of ours. The client may be sending still, and must hear the answer
-// all the same.
+// unread answers bytes that could not be parsed as a request. It is always the client's error, or
+// the client is gone. The client may still be sending, and must get the answer anyway.
 func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 	c := s.app.AcquireCtx(ctx)
 	defer s.app.ReleaseCtx(c)
 	linger(ctx.Conn())
 	s.shareUnread(c)
-	_ = s.fail(c, fiber.NewError(unreadStatus(err))) // which sends what it has
+	_ = s.fail(c, fiber.NewError(unreadStatus(err))) // it sends the answer
 }
 
-// expected tells a client that asks before it sends a body (RFC 9110, 10.1.1) whether to.
+// expected tells a client that asks with "Expect: 100-continue" (RFC 9110, 10.1.1) whether to send
+// the body.
 func (s *Server) expected(ctx *fasthttp.RequestCtx) (status int) {
 	if ctx.Request.Header.ContentLength() > s.cfg.BodyBytes {
 		s.unread(ctx, fasthttp.ErrBodyTooLarge)
@@ -40,7 +40,7 @@ func (s *Server) expected(ctx *fasthttp.RequestCtx) (status int) {
 	return fasthttp.StatusContinue
 }
 
-// unreadStatus returns the status that says why a request could not be read.
+// unreadStatus returns the status for a request that could not be parsed.
 func unreadStatus(err error) int {
 	timeout, isNet := errors.AsType[net.Error](err)
 	_, small := errors.AsType[*fasthttp.ErrSmallBuffer](err)
@@ -57,7 +57,7 @@ func unreadStatus(err error) int {
 	return fiber.StatusBadRequest
 }
 
-// refusals are the words for what Fiber itself refuses: its own may repeat what the client sent.
+// refusals are the texts for errors of Fiber: its own texts may repeat data of the client.
 var refusals = map[int]chat.Error{
 	fiber.StatusBadRequest:                  {Kind: chat.BadRequest, Reason: "the request cannot be read"},
 	fiber.StatusNotFound:                    {Kind: chat.NotFound, Reason: "there is nothing at this address"},
@@ -69,7 +69,7 @@ var refusals = map[int]chat.Error{
 	fiber.StatusHTTPVersionNotSupported:     {Kind: chat.BadRequest, Reason: "this is HTTP/1.1: ask by that"},
 }
 
-// translate gives an error of Fiber's own a kind; its status stays.
+// translate gives an error of Fiber a kind, and keeps its status.
 func translate(err error) (status int, e chat.Error) {
 	theirs, ok := errors.AsType[*fiber.Error](err)
 	if !ok {

@@ -10,9 +10,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// client returns where a request came from. It reads X-Forwarded-For from the right, over all its
-// lines: each trusted proxy vouches for the one before it, and what stands further left is whatever
-// somebody wrote there.
+// client returns the client's address. It reads X-Forwarded-For from the right, over all its lines:
+// each trusted proxy vouches for the address before it. Addresses further left cannot be trusted.
 func (s *Server) client(c *fiber.Ctx) net.Addr {
 	peer, at := peerOf(c)
 	if !at.IsValid() {
@@ -29,17 +28,17 @@ func (s *Server) client(c *fiber.Ctx) net.Addr {
 	return &net.TCPAddr{IP: at.AsSlice(), Zone: at.Zone()}
 }
 
-// peerOf returns the other end of the connection; the address is invalid where that has none.
+// peerOf returns the other end of the connection; at is invalid if that has no IP address.
 func peerOf(c *fiber.Ctx) (peer net.Addr, at netip.Addr) {
-	peer = c.Context().Conn().RemoteAddr() // that of the context is the last request's client
+	peer = c.Context().Conn().RemoteAddr() // the context's address is the last request's client
 	if tcp, ok := peer.(*net.TCPAddr); ok {
 		at = tcp.AddrPort().Addr().Unmap()
 	}
 	return peer, at
 }
 
-// listed returns the members of a header that is a list, over all its lines (RFC 9110, 5.3). Empty
-// ones are none.
+// listed returns the members of a list header, over all its lines (RFC 9110, 5.3), without empty
+// ones.
 func listed(c *fiber.Ctx, header string) (members []string) {
 	for _, line := range c.Request().Header.PeekAll(header) {
 		for member := range bytes.SplitSeq(line, []byte(",")) {
@@ -51,7 +50,7 @@ func listed(c *fiber.Ctx, header string) (members []string) {
 	return members
 }
 
-// parseHop reads an address, which some proxies write with its port, or in brackets.
+// parseHop parses an address, which some proxies write with a port, or in brackets.
 func parseHop(text string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		return addr.Unmap(), true
@@ -77,9 +76,9 @@ func (s *Server) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// relocate has a Location lead to where the client would find it, behind a proxy that serves us
-// below a path of its own: one that is trusted says which by X-Forwarded-Prefix. Behind a trusted
-// one that says nothing, Location is relative to the request, which is right below any.
+// relocate makes a Location right for the client if a proxy serves the service below a path prefix.
+// A trusted proxy sends the prefix in X-Forwarded-Prefix. If a trusted proxy does not, Location
+// becomes relative to the request, which is right below any prefix.
 func (s *Server) relocate(c *fiber.Ctx) {
 	location, rooted := strings.CutPrefix(c.GetRespHeader(fiber.HeaderLocation), "/")
 	if _, at := peerOf(c); !rooted || !at.IsValid() || !s.trusts(at) {
@@ -98,8 +97,8 @@ func (s *Server) relocate(c *fiber.Ctx) {
 	c.Set(fiber.HeaderLocation, prefix.String()+"/"+location)
 }
 
-// isPath reports whether part may stand within a path as it is, and stays there: a browser takes \
-// for /, and . and .. (with escapes too) for a way up.
+// isPath reports whether part may be a part of a path and does not change its meaning: a browser
+// reads \ as /, and resolves . and .. (escaped ones too).
 func isPath(part string) bool {
 	if !plain(part) || strings.ContainsAny(part, `\?#`) {
 		return false

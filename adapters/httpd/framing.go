@@ -10,13 +10,13 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// otherMethod stands for all methods that no route takes and nobody has heard of.
+// otherMethod stands for all unknown methods.
 const otherMethod = "OTHER"
 
 var methods = append(slices.Clone(fiber.DefaultMethods), otherMethod)
 
-// known has the router see methods that it knows: others would be answered by the library, in its
-// own words.
+// known replaces unknown methods by one that the router knows. Otherwise the library would answer
+// them with its own text.
 func known(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if !slices.Contains(methods, string(ctx.Method())) {
@@ -26,9 +26,9 @@ func known(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-// framed checks how a request was told from what stands before and behind it. A connection is
-// closed after one of which others may think otherwise (RFC 9112, 6.1 and 6.3): what follows on it
-// may not be what its client meant as a request.
+// framed checks the framing of a request. If a proxy may see other boundaries of the request (RFC
+// 9112, 6.1 and 6.3), the connection is closed after the answer: the next bytes may be part of this
+// request, and not a request (request smuggling).
 func framed(c *fiber.Ctx) error {
 	h := &c.Request().Header
 	version := string(h.Protocol())
@@ -62,10 +62,9 @@ func ambiguous(headers []byte, http11 bool) bool {
 	return encoding && (length || !http11)
 }
 
-// straight reports whether a path means the same to all that handle it on its way: it has no
-// segment that is empty, as at its end, and none that is "." or "..", however often it is escaped.
-// Browsers and proxies take such segments out, and what then arrives is the address of something
-// else.
+// straight reports whether a path means the same to all programs on its way: it has no empty
+// segment, not even at the end, and none that is "." or "..", however often it is escaped. Browsers
+// and proxies remove such segments, and the result is another address.
 func straight(path string) bool {
 	if path == "/" {
 		return true
@@ -83,7 +82,7 @@ func straight(path string) bool {
 }
 
 func dots(segment string) bool {
-	const layers = 8 // of escapes: more than programs on the way undo
+	const layers = 8 // of escapes: more than any program on the way decodes
 	for range layers {
 		plain, err := url.PathUnescape(segment)
 		if err != nil || plain == segment {

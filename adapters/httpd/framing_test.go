@@ -18,8 +18,8 @@ import (
 	"github.com/parley-chat/parley/adapters/httpd"
 )
 
-// talk sends bytes as they are, closes its half if it is to, and returns all answers until the
-// server ends the connection.
+// talk sends raw bytes, closes its half if halfClose, and returns all answers until the server ends
+// the connection.
 func (s *service) talk(bytes string, halfClose bool) (statuses []int, bodies []string, err error) {
 	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -60,7 +60,7 @@ func talkOn(c net.Conn, bytes string, halfClose bool) (statuses []int, bodies []
 	}
 }
 
-// A request whose end others may see elsewhere is the last of its connection.
+// A request whose end a proxy may see elsewhere is the last one of its connection.
 func TestConnectionsCloseBehindRequestsThatAreNotFramedWell(t *testing.T) {
 	t.Parallel()
 	s := serve(t, httpd.Config{}, get("/", hello), func(r fiber.Router) {
@@ -127,8 +127,7 @@ func TestMethodsThatNobodyHasHeardOf(t *testing.T) {
 	s.raw("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").refused(t, 404, "not_found", "there is nothing at this address")
 }
 
-// Browsers and proxies take such segments out of a path: what then comes is the address of
-// something else.
+// Browsers and proxies remove such segments from a path, and the result is another address.
 func TestNoRouteAnswersAPathThatOthersWouldMend(t *testing.T) {
 	t.Parallel()
 	all := func(r fiber.Router) {
@@ -160,8 +159,8 @@ func TestNoRouteAnswersAPathThatOthersWouldMend(t *testing.T) {
 	}
 }
 
-// TestRefusalsReachClientsThatAreStillSending tries it many times: a connection that is reset loses
-// its answer by chance.
+// TestRefusalsReachClientsThatAreStillSending tries it many times, because a reset loses the answer
+// only sometimes.
 func TestRefusalsReachClientsThatAreStillSending(t *testing.T) {
 	t.Parallel()
 	cert, key, pool := certificate(t)
@@ -197,7 +196,7 @@ func TestRefusalsReachClientsThatAreStillSending(t *testing.T) {
 	}
 }
 
-// TestWhatClientsDoWrongIsNoFaultOfOurs has strangers do what strangers do, and looks at what an
+// TestWhatClientsDoWrongIsNoFaultOfOurs sends bad requests of many kinds, and checks what an
 // operator is told.
 func TestWhatClientsDoWrongIsNoFaultOfOurs(t *testing.T) {
 	t.Parallel()
@@ -220,7 +219,7 @@ func TestWhatClientsDoWrongIsNoFaultOfOurs(t *testing.T) {
 				func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() }, // a reset
 				func(c *net.TCPConn) { _ = c.Close() },
 				func(c *net.TCPConn) { _ = c.CloseWrite(); _, _ = io.Copy(io.Discard, c); _ = c.Close() },
-				func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c); _ = c.Close() }, // it waits to be thrown out
+				func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c); _ = c.Close() }, // it waits until the server ends it
 			} {
 				strangers.Go(func() {
 					c, err := net.Dial("tcp", s.addr)
@@ -235,7 +234,7 @@ func TestWhatClientsDoWrongIsNoFaultOfOurs(t *testing.T) {
 			}
 		}
 		strangers.Wait()
-		if err := s.stop(); err != nil { // then all of them are over
+		if err := s.stop(); err != nil { // after that, all of them have ended
 			t.Error(err)
 		}
 		if faults := s.told.all(); faults != "" {
@@ -244,10 +243,10 @@ func TestWhatClientsDoWrongIsNoFaultOfOurs(t *testing.T) {
 	}
 }
 
-// refusalHeaders are there for a reply of which only the body is looked at.
+// refusalHeaders are for a reply of which only the body is checked.
 var refusalHeaders = http.Header{"Content-Type": {"application/json"}}
 
-// isError checks that a reply is an error of the one shape.
+// isError checks that a reply is an error in the service's JSON.
 func (r reply) isError(t *testing.T) {
 	t.Helper()
 	if r.StatusCode < 400 || !strings.HasPrefix(r.text, `{"error":{"code":"`) || r.Header.Get("Content-Type") != "application/json" {

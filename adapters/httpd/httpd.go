@@ -1,5 +1,5 @@
-// Package httpd is the Fiber app behind which the service listens: its limits, its one way to
-// answer errors, its start and its stop. It takes routes and knows none.
+// Package httpd is the HTTP server of the service, a Fiber app: its limits, its error answers, its
+// start and stop. Other packages give it the routes.
 package httpd
 
 import (
@@ -18,22 +18,22 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Config is what a Server works with. Addr is needed; everything else has a usable zero value.
+// Config is what a Server works with. Addr is needed; the zero values of all others are usable.
 type Config struct {
 	Addr           string                // host:port; port 0 takes a free one
-	CertFile       string                // with KeyFile: speak TLS
+	CertFile       string                // with KeyFile: use TLS
 	KeyFile        string                //
-	TrustedProxies []netip.Prefix        // whose X-Forwarded-For and X-Forwarded-Prefix count
-	Origins        []string              // other web origins whose pages may call, as edge.ParseOrigin takes them
-	Observer       ports.RequestObserver // nil: nobody is told
+	TrustedProxies []netip.Prefix        // proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted
+	Origins        []string              // other web origins that may call, in the form of edge.ParseOrigin
+	Observer       ports.RequestObserver // may be nil
 	Log            *slog.Logger          // for requests, at debug level; nil: none
 
-	ReadTimeout time.Duration // for a request to come; 0: 10 s
+	ReadTimeout time.Duration // for receiving a request; 0: 10 s
 	IdleTimeout time.Duration // between requests of a connection; 0: 75 s
-	BodyBytes   int           // the largest body; 0: 64 KiB
+	BodyBytes   int           // max size of a body; 0: 64 KiB
 }
 
-// readBuffer takes the headers of a request: a token of 8 KiB and the rest.
+// readBuffer holds the headers of a request: a token of 8 KiB and the rest.
 const readBuffer = 16 << 10
 
 func (c Config) withDefaults() Config {
@@ -77,9 +77,9 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 		RequestMethods:        methods,
 		CaseSensitive:         true,
 		StrictRouting:         true,
-		UnescapePath:          false, // an id may have an escaped slash
+		UnescapePath:          false, // an id may contain an escaped slash
 	})
-	// Sockets outlive the handler that upgrades them, and close themselves.
+	// Sockets outlive the handler that upgrades them, and their adapter closes them.
 	server := s.app.Server()
 	server.KeepHijackedConns = true
 	server.ErrorHandler = s.unread
@@ -92,7 +92,7 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 	return s
 }
 
-// Listen opens the listener: a port that is taken shows here.
+// Listen opens the listener. It fails if the port is in use.
 func (s *Server) Listen() error {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", s.cfg.Addr)
 	if err != nil {
@@ -110,11 +110,11 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// Addr returns where the server listens. Listen must have succeeded.
+// Addr returns the server's address. Listen must have succeeded.
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
-// Run serves until ctx ends, and then lets the requests under way end, for ReadTimeout at most.
-// Sockets are their adapter's. Listen must have succeeded; Run closes the listener and is called
+// Run serves until ctx ends. Then it waits for the requests under way, for at most ReadTimeout; it
+// does not wait for sockets. Listen must have succeeded; Run closes the listener and may be called
 // once.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
@@ -128,11 +128,11 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	err := s.app.ShutdownWithContext(ending)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed) {
-		err = nil // who is silent now is cut off
+		err = nil // connections that are silent now are cut off
 	}
-	_ = s.ln.Close() // a shutdown that comes before the start does not see the listener
+	_ = s.ln.Close() // an early shutdown does not know the listener yet
 	return errors.Join(err, <-served)
 }
 
-// errEnded is the listener's end that nobody asked for.
+// errEnded is the error of a listener that ended by itself.
 var errEnded = errors.New("the listener has ended")

@@ -35,7 +35,7 @@ func TestAPortThatIsTakenShowsAtOnce(t *testing.T) {
 	}
 }
 
-// living is what a composition starts and stops.
+// living is a part that a composition starts and stops.
 type living interface {
 	Listen() error
 	Addr() net.Addr
@@ -56,7 +56,7 @@ func TestStartAndStop(t *testing.T) {
 					t.Fatal(err)
 				}
 				ctx, cancel := context.WithCancel(t.Context())
-				cancel() // before it could start
+				cancel() // before it starts
 				if err := l.Run(ctx); err != nil {
 					t.Fatalf("Run: %v", err)
 				}
@@ -111,7 +111,7 @@ func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	s.do("GET", "/", "") // and its connection stays open, too
+	s.do("GET", "/", "") // its connection stays open too
 	began := time.Now()
 	if err := s.stop(); err != nil {
 		t.Error(err)
@@ -145,7 +145,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// certificate makes one that signs itself, for 127.0.0.1.
+// certificate makes a self-signed certificate for 127.0.0.1.
 func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

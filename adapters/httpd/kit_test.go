@@ -21,12 +21,12 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),    // it keeps the time for good
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),    // it updates the time until the process ends
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"), // it sleeps before it ends
 	)
 }
 
-// told is an observer that remembers faults.
+// told is an observer that records faults.
 type told struct {
 	ports.Unobserved
 	mu     sync.Mutex
@@ -46,7 +46,7 @@ func (o *told) all() string {
 	return strings.Join(o.faults, "\n")
 }
 
-// service is a server that runs.
+// service is a running server.
 type service struct {
 	t    *testing.T
 	addr string
@@ -55,7 +55,7 @@ type service struct {
 	http *http.Client
 }
 
-// serve runs a server with one more route set until the test ends.
+// serve runs a server with more routes until the test ends.
 func serve(t *testing.T, cfg httpd.Config, routes ...func(fiber.Router)) *service {
 	t.Helper()
 	s := &service{t: t, told: &told{}}
@@ -120,7 +120,7 @@ func (s *service) do(method, path, body string, headers ...string) reply {
 	return reply{res, string(text)}
 }
 
-// raw sends bytes as they are and returns the one answer to them.
+// raw sends raw bytes and returns the one answer.
 func (s *service) raw(bytes string) reply {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
@@ -148,7 +148,7 @@ func (s *service) raw(bytes string) reply {
 	return reply{res, string(text)}
 }
 
-// refused checks that a reply is an error of the one shape, with its headers.
+// refused checks that a reply is an error in the service's JSON, with its headers.
 func (r reply) refused(t *testing.T, status int, code, message string) {
 	t.Helper()
 	var body struct {

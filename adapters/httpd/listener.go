@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// retryingListener is a listener that waits where fasthttp would give up for good: when the system
-// has no file or memory left for one more connection, it has some again when another ends.
+// retryingListener is a listener that waits where fasthttp would give up for good. If the system
+// lacks files or memory for one more connection, it will have some when another connection ends.
 type retryingListener struct {
 	net.Listener
 	onFault func(error)
@@ -23,12 +23,12 @@ func newRetryingListener(ln net.Listener, onFault func(error)) *retryingListener
 	return p
 }
 
-// Accept waits for the next connection. It fails only when the listener is closed or broken.
+// Accept waits for the next connection. It fails only if the listener is closed or broken.
 func (p *retryingListener) Accept() (net.Conn, error) {
-	const most = time.Second
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, most) {
+	const maxWait = time.Second
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, maxWait) {
 		conn, err := p.Listener.Accept()
-		if errors.Is(err, syscall.ECONNABORTED) { // its client has gone already
+		if errors.Is(err, syscall.ECONNABORTED) { // the client is gone already
 			continue
 		}
 		if err == nil || !exhausted(err) {

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// scarce is a listener that fails as the system does when it has no files left, and then serves one
-// connection.
+// scarce is a listener that fails like a system without free files, and then serves one connection.
 type scarce struct {
 	net.Listener
 	failures int
@@ -55,7 +54,7 @@ func TestAListenerOutlivesALackOfFiles(t *testing.T) {
 	})
 }
 
-// gone is a listener whose first clients have gone before they were taken.
+// gone is a listener whose first clients are gone before they are accepted.
 type gone struct {
 	scarce
 	left int

@@ -16,8 +16,8 @@ import (
 
 const maxRequestID = 64
 
-// middleware surrounds every request: an id, security headers, a panic that stays inside, and a
-// line in the log.
+// middleware runs around every request: it adds an id and security headers, recovers from panics,
+// and logs the request.
 func (s *Server) middleware(c *fiber.Ctx) (err error) {
 	began := time.Now()
 	id := s.begin(c)
@@ -41,7 +41,7 @@ func (s *Server) middleware(c *fiber.Ctx) (err error) {
 		return fiber.ErrNotFound
 	case s.preflight(c):
 		return nil
-	case c.Get(fiber.HeaderContentEncoding) != "": // Fiber would unpack it, however large it gets
+	case c.Get(fiber.HeaderContentEncoding) != "": // Fiber would decompress it to any size
 		return fiber.ErrUnsupportedMediaType
 	}
 	return c.Next()
@@ -55,15 +55,14 @@ func (s *Server) begin(c *fiber.Ctx) string {
 	} else {
 		id = rand.Text()
 	}
-	c.Context().SetRemoteAddr(s.client(c)) // from here on c.IP is the client's
+	c.Context().SetRemoteAddr(s.client(c)) // from here on c.IP is the client
 	s.headers(c)
 	s.share(c)
 	c.Set(fiber.HeaderXRequestID, id)
 	return id
 }
 
-// follow tells that a request came, as a part of the trace that its client goes on with, if there
-// is one.
+// follow reports a request to the observer, as a part of the client's trace, if there is one.
 func (s *Server) follow(c *fiber.Ctx) (answered func(route string, status int)) {
 	ctx := c.UserContext()
 	if trace := chat.ParseTrace(c.Get("Traceparent")); trace != "" {
@@ -77,23 +76,23 @@ func (s *Server) follow(c *fiber.Ctx) (answered func(route string, status int)) 
 // unrouted is the route of requests that have none.
 const unrouted = "none"
 
-// route returns the pattern of the route that answered: of those there are few, while of paths
-// there is no end.
+// route returns the pattern of the route that answered, for metrics: patterns are few, paths are
+// unbounded.
 func route(c *fiber.Ctx) string {
-	if r := c.Route(); r.Path != "/" || c.Path() == "/" { // what no route takes ends at our own, which is at the root
+	if r := c.Route(); r.Path != "/" || c.Path() == "/" { // requests without a route end at our own handler, at the root
 		return r.Path
 	}
 	return unrouted
 }
 
-// headers are those of every answer. Pages may say otherwise.
+// headers sets the headers of every answer. Pages may change them.
 func (s *Server) headers(c *fiber.Ctx) {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
 }
 
-// note logs a request: without its query and its headers, which may hold a token.
+// note logs a request, without its query and headers, which may contain a token.
 func (s *Server) note(c *fiber.Ctx, id string, took time.Duration) {
 	if !s.cfg.Log.Enabled(c.UserContext(), slog.LevelDebug) {
 		return
@@ -103,7 +102,7 @@ func (s *Server) note(c *fiber.Ctx, id string, took time.Duration) {
 		slog.String("remote", c.IP()), slog.Duration("took", took))
 }
 
-// plain reports whether a client's request id may be used.
+// plain reports whether a client's request id is safe to use.
 func plain(id string) bool {
 	return id != "" && len(id) <= maxRequestID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }

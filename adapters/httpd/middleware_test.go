@@ -33,7 +33,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// lines is a log that requests write and a test reads.
+// lines is a log that requests write to and a test reads.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -93,7 +93,7 @@ func TestTheClientIsSeenThroughTrustedProxiesOnly(t *testing.T) {
 		{nobody, []string{"1.2.3.4"}, "127.0.0.1"},
 		{local, nil, "127.0.0.1"},
 		{local, []string{"1.2.3.4"}, "1.2.3.4"},
-		{local, []string{"6.6.6.6, 1.2.3.4"}, "1.2.3.4"}, // the left one is the client's own invention
+		{local, []string{"6.6.6.6, 1.2.3.4"}, "1.2.3.4"}, // the left one was written by the client
 		{local, []string{"6.6.6.6, 1.2.3.4, 10.1.1.1"}, "1.2.3.4"},
 		{local, []string{"2001:db8::1, fd00::7 , 10.1.1.1"}, "2001:db8::1"},
 		{local, []string{"::ffff:1.2.3.4"}, "1.2.3.4"},
@@ -117,7 +117,7 @@ func TestTheClientIsSeenThroughTrustedProxiesOnly(t *testing.T) {
 		{local, []string{"unknown"}, "127.0.0.1"},
 		{local, []string{"1.2.3.4, \"10.1.1.1\""}, "127.0.0.1"},
 		{local, []string{"01.2.3.4"}, "127.0.0.1"},
-		{local, []string{"9.9.9.9"}, "9.9.9.9"}, // on a connection that was somebody else's before
+		{local, []string{"9.9.9.9"}, "9.9.9.9"}, // on a connection that another client used before
 	} {
 		var headers []string
 		for _, value := range test.forwarded {

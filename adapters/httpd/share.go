@@ -6,7 +6,7 @@ import (
 )
 
 // What a page of another origin may send and see (the Fetch standard, "HTTP-CORS protocol").
-// Cookies are not among it: a page that calls must have a token of its own.
+// Cookies are not allowed: such a page must have its own token.
 const (
 	sharedMethods = "GET, POST, PUT, PATCH, DELETE"
 	sharedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-ID, Traceparent, Tracestate, Baggage"
@@ -14,8 +14,8 @@ const (
 	sharedSeconds = "600"
 )
 
-// share lets pages of the origins that are allowed read the answer, be it an error. Browsers keep
-// it from all others.
+// share lets pages of allowed origins read the answer, even an error. Browsers keep it from all
+// others.
 func (s *Server) share(c *fiber.Ctx) {
 	if !s.origins.Any() {
 		return
@@ -27,8 +27,8 @@ func (s *Server) share(c *fiber.Ctx) {
 	}
 }
 
-// shareUnread is share for a request of which the headers may not have been read. Where nothing
-// tells its origin, everybody may read the answer: nothing in it is anybody's own.
+// shareUnread is share for a request whose headers may not have been parsed. If its origin is
+// unknown, every page may read the answer: it contains no private data.
 func (s *Server) shareUnread(c *fiber.Ctx) {
 	if !s.origins.Any() {
 		return
@@ -44,7 +44,7 @@ func (s *Server) shareUnread(c *fiber.Ctx) {
 	s.share(c)
 }
 
-// preflight answers a page that asks what it may send, and reports whether this was it.
+// preflight answers a CORS preflight request, and reports whether this was one.
 func (s *Server) preflight(c *fiber.Ctx) bool {
 	if c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" ||
 		c.GetRespHeader(fiber.HeaderAccessControlAllowOrigin) == "" {

@@ -87,7 +87,7 @@ func TestPagesMayAskFirst(t *testing.T) {
 	ask("/v1/x/", "Origin", "https://app.example", "Access-Control-Request-Method", "POST").refused(t, 404, "not_found", "there is nothing at this address")
 }
 
-// What a request is refused for before any route sees it, pages can read too.
+// Pages can also read refusals of requests that no route has seen.
 func TestPagesCanReadEveryRefusal(t *testing.T) {
 	t.Parallel()
 	s := serve(t, httpd.Config{Origins: []string{"https://app.example"}, BodyBytes: 1000, ReadTimeout: 300 * time.Millisecond},
@@ -115,7 +115,7 @@ func TestPagesCanReadEveryRefusal(t *testing.T) {
 		"GET / HTTP/2.0" + from + "\r\n":                                                          505,
 	} {
 		got := s.raw(raw)
-		// Of a first line that fills all room, the origin was never seen: then everybody may read
+		// If the first line fills the whole buffer, the origin is unknown. Then every page may read
 		// that it was too long.
 		origin := got.Header.Get("Access-Control-Allow-Origin")
 		if got.StatusCode != status || origin != "https://app.example" && !(origin == "*" && strings.HasPrefix(raw, "GET /x")) {
