@@ -18,8 +18,8 @@ const (
 	actScope   = "chat:act"
 )
 
-// claims are what a token says. What its owner should learn of a bad one is said by identity, after
-// the signature was checked.
+// claims are a token's claims. Method identity checks them, after the signature was checked, with
+// errors for the token's owner.
 type claims struct {
 	jwt.RegisteredClaims
 	name     string
@@ -29,16 +29,16 @@ type claims struct {
 	scope    []string
 }
 
-// UnmarshalJSON reads claims by their exact names: encoding/json would take Sub for sub, and an
-// issuer that lets users choose custom claims would give away the rest. Of two of a name the last
-// one counts, as RFC 7519 allows.
+// UnmarshalJSON reads claims by their exact names: encoding/json would accept Sub for sub. If an
+// issuer lets users choose custom claims, they could then be anybody. Of two claims with one name
+// the last one counts, as RFC 7519 allows.
 func (c *claims) UnmarshalJSON(data []byte) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
 		return err
 	}
 	if members == nil {
-		return errors.New("the claims are no object")
+		return errors.New("the claims are not an object")
 	}
 	for name, read := range map[string]func(json.RawMessage) error{
 		"sub":       into(&c.Subject),
@@ -77,18 +77,18 @@ func into[T any](to *T) func(json.RawMessage) error {
 	return func(value json.RawMessage) error { return json.Unmarshal(value, to) }
 }
 
-// said reads what may be missing, and so may be of another type.
+// said reads an optional claim. A value that is not a string counts as missing.
 func said(to *string) func(json.RawMessage) error {
 	return func(value json.RawMessage) error {
-		_ = json.Unmarshal(value, to) // what is no string says nothing
+		_ = json.Unmarshal(value, to) // other types count as missing
 		return nil
 	}
 }
 
-// lastSecond is the end of the year 9999: times beyond it are no dates, and would overflow.
+// lastSecond is the end of the year 9999: later times are refused, because they would overflow.
 const lastSecond = 253402300799
 
-// date reads seconds since 1970, perhaps with a fraction.
+// date reads seconds since 1970, which may have a fraction.
 func date(to **jwt.NumericDate) func(json.RawMessage) error {
 	return func(value json.RawMessage) error {
 		var seconds float64
@@ -96,15 +96,14 @@ func date(to **jwt.NumericDate) func(json.RawMessage) error {
 			return err
 		}
 		if seconds < 0 || seconds > lastSecond {
-			return errors.New("it is no date")
+			return errors.New("it is not a date")
 		}
 		*to = jwt.NewNumericDate(time.UnixMilli(int64(seconds * 1000)))
 		return nil
 	}
 }
 
-// words reads a list of words: in one string, as RFC 8693 has it, or in an array, as some issuers
-// do.
+// words reads a list of words: one string (RFC 8693), or an array, as some issuers write it.
 func words(to *[]string) func(json.RawMessage) error {
 	return func(value json.RawMessage) error {
 		var text string
@@ -116,7 +115,7 @@ func words(to *[]string) func(json.RawMessage) error {
 	}
 }
 
-// Validate implements the library's ClaimsValidator: an expired token has no leeway.
+// Validate implements the library's ClaimsValidator: there is no leeway for expired tokens.
 func (c *claims) Validate() error {
 	if c.ExpiresAt != nil && !time.Now().Before(c.ExpiresAt.Time) {
 		return jwt.ErrTokenExpired
@@ -124,7 +123,7 @@ func (c *claims) Validate() error {
 	return nil
 }
 
-// missing returns the first of the names that the token does not have.
+// missing returns the first of the required claims that the token lacks, or an empty string.
 func (c *claims) missing(names []string) string {
 	has := map[string]bool{"exp": c.ExpiresAt != nil, "iss": c.Issuer != "", "aud": len(c.Audience) > 0}
 	for _, name := range names {
@@ -140,8 +139,8 @@ func (c *claims) identity() (chat.Identity, error) {
 	if err != nil {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be a user id: %s", chat.AsError(err).Reason)
 	}
-	// What is no text, such as half a surrogate, was read as U+FFFD: two users whose ids differ in
-	// that only would be one.
+	// Invalid text, such as half a surrogate, was read as U+FFFD: users whose ids differ only there
+	// would be the same.
 	if strings.ContainsRune(c.Subject, utf8.RuneError) {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be text without half surrogates and U+FFFD")
 	}

@@ -17,26 +17,26 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// DevKeyFile is the name of the file in a data folder that has the key pair, in PEM as PKCS #8.
+// DevKeyFile is the name of the file with the key pair in a data folder, as PKCS #8 in PEM.
 const DevKeyFile = "development-key.pem"
 
-// PageKeyFile is the name of the file in a data folder that has the secret of the service's own
-// page.
+// PageKeyFile is the name of the file with the secret of the service's own page in a data folder.
 const PageKeyFile = "development-page.key"
 
-// DevKeys is the key pair of development mode: whoever can read its file can be anybody.
+// DevKeys is the key pair of development mode. Anybody who can read its file can make tokens of any
+// user.
 type DevKeys struct{ private *rsa.PrivateKey }
 
-// Grant is what a development token says.
+// Grant is the contents of a development token.
 type Grant struct {
 	Subject string
 	Name    string            // may be empty
-	Rooms   map[string]string // nil: nothing is said of rooms
+	Rooms   map[string]string // nil: the token has no claim of rooms
 	Scope   string            // words, separated by spaces
 	TTL     time.Duration
 }
 
-// LoadDevKeys reads the key pair of a data folder. It fails with fs.ErrNotExist where there is none
+// LoadDevKeys reads the key pair of a data folder. It fails with fs.ErrNotExist if there is none
 // yet.
 func LoadDevKeys(dir string) (*DevKeys, error) {
 	data, err := os.ReadFile(filepath.Join(dir, DevKeyFile))
@@ -58,8 +58,8 @@ func LoadDevKeys(dir string) (*DevKeys, error) {
 	return &DevKeys{private}, nil
 }
 
-// LoadOrMakeDevKeys is LoadDevKeys, and makes folder and keys where there are none. Of several
-// processes that do it at once, all get the same keys.
+// LoadOrMakeDevKeys is LoadDevKeys, but makes the folder and the keys if there are none. If several
+// processes do so at once, all get the same keys.
 func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	keys, err := LoadDevKeys(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -82,9 +82,8 @@ func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	return LoadDevKeys(dir)
 }
 
-// LoadOrMakePageKey reads the secret of a data folder that the service's page shows to get tokens,
-// and makes folder and secret where there are none. It stays the same when the service is started
-// again.
+// LoadOrMakePageKey reads the secret with which the service's page gets tokens from a data folder.
+// It makes the folder and the secret if there are none. The secret stays the same over restarts.
 func LoadOrMakePageKey(dir string) (string, error) {
 	path := filepath.Join(dir, PageKeyFile)
 	data, err := os.ReadFile(path)
@@ -107,7 +106,7 @@ func LoadOrMakePageKey(dir string) (string, error) {
 	return key, nil
 }
 
-// writeOnce writes a file for its owner only, as a whole, unless somebody else was first.
+// writeOnce writes a file for its owner only, atomically, unless it exists already.
 func writeOnce(path string, data []byte) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // 0600
 	if err != nil {

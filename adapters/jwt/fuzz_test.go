@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// FuzzVerify looks for a token that is taken though nobody signed it, or that brings the verifier
-// down.
+// FuzzVerify looks for a token that is accepted without a valid signature, or that makes the
+// verifier panic.
 func FuzzVerify(f *testing.F) {
 	es, ed := newIssuer(f, "ES256"), newIssuer(f, "EdDSA")
 	v := verifier(f, jwt.Config{Algorithms: []string{"ES256", "EdDSA"}}, es, ed)
@@ -40,8 +40,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzClaims looks for claims that bring the verifier down, or an identity that breaks the rules,
-// in tokens that are signed.
+// FuzzClaims looks for claims, in signed tokens, that make the verifier panic or result in an
+// invalid identity.
 func FuzzClaims(f *testing.F) {
 	i := newIssuer(f, "EdDSA")
 	v := verifier(f, jwt.Config{Algorithms: []string{"EdDSA"}}, i)

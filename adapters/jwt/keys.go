@@ -19,8 +19,8 @@ import (
 // Key is a public key that tokens may be signed with.
 type Key struct{ public crypto.PublicKey }
 
-// ReadKeys reads the public keys and certificates of a PEM file; there must be one at least. RSA
-// keys have 2,048 bits or more.
+// ReadKeys reads the public keys and certificates of a PEM file; there must be at least one. RSA
+// keys must have 2,048 bits or more.
 func ReadKeys(path string) ([]Key, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func ReadKeys(path string) ([]Key, error) {
 	return keys, nil
 }
 
-// ParseKeys is ReadKeys of what the file holds.
+// ParseKeys is ReadKeys for the contents of a file.
 func ParseKeys(data []byte) (keys []Key, err error) {
 	for {
 		var block *pem.Block
@@ -73,18 +73,18 @@ func parsePublic(block *pem.Block) (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("it holds a %s, which is no public key", block.Type)
 }
 
-// strong refuses keys that are too weak or of no use.
+// strong refuses keys that are too weak or cannot verify tokens.
 func strong(key crypto.PublicKey) error {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		if k.N.BitLen() < minRSABits {
 			return fmt.Errorf("its RSA key has %d bits; it should have %d or more", k.N.BitLen(), minRSABits)
 		}
-		if k.N.BitLen() > maxRSABits { // each token would take long to verify
+		if k.N.BitLen() > maxRSABits { // verifying would be too slow
 			return fmt.Errorf("its RSA key has %d bits; it should have %d or less", k.N.BitLen(), maxRSABits)
 		}
 		if k.E < 3 || k.E%2 == 0 || k.N.Bit(0) == 0 {
-			return errors.New("its RSA key is none: modulus and exponent must be odd")
+			return errors.New("its RSA key is invalid: modulus and exponent must be odd")
 		}
 		return nil
 	case *ecdsa.PublicKey, ed25519.PublicKey:
@@ -93,8 +93,8 @@ func strong(key crypto.PublicKey) error {
 	return fmt.Errorf("keys of type %T cannot verify tokens", key)
 }
 
-// fits reports whether a key is of the sort that an algorithm takes: so that no key is used for
-// what it was not made for.
+// fits reports whether a key has the right type for an algorithm, so that no key is used for
+// another purpose.
 func fits(method jwt.SigningMethod, key any) bool {
 	switch m := method.(type) {
 	case *jwt.SigningMethodRSA, *jwt.SigningMethodRSAPSS:
@@ -110,7 +110,7 @@ func fits(method jwt.SigningMethod, key any) bool {
 	return false
 }
 
-// fixedKeys are keys of files. They have no names: each that fits the algorithm is tried.
+// fixedKeys are keys of files. They have no ids: each key that fits the algorithm is tried.
 type fixedKeys []Key
 
 func (f fixedKeys) find(_ context.Context, token *jwt.Token) (jwt.VerificationKeySet, error) {

@@ -84,7 +84,7 @@ func weak(t *testing.T) string {
 	return string(issuer{key: key}.pem(t))
 }
 
-// x25519 is a key that signs nothing.
+// x25519 returns a key that cannot sign.
 func x25519(t *testing.T) string {
 	t.Helper()
 	key, err := ecdh.X25519().GenerateKey(rand.Reader)

@@ -23,20 +23,19 @@ const (
 	maxSetBytes    = 1 << 20
 	maxHeaderBytes = 64 << 10
 	maxRedirects   = 5
-	maxWaiting     = 16               // tokens that wait for a reading of the set at once
-	askGap         = 5 * time.Second  // least time from one reading that a token asked for to the next
-	retryGap       = 30 * time.Second // most time from a reading that failed to the next
+	maxWaiting     = 16               // max tokens that wait for a read of the set
+	askGap         = 5 * time.Second  // min time between two reads that tokens asked for
+	retryGap       = 30 * time.Second // max time from a failed read to the next
 )
 
-// keySet is a key set that is published by URL (RFC 7517). It is cached; one goroutine reads it, at
-// times, and sooner when a token names a key that is not in it. All tokens that miss a key share
-// one reading, and between two there is a gap, which grows while they fail, so that forged tokens
-// do not become a flood of requests to whoever publishes it. A set that cannot be read any more
-// stays in use.
+// keySet is a key set that is published by URL (RFC 7517). It is cached. One goroutine reads it
+// regularly, and sooner if a token names an unknown key. All tokens that miss a key share one read.
+// Between two reads is a gap, which grows while they fail, so that forged tokens do not flood the
+// publisher with requests. If the set cannot be read any more, the last one stays in use.
 //
-// A publisher that hangs must hold up nobody else: few tokens wait for a reading; the rest, and all
-// while a reading that failed is just over, are Unavailable at once. Tokens whose key is known
-// never wait.
+// A publisher that hangs must not hold up others. Only few tokens wait for a read; for the others,
+// and for all shortly after a failed read, Verify fails with Unavailable at once. Tokens whose key
+// is known never wait.
 type keySet struct {
 	url       string
 	client    *http.Client
@@ -45,27 +44,27 @@ type keySet struct {
 	onFault   func(error)
 	onLeftOut func(kid, why string)
 	asked     chan struct{}     // room for one; empty while wanted is false
-	leftOut   map[string]string // the keys of the last reading that were of no use, and why; of who reads
+	leftOut   map[string]string // unusable keys of the last read, and why; only for the reading goroutine
 
 	mu       sync.Mutex
 	keys     []publishedKey // nil until the set could be read
 	readAt   time.Time      // when it was read last
-	next     time.Time      // no token has it read anew before that
-	failures int            // readings that failed since one did not
-	wanted   bool           // a reading is asked for or under way
+	next     time.Time      // no token causes a read before this time
+	failures int            // failed reads since the last successful one
+	wanted   bool           // a read is asked for or under way
 	waiting  int            // tokens that wait for it
-	err      error          // of the last reading that ended
-	ended    chan struct{}  // closed and replaced when a reading ends
+	err      error          // of the last read
+	ended    chan struct{}  // closed and replaced when a read ends
 }
 
-// publishedKey is a key of the set, and what that says of its use.
+// publishedKey is a key of the set, and its use.
 type publishedKey struct {
 	public    any
 	kid       string
 	algorithm string // empty: any that fits
 }
 
-// newKeySet reads the set, and lives until ctx ends.
+// newKeySet reads the set, and reads it again until ctx ends.
 func newKeySet(ctx context.Context, cfg Config) *keySet {
 	s := &keySet{
 		url: cfg.JWKSURL, refresh: cmp.Or(cfg.Refresh, 15*time.Minute), timeout: cmp.Or(cfg.HTTPTimeout, 5*time.Second),
@@ -84,11 +83,11 @@ func newKeySet(ctx context.Context, cfg Config) *keySet {
 		s.onLeftOut = func(string, string) {}
 	}
 	s.read(ctx)
-	go s.run(ctx) // it holds nothing that anybody waits for, and ctx ends its requests too
+	go s.run(ctx) // nobody needs to wait for it, and ctx ends its requests too
 	return s
 }
 
-// checkRedirect follows a few, and none that gives up what TLS protects.
+// checkRedirect allows a few redirects, and none from https to http.
 func checkRedirect(to *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
@@ -115,7 +114,7 @@ func (s *keySet) run(ctx context.Context) {
 	}
 }
 
-// pause returns for how long the set is good, where nobody asks.
+// pause returns the time until the next read, unless a token asks for one.
 func (s *keySet) pause() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,10 +124,10 @@ func (s *keySet) pause() time.Duration {
 	return s.refresh
 }
 
-// read reads the set, and tells who waits for it.
+// read reads the set, and wakes the tokens that wait for it.
 func (s *keySet) read(ctx context.Context) {
 	s.mu.Lock()
-	if s.wanted { // perhaps it is the clock that came first
+	if s.wanted { // the timer may have fired before asked was received
 		select {
 		case <-s.asked:
 		default:
@@ -151,13 +150,13 @@ func (s *keySet) read(ctx context.Context) {
 	s.mu.Unlock()
 	s.tellLeftOut(leftOut)
 	if err != nil && ctx.Err() == nil {
-		s.client.CloseIdleConnections() // a connection that hangs would make the next reading hang, too
+		s.client.CloseIdleConnections() // on a connection that hangs the next read would hang too
 		s.onFault(fmt.Errorf("read the key set: %w", err))
 	}
 }
 
-// tellLeftOut tells of keys that are of no use, once each for as long as they are published so. nil
-// says nothing of them.
+// tellLeftOut reports unusable keys, each once as long as it is published in that form. nil means
+// that the keys are unknown.
 func (s *keySet) tellLeftOut(now map[string]string) {
 	if now == nil {
 		return
@@ -170,7 +169,8 @@ func (s *keySet) tellLeftOut(now map[string]string) {
 	s.leftOut = now
 }
 
-// fetch returns the keys of the set that can verify tokens, and of the others why they cannot.
+// fetch returns the keys of the set that can verify tokens, and for the others the reason why they
+// cannot.
 func (s *keySet) fetch(ctx context.Context) ([]publishedKey, map[string]string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
 	if err != nil {
@@ -195,8 +195,8 @@ func (s *keySet) fetch(ctx context.Context) ([]publishedKey, map[string]string, 
 	return parseSet(body)
 }
 
-// parseSet leaves out keys that are unknown, weak, secret or not for signatures, and says why: one
-// of them spoils no other.
+// parseSet leaves out keys that are unknown, weak, secret or not for signatures, with the reason.
+// The other keys stay usable.
 func parseSet(body []byte) ([]publishedKey, map[string]string, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -215,17 +215,17 @@ func parseSet(body []byte) ([]publishedKey, map[string]string, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, leftOut, errors.New("there is no key in it that could verify tokens")
+		return nil, leftOut, errors.New("it has no key that can verify tokens")
 	}
 	return keys, leftOut, nil
 }
 
 const (
-	maxLeftOut  = 50 // keys that are named; a set has a handful
+	maxLeftOut  = 50 // max keys that are reported; a set usually has few
 	maxKidChars = 100
 )
 
-// nameOf returns what to call a key that may be no good: its kid, or its place in the set.
+// nameOf returns a name for a key that may be invalid: its kid, or its index in the set.
 func nameOf(raw json.RawMessage, place int) string {
 	var said struct {
 		KID string `json:"kid"`
@@ -239,8 +239,8 @@ func nameOf(raw json.RawMessage, place int) string {
 	return said.KID
 }
 
-// parseJWK reads the key itself and what it is for. Certificates that it may come with (x5c, x5t,
-// x5u) are not looked at: nobody trusts them here, and many sets have some that cannot be read.
+// parseJWK reads a key and its use. It ignores certificates (x5c, x5t, x5u): they are not trusted
+// here, and in many sets some cannot be parsed.
 func parseJWK(raw json.RawMessage) (publishedKey, error) {
 	var said struct {
 		KTY    jwkset.KTY      `json:"kty"`
@@ -276,7 +276,7 @@ func parseJWK(raw json.RawMessage) (publishedKey, error) {
 	return publishedKey{public: key.Key(), kid: said.KID, algorithm: said.ALG}, nil
 }
 
-// find returns the keys that may have signed a token: that of its kid, or, where it names none, all
+// find returns the keys that may have signed a token: the key of its kid, or, if it has no kid, all
 // that fit.
 func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.VerificationKeySet, err error) {
 	kid, named := token.Header["kid"]
@@ -303,8 +303,7 @@ func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.Verifica
 	return found, refused(unknownKey, "the token is signed by a key that is not known here")
 }
 
-// match returns the keys that fit the token. known is false where the set may have to be read anew
-// for it.
+// match returns the keys that fit the token. known is false if the set may have to be read anew.
 func (s *keySet) match(token *jwt.Token, kid string, named bool) (found jwt.VerificationKeySet, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -320,7 +319,7 @@ func (s *keySet) match(token *jwt.Token, kid string, named bool) (found jwt.Veri
 	return found, known || len(found.Keys) > 0
 }
 
-// ask has the set read anew and waits for that, unless the last reading was just now.
+// ask has the set read anew and waits for the end, unless the last read was just now.
 func (s *keySet) ask(ctx context.Context) error {
 	ended, err := s.queue()
 	if ended == nil {
@@ -341,8 +340,8 @@ func (s *keySet) ask(ctx context.Context) error {
 	}
 }
 
-// queue returns what is closed when the reading ends that is under way or to be made, or nil where
-// it is not waited for.
+// queue asks for a read, or joins the one under way, and returns a channel that is closed at its
+// end. It returns nil if the token must not wait.
 func (s *keySet) queue() (ended chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -356,7 +355,7 @@ func (s *keySet) queue() (ended chan struct{}, err error) {
 	}
 	if !s.wanted {
 		s.wanted = true
-		s.asked <- struct{}{} // there is room: s.wanted was false
+		s.asked <- struct{}{} // it does not block: s.wanted was false
 	}
 	s.waiting++
 	return s.ended, nil
@@ -365,15 +364,15 @@ func (s *keySet) queue() (ended chan struct{}, err error) {
 // retryWaiting is when to come back while the set is being read.
 const retryWaiting = time.Second
 
-// outOfReach is for a token whose key may exist. What went wrong was told of by who read the set,
-// however many tokens it concerns.
+// outOfReach is the error of a token whose key may exist. It has no cause: the read reports that
+// once, for all tokens.
 func outOfReach(retry time.Duration) error {
 	return &chat.Error{
 		Kind: chat.Unavailable, Reason: "the key of this token cannot be looked up now; try again", RetryAfter: max(retry, retryWaiting),
 	}
 }
 
-// away is outOfReach where the last reading failed.
+// away returns outOfReach if the last read failed.
 func (s *keySet) away() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -383,7 +382,7 @@ func (s *keySet) away() error {
 	return outOfReach(time.Until(s.next))
 }
 
-// Check implements ports.Checker: it tells why the last reading failed.
+// Check implements ports.Checker: it returns the error of the last read.
 func (s *keySet) Check(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -52,12 +52,12 @@ func setOf(keys ...map[string]any) string {
 	return string(text)
 }
 
-// publisher is what a key set is read from, without a network.
+// publisher is a transport that serves a key set, without a network.
 type publisher struct {
 	reads atomic.Int32
 
 	mu     sync.Mutex
-	status int // 0: out of reach
+	status int // 0: not reachable
 	body   string
 	stalls bool
 	drips  bool // the body comes a byte a second
@@ -113,10 +113,10 @@ func (d dripping) Read(p []byte) (int, error) {
 	}
 }
 
-// inBubble runs a test on a verifier that reads its keys from p.
+// inBubble runs a test in a bubble, with a verifier that reads its keys from p.
 func inBubble(t *testing.T, p *publisher, test func(t *testing.T, v *jwt.Verifier, faults *atomic.Int32)) {
 	t.Helper()
-	_ = rsaKeys[0]() // what makes them must not belong to a bubble
+	_ = rsaKeys[0]() // they must be made outside of a bubble
 	_ = rsaKeys[1]()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -172,8 +172,8 @@ func TestKeysThatRotateAreReadByTheFirstTokenThatNamesThem(t *testing.T) {
 	})
 }
 
-// TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse tries all ways of being away at a time when keys
-// are known, while a crowd comes with tokens of keys that are not.
+// TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse tries all kinds of failure while some keys are
+// known, and many tokens with unknown keys arrive.
 func TestAPublisherThatIsAwayShutsTheDoorOnNobodyElse(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*publisher){

@@ -27,14 +27,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// issuer signs tokens by one key.
+// issuer signs tokens with one key.
 type issuer struct {
 	alg string
-	kid string // empty: its tokens name no key
+	kid string // empty: its tokens have no kid
 	key crypto.Signer
 }
 
-// rsaKeys are made once: they take long.
+// rsaKeys are made once, because it takes long.
 var rsaKeys = [2]func() *rsa.PrivateKey{sync.OnceValue(newRSA), sync.OnceValue(newRSA)}
 
 func newRSA() *rsa.PrivateKey {
@@ -77,7 +77,7 @@ func newKey(t testing.TB, alg string, n int) (key crypto.Signer) {
 	return key
 }
 
-// pem is the issuer's public key as operators configure it.
+// pem returns the issuer's public key in the form of a key file.
 func (i issuer) pem(t testing.TB) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(i.key.Public())
@@ -87,7 +87,7 @@ func (i issuer) pem(t testing.TB) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// jwk is the issuer's public key as key sets publish it.
+// jwk returns the issuer's public key in the form of a key set.
 func (i issuer) jwk(more map[string]any) map[string]any {
 	b64 := func(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 	jwk := map[string]any{"kid": i.kid, "use": "sig", "alg": i.alg}
@@ -111,7 +111,7 @@ func (i issuer) jwk(more map[string]any) map[string]any {
 // says are a token's claims.
 type says = map[string]any
 
-// alice are claims that are good; changes win over them, and a nil takes a claim away.
+// alice returns valid claims; changes replace them, and a nil removes a claim.
 func alice(changes ...says) says {
 	c := says{"sub": "alice", "exp": time.Now().Add(time.Hour).Unix()}
 	for _, change := range changes {
@@ -124,7 +124,7 @@ func alice(changes ...says) says {
 	return c
 }
 
-// sign makes a token; header fields win over the usual ones, and a nil takes one away.
+// sign makes a token; header fields replace the usual ones, and a nil removes one.
 func (i issuer) sign(t testing.TB, claims says, header ...says) string {
 	t.Helper()
 	text, err := json.Marshal(claims)
@@ -134,7 +134,7 @@ func (i issuer) sign(t testing.TB, claims says, header ...says) string {
 	return i.signText(t, string(text), header...)
 }
 
-// signText is sign of claims as they are written.
+// signText is sign for claims as a text.
 func (i issuer) signText(t testing.TB, claims string, header ...says) string {
 	t.Helper()
 	method := lib.GetSigningMethod(i.alg)
@@ -163,7 +163,7 @@ func (i issuer) signText(t testing.TB, claims string, header ...says) string {
 
 func segment(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// issue makes a token that says an identity, for the contract suite.
+// issue makes a token of an identity, for the contract suite.
 func (i issuer) issue(t *testing.T, who chat.Identity) string {
 	t.Helper()
 	c := says{"sub": who.User, "exp": who.Expires.Unix(), "scope": "openid"}
@@ -183,7 +183,7 @@ func (i issuer) issue(t *testing.T, who chat.Identity) string {
 	return i.sign(t, c)
 }
 
-// verifier trusts the keys of issuers.
+// verifier returns a verifier that trusts the keys of issuers.
 func verifier(t testing.TB, cfg jwt.Config, issuers ...issuer) *jwt.Verifier {
 	t.Helper()
 	var pems strings.Builder
@@ -202,7 +202,7 @@ func verifier(t testing.TB, cfg jwt.Config, issuers ...issuer) *jwt.Verifier {
 	return v
 }
 
-// outcome is what became of a token: the user, or the reason of the refusal.
+// outcome verifies a token, and returns the user or the reason of the refusal.
 func outcome(t testing.TB, v *jwt.Verifier, token string) string {
 	t.Helper()
 	who, err := v.Verify(t.Context(), token)

@@ -2,7 +2,7 @@ package jwt
 
 import "github.com/parley-chat/parley/core/chat"
 
-// refusal is why a token is no good: in words for its owner, and in one for those who count.
+// refusal says why a token is refused: in a text for its owner, and in one word for metrics.
 type refusal struct {
 	told *chat.Error
 	why  why

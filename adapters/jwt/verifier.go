@@ -1,5 +1,6 @@
-// Package jwt turns JSON Web Tokens into identities: signed by keys in PEM files or in a key set
-// that is published by URL, or, for development, by a key pair that the service makes itself.
+// Package jwt turns JSON Web Tokens into identities. They are signed by keys in PEM files or in a
+// key set that is published by URL, or, for development, by a key pair that the service makes
+// itself.
 package jwt
 
 import (
@@ -23,59 +24,58 @@ const (
 	maxRSABits    = 16384
 )
 
-// Config says whose tokens are good. Either Keys or JWKSURL is needed.
+// Config says which tokens are valid. Either Keys or JWKSURL is needed.
 type Config struct {
 	Keys       []Key    // public keys; see ReadKeys
-	JWKSURL    string   // where a key set is published
-	Algorithms []string // what may sign; empty: RS256
+	JWKSURL    string   // of a published key set
+	Algorithms []string // allowed algorithms; empty: RS256
 	Issuer     string   // if not empty, the iss that a token must have
 	Audience   string   // if not empty, one that a token's aud must have
 
 	Refresh     time.Duration     // how often the key set is read anew; 0: 15 min
 	HTTPTimeout time.Duration     // for reading the key set; 0: 5 s
 	Transport   http.RoundTripper // that reads the key set; nil: http.DefaultTransport
-	OnFault     func(err error)   // hears when the key set cannot be read, from one goroutine at a time; may be nil
+	OnFault     func(err error)   // called when the key set cannot be read, by one goroutine at a time; may be nil
 
-	// OnLeftOut hears of a published key that is of no use, and why: once for as long as it is
-	// published so. It may be nil.
+	// OnLeftOut is called for a published key that is unusable, with the reason: once as long as it
+	// is published in that form. It may be nil.
 	OnLeftOut func(kid, why string)
 
-	// OnRefused hears why a token is refused: missing, too_long, malformed, header, algorithm,
-	// unknown_key, signature, expired, not_yet_valid, issuer, audience or claims. It may be nil.
+	// OnRefused is called with the reason why a token is refused: missing, too_long, malformed,
+	// header, algorithm, unknown_key, signature, expired, not_yet_valid, issuer, audience or
+	// claims. It may be nil.
 	OnRefused func(reason string)
 }
 
-// Verifier implements ports.TokenVerifier. It does not trust what a token says of its own keys
-// (jwk, jku, x5u).
+// Verifier implements ports.TokenVerifier. It ignores keys in a token's header (jwk, jku, x5u).
 type Verifier struct {
 	parser     *jwt.Parser
 	algorithms []string
-	required   []string // the claims that a token must have
+	required   []string // claims that a token must have
 	onRefused  func(reason string)
-	set        *keySet // nil where keys come from files
+	set        *keySet // nil if keys come from files
 	find       func(ctx context.Context, token *jwt.Token) (jwt.VerificationKeySet, error)
 }
 
 var _ ports.TokenVerifier = (*Verifier)(nil)
 
-// algorithms are those that can be chosen: none that shares a secret.
+// algorithms are the algorithms that can be chosen, without those of shared secrets.
 var algorithms = map[string]bool{
 	"RS256": true, "RS384": true, "RS512": true, "PS256": true, "PS384": true, "PS512": true,
 	"ES256": true, "ES384": true, "ES512": true, "EdDSA": true,
 }
 
-// New returns a verifier. The clock of an issuer may be ahead by chat.MaxIssuedAhead, so that nbf
-// and iat may be; but a token that has expired by our clock is good for nothing, as a session that
-// it opens would end at once. Where keys come from a URL they are read before it returns, and anew
-// until ctx ends; a key set that cannot be read yet is no error: tokens are Unavailable until it
-// can.
+// New returns a verifier. The clock of an issuer may be ahead by chat.MaxIssuedAhead: nbf and iat
+// have that leeway. A token that has expired by our clock is refused, because its session would end
+// at once. If keys come from a URL, New reads them before it returns, and again until ctx ends. It
+// is no error if they cannot be read yet: until they can, tokens are Unavailable.
 func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{"RS256"}
 	}
 	for _, a := range cfg.Algorithms {
 		if !algorithms[a] {
-			return nil, fmt.Errorf("the signature algorithm %q is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", a)
+			return nil, fmt.Errorf("the signature algorithm %q is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", a)
 		}
 	}
 	options := []jwt.ParserOption{
@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Published returns the key set, to be asked how it is; nil where keys come from files.
+// Published returns the key set for health checks; nil if keys come from files.
 func (v *Verifier) Published() Published {
 	if v.set == nil {
 		return nil
@@ -149,7 +149,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (chat.Identity, err
 		return c.identity()
 	}
 	switch {
-	case errors.Is(err, jwt.ErrTokenMalformed): // for want of a better reason
+	case errors.Is(err, jwt.ErrTokenMalformed): // the library has no more precise reason
 	case parsed != nil && (parsed.Method == nil || !slices.Contains(v.algorithms, parsed.Method.Alg())):
 		return chat.Identity{}, refused(badAlgorithm, "the token's alg must be one of %s", strings.Join(v.algorithms, ", "))
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
@@ -158,7 +158,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (chat.Identity, err
 	return chat.Identity{}, explain(err)
 }
 
-// checkHeader refuses headers that would change what the token means.
+// checkHeader refuses headers that would change the meaning of the token.
 func checkHeader(header map[string]any) error {
 	if _, ok := header["crit"]; ok {
 		return refused(badHeader, "the token has critical extensions, and there are none that we know")
@@ -173,7 +173,7 @@ func checkHeader(header map[string]any) error {
 	return nil
 }
 
-// explain turns the library's errors into ours: what helps the token's owner, and no more.
+// explain turns the library's errors into errors that help the token's owner, without more details.
 func explain(err error) error {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r

@@ -213,8 +213,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestAlgorithms signs with algorithms that were not chosen, and with keys that were not made for
-// the algorithm.
+// TestAlgorithms signs with algorithms that are not allowed, and with keys of another type than the
+// algorithm's.
 func TestAlgorithms(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "RS256")
@@ -259,7 +259,7 @@ func TestOneTokenHasOneForm(t *testing.T) {
 	v := verifier(t, jwt.Config{}, i)
 	token := i.sign(t, alice())
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	last := strings.IndexByte(alphabet, token[len(token)-1]) // of 256 bytes in base64, 4 bits of the last character count for nothing
+	last := strings.IndexByte(alphabet, token[len(token)-1]) // of 256 bytes in base64, 4 bits of the last character are unused
 	for bits := 1; bits < 16; bits++ {
 		if got := outcome(t, v, token[:len(token)-1]+string(alphabet[last^bits])); got != malformed {
 			t.Errorf("got %q, want %q", got, malformed)
