@@ -20,27 +20,27 @@ const (
 	deafEvery  = 100 * time.Millisecond
 )
 
-// Config is what a Bus works with. OnFault may be nil, all else is needed.
+// Config is what a Bus works with. OnFault may be nil; all others are needed.
 type Config struct {
-	Server  string        // what the servers are called in errors: "NATS"
+	Server  string        // name of the servers in errors: "NATS"
 	Place   notices.Place // of the node; the outbox makes its packets too
 	Outbox  Outbox
-	OnFault func(error) // told of what goes wrong in the background; it does not block
+	OnFault func(error) // called with errors in the background; it must not block
 }
 
-// Bus is a node's place on a bus by servers. Its methods leave all that may wait for a server to
-// the goroutines of Run.
+// Bus is a node's place on a bus with servers. Its methods do not wait for servers themselves: the
+// goroutines of Run do.
 type Bus struct {
 	cfg    Config
 	driver Driver
-	open   atomic.Bool // the first connection is up, and publishes
-	missed chan error  // holds one: why something was missed
+	open   atomic.Bool // the first connection is up and publishes
+	missed chan error  // holds one: why packets were missed
 
 	mu       sync.Mutex // never held while something waits
 	followed map[chat.RoomID]struct{}
 	running  bool
-	links    []*link // one for each group; none while it is not known how many there are
-	why      error   // that it is not known
+	links    []*link // one for each group; none until the number of groups is known
+	why      error   // why the number is not known
 }
 
 var (
@@ -50,10 +50,10 @@ var (
 
 var errNotYet = errors.New("not connected yet")
 
-// ErrClosed is what Announce and Tell return while nothing can be sent.
+// ErrClosed is the error of Announce and Tell while nothing can be sent.
 var ErrClosed = chat.Errorf(chat.Unavailable, "the bus cannot be reached")
 
-// New returns a bus over a driver, which is the bus's from then on.
+// New returns a bus over a driver, which the bus owns from then on.
 func New(driver Driver, cfg Config) *Bus {
 	if cfg.OnFault == nil {
 		cfg.OnFault = func(error) {}
@@ -95,7 +95,7 @@ func (b *Bus) end() {
 	b.running, b.links = false, nil
 }
 
-// found takes note of how many groups there are.
+// found stores the number of groups.
 func (b *Bus) found(groups int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,8 +109,7 @@ func (b *Bus) found(groups int, err error) {
 	}
 }
 
-// retry calls try until it succeeds or ctx ends, with a pause after each failure, of which it
-// tells.
+// retry calls try until it succeeds or ctx ends, with a pause after each failure, which it reports.
 func (b *Bus) retry(ctx context.Context, try func() error) {
 	for wait := firstRetry; ; wait = min(2*wait, maxRetry) {
 		began := time.Now()
@@ -133,7 +132,7 @@ func (b *Bus) unreached(err error) error {
 	return chat.Wrap(chat.Unavailable, err, "reach "+b.cfg.Server)
 }
 
-// miss takes note that something was missed.
+// miss records that packets were missed.
 func (b *Bus) miss(why error) {
 	select {
 	case b.missed <- why:
@@ -141,8 +140,8 @@ func (b *Bus) miss(why error) {
 	}
 }
 
-// tellDeaf tells the listener that it was deaf when something was missed: after all of it, and not
-// for each. It has a goroutine of its own, as the one that hears may be held up.
+// tellDeaf tells the listener that it was deaf after packets were missed: once for all of them. It
+// runs in a goroutine of its own, because the receiving one may be held up.
 func (b *Bus) tellDeaf(ctx context.Context, listener ports.Listener) {
 	for {
 		select {
@@ -169,15 +168,15 @@ func (b *Bus) Follow(ctx context.Context, room chat.RoomID) error {
 	select {
 	case <-subscribed:
 		return nil
-	case <-gone: // with the next connection it is followed
+	case <-gone: // the next connection will subscribe to it
 		return nil
 	case <-ctx.Done():
 		return chat.Wrap(chat.Unavailable, ctx.Err(), "follow a room on "+b.cfg.Server)
 	}
 }
 
-// follow takes note of a room. subscribed is closed once it comes, gone when the connection has
-// ended, and nil where there is none.
+// follow adds a room. subscribed is closed once the server has subscribed to it; gone is closed
+// when the connection has ended, and nil if there is none.
 func (b *Bus) follow(room chat.RoomID) (subscribed, gone <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -199,8 +198,8 @@ func (b *Bus) Unfollow(room chat.RoomID) {
 	b.change(room)
 }
 
-// change has the room's connection ask for what has changed, and returns it, or nil where there is
-// none. b.mu is held.
+// change has the room's link pass the change to the server, and returns the link, or nil if there
+// is none. b.mu must be held.
 func (b *Bus) change(room chat.RoomID) *link {
 	if len(b.links) == 0 {
 		return nil
@@ -230,8 +229,8 @@ func (b *Bus) Tell(_ context.Context, notice ports.Notice) error {
 	return b.cfg.Outbox.Tell(notice)
 }
 
-// Check implements ports.Checker: the server answers, allows what the bus needs, and all that is
-// followed comes.
+// Check implements ports.Checker: it succeeds if the server answers, allows all that the bus needs,
+// and has subscribed to all followed rooms.
 func (b *Bus) Check(ctx context.Context) error {
 	answered, gone, err := b.check()
 	if err != nil {
@@ -247,8 +246,8 @@ func (b *Bus) Check(ctx context.Context) error {
 	}
 }
 
-// check has the first connection pinged, unless something is known to be wrong. answered is closed
-// when the server has answered, gone when the connection has ended.
+// check has the first connection pinged, unless an error is known already. answered is closed when
+// the server has answered, gone when the connection has ended.
 func (b *Bus) check() (answered, gone <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

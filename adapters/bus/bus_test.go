@@ -68,7 +68,7 @@ func TestAGapIsToldOnceAndForEachConnection(t *testing.T) {
 	t.Parallel()
 	bubble(t, &server{groups: 3}, func(t *testing.T, n *node) {
 		n.follows("2nd room")
-		n.runs().wasDeaf(2) // in a group without rooms there is nothing to miss
+		n.runs().wasDeaf(2) // a group without rooms can miss nothing
 		n.conn(2).breaks()
 		time.Sleep(time.Second)
 		n.wasDeaf(3)
@@ -290,7 +290,7 @@ func TestWhatIsToldWhileAwayIsRefusedAndNeverSent(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if err := tell("last"); err != nil { // the last words of a node that stops
+		if err := tell("last"); err != nil { // the last messages of a node that stops
 			t.Error(err)
 		}
 		n.stop()

@@ -17,18 +17,18 @@ import (
 
 var errDown = errors.New("it is down")
 
-// server is a fake of servers, with as many groups as groups says. Rooms that begin with a digit
-// are in that group, others in the first.
+// server is a fake server with groups. A room that begins with a digit is in that group; others are
+// in the first.
 type server struct {
 	groups int
 
 	mu      sync.Mutex
 	down    bool  // dialling fails
-	mute    bool  // nothing is answered
-	unknown bool  // how many groups there are cannot be said
-	refuses error // what is not allowed is told of at once
+	mute    bool  // it answers nothing
+	unknown bool  // Groups fails
+	refuses error // reported as refused at each connection
 	dials   []time.Time
-	conns   []*conn // that are open, by group
+	conns   []*conn // open ones, by group
 	sent    []bus.Message
 }
 
@@ -40,7 +40,7 @@ type conn struct {
 	came   chan []byte
 	cut    chan struct{}
 
-	log []string // what was asked; guarded by server.mu
+	log []string // requests; guarded by server.mu
 }
 
 func (s *server) Groups(context.Context) (int, error) {
@@ -92,7 +92,7 @@ func (s *server) conn(group int) *conn {
 	return s.conns[group]
 }
 
-// dialled returns when connections were made or tried.
+// dialled returns the times of all dials.
 func (s *server) dialled() []time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *server) dialled() []time.Time {
 // breaks ends a group's connection.
 func (c *conn) breaks() { close(c.cut) }
 
-// answer waits until the server answers, which it may not do.
+// answer waits until the server answers, which may be never.
 func (c *conn) answer(ctx context.Context, note string) error {
 	c.mu.Lock()
 	c.log = append(c.log, note)
@@ -154,14 +154,14 @@ func (c *conn) Publish(_ context.Context, messages []bus.Message) error {
 
 func (c *conn) Close() {}
 
-// asked returns what the connection was asked, pings aside.
+// asked returns the connection's requests, without pings.
 func (c *conn) asked() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(c.log), func(note string) bool { return note == "ping" })
 }
 
-// node is a bus over a fake server, and what its listener was told.
+// node is a bus over a fake server, with what its listener received.
 type node struct {
 	*bus.Bus
 	*server
@@ -173,7 +173,7 @@ type node struct {
 	heads  map[chat.RoomID]chat.Seq
 	heard  []ports.Notice
 	faults []error
-	tried  []time.Time // when it told of them
+	tried  []time.Time // when it reported them
 }
 
 // bubble runs a test with a node over a server, which the test may change before the node runs.
@@ -228,7 +228,7 @@ func (n *node) Deaf()                               { n.note(func() { n.deaf++ }
 func (n *node) Head(room chat.RoomID, seq chat.Seq) { n.note(func() { n.heads[room] = seq }) }
 func (n *node) Entries(entries []chat.Entry)        { n.Head(entries[0].Room, entries[0].Seq) }
 
-// told returns the faults that the node told of, and when.
+// told returns the faults that the node reported, and when.
 func (n *node) told() ([]error, []time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -250,7 +250,7 @@ func (n *node) wasDeaf(want int) {
 	}
 }
 
-// saysOf checks what Check says; want is empty where all is well.
+// saysOf checks the error of Check; an empty want means no error.
 func (n *node) saysOf(what, want string) {
 	n.t.Helper()
 	ctx, cancel := context.WithTimeout(n.t.Context(), time.Second)

@@ -16,25 +16,25 @@ import (
 
 const (
 	pingEvery  = 1500 * time.Millisecond
-	answerTime = 3 * time.Second // for the server to answer
+	answerTime = 3 * time.Second // how long the server may take to answer
 )
 
-// link keeps a group connected: one connection after the other.
+// link keeps a group connected, by one connection after the other.
 type link struct {
 	*Bus
 	group    int
-	wake     chan struct{} // holds one: there is something to ask of the server
-	received atomic.Uint64 // packets
+	wake     chan struct{} // holds one; there is a request for the server
+	received atomic.Uint64 // number of packets
 
-	asked map[chat.RoomID]struct{} // by serve and what it calls: what this connection was asked for
+	asked map[chat.RoomID]struct{} // used by serve and its callees: rooms that this connection has subscribed to
 
 	// Guarded by Bus.mu.
-	gone    <-chan struct{} // closed when the connection has ended; nil while there is none
-	why     error           // it is not up; nil: it is
-	refused error           // what the server does not allow
-	changed []chat.RoomID   // rooms that were followed or unfollowed since the server was asked
-	waiting []chan struct{} // who follows, and waits until the server has been asked
-	checks  []chan struct{} // who waits for the server to answer
+	gone    <-chan struct{} // closed when the connection has ended; nil if there is none
+	why     error           // why it is not up; nil: it is up
+	refused error           // error of what the server does not allow
+	changed []chat.RoomID   // rooms that were followed or unfollowed since the last request
+	waiting []chan struct{} // calls of Follow that wait for the server
+	checks  []chan struct{} // calls of Check that wait for the server
 }
 
 // serve keeps one connection until it breaks or ctx ends.
@@ -61,7 +61,7 @@ func (l *link) serve(ctx context.Context, listener ports.Listener) error {
 		err = l.tend(life, conn)
 	}
 	end(err)
-	err = context.Cause(life) // of several errors the first
+	err = context.Cause(life) // the first of several errors
 	l.ended(err)
 	sending.Wait()
 	conn.Close()
@@ -69,14 +69,14 @@ func (l *link) serve(ctx context.Context, listener ports.Listener) error {
 	return err
 }
 
-// begin forgets what the last connection was not allowed.
+// begin clears the error of what the last connection was not allowed.
 func (l *link) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refused = nil
 }
 
-// dialled takes note of a connection, which has yet to be asked for all that is followed.
+// dialled records a new connection, which must subscribe to all followed rooms.
 func (l *link) dialled(gone <-chan struct{}) {
 	l.asked = map[chat.RoomID]struct{}{}
 	l.mu.Lock()
@@ -90,10 +90,10 @@ func (l *link) dialled(gone <-chan struct{}) {
 	}
 }
 
-// up takes note that the connection carries all that is followed.
+// up records that the connection has subscribed to all followed rooms.
 func (l *link) up() {
 	if l.group == 0 {
-		l.cfg.Outbox.Take() // what was left by the last connection is stale
+		l.cfg.Outbox.Take() // messages left by the last connection are stale
 		l.open.Store(true)
 	}
 	l.mu.Lock()
@@ -101,7 +101,7 @@ func (l *link) up() {
 	l.why = nil
 }
 
-// ended takes note that there is no connection.
+// ended records that there is no connection.
 func (l *link) ended(why error) {
 	if l.group == 0 {
 		l.open.Store(false)
@@ -111,7 +111,7 @@ func (l *link) ended(why error) {
 	l.gone, l.why = nil, why
 }
 
-// tend asks the server for what changes, and every now and then whether it is still there.
+// tend passes changes to the server, and pings it regularly.
 func (l *link) tend(ctx context.Context, conn Conn) error {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
@@ -130,8 +130,8 @@ func (l *link) tend(ctx context.Context, conn Conn) error {
 	}
 }
 
-// ask has the server told what has changed, and pings it where that is wished: once for all who
-// wait.
+// ask passes the changes to the server, and pings it if ping is set or a check waits: once for all
+// that wait.
 func (l *link) ask(ctx context.Context, conn Conn, ping bool) (err error) {
 	on, off, waiting, checks := l.changes()
 	if len(on) > 0 {
@@ -144,7 +144,7 @@ func (l *link) ask(ctx context.Context, conn Conn, ping bool) (err error) {
 		err = l.await(ctx, conn.Ping)
 	}
 	if err != nil {
-		return err // those who wait see that the connection is gone
+		return err // waiting calls see that the connection is gone
 	}
 	for _, done := range append(waiting, checks...) {
 		close(done)
@@ -152,7 +152,7 @@ func (l *link) ask(ctx context.Context, conn Conn, ping bool) (err error) {
 	return nil
 }
 
-// changes returns what the server is to be asked for, what no longer, and who waits.
+// changes returns the rooms to subscribe to and to unsubscribe from, and the calls that wait.
 func (l *link) changes() (on, off []chat.RoomID, waiting, checks []chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -173,7 +173,7 @@ func (l *link) changes() (on, off []chat.RoomID, waiting, checks []chan struct{}
 	return on, off, waiting, checks
 }
 
-// await calls question, which waits for the server, and fails where nothing at all comes for
+// await calls question, which waits for the server. It fails if nothing at all is received for
 // answerTime.
 func (l *link) await(ctx context.Context, question func(context.Context) error) error {
 	const steps = 3
@@ -190,7 +190,7 @@ func (l *link) await(ctx context.Context, question func(context.Context) error) 
 			return err
 		case <-time.After(answerTime / steps):
 		}
-		if now := l.received.Load(); now != before { // it has much to say before the answer
+		if now := l.received.Load(); now != before { // it sends other packets before the answer
 			before, silent = now, -1
 		}
 	}
@@ -201,7 +201,7 @@ func (l *link) await(ctx context.Context, question func(context.Context) error) 
 	return fmt.Errorf("%s does not answer", l.cfg.Server)
 }
 
-// receive tells the listener what comes.
+// receive passes packets to the listener.
 func (l *link) receive(ctx context.Context, conn Conn, listener ports.Listener) error {
 	for {
 		packet, err := conn.Receive(ctx)
@@ -219,8 +219,8 @@ func (l *link) receive(ctx context.Context, conn Conn, listener ports.Listener) 
 	}
 }
 
-// keepFollowed drops what concerns rooms that nobody follows: not all servers know who does. Those
-// that carry entries do.
+// keepFollowed drops heads, signals and presences of rooms that this node does not follow: not all
+// servers filter them. Servers of buses that carry entries do.
 func (b *Bus) keepFollowed(p *notices.Packet) {
 	ofRoom := p.Notice != nil && p.Notice.About() != ""
 	if len(p.Heads) == 0 && !ofRoom {
@@ -235,7 +235,7 @@ func (b *Bus) keepFollowed(p *notices.Packet) {
 	}
 }
 
-// send publishes what is told, until the connection breaks, or ctx ends.
+// send publishes messages until the connection breaks or ctx ends.
 func (l *link) send(ctx, life context.Context, conn Conn) error {
 	for {
 		select {
@@ -247,7 +247,7 @@ func (l *link) send(ctx, life context.Context, conn Conn) error {
 			if ctx.Err() == nil {
 				return nil
 			}
-			// The last words of a node that stops.
+			// The last messages of a node that stops.
 			return conn.Publish(context.WithoutCancel(ctx), l.cfg.Outbox.Take())
 		}
 	}

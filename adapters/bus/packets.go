@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// MaxPacket is how many bytes a packet has, where the server allows that.
+	// MaxPacket is the max size of a packet in bytes, if the server allows that.
 	MaxPacket = 256 << 10
-	// MaxWaiting is how many bytes of packets wait in a queue.
+	// MaxWaiting is how many bytes of packets may wait in a queue.
 	MaxWaiting = 16 << 20
 )
 
@@ -25,14 +25,14 @@ type Packets struct {
 
 var _ Outbox = (*Packets)(nil)
 
-// NewPackets returns an empty outbox, whose packets are the place's.
+// NewPackets returns an empty outbox of a place.
 func NewPackets(place notices.Place) *Packets {
 	p := &Packets{Queue: NewQueue(MaxWaiting), place: place}
 	p.Limit(MaxPacket)
 	return p
 }
 
-// Limit has packets of at most maxBytes bytes made from now on.
+// Limit bounds the size of later packets to maxBytes bytes.
 func (p *Packets) Limit(maxBytes int) { p.maxPacket.Store(int64(min(maxBytes, MaxPacket))) }
 
 // Announce implements Outbox.

@@ -6,14 +6,14 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Message is a packet that waits to be sent: to those who follow Room, or to all nodes where that
-// is empty.
+// Message is a packet that waits to be sent: to nodes that follow Room, or to all nodes if Room is
+// empty.
 type Message struct {
 	Room   chat.RoomID
 	Packet []byte
 }
 
-// Queue holds packets that wait. It is bounded: what does not go in is lost, as a notice may be.
+// Queue holds packets that wait. It is bounded: if it is full, a packet is lost, as notices may be.
 // Its methods may be called concurrently.
 type Queue struct {
 	maxBytes int
@@ -24,13 +24,13 @@ type Queue struct {
 	bytes   int
 }
 
-// NewQueue returns a queue for at most so many bytes of packets.
+// NewQueue returns a queue for at most maxBytes bytes of packets.
 func NewQueue(maxBytes int) *Queue {
 	return &Queue{maxBytes: maxBytes, wake: make(chan struct{}, 1)}
 }
 
-// ErrFull is what Put returns where there is no room.
-var ErrFull = chat.Errorf(chat.Unavailable, "more is told than the bus takes")
+// ErrFull is the error of Put if there is no room.
+var ErrFull = chat.Errorf(chat.Unavailable, "there are more messages than the bus can send")
 
 // Put adds a message, or fails with Unavailable.
 func (q *Queue) Put(m Message) error {
@@ -48,7 +48,7 @@ func (q *Queue) Put(m Message) error {
 	return nil
 }
 
-// Wake has something in it when there may be messages to take.
+// Wake receives a value when there may be messages to take.
 func (q *Queue) Wake() <-chan struct{} { return q.wake }
 
 // Take returns all messages that wait, in their order.
