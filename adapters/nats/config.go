@@ -13,31 +13,31 @@ import (
 
 // Config is what a bus works with. URL is needed.
 type Config struct {
-	// URL is where the servers are: nats://host:4222, or several with commas between, of which one
-	// that answers is taken, as are those of its cluster later. User and password, or a token,
-	// stand before the host; servers without any get the first that are given. Characters that a
-	// URL gives a meaning are escaped there (%2C for a comma). tls:// asks for TLS. Parameters,
-	// behind the last: creds, a credentials file, which is read at each connection; nkey, a file
-	// with an nkey's seed; tls_ca, the certificates to trust instead of the system's (PEM), which
-	// asks for TLS as well; tls_cert and tls_key, a client's own.
+	// URL names the servers: nats://host:4222, or several with commas between. The bus uses one
+	// that answers, and later also others of its cluster. User and password, or a token, are before
+	// the host; servers without any use the first that are given. Characters that are special in a
+	// URL are escaped there (%2C for a comma). tls:// requires TLS. Parameters, after the last
+	// host: creds, a credentials file, which is read at each connection; nkey, a file with an
+	// nkey's seed; tls_ca, the certificates to trust instead of the system's (PEM), which requires
+	// TLS too; tls_cert and tls_key, a client certificate.
 	URL string
-	// Prefix is that of the subjects, so that several services can share servers: tokens of
+	// Prefix is the prefix of the subjects, so that several services can share servers: tokens of
 	// A-Z a-z 0-9 _ - with dots between. Empty: parley.
 	Prefix  string
-	Name    string      // of the connection, for the servers' own lists; empty: parley
-	OnFault func(error) // told of what goes wrong in the background; it does not block; nil: nobody is
+	Name    string      // of the connection, shown in the servers' lists; empty: parley
+	OnFault func(error) // called with errors in the background; it must not block; may be nil
 
-	// Log tells which log the node keeps. Nil: it does not say, and hears nodes of all.
+	// Log returns the identity of the node's log. Nil: unknown, and the node hears nodes of all
+	// logs.
 	Log func() chat.LogID
-	// Foreign is told of each notice of another log, which is dropped. It does not block. Nil:
-	// nobody is.
+	// Foreign is called for each notice of another log, which is dropped. It must not block. It may
+	// be nil.
 	Foreign func(chat.LogID)
 }
 
 const form = "nats://user:password@host:4222, several with commas between, or tls://…"
 
-// connection returns how to connect, as far as the URL says, and the credentials file, if there is
-// one.
+// connection returns the options of the URL, and the credentials file, if there is one.
 func (c Config) connection() (o nats.Options, creds string, err error) {
 	o = nats.GetDefaultOptions()
 	list, query, _ := strings.Cut(c.URL, "?")
@@ -66,7 +66,7 @@ func (c Config) connection() (o nats.Options, creds string, err error) {
 	return o, parameters.Get("creds"), err
 }
 
-// ask sets what parameters ask for.
+// ask sets the options of the parameters.
 func ask(o *nats.Options, parameters url.Values) error {
 	for name, values := range parameters {
 		file := values[0]
@@ -74,7 +74,7 @@ func ask(o *nats.Options, parameters url.Values) error {
 		var err error
 		switch name {
 		case "creds":
-			continue // it is read when it is needed, as it may come late, and change
+			continue // it is read at each connection, because it may appear late, and change
 		case "nkey":
 			option, err = nats.NkeyOptionFromSeed(file)
 		case "tls_ca":
@@ -102,7 +102,7 @@ func ask(o *nats.Options, parameters url.Values) error {
 	return nil
 }
 
-// checkPrefix takes what can begin a subject.
+// checkPrefix checks that a prefix can begin a subject.
 func checkPrefix(prefix string) error {
 	odd := func(r rune) bool {
 		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && r != '_' && r != '-'

@@ -16,7 +16,7 @@ import (
 var errSlow = chat.Errorf(chat.Unavailable,
 	"packets come faster than they are taken, and some are lost")
 
-// conn is one connection of the library's.
+// conn is one connection of the library.
 type conn struct {
 	*driver
 	events bus.Events
@@ -25,20 +25,21 @@ type conn struct {
 
 	came    chan *nats.Msg
 	moving  sync.WaitGroup
-	in      *bus.Queue    // what came, bounded in bytes
-	taken   []bus.Message // of it
-	done    chan struct{} // closed when the library is done, its handlers too
+	in      *bus.Queue    // received packets, bounded in bytes
+	taken   []bus.Message // taken from in
+	done    chan struct{} // closed when the library and its handlers are done
 	closing chan struct{}
-	silent  bool // the server does not answer
+	silent  bool // the server did not answer
 }
 
-// optionsFor is how to connect. The handlers are called one after the other.
+// optionsFor returns the options of a connection. The library calls the handlers one after the
+// other.
 func (c *conn) optionsFor(to server, dial nats.CustomDialer) (nats.Options, error) {
 	o := c.options
 	o.Servers = []string{to.url.String()}
 	o.Name, o.NoEcho = c.cfg.Name, true
 	o.AllowReconnect = false
-	o.ReconnectOnFlusherError = true // what cannot be written ends the connection
+	o.ReconnectOnFlusherError = true // a failed write ends the connection
 	o.CustomDialer, o.SkipHostLookup = dial, true
 	o.Timeout, o.FlusherTimeout = dialTime, writeTime
 	o.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { c.failed(err) }
@@ -57,7 +58,7 @@ func (c *conn) optionsFor(to server, dial nats.CustomDialer) (nats.Options, erro
 	return o, nil
 }
 
-// failed hears what the library has no other handler for.
+// failed receives the errors that have no other handler in the library.
 func (c *conn) failed(err error) {
 	switch {
 	case errors.Is(err, nats.ErrSlowConsumer):
@@ -69,7 +70,7 @@ func (c *conn) failed(err error) {
 	}
 }
 
-// move moves what comes to the queue, which is bounded in bytes.
+// move moves packets to the queue, which is bounded in bytes.
 func (c *conn) move() {
 	for {
 		select {
@@ -77,8 +78,8 @@ func (c *conn) move() {
 			return
 		case m := <-c.came:
 			err := c.in.Put(bus.Message{Packet: m.Data})
-			// The library tells of the first message only that it lost for want of room here, by
-			// subscription.
+			// If this channel is full, the library reports only the first message that it loses,
+			// for each subscription.
 			if err != nil || len(c.came) >= cap(c.came)-1 {
 				c.events.Missed(errSlow)
 			}
@@ -103,7 +104,7 @@ func (c *conn) Receive(ctx context.Context) ([]byte, error) {
 	return packet, nil
 }
 
-// why returns err, or what is behind it where the connection is closed.
+// why returns err, or its cause if the connection is closed.
 func (c *conn) why(err error) error {
 	if errors.Is(err, nats.ErrConnectionClosed) {
 		return cmp.Or(c.lib.LastError(), err)
@@ -126,7 +127,7 @@ func (c *conn) Subscribe(ctx context.Context, rooms []chat.RoomID) error {
 // Unsubscribe implements bus.Conn.
 func (c *conn) Unsubscribe(_ context.Context, rooms []chat.RoomID) error {
 	for _, room := range rooms {
-		_ = c.subs[room].Unsubscribe() // it fails where the connection is closed
+		_ = c.subs[room].Unsubscribe() // it fails if the connection is closed
 		delete(c.subs, room)
 	}
 	return nil
@@ -134,20 +135,21 @@ func (c *conn) Unsubscribe(_ context.Context, rooms []chat.RoomID) error {
 
 // Ping implements bus.Conn.
 func (c *conn) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, confirmTime) // the library asks for a limit
+	ctx, cancel := context.WithTimeout(ctx, confirmTime) // the library requires a deadline
 	defer cancel()
 	err := c.lib.FlushWithContext(ctx)
 	c.silent = err != nil
 	return c.why(err)
 }
 
-// Publish implements bus.Conn. The library gathers what is published at once into few writes.
+// Publish implements bus.Conn. The library combines messages that are published together into few
+// writes.
 func (c *conn) Publish(_ context.Context, messages []bus.Message) error {
 	for _, m := range messages {
 		err := c.lib.Publish(c.subject(m.Room), m.Packet)
 		switch {
 		case err == nil:
-		case errors.Is(err, nats.ErrMaxPayload): // that of the last server, which took more
+		case errors.Is(err, nats.ErrMaxPayload): // the limit of the last server was higher
 			c.cfg.OnFault(chat.Wrap(chat.Internal, err, "publish"))
 		default:
 			return c.why(err)

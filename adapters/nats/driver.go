@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	writeTime    = 2 * time.Second // for a server to take what is written
-	dialTime     = 2 * time.Second // and for it to say who it is
+	writeTime    = 2 * time.Second // how long a server may take to accept a write
+	dialTime     = 2 * time.Second // how long a connect and the server's greeting may take
 	confirmTime  = 5 * time.Second
 	farewellTime = time.Second
-	// maxIncoming is how many packets wait between the library and the queue. A burst outruns the
-	// goroutine that moves them by thousands.
+	// maxIncoming is how many packets may wait between the library and the queue. In a burst,
+	// thousands arrive before the goroutine can move them.
 	maxIncoming = 64 << 10
 )
 
-// New returns a bus. It fails where the URL or the prefix makes no sense, or a file that the URL
-// names, but for credentials, cannot be used.
+// New returns a bus. It fails if the URL or the prefix is invalid, or if a file of the URL, other
+// than credentials, cannot be used.
 func New(cfg Config) (*bus.Bus, error) {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "parley"
@@ -63,8 +63,8 @@ func New(cfg Config) (*bus.Bus, error) {
 	}), nil
 }
 
-// driver connects to NATS. It uses the library's connections for one life each, as it is the bus
-// that connects anew.
+// driver connects to NATS. It uses each connection of the library only until it breaks, because
+// package bus reconnects.
 type driver struct {
 	bus.OneGroup
 
@@ -72,14 +72,14 @@ type driver struct {
 	options nats.Options
 	creds   string // a file, or empty
 	outbox  *bus.Packets
-	named   []server // by the URL
-	servers []server // those that are known, in the order in which they are tried
+	named   []server // from the URL
+	servers []server // all known ones, in the order in which they are tried
 }
 
-// server is one to connect to.
+// server is a server to connect to.
 type server struct {
 	url     *url.URL
-	tlsName string // in its certificate; empty: the URL's host
+	tlsName string // the name in its certificate; empty: the URL's host
 }
 
 // Dial implements bus.Driver: it connects to the first server that answers.
@@ -108,7 +108,7 @@ func (d *driver) connect(ctx context.Context, to server, events bus.Events) (*co
 	}
 	if c.lib, err = o.Connect(); err != nil {
 		if errors.Is(err, nats.ErrNoServers) && dial.err != nil {
-			err = dial.err // the library does not say why
+			err = dial.err // the library does not return the cause
 		}
 		return nil, err
 	}
@@ -123,8 +123,8 @@ func (d *driver) connect(ctx context.Context, to server, events bus.Events) (*co
 	return c, nil
 }
 
-// learn takes note of which servers the cluster has, as a connection that ends knows them. The one
-// that it led to is tried last.
+// learn updates the servers of the cluster from a connection that ends. The server of that
+// connection will be tried last.
 func (d *driver) learn(discovered []string) {
 	last := d.servers[0]
 	known := slices.Clone(d.named)
@@ -135,7 +135,7 @@ func (d *driver) learn(discovered []string) {
 		}
 		found.User = last.url.User
 		s := server{url: found}
-		switch { // as the library does it: a certificate seldom has an address in it
+		switch { // like the library: certificates seldom contain addresses
 		case net.ParseIP(found.Hostname()) == nil:
 		case net.ParseIP(last.url.Hostname()) == nil:
 			s.tlsName = last.url.Hostname()
@@ -151,7 +151,7 @@ func at(host string) func(server) bool {
 	return func(s server) bool { return s.url.Host == host }
 }
 
-// subject returns where a message goes.
+// subject returns the subject of a message.
 func (d *driver) subject(room chat.RoomID) string {
 	if room == "" {
 		return d.cfg.Prefix + ".node"
@@ -159,11 +159,11 @@ func (d *driver) subject(room chat.RoomID) string {
 	return d.cfg.Prefix + ".room." + strings.ReplaceAll(string(room), ".", "=")
 }
 
-// dialer connects until its context ends. It looks names up itself, as the library would without a
-// limit of time.
+// dialer connects until its context ends. It resolves names itself, because the library does so
+// without a time limit.
 type dialer struct {
 	ctx context.Context
-	err error // of the last try
+	err error // of the last attempt
 }
 
 // Dial implements nats.CustomDialer.

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// fake is a server that does what a real one would not do on demand.
+// fake is a server that can misbehave on demand.
 type fake struct {
-	mute  bool                     // it says nothing at all
-	next  func(reply func(string)) // answers one ping, the next after armed is set, in place of the server
+	mute  bool                     // it sends nothing at all
+	next  func(reply func(string)) // replaces the answer to one ping, the next after armed is set
 	armed atomic.Bool
 
 	listener           net.Listener
@@ -23,7 +23,7 @@ type fake struct {
 
 	mu      sync.Mutex
 	open    []net.Conn
-	connect string // what the last client said of itself
+	connect string // the CONNECT of the last client
 }
 
 func (f *fake) start(t *testing.T) string {

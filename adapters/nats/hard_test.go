@@ -23,7 +23,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// faults are what a bus told of.
+// faults are the errors that a bus reported.
 type faults struct {
 	mu  sync.Mutex
 	all []error
@@ -46,7 +46,7 @@ func (f *faults) say(what string) bool {
 	return false
 }
 
-// telling returns a node's place on the bus at a URL, and what it tells of.
+// telling returns a node's place on the bus at a URL, and its faults.
 func telling(t *testing.T, url string) (*bus.Bus, *faults) {
 	t.Helper()
 	f := &faults{}
@@ -57,7 +57,7 @@ func telling(t *testing.T, url string) (*bus.Bus, *faults) {
 	return b, f
 }
 
-// soon fails the test where what is called at once takes long.
+// soon fails the test if a call takes long.
 func soon(t *testing.T, what string, call func()) {
 	t.Helper()
 	start := time.Now()
@@ -125,7 +125,7 @@ func TestAQuietConnectionThatIsHalfOpenIsMissedWithin5Seconds(t *testing.T) {
 	server.Freeze()
 	frozen := time.Now()
 	bustest.Eventually(t, "it is missed", func() bool { return a.Tell(t.Context(), ports.Alive{Node: "a"}) != nil })
-	if took := time.Since(frozen); took > 6*time.Second { // one for a machine that is busy
+	if took := time.Since(frozen); took > 6*time.Second { // one second more for a busy machine
 		t.Errorf("it is missed after %v", took)
 	}
 }
@@ -196,7 +196,7 @@ func TestFollowsAtOnceShareARoundTrip(t *testing.T) {
 
 func TestABusGoesOnWhereTheLibraryGivesUp(t *testing.T) {
 	t.Parallel()
-	f := &fake{next: func(reply func(string)) { reply("-ERR 'Parser Error'") }} // final, to the library
+	f := &fake{next: func(reply func(string)) { reply("-ERR 'Parser Error'") }} // a final error for the library
 	b, said := telling(t, f.start(t))
 	a := bustest.Run(t, b).Connected()
 	if err := a.Follow(t.Context(), "tea"); err != nil {
@@ -211,7 +211,7 @@ func TestABusGoesOnWhereTheLibraryGivesUp(t *testing.T) {
 	}
 }
 
-// plug is a listener that does not go on until it is told to.
+// plug is a listener that blocks until it is released.
 type plug struct {
 	*bustest.Node
 	pull chan struct{}
@@ -251,7 +251,7 @@ func TestANodeThatTakesTooLittleIsDeafAndSaysSo(t *testing.T) {
 	}
 }
 
-// tally counts what it hears.
+// tally counts what it receives.
 type tally struct {
 	*bustest.Node
 	entries atomic.Int64
@@ -358,7 +358,7 @@ func TestServersOfTheClusterThatWereNotNamedGetTheCredentialsToo(t *testing.T) {
 	}
 	a := node(t, "nats://parley:s3cret@"+servers[0].Addr).Connected()
 	b := node(t, "nats://parley:s3cret@"+servers[1].Addr).Connected()
-	b.HearsOf(a) // so that the servers know each other
+	b.HearsOf(a) // after this the servers know each other
 	servers[0].Stop()
 	b.HearsOf(a.Connected())
 }
@@ -377,7 +377,7 @@ func TestAddressesOfTheClusterHaveCertificatesWithTheNameThatWasGiven(t *testing
 		urls = append(urls, "tls://localhost:"+port+"?tls_ca="+cert)
 	}
 	a, b := node(t, urls[0]).Connected(), node(t, urls[1]).Connected()
-	b.HearsOf(a) // so that the servers know each other
+	b.HearsOf(a) // after this the servers know each other
 	servers[0].Stop()
 	b.HearsOf(a.Connected())
 }
@@ -394,7 +394,7 @@ func TestPrefixesThatMakeNoSubjectAreRefused(t *testing.T) {
 	}
 }
 
-// key makes a user's key, and returns its name and its seed.
+// key makes a user's key, and returns the public key and the seed.
 func key(t *testing.T) (public string, seed []byte) {
 	t.Helper()
 	pair, err := nkeys.CreateUser()

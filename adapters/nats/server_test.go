@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// node is a node that runs on the bus at a URL.
+// node runs a node on the bus at a URL.
 func node(t testing.TB, url string) *bustest.Node {
 	t.Helper()
 	return bustest.Run(t, open(t, url))
@@ -129,7 +129,7 @@ func BenchmarkAnnounce(b *testing.B) {
 	bustest.Benchmark(b, func() bustest.Bus {
 		fault := func(err error) {
 			if strings.Contains(err.Error(), "are lost") {
-				b.Error(err) // what is lost costs nothing, and would count as fast
+				b.Error(err) // lost entries cost nothing, and would look fast
 			}
 		}
 		bus, err := nats.New(nats.Config{URL: "nats://" + server.Addr, OnFault: fault})
