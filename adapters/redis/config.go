@@ -22,26 +22,27 @@ const (
 
 // Config is what a bus works with. URL is needed.
 type Config struct {
-	// URL is where the servers are: redis://user:password@host:6379, or
-	// redis+cluster://host:6379,host:6379 for a Redis Cluster, of which some are enough to find the
-	// others. rediss and rediss+cluster ask for TLS. Behind the host may stand a database, /0; it
-	// makes no difference to publish and subscribe. The parameter tls_ca is a file with the
-	// certificates to trust (PEM).
+	// URL names the servers: redis://user:password@host:6379, or
+	// redis+cluster://host:6379,host:6379 for a Redis Cluster, where some servers are enough to
+	// find the others. rediss and rediss+cluster require TLS. A database behind the host, such as
+	// /0, is allowed and makes no difference to publish and subscribe. The parameter tls_ca is a
+	// file with the certificates to trust (PEM).
 	URL     string
-	Prefix  string      // of the channels, for services that share servers; empty: parley
-	Name    string      // of the connections, for the server's CLIENT LIST; empty: parley
-	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
+	Prefix  string      // prefix of the channels, for services that share servers; empty: parley
+	Name    string      // name of the connections in CLIENT LIST; empty: parley
+	OnFault func(error) // called with errors in the background; may be nil
 
-	// Log tells which log the node keeps. Nil: it does not say, and hears nodes of all.
+	// Log returns the identity of the node's log. Nil: unknown, and the node hears nodes of all
+	// logs.
 	Log func() chat.LogID
-	// Foreign is told of each notice of another log, which is dropped. It does not block. Nil:
-	// nobody is.
+	// Foreign is called for each notice of another log, which is dropped. It must not block. It may
+	// be nil.
 	Foreign func(chat.LogID)
 }
 
 const form = "redis://user:password@host:6379, redis+cluster://host:6379,host:6379, or with rediss for TLS"
 
-// servers returns what the URL says.
+// servers returns the servers of the URL.
 func (c Config) servers() (*servers, error) {
 	scheme, rest, _ := strings.Cut(c.URL, "://")
 	kind, suffix, _ := strings.Cut(scheme, "+")
@@ -96,7 +97,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// secure reads what the URL says of TLS.
+// secure sets TLS from the URL.
 func (s *servers) secure(byTLS bool, query string) error {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {

@@ -1,31 +1,32 @@
-// Package redis is a bus on the publish and subscribe of Redis 7
-// (https://redis.io/docs/latest/develop/pubsub/) and its kin: nothing is kept there.
+// Package redis is a bus on publish and subscribe of Redis 7
+// (https://redis.io/docs/latest/develop/pubsub/) and compatible servers, without persistence.
 //
-// Channels, where the prefix is "parley":
+// Channels, with the prefix "parley":
 //
 //	parley:room:<room>    what concerns a room; a node subscribes to those that it follows
 //	parley:node           what is for all nodes; every node subscribes to it
 //
-// On a Redis Cluster whose servers know it (7.0 and later), sharded publish and subscribe is used,
-// so that a message goes to the servers of one shard only. There rooms are gathered into 16 groups,
-// each a hash slot with a connection of its own, and what is for all nodes is one more:
+// On a Redis Cluster of version 7.0 and later, the bus uses sharded publish and subscribe, so that
+// a message goes only to the servers of one shard. There rooms are divided into 16 groups, each
+// with a hash slot and a connection of its own. Messages for all nodes have one more:
 //
 //	parley:{<group>}:room:<room>
 //	parley:{node}:node
 //
-// A group connects once it has rooms. A slot that moves to another server breaks its group's
-// connection, and the next one leads there. On an older cluster the channels are those of a single
-// server, and the cluster passes every message to all of its servers.
+// A group connects once it has rooms. If a slot moves to another server, its group's connection
+// breaks, and the next one goes to the new server. On an older cluster the channels are like on a
+// single server, and the cluster passes every message to all of its servers.
 //
-// A node needs permission for PUBLISH, SUBSCRIBE, UNSUBSCRIBE, their sharded kin on a cluster,
+// A node needs permission for PUBLISH, SUBSCRIBE, UNSUBSCRIBE, their sharded forms on a cluster,
 // PING, COMMAND INFO, CLUSTER SLOTS on a cluster, and the channels "parley:*": with ACLs,
 // resetchannels &parley:* +@pubsub +@connection +command +cluster.
 //
-// Redis delivers at most once. What is told while a node is not connected is lost to it, and it
-// says that it was deaf once it is connected again; what it tells itself meanwhile is refused.
-// Redis ends the connection of a node that takes what comes too slowly (client-output-buffer-limit
-// pubsub): the node comes back, and was deaf.
+// Redis delivers at most once. While a node is not connected, it loses what others tell, and calls
+// Deaf once it is connected again. What it wants to tell meanwhile is refused. Redis ends the
+// connection of a node that reads too slowly (client-output-buffer-limit pubsub): the node
+// reconnects and calls Deaf.
 //
-// The library speaks the protocol; which server of a cluster has a slot is found here. A bus needs
-// five commands, and a client with all of Redis' commands would be a tenth of the binary.
+// The library only implements the protocol; this package finds which server of a cluster has a
+// slot. A bus needs five commands, and a client with all of Redis' commands would be a tenth of the
+// binary.
 package redis

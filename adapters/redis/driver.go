@@ -12,7 +12,7 @@ import (
 
 const roomGroups = 16 // of a cluster
 
-// New returns a bus. It fails where the URL makes no sense.
+// New returns a bus. It fails if the URL is invalid.
 func New(cfg Config) (*bus.Bus, error) {
 	for name, std := range map[*string]string{&cfg.Prefix: "parley", &cfg.Name: "parley"} {
 		if *name == "" {
@@ -29,7 +29,7 @@ func New(cfg Config) (*bus.Bus, error) {
 	}), nil
 }
 
-// driver connects to Redis. Where publish and subscribe is sharded, the first group carries what is
+// driver connects to Redis. If publish and subscribe is sharded, the first group carries messages
 // for all nodes, and the others the rooms.
 type driver struct {
 	prefix  string
@@ -64,7 +64,7 @@ func (d *driver) Group(room chat.RoomID) int {
 	return 1 + int(h.Sum32()%roomGroups)
 }
 
-// channel returns where a message goes.
+// channel returns the channel of a room, or of all nodes if it is empty.
 func (d *driver) channel(room chat.RoomID) string {
 	switch {
 	case !d.sharded && room == "":
@@ -78,7 +78,7 @@ func (d *driver) channel(room chat.RoomID) string {
 	}
 }
 
-// channels returns where what concerns rooms comes from.
+// channels returns the channels of rooms.
 func (d *driver) channels(rooms []chat.RoomID) []string {
 	channels := make([]string, len(rooms))
 	for i, room := range rooms {
@@ -87,7 +87,7 @@ func (d *driver) channels(rooms []chat.RoomID) []string {
 	return channels
 }
 
-// Dial implements bus.Driver. A group of rooms alone connects once it has some.
+// Dial implements bus.Driver. A group that has only rooms connects with the first room.
 func (d *driver) Dial(ctx context.Context, group int, _ bus.Events) (bus.Conn, error) {
 	s := newSubscriber(d)
 	if group > 0 {

@@ -5,16 +5,16 @@ import (
 	"errors"
 )
 
-const maxMoves = 3 // how often a packet goes to another server because its slot has moved
+const maxMoves = 3 // how often a packet may be sent to another server because its slot has moved
 
-// publisher publishes packets, on a connection to each server that has a slot of theirs.
+// publisher publishes packets, with a connection to each server that has one of their slots.
 type publisher struct {
 	servers *servers
 	sharded bool
-	conns   map[string]*conn // by address; on a cluster that is not sharded, one to whichever server is there, by ""
+	conns   map[string]*conn // by address; if not sharded, one to any server, with the key ""
 }
 
-// packet is what goes to a channel.
+// packet is a message for a channel.
 type packet struct {
 	channel string
 	data    []byte
@@ -32,8 +32,8 @@ func (p *publisher) close() {
 
 var errMoved = errors.New("the channels have moved to another server")
 
-// publish sends packets, in order for each channel. Those whose slot has moved go to where it is
-// now.
+// publish sends packets, in order for each channel. If a slot has moved, its packets are sent to
+// its new server.
 func (p *publisher) publish(ctx context.Context, all []packet) error {
 	for range maxMoves {
 		moved, err := p.spread(ctx, all)
@@ -46,7 +46,7 @@ func (p *publisher) publish(ctx context.Context, all []packet) error {
 	return errMoved
 }
 
-// spread sends each packet to its server, and returns those whose slot is elsewhere.
+// spread sends each packet to its server, and returns those whose slot is on another server.
 func (p *publisher) spread(ctx context.Context, all []packet) (moved []packet, err error) {
 	to := map[string][]packet{}
 	for _, one := range all {

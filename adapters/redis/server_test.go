@@ -16,7 +16,7 @@ import (
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
-// node is a node that runs on the bus at a URL.
+// node runs a node on the bus at a URL.
 func node(t testing.TB, url string) *bustest.Node {
 	t.Helper()
 	return bustest.Run(t, open(t, url))
@@ -67,7 +67,7 @@ func TestChannelsThatMoveAreFollowed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// All slots of the last server go to the first.
+	// All slots of the last server move to the first.
 	bustest.RedisCLI(t, "--cluster", "rebalance", servers[0].Addr, "--cluster-use-empty-masters", "--cluster-weight",
 		bustest.RedisNodeID(t, servers[2])+"=0")
 	var seq chat.Seq

@@ -17,22 +17,22 @@ import (
 
 const slots = 16384 // of a cluster
 
-// servers are those that a bus works with: one, or a cluster.
+// servers are the servers of a bus: one, or a cluster.
 type servers struct {
-	addrs              []string // where to begin: one, or some of a cluster
+	addrs              []string // of the URL: one, or some of a cluster
 	cluster            bool
 	username, password string
 	name               string      // of the connections
-	tls                *tls.Config // nil: in the clear
+	tls                *tls.Config // nil: no TLS
 
-	asking chan *conn // holds one: the connection for questions, nil while there is none
+	asking chan *conn // holds one: the connection for requests, or nil
 
 	mu     sync.Mutex
-	ranges []slotRange // of the cluster; nil: not known
+	ranges []slotRange // of the cluster; nil: unknown
 	closed bool
 }
 
-// slotRange is a range of slots that a server has.
+// slotRange is a range of slots of one server.
 type slotRange struct {
 	first, last int64
 	addr        string
@@ -46,7 +46,7 @@ func (s *servers) open() *servers {
 	return s
 }
 
-// close ends the connection for questions, once nobody asks one.
+// close closes the connection for requests after the current one.
 func (s *servers) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -64,11 +64,11 @@ type conn struct {
 	addr string
 }
 
-// close ends the connection; others may be using it.
+// close closes the connection, even while others use it.
 func (c *conn) close() { _ = c.raw.Close() }
 
-// until closes the connection when ctx ends, unless what it returns is called before; that waits
-// for a closing that is under way.
+// until closes the connection when ctx ends, unless unhook is called before. unhook waits for a
+// close that is under way.
 func (c *conn) until(ctx context.Context) (unhook func()) {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(closed); c.close() })
@@ -79,7 +79,7 @@ func (c *conn) until(ctx context.Context) (unhook func()) {
 	}
 }
 
-// do asks, and waits for the answer for as long as ctx allows.
+// do sends a command and waits for the answer until ctx ends.
 func (c *conn) do(ctx context.Context, command string, args ...any) (any, error) {
 	unhook := c.until(ctx)
 	defer unhook()
@@ -118,7 +118,7 @@ func (s *servers) dial(ctx context.Context, addr string) (*conn, error) {
 	return c, nil
 }
 
-// greet says who is there.
+// greet authenticates and sets the connection's name.
 func (s *servers) greet(ctx context.Context, c *conn) error {
 	var login []any
 	switch {
@@ -134,12 +134,12 @@ func (s *servers) greet(ctx context.Context, c *conn) error {
 	}
 	_, err := c.do(ctx, "CLIENT", "SETNAME", s.name)
 	if _, refused := errors.AsType[redis.Error](err); refused && login != nil {
-		return nil // the user may not: it goes without
+		return nil // the user may not set a name; it is not needed
 	}
 	return err
 }
 
-// dialAny connects to whichever server is there.
+// dialAny connects to any server that can be reached.
 func (s *servers) dialAny(ctx context.Context) (*conn, error) {
 	s.mu.Lock()
 	addrs := slices.Clone(s.addrs)
@@ -161,7 +161,7 @@ func (s *servers) dialAny(ctx context.Context) (*conn, error) {
 	return nil, failed
 }
 
-// ask asks any server a question, on a connection that is kept for that.
+// ask sends a command to any server, on a connection that is kept for this purpose.
 func (s *servers) ask(ctx context.Context, command string, args ...any) (answer any, addr string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -172,7 +172,7 @@ func (s *servers) ask(ctx context.Context, command string, args ...any) (answer 
 		return nil, "", ctx.Err()
 	}
 	defer func() { s.asking <- c }()
-	for range 2 { // the server may have ended a connection that was kept
+	for range 2 { // the server may have closed the kept connection
 		kept := c != nil
 		if !kept {
 			if c, err = s.dialAny(ctx); err != nil {
@@ -194,7 +194,7 @@ func (s *servers) ask(ctx context.Context, command string, args ...any) (answer 
 	return answer, addr, err
 }
 
-// owner returns which server has a channel's slot. It asks where that is not known.
+// owner returns the server that has a channel's slot. It asks the cluster if that is unknown.
 func (s *servers) owner(ctx context.Context, channel string) (string, error) {
 	if !s.cluster {
 		return s.addrs[0], nil
@@ -222,7 +222,7 @@ func (s *servers) owner(ctx context.Context, channel string) (string, error) {
 	return "", fmt.Errorf("no server of the cluster has slot %d", slot)
 }
 
-// forget has the servers of the cluster found anew.
+// forget drops the known slots, so that they are asked for anew.
 func (s *servers) forget() {
 	s.mu.Lock()
 	s.ranges = nil
@@ -230,7 +230,7 @@ func (s *servers) forget() {
 }
 
 // readSlots reads the answer to CLUSTER SLOTS, of the server at an address: ranges, each with its
-// servers, the first of which is the master. One that has no host is the server that was asked.
+// servers, the first of which is the master. A server without a host is the one that was asked.
 func readSlots(answer any, asked string) []slotRange {
 	ranges := []slotRange{}
 	all, _ := answer.([]any)
@@ -256,7 +256,7 @@ func readSlots(answer any, asked string) []slotRange {
 	return ranges
 }
 
-// slotOf returns the slot of a channel: that of what stands in its braces, or of all of it
+// slotOf returns the slot of a channel: that of the text in its braces, or of the whole name
 // (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
 func slotOf(channel string) int64 {
 	if _, rest, found := strings.Cut(channel, "{"); found {

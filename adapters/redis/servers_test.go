@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The values are those that CLUSTER KEYSLOT of Redis 7 gives.
+// The values are those of CLUSTER KEYSLOT of Redis 7.
 func TestSlots(t *testing.T) {
 	t.Parallel()
 	for channel, want := range map[string]int64{

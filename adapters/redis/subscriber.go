@@ -13,22 +13,21 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-const maxPipeline = 500 // packets in one pipeline
+const maxPipeline = 500 // max packets in one pipeline
 
-// subscriber is a connection that subscribes to channels of one hash slot, or on servers that are
-// not sharded to all of them. What the server answers comes in the order in which it was asked,
-// between the messages.
+// subscriber is a connection that subscribes to channels of one hash slot or, if not sharded, to
+// all channels. The server's answers arrive between the messages, in the order of the commands.
 type subscriber struct {
 	*driver
 	on, off   string        // commands
-	publisher *publisher    // nil: it does not publish
-	begun     chan struct{} // closed once there is a connection, for the first that is asked of it
+	publisher *publisher    // nil: it only subscribes
+	begun     chan struct{} // closed once there is a connection, made for the first command
 	conn      *conn
 	owed      atomic.Int64  // answers
 	answered  chan struct{} // holds one: none is owed
 
 	mu      sync.Mutex
-	leaving map[string]int // by channel: how many answers to unsubscribing are owed
+	leaving map[string]int // how many answers to unsubscribing are owed, by channel
 }
 
 func newSubscriber(d *driver) *subscriber {
@@ -42,8 +41,7 @@ func newSubscriber(d *driver) *subscriber {
 	return s
 }
 
-// connect connects to the server that has the slot of a channel, or on servers that are not sharded
-// to any.
+// connect connects to the server that has the slot of a channel or, if not sharded, to any server.
 func (s *subscriber) connect(ctx context.Context, channel string) (err error) {
 	if !s.sharded {
 		s.conn, err = s.servers.dialAny(ctx)
@@ -57,7 +55,7 @@ func (s *subscriber) connect(ctx context.Context, channel string) (err error) {
 	return err
 }
 
-// subscribe asks for channels, over a connection that it makes if there is none.
+// subscribe subscribes to channels, and connects first if there is no connection.
 func (s *subscriber) subscribe(ctx context.Context, channels []string) error {
 	if s.conn == nil {
 		if err := s.connect(ctx, channels[0]); err != nil {
@@ -69,7 +67,7 @@ func (s *subscriber) subscribe(ctx context.Context, channels []string) error {
 	return s.ask(len(channels), s.on, redis.Args{}.AddFlat(channels)...)
 }
 
-// ask sends a command that has so many answers.
+// ask sends a command that has the given number of answers.
 func (s *subscriber) ask(answers int, command string, args ...any) error {
 	s.owed.Add(int64(answers))
 	if err := s.conn.Send(command, args...); err != nil {
@@ -150,9 +148,9 @@ func (s *subscriber) Receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// hear returns the packet of the next message, or that it is none, but an answer.
+// hear reads the next message or answer, and returns the packet if it is a message.
 func (s *subscriber) hear() (packet []byte, message bool, err error) {
-	said, err := redis.Values(redis.ReceiveWithTimeout(s.conn.Conn, 0)) // it is pinged
+	said, err := redis.Values(redis.ReceiveWithTimeout(s.conn.Conn, 0)) // no timeout: pings detect a dead server
 	if err != nil || len(said) < 3 {
 		return nil, false, err
 	}
@@ -170,7 +168,7 @@ func (s *subscriber) hear() (packet []byte, message bool, err error) {
 	return nil, false, nil
 }
 
-// left takes note that the server has ended a channel, and reports whether it was asked for that.
+// left records that the server has ended a subscription, and reports whether that was requested.
 func (s *subscriber) left(channel string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
