@@ -20,33 +20,34 @@ import (
 )
 
 const (
-	answerTime     = 3 * time.Second // for the server to answer
+	answerTime     = 3 * time.Second // how long the server may take to answer
 	dialTime       = 5 * time.Second
-	maxTransaction = 200 // payloads in one transaction
+	maxTransaction = 200 // max payloads of one transaction
 )
 
 // Config is what a bus works with. URL is needed.
 type Config struct {
 	URL     string      // postgres://…, as a store's; pool parameters are ignored
-	Prefix  string      // names the channel, for services that share a database; empty: parley
+	Prefix  string      // name of the channel, for services that share a database; empty: parley
 	Name    string      // application_name of the connections; empty: parley-bus
-	OnFault func(error) // told of what goes wrong in the background; nil: nobody is
+	OnFault func(error) // called with errors in the background; may be nil
 
-	// Log tells which log the node keeps. Nil: it does not say, and hears nodes of all.
+	// Log returns the identity of the node's log. Nil: unknown, and the node hears nodes of all
+	// logs.
 	Log func() chat.LogID
-	// Foreign is told of each notice of another log, which is dropped. It does not block. Nil:
-	// nobody is.
+	// Foreign is called for each notice of another log, which is dropped. It must not block. It may
+	// be nil.
 	Foreign func(chat.LogID)
 }
 
-// New returns a bus. It fails where the URL makes no sense.
+// New returns a bus. It fails if the URL is invalid.
 func New(cfg Config) (*bus.Bus, error) {
 	pool, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil || cfg.URL == "" {
 		// Without the URL: it may have a password.
 		return nil, errors.New("postgres://user:password@host:5432/database")
 	}
-	if len(cfg.Prefix) > 63 { // a name of PostgreSQL's
+	if len(cfg.Prefix) > 63 { // PostgreSQL's limit for names
 		return nil, errors.New("a prefix of at most 63 bytes")
 	}
 	for name, std := range map[*string]string{&cfg.Prefix: "parley", &cfg.Name: "parley-bus"} {
@@ -56,7 +57,7 @@ func New(cfg Config) (*bus.Bus, error) {
 	}
 	conn := pool.ConnConfig
 	conn.RuntimeParams["application_name"] = cfg.Name
-	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the role or the database says
+	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the default of the role or database is
 	conn.ConnectTimeout = dialTime
 	// Nothing is prepared: one round trip, and no state on the server.
 	conn.DefaultQueryExecMode = pgx.QueryExecModeExec
@@ -74,8 +75,8 @@ type driver struct {
 	options *pgx.ConnConfig
 }
 
-// conn is a connection that listens, and does nothing else, and one that tells. All nodes tell by
-// one channel, so that there is nothing to subscribe to, and what others follow comes too.
+// conn is a pair of connections: one only listens, the other one notifies. All nodes use one
+// channel. So there is nothing to subscribe to, and messages of all rooms arrive.
 type conn struct {
 	*driver
 	events bus.Events
@@ -86,14 +87,14 @@ type conn struct {
 	tells   *pgx.Conn
 
 	mu    sync.Mutex
-	trial string        // the last one's payload
-	heard chan struct{} // closed when it has come
+	trial string        // payload of the last trial
+	heard chan struct{} // closed when it was received
 }
 
 // trialMark begins a payload that proves that a connection listens; base64 has no such character.
 const trialMark = "?"
 
-// errPooled is for operators, and tells nobody anything that is to be kept.
+// errPooled is for operators; it contains nothing secret.
 var errPooled = chat.Errorf(chat.Unavailable, "a NOTIFY is not heard: "+
 	"a pooler in transaction or statement mode is in between. "+
 	"LISTEN needs the server itself, or a session pool: give PARLEY_BUS_URL one of these")
@@ -102,7 +103,7 @@ var errPooled = chat.Errorf(chat.Unavailable, "a NOTIFY is not heard: "+
 func (d *driver) Dial(ctx context.Context, _ int, events bus.Events) (bus.Conn, error) {
 	c := &conn{driver: d, events: events}
 	if err := c.connect(ctx); err != nil {
-		c.Close() //nolint:contextcheck // it closes after ctx has ended, too
+		c.Close() //nolint:contextcheck // it must close even after ctx has ended
 		return nil, err
 	}
 	return c, nil
@@ -155,10 +156,10 @@ func (c *conn) Receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// Ping implements bus.Conn. The connection that tells notifies the one that listens, which does
-// nothing meanwhile: where it hears that, it listens. A pooler by transaction lends a connection
-// for as long as something is asked, and so would let a trial of that connection's own come back,
-// and nothing else.
+// Ping implements bus.Conn. The notifying connection sends a trial, and the listening one, which
+// does nothing else meanwhile, must receive it. A trial by the listening connection itself would
+// prove nothing: a pooler in transaction mode lends a server connection during each request, so
+// only the connection's own NOTIFY would come back.
 func (c *conn) Ping(ctx context.Context) error {
 	trial := trialMark + rand.Text()
 	heard := c.expect(trial)
@@ -173,7 +174,7 @@ func (c *conn) Ping(ctx context.Context) error {
 	}
 }
 
-// expect returns what is closed once a trial comes.
+// expect returns a channel that is closed once a trial is received.
 func (c *conn) expect(trial string) (heard <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,7 +182,7 @@ func (c *conn) expect(trial string) (heard <-chan struct{}) {
 	return c.heard
 }
 
-// hear takes note of a trial: the last one of this connection, or one of another node.
+// hear handles a trial: the last one of this connection, or one of another node.
 func (c *conn) hear(trial string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

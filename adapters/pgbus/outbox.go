@@ -11,13 +11,14 @@ import (
 
 const (
 	maxPayload = 7999                             // bytes of a NOTIFY's text; PostgreSQL's limit
-	maxPacket  = maxPayload / 4 * 3               // what goes into it in base64
-	maxRooms   = 1 << 16                          // heads that wait to be told
-	maxNotices = 1 << 14                          // notices that wait
-	maxHead    = 2 + chat.MaxRoomIDChars + 2 + 10 // bytes of a head in a packet
+	maxPacket  = maxPayload / 4 * 3               // bytes that fit in base64
+	maxRooms   = 1 << 16                          // max heads that wait
+	maxNotices = 1 << 14                          // max notices that wait
+	maxHead    = 2 + chat.MaxRoomIDChars + 2 + 10 // max bytes of a head in a packet
 )
 
-// outbox is what waits to be told: of each room, signal and presence the latest.
+// outbox holds what waits to be sent: the highest head of each room, and the latest of each signal
+// and presence.
 type outbox struct {
 	place notices.Place
 	wake  chan struct{}
@@ -33,7 +34,7 @@ type waiting struct {
 	toAll     []ports.Notice
 }
 
-// presenceOf is what a presence is of: a later one of the same takes its place.
+// presenceOf identifies a presence: a later one with the same value replaces it.
 type presenceOf struct {
 	node ports.NodeID
 	room chat.RoomID
@@ -52,7 +53,7 @@ func nothing() waiting {
 	}
 }
 
-// Announce implements bus.Outbox: it notes how far rooms reach.
+// Announce implements bus.Outbox: it keeps the heads of the rooms.
 func (o *outbox) Announce(entries []chat.Entry) (err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -101,8 +102,8 @@ func (o *outbox) nudge() {
 // Wake implements bus.Outbox.
 func (o *outbox) Wake() <-chan struct{} { return o.wake }
 
-// Take implements bus.Outbox. What is for all nodes comes first: who was banned is so when the
-// entry comes.
+// Take implements bus.Outbox. Messages for all nodes come first: so a ban is known when its entry
+// arrives.
 func (o *outbox) Take() (messages []bus.Message) {
 	o.mu.Lock()
 	w := o.waiting

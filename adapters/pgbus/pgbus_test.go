@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// open returns a node's place on the bus at a URL.
+// open returns a bus at a URL.
 func open(t testing.TB, url string) *bus.Bus {
 	t.Helper()
 	return openAt(t, url, portstest.BusPlace{})

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// pooler stands before a server as a pooler by transactions does that has a connection for each
-// client: what the server says while the client asks nothing is lost, as the connection is not lent
+// pooler stands before a server like a pooler in transaction mode with a connection for each
+// client: messages of the server outside of requests are lost, because the connection is not lent
 // then.
 func pooler(t *testing.T, database string) string {
 	t.Helper()
@@ -73,7 +73,7 @@ func pooler(t *testing.T, database string) string {
 	return u.String()
 }
 
-// asking is what a client says; by that, it is lent a connection.
+// asking is a client's input; while it asks, it is lent a connection.
 type asking struct {
 	io.Reader
 	lent *atomic.Bool
@@ -87,14 +87,14 @@ func (a asking) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// answers passes the server's messages on, but for notifications while the connection is not lent.
+// answers passes on the server's messages, except notifications while the connection is not lent.
 func answers(client io.Writer, server io.Reader, lent *atomic.Bool) error {
 	for {
 		head := make([]byte, 5)
 		if _, err := io.ReadFull(server, head[:1]); err != nil {
 			return err
 		}
-		if head[0] == 'N' && lent.Load() { // no TLS: an answer of one byte
+		if head[0] == 'N' && lent.Load() { // "no TLS" is an answer of one byte
 			return errors.New("use sslmode=disable")
 		}
 		if _, err := io.ReadFull(server, head[1:]); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// node is a node that runs on the bus at a URL.
+// node runs a node on the bus at a URL.
 func node(t testing.TB, url string) *bustest.Node {
 	t.Helper()
 	return bustest.Run(t, open(t, url))
