@@ -1,5 +1,5 @@
-// Package localbus is the bus within one process: for a node that is alone, and for tests that run
-// several nodes side by side.
+// Package localbus is the bus within one process: for a single node, and for tests that run several
+// nodes in one process.
 package localbus
 
 import (
@@ -15,7 +15,7 @@ type Bus struct {
 	nodes *nodes
 
 	mu       sync.Mutex
-	log      func() chat.LogID // nil: not known
+	log      func() chat.LogID // nil: unknown
 	foreign  func(chat.LogID)
 	followed map[chat.RoomID]bool
 	listener ports.Listener
@@ -27,13 +27,13 @@ var (
 	_ ports.Checker = (*Bus)(nil)
 )
 
-// nodes are all places on one bus.
+// nodes are all nodes on one bus.
 type nodes struct {
 	mu  sync.RWMutex
 	all []*Bus
 }
 
-// New returns the bus of a node that is alone.
+// New returns the bus of a single node.
 func New() *Bus { return (&Bus{nodes: &nodes{}}).Node() }
 
 // Node returns the place of another node on the same bus.
@@ -45,8 +45,8 @@ func (b *Bus) Node() *Bus {
 	return node
 }
 
-// Keeps says which log the node keeps: it hears only nodes of that, and those that do not say, and
-// tells foreign of the others. It is called before Run, and returns the node.
+// Keeps sets the identity of the node's log. The node then hears only nodes of this log or of an
+// unknown one, and foreign is called for others. Call it before Run. It returns the node.
 func (b *Bus) Keeps(log func() chat.LogID, foreign func(chat.LogID)) *Bus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,7 +54,7 @@ func (b *Bus) Keeps(log func() chat.LogID, foreign func(chat.LogID)) *Bus {
 	return b
 }
 
-// kept returns the log that the node keeps, as far as it says.
+// kept returns the node's log, or an empty identity if it is unknown.
 func (b *Bus) kept() chat.LogID {
 	b.mu.Lock()
 	log := b.log
@@ -94,7 +94,7 @@ func (b *Bus) Unfollow(room chat.RoomID) {
 	delete(b.followed, room)
 }
 
-// Cut takes the node off the bus until Mend, for tests of what happens then.
+// Cut takes the node off the bus until Mend, for tests.
 func (b *Bus) Cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -137,7 +137,7 @@ func (b *Bus) Tell(_ context.Context, notice ports.Notice) error {
 	return nil
 }
 
-// Check implements ports.Checker. A bus within the process is there once it runs, but for Cut.
+// Check implements ports.Checker. It fails only before Run, and after Cut.
 func (b *Bus) Check(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,7 +147,7 @@ func (b *Bus) Check(context.Context) error {
 	return b.connected()
 }
 
-// connected fails while the node is cut off. b.mu is held.
+// connected fails while the node is cut off. b.mu must be held.
 func (b *Bus) connected() error {
 	if b.cut {
 		return errCut
@@ -155,14 +155,14 @@ func (b *Bus) connected() error {
 	return nil
 }
 
-// may fails where the node cannot tell others anything.
+// may fails if the node cannot send to others.
 func (b *Bus) may() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.connected()
 }
 
-// others tells each other node that follows room, or all of them where there is none.
+// others calls tell for each other node that follows room, or for all others if room is empty.
 func (b *Bus) others(room chat.RoomID, tell func(ports.Listener)) {
 	log := b.kept()
 	b.nodes.mu.RLock()
@@ -177,7 +177,7 @@ func (b *Bus) others(room chat.RoomID, tell func(ports.Listener)) {
 	}
 }
 
-// takes reports whether what a node of that log tells is for this one.
+// takes reports whether the node accepts notices of a node with that log.
 func (b *Bus) takes(theirs chat.LogID) bool {
 	own := b.kept()
 	if theirs == "" || own == "" || theirs == own {
@@ -189,7 +189,7 @@ func (b *Bus) takes(theirs chat.LogID) bool {
 	return false
 }
 
-// hearing returns the node's listener, if it hears of room now.
+// hearing returns the node's listener if it hears of room now, or nil.
 func (b *Bus) hearing(room chat.RoomID) ports.Listener {
 	b.mu.Lock()
 	defer b.mu.Unlock()
