@@ -1,4 +1,4 @@
-// Package bustest starts the servers of buses for tests: NATS' and Redis' own.
+// Package bustest starts real NATS and Redis servers for tests of buses.
 package bustest
 
 import (
@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// patience is how long a server may take to listen, and to end.
+// patience is how long a server may take to listen, or to end.
 const patience = 20 * time.Second
 
-// Server is a server that a test has started. It ends with the test.
+// Server is a server of one test. It ends with the test.
 type Server struct {
 	Addr string // host:port, the same after Stop and Start
 
@@ -31,7 +31,7 @@ type Server struct {
 	output  safeBuffer
 }
 
-// NATS starts a nats-server with these arguments besides its address.
+// NATS starts a nats-server with these arguments and an address.
 func NATS(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return start(t, tool(t, "nats-server"), func(host, port string) []string {
@@ -39,9 +39,9 @@ func NATS(t testing.TB, args ...string) *Server {
 	})
 }
 
-// Redis starts a redis-server, which keeps nothing, with these arguments besides its address. It
-// takes them as its configuration file would, "--" before each name. With "--tls-port" it listens
-// by TLS only.
+// Redis starts a redis-server without persistence, with these arguments and an address. The
+// arguments are settings of its configuration file, with "--" before each name. With "--tls-port"
+// it listens with TLS only.
 func Redis(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
@@ -63,7 +63,7 @@ func Redis(t testing.TB, args ...string) *Server {
 	})
 }
 
-// RedisCluster starts three servers that are a cluster, and returns them.
+// RedisCluster starts a cluster of three servers, and returns them.
 func RedisCluster(t testing.TB) (servers []*Server) {
 	t.Helper()
 	command := []string{"--cluster", "create"}
@@ -103,7 +103,7 @@ func start(t testing.TB, program string, args func(host, port string) []string) 
 	return s
 }
 
-// Start starts a server that was stopped.
+// Start starts a stopped server.
 func (s *Server) Start() {
 	s.t.Helper()
 	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), s.program, s.args...) //nolint:gosec // what a test asks for
@@ -137,14 +137,15 @@ func (s *Server) await() error {
 	}
 }
 
-// Stop ends the server at once, if it runs, and waits until it has.
+// Stop kills the server, if it runs, and waits until it has ended.
 func (s *Server) Stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 	_ = s.cmd.Process.Kill()
 	<-s.ended
 }
 
-// Freeze stops the server's clock: its connections stay, and nobody answers. Stop or Thaw ends it.
+// Freeze suspends the server: its connections stay open, but it does not answer. Stop or Thaw ends
+// this.
 func (s *Server) Freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Thaw ends Freeze.
@@ -179,7 +180,7 @@ func freeAddr(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// safeBuffer is the end of what a server prints.
+// safeBuffer is the end of a server's output.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -200,7 +201,7 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// RedisNodeID returns what a server is called within its cluster.
+// RedisNodeID returns a server's id within its cluster.
 func RedisNodeID(t testing.TB, s *Server) string {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(s.Addr)

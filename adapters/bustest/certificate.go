@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Certificate makes a certificate for these names, or else for 127.0.0.1, that signs itself, and
-// its key. It returns the files (PEM) that hold them.
+// Certificate makes a self-signed certificate, for these names or, if there are none, for
+// 127.0.0.1, and its key. It returns their files (PEM).
 func Certificate(t testing.TB, names ...string) (cert, key string) {
 	t.Helper()
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -11,14 +11,14 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Bus is what a bus adapter gives.
+// Bus is what a bus adapter implements.
 type Bus interface {
 	ports.Bus
 	ports.Checker
 }
 
-// Node is a node on a bus, which runs until the test ends, and what it hears: how far rooms reach,
-// and how often it was deaf.
+// Node is a node on a bus, which runs until the test ends. It records what it hears: the heads of
+// rooms, and how often it was deaf.
 type Node struct {
 	Bus
 	t testing.TB
@@ -47,7 +47,7 @@ func Run(t testing.TB, bus Bus) *Node {
 	return n
 }
 
-// Connected waits until the node says that it is.
+// Connected waits until the node is connected.
 func (n *Node) Connected() *Node {
 	n.t.Helper()
 	Eventually(n.t, "it is connected", func() bool { return n.Check(n.t.Context()) == nil })
@@ -81,7 +81,7 @@ func (n *Node) Deaf() {
 	n.deaf++
 }
 
-// Heard returns how far it has heard that a room reaches.
+// Heard returns the head of a room, as far as the node has heard.
 func (n *Node) Heard(room chat.RoomID) chat.Seq {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,7 +101,7 @@ func (n *Node) Deafened() int {
 	return n.deaf
 }
 
-// HearsOf waits until the node hears what another says, in a room that it follows for that.
+// HearsOf waits until the node hears another one, in a room that it follows for this purpose.
 func (n *Node) HearsOf(other *Node) {
 	n.t.Helper()
 	const room = "tea"
@@ -118,7 +118,7 @@ func (n *Node) HearsOf(other *Node) {
 	})
 }
 
-// Eventually waits until something is so.
+// Eventually waits until ok returns true.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
@@ -128,7 +128,7 @@ func Eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Message makes an entry with so many characters.
+// Message makes an entry with a body of size characters.
 func Message(room chat.RoomID, seq chat.Seq, size int) chat.Entry {
 	return chat.Entry{Room: room, Seq: seq, At: time.Now(), Author: chat.Author{ID: "alice"}, Fact: chat.Message{Body: strings.Repeat("x", size)}}
 }
@@ -136,8 +136,8 @@ func Message(room chat.RoomID, seq chat.Seq, size int) chat.Entry {
 // FreeAddr returns an address of this machine that nobody listens at.
 func FreeAddr(t testing.TB) string { t.Helper(); return freeAddr(t) }
 
-// Benchmark measures the way of entries from one node to another, in batches and rooms of several
-// sizes.
+// Benchmark measures how entries go from one node to another, with several sizes of batches and
+// bodies.
 func Benchmark(b *testing.B, open func() Bus) {
 	for _, size := range []struct {
 		name         string
@@ -164,13 +164,13 @@ func Benchmark(b *testing.B, open func() Bus) {
 				if err := from.Announce(b.Context(), entries); err != nil {
 					b.Fatal(err)
 				}
-				for seq-to.Heard(last) > 256 { // so many are under way
+				for seq-to.Heard(last) > 256 { // bounds the entries under way
 					time.Sleep(50 * time.Microsecond)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size.batch), "ns/entry")
 			Eventually(b, "the last is heard", func() bool { return to.Heard(last) >= seq })
-			if told, heard := int(seq)*size.batch, to.counted(); heard > 0 && heard < told { // buses of heads count none
+			if told, heard := int(seq)*size.batch, to.counted(); heard > 0 && heard < told { // buses of heads deliver no entries
 				b.Errorf("%d of %d entries were lost", told-heard, told)
 			}
 		})

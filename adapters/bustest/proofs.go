@@ -8,11 +8,10 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// The functions of this file hold what every bus should do when its server does something; node
-// starts one more node on it.
+// The functions of this file check how a bus reacts to its server; node starts one more node on the
+// bus.
 
-// Restart stops the server and starts it again: nodes miss it, find it again, and say that they
-// were deaf.
+// Restart stops the server and starts it again: nodes must notice it, connect again, and call Deaf.
 func (s *Server) Restart(t *testing.T, node func() *Node) {
 	t.Helper()
 	a, b := node().Connected(), node().Connected()
@@ -26,7 +25,8 @@ func (s *Server) Restart(t *testing.T, node func() *Node) {
 	Eventually(t, "it was deaf", func() bool { return b.Deafened() > deaf })
 }
 
-// Hang has the server answer nothing for a while: nodes miss it, and nobody waits for it.
+// Hang has the server answer nothing for a while: nodes must notice it, and no call may wait for
+// it.
 func (s *Server) Hang(t *testing.T, node func() *Node) {
 	t.Helper()
 	a := node().Connected()
@@ -46,7 +46,7 @@ func (s *Server) Hang(t *testing.T, node func() *Node) {
 }
 
 // Apart checks that nodes with different prefixes do not hear each other. with starts a node that
-// has one.
+// has a prefix.
 func Apart(t *testing.T, with func(prefix string) *Node) {
 	t.Helper()
 	a, b, c, d := with("one").Connected(), with("one").Connected(), with("two").Connected(), with("two").Connected()
