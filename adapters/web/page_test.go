@@ -30,10 +30,10 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// patience is how long something may take on a busy machine before a test gives up.
+// patience is how long a test waits on a busy machine.
 const patience = time.Minute
 
-// A service that a test can stop and start again at the same address.
+// service can be stopped and started again at the same address.
 type service struct {
 	t   *testing.T
 	cfg server.Config
@@ -75,13 +75,13 @@ func (s *service) stop() {
 	s.run = nil
 }
 
-// A browser window of somebody who uses the page.
+// person is a browser window of a user of the page.
 type person struct {
 	t   *testing.T
 	tab context.Context
 
 	mu         sync.Mutex
-	complaints []string // exceptions, and what the console shows in red
+	complaints []string // exceptions, and errors in the console
 }
 
 // visit opens the page in a window of its own.
@@ -91,14 +91,14 @@ func (s *service) visit(browser context.Context, room string) *person {
 	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
 	s.t.Cleanup(closeTab)
 	p.tab = tab
-	if err := chromedp.Do(tab); err != nil { // the tab lives as long as the context of its first use: that one has no deadline
+	if err := chromedp.Do(tab); err != nil { // the tab ends with the context of its first use, so that context has no deadline
 		s.t.Fatal(err)
 	}
 	p.does(chromedp.Navigate(s.run.PageURL() + "#" + room))
 	return p
 }
 
-// join comes in by a name, as development mode allows.
+// join opens the page and enters with a name, as in development mode.
 func (s *service) join(browser context.Context, name, room string) *person {
 	s.t.Helper()
 	p := s.visit(browser, room)
@@ -139,8 +139,7 @@ func (p *person) hear(event any) {
 	}
 }
 
-// hasNoComplaint fails the test if the page threw, asked for what is not there, or broke its
-// policy.
+// hasNoComplaint fails the test if the page threw, requested a missing file, or broke its policy.
 func (p *person) hasNoComplaint() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -169,7 +168,7 @@ func (p *person) screen() string {
 	return text
 }
 
-// waits returns once the condition, an expression in JavaScript, holds: it looks whenever the
+// waits returns once the condition, a JavaScript expression, is true. It checks whenever the
 // document changes.
 func (p *person) waits(condition string) {
 	p.t.Helper()
@@ -192,8 +191,7 @@ func (p *person) shows(selector string, texts ...string) {
 	p.waits(fmt.Sprintf(`JSON.stringify([...document.querySelectorAll(%s)].map((e) => e.textContent)) === %s`, quoted(selector), quoted(quoted(texts))))
 }
 
-// sees waits until the messages of the open room are these, in this order, and none of them is
-// still on its way.
+// sees waits until the open room has exactly these messages, in this order, and all are stored.
 func (p *person) sees(bodies ...string) {
 	p.t.Helper()
 	p.shows("#messages .body", bodies...)
@@ -211,20 +209,20 @@ func (p *person) says(body string) {
 	p.presses(enter)
 }
 
-// clicks finds and clicks in one step: between two, the page may draw the row anew.
+// clicks finds and clicks an element in one step: in between, the page might draw it anew.
 func (p *person) clicks(selector string) {
 	p.t.Helper()
 	p.waits(fmt.Sprintf(`((e) => e?.checkVisibility() && (e.click(), true))(document.querySelector(%s))`, quoted(selector)))
 }
 
-// at puts the focus on a message and presses a key there.
+// at focuses a message and presses a key there.
 func (p *person) at(seq int, k key) {
 	p.t.Helper()
 	p.waits(fmt.Sprintf(`((e) => (e?.focus(), e && document.activeElement === e))(document.querySelector('article[data-seq="%d"]'))`, seq))
 	p.presses(k)
 }
 
-// A key of the keyboard: its name, the text that it would write, and its virtual key code.
+// key is a key of the keyboard: its name, the text that it writes, and its virtual key code.
 type key struct {
 	name, text string
 	code       int64
@@ -238,8 +236,8 @@ var (
 	plus    = key{"+", "+", 187}
 )
 
-// presses presses a key as a keyboard does: what the page does with a key that goes down decides
-// whether it writes anything. (chromedp.KeyEvent and SendKeys write in any case.)
+// presses presses a key like a keyboard: the page's handler of keydown decides whether the key
+// writes text. (chromedp.KeyEvent and SendKeys always write.)
 func (p *person) presses(k key) {
 	p.t.Helper()
 	p.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -279,7 +277,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	alice.shows("#typing", "")
 	alice.shows("#announcer", "Bob: hi there ")
 
-	alice.at(2, plus) // opens the choice of reactions, with the first one under the finger
+	alice.at(2, plus) // opens the choice of reactions, with the first one focused
 	alice.waits(`document.activeElement.textContent === "👍"`)
 	alice.presses(enter)
 	bob.shows(".reaction", "👍 1")
@@ -292,7 +290,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	bob.says("an answer")
 	alice.shows(".quote span:last-child", "hello")
 	alice.does(chromedp.Focus(chromedp.CSS("#body")))
-	alice.presses(arrowUp) // brings back what was said last
+	alice.presses(arrowUp) // opens the last message for editing
 	alice.says(" dear")
 	bob.shows(`[data-seq="1"] .body`, "hello dearedited")
 	bob.shows(".quote span:last-child", "hello dear")
@@ -348,7 +346,7 @@ func TestHistoryComesWithScrollingBack(t *testing.T) {
 	reader.waits(`document.querySelector("#messages > li:last-child")?.textContent.includes("message 130")`)
 	reader.waits(`!document.querySelector('[data-seq="1"]')`)
 	for _, seq := range []int{60, 1} {
-		// The loading goes on as often as the reader comes to the beginning of what is there.
+		// Older messages are loaded each time that the reader reaches the top.
 		reader.waits(fmt.Sprintf(`(document.querySelector("#timeline").scrollTop = 0, document.querySelector('[data-seq="%d"]'))`, seq))
 	}
 	reader.sees(bodies...)
@@ -381,7 +379,7 @@ func TestWhoIsSentFromARoomIsToldAndStaysInTheOthers(t *testing.T) {
 	t.Parallel()
 	s, browser := newService(t, inMemory), newBrowser(t)
 	alice := s.join(browser, "Alice", "tea")
-	as := func(method, path, body string) { // what the page has no buttons for
+	as := func(method, path, body string) { // for actions without buttons on the page
 		t.Helper()
 		alice.waits(fmt.Sprintf(`(async () => (await fetch(%q, {
 			method: %q, body: %q, headers: { Authorization: "Bearer " + sessionStorage.getItem("parley.token"), "Content-Type": "application/json" },
@@ -399,15 +397,15 @@ func TestWhoIsSentFromARoomIsToldAndStaysInTheOthers(t *testing.T) {
 	bob.sees("I am here still")
 }
 
-// TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook also has the key taken out of the address, and
-// kept.
+// TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook also checks that the key is removed from the
+// address, and kept.
 func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
 	t.Parallel()
 	s, browser := newService(t, inMemory), newBrowser(t)
 	p := s.visit(browser, "tea")
 	p.waits(`document.querySelector("#by-name").checkVisibility() && location.search === "" && location.hash === "#tea"`)
 	p.waits(`document.querySelector("#signin-locked").hidden`)
-	p.does(chromedp.Navigate(s.run.URL() + "/#tea")) // as another window
+	p.does(chromedp.Navigate(s.run.URL() + "/#tea")) // like another window
 	p.waits(`document.querySelector("#by-name").checkVisibility()`)
 
 	p.does(chromedp.Evaluate[chromedp.Void](`localStorage.clear()`), chromedp.Reload())
@@ -430,7 +428,7 @@ func TestWhoOpensThePageWithoutItsKeyIsToldWhereToLook(t *testing.T) {
 	p.waits(`document.querySelector("#state").dataset.state === "open"`)
 }
 
-// TestAWrongKeyInTheAddressTakesNoGoodOneAway also has the right one take the place of a wrong one.
+// TestAWrongKeyInTheAddressTakesNoGoodOneAway also checks that the right key replaces a wrong one.
 func TestAWrongKeyInTheAddressTakesNoGoodOneAway(t *testing.T) {
 	t.Parallel()
 	s, browser := newService(t, inMemory), newBrowser(t)

@@ -1,12 +1,12 @@
 // Package web is the embedded page: a chat client in the browser, without a build step and without
-// anything from elsewhere.
+// external resources.
 //
-// The page lives in static/. Its modules, from the inside out: connection.js (one socket that comes
-// back by itself), log.js (a room's entries, applied in order), room.js, outbox.js (messages until
-// they are durable) and chat.js (all rooms over one connection) know nothing of the DOM; view/
-// shows them; app.js puts them together. Those without the DOM have quick tests of their own in
-// tests/, for whoever works on them and has Node (`node --test tests/`); the tests in Go drive the
-// whole page in a Chromium, against the whole service.
+// The page lives in static/. Its modules, from the inside out: connection.js (one socket that
+// reconnects by itself), log.js (a room's entries, applied in order), room.js, outbox.js (messages
+// until they are durable) and chat.js (all rooms over one connection) do not use the DOM; view/
+// shows them; app.js connects all. The modules without the DOM have quick tests in tests/, which
+// need Node (`node --test tests/`); the tests in Go drive the whole page in a Chromium, against the
+// whole service.
 package web
 
 import (
@@ -23,8 +23,8 @@ import (
 //go:embed static
 var static embed.FS
 
-// policy keeps the page to itself: what it loads comes from where it came from, nobody frames it,
-// and no form is ever posted (a form that is sent before its script runs would put a token into an
+// policy restricts the page: it loads only from its own origin, no other page may frame it, and
+// forms are never sent (a form that is sent before its script runs would put a token into an
 // address).
 const policy = "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
@@ -37,9 +37,10 @@ func Files() fs.FS {
 	return files
 }
 
-// Routes returns what serves the page: its files, `/` for index.html, and `/page.json` that tells
-// the page whether the service is in development mode, where it hands out tokens at `/dev/token` to
-// who knows its key, and tells at `/dev/key` who does (which are not served here).
+// Routes returns the routes of the page: its files, `/` for index.html, and `/page.json`, which
+// tells the page whether the service is in development mode. In that mode the service gives tokens
+// at `/dev/token` to pages that know its key, and checks a key at `/dev/key`; these two are not
+// served here.
 func Routes(development bool) func(fiber.Router) {
 	assets := loadAssets(Files())
 	return func(router fiber.Router) {
@@ -55,9 +56,8 @@ func Routes(development bool) func(fiber.Router) {
 	}
 }
 
-// An asset is a file as it is served. Its tag changes with its content, so that browsers ask each
-// time and load only what is new: the modules of two versions never mix for longer than a
-// deployment takes.
+// An asset is a file as it is served. Its tag changes with its content. Browsers ask each time and
+// load only changed files, so modules of two versions are mixed only during a deployment.
 type asset struct {
 	body        []byte
 	contentType string
@@ -80,13 +80,13 @@ func loadAssets(files fs.FS) map[string]asset {
 		return err
 	})
 	if err != nil {
-		panic(err) // they are embedded
+		panic(err) // the files are embedded
 	}
 	return assets
 }
 
-// contentTypes does not leave to the machine's MIME tables what browsers, told not to sniff, are
-// strict about.
+// contentTypes does not depend on the machine's MIME tables: browsers that may not sniff are strict
+// about types.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -107,7 +107,7 @@ func (a asset) serve(c *fiber.Ctx) error {
 }
 
 // matches reports whether an If-None-Match header names the tag. Proxies that compress make tags
-// weak; the comparison for GET does not mind (RFC 9110, section 13.1.2).
+// weak; for GET the comparison ignores this (RFC 9110, section 13.1.2).
 func matches(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimSpace(candidate)

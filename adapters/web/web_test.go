@@ -21,14 +21,14 @@ func newApp(development bool) *fiber.App {
 	return app
 }
 
-// An answer is what the page's routes say to a request.
+// answer is an answer of the page's routes.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// ask sends a request to the page's routes; headers are names and values in turn.
+// ask sends a request to the page's routes; headers alternate names and values.
 func ask(t *testing.T, app *fiber.App, method, target string, headers ...string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://page.test"+target, http.NoBody)
@@ -181,7 +181,7 @@ func TestTheFilesReferToEachOtherAndToNothingElse(t *testing.T) {
 	t.Parallel()
 	reached := map[string]bool{"index.html": true}
 	for _, match := range reference.FindAllStringSubmatch(content(t, "index.html"), -1) {
-		content(t, match[1]) // fails where it is missing
+		content(t, match[1]) // fails if it is missing
 		reached[match[1]] = true
 	}
 	for _, name := range names(t) {
