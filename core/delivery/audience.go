@@ -17,8 +17,8 @@ type Audience struct {
 	counted atomic.Int64 // the head when the readers that are behind were last counted
 
 	mu     sync.Mutex
-	parts  []part   // one a shard
-	danger chat.Seq // the last entry that may have taken somebody's right to read
+	parts  []part   // one per shard
+	danger chat.Seq // the last entry that may have ended somebody's right to read
 }
 
 var _ feed.Readers = (*Audience)(nil)
@@ -63,7 +63,7 @@ func (a *Audience) GoBack(seq chat.Seq) {
 // Close implements feed.Readers.
 func (a *Audience) Close(late bool) bool { return a.node.cfg.Rooms.Closing(a.Room(), late) }
 
-// spread gives a signal to the readers but origin.
+// spread gives a signal to the readers, except origin.
 func (a *Audience) spread(signal chat.Signal, origin string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -79,9 +79,9 @@ func (a *Audience) spread(signal chat.Signal, origin string) {
 	}
 }
 
-// Add lets fl hear of the feed, from the cursor on. It returns the last entry that may have taken
-// somebody's right to read, or 0: whoever looked at that right before must look again. Reader.Begin
-// must follow. The reader's lock is held.
+// Add lets fl hear of the feed, from the cursor on. It returns the last entry that may have ended
+// somebody's right to read, or 0: if the caller checked that right before this entry, it must check
+// it again. Reader.Begin must follow. The reader's lock is held.
 func (a *Audience) Add(fl *Follow, cursor chat.Seq) (danger chat.Seq) {
 	fl.cursor = cursor
 	a.mu.Lock()
@@ -122,8 +122,8 @@ func (a *Audience) Of(user chat.UserID) (follows []*Follow) {
 	return a.followsOf(user)
 }
 
-// Endangered notes that the entry seq may have taken the right to read from a user, or from
-// everybody where user is empty, and returns their follows.
+// Endangered notes that the entry seq may have ended a user's right to read, or everybody's where
+// user is empty, and returns their follows.
 func (a *Audience) Endangered(seq chat.Seq, user chat.UserID) []*Follow {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -150,19 +150,19 @@ type part struct {
 
 	// Guarded by the shard's mu.
 	queued  bool
-	since   time.Time // when the oldest entry became durable that this shard has not passed on
+	since   time.Time // when the oldest entry that this shard has not passed on became durable
 	traced  []*delivery
 	signals []pendingSignal
 
 	// Only the shard's goroutine uses these.
 	passing passing
-	readers []*Follow // of the pass under way
+	readers []*Follow // of the present pass
 	left    []*Follow // those of them that are not served yet
-	began   time.Time // of the pass under way, or of the last one
+	began   time.Time // of the present pass, or of the last one
 	ended   time.Time // of the last pass
 	took    time.Duration
-	entries int       // that a reader got in it, at most
-	due     time.Time // while the feed is left alone: until when
+	entries int       // the highest number that a reader got in it
+	due     time.Time // when a lingering feed is served; zero: it does not linger
 	urgent  bool      // has entries due, or more signals than may wait
 }
 
@@ -171,11 +171,11 @@ type passing struct {
 	since            time.Time
 	traced           []*delivery
 	signals          []pendingSignal
-	readers, entries int       // how many got entries, and how many at most
+	readers, entries int       // how many readers got entries, and the highest number that one got
 	first            time.Time // when the first of them was written to
 }
 
-// Look returns the audience and its feed as they are, but for how far its followers are behind.
+// Look returns the state of the audience and its feed, without how far its followers are behind.
 func (a *Audience) Look() ports.FeedSeen {
 	is := a.Feed.Look()
 	a.mu.Lock()

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	fetchEntries = 200 // entries that one look into the log serves at most
+	fetchEntries = 200 // max entries of one read of the log
 	storeTime    = feed.StoreTime
 )
 
-// serveReaders serves from the log those who wait for it, until ctx ends.
+// serveReaders serves the readers that wait for the log, until ctx ends.
 func (n *Node) serveReaders(ctx context.Context) {
 	for n.reads.Wait(ctx) {
 		for next := n.reads.Take(1); len(next) > 0 && ctx.Err() == nil; next = n.reads.Take(1) {
@@ -23,13 +23,13 @@ func (n *Node) serveReaders(ctx context.Context) {
 	}
 }
 
-// fetch serves a reader from the log: the entries behind its cursor, as many as one write takes.
+// fetch serves a reader from the log: the entries behind its cursor, up to one write's worth.
 func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	r := fl.Reader
 	r.Lock()
 	v := fl.View()
 	cursor, viewer, over := fl.cursor, fl.Who.ID, fl.gone || r.closing
-	if inRing := r.inRing(fl, v); over || inRing { // somebody else has just read for the ring what this one waits for
+	if inRing := r.inRing(fl, v); over || inRing { // another reader's fetch has just primed the ring
 		fl.fetching = false
 		r.want(fl)
 		r.Unlock()
@@ -55,7 +55,7 @@ func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	}
 	if err != nil {
 		n.cfg.Observer.Fault(ctx, "serve a reader from the log", err)
-		r.want(fl) // Retry, before long
+		r.want(fl) // for a Retry
 		return
 	}
 	n.cfg.Observer.CaughtUp(r.serve(fl, entries), time.Since(began))
@@ -63,8 +63,8 @@ func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	r.queue()
 }
 
-// fetchSpan returns what to read for a reader: about what one write takes; or, where that reaches
-// up to the ring, what may be put before it, so that the next reader need not read it.
+// fetchSpan returns what to read for a reader: about one write's worth. Where that reaches up to the
+// ring, it is as much as the ring may be primed with, so that the next reader need not read it.
 func (n *Node) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) ports.Span {
 	span := ports.Span{After: cursor, Limit: fetchEntries, Bytes: runBytes, Viewer: viewer}
 	if cursor+fetchEntries >= v.Floor {
@@ -74,7 +74,7 @@ func (n *Node) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) port
 }
 
 // serve puts entries of the log into the outbox, until it holds a write's worth, and returns how
-// many. the lock is held.
+// many. The lock is held.
 func (r *Reader) serve(fl *Follow, entries []chat.Entry) (served int) {
 	if r.outbox == nil {
 		r.outbox = *outboxes.Get().(*[]byte)
@@ -85,7 +85,7 @@ func (r *Reader) serve(fl *Follow, entries []chat.Entry) (served int) {
 			break
 		}
 		if e.Key != "" && r.sending[sendKey{e.Room, e.Key}] > 0 && e.Author.ID == fl.Who.ID {
-			// The log has what this client has no answer for yet: the answer goes first.
+			// This client has no answer for this send yet: the answer goes first.
 			fl.held = true
 			break
 		}

@@ -8,9 +8,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Follow is a reader's place in one room. Its owner makes it with the fields that are exported,
-// which never change, and gives it to Audience.Add. Its methods are called with the reader's lock
-// held.
+// Follow is a reader's place in one room. Its owner sets the exported fields, which never change
+// then, and calls Audience.Add. Its methods are called with the reader's lock held.
 type Follow struct {
 	*Audience
 	Reader *Reader
@@ -21,19 +20,19 @@ type Follow struct {
 
 	// Guarded by the reader's lock.
 	cursor   chat.Seq      // the last entry that was handed to the connection or its outbox
-	until    chat.Seq      // with bounded: the last entry that the reader may have, for now or for good
+	until    chat.Seq      // with bounded: the last entry that the reader may get
 	sent     chat.Seq      // the last entry that the client was told is its own
-	reading  *list.Element // its place among those that wait for the log
-	bounded  bool          // until counts
+	reading  *list.Element // its place in the list of readers that wait for the log
+	bounded  bool          // until is set
 	ends     bool          // the follow ends with the entry until
 	wary     bool          // the owner is asked before the next entry
 	due      bool          // is in the reader's due list
-	fetching bool          // somebody reads the log for it
-	held     bool          // waits for the answer to a send of this client that the log has already
+	fetching bool          // a worker reads the log for it, or will
+	held     bool          // the next entry is a send of this client, whose answer goes first
 	gone     bool          // ended
 }
 
-// Owner is told what becomes of a follow. The reader's lock is held in all of its methods, and they
+// Owner is told what happens to a follow. Its methods are called with the reader's lock held, and
 // must not wait.
 type Owner interface {
 	// Next tells that the follow is about to get entries, for the first time since it was made
@@ -54,10 +53,10 @@ func (fl *Follow) Sent() chat.Seq { return fl.sent }
 // Gone reports whether the follow has ended.
 func (fl *Follow) Gone() bool { return fl.gone }
 
-// Beware has the owner asked before the next entry, or not any more.
+// Beware sets whether the owner is asked before the next entry.
 func (fl *Follow) Beware(on bool) { fl.wary = on }
 
-// Hold lets the reader have no entry behind until, for now.
+// Hold stops the follow at the entry until, for now.
 func (fl *Follow) Hold(until chat.Seq) {
 	if !fl.bounded || until < fl.until {
 		fl.bounded, fl.until = true, until
@@ -70,7 +69,7 @@ func (fl *Follow) Free() {
 	fl.goOn()
 }
 
-// Finish has a follow that was held end with the last entry that it may have.
+// Finish ends a follow that was held, after the last entry that it may get.
 func (fl *Follow) Finish() {
 	fl.ends = true
 	fl.goOn()
@@ -81,7 +80,7 @@ func (fl *Follow) goOn() {
 	fl.Reader.queue()
 }
 
-// goBack has a follow go on behind seq, if it is beyond.
+// goBack moves the cursor back to seq, if it is beyond.
 func (fl *Follow) goBack(seq chat.Seq) {
 	fl.Reader.Lock()
 	defer fl.Reader.Unlock()
@@ -96,8 +95,8 @@ func (fl *Follow) Lag(head chat.Seq) int64 {
 	return int64(max(head-fl.cursor, 0))
 }
 
-// follows are a reader's, in the order of their rooms: few, as a rule, and then a map would be most
-// of what an idle reader costs.
+// follows are a reader's follows, sorted by room. There are few as a rule, and a map would take most
+// of an idle reader's memory.
 type follows []*Follow
 
 func (l *follows) find(room chat.RoomID) (at int, found bool) {

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Config is what a Node works with. Log, Encoder and Rooms are needed.
+// Config configures a Node. Log, Encoder and Rooms are required.
 type Config struct {
 	Log      ports.Log
 	Encoder  ports.Encoder
@@ -21,11 +21,11 @@ type Config struct {
 	Observer ports.DeliveryObserver // nil: nobody is told
 
 	Shards   int           // writer shards; 0: one
-	Linger   time.Duration // a feed with many readers waits no longer for more to go out by one write; 0: 5 ms; negative: never
+	Linger   time.Duration // max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative: never
 	CatchUps int           // readers served from the log at once; 0: 8
 
-	RingBytes      int           // bytes of a feed's ring at most; 0: 256 KiB
-	RingBytesTotal int64         // bytes of all rings at most; 0: 256 MiB
+	RingBytes      int           // max bytes of a feed's ring; 0: 256 KiB
+	RingBytesTotal int64         // max bytes of all rings; 0: 256 MiB
 	AntiEntropy    time.Duration // between comparisons of the feeds with the log; 0: 2 s
 }
 
@@ -51,13 +51,14 @@ func (c Config) withDefaults() Config {
 type Rooms interface {
 	// Opened tells that a room's feed is being opened.
 	Opened(room chat.RoomID)
-	// Adding tells of an entry before any reader can get it, so that those who may lose the right
-	// to read by it can be held. No lock is held: it may call the audience and lock its readers.
+	// Adding tells of an entry before any reader can get it, so that the follows of users who may
+	// lose the right to read by it can be held. No lock is held: it may call the audience and lock
+	// its readers.
 	Adding(a *Audience, e *chat.Entry)
 	// Added tells of an entry before it is passed on. No lock is held: it may call Node.Spread.
 	Added(e *chat.Entry)
-	// Closing tells that a room's feed is to be closed, and returns whether it may be; where late
-	// is true it is closed in any case.
+	// Closing tells that a room's feed is to be closed, and returns whether it may be. If late is
+	// true it is closed in any case.
 	Closing(room chat.RoomID, late bool) bool
 }
 
@@ -66,7 +67,7 @@ type Node struct {
 	*feed.Node
 	cfg    Config
 	shards []*shard
-	reads  *work.Waitlist[*Follow] // who waits for the log
+	reads  *work.Waitlist[*Follow] // that wait for the log
 	next   atomic.Uint32           // counts readers, to spread them over the shards
 }
 
@@ -112,7 +113,7 @@ func (n *Node) Audience(room chat.RoomID) *Audience {
 	return nil
 }
 
-// Audiences returns those of all rooms that are open.
+// Audiences returns the audiences of all open feeds.
 func (n *Node) Audiences() []*Audience {
 	feeds := n.All()
 	all := make([]*Audience, len(feeds))
@@ -132,14 +133,14 @@ func (n *Node) Join(ctx context.Context, room chat.RoomID) (*Audience, error) {
 	return audienceOf(f), nil
 }
 
-// Spread gives a signal to the readers of its room but origin. It does not wait.
+// Spread gives a signal to the readers of its room, except origin. It does not wait.
 func (n *Node) Spread(signal chat.Signal, origin string) {
 	if a := n.Audience(signal.Room); a != nil {
 		a.spread(signal, origin)
 	}
 }
 
-// Counted notes how far all feeds are: Reader.Behind counts from there.
+// Counted notes the heads of all feeds, which Reader.Behind compares cursors with.
 func (n *Node) Counted() {
 	for _, a := range n.Audiences() {
 		a.counted.Store(int64(a.View().Head))

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	runBytes     = 64 << 10 // about the most that one write takes
-	maxOutbox    = 64 << 10 // bytes of answers unwritten at which a reader is full
-	maxOwed      = 64       // answers that are owed at which a reader is full
-	maxSignals   = 128      // signals waiting; older ones make way
+	runBytes     = 64 << 10 // of one write, about
+	maxOutbox    = 64 << 10 // bytes of unwritten answers at which a reader is full
+	maxOwed      = 64       // answers yet to be given at which a reader is full
+	maxSignals   = 128      // waiting; older ones are dropped
 	roundsATurn  = 8        // writes to one reader before its shard turns to the next
 	keepScratch  = 256 << 10
 	pooledOutbox = 16 << 10
@@ -26,7 +26,7 @@ type pendingSignal struct {
 	frame  []byte
 }
 
-// replaceSignal puts sig in the place of an earlier one of its slot, or behind the others.
+// replaceSignal adds sig at the end, and removes an earlier one of its slot.
 func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 	for i := range list {
 		if list[i].Slot() == sig.Slot() {
@@ -42,8 +42,7 @@ func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 
 var outboxes = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-// put encodes a frame into the outbox, behind what is there. The lock is held; queue or flush must
-// follow.
+// put encodes a frame at the end of the outbox. The lock is held. queue or flush must follow.
 func (r *Reader) put(f ports.Frame) {
 	if r.outbox == nil {
 		r.outbox = *outboxes.Get().(*[]byte)
@@ -53,7 +52,7 @@ func (r *Reader) put(f ports.Frame) {
 	r.owed += len(r.outbox) - before
 }
 
-// signal takes a signal for the client. The lock is held.
+// signal queues a signal for the client. The lock is held.
 func (r *Reader) signal(sig pendingSignal) {
 	if sig.origin != r.id && !r.closing {
 		r.signals = replaceSignal(r.signals, sig)
@@ -100,8 +99,8 @@ func (r *Reader) flush(w *shard) {
 	w.queueReader(r)
 }
 
-// writeBehind waits for a socket that would block, and serves its reader until nothing is due any
-// more. What comes meanwhile for the reader is not gathered before the socket takes it.
+// writeBehind waits for a socket that would block, and serves its reader until nothing more is due.
+// It gathers the next bytes only when the socket has taken the last ones.
 func (r *Reader) writeBehind(rest []byte) {
 	r.node.cfg.Observer.Blocked(1)
 	defer r.node.cfg.Observer.Blocked(-1)
@@ -142,9 +141,9 @@ func (r *Reader) settle() {
 	}
 }
 
-// gather returns the next bytes for the connection: answers first, then entries, then signals. What
-// it returns counts as handed over. It is memory of a ring, which never changes (then shared is
-// true), or *scratch. The lock is held.
+// gather returns the next bytes for the connection: answers first, then entries, then signals. They
+// count as handed over. They are memory of a ring, which never changes (then shared is true), or of
+// *scratch. The lock is held.
 func (r *Reader) gather(scratch *[]byte) (p []byte, shared bool) {
 	if len(r.outbox) == 0 && len(r.signals) == 0 && len(r.due) == 1 && !r.closing {
 		if p := r.entries(r.due[0], runBytes); len(p) > 0 {
@@ -172,9 +171,9 @@ func (r *Reader) emptyOutbox() {
 	r.outbox, r.owed = nil, 0
 }
 
-// entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor;
-// nothing where there are none. It takes fl off the list when nothing more is due from the ring,
-// and has a worker read the log where the ring does not reach back.
+// entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor. It
+// takes fl off the list when nothing more is due from the ring. Where the ring does not reach back
+// to the cursor, it queues fl for a worker that reads the log.
 func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	v := fl.View()
 	head := v.Head
@@ -202,13 +201,13 @@ func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	return p
 }
 
-// inRing reports whether the ring may serve what comes behind the cursor of fl. The lock is held.
+// inRing reports whether the ring may serve the entries behind the cursor of fl. The lock is held.
 func (r *Reader) inRing(fl *Follow, v *feed.View) bool {
 	return fl.cursor >= v.Floor && (fl.cursor >= v.Primed || len(r.sending) == 0)
 }
 
-// takeSignals moves the signals whose time has come behind out: not those about entries that the
-// client has not got, nor any while it is in doubt whether it may hear them.
+// takeSignals appends the signals that are due to out. A signal about an entry waits until the
+// client has got the entry. All wait while it is in doubt whether the client may read the room.
 func (r *Reader) takeSignals(out []byte) []byte {
 	kept := r.signals[:0]
 	for _, sig := range r.signals {

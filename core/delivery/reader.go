@@ -8,10 +8,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Reader is what a connection's client has to be told, and the cursors from which it is served.
+// Reader has the frames that a connection's client has yet to get, and the cursors from which it is
+// served.
 //
-// Its lock is there for its owner too, who may guard by it whatever belongs to the same connection.
-// Unless they say otherwise, methods are called with the lock held.
+// Its owner may use its lock too, for whatever belongs to the same connection. Unless they say
+// otherwise, methods are called with the lock held.
 type Reader struct {
 	sync.Mutex
 
@@ -24,12 +25,12 @@ type Reader struct {
 	queued bool // is in the shard's dirty list; guarded by shard.mu
 
 	follows follows
-	sending map[sendKey]int // changes under way
+	sending map[sendKey]int // changes that are not answered yet
 	owes    int             // answers that the owner has yet to give
 
 	outbox  []byte          // answers and entries of the log, encoded, unwritten
-	owed    int             // how many bytes of it are answers
-	handed  int             // the same of what a goroutine waits to write
+	owed    int             // bytes of answers in outbox
+	handed  int             // bytes of answers that a goroutine waits to write
 	signals []pendingSignal // the latest of each slot
 	due     []*Follow       // behind their feeds, to be served by the next write
 
@@ -40,14 +41,14 @@ type Reader struct {
 	dead    bool // nothing is written any more
 }
 
-// sendKey is a change under way: a send by its key, and all others of its room by none.
+// sendKey names changes that are not answered yet: a send by its key, all others of a room by none.
 type sendKey struct {
 	room chat.RoomID
 	key  chat.Key
 }
 
-// NewReader returns the reader of a connection. id is the origin of its signals, which it does not
-// get itself.
+// NewReader returns the reader of a connection. id is the origin of its own signals, which it does
+// not get.
 func (n *Node) NewReader(conn ports.Conn, id string) *Reader {
 	shard := n.shards[int(n.next.Add(1))%len(n.shards)]
 	return &Reader{node: n, id: id, conn: conn, shard: shard}
@@ -58,7 +59,7 @@ func (r *Reader) ID() string { return r.id }
 
 func (r *Reader) queue() { r.shard.queueReader(r) }
 
-// Put tells the client something, behind what it is told already; not where it is being closed.
+// Put queues a frame for the client, unless the reader is being closed.
 func (r *Reader) Put(f ports.Frame) {
 	if !r.closing {
 		r.put(f)
@@ -66,7 +67,7 @@ func (r *Reader) Put(f ports.Frame) {
 	}
 }
 
-// PutRaw is Put for a frame that is encoded.
+// PutRaw is Put for an encoded frame.
 func (r *Reader) PutRaw(frame []byte) {
 	if r.closing {
 		return
@@ -79,8 +80,7 @@ func (r *Reader) PutRaw(frame []byte) {
 	r.queue()
 }
 
-// Close puts the close frame behind what the client is told, and nothing follows it. failure is
-// told before it, where there is one.
+// Close queues the close frame; nothing follows it. A failure that is not nil is told before it.
 func (r *Reader) Close(reason ports.CloseReason, failure error) {
 	if r.closing {
 		return
@@ -93,7 +93,7 @@ func (r *Reader) Close(reason ports.CloseReason, failure error) {
 	r.queue()
 }
 
-// CloseWith is Close with a close frame that is encoded.
+// CloseWith is Close with an encoded close frame.
 func (r *Reader) CloseWith(frame []byte, reason ports.CloseReason) {
 	if !r.closing {
 		r.PutRaw(frame)
@@ -102,7 +102,7 @@ func (r *Reader) CloseWith(frame []byte, reason ports.CloseReason) {
 	}
 }
 
-// Kill ends the connection; nothing is written any more.
+// Kill ends the connection. Nothing is written any more.
 func (r *Reader) Kill(reason ports.CloseReason) {
 	if r.dead {
 		return
@@ -114,10 +114,10 @@ func (r *Reader) Kill(reason ports.CloseReason) {
 	r.conn.Close(reason)
 }
 
-// Closing reports whether the reader is being closed, or gone: it is told nothing more.
+// Closing reports whether the reader is being closed, or gone. It takes no more frames then.
 func (r *Reader) Closing() bool { return r.closing }
 
-// Drop takes that the connection is gone, and returns why it ended. The follows are to be ended.
+// Drop notes that the connection is gone, and returns why it ended. The caller ends the follows.
 func (r *Reader) Drop() ports.CloseReason {
 	if !r.closing {
 		r.closing, r.reason = true, ports.CloseGone
@@ -126,40 +126,38 @@ func (r *Reader) Drop() ports.CloseReason {
 	return r.reason
 }
 
-// Forget gives back the connection and the memory of a reader that was dropped. Nothing is called
-// after it but Wait.
+// Forget releases the connection and the memory of a reader that was dropped. Only Wait may be
+// called after it.
 func (r *Reader) Forget() {
 	r.due, r.signals, r.outbox = nil, nil, nil
 	r.conn.Close(ports.CloseGone)
 }
 
-// Wait waits for what runs for a reader that was dropped. It needs no lock.
+// Wait waits for the goroutines of a reader that was dropped. It needs no lock.
 func (r *Reader) Wait() { r.running.Wait() }
 
 // Go runs f in a goroutine that Wait waits for.
 func (r *Reader) Go(f func()) { r.running.Go(f) }
 
-// Full reports whether the client should ask for nothing more before it has taken what it is
-// answered with. It is asked before an answer is made: so a reader holds one large answer at most.
+// Full reports whether the client should take its answers before it gives more commands. It is
+// asked before an answer is made, so that a reader holds at most one large answer.
 func (r *Reader) Full() bool {
 	return r.Clogged() || r.unwritten() >= maxOutbox || r.owes >= maxOwed
 }
 
-// Clogged reports whether the client does not take what it is told.
+// Clogged reports whether the client does not take its frames.
 func (r *Reader) Clogged() bool { return len(r.outbox) >= maxOutbox }
 
-// unwritten returns how many bytes of answers the client has not taken yet: what it asked for, and
-// not what it follows.
+// unwritten returns how many bytes of answers, without entries, the client has not taken yet.
 func (r *Reader) unwritten() int { return r.owed + r.handed }
 
-// Pause reports whether the connection is to read nothing until Conn.Resume, because the reader is
-// full.
+// Pause reports whether the connection must not read until Conn.Resume, because the reader is full.
 func (r *Reader) Pause() bool {
 	r.paused = r.Full()
 	return r.paused
 }
 
-// Paused returns what Pause did, until Conn.Resume.
+// Paused reports whether the connection waits for Conn.Resume.
 func (r *Reader) Paused() bool { return r.paused }
 
 // unpause lets the connection read again if the reason not to is gone.
@@ -170,7 +168,7 @@ func (r *Reader) unpause() {
 	}
 }
 
-// Owe counts answers that the owner has yet to give, or that are given where n is below zero.
+// Owe counts n more answers that the owner has yet to give. A negative n counts given ones.
 func (r *Reader) Owe(n int) {
 	r.owes += n
 	r.unpause()
@@ -179,8 +177,8 @@ func (r *Reader) Owe(n int) {
 // Owes returns how many answers the owner has yet to give.
 func (r *Reader) Owes() int { return r.owes }
 
-// Expect notes that a change of a room is under way: a send by its key, any other without. Until it
-// is Settled its entry is not served from the log, as the answer goes first.
+// Expect notes that a change of a room is not answered yet: a send by its key, any other without.
+// Until it is Settled its entry is not served from the log, as the answer goes first.
 func (r *Reader) Expect(room chat.RoomID, key chat.Key) {
 	if r.sending == nil {
 		r.sending = map[sendKey]int{}
@@ -188,8 +186,8 @@ func (r *Reader) Expect(room chat.RoomID, key chat.Key) {
 	r.sending[sendKey{room, key}]++
 }
 
-// Settled notes that the answer to such a change was put. seq is the entry that a send was answered
-// with, or 0. It reports whether that was the last one of the room and key.
+// Settled notes that the answer to such a change was put. seq is the entry in the answer to a send,
+// or 0. It reports whether that was the last change of the room and key.
 func (r *Reader) Settled(room chat.RoomID, key chat.Key, seq chat.Seq) (last bool) {
 	is := sendKey{room, key}
 	if r.sending[is]--; r.sending[is] == 0 {
@@ -208,7 +206,7 @@ func (r *Reader) Settled(room chat.RoomID, key chat.Key, seq chat.Seq) (last boo
 	return last
 }
 
-// Expects reports whether changes of a room are under way: sends alone, or any.
+// Expects reports whether changes of a room are not answered yet: any, or with sends only sends.
 func (r *Reader) Expects(room chat.RoomID, sends bool) bool {
 	for is := range r.sending {
 		if is.room == room && (!sends || is.key != "") {
@@ -227,8 +225,8 @@ func (r *Reader) Follows() []*Follow { return slices.Clone(r.follows) }
 // Rooms returns how many rooms the reader follows.
 func (r *Reader) Rooms() int { return len(r.follows) }
 
-// Begin has a follow begin that was given to Audience.Add, right behind an answer. The reader must
-// not follow that room.
+// Begin starts a follow that was given to Audience.Add, right behind an answer. The reader must not
+// follow that room already.
 func (r *Reader) Begin(fl *Follow, answer ports.Frame) {
 	r.follows.put(fl)
 	r.put(answer)
@@ -247,15 +245,15 @@ func (r *Reader) End(fl *Follow) (ended bool) {
 	return true
 }
 
-// Retry serves what could not be read from the log before.
+// Retry tries again to serve what could not be read from the log.
 func (r *Reader) Retry() {
 	if len(r.due) > 0 {
 		r.queue()
 	}
 }
 
-// Behind returns how many entries the reader has yet to get in the rooms where it lacks one that
-// was there when Node.Counted was called last.
+// Behind returns how many entries the reader has yet to get, over the rooms where it lacks one that
+// was there at the last Node.Counted.
 func (r *Reader) Behind() (entries int64) {
 	for _, fl := range r.follows {
 		if !fl.bounded && int64(fl.cursor) < fl.counted.Load() {
@@ -265,8 +263,7 @@ func (r *Reader) Behind() (entries int64) {
 	return entries
 }
 
-// Look returns what the reader has yet to be told, for operators: what of a ports.SessionSeen it
-// knows, but the cursors.
+// Look returns the reader's part of a ports.SessionSeen, without the cursors.
 func (r *Reader) Look() ports.SessionSeen {
 	seen := ports.SessionSeen{
 		Rooms: len(r.follows), Unwritten: len(r.outbox) + r.handed, Sending: r.owes,

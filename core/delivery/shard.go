@@ -13,7 +13,7 @@ import (
 type shard struct {
 	index    int
 	observer ports.DeliveryObserver
-	linger   time.Duration // at most
+	linger   time.Duration // max
 	wake     chan struct{} // holds one: there may be work
 
 	mu    sync.Mutex
@@ -22,15 +22,15 @@ type shard struct {
 
 	// Only the shard's goroutine uses these.
 	scratch   []byte
-	lingering []*part // moved, and left alone for a moment
+	lingering []*part // moved, and wait a moment for more
 }
 
 func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard {
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1)}
 }
 
-// queuePassing marks a part as having entries to pass on, the traced ones among others, the oldest
-// of which became durable at since.
+// queuePassing marks a part as having entries to pass on. The oldest of them became durable at
+// since; traced has those of followed traces.
 func (w *shard) queuePassing(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
 	if p.since.IsZero() || since.Before(p.since) {
@@ -101,7 +101,7 @@ func (w *shard) run(ctx context.Context) {
 			if len(feeds)+len(dirty)+len(over) == 0 || ctx.Err() != nil {
 				break
 			}
-			// These first: what they have due is an answer, and an answer to a send goes before the
+			// These come first: they have answers due, and the answer to a send goes before its
 			// entry.
 			for _, r := range dirty {
 				r.Lock()
@@ -114,7 +114,7 @@ func (w *shard) run(ctx context.Context) {
 				}
 			}
 			for _, p := range over {
-				if !p.due.IsZero() { // something more urgent has not come just now
+				if !p.due.IsZero() { // zero: it was served just now
 					w.pass(p)
 				}
 			}
@@ -130,21 +130,21 @@ func (w *shard) run(ctx context.Context) {
 
 const (
 	minLinger    = 500 * time.Microsecond // less is not worth a timer
-	enoughAWrite = 2                      // entries in a write of the last pass, above which a feed lingers for shorter
-	// Signals of a room take a hundredth of a shard's time at most: a crowd that comes to a room
-	// would otherwise be told to each other one by one.
+	enoughAWrite = 2                      // entries in a write of the last pass; with more a feed lingers less
+	// Signals of a room take at most a hundredth of a shard's time, so that the members of a crowd
+	// that comes to a room are not told of each other one by one.
 	signalShare  = 99
-	signalLinger = 500 * time.Millisecond // at most
+	signalLinger = 500 * time.Millisecond // max
 )
 
-// lingers reports whether a feed that has moved is left alone until p.due, so that what comes
-// meanwhile goes out by the same writes: what bounds a shard is their number. A feed lingers for as
-// long as its last pass took, counted from that one's end: one that was quiet for so long does not
-// linger at all, one with few readers never does, and one with many is written to at most half of
-// the time. Where only signals are due, which are in no hurry, it lingers longer.
+// lingers reports whether a feed that has moved waits until p.due, so that later entries share its
+// writes: their number is what limits a shard. A feed lingers for as long as its last pass took,
+// counted from the end of that pass. So one that was quiet for that long does not linger, nor does
+// one with few readers, and one with many is written to at most half of the time. Where only
+// signals are due, which are not urgent, it lingers longer.
 func (w *shard) lingers(p *part) bool {
 	linger := min(p.took, w.linger)
-	if p.entries > enoughAWrite { // little is to be won where much goes out by each write as it is
+	if p.entries > enoughAWrite { // its writes are well shared already
 		linger = linger * enoughAWrite / time.Duration(p.entries)
 	}
 	if !p.urgent {
@@ -163,7 +163,7 @@ func (w *shard) lingers(p *part) bool {
 	return false
 }
 
-// rested takes the feeds whose moment is over.
+// rested returns the feeds that have lingered long enough.
 func (w *shard) rested() (over []*part) {
 	if len(w.lingering) == 0 {
 		return nil
@@ -172,7 +172,7 @@ func (w *shard) rested() (over []*part) {
 	kept := w.lingering[:0]
 	for _, p := range w.lingering {
 		switch {
-		case p.due.IsZero(): // something more urgent came, and all went out with it
+		case p.due.IsZero(): // something more urgent came, and it was served
 		case p.due.After(now):
 			kept = append(kept, p)
 		default:
@@ -197,8 +197,8 @@ func (w *shard) takeDirty(list []*Reader) []*Reader {
 	return list
 }
 
-// readersATurn bounds how many readers of one room a shard serves before it turns to others: a huge
-// room holds up nobody else.
+// readersATurn is how many readers of one room a shard serves before it turns to others, so that a
+// huge room does not hold up other rooms.
 const readersATurn = 1024
 
 // pass gives each reader of a feed on this shard what is due, in turns.
@@ -224,7 +224,7 @@ func (w *shard) pass(p *part) {
 	if len(p.left) == 0 {
 		p.ended = time.Now()
 		p.took, p.entries = p.ended.Sub(p.began), p.passing.entries
-		clear(p.readers) // readers that end are to be forgotten
+		clear(p.readers) // so that readers that ended can be freed
 		w.tell(p)
 	}
 	w.mu.Lock()
@@ -234,7 +234,7 @@ func (w *shard) pass(p *part) {
 	w.mu.Unlock()
 }
 
-// tell tells of a pass that is over.
+// tell tells the observer of a finished pass.
 func (w *shard) tell(p *part) {
 	if pass := &p.passing; pass.readers > 0 && !pass.since.IsZero() {
 		w.observer.FannedOut(ports.FanOut{

@@ -9,8 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// delivery is how an entry that belongs to a trace reaches the readers of this node: one summary
-// over all shards.
+// delivery sums up, over all shards, how an entry of a trace reached the readers of this node.
 type delivery struct {
 	room  chat.RoomID
 	seq   chat.Seq
@@ -18,14 +17,14 @@ type delivery struct {
 	since time.Time // when the entry was published
 
 	mu      sync.Mutex
-	parts   int // of the feed that have not passed it yet
+	parts   int // how many have not passed it yet
 	readers int
 	behind  int
 	first   time.Time
 	last    time.Time
 }
 
-// trace begins the summaries of entries that are being published. a.mu is held.
+// trace begins the summaries of entries that are published now. a.mu is held.
 func (a *Audience) trace(entries []feed.Traced) (traced []*delivery) {
 	if len(entries) == 0 {
 		return nil
@@ -68,7 +67,7 @@ func (d *delivery) passed(p *part) (last bool) {
 	return d.parts == 0
 }
 
-// summary is for when all parts have passed.
+// summary returns the result, when all parts have passed.
 func (d *delivery) summary() ports.Delivery {
 	sum := ports.Delivery{
 		Trace: d.trace, Room: d.room, Seq: d.seq, Readers: d.readers, Behind: d.behind, Slowest: d.last.Sub(d.since),
@@ -79,7 +78,7 @@ func (d *delivery) summary() ports.Delivery {
 	return sum
 }
 
-// trace returns that of one of a pass's entries, or nothing.
+// trace returns the trace of one of a pass's entries, or "".
 func (p *passing) trace() chat.Trace {
 	if len(p.traced) == 0 {
 		return ""
