@@ -95,8 +95,8 @@ func (fl *Follow) Lag(head chat.Seq) int64 {
 	return int64(max(head-fl.cursor, 0))
 }
 
-// follows are a reader's follows, sorted by room. There are few as a rule, and a map would take most
-// of an idle reader's memory.
+// follows are a reader's follows, sorted by room. There are few as a rule, and a map would take
+// most of an idle reader's memory.
 type follows []*Follow
 
 func (l *follows) find(room chat.RoomID) (at int, found bool) {

@@ -1,4 +1,4 @@
-// Package feed knows where the logs of the rooms that this node follows stand.
+// Package feed follows the logs of rooms for the readers of this node.
 //
 // A Feed takes a room's entries from this node's journal and from the bus, in the order of the log,
 // and shows the newest of them, encoded once for all readers, as a View:
@@ -7,17 +7,17 @@
 //	         ├─► Node ─► Feed
 //	bus ─────┘            └─ a gap? it is filled from the log
 //
-// A feed that finds that it lacks entries waits a moment for those that others overtook. Then it
+// A feed that lacks entries waits a moment for them, as later ones may have overtaken them. Then it
 // reads the log, once for all of its readers. If it lacks very many, its head moves on, and readers
 // that are behind it read the log themselves. Every few seconds the heads of all feeds are compared
-// with the log, so that a notice that was lost delays an entry by seconds and loses none.
+// with the log, so that a lost notice delays an entry by seconds, and no entry is lost.
 //
-// The log is right, whatever a feed has heard of it. A log may become another one than it was: it
-// was renewed or restored under the node (Anew), or it has lost its last entries, as when a standby
-// takes over that had not got them. A feed that meets an entry which contradicts what it has is
-// doubted: nothing is added until the log has said which of the two is right.
+// The log is always right. It may become another one: it was renewed or restored while the node ran
+// (Anew), or it has lost its last entries, as when a standby that had not got them takes over. A
+// feed that gets an entry which contradicts its own is doubted: nothing is added until the log has
+// been asked which of the two is right.
 //
-// What is done with entries is for Readers, which know nothing of rings and gaps.
+// Readers decide what happens with entries. They know nothing of rings and gaps.
 //
 // # Locks
 //

@@ -9,11 +9,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-const doubtAgain = time.Second // a log that cannot be asked is asked again after that
+const doubtAgain = time.Second // the pause before a log that could not be read is asked again
 
-// Anew has all feeds begin anew, because the store keeps another log: nothing that they have is
-// served any more, and each begins where the new log stands. end is called in between, to end
-// whoever has been served from the old log. Anew does not wait for the store.
+// Anew starts all feeds anew, because the store keeps another log: their entries are not served any
+// more, and each begins at the head of the new log. end is called in between, to end readers that
+// were served from the old log. Anew does not wait for the store.
 func (n *Node) Anew(end func()) {
 	feeds := n.All()
 	for _, f := range feeds {
@@ -25,8 +25,8 @@ func (n *Node) Anew(end func()) {
 	}
 }
 
-// suspect has the log asked whether it is still the one that the feed knows, unless somebody asks
-// already.
+// suspect has the log asked whether it is still the one that the feed knows, unless that is being
+// done already.
 func (n *Node) suspect(f *Feed) {
 	f.mu.Lock()
 	asks := f.opened && !f.doubted
@@ -37,8 +37,8 @@ func (n *Node) suspect(f *Feed) {
 	}
 }
 
-// compare asks the log on behalf of a feed that is doubted. told is the entry that a notice told
-// of, or 0 where the log itself casts the doubt.
+// compare asks the log about a feed that is doubted. told is the entry of a notice that caused the
+// doubt, or 0 where the log itself did.
 func (n *Node) compare(f *Feed, told chat.Seq) {
 	n.fills.Put(func(ctx context.Context) {
 		if err := n.settle(ctx, f, told); err != nil {
@@ -48,8 +48,8 @@ func (n *Node) compare(f *Feed, told chat.Seq) {
 	})
 }
 
-// settle asks the log for the entry at the head of a doubted feed. Where that is the same one, so
-// are all before it, and the doubt was without reason. Otherwise the feed begins anew.
+// settle reads the entry at the head of a doubted feed from the log. If it is the same one, so are
+// all before it, and the doubt was unfounded. Otherwise the feed begins anew.
 func (n *Node) settle(ctx context.Context, f *Feed, told chat.Seq) error {
 	f.mu.Lock()
 	head, last, doubted := f.ring.now.Head, f.ring.last, f.doubted
@@ -77,7 +77,7 @@ func (n *Node) settle(ctx context.Context, f *Feed, told chat.Seq) error {
 	return nil
 }
 
-// trust ends a doubt, and takes what has come meanwhile.
+// trust ends a doubt, and adds entries that came meanwhile.
 func (f *Feed) trust() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,7 +85,7 @@ func (f *Feed) trust() {
 	f.catchUp()
 }
 
-// part has a feed begin anew whose log is another one from some entry on.
+// part starts a feed anew whose log differs from some entry on.
 func (n *Node) part(ctx context.Context, f *Feed) error {
 	from, err := n.parting(ctx, f)
 	if err != nil {
@@ -98,8 +98,8 @@ func (n *Node) part(ctx context.Context, f *Feed) error {
 	return nil
 }
 
-// parting returns the first entry that the log has otherwise than the feed, or not at all: as far
-// as the feed knows what it had.
+// parting returns the first entry that the log does not have, or has otherwise than the feed, as
+// far as the feed knows its entries.
 func (n *Node) parting(ctx context.Context, f *Feed) (chat.Seq, error) {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -124,7 +124,7 @@ func (n *Node) parting(ctx context.Context, f *Feed) (chat.Seq, error) {
 	return min(at, heads[f.room]) + 1, nil
 }
 
-// same returns up to where entries of the log, which come behind at, are the feed's.
+// same returns up to which seq entries of the log, which come behind at, are the feed's.
 func (f *Feed) same(at chat.Seq, entries []chat.Entry) chat.Seq {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -141,14 +141,14 @@ func (f *Feed) same(at chat.Seq, entries []chat.Entry) chat.Seq {
 	return at
 }
 
-// restart has a feed begin anew, and its readers, from the entry from on, read what the log has.
+// restart starts a feed anew. Its readers go back to from, to read from there what the log has.
 func (n *Node) restart(ctx context.Context, f *Feed, from chat.Seq) {
 	f.suspend()
 	f.Readers.GoBack(from - 1)
 	n.begin(ctx, f)
 }
 
-// begin starts a feed that was suspended, where the log stands.
+// begin starts a feed that was suspended, at the head of the log.
 func (n *Node) begin(ctx context.Context, f *Feed) {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -165,8 +165,8 @@ func (n *Node) begin(ctx context.Context, f *Feed) {
 	n.seek(f, earlyWait, false)
 }
 
-// suspend has nobody served by the feed until it is started anew; what it is told of meanwhile
-// waits.
+// suspend stops the feed from serving readers until it is started anew. Entries that come meanwhile
+// wait.
 func (f *Feed) suspend() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

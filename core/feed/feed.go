@@ -10,30 +10,30 @@ import (
 
 // Feed is a room that this node follows.
 type Feed struct {
-	// Readers are whom the feed serves: what Config.Open made for it. It never changes.
+	// Readers are whom the feed serves. Config.Open made them, and they never change.
 	Readers Readers
 
 	node  *Node
 	room  chat.RoomID
-	ready chan struct{} // closed when the head is known, or err says why it is not
+	ready chan struct{} // closed when the head is known, or err is set
 	err   error
 	view  atomic.Pointer[View] // what readers read: ring as it was last published
 
 	mu      sync.Mutex
 	opened  bool // the head is known
-	doubted bool // somebody asks the log whether it is still the one that the feed knows
+	doubted bool // the log is being asked whether it is still the one that the feed knows
 	ring    ring
 	gap     gap
 	frame   []byte    // scratch for encoding
-	touched bool      // entries were added that are not published
+	touched bool      // entries were added that are not published yet
 	since   time.Time // when the oldest of them became durable
 	traced  []Traced  // those of them that belong to a trace
-	refs    int       // how often it was acquired and not released
+	refs    int       // how often it was acquired and not yet released
 	idle    time.Time // since when refs is 0
 	quiet   chat.Seq  // the head at the last sweep
 }
 
-// Traced is an entry whose way to its readers somebody follows.
+// Traced is an entry whose trace is followed.
 type Traced struct {
 	Seq   chat.Seq
 	Trace chat.Trace
@@ -41,24 +41,24 @@ type Traced struct {
 
 // Readers are whom a feed serves on this node.
 type Readers interface {
-	// Adding tells of an entry before anybody can see it, so that those who may lose the right to
-	// read by it can be held. The same entry may come again. No lock of the feed is held.
+	// Adding tells of an entry before any reader can get it, so that readers who may lose the right
+	// to read by it can be held. The same entry may come again. No lock of the feed is held.
 	Adding(e *chat.Entry)
 
 	// Added tells of an entry that was added, or was known already, before it is published. No lock
 	// of the feed is held.
 	Added(e *chat.Entry)
 
-	// Moved tells that the feed's view has changed. since is when the oldest of the entries that it
-	// shows anew became durable. The feed's lock is held: Moved must not call the feed, nor wait.
+	// Moved tells that the feed's view has changed. since is when the oldest of its new entries
+	// became durable. The feed's lock is held: Moved must not call the feed, nor wait.
 	Moved(since time.Time, traced []Traced)
 
-	// GoBack has readers that are beyond seq go on behind it: the log has something else there.
+	// GoBack moves cursors that are beyond seq back to it: the log has something else there.
 	GoBack(seq chat.Seq)
 
 	// Close tells that the feed is to be closed, as nobody has acquired it for long. It returns
-	// false where it is still needed; not where late is true, which is the last time that it is
-	// asked. The node's lock is held: Close must not call the node, nor wait.
+	// false where the feed is still needed. If late is true the feed is closed in any case. The
+	// node's lock is held: Close must not call the node, nor wait.
 	Close(late bool) (closes bool)
 }
 
@@ -70,20 +70,20 @@ func newFeed(n *Node, room chat.RoomID) *Feed {
 	return f
 }
 
-// Room returns which room it is.
+// Room returns the feed's room.
 func (f *Feed) Room() chat.RoomID { return f.room }
 
-// View returns what the feed holds now.
+// View returns the feed's present view.
 func (f *Feed) View() *View { return f.view.Load() }
 
-// State is how a feed is at one moment, for operators.
+// State is the state of a feed at one moment, for operators.
 type State struct {
 	Head, Floor chat.Seq
 	RingBytes   int
 	Idle        time.Time // since when nobody has acquired it; zero while somebody has
 }
 
-// Look returns how the feed is.
+// Look returns the feed's state.
 func (f *Feed) Look() State {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,17 +95,17 @@ func (f *Feed) Look() State {
 	return s
 }
 
-// extension is what became of an entry that a feed was told of.
+// extension is the result of an entry that a feed was told of.
 type extension uint8
 
 const (
 	known   extension = iota // the feed has it
 	added                    // it is new
 	early                    // the feed lacks what comes before it
-	another                  // the feed has another one in its place, and the log is to say which is right
+	another                  // the feed has another one in its place: ask the log which is right
 )
 
-// extend takes an entry that may be new. publish makes what was added seen.
+// extend takes an entry that may be new. publish then shows what was added.
 func (f *Feed) extend(e *chat.Entry) extension {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,7 +138,7 @@ func (f *Feed) add(e *chat.Entry) {
 	}
 }
 
-// durable returns when an entry became so: by this process' clock, or, where it came from
+// durable returns when an entry became durable: by this process' clock, or, where it came from
 // elsewhere, by the store's.
 func durable(e *chat.Entry) time.Time {
 	if e.Committed.IsZero() {
@@ -147,12 +147,11 @@ func durable(e *chat.Entry) time.Time {
 	return e.Committed
 }
 
-// maxLate bounds how late an entry counts: beyond it the clocks are wrong rather than the entry
-// late.
+// maxLate bounds how late an entry counts. If it seems later, the clocks are probably wrong.
 const maxLate = time.Minute
 
-// takeSince returns when the oldest of the entries that are being published became durable. The
-// store's clock may differ from this process': what would lie ahead is now. f.mu is held.
+// takeSince returns when the oldest of the entries that are published now became durable. The
+// store's clock may differ from this process': a time in the future counts as now. f.mu is held.
 func (f *Feed) takeSince(now time.Time) time.Time {
 	since := f.since
 	f.since = time.Time{}
@@ -165,7 +164,7 @@ func (f *Feed) takeSince(now time.Time) time.Time {
 	return since
 }
 
-// start sets where the log of a new feed stands, and takes what has come meanwhile.
+// start sets the head of a new feed, and adds entries that came meanwhile.
 func (f *Feed) start(head chat.Seq) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -175,7 +174,7 @@ func (f *Feed) start(head chat.Seq) {
 	f.catchUp()
 }
 
-// reaches notes that the log reaches to seq at least, and reports whether the feed does not.
+// reaches notes that the log reaches at least to seq, and reports whether the feed does not.
 func (f *Feed) reaches(seq chat.Seq) (behind bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,7 +196,7 @@ func (f *Feed) publish() {
 	f.Readers.Moved(f.takeSince(time.Now()), traced)
 }
 
-// forget empties the ring: readers that are behind read the log.
+// forget empties the ring. Readers that are behind then read the log.
 func (f *Feed) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -205,8 +204,9 @@ func (f *Feed) forget() {
 	f.view.Store(f.ring.snapshot())
 }
 
-// Prime takes entries that were read from the log while the feed was at v, so that who comes next
-// need not read them: those from where the ring begins back to the first that it may not serve.
+// Prime puts entries that were read from the log, while the feed was at v, into the ring, so that
+// the next reader need not read them. It takes those from where the ring begins back to the first
+// one that it may not serve.
 func (f *Feed) Prime(v *View, entries []chat.Entry) {
 	entries = primers(entries, v.Floor)
 	if len(entries) == 0 {
@@ -214,7 +214,7 @@ func (f *Feed) Prime(v *View, entries []chat.Entry) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	// With an entry in between, one of these may have been changed since it was read.
+	// If an entry came in between, it may have changed one of these since they were read.
 	now := &f.ring.now
 	same := now.Head == v.Head && now.Floor == v.Floor && now.life == v.life
 	if same && f.ring.prime(entries, f.node.cfg.Encoder) {
@@ -222,8 +222,8 @@ func (f *Feed) Prime(v *View, entries []chat.Entry) {
 	}
 }
 
-// primers returns the entries up to floor of which each is as it was at first and takes from nobody
-// the right to read; none where they do not reach up to it.
+// primers returns the last run of entries up to floor that are in their first form and end nobody's
+// right to read. It returns none where the entries do not reach up to floor.
 func primers(entries []chat.Entry, floor chat.Seq) []chat.Entry {
 	if len(entries) == 0 || entries[0].Seq > floor || entries[len(entries)-1].Seq < floor {
 		return nil
@@ -236,7 +236,7 @@ func primers(entries []chat.Entry, floor chat.Seq) []chat.Entry {
 	return entries[first:]
 }
 
-// changed reports whether an entry of the log is not what it was at first.
+// changed reports whether an entry of the log is not in its first form any more.
 func changed(e *chat.Entry) bool {
 	m, ok := e.Fact.(chat.Message)
 	return ok && (!m.EditedAt.IsZero() || !m.DeletedAt.IsZero() || len(m.Reactions) > 0)

@@ -13,24 +13,24 @@ import (
 const (
 	earlyWait   = 25 * time.Millisecond // how long an entry that came early waits for those before it
 	maxEarly    = 256                   // entries of a feed that wait so
-	maxFilled   = 2000                  // a feed that misses more starts anew, and its readers read the log
+	maxFilled   = 2000                  // a feed that lacks more starts anew, and its readers read the log
 	fillWorkers = 4
-	fillBytes   = 256 << 10 // of entries that are read at once, and the one behind them
-	maxFetched  = 200       // entries that are read at once
+	fillBytes   = 256 << 10 // Span.Bytes of a read
+	maxFetched  = 200       // entries of a read
 )
 
-// StoreTime is how long a question to the store may take.
+// StoreTime is how long a call of the store may take.
 const StoreTime = 10 * time.Second
 
-// gap is what a feed knows to be missing. A notice that overtook another, as those of two nodes do,
-// or an own commit whose predecessor is still on its way, waits a moment for what comes before it;
-// then the log is read, once for all readers.
+// gap is what a feed knows to be missing. A notice may overtake another one, as those of two nodes
+// do, or the commit before it may still be on its way. Such an entry waits a moment for those
+// before it. Then the log is read, once for all readers.
 type gap struct {
 	early   []chat.Entry // behind head+1, ascending
-	known   chat.Seq     // the log reaches that far at least
-	waiting bool         // a timer runs, after which somebody sees to it that the feed gets there
-	filling bool         // somebody does
-	lost    bool         // it should have been told
+	known   chat.Seq     // the log reaches at least to this
+	waiting bool         // a timer runs, after which the gap is filled
+	filling bool         // the gap is being filled
+	lost    bool         // the node should have been told of the missing entries
 }
 
 // wait takes an entry that came early. f.mu is held.
@@ -45,8 +45,8 @@ func (f *Feed) wait(e *chat.Entry) {
 
 func bySeq(e chat.Entry, seq chat.Seq) int { return int(e.Seq - seq) }
 
-// catchUp adds those of the early entries whose turn has come, and forgets those that came
-// otherwise. f.mu is held.
+// catchUp adds the early entries whose turn has come, and drops those that were added already. f.mu
+// is held.
 func (f *Feed) catchUp() {
 	g := &f.gap
 	if f.doubted {
@@ -65,8 +65,8 @@ func (f *Feed) catchUp() {
 	}
 }
 
-// seek makes somebody close the gap, at once or after a while, unless somebody does already or
-// there is none. lost tells that the feed should have been told of what it lacks.
+// seek has the gap filled, at once or after a while, unless there is none or that is being done
+// already. lost tells that the feed should have been told of what it lacks.
 func (n *Node) seek(f *Feed, after time.Duration, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,8 +118,8 @@ func (n *Node) fill(ctx context.Context, f *Feed) {
 
 var errParted = chat.Errorf(chat.Internal, "the log does not go on from where the feed is")
 
-// fillFrom adds what comes behind the feed's head, which must still be the log's: where that has
-// lost what it had, what comes behind belongs to something else.
+// fillFrom adds entries of the log behind the feed's head. The head must still be the log's: if the
+// log has lost it, the entries behind it belong to another history.
 func (n *Node) fillFrom(ctx context.Context, f *Feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -150,7 +150,7 @@ func (n *Node) fillFrom(ctx context.Context, f *Feed, l lack) error {
 	return nil
 }
 
-// skip lets the feed begin anew at the log's head: its readers read the log.
+// skip starts the feed anew at the log's head. Its readers read the log.
 func (n *Node) skip(ctx context.Context, f *Feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -173,7 +173,7 @@ func (n *Node) skip(ctx context.Context, f *Feed, l lack) error {
 	return nil
 }
 
-// skipTo lets the feed begin anew at head, and returns how many entries it leaves out.
+// skipTo starts the feed anew at head, and returns how many entries it leaves out.
 func (f *Feed) skipTo(head chat.Seq) (left int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -187,7 +187,7 @@ func (f *Feed) skipTo(head chat.Seq) (left int) {
 	return left
 }
 
-// lack is what a feed lacks: so many behind its head.
+// lack is how many entries a feed lacks behind its head.
 type lack struct {
 	head, missing chat.Seq
 	lost          bool // it should have been told of them
@@ -214,16 +214,16 @@ func (f *Feed) giveUp() {
 	f.gap = gap{waiting: f.gap.waiting}
 }
 
-// fill adds entries as they were read from the log, and returns how many were new. Those that are
-// not what they were at first, the ring does not serve. life is that of the feed for which they
-// were read.
+// fill adds entries that were read from the log, and returns how many were new. The ring does not
+// serve those that are not in their first form any more. life is the feed's life when they were
+// read.
 func (f *Feed) fill(entries []chat.Entry, life int) (added int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range entries {
 		e := &entries[i]
 		if e.Seq != f.ring.now.Head+1 || f.doubted || life != f.ring.now.life {
-			continue // it has come meanwhile, or the feed has begun anew
+			continue // it was added meanwhile, or the feed has begun anew
 		}
 		f.add(e)
 		if changed(e) {

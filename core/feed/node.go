@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Config is what a Node works with. Log, Encoder and Open are needed.
+// Config configures a Node. Log, Encoder and Open are required.
 type Config struct {
 	Log      ports.Log
 	Encoder  ports.Encoder
@@ -20,8 +20,8 @@ type Config struct {
 	// Open makes the readers of a new feed. It must not wait.
 	Open func(*Feed) Readers
 
-	RingBytes      int           // bytes of a feed's ring at most; 0: 256 KiB
-	RingBytesTotal int64         // bytes of all rings at most; 0: 256 MiB
+	RingBytes      int           // max bytes of a feed's ring; 0: 256 KiB
+	RingBytesTotal int64         // max bytes of all rings; 0: 256 MiB
 	AntiEntropy    time.Duration // between comparisons of the feeds with the log; 0: 2 s
 }
 
@@ -45,13 +45,13 @@ func (c Config) withDefaults() Config {
 type Node struct {
 	cfg    Config
 	budget budget
-	fills  *work.Queue   // feeds that wait for the log, and all of their readers with them
+	fills  *work.Queue   // for feeds that wait for the log, with all their readers
 	later  work.Later    // what is tried again after a while
-	deaf   chan struct{} // holds one: notices may have been missed
+	deaf   chan struct{} // holds one: notices may have been lost
 
 	mu    sync.RWMutex
 	feeds map[chat.RoomID]*Feed
-	idle  int // feeds that nobody had acquired when they were looked at last
+	idle  int // feeds that nobody had acquired at the last sweep
 }
 
 // New returns a node without feeds. They can be acquired before Run, but no gap is filled until
@@ -96,8 +96,8 @@ func (n *Node) All() []*Feed {
 	return all
 }
 
-// Acquire returns the open feed of a room and keeps it open until Release. It waits for the log
-// where the feed is new, and is Unavailable where that does not answer before ctx ends.
+// Acquire returns the open feed of a room and keeps it open until Release. For a new feed it waits
+// for the log, and is Unavailable if that does not answer before ctx ends.
 func (n *Node) Acquire(ctx context.Context, room chat.RoomID) (*Feed, error) {
 	n.mu.Lock()
 	f, known := n.feeds[room]
@@ -125,13 +125,13 @@ func (n *Node) Acquire(ctx context.Context, room chat.RoomID) (*Feed, error) {
 	return f, nil
 }
 
-// open finds where a new feed's log stands: first it follows the bus, then it asks for the head, so
-// that nothing falls between.
+// open finds the head of a new feed. First it follows the room on the bus, then it asks for the
+// head, so that no entry is missed in between.
 func (n *Node) open(ctx context.Context, f *Feed) {
 	defer close(f.ready)
 	if n.cfg.Bus != nil {
 		if err := n.cfg.Bus.Follow(ctx, f.room); err != nil {
-			n.cfg.Observer.Fault(ctx, "follow a room on the bus", err) // comparing heads makes up for it
+			n.cfg.Observer.Fault(ctx, "follow a room on the bus", err) // comparing heads finds what is missed
 		}
 	}
 	heads, err := n.cfg.Log.Heads(ctx, []chat.RoomID{f.room})
@@ -158,7 +158,8 @@ func (f *Feed) Release() {
 	}
 }
 
-// close takes a feed out. n.mu is held: who opens the room again follows it on the bus after this.
+// close removes a feed. n.mu is held, so that opening the room again follows it on the bus after
+// this.
 func (n *Node) close(f *Feed) {
 	delete(n.feeds, f.room)
 	if n.cfg.Bus != nil {
@@ -166,8 +167,8 @@ func (n *Node) close(f *Feed) {
 	}
 }
 
-// Entries tells of entries as they were appended, ascending per room, and may tell of entries known
-// already. The slice is the caller's again when it returns. It does not wait.
+// Entries tells of appended entries, ascending per room. Some of them may be known already. The
+// slice is not kept. It does not wait.
 func (n *Node) Entries(entries []chat.Entry) {
 	for i := range entries {
 		e := &entries[i]
@@ -191,14 +192,14 @@ func (n *Node) Entries(entries []chat.Entry) {
 	}
 }
 
-// Head tells that a room's log reaches to seq at least. It does not wait.
+// Head tells that a room's log reaches at least to seq. It does not wait.
 func (n *Node) Head(room chat.RoomID, seq chat.Seq) {
 	if f := n.Get(room); f != nil && f.reaches(seq) {
 		n.seek(f, 0, false)
 	}
 }
 
-// Deaf tells that notices may have been missed until now. It does not wait.
+// Deaf tells that notices may have been lost until now. It does not wait.
 func (n *Node) Deaf() {
 	select {
 	case n.deaf <- struct{}{}:

@@ -15,37 +15,37 @@ const (
 	maxChunk = 64 << 10
 )
 
-// View is what a feed held at one moment: its head, and the encoded frames of the entries Floor+1 …
-// Head, one behind the other. It never changes, so a reader takes it once and needs no lock.
+// View is a feed at one moment: its head, and the encoded frames of the entries Floor+1 … Head, one
+// behind the other. It never changes, so a reader takes it once and needs no lock.
 type View struct {
 	Head  chat.Seq
 	Floor chat.Seq
-	// Primed is the last entry that was read from the log. Such entries may be there before their
-	// authors have the answer to what they sent.
+	// Primed is the last entry that was read from the log. Authors may not have the answers for
+	// entries up to this one yet.
 	Primed chat.Seq
 
-	life   int     // counts how often the feed has begun anew
-	chunks []chunk // ascending; the entries at or below Floor at the front count no more
+	life   int     // how often the feed has begun anew
+	chunks []chunk // ascending; entries at the front that are not above Floor are outdated
 }
 
-// chunk is a run of frames. Its memory is only ever written behind what a view shows of it.
+// chunk is a run of frames. It is written only behind the part that views show.
 type chunk struct {
 	first chat.Seq
 	buf   []byte
 	ends  []end // ends[i] is of the frame of first+i
 }
 
-// end is where a frame ends, and whose it is.
+// end is where an entry's frame ends, and the entry's print.
 type end struct {
 	at    uint32
-	print uint32 // of the entry
+	print uint32
 }
 
-// prints are seeded anew in each process.
+// prints is the seed of all prints, a new one in each process.
 var prints = maphash.MakeSeed()
 
-// printOf returns what two entries of the same place have in common where they are the same one, in
-// whatever form, and else hardly ever.
+// printOf returns a hash that identifies an entry at its place, in whatever form it is. Two
+// different entries hardly ever have the same print.
 func printOf(e *chat.Entry) uint32 {
 	h := maphash.String(prints, string(e.Author.ID))
 	h = bits.RotateLeft64(h, 17) ^ maphash.String(prints, string(e.Key))
@@ -53,8 +53,8 @@ func printOf(e *chat.Entry) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// Run returns frames of the entries behind after up to upto: as many as lie in one piece and fit
-// into maxBytes, but one at least. last is the seq of the last of them. The frames must not be
+// Run returns frames of the entries behind after up to upto: as many as lie in one chunk and fit
+// into maxBytes, but at least one. last is the seq of the last of them. The frames must not be
 // changed. Floor <= after < upto <= Head must hold.
 func (v *View) Run(after, upto chat.Seq, maxBytes int) (frames []byte, last chat.Seq) {
 	i := len(v.chunks) - 1
@@ -82,12 +82,12 @@ type ring struct {
 	bytes  int // of all chunks, as allocated
 	bound  int
 	total  *budget
-	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that tells something of its text: an edit, or what is unknown
+	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that may have its text: an edit, or an unknown
 	last   newest                // the entry at the head
 }
 
-// newest is what is known of the entry at a feed's head. Where it is the log's, so are all before
-// it.
+// newest is what is known of the entry at a feed's head. If the log has the same entry there, it
+// has the same ones before it.
 type newest struct {
 	known bool
 	print uint32
@@ -119,7 +119,7 @@ func (r *ring) add(e *chat.Entry, frame []byte) {
 	c.ends = append(c.ends, end{uint32(len(c.buf)), r.last.print})
 }
 
-// grow adds an empty chunk with room for size bytes, dropping old ones for it. It fails when the
+// grow adds an empty chunk with room for size bytes, and drops old ones for it. It fails when the
 // budget of all rings is spent.
 func (r *ring) grow(size int) bool {
 	want := minChunk
@@ -132,7 +132,7 @@ func (r *ring) grow(size int) bool {
 		r.spend(-cap(r.now.chunks[drop].buf))
 		drop++
 	}
-	// Views hold the old slice: the new one is another.
+	// Views share the old slice, so it must not change.
 	chunks := make([]chunk, 0, len(r.now.chunks)-drop+1)
 	chunks = append(chunks, r.now.chunks[drop:]...)
 	if r.total.used.Load()+int64(want) > r.total.max {
@@ -149,20 +149,20 @@ func (r *ring) spend(bytes int) {
 	r.total.used.Add(int64(bytes))
 }
 
-// restart empties the ring; its head is head from now on, and nothing is known of the entry there.
+// restart empties the ring and sets its head. Nothing is known of the entry there.
 func (r *ring) restart(head chat.Seq) {
 	r.now.Head, r.last = head, newest{}
 	r.empty()
 }
 
-// empty takes all entries out of the ring.
+// empty removes all entries from the ring.
 func (r *ring) empty() {
 	r.spend(-r.bytes)
 	r.now = View{Head: r.now.Head, Floor: r.now.Head, life: r.now.life}
 	r.edited = nil
 }
 
-// printAt returns what the ring knows of the entry seq, which is at most its head.
+// printAt returns the print of the entry seq, which is at most the head, if the ring knows it.
 func (r *ring) printAt(seq chat.Seq) (of uint32, known bool) {
 	if seq <= r.now.Floor {
 		return r.last.print, r.last.known && seq == r.now.Head
@@ -174,8 +174,8 @@ func (r *ring) printAt(seq chat.Seq) (of uint32, known bool) {
 	return r.now.chunks[i].ends[seq-r.now.chunks[i].first].print, true
 }
 
-// doubts reports whether an entry that comes again, at the head or before it, is another one than
-// was there: then the log, of which only one can be, has changed, or it is no entry of this log.
+// doubts reports whether an entry that comes again, at the head or before it, differs from the one
+// that was there. Then the log has changed, or the entry is not of this log.
 func (r *ring) doubts(e *chat.Entry) bool {
 	if has, known := r.printAt(e.Seq); known {
 		return has != printOf(e)
@@ -183,7 +183,7 @@ func (r *ring) doubts(e *chat.Entry) bool {
 	return r.last.known && e.At.UnixMicro() > r.last.at // times do not go back in a room
 }
 
-// raise takes the entries up to seq out of the ring.
+// raise removes the entries up to seq from the ring.
 func (r *ring) raise(seq chat.Seq) {
 	r.now.Floor = max(r.now.Floor, min(seq, r.now.Head))
 	for target, edit := range r.edited {
@@ -193,11 +193,11 @@ func (r *ring) raise(seq chat.Seq) {
 	}
 }
 
-// prime puts entries of the log below what the ring has, the last of them at its floor. It fails
+// prime puts entries of the log below those of the ring. The last of them is at its floor. It fails
 // where there is no room for them.
 func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.Floor+1 {
-		return false // what is there begins with frames that do not count any more
+		return false // the ring begins with frames that are outdated
 	}
 	c := chunk{first: entries[0].Seq, ends: make([]end, 0, len(entries))}
 	for i := range entries {
@@ -230,9 +230,8 @@ func (r *ring) setEdited(target, edit chat.Seq) {
 	r.edited[target] = edit
 }
 
-// changed takes out of the ring what the fact of the entry seq, which is being added, makes
-// outdated: the message that it changes, and an earlier edit of it, whose text must reach nobody
-// any more.
+// changed removes from the ring what the entry seq, which is added now, makes outdated: the message
+// that its fact changes, and an earlier edit of that, whose text nobody may get any more.
 func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 	target := chat.Target(fact)
 	if target == 0 {
@@ -250,8 +249,8 @@ func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 	}
 }
 
-// tells reports whether a fact says what the message that it changes may have said: nobody is to
-// get it once that is deleted.
+// tells reports whether a fact may have text of the message that it changes. Nobody may get it once
+// the message is deleted.
 func tells(fact chat.Fact) bool {
 	switch f := fact.(type) {
 	case chat.Edited:

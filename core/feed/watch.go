@@ -11,9 +11,9 @@ import (
 const (
 	sweepEvery  = time.Second
 	closeIdle   = 30 * time.Second       // how long a feed that nobody has acquired stays open
-	confirmWait = 200 * time.Millisecond // a head that a feed is behind of counts when it still is after that
-	headsAtOnce = 1000                   // rooms in one question to the log
-	maxIdle     = 4096                   // feeds that nobody has acquired; if more, they are closed at the next look
+	confirmWait = 200 * time.Millisecond // after that, a feed that is still behind the log has missed something
+	headsAtOnce = 1000                   // rooms in one query
+	maxIdle     = 4096                   // feeds that nobody has acquired; with more, they are closed at the next sweep
 )
 
 // watchIdle closes feeds that nobody needs, until ctx ends.
@@ -30,8 +30,8 @@ func (n *Node) watchIdle(ctx context.Context) {
 	}
 }
 
-// sweep closes the feeds that nobody has acquired for a while, and empties rings that serve nobody
-// when memory runs short.
+// sweep closes the feeds that nobody has acquired for a while. When memory runs short, it empties
+// rings that serve nobody.
 func (n *Node) sweep(now time.Time) {
 	short := n.budget.used.Load() > n.budget.max/4*3
 	n.mu.Lock()
@@ -62,10 +62,10 @@ func (n *Node) sweep(now time.Time) {
 	n.cfg.Observer.Feeds(open, n.budget.used.Load())
 }
 
-// watchHeads compares the feeds with the log until ctx ends, so that a notice that was lost delays
-// an entry by seconds. A head that a feed does not have yet is mostly just on its way from the
-// journal: it counts when it has not come a moment later. A log that ends before where a feed was
-// already has lost something.
+// watchHeads compares the feeds with the log until ctx ends, so that a lost notice delays an entry
+// only by seconds. An entry that a feed lacks is mostly on its way from the journal, so it is
+// sought only if it has not come a moment later. If the log ends before the head of a feed, it has
+// lost entries.
 func (n *Node) watchHeads(ctx context.Context) {
 	timer := time.NewTimer(n.cfg.AntiEntropy)
 	defer timer.Stop()
@@ -91,7 +91,7 @@ func (n *Node) watchHeads(ctx context.Context) {
 	}
 }
 
-// findBehind asks the log which followed feeds are behind it.
+// findBehind asks the log which feeds are behind it, and returns the log's heads of these.
 func (n *Node) findBehind(ctx context.Context) map[*Feed]chat.Seq {
 	n.mu.RLock()
 	open := maps.Clone(n.feeds)
@@ -99,7 +99,7 @@ func (n *Node) findBehind(ctx context.Context) map[*Feed]chat.Seq {
 	behind := map[*Feed]chat.Seq{}
 	rooms := make([]chat.RoomID, 0, min(len(open), headsAtOnce))
 	ask := func() bool {
-		was := make([]chat.Seq, len(rooms)) // before the log is asked: what is told of meanwhile it may not have said
+		was := make([]chat.Seq, len(rooms)) // before the log is asked: entries may come meanwhile
 		for i, room := range rooms {
 			was[i] = open[room].view.Load().Head
 		}
