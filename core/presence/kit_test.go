@@ -48,7 +48,7 @@ type node struct {
 	users int // who were named in them
 }
 
-// told is a signal that readers were given, and who of them was not.
+// told is a signal that readers were given, and the reader that was left out.
 type told struct {
 	chat.Signal
 	origin string
@@ -136,8 +136,8 @@ func (n *node) takes() []told {
 	return taken
 }
 
-// news returns who came and went until now, in one line, in the order of what it says: of several
-// users it is open.
+// news returns who came and went until now, sorted, in one line: the order of several users is not
+// fixed.
 func (n *node) news() string {
 	var words []string
 	for _, s := range n.takes() {
@@ -166,7 +166,7 @@ func (n *node) shows() string {
 	return fmt.Sprintf("%s of %d", strings.Join(names, " "), p.Total)
 }
 
-// deafen has a node hear no notices, without anybody being told.
+// deafen stops a node from hearing notices, and nobody is told that.
 func (n *node) deafen(on bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -12,26 +12,26 @@ import (
 )
 
 // Readers are the sessions that follow rooms on this node. Their methods are called with the room's
-// lock held: they do not wait, and do not call the Node. A room that nobody follows has no readers.
+// lock held. They do not wait, and do not call the Node. A room that nobody follows has no readers.
 type Readers interface {
 	// Spread gives a signal to the readers of its room on this node, but not to the session origin.
 	Spread(signal chat.Signal, origin string)
-	// Tell does the same, and passes the signal on to the other nodes.
+	// Tell does the same, and sends the signal to the other nodes too.
 	Tell(signal chat.Signal, origin string)
 }
 
-// Config is what a Node works with. Readers is needed.
+// Config configures a Node. Readers is required.
 type Config struct {
 	Readers  Readers
 	Bus      ports.Bus              // nil: this node is alone
 	Observer ports.PresenceObserver // nil: nobody is told
 
-	AnswerBytes int      // the largest answer of Present, encoded; 0: 256 KiB
-	Features    []string // what this node can do beyond protocol v1 as it was first published
+	AnswerBytes int      // max bytes of an encoded answer of Present; 0: 256 KiB
+	Features    []string // of this node, beyond the first published protocol v1
 }
 
-// Node is who is present on this node, and what it knows of the others. Its methods may be called
-// concurrently. Sessions are named by their ids, which are compared and nothing else.
+// Node knows who is present on this node, and what the others told. Its methods may be called
+// concurrently. Sessions are named by their ids, which are only compared.
 type Node struct {
 	cfg   Config
 	peers peers
@@ -56,17 +56,16 @@ func New(cfg Config) *Node {
 	}
 }
 
-// Open has the Node know a room, before the bus is told to follow it. What concerns a room that is
-// not open is ignored.
+// Open opens a room, before the bus is told to follow it. Calls about a room that is not open are
+// ignored.
 func (n *Node) Open(id chat.RoomID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.rooms[id] = newRoom(id)
 }
 
-// Close has the Node forget a room, when the bus is to follow it no longer. It reports false
-// where the room is kept because the other nodes have yet to hear of it; with anyway it is not
-// kept.
+// Close closes a room, before the bus stops following it. It reports false where the room stays
+// open because the other nodes have yet to hear of it. With anyway it is closed in any case.
 func (n *Node) Close(id chat.RoomID, anyway bool) (closed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -95,7 +94,7 @@ func (n *Node) all() []*room {
 	return list
 }
 
-// Arrive takes that a session of a user follows a room from now on.
+// Arrive tells that a session of a user follows a room from now on.
 func (n *Node) Arrive(id chat.RoomID, who chat.Author, session string) {
 	r := n.room(id)
 	if r == nil {
@@ -109,8 +108,8 @@ func (n *Node) Arrive(id chat.RoomID, who chat.Author, session string) {
 	n.queue(r)
 }
 
-// Depart is the opposite of Arrive. Who may be back, as after a broken connection, stays present
-// for a moment.
+// Depart is the opposite of Arrive. A user who may come back, as after a broken connection, stays
+// present for a moment.
 func (n *Node) Depart(id chat.RoomID, who chat.Author, session string, mayBeBack bool) {
 	r := n.room(id)
 	if r == nil {
@@ -124,8 +123,8 @@ func (n *Node) Depart(id chat.RoomID, who chat.Author, session string, mayBeBack
 	n.queue(r)
 }
 
-// tell tells the readers of a room that a user came or went. r.mu is held, so that what is told
-// last is so.
+// tell tells the readers of a room that a user came or went. r.mu is held, so that signals leave in
+// the order of the changes.
 func (n *Node) tell(r *room, user chat.UserID, on bool, session string) {
 	if r.count() <= maxTold {
 		sig := chat.Signal{Room: r.id, User: user, Kind: chat.SignalPresence, On: on}
@@ -164,17 +163,17 @@ func (n *Node) hearPresence(p ports.NodePresence) {
 	}
 }
 
-// replace takes what another node says of itself, and tells the readers what that changes. r.mu is
+// replace takes the presence of another node, and tells the readers what changes by it. r.mu is
 // held.
 func (n *Node) replace(r *room, p ports.NodePresence) {
 	r.replace(p, func(user chat.UserID, on bool) { n.tell(r, user, on, "") })
 }
 
-// Deaf takes that notices may have been missed: all nodes tell again who is there, this one too.
+// Deaf has all nodes, also this one, tell their presence again, as notices may have been lost.
 func (n *Node) Deaf() { n.peers.deaf() }
 
-// Features returns what this node and all others that live can do, as far as it knows: a client may
-// come back to any of them.
+// Features returns the features that this node and all others that live have, as far as it knows. A
+// client may reconnect to any of them.
 func (n *Node) Features() []string { return n.peers.shared(time.Now()) }
 
 // Here returns how many users are present in a room on this node.
@@ -213,13 +212,13 @@ func (n *Node) Present(id chat.RoomID) ports.Present {
 
 func byID(a, b chat.Author) int { return cmp.Compare(a.ID, b.ID) }
 
-// fitting returns the first of users: as many as an answer names, and as go into so many bytes
-// however they are encoded.
+// fitting returns the first of users: at most maxNamed, and only as many as fit into bytes in any
+// encoding.
 func fitting(users []chat.Author, bytes int) []chat.Author {
 	const (
-		head   = 1 << 10 // more than an answer has around its list
-		around = 64      // and around each user
-		widest = 2       // bytes for one that has to be escaped
+		head   = 1 << 10 // more bytes than an answer has around its list
+		around = 64      // more bytes than it has around each user
+		widest = 2       // bytes of a byte that is escaped
 	)
 	users = users[:min(len(users), maxNamed)]
 	bytes -= head

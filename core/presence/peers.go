@@ -9,12 +9,13 @@ import (
 )
 
 const (
-	// peerGone is how long a node is silent that is gone, and who was present there with it.
+	// peerGone is how long a node may be silent. Then it is gone, with the users who were present
+	// there.
 	peerGone = 5 * time.Second
-	maxGone  = 1000 // nodes that are remembered to be gone
+	maxGone  = 1000 // remembered nodes that are gone
 )
 
-// peers is what a node tells the others of itself, and knows of them.
+// peers is what a node knows of the other nodes, and tells them of itself.
 type peers struct {
 	self     ports.NodeID
 	features []string // that this node has
@@ -24,9 +25,9 @@ type peers struct {
 	mu      sync.Mutex
 	version uint64                    // of the last presence that was told
 	known   map[ports.NodeID]peer     // live
-	gone    map[ports.NodeID]struct{} // were taken for dead
-	refresh bool                      // others ask for all that is here
-	ask     bool                      // they are to be asked for all that is there
+	gone    map[ports.NodeID]struct{} // were silent for too long
+	refresh bool                      // others asked for all presence of this node
+	ask     bool                      // the next beat asks the others for theirs
 }
 
 // peer is another node that lives.
@@ -42,7 +43,7 @@ func newPeers(self ports.NodeID, features []string, alone bool) peers {
 	}
 }
 
-// next returns the version of one more presence.
+// next returns the version of the next presence.
 func (p *peers) next() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,7 +51,7 @@ func (p *peers) next() uint64 {
 	return p.version
 }
 
-// beat returns what the others are told of this node.
+// beat returns the notice that this node lives.
 func (p *peers) beat() ports.Alive {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +66,7 @@ func (p *peers) alive(a ports.Alive, now time.Time) {
 		return
 	}
 	if a.Going {
-		// Its users are on their way to other nodes, and should not seem to leave.
+		// Its users are on their way to other nodes. They stay present for linger.
 		now = now.Add(linger - peerGone)
 	}
 	p.mu.Lock()
@@ -84,8 +85,8 @@ func (p *peers) heard(node ports.NodeID, now time.Time) {
 	p.lives(node, now)
 }
 
-// lives notes that a node lives. One that was taken for dead is asked to tell again what it told.
-// p.mu is held.
+// lives notes that a node lives. If it was gone, all are asked to tell their presence again. p.mu
+// is held.
 func (p *peers) lives(node ports.NodeID, now time.Time) {
 	if _, dead := p.gone[node]; dead {
 		delete(p.gone, node)
@@ -94,7 +95,7 @@ func (p *peers) lives(node ports.NodeID, now time.Time) {
 	p.known[node] = peer{now, p.known[node].features}
 }
 
-// deaf has all nodes, this one among them, tell again what some may have missed.
+// deaf has all nodes, also this one, tell their presence again.
 func (p *peers) deaf() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,8 +111,8 @@ func (p *peers) forgive(now time.Time) {
 	}
 }
 
-// silent returns the nodes that are gone, whether all that is here is to be told again, and how
-// many other nodes there are.
+// silent returns the nodes that are gone now, whether this node must tell all its presence again,
+// and how many other nodes are left.
 func (p *peers) silent(now time.Time) (gone []ports.NodeID, refresh bool, left int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,8 +131,8 @@ func (p *peers) silent(now time.Time) (gone []ports.NodeID, refresh bool, left i
 	return gone, refresh, len(p.known)
 }
 
-// shared returns what this node and all others that live can do. A node that has listened for less
-// than it takes to hear of all the others knows of nothing yet.
+// shared returns the features that this node and all others that live have. In its first seconds a
+// node may not have heard all others, and returns none.
 func (p *peers) shared(now time.Time) []string {
 	switch {
 	case p.alone:
@@ -150,8 +151,8 @@ func (p *peers) shared(now time.Time) []string {
 	return all
 }
 
-// allHave reports whether every other node that lives has a feature. One that tells nothing of
-// itself has none. p.mu is held.
+// allHave reports whether every other node that lives has a feature. One that tells no features has
+// none. p.mu is held.
 func (p *peers) allHave(feature string) bool {
 	for _, is := range p.known {
 		if !slices.Contains(is.features, feature) {

@@ -228,7 +228,7 @@ func TestARoomThatIsClosedIsForgotten(t *testing.T) {
 	})
 }
 
-// yielding lets others go first before it tells.
+// yielding lets other goroutines run before it tells.
 type yielding struct{ presence.Readers }
 
 func (y yielding) Spread(signal chat.Signal, origin string) {
@@ -236,7 +236,7 @@ func (y yielding) Spread(signal chat.Signal, origin string) {
 	y.Readers.Spread(signal, origin)
 }
 
-// What is told last is so, however many come and go at once.
+// However many users come and go at once, the last signal of each is right.
 func TestWhatIsToldLastIsSo(t *testing.T) {
 	t.Parallel()
 	const users, rounds = 4, 200
@@ -273,7 +273,7 @@ func TestWhatIsToldLastIsSo(t *testing.T) {
 	})
 }
 
-// Who is there is named as far as an answer has room for, and counted in full.
+// An answer names as many users as it has room for, and counts all.
 func TestAPresenceAnswerEndsByBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -295,8 +295,8 @@ func TestAPresenceAnswerEndsByBytes(t *testing.T) {
 	})
 }
 
-// A feature is what every node can do, as a client may come back to any of them. In a rolling
-// upgrade it is there when the last node is.
+// A feature is shared when every node has it, as a client may reconnect to any of them. In a
+// rolling upgrade that is when the last node has it.
 func TestAFeatureIsWhatAllNodesCanDo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

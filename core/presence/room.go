@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// maxTold is how many users may be present in a room whose readers are told of each one who
-	// comes or goes. In a larger room that would grow with the square of the room.
+	// maxTold is up to how many present users a room's readers are told of each one who comes or
+	// goes. The cost of that grows with the square of their number.
 	maxTold = 200
-	// maxNamed is how many users an answer names, and what a node tells the others of a room.
+	// maxNamed is how many users an answer names, and a notice to the other nodes.
 	maxNamed = 200
 	// linger is how long a user whose last connection broke stays present. Most are back by then,
-	// here or on another node, and nobody need hear of it.
+	// here or on another node, and then nobody hears of it.
 	linger = 2 * time.Second
 )
 
 // room is who is present in a room, and who types there.
 type room struct {
 	id     chat.RoomID
-	queued atomic.Bool // is among those due; set with mu held
+	queued atomic.Bool // is in Node.due; set with mu held
 
 	mu      sync.Mutex
 	here    map[chat.UserID]user   // follow the room on this node
-	leaving map[chat.UserID]leaver // did so a moment ago, and may be back
+	leaving map[chat.UserID]leaver // followed it until a moment ago, and may come back
 	others  map[ports.NodeID]ports.NodePresence
-	untold  bool      // the other nodes have yet to hear who is here
-	asks    bool      // and are asked who is there
-	shown   bool      // the last that they heard named somebody
-	told    time.Time // when that was
+	untold  bool      // the other nodes have yet to be told who is here
+	asks    bool      // the next notice asks the other nodes who is there
+	shown   bool      // the last notice to them named somebody
+	told    time.Time // when that notice was sent
 	typing  typing
 }
 
@@ -68,7 +68,7 @@ func (r *room) arrive(who chat.Author) (news bool) {
 	return !r.elsewhere(who.ID)
 }
 
-// depart is the opposite of arrive. Who may be back stays for a while. r.mu is held.
+// depart is the opposite of arrive. A user who may come back stays for a while. r.mu is held.
 func (r *room) depart(who chat.Author, mayBeBack bool) (news bool) {
 	at := r.here[who.ID]
 	at.sessions--
@@ -117,7 +117,7 @@ func (r *room) elsewhere(id chat.UserID) bool {
 	return false
 }
 
-// has reports whether a user is present, on whichever node. r.mu is held.
+// has reports whether a user is present, on any node. r.mu is held.
 func (r *room) has(id chat.UserID) bool {
 	_, here := r.here[id]
 	_, leaving := r.leaving[id]
@@ -127,7 +127,7 @@ func (r *room) has(id chat.UserID) bool {
 // anybody reports whether somebody is present on this node. r.mu is held.
 func (r *room) anybody() bool { return len(r.here)+len(r.leaving) > 0 }
 
-// count returns how many are present. Who is so on several nodes counts on each. r.mu is held.
+// count returns how many users are present. One on several nodes counts on each. r.mu is held.
 func (r *room) count() int {
 	n := len(r.here) + len(r.leaving)
 	for _, o := range r.others {
@@ -136,7 +136,7 @@ func (r *room) count() int {
 	return n
 }
 
-// list returns up to limit of those present on this node, ascending, and how many they are. r.mu is
+// list returns up to limit of the users on this node, ascending, and how many there are. r.mu is
 // held.
 func (r *room) list(limit int) (users []chat.Author, total int) {
 	total = len(r.here) + len(r.leaving)
@@ -157,8 +157,8 @@ func (r *room) list(limit int) (users []chat.Author, total int) {
 	return users, total
 }
 
-// replace takes what another node says of itself, and calls news for each user whose presence that
-// changes. r.mu is held.
+// replace takes the presence of another node, and calls news for each user whose presence changes
+// by it. r.mu is held.
 func (r *room) replace(p ports.NodePresence, news func(id chat.UserID, on bool)) {
 	before := r.others[p.Node]
 	var came []chat.UserID
@@ -185,8 +185,7 @@ func (r *room) replace(p ports.NodePresence, news func(id chat.UserID, on bool))
 	}
 }
 
-// notice returns what the other nodes are to be told of who is here, if it is time to. r.mu is
-// held.
+// notice returns the next notice to the other nodes of who is here, if it is due. r.mu is held.
 func (r *room) notice(now time.Time) (p ports.NodePresence, due bool) {
 	if !r.untold || now.Sub(r.told) < r.pause() {
 		return p, false
@@ -201,7 +200,7 @@ func (r *room) notice(now time.Time) (p ports.NodePresence, due bool) {
 	return p, true
 }
 
-// pause returns how long the other nodes are left alone about the room. r.mu is held.
+// pause returns the pause between two notices about the room. r.mu is held.
 func (r *room) pause() time.Duration {
 	if r.count() > maxTold {
 		return tellLargeEvery

@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	tellEvery      = 100 * time.Millisecond // how often other nodes are told of a room, at most
+	tellEvery      = 100 * time.Millisecond // min pause between notices about a room
 	tellLargeEvery = time.Second            // the same for a room of more than maxTold users
-	maxTogether    = 500                    // rooms told of each time; more wait for the next
+	maxTogether    = 500                    // rooms per tick; more wait for the next
 
-	// refreshAfter is after how long a room is told of again, though nothing changed: notices may
-	// be lost.
+	// refreshAfter is after how long a notice about a room is repeated, though nothing changed, as
+	// notices may be lost.
 	refreshAfter = 2 * time.Minute
-	refreshLook  = 5 * time.Second // how often the rooms are looked through for that
+	refreshLook  = 5 * time.Second // how often rooms that need that are looked for
 
 	beatEvery = time.Second // how often a node tells that it lives
 )
 
-// Run ends presences, tells the other nodes who is here and learns which of them are gone, until
+// Run ends presences, tells the other nodes who is here, and notices which of them are gone, until
 // ctx ends. It is called once.
 func (n *Node) Run(ctx context.Context) error {
 	tick := time.NewTicker(tellEvery)
@@ -34,7 +34,7 @@ func (n *Node) Run(ctx context.Context) error {
 			n.beat(context.WithoutCancel(ctx), ports.Alive{Node: n.peers.self, Going: true})
 			return nil
 		case now := <-tick.C:
-			if now.Sub(last) > peerGone/2 { // this node stood still: it cannot tell who was silent
+			if now.Sub(last) > peerGone/2 { // this node itself was paused: it cannot know who was silent
 				n.peers.forgive(now)
 			}
 			last = now
@@ -60,14 +60,14 @@ func (n *Node) beat(ctx context.Context, alive ports.Alive) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	// A bus that is away says so itself; and then nobody is there to be told.
+	// A bus that is Unavailable logs that itself.
 	err := n.cfg.Bus.Tell(ctx, alive)
 	if err != nil && !errors.Is(err, chat.Unavailable) {
 		n.cfg.Observer.Fault(ctx, "tell the other nodes that this one is alive", err)
 	}
 }
 
-// forgetPeers ends the presence of those who were on nodes that are gone.
+// forgetPeers ends the presence of users on nodes that are gone.
 func (n *Node) forgetPeers(now time.Time) {
 	gone, refresh, left := n.peers.silent(now)
 	n.cfg.Observer.Peers(left)
@@ -89,8 +89,7 @@ func (n *Node) forgetPeers(now time.Time) {
 	}
 }
 
-// refresh has the other nodes told who is here in the rooms of which they have not been told for
-// long.
+// refresh repeats the notices about rooms whose last one is long ago.
 func (n *Node) refresh(now time.Time) {
 	for _, r := range n.all() {
 		r.mu.Lock()
@@ -102,8 +101,7 @@ func (n *Node) refresh(now time.Time) {
 	}
 }
 
-// queue puts a room that has something to tell, or a presence to end, behind those due. r.mu is
-// held.
+// queue adds a room that has something to tell, or a presence to end, to those due. r.mu is held.
 func (n *Node) queue(r *room) {
 	if n.cfg.Bus == nil {
 		r.untold = false
@@ -129,7 +127,7 @@ func (n *Node) take() (due []*room) {
 	return due
 }
 
-// attend does for one room what is due. The bus is told without the room's lock: it may call a
+// attend does for one room what is due. The bus is told without the room's lock, as it may call a
 // listener.
 func (n *Node) attend(ctx context.Context, r *room, now time.Time) {
 	r.mu.Lock()

@@ -7,32 +7,32 @@ import (
 )
 
 const (
-	typingLasts = 6 * time.Second // after the last sign of it, on whatever node it is shown
-	typingEvery = 3 * time.Second // how often it is told that a user types in a room, at most
-	typingAgain = time.Second     // who types on for so long after that was told, is told of again
-	maxTypists  = 100             // users of a room who are told of
+	typingLasts = 6 * time.Second // after the last sign, on each node that shows it
+	typingEvery = 3 * time.Second // min pause between two signals that a user types
+	typingAgain = time.Second     // a user who still types so long after a signal gets another one
+	maxTypists  = 100             // max users in a room who are shown as typing
 )
 
-// typing is who types in a room. Each node ends by itself what it shows: others may die, and what
-// they tell may be lost.
+// typing is who types in a room. Each node itself ends the typing that it shows, as other nodes may
+// die, and their signals may be lost.
 type typing struct {
 	who  map[chat.UserID]*typist
-	look *time.Timer // when something is due next; nil while nobody types
+	look *time.Timer // for what is due next; nil while nobody types
 }
 
 // typist is a user who types in a room, or did so a moment ago.
 type typist struct {
 	session string // that typed last; empty: one of another node
 	heard   time.Time
-	told    time.Time // when the room's readers were told last that they type
+	told    time.Time // when the room's readers were last told that the user types
 	types   bool
-	shown   bool     // is what the readers were told last
-	since   chat.Seq // what the user says behind this entry ends it
+	shown   bool     // the last signal to the readers said that the user types
+	since   chat.Seq // a message of the user behind this entry ends the typing
 }
 
-// Types takes that a user types in a room, or has stopped: in a session, or, where session is
-// empty, on another node. Its Seq is the last entry that is known to be the user's own there;
-// head is the last one that has come here.
+// Types tells that a user types in a room, or has stopped: in a session, or, where session is
+// empty, on another node. sig.Seq is the last entry there that is known to be the user's own. head
+// is the last entry that has come to this node.
 func (n *Node) Types(sig chat.Signal, head chat.Seq, session string) {
 	r := n.room(sig.Room)
 	if r == nil {
@@ -56,7 +56,7 @@ func (n *Node) Types(sig chat.Signal, head chat.Seq, session string) {
 		t = &typist{}
 		r.typing.who[sig.User] = t
 	}
-	if t.shown && sig.Seq > t.since { // the message that ended what is shown has yet to come here
+	if t.shown && sig.Seq > t.since { // a message that ends the shown typing has yet to come here
 		t.shown = false
 		n.cfg.Readers.Spread(typingSignal(r.id, sig.User, false, sig.Seq), t.session)
 	}
@@ -79,7 +79,7 @@ func (n *Node) StopTyping(id chat.RoomID, session string) {
 	for user, t := range r.typing.who {
 		if t.session == session {
 			n.endTyping(r, user, t, session)
-			t.session = "" // which is forgotten
+			t.session = "" // the session has ended
 		}
 	}
 }
@@ -111,14 +111,14 @@ func typingSignal(room chat.RoomID, user chat.UserID, on bool, seq chat.Seq) cha
 	return chat.Signal{Room: room, User: user, Kind: chat.SignalTyping, On: on, Seq: seq}
 }
 
-// tellTyping tells that a user types, not ahead of what they said before. r.mu is held.
+// tellTyping tells that a user types. Readers get it after the entry behind. r.mu is held.
 func (n *Node) tellTyping(r *room, user chat.UserID, t *typist, now time.Time, behind chat.Seq) {
 	t.told, t.shown = now, true
 	n.pass(typingSignal(r.id, user, true, behind), t.session, t.session)
 }
 
-// endTyping tells that a user has stopped, if somebody was told that they type. The other nodes
-// hear of it from the node of the session. r.mu is held.
+// endTyping tells that a user has stopped, if the readers were told that they type. The node of the
+// session tells the other nodes. r.mu is held.
 func (n *Node) endTyping(r *room, user chat.UserID, t *typist, session string) {
 	t.types = false
 	if t.shown {
@@ -127,8 +127,8 @@ func (n *Node) endTyping(r *room, user chat.UserID, t *typist, session string) {
 	}
 }
 
-// pass tells a room's readers but origin, and the other nodes where it is about a session of this
-// one.
+// pass gives a signal to a room's readers, except origin. If session is of this node, the other
+// nodes get it too.
 func (n *Node) pass(sig chat.Signal, origin, session string) {
 	if session == "" {
 		n.cfg.Readers.Spread(sig, origin)
@@ -137,7 +137,7 @@ func (n *Node) pass(sig chat.Signal, origin, session string) {
 	n.cfg.Readers.Tell(sig, origin)
 }
 
-// again is when a typist is to be told of again; zero: not before there is another sign.
+// again returns when readers are told again that a user types; zero: not before another sign.
 func (t *typist) again() time.Time {
 	if t.types && (!t.shown || t.heard.Sub(t.told) >= typingAgain) {
 		return t.told.Add(typingEvery)
@@ -145,10 +145,10 @@ func (t *typist) again() time.Time {
 	return time.Time{}
 }
 
-// next is when something is due for a typist.
+// next returns when something is due for a typist.
 func (t *typist) next() time.Time {
 	if !t.types {
-		return t.told.Add(typingEvery) // forgotten: until then, another sign is told later
+		return t.told.Add(typingEvery) // kept until then, so that typingEvery holds
 	}
 	end := t.heard.Add(typingLasts)
 	if again := t.again(); !again.IsZero() && again.Before(end) {
@@ -157,7 +157,7 @@ func (t *typist) next() time.Time {
 	return end
 }
 
-// lookLater has the room looked at when something is due for one of its typists. r.mu is held.
+// lookLater sets the timer for what is due next for one of the room's typists. r.mu is held.
 func (n *Node) lookLater(r *room, now time.Time) {
 	g := &r.typing
 	var first time.Time

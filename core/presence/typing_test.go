@@ -22,7 +22,7 @@ func newStage(t *testing.T) *stage {
 	return &stage{t: t, nodes: newCluster(t, 2).nodes, began: time.Now()}
 }
 
-// types takes on the first node that a user types, or not. sent is what they know to be their own.
+// types tells the first node that a user types, or not. sent is their last entry that they know of.
 func (s *stage) types(user chat.UserID, on bool, sent, head chat.Seq, session string) {
 	sig := chat.Signal{Room: room, User: user, Kind: chat.SignalTyping, On: on, Seq: sent}
 	s.nodes[0].Types(sig, head, session)
@@ -36,8 +36,7 @@ func (s *stage) says(user chat.UserID, seq chat.Seq) {
 	}
 }
 
-// hears lets time pass, and expects what the readers of both nodes have been told of typing by
-// then.
+// hears lets time pass, and checks what the readers of both nodes were told of typing until then.
 func (s *stage) hears(until time.Duration, want ...string) {
 	s.t.Helper()
 	time.Sleep(time.Until(s.began.Add(until)))
