@@ -1,8 +1,8 @@
 // Package revocation refuses tokens that were revoked.
 //
-// Every node knows all revocations: it reads them when it starts and every two seconds what is new,
-// and hears of those of other nodes by the bus at once. They are kept for ever, as nobody knows how
-// long a token that was given away lives; a user has one at most, so that they are few.
+// Every node knows all revocations. It reads them when it starts, and new ones every two seconds.
+// It hears of those of other nodes by the bus at once. They are kept for ever, as nobody knows how
+// long a leaked token is valid. A user has at most one, so they are few.
 package revocation
 
 import (
@@ -19,13 +19,12 @@ const (
 	lookTime  = 10 * time.Second
 	page      = 1000
 
-	// anewEvery is after how many looks all is read anew, not only what is behind the place: a
-	// store that was restored, or whose standby took over, may give places again that were given
-	// before.
+	// anewEvery is after how many looks all revocations are read again, not only those behind the
+	// place. A store that was restored, or whose standby took over, may give the same places again.
 	anewEvery = 150
 )
 
-// Config is what a Guard works with. Store and Verifier are needed.
+// Config configures a Guard. Store and Verifier are required.
 type Config struct {
 	Store    ports.Revocations
 	Verifier ports.TokenVerifier // of the tokens themselves
@@ -41,16 +40,16 @@ type Guard struct {
 	learned func(chat.Revocation)
 	loaded  bool
 	until   map[chat.UserID]time.Time
-	place   int64             // of the store, up to which it was read
+	place   int64             // up to which the store was read
 	logs    int               // how often the store was found to keep another log
-	read    int               // logs at the last look: where it was fewer, the place is of no use
+	read    int               // logs at the last look; if logs is higher, place is not valid
 	fresh   []chat.Revocation // learned since the last look
-	again   []chat.Revocation // learned before that, and told of once more at the next
+	again   []chat.Revocation // learned before that: told of once more at the next look
 }
 
 var _ ports.TokenVerifier = (*Guard)(nil)
 
-// New returns a guard. It verifies nothing before it has read what was revoked: by Load, or by Run.
+// New returns a guard. It verifies no token before Load or Run has read the revocations.
 func New(cfg Config) *Guard {
 	if cfg.Observer == nil {
 		cfg.Observer = ports.Unobserved{}
@@ -83,12 +82,11 @@ func (g *Guard) Verify(ctx context.Context, token string) (chat.Identity, error)
 	return who, nil
 }
 
-// Run reads what was revoked, and goes on reading what is new, until ctx ends. It tells learned of
-// each revocation that is new to this node, by whichever way it came, so that it ends the sessions
-// that those tokens opened; learned does not block, and may be called concurrently. Seconds later
-// it is told again: a token may have been verified just before, and its session been opened just
-// after. Run is called once. A store that cannot be read is tried again; what is known stays in
-// force.
+// Run reads the revocations, and then new ones, until ctx ends. It calls learned for each one that
+// is new to this node, from the store or the bus, to end the sessions of these tokens. Seconds
+// later it calls learned again: a token may have been verified just before the revocation, and its
+// session opened just after. learned does not block, and may be called concurrently. Run is called
+// once. A store that cannot be read is tried again; known revocations stay in force.
 func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
 	g.mu.Lock()
 	g.learned = learned
@@ -110,7 +108,7 @@ func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
 	}
 }
 
-// due returns what is to be told again.
+// due returns the revocations to tell of again.
 func (g *Guard) due() []chat.Revocation {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -119,7 +117,7 @@ func (g *Guard) due() []chat.Revocation {
 	return due
 }
 
-// Load reads what was revoked, for who wants tokens to be taken before Run.
+// Load reads the revocations, so that tokens can be verified before Run.
 func (g *Guard) Load(ctx context.Context) error { return g.look(ctx, false) }
 
 // look reads what is new in the store, or all of it.
@@ -152,9 +150,9 @@ func (g *Guard) look(ctx context.Context, anew bool) error {
 	return nil
 }
 
-// Revoke makes the user's tokens that were issued until now good no more, on all nodes, and ends
-// the sessions that they opened. As the clock of their issuer may be ahead, a token of now may say
-// that it was issued in up to chat.MaxIssuedAhead: the user's new tokens are good after that.
+// Revoke revokes the user's tokens that were issued until now, on all nodes, and ends their
+// sessions. The issuer's clock may be up to chat.MaxIssuedAhead ahead, so tokens that are issued
+// within that time are revoked too. Later ones are valid.
 func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, error) {
 	r, err := g.cfg.Store.Revoke(ctx, user, time.Now().Add(chat.MaxIssuedAhead))
 	if err != nil {
@@ -169,23 +167,23 @@ func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, 
 	return r, nil
 }
 
-// Anew has all be read at the next look, because the store keeps another log. What is known stays
-// in force.
+// Anew has all revocations read at the next look, because the store keeps another log. Known ones
+// stay in force.
 func (g *Guard) Anew() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.logs++
 }
 
-// Hear takes what other nodes tell.
+// Hear takes notices of other nodes.
 func (g *Guard) Hear(notice ports.Notice) {
 	if n, ok := notice.(ports.Revoked); ok {
 		g.learn(chat.Revocation{User: n.User, Until: n.Until})
 	}
 }
 
-// learn notes a revocation, and tells of it if it is news. Before all are known nobody is: there
-// can be no sessions yet.
+// learn notes a revocation, and calls learned if it is new. Before the first ones are loaded it
+// does not, as there can be no sessions yet.
 func (g *Guard) learn(r chat.Revocation) {
 	g.mu.Lock()
 	until, known := g.until[r.User]

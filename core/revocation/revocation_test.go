@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// issued takes the time of issue as a token of alice's; one that is empty does not say.
+// issued verifies a time of issue as a token of alice's. An empty one has no time of issue.
 type issued struct{}
 
 func (issued) Verify(_ context.Context, token string) (chat.Identity, error) {
@@ -140,7 +140,7 @@ func TestWithoutTheBusItTakesSeconds(t *testing.T) {
 	})
 }
 
-// away is a store that cannot be reached while it is told so.
+// away is a store that a test can make unreachable.
 type away struct {
 	ports.Revocations
 	away atomic.Bool
