@@ -1,6 +1,5 @@
-// Package logwatch knows which log the store keeps, and notices when that is another one: an
-// operator gave it another identity, or the store was restored or put in the place of another while
-// the node ran.
+// Package logwatch knows which log the store keeps, and notices when that changes: an operator gave
+// it another identity, or the store was restored or replaced by another one while the node ran.
 package logwatch
 
 import (
@@ -15,16 +14,16 @@ import (
 const (
 	lookEvery = 2 * time.Second
 	lookTime  = 10 * time.Second
-	// minPause is between two looks, however often notices of other logs come.
+	// minPause is the pause after a look for a notice of another log, however many of them come.
 	minPause = time.Second
-	// slowest is how long another node may take to find out that the log has changed.
+	// slowest is how long another node may take to notice that the log has changed.
 	slowest = time.Minute
 )
 
-// Config is what a Watch works with. Store is needed.
+// Config configures a Watch. Store is required.
 type Config struct {
 	Store    ports.LogIdentity
-	Bus      string              // where other nodes are heard, in words for the log: "redis with the prefix parley"
+	Bus      string              // a name of the bus for log messages: "redis with the prefix parley"
 	Observer ports.FaultObserver // nil: nobody is told
 }
 
@@ -32,11 +31,11 @@ type Config struct {
 type Watch struct {
 	cfg     Config
 	now     atomic.Value    // a chat.LogID
-	foreign chan chat.LogID // holds one: a log that a notice was of
+	foreign chan chat.LogID // holds one: the log of a notice of another log
 
 	// Only Run uses these.
 	was     chat.LogID // the log before the present one
-	changed time.Time  // when it was found to be another
+	changed time.Time  // when the change was noticed
 }
 
 // New returns a watch that knows nothing before Load or Run has asked the store.
@@ -47,14 +46,14 @@ func New(cfg Config) *Watch {
 	return &Watch{cfg: cfg, foreign: make(chan chat.LogID, 1)}
 }
 
-// Log returns the log's identity as it was at the last look, seconds ago at most; nothing before
-// the first.
+// Log returns the log's identity at the last look, which is at most seconds ago. It is empty before
+// the first look.
 func (w *Watch) Log() chat.LogID {
 	id, _ := w.now.Load().(chat.LogID)
 	return id
 }
 
-// Load asks the store, for who wants to know before Run.
+// Load asks the store, so that the identity is known before Run.
 func (w *Watch) Load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
@@ -66,7 +65,7 @@ func (w *Watch) Load(ctx context.Context) error {
 }
 
 // Run asks the store every two seconds, until ctx ends, and calls changed when the log has become
-// another one. It is called once. A store that cannot be asked is asked again.
+// another one. It is called once. If the store cannot be asked, it tries again.
 func (w *Watch) Run(ctx context.Context, changed func()) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -106,7 +105,7 @@ func (w *Watch) look(ctx context.Context, changed func()) {
 	}
 }
 
-// Foreign takes note of a notice that came by the bus and is of another log. It does not block.
+// Foreign notes that a notice of another log came by the bus. It does not block.
 func (w *Watch) Foreign(theirs chat.LogID) {
 	select {
 	case w.foreign <- theirs:
@@ -114,8 +113,8 @@ func (w *Watch) Foreign(theirs chat.LogID) {
 	}
 }
 
-// tellOf tells of a notice of another log, unless the log has just become that one, or was it until
-// now: then some nodes are quicker to notice than others.
+// tellOf tells the observer of a notice of another log. It does not if that is the log before a
+// recent change, or the present one: nodes do not all notice a change at the same time.
 func (w *Watch) tellOf(ctx context.Context, theirs chat.LogID) {
 	own := w.Log()
 	if theirs == own || own == "" || theirs == w.was && time.Since(w.changed) < slowest {
