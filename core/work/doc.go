@@ -1,2 +1,2 @@
-// Package work hands what waits to workers, first come first served.
+// Package work hands waiting tasks and values to workers, first come first served.
 package work

@@ -14,7 +14,7 @@ type Later struct {
 	done   sync.WaitGroup
 }
 
-// Do has do called after a while, in a goroutine of its own; not where l is closed before.
+// Do calls do after a while, in a goroutine of its own, unless l is closed before.
 func (l *Later) Do(after time.Duration, do func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -36,7 +36,7 @@ func (l *Later) Do(after time.Duration, do func()) {
 	l.timers[t] = struct{}{}
 }
 
-// Close drops what is not due yet, and waits for what is being done. Nothing is done after it.
+// Close drops calls that are not due yet, and waits for those that run. There are none after it.
 func (l *Later) Close() {
 	l.mu.Lock()
 	l.closed = true

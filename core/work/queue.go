@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Queue hands tasks to workers, first come first served. It has no bound of its own: whoever puts
-// tasks bounds how many there are. Its methods may be called concurrently. Make one with NewQueue.
+// Queue hands tasks to workers, first come first served. It is not bounded: its users must bound
+// the number of tasks. Its methods may be called concurrently. Make one with NewQueue.
 type Queue struct {
 	wake chan struct{} // holds one: there may be tasks
 
@@ -17,7 +17,7 @@ type Queue struct {
 // NewQueue returns an empty queue.
 func NewQueue() *Queue { return &Queue{wake: make(chan struct{}, 1)} }
 
-// Put adds a task, behind those that wait. It does not wait itself.
+// Put adds a task at the end. It does not wait.
 func (q *Queue) Put(task func(context.Context)) {
 	q.mu.Lock()
 	q.tasks = append(q.tasks, task)

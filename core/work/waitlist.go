@@ -9,7 +9,7 @@ import (
 // Waitlist has values that wait for a worker, first come first served. A value can leave before its
 // turn. Its methods may be called concurrently. Make one with NewWaitlist.
 type Waitlist[T any] struct {
-	wake chan struct{} // holds one: there may be some
+	wake chan struct{} // holds one: there may be values
 
 	mu   sync.Mutex
 	list list.List
@@ -27,7 +27,7 @@ func (w *Waitlist[T]) Put(v T) *list.Element {
 	return at
 }
 
-// Leave takes a value off the list, if it is still there. A place that is nil is none.
+// Leave removes a value from the list, if it is still there. at may be nil.
 func (w *Waitlist[T]) Leave(at *list.Element) {
 	if at == nil {
 		return
@@ -47,7 +47,7 @@ func (w *Waitlist[T]) Wait(ctx context.Context) bool {
 	}
 }
 
-// Take takes the first values, limit at most. It wakes another worker where more are left.
+// Take takes the first values, at most limit. It wakes another worker where more are left.
 func (w *Waitlist[T]) Take(limit int) (first []T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
