@@ -74,7 +74,7 @@ func TestABackupSaysWhyThereIsNone(t *testing.T) {
 		{"backup x.db", nowhere, failed, "no store to copy"},
 		{"backup -", nowhere, failed, "no store to copy"},
 		{"backup x.db", "PARLEY_STORE_URL=postgres://somewhere/parley", failed, "pg_dump"},
-		{"backup -", "PARLEY_STORE_URL=memory://", failed, "no file"},
+		{"backup -", "PARLEY_STORE_URL=memory://", failed, "not a file"},
 	} {
 		code, _, errOut := call(t, []string{row.environ}, strings.Fields(row.args)...)
 		if code != row.code || !strings.Contains(errOut, row.want) {
