@@ -6,19 +6,19 @@ import (
 	"runtime/debug"
 )
 
-// revision is set by the linker where there is no repository to ask, as in an image's build:
-// -ldflags "-X github.com/parley-chat/parley/observability.revision=$(git rev-parse HEAD)".
+// revision is set by the linker if there is no repository, as in the build of an image: -ldflags
+// "-X github.com/parley-chat/parley/observability.revision=$(git rev-parse HEAD)".
 var revision string
 
-// Build says which program this is.
+// Build identifies this program.
 type Build struct {
-	Version  string // a release ("v1.2.3"), or "devel"
+	Version  string // of a release ("v1.2.3"), or "devel"
 	Revision string // the commit, with "+dirty" if files were changed since, or "unknown"
-	Go       string // the version of Go that made it
+	Go       string // version of Go
 }
 
-// ReadBuild returns the build of this process. stamp is the version that the linker was given;
-// where it is empty, the one that the go command recorded counts.
+// ReadBuild returns the build of this process. stamp is the version that the linker set; if it is
+// empty, the version that the go command recorded is used.
 func ReadBuild(stamp string) Build {
 	b := Build{Version: stamp, Revision: cmp.Or(revision, "unknown"), Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()

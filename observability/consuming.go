@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// consumerMetrics is what is counted of consumers. Their names are a label, as an operator makes
-// them and there are few; one that goes takes its series along.
+// consumerMetrics are the metrics of consumers. Their names are a label, because operators choose
+// them and there are few. The series of a consumer are removed with it.
 type consumerMetrics struct {
 	attempts *prometheus.CounterVec
 	taken    *prometheus.CounterVec
@@ -20,7 +20,7 @@ type consumerMetrics struct {
 	takeover prometheus.Counter
 }
 
-// lagMetric is one thing that is told of how far a consumer is behind.
+// lagMetric is one metric of how far a consumer is behind.
 type lagMetric struct {
 	gauge *prometheus.GaugeVec
 	of    func(ports.ConsumerLag) float64

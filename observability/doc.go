@@ -1,5 +1,5 @@
-// Package observability turns what the core tells its Observer into metrics, spans and log lines,
-// and answers whether the service is well.
+// Package observability turns the core's calls of its Observer into metrics, spans and log lines,
+// and reports the service's health.
 //
 //	core, httpd ── ports.Observer ──► Observer ─┬─► Prometheus registry ──► Metrics() on the admin address
 //	                                            ├─► spans ──► Telemetry ──► OTLP, as OTEL_* says
@@ -7,9 +7,9 @@
 //	store, bus ── Observer.Log, Directory, Bus ──► the same, timed and counted on their way to the core
 //	store, bus, keys ── ports.Checker ──► Health ──► /healthz, /readyz, parley_part_up
 //
-// Labels hold closed sets only (types, kinds, reasons): never a room, a user or a session, of which
-// there is no end. Which rooms are the hottest is known by a sketch of bounded size. Logs hold ids,
-// never a token or a message body.
+// Labels have only values of closed sets (types, kinds, reasons): never a room, a user or a
+// session, whose number is unbounded. A sketch of bounded size knows the hottest rooms. Logs
+// contain ids, never a token or a message body.
 //
 // One trace leads from a command to its readers:
 //
@@ -18,7 +18,7 @@
 //	      │          └─ announce          to this node's feeds and to other nodes
 //	      └─ deliver                      one for each node: how many readers, how soon, how many were behind
 //
-// Steps go from one goroutine to another, and from node to node, as a chat.Trace: the words of a
-// W3C traceparent. So the core knows no tracing library, and a step that nobody records costs a
+// Steps go from one goroutine to another, and from node to node, as a chat.Trace: the text of a W3C
+// traceparent. So the core needs no tracing library, and a step that is not recorded costs one
 // method call.
 package observability

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	faultQuiet     = time.Second // how long a fault that was logged is only counted when it comes again, at first,
-	faultMostQuiet = time.Minute // and in the end: twice as long each time that it did
-	faultKinds     = 256         // most faults told apart at once; beyond, those of one task count as the same
+	faultQuiet    = time.Second // at first, how long repetitions of a logged fault are only counted;
+	faultMaxQuiet = time.Minute // doubled each time that it came again, up to this
+	faultKinds    = 256         // max faults that are distinguished; beyond, faults of one task count as the same
 )
 
-// faults logs each fault once, and how often it came again, so that a store that is away does not
-// fill the disk with the same line.
+// faults logs each fault once, and later how often it came again, so that an unreachable store does
+// not fill the disk with equal lines.
 type faults struct {
 	log *slog.Logger
 
@@ -27,19 +27,20 @@ type faults struct {
 
 type faultKey struct{ while, err string }
 
-// fault is one that was logged and may come again.
+// fault is a logged fault that may come again.
 type fault struct {
 	id      string
 	quiet   time.Duration // between its lines
 	repeats int           // since its last line
-	timer   *time.Timer   // until the next
+	timer   *time.Timer   // until its next line
 }
 
 func newFaults(log *slog.Logger) *faults {
 	return &faults{log: log, known: map[faultKey]*fault{}}
 }
 
-// report logs a fault, unless it was logged lately, and returns the id that finds it in the log.
+// report logs a fault, unless it was logged lately, and returns the id under which it is in the
+// log.
 func (f *faults) report(ctx context.Context, while string, err error) string {
 	id, again := f.note(ports.TraceOf(ctx).ID(), faultKey{while, err.Error()})
 	if !again {
@@ -48,12 +49,12 @@ func (f *faults) report(ctx context.Context, while string, err error) string {
 	return id
 }
 
-// note remembers a fault; again says that the id given is in the log already.
+// note records a fault; again reports that the returned id is already in the log.
 func (f *faults) note(traceID string, key faultKey) (id string, again bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, ok := f.known[key]; !ok && len(f.known) >= faultKinds {
-		key.err = "" // one of many
+		key.err = "" // there are too many: count it under its task
 	}
 	if last, ok := f.known[key]; ok {
 		last.repeats++
@@ -68,19 +69,19 @@ func (f *faults) note(traceID string, key faultKey) (id string, again bool) {
 	return id, false
 }
 
-// goOn is called when a fault has been quiet in the log for long enough: it tells how often it came
-// again, or forgets it.
+// goOn is called at the end of a fault's quiet time. It logs how often the fault came again, or
+// forgets the fault if it did not.
 func (f *faults) goOn(key faultKey, one *fault) {
 	f.mu.Lock()
 	repeats := one.repeats
 	one.repeats = 0
 	switch {
-	case f.known[key] != one: // told and forgotten meanwhile
+	case f.known[key] != one: // logged and forgotten meanwhile
 		repeats = 0
 	case repeats == 0:
 		delete(f.known, key)
 	default:
-		one.quiet = min(2*one.quiet, faultMostQuiet)
+		one.quiet = min(2*one.quiet, faultMaxQuiet)
 		one.timer.Reset(one.quiet)
 	}
 	f.mu.Unlock()
@@ -97,7 +98,7 @@ func (f *faults) tell(key faultKey, one *fault, repeats int) {
 	}
 }
 
-// flush tells what was counted and not told yet, and forgets all: for the end.
+// flush logs all counts that were not logged yet, and forgets all faults. It is for the end.
 func (f *faults) flush() {
 	f.mu.Lock()
 	known, repeats := f.known, map[faultKey]int{}

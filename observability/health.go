@@ -13,75 +13,74 @@ import (
 )
 
 const (
-	checkTime  = 2 * time.Second        // for a part to answer
-	checkAge   = time.Second            // how long an answer counts, so that probes cannot hammer a store
-	checkEvery = 2 * time.Second        // between checks that nobody asks for
-	answerTime = 400 * time.Millisecond // for a probe to be answered: by what was known before, if a part takes longer
+	checkTime  = 2 * time.Second        // how long a part may take to answer
+	checkAge   = time.Second            // how long an answer is valid, so that probes do not load a store
+	checkEvery = 2 * time.Second        // interval of the regular checks
+	answerTime = 400 * time.Millisecond // max time of a probe; for slower parts the previous result is used
 )
 
-// Part is something that the service works with. One whose Checker is a ports.Cached is needed at
-// once and without grace until it got something, so that a rollout stops while the source is away;
-// from then on it is Spare.
+// Part is something that the service depends on. If its Checker is a ports.Cached, the part is
+// needed, without grace, until it has data the first time, so that a rollout stops while the source
+// is away. After that it is Spare.
 type Part struct {
 	Name    string
 	Checker ports.Checker
-	// Spare tells that the service goes on without it, if not as well: while it is away the service
-	// is degraded, and still ready. Not to be would take all nodes from their users where they all
-	// have lost it.
+	// Spare says that the service works without the part, in a degraded state: it stays ready while
+	// the part is away. Otherwise, if all nodes lost the part, all of them would get no traffic.
 	Spare bool
 }
 
 // HealthConfig is what a Health works with.
 type HealthConfig struct {
 	Parts []Part
-	// Grace is how long a part may be away before the service is not ready: every node has lost it,
-	// as a rule, and then there is nobody to send the traffic to instead. 0: not at all.
+	// Grace is how long a part may be away before the service is not ready. Usually all nodes have
+	// lost it at once, and then no other node could take the traffic. 0: no grace.
 	Grace time.Duration
-	Log   *slog.Logger // told when a part goes away and when it is back; nil: nobody is
+	Log   *slog.Logger // for parts that go away and come back; may be nil
 }
 
-// Health says whether the process lives and whether it should get traffic.
+// Health reports whether the process is alive and whether it should get traffic.
 type Health struct {
 	cfg HealthConfig
 
 	mu     sync.Mutex
 	state  State
-	drain  window // of the stop that is under way
+	drain  window // of the stop, if it has begun
 	latest *check // the newest check, perhaps still under way
-	parts  []part // as they were by the last check that is done
-	known  bool   // one is done
+	parts  []part // results of the last finished check
+	known  bool   // a check has finished
 
-	asked []chan error // the questions that parts have not answered; of the check that is under way
+	asked []chan error // unanswered checks, by part; used by the current check
 }
 
-// State is where the service is in its life.
+// State is a state of the service.
 type State string
 
-// The states, in their order. Only one that is Serving gets traffic.
+// The states, in their order. A service gets traffic only while it is Serving.
 const (
 	Starting State = "starting"
 	Serving  State = "serving"
 	Draining State = "draining"
 )
 
-// window is a time that has begun and an end that it should have.
+// window is a time that has begun, and its planned end.
 type window struct{ from, to time.Time }
 
-// part is how a part was, by the last check.
+// part is the result of the last check of a part.
 type part struct {
 	err    error
-	away   time.Time // since when it does not answer; zero where it does
+	away   time.Time // since when it has been away; zero: it answers
 	cached bool      // it is a ports.Cached
 	got    time.Time // its Since
 }
 
-// check is one look at all parts.
+// check is one check of all parts.
 type check struct {
-	done chan struct{} // closed when the parts stand
+	done chan struct{} // closed when the parts are set
 	at   time.Time     // when it was done
 }
 
-// NewHealth returns the health of a service that is Starting. Its parts count as well until they
+// NewHealth returns the health of a service that is Starting. Its parts count as healthy until they
 // are checked.
 func NewHealth(cfg HealthConfig) *Health {
 	if cfg.Log == nil {
@@ -90,8 +89,8 @@ func NewHealth(cfg HealthConfig) *Health {
 	return &Health{cfg: cfg, state: Starting, parts: make([]part, len(cfg.Parts)), asked: make([]chan error, len(cfg.Parts))}
 }
 
-// Run looks at the parts every few seconds until ctx ends, so that it is known how they are and for
-// how long whether somebody asks or not. It is called once.
+// Run checks the parts every few seconds until ctx ends, so that their state and its duration are
+// known even without probes. It may be called once.
 func (h *Health) Run(ctx context.Context) error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
@@ -105,21 +104,21 @@ func (h *Health) Run(ctx context.Context) error {
 	}
 }
 
-// Serve tells that the service takes traffic from now on.
+// Serve sets the state to Serving.
 func (h *Health) Serve() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state = Serving
 }
 
-// Drain tells that the service stops, and by when it should have: from now on it is not ready.
+// Drain says that the service stops, and when it should have stopped: from now on it is not ready.
 func (h *Health) Drain(until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.state, h.drain = Draining, window{time.Now(), until}
 }
 
-// Report is what a probe is told.
+// Report is the answer to a probe.
 type Report struct {
 	Ready    bool         `json:"ready"`
 	State    State        `json:"state"`
@@ -127,19 +126,19 @@ type Report struct {
 	Parts    []PartReport `json:"parts,omitempty"`
 }
 
-// PartReport is how one part is.
+// PartReport is the state of one part.
 type PartReport struct {
 	Name  string     `json:"name"`
 	OK    bool       `json:"ok"`
 	Why   string     `json:"why,omitempty"`
 	Since *time.Time `json:"since,omitempty"` // when it went away
-	Age   string     `json:"age,omitempty"`   // of what it goes on with, as 1h2m3s: the keys of tokens
+	Age   string     `json:"age,omitempty"`   // of its cached data (keys of tokens), such as 1h2m3s
 }
 
-// Ready asks the parts, all at once, and not again within a second. It takes half a second at most:
-// parts that have not answered by then are told of as they were before. With detail the report
-// gives their errors in full, which may tell of hosts and files; without, it is safe to show to
-// anyone.
+// Ready checks all parts at once, unless that was done within the last second. It takes at most
+// half a second: for parts that have not answered by then, it reports the previous result. With
+// detail the report has the full errors, which may contain hosts and files; without, it is safe to
+// show to anyone.
 func (h *Health) Ready(ctx context.Context, detail bool) Report {
 	late := time.NewTimer(answerTime)
 	defer late.Stop()
@@ -173,7 +172,7 @@ func (h *Health) Ready(ctx context.Context, detail bool) Report {
 	return report
 }
 
-// counts reports whether a part that is needed has been away for too long.
+// counts reports whether a needed part has been away for too long.
 func (h *Health) counts(i int, p part) bool {
 	switch {
 	case p.err == nil:
@@ -184,8 +183,8 @@ func (h *Health) counts(i int, p part) bool {
 	return !h.cfg.Parts[i].Spare && time.Since(p.away) >= h.cfg.Grace
 }
 
-// look returns the check that tells how the parts are, or were a moment ago: one for all who come
-// while it is under way.
+// look returns the current check, a recent one, or a new one. All callers share a check that is
+// under way.
 func (h *Health) look(ctx context.Context) *check {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -193,12 +192,12 @@ func (h *Health) look(ctx context.Context) *check {
 	if c == nil || !c.at.IsZero() && time.Since(c.at) >= checkAge {
 		c = &check{done: make(chan struct{})}
 		h.latest = c
-		go h.ask(context.WithoutCancel(ctx), c) // for checkTime at most; whoever asks may go before
+		go h.ask(context.WithoutCancel(ctx), c) // takes at most checkTime; the caller may leave earlier
 	}
 	return c
 }
 
-// ask asks all parts and fills c.
+// ask checks all parts and completes c.
 func (h *Health) ask(ctx context.Context, c *check) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -219,12 +218,12 @@ func (h *Health) ask(ctx context.Context, c *check) {
 	close(c.done)
 }
 
-// askOne asks a part. One that has not answered the last question gets no other, however it hangs:
-// it holds up nothing but that.
+// askOne checks a part. While a part has not answered the last check, it gets no other one: so a
+// part that hangs blocks only one goroutine.
 func (h *Health) askOne(ctx context.Context, i int) part {
 	checker := h.cfg.Parts[i].Checker
 	select {
-	case <-h.asked[i]: //nolint:errcheck // too late: it tells of another time
+	case <-h.asked[i]: //nolint:errcheck // too late to be used
 		h.asked[i] = nil
 	default:
 	}
@@ -239,7 +238,7 @@ func (h *Health) askOne(ctx context.Context, i int) part {
 		h.asked[i] = nil
 	case <-ctx.Done():
 		select {
-		case p.err = <-h.asked[i]: // just in time
+		case p.err = <-h.asked[i]: // answered at the last moment
 			h.asked[i] = nil
 		case <-time.After(checkTime / 20):
 			p.err = chat.Wrap(chat.Unavailable, ctx.Err(), "wait for an answer")
@@ -251,7 +250,7 @@ func (h *Health) askOne(ctx context.Context, i int) part {
 	return p
 }
 
-// now is how a part is that was p before, by a check that found is.
+// now returns the new state of a part, from the old state p and the result is of a check.
 func (p part) now(is part, at time.Time) part {
 	switch {
 	case is.err == nil:
@@ -263,7 +262,7 @@ func (p part) now(is part, at time.Time) part {
 	return is
 }
 
-// tell logs that a part went away or is back: a line each, however often it is checked.
+// tell logs once that a part went away, and once that it is back.
 func (h *Health) tell(name string, was, is part) {
 	switch {
 	case was.err == nil && is.err != nil:
@@ -273,14 +272,14 @@ func (h *Health) tell(name string, was, is part) {
 	}
 }
 
-// Response is an answer to a probe, for whatever kind of HTTP server.
+// Response is an answer to a probe, for any kind of HTTP server.
 type Response struct {
 	Status int
 	Body   []byte // JSON
 }
 
-// Live answers /healthz: the process answers, so it lives. It asks nothing of other parts: a
-// restart would not mend those.
+// Live answers /healthz: the process answers, so it is alive. It does not check other parts,
+// because a restart would not repair them.
 func (h *Health) Live() Response { return Response{http.StatusOK, []byte(`{"live":true}` + "\n")} }
 
 // Readiness answers /readyz: 200 with the report of Ready, or 503.
@@ -288,7 +287,7 @@ func (h *Health) Readiness(ctx context.Context, detail bool) Response {
 	report := h.Ready(ctx, detail)
 	body, err := json.Marshal(report)
 	if err != nil {
-		panic(err) // a Report is strings and booleans
+		panic(err) // cannot fail for a Report
 	}
 	status := http.StatusOK
 	if !report.Ready {
@@ -311,5 +310,5 @@ func (r Response) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(r.Status)
-	_, _ = w.Write(r.Body) // a probe that went away needs no answer
+	_, _ = w.Write(r.Body) // the probe may be gone
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// checker counts how often it is asked.
+// checker counts its calls.
 type checker struct {
 	asked atomic.Int64
 	err   error
@@ -174,7 +174,7 @@ func TestAProbeIsAnsweredInHalfASecondWhateverHangs(t *testing.T) {
 	}
 }
 
-// stuck hangs while it is told to.
+// stuck is a part that can hang.
 type stuck struct {
 	hangs atomic.Bool
 	asked atomic.Int32
@@ -209,7 +209,7 @@ func TestAProbeThatGoesAwaySpoilsNoOthersAnswer(t *testing.T) {
 	})
 }
 
-// keys are a part that goes on with what it got.
+// keys is a part that works with cached data.
 type keys struct {
 	flaky
 	got time.Time
@@ -242,7 +242,7 @@ func TestKeysAreNeededUntilTheyAreThere(t *testing.T) {
 	})
 }
 
-// flaky is away while it is told to be.
+// flaky is a part that can be away.
 type flaky struct{ away atomic.Bool }
 
 func (f *flaky) Check(context.Context) error {
@@ -252,7 +252,7 @@ func (f *flaky) Check(context.Context) error {
 	return nil
 }
 
-// running returns a health that looks by itself, with its log and metrics, for a test in a bubble.
+// running returns a health whose Run is called, with its log and metrics, for a test in a bubble.
 func running(t *testing.T, grace time.Duration, c ports.Checker) (*observability.Health, *bytes.Buffer, *observability.Observer) {
 	t.Helper()
 	var out bytes.Buffer
@@ -313,7 +313,7 @@ func TestAStopThatIsUnderWayIsToldWithItsEnd(t *testing.T) {
 		h, _, o := running(t, 0, &flaky{})
 		mustHave(t, o, `parley_drain_start_time_seconds 0`, `parley_drain_deadline_time_seconds 0`)
 		h.Drain(time.Now().Add(30 * time.Second))
-		now := float64(time.Now().Unix()) // a bubble begins on a full second
+		now := float64(time.Now().Unix()) // a bubble begins at a full second
 		mustHave(t, o, fmt.Sprintf("parley_drain_start_time_seconds %g", now), fmt.Sprintf("parley_drain_deadline_time_seconds %g", now+30), `parley_ready 0`)
 	})
 }
@@ -328,7 +328,7 @@ func mustHave(t *testing.T, o *observability.Observer, lines ...string) {
 	}
 }
 
-// fullStore reads and does not write while it is full.
+// fullStore is a store that can be read but not written while it is full.
 type fullStore struct {
 	ports.Log
 	ports.Directory

@@ -6,11 +6,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Health tells the observer's metrics how the service and its parts are, each time that somebody
-// looks.
+// Health adds metrics of the service's and its parts' health. They are read at each scrape.
 func (o *Observer) Health(h *Health) { o.registry.MustRegister(wellness{h}) }
 
-// wellness is the collector of a Health. It asks no part: it tells of the last check.
+// wellness is the collector of a Health. It reports the last check, and does not check parts.
 type wellness struct{ of *Health }
 
 var (
@@ -52,7 +51,7 @@ func number(yes bool) float64 {
 	return 0
 }
 
-// unix returns a time as Prometheus has it, 0 for none.
+// unix returns a time in seconds since 1970, as Prometheus needs it, and 0 for the zero time.
 func unix(t time.Time) float64 {
 	if t.IsZero() {
 		return 0

@@ -13,20 +13,19 @@ import (
 const (
 	hotSlots    = 256
 	hotHalfLife = 30 * time.Second
-	// Weights grow as time goes on and are brought down before they leave what a float64 can tell
-	// apart.
+	// Weights grow with time. They are scaled down before a float64 loses precision.
 	hotRescale = 1 << 9 * hotHalfLife
 )
 
-// hottest knows the rooms with the most deliveries lately, in bounded memory whatever the number of
-// rooms: a Space-Saving sketch (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and
-// Top-k Elements in Data Streams, 2005) whose counts decay (Cormode et al.: Forward Decay, 2009),
-// so that what was half a minute ago counts half. A room that has more than 1/256 of all deliveries
-// is always among those known, and a count is too high by its Error at most.
+// hottest finds the rooms with the most deliveries lately, in bounded memory for any number of
+// rooms. It is a Space-Saving sketch (Metwally, Agrawal, El Abbadi: Efficient Computation of
+// Frequent and Top-k Elements in Data Streams, 2005) whose counts decay (Cormode et al.: Forward
+// Decay, 2009), with a half-life of half a minute. A room with more than 1/256 of all deliveries is
+// always known. A count may be too high, by at most its Error.
 type hottest struct {
 	mu    sync.Mutex
-	began time.Time // what weights are counted from
-	rooms []hot     // lie together, so that to look for the coldest is quick
+	began time.Time // reference time of the weights
+	rooms []hot     // a slice, so that finding the coldest is fast
 	at    map[chat.RoomID]int
 }
 
@@ -35,11 +34,11 @@ type hot struct {
 	room          chat.RoomID
 }
 
-// HotRoom is a room and its share of what a node does.
+// HotRoom is a room and its rate of deliveries on this node.
 type HotRoom struct {
 	Room      chat.RoomID `json:"room"`
 	PerSecond float64     `json:"deliveries_per_second"` // lately
-	Error     float64     `json:"error"`                 // by so much at most it is really less
+	Error     float64     `json:"error"`                 // max by which the rate may be too high
 }
 
 func newHottest() *hottest {
@@ -65,18 +64,18 @@ func (h *hottest) note(room chat.RoomID, deliveries int) {
 		return
 	}
 	i := h.coldest()
-	least := h.rooms[i].weight
+	coldest := h.rooms[i].weight
 	delete(h.at, h.rooms[i].room)
 	h.at[room] = i
-	h.rooms[i] = hot{least + weight, least, room}
+	h.rooms[i] = hot{coldest + weight, coldest, room}
 }
 
-// grown returns what one delivery at now weighs.
+// grown returns the weight of one delivery at now.
 func (h *hottest) grown(now time.Time) float64 {
 	return math.Exp2(float64(now.Sub(h.began)) / float64(hotHalfLife))
 }
 
-// rescale has weights counted from now, and forgets the rooms that have none left.
+// rescale makes now the reference time, and forgets the rooms without weight.
 func (h *hottest) rescale(now time.Time) {
 	by := h.grown(now)
 	kept := h.rooms[:0]
@@ -103,7 +102,7 @@ func (h *hottest) coldest() (at int) {
 func (h *hottest) top(n int) []HotRoom {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// A steady rate comes to rate × half-life / ln 2 in weight.
+	// A steady rate has the weight rate × half-life / ln 2.
 	unit := h.grown(time.Now()) * hotHalfLife.Seconds() / math.Ln2
 	list := make([]HotRoom, 0, len(h.rooms))
 	for _, one := range h.rooms {
@@ -117,6 +116,6 @@ func (h *hottest) top(n int) []HotRoom {
 	return list[:min(n, len(list))]
 }
 
-// Hottest returns up to n rooms, of 256 at most, those with the most deliveries on this node in
-// about the last minute first.
+// Hottest returns up to n rooms (at most 256), with the most deliveries on this node in about the
+// last minute first.
 func (o *Observer) Hottest(n int) []HotRoom { return o.hottest.top(n) }

@@ -10,10 +10,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The types of this file stand between the core and the adapters that it drives, and time and count
-// what goes through.
+// The types of this file stand between the core and its adapters. They time and count the calls.
 
-// operations are what a store is asked to do.
+// operations are the timed calls of a store.
 var operations = []string{"append", "read", "entry", "heads", "create", "standing", "rooms", "members", "mark"}
 
 // timedLog is a log whose calls are timed.
@@ -97,8 +96,8 @@ func (d timedDirectory) Mark(ctx context.Context, marks []ports.ReadMark) (o []p
 	return d.Directory.Mark(ctx, marks)
 }
 
-// timed tells of one call to the store. A failure that is the caller's (no such room, a key that
-// was used) is none of the store's.
+// timed records one call of the store. An error that the caller caused (no such room, a used key)
+// does not count as a failure.
 func (m *metrics) timed(operation string, began time.Time, err *error) {
 	m.storeTime[operation].Observe(time.Since(began).Seconds())
 	if *err == nil {
@@ -138,8 +137,8 @@ func (b countedBus) Tell(ctx context.Context, notice ports.Notice) error {
 	return b.sent(noticeKind(notice), 1, b.Bus.Tell(ctx, notice))
 }
 
-// noticeKinds are the kinds that what goes by a bus is counted under: entries and heads, what a
-// room's readers are told, who is there, and what concerns all nodes.
+// noticeKinds are the label's values for messages on a bus: entries, heads, signals to a room's
+// readers, presence, and notices for all nodes.
 var noticeKinds = []string{"entry", "head", "signal", "presence", "node"}
 
 func noticeKind(notice ports.Notice) string {
@@ -161,7 +160,7 @@ func (b countedBus) sent(kind string, n int, err error) error {
 	return err
 }
 
-// countedListener counts what a bus tells.
+// countedListener counts what a bus delivers.
 type countedListener struct {
 	ports.Listener
 	m *metrics
@@ -195,7 +194,8 @@ func (l countedListener) Deaf() {
 	l.Listener.Deaf()
 }
 
-// Pool tells of a store's connections each time that somebody looks. A process has one at most.
+// Pool adds metrics of a store's connections. They are read at each scrape. A process may have at
+// most one.
 func (o *Observer) Pool(p ports.Pooled) {
 	if o.muted {
 		return
@@ -208,7 +208,7 @@ type pool struct{ of ports.Pooled }
 
 var (
 	poolConnections = prometheus.NewDesc("parley_store_pool_connections", "Connections to the store's server, by state.", []string{"state"}, nil)
-	poolMost        = prometheus.NewDesc("parley_store_pool_max_connections", "Most connections to the store's server that may be open.", nil, nil)
+	poolMax         = prometheus.NewDesc("parley_store_pool_max_connections", "Most connections to the store's server that may be open.", nil, nil)
 	poolWaits       = prometheus.NewDesc("parley_store_pool_waits_total", "Calls to the store that had to wait for a connection.", nil, nil)
 	poolWaitTime    = prometheus.NewDesc("parley_store_pool_wait_seconds_total", "Time that calls to the store have waited for a connection.", nil, nil)
 )
@@ -216,7 +216,7 @@ var (
 // Describe implements prometheus.Collector.
 func (p pool) Describe(to chan<- *prometheus.Desc) {
 	to <- poolConnections
-	to <- poolMost
+	to <- poolMax
 	to <- poolWaits
 	to <- poolWaitTime
 }
@@ -228,7 +228,7 @@ func (p pool) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(poolConnections, gauge, float64(now.Idle), "idle")
 	to <- prometheus.MustNewConstMetric(poolConnections, gauge, float64(now.Acquired), "acquired")
 	to <- prometheus.MustNewConstMetric(poolConnections, gauge, float64(now.Constructing), "constructing")
-	to <- prometheus.MustNewConstMetric(poolMost, gauge, float64(now.Most))
+	to <- prometheus.MustNewConstMetric(poolMax, gauge, float64(now.Most))
 	to <- prometheus.MustNewConstMetric(poolWaits, counter, float64(now.Waits))
 	to <- prometheus.MustNewConstMetric(poolWaitTime, counter, now.Waited.Seconds())
 }

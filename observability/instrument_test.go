@@ -15,7 +15,7 @@ import (
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
-// families returns the names of an observer's metrics that begin so.
+// families returns the names of an observer's metrics with a prefix.
 func families(t *testing.T, o *observability.Observer, prefix string) (names []string) {
 	t.Helper()
 	all, err := o.Gatherer().Gather()
@@ -34,7 +34,7 @@ func plain() *observability.Observer {
 	return observability.NewObserver(slog.New(slog.DiscardHandler), observability.Build{})
 }
 
-// A store that is timed is a store.
+// A timed store passes the store's suite.
 type timedStore struct {
 	ports.Log
 	ports.LogIdentity
@@ -51,7 +51,7 @@ func TestAStoreThatIsTimedKeepsItsContract(t *testing.T) {
 	})
 }
 
-// awayLog is a log out of reach.
+// awayLog is a log that cannot be reached.
 type awayLog struct{ ports.Log }
 
 func (awayLog) Append(context.Context, []chat.Proposal) ([]ports.Outcome, error) {
@@ -88,7 +88,7 @@ func TestCallsToTheStoreAreTimedAndItsOwnFailuresCounted(t *testing.T) {
 	}
 }
 
-// noisyBus tells its listener one of everything, and refuses signals.
+// noisyBus delivers one of each notice to its listener, and refuses signals.
 type noisyBus struct{ ports.Bus }
 
 func (noisyBus) Run(_ context.Context, l ports.Listener) error {
@@ -103,7 +103,7 @@ func (noisyBus) Run(_ context.Context, l ports.Listener) error {
 func (noisyBus) Announce(context.Context, []chat.Entry) error { return nil }
 func (noisyBus) Tell(context.Context, ports.Notice) error     { return errors.New("too loud") }
 
-// heard counts what a listener hears.
+// heard is a listener that counts its calls.
 type heard struct{ entries, heads, notices, deaf int }
 
 func (h *heard) Entries(e []chat.Entry)     { h.entries += len(e) }

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// LogFormat is how log lines are written.
+// LogFormat is the format of log lines.
 type LogFormat string
 
 // The formats.
@@ -23,9 +23,9 @@ const (
 )
 
 // NewLogger returns a logger that writes lines of at least level to w, and to provider if it is not
-// nil. Attributes whose names are those of secrets or of what people say are masked, whoever logs
-// them by mistake; so are passwords in URLs under the name url. A line that is logged with the
-// context of a step of a trace has its trace_id and span_id.
+// nil. Attributes with names of secrets or message texts are masked, in case they are logged by
+// mistake; so are passwords in URLs under the name url. A line that is logged with the context of a
+// trace's step has its trace_id and span_id.
 func NewLogger(w io.Writer, format LogFormat, level slog.Leveler, provider log.LoggerProvider) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: show}
 	var lines slog.Handler = slog.NewJSONHandler(w, options)
@@ -40,7 +40,7 @@ func NewLogger(w io.Writer, format LogFormat, level slog.Leveler, provider log.L
 	return slog.New(lines)
 }
 
-// traced adds to a line the step of the trace that it belongs to.
+// traced adds the trace_id and span_id of the context to a line.
 type traced struct{ slog.Handler }
 
 // Handle implements slog.Handler.
@@ -58,8 +58,7 @@ func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Hand
 // WithGroup implements slog.Handler.
 func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
 
-// filtered lets lines of at least level pass, without what is to be masked, for a handler that
-// knows neither.
+// filtered passes on lines of at least level, with secrets masked, to a handler that does neither.
 type filtered struct {
 	slog.Handler
 	level slog.Leveler
@@ -92,7 +91,7 @@ func (h filtered) WithGroup(name string) slog.Handler {
 	return filtered{h.Handler.WithGroup(name), h.level}
 }
 
-// showAll is show for an attribute that may be a group.
+// showAll is show, applied to all members of groups.
 func showAll(a slog.Attr) slog.Attr {
 	a.Value = a.Value.Resolve()
 	if a.Value.Kind() != slog.KindGroup {
@@ -107,10 +106,10 @@ func showAll(a slog.Attr) slog.Attr {
 
 const masked = "[masked]"
 
-// show is what the log has of an attribute.
+// show returns an attribute as it is logged.
 func show(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String()) // JSON would have a number without its unit
+		a.Value = slog.StringValue(a.Value.Duration().String()) // JSON would have a number without a unit
 		return a
 	}
 	switch strings.ToLower(a.Key) {
@@ -122,12 +121,12 @@ func show(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// MaskURL returns a URL without its password and without the values of its query, either of which
-// may be secret.
+// MaskURL returns a URL with its password and the values of its query masked, because both may be
+// secret.
 func MaskURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return masked // what cannot be read may hold anything
+		return masked // an invalid URL may contain anything
 	}
 	if u.RawQuery != "" {
 		query := u.Query()

@@ -31,7 +31,7 @@ func TestALineHasTheStepThatItBelongsTo(t *testing.T) {
 	}
 }
 
-// sent keeps lines as they leave the process.
+// sent keeps exported lines.
 type sent struct {
 	mu    sync.Mutex
 	lines []string

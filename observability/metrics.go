@@ -14,14 +14,14 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// latencies are the classic buckets of every time that a client feels, in seconds: from 0.5 ms to
-// 30 s, beyond all that the service waits for. Prometheus servers that take native histograms get
-// finer ones than these.
+// latencies are the classic buckets of all latencies of clients, in seconds: from 0.5 ms to 30 s,
+// which is longer than all timeouts of the service. Prometheus servers that accept native
+// histograms get finer buckets.
 var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// metrics is what is counted. The Help of each says what it means.
+// metrics are all metrics. The Help of each explains it.
 type metrics struct {
-	exemplars bool // traces are recorded, and so there is something to look at
+	exemplars bool // traces are recorded, so exemplars can refer to them
 
 	connections prometheus.Gauge
 	opened      prometheus.Counter
@@ -44,7 +44,7 @@ type metrics struct {
 	blocked        prometheus.Gauge
 	behind         prometheus.Gauge
 	behindEntries  prometheus.Gauge
-	behindMost     prometheus.Gauge
+	behindMax      prometheus.Gauge
 	feeds          prometheus.Gauge
 	ringBytes      prometheus.Gauge
 	joins          prometheus.Gauge
@@ -103,7 +103,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		behind: f.gauge("parley_hub_sessions_behind",
 			"Sessions that, at the last look, had not got an entry which was there seconds before."),
 		behindEntries: f.gauge("parley_hub_behind_entries", "Entries that the sessions which are behind have yet to get, together."),
-		behindMost:    f.gauge("parley_hub_behind_entries_most", "Entries that the session which is furthest behind has yet to get."),
+		behindMax:     f.gauge("parley_hub_behind_entries_most", "Entries that the session which is furthest behind has yet to get."),
 		feeds:         f.gauge("parley_hub_feeds", "Rooms that are followed on this node."),
 		ringBytes:     f.gauge("parley_hub_ring_bytes", "Bytes of encoded entries that feeds keep for their readers."),
 		joins:         f.gauge("parley_hub_joins", "Joins that ask the store now."),
@@ -137,7 +137,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// begin makes the series that are looked for before anything has happened.
+// begin makes the series that must exist before the first event.
 func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
 	for _, operation := range operations {
 		m.storeTime[operation] = storeTime.WithLabelValues(operation)
@@ -154,7 +154,7 @@ func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
 	m.sends.WithLabelValues(string(chat.Invalid))
 }
 
-// observe notes a time, with the trace to look at for an example, if that was recorded.
+// observe records a time, with the trace as an exemplar if that was recorded.
 func (m *metrics) observe(h prometheus.Observer, took time.Duration, t chat.Trace) {
 	if with, ok := h.(prometheus.ExemplarObserver); ok && m.exemplars && t.Sampled() {
 		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": t.ID()})
@@ -163,13 +163,13 @@ func (m *metrics) observe(h prometheus.Observer, took time.Duration, t chat.Trac
 	h.Observe(took.Seconds())
 }
 
-// requested tells of an HTTP request.
+// requested records an HTTP request.
 func (m *metrics) requested(ctx context.Context, method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.observe(m.requestTime.WithLabelValues(method, route), took, ports.TraceOf(ctx))
 }
 
-// factory makes metrics that are registered.
+// factory makes and registers metrics.
 type factory struct{ registry prometheus.Registerer }
 
 func (f factory) counter(name, help string) prometheus.Counter {
@@ -211,13 +211,13 @@ func (f factory) histograms(name, help string, labels ...string) *prometheus.His
 func histogramOpts(name, help string, buckets []float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: buckets,
-		NativeHistogramBucketFactor:     1.1, // buckets at most 10 % apart
+		NativeHistogramBucketFactor:     1.1, // buckets differ by at most 10 %
 		NativeHistogramMaxBucketNumber:  160,
 		NativeHistogramMinResetDuration: time.Hour,
 	}
 }
 
-// registerProcess adds what the build, the Go runtime and the operating system tell of the process.
+// registerProcess adds the metrics of the build, the Go runtime and the process.
 func registerProcess(r prometheus.Registerer, build Build) {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "parley_build_info", Help: "Always 1; the labels say which build this is.",
@@ -230,8 +230,8 @@ func registerProcess(r prometheus.Registerer, build Build) {
 	)
 }
 
-// Metrics serves the metrics, in the OpenMetrics format to who asks for it. It shows what is going
-// on inside, so it belongs on the admin address.
+// Metrics serves the metrics, in the OpenMetrics format if it is requested. It shows internals, so
+// it belongs on the admin address.
 func (o *Observer) Metrics() http.Handler {
 	return promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{
 		Registry: o.registry, EnableOpenMetrics: true, MaxRequestsInFlight: 4, Timeout: 10 * time.Second,

@@ -12,11 +12,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Observer counts and logs what the service does. It has a registry of its own, so that several can
-// live in one process.
+// Observer counts and logs what the service does. Each has its own registry, so that one process
+// can have several.
 type Observer struct {
-	muted    bool         // nothing is counted
-	tracer   trace.Tracer // nil: nothing is followed
+	muted    bool         // no metrics
+	tracer   trace.Tracer // nil: no traces
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metrics
@@ -30,7 +30,7 @@ var _ ports.Observer = (*Observer)(nil)
 // Option changes how an Observer works.
 type Option func(*Observer)
 
-// WithTraces has an Observer follow what is done as spans of provider; nil: it does not.
+// WithTraces has an Observer make spans of provider; nil: no spans.
 func WithTraces(provider trace.TracerProvider) Option {
 	return func(o *Observer) {
 		if provider != nil {
@@ -39,11 +39,11 @@ func WithTraces(provider trace.TracerProvider) Option {
 	}
 }
 
-// WithoutMetrics has an Observer count nothing: its Port tells faults and spans, and /metrics has
-// what others register.
+// WithoutMetrics has an Observer count nothing: its Port only records faults and spans, and
+// /metrics has only what others register.
 func WithoutMetrics() Option { return func(o *Observer) { o.muted = true } }
 
-// NewObserver returns an observer that logs to log; the metrics say which build it is.
+// NewObserver returns an observer that logs to log; build is one of its metrics.
 func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 	r := prometheus.NewRegistry()
 	registerProcess(r, build)
@@ -53,14 +53,14 @@ func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 	}
 	counted := r
 	if o.muted {
-		counted = prometheus.NewRegistry() // that nobody reads
+		counted = prometheus.NewRegistry() // which is not served
 	}
 	o.metrics = newMetrics(counted)
 	o.metrics.exemplars = o.tracer != nil
 	return o
 }
 
-// Port returns what the core tells: the Observer, or as much of it as is on.
+// Port returns the observer for the core: the Observer, or the part of it that is enabled.
 func (o *Observer) Port() ports.Observer {
 	if o.muted {
 		return quiet{of: o}
@@ -98,11 +98,10 @@ func (q quiet) Requested(ctx context.Context, method, path string) (context.Cont
 // Registry returns the registry, for metrics of parts that the core does not know.
 func (o *Observer) Registry() prometheus.Registerer { return o.registry }
 
-// Gatherer returns what reads all metrics at once.
+// Gatherer returns the gatherer of all metrics.
 func (o *Observer) Gatherer() prometheus.Gatherer { return o.registry }
 
-// debugs reports whether debug lines are wanted, so that nothing is built up for those that are
-// not.
+// debugs reports whether debug lines are enabled, so that disabled ones cost nothing.
 func (o *Observer) debugs(ctx context.Context) bool { return o.log.Enabled(ctx, slog.LevelDebug) }
 
 // SessionOpened implements ports.SessionObserver.
@@ -149,10 +148,10 @@ func (o *Observer) FannedOut(f ports.FanOut) {
 }
 
 // Behind implements ports.SessionObserver.
-func (o *Observer) Behind(sessions int, entries, most int64) {
+func (o *Observer) Behind(sessions int, entries, furthest int64) {
 	o.metrics.behind.Set(float64(sessions))
 	o.metrics.behindEntries.Set(float64(entries))
-	o.metrics.behindMost.Set(float64(most))
+	o.metrics.behindMax.Set(float64(furthest))
 }
 
 // TokenRefused implements ports.TokenObserver.
@@ -214,12 +213,12 @@ func (o *Observer) Held(room chat.RoomID, lasted time.Duration, err error) {
 // Queued implements ports.JournalObserver.
 func (o *Observer) Queued(change int) { o.metrics.depth.Add(float64(change)) }
 
-// Flush logs what was only counted of faults that came again. It is for the end, once nothing is
-// observed any more.
+// Flush logs the counts of repeated faults that were not logged yet. Call it at the end, after all
+// other calls.
 func (o *Observer) Flush() { o.faults.flush() }
 
-// Fault implements ports.FaultObserver. A fault that was logged lately is counted, and gets the id
-// under which it was logged.
+// Fault implements ports.FaultObserver. A fault that was logged lately is only counted, and the id
+// of its log line is returned.
 func (o *Observer) Fault(ctx context.Context, while string, err error) (id string) {
 	o.metrics.faults.WithLabelValues(while).Inc()
 	return o.faults.report(ctx, while, err)

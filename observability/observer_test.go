@@ -18,7 +18,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// newObserver returns an observer that has been told one of everything.
+// newObserver returns an observer after one call of each method.
 func newObserver(t testing.TB) *observability.Observer {
 	t.Helper()
 	o := observability.NewObserver(slog.New(slog.DiscardHandler), observability.Build{Version: "v1", Revision: "abc", Go: "go1"})
@@ -207,7 +207,7 @@ func BenchmarkCommanded(b *testing.B) {
 }
 
 func BenchmarkFannedOut(b *testing.B) {
-	rooms := make([]chat.RoomID, 1000) // more than are known at once
+	rooms := make([]chat.RoomID, 1000) // more than the sketch holds
 	for i := range rooms {
 		rooms[i] = chat.RoomID(fmt.Sprint("room", i))
 	}

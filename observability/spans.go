@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Began implements ports.StepObserver. A step of a trace that is not sampled has no span, and costs
-// nothing.
+// Began implements ports.StepObserver. A step of a trace that is not sampled gets no span, and
+// costs nothing.
 func (o *Observer) Began(ctx context.Context, step ports.Step) (context.Context, ports.Ending) {
 	if o.tracer == nil {
 		return ctx, ports.Unfollowed{}
@@ -52,8 +52,8 @@ func kindOf(step ports.Step) trace.SpanKind {
 	}
 }
 
-// below makes current the parent of what starts in ctx. It may be a step of this process, that ctx
-// knows, or of another.
+// below makes current the parent of spans that start in ctx. current may be a step of this process,
+// which ctx knows, or of another one.
 func below(ctx context.Context, current chat.Trace) context.Context {
 	parent := contextOf(current)
 	if known := trace.SpanContextFromContext(ctx); !parent.IsValid() || known.SpanID() == parent.SpanID() && known.TraceID() == parent.TraceID() {
@@ -72,7 +72,7 @@ func links(traces []chat.Trace) (links []trace.Link) {
 // followed is a step with a span.
 type followed struct{ span trace.Span }
 
-// End implements ports.Ending. What a client did wrong is a result and no failure of the span.
+// End implements ports.Ending. A client's error is only a result, and does not make the span fail.
 func (f followed) End(err error) {
 	if err != nil {
 		kind := chat.AsError(err).Kind
@@ -85,7 +85,7 @@ func (f followed) End(err error) {
 	f.span.End()
 }
 
-// ours reports whether a failure is the service's, and not its client's.
+// ours reports whether an error is the service's, and not the client's.
 func ours(kind chat.Kind) bool { return kind == chat.Internal || kind == chat.Unavailable }
 
 // Follows implements ports.StepObserver.
@@ -126,8 +126,7 @@ func (o *Observer) Requested(ctx context.Context, method, path string) (context.
 	}
 }
 
-// startRequest returns nil where nobody follows the request. Probes come all the time and are of no
-// interest.
+// startRequest returns a nil span if the request is not traced. Probes are never traced.
 func (o *Observer) startRequest(ctx context.Context, method, path string) (context.Context, trace.Span) {
 	if o.tracer == nil || path == "/healthz" || path == "/readyz" {
 		return ctx, nil
@@ -140,7 +139,7 @@ func (o *Observer) startRequest(ctx context.Context, method, path string) (conte
 	return ports.WithTrace(within, traceparent(span.SpanContext())), span
 }
 
-// knownMethod keeps what clients make up out of labels.
+// knownMethod keeps unknown methods, which clients could make up without end, out of labels.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

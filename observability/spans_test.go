@@ -23,7 +23,7 @@ const (
 	unsampled chat.Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 )
 
-// following returns an observer that follows what its clients have begun to follow, and its spans.
+// following returns an observer that records traces that clients have sampled, and its spans.
 func following(options ...observability.Option) (*observability.Observer, *tracetest.SpanRecorder) {
 	spans := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())))
@@ -37,7 +37,7 @@ func TestStepsOfOneTraceStandBelowEachOther(t *testing.T) {
 	ctx, send := o.Began(ports.WithTrace(t.Context(), sampled), ports.Step{Name: "send", Begins: true, Room: "tea"})
 	inner, check := o.Began(ctx, ports.Step{Name: "check"})
 	check.End(nil)
-	// What crosses a queue or a network keeps nothing but the words.
+	// Over a queue or a network, only the text of the trace is kept.
 	_, deliver := o.Began(ports.WithTrace(context.Background(), ports.TraceOf(inner)), ports.Step{Name: "announce", Count: 3, Links: []chat.Trace{sampled}})
 	deliver.End(nil)
 	send.End(nil)
@@ -134,12 +134,12 @@ func TestWhatNobodyFollowsCostsNothing(t *testing.T) { //nolint:paralleltest // 
 		"a step outside of any trace":       func() { begins(on, whole, ports.Step{Name: "check", Room: "tea"}) },
 		"a step of one that is not sampled": func() { begins(on, part, ports.Step{Name: "check", Room: "tea"}) },
 	} {
-		most := 0.0
+		allowed := 0.0
 		if name == "a step of a sampled trace, off" {
-			most = 1 // the context
+			allowed = 1 // the context
 		}
-		if got := testing.AllocsPerRun(100, call); got > most {
-			t.Errorf("%s allocates %v times, want %v", name, got, most)
+		if got := testing.AllocsPerRun(100, call); got > allowed {
+			t.Errorf("%s allocates %v times, want %v", name, got, allowed)
 		}
 	}
 	if n := len(spans.Ended()); n > 0 {
@@ -147,7 +147,7 @@ func TestWhatNobodyFollowsCostsNothing(t *testing.T) { //nolint:paralleltest // 
 	}
 }
 
-func begins(o *observability.Observer, ctx context.Context, step ports.Step) { //nolint:revive // the context is what is tried
+func begins(o *observability.Observer, ctx context.Context, step ports.Step) { //nolint:revive // the context is what is tested
 	_, ending := o.Began(ctx, step)
 	ending.End(nil)
 }

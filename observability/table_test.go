@@ -37,7 +37,7 @@ func TestTheTableOfMetricsIsInStep(t *testing.T) {
 			fmt.Fprintf(table, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), labels(f), f.GetHelp())
 		}
 	}
-	// Which of these there are is the operating system's and Go's.
+	// Which of these exist depends on the operating system and Go.
 	table.WriteString("| `go_…` | | | what the Go runtime tells: memory, garbage collection, goroutines, scheduling |\n")
 	table.WriteString("| `process_…` | | | what the operating system tells of the process: CPU, memory, open files, network |\n")
 	const file = "METRICS.md"

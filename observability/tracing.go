@@ -26,25 +26,24 @@ import (
 
 const scope = "github.com/parley-chat/parley"
 
-// Telemetry sends traces and log lines elsewhere, as the standard OTEL_* variables say. Without any
-// of them it is off.
+// Telemetry exports traces and log lines as the standard OTEL_* variables say. Without them it is
+// off.
 type Telemetry struct {
 	traces *sdktrace.TracerProvider // nil: off
 	logs   *sdklog.LoggerProvider   // nil: off
 }
 
-// StartTelemetry reads the OTEL_* variables of the process. Traces are on where
-// OTEL_TRACES_EXPORTER names an exporter or an OTLP endpoint is set, log lines where
-// OTEL_LOGS_EXPORTER names one; OTEL_SDK_DISABLED turns both off. An exporter is otlp (package otlp
-// has its settings), console or none. A variable that makes no sense is an error which names it.
-// What cannot be sent is dropped and logged to lines, which must not send them on themselves:
-// nothing ever waits for it.
+// StartTelemetry reads the OTEL_* variables of the process. Traces are on if OTEL_TRACES_EXPORTER
+// names an exporter or an OTLP endpoint is set, log lines if OTEL_LOGS_EXPORTER names one;
+// OTEL_SDK_DISABLED turns both off. An exporter is otlp (package otlp has its settings), console or
+// none. An invalid variable is an error which names it. Data that cannot be sent is dropped, so
+// nothing waits for it, and the failure is logged to lines, which must not export its lines itself.
 func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Telemetry, error) {
 	traces, logs := wanted(os.Getenv)
 	if !traces && !logs {
 		return &Telemetry{}, nil
 	}
-	// One handler for the whole process is all that the SDK has.
+	// The SDK has only one handler for the whole process.
 	otel.SetErrorHandler(unsent{newFaults(lines)})
 	about, err := describe(ctx, build)
 	if err != nil {
@@ -68,14 +67,14 @@ func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Tele
 	return t, nil
 }
 
-// unsent hears what could not be sent.
+// unsent receives the errors of exports.
 type unsent struct{ *faults }
 
 // Handle implements otel.ErrorHandler.
 func (u unsent) Handle(err error) { u.report(context.Background(), "send telemetry", err) }
 
-// wanted reports what is to be sent. The SDK's own default, to send traces to a collector on this
-// machine, would fill the log of whoever has none.
+// wanted reports what to export. The SDK's default is to send traces to a collector on this
+// machine; without one, that would fill the log with errors.
 func wanted(env func(string) string) (traces, logs bool) {
 	if strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") {
 		return false, false
@@ -87,7 +86,7 @@ func wanted(env func(string) string) (traces, logs bool) {
 	return traces, exporter != "none" && exporter != ""
 }
 
-// spanExporter returns what OTEL_TRACES_EXPORTER names: a collector unless it is console.
+// spanExporter returns the exporter of OTEL_TRACES_EXPORTER: OTLP unless it is console.
 func spanExporter(ctx context.Context, env func(string) string) (sdktrace.SpanExporter, error) {
 	switch name := env("OTEL_TRACES_EXPORTER"); name {
 	case "otlp", "":
@@ -99,7 +98,7 @@ func spanExporter(ctx context.Context, env func(string) string) (sdktrace.SpanEx
 	}
 }
 
-// logExporter returns what OTEL_LOGS_EXPORTER names.
+// logExporter returns the exporter of OTEL_LOGS_EXPORTER.
 func logExporter(env func(string) string) (sdklog.Exporter, error) {
 	switch name := env("OTEL_LOGS_EXPORTER"); name {
 	case "otlp":
@@ -111,8 +110,8 @@ func logExporter(env func(string) string) (sdklog.Exporter, error) {
 	}
 }
 
-// describe says who sends: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win. The process's
-// arguments, which may hold a password, are left out.
+// describe returns the resource of the exports: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
+// The process's arguments are left out, because they may contain a password.
 func describe(ctx context.Context, build Build) (*resource.Resource, error) {
 	r, err := resource.New(ctx,
 		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessPID(), resource.WithProcessRuntimeVersion(),
@@ -125,7 +124,7 @@ func describe(ctx context.Context, build Build) (*resource.Resource, error) {
 	return r, nil
 }
 
-// Close sends what is left, for as long as ctx allows.
+// Close sends what is left, until ctx ends.
 func (t *Telemetry) Close(ctx context.Context) error {
 	var errs []error
 	if t.traces != nil {
@@ -137,8 +136,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Traces returns what makes spans, for libraries that have some of their own to tell; nil where
-// traces are off.
+// Traces returns the provider of spans, for libraries that make their own; nil if traces are off.
 func (t *Telemetry) Traces() trace.TracerProvider {
 	if t.traces == nil {
 		return nil
@@ -146,7 +144,7 @@ func (t *Telemetry) Traces() trace.TracerProvider {
 	return t.traces
 }
 
-// Logs returns what takes log lines; nil where they go nowhere but to the output.
+// Logs returns the provider of exported log lines; nil if they are off.
 func (t *Telemetry) Logs() log.LoggerProvider {
 	if t.logs == nil {
 		return nil
@@ -154,7 +152,7 @@ func (t *Telemetry) Logs() log.LoggerProvider {
 	return t.logs
 }
 
-// contextOf returns what a trace's own words say, or nothing.
+// contextOf parses a trace; if it is invalid, the result is zero.
 func contextOf(t chat.Trace) trace.SpanContext {
 	var id trace.TraceID
 	var span trace.SpanID
@@ -172,7 +170,7 @@ func contextOf(t chat.Trace) trace.SpanContext {
 	})
 }
 
-// traceparent is the opposite of contextOf.
+// traceparent is the inverse of contextOf.
 func traceparent(c trace.SpanContext) chat.Trace {
 	if !c.IsValid() {
 		return ""
@@ -184,7 +182,7 @@ func traceparent(c trace.SpanContext) chat.Trace {
 	return chat.Trace("00-" + c.TraceID().String() + "-" + c.SpanID().String() + flags)
 }
 
-// The names of attributes that no convention has.
+// Names of attributes that are in no convention.
 const (
 	attrRoom    = attribute.Key("parley.room")
 	attrSeq     = attribute.Key("parley.seq")

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/observability"
 )
 
-// It sets variables of the process, so it does not run beside others.
+// It sets environment variables, so it does not run in parallel.
 func TestWhereTelemetryGoes(t *testing.T) {
 	for _, given := range []struct {
 		name, traces, logs string

@@ -10,13 +10,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// writes is what became of what the store was to keep: a store may answer reads while its disk is
+// writes tracks whether writes to the store succeed: a store may answer reads while its disk is
 // full.
 type writes struct {
-	failed atomic.Pointer[error] // why the last one failed; nil: it did not
+	failed atomic.Pointer[error] // error of the last write; nil: it succeeded
 }
 
-// note takes what became of one. A caller that gave up tells nothing of the store.
+// note records the result of a write. A canceled call says nothing about the store.
 func (w *writes) note(err error) {
 	switch {
 	case err == nil:
@@ -28,16 +28,16 @@ func (w *writes) note(err error) {
 	}
 }
 
-// writingStore is a store's checker that knows what became of writes, too.
+// writingStore is a store's checker that also considers writes.
 type writingStore struct {
 	ports.Checker
 	writes *writes
 }
 
-// Store returns a checker for a store that fails also while writes do: once one failed that went
-// through the Log or the Directory of this observer, and until one succeeds. A store that can say
-// by itself whether it could write (ports.WriteChecker) is asked that meanwhile: so it is known
-// without traffic when the fault is over, and a write that failed for another reason does no harm.
+// Store returns a checker for a store that also fails while writes fail: after a failed write
+// through the Log or the Directory of this observer, until one succeeds. Meanwhile, if the store is
+// a ports.WriteChecker, it is asked whether it can write. So the end of the fault is noticed even
+// without traffic, and a write that failed for another reason has no effect.
 func (o *Observer) Store(s ports.Checker) ports.Checker { return writingStore{s, &o.writes} }
 
 const cannotWrite = "the store cannot be written: nothing new is kept"
