@@ -14,38 +14,38 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// BusUnderTest is what a bus is to a node.
+// BusUnderTest is what a node needs of a bus.
 type BusUnderTest interface {
 	ports.Bus
 	ports.Checker
 }
 
-// Link is a node's way to the bus, which can be cut: Cut breaks what is open and refuses what is
-// new, Mend ends that.
+// Link is a node's connection to the bus, which can be cut. Cut breaks open connections and refuses
+// new ones, Mend ends that.
 type Link interface {
 	Cut()
 	Mend()
 }
 
-// BusPlace is what a node says of itself on a bus: which log it keeps, where it says so, and who is
-// told of notices of others.
+// BusPlace is what a bus needs to know of a node: which log it keeps, if it tells that, and who
+// hears of notices of other logs.
 type BusPlace struct {
-	Log     func() chat.LogID // nil: it does not say
+	Log     func() chat.LogID // nil: the node does not tell
 	Foreign func(chat.LogID)
 }
 
-// BusOption declares something in which buses differ.
+// BusOption declares a difference between buses.
 type BusOption func(*busSuite)
 
-// HeadsOnly declares a bus that carries no entries, but tells how far logs reach.
+// HeadsOnly declares a bus that carries no entries, but only the heads of logs.
 func HeadsOnly() BusOption { return func(s *busSuite) { s.heads = true } }
 
 // Uncut declares a bus whose links cannot be cut: those that open returns are nil.
 func Uncut() BusOption { return func(s *busSuite) { s.uncut = true } }
 
 // Bus proves a bus against the contracts of ports.Bus and ports.Checker. open is called for each
-// node, with what it says of itself; all are on one bus, and each has a link of its own. The suite
-// runs the nodes. Whoever opens closes, by t.Cleanup, once the node does not run any more.
+// node. All nodes are on one bus, and each has a link of its own. The suite runs the nodes. open
+// closes what it opened, by t.Cleanup, which comes after the node's Run has returned.
 func Bus(t *testing.T, open func(t *testing.T, at BusPlace) (BusUnderTest, Link), options ...BusOption) {
 	t.Helper()
 	s := &busSuite{open: open}
@@ -98,7 +98,7 @@ type busSuite struct {
 	heads, uncut bool
 }
 
-// busPatience is how long what must come is waited for.
+// busPatience is how long the suite waits for what must come.
 const busPatience = 30 * time.Second
 
 // busNode is a node of the suite, and what it heard.
@@ -109,9 +109,9 @@ type busNode struct {
 	stop func()
 
 	mu      sync.Mutex
-	news    chan struct{} // closed and made anew at each thing heard
+	news    chan struct{} // closed and replaced whenever something is heard
 	entries map[chat.RoomID][]chat.Entry
-	head    map[chat.RoomID]chat.Seq // the furthest that was told
+	head    map[chat.RoomID]chat.Seq // the highest that was told
 	notices []ports.Notice
 	foreign map[chat.LogID]int
 	deaf    int
@@ -175,7 +175,7 @@ func (n *busNode) run() {
 	n.t.Cleanup(n.stop)
 }
 
-// connected waits until the node says that it is.
+// connected waits until the node's Check says that it is connected.
 func (n *busNode) connected() *busNode {
 	n.t.Helper()
 	n.eventually("it is connected", func() bool { return n.Check(n.t.Context()) == nil })
@@ -236,7 +236,7 @@ func (n *busNode) hear(note func()) {
 	n.news = make(chan struct{})
 }
 
-// hears waits until what the node heard is as it should be. ok is called under the node's lock.
+// hears waits until ok returns true of what the node heard. ok is called with the node's lock held.
 func (n *busNode) hears(what string, ok func() bool) {
 	n.t.Helper()
 	deadline := time.After(busPatience)
@@ -261,7 +261,7 @@ func (n *busNode) heardSoFar() string {
 	return fmt.Sprintf("heads %v, %d notices, deaf %d times", n.head, len(n.notices), n.deaf)
 }
 
-// eventually waits until something is so that nobody tells of.
+// eventually waits until ok returns true. It polls, for changes that nobody tells of.
 func (n *busNode) eventually(what string, ok func() bool) {
 	n.t.Helper()
 	for deadline := time.Now().Add(busPatience); !ok(); time.Sleep(10 * time.Millisecond) {
@@ -290,7 +290,7 @@ var busRooms struct {
 	next int
 }
 
-// busRoom returns a room that no other test has, on whatever bus they share.
+// busRoom returns a room that no other test on the same bus has.
 func busRoom() chat.RoomID {
 	busRooms.Lock()
 	defer busRooms.Unlock()

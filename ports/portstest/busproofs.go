@@ -15,8 +15,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// heard checks that a node got the entries as they are, or heard of the last, where the bus carries
-// none.
+// heard checks that a node got exactly these entries, or, where the bus carries none, heard of the
+// last.
 func (s *busSuite) heard(n *busNode, want []chat.Entry) {
 	n.t.Helper()
 	last := want[len(want)-1]
@@ -112,7 +112,7 @@ func (s *busSuite) testStrangers(t *testing.T) {
 	a.tells(ports.Signalled{Signal: chat.Signal{Room: tea, User: "bob", Kind: chat.SignalTyping, On: true}})
 	a.announces(busEntries(coffee, 1, 3)...)
 	b.reaches(tea, 2)
-	c.reaches(coffee, 3) // what came before it has come or will not come
+	c.reaches(coffee, 3) // what was told before it has come, or will not come
 	for _, n := range []*busNode{b, c} {
 		n.mu.Lock()
 		ofTea := func(notice ports.Notice) bool { return notice.About() == tea }
@@ -121,7 +121,7 @@ func (s *busSuite) testStrangers(t *testing.T) {
 		}
 		n.mu.Unlock()
 	}
-	// Who stopped following may hear for a moment still, and follows again at any time.
+	// A node that stopped following may still hear for a moment, and may follow again at any time.
 	c.follows(gone)
 	a.announces(busEntries(gone, 2, 2)...)
 	c.reaches(gone, 2)
@@ -230,19 +230,19 @@ func (s *busSuite) testForeign(t *testing.T) {
 	for _, n := range []*busNode{ours, theirs, early, late, peer} {
 		n.follows(room)
 	}
-	// From the other log, all that can be said.
+	// Every kind of notice from the other log.
 	foreign := noticesOf(room, chat.UserID(busRoom()))
 	theirs.announces(busEntries(room, 1, 3)...)
 	for _, n := range foreign {
 		theirs.tells(n)
 	}
-	for _, n := range []*busNode{early, late} { // which do not say what they keep
+	for _, n := range []*busNode{early, late} { // which do not tell their log
 		n.reaches(room, 3)
 		for _, notice := range foreign {
 			n.hasHeard(notice)
 		}
 	}
-	// And from those of this one, and of an earlier release.
+	// And from nodes of this log, and of an earlier release.
 	own, old := noticesOf(room, chat.UserID(busRoom())), noticesOf(room, chat.UserID(busRoom()))
 	peer.announces(busEntries(room, 1, 1)...)
 	early.announces(busEntries(room, 2, 2)...)
@@ -326,7 +326,7 @@ func (s *busSuite) testBurst(t *testing.T) {
 		a.announces(entries[i])
 	}
 	a.announces(busEntries(quiet, 1, 1)...)
-	b.reaches(quiet, 1) // what came before it has come or will not come
+	b.reaches(quiet, 1) // what was told before it has come, or will not come
 	s.heard(b, entries)
 }
 
@@ -379,7 +379,7 @@ func (s *busSuite) testEnd(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		room := busRoom()
-		_ = a.Announce(ctx, busEntries(room, 1, 1)) // whether it fails is open; it neither waits nor panics
+		_ = a.Announce(ctx, busEntries(room, 1, 1)) // it may fail, but must not wait or panic
 		_ = a.Tell(ctx, ports.Alive{Node: "a"})
 		_ = a.Follow(ctx, room)
 		a.Unfollow(room)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Cable is a way to a server over TCP that can be cut.
+// Cable is a TCP proxy to a server, whose connections can be cut.
 type Cable struct {
 	listener net.Listener
 	server   string
@@ -20,7 +20,7 @@ type Cable struct {
 
 var _ Link = (*Cable)(nil)
 
-// NewCable lays a cable to a server's host:port. It is gone when the test is over.
+// NewCable starts a cable to a server's host:port. It ends with the test.
 func NewCable(t *testing.T, server string) *Cable {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,16 +12,16 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// ConnUnderTest is a connection and its client's end. The test makes the calls that are a
-// session's.
+// ConnUnderTest is a connection and its client's end. The suite makes the calls that a session
+// makes.
 type ConnUnderTest struct {
 	Conn   ports.Conn
-	Client io.ReadCloser // here comes out what is written to Conn, byte for byte; closing it, the client goes
+	Client io.ReadCloser // reads what is written to Conn, byte for byte; to close it is the client's going
 }
 
-// Conn proves a connection against the contract of ports.Conn. open is called for each subtest; the
-// connection ends itself once it is closed or its client gone. stall is after how long it gives up
-// a client that takes nothing: make it short.
+// Conn proves a connection against the contract of ports.Conn. open is called for each subtest. The
+// connection must end when it is closed or its client is gone. stall is how long it waits for a
+// client that takes nothing: make it short.
 func Conn(t *testing.T, stall time.Duration, open func(t *testing.T) ConnUnderTest) {
 	t.Helper()
 	tests := []struct {
@@ -53,10 +53,10 @@ type connSuite struct {
 	stall time.Duration
 }
 
-// connPatience is how long what must come is waited for.
+// connPatience is how long the suite waits for what must come.
 const connPatience = 30 * time.Second
 
-// lots is more than what the system takes for a client that reads nothing.
+// lots is more bytes than the system buffers for a client that reads nothing.
 const lots = 64 << 20
 
 // within fails the test when do takes too long.
@@ -71,7 +71,7 @@ func within(t *testing.T, what string, do func()) {
 	}
 }
 
-// write writes p as a session does: what goes without waiting, and then the rest.
+// write writes p as a session does: as much as it can without waiting, and then the rest.
 func (s *connSuite) write(p []byte) error {
 	n, err := s.Conn.TryWrite(p)
 	if err != nil || n == len(p) {
@@ -80,7 +80,7 @@ func (s *connSuite) write(p []byte) error {
 	return s.Conn.Write(p[n:])
 }
 
-// pattern makes bytes in which each place shows.
+// pattern makes bytes that differ from place to place.
 func pattern(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	random := rand.NewChaCha8([32]byte{byte(seed)})
@@ -135,7 +135,7 @@ func (s *connSuite) testNothingKept(t *testing.T) {
 	}
 }
 
-// fill writes with TryWrite until the client keeps up no more, and returns what went.
+// fill writes with TryWrite until the client does not keep up, and returns how much was taken.
 func (s *connSuite) fill(t *testing.T, p []byte) (taken int) {
 	t.Helper()
 	within(t, "TryWrite", func() {

@@ -1,4 +1,4 @@
-// Package portstest holds the contract of each driven port as a suite of tests: an implementation
-// is one when it passes. Each sentence of a contract is a subtest that says it; a new promise comes
-// here first, and then into every adapter.
+// Package portstest has the contract of each driven port as a suite of tests, which an
+// implementation must pass. Each sentence of a contract is a subtest with that name. A new promise
+// comes here first, and then into every adapter.
 package portstest

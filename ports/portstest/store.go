@@ -7,7 +7,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// StoreUnderTest is what a store is to the service.
+// StoreUnderTest is what the service needs of a store.
 type StoreUnderTest interface {
 	ports.Log
 	ports.LogIdentity
@@ -20,21 +20,20 @@ type StoreUnderTest interface {
 type StoreOption func(*storeSuite)
 
 // Shared declares that several handles can use the same data at once, as several processes do.
-// again opens one more beside first, which caches nothing of what first did; the suite then races
-// the two.
+// again opens one more handle, which shares no cache with first. The suite then races the two.
 func Shared(again func(t *testing.T, first StoreUnderTest) StoreUnderTest) StoreOption {
 	return func(s *storeSuite) { s.again = again }
 }
 
-// Lockable declares that somebody beside the store can hold a room. hold does, until release is
-// called.
+// Lockable declares that somebody outside the store can hold a room. hold holds one until release
+// is called.
 func Lockable(hold func(t *testing.T, room chat.RoomID) (release func())) StoreOption {
 	return func(s *storeSuite) { s.hold = hold }
 }
 
 // Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory,
-// ports.Revocations and ports.Checker. open is called once; the store need not be empty, as every
-// subtest makes rooms and users of its own in it. Whoever opens closes, by t.Cleanup.
+// ports.Revocations and ports.Checker. open is called once. The store need not be empty, as every
+// subtest makes rooms and users of its own. open closes what it opened, by t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
 	s := &storeSuite{store: open(t)}
@@ -86,8 +85,7 @@ type sentence struct {
 	test func(t *testing.T, r room)
 }
 
-// prove runs each sentence in parallel with the others, in a private room of its own that is empty
-// and has no members.
+// prove runs all sentences in parallel, each in an empty private room of its own without members.
 func (s *storeSuite) prove(t *testing.T, sentences []sentence) {
 	t.Helper()
 	t.Parallel()

@@ -87,8 +87,7 @@ func appendedIsRead(t *testing.T, r room) {
 	}
 	nobody := chat.Proposal{Room: r.id, Author: chat.Author{ID: "nameless"}, By: chat.Rights{Admin: true}, Key: "a key", Fact: chat.Message{Body: "hi"}}
 	entries = append(entries, r.mustBe(r.appends(nobody)[0], ports.Appended))
-	// What was changed since reads otherwise: the second message was deleted, and the one at 9
-	// edited.
+	// Two entries have changed since: the second message was deleted, and the one at 9 edited.
 	second := entries[1].Fact.(chat.Message)
 	second.Body, second.DeletedAt = "", entries[10].At
 	entries[1].Fact = second
@@ -238,7 +237,7 @@ func clockAdvances(t *testing.T, r room) {
 			last = at
 		}
 	}
-	// The store's clock may be another machine's: near is enough.
+	// The store's clock may be another machine's, so the times are only near.
 	if last.Sub(created) > time.Hour || created.IsZero() || time.Since(last).Abs() > 24*time.Hour {
 		t.Fatalf("created at %v, last entry at %v", created, last)
 	}

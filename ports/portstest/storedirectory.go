@@ -24,7 +24,7 @@ func createsRoom(t *testing.T, r room) {
 	alice := r.in(someRoom()).user("alice")
 	made := alice.create(chat.Room{
 		ID: alice.room.id, Name: "Lobby ☕", Public: true,
-		Archived: true, Head: 7, Messages: 7, CreatedAt: time.Unix(1, 0), // of a new room these are the store's to say
+		Archived: true, Head: 7, Messages: 7, CreatedAt: time.Unix(1, 0), // the store sets these itself for a new room
 	}, "")
 	if made.CreatedAt.IsZero() || made.CreatedAt.Equal(time.Unix(1, 0)) {
 		t.Fatalf("room was created at %v", made.CreatedAt)
@@ -122,7 +122,7 @@ func (u user) mustBeMember(set chat.Entry, role chat.Role, banned bool) {
 
 func joinsAndGetsRole(t *testing.T, r room) {
 	alice, bob := r.user("alice"), r.user("bob")
-	// Which of the two it is, the store says.
+	// The store decides whether the user joins or gets another role.
 	set := alice.makes(bob, chat.MemberRole, chat.Read)
 	mustEqual(t, "entry", set.Fact, chat.Fact(chat.MemberChanged{User: bob.id, Change: chat.MemberJoined, Role: chat.Read}))
 	bob.mustBeMember(set, chat.Read, false)
@@ -270,8 +270,8 @@ func pagesRooms(t *testing.T, r room) {
 	mustEqual(t, "standing", page[0], alice.stands())
 }
 
-// pagesWantedRooms has rooms of every sort that a list is of or is not: each page goes on where the
-// one before ended, whatever comes to nothing in between.
+// pagesWantedRooms makes rooms of every sort that a list has or leaves out. Each page must go on
+// where the one before ended, even if rooms in between are left out.
 func pagesWantedRooms(t *testing.T, r room) {
 	alice, root := r.user("alice"), r.user("root")
 	in := func(u user, end string) user { u.room = r.in(r.id + "x" + chat.RoomID(end)); return u }
@@ -341,7 +341,7 @@ func pagesWantedRooms(t *testing.T, r room) {
 		}
 		mustEqualSlices(t, fmt.Sprint("rooms in pages of ", limit), got, want)
 	}
-	// Left and spoke in one call, in both orders.
+	// A user leaves and says something in one call, in both orders.
 	x, y := in(alice, "9-1"), in(alice, "9-2")
 	leave := chat.MemberChanged{User: alice.id, Change: chat.MemberLeft}
 	for _, u := range []user{x, y} {

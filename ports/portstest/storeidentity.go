@@ -7,8 +7,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// testLogIdentity holds the contract of ports.LogIdentity. It renews the store's log, which nothing
-// else in the suite depends on.
+// testLogIdentity proves the contract of ports.LogIdentity. It renews the store's log; nothing else
+// in the suite depends on that.
 func (s *storeSuite) testLogIdentity(t *testing.T) {
 	t.Parallel()
 	stores := []StoreUnderTest{s.store}
@@ -44,7 +44,7 @@ func (s *storeSuite) testLogIdentity(t *testing.T) {
 	s.renewAtOnce(t, stores)
 }
 
-// renewAtOnce has many renew the log: in the end it is one that somebody was told.
+// renewAtOnce renews the log many times at once. In the end its id must be one that was returned.
 func (s *storeSuite) renewAtOnce(t *testing.T, stores []StoreUnderTest) {
 	t.Helper()
 	var mu sync.Mutex

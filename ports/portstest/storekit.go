@@ -43,7 +43,7 @@ func someRoom() chat.RoomID { return chat.RoomID("t" + strings.ToLower(rand.Text
 // in returns another room of the same test.
 func (r room) in(id chat.RoomID) room { r.id = id; return r }
 
-// on returns the same room in another test or as another handle on the store has it.
+// on returns the same room for another test or through another handle of the store.
 func (r room) on(t tester, store StoreUnderTest) room {
 	r.tester, r.StoreUnderTest = t, store
 	return r
@@ -67,12 +67,12 @@ type user struct {
 // user names somebody whom no other test knows.
 func (r room) user(name string) user { return user{r, chat.UserID(name + "-" + string(r.id))} }
 
-// proposes makes a proposal with a new key, of a user who may everything.
+// proposes makes a proposal with a new key, of a user with all rights.
 func (u user) proposes(fact chat.Fact) chat.Proposal {
 	return u.proposesBy(chat.Rights{Admin: true}, fact)
 }
 
-// proposesBy makes a proposal with a new key, of a user whose token gives them that.
+// proposesBy makes a proposal with a new key, of a user whose token gives these rights.
 func (u user) proposesBy(by chat.Rights, fact chat.Fact) chat.Proposal {
 	return chat.Proposal{Room: u.room.id, Author: chat.Author{ID: u.id, Name: "The " + string(u.id)}, By: by, Key: chat.NewKey(), Fact: fact}
 }
@@ -84,8 +84,8 @@ func (u user) proposesAs(key chat.Key, fact chat.Fact) chat.Proposal {
 	return p
 }
 
-// appends hands proposals to the store in one call, and again those to rooms that somebody else
-// held just then.
+// appends gives proposals to the store in one call. It repeats those to rooms that somebody else
+// held at that time.
 func (r room) appends(proposals ...chat.Proposal) []ports.Outcome {
 	r.Helper()
 	outcomes := r.appendsOnce(proposals)
@@ -106,7 +106,7 @@ func (r room) appends(proposals ...chat.Proposal) []ports.Outcome {
 	}
 }
 
-// appendsOnce hands proposals to the store in one call.
+// appendsOnce gives proposals to the store in one call.
 func (r room) appendsOnce(proposals []chat.Proposal) []ports.Outcome {
 	r.Helper()
 	outcomes, err := r.Append(r.Context(), proposals)
@@ -119,7 +119,7 @@ func (r room) appendsOnce(proposals []chat.Proposal) []ports.Outcome {
 	return outcomes
 }
 
-// tries appends one fact and returns what became of it.
+// tries appends one fact and returns the outcome.
 func (u user) tries(fact chat.Fact) ports.Outcome { u.Helper(); return u.appends(u.proposes(fact))[0] }
 
 // does appends one fact, which must be a new entry.
@@ -152,7 +152,7 @@ func (u user) unreacts(target chat.Seq, emoji string) int {
 	return u.does(chat.Reacted{Target: target, Emoji: emoji, Removed: true}).Fact.(chat.Reacted).Count
 }
 
-// makes sets what place whom has in the room.
+// makes sets whom's place in the room.
 func (u user) makes(whom user, change chat.MemberChange, role chat.Role) chat.Entry {
 	u.Helper()
 	return u.does(chat.MemberChanged{User: whom.id, Change: change, Role: role})
@@ -167,7 +167,7 @@ func (r room) mustBe(got ports.Outcome, want ports.Status) chat.Entry {
 	return got.Entry
 }
 
-// mustBeSeq fails the test unless the outcome has the status and names that place.
+// mustBeSeq fails the test unless the outcome has the status and names that seq.
 func (r room) mustBeSeq(got ports.Outcome, want ports.Status, seq chat.Seq) {
 	r.Helper()
 	if entry := r.mustBe(got, want); entry.Room != r.id || entry.Seq != seq {
@@ -175,7 +175,7 @@ func (r room) mustBeSeq(got ports.Outcome, want ports.Status, seq chat.Seq) {
 	}
 }
 
-// mustRefuse fails the test unless the proposal was refused for that kind of reason.
+// mustRefuse fails the test unless the proposal was refused with that kind.
 func (r room) mustRefuse(got ports.Outcome, want chat.Kind) {
 	r.Helper()
 	if got.Status != ports.Refused || !errors.Is(got.Err, want) {
@@ -234,7 +234,7 @@ func (r room) message(seq chat.Seq, viewer chat.UserID) chat.Message {
 	return message
 }
 
-// stands returns how the user stands in the room.
+// stands returns the user's standing in the room.
 func (u user) stands() chat.Standing {
 	u.Helper()
 	standing, err := u.Standing(u.Context(), u.room.id, u.id)
@@ -274,7 +274,7 @@ func (u user) lists(after chat.RoomID, limit int, granted ...chat.RoomID) ([]cha
 	return page, next
 }
 
-// rooms returns the ids of all rooms that are the user's.
+// rooms returns the ids of all the user's rooms.
 func (u user) rooms() []chat.RoomID {
 	u.Helper()
 	standings, _ := u.lists("", everything)
@@ -299,7 +299,7 @@ func mustEqualSlices[T comparable](t tester, what string, got, want []T) {
 	}
 }
 
-// mustBeEntries compares all that entries say, and their times as instants.
+// mustBeEntries compares all fields of entries, and their times as instants.
 func mustBeEntries(t tester, got, want []chat.Entry) {
 	t.Helper()
 	if showEntries(got) != showEntries(want) {
@@ -324,7 +324,7 @@ func showEntries(entries []chat.Entry) string {
 	return b.String()
 }
 
-// showEntry writes an entry with all that it says; two entries are the same when it writes them so.
+// showEntry returns all fields of an entry as text. Two entries are the same if their texts are.
 func showEntry(e chat.Entry) string {
 	fact := fmt.Sprintf("%T%+v", e.Fact, e.Fact)
 	if m, ok := e.Fact.(chat.Message); ok {

@@ -17,15 +17,15 @@ type LaterEntry struct {
 	Data   []byte   // the members, a JSON object; nil: none
 }
 
-// Later declares that a later release may have written into the store. plant does so: it puts an
-// entry at the end of its room's log.
+// Later declares that a later release may have written into the store. plant puts such an entry at
+// the end of its room's log.
 func Later(plant func(t *testing.T, entry LaterEntry)) StoreOption {
 	return func(s *storeSuite) { s.plant = plant }
 }
 
 func (s *storeSuite) testLater(t *testing.T) {
 	if s.plant == nil {
-		return // nobody but this release writes into it
+		return // only this release writes into it
 	}
 	plant := func(u user, name string, target chat.Seq, data string) {
 		s.plant(t, LaterEntry{Room: u.room.id, Author: u.proposes(nil).Author, Type: name, Target: target, Data: []byte(data)})

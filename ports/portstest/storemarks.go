@@ -107,11 +107,11 @@ func unreadCounts(t *testing.T, r room) {
 	}
 }
 
-// unreadInTurns has three users speak in turns of all lengths and delete in all orders, and counts
-// after each.
+// unreadInTurns has three users write in turns of all lengths and delete in all orders, and checks
+// the unread counts after each change.
 func unreadInTurns(t *testing.T, r room) {
 	users := []user{r.user("alice"), r.user("bob"), r.user("carol")}
-	var by []int // who said each entry that is a message and not deleted; -1: it is not
+	var by []int // the author of each entry; -1: it is no message, or deleted
 	compare := func() {
 		t.Helper()
 		for i, u := range users {
@@ -130,7 +130,7 @@ func unreadInTurns(t *testing.T, r room) {
 				mustEqual(t, fmt.Sprintf("unread of %s behind %d of %v", reader.id, mark, by), u.stands().Unread, want)
 			}
 			u.does(chat.MemberChanged{User: u.id, Change: chat.MemberJoined, Role: chat.Read})
-			u.does(chat.MemberChanged{User: u.id, Change: chat.MemberLeft}) // takes the mark
+			u.does(chat.MemberChanged{User: u.id, Change: chat.MemberLeft}) // removes the mark
 			by = append(by, -1, -1)
 		}
 	}
@@ -156,7 +156,7 @@ func unreadInTurns(t *testing.T, r room) {
 		a.proposes(chat.Deleted{Target: next + 1}), a.proposes(chat.Deleted{Target: next}), a.proposes(chat.Message{Body: "5"}), a.proposes(chat.Deleted{Target: next + 2}))
 	by = append(by, -1, -1, -1, 0, -1, -1, 0, -1)
 	compare()
-	// Who repeats a message between two turns does not speak there.
+	// A repeated message between two turns is not a new message there.
 	once := b.proposesAs("once", chat.Message{Body: "6"})
 	r.appends(once, a.proposes(chat.Message{Body: "7"}), once, b.proposes(chat.Message{Body: "8"}))
 	by = append(by, 1, 0, 1)

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// testModel appends random batches to a store and to a model of a room that is nothing but its list
-// of entries, and compares all that both say.
+// testModel appends random batches to a store and to a model of a room, which is only a list of
+// entries, and compares all that both return.
 func (s *storeSuite) testModel(t *testing.T) {
 	t.Parallel()
 	t.Run("random batches do what a plain list of entries would", func(t *testing.T) {
@@ -88,15 +88,15 @@ func drawFact(t *rapid.T, r room) chat.Fact {
 	}
 }
 
-// model is a room as the list of its entries in their first form. It finds everything else by going
-// through them.
+// model is a room as the list of its entries in their first form. It computes everything else from
+// them.
 type model struct {
 	created chat.Room
 	log     []chat.Entry
 	marks   map[chat.UserID]chat.Seq
 }
 
-// check compares what became of a proposal with what should have, and follows it.
+// check compares the outcome of a proposal with the model's, and adds its entry to the model.
 func (m *model) check(t tester, p chat.Proposal, got ports.Outcome) {
 	t.Helper()
 	status, kind, seq, fact := m.decide(p)
@@ -118,7 +118,7 @@ func (m *model) check(t tester, p chat.Proposal, got ports.Outcome) {
 
 func isKind(err error, kind chat.Kind) bool { return err != nil && chat.AsError(err).Kind == kind }
 
-// decide says what should become of a proposal.
+// decide returns the outcome that a proposal should have.
 func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat.Fact) {
 	next := chat.Seq(len(m.log) + 1)
 	for _, e := range m.log {
@@ -156,7 +156,7 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 	return ports.Appended, "", next, p.Fact
 }
 
-// decideChange says what should become of a change of a message.
+// decideChange returns the outcome that a change of a message should have.
 func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (ports.Status, chat.Kind, chat.Seq, chat.Fact) {
 	target := chat.Target(fact)
 	if !m.isMessage(target) {
@@ -194,7 +194,7 @@ func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (por
 	return ports.Appended, "", next, fact
 }
 
-// settle says what a change of a member comes to, or that it changes nothing.
+// settle returns a change of a member as the log has it, or that it changes nothing.
 func settle(f chat.MemberChanged, place chat.Member) (_ chat.MemberChanged, same bool) {
 	switch f.Change {
 	case chat.MemberLeft:
@@ -227,7 +227,7 @@ func (m *model) last(target chat.Seq, wanted func(chat.Fact, chat.UserID) bool) 
 	return nil
 }
 
-// firstForm returns how an emoji on a message was first written.
+// firstForm returns an emoji on a message as it was first sent.
 func (m *model) firstForm(target chat.Seq, emoji string) string {
 	for _, e := range m.log {
 		if f, ok := e.Fact.(chat.Reacted); ok && f.Target == target && chat.EmojiID(f.Emoji) == chat.EmojiID(emoji) {
@@ -281,7 +281,7 @@ func (m *model) room() chat.Room {
 	return room
 }
 
-// isSet reports whether the room is as f would make it, and the seq of the entry that made it so.
+// isSet reports whether the room has the value that f sets already, and which entry set it.
 func (m *model) isSet(f chat.RoomChanged) (same bool, since chat.Seq) {
 	room := m.room()
 	opposite := map[chat.RoomChange]chat.RoomChange{
@@ -366,7 +366,7 @@ func (m *model) presentMessage(seq chat.Seq, message chat.Message, viewer chat.U
 	return message
 }
 
-// compare compares all that the store says of the room with what the model says.
+// compare compares all that the store returns of the room with the model.
 func (m *model) compare(t tester, r room) {
 	t.Helper()
 	mustBeEntries(t, r.log(""), m.present(""))

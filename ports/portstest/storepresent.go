@@ -154,7 +154,7 @@ func reactionsInOrder(t *testing.T, r room) {
 	bob.reacts(1, "a")
 	bob.reacts(1, "z")
 	mustEqualSlices(t, "emoji", emojis(), []string{"z", ":party:", "👍", "a"})
-	// The first to react leaves: the emoji keeps its place, and also when it went and came again.
+	// The first user to react takes it back. The emoji keeps its place, also after it was gone.
 	alice.unreacts(1, "z")
 	alice.unreacts(1, ":party:")
 	mustEqualSlices(t, "emoji", emojis(), []string{"z", "👍", "a"})

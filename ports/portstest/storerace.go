@@ -29,8 +29,8 @@ func (s *storeSuite) testRaces(t *testing.T) {
 	}
 }
 
-// handles returns the ways to the store that a race takes in turn: two handles where the store can
-// be shared.
+// handles returns the handles of the store that a race uses in turn: two where the store can be
+// shared.
 func (s *storeSuite) handles(t *testing.T) []StoreUnderTest {
 	t.Helper()
 	if s.again == nil {
@@ -114,7 +114,7 @@ func (s *storeSuite) raceNumbers(t *testing.T, r room) {
 	}
 }
 
-// raceReaders reads from behind what it saw, as a cursor does, while others write.
+// raceReaders reads on from the last entry that it saw, as a cursor does, while others write.
 func (s *storeSuite) raceReaders(t *testing.T, r room) {
 	const writers, readers, calls = 4, 4, 25
 	handles := s.handles(t)
@@ -149,8 +149,8 @@ func (s *storeSuite) raceReaders(t *testing.T, r room) {
 	})
 }
 
-// raceConsistentView reads whole logs while messages are edited, reacted to and deleted: each view
-// must fit together.
+// raceConsistentView reads whole logs while messages are edited, reacted to and deleted. Each view
+// must be consistent.
 func (s *storeSuite) raceConsistentView(t *testing.T, r room) {
 	const rounds = 30
 	handles := s.handles(t)
@@ -174,8 +174,8 @@ func (s *storeSuite) raceConsistentView(t *testing.T, r room) {
 	})
 }
 
-// checkView checks that the messages of a whole log are as its changes say, and edits as their
-// messages.
+// checkView checks that the messages of a whole log are as its changes made them, and that edits
+// have the bodies of their messages.
 func checkView(t *testing.T, log []chat.Entry) {
 	t.Helper()
 	at := func(seq chat.Seq) chat.Message { return log[seq-1].Fact.(chat.Message) }
@@ -303,7 +303,7 @@ func (s *storeSuite) raceMarks(t *testing.T, r room) {
 			return
 		}
 		o := there.triesToMark(mark)
-		for isKind(o.Err, chat.Unavailable) { // another handle moves it
+		for isKind(o.Err, chat.Unavailable) { // another handle has it locked
 			o = there.triesToMark(mark)
 		}
 		if o.Err != nil || o.Read < mark || o.Unread != int64(marks-o.Read) {
@@ -350,8 +350,7 @@ func endedContext(t *testing.T, r room) {
 	mustEqual(t, "head", alice.stands().Room.Head, 1)
 }
 
-// repeatsAfterCancel cancels appends at whatever point they have reached, and repeats them with the
-// same keys.
+// repeatsAfterCancel cancels appends at random points, and repeats them with the same keys.
 func repeatsAfterCancel(t *testing.T, r room) {
 	const rounds, perRound = 20, 20
 	alice := r.user("alice")

@@ -23,7 +23,7 @@ func (s *storeSuite) testReactions(t *testing.T) {
 	})
 }
 
-// alike are emoji that are written in two ways.
+// alike are emoji that have two encodings.
 var alike = [][2]string{
 	{"❤", "❤\ufe0f"},
 	{"❤\ufe0f", "❤\ufe0e"},
@@ -95,7 +95,7 @@ func alikeInOneCall(t *testing.T, r room) {
 	mustEqualSlices(t, "reactions", r.message(1, bob.id).Reactions, []chat.Reaction{{Emoji: "❤\ufe0f", Count: 1, Me: true}})
 }
 
-// reactsWithin proposes a reaction to a message that may have so many different ones.
+// reactsWithin proposes a reaction to a message that may have limit different emoji.
 func (u user) reactsWithin(limit int, emoji string) chat.Proposal {
 	p := u.proposes(chat.Reacted{Target: 1, Emoji: emoji})
 	p.Reactions = limit
@@ -171,7 +171,7 @@ func reactionsForgotten(t *testing.T, r room) {
 	set["d"] = comesAndGoes("d") // a is one too many
 	gone("a", 0)
 	gone("b", set["b"])
-	set["b"] = comesAndGoes("b") // one that is remembered makes nobody forget another
+	set["b"] = comesAndGoes("b") // a remembered one does not make the message forget another
 	gone("c", set["c"])
 	r.mustBe(r.appends(bob.reactsWithin(2, "d"))[0], ports.Appended)
 	r.mustBe(r.appends(bob.reactsWithin(2, "b"))[0], ports.Appended)

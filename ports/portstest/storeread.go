@@ -63,8 +63,8 @@ func spansGiveEntries(t *testing.T, r room) {
 	}
 }
 
-// messagesAmongOthers reads messages of a room in which runs of messages and of other entries, long
-// and short, follow one another.
+// messagesAmongOthers reads messages of a room in which long and short runs of messages and of
+// other entries alternate.
 func messagesAmongOthers(t *testing.T, r room) {
 	alice := r.user("alice")
 	var batch []chat.Proposal
@@ -120,7 +120,7 @@ func spansEndByBytes(t *testing.T, r room) {
 	}
 }
 
-// cut returns what a span of a whole log is.
+// cut returns the part of a whole log that a span asks for.
 func cut(log []chat.Entry, span ports.Span) []chat.Entry {
 	log = slices.DeleteFunc(slices.Clone(log), func(e chat.Entry) bool {
 		_, message := e.Fact.(chat.Message)

@@ -80,10 +80,10 @@ func archivedBeforeNotFound(t *testing.T, r room) {
 	alice := r.user("alice")
 	alice.says("hi")
 	alice.deletes(1)
-	// The target of a change may be a deletion: no message, and none that could be deleted.
+	// The target of a change may be a deletion, which is not a message, and cannot be deleted.
 	r.mustRefuse(alice.tries(chat.Edited{Target: 2, Body: "?"}), chat.NotFound)
 	r.mustRefuse(alice.tries(chat.Edited{Target: 1, Body: "?"}), chat.Conflict)
-	// A reaction that is not there can be taken from a deleted message no more than one can be set.
+	// On a deleted message a reaction can neither be set nor, though there is none, be removed.
 	r.mustRefuse(alice.tries(chat.Reacted{Target: 1, Emoji: "👍", Removed: true}), chat.Conflict)
 	alice.does(chat.RoomChanged{Change: chat.RoomArchived})
 	r.mustRefuse(alice.tries(chat.Deleted{Target: 99}), chat.Conflict)
@@ -101,7 +101,7 @@ func targetsAreMessages(t *testing.T, r room) {
 	for range 10 {
 		elsewhere.says("message of another room")
 	}
-	// 1 is a message and 2 to 5 are not; 6 is the place that the proposal itself would take.
+	// 1 is a message and 2 to 5 are not; 6 would be the seq of the proposal itself.
 	for _, target := range []chat.Seq{2, 3, 4, 5, 6, 7, 10, chat.MaxSeq} {
 		r.mustRefuse(alice.tries(chat.Message{Body: "re", ReplyTo: target}), chat.NotFound)
 	}
@@ -139,6 +139,6 @@ func nobodyLeavesABan(t *testing.T, r room) {
 	place := bob.stands()
 	mustEqual(t, "banned", place.Member.Banned, true)
 	mustEqual(t, "read mark", place.Read, 1)
-	alice.makes(bob, chat.MemberLeft, chat.None) // but who moderates lifts it
+	alice.makes(bob, chat.MemberLeft, chat.None) // but a moderator can end the ban
 	mustEqual(t, "banned", bob.stands().Member.Banned, false)
 }

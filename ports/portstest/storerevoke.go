@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// testRevocations holds the contract of ports.Revocations.
+// testRevocations proves the contract of ports.Revocations.
 func (s *storeSuite) testRevocations(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
@@ -97,7 +97,7 @@ func (s *storeSuite) testRevocations(t *testing.T) {
 	})
 }
 
-// revoked returns what is revoked behind a place.
+// revoked returns the revocations behind a place.
 func (s *storeSuite) revoked(t *testing.T, behind int64) map[chat.UserID]time.Time {
 	t.Helper()
 	all, _ := s.all(t, behind)

@@ -27,11 +27,11 @@ func (s *storeSuite) testRights(t *testing.T) {
 	})
 }
 
-// nothing is the kind of what is not refused.
+// nothing is the kind where a proposal is not refused.
 const nothing chat.Kind = ""
 
-// standings are ways to stand in a room, and what becomes of what takes the role write, or
-// moderate, of who stands so.
+// standings are standings in a room, and whether such a user's proposals are refused that need the
+// role write, or moderate.
 var standings = []struct {
 	is              string
 	public          bool
@@ -97,18 +97,18 @@ func judgesRights(t *testing.T, r room) {
 		tries(row.changes, chat.MemberChanged{User: "carol", Change: chat.MemberBanned})
 		tries(row.changes, chat.MemberChanged{User: "carol", Change: chat.MemberLeft})
 		tries(row.changes, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Lobby"})
-		if row.place.Banned { // who is banned does not leave the ban, be they an admin
+		if row.place.Banned { // leaving does not end a ban, even of an admin
 			tries(chat.Forbidden, chat.MemberChanged{User: bob.id, Change: chat.MemberLeft})
 			continue
 		}
-		if row.place.Role < chat.Moderate { // nobody makes a moderator of themselves, or anything else
+		if row.place.Role < chat.Moderate { // they cannot give themselves a role
 			tries(row.changes, chat.MemberChanged{User: bob.id, Change: chat.MemberRole, Role: chat.Moderate})
 		}
 		tries(nothing, chat.MemberChanged{User: bob.id, Change: chat.MemberLeft}) // everybody may leave
 	}
 }
 
-// kindOf returns the kind of why a proposal was refused.
+// kindOf returns the kind of a refusal.
 func kindOf(o ports.Outcome) chat.Kind {
 	if o.Status != ports.Refused {
 		return nothing
@@ -165,11 +165,11 @@ func rightsComeFirst(t *testing.T, r room) {
 		return r.appends(bob.proposesBy(chat.Rights{Granted: chat.Write}, fact))[0]
 	}
 	r.mustRefuse(writer(chat.Deleted{Target: 99}), chat.NotFound)
-	r.mustRefuse(writer(chat.Deleted{Target: 1}), chat.Forbidden) // another's, also where it is deleted already
+	r.mustRefuse(writer(chat.Deleted{Target: 1}), chat.Forbidden) // another's message, even a deleted one
 }
 
-// raceRights lets a user write from all handles at once, in every way, while another one's change
-// takes the right to it.
+// raceRights lets a user write from all handles at once, in every way, while somebody else's change
+// takes their right to it.
 func (s *storeSuite) raceRights(by chat.Rights, taken chat.Fact) func(*testing.T, room) {
 	return s.race(by, chat.Write, taken, func(i int, _ user) chat.Fact {
 		switch i % 5 {
@@ -182,8 +182,8 @@ func (s *storeSuite) raceRights(by chat.Rights, taken chat.Fact) func(*testing.T
 	})
 }
 
-// raceModerators lets a moderator change the room, and delete what others say, while that right is
-// taken.
+// raceModerators lets a moderator change the room, and delete others' messages, while somebody
+// takes that right.
 func (s *storeSuite) raceModerators(taken chat.Fact) func(*testing.T, room) {
 	return s.race(chat.Rights{}, chat.Moderate, taken, func(i int, other user) chat.Fact {
 		switch i % 4 {
@@ -194,7 +194,7 @@ func (s *storeSuite) raceModerators(taken chat.Fact) func(*testing.T, room) {
 		case 2:
 			return chat.MemberChanged{User: other.id, Change: chat.MemberBanned}
 		}
-		return chat.Deleted{Target: chat.Seq(i%20 + 2)} // what alice says
+		return chat.Deleted{Target: chat.Seq(i%20 + 2)} // alice's messages
 	})
 }
 
@@ -218,12 +218,12 @@ func (s *storeSuite) race(by chat.Rights, role chat.Role, taken chat.Fact, does 
 			taken = f
 		}
 		var made atomic.Int64
-		var end chat.Seq // the place of what takes the right
+		var end chat.Seq // of the entry that takes the right
 		done, refused := make(chan struct{}), [writers]bool{}
 		together(t, writers+1, func(w int) {
 			there := r.on(t, handles[w%len(handles)])
 			if w == writers {
-				for made.Load() < before && t.Context().Err() == nil { // until they are at it
+				for made.Load() < before && t.Context().Err() == nil { // until all are writing
 					there.user("alice").says("go on")
 				}
 				end = there.user("alice").does(taken).Seq
@@ -282,7 +282,7 @@ func lastModeratorStays(t *testing.T, r room) {
 		mustEqual(t, "alice's role", alice.stands().Member.Role, chat.Moderate)
 	}
 	mustEqual(t, "head", alice.stands().Room.Head, head)
-	// In one call: another one is made, and then there is one to spare.
+	// In one call: somebody else becomes a moderator, and then the first one may step down.
 	outcomes := r.appends(
 		asMember(alice, chat.MemberChanged{User: bob.id, Change: chat.MemberRole, Role: chat.Moderate}),
 		asMember(alice, ways(alice)[0]), asMember(bob, ways(bob)[3]), asMember(bob, chat.MemberChanged{User: alice.id, Change: chat.MemberRole, Role: chat.Moderate}),
@@ -295,7 +295,7 @@ func lastModeratorStays(t *testing.T, r room) {
 			mustFail(t, outcomes[i].Err, want)
 		}
 	}
-	// Whose token makes them a moderator is one without the place, and an admin may everything.
+	// A moderator by token is one without a place in the room, and an admin may everything.
 	for _, by := range []chat.Rights{{Granted: chat.Moderate}, {Admin: true}} {
 		r.mustBe(r.appends(alice.proposesBy(by, ways(alice)[0]))[0], ports.Appended)
 		root.makes(alice, chat.MemberRole, chat.Moderate)

@@ -13,7 +13,7 @@ import (
 func (s *storeSuite) testWriting(t *testing.T) {
 	store, ok := s.store.(ports.WriteChecker)
 	if !ok {
-		return // it may do without
+		return // CheckWrite is optional
 	}
 	s.prove(t, []sentence{
 		{"a store that could write says so, as often as it is asked, and nothing is seen of that", func(t *testing.T, r room) {

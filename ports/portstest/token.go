@@ -13,20 +13,20 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// VerifierUnderTest is a verifier and what it takes to make tokens for it.
+// VerifierUnderTest is a verifier, with functions that make tokens for it.
 type VerifierUnderTest struct {
 	Verifier ports.TokenVerifier
 
-	// Issue returns a token that says an identity, as the issuer that the verifier trusts would
-	// make it. Expires counts in whole seconds.
+	// Issue returns a token for an identity, as the issuer that the verifier trusts would make it.
+	// Expires counts in whole seconds.
 	Issue func(t *testing.T, who chat.Identity) string
 
 	// Forge returns a token that looks the same, made by somebody without the issuer's keys.
 	Forge func(t *testing.T, who chat.Identity) string
 }
 
-// TokenVerifier proves a verifier against the contract of ports.TokenVerifier. Whoever opens
-// closes, by t.Cleanup.
+// TokenVerifier proves a verifier against the contract of ports.TokenVerifier. open closes what it
+// opened, by t.Cleanup.
 func TokenVerifier(t *testing.T, open func(t *testing.T) VerifierUnderTest) {
 	t.Helper()
 	s := tokenSuite{open(t)}
@@ -44,8 +44,8 @@ func TokenVerifier(t *testing.T, open func(t *testing.T) VerifierUnderTest) {
 	}
 }
 
-// TokensOutOfReach proves that a verifier whose keys cannot be reached says Unavailable: of token
-// it can know nothing.
+// TokensOutOfReach proves that a verifier whose keys cannot be reached fails with Unavailable, as
+// it cannot judge token.
 func TokensOutOfReach(t *testing.T, v ports.TokenVerifier, token string) {
 	t.Helper()
 	_, err := v.Verify(t.Context(), token)
