@@ -1,4 +1,5 @@
-// Package migrations holds the schema of each SQL store, as goose migrations: a folder a dialect.
+// Package migrations holds the schema of each SQL store, as goose migrations: one folder for each
+// dialect.
 package migrations
 
 import (
@@ -14,13 +15,14 @@ import (
 //go:embed sqlite postgres
 var files embed.FS
 
-// SQLite and Postgres hold the migrations of their dialects.
+// SQLite and Postgres are the migrations of their dialects.
 var (
 	SQLite   = folder("sqlite")
 	Postgres = folder("postgres")
 )
 
-// folder returns one of the embedded folders. The name is one of those above: it cannot fail.
+// folder returns one of the embedded folders. It cannot fail, because the name is one of those
+// above.
 func folder(name string) fs.FS {
 	sub, err := fs.Sub(files, name)
 	if err != nil {
@@ -29,10 +31,10 @@ func folder(name string) fs.FS {
 	return sub
 }
 
-// State tells whether a database has a migration.
+// State says whether a migration is applied.
 type State struct {
 	Version   int64
-	Name      string    // its file
+	Name      string    // of its file
 	AppliedAt time.Time // zero: not applied
 }
 

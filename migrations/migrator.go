@@ -12,13 +12,14 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Migrator changes the schema of a database. With lends a provider for it, for as long as do runs,
-// and says what was being done in the error.
+// Migrator changes the schema of a database. With runs do with a provider, and adds to errors what
+// was being done.
 type Migrator struct {
 	With func(ctx context.Context, what string, do func(*goose.Provider) error) error
 
-	// Files are the migrations. Alone is With for what must not be done while anybody else uses the
-	// database: then it does nothing, and fails with Conflict and who that is.
+	// Files are the migrations. Alone is With for changes that must not be made while anybody else
+	// uses the database. If somebody does, it does nothing and fails with Conflict, and the error
+	// says who.
 	Files fs.FS
 	Alone func(ctx context.Context, what string, do func(*goose.Provider) error) error
 }
@@ -28,18 +29,18 @@ func (m *Migrator) Up(ctx context.Context) error {
 	return m.With(ctx, "migrate up", func(p *goose.Provider) error { _, err := p.Up(ctx); return err })
 }
 
-// UpTo applies the migrations that are due up to a version, as a release that ends with it does.
+// UpTo applies the migrations that are due up to a version, like a release whose last one that is.
 func (m *Migrator) UpTo(ctx context.Context, version int64) error {
 	return m.With(ctx, "migrate up", func(p *goose.Provider) error { _, err := p.UpTo(ctx, version); return err })
 }
 
-// Loss is what taking a migration back takes away.
+// Loss describes what reverting a migration deletes.
 type Loss struct {
 	State
-	Statements []string // that do it
+	Statements []string // that are run
 }
 
-// Last returns the last migration that the database has, or Conflict where it has none.
+// Last returns the last applied migration, or Conflict if there is none.
 func (m *Migrator) Last(ctx context.Context) (last Loss, err error) {
 	err = m.With(ctx, "ask for migrations", func(p *goose.Provider) error {
 		last, err = m.last(ctx, p)
@@ -64,7 +65,7 @@ func (m *Migrator) last(ctx context.Context, p *goose.Provider) (Loss, error) {
 
 var errNone = chat.Errorf(chat.Conflict, "there is no migration to take back")
 
-// downOf returns the statements that take a migration back, without their comments.
+// downOf returns the statements that revert a migration, without comments.
 func downOf(files fs.FS, name string) (statements []string, err error) {
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
@@ -84,8 +85,9 @@ func downOf(files fs.FS, name string) (statements []string, err error) {
 	return statements, nil
 }
 
-// DownFrom is Down for whoever says which migration is the last, so that doing it twice by mistake
-// does it once. It is a Conflict where another one is, or where anybody else uses the database.
+// DownFrom is Down with the expected version of the last migration, so that a second call by
+// mistake does nothing. It fails with Conflict if another migration is the last one, or if anybody
+// else uses the database.
 func (m *Migrator) DownFrom(ctx context.Context, version int64) error {
 	return m.Alone(ctx, "migrate down", func(p *goose.Provider) error {
 		last, err := m.last(ctx, p)
@@ -100,8 +102,8 @@ func (m *Migrator) DownFrom(ctx context.Context, version int64) error {
 	})
 }
 
-// Down takes back the last migration, with all data that it made a place for, whoever uses the
-// database. With none applied it is a Conflict.
+// Down reverts the last migration, with all data in its tables and columns, even while others use
+// the database. It fails with Conflict if none is applied.
 func (m *Migrator) Down(ctx context.Context) error {
 	return m.With(ctx, "migrate down", func(p *goose.Provider) error {
 		_, err := p.Down(ctx)
@@ -112,7 +114,7 @@ func (m *Migrator) Down(ctx context.Context) error {
 	})
 }
 
-// Status tells which migrations there are, and which the database has.
+// Status returns all migrations, and which are applied.
 func (m *Migrator) Status(ctx context.Context) (states []State, err error) {
 	err = m.With(ctx, "ask for migrations", func(p *goose.Provider) error {
 		states, err = States(ctx, p)
@@ -121,7 +123,7 @@ func (m *Migrator) Status(ctx context.Context) (states []State, err error) {
 	return states, err
 }
 
-// Prepare brings a database up to date, or, with noMigrate, fails with Conflict where it is not.
+// Prepare brings a database up to date, or, with noMigrate, fails with Conflict if it is not.
 func Prepare(ctx context.Context, p *goose.Provider, noMigrate bool) error {
 	if !noMigrate {
 		_, err := p.Up(ctx)
