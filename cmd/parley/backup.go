@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// backup copies a SQLite store that may be in use: to a file, or to standard output where that is
-// "-", as a container without a shell has no other way to hand out a file.
+// backup copies a SQLite store, which may be in use, to a file, or to standard output for "-": a
+// container without a shell has no other way to give out a file.
 func (p program) backup(ctx context.Context, args []string) error {
 	to := ""
 	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
@@ -30,7 +30,7 @@ func (p program) backup(ctx context.Context, args []string) error {
 	if err := server.Backup(ctx, cfg, to); err != nil {
 		return err
 	}
-	info, err := os.Stat(to) //nolint:gosec // whoever calls it says where to
+	info, err := os.Stat(to) //nolint:gosec // the operator names the path
 	if err != nil {
 		return err
 	}

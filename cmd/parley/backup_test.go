@@ -17,7 +17,7 @@ func TestABackupIsAStoreOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() // it stays open: a service may use it
+	defer store.Close() // it stays open, because a service may use it
 	if _, err := store.Create(t.Context(), chat.Room{ID: "general"}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestABackupIsAStoreOfItsOwn(t *testing.T) {
 		mustHaveRoom(t, copied, "general")
 		logs[logOf(t, copied)] = true
 	}
-	if len(logs) != 3 { // clients of a store that was restored are to notice
+	if len(logs) != 3 { // clients must notice that a store was restored
 		t.Errorf("the store and two copies of it are the logs %v", logs)
 	}
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "backup-*")); err != nil || len(left) > 0 {

@@ -31,7 +31,7 @@ func (p program) serve(ctx context.Context, args []string) error {
 	if err := surplus(settings.Flags().Args()); err != nil {
 		return err
 	}
-	signal.Ignore(syscall.SIGPIPE) // who reads the log may go: the service does not
+	signal.Ignore(syscall.SIGPIPE) // the reader of the log may end, and the service must go on
 	ctx, hangups, end := pastHangups(ctx)
 	defer end()
 	cfg.Hangups = hangups
@@ -80,8 +80,8 @@ func (p program) migrate(ctx context.Context, args []string) error {
 	return p.schema(ctx, m)
 }
 
-// down takes back the last migration where whoever asks for that has named it, and otherwise says
-// what it would take away.
+// down reverts the last migration if its version is given. Otherwise it prints what would be
+// deleted.
 func (p program) down(ctx context.Context, m *migrations.Migrator, version int64) error {
 	if version != 0 {
 		return m.DownFrom(ctx, version)
@@ -95,7 +95,7 @@ func (p program) down(ctx context.Context, m *migrations.Migrator, version int64
 		last.Version, last.Name, strings.Join(last.Statements, ";\n  "), last.Version))
 }
 
-// schema tells which migrations there are and when they were applied.
+// schema prints the migrations and when they were applied.
 func (p program) schema(ctx context.Context, m *migrations.Migrator) error {
 	states, err := m.Status(ctx)
 	if err != nil {
@@ -159,7 +159,7 @@ func allow(grant *jwt.Grant, s string) error {
 	return nil
 }
 
-// healthcheck asks the admin address, as an image without a shell has nothing else to ask with.
+// healthcheck asks the admin address: an image without a shell has no other program for this.
 func (p program) healthcheck(ctx context.Context, args []string) error {
 	var cfg server.Config
 	if err := p.load(server.NewSettings("healthcheck", &cfg), args); err != nil {
@@ -171,7 +171,7 @@ func (p program) healthcheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // without the environment's proxies
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // ignores proxies of the environment
 	answer, err := client.Do(request)
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func reachable(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// load reads the part of the settings that a command needs, where it takes flags and nothing else.
+// load reads the settings that a command needs, if it takes only flags.
 func (p program) load(settings *server.Settings, args []string) error {
 	if err := settings.LoadPart(args, p.environ); err != nil {
 		return err
@@ -208,7 +208,7 @@ func (p program) load(settings *server.Settings, args []string) error {
 	return surplus(settings.Flags().Args())
 }
 
-// surplus refuses what stands behind all that a command takes: it was meant to do something.
+// surplus refuses arguments that a command does not take, because ignoring them could surprise.
 func surplus(rest []string) error {
 	if len(rest) == 0 {
 		return nil
@@ -225,7 +225,7 @@ func (p program) version(_ context.Context, args []string) error {
 	return nil
 }
 
-// plain refuses all arguments of a command that has no flags, but what asks for its usage.
+// plain refuses all arguments of a command without flags, except requests for its usage.
 func plain(name string, args []string) error {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
@@ -257,7 +257,7 @@ func (p program) help(_ context.Context, args []string) error {
 	return nil
 }
 
-// usage tells of one command.
+// usage prints the usage of one command.
 func (p program) usage(c command) {
 	fmt.Fprintf(p.out, "usage: parley %s [flags]\n  %s\n", strings.TrimSpace(c.name+" "+c.arguments), c.help)
 	if c.name == "log" {

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// pastHangups keeps SIGHUP from ending the process, and tells of each. Only where it means that the
-// terminal is gone which the process was started from does the context end: a service that nobody
-// sees any more would hold its port. With nohup, even then it goes on.
+// pastHangups keeps SIGHUP from ending the process, and reports each. The context ends only if the
+// process has lost its terminal: otherwise a service that nobody sees any more would hold its port.
+// With nohup the process goes on even then.
 func pastHangups(ctx context.Context) (_ context.Context, told <-chan struct{}, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	onTerminal := hasTerminal() && !signal.Ignored(syscall.SIGHUP)
@@ -26,7 +26,7 @@ func pastHangups(ctx context.Context) (_ context.Context, told <-chan struct{}, 
 				}
 				select {
 				case hangups <- struct{}{}:
-				default: // one is to be told of
+				default: // one is waiting already
 				}
 			case <-ended:
 				return
@@ -41,7 +41,7 @@ func pastHangups(ctx context.Context) (_ context.Context, told <-chan struct{}, 
 	}
 }
 
-// hasTerminal reports whether the process has a terminal that controls it.
+// hasTerminal reports whether the process has a controlling terminal.
 func hasTerminal() bool {
 	terminal, err := os.Open("/dev/tty")
 	if err != nil {

@@ -38,7 +38,7 @@ func TestSIGHUPEndsNothingAndIsAnswered(t *testing.T) {
 	}
 }
 
-// nobodys is an address where nobody listens.
+// nobodys returns an address where nobody listens.
 func nobodys(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,7 +69,7 @@ func TestTheServiceOutlivesWhoReadsItsLog(t *testing.T) {
 	url := regexp.MustCompile(`http://[0-9.:]+/`).FindString(p.until("DEVELOPMENT MODE"))
 	reader.Close()
 	for i := range 3 {
-		p.signal(syscall.SIGHUP) // it writes to nobody
+		p.signal(syscall.SIGHUP) // its output has no reader
 		response, err := http.Get(fmt.Sprint(url, "healthz?", i))
 		if err != nil {
 			t.Fatal(err)

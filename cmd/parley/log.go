@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// log tells which log the store keeps, or gives it another identity: what clients hold of the
-// earlier one they then drop.
+// log prints the identity of the store's log, or gives the log a new one: then clients drop what
+// they have of the old one.
 func (p program) log(ctx context.Context, args []string) error {
 	what := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// logOf returns the identity of the log in a file, as the command tells it.
+// logOf returns the identity of the log in a file, as the command prints it.
 func logOf(t *testing.T, path string) chat.LogID {
 	t.Helper()
 	code, out, errOut := call(t, []string{"PARLEY_STORE_URL=sqlite://" + filepath.ToSlash(path)}, "log")
@@ -27,7 +27,7 @@ func TestLogIsShownAndRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() // it stays open: a service may use it
+	defer store.Close() // it stays open, because a service may use it
 	database := pgtest.URL(t)
 	for _, environ := range [][]string{{"PARLEY_STORE_URL=sqlite://" + filepath.ToSlash(path)}, {"PARLEY_STORE_URL=" + database}} {
 		if code, _, errOut := call(t, environ, "migrate", "up"); code != ok {

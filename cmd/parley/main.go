@@ -1,4 +1,4 @@
-// Command parley is the chat service and what an operator needs beside it.
+// Command parley is the chat service, with an operator's commands.
 package main
 
 import (
@@ -24,22 +24,22 @@ func main() {
 	os.Exit(program{invocation(os.Args[0]), os.Environ(), os.Stdout, os.Stderr}.run(os.Args[1:]))
 }
 
-// The codes that a command ends with.
+// Exit codes of a command.
 const (
 	ok          = 0
 	failed      = 1
 	misused     = 2   // bad arguments or settings
-	interrupted = 130 // by a second signal, as a shell counts SIGINT
+	interrupted = 130 // by a second signal: a shell's code for SIGINT
 )
 
-// program is what a command works with.
+// program is the environment of a command.
 type program struct {
-	invocation  string // how it was called, for hints
+	invocation  string // how to call this program, for hints
 	environ     []string
 	out, errOut io.Writer
 }
 
-// invocation tells how to call this program again: go run leaves nothing on the path.
+// invocation returns how to call this program again: go run installs nothing in PATH.
 func invocation(executable string) string {
 	if strings.Contains(filepath.ToSlash(executable), "/go-build") {
 		return "go run ./cmd/parley"
@@ -87,7 +87,7 @@ func (p program) run(args []string) int {
 	return p.code(all[i], all[i].run(p, ctx, args[1:]))
 }
 
-// code says how a command went.
+// code returns the exit code of a command.
 func (p program) code(c command, err error) int {
 	var faults server.Faults
 	switch {
@@ -105,7 +105,7 @@ func (p program) code(c command, err error) int {
 	}
 }
 
-// misuse is a command line that makes no sense.
+// misuse is the error of an invalid command line.
 type misuse string
 
 func (m misuse) Error() string { return string(m) }

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-chat/parley/migrations"
 )
 
-// TestMain lets the test's own binary stand in for the command, as signals need a process.
+// TestMain makes the test's binary also the command, because signals need a process.
 func TestMain(m *testing.M) {
 	switch os.Getenv("TEST_AS") {
 	case "parley":
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is a child.
+// process is a child process.
 type process struct {
 	t *testing.T
 	*exec.Cmd
@@ -62,7 +62,7 @@ func run(t *testing.T, as string, args ...string) process {
 	return process{t, cmd, bufio.NewScanner(out)}
 }
 
-// until reads lines up to one that has words.
+// until reads lines up to one that contains words.
 func (p process) until(words string) string {
 	p.t.Helper()
 	var all strings.Builder
@@ -83,9 +83,9 @@ func (p process) signal(s os.Signal) {
 	}
 }
 
-// exits returns the code that it ends with.
+// exits waits for the end and returns the exit code.
 func (p process) exits() int {
-	for p.out.Scan() { // the pipe must be empty before Wait
+	for p.out.Scan() { // drain the pipe before Wait
 	}
 	p.Wait()
 	return p.ProcessState.ExitCode()
@@ -106,8 +106,8 @@ func TestServeStopsAtASignalWithCodeZero(t *testing.T) {
 	}
 }
 
-// TestOneServiceAtATimeHasASQLiteFile runs a second one in the folder of the first, which has ports
-// of its own.
+// TestOneServiceAtATimeHasASQLiteFile runs a second service in the folder of the first, with other
+// ports.
 func TestOneServiceAtATimeHasASQLiteFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -116,7 +116,7 @@ func TestOneServiceAtATimeHasASQLiteFile(t *testing.T) {
 	first.until("DEVELOPMENT MODE")
 	refused := func(by process) {
 		t.Helper()
-		_, _, errOut := call(t, nil, "log", "-data-dir", dir) // which says that others may look at it
+		_, _, errOut := call(t, nil, "log", "-data-dir", dir) // other commands may still read the store
 		if errOut != "" {
 			t.Errorf("parley log beside it: %q", errOut)
 		}
@@ -140,7 +140,7 @@ func TestOneServiceAtATimeHasASQLiteFile(t *testing.T) {
 	if code, _, errOut := call(t, nil, "migrate", "down", "--yes", lastMigration(t), "-data-dir", dir); code != failed || !strings.Contains(errOut, "in use") {
 		t.Errorf("parley migrate down beside it: %d %q", code, errOut)
 	}
-	first.signal(syscall.SIGKILL) // it gives nothing back by itself
+	first.signal(syscall.SIGKILL) // it cannot release anything by itself
 	first.exits()
 	third := run(t, "parley", serve...)
 	third.until("DEVELOPMENT MODE")
@@ -163,7 +163,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	}
 }
 
-// call runs one within the test.
+// call runs a command within the test's process.
 func call(t *testing.T, environ []string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var o, e strings.Builder
@@ -248,7 +248,7 @@ func TestTheSchemaGoesUpAndDown(t *testing.T) {
 	}
 }
 
-// lastMigration returns the version of the newest one.
+// lastMigration returns the version of the newest migration.
 func lastMigration(t *testing.T) string {
 	t.Helper()
 	names, err := fs.Glob(migrations.SQLite, "*.sql")
@@ -312,7 +312,7 @@ func TestTheSchemaGoesDownOnlyWhereThatIsMeant(t *testing.T) {
 	}
 }
 
-// openPostgres opens a store as a node does, which uses it.
+// openPostgres opens a store like a node.
 func openPostgres(t *testing.T, url string) (io.Closer, error) {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), postgres.Config{URL: url})

@@ -12,8 +12,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// limitMemory lets the heap have 90 % of a container's memory before the collector works harder,
-// unless GOMEMLIMIT says otherwise.
+// limitMemory sets Go's memory limit to 90 % of a container's memory, unless GOMEMLIMIT is set.
 func limitMemory(errOut io.Writer) {
 	_, err := memlimit.Set()
 	if err != nil && !errors.Is(err, memlimit.ErrNoCgroup) && !errors.Is(err, memlimit.ErrCgroupsNotSupported) {
@@ -21,12 +20,12 @@ func limitMemory(errOut io.Writer) {
 	}
 }
 
-// trimEvery is how often trimMemory looks, and how long it must have been quiet.
+// trimEvery is how often trimMemory checks, and how long the service must have been quiet.
 const trimEvery = 5 * time.Second
 
-// trimMemory gives back to the system what a crowd of clients has left behind, once it is quiet,
-// until ctx ends. Left alone, Go's runtime keeps up to twice of what lives; a lower GOGC would keep
-// less, at a tenth of the throughput of sends.
+// trimMemory returns memory to the system when the service is quiet after many clients, until ctx
+// ends. By itself Go's runtime keeps up to twice the live heap; a lower GOGC would keep less, but
+// costs a tenth of the throughput of sends.
 func trimMemory(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
@@ -43,17 +42,17 @@ func trimMemory(ctx context.Context) {
 	}
 }
 
-// heap is what trimming depends on.
+// heap has the measures that trimming depends on.
 type heap struct {
-	allocated uint64 // bytes, ever
+	allocated uint64 // bytes, since the start
 	resident  uint64 // bytes that the heap holds
 }
 
 // trimmer decides when to trim.
 type trimmer struct{ last, trimmed heap }
 
-// worth reports whether it is quiet and something has piled up since the last time: both are
-// measured by what was allocated.
+// worth reports whether the service is quiet and memory has accumulated since the last trim. Both
+// are measured by allocations.
 func (t *trimmer) worth(now heap) bool {
 	quiet := now.allocated-t.last.allocated < now.resident/50
 	t.last = now
