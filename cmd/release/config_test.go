@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// config is what the tests look at in .goreleaser.yaml.
+// config is the part of .goreleaser.yaml that the tests use.
 type config struct {
 	Builds []struct {
 		Env, GOOS, GOARCH, Flags, LDFlags []string
@@ -44,7 +44,7 @@ func releaseLDFlags(t *testing.T) string {
 
 const goreleaserSchema = "goreleaser-v2.16.0.schema.json"
 
-// `make release-check` asks goreleaser itself, which takes minutes to build; this asks its schema.
+// `make release-check` uses goreleaser itself, which takes minutes to build; this uses its schema.
 func TestTheConfigurationFitsGoreleasersSchema(t *testing.T) {
 	t.Parallel()
 	_, raw := readConfig(t)
@@ -78,7 +78,7 @@ func TestReleasesCanBeRebuiltAndVerified(t *testing.T) {
 	}
 }
 
-// The flags that a program is linked with stand in several files.
+// Several files have the linker flags of programs.
 func TestAllBuildsAreLinkedAlike(t *testing.T) {
 	t.Parallel()
 	stamp := regexp.MustCompile(` (-X|\$\(STAMP\)).*`)

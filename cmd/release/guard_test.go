@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-const maxBinary = 28_000_000 // bytes, as releases have it for Linux on amd64
+const maxBinary = 28_000_000 // bytes, of a release for Linux on amd64
 
-// A package that calls methods by a name that it computes, as html/template does, has the linker
-// keep every exported method of the program: about 10 MB.
+// If a package calls methods by computed names, as html/template does, the linker keeps every
+// exported method of the program: about 10 MB.
 func TestGuardTheBinaryIsSmall(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "parley")

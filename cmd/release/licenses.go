@@ -15,24 +15,23 @@ import (
 	"strings"
 )
 
-// systems are those that releases are made for. A program has modules on one that it lacks on
-// another.
+// systems are the systems of releases. The modules of a program may differ between them.
 var systems = []string{"linux", "darwin", "windows"}
 
-// licensed is a module with the folder of its sources.
+// licensed is a module and its source folder.
 type licensed struct{ name, dir string }
 
-// licenseFile matches what a module puts its terms and its notices into.
+// licenseFile matches a module's files with licenses and notices.
 var licenseFile = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)([._-].*)?$`)
 
-// writeLicenses writes the terms of all that is linked into a program, on any of the systems, as
-// most of them ask of who hands out copies. It fails where a module has none.
+// writeLicenses writes the licenses of all modules that are linked into a program, on any of the
+// systems: most licenses require this of distributors. It fails if a module has none.
 func writeLicenses(ctx context.Context, pkg string, out io.Writer) error {
 	modules, err := linked(ctx, pkg)
 	if err != nil {
 		return err
 	}
-	var texts []string // in the order of their first modules
+	var texts []string // in the order in which they first occur
 	of := map[string][]string{}
 	for _, m := range modules {
 		terms, err := m.terms()
@@ -57,7 +56,7 @@ func writeLicenses(ctx context.Context, pkg string, out io.Writer) error {
 	return w.Flush()
 }
 
-// linked lists the modules of others, and Go itself.
+// linked lists the linked modules of others, and Go itself.
 func linked(ctx context.Context, pkg string) ([]licensed, error) {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -65,7 +64,7 @@ func linked(ctx context.Context, pkg string) ([]licensed, error) {
 	}
 	modules := []licensed{{"Go and its standard library", strings.TrimSpace(string(root))}}
 	for _, system := range systems {
-		list := exec.CommandContext(ctx, "go", "list", "-deps", //nolint:gosec // the package is named by whoever calls it
+		list := exec.CommandContext(ctx, "go", "list", "-deps", //nolint:gosec // the caller names the package
 			"-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}", pkg)
 		list.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
 		lines, err := list.Output()
@@ -82,7 +81,7 @@ func linked(ctx context.Context, pkg string) ([]licensed, error) {
 	return slices.Compact(modules), nil
 }
 
-// told is the error of a command with what the command said.
+// told adds a command's output to its error.
 func told(err error) error {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return fmt.Errorf("%w: %s", err, exit.Stderr)
@@ -90,7 +89,7 @@ func told(err error) error {
 	return err
 }
 
-// terms returns what a module's files of that kind say.
+// terms returns the texts of a module's license files.
 func (m licensed) terms() (texts []string, err error) {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command release makes what goes with a release beside the binaries: it is for the project's
+// Command release makes the files of a release other than the binaries. It is for the project's
 // maintainers.
 //
 //	go run ./cmd/release sbom -o bin/parley.cdx.json bin/parley    what a binary is made of, as CycloneDX
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return hand(text.Bytes(), *to, out)
 }
 
-// hand writes to a file, making its folder, or to out.
+// hand writes to a file, and makes its folder, or writes to out.
 func hand(text []byte, to string, out io.Writer) error {
 	if to == "" {
 		_, err := out.Write(text)
@@ -88,7 +88,7 @@ func writeSBOM(binary, version string, out io.Writer) error {
 }
 
 func writeNotes(from, version string, out io.Writer) error {
-	changelog, err := os.ReadFile(from) //nolint:gosec // whoever calls it says which
+	changelog, err := os.ReadFile(from) //nolint:gosec // the caller names the file
 	if err != nil {
 		return err
 	}

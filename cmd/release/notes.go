@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// heading begins what a changelog says of a version: ## [1.2.3] - 2026-11-23
+// heading begins a version's part of a changelog: ## [1.2.3] - 2026-11-23
 var heading = regexp.MustCompile(`(?m)^## \[?([^\]\s]+)\]?.*$`)
 
-// notes returns what a changelog (keepachangelog.com) says of a version, without its heading. It
-// fails where that is nothing, as a version that nothing is said of was forgotten. "Unreleased" is
-// one too.
+// notes returns a version's part of a changelog (keepachangelog.com), without its heading. It fails
+// if the part is empty or missing, because then it was forgotten. "Unreleased" is a version too.
 func notes(changelog, version string) (string, error) {
 	version = strings.TrimPrefix(version, "v")
 	for _, at := range heading.FindAllStringSubmatchIndex(changelog, -1) {

@@ -40,8 +40,8 @@ func TestNotesAreWhatTheChangelogSays(t *testing.T) {
 	}
 }
 
-// What is not released yet becomes the next version's notes: it has the same form, with the groups
-// that the form knows.
+// The unreleased part becomes the next version's notes: it has the same form, and only the groups
+// of the form.
 func TestTheChangelogCanBeRead(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

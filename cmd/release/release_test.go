@@ -132,9 +132,9 @@ func TestTermsAreInFilesOfTheirNames(t *testing.T) {
 	}
 }
 
-// mustFit holds JSON against a schema of testdata. Those are as their projects publish them:
-// CycloneDX's with the two that it refers to, and goreleaser's as `goreleaser jsonschema` of that
-// version prints it.
+// mustFit validates JSON against a schema of testdata. The schemas are published by their projects:
+// CycloneDX's with the two that it refers to, and goreleaser's as the output of `goreleaser
+// jsonschema` of that version.
 func mustFit(t *testing.T, schema string, text []byte) {
 	t.Helper()
 	c := jsonschema.NewCompiler()

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// sbom is a bill of materials by CycloneDX 1.6 (ECMA-424): of its model, what is used here. It
-// depends on the binary alone, so that who builds that again gets the same.
+// sbom is a bill of materials in the format CycloneDX 1.6 (ECMA-424), with the parts of the model
+// that are used here. It depends only on the binary, so it is reproducible.
 type sbom struct {
 	Format       string       `json:"bomFormat"`
 	Spec         string       `json:"specVersion"`
@@ -55,9 +55,9 @@ type dependency struct {
 	DependsOn []string `json:"dependsOn"`
 }
 
-// describe tells what the go command recorded in a binary whose SHA-256 is sum: the modules that
-// were linked into it, no more and no less. Which module asked for which is not recorded, so all
-// are listed as what the program depends on.
+// describe makes the sbom of a binary whose SHA-256 is sum, from what the go command recorded in
+// it: exactly the linked modules. The dependencies between modules are not recorded, so all are
+// listed as dependencies of the program.
 func describe(info *debug.BuildInfo, sum [sha256.Size]byte) sbom {
 	main := module(&info.Main)
 	main.Type = "application"
@@ -88,8 +88,8 @@ func describe(info *debug.BuildInfo, sum [sha256.Size]byte) sbom {
 	return b
 }
 
-// module keeps the sum of go.sum as it is: it is one over names and sums of files, and no hash of
-// any file that could be checked.
+// module keeps the sum of go.sum as it is: it is a hash over names and sums of files, and not the
+// hash of a file.
 func module(m *debug.Module) component {
 	c := library(m.Path, m.Version)
 	if m.Sum != "" {
@@ -98,14 +98,14 @@ func module(m *debug.Module) component {
 	return c
 }
 
-// library keeps the case of a module's path, as Go does, although the rules of package URLs ask for
-// lower case: another path would be another module.
+// library keeps the case of a module's path, although the rules of package URLs require lower case:
+// in Go, another case is another module.
 func library(name, version string) component {
 	purl := "pkg:golang/" + path.Clean(name) + "@" + strings.ReplaceAll(version, "+", "%2B") + "?type=module"
 	return component{Type: "library", Ref: purl, Name: name, Version: version, PURL: purl}
 }
 
-// serial makes a UUID (version 8 of RFC 9562) of a hash.
+// serial makes a UUID (version 8 of RFC 9562) from a hash.
 func serial(sum [sha256.Size]byte) string {
 	u := sum[:16]
 	u[6] = u[6]&0x0f | 0x80
@@ -121,7 +121,7 @@ func encode(b sbom, out io.Writer) error {
 }
 
 func fileSum(name string) (sum [sha256.Size]byte, err error) {
-	f, err := os.Open(name) //nolint:gosec // whoever calls it says which
+	f, err := os.Open(name) //nolint:gosec // the caller names the file
 	if err != nil {
 		return sum, err
 	}
