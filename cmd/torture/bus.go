@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
-// busServer is the process of a bus.
+// busServer is the server process of a bus.
 type busServer struct {
 	url     string
 	addr    string
@@ -21,7 +21,7 @@ type busServer struct {
 	process *proc.Process
 }
 
-// busURL returns where the bus is, or nothing.
+// busURL returns the URL of the bus, or an empty string.
 func (c *cluster) busURL() string {
 	switch {
 	case c.bus != nil:
@@ -58,8 +58,7 @@ func (c *cluster) startBus(ctx context.Context) error {
 	return b.start(ctx)
 }
 
-// find returns the path of a program of others: of PATH, or of those that the project has built for
-// itself.
+// find returns the path of a third-party program: in PATH, or built by the project.
 func find(program, hint string) (string, error) {
 	if source, err := findSource(); err == nil {
 		built := filepath.Join(source, ".tools", program)

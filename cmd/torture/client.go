@@ -14,10 +14,10 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// client is what writers and readers share.
+// client is the common part of writers and readers.
 type client struct {
 	run   *run
-	name  string // of the client, and its user
+	name  string // of the client and its user
 	token string
 	rand  *rand.Rand
 }
@@ -31,7 +31,7 @@ func (r *run) client(name string, number int) (client, error) {
 func (c *client) somewhere() *node {
 	nodes := c.run.cluster.nodes
 	n := nodes[c.rand.IntN(len(nodes))]
-	for range 3 { // clients come through a load balancer that knows this mostly
+	for range 3 { // like a load balancer that usually knows which nodes are up
 		if n.up.Load() {
 			break
 		}
@@ -40,13 +40,13 @@ func (c *client) somewhere() *node {
 	return n
 }
 
-func (c *client) between(least, most time.Duration) time.Duration {
-	return least + time.Duration(c.rand.Int64N(int64(most-least)))
+func (c *client) between(shortest, longest time.Duration) time.Duration {
+	return shortest + time.Duration(c.rand.Int64N(int64(longest-shortest)))
 }
 
 const (
 	dialTime   = 3 * time.Second
-	answerTime = 4 * time.Second // a client that waits longer for an answer takes its connection for dead
+	answerTime = 4 * time.Second // after this time without an answer, a client gives up its connection
 )
 
 // dial makes a connection to a node.
@@ -66,7 +66,7 @@ func (c *client) dial(ctx context.Context, n *node) (*websocket.Conn, error) {
 	return conn, nil
 }
 
-// frame is what comes from the service, all kinds in one.
+// frame has the members of all the service's frames.
 type frame struct {
 	Type   string `json:"type"`
 	ID     string `json:"id"`
@@ -106,7 +106,7 @@ func (f *frame) entry() bool {
 	return false
 }
 
-// record returns an entry as a history has it.
+// record returns a history's record of an entry.
 func (f *frame) record(kind history.Kind, room string) history.Record {
 	r := history.Record{
 		Kind: kind, Room: room, Entry: f.Type, Seq: f.Seq, User: f.Author.ID, Key: f.Key, Body: f.Body, Target: f.Target,

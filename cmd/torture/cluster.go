@@ -22,30 +22,30 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/faultproxy"
 )
 
-// cluster is all that a run has started.
+// cluster is everything that a run has started.
 type cluster struct {
 	cfg   Config
 	dir   string
 	keys  *jwt.DevKeys
 	store *pgtest.Program
-	bus   *busServer // nil: nodes have none, or PostgreSQL is it
+	bus   *busServer // nil: no bus, or PostgreSQL is the bus
 	nodes []*node
 }
 
-// node is one node, on its own ways to PostgreSQL and the bus.
+// node is one node, with its own proxies to PostgreSQL and the bus.
 type node struct {
 	name     string
 	addr     string
 	spec     proc.Spec
 	toStore  *faultproxy.Proxy
-	toBus    *faultproxy.Proxy // nil: there is no bus
+	toBus    *faultproxy.Proxy // nil: no bus
 	up       atomic.Bool
 	mu       sync.Mutex
 	process  *proc.Process
-	lastSaid string // by the process before
+	lastSaid string // by the previous process
 }
 
-// begin starts a cluster. What it has started before it failed, end ends.
+// begin starts a cluster. If it fails, it ends what it has started.
 func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 	c := &cluster{cfg: cfg}
 	if c.dir, err = os.MkdirTemp("", "parley-torture-"); err != nil {
@@ -102,7 +102,7 @@ func (c *cluster) end() (err error) {
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
 
-// program returns the binary, built from source where none is given.
+// program returns the binary, built from source if none is given.
 func (c *cluster) program(ctx context.Context) (string, error) {
 	if c.cfg.Parley != "" {
 		return filepath.Abs(c.cfg.Parley)
@@ -141,7 +141,7 @@ func findSource() (string, error) {
 	}
 }
 
-// node makes a node that does not run yet.
+// node makes a node, and does not start it.
 func (c *cluster) node(ctx context.Context, i int, program string) (*node, error) {
 	addr, err := freeAddr(ctx)
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *cluster) node(ctx context.Context, i int, program string) (*node, error
 	return n, nil
 }
 
-// environ is this process' environment without Parley's settings.
+// environ returns the environment of this process, without Parley's settings.
 func environ() (env []string) {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PARLEY_") {
@@ -181,7 +181,7 @@ func environ() (env []string) {
 	return env
 }
 
-// through returns a URL that leads to the same server by way of a proxy.
+// through returns a URL that leads to the same server through a proxy.
 func through(ctx context.Context, raw string) (string, *faultproxy.Proxy, error) {
 	u, err := url.Parse(raw)
 	if err != nil {

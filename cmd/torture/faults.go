@@ -18,9 +18,9 @@ import (
 // bus, the store, and clients.
 var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients"}
 
-// fault is one thing that goes wrong: on a node, or where that is -1 everywhere.
+// fault is one fault: on a node, or, if node is -1, on all.
 type fault struct {
-	after time.Duration // the one before is mended
+	after time.Duration // after the previous fault was repaired
 	what  string
 	node  int
 	hold  time.Duration
@@ -34,7 +34,7 @@ func (f fault) String() string {
 	return fmt.Sprintf("%s, %s, for %v", f.what, where, f.hold.Round(time.Millisecond))
 }
 
-// plan makes the faults of a run from its seed, for about as long as it is.
+// plan makes the faults of a run from its seed, for about its length.
 func plan(cfg Config) (faults []fault) {
 	r := rand.New(rand.NewPCG(uint64(cfg.Seed), 1))
 	var all []func() fault
@@ -43,14 +43,14 @@ func plan(cfg Config) (faults []fault) {
 			all = append(all, more...)
 		}
 	}
-	between := func(least, most time.Duration) time.Duration {
-		return least + time.Duration(r.Int64N(int64(most-least)))
+	between := func(shortest, longest time.Duration) time.Duration {
+		return shortest + time.Duration(r.Int64N(int64(longest-shortest)))
 	}
-	one := func(what string, least, most time.Duration) func() fault {
-		return func() fault { return fault{what: what, node: r.IntN(cfg.Nodes), hold: between(least, most)} }
+	one := func(what string, shortest, longest time.Duration) func() fault {
+		return func() fault { return fault{what: what, node: r.IntN(cfg.Nodes), hold: between(shortest, longest)} }
 	}
-	everywhere := func(what string, least, most time.Duration) func() fault {
-		return func() fault { return fault{what: what, node: -1, hold: between(least, most)} }
+	everywhere := func(what string, shortest, longest time.Duration) func() fault {
+		return func() fault { return fault{what: what, node: -1, hold: between(shortest, longest)} }
 	}
 	const ms = time.Millisecond
 	kill := one("kill -9", 100*ms, 1500*ms)
@@ -78,7 +78,7 @@ func plan(cfg Config) (faults []fault) {
 	return faults
 }
 
-// breakThings does what is planned, until ctx ends; what it has broken then is mended.
+// breakThings executes the plan until ctx ends; then it repairs the current fault.
 func (c *cluster) breakThings(ctx context.Context, faults []fault, h *history.Writer) error {
 	for _, f := range faults {
 		if !pause(ctx, f.after) {
@@ -106,7 +106,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// strike breaks something, waits, and mends it.
+// strike breaks something, waits, and repairs it.
 func (c *cluster) strike(ctx context.Context, f fault) error {
 	mending := context.WithoutCancel(ctx)
 	hold := func() { pause(ctx, f.hold) }
@@ -153,7 +153,7 @@ func (c *cluster) strike(ctx context.Context, f fault) error {
 	return nil
 }
 
-// ways are the proxies that a fault is about.
+// ways returns the proxies of a fault.
 func (c *cluster) ways(f fault) (ways []*faultproxy.Proxy) {
 	for i, n := range c.nodes {
 		if f.node >= 0 && f.node != i {
@@ -179,7 +179,7 @@ func spoil(p *faultproxy.Proxy, what string) {
 		_, by, _ := strings.Cut(what, " by ")
 		d, err := time.ParseDuration(by)
 		if err != nil {
-			panic(err) // the plan's own words
+			panic(err) // unknown in a plan
 		}
 		p.Delay(d)
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// web is how clients ask by HTTP: a connection that broke is not used again.
+// web is the HTTP client: it does not use broken connections again.
 var web = &http.Client{Timeout: answerTime, Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 5 * time.Second}}
 
-// post makes a change by HTTP, and returns the answer as a frame. An error says that there was
-// none.
+// post makes a change by HTTP, and returns the answer as a frame. An error means that there was no
+// answer.
 func (c *client) post(ctx context.Context, n *node, what change) (f frame, err error) {
 	method, path, body := http.MethodPost, fmt.Sprintf("/v1/rooms/%s/messages", what.room), map[string]any{"body": what.body}
 	switch what.op {
@@ -90,7 +90,7 @@ type page struct {
 	More    bool    `json:"more"`
 }
 
-// page asks for a page of a log, on one node after the other until one answers.
+// page requests a page of a log from one node after the other until one answers.
 func (c *client) page(ctx context.Context, room string, after int64) (p page, err error) {
 	for range 50 {
 		if p, err = c.tryPage(ctx, c.somewhere(), room, after); err == nil {

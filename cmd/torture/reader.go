@@ -39,15 +39,15 @@ func (r *reader) read(ctx context.Context) {
 		why := r.follow(ctx, conn, n)
 		_ = conn.CloseNow()
 		if ctx.Err() != nil {
-			return // the run is over: this is no end that the service has to do with
+			return // the run is over: the service did not end this connection
 		}
 		r.run.history.Write(history.Record{Kind: history.Closed, Client: r.name, Node: n.name, Code: why})
 		pause(ctx, r.between(10*time.Millisecond, 300*time.Millisecond))
 	}
 }
 
-// follow joins the rooms behind the cursors, and writes down what comes, until the connection ends
-// or the reader crashes.
+// follow joins the rooms at the cursors, and records what arrives, until the connection ends or the
+// reader crashes.
 func (r *reader) follow(ctx context.Context, conn *websocket.Conn, n *node) (why string) {
 	life, mute := time.Hour, time.Duration(0)
 	if slices.Contains(r.run.cfg.Faults, "clients") {
@@ -69,7 +69,7 @@ func (r *reader) follow(ctx context.Context, conn *websocket.Conn, n *node) (why
 	}
 	began, muted := time.Now(), false
 	for {
-		calm := r.run.calm.Load() // then nobody crashes any more
+		calm := r.run.calm.Load() // if set, readers do not crash any more
 		if !calm && time.Since(began) > life {
 			return "crash"
 		}
@@ -103,8 +103,8 @@ func (r *reader) follow(ctx context.Context, conn *websocket.Conn, n *node) (why
 	}
 }
 
-// next reads a frame. Silence is no fault: nobody may say anything; but a reader looks up now and
-// then.
+// next reads a frame. Silence is not an error, because rooms may be quiet; but a reader returns
+// regularly.
 func (r *reader) next(ctx context.Context, conn *websocket.Conn) (frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -120,7 +120,7 @@ func (r *reader) saw(f *frame) {
 	}
 }
 
-// reached reports whether the reader has seen all.
+// reached reports whether the reader's cursors are at all heads.
 func (r *reader) reached(heads []int64) bool {
 	for i := range heads {
 		if r.cursors[i].Load() < heads[i] {

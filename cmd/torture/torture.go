@@ -18,22 +18,21 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// Config is what a run is like. Zero fields have the defaults that parley-torture -h tells.
+// Config describes a run. Zero fields have the defaults in parley-torture -h.
 type Config struct {
 	Seed                           int64
 	Nodes, Rooms, Writers, Readers int
 	Time                           time.Duration // of faults under load
-	Pace                           time.Duration // most that a writer waits between changes
+	Pace                           time.Duration // max time that a writer waits between changes
 	Bus                            string        // nats, redis, postgres or none
 	Faults                         []string      // of FaultKinds
 	Parley                         string        // the binary; empty: built from source
 	Settings                       []string      // for the nodes, like PARLEY_LINGER=off
 	Out                            string        // the history's file; empty: torture-SEED.jsonl
-	Log                            io.Writer     // told what happens; nil: nobody is
+	Log                            io.Writer     // for progress; may be nil
 }
 
-// Buses are what nodes can tell each other by; with none each is alone, and finds in the store what
-// others have written.
+// Buses are the buses between nodes. With none, nodes find others' entries in the store.
 var Buses = []string{"nats", "redis", "postgres", "none"}
 
 func (c Config) withDefaults() (Config, error) {
@@ -79,18 +78,18 @@ type run struct {
 	cluster *cluster
 	history *history.Writer
 	rooms   []string
-	calm    atomic.Bool // the time of faults is over
+	calm    atomic.Bool // there are no more faults
 	asks    atomic.Int64
-	wg      sync.WaitGroup // what clients have started besides
+	wg      sync.WaitGroup // goroutines that clients have started
 
 	mu      sync.Mutex
 	latency *hdrhistogram.Histogram // of acknowledgements, in microseconds
-	acked   time.Time               // the last one
-	gap     time.Duration           // the longest time without one
+	acked   time.Time               // the last acknowledgement
+	gap     time.Duration           // the longest time without an acknowledgement
 }
 
-// Run makes a run and returns its verdict. An error says that the run could not be made, not how it
-// ended.
+// Run makes a run and returns its verdict. An error means that the run could not be made; broken
+// rules are in the verdict.
 func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 	if cfg, err = cfg.withDefaults(); err != nil {
 		return v, err
@@ -124,7 +123,7 @@ func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 	return CheckFile(cfg.Out)
 }
 
-// CheckFile judges a history once more.
+// CheckFile judges a history file again.
 func CheckFile(path string) (v history.Verdict, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -138,7 +137,7 @@ func CheckFile(path string) (v history.Verdict, err error) {
 	return history.Check(records), nil
 }
 
-// endTime is how long what is under way may take once all is mended.
+// endTime is how long the rest may take after all is repaired.
 const endTime = 60 * time.Second
 
 // play runs clients and faults, and then waits for the end.
@@ -168,8 +167,8 @@ func (r *run) play(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// load has writers write while things break, and returns when all is mended and all that was asked
-// for is answered.
+// load has writers write during the faults, and returns when all is repaired and all requests are
+// answered.
 func (r *run) load(ctx context.Context) error {
 	writing, stop := context.WithTimeout(ctx, r.cfg.Time)
 	defer stop()
@@ -213,7 +212,7 @@ func (r *run) startReaders(ctx context.Context) (readers []*reader, wait func(),
 	return readers, wg.Wait, nil
 }
 
-// readLogs writes the logs down as they are in the end, and returns their heads.
+// readLogs records the final logs, and returns their heads.
 func (r *run) readLogs(ctx context.Context) (heads []int64, err error) {
 	c, err := r.client("r1", 1)
 	if err != nil {
@@ -232,7 +231,7 @@ func (r *run) readLogs(ctx context.Context) (heads []int64, err error) {
 
 func (r *run) id() string { return fmt.Sprint("a", r.asks.Add(1)) }
 
-// took notes an acknowledgement.
+// took records an acknowledgement.
 func (r *run) took(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -242,7 +241,7 @@ func (r *run) took(d time.Duration) {
 	r.acked = now
 }
 
-// tell tells how quick it was.
+// tell prints the latencies.
 func (r *run) tell() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// programs builds the service, as it is and with its bugs, once for all tests of the process.
+// programs builds the service, without and with planted bugs, once for all tests of the process.
 var programs = sync.OnceValues(func() (dir string, err error) {
 	source, err := findSource()
 	if err != nil {
@@ -31,7 +31,7 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	return dir, err
 })
 
-var built string // where programs has built them; removed by TestMain
+var built string // folder of the programs; removed by TestMain
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// runs makes a run in a folder of its own, of the service unless another program is named.
+// runs makes a run in a folder of its own, with the service unless cfg names another program.
 func runs(t *testing.T, cfg Config) history.Verdict {
 	t.Helper()
 	dir, err := programs()
@@ -60,8 +60,8 @@ func runs(t *testing.T, cfg Config) history.Verdict {
 	return v
 }
 
-// TestEveryPromiseIsKept is the short form of the run whose result the documents tell.
-func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run takes all there is
+// TestEveryPromiseIsKept is a short form of the run whose result is in the documents.
+func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run needs the whole machine
 	for _, c := range []struct {
 		bus    string
 		faults []string
@@ -79,17 +79,17 @@ func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run takes
 	}
 }
 
-// TestARollingRestartFailsNoSend drains and restarts the nodes under load: whoever tries again
-// succeeds, and all readers have all.
-func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a run takes all there is
+// TestARollingRestartFailsNoSend drains and restarts the nodes under load: clients that try again
+// succeed, and all readers get all entries.
+func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a run needs the whole machine
 	v := runs(t, Config{Seed: 1, Bus: "nats", Time: 8 * time.Second, Faults: []string{"drain"}})
 	if !v.Pass() || v.Faults < 2 {
 		t.Errorf("%d restarts", v.Faults)
 	}
 }
 
-// TestBugsAreFound holds the checker against services that have a bug.
-func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // after the others: a run takes all there is
+// TestBugsAreFound runs the checker on services with a bug.
+func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // after the others: a run needs the whole machine
 	for _, c := range []struct {
 		bug    string
 		faults []string
@@ -102,7 +102,7 @@ func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // after the others:
 		{"reorder", nil, []history.Rule{history.NoGap, history.Once}},
 	} {
 		t.Run(c.bug, func(t *testing.T) {
-			t.Parallel() // with the others: these are small
+			t.Parallel() // these runs are small
 			v := runs(t, Config{
 				Seed: 3, Nodes: 2, Bus: "none", Time: 3 * time.Second, Rooms: 2, Writers: 4, Readers: 2, Faults: c.faults, Parley: "planted",
 				Settings: []string{"PLANTED=" + c.bug},

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	window   = 4  // changes that a writer has under way
-	keepMine = 20 // messages of its own that a writer may change
+	window   = 4  // max changes of a writer without an answer
+	keepMine = 20 // a writer changes its last so many messages
 )
 
-// writer sends messages and changes its own, and repeats what has no answer until it has one.
+// writer sends messages and changes its own. It repeats requests until they have an answer.
 type writer struct {
 	client
 	number int
 	asked  int
 	mine   []message
-	again  []change // to be asked for once more
+	again  []change // to be repeated
 }
 
 type message struct {
@@ -30,7 +30,7 @@ type message struct {
 	seq  int64
 }
 
-// change is what a writer wants done.
+// change is a change that a writer requests.
 type change struct {
 	op, room, key, body, emoji string
 	target                     int64
@@ -42,8 +42,8 @@ func (r *run) writer(i int) (*writer, error) {
 	return &writer{client: c, number: i}, err
 }
 
-// write writes until ctx ends, over a socket or by HTTP; what is not answered then it goes on
-// asking until done ends.
+// write writes until ctx ends, over a socket or HTTP; after that it repeats unanswered requests
+// until done ends.
 func (w *writer) write(ctx, done context.Context) {
 	for done.Err() == nil && (ctx.Err() == nil || len(w.again) > 0) {
 		n := w.somewhere()
@@ -83,7 +83,7 @@ func (w *writer) over(ctx, done context.Context, conn *websocket.Conn) {
 	}()
 	under := map[string]change{}
 	defer func() {
-		for id, c := range under { // nobody knows what became of them
+		for id, c := range under { // their outcome is unknown
 			w.run.history.Write(history.Record{Kind: history.Unknown, Client: w.name, ID: id, Room: c.room})
 			w.again = append(w.again, c)
 		}
@@ -121,14 +121,14 @@ func (w *writer) over(ctx, done context.Context, conn *websocket.Conn) {
 			if say(done, conn, c.frame(id)) != nil {
 				return
 			}
-			if c.op == "send" && w.rand.IntN(30) == 0 { // and on another node, at the same time
+			if c.op == "send" && w.rand.IntN(30) == 0 { // also on another node, at the same time
 				w.run.wg.Go(func() { w.twin(done, c) })
 			}
 		}
 	}
 }
 
-// next returns what to ask for next.
+// next returns the next change.
 func (w *writer) next(ctx context.Context) (c change, ok bool) {
 	if len(w.again) > 0 {
 		c = w.again[0]
@@ -158,7 +158,7 @@ func (w *writer) next(ctx context.Context) (c change, ok bool) {
 	return change{op: "send", room: w.run.rooms[w.rand.IntN(len(w.run.rooms))], key: text, body: "the text of " + text}, true
 }
 
-// ask writes down that a change is about to be asked for, and returns the ask's id.
+// ask records that a change is about to be requested, and returns the request's id.
 func (w *writer) ask(c *change) string {
 	id := w.run.id()
 	c.asked = time.Now()
@@ -183,7 +183,7 @@ func (c *change) frame(id string) map[string]any {
 	return f
 }
 
-// answered writes down an answer. What was not done for a reason that passes is asked for again.
+// answered records an answer. After a temporary error, the change is repeated.
 func (w *writer) answered(id string, c change, f *frame) {
 	if f.Type == "ok" {
 		w.run.history.Write(history.Record{Kind: history.Acked, Client: w.name, ID: id, Room: c.room, Seq: f.Seq, Duplicate: f.Duplicate})
@@ -220,8 +220,8 @@ func (w *writer) byHTTP(ctx, done context.Context, n *node) {
 	pause(done, w.between(time.Millisecond, w.run.cfg.Pace))
 }
 
-// twin sends what its writer sends, at the same time, by HTTP and on a node of its own. Whether it
-// is answered does not matter.
+// twin sends the same message as its writer, at the same time, over HTTP and on another node. Its
+// answer does not matter.
 func (w *writer) twin(ctx context.Context, c change) {
 	nodes := w.run.cluster.nodes
 	n := nodes[int(c.asked.UnixNano())%len(nodes)]

@@ -1,4 +1,4 @@
-// Package faultproxy is a way to a server over TCP on which things go wrong when they are told to.
+// Package faultproxy is a TCP proxy that can be told to cut, stall or delay connections.
 package faultproxy
 
 import (
@@ -13,7 +13,7 @@ import (
 type Proxy struct {
 	listener net.Listener
 	server   string
-	ctx      context.Context // of who has made it, for connections to the server; Close ends all
+	ctx      context.Context // of New, for connections to the server; Close ends it
 	wg       sync.WaitGroup
 
 	mu      sync.Mutex
@@ -47,22 +47,21 @@ func (p *Proxy) Cut() {
 	p.drop()
 }
 
-// Stall holds all bytes back until Mend: connections stay, new ones are accepted, and nothing
-// comes.
+// Stall holds all bytes back until Mend: connections stay, and new ones are accepted.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stalled = true
 }
 
-// Delay has bytes come so much later, in their order, until Mend.
+// Delay delays bytes, in their order, until Mend.
 func (p *Proxy) Delay(by time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = by
 }
 
-// Mend ends Cut, Stall and Delay. What was held back goes on.
+// Mend ends Cut, Stall and Delay. Bytes that were held back are sent.
 func (p *Proxy) Mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,14 +69,14 @@ func (p *Proxy) Mend() {
 	p.changed.Broadcast()
 }
 
-// Close ends the proxy and all that goes through it.
+// Close ends the proxy and all its connections.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.Cut()
 	p.wg.Wait()
 }
 
-// drop closes all connections. p.mu is held.
+// drop closes all connections. p.mu must be held.
 func (p *Proxy) drop() {
 	for conn := range p.conns {
 		conn.Close()
@@ -132,7 +131,7 @@ func (p *Proxy) release(conn net.Conn) {
 	delete(p.conns, conn)
 }
 
-// pass passes bytes on, until either end is closed; then the other is, too.
+// pass passes bytes on until one end is closed, and then closes the other.
 func (p *Proxy) pass(to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
@@ -151,8 +150,8 @@ func (p *Proxy) pass(to, from net.Conn) {
 	}
 }
 
-// wait holds what was read back for as long as it is to be. One chunk waits for the other, so that
-// a delay makes a way narrow, too.
+// wait holds back what was read while the proxy stalls or delays. Chunks wait one after the other,
+// so that a delay also reduces the throughput.
 func (p *Proxy) wait() {
 	p.mu.Lock()
 	delay := p.delay

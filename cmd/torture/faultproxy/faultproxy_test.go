@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo starts a server that says what it hears, and a proxy to it.
+// echo starts an echo server and a proxy to it.
 func echo(t *testing.T) *faultproxy.Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,7 +54,7 @@ func dial(t *testing.T, p *faultproxy.Proxy) client {
 	return client{conn, t}
 }
 
-// hears says something and reports whether it comes back within a while.
+// hears sends something and reports whether it comes back in time.
 func (c client) hears(within time.Duration) bool {
 	if _, err := c.Write([]byte("hi")); err != nil {
 		return false
@@ -110,7 +110,7 @@ func TestAStallHoldsBackAndLosesNothing(t *testing.T) {
 	}
 	p.Stall()
 	c.hears(short)
-	p.Cut() // ends what is held back
+	p.Cut() // ends connections that are held back
 	if c.hearsMore(long) {
 		t.Error("what was held back comes through a cut")
 	}

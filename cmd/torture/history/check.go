@@ -2,7 +2,7 @@ package history
 
 import "slices"
 
-// Check judges a history. It needs memory in proportion to it.
+// Check judges a history. Its memory is proportional to the history.
 func Check(records []Record) Verdict {
 	c := checker{
 		asks: map[string]*Record{}, late: map[string]bool{}, sends: map[sendKey]*send{}, rooms: map[string]*room{}, readers: map[string]*reader{},
@@ -17,7 +17,7 @@ func Check(records []Record) Verdict {
 type checker struct {
 	Verdict
 	asks    map[string]*Record // by ID
-	late    map[string]bool    // IDs of sends whose key had been acknowledged when they were asked for
+	late    map[string]bool    // IDs of sends whose key was already acknowledged when they were asked for
 	sends   map[sendKey]*send
 	rooms   map[string]*room
 	readers map[string]*reader
@@ -27,22 +27,22 @@ type checker struct {
 
 type sendKey struct{ room, user, key string }
 
-// send is all tries of one key.
+// send is all attempts with one key.
 type send struct {
 	bodies  []string // that were asked for
-	floor   int64    // the furthest entry that was acknowledged in the room when the key was first asked for
-	seq     int64    // where it was acknowledged; 0: it was not
-	pending int      // tries without a refusal for good
+	floor   int64    // highest acknowledged seq in the room when the key was first asked for
+	seq     int64    // of the acknowledgement; 0: none
+	pending int      // attempts that were not finally refused
 	stored  int
 }
 
-// room is a room's log, and what is known of its messages.
+// room is a room's log, and the known state of its messages.
 type room struct {
 	name   string
 	stored []*Record
-	head   int64 // as told at the end
+	head   int64 // at the end
 	final  bool
-	acked  int64              // the furthest entry that was acknowledged
+	acked  int64              // highest acknowledged seq
 	texts  map[int64][]string // message → texts that edits asked for
 	seen   []*Record
 }
@@ -56,7 +56,7 @@ func (c *checker) room(name string) *room {
 	return r
 }
 
-// at returns what is stored at a place, or nil.
+// at returns the stored entry of a seq, or nil.
 func (r *room) at(seq int64) *Record {
 	if seq < 1 || seq > int64(len(r.stored)) {
 		return nil
@@ -127,7 +127,7 @@ func (c *checker) acked(r *Record) {
 	rm.acked = max(rm.acked, r.Seq)
 }
 
-// sent notes that a send was acknowledged.
+// sent records that a send was acknowledged.
 func (c *checker) sent(r, ask *Record) {
 	s := c.sends[sendKey{ask.Room, ask.User, ask.Key}]
 	if s.seq != 0 && s.seq != r.Seq {
@@ -137,8 +137,8 @@ func (c *checker) sent(r, ask *Record) {
 	if r.Duplicate {
 		return
 	}
-	// Of two that were under way at once, one of which found the store's answer lost, both may
-	// think that they were first.
+	// Of two concurrent attempts, if one lost the store's answer, both may believe that they were
+	// first.
 	if c.late[r.ID] {
 		c.breaks(StoredOnce, ask.Room, "key %s of %s was acknowledged as new after it had been acknowledged", ask.Key, ask.User)
 	}
@@ -147,18 +147,18 @@ func (c *checker) sent(r, ask *Record) {
 	}
 }
 
-// final are the codes that say that nothing was stored, and will not be.
+// final are the codes that mean that nothing was or will be stored.
 var final = []string{"forbidden", "invalid", "conflict", "not_found", "rate_limited", "bad_request", "unauthenticated"}
 
 func (c *checker) refused(r *Record) {
 	c.Refused++
-	// Of what was unavailable nobody knows: it may be stored.
+	// After "unavailable" the outcome is unknown: the send may be stored.
 	if ask := c.asks[r.ID]; ask != nil && ask.Op == "send" && slices.Contains(final, r.Code) {
 		c.sends[sendKey{ask.Room, ask.User, ask.Key}].pending--
 	}
 }
 
-// judge holds all that was taken against the logs.
+// judge compares all records with the logs.
 func (c *checker) judge() {
 	c.Rooms = len(c.rooms)
 	c.Readers = len(c.readers)
@@ -207,7 +207,7 @@ func (c *checker) log(rm *room) {
 	c.replay(rm)
 }
 
-// compare judges what somebody saw by what is stored there.
+// compare compares an entry that somebody saw with the stored one.
 func (c *checker) compare(rm *room, seen *Record) {
 	e := rm.at(seen.Seq)
 	if e == nil {
@@ -226,7 +226,7 @@ func (c *checker) compare(rm *room, seen *Record) {
 	}
 }
 
-// replay checks that the log, applied from its start, ends in what its messages show.
+// replay checks that the log, applied from its start, results in the present form of its messages.
 func (c *checker) replay(rm *room) {
 	fresh := &view{said: map[int64]*said{}}
 	for _, e := range rm.stored {
@@ -235,7 +235,7 @@ func (c *checker) replay(rm *room) {
 	(&reader{name: "who reads the log at the end"}).agrees(c, rm, fresh)
 }
 
-// message judges a stored message by what was asked for.
+// message compares a stored message with the requests.
 func (c *checker) message(rm *room, e *Record) {
 	s := c.sends[sendKey{rm.name, e.User, e.Key}]
 	if s == nil {
@@ -253,7 +253,7 @@ func (c *checker) message(rm *room, e *Record) {
 	}
 }
 
-// wrongText says what is wrong with the text of a message as it was stored or seen, if anything is.
+// wrongText returns what is wrong with the text of a stored or seen message, or an empty string.
 func (c *checker) wrongText(rm *room, e *Record, s *send) string {
 	switch {
 	case e.Deleted && e.Body != "":
@@ -266,12 +266,12 @@ func (c *checker) wrongText(rm *room, e *Record, s *send) string {
 	return "has the text " + e.Body + ", which nobody wrote there"
 }
 
-// ack judges an acknowledgement by what is stored.
+// ack compares an acknowledgement with the stored entry.
 func (c *checker) ack(r *Record) {
 	ask := c.asks[r.ID]
 	rm := c.room(ask.Room)
 	if !rm.final {
-		return // that is told already
+		return // that was reported already
 	}
 	e := rm.at(r.Seq)
 	wanted := map[string]string{"send": "message", "edit": "edited", "delete": "deleted", "react": "reacted"}[ask.Op]

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/cmd/torture/history"
 )
 
-// world is a service that does all as it should, and writes the history of its clients.
+// world is a correct service that writes the history of its clients.
 type world struct {
 	records []history.Record
 	log     []history.Record // of room "tea"; messages in their present form
@@ -31,8 +31,7 @@ func newWorld() *world { return &world{keys: map[string]int64{}, readers: map[st
 
 func (w *world) write(r history.Record) { w.records = append(w.records, r) }
 
-// sends sends a message, the answer to which is lost or not. What is sent again is not stored
-// again.
+// sends sends a message, whose answer may be lost. A repetition is not stored again.
 func (w *world) sends(user, key, body string, lost bool) int64 {
 	w.asked++
 	id := fmt.Sprint("a", w.asked)
@@ -129,7 +128,7 @@ func (w *world) ends() []history.Record {
 	return w.records
 }
 
-// usual is a history with a bit of everything.
+// usual is a history with records of all kinds.
 func usual() []history.Record {
 	w := newWorld()
 	w.joins("r1")
@@ -159,7 +158,7 @@ func TestAHistoryOfAServiceThatIsRightPasses(t *testing.T) {
 	}
 }
 
-// find returns the place of the n-th record of a kind that fits.
+// find returns the index of the first record of a kind that fits.
 func find(t *testing.T, records []history.Record, kind history.Kind, fits func(history.Record) bool) int {
 	t.Helper()
 	i := slices.IndexFunc(records, func(r history.Record) bool { return r.Kind == kind && fits(r) })
@@ -271,7 +270,7 @@ func TestWhatIsWrongIsFoundUnderItsRule(t *testing.T) {
 	}
 }
 
-// TestAnySmallWrongIsFound makes histories of a service that is right, which must pass, and spoils
+// TestAnySmallWrongIsFound makes histories of a correct service, which must pass, and then breaks
 // each in one place.
 func TestAnySmallWrongIsFound(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,8 @@
-// Package history is what the clients of a torture run wrote down of what they did and saw, and the
-// judgement over it.
+// Package history has the records of what clients of a torture run did and saw, and the checks of
+// them.
 //
 // A history is a file of JSON lines, one Record each, in the order in which the run wrote them;
-// times are the run's own clock. It holds all that the checker needs: whoever has the file can
-// judge it again.
+// times are of the run's clock. It has all that the checker needs, so a file can be checked again.
 package history
 
 import (
@@ -51,7 +50,7 @@ type Record struct {
 	Seed int64 `json:"seed,omitempty"` // Began
 }
 
-// Kind is what a record tells of.
+// Kind is the kind of a record.
 type Kind string
 
 // The kinds of records.
@@ -86,7 +85,7 @@ func NewWriter(out io.Writer) *Writer {
 	return &Writer{began: time.Now(), out: buffered, enc: json.NewEncoder(buffered)}
 }
 
-// Write adds a record and sets its time. A failure is kept for Flush.
+// Write adds a record and sets its time. An error is kept for Flush.
 func (w *Writer) Write(r Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,7 +95,7 @@ func (w *Writer) Write(r Record) {
 	}
 }
 
-// Flush hands on what was written, and returns the first failure of the writer.
+// Flush flushes the buffer, and returns the first error of the writer.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -106,8 +105,8 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// Read returns the records of a history. A last line that was cut off, as by a run that was killed,
-// is left out; any other bad line is an error.
+// Read returns the records of a history. An incomplete last line, as of a killed run, is left out;
+// any other invalid line is an error.
 func Read(in io.Reader) (records []Record, err error) {
 	dec := json.NewDecoder(bufio.NewReaderSize(in, 1<<16))
 	for line := 1; ; line++ {

@@ -8,16 +8,16 @@ type reader struct {
 	views map[string]*view // by room
 }
 
-// view is what a reader knows of a room.
+// view is a reader's state of a room.
 type view struct {
 	joined bool
 	began  bool
-	next   int64           // what is due
-	from   int64           // the first that it was to see
+	next   int64           // the next expected seq
+	from   int64           // the first expected seq
 	said   map[int64]*said // messages
 }
 
-// said is a message as somebody who applies entries knows it.
+// said is a message after applying entries.
 type said struct {
 	body    string
 	deleted bool
@@ -64,7 +64,7 @@ func (r *reader) join(c *checker, rec *Record) {
 		c.breaks(NoGap, rec.Room, "%s came with the cursor %d, having seen up to %d", r.name, rec.After, v.next-1)
 	}
 	switch {
-	case rec.Truncated: // the reader begins anew: what it missed may have changed what it knows
+	case rec.Truncated: // the reader begins anew, because missed entries may have changed its messages
 		c.Truncated++
 		v.said, v.from = map[int64]*said{}, rec.Seq
 	case rec.Seq != rec.After+1:
@@ -93,7 +93,7 @@ func (r *reader) saw(c *checker, rec *Record) {
 	rm.seen = append(rm.seen, rec)
 }
 
-// apply changes what is known of messages by an entry. It sets values, as entries do.
+// apply applies an entry to the messages.
 func apply(all map[int64]*said, e *Record) {
 	m := all[e.Target]
 	switch e.Entry {
@@ -104,7 +104,7 @@ func apply(all map[int64]*said, e *Record) {
 		}
 		all[e.Seq] = &said{e.Body, e.Deleted, counts}
 	case "edited":
-		if m != nil && !m.deleted && e.Body != "" { // one that was deleted later is replayed without a text
+		if m != nil && !m.deleted && e.Body != "" { // the text is empty if the message was deleted later
 			m.body = e.Body
 		}
 	case "deleted":
@@ -122,7 +122,7 @@ func apply(all map[int64]*said, e *Record) {
 	}
 }
 
-// judge holds what the reader has in the end against the logs.
+// judge compares the reader's final state with the logs.
 func (r *reader) judge(c *checker) {
 	for name, v := range r.views {
 		rm := c.room(name)
@@ -138,7 +138,7 @@ func (r *reader) judge(c *checker) {
 	}
 }
 
-// agrees checks that the reader, who has seen all, has what the log has.
+// agrees checks that a reader who has seen all entries has the same messages as the log.
 func (r *reader) agrees(c *checker, rm *room, v *view) {
 	for _, e := range rm.stored {
 		if e.Entry != "message" || e.Seq < v.from {
@@ -146,7 +146,7 @@ func (r *reader) agrees(c *checker, rm *room, v *view) {
 		}
 		m := v.said[e.Seq]
 		switch {
-		case m == nil: // it was not seen, and that is told already
+		case m == nil: // it was not seen, which was reported already
 		case m.deleted != e.Deleted || m.body != e.Body:
 			c.breaks(Converges, rm.name, "%s has %d as %q (deleted: %v), the log as %q (%v)", r.name, e.Seq, m.body, m.deleted, e.Body, e.Deleted)
 		case !maps.Equal(m.counts, e.Reactions) && len(m.counts)+len(e.Reactions) > 0:

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Rule is something that must hold. Each comes from an invariant of the design, which stands in
+// Rule is something that must hold. Each comes from an invariant of the design, which is in
 // brackets.
 type Rule string
 
@@ -35,17 +35,17 @@ type Violation struct {
 	What string // in a sentence
 }
 
-// maxTold is how many violations a verdict keeps.
+// maxTold is the max number of violations that a verdict keeps.
 const maxTold = 100
 
-// Verdict is what a history shows.
+// Verdict is the result of checking a history.
 type Verdict struct {
 	Asked, Acked, Refused, Unknown  int // changes
 	Rooms, Stored                   int
 	Readers, Joins, Seen, Truncated int
 	Disconnects, Faults             int
 	Violations                      []Violation  // the first hundred
-	Broken                          map[Rule]int // how often each rule was
+	Broken                          map[Rule]int // how often each rule was broken
 }
 
 // Pass reports whether all rules hold.
@@ -61,7 +61,7 @@ func (v *Verdict) breaks(rule Rule, room, format string, args ...any) {
 	}
 }
 
-// WriteTo tells the verdict in words.
+// WriteTo writes the verdict as text.
 func (v *Verdict) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d changes asked for: %d acknowledged, %d refused, %d whose answer was lost\n", v.Asked, v.Acked, v.Refused, v.Unknown)

@@ -1,7 +1,6 @@
-// Command planted is the real service with one bug in it, which the environment names:
-// PLANTED=ack-early, forget-key, skip, double or reorder. It exists so that the test of package
-// torture can show that its checker finds real bugs in a real service. Nobody should run it for
-// anything else.
+// Command planted is the real service with one bug, which an environment variable names:
+// PLANTED=ack-early, forget-key, skip, double or reorder. With it the test of package torture shows
+// that the checker finds real bugs in a real service. It has no other use.
 package main
 
 import (
@@ -23,7 +22,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// bugs are what can be planted.
+// bugs are the bugs that can be planted.
 var bugs = map[string]fx.Option{
 	"ack-early":  fx.Decorate(func(l ports.Log) ports.Log { return &hasty{Log: l, heads: map[chat.RoomID]chat.Seq{}} }),
 	"forget-key": fx.Decorate(func(l ports.Log) ports.Log { return forgetful{l} }),
@@ -54,15 +53,14 @@ func run() error {
 	return server.Run(ctx, cfg, bug)
 }
 
-// hasty answers before it commits: what it has not committed when it dies is lost, though it was
-// acknowledged.
+// hasty answers before it commits: at a crash, acknowledged entries are lost.
 type hasty struct {
 	ports.Log
 	mu    sync.Mutex
 	heads map[chat.RoomID]chat.Seq
 }
 
-// lateness is how long the commit comes after the answer.
+// lateness is the time from the answer to the commit.
 const lateness = 500 * time.Millisecond
 
 func (h *hasty) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
@@ -85,11 +83,10 @@ func (h *hasty) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	return outcomes, nil
 }
 
-// forgetful stores each proposal under a key of its own, so that one that is sent again is stored
-// again.
+// forgetful stores each proposal under a new key, so that a repetition is stored again.
 type forgetful struct{ ports.Log }
 
-// mark stands between a client's key and what makes it another.
+// mark is between a client's key and the suffix that changes it.
 const mark = "~"
 
 func (f forgetful) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
@@ -118,7 +115,7 @@ func plain(e *chat.Entry) {
 	e.Key = chat.Key(key)
 }
 
-// odd spoils an entry's frame now and then.
+// odd sometimes spoils an entry's frame.
 type odd struct {
 	ports.Encoder
 	spoil func(dst, frame []byte, held *[]byte) []byte
@@ -128,7 +125,7 @@ type odd struct {
 	held []byte
 }
 
-// rarely is how many entries come between two that are spoiled.
+// rarely is how many entries are between two spoiled ones.
 const rarely = 40
 
 func (o *odd) Entry(dst []byte, e *chat.Entry) []byte {
@@ -144,7 +141,7 @@ func skip(dst, _ []byte, _ *[]byte) []byte { return dst }
 
 func double(dst, frame []byte, _ *[]byte) []byte { return append(append(dst, frame...), frame...) }
 
-// reorder holds an entry back until the next one, and puts it behind that.
+// reorder holds an entry back and sends it after the next one.
 func reorder(dst, frame []byte, held *[]byte) []byte {
 	if *held == nil {
 		*held = frame
