@@ -2,7 +2,7 @@ package chat
 
 import "strings"
 
-// As names for whom a service acts.
+// As names the user for whom a service acts.
 type As struct {
 	User UserID // System: for no user
 	Name string // the display name to show there; empty: none
@@ -10,10 +10,10 @@ type As struct {
 
 // As returns the identity of whom a service acts for, or Forbidden where it may not act for others.
 //
-// As a user it has that user's rights by their place in a room, and in public rooms those of
-// everybody, as if the user came with a token that has the service's grants and no scope. So a ban
-// of the user holds. As the system it may moderate: in the rooms for which its token has a grant,
-// whatever role that is, and in all rooms where its token says nothing of rooms.
+// For a user it has the user's rights, as if they came with a token that has the service's grants
+// and no scope: by their place in a room, and in public rooms those of everybody. So a ban of the
+// user holds. For the system it may moderate the rooms for which its token has any grant, or all
+// rooms where its token names none.
 func (i Identity) As(whom As) (Identity, error) {
 	if !i.Act {
 		return Identity{}, Errorf(Forbidden, "as needs a token with the scope chat:act")
@@ -35,7 +35,7 @@ func (i Identity) systemIn(room RoomID) Rights {
 	return by
 }
 
-// ParseClient returns what a token says of the client that it was made for (1–128 characters
+// ParseClient returns s, a token's name of the client that it was made for (1–128 characters
 // without control characters), or an Invalid error.
 func ParseClient(s string) (string, error) {
 	if err := checkText("client", s, MaxClientChars); err != nil {
