@@ -7,28 +7,28 @@ type ConsumingObserver interface {
 	FaultObserver
 
 	// Took tells of one attempt of a consumer to take a batch: how many entries it had, how long it
-	// took, and what came of it.
+	// took, and its result.
 	Took(consumer string, entries int, took time.Duration, result TakeResult)
-	// Lagging tells every few seconds, on one of the nodes, how far consumers are behind on all of
-	// them; on a node that ceases to be that one, once, of none.
+	// Lagging tells, every few seconds, how far consumers are behind on all nodes. Only one of the
+	// nodes does so. When that changes, the former one calls it once more, with none.
 	Lagging(all []ConsumerLag)
 	// Leasing tells how many shares the node holds, and how many nodes run consumers.
 	Leasing(shares, nodes int)
-	// TookOver tells that the node took over shares of nodes that fell silent.
+	// TookOver tells that the node took over shares of nodes that are silent.
 	TookOver(shares int)
-	// Forgot tells that a consumer is there no more: nothing need be kept of it.
+	// Forgot tells that a consumer does not exist any more. Drop what is kept of it.
 	Forgot(consumer string)
 }
 
-// TakeResult is what came of an attempt: a word of a closed set.
+// TakeResult is the result of an attempt: a word of a closed set.
 type TakeResult string
 
 // The results of attempts.
 const (
 	TakeOK      TakeResult = "ok"
-	TakeFailed  TakeResult = "failed"  // it is tried again
+	TakeFailed  TakeResult = "failed"  // it will be tried again
 	TakeStalled TakeResult = "stalled" // it has failed for too long
-	TakePaused  TakeResult = "paused"  // the consumer as a whole rests
+	TakePaused  TakeResult = "paused"  // the whole consumer pauses
 )
 
 // ConsumerLag is how far a consumer is behind.
@@ -36,7 +36,7 @@ type ConsumerLag struct {
 	Consumer string
 	Entries  int64         // that it has yet to take, or to pass over
 	Rooms    int           // where it is behind
-	Waiting  int           // of them, where it waits to try again
-	Stalled  int           // where nothing is tried any more
-	Oldest   time.Duration // how old the oldest of the entries is
+	Waiting  int           // rooms where it waits to try again
+	Stalled  int           // rooms where it is stalled
+	Oldest   time.Duration // the age of the oldest of the entries
 }

@@ -8,34 +8,35 @@ import (
 )
 
 // Cursors keeps how far consumers have got in rooms, and finds the rooms where they may be behind.
-// A room is pending from when it is made, and from each entry that is appended to it, until Clear.
-// Times are by the store's clock. It may be called concurrently.
+// A room becomes pending when it is made, and with each new entry, and stays so until Clear. Times
+// are by the store's clock. It may be called concurrently.
 type Cursors interface {
-	// Pending returns rooms that are pending: of each share that is asked for up to limit, in the
-	// order of their ids (bytewise), those behind a room.
+	// Pending returns pending rooms: up to limit of each share that is asked for, those behind its
+	// After, in the order of their ids (bytewise).
 	Pending(ctx context.Context, asked []SharePlace, limit int) ([]PendingRoom, error)
 
-	// Waiting returns cursors of those consumers in rooms of those shares whose time to be looked
-	// at has come, up to limit of each share, those first whose time came first.
+	// Waiting returns cursors of these consumers in rooms of these shares whose Next has passed: up
+	// to limit of each share, those with the earliest Next first.
 	Waiting(ctx context.Context, shares []Share, consumers []string, limit int) ([]Cursor, error)
 
 	// Load returns all cursors in these rooms, of any consumer, in no order.
 	Load(ctx context.Context, rooms []chat.RoomID) ([]Cursor, error)
 
-	// Move sets cursors in one durable commit, and returns one outcome a move, in their order. It
-	// names a pair once. A move that is refused spoils none of the others.
+	// Move sets cursors in one durable commit, and returns one outcome per move, in their order.
+	// The moves must be of different pairs. One that is refused does not affect the others.
 	//
-	// An error of Move itself means that nothing is known of the outcome (Unavailable), or that no
-	// cursor was moved. A move that is made again after that is Changed where it was done before.
+	// An error of Move itself means that the outcome is not known (Unavailable), or that no cursor
+	// was moved. A move that is repeated then is MoveChanged if it was done the first time.
 	Move(ctx context.Context, moves []CursorMove) ([]MoveOutcome, error)
 
-	// Clear makes rooms pending no more whose head is still that one, if the generation is the
-	// present one. A room that somebody else holds just then stays pending, and nobody waits for
-	// it.
+	// Clear ends the pending state of rooms that still have that head, if the generation is the
+	// present one. A room that somebody else holds at that time stays pending; Clear does not wait
+	// for it.
 	Clear(ctx context.Context, rooms []RoomHead, generation int64) error
 
-	// Wake looks at rooms in the order of their ids and makes pending those that have to be: those
-	// to which a release appended that does not know of pending rooms, and those that query names.
+	// Wake looks at rooms in the order of their ids, and makes these pending: those to which an
+	// earlier release appended, which does not know of pending rooms, and those that query asks
+	// for.
 	Wake(ctx context.Context, query WakeQuery) (Woken, error)
 }
 
@@ -50,10 +51,10 @@ type PendingRoom struct {
 	Room   chat.RoomID
 	Head   chat.Seq
 	LastAt time.Time     // the last entry's time, or when the room was made
-	Quiet  time.Duration // for how long nothing was appended
+	Quiet  time.Duration // since the last entry was appended
 }
 
-// RoomHead tells how far a room's log reaches.
+// RoomHead is a room's head.
 type RoomHead struct {
 	Room chat.RoomID
 	Head chat.Seq
@@ -63,86 +64,86 @@ type RoomHead struct {
 type Cursor struct {
 	Consumer string
 	Room     chat.RoomID
-	Seq      chat.Seq // up to which it has done with the entries
+	Seq      chat.Seq // the last entry that it has finished
 
-	// The batch that was fixed last and is not done.
+	// The batch that was fixed last and is not finished.
 	UpTo   chat.Seq // its last entry; 0: there is none
 	Head   chat.Seq // the room's head when it was fixed
 	Sealed []byte   // up to 32 bytes, or nil
 
-	Tries   int       // how often that failed
-	Since   time.Time // when it first did, by the store: zero where Tries is 0
-	Error   string    // why it did last, up to 300 bytes
-	Next    time.Time // when the pair is to be looked at, though the room may not be pending; zero: never
-	Stalled bool      // nothing is tried any more until somebody says how it goes on
+	Tries   int       // how often the batch failed
+	Since   time.Time // when it first failed; zero where Tries is 0
+	Error   string    // why it last failed, up to 300 bytes
+	Next    time.Time // when to look at the pair, even if the room is not pending; zero: never
+	Stalled bool      // no more tries until an operator decides
 }
 
 // CursorMove sets a cursor, under a lease of its room's share.
 type CursorMove struct {
 	Lease Lease
-	Was   *CursorState  // how the cursor is; nil: there is none
-	To    Cursor        // as it is from now on; Since and Next do not count
+	Was   *CursorState  // the present cursor; nil: there is none
+	To    Cursor        // the new cursor; Since and Next are ignored
 	Wait  time.Duration // until Next; 0: no Next
 }
 
-// CursorState tells whether a cursor is still as it was read.
+// CursorState identifies a state of a cursor, to see whether it has changed.
 type CursorState struct{ Seq, UpTo chat.Seq }
 
-// MoveOutcome is what became of a move.
+// MoveOutcome is the outcome of a move.
 type MoveOutcome uint8
 
 // The outcomes of moves.
 const (
 	MoveLost    MoveOutcome = iota // the lease is not the present one: another node may have it
-	MoveChanged                    // the cursor is not as Was says
+	MoveChanged                    // the cursor differs from Was
 	Moved
 )
 
 // WakeQuery asks to make rooms pending.
 type WakeQuery struct {
 	After chat.RoomID // rooms behind it; empty: from the first on
-	Limit int         // look at so many, at least 1
-	Since *time.Time  // also those with an entry that is not older; nil: none
+	Limit int         // how many rooms to look at, at least 1
+	Since *time.Time  // also rooms with an entry of that time or later; nil: none
 }
 
 // Woken is what Wake has done.
 type Woken struct {
-	Next  chat.RoomID // the After of the next call; empty: that were all
-	Count int         // rooms that are pending now and were not
-	Held  int         // rooms that somebody else held, so that they stay as they are
+	Next  chat.RoomID // the After of the next call; empty at the end
+	Count int         // rooms that have become pending
+	Held  int         // rooms that somebody else held, which were left unchanged
 }
 
-// Consumers knows which consumers there are, and what is to be done with their cursors on demand.
-// It may be called concurrently.
+// Consumers knows which consumers there are, and changes their cursors for operators. It may be
+// called concurrently.
 type Consumers interface {
-	// Begin notes that there is a consumer. Where it is new that moves the generation on; no Clear
-	// of an earlier one has an effect after it.
+	// Begin notes that there is a consumer. A new one raises the generation, and a Clear of an
+	// earlier generation has no effect then.
 	Begin(ctx context.Context, consumer string) error
 
 	// Begun returns the consumers that have begun.
 	Begun(ctx context.Context) (Begun, error)
 
-	// Walked notes that all rooms are pending that the consumer has to begin with. Of one that has
-	// not begun it notes nothing.
+	// Walked notes that all rooms that the consumer has to begin with are pending. It does nothing
+	// for a consumer that has not begun.
 	Walked(ctx context.Context, consumer string) error
 
-	// Seek sets a consumer's cursor in a room, and has it looked at: what it failed at is
-	// forgotten. It is NotFound where there is no such room, and Invalid with the detail Ahead
-	// beyond its head.
+	// Seek sets a consumer's cursor in a room, has the pair looked at, and forgets its failures. It
+	// is NotFound where there is no such room, and Invalid with the detail Ahead for a seq beyond
+	// its head.
 	Seek(ctx context.Context, consumer string, room chat.RoomID, seq chat.Seq) error
 
 	// Stuck returns a consumer's cursors that have a Next or are Stalled, in the order of their
 	// rooms' ids (bytewise), those behind after, at most limit.
 	Stuck(ctx context.Context, consumer string, after chat.RoomID, limit int) ([]Cursor, error)
 
-	// Forget drops a consumer: that it has begun, if after is empty, and its cursors in rooms
-	// behind after. It looks at limit cursors, of whichever consumer; next is the after of the next
+	// Forget removes a consumer's cursors in rooms behind after, and, if after is empty, the note
+	// that it has begun. It looks at limit cursors, of any consumer. next is the after of the next
 	// call, empty at the end.
 	Forget(ctx context.Context, consumer string, after chat.RoomID, limit int) (next chat.RoomID, err error)
 }
 
 // Begun is which consumers have begun.
 type Begun struct {
-	Generation int64           // grows with each that begins
+	Generation int64           // grows with each new consumer
 	Walked     map[string]bool // by name: whether Walked was noted
 }
