@@ -25,7 +25,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	run                       *regexp.Regexp
 	list                      bool
@@ -39,8 +39,8 @@ type options struct {
 	profile                   string
 }
 
-// Run is the command: it measures what args ask for and returns the code to exit with: 0, 1 where a
-// run failed or its checks did, 2 for arguments that make no sense.
+// Run is the command: it measures as args say, and returns the exit code: 0; 1 if a run or its
+// checks failed; 2 for invalid arguments.
 func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	o, err := parse(args, errOut)
 	if errors.Is(err, flag.ErrHelp) {
@@ -117,7 +117,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	return o, err
 }
 
-// sensible says what of the options makes no sense.
+// sensible returns an error if options are invalid.
 func (o *options) sensible() error {
 	for _, s := range o.servers {
 		if _, ok := peers[s]; !ok && !isParley(s) {
@@ -139,19 +139,19 @@ func (o *options) sensible() error {
 	case o.url != "" && o.keys == "":
 		return errors.New("-url needs -keys")
 	case o.url != "" && !slices.Equal(o.servers, []string{parley}):
-		return errors.New("-url is of a Parley: others cannot run beside it")
+		return errors.New("-url is the URL of a Parley: no other servers can be measured with it")
 	}
-	most := maxFiles() - spareFiles
-	if o.sockets = min(o.sockets, most); o.sockets < 1 {
-		return fmt.Errorf("the system allows %d open files: see ulimit -n", most+spareFiles)
+	available := maxFiles() - spareFiles
+	if o.sockets = min(o.sockets, available); o.sockets < 1 {
+		return fmt.Errorf("the system allows %d open files: see ulimit -n", available+spareFiles)
 	}
 	return nil
 }
 
-// spareFiles is what a server and the generator need besides sockets.
+// spareFiles is how many files a server and the generator need besides sockets.
 const spareFiles = 400
 
-// maxFiles raises the limit on open files as far as it goes.
+// maxFiles raises the limit on open files to its maximum, and returns it.
 func maxFiles() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
@@ -169,7 +169,7 @@ func (o *options) chosen() []benchCase {
 	})
 }
 
-// measure runs the cases and tells the results.
+// measure runs the cases and reports the results.
 func (o *options) measure(ctx context.Context, out, errOut io.Writer) (err error) {
 	chosen := o.chosen() //nolint:contextcheck // a rig has the context of its run
 	if len(chosen) == 0 {
@@ -218,7 +218,7 @@ type variant struct{ server, store string }
 
 func (o *options) variants(c benchCase) (list []variant) {
 	if o.url != "" {
-		return []variant{{server: parley}} // its store is its own business
+		return []variant{{server: parley}} // its store is unknown
 	}
 	for _, server := range o.servers {
 		switch {
@@ -271,8 +271,8 @@ func findSource(dir string) (string, error) {
 	}
 }
 
-// once runs a case on a server of its own. What goes wrong stands in the result; said is the last
-// that the server printed.
+// once runs a case on a server of its own. The result holds an error, if there was one; said is the
+// end of the server's output.
 func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, repetition int) (_ report.Result, said string) {
 	r := &rig{ctx: ctx, span: o.span, body: o.body}
 	r.result = report.Result{Server: v.server, Scenario: c.scenario, Params: slices.Clone(c.params), Repetition: repetition + 1}
@@ -311,7 +311,7 @@ func (r *rig) on(g *garage, v variant, c benchCase) (err error) {
 	return nil
 }
 
-// tell writes the report to where it is wanted.
+// tell writes the report to its outputs.
 func (o *options) tell(rep *report.Report, out io.Writer) error {
 	rep.Machine = proc.Machine()
 	if err := rep.WriteTable(out); err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// TestTheRealServersAreMeasured builds Parley and its peers, and loads each for a moment: the
-// command fails if a reader has not got each entry once and in order.
+// TestTheRealServersAreMeasured builds Parley and its peers, and loads each for a short time. The
+// command fails if a reader does not get each entry once and in order.
 func TestTheRealServersAreMeasured(t *testing.T) {
 	t.Parallel()
 	servers := "parley,centrifuge"

@@ -13,15 +13,15 @@ import (
 type benchCase struct {
 	scenario string
 	params   []report.Param
-	users    int      // how many there are
-	stores   []string // to run it on; nil: those that the command line names
-	peers    bool     // whether others can do it too
-	long     bool     // only when asked for by name
-	cluster  cluster  // of nodes; none: one server that is alone
+	users    int      // number of users
+	stores   []string // stores to run it on; nil: those of the command line
+	peers    bool     // whether the peers can run it too
+	long     bool     // run only if asked for by name
+	cluster  cluster  // zero: a single server
 	run      func(*rig) error
 }
 
-// name is what the flag -run is held against: fan-out/readers=1000/window=16.
+// name is matched by the flag -run: fan-out/readers=1000/window=16.
 func (c benchCase) name() string { return c.scenario + params(c.params) }
 
 // with makes parameters of names and values in turn.
@@ -33,7 +33,7 @@ func with(namesAndValues ...any) []report.Param {
 	return list
 }
 
-// every store there is, for scenarios that are about storing.
+// everyStore has all stores, for scenarios that are about storing.
 var everyStore = []string{"memory", "sqlite", "postgres"}
 
 // cases are all cases, in the order in which they run.

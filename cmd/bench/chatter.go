@@ -10,17 +10,17 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// chatter is messages under way: sent, acknowledged, and delivered to the members of their room.
+// chatter tracks messages: sent, acknowledged, and delivered to the members of their room.
 type chatter struct {
 	*rig
-	listeners int // deliveries of each send
+	listeners int // number of deliveries of each send
 	sends     []send
-	under     int              // sends that are not everywhere
-	arrived   func(number int) // hears of each send that is everywhere
-	sender    *load.Client     // the one who sends, where it is one
-	returned  func(number int) // hears of each send that its sender has back
+	under     int              // sends that are not delivered to all
+	arrived   func(number int) // called for each send that is delivered to all
+	sender    *load.Client     // if there is only one
+	returned  func(number int) // called for each send that its sender has received
 
-	delivered, acknowledged int64 // all of them
+	delivered, acknowledged int64 // totals
 	countedFrom             time.Duration
 	latency, answer         *report.Latency
 }
@@ -28,7 +28,7 @@ type chatter struct {
 // send is one message.
 type send struct {
 	at   time.Duration
-	left int32 // deliveries and the acknowledgement that are due
+	left int32 // outstanding deliveries and acknowledgement
 }
 
 const never = time.Duration(1 << 62)
@@ -43,7 +43,7 @@ func newChatter(r *rig, listeners int) *chatter {
 	}
 }
 
-// say sends a message that is as old as at.
+// say sends a message with the time at, from which its latency counts.
 func (t *chatter) say(c *load.Client, at time.Duration) {
 	number := len(t.sends)
 	t.sends = append(t.sends, send{at: at, left: int32(t.listeners + 1)})
@@ -83,7 +83,7 @@ func (t *chatter) Message(c *load.Client, m *load.Message) {
 	}
 }
 
-// did notes a delivery or an acknowledgement.
+// did records a delivery or an acknowledgement.
 func (t *chatter) did(number int) {
 	s := &t.sends[number]
 	if s.left--; s.left == 0 {
@@ -92,7 +92,7 @@ func (t *chatter) did(number int) {
 	}
 }
 
-// tally is what was counted.
+// tally has the counts of a run.
 type tally struct {
 	took                    time.Duration
 	delivered, acknowledged float64
@@ -100,8 +100,8 @@ type tally struct {
 	writes                  float64
 }
 
-// during lets begin start the messages, counts what happens after the warm-up for as long as the
-// run is, has end stop them, and waits until all are there.
+// during calls begin to start the messages, counts after the warm-up for the time of the run, calls
+// end to stop them, and waits until all are delivered.
 func (t *chatter) during(begin, end func()) (tally, error) {
 	begin()
 	if err := t.rest(warmUp); err != nil {
@@ -127,7 +127,7 @@ func (t *chatter) during(begin, end func()) (tally, error) {
 	return sum, t.finish()
 }
 
-// finish waits for what is under way.
+// finish waits for outstanding messages.
 func (t *chatter) finish() error {
 	var look func()
 	look = func() {
@@ -146,7 +146,7 @@ func (t *chatter) finish() error {
 	return nil
 }
 
-// heads returns the last seq of each room that anyone has got.
+// heads returns the highest seq of each room that any client has received.
 func (t *chatter) heads() map[string]int {
 	heads := map[string]int{}
 	for _, c := range t.clients {
@@ -155,7 +155,7 @@ func (t *chatter) heads() map[string]int {
 	return heads
 }
 
-// tell puts into the result what every scenario of messages measures.
+// tell adds the measures of every scenario with messages to the result.
 func (t *chatter) tell(sum tally) {
 	seconds := sum.took.Seconds()
 	t.measure("deliveries", "/s", sum.delivered/seconds)

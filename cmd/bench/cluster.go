@@ -21,8 +21,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// cluster is how many nodes a case runs on, all on this machine and on one PostgreSQL, and by what
-// they tell each other. With local each is alone, and finds what others wrote by comparing heads.
+// cluster is the number of nodes of a case, all on this machine and one PostgreSQL, and their bus.
+// With the bus local, nodes find others' entries by comparing heads.
 type cluster struct {
 	nodes int
 	bus   string
@@ -31,8 +31,7 @@ type cluster struct {
 // everyBus are the buses between nodes.
 var everyBus = []string{"nats", "redis", "postgres"}
 
-// clusterCases are the cases that several nodes run. They are run when they are asked for: -run
-// cluster.
+// clusterCases are the cases with several nodes. They run only if asked for: -run cluster.
 func clusterCases() (all []benchCase) {
 	add := func(c cluster, scenario string, users int, run func(*rig) error, more ...report.Param) {
 		all = append(all, benchCase{
@@ -64,8 +63,8 @@ func clusterCases() (all []benchCase) {
 	return all
 }
 
-// clusterFanOut has one room whose readers are spread over the nodes, and from each node somebody
-// who keeps a part of the messages under way.
+// clusterFanOut has one room whose readers are spread over the nodes. On each node one sender keeps
+// a part of the messages under way.
 func clusterFanOut(readers, window int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, readers)
@@ -93,21 +92,21 @@ func clusterFanOut(readers, window int) func(*rig) error {
 	}
 }
 
-// clusterLatency has a sender on the first node and a reader on the second, if there are two, and
-// tells the time from when the sender has its answer, which leaves the first node right after the
-// commit, to when the reader has the entry. The two take different ways through the machine: it may
-// be less than nothing, which counts as nothing.
+// clusterLatency has a sender on the first node and a reader on the second one, if there are two.
+// It measures the time from the sender's answer, which the first node sends right after the commit,
+// to the reader's entry. The two take different ways through the machine, so the time may be
+// negative; then it counts as 0.
 func clusterLatency(rate int) func(*rig) error {
 	return func(r *rig) error {
 		h := &gauge{chatter: newChatter(r, 1), across: report.NewLatency()}
 		h.answered, h.came = map[int]time.Duration{}, map[int]time.Duration{}
-		if err := r.make([]string{"bench", "elsewhere"}); err != nil { // two, so that the next goes to the first node of two
+		if err := r.make([]string{"bench", "elsewhere"}); err != nil { // two connections, so that the next one goes to the first node of two
 			return err
 		}
 		if err := r.dial(1, load.NoJoin, dialling, h, sameRoom("bench")); err != nil {
 			return err
 		}
-		r.shut = map[*load.Client]bool{r.clients[0]: true} // who sends does not read
+		r.shut = map[*load.Client]bool{r.clients[0]: true} // the sender does not read
 		if err := r.dial(1, 0, dialling, h, sameRoom("bench")); err != nil {
 			return err
 		}
@@ -121,7 +120,7 @@ func clusterLatency(rate int) func(*rig) error {
 // gauge measures the time between a send's answer and its entry.
 type gauge struct {
 	*chatter
-	answered, came map[int]time.Duration // by number; what has both is removed
+	answered, came map[int]time.Duration // by number; removed when both are known
 	across         *report.Latency
 }
 
@@ -153,8 +152,8 @@ func (g *gauge) note(when map[int]time.Duration, number int, now time.Duration) 
 	}
 }
 
-// clusterAppend has senders that read nothing, spread over the nodes: all in the same rooms, or
-// those of each node in rooms of their own.
+// clusterAppend has senders that do not read, spread over the nodes: all in the same rooms, or
+// those of each node in their own rooms.
 func clusterAppend(senders, nodes int, same bool) func(*rig) error {
 	return func(r *rig) error {
 		const count = 16
@@ -208,7 +207,7 @@ func (g *garage) startCluster(ctx context.Context, name string, spec proc.Spec, 
 	return &whole, nil
 }
 
-// startBus starts what a bus needs, and returns its URL.
+// startBus starts the server of a bus, if it needs one, and returns its URL.
 func (g *garage) startBus(ctx context.Context, bus, dir string, nodes proc.Spec) (busURL string, server *proc.Process, err error) {
 	switch bus {
 	case "local":
@@ -245,7 +244,7 @@ func (g *garage) startBus(ctx context.Context, bus, dir string, nodes proc.Spec)
 	return (&url.URL{Scheme: bus, Host: addr}).String(), server, nil
 }
 
-// find returns the path of a program of others.
+// find returns the path of a third-party program.
 func (g *garage) find(program, hint string) (string, error) {
 	built := filepath.Join(g.source, ".tools", program)
 	if _, err := os.Stat(built); err == nil {

@@ -9,15 +9,14 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// settling is how long memory has to come to rest once connections are made: two of the runtime's
-// collections, which come every two minutes where nothing else brings them about, would be too long
-// to wait for.
+// settling is how long memory may settle after connections are made. Two garbage collections would
+// be better, but an idle runtime collects only every two minutes.
 const settling = 10 * time.Second
 
-// idle has sockets that only are there, each in one of a few rooms.
+// idle has idle sockets, each in one of a few rooms.
 func idle(sockets, roomCount int) func(*rig) error {
 	return func(r *rig) error {
-		// The first connection has what is made once made.
+		// The first connection causes the one-time allocations.
 		if err := r.dial(1, 0, 1, r, sameRoom("bench-0")); err != nil {
 			return err
 		}
@@ -54,7 +53,7 @@ func idle(sockets, roomCount int) func(*rig) error {
 	}
 }
 
-// storm has many clients come at once, join one room, and take its newest entries.
+// storm has many clients connect at once, join one room, and get its newest entries.
 func storm(clients, history, atOnce int) func(*rig) error {
 	return func(r *rig) error {
 		if err := r.fill("bench", 4*history); err != nil {
@@ -79,7 +78,7 @@ func storm(clients, history, atOnce int) func(*rig) error {
 	}
 }
 
-// stormer connects.
+// stormer makes the connections of a storm.
 type stormer struct {
 	*rig
 	history, goal, first int
@@ -128,7 +127,7 @@ func (s *stormer) Message(c *load.Client, m *load.Message) {
 	s.look(c)
 }
 
-// look sees whether a client has all that it came for.
+// look checks whether a client has all that it joined for.
 func (s *stormer) look(c *load.Client) {
 	if c.Last < 4*s.history {
 		return
@@ -142,7 +141,7 @@ func (s *stormer) look(c *load.Client) {
 
 // fill sends n messages into a room, many at once, and waits for them.
 func (r *rig) fill(room string, n int) error {
-	t := newChatter(r, 0) // who sends has not joined
+	t := newChatter(r, 0) // the sender has not joined
 	if err := r.make([]string{room}); err != nil || n == 0 {
 		return err
 	}
@@ -171,11 +170,11 @@ func (r *rig) fill(room string, n int) error {
 	return err
 }
 
-// fillWindow is how many sends of one connection are under way when a room is filled: no more than
-// a server takes.
+// fillWindow is how many sends of one connection are under way when a room is filled. Servers
+// accept so many.
 const fillWindow = 64
 
-// make joins rooms once, as joining makes them.
+// make joins rooms once, because joining makes them.
 func (r *rig) make(rooms []string) error {
 	from := len(r.clients)
 	if err := r.dial(len(rooms), 0, dialling, r, func(i int) string { return rooms[i] }); err != nil {

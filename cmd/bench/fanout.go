@@ -8,9 +8,9 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/load"
 )
 
-// fanOut has one room with readers, of whom one keeps so many messages under way: each is, until
-// its sender has it back as a reader. A server that serves the sender sooner than others gains
-// nothing for long: at the end all must have all.
+// fanOut has one room with readers. One of them keeps window messages under way; a message is under
+// way until its sender has received it as a reader. A server gains nothing by serving the sender
+// first: at the end all readers must have all messages.
 func fanOut(readers, window int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, readers)
@@ -37,8 +37,8 @@ func fanOut(readers, window int) func(*rig) error {
 	}
 }
 
-// fixedRate has one room with readers and so many messages a second, whatever becomes of them:
-// latency counts from when a message was due, not from when there was time to send it.
+// fixedRate has one room with readers and a fixed rate of messages per second, even if the server
+// is slow. Latency counts from the time when a message was due, not when it was sent.
 func fixedRate(readers, rate int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, readers)
@@ -67,16 +67,14 @@ func (t *chatter) every(interval time.Duration, who func() *load.Client) (begin,
 	return func() { due = t.loop.Clock(); next() }, func() { on = false }
 }
 
-// rooms has many rooms with a few members each, and so many messages under way, from anyone
-// anywhere.
+// rooms has many rooms with a few members each, and window messages under way, from any member.
 func rooms(count, members, window int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, members)
 		if err := r.dial(count*members, 0, dialling, t, func(i int) string { return user(i/members) + "s-room" }); err != nil {
 			return err
 		}
-		// Steps of a number that shares no factor with the count visit everybody, in no order that
-		// a cache would like.
+		// Steps that are coprime to the count visit everybody, in an order without locality.
 		at := 0
 		next := func() *load.Client {
 			at = (at + 7919) % len(r.clients)

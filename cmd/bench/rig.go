@@ -17,16 +17,16 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// Measures of what the server takes from the machine.
+// Measures of the server's use of the machine.
 const (
 	serverCPU = "server CPU"
 	memory    = "memory"
 )
 
 const (
-	warmUp    = time.Second      // before what counts
-	afterglow = 15 * time.Second // for what is under way at the end to arrive
-	dialling  = 128              // connections being made at once, where a scenario is not about that
+	warmUp    = time.Second      // before the measurement
+	afterglow = 15 * time.Second // max time for the last messages to arrive
+	dialling  = 128              // concurrent dials, if a scenario does not set them
 )
 
 // rig is one run of one case against one server.
@@ -34,13 +34,13 @@ type rig struct {
 	ctx    context.Context // of the run
 	target *target
 	loop   *load.Loop
-	span   time.Duration // what counts of the run
-	body   int           // bytes of a message's body
+	span   time.Duration // of the measurement
+	body   int           // size of a message's body, in bytes
 
 	clients []*load.Client
 	joined  int
 	closed  int
-	shut    map[*load.Client]bool // connections that the scenario lets the server close
+	shut    map[*load.Client]bool // connections that the server may close
 
 	began     time.Duration
 	usage     proc.Usage
@@ -50,7 +50,7 @@ type rig struct {
 	result report.Result
 }
 
-// Joined implements load.Handler for connections that a scenario only has to have.
+// Joined implements load.Handler for connections that only have to exist.
 func (r *rig) Joined(*load.Client) { r.joined++ }
 
 // Message implements load.Handler.
@@ -68,7 +68,7 @@ func (r *rig) Closed(c *load.Client, err error) {
 	}
 }
 
-// dial makes n connections, room says to which room each, and returns when all have joined.
+// dial makes n connections, each to the room that room returns, and returns when all have joined.
 func (r *rig) dial(n, history, atOnce int, h load.Handler, room func(i int) string) error {
 	first, goal := len(r.clients), r.joined+n
 	next := 0
@@ -115,19 +115,19 @@ func (r *rig) rest(d time.Duration) error {
 	return r.within(d+10*time.Second, "rest")
 }
 
-// start begins what counts.
+// start begins the measurement.
 func (r *rig) start() error {
 	usage, err := r.target.usage()
 	r.usage, r.own, r.began, r.measuring = usage, ownCPU(), r.loop.Clock(), true
 	return err
 }
 
-// stop ends what counts and returns how long it was and what the server used.
+// stop ends the measurement, and returns its time and the server's usage.
 func (r *rig) stop() (time.Duration, proc.Usage, error) {
 	r.measuring = false
 	took := r.loop.Clock() - r.began
 	usage, err := r.target.usage()
-	// Where this comes near 1 it is the generator that is measured.
+	// If this is near 1, the generator limits the result.
 	r.measure("generator CPU", "cores", (ownCPU()-r.own).Seconds()/took.Seconds())
 	return took, usage.Sub(r.usage), err
 }
@@ -140,8 +140,8 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// measure puts a number into the result. What the server takes from the machine is left out where
-// nobody knows which process it is.
+// measure adds a number to the result. It leaves out the server's use of the machine if the
+// server's process is unknown.
 func (r *rig) measure(name, unit string, value float64) {
 	if r.target.process == nil && (name == serverCPU || name == memory) {
 		return
@@ -149,8 +149,7 @@ func (r *rig) measure(name, unit string, value float64) {
 	r.result.Measures = append(r.result.Measures, report.Measure{Name: name, Unit: unit, Value: value})
 }
 
-// check holds what every client has got against what there was: entries holds how many all of them
-// got, heads the last seq of each room.
+// check compares what every client has received with heads, the last seq of each room.
 func (r *rig) check(heads map[string]int) {
 	checks := &r.result.Checks
 	for _, c := range r.clients {
@@ -167,7 +166,7 @@ func (r *rig) check(heads map[string]int) {
 
 var errCannot = errors.New("this server cannot do that")
 
-// stamped makes the body of a message: when it was sent, its number, and something to fill it.
+// stamped makes the body of a message: its time, its number, and padding.
 func stamped(size int, at time.Duration, number int) string {
 	b := make([]byte, 0, max(size, stampBytes))
 	b = appendHex(b, uint64(at), 16)
@@ -191,7 +190,7 @@ func appendHex(b []byte, v uint64, n int) []byte {
 	return b
 }
 
-// readStamp is the opposite of stamped; ok is false for a body that it has not made.
+// readStamp is the inverse of stamped; ok is false for other bodies.
 func readStamp(body []byte) (at time.Duration, number int, ok bool) {
 	if len(body) < stampBytes {
 		return 0, 0, false
@@ -215,7 +214,7 @@ func hex(b []byte) (v uint64, ok bool) {
 	return v, true
 }
 
-// params writes parameters as they stand in a case's name.
+// params writes parameters as in a case's name.
 func params(list []report.Param) string {
 	var b strings.Builder
 	for _, p := range list {

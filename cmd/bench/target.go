@@ -29,7 +29,7 @@ import (
 
 const parley = "parley"
 
-// ways are Parley with other settings than its own, to tell what they cost.
+// ways are Parley with other settings than the defaults, to measure their cost.
 var ways = map[string][]string{
 	parley:          nil,
 	"parley-unseen": {"PARLEY_METRICS=false"},
@@ -38,7 +38,8 @@ var ways = map[string][]string{
 
 func isParley(name string) bool { _, ok := ways[name]; return ok }
 
-// peers are what Parley is compared with: programs in a module of their own, and how they are set.
+// peers are the servers that Parley is compared with: programs in a module of their own, with their
+// arguments.
 var peers = map[string]struct {
 	program string
 	args    []string
@@ -51,15 +52,15 @@ var peers = map[string]struct {
 
 // target is a server under load.
 type target struct {
-	name    string // parley, or that of a peer
+	name    string // parley, or of a peer
 	addr    string
 	dialect load.Dialect
-	process *proc.Process // nil: it is not known which it is
+	process *proc.Process // nil: unknown
 	others  []*target     // the other nodes of a cluster
 	stop    func() error
 }
 
-// usage is what all nodes take.
+// usage returns the usage of all nodes.
 func (t *target) usage() (proc.Usage, error) {
 	if t.process == nil {
 		return proc.Usage{}, nil
@@ -72,17 +73,17 @@ func (t *target) usage() (proc.Usage, error) {
 	return sum, err
 }
 
-// garage makes servers, each run one of its own.
+// garage makes servers, one for each run.
 type garage struct {
 	source   string // the root of the project
-	dir      string // for all that is made
+	dir      string // for all files
 	settings []string
-	url      string // of a server that is running already; empty: each run starts its own
+	url      string // of a running server; empty: each run starts its own
 	pid      int
 	keys     *jwt.DevKeys
 	postgres string
-	sink     *httptest.Server // takes traces; nil: nobody has sent any
-	remove   func() error     // ends the PostgreSQL that start has started; nil: it has not
+	sink     *httptest.Server // receives traces; nil: not needed yet
+	remove   func() error     // ends the PostgreSQL that start has started; may be nil
 
 	builds map[string]string // program → its path
 	signed sync.Map          // user → token
@@ -100,8 +101,7 @@ func (g *garage) close() error {
 	return os.RemoveAll(g.dir)
 }
 
-// start starts a server of a name: where it is ours, with a store, and as many nodes as a cluster
-// has.
+// start starts a server by name: a Parley with a store, and with all nodes of a cluster.
 func (g *garage) start(ctx context.Context, name, store string, c cluster) (*target, error) {
 	if g.url != "" {
 		return g.attach(name)
@@ -129,7 +129,7 @@ func (g *garage) start(ctx context.Context, name, store string, c cluster) (*tar
 	return g.startOne(ctx, name, spec, dialect, dir)
 }
 
-// startOne starts a server in a folder of its own, which goes with it.
+// startOne starts a server in a folder of its own, which is removed with it.
 func (g *garage) startOne(ctx context.Context, name string, spec proc.Spec, dialect load.Dialect, dir string) (*target, error) {
 	addr, err := freeAddr(ctx)
 	if err != nil {
@@ -152,7 +152,7 @@ func (g *garage) startOne(ctx context.Context, name string, spec proc.Spec, dial
 	return t, nil
 }
 
-// parley says how a Parley is started, but for its address.
+// parley returns how to start a Parley, without its address.
 func (g *garage) parley(ctx context.Context, name, store, dir string) (spec proc.Spec, err error) {
 	if spec.Path, err = g.build(ctx, "parley", g.source, "./cmd/parley"); err != nil {
 		return spec, err
@@ -163,7 +163,7 @@ func (g *garage) parley(ctx context.Context, name, store, dir string) (spec proc
 	return spec, err
 }
 
-// peer says how a server of others is started, but for its address.
+// peer returns how to start a peer, without its address.
 func (g *garage) peer(ctx context.Context, name string) (spec proc.Spec, dialect load.Dialect, err error) {
 	p, ok := peers[name]
 	if !ok {
@@ -192,7 +192,8 @@ func (g *garage) attach(name string) (*target, error) {
 	return t, nil
 }
 
-// environ are the settings of a Parley: its own folder for keys, nobody but us at its door.
+// environ returns the settings of a Parley: its own folder for keys, a local address, and no
+// limits.
 func (g *garage) environ() []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -201,12 +202,11 @@ func (g *garage) environ() []string {
 		}
 	}
 	env = append(env, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+g.dir, "PARLEY_LOG_LEVEL=error", "PARLEY_DRAIN=1ms",
-		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=0") // whatever the defaults are; earlier releases have them, too
+		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=0") // earlier releases have these settings too
 	return append(env, g.settings...)
 }
 
-// way are the settings that a name stands for. What is traced is sent to this process, which takes
-// it and forgets it.
+// way returns the settings of a name. Traces are sent to this process, which drops them.
 func (g *garage) way(name string) []string {
 	settings := ways[name]
 	if len(settings) == 0 || !strings.HasPrefix(settings[0], "OTEL_") {
@@ -218,7 +218,7 @@ func (g *garage) way(name string) []string {
 	return append(slices.Clone(settings), "OTEL_EXPORTER_OTLP_ENDPOINT="+g.sink.URL)
 }
 
-// keyFile is where the tokens' key pair is.
+// keyFile returns the path of the tokens' key pair.
 func (g *garage) keyFile() string { return filepath.Join(g.dir, jwt.DevKeyFile) }
 
 // storeURL makes an empty store.
@@ -260,7 +260,7 @@ func (g *garage) storeURL(ctx context.Context, store, dir string) (string, error
 	return u.String(), nil
 }
 
-// await waits until the server takes connections.
+// await waits until the server accepts connections.
 func (t *target) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -302,7 +302,7 @@ func (t *target) ready(ctx context.Context) error {
 	return nil
 }
 
-// build builds a program once, from source, so that what is measured is what is here.
+// build builds a program once, from the present source.
 func (g *garage) build(ctx context.Context, name, dir, pkg string) (string, error) {
 	if path := g.builds[name]; path != "" {
 		return path, nil
@@ -324,13 +324,13 @@ func (g *garage) token(user string) string {
 	}
 	t, err := g.keys.Sign(jwt.Grant{Subject: user, TTL: 24 * time.Hour})
 	if err != nil {
-		panic(err) // a key that has just been made
+		panic(err) // it cannot fail with a new key
 	}
 	g.signed.Store(user, t)
 	return t
 }
 
-// sign makes the tokens of the first n users, with all cores, as it takes longer than anything
+// sign makes the tokens of the first n users, on all cores, because it takes longer than anything
 // else.
 func (g *garage) sign(n int) {
 	var wg sync.WaitGroup

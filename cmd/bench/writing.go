@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// durable has senders that read nothing, each with so many sends of its own under way, over a few
-// rooms: what counts is when a send is acknowledged, which is when it is durable.
+// durable has senders that do not read, each with a number of sends under way, in a few rooms. It
+// measures acknowledgements, which mean that a send is durable.
 func durable(senders, each int) func(*rig) error {
 	return func(r *rig) error {
 		names := make([]string, max(senders/10, 1))
@@ -26,8 +26,8 @@ func durable(senders, each int) func(*rig) error {
 	}
 }
 
-// append has senders that read nothing keep so many sends each under way, and counts those that are
-// acknowledged.
+// append has senders that do not read. Each keeps a number of sends under way; append counts the
+// acknowledged ones.
 func (r *rig) append(senders, each int, room func(i int) string) error {
 	t := newChatter(r, 0)
 	first := len(r.clients)
@@ -35,7 +35,7 @@ func (r *rig) append(senders, each int, room func(i int) string) error {
 		return err
 	}
 	on := true
-	from := make([]*load.Client, 0, 1<<16) // who sent which
+	from := make([]*load.Client, 0, 1<<16) // the sender of each send
 	say := func(c *load.Client) {
 		from = append(from, c)
 		t.say(c, r.loop.Clock())
@@ -64,7 +64,7 @@ func (r *rig) append(senders, each int, room func(i int) string) error {
 	return err
 }
 
-// history reads pages at places all over one long room.
+// history reads pages from all parts of one long room.
 func history(entries, page, readers int) func(*rig) error {
 	return func(r *rig) error {
 		if !isParley(r.target.name) {
@@ -102,7 +102,7 @@ func history(entries, page, readers int) func(*rig) error {
 	}
 }
 
-// historian asks for one page after the other on each connection.
+// historian requests one page after the other on each connection.
 type historian struct {
 	*rig
 	entries, page, first int
@@ -131,8 +131,8 @@ func (h *historian) Message(c *load.Client, m *load.Message) {
 	h.ask(c)
 }
 
-// slow is fixedRate with some readers that stop reading when the counting begins, and go on when it
-// has ended: those whom the server has not closed meanwhile must get all that they missed.
+// slow is fixedRate with some readers that stop reading during the measurement, and go on after it.
+// If the server has not closed them, they must get all that they missed.
 func slow(readers, percent, rate int) func(*rig) error {
 	return func(r *rig) error {
 		t := newChatter(r, readers)
@@ -169,8 +169,7 @@ func slow(readers, percent, rate int) func(*rig) error {
 	}
 }
 
-// goOn has clients read again that had stopped: who was not closed meanwhile gets all that they
-// missed.
+// goOn has stopped clients read again: those that were not closed get all that they missed.
 func (t *chatter) goOn(stopped []*load.Client) error {
 	t.countedFrom = never
 	for _, c := range stopped {

@@ -15,8 +15,7 @@ type Centrifuge struct {
 
 var _ Dialect = Centrifuge{}
 
-// subscribeID is that of a subscription that asks for history too: what answers the join then is
-// the history.
+// subscribeID is the id of a subscription with history. Then the history is the answer to the join.
 const subscribeID = 1 << 30
 
 // Path implements Dialect.
@@ -32,7 +31,7 @@ func (Centrifuge) Open(dst []byte, _ string) []byte {
 	return fmt.Appendf(dst, `{"id":%d,"connect":{}}`, OpenID)
 }
 
-// Join implements Dialect. Two commands go in one frame where there is history to ask for.
+// Join implements Dialect. With history, two commands go in one frame.
 func (Centrifuge) Join(dst []byte, id int, room string, history int) []byte {
 	subscribe := id
 	if history > 0 {
@@ -64,8 +63,7 @@ var (
 	quotedOffset    = []byte(`,"offset":`)
 )
 
-// Next implements Dialect. What a load generator sees a million times is read as it is known to
-// look, and everything else as JSON.
+// Next implements Dialect. Frequent frames are parsed by their known form, and all others as JSON.
 func (Centrifuge) Next(payload []byte) (Message, []byte) {
 	line, rest, _ := bytes.Cut(payload, []byte{'\n'})
 	if m, ok := centrifugeEntry(line); ok {

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Handler hears of a connection.
+// Handler receives the events of a connection.
 type Handler interface {
-	// Joined tells that the connection has joined its room: the last step of Dial.
+	// Joined is called when the connection has joined its room: the last step of Dial.
 	Joined(c *Client)
-	// Message tells of each further message. m and what it refers to are the callee's for the time
-	// of the call.
+	// Message is called for each further message. m and its memory are valid only during the call.
 	Message(c *Client, m *Message)
-	// Closed tells that the connection has ended, and not by Client.Close. It is the last call.
+	// Closed is called when the connection has ended, other than by Client.Close. It is the last
+	// call.
 	Closed(c *Client, err error)
 }
 
@@ -27,10 +27,10 @@ type Handler interface {
 type Client struct {
 	Index   int // the caller's own
 	Room    string
-	Last    int // the seq of the last entry; behind Joined what comes next is Last+1
-	Carried int // the entries that came inside the answer to the join
+	Last    int // seq of the last entry; after Joined, the next one is Last+1
+	Carried int // number of entries in the answer to the join
 
-	// What must be 0 at the end, counted from the entries' seqs.
+	// Both must be 0 at the end; they are counted by the entries' seqs.
 	Lost, Twice int
 
 	loop    *Loop
@@ -40,10 +40,10 @@ type Client struct {
 	user    string
 	history int
 	paused  bool
-	waiting bool // for the socket to take more
+	waiting bool // until the socket takes more
 	state   state
-	part    []byte // the front of a frame that is not all there
-	out     []byte // what the socket did not take
+	part    []byte // the beginning of an incomplete frame
+	out     []byte // bytes that the socket did not take
 }
 
 type state uint8
@@ -54,12 +54,12 @@ const (
 	upgraded
 )
 
-// NoJoin is a history with which Dial joins no room: Handler.Joined comes when the connection is
-// made.
+// NoJoin is a history with which Dial joins no room: Handler.Joined is called when the connection
+// is made.
 const NoJoin = -1
 
-// Dial begins to connect as user, to join room, and to take its newest entries. What fails is told
-// to h, if not at once.
+// Dial begins to connect as user, to join room, and to get its newest entries. Later errors are
+// reported to h.
 func (l *Loop) Dial(user, room string, history int, h Handler) (*Client, error) {
 	server := l.servers[l.opened%len(l.servers)]
 	fd, err := newSocket(server.to, l.opened)
@@ -96,7 +96,7 @@ func (c *Client) request() []byte {
 	return append(b, "\r\n"...)
 }
 
-// begin says what comes first on a new connection. Not all servers take it together with the
+// begin sends the first commands of a connection. Not all servers accept them together with the
 // handshake.
 func (c *Client) begin() {
 	joining := c.joining()
@@ -111,7 +111,7 @@ func (c *Client) begin() {
 	}
 }
 
-// joining is the command to join; empty where none is needed.
+// joining returns the command to join; empty if none is needed.
 func (c *Client) joining() []byte {
 	if c.history == NoJoin {
 		return nil
@@ -144,7 +144,7 @@ func (c *Client) Close() {
 	}
 }
 
-// Open tells whether the connection is there.
+// Open reports whether the connection is open.
 func (c *Client) Open() bool { return c.fd < len(c.loop.clients) && c.loop.clients[c.fd] == c }
 
 func (c *Client) end(err error) {
@@ -161,7 +161,7 @@ func (c *Client) write(op byte, payload []byte) {
 	}
 }
 
-// writable writes what is due.
+// writable writes pending bytes.
 func (c *Client) writable() {
 	for len(c.out) > 0 {
 		n, err := unix.Write(c.fd, c.out)
@@ -199,8 +199,7 @@ func (c *Client) watch() {
 	}
 }
 
-// readable reads once; what more there is comes with the next round, so that no connection holds up
-// others.
+// readable reads once. The rest is read in the next round, so that no connection holds up others.
 func (c *Client) readable() {
 	kept := copy(c.loop.buf, c.part)
 	n, err := unix.Read(c.fd, c.loop.buf[kept:])
@@ -216,7 +215,7 @@ func (c *Client) readable() {
 	}
 	c.loop.now = c.loop.Clock()
 	c.part = c.part[:0]
-	// Handlers may send, which uses what is behind the bytes of now.
+	// Handlers may send, which uses the buffer behind these bytes.
 	whole := c.loop.buf
 	c.loop.buf = whole[kept+n:]
 	rest := c.hear(whole[:kept+n])
@@ -231,7 +230,7 @@ func (c *Client) readable() {
 	}
 }
 
-// hear takes what came and returns what is not a whole frame yet.
+// hear handles received bytes, and returns an incomplete frame.
 func (c *Client) hear(b []byte) (rest []byte) {
 	if c.state != upgraded {
 		end := bytes.Index(b, []byte("\r\n\r\n"))
@@ -255,7 +254,7 @@ func (c *Client) hear(b []byte) (rest []byte) {
 		case size == 0:
 			return b
 		case size < 0:
-			c.end(errors.New("the server sent what is no frame of a server"))
+			c.end(errors.New("the server sent an invalid frame"))
 			return nil
 		}
 		b = b[size:]
@@ -305,7 +304,7 @@ func (c *Client) join(m *Message) {
 	c.handler.Joined(c)
 }
 
-// check holds an entry against the one before it.
+// check compares an entry's seq with the one before it.
 func (c *Client) check(seq int) {
 	switch {
 	case seq <= c.Last:

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/load"
 )
 
-// TestParleysFramesAreUnderstood reads every frame that the wire keeps a specimen of.
+// TestParleysFramesAreUnderstood reads every specimen of the wire's frames.
 func TestParleysFramesAreUnderstood(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../../adapters/wire/specimens/server/*.json")
@@ -45,7 +45,7 @@ func TestParleysFramesAreUnderstood(t *testing.T) {
 
 func TestCentrifugesFramesAreUnderstood(t *testing.T) {
 	t.Parallel()
-	// As the server in cmd/bench/peers sent them.
+	// Recorded from the server in cmd/bench/peers.
 	const frame = `{"id":1,"connect":{"client":"51b5c665","ping":25,"pong":true}}
 {"id":1073741824,"subscribe":{"recoverable":true,"epoch":"PwbaDRax","positioned":true}}
 {"id":2,"history":{"publications":[{"data":{"body":"hello2"},"offset":2},{"data":{"body":"hello"},"offset":1}],"epoch":"PwbaDRax","offset":2}}

@@ -1,7 +1,7 @@
-// Package load drives many WebSocket connections from one goroutine, cheaply enough not to be what
-// a benchmark measures: sockets in one epoll (kqueue on a Mac), one buffer for all of them, frames
-// looked at where they lie.
+// Package load drives many WebSocket connections from one goroutine, at so little cost that it does
+// not limit a benchmark: all sockets are in one epoll (kqueue on macOS), they share one buffer, and
+// frames are parsed in place.
 //
-// A Loop's connections, its handlers and its timers are all of that one goroutine; nothing here is
-// for use from another.
+// A Loop's connections, handlers and timers run in that goroutine; nothing may be used from another
+// one.
 package load

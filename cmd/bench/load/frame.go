@@ -10,8 +10,8 @@ const (
 	opPong  = 0xA
 )
 
-// mask is that of every frame: what RFC 6455 wants of a client is that intermediaries cannot
-// foresee the bytes, of which there are none here; a server unmasks by it all the same.
+// mask is the mask of every frame. RFC 6455 requires unpredictable masks because of intermediaries,
+// and here are none; for the server the cost is the same.
 var mask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // appendFrame appends a client's frame.
@@ -34,8 +34,8 @@ func appendFrame(dst []byte, op byte, payload []byte) []byte {
 	return dst
 }
 
-// nextFrame reads a server's frame at the front of b. size is 0 while it is not all there, and -1
-// for what no server may send.
+// nextFrame reads a server's frame at the front of b. size is 0 if the frame is incomplete, and -1
+// if it is invalid.
 func nextFrame(b []byte) (op byte, payload []byte, size int) {
 	if len(b) < 2 {
 		return 0, nil, 0
@@ -59,7 +59,7 @@ func nextFrame(b []byte) (op byte, payload []byte, size int) {
 	case n > 127: // masked
 		return 0, nil, -1
 	}
-	if b[0]&0xf0 != 0x80 { // fragments and extensions were not asked for
+	if b[0]&0xf0 != 0x80 { // fragments and extensions are not supported
 		return 0, nil, -1
 	}
 	if len(b)-head < n {

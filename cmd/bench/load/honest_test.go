@@ -17,7 +17,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/load"
 )
 
-// scripted is a server that answers a join, and then says what it is told to, one text frame each.
+// scripted is a server that answers a join, and then sends the given payloads, each in a text
+// frame.
 func scripted(t *testing.T, frames ...string) (addr string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +47,7 @@ func scripted(t *testing.T, frames ...string) (addr string) {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// listener notes what it hears, until the connection ends.
+// listener records its calls until the connection ends.
 type listener struct {
 	loop   *load.Loop
 	joined bool

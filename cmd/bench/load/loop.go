@@ -19,10 +19,10 @@ type Loop struct {
 	servers []server // connections take turns
 	poll    *poller
 	clients []*Client // by socket
-	opened  int       // sockets, ever
+	opened  int       // sockets, in total
 	live    int
 	buf     []byte
-	message Message // the one that a handler hears of
+	message Message // for the handlers' calls
 	began   time.Time
 	now     time.Duration
 	timers  timers
@@ -44,14 +44,14 @@ func New(addr string, d Dialect) (*Loop, error) {
 	return l, nil
 }
 
-// server is where connections go.
+// server is a server to connect to.
 type server struct {
 	host string
 	to   unix.Sockaddr
 }
 
-// Also adds one more server, another node of the same service. Connections take turns: of n servers
-// the i-th connection goes to the server i modulo n, in the order in which they were added.
+// Also adds another node of the same service. The i-th of all connections goes to the server i
+// modulo n, in the order in which they were added.
 func (l *Loop) Also(addr string) error {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -76,19 +76,19 @@ func (l *Loop) Close() {
 	l.poll.close()
 }
 
-// Now is the time since the loop was made, as it was when the latest bytes were read.
+// Now returns the time since the loop was made, at the latest read.
 func (l *Loop) Now() time.Duration { return l.now }
 
-// Clock is the time since the loop was made.
+// Clock returns the time since the loop was made.
 func (l *Loop) Clock() time.Duration { return time.Since(l.began) }
 
-// Live is how many connections there are.
+// Live returns the number of connections.
 func (l *Loop) Live() int { return l.live }
 
-// Stop has Run return; one that has not begun returns at once.
+// Stop makes Run return, also a later Run.
 func (l *Loop) Stop() { l.stopped = true }
 
-// Fail has Run return err, the first one.
+// Fail makes Run return err, or the first error of several.
 func (l *Loop) Fail(err error) {
 	if l.failure == nil {
 		l.failure = err
@@ -111,10 +111,10 @@ func (l *Loop) Run(ctx context.Context) error {
 	return l.failure
 }
 
-// patience bounds a wait, so that the end of a context is seen.
+// patience bounds a wait, so that the end of a context is noticed.
 const patience = 50 // ms
 
-// fire runs the timers that are due, and returns for how many milliseconds there is none.
+// fire runs the timers that are due, and returns the milliseconds to the next one.
 func (l *Loop) fire() int {
 	for len(l.timers) > 0 && !l.stopped {
 		l.now = l.Clock()
@@ -129,7 +129,7 @@ func (l *Loop) fire() int {
 	return patience
 }
 
-// At calls do when Clock has come to at.
+// At calls do when Clock reaches at.
 func (l *Loop) At(at time.Duration, do func()) { heap.Push(&l.timers, timer{at, do}) }
 
 // After calls do after a while.

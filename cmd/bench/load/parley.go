@@ -52,8 +52,7 @@ var (
 	quotedAtNext = []byte(`,"at":"`)
 )
 
-// Next implements Dialect. What a load generator sees a million times is read as it is known to
-// look, and everything else as JSON.
+// Next implements Dialect. Frequent frames are parsed by their known form, and all others as JSON.
 func (Parley) Next(payload []byte) (Message, []byte) {
 	if rest, ok := bytes.CutPrefix(payload, parleyEntry); ok {
 		if m, ok := parleyEntryIn(rest); ok {
@@ -132,14 +131,14 @@ func parleyAny(payload []byte) Message {
 		return Message{Kind: Joined, ID: id, Seq: f.Head}
 	case f.Type == "ok" && f.At != "":
 		return Message{Kind: Accepted, ID: id, Seq: f.Seq}
-	case f.Seq > 0 && f.Type != "read" && f.Type != "ok": // every entry has a place in the log
+	case f.Seq > 0 && f.Type != "read" && f.Type != "ok": // every entry has a seq
 		return Message{Kind: Entry, Room: []byte(f.Room), Seq: f.Seq, Body: []byte(f.Body)}
 	default:
 		return Message{Kind: Other, ID: id}
 	}
 }
 
-// number reads the digits at the front of b; -1 where there are none or too many.
+// number reads the digits at the front of b; -1 if there are none or too many.
 func number(b []byte) (n int, rest []byte) {
 	i := 0
 	for i < len(b) && '0' <= b[i] && b[i] <= '9' {

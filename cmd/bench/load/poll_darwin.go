@@ -2,7 +2,7 @@ package load
 
 import "golang.org/x/sys/unix"
 
-// poller tells which sockets are ready, for as long as they are.
+// poller reports which sockets are ready (level-triggered).
 type poller struct {
 	fd     int
 	events []unix.Kevent_t
@@ -15,7 +15,8 @@ func newPoller() (*poller, error) {
 
 func (p *poller) close() { _ = unix.Close(p.fd) }
 
-// set says what to tell of a socket; it was called for it before unless added is false.
+// set sets the events to report of a socket; added says whether it was called for the socket
+// before.
 func (p *poller) set(fd int, read, write, _ bool) error {
 	changes := make([]unix.Kevent_t, 2)
 	for i, on := range []bool{read, write} {
@@ -29,7 +30,7 @@ func (p *poller) set(fd int, read, write, _ bool) error {
 	return err
 }
 
-// wait calls ready for each socket that is, after at most ms milliseconds; -1: whenever.
+// wait waits at most ms milliseconds (-1: without limit), and calls ready for each ready socket.
 func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 	var timeout *unix.Timespec
 	if ms >= 0 {
@@ -46,7 +47,7 @@ func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 	return err
 }
 
-// newSocket returns a socket that does not wait.
+// newSocket returns a non-blocking socket.
 func newSocket(to unix.Sockaddr, _ int) (int, error) {
 	family := unix.AF_INET6
 	if _, ok := to.(*unix.SockaddrInet4); ok {

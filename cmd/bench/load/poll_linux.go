@@ -2,7 +2,7 @@ package load
 
 import "golang.org/x/sys/unix"
 
-// poller tells which sockets are ready, for as long as they are.
+// poller reports which sockets are ready (level-triggered).
 type poller struct {
 	fd     int
 	events []unix.EpollEvent
@@ -15,7 +15,8 @@ func newPoller() (*poller, error) {
 
 func (p *poller) close() { _ = unix.Close(p.fd) }
 
-// set says what to tell of a socket; it was called for it before unless added is false.
+// set sets the events to report of a socket; added says whether it was called for the socket
+// before.
 func (p *poller) set(fd int, read, write, added bool) error {
 	e := unix.EpollEvent{Fd: int32(fd)}
 	if read {
@@ -31,7 +32,7 @@ func (p *poller) set(fd int, read, write, added bool) error {
 	return unix.EpollCtl(p.fd, op, fd, &e)
 }
 
-// wait calls ready for each socket that is, after at most ms milliseconds; -1: whenever.
+// wait waits at most ms milliseconds (-1: without limit), and calls ready for each ready socket.
 func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 	n, err := unix.EpollWait(p.fd, p.events, ms)
 	if err == unix.EINTR {
@@ -44,8 +45,8 @@ func (p *poller) wait(ms int, ready func(fd int, read, write bool)) error {
 	return err
 }
 
-// newSocket returns a socket that does not wait, from an address of its own for every so many of
-// them, as there are no more ports to one. The number counts sockets.
+// newSocket returns a non-blocking socket. Its local address depends on number, because an address
+// has too few ports for all sockets.
 func newSocket(to unix.Sockaddr, number int) (int, error) {
 	family := unix.AF_INET6
 	v4, ok := to.(*unix.SockaddrInet4)

@@ -4,7 +4,8 @@ import (
 	"strconv"
 )
 
-// RawWrite speaks to the server in cmd/bench/peers/rawwrite, whose entries look like Parley's.
+// RawWrite is the dialect of the server in cmd/bench/peers/rawwrite, whose entries look like
+// Parley's.
 type RawWrite struct{}
 
 var _ Dialect = RawWrite{}
@@ -18,7 +19,7 @@ func (RawWrite) Header(string) []string { return nil }
 // Open implements Dialect.
 func (RawWrite) Open(dst []byte, _ string) []byte { return dst }
 
-// Join implements Dialect: who is connected is in the one room.
+// Join implements Dialect: all connections are in the only room.
 func (RawWrite) Join(dst []byte, _ int, _ string, _ int) []byte { return dst }
 
 // Send implements Dialect.
@@ -35,7 +36,7 @@ func (RawWrite) Ping(dst, _ []byte) []byte { return dst }
 func (RawWrite) Next(payload []byte) (Message, []byte) {
 	m, rest := Parley{}.Next(payload)
 	if m.Kind == Other {
-		m.Kind = Accepted // an ok that says no more
+		m.Kind = Accepted // an ok without more
 	}
 	return m, rest
 }

@@ -23,10 +23,10 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
-// roleVar makes this test binary another program, for the tests to run; the value is one of roles.
+// roleVar makes this test binary another program that tests run; the value is one of roles.
 const roleVar = "PARLEY_TEST_ROLE"
 
-// addrVar is where the role obey connects to.
+// addrVar is the address that the role obey connects to.
 const addrVar = "PARLEY_TEST_ADDR"
 
 var roles = map[string]func(){
@@ -42,7 +42,7 @@ var roles = map[string]func(){
 	"chatty": chatty,
 }
 
-// The main thread never ends. With this goroutine on it no other gets there: see parent.
+// The main thread never ends. This goroutine stays on it, so that no other gets there: see parent.
 func init() {
 	if os.Getenv(roleVar) != "" {
 		runtime.LockOSThread()
@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// serve says that it is ready, and returns when it is to end.
+// serve prints that it is ready, and returns when it should end.
 func serve(ready string) {
 	done := make(chan os.Signal, 1)
 	signal.Notify(done, syscall.SIGTERM)
@@ -88,7 +88,7 @@ func chatty() {
 	select {}
 }
 
-// leave ends with a child that keeps its output open.
+// leave ends while a child keeps its output open.
 func leave() {
 	child := roleOf("silent", "")
 	attr := &os.ProcAttr{Env: child.Env, Files: []*os.File{nil, os.Stdout, os.Stderr}}
@@ -103,7 +103,7 @@ func leave() {
 func parent() {
 	thread := make(chan int)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with the goroutine
 		if _, err := proc.Start(context.Background(), roleOf("obey", os.Getenv(addrVar))); err != nil {
 			panic(err)
 		}
@@ -114,8 +114,7 @@ func parent() {
 	select {}
 }
 
-// obey does what it is told over a connection, answering each command with "done" and what there is
-// to tell.
+// obey executes commands from a connection, and answers each with "done" and the result.
 func obey() {
 	conn, err := net.Dial("tcp", os.Getenv(addrVar))
 	if err != nil {
@@ -147,8 +146,8 @@ var commands = map[string]func(n int) string{
 }
 
 var (
-	kept  []any // what must not be freed
-	burnt int   // so that the compiler leaves the work in
+	kept  []any // memory that must not be freed
+	burnt int   // so that the compiler does not remove the work
 )
 
 // writeToSocket makes n writes of 10 bytes each to a socket.
@@ -179,8 +178,7 @@ func writeToSocket(n int) string {
 	return ""
 }
 
-// burn needs n milliseconds of CPU time, and tells how many microseconds the process has had by
-// then.
+// burn uses n milliseconds of CPU time, and returns the process's CPU time in microseconds.
 func burn(n int) string {
 	until := cpuTime() + time.Duration(n)*time.Millisecond
 	for sum := 0; cpuTime() < until; {
@@ -213,7 +211,7 @@ func openMany(n int) string {
 	return ""
 }
 
-// pass has 20 threads that hand a token round n times, and then stay.
+// pass has 20 threads that pass a token round n times, and then stay.
 func pass(n int) string {
 	const threads = 20
 	ring := make([]chan int, threads)
@@ -266,13 +264,13 @@ func reap(int) string {
 	return ""
 }
 
-// roleOf is this binary in a role.
+// roleOf returns the Spec of this binary in a role.
 func roleOf(role, addr string) proc.Spec {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
-	// Of two variables with one name a process may see the first.
+	// If two variables have one name, a process may see the first.
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, roleVar+"=") || strings.HasPrefix(v, addrVar+"=")
 	})
@@ -307,7 +305,7 @@ func startActor(ctx context.Context) (*actor, error) {
 	return &actor{p, conn, bufio.NewReader(conn)}, nil
 }
 
-// tell has the actor do something and returns what it answers.
+// tell sends the actor a command and returns its answer.
 func (a *actor) tell(command string) (string, error) {
 	if _, err := fmt.Fprintln(a.conn, command); err != nil {
 		return "", err

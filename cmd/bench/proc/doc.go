@@ -1,7 +1,6 @@
-// Package proc runs the servers that a benchmark measures, and asks the operating system what they
-// take from the machine.
+// Package proc runs the servers that a benchmark measures, and asks the operating system for their
+// use of the machine.
 //
-// What the system tells is the server's alone, whatever the load generator beside it needs. How
-// much it tells depends on which it is: on Linux it is /proc, elsewhere ps, which knows no more
-// than CPU time and memory. Usage says which is which.
+// The measures are of the server alone, without the load generator. They depend on the system: on
+// Linux they are from /proc, elsewhere from ps, which knows only CPU time and memory. See Usage.
 package proc

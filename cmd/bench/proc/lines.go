@@ -14,13 +14,13 @@ const (
 // lines keeps the end of a process's output. Writes must follow one another; String may be called
 // at any time.
 type lines struct {
-	ready chan struct{}          // closed when isReady has said true
-	asked func(line string) bool // nil once it has; the writer's
+	ready chan struct{}          // closed when isReady has returned true
+	asked func(line string) bool // nil after that; used by the writer only
 
 	mu   sync.Mutex
 	last []string // a ring of whole lines
-	next int      // where in it the next one goes, once it is full
-	open []byte   // the line that has not ended
+	next int      // index of the next one, once the ring is full
+	open []byte   // the incomplete line
 }
 
 func newLines(isReady func(string) bool) *lines {
@@ -31,7 +31,7 @@ func newLines(isReady func(string) bool) *lines {
 	return l
 }
 
-// Write implements io.Writer. It takes everything.
+// Write implements io.Writer. It never fails.
 func (l *lines) Write(b []byte) (int, error) {
 	n := len(b)
 	for len(b) > 0 {
@@ -64,7 +64,7 @@ func (l *lines) add(part []byte, ended bool) string {
 	return line
 }
 
-// String returns what is kept, a line each, with what there is of a line that has not ended.
+// String returns the kept lines, with the incomplete one.
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

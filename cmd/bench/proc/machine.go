@@ -6,8 +6,8 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// Machine describes what this process runs on, without naming it. What the system does not tell is
-// left out; the memory is the machine's, not what a container may use of it.
+// Machine describes the machine of this process, without its name. Unknown properties are left out;
+// the memory is the machine's, not a container's limit.
 func Machine() report.Machine {
 	m := report.Machine{
 		CPU: runtime.GOARCH, OS: runtime.GOOS,

@@ -4,5 +4,5 @@ package proc
 
 import "github.com/parley-chat/parley/cmd/bench/report"
 
-// describe adds nothing: of this system only what Go itself knows is told.
+// describe adds nothing: on this system only Go's own data is known.
 func describe(*report.Machine) {}

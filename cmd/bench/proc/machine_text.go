@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// cpuModel finds the processor's name in /proc/cpuinfo, where each architecture writes it in its
-// own way, or not at all.
+// cpuModel finds the processor's name in /proc/cpuinfo. Its form depends on the architecture; some
+// have none.
 func cpuModel(text, otherwise string) string {
 	for _, key := range []string{"model name", "cpu model", "uarch", "Model", "Hardware", "cpu"} {
 		for line := range strings.Lines(text) {

@@ -13,29 +13,29 @@ import (
 	"time"
 )
 
-// What stands for a time that a Spec leaves open.
+// Defaults of a Spec's times.
 const (
 	defaultWithin = 30 * time.Second
 	defaultGrace  = 10 * time.Second
 )
 
-// pipeDelay is how long a process's output is still read when it has ended itself but one of its
-// children holds the pipe.
+// pipeDelay is how long a process's output is read after its end if one of its children keeps the
+// pipe open.
 const pipeDelay = time.Second
 
-// Spec says what to start. Path alone is needed.
+// Spec describes a process to start. Only Path is needed.
 type Spec struct {
 	Path string
 	Args []string // without the program's name
-	Env  []string // all of the environment; nil: that of this process
+	Env  []string // the whole environment; nil: that of this process
 	Dir  string   // empty: this process's
-	// Ready is asked about each line that the process writes, to standard output or standard error,
-	// until it says true. It is never called twice at once, and not any more once Start has
-	// returned; it must not wait for anything. Lines come without their end and are cut at 4 KiB.
-	// Nil: the process is ready as soon as it runs.
+	// Ready is called with each line that the process writes, to standard output or standard error,
+	// until it returns true. It is not called concurrently, nor after Start has returned; it must
+	// not block. Lines have no line end and are cut at 4 KiB. Nil: the process is ready as soon as
+	// it runs.
 	Ready  func(line string) bool
-	Within time.Duration // in which it must be ready; 0: 30 s
-	Grace  time.Duration // which it has to end after SIGTERM; 0: 10 s
+	Within time.Duration // max time until it is ready; 0: 30 s
+	Grace  time.Duration // max time to end after SIGTERM; 0: 10 s
 }
 
 // Process is a process whose usage can be asked for. Its methods may be called from any goroutine.
@@ -53,10 +53,9 @@ type Process struct {
 }
 
 // Start starts a process and returns when it is ready. If it ends before that, is not ready in
-// time, or ctx is done, it is gone by the time of the error, which has its last lines. ctx means
-// nothing to a process that is ready: that runs until Stop, or until this process ends. On Linux
-// the system sees to the latter, even if this process is killed; elsewhere it does not. A Ctrl-C in
-// the terminal does not reach the process on Linux: Stop is how it is to end.
+// time, or ctx is done, Start ends it and returns an error with its last lines. ctx has no effect
+// on a process that is ready: that runs until Stop, or, on Linux only, until this process ends,
+// even by a kill. On Linux Ctrl-C in the terminal does not reach the process: end it with Stop.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), spec.Path, spec.Args...) //nolint:gosec // the caller's own program
 	p := &Process{name: filepath.Base(spec.Path), grace: spec.Grace, cmd: cmd, exited: make(chan struct{}), lines: newLines(spec.Ready)}
@@ -83,9 +82,8 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// live is with the process from its start to its end. Its thread does nothing else: the system
-// takes the end of the thread that started a process for the death of the parent, and Go ends
-// threads as it sees fit.
+// live starts the process and waits for its end, on a thread of its own: for the system, the end of
+// the thread that started a process is the death of the parent, and Go may end threads at any time.
 func (p *Process) live(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -93,11 +91,11 @@ func (p *Process) live(started chan<- error) {
 	err := p.cmd.Start()
 	if err == nil {
 		p.pid = p.cmd.Process.Pid
-		p.birth, _ = birthOf(p.pid) // it may have ended, but nobody else has its id until Wait
+		p.birth, _ = birthOf(p.pid) // it may have ended, but its id is not used again before Wait
 	}
 	started <- err
 	if err == nil {
-		_ = p.cmd.Wait() // ProcessState says how it ended
+		_ = p.cmd.Wait() // the result is in ProcessState
 	}
 }
 
@@ -122,7 +120,7 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 
 // kill ends the process at once and returns when it is gone.
 func (p *Process) kill() {
-	_ = p.cmd.Process.Kill() // an error says that it is gone already
+	_ = p.cmd.Process.Kill() // on an error it is gone already
 	<-p.exited
 }
 
@@ -147,17 +145,17 @@ func Attach(pid int) (*Process, error) {
 // PID returns the process's id.
 func (p *Process) PID() int { return p.pid }
 
-// Exited is closed when the process has ended and all its output is there. For an attached process
+// Exited is closed when the process has ended and all its output was read. For an attached process
 // it is nil.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Output returns the last lines that the process wrote, up to a hundred.
 func (p *Process) Output() string { return p.lines.String() }
 
-// Stop asks the process to end (SIGTERM), waits for as long as its grace is, then kills it, and
-// returns when it is gone. It is an error, with the last lines, if the process had ended before it
-// was asked to, reports a failure, or had to be killed. Further calls return what the first one
-// did. Children that the process leaves behind are not looked for.
+// Stop asks the process to end (SIGTERM), waits for its Grace, then kills it, and returns when it
+// is gone. It returns an error, with the last lines, if the process had ended before, reports a
+// failure, or had to be killed. Further calls return the same result. Stop does not look for
+// children that the process leaves behind.
 func (p *Process) Stop() error {
 	if p.cmd == nil {
 		return nil

@@ -18,7 +18,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
-// start starts a role that becomes ready. The test is to stop it.
+// start starts a role that becomes ready. The test must stop it.
 func start(t *testing.T, spec proc.Spec) *proc.Process {
 	t.Helper()
 	p, err := proc.Start(t.Context(), spec)
@@ -28,7 +28,7 @@ func start(t *testing.T, spec proc.Spec) *proc.Process {
 	return p
 }
 
-// mustSay fails the test unless err says all of these.
+// mustSay fails the test unless err contains all of these.
 func mustSay(t *testing.T, err error, words ...string) {
 	t.Helper()
 	if err == nil {
@@ -122,7 +122,7 @@ func TestAProgramThatIsNotThereCannotStart(t *testing.T) {
 	}
 }
 
-// silent is a role that never gets ready, and a way to know its id.
+// silent is a role that never becomes ready, with a way to get its id.
 func silent(t *testing.T) (proc.Spec, <-chan int) {
 	t.Helper()
 	spec := roleOf("leave", "")
@@ -150,7 +150,7 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	spec := roleOf("deaf", "")
-	// It is called off when it is known to run, and to overhear SIGTERM.
+	// The start is canceled after the process runs and ignores SIGTERM.
 	spec.Ready = func(string) bool { cancel(cause); return false }
 	if _, err := proc.Start(ctx, spec); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
@@ -166,7 +166,7 @@ func TestAProcessOutlivesTheContextOfItsStart(t *testing.T) {
 	}
 	cancel()
 	a.does(t, "hello")
-	if err := a.process.Stop(); err != nil { // the role dies of SIGTERM, which is as good an end as any
+	if err := a.process.Stop(); err != nil { // the role ends by SIGTERM, which is not an error
 		t.Error(err)
 	}
 	a.conn.Close()
@@ -279,7 +279,7 @@ func TestACorpseIsNoProcess(t *testing.T) {
 	if err := child.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// Nobody waits for it, so that its id stays taken. It takes a moment to die.
+	// Nobody waits for it, so its id stays in use. It takes a moment to end.
 	for {
 		if _, err = p.Usage(); err != nil {
 			break

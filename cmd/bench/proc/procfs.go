@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// tick is the unit of CPU times in /proc. To programs Linux shows it as 1/100 s on every machine
-// that Go runs on, whatever the kernel's own is.
+// tick is the unit of CPU times in /proc. Linux shows it to programs as 1/100 s on every machine
+// that Go supports, whatever the kernel's own unit is.
 const tick = 10 * time.Millisecond
 
-// birth tells a process from a later one with the same id: ticks from the machine's start to its
-// own.
+// birth distinguishes a process from a later one with the same id: ticks from the machine's start
+// to the process's.
 type birth uint64
 
-// stat is what /proc/PID/stat tells.
+// stat holds the fields of /proc/PID/stat.
 type stat struct {
 	state        byte // R, S, D, Z, …
 	parent       int
@@ -28,12 +28,12 @@ type stat struct {
 	birth                  birth
 }
 
-// ended reports whether it is only a corpse: it has ended and nobody has asked how.
+// ended reports whether the process is a zombie: it has ended and was not waited for.
 func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
 
-// parseStat reads /proc/PID/stat. The second field is the program's name in brackets, in which
-// anything may stand, brackets, spaces and line ends too; behind its last bracket there are numbers
-// only.
+// parseStat reads /proc/PID/stat. The second field is the program's name in brackets. It may
+// contain anything, even brackets, spaces and line ends; but after the last bracket there are only
+// numbers.
 func parseStat(text []byte) (stat, error) {
 	_, rest, named := strings.Cut(string(text), " (")
 	end := strings.LastIndex(rest, ") ")
@@ -46,7 +46,7 @@ func parseStat(text []byte) (stat, error) {
 	}
 	s := stat{state: fields[0][0]}
 	var problems []error
-	// Numbers as in proc_pid_stat(5), which counts from 1.
+	// Numbers of fields as in proc_pid_stat(5), which counts from 1.
 	number := func(n int) int64 {
 		v, err := strconv.ParseInt(fields[n-3], 10, 64)
 		if err != nil {
@@ -65,9 +65,9 @@ func parseStat(text []byte) (stat, error) {
 	return s, nil
 }
 
-// parseFields reads lines like "VmRSS: 1748 kB" and "syscw: 12", as they stand in /proc/PID/status,
-// io and smaps_rollup and in /proc/meminfo, and returns the numbers that there are, in bytes where
-// they are in kB. The first of two of the same name counts.
+// parseFields reads lines like "VmRSS: 1748 kB" and "syscw: 12", of /proc/PID/status, io and
+// smaps_rollup and of /proc/meminfo. It returns the numbers; those in kB are converted to bytes. If
+// a name occurs twice, the first counts.
 func parseFields(text []byte) map[string]int64 {
 	fields := map[string]int64{}
 	for line := range bytes.Lines(text) {

@@ -14,12 +14,12 @@ import (
 // psTime is how long ps may take.
 const psTime = 10 * time.Second
 
-// psLine is what ps tells of a process.
+// psLine is ps's data of a process.
 type psLine struct {
 	parent   int
 	resident int64
 	cpu      time.Duration
-	ended    bool // but nobody has asked how
+	ended    bool // a zombie
 }
 
 // psUsage asks ps about a process, or it and its descendants.
@@ -81,7 +81,7 @@ func parsePS(text []byte) (map[int]psLine, error) {
 	return all, nil
 }
 
-// parsePSTime reads [[days-]hours:]minutes:seconds[.hundredths]; minutes may go beyond 59 where
+// parsePSTime reads [[days-]hours:]minutes:seconds[.hundredths]; minutes may be more than 59 if
 // there are no hours.
 func parsePSTime(text string) (time.Duration, error) {
 	rest := text

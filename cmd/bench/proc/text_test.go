@@ -44,7 +44,7 @@ func FuzzParseStat(f *testing.F) {
 	f.Add(") S 1 2 3", "-1", true)
 	f.Fuzz(func(t *testing.T, name, rest string, whole bool) {
 		const numbers = " R 5 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 "
-		_, _ = parseStat([]byte("7 (" + name + ")" + numbers + rest)) // may fail in any way but one
+		_, _ = parseStat([]byte("7 (" + name + ")" + numbers + rest)) // it may fail, but not panic
 		if !whole {
 			return
 		}
@@ -117,7 +117,7 @@ func TestDescendantsComeBehindTheirParents(t *testing.T) {
 	if len(got) != 5 || got[0] != 10 {
 		t.Errorf("got %v", got)
 	}
-	// No table of processes is like this, unless it changed while it was read.
+	// A table of processes is like this only if it changed while it was read.
 	if got := descendants(1, map[int]int{1: 2, 2: 1, 3: 3}); !slices.Equal(got, []int{1, 2, 1}) && !slices.Equal(got, []int{1, 2}) {
 		t.Errorf("of a ring: got %v", got)
 	}
@@ -150,7 +150,7 @@ func TestLinesKeepTheLast(t *testing.T) {
 	for i := range 3*keptLines + 7 {
 		line := strings.Repeat("x", i%5) + time.Duration(i).String()
 		all = append(all, line)
-		// In pieces, as a pipe gives them.
+		// In pieces, like from a pipe.
 		for _, piece := range []string{line[:1], line[1:] + "\n"} {
 			if n, err := l.Write([]byte(piece)); n != len(piece) || err != nil {
 				t.Fatal(n, err)

@@ -20,7 +20,7 @@ func awaitEndOfThread(id int) {
 	}
 }
 
-// cpuTime is the CPU time of this process as it sees it itself.
+// cpuTime returns the CPU time of this process, as it measures it itself.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

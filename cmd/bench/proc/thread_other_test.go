@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Threads are nothing special here.
+// Threads do not matter on this system.
 func threadID() int        { return 0 }
 func awaitEndOfThread(int) {}
 
-// cpuTime is the CPU time of this process as it sees it itself.
+// cpuTime returns the CPU time of this process, as it measures it itself.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

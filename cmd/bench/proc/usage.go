@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Usage is what a process takes from the machine: all its threads, also those that have ended,
-// unless it says otherwise. Linux tells everything here (what /proc does not let this user read,
-// Private and Writes for example, is 0); elsewhere only CPU time, which is then all in User,
-// Resident and Processes are known, and the rest is 0.
+// Usage is a process's use of the machine: of all its threads, even ended ones, unless a field says
+// otherwise. On Linux all fields are known, except those that this user may not read in /proc, such
+// as Private and Writes, which are 0. Elsewhere only CPU time (all of it in User), Resident and
+// Processes are known, and the rest is 0.
 type Usage struct {
-	// CPU time since the process began. On Linux their sum is exact to the nanosecond, what is
-	// whose to 10 ms; elsewhere both are as exact as ps is, 10 ms or a second.
+	// CPU time since the process began. On Linux their sum is exact to the nanosecond, and each of
+	// them to 10 ms; elsewhere both are as exact as ps: 10 ms or a second.
 	User, System time.Duration
 
-	Resident     int64 // bytes of memory in RAM; what is shared with others counts in full
+	Resident     int64 // bytes of memory in RAM; shared memory counts in full
 	PeakResident int64 // the most that Resident has been, as far as the system noticed
 	Private      int64 // bytes in RAM that are no other process's
 	Proportional int64 // Private, and of what is shared this process's part; the one to add up over processes
@@ -31,20 +31,19 @@ type Usage struct {
 	// sendmsg: a server that uses these shows fewer. Written is how many bytes they were.
 	Writes, Written int64
 
-	Processes int64 // that were added up
+	Processes int64 // number of processes in the sum
 }
 
-// CPU returns the CPU time in all.
+// CPU returns the total CPU time.
 func (u Usage) CPU() time.Duration { return u.User + u.System }
 
-// Sub returns how much more u is than what was before. What can become less, like memory, can be
-// negative.
+// Sub returns the difference from before to u. It may be negative for memory and the like.
 func (u Usage) Sub(before Usage) Usage { return u.plus(before, -1) }
 
-// Add returns what both have used together.
+// Add returns the sum of both.
 func (u Usage) Add(v Usage) Usage { return u.plus(v, 1) }
 
-// plus adds v so many times.
+// plus adds v times a factor.
 func (u Usage) plus(v Usage, times int64) Usage {
 	return Usage{
 		User: u.User + v.User*time.Duration(times), System: u.System + v.System*time.Duration(times),
@@ -57,15 +56,15 @@ func (u Usage) plus(v Usage, times int64) Usage {
 	}
 }
 
-// Usage returns what the process has used until now. It is os.ErrProcessDone if it has ended. A
-// call costs the process itself next to nothing, but for the memory, whose pages the system counts:
-// some 15 ms a gigabyte, in which the process cannot map more.
+// Usage returns what the process has used until now. It fails with os.ErrProcessDone if the process
+// has ended. A call costs the process almost nothing, except for its memory: the system counts
+// pages, about 15 ms a gigabyte, and meanwhile the process cannot map more.
 func (p *Process) Usage() (Usage, error) { return p.ask(usageOf) }
 
-// TreeUsage returns what the process and its descendants use together, for servers of many
-// processes as PostgreSQL is. On Linux CPU time is also that of children which have ended and been
-// waited for; all else is of those that there are. PeakResident adds up peaks that need not have
-// been at the same time. A process whose parent has ended is nobody's descendant.
+// TreeUsage returns the sum of the process and its descendants, for servers of many processes such
+// as PostgreSQL. On Linux CPU time includes that of children which have ended and were waited for;
+// all else is of present processes. PeakResident adds up peaks of possibly different times. A
+// process whose parent has ended does not count as a descendant.
 func (p *Process) TreeUsage() (Usage, error) { return p.ask(treeUsageOf) }
 
 func (p *Process) ask(usage func(int, birth) (Usage, error)) (Usage, error) {
@@ -79,8 +78,8 @@ func (p *Process) ask(usage func(int, birth) (Usage, error)) (Usage, error) {
 	return u, nil
 }
 
-// descendants returns a process and all below it, parents before their children. parents has the
-// parent of each process that there is.
+// descendants returns a process and all its descendants, parents before their children. parents has
+// the parent of each process.
 func descendants(pid int, parents map[int]int) []int {
 	children := map[int][]int{}
 	for child, parent := range parents {
@@ -89,7 +88,7 @@ func descendants(pid int, parents map[int]int) []int {
 	family := []int{pid}
 	for i := 0; i < len(family); i++ {
 		family = append(family, children[family[i]]...)
-		delete(children, family[i]) // should the table of processes have changed while it was read
+		delete(children, family[i]) // in case the table of processes changed while it was read
 	}
 	return family
 }

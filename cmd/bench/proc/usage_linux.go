@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// birthOf looks when a process began.
+// birthOf returns the birth of a process.
 func birthOf(pid int) (birth, error) {
 	s, err := readStat(pid)
 	return s.birth, err
 }
 
-// usageOf returns the usage of one process, which must have been born then.
+// usageOf returns the usage of one process, which must have this birth.
 func usageOf(pid int, born birth) (Usage, error) {
 	s, err := readLiving(pid, born)
 	if err != nil {
@@ -42,9 +42,9 @@ func treeUsageOf(pid int, born birth) (Usage, error) {
 	}
 	var sum Usage
 	for i, pid := range descendants(pid, parents) {
-		s, err := readStat(pid) // anew, as close as can be to the rest
+		s, err := readStat(pid) // anew, as close in time as possible to the rest
 		if err == nil && s.ended() {
-			// Nobody has waited for it yet, so that its time is nowhere else.
+			// It was not waited for yet, so its time is in no other sum.
 			sum.User, sum.System = sum.User+s.user+s.childUser, sum.System+s.system+s.childSystem
 			continue
 		}
@@ -63,7 +63,7 @@ func treeUsageOf(pid int, born birth) (Usage, error) {
 	return sum, nil
 }
 
-// readLiving reads the stat of a process that has not ended and is the one that was born then.
+// readLiving reads the stat of a process, which must be alive and have this birth.
 func readLiving(pid int, born birth) (stat, error) {
 	s, err := readStat(pid)
 	if err == nil && (s.ended() || s.birth != born) {
@@ -80,7 +80,7 @@ func readStat(pid int) (stat, error) {
 	return parseStat(text)
 }
 
-// readAllStats reads the stat of each process that there is.
+// readAllStats reads the stat of all processes.
 func readAllStats() (map[int]stat, error) {
 	names, err := names("/proc")
 	if err != nil {
@@ -90,7 +90,7 @@ func readAllStats() (map[int]stat, error) {
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
-			continue // not of a process
+			continue // not a process
 		}
 		s, err := readStat(pid)
 		if errors.Is(err, os.ErrProcessDone) {
@@ -104,7 +104,7 @@ func readAllStats() (map[int]stat, error) {
 	return all, nil
 }
 
-// measure reads what /proc tells of a process, and what it has told in s.
+// measure reads a process's usage from /proc, and from s, which was read before.
 func measure(pid int, s stat) (Usage, error) {
 	status, err := readFields(pid, "status")
 	if err != nil {
@@ -114,14 +114,14 @@ func measure(pid int, s stat) (Usage, error) {
 		User: s.user, System: s.system, Threads: s.threads, Processes: 1,
 		Resident: status["VmRSS"], PeakResident: status["VmHWM"],
 	}
-	// The sum of both in ticks loses up to two ticks, which is a lot of what an idle server needs.
+	// The sum of both in ticks loses up to two ticks, which is much for an idle server.
 	if exact, ok := cpuClock(pid); ok {
 		u.System = min(u.System, exact)
 		u.User = exact - u.System
 	}
-	// Not everyone may read these, and older kernels lack some.
+	// Not every user may read these, and older kernels lack some.
 	if memory, err := readFields(pid, "smaps_rollup"); err == nil {
-		// VmRSS is put together from counters of each CPU's own, some hundred pages off.
+		// VmRSS is the sum of counters of each CPU, and may be some hundred pages wrong.
 		u.Resident, u.Proportional = memory["Rss"], memory["Pss"]
 		u.Private = memory["Private_Clean"] + memory["Private_Dirty"] + memory["Private_Hugetlb"]
 		u.PeakResident = max(u.PeakResident, u.Resident)
@@ -134,9 +134,9 @@ func measure(pid int, s stat) (Usage, error) {
 	return u, err
 }
 
-// cpuClock reads the clock of a process's CPU time. Its number is the id's complement above three
-// bits, which choose the whole process and the scheduler's own count (MAKE_PROCESS_CPUCLOCK in the
-// kernel's include/linux/posix-timers_types.h).
+// cpuClock reads the clock of a process's CPU time. Its number is the complement of the id, shifted
+// by three bits, which select the whole process and the scheduler's count (MAKE_PROCESS_CPUCLOCK in
+// the kernel's include/linux/posix-timers_types.h).
 func cpuClock(pid int) (time.Duration, bool) {
 	const scheduled = 2
 	var now unix.Timespec
@@ -146,8 +146,8 @@ func cpuClock(pid int) (time.Duration, bool) {
 	return time.Duration(now.Nano()), true
 }
 
-// switches adds up the context switches of a process's threads; in status are those of its first
-// thread only.
+// switches adds up the context switches of a process's threads; status has only those of the first
+// thread.
 func switches(pid int) (voluntary, involuntary int64, err error) {
 	threads, err := names(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
@@ -156,7 +156,7 @@ func switches(pid int) (voluntary, involuntary int64, err error) {
 	for _, thread := range threads {
 		status, err := readFields(pid, "task/"+thread+"/status")
 		if errors.Is(err, os.ErrProcessDone) {
-			continue // this thread has ended; if all have, so be it
+			continue // this thread has ended, perhaps all of them
 		}
 		if err != nil {
 			return 0, 0, err
@@ -167,10 +167,11 @@ func switches(pid int) (voluntary, involuntary int64, err error) {
 	return voluntary, involuntary, nil
 }
 
-// openFiles counts a process's open files; 0 if it is not known.
+// openFiles counts a process's open files; 0: unknown.
 func openFiles(pid int) int64 {
 	folder := fmt.Sprintf("/proc/%d/fd", pid)
-	// Since Linux 6.2 the size is the number. Before, and of a process without any, it is 0.
+	// Since Linux 6.2 the size is the number. It is 0 on older kernels, and for a process without
+	// open files.
 	if info, err := os.Stat(folder); err == nil && info.Size() > 0 {
 		return info.Size()
 	}
@@ -186,14 +187,13 @@ func readFields(pid int, name string) (map[string]int64, error) {
 	return parseFields(text), err
 }
 
-// read reads a file of a process. A process that has ended, before or meanwhile, is
-// os.ErrProcessDone.
+// read reads a file of a process. It fails with os.ErrProcessDone if the process has ended.
 func read(pid int, name string) ([]byte, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
 	return text, asDone(err)
 }
 
-// names lists a folder of /proc, in no order.
+// names lists a folder of /proc, unordered.
 func names(folder string) ([]string, error) {
 	f, err := os.Open(folder)
 	if err != nil {
@@ -204,7 +204,7 @@ func names(folder string) ([]string, error) {
 	return list, asDone(err)
 }
 
-// asDone makes what /proc says of a process that has ended one error.
+// asDone turns all of /proc's errors about an ended process into one.
 func asDone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return os.ErrProcessDone

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
-// told is the CPU time that an actor has told.
+// told is the CPU time that an actor has reported.
 func told(t *testing.T, answer string) time.Duration {
 	t.Helper()
 	n, err := strconv.ParseInt(answer, 10, 64)
@@ -45,7 +45,7 @@ func TestNothingOutlivesThisProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// The thread that called Start is gone by then, and that must not matter.
+	// The thread that called Start is gone by then, which must not matter.
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
 		t.Fatalf("the parent says %q, %v", line, err)
 	}
@@ -73,14 +73,14 @@ func TestUsageCountsCPUTimeExactly(t *testing.T) {
 	before := a.usage(t)
 	own := told(t, a.does(t, "burn 100"))
 	between := a.usage(t)
-	// What it said is between what was asked before and behind.
+	// Its own value is between the values before and after.
 	if between.CPU() < own || before.CPU() > own-100*time.Millisecond {
 		t.Errorf("%v before and %v after it had used %v, 100ms of them in between", before.CPU(), between.CPU(), own)
 	}
 	if used := between.Sub(before); used.User <= 0 || used.System < 0 {
 		t.Errorf("used %+v", used)
 	}
-	// Ticks of 10 ms would rarely show this.
+	// With ticks of 10 ms this would rarely be visible.
 	a.does(t, "burn 1")
 	if used := a.usage(t).Sub(between).CPU(); used < time.Millisecond {
 		t.Errorf("of a millisecond it shows %v", used)
@@ -109,8 +109,8 @@ func TestUsageCountsMemoryFilesAndThreads(t *testing.T) {
 	if after.Threads < 20 {
 		t.Errorf("20 threads show as %d", after.Threads)
 	}
-	// 20 threads wait for each other, 50 times each. The first thread alone has next to none of
-	// that.
+	// 20 threads wait for each other, 50 times each. The first thread alone has almost none of
+	// these switches.
 	if more.Voluntary < 500 {
 		t.Errorf("1000 waits show as %d voluntary switches", more.Voluntary)
 	}
@@ -128,7 +128,7 @@ func TestUsageCountsWritesToSockets(t *testing.T) {
 	before := a.usage(t)
 	a.does(t, "write 1000")
 	used := a.usage(t).Sub(before)
-	// Besides there are the answer, and some by which the runtime wakes its poller.
+	// In addition there are the answer, and some writes of the runtime to wake its poller.
 	if used.Writes < 1001 || used.Writes > 1100 {
 		t.Errorf("1001 writes show as %d", used.Writes)
 	}
@@ -165,7 +165,7 @@ func TestTreeUsageAddsUpDescendantsAndThoseThatHaveEnded(t *testing.T) {
 	}
 	a.does(t, "reap")
 	after := tree()
-	// What has ended is known to 10 ms each for user and system time.
+	// The times of ended processes are exact to 10 ms, each for user and system time.
 	if lost := three.CPU() - after.CPU(); after.Processes != 1 || lost > 40*time.Millisecond {
 		t.Errorf("with the children gone, %d processes have used %v, before %v", after.Processes, after.CPU(), three.CPU())
 	}

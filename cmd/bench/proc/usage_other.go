@@ -2,7 +2,7 @@
 
 package proc
 
-// birthOf finds out whether the process is there.
+// birthOf checks that the process exists.
 func birthOf(pid int) (birth, error) {
 	_, err := psUsage(pid, false)
 	return 0, err

@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// column is a column of a table: its head and a cell for each row.
+// column is a column of a table: its heading and a cell for each row.
 type column struct {
 	head  string
 	cells []string
-	label bool // says what a row is about, rather than what came of it
+	label bool // describes the row's run, and not its result
 	glued bool // belongs to the column on its left
 }
 
-// The heads of columns that are glued to a figure.
+// The headings of columns that are glued to a figure.
 const (
 	spreadHead = "min–max"
 	ratioHead  = "ratio"
 )
 
-// figure is a column's worth of values: how to get one from a run, and how to show it.
+// figure describes a column of values: how to get one from a run, and how to show it.
 type figure struct {
 	head   string
 	of     func(*Result) (float64, bool)
 	format func(float64) string
-	plain  bool // without spread and ratio: what is quoted are others
+	plain  bool // without spread and ratio, because other figures are quoted
 }
 
-// columns lays out a section as a table.
+// columns returns a section as a table.
 func (s *section) columns() []column {
 	columns := s.labels()
 	for _, f := range s.figures() {
@@ -37,7 +37,7 @@ func (s *section) columns() []column {
 	return append(columns, s.checks()...)
 }
 
-// each calls do for every row, from top to bottom, and gathers a column.
+// each calls do for every row, from top to bottom, and returns the column.
 func (s *section) each(head string, do func(*caseRows, *row) string) column {
 	c := column{head: head}
 	for _, rows := range s.cases {
@@ -48,7 +48,7 @@ func (s *section) each(head string, do func(*caseRows, *row) string) column {
 	return c
 }
 
-// labels are the columns that say what was run.
+// labels are the columns that describe the runs.
 func (s *section) labels() []column {
 	var columns []column
 	for _, name := range s.params {
@@ -69,7 +69,7 @@ func (s *section) labels() []column {
 	return columns
 }
 
-// figures are what was measured, and then the latency.
+// figures are the measures, and then the latency.
 func (s *section) figures() []figure {
 	list := make([]figure, 0, len(s.measures)+5)
 	for _, k := range s.measures {
@@ -101,7 +101,7 @@ func (s *section) figures() []figure {
 	return list
 }
 
-// inLatency looks into a run's latency, where it has one.
+// inLatency gets a value of a run's latency, if it has one.
 func inLatency(of func(*Summary) time.Duration) func(*Result) (float64, bool) {
 	return func(r *Result) (float64, bool) {
 		if r.Latency == nil {
@@ -111,8 +111,8 @@ func inLatency(of func(*Summary) time.Duration) func(*Result) (float64, bool) {
 	}
 }
 
-// lay makes of a figure the column of medians, that of the spread and that of the ratio, the latter
-// two where they say something.
+// lay returns a figure's columns: medians, spread and ratio, the last two only if they have any
+// values.
 func (s *section) lay(f figure) []column {
 	columns := []column{s.each(f.head, func(_ *caseRows, w *row) string { return f.format(w.over(f.of).median) })}
 	if s.repeated && !f.plain {
@@ -138,7 +138,7 @@ func (s *section) lay(f figure) []column {
 	return columns
 }
 
-// ratio shows how many times of base value is; the base itself is ×1, without more digits.
+// ratio shows value as a multiple of base; the base itself is ×1.
 func ratio(value, base float64, same bool) string {
 	q := value / base
 	switch {
@@ -150,7 +150,7 @@ func ratio(value, base float64, same bool) string {
 	return "×" + significant(q)
 }
 
-// checks are the columns that say what was checked, and what was found.
+// checks are the columns of the checks and their results.
 func (s *section) checks() []column {
 	count := func(head string, of func(Checks) int64) column {
 		return s.each(head, func(_ *caseRows, w *row) string { return quantity(float64(w.total(of))) })
@@ -171,7 +171,7 @@ func (s *section) checks() []column {
 	return columns
 }
 
-// found reports whether any run has such a fault.
+// found reports whether any run has this fault.
 func (s *section) found(of func(Checks) int64) bool {
 	for _, c := range s.cases {
 		for _, w := range c.rows {

@@ -1,10 +1,10 @@
-// Package report keeps what a benchmark has measured, and tells it: as JSON for machines, and as
+// Package report holds the results of a benchmark and writes them: as JSON for machines, and as
 // tables for people.
 //
 // # The JSON
 //
-// A report is one object. Names and units stay as they are for as long as format says
-// "parley-bench/1"; fields may be added.
+// A report is one object. Names and units do not change while format is "parley-bench/1"; fields
+// may be added.
 //
 //	{
 //	  "format": "parley-bench/1",
@@ -23,5 +23,5 @@
 //	  }]
 //	}
 //
-// A measure that is no number, as a rate over no time is none, has the value null.
+// A measure that is not a number, such as a rate over no time, has the value null.
 package report

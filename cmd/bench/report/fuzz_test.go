@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
-// Whatever can be read can be written, in every form, and comes back the same.
+// Whatever can be read can be written, in every form, and reads back the same.
 func FuzzReadJSON(f *testing.F) {
 	seed, err := os.ReadFile("testdata/report.json")
 	if err != nil {

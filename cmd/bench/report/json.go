@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// format names the JSON's shape; it changes when a reader of the old one would go wrong.
+// format names the JSON's shape; it changes if a reader of the old one would misread it.
 const format = "parley-bench/1"
 
 // document is a report as it is written.
@@ -17,7 +17,7 @@ type document struct {
 	*Report
 }
 
-// WriteJSON writes the report as the package's documentation says.
+// WriteJSON writes the report in the form of the package's documentation.
 func (r *Report) WriteJSON(w io.Writer) error {
 	copied := *r
 	if copied.Command == nil {
@@ -25,7 +25,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}
 	copied.Results = make([]Result, len(r.Results))
 	for i, result := range r.Results {
-		// Empty lists, not null: nobody who reads it should need to tell them apart.
+		// Empty lists, not null, so that readers need not distinguish them.
 		if result.Params == nil {
 			result.Params = []Param{}
 		}
@@ -43,8 +43,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return nil
 }
 
-// ReadJSON reads what WriteJSON wrote: one report, and nothing behind it. Fields that it does not
-// know are left out, and another format is an error.
+// ReadJSON reads a report of WriteJSON, and nothing may follow it. Unknown fields are left out, and
+// another format is an error.
 func ReadJSON(r io.Reader) (*Report, error) {
 	doc := document{Report: &Report{}}
 	d := json.NewDecoder(r)
@@ -60,14 +60,14 @@ func ReadJSON(r io.Reader) (*Report, error) {
 	return doc.Report, nil
 }
 
-// written is a Measure whose value JSON has a word for.
+// written is a Measure whose value can be written in JSON.
 type written struct {
 	Name  string   `json:"name"`
 	Unit  string   `json:"unit"`
 	Value *float64 `json:"value"`
 }
 
-// MarshalJSON writes a value that is no number, or not a finite one, as null.
+// MarshalJSON writes NaN and infinite values as null.
 func (m Measure) MarshalJSON() ([]byte, error) {
 	w := written{Name: m.Name, Unit: m.Unit}
 	if !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0) {
@@ -76,7 +76,7 @@ func (m Measure) MarshalJSON() ([]byte, error) {
 	return json.Marshal(w)
 }
 
-// UnmarshalJSON reads null, and no value, as not a number.
+// UnmarshalJSON reads null, or a missing value, as NaN.
 func (m *Measure) UnmarshalJSON(b []byte) error {
 	var w written
 	if err := json.Unmarshal(b, &w); err != nil {

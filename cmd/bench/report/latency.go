@@ -6,7 +6,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// What a Latency can tell apart: values outside count as the nearest of these.
+// The range of a Latency: values outside count as the nearest limit.
 const (
 	Shortest = time.Microsecond
 	Longest  = time.Minute
@@ -30,8 +30,8 @@ func NewLatency() *Latency {
 	return &Latency{histogram: hdrhistogram.New(int64(Shortest/time.Microsecond), int64(Longest/time.Microsecond), digits)}
 }
 
-// Record adds a duration. One outside the range is counted as the nearest inside, and told of by
-// Summary.
+// Record adds a duration. One outside the range counts as the nearest limit, and Summary reports
+// it.
 func (l *Latency) Record(d time.Duration) {
 	switch {
 	case d < Shortest:
@@ -56,14 +56,13 @@ func (l *Latency) Merge(other *Latency) {
 	l.above += other.above
 }
 
-// Summary returns what there is to tell, or nil if nothing was recorded.
+// Summary returns the summary, or nil if nothing was recorded.
 func (l *Latency) Summary() *Summary {
 	count := l.histogram.TotalCount()
 	if count == 0 {
 		return nil
 	}
-	// The histogram knows only to which bucket a value belongs, and answers with the bucket's upper
-	// end.
+	// The histogram knows only a value's bucket, and returns the bucket's upper end.
 	at := func(percent float64) time.Duration {
 		return min(time.Duration(l.histogram.ValueAtQuantile(percent))*time.Microsecond, l.longest)
 	}
@@ -76,8 +75,8 @@ func (l *Latency) Summary() *Summary {
 	}
 }
 
-// Summary is what a histogram of durations comes to. Percentiles are good to 0.1 %, and not finer
-// than a microsecond.
+// Summary summarizes a histogram of durations. Percentiles are exact to 0.1 %, but not finer than a
+// microsecond.
 type Summary struct {
 	Count int64         `json:"count"`
 	P50   time.Duration `json:"p50_ns"`
@@ -86,8 +85,8 @@ type Summary struct {
 	P999  time.Duration `json:"p999_ns"`
 	Max   time.Duration `json:"max_ns"`
 	Mean  time.Duration `json:"mean_ns"`
-	// Below and Above say how many of Count were shorter than Shortest or longer than Longest:
-	// where Above is not 0, Max and Mean are too small, and so may percentiles be.
+	// Below and Above are how many of Count were shorter than Shortest or longer than Longest. If
+	// Above is not 0, Max and Mean are too small, and percentiles may be.
 	Below int64 `json:"below,omitempty"`
 	Above int64 `json:"above,omitempty"`
 }

@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// Report is what one call of the benchmark has measured.
+// Report is the result of one call of the benchmark.
 type Report struct {
 	At      time.Time `json:"at"`
 	Version string    `json:"version"` // of Parley
 	Command []string  `json:"command"`
 	Machine Machine   `json:"machine"`
-	// Base names the server that ratios are against. Where it did not run, the first that did is
-	// taken.
+	// Base names the server that ratios refer to. If it did not run, the first one that did is
+	// used.
 	Base    string   `json:"base,omitempty"`
 	Results []Result `json:"results"`
 }
 
-// Machine is what the measurements were made on. It does not say whose machine it is.
+// Machine describes the machine of the measurements, but not whose it is.
 type Machine struct {
 	CPU        string `json:"cpu"`
 	Cores      int    `json:"cores"`      // that the benchmark may use
-	GOMAXPROCS int    `json:"gomaxprocs"` // fewer than Cores where a container's share is smaller
+	GOMAXPROCS int    `json:"gomaxprocs"` // less than Cores if a container's share is smaller
 	Memory     uint64 `json:"memory_bytes"`
 	OS         string `json:"os"`
 	Kernel     string `json:"kernel"`
@@ -37,17 +37,17 @@ type Machine struct {
 type Result struct {
 	Server     string    `json:"server"` // parley/sqlite, centrifuge, rawwrite
 	Scenario   string    `json:"scenario"`
-	Params     []Param   `json:"params"` // in the order in which they are to be shown; results with equal ones are compared
+	Params     []Param   `json:"params"` // in the order to show them; results with equal ones are compared
 	Repetition int       `json:"repetition"`
 	Measures   []Measure `json:"measures"`
-	Latency    *Summary  `json:"latency,omitempty"` // nil where there is nothing to wait for
+	Latency    *Summary  `json:"latency,omitempty"` // nil if the scenario has no latency
 	Checks     Checks    `json:"checks"`
-	// Error says why the run failed, or which check did; what it measured then counts for nothing.
-	// Empty: all was well.
+	// Error says why the run failed, or which check did; then its measures do not count. Empty: no
+	// error.
 	Error string `json:"error,omitempty"`
 }
 
-// Param is what a scenario was run with: readers, 1000.
+// Param is a parameter of a scenario: readers, 1000.
 type Param struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -62,7 +62,7 @@ type Measure struct {
 	Value float64 `json:"value"`
 }
 
-// Checks say what was held against the promise that each reader gets each entry once and in order.
+// Checks are the results of checking that each reader gets each entry once and in order.
 type Checks struct {
 	Entries    int64 `json:"entries"` // that were checked
 	Lost       int64 `json:"lost"`
@@ -76,8 +76,8 @@ func New() *Report {
 	return &Report{At: time.Now().UTC().Truncate(time.Second), Version: version(), Command: commandLine(os.Args), Base: "centrifuge"}
 }
 
-// version is what the build says of this program: its tag, or where it has none the commit,
-// "+dirty" if files were changed.
+// version returns this program's version: the tag, or else the commit, with "+dirty" if files were
+// changed.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -98,11 +98,11 @@ func version() string {
 	return commit + dirty
 }
 
-// secret finds passwords, in a URL or in PostgreSQL's way to write down a connection.
+// secret matches passwords in a URL or in a PostgreSQL connection string.
 var secret = regexp.MustCompile(`(://[^\s/:@]*:)[^\s@]*(@)|(password=)[^\s&]*`)
 
-// commandLine returns args as they may be shown around: with the program's name and not its place,
-// without passwords.
+// commandLine returns args so that they can be published: with the program's name instead of its
+// path, without passwords.
 func commandLine(args []string) []string {
 	shown := make([]string, 0, len(args))
 	for i, arg := range args {
@@ -114,7 +114,7 @@ func commandLine(args []string) []string {
 	return shown
 }
 
-// Line tells the result in one line, for those who watch.
+// Line returns the result in one line, for progress.
 func (r *Result) Line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", r.name())
@@ -134,7 +134,7 @@ func (r *Result) Line() string {
 	return b.String()
 }
 
-// name says which run it is.
+// name identifies the run.
 func (r *Result) name() string {
 	parts := []string{r.Scenario}
 	for _, p := range r.Params {
@@ -147,5 +147,5 @@ func (r *Result) name() string {
 	return strings.Join(parts, " ")
 }
 
-// oneLine makes what a server has printed fit into a line.
+// oneLine shortens a server's output to one line.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// golden holds got against a file of testdata, byte for byte.
+// golden compares got with a file of testdata, byte for byte.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -53,7 +53,7 @@ func latency(p50, p99 time.Duration) *report.Summary {
 	return &report.Summary{Count: 1000, P50: p50, P90: (p50 + p99) / 2, P99: p99, P999: p99 * 2, Max: p99 * 3, Mean: p50 + p50/10}
 }
 
-// fanOut is a run that went well.
+// fanOut is a successful run.
 func fanOut(server string, readers string, repetition int, deliveries, cpu float64, p50, p99 time.Duration) report.Result {
 	return report.Result{
 		Server: server, Scenario: "fan-out", Params: params("readers", readers, "window", "16"), Repetition: repetition,
@@ -76,7 +76,7 @@ func rate(server, messages string, p50, p99 time.Duration) report.Result {
 	return r
 }
 
-// sample is a report with a bit of everything.
+// sample is a report with all kinds of results.
 func sample() *report.Report {
 	const ms = time.Millisecond
 	wrong := fanOut("rawwrite", "1000", 2, 9e9, 0.001, ms, ms)
@@ -132,7 +132,7 @@ func TestJSONComesBackAsItWas(t *testing.T) {
 	if second := written(t, func(b *bytes.Buffer) error { return read.WriteJSON(b) }); !bytes.Equal(first, second) {
 		t.Errorf("written again it is\n%s\nit was\n%s", second, first)
 	}
-	// What the JSON does not say by itself.
+	// Rules that the JSON itself does not show.
 	want := sample()
 	if !read.At.Equal(want.At) || read.Machine != want.Machine || len(read.Results) != len(want.Results) {
 		t.Errorf("got %+v", read)

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// section is what there is of one scenario, for people: its runs, put together by case and server.
+// section has the results of one scenario, for people: its runs, grouped by case and server.
 type section struct {
 	scenario string
 	params   []string // names, in the order of their first use
 	cases    []*caseRows
 	measures []key
-	fraction map[key]bool // measures that are not all counted in ones
-	latency  bool         // whether any run has one
-	repeated bool         // whether any server ran a case more than once, and well
+	fraction map[key]bool // measures with values that are not whole numbers
+	latency  bool         // whether any run has a latency
+	repeated bool         // whether any server ran a case successfully more than once
 	compared bool         // whether any case was run by more than one server
 }
 
@@ -32,7 +32,7 @@ type row struct {
 	runs   []*Result
 }
 
-// sections puts the results in order, each thing where it was first met.
+// sections groups the results, in the order of their first occurrence.
 func (r *Report) sections() []*section {
 	var list []*section
 	for i := range r.Results {
@@ -59,7 +59,7 @@ func (r *Report) sections() []*section {
 	return list
 }
 
-// find returns the element of list that is meant, and makes it where there is none.
+// find returns the matching element of list, and adds it if there is none.
 func find[E any](list *[]E, meant func(E) bool, fresh func() E) E {
 	if i := slices.IndexFunc(*list, meant); i >= 0 {
 		return (*list)[i]
@@ -86,16 +86,15 @@ func (s *section) see(r *Result) {
 	s.latency = s.latency || r.Latency != nil
 }
 
-// good are the runs that have not failed.
+// good returns the runs that have not failed.
 func (w *row) good() []*Result {
 	return slices.DeleteFunc(slices.Clone(w.runs), func(r *Result) bool { return r.Error != "" })
 }
 
-// spread is what repetitions of one thing came to.
+// spread summarizes the repetitions of one measure.
 type spread struct{ median, low, high float64 }
 
-// over returns the spread of what of says of each good run; all are NaN where it says nothing of
-// any.
+// over returns the spread of the values of the good runs; all are NaN if there is no value.
 func (w *row) over(of func(*Result) (float64, bool)) spread {
 	var values []float64
 	for _, r := range w.good() {
@@ -110,8 +109,8 @@ func (w *row) over(of func(*Result) (float64, bool)) spread {
 	return spread{median(values), values[0], values[len(values)-1]}
 }
 
-// median is of sorted values, at least one; between the two in the middle where their number is
-// even.
+// median returns the median of sorted values, at least one; if their number is even, the mean of
+// the two in the middle.
 func median(sorted []float64) float64 {
 	n := len(sorted)
 	if n%2 == 1 {
@@ -120,7 +119,7 @@ func median(sorted []float64) float64 {
 	return sorted[n/2-1]/2 + sorted[n/2]/2
 }
 
-// total adds up what the checks of all runs say, also of those that failed.
+// total adds up the checks of all runs, even of failed ones.
 func (w *row) total(of func(Checks) int64) (sum int64) {
 	for _, r := range w.runs {
 		sum += of(r.Checks)
@@ -128,7 +127,7 @@ func (w *row) total(of func(Checks) int64) (sum int64) {
 	return sum
 }
 
-// remarks tells of each run that failed, and of each whose latency does not tell all.
+// remarks has a line for each failed run, and for each run with latencies out of range.
 func (s *section) remarks() []remark {
 	var list []remark
 	for _, c := range s.cases {
@@ -149,7 +148,7 @@ func (s *section) remarks() []remark {
 // remark is a line below a table.
 type remark struct{ about, text string }
 
-// value returns the value of a parameter, or nothing.
+// value returns the value of a parameter, or an empty string.
 func (c *caseRows) value(name string) string {
 	for _, p := range c.params {
 		if p.Name == name {
@@ -159,7 +158,7 @@ func (c *caseRows) value(name string) string {
 	return nothing
 }
 
-// describe is one line about the machine.
+// describe returns one line about the machine.
 func (m Machine) describe() string {
 	parts := make([]string, 0, 6)
 	add := func(s string) {

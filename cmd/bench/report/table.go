@@ -9,14 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// widest is how many characters a line of a table has at the most, where a single column does not
-// need more.
+// widest is the max length of a table's line, in characters, unless a single column needs more.
 const widest = 160
 
 // WriteTable writes the report for people, as aligned text: the scenarios one after the other, a
-// row for each server and set of parameters. A row holds medians over the repetitions that did not
-// fail, beside them the least and the greatest, and the ratio to the base's median. A table that is
-// too wide goes on below, with the same rows.
+// row for each server and set of parameters. A row has medians over the successful repetitions,
+// their minimum and maximum, and the ratio to the base's median. A table that is too wide continues
+// below, with the same rows.
 func (r *Report) WriteTable(w io.Writer) error {
 	var b bytes.Buffer
 	for _, line := range r.heading() {
@@ -40,7 +39,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	return nil
 }
 
-// heading says what ran where.
+// heading writes what ran, and on which machine.
 func (r *Report) heading() []string {
 	lines := []string{fmt.Sprintf("Parley %s, %s", r.Version, r.At.UTC().Format("2006-01-02 15:04 UTC"))}
 	if machine := r.Machine.describe(); machine != "" {
@@ -59,8 +58,8 @@ func (r *Report) legend() string {
 	return fmt.Sprintf("Medians of the runs that did not fail; ratios to %s, or where it did not run to the first server of the case.", r.Base)
 }
 
-// blocks cuts columns into tables that are narrow enough. Each begins with the labels, and what is
-// glued stays together.
+// blocks divides columns into tables that are narrow enough. Each begins with the labels, and glued
+// columns stay together.
 func blocks(columns []column) [][]column {
 	labels := slices.IndexFunc(columns, func(c column) bool { return !c.label })
 	head, rest := columns[:labels], columns[labels:]
@@ -91,11 +90,11 @@ func widthOf(columns []column) (sum int) {
 }
 
 func (c column) width() int {
-	most := utf8.RuneCountInString(c.head)
+	longest := utf8.RuneCountInString(c.head)
 	for _, cell := range c.cells {
-		most = max(most, utf8.RuneCountInString(cell))
+		longest = max(longest, utf8.RuneCountInString(cell))
 	}
-	return most
+	return longest
 }
 
 func writeBlock(b *bytes.Buffer, columns []column) {

@@ -24,8 +24,7 @@ func TestTable(t *testing.T) {
 	golden(t, "report.txt", []byte(table(t, sample())))
 }
 
-// rows are the rows below the heads that have all of these cells, of the blocks of a report's
-// table: as their cells.
+// rows returns the rows of a report's table that have all of these cells, without the headings.
 func rows(t *testing.T, r *report.Report, having ...string) (list [][]string) {
 	t.Helper()
 	gap := regexp.MustCompile(` {2,}`)
@@ -53,7 +52,7 @@ func TestARowIsTheMedianTheSpreadAndTheRatio(t *testing.T) {
 func TestRunsThatFailedCountForNothingAndAreNamed(t *testing.T) {
 	t.Parallel()
 	of := rows(t, sample(), "1000", "rawwrite")
-	// What the failed run measured is beyond all others; its checks stand there all the same.
+	// The failed run's measures are larger than all others; its checks are shown anyway.
 	if row, want := of[0], []string{"1000", "16", "rawwrite", "1 of 2", "900 k", "–", "×1.34"}; !slices.Equal(row[:len(want)], want) {
 		t.Errorf("got %q, want %q", row, want)
 	}
@@ -125,7 +124,7 @@ func TestTableGoesOnBelowWhenItIsTooWide(t *testing.T) {
 			t.Errorf("measure %d has %d columns", i, n)
 		}
 	}
-	// A spread or a ratio never comes first: each stands by its figure.
+	// A spread or a ratio never comes first: each is next to its figure.
 	for head := range strings.Lines(text) {
 		if regexp.MustCompile(`^ +readers +window +server +runs +(min–max|ratio)`).MatchString(head) {
 			t.Errorf("a block begins in the middle of a figure: %s", head)
@@ -147,7 +146,7 @@ func TestAnEmptyReportIsOne(t *testing.T) {
 	}
 }
 
-// full is a disk without space.
+// full is a writer like a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// nothing stands where there is no value.
+// nothing is shown if there is no value.
 const nothing = "–"
 
 var (
@@ -16,12 +16,12 @@ var (
 	times     = []string{" ns", " µs", " ms", " s"}
 )
 
-// key is what measures have in common that can be compared.
+// key identifies measures that can be compared.
 type key struct{ name, unit string }
 
 func (m Measure) key() key { return key{m.Name, m.Unit} }
 
-// label is the head of a column: deliveries/s, server CPU (cores), memory/socket.
+// label returns the heading of a column: deliveries/s, server CPU (cores), memory/socket.
 func (k key) label() string {
 	unit := strings.TrimPrefix(k.unit, "bytes")
 	switch {
@@ -33,8 +33,8 @@ func (k key) label() string {
 	return k.name + " (" + unit + ")"
 }
 
-// formatted returns how to show such values to three digits; whole says that all of them are
-// counted in ones.
+// formatted returns how to show such values to three digits; whole says that all of them are whole
+// numbers.
 func (k key) formatted(whole bool) func(float64) string {
 	switch {
 	case strings.HasPrefix(k.unit, "bytes"):
@@ -47,7 +47,7 @@ func (k key) formatted(whole bool) func(float64) string {
 
 func isWhole(v float64) bool { return v == math.Trunc(v) }
 
-// quantity shows a number to three digits: 2.31 M, 0.0123. What is counted in ones stays whole: 7.
+// quantity shows a number to three digits: 2.31 M, 0.0123. Whole numbers stay whole: 7.
 func quantity(v float64) string {
 	if isWhole(v) && math.Abs(v) < 1000 {
 		return strconv.FormatFloat(v+0, 'f', -1, 64) // -0 is 0
@@ -59,7 +59,7 @@ func duration(d time.Duration) string { return nanoseconds(float64(d)) }
 
 func nanoseconds(v float64) string { return scaled(v, 1000, times) }
 
-// scaled shows v to three digits with the largest unit that leaves something before the point.
+// scaled shows v to three digits with the largest unit for which it is at least 1.
 func scaled(v, step float64, units []string) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nothing
@@ -87,12 +87,12 @@ func significant(v float64) string {
 	return strconv.FormatFloat(v, 'f', max(decimals, 0), 64)
 }
 
-// rounded returns v to three digits, so that 999.6 is seen to be a thousand before a unit is chosen
-// for it.
+// rounded returns v rounded to three digits, so that 999.6 becomes a thousand before its unit is
+// chosen.
 func rounded(v float64) float64 {
 	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
 	if err != nil {
-		return v // beyond what a float64 holds
+		return v // out of the range of a float64
 	}
 	return r
 }

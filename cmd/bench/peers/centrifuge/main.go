@@ -1,6 +1,6 @@
 // Command centrifuge is a chat server on the centrifuge library, for a comparison: channels with
-// history and recovery on the memory engine, which keeps nothing durably. Who has a token, signed
-// with RS256 as those of Parley are, may subscribe and publish.
+// history and recovery on the memory engine, which is not durable. A client with a token, signed
+// with RS256 like Parley's, may subscribe and publish.
 package main
 
 import (
@@ -77,7 +77,7 @@ func run(ctx context.Context, o options) error {
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = node.Shutdown(bounded) // its connections are those of a benchmark that is over
+	_ = node.Shutdown(bounded) // the benchmark is over
 	return nil
 }
 
@@ -124,7 +124,7 @@ func readKey(path string) (*rsa.PublicKey, error) {
 	return &private.PublicKey, nil
 }
 
-// authenticated verifies a client's token, as Parley does.
+// authenticated verifies a client's token, like Parley.
 func authenticated(key *rsa.PublicKey, next http.Handler) http.Handler {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,9 +1,9 @@
 //go:build linux
 
-// Command rawwrite is the floor for a comparison: a server that does nothing but write. It keeps
-// the sockets of all who came, and for each message from any of them writes the finished frame to
-// every one, in a plain loop of write calls, on one thread. It stores nothing, knows no rooms, and
-// drops what a socket does not take at once; then it says so and ends.
+// Command rawwrite is the lower bound for a comparison: a server that only writes. It keeps all
+// sockets, and writes each message from any of them as a finished frame to all, in a simple loop of
+// write calls, on one thread. It stores nothing and has no rooms. If a socket does not take a frame
+// at once, it reports that and ends.
 package main
 
 import (
@@ -37,9 +37,9 @@ type server struct {
 	poll   int
 	merge  bool
 	socket map[int]*socket
-	all    []int // those that are upgraded
+	all    []int // upgraded ones
 	seq    int
-	round  []byte // frames that came in this round
+	round  []byte // frames of this round
 }
 
 type socket struct {
@@ -162,7 +162,7 @@ func (s *server) drop(fd int) {
 	}
 }
 
-// upgrade answers the handshake once it is all there.
+// upgrade answers the handshake once it is complete.
 func (s *server) upgrade(fd int, c *socket) error {
 	end := bytes.Index(c.in, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -181,8 +181,8 @@ func (s *server) upgrade(fd int, c *socket) error {
 		base64.StdEncoding.EncodeToString(sum[:])))
 }
 
-// frame returns the payload of a client's frame, unmasked in place, and the frame's size; 0 while
-// it is not all there.
+// frame returns the payload of a client's frame, unmasked in place, and the frame's size; 0 if it
+// is incomplete.
 func frame(b []byte) (payload []byte, size int) {
 	if len(b) < 6 {
 		return nil, 0
@@ -202,7 +202,7 @@ func frame(b []byte) (payload []byte, size int) {
 	return payload, head + 4 + n
 }
 
-// take acknowledges {"id":"7","body":"…"} and has everybody get it.
+// take acknowledges {"id":"7","body":"…"} and adds it to the round.
 func (s *server) take(fd int, payload []byte) error {
 	_, rest, _ := bytes.Cut(payload, []byte(`"id":"`))
 	id, rest, _ := bytes.Cut(rest, []byte(`"`))
@@ -216,7 +216,7 @@ func (s *server) take(fd int, payload []byte) error {
 		return err
 	}
 	s.seq++
-	// As long as a message of Parley's.
+	// Of the same length as a message of Parley.
 	entry := append([]byte(`{"type":"message","room":"bench","seq":`), strconv.Itoa(s.seq)...)
 	entry = time.Now().UTC().AppendFormat(append(entry, `,"at":"`...), "2006-01-02T15:04:05.000000Z")
 	entry = append(append(entry, `","author":{"id":"user0","name":"user0"},"body":"`...), body...)
@@ -251,7 +251,7 @@ func (s *server) flush() error {
 	return nil
 }
 
-// write is one call of the system. Who does not take it all is beyond this server.
+// write makes one system call. It fails if the socket does not take all bytes.
 func write(fd int, p []byte) error {
 	n, err := unix.Write(fd, p)
 	if err == nil && n < len(p) || errors.Is(err, unix.EAGAIN) {
