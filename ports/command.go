@@ -55,10 +55,12 @@ type Change interface {
 type Send struct {
 	Room    chat.RoomID
 	Body    string
-	Key     chat.Key // may be empty
-	ReplyTo chat.Seq // 0: no reply
-	Meta    []byte   // nil, or a JSON object
-	Makes   bool     // makes the room even if nobody follows it, where a first message makes rooms
+	Key     chat.Key  // may be empty
+	ReplyTo chat.Seq  // 0: no reply
+	Meta    []byte    // nil, or a JSON object
+	IfHead  *chat.Seq // the seq that the room's last entry must have, 0: none; nil: any
+	Silent  bool      // counts as unread for nobody; needs Moderate, or a service
+	Makes   bool      // makes the room even if nobody follows it, where a first message makes rooms
 }
 
 // Edit gives a message another body.

@@ -25,6 +25,7 @@ type Log interface {
 	//     from a private room, the lowering of their role, or the hiding of a public room;
 	//   - the room is archived: Conflict (but MemberChanged and RoomChanged go through);
 	//   - Message.ReplyTo, or the target of Edited, Deleted or Reacted, is not a message: NotFound;
+	//   - Proposal.IfHead is given, and is not the room's head: Conflict, with the detail Moved;
 	//   - the target of Deleted is another's, and the author does not moderate: Forbidden;
 	//   - the target of Edited or Reacted is deleted: Conflict;
 	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;

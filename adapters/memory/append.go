@@ -83,7 +83,9 @@ func (r *room) add(e *chat.Entry) {
 	switch f := e.Fact.(type) {
 	case chat.Message:
 		r.messages[e.Seq] = &message{Message: f}
-		r.said, by.said = append(r.said, e.Seq), append(by.said, e.Seq)
+		if !f.Silent {
+			r.said, by.said = append(r.said, e.Seq), append(by.said, e.Seq)
+		}
 		is.Fact = chat.Message{}
 	case chat.Edited:
 		is.Fact = chat.Edited{Target: f.Target}
@@ -101,7 +103,9 @@ func (r *room) rewrite(of *ledger.Rewrite, e *chat.Entry) {
 		return
 	}
 	m.Meta, m.DeletedAt, m.deletedBy = nil, e.At, e.Seq
-	r.unsay(of.Message)
+	if !m.Silent {
+		r.unsay(of.Message)
+	}
 }
 
 // unsay removes a message from those that are counted.

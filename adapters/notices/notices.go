@@ -143,6 +143,7 @@ const (
 	fieldData
 	fieldFeature // repeated
 	fieldBy      // who did it; fieldName is their name
+	fieldSilent
 )
 
 // Append appends the packet to b.
@@ -219,7 +220,8 @@ func appendEntry(b []byte, e *chat.Entry) []byte {
 	switch f := e.Fact.(type) {
 	case chat.Message:
 		return nested(b, entryMessage, func(b []byte) []byte {
-			return text(number(text(b, fieldBody, f.Body), fieldSeq, int64(f.ReplyTo)), fieldMeta, string(f.Meta))
+			b = text(number(text(b, fieldBody, f.Body), fieldSeq, int64(f.ReplyTo)), fieldMeta, string(f.Meta))
+			return flag(b, fieldSilent, f.Silent)
 		})
 	case chat.Edited:
 		return nested(b, entryEdited, func(b []byte) []byte { return text(number(b, fieldSeq, int64(f.Target)), fieldBody, f.Body) })

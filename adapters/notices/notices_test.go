@@ -38,6 +38,7 @@ func specimens() []notices.Packet {
 			entry(9, chat.Unknown{Type: "pinned", Target: 1, Data: []byte(`{"by":"bob"}`)}),
 			entry(10, chat.Unknown{Type: "pinned"}),
 			via("shop", entry(11, chat.Message{Body: "hi"})), via("shop", entry(12, chat.Deleted{Target: 1})),
+			entry(13, chat.Message{Body: "psst", Silent: true}),
 			entry(chat.MaxSeq, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}),
 		}},
 		{From: "n1", Log: tea(), Heads: []notices.Head{{Room: "tea", Seq: 9}, {Room: "coffee", Seq: 1}}},

@@ -41,7 +41,7 @@ func Parse(b []byte) (p Packet, err error) {
 type fact struct {
 	room, user, body, meta, emoji, change, name, node, kindName, data, by string
 	seq, count, role, kind, version, until                                int64
-	off, on, ask                                                          bool
+	off, on, ask, silent                                                  bool
 	present                                                               []chat.Author
 	features                                                              []string
 }
@@ -91,6 +91,8 @@ func parseFact(b []byte) (v fact, err error) {
 			v.off = f.value != 0
 		case fieldOn:
 			v.on = f.value != 0
+		case fieldSilent:
+			v.silent = f.value != 0
 		case fieldAsk:
 			v.ask = f.value != 0
 		case fieldPresent:
@@ -183,7 +185,7 @@ func factOf(f field) (chat.Fact, error) {
 	target := chat.Seq(v.seq)
 	switch f.number {
 	case entryMessage:
-		m := chat.Message{Body: v.body, ReplyTo: target}
+		m := chat.Message{Body: v.body, ReplyTo: target, Silent: v.silent}
 		if v.meta != "" {
 			m.Meta = []byte(v.meta)
 		}

@@ -62,7 +62,7 @@ WITH judged AS (
   LEFT JOIN room r ON r.room_id = p.room_id
   LEFT JOIN used_key old ON old.room_id = p.room_id AND old.author = p.author AND old.key = p.key
   LEFT JOIN member m ON m.room_id = p.room_id AND m.user_id = p.author
-  LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = nullif(p.reply_to, 0) AND t.kind = 1
+  LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = nullif(p.reply_to, 0) AND t.kind IN (1, 8)
 ), numbered AS (
   SELECT *, row_number() OVER w AS nth, lead(n) OVER w IS NULL AS last, (SELECT bool_or(verdict = 5) FROM judged) AS stop,
     author IS DISTINCT FROM coalesce(lag(author) OVER w, speaker, (
@@ -141,7 +141,7 @@ func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 	for i := range proposals {
 		p := &proposals[i]
 		m, ok := p.Fact.(chat.Message)
-		if !ok {
+		if !ok || m.Silent || p.IfHead != nil {
 			return nil, false
 		}
 		seen[usedKey{p.Room, p.Author.ID, p.Key}] = struct{}{}

@@ -170,7 +170,7 @@ JOIN used_key u ON u.room_id = p.room_id AND u.author = p.author AND u.key = p.k
 SELECT e.room_id, e.seq, e.author, coalesce(e.deleted_by, 0)
 FROM unnest($1::text[], $2::bigint[]) p (room_id, seq)
 JOIN entry e ON e.room_id = p.room_id AND e.seq = p.seq
-WHERE e.kind = 1`
+WHERE e.kind IN (1, 8)`
 
 	reactionsQuery = `
 SELECT r.room_id, r.target, r.emoji, r.first_seq, r.total

@@ -66,7 +66,7 @@ SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq /*
 // written to.
 const messageRows = `
 WITH RECURSIVE ends AS MATERIALIZED (
-  SELECT f.seq - 1 AS lo, f.messages - (f.kind = 1)::int AS lom, l.seq AS hi, l.messages AS him
+  SELECT f.seq - 1 AS lo, f.messages - (f.kind IN (1, 8))::int AS lom, l.seq AS hi, l.messages AS him
   FROM (SELECT seq, messages, kind FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT 1) f,
     (SELECT seq, messages FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq DESC LIMIT 1) l
 ), wanted AS MATERIALIZED (
@@ -84,7 +84,7 @@ WITH RECURSIVE ends AS MATERIALIZED (
   FROM part CROSS JOIN wanted WHERE hi - lo <= 32 OR hi - lo = him - lom
 )
 SELECT e.* FROM leaf CROSS JOIN LATERAL (
-  SELECT * FROM entry WHERE room_id = $1 AND seq > leaf.lo AND seq <= leaf.hi AND kind = 1 ORDER BY seq /*newest*/ LIMIT $4::bigint
+  SELECT * FROM entry WHERE room_id = $1 AND seq > leaf.lo AND seq <= leaf.hi AND kind IN (1, 8) ORDER BY seq /*newest*/ LIMIT $4::bigint
 ) e
 ORDER BY e.seq /*newest*/ LIMIT $4::bigint`
 

@@ -41,6 +41,10 @@ CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {use
   SELECT 1 FROM entry g
   WHERE g.room_id = {room} AND g.kind = 1 AND g.deleted_at IS NOT NULL AND (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) > {behind}
   ORDER BY (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) LIMIT 1
+) IS NULL AND (
+  SELECT 1 FROM entry q
+  WHERE q.room_id = {room} AND q.kind = 8 AND (CASE WHEN q.kind = 8 THEN q.seq END) > {behind}
+  ORDER BY (CASE WHEN q.kind = 8 THEN q.seq END) LIMIT 1
 ) IS NULL THEN least({max}, coalesce({messages} - (
   SELECT CASE n.kind WHEN 1 THEN n.messages - 1 ELSE n.messages END FROM entry n
   WHERE n.room_id = {room} AND n.seq > {behind} ORDER BY n.seq LIMIT 1

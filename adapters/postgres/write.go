@@ -136,7 +136,7 @@ func (l *loaded) writeEntries(batch *pgx.Batch) {
 // turns reports whether an entry begins a turn, and updates the room's last speaker. If the same
 // batch deletes the message, turnStatement mends that later.
 func (r *room) turns(e *chat.Entry) bool {
-	if _, ok := e.Fact.(chat.Message); !ok || e.Author.ID == r.speaker {
+	if m, ok := e.Fact.(chat.Message); !ok || m.Silent || e.Author.ID == r.speaker {
 		return false
 	}
 	r.speaker = e.Author.ID

@@ -88,6 +88,39 @@ func TestForWhomIsSaidOneWay(t *testing.T) {
 	s.as("alice").gets("/v1/rooms/general").is(200, `{"head":0}`)
 }
 
+func TestASendIsForAHead(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice := s.as("alice").has("general")
+	const messages = "/v1/rooms/general/messages"
+	alice.posts(messages, `{"body":"one","if_head":0,"key":"k"}`).is(201, `{"seq":1}`)
+	alice.posts(messages, `{"body":"one","if_head":0,"key":"k"}`).is(200, `{"seq":1,"duplicate":true}`)
+	moved := `{"error":{"code":"conflict","reason":"moved","head":1,"message":"if_head is 0, but the room's last entry is 1"}}`
+	alice.posts(messages, `{"body":"two","if_head":0}`).is(409, moved)
+	alice.posts(messages, `{"body":"two","if_head":1.0}`).is(201, `{"seq":2}`)
+	alice.posts("/v1/rooms/new/messages", `{"body":"one","if_head":1}`).fails(404, "not_found", "*")
+	for _, head := range []string{"-1", "9007199254740992", "1e300", "0.5"} {
+		alice.posts(messages, `{"body":"x","if_head":`+head+`}`).fails(422, "invalid", "if_head must be a whole number from 0 to 9007199254740991")
+	}
+	alice.posts(messages, `{"body":"x","if_head":"1"}`).fails(400, "bad_request", "if_head must be a number")
+	alice.gets("/v1/rooms/general").is(200, `{"head":2}`)
+}
+
+func TestASilentMessageIsUnreadForNobody(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice, bob := s.as("alice").has("general"), s.as("bob")
+	const messages = "/v1/rooms/general/messages"
+	alice.posts(messages, `{"body":"psst","silent":true}`).is(201, `{"seq":1}`)
+	bob.posts(messages, `{"body":"psst","silent":true}`).fails(403, "forbidden", "*")
+	s.as("svc,act").posts(messages, `{"as":{"user":"bob"},"body":"psst","silent":true}`).is(201, `{"seq":2}`)
+	alice.posts(messages, `{"body":"hi","silent":false}`).is(201, `{"seq":3}`)
+	bob.gets("/v1/rooms/general").is(200, `{"unread":1}`)
+	bob.gets(messages+"/2").is(200, `{"silent":true}`)
+	bob.gets(messages+"/3").is(200, `{"silent":null}`)
+	alice.posts(messages, `{"body":"x","silent":"yes"}`).fails(400, "bad_request", "silent must be true or false")
+}
+
 func TestTheServicesOwnNamesGetNoPlace(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

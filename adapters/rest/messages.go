@@ -98,7 +98,14 @@ func (r *request) send() (s ports.Send, err error) {
 	if s.ReplyTo, err = o.Seq("reply_to"); err != nil {
 		return s, err
 	}
-	s.Meta, err = o.Meta()
+	if s.Meta, err = o.Meta(); err != nil {
+		return s, err
+	}
+	if s.IfHead, err = o.Cursor("if_head"); err != nil {
+		return s, err
+	}
+	silent, err := o.Flag("silent")
+	s.Silent = value(silent)
 	return s, err
 }
 

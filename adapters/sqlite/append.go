@@ -157,14 +157,16 @@ func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
 // addMessage puts a message at the end of the log, unless its key is used.
 func (b *batch) addMessage(r *roomRow, ruling *ledger.Ruling) (isNew bool, err error) {
 	e := &ruling.Entry
-	before := r.speaker
-	turn, err := b.turns(r, e.Author.ID)
-	if err != nil {
-		return false, err
-	}
 	f := e.Fact.(chat.Message)
+	before, turn, kind := r.speaker, false, ledger.KindSilent
+	if !f.Silent { // such a one belongs to no turn
+		kind = ledger.KindMessage
+		if turn, err = b.turns(r, e.Author.ID); err != nil {
+			return false, err
+		}
+	}
 	isNew, err = b.changes(b.w.message,
-		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, f.Body, f.ReplyTo, f.Meta, turn)
+		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, kind.String(), f.Body, f.ReplyTo, f.Meta, turn)
 	if !isNew || err != nil {
 		r.speaker = before
 		return false, err

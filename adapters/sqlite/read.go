@@ -152,7 +152,7 @@ func (p *page) add(scan scanner) error {
 		fact = r.later()
 	}
 	r.Entry.Fact = fact
-	if r.Kind == ledger.KindMessage && r.reacted {
+	if r.reacted {
 		p.reacted = append(p.reacted, r.Seq)
 	}
 	p.entries = append(p.entries, r.Entry)

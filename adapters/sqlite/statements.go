@@ -34,13 +34,13 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			WHERE number = ?`,
 		&w.message: `
 			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, turn)
-			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, 'message', ?, nullif(?, 0), ?, ?)
+			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, nullif(?, 0), ?, ?)
 			ON CONFLICT (room, author, key) DO NOTHING`,
 		&w.change: `
 			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, target, emoji, removed, total, change, member, role, name)
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?,
 				nullif(?, 0), nullif(?, ''), nullif(?, 0), nullif(?, 0), nullif(?, ''), nullif(?, ''), nullif(?, 0), nullif(?, ''))`,
-		&w.target: `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind = 'message'`,
+		&w.target: `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind IN ('message', 'silent')`,
 		&w.edit:   `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
 		&w.remove: `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
 		&w.tallies: `
@@ -125,7 +125,7 @@ const entries = `
 // of them. It needs no index, which each message would have to be written to.
 const messageParts = `
 	WITH RECURSIVE ends AS MATERIALIZED (
-		SELECT f.room, f.seq - 1 AS lo, f.messages - (f.kind = 'message') AS lom, l.seq AS hi, l.messages AS him
+		SELECT f.room, f.seq - 1 AS lo, f.messages - (f.kind IN ('message', 'silent')) AS lom, l.seq AS hi, l.messages AS him
 		FROM room r
 		JOIN entry f ON f.room = r.number AND f.seq = (SELECT seq FROM entry WHERE room = r.number AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT 1)
 		JOIN entry l ON l.room = r.number AND l.seq = (SELECT seq FROM entry WHERE room = r.number AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT 1)
@@ -144,7 +144,7 @@ const messageParts = `
 	SELECT iif(hi - lo = him - lom, lo + max(behind - lom, 0), lo), iif(hi - lo = him - lom, hi - max(him - upto, 0), hi)
 	FROM part CROSS JOIN wanted WHERE hi - lo <= 32 OR hi - lo = him - lom ORDER BY 1`
 
-const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind = 'message' OR NOT ?) ORDER BY e.seq`
+const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind IN ('message', 'silent') OR NOT ?) ORDER BY e.seq`
 
 // standingOf selects the columns of scanStanding, for the user ?1.
 var standingOf = `

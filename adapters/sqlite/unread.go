@@ -38,6 +38,8 @@ var unread = strings.NewReplacer(
 	CASE WHEN NOT EXISTS (SELECT 1 FROM entry u WHERE u.room = r.number AND u.author = ?1) AND NOT EXISTS (
 		SELECT 1 FROM entry g INDEXED BY entry_gone
 		WHERE g.room = r.number AND g.kind = 'message' AND g.deleted_at IS NOT NULL AND g.seq > {mark}
+	) AND NOT EXISTS (
+		SELECT 1 FROM entry q INDEXED BY entry_silent WHERE q.room = r.number AND q.kind = 'silent' AND q.seq > {mark}
 	) THEN min({max}, coalesce(r.messages - (
 		SELECT CASE n.kind WHEN 'message' THEN n.messages - 1 ELSE n.messages END FROM entry n
 		WHERE n.room = r.number AND n.seq > {mark} ORDER BY n.seq LIMIT 1

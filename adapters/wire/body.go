@@ -77,6 +77,19 @@ func (b Body) Seq(name string) (chat.Seq, error) {
 	return chat.Seq(n), nil
 }
 
+// Cursor returns a member that is the place of an entry or 0, or nil where it is not there.
+func (b Body) Cursor(name string) (*chat.Seq, error) {
+	v, ok, err := b.want(name, kindNumber, "a number")
+	if !ok {
+		return nil, err
+	}
+	n, whole := v.integer()
+	if !whole || n < 0 || n > int64(chat.MaxSeq) {
+		return nil, chat.Errorf(chat.Invalid, "%s must be a whole number from 0 to %d", name, chat.MaxSeq)
+	}
+	return new(chat.Seq(n)), nil
+}
+
 // Meta returns the member meta, or nil if it is missing.
 func (b Body) Meta() ([]byte, error) {
 	v, ok, err := b.want("meta", kindObject, "an object")

@@ -55,12 +55,14 @@ const (
 	nameOn
 	nameTraceparent
 	nameAs
+	nameIfHead
+	nameSilent
 	names
 )
 
 var nameTexts = [names]string{
 	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
-	"traceparent", "as",
+	"traceparent", "as", "if_head", "silent",
 }
 
 // fields are the members of a frame that v1 knows, and the first error in the members that were
@@ -340,7 +342,7 @@ func (f *fields) join() ports.Ask {
 }
 
 func (f *fields) send() ports.Ask {
-	s := ports.Send{Room: f.room(), Body: f.body(), Key: f.key(), Meta: f.meta()}
+	s := ports.Send{Room: f.room(), Body: f.body(), Key: f.key(), Meta: f.meta(), IfHead: f.cursor(nameIfHead), Silent: f.flag(nameSilent, false)}
 	if f.has(nameReplyTo) {
 		s.ReplyTo = f.seq(nameReplyTo)
 	}

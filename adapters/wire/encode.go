@@ -81,7 +81,7 @@ func (o *object) failure(e *chat.Error) {
 	if e.Detail != "" {
 		o.text("reason", string(e.Detail))
 	}
-	if e.Detail == chat.Ahead {
+	if e.Detail == chat.Ahead || e.Detail == chat.Moved {
 		o.seq("head", e.Head)
 	}
 	if e.RetryAfter > 0 {

@@ -110,6 +110,9 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	if !m.DeletedAt.IsZero() {
 		o.time("deleted_at", m.DeletedAt)
 	}
+	if m.Silent {
+		o.flag("silent", true)
+	}
 	if len(m.Reactions) == 0 {
 		return
 	}

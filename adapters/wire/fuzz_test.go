@@ -20,6 +20,7 @@ func FuzzDecode(f *testing.F) {
 		`{"type":"join","room":"tea","after":0,"limit":5}`, ` { } `, `{"a":1,}`, `{"type":"ping"} x`, `[]`, `{"a":"` + "\xff" + `"}`,
 		`{"type":"history","room":"a","only":"messages","before":9007199254740991}`, `{"type":null}`, `{"\u0074ype":"ping"}`,
 		`{"type":"send","room":"a","body":"x","as":{"user":"b","name":" B ","system":false}}`, `{"type":"delete","room":"a","seq":1,"as":{"system":true,"user":null}}`,
+		`{"type":"send","room":"a","body":"x","if_head":0,"silent":true}`, `{"type":"send","room":"a","body":"x","if_head":-0.0,"silent":null}`,
 		`{"a":` + nested(70) + `}`, `{"a":` + strings.Repeat(`{"b":[1,`, 70) + `{}` + strings.Repeat(`],"c":[]}`, 70) + `}`, `{"a":01}`, `{"a":-}`, `{"a":1e}`,
 	} {
 		f.Add([]byte(seed))
@@ -132,6 +133,7 @@ type refEntry struct {
 	Meta      json.RawMessage `json:"meta,omitempty"`
 	EditedAt  string          `json:"edited_at,omitempty"`
 	DeletedAt string          `json:"deleted_at,omitempty"`
+	Silent    bool            `json:"silent,omitempty"`
 	Reactions []refReaction   `json:"reactions,omitempty"`
 	Emoji     string          `json:"emoji,omitempty"`
 	Removed   *bool           `json:"removed,omitempty"`
@@ -168,7 +170,7 @@ func reference(e *chat.Entry) refEntry {
 	switch f := e.Fact.(type) {
 	case chat.Message:
 		ref.Type, ref.ReplyTo, ref.Meta = "message", int64(f.ReplyTo), f.Meta
-		ref.EditedAt, ref.DeletedAt = stamp(f.EditedAt), stamp(f.DeletedAt)
+		ref.EditedAt, ref.DeletedAt, ref.Silent = stamp(f.EditedAt), stamp(f.DeletedAt), f.Silent
 		if f.DeletedAt.IsZero() {
 			ref.Body = &f.Body
 		}
@@ -224,7 +226,7 @@ func FuzzEntry(f *testing.F) {
 				Body: text, ReplyTo: seq, Meta: []byte(`{"a":1}`), EditedAt: at,
 				Reactions: []chat.Reaction{{Emoji: emoji, Count: int(n), Me: true}, {Emoji: "-", Count: 1}},
 			},
-			chat.Message{DeletedAt: at},
+			chat.Message{DeletedAt: at, Silent: true},
 			chat.Edited{Target: seq, Body: text},
 			chat.Deleted{Target: seq},
 			chat.Reacted{Target: seq, Emoji: emoji, Removed: ms%2 == 0, Count: int(n)},

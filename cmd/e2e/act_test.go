@@ -13,6 +13,7 @@ func backendSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"a service acts for users and as the system": actsForOthers,
 		"a node says what it can do":                 featuresAreListed,
+		"a send may be for a head, and silent":       headsAndSilence,
 		"a ban holds whoever acts for the banned":    bansHoldForServices,
 	}
 	for name, test := range tests {
@@ -62,6 +63,40 @@ func actsForOthers(t *testing.T, s *service) {
 	}
 	if r := s.gets(t, http.StatusOK, s.token(t, "bob"), "GET", "/v1/rooms/"+room, nil); r.num("read") != 3 {
 		t.Errorf("bob's room is %v", r)
+	}
+}
+
+func headsAndSilence(t *testing.T, s *service) {
+	room := s.room()
+	alice, bob, token := s.connects(t, "alice"), s.connects(t, "bob"), s.backend(t)
+	for _, p := range []*peer{alice, bob} {
+		p.asks("join", "room", room)
+	}
+	alice.asks("send", "room", room, "body", "one", "if_head", 0)
+	bob.reads(room, 1, 1)
+	if e := bob.isRefused("conflict", "send", "room", room, "body", "one", "if_head", 0); e.str("reason") != "moved" || e.num("head") != 1 {
+		t.Errorf("refused with %v", e)
+	}
+	bob.isRefused("forbidden", "send", "room", room, "body", "psst", "silent", true)
+	alice.asks("send", "room", room, "body", "psst", "silent", true)
+	messages := "/v1/rooms/" + room + "/messages"
+	s.gets(t, http.StatusCreated, token, "POST", messages, frame{"body": "psst", "silent": true, "if_head": 2, "as": frame{"system": true}})
+	e := s.gets(t, http.StatusConflict, token, "POST", messages, frame{"body": "psst", "if_head": 2, "as": frame{"system": true}}).sub("error")
+	if e.str("reason") != "moved" || e.num("head") != 3 {
+		t.Errorf("refused with %v", e)
+	}
+	for _, e := range bob.reads(room, 2, 3) {
+		if !e.yes("silent") {
+			t.Errorf("got %v", e)
+		}
+	}
+	for reader, want := range map[string]int64{"bob": 1, "carol": 1, "alice": 0} {
+		if r := s.gets(t, http.StatusOK, s.token(t, reader), "GET", "/v1/rooms/"+room, nil); r.num("unread") != want {
+			t.Errorf("%s has %d unread, want %d", reader, r.num("unread"), want)
+		}
+	}
+	if page := bob.asks("history", "room", room, "only", "messages"); len(page.list("entries")) != 3 {
+		t.Errorf("got %v", page)
 	}
 }
 

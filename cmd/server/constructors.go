@@ -120,7 +120,7 @@ type hubParts struct {
 
 // features are what clients may ask of this release that one before it ignores in silence: they are
 // told of each once all nodes have it.
-var features = []string{"act"}
+var features = []string{"act", "if_head", "silent"}
 
 func newHub(cfg Config, p hubParts) *session.Hub {
 	return session.New(session.Config{

@@ -38,6 +38,7 @@ type Message struct {
 	Meta      []byte // nil, or a JSON object that the service does not look into
 	EditedAt  time.Time
 	DeletedAt time.Time
+	Silent    bool       // it counts as unread for nobody
 	Reactions []Reaction // ordered by when the emoji first came
 }
 
@@ -161,6 +162,8 @@ type Proposal struct {
 	By     Rights // what the author's token gives in the room
 	Key    Key    // never empty
 	Fact   Fact
+
+	IfHead *Seq // of Message: the seq that the room's last entry must have, 0: none; nil: any
 
 	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
 }

@@ -44,7 +44,7 @@ type Error struct {
 	Reason     string
 	RetryAfter time.Duration // 0: not known
 	Detail     Detail        // empty where programs need only the kind
-	Head       Seq           // with Ahead: the room's last entry
+	Head       Seq           // with Ahead and Moved: the room's last entry
 	Cause      error         // for the log, or nil
 }
 
@@ -54,6 +54,16 @@ type Detail string
 // Ahead is the detail of an Invalid cursor that lies beyond the room's last entry: it belongs to
 // another history.
 const Ahead Detail = "ahead"
+
+// Moved is the detail of a Conflict: the room's last entry is not the one that it should have been.
+const Moved Detail = "moved"
+
+// HeadMoved is the error for a proposal that is for a room whose head is wanted, and is head.
+func HeadMoved(wanted, head Seq) *Error {
+	e := Errorf(Conflict, "if_head is %d, but the room's last entry is %d", wanted, head)
+	e.Detail, e.Head = Moved, head
+	return e
+}
 
 // CursorAhead is the error for a cursor that lies beyond the room's head.
 func CursorAhead(after, head Seq) *Error {

@@ -14,6 +14,9 @@ const (
 	KindReacted
 	KindMember
 	KindRoom
+	// KindSilent is a Message that is Silent. It is a kind of its own so that what counts unread
+	// messages does not come upon it.
+	KindSilent Kind = 8
 )
 
 // kinds has the name of each kind, and its rule.
@@ -27,12 +30,13 @@ var kinds = [...]struct {
 	KindReacted: {"reacted", reactedRule{}},
 	KindMember:  {"member", memberRule{}},
 	KindRoom:    {"room", roomRule{}},
+	KindSilent:  {"silent", messageRule{}},
 }
 
 // KindNamed returns the kind of that name, or 0 where this release does not know it.
 func KindNamed(name string) Kind {
-	for k := KindMessage; k.known(); k++ {
-		if kinds[k].name == name {
+	for k := KindMessage; int(k) < len(kinds); k++ {
+		if kinds[k].name == name && k.known() {
 			return k
 		}
 	}
@@ -47,7 +51,9 @@ func (k Kind) String() string {
 	return kinds[k].name
 }
 
-func (k Kind) known() bool { return KindMessage <= k && int(k) < len(kinds) }
+func (k Kind) known() bool {
+	return KindMessage <= k && int(k) < len(kinds) && kinds[k].rule != nil
+}
 
 // Columns is a fact as its entry's row holds it. Each kind uses some of the columns; the others
 // are zero.

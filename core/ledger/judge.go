@@ -78,8 +78,11 @@ type rule interface {
 
 // kindOf returns the kind of a fact, or an Internal error where the fact cannot be appended.
 func kindOf(f chat.Fact) (Kind, error) {
-	switch f.(type) {
+	switch f := f.(type) {
 	case chat.Message:
+		if f.Silent {
+			return KindSilent, nil
+		}
 		return KindMessage, nil
 	case chat.Edited:
 		return KindEdited, nil

@@ -224,7 +224,7 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 		"message": {chat.Message{Body: "hi", ReplyTo: 5}, []step{
 			newKey(isBanned), notBanned(noRoom), role(chat.Read, reader), role(chat.Write, inArchive),
 			opened("not_found: there is no such message to reply to"),
-			about(chat.Message{Body: "hi", ReplyTo: 2}, "appended 8: {Body:hi ReplyTo:2 Meta:[] EditedAt:0001-01-01 00:00:00 +0000 UTC DeletedAt:0001-01-01 00:00:00 +0000 UTC Reactions:[]}"),
+			about(chat.Message{Body: "hi", ReplyTo: 2}, "appended 8: {Body:hi ReplyTo:2 Meta:[] EditedAt:0001-01-01 00:00:00 +0000 UTC DeletedAt:0001-01-01 00:00:00 +0000 UTC Silent:false Reactions:[]}"),
 		}},
 		"edited": {chat.Edited{Target: 5, Body: "hi"}, []step{
 			newKey(isBanned), notBanned(noRoom), role(chat.Read, reader), role(chat.Write, inArchive), opened(noMessage),

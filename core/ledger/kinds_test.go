@@ -11,7 +11,14 @@ func TestWhatAMessageComesTo(t *testing.T) {
 	t.Parallel()
 	const never = "0001-01-01 00:00:00 +0000 UTC"
 	said := func(fields string) string {
-		return "appended 8: {" + fields + " EditedAt:" + never + " DeletedAt:" + never + " Reactions:[]}"
+		return "appended 8: {" + fields + " EditedAt:" + never + " DeletedAt:" + never + " Silent:false Reactions:[]}"
+	}
+	psst := chat.Message{Body: "psst", Silent: true}
+	silent := "appended 8: {Body:psst ReplyTo:0 Meta:[] EditedAt:" + never + " DeletedAt:" + never + " Silent:true Reactions:[]}"
+	for8 := func(head chat.Seq) chat.Proposal {
+		p := by("bob", chat.Message{Body: "hi"})
+		p.IfHead = &head
+		return p
 	}
 	hi := chat.Message{Body: "hi"}
 	check(t, []row{
@@ -50,6 +57,14 @@ func TestWhatAMessageComesTo(t *testing.T) {
 				Body: "hi", Meta: []byte("{}"), EditedAt: noon, DeletedAt: noon, Reactions: []chat.Reaction{{Emoji: "👍", Count: 9}},
 			}),
 			want: said("Body:hi ReplyTo:0 Meta:[123 125]"),
+		},
+		{name: "one for the head that there is goes through", state: tearoom(), p: for8(7), want: said("Body:hi ReplyTo:0 Meta:[]")},
+		{name: "one for an earlier head does not", state: tearoom(), p: for8(6), want: "conflict: if_head is 6, but the room's last entry is 7"},
+		{name: "nor one for a later head", state: tearoom(), p: for8(8), want: "conflict: if_head is 8, but the room's last entry is 7"},
+		{name: "who moderates is silent", state: tearoom(), p: by("ann", psst), want: silent},
+		{name: "members are not", state: tearoom(), p: by("bob", psst), want: "forbidden: this needs the role moderate in tea; yours is write"},
+		{
+			name: "but a service is for them", state: tearoom(), p: granted(by("bob", psst), chat.Rights{Service: true}), want: silent,
 		},
 		{name: "no meta is nil", state: tearoom(), p: by("bob", chat.Message{Body: "hi", Meta: []byte{}}), want: said("Body:hi ReplyTo:0 Meta:[]")},
 	})

@@ -8,7 +8,13 @@ import (
 
 type messageRule struct{}
 
-func (messageRule) terms(*chat.Proposal) terms { return terms{role: chat.Write} }
+// terms lets only who moderates, and services, send what is unread for nobody.
+func (messageRule) terms(p *chat.Proposal) terms {
+	if p.Fact.(chat.Message).Silent && !p.By.Service {
+		return terms{role: chat.Moderate}
+	}
+	return terms{role: chat.Write}
+}
 
 func (messageRule) ruling(c matter) (Ruling, error) {
 	f := c.Fact.(chat.Message)
@@ -20,10 +26,13 @@ func (messageRule) ruling(c matter) (Ruling, error) {
 			return refused(Unheard()), nil
 		}
 	}
+	if c.IfHead != nil && *c.IfHead != c.room.Head {
+		return refused(chat.HeadMoved(*c.IfHead, c.room.Head)), nil
+	}
 	if f.Meta == nil && f.Reactions == nil && f.EditedAt.IsZero() && f.DeletedAt.IsZero() {
 		return c.appends(c.Fact), nil // it has the form that the log keeps, and needs no copy
 	}
-	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo}
+	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Silent: f.Silent}
 	if len(f.Meta) > 0 {
 		said.Meta = bytes.Clone(f.Meta) // the entry lives longer than the proposal
 	}
@@ -37,4 +46,8 @@ func Unheard() *chat.Error {
 
 func (messageRule) columns(f chat.Fact) Columns { return Columns{Message: f.(chat.Message)} }
 
-func (messageRule) fact(c *Columns) chat.Fact { return c.Message }
+func (messageRule) fact(c *Columns) chat.Fact {
+	m := c.Message
+	m.Silent = c.Kind == KindSilent
+	return m
+}

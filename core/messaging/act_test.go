@@ -102,6 +102,23 @@ func TestTheFirstMessageOfTheSystemMakesARoomThatNobodyModerates(t *testing.T) {
 	}
 }
 
+// What the log would refuse makes no room.
+func TestASendThatWouldBeRefusedMakesNoRoom(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Autocreate = true })
+	seven, none := chat.Seq(7), chat.Seq(0)
+	alice := n.user("alice")
+	granted := n.user("bob").granted(chat.Grants{"*": chat.Write})
+	e := alice.isRefused(ports.Send{Room: "new", Body: "hi", IfHead: &seven, Makes: true}, chat.Conflict)
+	if e.Detail != chat.Moved || e.Head != 0 {
+		t.Errorf("got %+v", e)
+	}
+	granted.isRefused(ports.Send{Room: "new", Body: "hi", Silent: true, Makes: true}, chat.Forbidden)
+	if r := alice.does(ports.Send{Room: "new", Body: "hi", IfHead: &none, Silent: true, Makes: true}); r.Seq != 1 || r.Made == nil {
+		t.Errorf("got %+v", r)
+	}
+}
+
 // A service has one limit for all that it does, which is not that of those whom it acts for.
 func TestAServiceHasALimitOfItsOwn(t *testing.T) {
 	t.Parallel()

@@ -46,8 +46,8 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		return chat.Proposal{}, nil, err
 	}
 	if says && !st.Room.Made() {
-		if send.ReplyTo != 0 { // the log would refuse it, but the room would exist
-			return chat.Proposal{}, nil, chat.Errorf(chat.NotFound, "there is no such message to reply to")
+		if err := s.mayBeFirst(by, send); err != nil { // the log would refuse it, but the room would exist
+			return chat.Proposal{}, nil, err
 		}
 		if made, err = s.makeFor(ctx, by, change.In()); err != nil {
 			return chat.Proposal{}, nil, err
@@ -57,7 +57,8 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	switch c := change.(type) {
 	case ports.Send:
 		p.Key = c.Key
-		p.Fact = chat.Message{Body: c.Body, ReplyTo: c.ReplyTo, Meta: c.Meta}
+		p.IfHead = c.IfHead
+		p.Fact = chat.Message{Body: c.Body, ReplyTo: c.ReplyTo, Meta: c.Meta, Silent: c.Silent}
 	case ports.Edit:
 		p.Fact = chat.Edited{Target: c.Seq, Body: c.Body}
 		err = s.own(ctx, by, c.Room, c.Seq, "edit")
@@ -76,6 +77,19 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		p.Key = chat.NewKey()
 	}
 	return p, made, err
+}
+
+// mayBeFirst refuses a message that the log would not take in the room that it makes.
+func (s *Service) mayBeFirst(by chat.Identity, send ports.Send) error {
+	switch {
+	case send.ReplyTo != 0:
+		return chat.Errorf(chat.NotFound, "there is no such message to reply to")
+	case send.IfHead != nil && *send.IfHead != 0:
+		return chat.HeadMoved(*send.IfHead, 0)
+	case send.Silent && !by.Service() && !s.mayOwn(by, send.Room):
+		return chat.Errorf(chat.Forbidden, "this needs the role %s in %s, or a service", chat.Moderate, send.Room)
+	}
+	return nil
 }
 
 // own checks that a message is the user's. The author of a message never changes, so this still

@@ -46,6 +46,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 	}{
 		{"Append", (*storeSuite).testAppend},
 		{"Refusals", (*storeSuite).testRefusals},
+		{"Sends", (*storeSuite).testSends},
 		{"Rights", (*storeSuite).testRights},
 		{"Unchanged", (*storeSuite).testUnchanged},
 		{"Reactions", (*storeSuite).testReactions},

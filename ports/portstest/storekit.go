@@ -328,8 +328,8 @@ func showEntries(entries []chat.Entry) string {
 func showEntry(e chat.Entry) string {
 	fact := fmt.Sprintf("%T%+v", e.Fact, e.Fact)
 	if m, ok := e.Fact.(chat.Message); ok {
-		fact = fmt.Sprintf("message %q reply %d meta %q edited %s deleted %s reactions %v",
-			m.Body, m.ReplyTo, m.Meta, showTime(m.EditedAt), showTime(m.DeletedAt), m.Reactions)
+		fact = fmt.Sprintf("message %q reply %d meta %q edited %s deleted %s silent %t reactions %v",
+			m.Body, m.ReplyTo, m.Meta, showTime(m.EditedAt), showTime(m.DeletedAt), m.Silent, m.Reactions)
 	}
 	return fmt.Sprintf("%s/%d at %s by %q %q via %q key %q messages %d: %s",
 		e.Room, e.Seq, showTime(e.At), e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, fact)

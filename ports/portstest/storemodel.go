@@ -44,6 +44,10 @@ const maxReactions = 2
 func drawProposal(t *rapid.T, r room) chat.Proposal {
 	p := drawUnbounded(t, r)
 	p.Reactions = maxReactions
+	if rapid.IntRange(0, 7).Draw(t, "conditional") == 0 {
+		head := chat.Seq(rapid.IntRange(0, 12).Draw(t, "if_head"))
+		p.IfHead = &head
+	}
 	return p
 }
 
@@ -59,8 +63,10 @@ func drawFact(t *rapid.T, r room) chat.Fact {
 	target := chat.Seq(rapid.IntRange(0, 12).Draw(t, "target"))
 	body := rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "body")
 	switch rapid.IntRange(0, 10).Draw(t, "sort") {
-	case 0, 1, 2, 3:
+	case 0, 1, 2:
 		return chat.Message{Body: body}
+	case 3:
+		return chat.Message{Body: body, Silent: true}
 	case 4:
 		return chat.Message{Body: body, ReplyTo: target}
 	case 5:
@@ -135,6 +141,9 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 	case chat.Message:
 		if f.ReplyTo != 0 && !m.isMessage(f.ReplyTo) {
 			return ports.Refused, chat.NotFound, 0, nil
+		}
+		if p.IfHead != nil && *p.IfHead != next-1 {
+			return ports.Refused, chat.Conflict, 0, nil
 		}
 	case chat.MemberChanged:
 		place, since := m.member(f.User)
@@ -317,7 +326,8 @@ func (m *model) messages(n int) (count int64) {
 func (m *model) unread(user chat.UserID, mark chat.Seq) (count int64) {
 	for _, e := range m.log[mark:] {
 		deleted := m.last(e.Seq, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
-		if m.isMessage(e.Seq) && e.Author.ID != user && deleted == nil {
+		said, ok := e.Fact.(chat.Message)
+		if ok && !said.Silent && e.Author.ID != user && deleted == nil {
 			count++
 		}
 	}
