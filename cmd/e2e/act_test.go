@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// backendSuite is what a product's back end does, as it does it. It runs on every store.
+// backendSuite tests what a product's back end does. It runs on every store.
 func backendSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"a service acts for users and as the system": actsForOthers,
@@ -57,7 +57,7 @@ func actsForOthers(t *testing.T, s *service) {
 	alice.isRefused("forbidden", "send", "room", room, "body", "x", "as", bob)
 	backend.isRefused("invalid", "typing", "room", room, "as", bob)
 	s.gets(t, http.StatusUnauthorized, s.token(t, "~system"), "GET", "/v1/rooms", nil)
-	// A mark that a service moves is the user's own.
+	// A mark that a back end moves is the user's mark.
 	if read := backend.asks("read", "room", room, "seq", 3, "as", bob); read.num("read") != 3 || read.num("unread") != 0 {
 		t.Errorf("read %v", read)
 	}
@@ -100,7 +100,7 @@ func headsAndSilence(t *testing.T, s *service) {
 	}
 }
 
-// A node lists what it can do once it has listened for others that cannot.
+// A node lists its features after it has listened for older nodes without them.
 func featuresAreListed(t *testing.T, s *service) {
 	eventually(t, "features", func() error {
 		if got := s.connects(t, "alice").welcome.list("features"); !slices.Contains(got, any("act")) {

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
-// cluster is two nodes on one PostgreSQL. The bus of each leads over a cable.
+// cluster is two nodes on one PostgreSQL. Each reaches the bus over a cable that can be cut.
 type cluster struct {
 	one, two *service
 	cables   []*portstest.Cable
@@ -57,7 +57,7 @@ func startCluster(t *testing.T, bus string) *cluster {
 	return c
 }
 
-// awaits waits until a node's readiness, which must be 200, is as it should be.
+// awaits waits until a node's readiness, which must be 200, has the expected parts.
 func (s *service) awaits(t *testing.T, what string, ok func(frame) bool) {
 	t.Helper()
 	eventually(t, what, func() error {
@@ -77,7 +77,7 @@ func (s *service) awaits(t *testing.T, what string, ok func(frame) bool) {
 	})
 }
 
-// TestTwoNodes is what a client sees of a cluster, on every bus and on none.
+// TestTwoNodes tests what a client sees of a cluster, on every bus and without one.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	for _, bus := range []string{"nats", "redis", "postgres", "none"} {
@@ -128,8 +128,8 @@ func talkAcross(t *testing.T, c *cluster) {
 	}
 }
 
-// cursorGoesOver has a client go on with what it just sent on the other node, which may not have
-// heard of it.
+// cursorGoesOver has a client continue on the other node, at the seq of its last send, which that
+// node may not know yet.
 func cursorGoesOver(t *testing.T, c *cluster) {
 	room := c.one.room()
 	alice, bob := c.one.connects(t, "alice"), c.two.connects(t, "bob")
@@ -210,19 +210,19 @@ func bannedOnBoth(t *testing.T, c *cluster) {
 	boss, bob := c.one.connects(t, "boss", root), c.two.connects(t, "bob")
 	boss.asks("join", "room", room)
 	bob.asks("join", "room", room)
-	writer := c.two.connects(t, "bob") // has not joined: nothing but the service tells it
+	writer := c.two.connects(t, "bob") // has not joined: only the service can tell it
 	writer.asks("send", "room", room, "body", "before")
 	if status := c.one.puts(t, "/v1/rooms/"+room+"/members/bob", `{"banned":true}`, c.one.token(t, "boss", root)); status >= 300 {
 		t.Fatalf("the ban: %d", status)
 	}
-	// However long the other node takes to hear of it.
+	// It holds even before the other node has heard of it.
 	writer.isRefused("forbidden", "send", "room", room, "body", "after")
 	writer.isRefused("forbidden", "react", "room", room, "seq", 1, "emoji", "👍")
 	bob.isSentFrom(room, "forbidden")
 }
 
 func revokedOnBoth(t *testing.T, c *cluster) {
-	// In the second of their revocation no tokens are good: these are of one before.
+	// Tokens of the second of their revocation are revoked too, so these are of an earlier one.
 	before := claim{"iat", time.Now().Add(-2 * time.Second).Unix()}
 	user := "mallory-" + c.one.room()
 	here, there := c.one.connects(t, user, before), c.two.connects(t, user, before)
@@ -247,7 +247,7 @@ func revokedOnBoth(t *testing.T, c *cluster) {
 			t.Error("a token that was taken back is good")
 		}
 		eventually(t, "a token that is issued after that is good", func() error {
-			_, err := s.dialed(t, "/ws", s.token(t, user, fresh)) // until then it is from too far ahead
+			_, err := s.dialed(t, "/ws", s.token(t, user, fresh)) // until then it is issued too far in the future
 			return err
 		})
 	}
@@ -331,7 +331,7 @@ func goneWithTheNode(t *testing.T, c *cluster) {
 	if f := alice.sees("presence"); f.str("user") != "bob" || !f.yes("online") {
 		t.Errorf("presence: %v", f)
 	}
-	c.cables[1].Cut() // as others see it, the node is dead
+	c.cables[1].Cut() // for others the node is dead now
 	if f := alice.sees("presence"); f.str("user") != "bob" || f.yes("online") {
 		t.Errorf("presence: %v", f)
 	}
@@ -344,7 +344,7 @@ func goneWithTheNode(t *testing.T, c *cluster) {
 	}
 }
 
-// operates asks the admin address for something, and returns the status.
+// operates sends a request to the admin address, and returns the status.
 func (s *service) operates(t *testing.T, method, path string, into any) int {
 	t.Helper()
 	q, err := http.NewRequest(method, s.admin+path, nil)
@@ -362,7 +362,7 @@ func (s *service) operates(t *testing.T, method, path string, into any) int {
 	return response.StatusCode
 }
 
-// puts puts a JSON document somewhere, and returns the status.
+// puts sends a PUT with a JSON document, and returns the status.
 func (s *service) puts(t *testing.T, path, body, token string) int {
 	t.Helper()
 	q, err := http.NewRequest(http.MethodPut, s.url+path, strings.NewReader(body))

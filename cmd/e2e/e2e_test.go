@@ -1,5 +1,5 @@
-// Package e2e_test drives the whole service as its clients do: by sockets and HTTP, in the process
-// and as the real binary.
+// Package e2e_test drives the whole service like its clients: over sockets and HTTP, in the test's
+// process and as the real binary.
 package e2e_test
 
 import (
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		if err := goleak.Find(
 			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),    // lives as long as the process
 			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"), // ends with its pause
-			goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),                      // this test's own client
+			goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),                      // of this test's client
 			goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 		); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -40,20 +40,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// service is a running service, as a client knows it.
+// service is a running service, as its clients see it.
 type service struct {
 	url, admin string
 	sign       func(t testing.TB, user string, claims ...claim) string
 	stop       func() // ends it before the test does
 }
 
-// claim is one more claim of a token.
+// claim is a further claim of a token.
 type claim struct {
 	name  string
 	value any
 }
 
-// token makes a token for a user, good for an hour unless a claim says otherwise.
+// token makes a token for a user, valid for an hour unless a claim says otherwise.
 func (s *service) token(t testing.TB, user string, claims ...claim) string {
 	t.Helper()
 	return s.sign(t, user, claims...)
@@ -64,7 +64,7 @@ var roomsMade atomic.Int64
 // room returns the id of a room that no other test uses.
 func (s *service) room() string { return fmt.Sprintf("room-%d", 1000+roomsMade.Add(1)) }
 
-// start runs the service in this process, on a store, with settings by their environment names.
+// start runs the service in this process, on a store, with settings by their environment variables.
 func start(t *testing.T, store string, settings map[string]string, more ...fx.Option) *service {
 	t.Helper()
 	return startFor(t, newIssuer(t), store, settings, more...)
@@ -79,7 +79,7 @@ func startFor(t *testing.T, issuer *issuer, store string, settings map[string]st
 		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off", "PARLEY_ADDS_PER_USER=off", "PARLEY_ROOMS_PER_SESSION=2000", // tests are in a hurry
 	}
 	for name, value := range settings {
-		environ = append(environ, name+"="+value) // the last of a name counts
+		environ = append(environ, name+"="+value) // the last one of a name wins
 	}
 	var cfg server.Config
 	if err := server.NewSettings("serve", &cfg).Load(nil, environ); err != nil {
@@ -101,7 +101,7 @@ func startFor(t *testing.T, issuer *issuer, store string, settings map[string]st
 	return &service{url: running.URL(), admin: running.AdminURL(), sign: issuer.sign, stop: stop}
 }
 
-// TestProtocol is the protocol as clients meet it, the same on every store.
+// TestProtocol tests the protocol, which is the same on every store.
 func TestProtocol(t *testing.T) {
 	t.Parallel()
 	stores := map[string]func(t *testing.T) string{
@@ -121,7 +121,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// issuer signs tokens as a product's back end would.
+// issuer signs tokens like a product's back end.
 type issuer struct {
 	key        any
 	publicFile string

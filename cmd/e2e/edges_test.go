@@ -18,7 +18,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// edgesSuite is what the service's edges take and refuse, by socket and by HTTP alike. It runs on
+// edgesSuite tests what the service accepts and refuses, over the socket and HTTP alike. It runs on
 // every store.
 func edgesSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
@@ -92,7 +92,7 @@ func encoded(t *testing.T, v any) []byte {
 	return text
 }
 
-// asksRaw makes a request with a path as it is, and returns the status and the body.
+// asksRaw makes a request with an unchanged path, and returns the status and the body.
 func (s *service) asksRaw(t *testing.T, token, method, path string) (int, frame) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -244,7 +244,7 @@ func strictNumbers(t *testing.T, s *service) {
 			t.Errorf("/ws/%s%s: from is %v, want %d", room, path, f, first)
 		}
 	}
-	for _, way := range []string{"GET", "PATCH", "DELETE"} { // of one message there is one address
+	for _, way := range []string{"GET", "PATCH", "DELETE"} { // a message has only one address
 		if e := s.gets(t, 422, alice, way, "/v1/rooms/"+room+"/messages/1.0", frame{"body": "y"}).sub("error"); e.str("code") != "invalid" {
 			t.Errorf("%s /messages/1.0: %v", way, e)
 		}
@@ -254,8 +254,8 @@ func strictNumbers(t *testing.T, s *service) {
 	}
 }
 
-// lastWords are asked for in one write with what ends a socket: a close frame, the end of what the
-// client sends, or a breach of the rules.
+// lastWords are commands that are sent in one write with the end of the socket: a close frame, the
+// end of the client's half, or a violation of the protocol.
 func lastWords(t *testing.T, s *service) {
 	for name, c := range map[string]struct{ end, closes string }{
 		"a close frame":          {"\x88\x82\x00\x00\x00\x00\x03\xe8", "\x88\x02\x03\xe8"},
@@ -297,7 +297,7 @@ func lastWords(t *testing.T, s *service) {
 	}
 }
 
-// TestOriginsAreReadAlike has pages of many origins open sockets and call.
+// TestOriginsAreReadAlike has pages of many origins open sockets and make requests.
 func TestOriginsAreReadAlike(t *testing.T) {
 	t.Parallel()
 	s := start(t, "memory://", map[string]string{
@@ -320,7 +320,7 @@ func TestOriginsAreReadAlike(t *testing.T) {
 	}
 }
 
-// TestStrangersRaiseNoAlert has the real binary meet what comes to a port that is open to the
+// TestStrangersRaiseNoAlert sends to the real binary what arrives at a port that is open to the
 // world.
 func TestStrangersRaiseNoAlert(t *testing.T) {
 	t.Parallel()
@@ -355,7 +355,7 @@ func TestStrangersRaiseNoAlert(t *testing.T) {
 		}
 	}
 	strangers.Wait()
-	p.connects(t, "alice").asks("ping") // it lives
+	p.connects(t, "alice").asks("ping") // it is alive
 	response, err := http.Get(p.admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ type faulty struct {
 	ports.Log
 	mu    sync.Mutex
 	fails bool
-	stall chan struct{} // not nil: appends wait for it
+	stall chan struct{} // if not nil, appends wait for it
 }
 
 func (f *faulty) Append(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
@@ -65,7 +65,7 @@ func TestAStoreThatFailsOrStalls(t *testing.T) {
 	if f := alice.isRefused("unavailable", "send", "room", room, "body", "x", "key", "k"); f.num("retry_after_ms") <= 0 {
 		t.Errorf("no time to wait in %v", f)
 	}
-	alice.asks("history", "room", room) // reading goes on
+	alice.asks("history", "room", room) // reads still work
 	store.becomes(false, nil)
 	if f := alice.asks("send", "room", room, "body", "x", "key", "k"); f.yes("duplicate") || f.num("seq") != 1 {
 		t.Errorf("tried again: %v", f)
@@ -75,7 +75,7 @@ func TestAStoreThatFailsOrStalls(t *testing.T) {
 	stall := make(chan struct{})
 	store.becomes(false, stall)
 	id := alice.sends("send", "room", room, "body", "slow")
-	bob.asks("ping") // nobody else's problem
+	bob.asks("ping") // others are not affected
 	alice.asks("ping")
 	store.becomes(false, nil)
 	close(stall)
@@ -149,7 +149,7 @@ func TestADatabaseThatGoesAwayUnderLoad(t *testing.T) {
 	})
 }
 
-// raw opens a socket by hand, for what a library would not do.
+// raw opens a socket without a library, for things that a library would not do.
 func (s *service) raw(t testing.TB, user string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -166,7 +166,7 @@ func (s *service) raw(t testing.TB, user string) net.Conn {
 	return conn
 }
 
-// masked is a text frame as a client sends it, masked by zeroes.
+// masked returns a client's text frame, masked with zeroes.
 func masked(text string) []byte {
 	if len(text) < 126 {
 		return append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...)
@@ -178,7 +178,7 @@ func TestAClientThatIsSilentIsClosed(t *testing.T) {
 	t.Parallel()
 	s := start(t, "memory://", map[string]string{"PARLEY_HEARTBEAT": "500ms"})
 	alive := s.connects(t, "alice") // its library answers pings
-	conn := s.raw(t, "ghost")       // that came later, and answers none
+	conn := s.raw(t, "ghost")       // connected later, and answers no pings
 	var last []byte
 	buf := make([]byte, 4096)
 	for {
@@ -270,7 +270,7 @@ func TestSocketsWithoutATokenKeepNobodyOut(t *testing.T) {
 			s := start(t, "memory://", map[string]string{"PARLEY_SESSIONS": "100", "PARLEY_SOCKETS": sockets})
 			var bare []*peer
 			for range 100 {
-				eventually(t, "one more connects", func() error { // 503 while those who were sent away are slow to go
+				eventually(t, "one more connects", func() error { // 503 while refused connections are still open
 					p, err := s.dialed(t, "/ws", "")
 					bare = append(bare, p)
 					return err

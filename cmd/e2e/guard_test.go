@@ -18,21 +18,20 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The guards hold what the parts cost together by counting, so that they mean the same on every
-// machine.
+// The guards measure costs of the whole by counting, so that they mean the same on every machine.
 
-// wired is a session with everything behind it and the wire before it, on a connection that takes
-// everything and counts. Only the socket is missing.
+// wired is a session with all parts of the service and the wire, on a connection that accepts and
+// counts all frames. Only the socket is missing.
 type wired struct {
 	ports.Session
 	t      testing.TB
-	sends  [][]byte // the frames of a round, as they come from the client
+	sends  [][]byte // the client's frames of a round
 	log    *steppedLog
 	frames frames
 }
 
-// steppedLog has the append of one proposal alone wait at the gate, if it has one, so that what
-// gathers meanwhile does not depend on the scheduler.
+// steppedLog has an append of a single proposal wait at the gate, if there is one. So the size of
+// the next batch does not depend on the scheduler.
 type steppedLog struct {
 	*memory.Store
 	entered, gate chan struct{}
@@ -46,16 +45,16 @@ func (l *steppedLog) Append(ctx context.Context, p []chat.Proposal) ([]ports.Out
 	return l.Store.Append(ctx, p)
 }
 
-// frames counts the server's frames that a connection took.
+// frames counts the server's frames on a connection.
 type frames struct {
 	taken atomic.Int64
-	want  atomic.Int64  // at which to tell
+	want  atomic.Int64  // count to wait for
 	there chan struct{} // holds one
 }
 
 func (f *frames) TryWrite(p []byte) (int, error) {
 	n := len(p)
-	for len(p) > 0 { // a header of 2 bytes, or of 4 where 126 says so, and the payload
+	for len(p) > 0 { // a header of 2 bytes, or of 4 if the length is 126, and the payload
 		size := 2 + int(p[1])
 		if p[1] == 126 {
 			size = 4 + int(p[2])<<8 + int(p[3])
@@ -104,8 +103,8 @@ func newWired(t testing.TB, together int) *wired {
 	return w
 }
 
-// round hands over the frames of its sends, and waits for an ok and an entry for each. Of many, all
-// but the first gather during the commit of that one.
+// round passes on the frames of its sends, and waits for an ok and an entry of each. If there are
+// many, all but the first are gathered during the commit of the first.
 func (w *wired) round() {
 	w.frames.want.Add(int64(2 * len(w.sends)))
 	for i, frame := range w.sends {
@@ -120,17 +119,17 @@ func (w *wired) round() {
 	<-w.frames.there
 }
 
-// TestGuardASendAllocatesLittle counts what the whole process allocates for a send: from the bytes
-// of its frame by way of the store in memory to the bytes of its ok and of its entry. Sends that
-// share a commit are held to the 15 that were set as the aim. One alone pays for its batch alone,
-// with a context and a timer, and for the feed's view; it is held to what it takes today.
+// TestGuardASendAllocatesLittle counts the allocations of the whole process for a send: from the
+// bytes of its frame, through the store in memory, to the bytes of its ok and its entry. For sends
+// that share a commit the limit is 15, which was the aim. A single send pays for its whole batch,
+// with a context and a timer, and for the feed's view; its limit is the present number.
 //
 //nolint:paralleltest // it counts the allocations of the whole process
 func TestGuardASendAllocatesLittle(t *testing.T) {
 	for _, row := range []struct {
 		together int
-		most     float64
-	}{{1, 25.5}, {60, 15}} { // a session takes no more than 64 at once
+		limit    float64
+	}{{1, 25.5}, {60, 15}} { // a session accepts at most 64 at a time
 		t.Run(fmt.Sprintf("%d together", row.together), func(t *testing.T) {
 			w := newWired(t, row.together)
 			w.round()
@@ -141,12 +140,12 @@ func TestGuardASendAllocatesLittle(t *testing.T) {
 			}
 			each := float64(mallocs()-before) / float64(rounds*row.together)
 			t.Logf("%.2f allocations a send", each)
-			most := row.most
-			if underRace { // where pools lose a part of what they are given
-				most += 2
+			limit := row.limit
+			if underRace { // under race, pools drop some of their items
+				limit += 2
 			}
-			if each > most {
-				t.Errorf("a send allocates %.2f times, want at most %v", each, most)
+			if each > limit {
+				t.Errorf("a send allocates %.2f times, want at most %v", each, limit)
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 )
 
-// TestALockedRoomHoldsUpNoOther has an operator lock one room's row while people write to it and to
+// TestALockedRoomHoldsUpNoOther has an operator lock one room's row while users write to it and to
 // eleven others.
 func TestALockedRoomHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
@@ -39,7 +39,7 @@ func TestALockedRoomHoldsUpNoOther(t *testing.T) {
 	for range 2 {
 		send()
 		for _, room := range ids[1:] {
-			alice.asks("send", "room", room, "body", "beside") // is answered while the lock is there
+			alice.asks("send", "room", room, "body", "beside") // answered while the room is locked
 		}
 	}
 	send()

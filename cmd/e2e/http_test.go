@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// httpSuite is the protocol's section 5 as a client meets it. It runs on every store.
+// httpSuite tests section 5 of the protocol. It runs on every store.
 func httpSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"rooms are made, listed, changed and archived": roomsByHTTP,
@@ -208,7 +208,7 @@ func errorsByHTTP(t *testing.T, s *service) {
 			t.Errorf("%s: content type %q", c.name, got)
 		}
 	}
-	// A body that is too large is refused by what its header says: the client need not send it.
+	// A body that is too large is refused by its header: the client need not send it.
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// issuerKey is made once: RSA keys take their time.
+// issuerKey is made once, because RSA keys take long.
 var issuerKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func newIssuer(t *testing.T) *issuer {

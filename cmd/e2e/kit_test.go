@@ -16,8 +16,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// patience is how long a test waits for what must come. It is long, as machines are slow at times;
-// nothing waits for it to pass.
+// patience is how long a test waits for an expected event. It is long because machines are slow at
+// times; no test that passes waits so long.
 const patience = 20 * time.Second
 
 // frame is one frame of the protocol.
@@ -33,7 +33,7 @@ func (f frame) has(k string) bool   { _, ok := f[k]; return ok }
 func (f frame) isEntry() bool       { return f.has("seq") && f.has("author") }
 func (f frame) is(kind string) bool { return f.kind() == kind }
 
-// peer is a client on a socket, by a WebSocket library that is not ours.
+// peer is a client on a socket, with a third-party WebSocket library.
 type peer struct {
 	welcome frame
 	t       testing.TB
@@ -41,9 +41,9 @@ type peer struct {
 	conn    *websocket.Conn
 	frames  chan frame // closed with the socket
 	closed  error      // why, once frames is closed
-	kept    []frame    // read while looking for something else
+	kept    []frame    // frames that were read while waiting for others
 	asked   int
-	largest atomic.Int64 // bytes of a frame that came
+	largest atomic.Int64 // max size of a received frame
 }
 
 // dialed opens a socket at path ("/ws", …) with a token in the Authorization header, or none.
@@ -148,7 +148,7 @@ func (p *peer) await(want func(frame) bool) (frame, bool) {
 	}
 }
 
-// closesWith expects the socket to end with a close code; frames that come before are kept.
+// closesWith expects the socket to end with a close code; earlier frames are kept.
 func (p *peer) closesWith(code websocket.StatusCode) {
 	p.t.Helper()
 	p.await(func(frame) bool { return false })
@@ -157,7 +157,7 @@ func (p *peer) closesWith(code websocket.StatusCode) {
 	}
 }
 
-// writes sends bytes as they are, in a text message.
+// writes sends raw bytes in a text message.
 func (p *peer) writes(raw string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -213,8 +213,7 @@ func (p *peer) isRefused(code, kind string, fields ...any) frame {
 	return f
 }
 
-// reads expects the next entries of a room to have these seqs, in order and nothing between, and
-// returns them.
+// reads expects the next entries of a room to have exactly these seqs, in order, and returns them.
 func (p *peer) reads(room string, from, to int64) (entries []frame) {
 	p.t.Helper()
 	for want := from; want <= to; want++ {
@@ -231,7 +230,7 @@ func (p *peer) reads(room string, from, to int64) (entries []frame) {
 }
 
 // calls makes an HTTP request and returns the status, the JSON body and the headers. body is nil, a
-// string as it is, or a value to encode.
+// string that is sent unchanged, or a value to encode.
 func (s *service) calls(t testing.TB, token, method, path string, body any, headers ...string) (int, frame, http.Header) {
 	t.Helper()
 	var payload io.Reader
@@ -270,8 +269,8 @@ func (s *service) calls(t testing.TB, token, method, path string, body any, head
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	if most := 256 << 10; len(raw) > most {
-		t.Errorf("%s %s answered with %d bytes, more than %d", method, path, len(raw), most)
+	if limit := 256 << 10; len(raw) > limit {
+		t.Errorf("%s %s answered with %d bytes, more than %d", method, path, len(raw), limit)
 	}
 	var f frame
 	if len(raw) > 0 {
@@ -294,7 +293,7 @@ func (s *service) gets(t testing.TB, status int, token, method, path string, bod
 
 var errNotYet = errors.New("not yet")
 
-// eventually asks until it succeeds, for as long as patience lasts.
+// eventually tries until it succeeds or patience is over.
 func eventually(t testing.TB, what string, try func() error) {
 	t.Helper()
 	var err error

@@ -34,8 +34,8 @@ func (s *service) counts(t *testing.T, series string) float64 {
 	return 0
 }
 
-// Two nodes that do not hear of each other find entries by comparing heads: what users wait for,
-// the objective counts.
+// Two nodes that do not hear each other find entries by comparing heads. The objective must count
+// the time that users wait.
 func TestWhatComesLateFromAnotherNodeCountsAsLate(t *testing.T) {
 	t.Parallel()
 	const series = `parley_hub_fanout_latency_seconds_sum{written="last"}`
@@ -49,7 +49,7 @@ func TestWhatComesLateFromAnotherNodeCountsAsLate(t *testing.T) {
 	bob.reads("late", 2, 2)
 	late := time.Since(sent)
 	eventually(t, "the pass is counted", func() error {
-		// What is measured here has the send's way to the node and the commit in it too.
+		// The time that is measured here also includes the send's way to the node and the commit.
 		if counted := c.two.counts(t, series); counted < late.Seconds()/2 {
 			t.Logf("it came %v late, and %v s are counted", late, counted)
 			return errNotYet

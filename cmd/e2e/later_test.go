@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 )
 
-// planter puts an entry of a kind that a later release makes at the end of a room's log, in the
-// store of a service that runs.
+// planter puts an entry of a kind that a later release adds at the end of a room's log, in the
+// store of a running service.
 type planter func(t *testing.T, room, kind string, target int, data string)
 
 func plantInPostgres(url string) planter {
@@ -60,8 +60,8 @@ func plantInSQLite(path string) planter {
 	}
 }
 
-// What a later release writes reaches the clients of this one: live, by catching up, and by
-// history, at its place.
+// Entries of a later release reach the clients of this one: live, by catching up, and in the
+// history, each at its seq.
 func TestEntriesOfALaterReleaseAreDelivered(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func() (store string, plant planter){
@@ -88,7 +88,7 @@ func deliversLaterKinds(t *testing.T, s *service, plant planter) {
 	plant(t, room, "pinned", 1, `{"by":{"id":"alice"},"seq":99}`)
 	plant(t, room, "", 0, "")
 	alice.reads(room, 1, 1)
-	mustBeLater(t, alice.reads(room, 2, 3)) // nobody tells of it: heads are compared
+	mustBeLater(t, alice.reads(room, 2, 3)) // there is no notice: heads are compared
 	alice.asks("send", "room", room, "body", "two")
 	alice.reads(room, 4, 4)
 
@@ -129,7 +129,7 @@ func deliversLaterKinds(t *testing.T, s *service, plant planter) {
 	}
 }
 
-// mustBeLater finds the two entries that were planted, as they stand.
+// mustBeLater checks the two planted entries.
 func mustBeLater(t *testing.T, entries []frame) {
 	t.Helper()
 	if len(entries) != 2 {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestWhatAStrangerMayUnlessItIsSetOtherwise has the limits that hold where nothing is said of
-// them.
+// TestWhatAStrangerMayUnlessItIsSetOtherwise tests the default limits.
 func TestWhatAStrangerMayUnlessItIsSetOtherwise(t *testing.T) {
 	t.Parallel()
 	s := start(t, "memory://", map[string]string{
@@ -38,7 +37,7 @@ func TestWhatAStrangerMayUnlessItIsSetOtherwise(t *testing.T) {
 			limited++
 		}
 	}
-	if limited == 0 || limited > 301 { // the join counts, too, for a tenth
+	if limited == 0 || limited > 301 { // the join counts too, as a tenth
 		t.Errorf("%d of 400 sends at once were refused, want what is above 100", limited)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// TestTwoServicesOnOneBus is what becomes of two that were given the same servers and prefix: each
-// goes on as if it were alone.
+// TestTwoServicesOnOneBus tests two services with the same bus and prefix: each must work as if it
+// were alone.
 func TestTwoServicesOnOneBus(t *testing.T) {
 	t.Parallel()
 	for name, bus := range map[string]func(t *testing.T) string{
@@ -60,7 +60,7 @@ func TestTwoServicesOnOneBus(t *testing.T) {
 	}
 }
 
-// awaitsMetric waits until a counter has counted something.
+// awaitsMetric waits until a counter is above zero.
 func (s *service) awaitsMetric(t *testing.T, name string) {
 	t.Helper()
 	eventually(t, name, func() error {
@@ -80,8 +80,8 @@ func (s *service) awaitsMetric(t *testing.T, name string) {
 	})
 }
 
-// TestALogThatIsRenewedUnderANode is what clients see where an operator gives the log another
-// identity, or puts another store in place.
+// TestALogThatIsRenewedUnderANode tests what clients see if an operator gives the log a new
+// identity, or replaces the store.
 func TestALogThatIsRenewedUnderANode(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]func(t *testing.T) string{

@@ -34,7 +34,7 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-var binaries string // where program built; removed by TestMain
+var binaries string // folder of the built program; removed by TestMain
 
 // process is the real binary, running.
 type process struct {
@@ -66,7 +66,7 @@ func runs(t *testing.T, env ...string) *process {
 	return p
 }
 
-// environ is this process' environment without Parley's settings.
+// environ returns the environment of this process, without Parley's settings.
 func environ() (env []string) {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PARLEY_") {
@@ -112,7 +112,7 @@ func (p *process) starts() {
 
 func (p *process) kill(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
 
-// sign has the program itself make a token, as a newcomer would.
+// sign has the program itself make a token, like a newcomer.
 func (p *process) sign(t testing.TB, user string, _ ...claim) string {
 	t.Helper()
 	path, err := program()
@@ -138,15 +138,15 @@ func freeAddr(t testing.TB) string {
 	return ln.Addr().String()
 }
 
-// sender sends messages with keys one after the other, and knows which were acknowledged.
+// sender sends messages with keys one after the other, and records which were acknowledged.
 type sender struct {
 	user  string
 	acked map[string]int64 // key → seq
 	sent  []string         // keys, in the order of sending
 }
 
-// goesOn sends until the socket breaks or n keys are sent; unacknowledged ones of before go first,
-// with their keys.
+// goesOn sends until the socket breaks or n keys are sent. First it repeats unacknowledged
+// messages, with their keys.
 func (w *sender) goesOn(ctx context.Context, p *process, token, room string, n int) error {
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{ //nolint:bodyclose // a dialled socket has none
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
@@ -187,11 +187,11 @@ func (w *sender) goesOn(ctx context.Context, p *process, token, room string, n i
 	return peer.closed
 }
 
-// TestKilledInTheMiddleOfSends proves I1, I2 and I4 over a crash: what was acknowledged is there
-// once, what is sent again is not doubled, and no seq is missing.
+// TestKilledInTheMiddleOfSends proves I1, I2 and I4 over a crash: acknowledged messages are stored,
+// repetitions are not stored twice, and no seq is missing.
 func TestKilledInTheMiddleOfSends(t *testing.T) {
 	t.Parallel()
-	const senders, each = 8, 350 // 8,400 in all: what one join replays
+	const senders, each = 8, 350 // 8,400 in all, which one join can replay
 	p := runs(t)
 	const room = "crash"
 	p.connects(t, "maker").asks("join", "room", room)
@@ -210,7 +210,7 @@ func TestKilledInTheMiddleOfSends(t *testing.T) {
 		for i, w := range all {
 			wg.Go(func() { _ = w.goesOn(ctx, p, tokens[i], room, round*each) })
 		}
-		// In the middle of it: some hundreds are written and the rest is not.
+		// In the middle: some hundreds are written, and the rest is not.
 		for n := range int64(500) {
 			if _, ok := watcher.await(frame.isEntry); !ok {
 				t.Fatalf("the watcher was closed after %d: %v", head+n, watcher.closed)
@@ -235,7 +235,7 @@ func TestKilledInTheMiddleOfSends(t *testing.T) {
 	verify(t, p, room, all, senders*3*each)
 }
 
-// verify reads the whole log and compares it with what the senders know.
+// verify reads the whole log and compares it with the senders' records.
 func verify(t *testing.T, p *process, room string, all []*sender, want int) {
 	t.Helper()
 	reader := p.connects(t, "reader")
@@ -275,7 +275,7 @@ func TestASignalDrains(t *testing.T) {
 	eventually(t, "not ready", func() error {
 		response, err := http.Get(p.url + "/readyz")
 		if err != nil {
-			return nil //nolint:nilerr // gone already
+			return nil //nolint:nilerr // it is gone already
 		}
 		response.Body.Close()
 		if response.StatusCode == http.StatusServiceUnavailable {

@@ -17,8 +17,7 @@ func (s *service) first(t testing.TB, token, room string) frame {
 	return e
 }
 
-// reactionsBothWays are reactions as clients meet them: on the socket and by HTTP they are the same
-// ones.
+// reactionsBothWays tests reactions: over the socket and HTTP they are the same.
 func reactionsBothWays(t *testing.T, s *service) {
 	room := s.room()
 	bobs := s.token(t, "bob")
@@ -41,7 +40,7 @@ func reactionsBothWays(t *testing.T, s *service) {
 		return strings.Join(all, ", ")
 	}
 
-	// However a heart is written, it is one, and shown as it came first.
+	// All ways to write a heart are one emoji, which is shown in the form that came first.
 	alice.asks("react", "room", room, "seq", 1, "emoji", "❤\ufe0f")
 	if r := s.gets(t, 200, bobs, "PUT", path("❤"), nil); !r.yes("changed") || r.num("seq") != 3 {
 		t.Errorf("bob's heart: %v", r)
@@ -81,14 +80,15 @@ func reactionsBothWays(t *testing.T, s *service) {
 	for _, emoji := range []string{".", "..", "\u200b", "\ufe0f", "\u200d", "\u00ad", "\u0301", "\u202e", "\U000e0067\U000e007f", "\u2800", "\ufffc", "\ufff9", "\ue000"} {
 		alice.isRefused("invalid", "react", "room", room, "seq", 1, "emoji", emoji)
 		alice.isRefused("invalid", "react", "room", room, "seq", 1, "emoji", emoji, "remove", true)
-		if emoji[0] != '.' { // a client that keeps to URLs cannot even send those
+		if emoji[0] != '.' { // others are not valid in URLs
 			s.gets(t, 422, bobs, "PUT", path(emoji), nil)
 			s.gets(t, 422, bobs, "DELETE", path(emoji), nil)
 		}
 	}
 }
 
-// TestReactionsOfTwoNodes reacts on both at once: the bound and the ways to write an emoji hold.
+// TestReactionsOfTwoNodes reacts on both nodes at once: the bound must hold, and all ways to write
+// an emoji must stay one.
 func TestReactionsOfTwoNodes(t *testing.T) {
 	t.Parallel()
 	const each, limit = 6, 4

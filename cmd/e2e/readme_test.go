@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// printed is the only block of the README in a language that has a text in it.
+// printed returns the README's only code block in a language that contains a text.
 func printed(t *testing.T, language, with string) string {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
@@ -36,7 +36,7 @@ func printed(t *testing.T, language, with string) string {
 	return found[0]
 }
 
-// replaced is a text with each of some parts, which must be there, replaced by the next.
+// replaced replaces parts of a text, which must exist. The parts are pairs of old and new.
 func replaced(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -48,7 +48,7 @@ func replaced(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// node22 is what make tools has installed: older ones have no WebSocket.
+// node22 is the Node of make tools: older ones have no WebSocket.
 func node22(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs("../../.tools/node/bin/node")
@@ -61,7 +61,7 @@ func node22(t *testing.T) string {
 	return path
 }
 
-// newcomer is a client of the README that runs.
+// newcomer is a running client of the README.
 type newcomer struct {
 	t      *testing.T
 	name   string
@@ -77,7 +77,7 @@ func (n *newcomer) Write(b []byte) (int, error) {
 	return n.output.Write(b)
 }
 
-// shown returns the lines so far.
+// shown returns the output so far.
 func (n *newcomer) shown() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -85,7 +85,7 @@ func (n *newcomer) shown() []string {
 	return strings.Split(text[:strings.LastIndexByte(text, '\n')+1], "\n")
 }
 
-// said are those that show messages.
+// said returns the lines with messages.
 func (n *newcomer) said() []string {
 	return slices.DeleteFunc(n.shown(), func(line string) bool { return !strings.Contains(line, ": m ") })
 }
@@ -123,7 +123,7 @@ func comes(t *testing.T, name string, cmd *exec.Cmd) *newcomer {
 	return n
 }
 
-// says hands lines to a client whose end reads them.
+// says sends lines to a client's standard input.
 func (n *newcomer) says(lines ...string) {
 	n.t.Helper()
 	if _, err := io.WriteString(n.stdin, strings.Join(lines, "\n")+"\n"); err != nil {
@@ -131,7 +131,7 @@ func (n *newcomer) says(lines ...string) {
 	}
 }
 
-// javaScript is the README's client in Node, which says what it reads.
+// javaScript runs the README's client in Node, which sends the lines that it reads.
 func javaScript(t *testing.T, p *process, token string) *newcomer {
 	t.Helper()
 	text := replaced(t, printed(t, "js", "follow("), "ws://127.0.0.1:8080/ws", "ws"+strings.TrimPrefix(p.url, "http")+"/ws", `"…"`, `"`+token+`"`)
@@ -148,7 +148,7 @@ createInterface({ input: process.stdin }).on("line", say);
 
 // goProgram builds the README's client in Go.
 var goProgram = sync.OnceValues(func() (string, error) {
-	if _, err := program(); err != nil { // which makes the folder
+	if _, err := program(); err != nil { // it makes the folder
 		return "", err
 	}
 	readme, err := os.ReadFile("../../README.md")
@@ -182,7 +182,7 @@ func inGo(t *testing.T, p *process, token string, bodies ...string) *newcomer {
 	return comes(t, "Go", exec.Command(path, args...))
 }
 
-// numbered are bodies that tell who says them, and their number.
+// numbered returns bodies with their author and number.
 func numbered(who string, from, to int) (bodies []string) {
 	for n := from; n < to; n++ {
 		bodies = append(bodies, fmt.Sprintf("m %s %d", who, n))
@@ -190,8 +190,8 @@ func numbered(who string, from, to int) (bodies []string) {
 	return bodies
 }
 
-// TestTheClientsOfTheReadmeLoseAndDoubleNothing kills the service while they talk, and then has it
-// drain.
+// TestTheClientsOfTheReadmeLoseAndDoubleNothing kills the service while the clients send, and later
+// has it drain.
 func TestTheClientsOfTheReadmeLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	const each = 150
@@ -262,13 +262,13 @@ func TestTheClientsOfTheReadmeEndWhereTheyAreRefused(t *testing.T) {
 			t.Parallel()
 			n := end(t)
 			n.stdin.Close()
-			<-n.exited // it tries no more
+			<-n.exited // it does not try again
 			n.shows("why", func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), "over") })
 		})
 	}
 }
 
-// disconnects ends a user's sessions, as an operator.
+// disconnects ends a user's sessions, like an operator.
 func (p *process) disconnects(t *testing.T, user string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, p.admin+"/users/"+user+"/sessions", nil)
@@ -282,7 +282,7 @@ func (p *process) disconnects(t *testing.T, user string) {
 	response.Body.Close()
 }
 
-// A service that comes back with another history, and shorter, is followed from its start.
+// If a service comes back with another, shorter history, clients follow it from its start.
 func TestTheClientsOfTheReadmeBeginAnewWithAnotherHistory(t *testing.T) {
 	t.Parallel()
 	p := runs(t)
@@ -319,8 +319,7 @@ func TestTheJavaScriptClientOfTheReadmeInAnOutage(t *testing.T) {
 	}
 }
 
-// TestTheShellCommandsOfTheReadme runs them where nothing was done before, and again after a
-// restart.
+// TestTheShellCommandsOfTheReadme runs them in a new folder, and again after a restart.
 func TestTheShellCommandsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	p := runs(t)

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// roomsOfOnesOwn follows a user through the rooms that they have to do with: what counts as unread,
-// and which rooms are theirs.
+// roomsOfOnesOwn tests a user's list of rooms: which rooms are in it, and what counts as unread.
 func roomsOfOnesOwn(t *testing.T, s *service) {
 	room, granted, den := s.room(), s.room(), s.room()
 	user := "bob-" + room
@@ -64,7 +63,7 @@ func roomsOfOnesOwn(t *testing.T, s *service) {
 	has("of a member", mine(token), room, den)
 	has("of a token for one room", mine(s.token(t, user, claim{"rooms", map[string]string{granted: "read"}})), den, granted)
 
-	s.gets(t, http.StatusNoContent, token, http.MethodDelete, "/v1/rooms/"+den+"/members/"+user, nil) // alone, as a reader
+	s.gets(t, http.StatusNoContent, token, http.MethodDelete, "/v1/rooms/"+den+"/members/"+user, nil) // a reader, without others
 	s.gets(t, http.StatusNoContent, token, http.MethodDelete, "/v1/rooms/"+room+"/members/"+user, nil)
 	has("after leaving", mine(token))
 	s.gets(t, http.StatusConflict, owner, http.MethodDelete, "/v1/rooms/"+den+"/members/owner", nil)

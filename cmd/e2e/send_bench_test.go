@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// BenchmarkSend takes a send from the bytes of its frame to those of its ok and of its entry, on
+// BenchmarkSend measures a send from the bytes of its frame to those of its ok and its entry, with
 // the store in memory and without the socket: one at a time, and 60 that share a commit. An
 // operation is one send.
 func BenchmarkSend(b *testing.B) {

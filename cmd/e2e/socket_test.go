@@ -10,7 +10,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// socketSuite is the protocol's sections 1–4 as a client meets them. It runs on every store.
+// socketSuite tests sections 1–4 of the protocol. It runs on every store.
 func socketSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"two people talk and find the history":              talk,
@@ -334,14 +334,14 @@ func changes(t *testing.T, s *service) {
 	}
 }
 
-// largestFrames fills a room with what takes most bytes, and goes through it by socket and HTTP,
-// forth and back: each page is within the limit, and together they have each entry once.
+// largestFrames fills a room with the largest entries, and reads it over the socket and HTTP,
+// forwards and backwards: each page is within the limit, and together they have each entry once.
 func largestFrames(t *testing.T, s *service) {
 	room := s.room()
 	alice := s.connects(t, "alice")
 	alice.asks("join", "room", room)
-	most := alice.welcome.sub("limits").num("answer_bytes")
-	if most != 262144 {
+	limit := alice.welcome.sub("limits").num("answer_bytes")
+	if limit != 262144 {
 		t.Fatalf("the welcome is %v", alice.welcome)
 	}
 	const messages = 60
@@ -381,8 +381,8 @@ func largestFrames(t *testing.T, s *service) {
 			}
 		}
 	}
-	if largest := alice.largest.Load(); largest > most || largest < most/2 {
-		t.Errorf("the largest frame has %d bytes, and the limit is %d", largest, most)
+	if largest := alice.largest.Load(); largest > limit || largest < limit/2 {
+		t.Errorf("the largest frame has %d bytes, and the limit is %d", largest, limit)
 	}
 }
 
@@ -478,7 +478,7 @@ func typingAndPresence(t *testing.T, s *service) {
 	if f := alice.sees("typing"); f.yes("on") || !f.has("on") {
 		t.Errorf("typing: %v", f)
 	}
-	bob.asks("typing", "room", room) // which is told once in 3 s
+	bob.asks("typing", "room", room) // sent to others at most once in 3 s
 	if f := alice.sees("typing"); !f.yes("on") {
 		t.Errorf("typing: %v", f)
 	}
@@ -575,7 +575,7 @@ func closeCodes(t *testing.T, s *service) {
 	}
 	p.closesWith(1007)
 	p = s.connects(t, "alice")
-	p.asks("ping", "x", strings.Repeat("x", 65536-200)) // the largest that goes
+	p.asks("ping", "x", strings.Repeat("x", 65536-200)) // almost the largest allowed frame
 	if err := p.conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
 		t.Errorf("a normal close: %v", err)
 	}
@@ -655,7 +655,7 @@ func (p *peer) isSentFrom(room, code string) {
 	p.isRefused(code, "join", "room", room)
 }
 
-// inOrder says something and at once asks about it, by its seq that nobody has told yet.
+// inOrder sends a message and at once refers to it, by a seq that is not acknowledged yet.
 func inOrder(t *testing.T, s *service) {
 	room := s.room()
 	alice := s.connects(t, "alice")
@@ -693,7 +693,7 @@ func inOrder(t *testing.T, s *service) {
 	}
 }
 
-// removed has somebody lose a room in each way that there is, and keep the socket.
+// removed has a user lose a room in each possible way, and keep the socket.
 func removed(t *testing.T, s *service) {
 	owner := s.token(t, "owner")
 	room := s.room()

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 )
 
-// collector takes what a service sends by OTLP over HTTP.
+// collector receives a service's OTLP over HTTP.
 type collector struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -54,8 +54,7 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// take decodes requests, which have the form of the data that they hold, for keep, which is called
-// with mu held.
+// take decodes requests, which have the same encoding as the data, and calls keep with mu held.
 func take[R any, P interface {
 	*R
 	proto.Message
@@ -73,7 +72,8 @@ func take[R any, P interface {
 	}
 }
 
-// env has a service send here what belongs to traces that its clients have begun, and nothing else.
+// env returns the settings with which a service exports only traces that its clients have begun, to
+// this collector.
 func (c *collector) env() []string {
 	return []string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_TRACES_SAMPLER=parentbased_always_off",
@@ -81,7 +81,7 @@ func (c *collector) env() []string {
 	}
 }
 
-// of waits until a trace has spans of all these names, and returns it.
+// of waits until a trace has spans with all these names, and returns it.
 func (c *collector) of(t *testing.T, id string, names ...string) (found []*trace.Span) {
 	t.Helper()
 	eventually(t, "the collector has the trace", func() error {
