@@ -1,5 +1,5 @@
-// Package compose_test holds deploy/compose.yaml against the Compose specification, against the
-// files that it mounts and against the service, without an engine.
+// Package compose_test checks deploy/compose.yaml against the Compose specification, the files that
+// it mounts and the service, without an engine.
 package compose_test
 
 import (
@@ -27,7 +27,7 @@ import (
 
 const file = "deploy/compose.yaml"
 
-// project is the file as Compose reads it: merged, and with the defaults of its variables.
+// project is the file in Compose's view: merged, with the defaults of its variables.
 func project(t *testing.T) map[string]any {
 	t.Helper()
 	variable := regexp.MustCompile(`\$\{\w+:-([^}]*)\}`)
@@ -98,8 +98,8 @@ func TestImagesArePinned(t *testing.T) {
 	}
 }
 
-// withoutCheck are services that nothing waits for, whose image may have nothing to check with.
-// Parley's check is in its image.
+// withoutCheck are services without a health check, because no other service waits for them and
+// their image may have no program for it. Parley's check is in its image.
 var withoutCheck = []string{"jaeger", "parley", "parley-2"}
 
 func TestNothingWaitsForWhatIsNotChecked(t *testing.T) {
@@ -151,7 +151,7 @@ func TestWhatIsMountedIsThere(t *testing.T) {
 	}
 }
 
-// mounted returns where on this machine a file of a service comes from.
+// mounted returns the path on this machine of a file in a service's container.
 func mounted(t *testing.T, service, name string) string {
 	t.Helper()
 	for _, mount := range deploytest.At[[]any](t, services(t), service+".volumes") {
@@ -164,7 +164,7 @@ func mounted(t *testing.T, service, name string) string {
 	return ""
 }
 
-// reference is a host and port that some file connects to.
+// reference is a host and port in some file.
 var reference = regexp.MustCompile(`(?:[a-z]+://(?:[^@/\s"]*@)?|")([a-z][a-z0-9-]*):(\d+)`)
 
 func TestServicesFindEachOther(t *testing.T) {
@@ -207,7 +207,7 @@ func TestPrometheusTakesItsConfiguration(t *testing.T) {
 	if !ok || !slices.Contains(args, "--enable-feature=exemplar-storage") {
 		t.Errorf("prometheus runs with %q", args)
 	}
-	dir := t.TempDir() // laid out as in the container
+	dir := t.TempDir() // with the container's layout
 	rules := path.Join(path.Dir(inside), "rules/parley.yaml")
 	for _, name := range []string{inside, rules} {
 		content, err := os.ReadFile(mounted(t, "prometheus", name))
@@ -280,7 +280,7 @@ func TestParleyHasTheTimeToStop(t *testing.T) {
 	}
 }
 
-// settings are what the service reads of its environment, that of the image included.
+// settings are the service's environment variables, including those of the image.
 func settings(t *testing.T) (cfg server.Config) {
 	t.Helper()
 	env := environment(t, "parley")
@@ -318,7 +318,7 @@ func TestParleyListensWhereOthersLook(t *testing.T) {
 }
 
 // TestParleyRunsAsTheFileSays runs the image with the file's environment, on a real PostgreSQL, and
-// does what its first lines tell a newcomer to do.
+// follows the instructions in the file's first lines.
 func TestParleyRunsAsTheFileSays(t *testing.T) {
 	t.Parallel()
 	env := environment(t, "parley")
@@ -326,7 +326,7 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	env["PARLEY_HTTP_ADDR"], env["PARLEY_ADMIN_ADDR"], env["PARLEY_STORE_URL"] = http, admin, pgtest.URL(t)
 	env["PARLEY_BUS_URL"] = "nats://" + bustest.NATS(t).Addr
 	collector := deploytest.Collect(t)
-	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL // in jaeger's place
+	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL // instead of jaeger
 	image := deploytest.Build(t)
 	parley := image.Container(t, deploytest.Change{Env: env})
 	p := parley.Start()

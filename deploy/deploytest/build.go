@@ -19,7 +19,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// Image is what a Dockerfile makes: the files of its last stage, and how to run them.
+// Image is the result of a Dockerfile: the files of its last stage, and how to run them.
 type Image struct {
 	Root        string // a folder on this machine
 	Stages      []Stage
@@ -34,12 +34,12 @@ type Image struct {
 	StopSignal  string
 }
 
-// ofBase are the files of the build's base image that the Dockerfile copies: an image of Go has
-// what this machine may lack.
+// ofBase are the files of the build's base image that the Dockerfile copies, and that this machine
+// may lack.
 var ofBase = map[string]string{"/etc/ssl/certs/ca-certificates.crt": "certificates, for a test\n"}
 
-// Build takes the steps of deploy/image/Dockerfile, with the Go and the module cache of this
-// machine for those of its base image. args are build arguments: NAME=value.
+// Build executes the steps of deploy/image/Dockerfile, with Go and the module cache of this machine
+// instead of those of the base image. args are build arguments: NAME=value.
 func Build(t testing.TB, args ...string) Image {
 	t.Helper()
 	stages, err := ParseDockerfile(string(Read(t, "deploy/image/Dockerfile")))
@@ -74,27 +74,27 @@ func Build(t testing.TB, args ...string) Image {
 	}
 }
 
-// inTurn lets one process of a user build at a time: what several compile at once none finds in the
-// cache.
+// inTurn lets only one process of a user build at a time: concurrent builds would compile the same
+// packages, without using the cache.
 func inTurn(t testing.TB, build func()) {
 	t.Helper()
 	lock, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("parley-build-%d.lock", os.Getuid())), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close() // and with it the lock
+	defer lock.Close() // this releases the lock
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
 	build()
 }
 
-// builder takes the steps of one stage after the other.
+// builder executes the steps of one stage after the other.
 type builder struct {
 	t       testing.TB
 	context string
-	roots   map[string]string // of stages, by their names
-	args    map[string]string // that the build was given
+	roots   map[string]string // of stages, by name
+	args    map[string]string // build arguments
 
 	root, workdir string
 	vars          map[string]string // of the stage: ARG and ENV
@@ -146,7 +146,7 @@ func (b *builder) take(step Step) {
 	}
 }
 
-// at returns where a path of the stage is on this machine.
+// at returns the path on this machine of a path in the stage.
 func (b *builder) at(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		path = b.workdir + "/" + path
@@ -158,8 +158,8 @@ func (b *builder) expand(s string) string {
 	return os.Expand(s, func(name string) string { return b.vars[name] })
 }
 
-// run takes a step as the engine's shell does. It is this machine's: a step that leaves the working
-// folder would change it.
+// run executes a step like the engine's shell, but with this machine's shell: a step outside of the
+// working folder would change the machine.
 func (b *builder) run(script string) {
 	b.t.Helper()
 	cmd := exec.Command("sh", "-ec", script)
@@ -196,13 +196,13 @@ func (b *builder) copy(step Step) {
 	}
 	b.must(copyTree(from, b.at(step.Words[1]), ignore, func(path string) error {
 		if os.Geteuid() != 0 {
-			return nil // then there is one user only
+			return nil // without root there is only one user
 		}
 		return os.Lchown(path, uid, gid)
 	}))
 }
 
-// owners reads uid:gid. Names are refused: an image without a list of users has none.
+// owners reads uid:gid. Names are refused, because the image has no list of users.
 func owners(t testing.TB, s string) (uid, gid int) {
 	t.Helper()
 	u, g, _ := strings.Cut(s, ":")
@@ -214,7 +214,7 @@ func owners(t testing.TB, s string) (uid, gid int) {
 	return uid, gid
 }
 
-// ignored reads .dockerignore, with the engine's own rules.
+// ignored reads .dockerignore, with the engine's rules.
 func (b *builder) ignored() *patternmatcher.PatternMatcher {
 	b.t.Helper()
 	f, err := os.Open(filepath.Join(b.context, ".dockerignore"))
@@ -227,8 +227,8 @@ func (b *builder) ignored() *patternmatcher.PatternMatcher {
 	return m
 }
 
-// copyTree copies a file or what is in a folder. It does not look into folders that are left out,
-// as .dockerignore names nothing within one that it wants.
+// copyTree copies a file or the contents of a folder. It skips ignored folders as a whole, because
+// .dockerignore has no exceptions within them.
 func copyTree(from, to string, ignore *patternmatcher.PatternMatcher, own func(string) error) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -300,7 +300,7 @@ func writeFile(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// Files returns the paths of all files and folders of the image, as they are called in it.
+// Files returns the paths of all files and folders in the image.
 func (i Image) Files(t testing.TB) (paths []string) {
 	t.Helper()
 	err := filepath.WalkDir(i.Root, func(path string, _ fs.DirEntry, err error) error {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Get asks for a URL, with a token unless that is empty, and returns the status.
+// Get requests a URL, with a token unless it is empty, and returns the status.
 func Get(t testing.TB, url, token string) (status int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -27,7 +27,7 @@ func Get(t testing.TB, url, token string) (status int) {
 	return response.StatusCode
 }
 
-// PublicKey returns the public half, in PEM, of a key that nobody has.
+// PublicKey returns a public key in PEM, whose private key is dropped.
 func PublicKey(t testing.TB) []byte {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

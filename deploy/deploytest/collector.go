@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Collector takes what is sent to it by OTLP over HTTP, and forgets it.
+// Collector accepts OTLP over HTTP, and drops it.
 type Collector struct {
 	URL string
 
@@ -26,7 +26,7 @@ func Collect(t testing.TB) *Collector {
 	return c
 }
 
-// ServeHTTP takes one message: an empty answer says that all of it is taken.
+// ServeHTTP accepts one message: an empty answer means that all of it was accepted.
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-// Paths returns where something was sent to, each once.
+// Paths returns the paths that were requested, each once.
 func (c *Collector) Paths() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

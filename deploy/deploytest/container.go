@@ -17,18 +17,18 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what is to come.
+// patience is how long a test waits for an expected event.
 const patience = 30 * time.Second
 
-// Change is how a container differs from its image.
+// Change describes how a container differs from its image.
 type Change struct {
-	Env      map[string]string // an empty value is one
-	Files    map[string][]byte // mounted, by their paths
-	Writable []string          // folders that are mounted for everybody to write to
+	Env      map[string]string // a value may be empty
+	Files    map[string][]byte // mounted files, by path
+	Writable []string          // mounted folders that everybody may write to
 }
 
-// Container is a root folder with its user and its environment. Processes in it are confined as the
-// package's comment says.
+// Container is a root folder with its user and its environment. The package's comment says how its
+// processes are confined.
 type Container struct {
 	Entrypoint []string
 	Command    []string
@@ -41,8 +41,8 @@ type Container struct {
 	gid     int
 }
 
-// Container makes one of an image. Its root may not be written to, but for the image's volumes and
-// what the change says.
+// Container makes a container of an image. Its root is read-only, except the image's volumes and
+// the writable folders of the change.
 func (i Image) Container(t testing.TB, change Change) *Container {
 	t.Helper()
 	c := &Container{
@@ -52,7 +52,7 @@ func (i Image) Container(t testing.TB, change Change) *Container {
 	c.uid, c.gid = owners(t, i.User)
 	maps.Copy(c.Env, change.Env)
 	c.must(copyTree(i.Root, c.root, nil, func(string) error { return nil }))
-	// What an engine puts into every container.
+	// Files that an engine adds to every container.
 	c.must(writeFile(c.at("/etc/hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n")))
 	c.must(writeFile(c.at("/etc/resolv.conf"), nil))
 	for path, content := range change.Files {
@@ -65,8 +65,8 @@ func (i Image) Container(t testing.TB, change Change) *Container {
 	return c
 }
 
-// makeDir makes a folder that is gone with the test. Its path has no comma, as a test's name may:
-// settings are lists of paths.
+// makeDir makes a folder that is removed after the test. Its path has no comma, unlike some tests'
+// names, because settings are lists of paths.
 func makeDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "parley-container-") //nolint:usetesting // its name is what this is for
@@ -88,10 +88,10 @@ func (c *Container) must(err error) {
 	}
 }
 
-// at returns where a path of the container is on this machine.
+// at returns the path on this machine of a path in the container.
 func (c *Container) at(path string) string { return filepath.Join(c.root, filepath.FromSlash(path)) }
 
-// protect takes the right to write away, but where volumes are.
+// protect makes all folders read-only, except volumes.
 func (c *Container) protect(volumes, writable []string) {
 	c.t.Helper()
 	mode := func(folder fs.FileMode) {
@@ -111,7 +111,7 @@ func (c *Container) protect(volumes, writable []string) {
 		c.must(os.Chmod(c.at(dir), 0o777))
 	}
 	if os.Geteuid() == 0 {
-		for _, dir := range volumes { // an engine hands on whom the folder belongs to in the image
+		for _, dir := range volumes { // an engine keeps the folder's owner in the image
 			c.must(os.Chown(c.at(dir), c.uid, c.gid))
 		}
 	}
@@ -129,15 +129,15 @@ func (c *Container) command(args []string) *exec.Cmd {
 	} else {
 		here, cmd.Path, cmd.Dir = c.outside, c.at(args[0]), c.at(c.workdir)
 	}
-	cmd.Env = []string{} // nothing of this process'
+	cmd.Env = []string{} // nothing of this process
 	for name, value := range c.Env {
 		cmd.Env = append(cmd.Env, name+"="+here(value))
 	}
 	return cmd
 }
 
-// outside returns a value of the environment with the paths, separated by commas, that they have on
-// this machine.
+// outside returns an environment value, a list of paths separated by commas, with the paths on this
+// machine.
 func (c *Container) outside(value string) string {
 	parts := strings.Split(value, ",")
 	for i, part := range parts {
@@ -148,13 +148,13 @@ func (c *Container) outside(value string) string {
 	return strings.Join(parts, ",")
 }
 
-// Run runs the entry point with arguments, to its end.
+// Run runs the entry point with arguments, and waits for its end.
 func (c *Container) Run(args ...string) (code int, out string) {
 	c.t.Helper()
 	return c.Exec(append(slices.Clone(c.Entrypoint), args...)...)
 }
 
-// Exec runs a program of the container, to its end.
+// Exec runs a program of the container, and waits for its end.
 func (c *Container) Exec(args ...string) (code int, out string) {
 	c.t.Helper()
 	cmd := c.command(args)
@@ -165,8 +165,7 @@ func (c *Container) Exec(args ...string) (code int, out string) {
 	return cmd.ProcessState.ExitCode(), string(all)
 }
 
-// Start starts the entry point with the container's command. Its end is at the latest that of the
-// test.
+// Start starts the entry point with the container's command. It ends at the latest with the test.
 func (c *Container) Start() *Process {
 	c.t.Helper()
 	p := &Process{t: c.t, cmd: c.command(append(slices.Clone(c.Entrypoint), c.Command...)), ended: make(chan struct{})}
@@ -174,7 +173,7 @@ func (c *Container) Start() *Process {
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	c.must(p.cmd.Start())
 	go func() {
-		_ = p.cmd.Wait() // its code says the same
+		_ = p.cmd.Wait() // its exit code says the same
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		close(p.ended)
@@ -190,7 +189,7 @@ func (c *Container) Start() *Process {
 	return p
 }
 
-// Process is a program that runs.
+// Process is a running program.
 type Process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
@@ -201,7 +200,7 @@ type Process struct {
 	out  bytes.Buffer
 }
 
-// Write takes what the process prints.
+// Write receives the process's output.
 func (p *Process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,7 +208,7 @@ func (p *Process) Write(b []byte) (int, error) {
 	return p.out.Write(b)
 }
 
-// Until waits until the process has printed words, and fails the test where it ends without.
+// Until waits until the process has printed words, and fails the test if it ends before.
 func (p *Process) Until(words string) {
 	p.t.Helper()
 	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
@@ -226,8 +225,7 @@ func (p *Process) Until(words string) {
 	}
 }
 
-// Stop sends the signal and returns the code that the process ends with: -1 where it had to be
-// killed.
+// Stop sends the signal and returns the exit code: -1 if the process had to be killed.
 func (p *Process) Stop(s os.Signal) int {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {

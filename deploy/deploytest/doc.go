@@ -1,4 +1,5 @@
-// Package deploytest lets tests of what is in deploy do as a container engine does, without one.
+// Package deploytest does the work of a container engine, without one, for tests of the files in
+// deploy.
 //
 //	image := deploytest.Build(t)                 // the Dockerfile's own steps, in a temporary folder
 //	c := image.Container(t, deploytest.Change{Env: …})
@@ -7,8 +8,8 @@
 //	code, out := c.Run("healthcheck")
 //
 // Under root a container is confined to its root folder (chroot) and runs as the image's user.
-// Without root, files of the container are named by where they are on this machine instead, and
-// whoever runs the tests is its user.
+// Without root, the container's files have their paths on this machine, and its user is the user
+// who runs the tests.
 //
 // It runs on Linux and macOS; the program is then made for that system.
 package deploytest

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Stage is what a Dockerfile says between one FROM and the next.
+// Stage is the part of a Dockerfile between one FROM and the next.
 type Stage struct {
 	Base, Name string
 	Steps      []Step
@@ -18,12 +18,12 @@ type Stage struct {
 type Step struct {
 	Name  string              // in capitals
 	Flags map[string][]string // --name=value
-	Words []string            // what follows, unquoted; of a JSON array its elements
-	Text  string              // what follows, as it is written
+	Words []string            // arguments, unquoted; of a JSON array its elements
+	Text  string              // arguments, unchanged
 }
 
-// ParseDockerfile reads the instructions of a Dockerfile. It knows what ours uses, and refuses the
-// rest: here-documents, escapes other than a line's end, and parser directives.
+// ParseDockerfile reads the instructions of a Dockerfile. It knows only what our Dockerfile uses,
+// and refuses here-documents, escapes other than of a line end, and parser directives.
 func ParseDockerfile(text string) ([]Stage, error) {
 	var stages []Stage
 	for _, line := range logicalLines(text) {
@@ -100,7 +100,7 @@ func parseStep(line string) (Step, error) {
 	return step, nil
 }
 
-// words splits at spaces that are not within double quotes, and takes the quotes away.
+// words splits at spaces outside of double quotes, and removes the quotes.
 func words(text string) (all []string) {
 	var word strings.Builder
 	quoted, begun := false, false
@@ -126,7 +126,7 @@ func words(text string) (all []string) {
 	return all
 }
 
-// Last returns the last step of that name, which is the one that counts.
+// Last returns the last step of that name, which is the effective one.
 func (s Stage) Last(name string) Step {
 	for _, step := range slices.Backward(s.Steps) {
 		if step.Name == name {
@@ -136,10 +136,10 @@ func (s Stage) Last(name string) Step {
 	return Step{}
 }
 
-// Env returns what the stage sets for its processes.
+// Env returns the environment that the stage sets.
 func (s Stage) Env() map[string]string { return s.pairs("ENV") }
 
-// pairs returns what steps of that name set: NAME=value.
+// pairs returns the NAME=value pairs of steps of that name.
 func (s Stage) pairs(name string) map[string]string {
 	all := map[string]string{}
 	for _, step := range s.Steps {

@@ -28,8 +28,8 @@ func Root(t testing.TB) string {
 	}
 }
 
-// Tool runs a program of .tools and returns what it prints, and an error that says so too. The test
-// fails where it is missing.
+// Tool runs a program of .tools and returns its output; an error contains the output too. The test
+// fails if the program is missing.
 func Tool(t testing.TB, name string, args ...string) (string, error) {
 	t.Helper()
 	return ToolReading(t, "", name, args...)
@@ -51,7 +51,7 @@ func ToolReading(t testing.TB, input, name string, args ...string) (string, erro
 	return string(out), err
 }
 
-// Read returns a file of the repository, by its path from the root.
+// Read returns a file of the repository, by its path below the root.
 func Read(t testing.TB, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(Root(t), filepath.FromSlash(name)))
@@ -61,8 +61,7 @@ func Read(t testing.TB, name string) []byte {
 	return content
 }
 
-// Glob returns the files of the repository that a pattern from its root matches, by their paths
-// from there.
+// Glob returns the paths, below the repository's root, of the files that match a pattern.
 func Glob(t testing.TB, pattern string) (names []string) {
 	t.Helper()
 	root := Root(t)

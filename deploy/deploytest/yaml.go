@@ -30,8 +30,8 @@ func YAML(t testing.TB, content []byte) (documents []map[string]any) {
 	}
 }
 
-// At returns what stands at a path of names and indexes, spec.containers.0.name, or the zero value
-// where nothing does. It fails the test where something else than a T stands there.
+// At returns the value at a path of names and indexes, such as spec.containers.0.name, or the zero
+// value if there is none. It fails the test if the value is not a T.
 func At[T any](t testing.TB, document any, path string) T {
 	t.Helper()
 	var zero T
@@ -59,7 +59,7 @@ func At[T any](t testing.TB, document any, path string) T {
 	return value
 }
 
-// Text returns a scalar as an environment has it.
+// Text returns a scalar as an environment value.
 func Text(value any) string {
 	if value == nil {
 		return ""

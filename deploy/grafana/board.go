@@ -2,7 +2,7 @@ package grafana
 
 import "strings"
 
-// board is a dashboard as this package writes it down.
+// board is a dashboard in the form of this package.
 type board struct {
 	name  string // of its file, without .json
 	title string
@@ -10,33 +10,32 @@ type board struct {
 	rows  []row
 }
 
-// row is panels under a heading. They flow from left to right, and on to the next line where one is
-// full.
+// row is panels under a heading. They flow from left to right, and wrap to the next line.
 type row struct {
 	title  string
 	panels []panel
 }
 
-// panel is one picture. The functions below make one, and its methods return it changed.
+// panel is one panel. The functions below make panels, and its methods return changed copies.
 type panel struct {
 	kind     kind
 	title    string
 	unit     unit
-	about    string // what it means, and what to do about it
+	about    string // its meaning, and what to do
 	queries  []query
 	width    int // of 24 columns
 	height   int
 	steps    []step
-	marked   bool // the steps are drawn as lines too
+	marked   bool // the thresholds are drawn as lines too
 	floor    *float64
 	ceiling  *float64
 	decimals *int
 	stacked  bool
-	names    map[string]mapped // values that are shown as words
-	hidden   []string          // columns of a table that tell nothing
+	names    map[string]mapped // words shown for values
+	hidden   []string          // columns of a table that are not shown
 }
 
-// kind is Grafana's name of a way to draw.
+// kind is Grafana's name of a panel type.
 type kind string
 
 const (
@@ -59,46 +58,46 @@ const (
 	requests unit = "reqps"
 )
 
-// query is one question to Prometheus. In expr, SEL stands for the matchers of the chosen jobs and
-// instances, and JOB for those of the jobs alone, where what is asked of has no instance.
+// query is one query of Prometheus. In expr, SEL stands for the matchers of the chosen jobs and
+// instances, and JOB for those of the jobs alone, for series without an instance.
 type query struct {
 	legend  string
 	expr    string
-	instant bool // now, instead of over the time that is shown
+	instant bool // at the present, instead of over the shown time
 	format  string
 }
 
-// step is a colour from a value on. The first of a panel's has no value: it is for all below the
-// second.
+// step is a threshold: a colour from a value on. A panel's first step has no value: it is for all
+// values below the second.
 type step struct {
 	color string
 	from  float64
 }
 
-// mapped is a word for a value, and its colour.
+// mapped is the word and the colour for a value.
 type mapped struct{ text, color string }
 
 func q(legend, expr string) query { return query{legend: legend, expr: expr} }
 
-// lines is values over time, by their legend.
+// lines shows values over time, by their legend.
 func lines(title string, u unit, about string, queries ...query) panel {
 	return panel{kind: timeseries, title: title, unit: u, about: about, queries: queries, width: 8, height: 8, floor: new(0.0)}
 }
 
-// areas is lines that add up.
+// areas is lines, stacked.
 func areas(title string, u unit, about string, queries ...query) panel {
 	p := lines(title, u, about, queries...)
 	p.stacked = true
 	return p
 }
 
-// stat is the newest value, in large.
+// stat shows the newest value, in large type.
 func stat(title string, u unit, about string, queries ...query) panel {
 	return panel{kind: statistic, title: title, unit: u, about: about, queries: queries, width: 4, height: 5}
 }
 
-// heat is how a histogram's observations spread over its classic buckets, over time. rates is their
-// rate by le.
+// heat shows the distribution of a histogram's observations over its classic buckets, over time.
+// rates is their rate by le.
 func heat(title string, u unit, about, rates string) panel {
 	return panel{
 		kind: heatmap, title: title, unit: u, about: about, width: 12, height: 9,
@@ -106,7 +105,7 @@ func heat(title string, u unit, about, rates string) panel {
 	}
 }
 
-// table is one line for each result, with its labels as columns; hidden are those to leave out.
+// table shows one line for each result, with its labels as columns, except hidden ones.
 func table(title string, u unit, about, expr string, hidden ...string) panel {
 	return panel{
 		kind: tabular, title: title, unit: u, about: about, width: 12, height: 8, hidden: hidden,
@@ -119,7 +118,7 @@ func (p panel) high(lines int) panel   { p.height = lines; return p }
 func (p panel) toOne() panel           { p.ceiling = new(1.0); return p }
 func (p panel) digits(n int) panel     { p.decimals = &n; return p }
 
-// bad is red from a value on, and orange from a lower one on, if that is above 0.
+// bad colours values red from a value on, and orange from a lower one on, if that is above 0.
 func (p panel) bad(orange, red float64) panel {
 	p.steps, p.marked = []step{{color: "green"}}, true
 	if orange > 0 {
@@ -129,7 +128,7 @@ func (p panel) bad(orange, red float64) panel {
 	return p
 }
 
-// good is green from a value on, and red below.
+// good colours values green from a value on, and red below.
 func (p panel) good(green float64) panel {
 	p.steps, p.marked = []step{{color: "red"}, {"green", green}}, true
 	return p
@@ -141,8 +140,8 @@ func (p panel) says(zero, one mapped) panel {
 	return p
 }
 
-// quantiles asks for quantiles of a histogram, given the rate of its classic buckets by le and
-// whatever else; how is put before the quantile's name in the legend.
+// quantiles returns the queries for quantiles of a histogram, from the rate of its classic buckets
+// by le and other labels; how is put before the quantile's name in the legend.
 func quantiles(how, rates string, of ...string) (queries []query) {
 	names := map[string]string{"0.5": "p50", "0.9": "p90", "0.99": "p99", "0.999": "p99.9"}
 	for _, each := range of {
@@ -152,7 +151,7 @@ func quantiles(how, rates string, of ...string) (queries []query) {
 	return queries
 }
 
-// selected puts the matchers of the variables in.
+// selected inserts the matchers of the variables.
 func selected(expr string) string {
 	return strings.NewReplacer(
 		"SEL", `job=~"$job",instance=~"$instance"`,

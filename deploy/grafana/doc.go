@@ -7,12 +7,11 @@
 //
 // Each is a board: rows of panels, in words of its own (board.go), of which model.go makes the JSON
 // that Grafana reads. The files in dashboards/ are generated, so change the code and run go
-// generate; a test sees to it that they are in step. What the queries ask is asked of a real
-// Prometheus by the tests of deploy/prometheus.
+// generate; a test checks that they are in step. The tests of deploy/prometheus run the queries on
+// a real Prometheus.
 //
-// Queries of histograms are about their classic buckets, which every Prometheus keeps that does not
-// choose otherwise. One that is configured with scrape_native_histograms keeps them with
-// always_scrape_classic_histograms.
+// Queries of histograms use their classic buckets, which Prometheus keeps by default. With
+// scrape_native_histograms, it keeps them only with always_scrape_classic_histograms.
 package grafana
 
 //go:generate go run ./generate

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/deploy/grafana"
 )
 
-// dashboard is what the tests look at of Grafana's model.
+// dashboard is the part of Grafana's model that the tests use.
 type dashboard struct {
 	UID, Title, Description string
 	SchemaVersion           int
@@ -139,7 +139,7 @@ func TestEachPanelSaysWhatItMeans(t *testing.T) {
 	}
 }
 
-// explained checks what a reader of the panel goes by.
+// explained checks a panel's description, unit, colours and queries.
 func (p *panel) explained(t *testing.T, where string) {
 	t.Helper()
 	if len(p.Description) < 40 || !strings.HasSuffix(p.Description, ".") {

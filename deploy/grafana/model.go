@@ -25,14 +25,14 @@ func Files() map[string][]byte {
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(b.model()); err != nil {
-			panic(err) // of what this package itself wrote down
+			panic(err) // the boards are constant
 		}
 		files[b.name+".json"] = content.Bytes()
 	}
 	return files
 }
 
-// object is a part of the model that is written out where it is made.
+// object is a part of the model without a type of its own.
 type object = map[string]any
 
 var datasource = object{"type": "prometheus", "uid": "${datasource}"}
@@ -40,7 +40,7 @@ var datasource = object{"type": "prometheus", "uid": "${datasource}"}
 func (b board) model() object {
 	return object{
 		"uid": "parley-" + b.name, "title": "Parley / " + b.title, "description": b.about, "tags": []string{"parley"},
-		"schemaVersion": schema, "editable": true, "graphTooltip": 1, // the crosshair is in all panels
+		"schemaVersion": schema, "editable": true, "graphTooltip": 1, // a shared crosshair
 		"timezone": "browser", "refresh": "30s", "time": object{"from": "now-1h", "to": "now"}, "timepicker": object{},
 		"templating":  object{"list": variables},
 		"annotations": object{"list": annotations()},
@@ -58,8 +58,8 @@ var variables = []object{
 	labelValues("instance", "Instance", `label_values(parley_build_info{job=~"$job"}, instance)`),
 }
 
-// labelValues is a variable of which several values, or all, can be chosen; it is looked up anew
-// when the time range changes.
+// labelValues is a variable of which several values, or all, can be chosen; it is refreshed when
+// the time range changes.
 func labelValues(name, label, definition string) object {
 	return object{
 		"name": name, "label": label, "type": "query", "datasource": datasource, "definition": definition,
@@ -77,8 +77,8 @@ func annotations() []object {
 	}
 }
 
-// annotation marks points in time: those of the samples or, where timed, those that the values
-// name, in milliseconds.
+// annotation marks points in time: those of the samples or, if timed, those in the values, in
+// milliseconds.
 func annotation(name, color, expr, title, text string, timed bool) object {
 	return object{
 		"name": name, "enable": true, "hide": false, "iconColor": color, "datasource": datasource, "expr": selected(expr),
@@ -86,7 +86,7 @@ func annotation(name, color, expr, title, text string, timed bool) object {
 	}
 }
 
-// panels lays the rows out.
+// panels returns the panels of the rows with their positions.
 func (b board) panels() (all []object) {
 	y := 0
 	for _, r := range b.rows {
@@ -130,8 +130,7 @@ func (p panel) targets() (targets []object) {
 		targets = append(targets, object{
 			"refId": string(rune('A' + i)), "datasource": datasource, "editorMode": "code", "expr": selected(each.expr),
 			"legendFormat": each.legend, "format": format, "range": !each.instant, "instant": each.instant,
-			// Points of single traces, in pictures of how long things took: over a heatmap's cells,
-			// or among the lines.
+			// Exemplars, in panels of durations: over a heatmap's cells, or among the lines.
 			"exemplar": p.unit == seconds && strings.Contains(each.expr, "_bucket"),
 		})
 	}

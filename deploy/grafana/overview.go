@@ -105,7 +105,7 @@ var goesWrong = []panel{
 		`topk(10, sum by (method, route, status) (increase(parley_http_requests_total{SEL,status=~"[45].."}[$__range]))) or on () vector(0)`),
 }
 
-// fanoutBy is the rate of the classic buckets of live delivery's time to the first or the last
+// fanoutBy returns the rate of the classic buckets of live delivery's time to the first or the last
 // reader.
 func fanoutBy(written string) string {
 	return `sum by (le) (rate(parley_hub_fanout_latency_seconds_bucket{SEL,written="` + written + `"}[$__rate_interval]))`

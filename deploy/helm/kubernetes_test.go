@@ -20,7 +20,7 @@ import (
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
 
-// kubernetes is what a version of it takes: the OpenAPI documents of its API server, and custom
+// kubernetes has the schemas of one version: the OpenAPI documents of its API server, and custom
 // resources.
 type kubernetes struct {
 	dir string // with a document for each group and version
@@ -29,7 +29,8 @@ type kubernetes struct {
 	documents map[string]document // by apiVersion
 }
 
-// document is all schemas of a group and version, by name: as they are, and as they are checked.
+// document has all schemas of a group and version, by name: in the original and in the checked
+// form.
 type document struct{ schemas, closed map[string]any }
 
 // newKubernetes reads custom resources; documents of Kubernetes' own are read when they are needed.
@@ -57,7 +58,7 @@ func newKubernetes(t *testing.T, version string) *kubernetes {
 	return k
 }
 
-// asJSON returns what YAML has as JSON has it.
+// asJSON converts YAML's values to JSON's.
 func asJSON(t *testing.T, value any) any {
 	t.Helper()
 	text, err := json.Marshal(value)
@@ -103,7 +104,7 @@ func (k *kubernetes) document(apiVersion string) (document, error) {
 	return of, nil
 }
 
-// refused returns all for which the API server would refuse an object.
+// refused returns all reasons for which the API server would refuse an object.
 func (k *kubernetes) refused(t *testing.T, o map[string]any) error {
 	t.Helper()
 	o = object(asJSON(t, o))
@@ -145,8 +146,8 @@ func (d document) named(apiVersion string, kind any) string {
 	return ""
 }
 
-// closed returns a schema that takes no field but those that it names, as the API server does, and
-// that reads what OpenAPI and Kubernetes say in words of their own. Defaults and examples go.
+// closed returns a schema that allows only the fields that it names, like the API server. It
+// converts the extensions of OpenAPI and Kubernetes, and removes defaults and examples.
 func closed(schema any) any {
 	switch schema := schema.(type) {
 	case []any:
@@ -179,8 +180,8 @@ func closed(schema any) any {
 	return schema
 }
 
-// doubled returns an error where a list whose items are told apart by keys, or by themselves, has
-// one of them twice.
+// doubled returns an error if a list whose items are identified by keys, or by themselves, has one
+// of them twice.
 func doubled(schemas, schema map[string]any, value any, path string) error {
 	schema = resolved(schemas, schema)
 	switch value := value.(type) {
@@ -212,7 +213,7 @@ func doubled(schemas, schema map[string]any, value any, path string) error {
 	return nil
 }
 
-// toldApart returns what tells an item of a list from the others, if something does.
+// toldApart returns what identifies an item of a list, if anything does.
 func toldApart(list, items map[string]any, item any) (key any, told bool) {
 	switch list["x-kubernetes-list-type"] {
 	case "set":
@@ -250,7 +251,7 @@ func resolved(schemas, schema map[string]any) map[string]any {
 	return next
 }
 
-// The forms of https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and
+// The formats of https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and
 // labels/.
 var (
 	subdomain  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
@@ -258,7 +259,7 @@ var (
 	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
 )
 
-// misnamed returns what is wrong with the names of an object, which no schema says.
+// misnamed returns what is wrong with the names of an object, which schemas do not check.
 func misnamed(metadata map[string]any) error {
 	var errs []error
 	if name, _ := metadata["name"].(string); len(name) > 253 || !subdomain.MatchString(name) {

@@ -24,8 +24,8 @@ func container(t *testing.T, workload map[string]any) (container, pod map[string
 	return all[0].(map[string]any), pod
 }
 
-// environment returns what a container's environment says. What the cluster fills in is its own
-// name.
+// environment returns a container's environment. Values that the cluster fills in are given as
+// their own names.
 func environment(t *testing.T, container map[string]any) map[string]string {
 	t.Helper()
 	env := map[string]string{}
@@ -90,7 +90,8 @@ func TestAPodHasTheTimeToStop(t *testing.T) {
 	})
 }
 
-// TestAnOldClusterWaitsToo holds that the pause of a cluster that has none is made by the service.
+// TestAnOldClusterWaitsToo checks that the service itself waits before a stop if the cluster is too
+// old to do so.
 func TestAnOldClusterWaitsToo(t *testing.T) {
 	t.Parallel()
 	r := releases["on a cluster that cannot sleep"]
@@ -105,7 +106,7 @@ func TestAnOldClusterWaitsToo(t *testing.T) {
 	}
 }
 
-// TestSettingsAreThoseOfTheService reads every container's environment as the service does.
+// TestSettingsAreThoseOfTheService parses every container's environment like the service.
 func TestSettingsAreThoseOfTheService(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all objects) {
@@ -186,15 +187,15 @@ func TestContainersAreConfined(t *testing.T) {
 	})
 }
 
-// off reports whether an object says that something is not so: what it does not speak of is as the
-// cluster likes.
+// off reports whether an object sets a field to false. A missing field is not off, because the
+// cluster chooses its value.
 func off(object map[string]any, name string) bool {
 	on, said := object[name].(bool)
 	return said && !on
 }
 
-// TestSelectorsFindTheirPods holds everything that selects pods against the labels of the
-// deployment's.
+// TestSelectorsFindTheirPods compares all selectors of pods with the labels of the deployment's
+// pods.
 func TestSelectorsFindTheirPods(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all objects) {
@@ -285,7 +286,7 @@ func TestPortsLeadSomewhere(t *testing.T) {
 	})
 }
 
-// TestOnlyOperatorsReachTheAdminAddress reads the network policy as the cluster does.
+// TestOnlyOperatorsReachTheAdminAddress evaluates the network policy like the cluster.
 func TestOnlyOperatorsReachTheAdminAddress(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all objects) {
@@ -348,8 +349,7 @@ func TestWhatIsMonitoredIsThere(t *testing.T) {
 	}
 }
 
-// TestRulesOfTheObjectAreThoseOfTheFile holds that nothing of the rules is lost on the way through
-// a template.
+// TestRulesOfTheObjectAreThoseOfTheFile checks that the template loses nothing of the rules.
 func TestRulesOfTheObjectAreThoseOfTheFile(t *testing.T) {
 	t.Parallel()
 	object := releases["with all that there is"].objects(t).one(t, "PrometheusRule")
@@ -360,8 +360,8 @@ func TestRulesOfTheObjectAreThoseOfTheFile(t *testing.T) {
 	}
 }
 
-// TestTheAdapterIsAskedForAMetricThatIsThere holds the autoscaler, the README's rule and the
-// service's metrics together.
+// TestTheAdapterIsAskedForAMetricThatIsThere compares the autoscaler, the README's rule and the
+// service's metrics.
 func TestTheAdapterIsAskedForAMetricThatIsThere(t *testing.T) {
 	t.Parallel()
 	scaler := releases["with all that there is"].objects(t).one(t, "HorizontalPodAutoscaler")

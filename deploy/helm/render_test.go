@@ -12,15 +12,15 @@ import (
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
 
-// A release is the chart with values, in a cluster of some version. Its name is that of its
-// subtests.
+// A release is the chart with values, in a cluster of some version. Its name is also the name of
+// its subtests.
 type release struct {
 	kubernetes string // 1.30.0 unless set
 	chart      string // ours unless set
 	values     string
 }
 
-// releases are what is rendered, validated and looked at.
+// releases are rendered, validated and checked.
 var releases = map[string]release{
 	"to try it out": {values: `development: true`},
 	"with PostgreSQL and a key set": {values: `
@@ -88,7 +88,7 @@ extraVolumeMounts: [{name: certificates, mountPath: /etc/parley/tls, readOnly: t
 `},
 }
 
-// render returns what helm makes of the chart, or its error.
+// render returns helm's rendering of the chart, or its error.
 func (r release) render(t *testing.T) (string, error) {
 	t.Helper()
 	kubernetes, dir := cmp.Or(r.kubernetes, "1.30.0"), cmp.Or(r.chart, filepath.Join(deploytest.Root(t), chart))
@@ -213,8 +213,8 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-// TestNotesSayWhatToDoNext has helm render the notes as an object, as it prints them in a cluster
-// only.
+// TestNotesSayWhatToDoNext has helm render the notes as an object, because it prints them only in a
+// cluster.
 func TestNotesSayWhatToDoNext(t *testing.T) {
 	t.Parallel()
 	copied := t.TempDir()

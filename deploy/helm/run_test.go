@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
 
-// TestTheImageDoesAsTheChartSays builds it once.
+// TestTheImageDoesAsTheChartSays builds the image once.
 func TestTheImageDoesAsTheChartSays(t *testing.T) {
 	t.Parallel()
 	image := deploytest.Build(t)
@@ -22,7 +22,7 @@ func TestTheImageDoesAsTheChartSays(t *testing.T) {
 	t.Run("its commands are those of the program", func(t *testing.T) { t.Parallel(); commands(t, image) })
 }
 
-// commands holds what the chart has the program do against what that can do.
+// commands checks that the program has the commands which the chart uses.
 func commands(t *testing.T, image deploytest.Image) {
 	t.Helper()
 	c, known := image.Container(t, deploytest.Change{}), map[string]bool{}
@@ -43,9 +43,9 @@ func commands(t *testing.T, image deploytest.Image) {
 	}
 }
 
-// firstPod runs the image as the releases' pods would, with what the cluster would mount, and asks
-// what their probes ask. Of what the deployment says only the addresses are changed, as there is no
-// network of its own, and its secrets are made up.
+// firstPod runs the image like the releases' pods, with the files that the cluster would mount, and
+// makes the requests of their probes. It changes only the deployment's addresses, because the pod
+// has no network of its own, and invents its secrets.
 func firstPod(t *testing.T, image deploytest.Image) {
 	t.Helper()
 	for _, name := range []string{
@@ -66,7 +66,7 @@ func firstPod(t *testing.T, image deploytest.Image) {
 	}
 }
 
-// files are what the pods find in their volumes.
+// files are the files in the pods' volumes.
 func files(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"/etc/parley/store/url": []byte(pgtest.URL(t) + "\n")}
@@ -135,7 +135,7 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 			t.Errorf("%s at %s: got %d, want 200", probe, url, status)
 		}
 	}
-	// What the chart tells newcomers to do, where it is for them.
+	// The chart's command for newcomers makes tokens in development mode only.
 	_, development := c.Env["PARLEY_DEVELOPMENT"]
 	if code, out := c.Exec("/parley", "token", "--sub", "alice"); (code == 0) != development {
 		t.Errorf("parley token ends with %d: %s", code, out)

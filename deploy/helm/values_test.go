@@ -1,5 +1,5 @@
-// Package helm_test holds the chart against Kubernetes' schemas, against the service, and its own
-// documents against each other.
+// Package helm_test checks the chart against Kubernetes' schemas and the service, and its documents
+// against each other.
 package helm_test
 
 import (
@@ -25,8 +25,7 @@ var update = flag.Bool("update", false, "write what is generated")
 
 const chart = "deploy/helm/parley/"
 
-// TestGeneratedFilesAreInStep holds what a chart must have within itself against where it comes
-// from.
+// TestGeneratedFilesAreInStep compares the chart's copies of files with their sources.
 func TestGeneratedFilesAreInStep(t *testing.T) {
 	t.Parallel()
 	want := map[string][]byte{
@@ -133,7 +132,7 @@ func standard(t *testing.T, value *yaml.Node) string {
 	return "`" + strings.Trim(string(text), `"`) + "`"
 }
 
-// TestTheSchemaKnowsEachValueAndNoOther walks the schema and the values side by side.
+// TestTheSchemaKnowsEachValueAndNoOther walks the schema and the values in parallel.
 func TestTheSchemaKnowsEachValueAndNoOther(t *testing.T) {
 	t.Parallel()
 	var schema map[string]any
@@ -149,7 +148,7 @@ func TestTheSchemaKnowsEachValueAndNoOther(t *testing.T) {
 		}
 		properties, ok := schema["properties"].(map[string]any)
 		if !ok {
-			return // whatever Kubernetes takes
+			return // any value that Kubernetes accepts
 		}
 		if !off(schema, "additionalProperties") {
 			t.Errorf("%s: a misspelt value would be taken", path)
@@ -173,7 +172,7 @@ func TestTheSchemaKnowsEachValueAndNoOther(t *testing.T) {
 	walk("", schema, values)
 }
 
-// TestEachValueIsUsed finds values that no template asks for.
+// TestEachValueIsUsed finds values that no template uses.
 func TestEachValueIsUsed(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

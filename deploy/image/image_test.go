@@ -1,5 +1,5 @@
-// Package image_test takes the steps of the Dockerfile without an engine, and runs what comes of
-// them as a container would.
+// Package image_test executes the steps of the Dockerfile without an engine, and runs the result
+// like a container.
 package image_test
 
 import (
@@ -26,7 +26,7 @@ func build(t *testing.T) deploytest.Image {
 	return deploytest.Build(t, "VERSION="+version, "REVISION="+revision)
 }
 
-// TestTheImage builds it once, for all that is to be said of it.
+// TestTheImage builds the image once for all its tests.
 func TestTheImage(t *testing.T) {
 	t.Parallel()
 	image := build(t)
@@ -54,7 +54,7 @@ func holdsOneProgram(t *testing.T, image deploytest.Image) {
 		t.Errorf("the image holds %q, want %q", got, want)
 	}
 	if runtime.GOOS != "linux" {
-		return // elsewhere the program is made for another system, and linked otherwise
+		return // elsewhere the program is built for another system, and linked differently
 	}
 	f, err := elf.NewFile(bytes.NewReader(program(t, image)))
 	if err != nil {
@@ -127,7 +127,7 @@ func setsSettings(t *testing.T, image deploytest.Image) {
 	if !slices.Contains(image.Volumes, cfg.DataDir) || image.Workdir != cfg.DataDir {
 		t.Errorf("the service writes to %s; volumes are %q and the working folder is %s", cfg.DataDir, image.Volumes, image.Workdir)
 	}
-	// The admin address is for a network of one's own, which only whoever runs the container knows.
+	// The admin address must be on a private network, which only the operator knows.
 	if cfg.AdminAddr != "" && !strings.HasPrefix(cfg.AdminAddr, "127.0.0.1:") {
 		t.Errorf("the admin address is %s, which others can reach", cfg.AdminAddr)
 	}
@@ -145,7 +145,8 @@ func refusesToStart(t *testing.T, image deploytest.Image) {
 	}
 }
 
-// addresses are free ones of this machine: here a container has no network of its own.
+// addresses returns free addresses of this machine, because a container has no network of its own
+// here.
 func addresses(t *testing.T) (url string, env map[string]string) {
 	t.Helper()
 	http := deploytest.FreeAddr(t)
@@ -191,21 +192,22 @@ func tokens(t *testing.T, image deploytest.Image) {
 	}
 }
 
-// TestTheBuildIsPinned holds the base image to one release of Go, and to one that go.mod takes.
+// TestTheBuildIsPinned checks that the base image is one exact release of Go, which satisfies
+// go.mod.
 func TestTheBuildIsPinned(t *testing.T) {
 	t.Parallel()
 	stages, err := deploytest.ParseDockerfile(string(deploytest.Read(t, "deploy/image/Dockerfile")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	least := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(deploytest.Read(t, "go.mod"))
+	wanted := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(deploytest.Read(t, "go.mod"))
 	for _, stage := range stages {
 		if stage.Base == "scratch" {
 			continue
 		}
 		tag := regexp.MustCompile(`:(\d+\.\d+)\.\d+-alpine$`).FindStringSubmatch(stage.Base)
-		if len(tag) == 0 || tag[1] != string(least[1]) {
-			t.Errorf("the build is on %s, want an exact release of Go %s", stage.Base, least[1])
+		if len(tag) == 0 || tag[1] != string(wanted[1]) {
+			t.Errorf("the build is on %s, want an exact release of Go %s", stage.Base, wanted[1])
 		}
 	}
 }

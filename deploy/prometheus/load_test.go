@@ -22,13 +22,13 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// service is a Parley that runs in this process.
+// service is a Parley in this process.
 type service struct {
 	*server.Server
 	client http.Client
 }
 
-// publishes publishes a key set, and returns where.
+// publishes publishes a key set, and returns its URL.
 func publishes(t *testing.T) string {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -44,7 +44,7 @@ func publishes(t *testing.T) string {
 	return s.URL
 }
 
-// serves starts a service, with keys that are published at a URL, or in development mode without.
+// serves starts a service, with the key set at a URL, or in development mode without.
 func serves(t *testing.T, storeURL, keys string) *service {
 	t.Helper()
 	cfg := server.Config{
@@ -87,7 +87,7 @@ func (s *service) calls(ctx context.Context, method, url, body string, headers .
 	return answer.StatusCode, string(text), err
 }
 
-// token gets a token as the page does.
+// token gets a token like the page.
 func (s *service) token(t *testing.T, user string) string {
 	t.Helper()
 	status, body, err := s.calls(t.Context(), http.MethodPost, s.URL()+"/dev/token", `{"sub":"`+user+`"}`,
@@ -99,8 +99,7 @@ func (s *service) token(t *testing.T, user string) string {
 	return answer.Token
 }
 
-// metrics returns the names of all series of /metrics, with those of which a histogram and a
-// summary consist.
+// metrics returns the names of all series of /metrics, including those of histograms and summaries.
 func (s *service) metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	_, body, err := s.calls(t.Context(), http.MethodGet, s.AdminURL()+"/metrics", "")
@@ -139,8 +138,8 @@ func (s *service) connects(ctx context.Context, path, token string) (*peer, erro
 	return &peer{conn: conn}, nil
 }
 
-// asks sends a frame of a kind and reads up to its answer, whatever that is. Fields are a piece of
-// JSON.
+// asks sends a frame of a type and reads up to its answer, which may be an error. fields is a piece
+// of JSON.
 func (p *peer) asks(ctx context.Context, kind, fields string) error {
 	p.asked++
 	id := fmt.Sprintf(`"id":"%d"`, p.asked)
@@ -151,7 +150,7 @@ func (p *peer) asks(ctx context.Context, kind, fields string) error {
 	return p.until(ctx, id)
 }
 
-// until reads up to a frame that has text in it.
+// until reads up to a frame that contains text.
 func (p *peer) until(ctx context.Context, text string) error {
 	for {
 		_, data, err := p.conn.Read(ctx)
@@ -161,19 +160,19 @@ func (p *peer) until(ctx context.Context, text string) error {
 	}
 }
 
-// load is what people do on a service, over and over until its end.
+// load is typical use of a service, repeated until its end.
 type load struct {
 	*service
 	token string
 	ended sync.WaitGroup
 }
 
-// begins starts a load: one who writes, two who read, one who comes and goes, and a back end. It
-// returns what ends it and waits.
+// begins starts a load: a writer, two readers, a client that comes and goes, and a back end. It
+// returns a function that ends the load and waits.
 func (s *service) begins(t *testing.T) (end func()) {
 	t.Helper()
 	l := &load{service: s, token: s.token(t, "alice")}
-	// What nobody follows yet is served from the log.
+	// A room that nobody follows yet is served from the log.
 	for i := range 20 {
 		if err := l.posts(t.Context(), "archive", i+1); err != nil {
 			t.Fatal(err)
@@ -190,8 +189,7 @@ func (s *service) begins(t *testing.T) (end func()) {
 	return func() { cancel(); l.ended.Wait() }
 }
 
-// over does something over and over, at a pace that leaves the machine to others, until it fails or
-// ctx ends.
+// over repeats something, slowly enough to leave the machine to others, until it fails or ctx ends.
 func over(ctx context.Context, pace time.Duration, what func(i int) error) error {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -232,8 +230,8 @@ func (l *load) reads(ctx context.Context) error {
 	return p.until(ctx, "what nobody says")
 }
 
-// comesAndGoes is a client that was away for long: it reads on behind its cursor, looks around, and
-// goes. Another has a bad token.
+// comesAndGoes is a client that was away for long: it catches up from its cursor, makes some
+// requests, and leaves. Another client has a bad token.
 func (l *load) comesAndGoes(ctx context.Context) error {
 	return over(ctx, 100*time.Millisecond, func(i int) error {
 		p, err := l.connects(ctx, "/ws", l.token)
@@ -244,7 +242,7 @@ func (l *load) comesAndGoes(ctx context.Context) error {
 			bad.conn.CloseNow()
 			return errors.New("a bad token was taken")
 		}
-		// What was changed is served from the log.
+		// Changed entries are served from the log.
 		return errors.Join(p.asks(ctx, "edit", fmt.Sprintf(`"room":"archive","seq":1,"body":"hello, for the time %d"`, i)),
 			p.asks(ctx, "join", `"room":"archive","after":0`), p.until(ctx, `"seq":20,`),
 			p.asks(ctx, "history", `"room":"tea","limit":20`), p.asks(ctx, "read", `"room":"archive","seq":20`),
@@ -266,7 +264,7 @@ func (l *load) callsByHTTP(ctx context.Context) error {
 	})
 }
 
-// posts sends the message i by HTTP, counted from 1, into a room that it makes for the first.
+// posts sends message i (from 1) by HTTP into a room, which it makes for the first one.
 func (l *load) posts(ctx context.Context, room string, i int) error {
 	headers := []string{"Authorization", "Bearer " + l.token, "Content-Type", "application/json"}
 	if i == 1 {

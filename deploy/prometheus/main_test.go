@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// traced runs the tests with traces on, for exemplars. They are sent to who throws them away.
+// traced runs the tests with traces on, for exemplars. They are sent to a server that drops them.
 type traced struct{ *testing.M }
 
 // Run implements goleak.TestingM.
@@ -26,7 +26,7 @@ func (t traced) Run() int {
 	for name, value := range map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_TRACES_SAMPLER": "always_on",
 	} {
-		if err := os.Setenv(name, value); err != nil { // a service reads the process's environment, and those of these tests are in this one
+		if err := os.Setenv(name, value); err != nil { // the services of these tests are in this process, and read its environment
 			panic(err)
 		}
 	}

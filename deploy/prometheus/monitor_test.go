@@ -20,18 +20,17 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come. It is long, as machines are slow at times;
-// nothing waits for it to pass.
+// patience is how long a test waits for an expected event. It is long because machines are slow at
+// times; no test that passes waits so long.
 const patience = 60 * time.Second
 
-// monitor is a Prometheus that runs.
+// monitor is a running Prometheus.
 type monitor struct {
 	url    string
 	client http.Client
 }
 
-// runs starts Prometheus with a configuration. It takes a free port by itself and tells it in its
-// log.
+// runs starts Prometheus with a configuration. Prometheus takes a free port by itself and logs it.
 func runs(t *testing.T, config string) *monitor {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,7 +51,7 @@ func runs(t *testing.T, config string) *monitor {
 	go follow(output, listening, log)
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		said := <-log // it has ended
+		said := <-log // Prometheus has ended
 		if err := cmd.Wait(); err != nil || t.Failed() {
 			t.Logf("Prometheus ended (%v) and said:\n%s", err, said)
 		}
@@ -71,8 +70,8 @@ func runs(t *testing.T, config string) *monitor {
 	return nil
 }
 
-// follow reads a log to its end. The address that is listened on goes to listening, what is worth a
-// look to log.
+// follow reads a log to its end. It sends the listening address to listening, and important lines
+// to log.
 func follow(output io.Reader, listening, log chan<- string) {
 	defer close(listening)
 	var notable strings.Builder
@@ -120,7 +119,7 @@ func (m *monitor) asks(path string, params url.Values, data any) error {
 // sample is one result of a query.
 type sample struct {
 	Metric map[string]string
-	Value  [2]any // when, and the value as a string
+	Value  [2]any // the time, and the value as a string
 }
 
 func (s sample) number() float64 {
@@ -132,7 +131,7 @@ func (s sample) number() float64 {
 	return number
 }
 
-// query evaluates an expression now. All of ours are vectors.
+// query evaluates an expression now. All our expressions are vectors.
 func (m *monitor) query(expr string) (vector []sample, err error) {
 	data := struct {
 		ResultType string
@@ -145,7 +144,7 @@ func (m *monitor) query(expr string) (vector []sample, err error) {
 	return vector, err
 }
 
-// selector is what an expression selects: a metric, by matchers.
+// selector is a metric with matchers in an expression.
 type selector struct {
 	metric   string
 	matchers []matcher
@@ -189,8 +188,8 @@ func walk(tree any, visit func(map[string]any)) {
 	}
 }
 
-// exactly is the selector with those of its matchers that name one value: what must be there also
-// when all is well.
+// exactly returns the selector with only its matchers of one value: these series must exist even
+// without a fault.
 func (s selector) exactly() string {
 	var matchers []string
 	for _, m := range s.matchers {
@@ -201,7 +200,7 @@ func (s selector) exactly() string {
 	return "{" + strings.Join(matchers, ",") + "}"
 }
 
-// eventually asks until it succeeds, for as long as patience lasts.
+// eventually tries until it succeeds or patience is over.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	var err error

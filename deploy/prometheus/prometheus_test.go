@@ -20,11 +20,11 @@ import (
 	"github.com/parley-chat/parley/deploy/grafana"
 )
 
-// ofPrometheus are series that it makes itself.
+// ofPrometheus are series that Prometheus makes itself.
 var ofPrometheus = []string{"up", "scrape_duration_seconds", "ALERTS"}
 
-// config has three services scraped as one job, one of them with native histograms besides the
-// classic ones, as many do.
+// config scrapes three services as one job, one of them with native histograms in addition to
+// classic ones, as is common.
 func config(t *testing.T, withNative, without, keyed *service) string {
 	t.Helper()
 	return fmt.Sprintf(`
@@ -41,13 +41,13 @@ scrape_configs:
 `, filepath.Join(deploytest.Root(t), "deploy", "prometheus", "rules.yaml"), withNative.admin(), without.admin(), keyed.admin())
 }
 
-// TestAPrometheusThatScrapesServicesUnderLoad asks a real one whatever the dashboards and the rules
-// ask.
+// TestAPrometheusThatScrapesServicesUnderLoad runs all queries of the dashboards and the rules on a
+// real Prometheus.
 func TestAPrometheusThatScrapesServicesUnderLoad(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Start(t)
 	large, small := serves(t, database.URL(), ""), serves(t, "memory://", "")
-	keyed := serves(t, "memory://", publishes(t)) // which nobody uses: it has keys to tell of
+	keyed := serves(t, "memory://", publishes(t)) // without clients, for metrics of a key set
 	ends := []func(){large.begins(t), small.begins(t)}
 	p := runs(t, config(t, large, small, keyed))
 	rules := p.rules(t)
@@ -71,7 +71,7 @@ func TestAPrometheusThatScrapesServicesUnderLoad(t *testing.T) {
 		p.answers(t, questions(t, small.admin(), func(row string) bool { return strings.HasPrefix(row, "PostgreSQL") }))
 	})
 	t.Run("every rule asks for what is there, and nothing fires", func(t *testing.T) {
-		for _, r := range p.rules(t) { // anew: by now they have been evaluated
+		for _, r := range p.rules(t) { // again, because they have been evaluated by now
 			p.isQuiet(t, r)
 		}
 	})
@@ -89,14 +89,14 @@ func TestAPrometheusThatScrapesServicesUnderLoad(t *testing.T) {
 	})
 }
 
-// rule is one of rules.yaml, as Prometheus has it.
+// rule is a rule of rules.yaml, in Prometheus's form.
 type rule struct {
 	Name, Query, Type, Health, LastError, State string
 	LastEvaluation                              time.Time
 	Labels                                      map[string]string
 }
 
-// String tells rules of one name apart.
+// String distinguishes rules of one name.
 func (r rule) String() string { return strings.TrimSpace(r.Name + " " + r.Labels["long"]) }
 
 func (m *monitor) rules(t *testing.T) (all []rule) {
@@ -114,8 +114,8 @@ func (m *monitor) rules(t *testing.T) (all []rule) {
 	return all
 }
 
-// documented returns the series of the table of metrics, which the observability package writes
-// from its code: those that begin with their first event are there too.
+// documented returns the series in the table of metrics, which the observability package generates
+// from its code. It also has series that begin with their first event.
 func documented(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -128,7 +128,7 @@ func documented(t *testing.T) map[string]bool {
 	return names
 }
 
-// asked returns all expressions of the dashboards and the rules, by where they stand.
+// asked returns all expressions of the dashboards and the rules, by their place.
 func asked(t *testing.T, rules []rule) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -178,8 +178,8 @@ func (m *monitor) selectsOnly(t *testing.T, known map[string]bool, where, expr s
 // question is a query of a panel.
 type question struct{ where, expr string }
 
-// questions returns all queries of all dashboards for some instances, but for those of rows to
-// leave out.
+// questions returns all queries of all dashboards for some instances, except those of excluded
+// rows.
 func questions(t *testing.T, instance string, without func(row string) bool) (all []question) {
 	t.Helper()
 	for name, content := range grafana.Files() {
@@ -212,12 +212,12 @@ func questions(t *testing.T, instance string, without func(row string) bool) (al
 	return all
 }
 
-// substituted is an expression as Grafana sends it.
+// substituted returns an expression as Grafana sends it.
 func substituted(expr, instance string) string {
 	return strings.NewReplacer("$__rate_interval", "15s", "$__range", "30s", "$job", "parley", "$instance", instance).Replace(expr)
 }
 
-// answers waits until each question has been answered with a number at least.
+// answers waits until each question has at least one number as an answer.
 func (m *monitor) answers(t *testing.T, open []question) {
 	t.Helper()
 	eventually(t, "some panels show nothing", func() error {
@@ -247,8 +247,8 @@ func (m *monitor) answer(expr string) error {
 	return fmt.Errorf("%d results, no number among them", len(vector))
 }
 
-// isQuiet expects of a rule that it is evaluated without error, that what it asks for is there, and
-// that nothing is wrong by it.
+// isQuiet expects that a rule is evaluated without error, that its series exist, and that it does
+// not fire.
 func (m *monitor) isQuiet(t *testing.T, r rule) {
 	t.Helper()
 	if r.Health != "ok" || r.LastError != "" || r.LastEvaluation.IsZero() {
@@ -264,18 +264,18 @@ func (m *monitor) isQuiet(t *testing.T, r rule) {
 	if r.State == "firing" {
 		t.Errorf("%s fires where all is well", r)
 	}
-	// A machine that is busy with else may miss a scrape; that passes.
+	// A busy machine may miss a scrape, which is temporary.
 	eventually(t, r.String()+" where all is well", func() error {
 		vector, err := m.query(r.Query)
-		if len(vector) > 0 && r.Name != "ParleyFanoutBudgetBurn" { // how quick delivery is depends on the machine too
+		if len(vector) > 0 && r.Name != "ParleyFanoutBudgetBurn" { // the speed of delivery also depends on the machine
 			err = fmt.Errorf("got %v: %s", vector, r.Query)
 		}
 		return err
 	})
 }
 
-// isNotBlind expects each selector of an alert to find series, where it says with = which: one that
-// finds none never fires, and nobody sees why.
+// isNotBlind expects each selector of an alert to find series, by its matchers with =. An alert
+// without series would never fire, and nobody would notice.
 func (m *monitor) isNotBlind(t *testing.T, r rule) {
 	t.Helper()
 	selectors, err := m.parse(r.Query)
@@ -284,7 +284,7 @@ func (m *monitor) isNotBlind(t *testing.T, r rule) {
 	}
 	for _, one := range selectors {
 		if one.metric == "parley_faults_total" {
-			continue // there is none before the first fault
+			continue // it does not exist before the first fault
 		}
 		var series []map[string]string
 		if err := m.asks("series", url.Values{"match[]": {one.exactly()}}, &series); err != nil || len(series) == 0 {
@@ -299,7 +299,7 @@ func (m *monitor) isNotBlind(t *testing.T, r rule) {
 	}
 }
 
-// hasExemplars expects Prometheus to keep traces of slow deliveries, as a panel asks for them.
+// hasExemplars expects Prometheus to keep exemplars of deliveries, which a panel shows.
 func (m *monitor) hasExemplars(t *testing.T) {
 	t.Helper()
 	now := time.Now()
@@ -322,7 +322,7 @@ func (m *monitor) hasExemplars(t *testing.T) {
 	})
 }
 
-// becomesTrue waits until an alert's expression holds for an instance.
+// becomesTrue waits until an alert's expression is true for an instance.
 func (m *monitor) becomesTrue(t *testing.T, name, instance string) {
 	t.Helper()
 	for _, r := range m.rules(t) {

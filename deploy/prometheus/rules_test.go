@@ -15,17 +15,17 @@ import (
 
 const runbook = "https://github.com/parley-chat/parley/blob/main/deploy/ALERTS.md#"
 
-// storyFiles are what promtool runs.
+// storyFiles are the files of promtool's tests.
 var storyFiles = []string{"objectives_test.yaml", "rules_test.yaml"}
 
-// alert is an alerting rule, as rules.yaml has it. An objective has several of one name, which
-// differ in their labels.
+// alert is an alerting rule of rules.yaml. An objective has several of one name, with different
+// labels.
 type alert struct {
 	name, expr          string
 	labels, annotations map[string]any
 }
 
-// String tells alerts of one name apart.
+// String distinguishes alerts of one name.
 func (a alert) String() string {
 	if long, ok := a.labels["long"]; ok {
 		return fmt.Sprintf("%s (%v)", a.name, long)
@@ -145,7 +145,8 @@ func TestAlertsAndTheirRunbookAreInStep(t *testing.T) {
 	}
 }
 
-// TestEachAlertFiresAndKeepsQuietInSomeStory reads what the stories expect; that it comes true is promtool's to say.
+// TestEachAlertFiresAndKeepsQuietInSomeStory reads what the stories expect; promtool checks that it
+// comes true.
 func TestEachAlertFiresAndKeepsQuietInSomeStory(t *testing.T) {
 	t.Parallel()
 	checks := checksOf(t)
@@ -169,7 +170,7 @@ func TestEachAlertFiresAndKeepsQuietInSomeStory(t *testing.T) {
 	}
 }
 
-// isIn reports whether labels that a story expects are those of the alert.
+// isIn reports whether a story's expected labels are those of the alert.
 func (a alert) isIn(labels map[string]any) bool {
 	for name, value := range a.labels {
 		if fmt.Sprint(labels[name]) != fmt.Sprint(value) {
@@ -179,7 +180,7 @@ func (a alert) isIn(labels map[string]any) bool {
 	return true
 }
 
-// checksOf returns the labels of all that is to fire, for each check of each alert.
+// checksOf returns the labels of all expected alerts, for each check of each alert.
 func checksOf(t *testing.T) map[string][][]map[string]any {
 	t.Helper()
 	checks := map[string][][]map[string]any{}

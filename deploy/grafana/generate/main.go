@@ -1,5 +1,5 @@
-// Command generate writes the dashboards to the folder dashboards, one JSON file each. It runs by
-// go generate.
+// Command generate writes the dashboards to the folder dashboards, one JSON file each. Run it by go
+// generate.
 package main
 
 import (
@@ -22,7 +22,7 @@ func write(dir string) error {
 		return err
 	}
 	for name, content := range grafana.Files() {
-		//nolint:gosec // whoever clones the repository reads them
+		//nolint:gosec // the files are public
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			return err
 		}
