@@ -1,14 +1,14 @@
 // Package otlp sends spans and log lines to an OpenTelemetry collector, as the standard
-// OTEL_EXPORTER_OTLP_* variables say: by HTTP, or by gRPC.
+// OTEL_EXPORTER_OTLP_* variables say: over HTTP or gRPC.
 //
 //	Spans ── otlptrace (OpenTelemetry's) ──┐
 //	                                       ├─► sender ──► POST /v1/traces, /v1/logs
 //	Logs ── logs.go ───────────────────────┘         └──► POST /opentelemetry.proto.….Service/Export
 //
-// OpenTelemetry's own exporters, by HTTP too, import grpc-go. That imports html/template, which
-// calls methods by name, so the linker keeps every exported method of the program: 13 MB of it. A
-// call by gRPC that takes one message and gives one is a request of HTTP/2 with five bytes before
-// its body, which net/http speaks.
+// OpenTelemetry's own exporters, even those for HTTP, import grpc-go. That imports html/template,
+// which calls methods by name, so the linker keeps every exported method of the program: 13 MB. But
+// a gRPC call with one request and one response message is only an HTTP/2 request with five bytes
+// before its body, which net/http can send.
 //
 // The protocol is https://opentelemetry.io/docs/specs/otlp/, the settings are
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/, and gRPC's part is

@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-const grpcHead = 5 // bytes before a message: whether it is packed (1), and its length (4)
+const grpcHead = 5 // bytes before a message: whether it is compressed (1), and its length (4)
 
 // putHead writes the head of the message that follows it.
 func putHead(frame []byte, packed bool) {
@@ -31,13 +31,13 @@ func grpcHeaders(h http.Header, packed bool) {
 	}
 }
 
-// grpcRetryable are the codes after which OTLP has a client try again: cancelled, deadline
+// grpcRetryable are the codes after which an OTLP client should try again: cancelled, deadline
 // exceeded, aborted, out of range, unavailable, data loss.
 var grpcRetryable = []int{1, 4, 10, 11, 14, 15}
 
-// grpcAnswer returns the message of an answer, or what the answer says went wrong.
+// grpcAnswer returns the message of an answer, or the error in the answer.
 func grpcAnswer(response *http.Response, answer []byte) ([]byte, error) {
-	said := response.Trailer // after a message, or where none stands, in the header
+	said := response.Trailer // after the message, or in the header if there is none
 	if said.Get("Grpc-Status") == "" {
 		said = response.Header
 	}
@@ -47,7 +47,7 @@ func grpcAnswer(response *http.Response, answer []byte) ([]byte, error) {
 	}
 	code, err := strconv.Atoi(status)
 	switch {
-	case err != nil: // no gRPC: a proxy, as a rule
+	case err != nil: // not gRPC: usually from a proxy
 		if err := httpAnswer(response, answer); err != nil {
 			return nil, err
 		}
@@ -66,7 +66,7 @@ func grpcAnswer(response *http.Response, answer []byte) ([]byte, error) {
 	return unpack(answer[grpcHead:])
 }
 
-// unpack reads what a server has packed as it got it packed.
+// unpack decompresses an answer: a server may compress it because the request was compressed.
 func unpack(message []byte) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(message))
 	if err == nil {

@@ -14,7 +14,7 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 )
 
-// Logs returns what sends log lines, as the variables that env reads say.
+// Logs returns an exporter of log lines, with the settings of env.
 func Logs(env func(name string) string) (sdklog.Exporter, error) {
 	set, err := environment(env).read(logs)
 	if err != nil {
@@ -26,8 +26,8 @@ func Logs(env func(name string) string) (sdklog.Exporter, error) {
 // lines sends log lines.
 type lines struct{ *sender }
 
-// Export implements sdklog.Exporter. What is sent has the form of an ExportLogsServiceRequest,
-// whose package imports grpc-go.
+// Export implements sdklog.Exporter. The message has the same encoding as an
+// ExportLogsServiceRequest, whose package imports grpc-go.
 func (l lines) Export(ctx context.Context, records []sdklog.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -44,16 +44,16 @@ func (l lines) Shutdown(context.Context) error {
 	return nil
 }
 
-// ForceFlush implements sdklog.Exporter: nothing is held back.
+// ForceFlush implements sdklog.Exporter: nothing is buffered.
 func (lines) ForceFlush(context.Context) error { return nil }
 
-// place is where a line comes from: which resource, and which part of it.
+// place is the origin of a line: its resource and its scope.
 type place struct {
 	resource attribute.Distinct
 	scope    instrumentation.Scope
 }
 
-// encode groups lines by where they come from.
+// encode groups lines by their origin.
 func encode(records []sdklog.Record) *logspb.LogsData {
 	data := &logspb.LogsData{}
 	resources := map[attribute.Distinct]*logspb.ResourceLogs{}
@@ -91,7 +91,7 @@ func line(r *sdklog.Record) *logspb.LogRecord {
 		TimeUnixNano:           nanoseconds(r.Timestamp()),
 		ObservedTimeUnixNano:   nanoseconds(r.ObservedTimestamp()),
 		EventName:              r.EventName(),
-		SeverityNumber:         logspb.SeverityNumber(r.Severity()), // both number them 1 to 24
+		SeverityNumber:         logspb.SeverityNumber(r.Severity()), // both are numbered from 1 to 24
 		SeverityText:           r.SeverityText(),
 		Body:                   encoded(r.Body()),
 		DroppedAttributesCount: uint32(min(max(r.DroppedAttributes(), 0), math.MaxInt32)),
@@ -130,7 +130,7 @@ func pair(a attribute.KeyValue) *commonpb.KeyValue {
 	return &commonpb.KeyValue{Key: string(a.Key), Value: encoded(a.Value)}
 }
 
-// encoded returns a value of any type.
+// encoded converts a value of any type.
 func encoded(v attribute.Value) *commonpb.AnyValue {
 	switch v.Type() {
 	case attribute.EMPTY:

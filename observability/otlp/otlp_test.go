@@ -36,10 +36,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// collector takes what is sent by HTTP and by gRPC, on one port.
+// collector accepts HTTP and gRPC on one port.
 type collector struct {
 	*httptest.Server
-	answer http.HandlerFunc // of the tests that want another one
+	answer http.HandlerFunc // for tests that need another answer
 
 	mu      sync.Mutex
 	headers []http.Header
@@ -101,7 +101,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// env makes of pairs what reads variables.
+// env returns a function that reads variables from pairs.
 func env(pairs ...string) func(string) string {
 	return func(name string) string {
 		for i := 0; i < len(pairs); i += 2 {
@@ -316,7 +316,7 @@ func TestWhatACollectorRefusesIsAnErrorThatSaysWhy(t *testing.T) {
 	}
 }
 
-// A server of gRPC begins with the first frame of HTTP/2, whatever it is asked.
+// A gRPC server begins with the first frame of HTTP/2, whatever the request is.
 func TestWhoSendsByHTTPToAPortForGRPCHearsWhatToSet(t *testing.T) {
 	t.Parallel()
 	var listen net.ListenConfig

@@ -13,7 +13,8 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 )
 
-// answers is a network in which each request gets the next of these, and then the last.
+// answers is a transport in which each request gets the next of these answers, and then always the
+// last one.
 type answers struct {
 	all   []http.Response
 	asked []time.Time
@@ -23,7 +24,7 @@ type answers struct {
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	next := a.all[min(len(a.asked), len(a.all)-1)]
 	a.asked = append(a.asked, time.Now())
-	if next.StatusCode == 0 { // it never answers
+	if next.StatusCode == 0 { // no answer ever
 		<-r.Context().Done()
 		return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: r.Context().Err()}
 	}
@@ -59,7 +60,7 @@ func TestACollectorThatIsBusyIsAskedAgain(t *testing.T) {
 		protocol string
 		busy     http.Response
 		taken    http.Response
-		after    time.Duration // at the least
+		after    time.Duration // at least
 	}{
 		"by HTTP":                      {"", answer(503), answer(200), firstRetry / 2},
 		"by HTTP, when it says":        {"", answer(429, "Retry-After", "20"), answer(200), 20 * time.Second},

@@ -23,10 +23,10 @@ import (
 
 const (
 	firstRetry = 5 * time.Second
-	maxRetry   = 30 * time.Second // between two tries
-	retryTime  = time.Minute      // after which there is no further try
-	maxAnswer  = 1 << 20          // bytes of one that are read
-	maxQuoted  = 500              // bytes of an answer that stand in an error
+	maxRetry   = 30 * time.Second // max time between two attempts
+	retryTime  = time.Minute      // no further attempts after this time
+	maxAnswer  = 1 << 20          // max bytes of an answer that are read
+	maxQuoted  = 500              // max bytes of an answer in an error
 )
 
 // sender sends the messages of one signal.
@@ -34,8 +34,8 @@ type sender struct {
 	settings
 	client *http.Client
 
-	closed chan struct{} // and then what is under way ends
-	shut   func()        // closes it, once
+	closed chan struct{} // when closed, requests under way end
+	shut   func()        // closes closed, once
 }
 
 func newSender(set settings) *sender {
@@ -46,7 +46,7 @@ func newSender(set settings) *sender {
 		transport.Protocols.SetHTTP2(true)
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		if set.url.Scheme == "http" {
-			transport.Proxy = nil // proxies do not pass on HTTP/2 without TLS
+			transport.Proxy = nil // proxies do not support HTTP/2 without TLS
 		}
 	}
 	closed := make(chan struct{})
@@ -56,13 +56,13 @@ func newSender(set settings) *sender {
 	}
 }
 
-// close ends what is under way, and what is idle.
+// close ends requests under way, and idle connections.
 func (s *sender) close() {
 	s.shut()
 	s.client.CloseIdleConnections()
 }
 
-// send hands a message to the collector. It tries again for a while where that may help.
+// send sends a message to the collector. It retries for a while if that may help.
 func (s *sender) send(ctx context.Context, message proto.Message) error {
 	body, err := s.body(message)
 	if err != nil {
@@ -98,8 +98,8 @@ func (s *sender) send(ctx context.Context, message proto.Message) error {
 	}
 }
 
-// body returns what is sent: of gRPC, a byte that says whether it is packed, and its length, stand
-// before it.
+// body returns the body of a request. With gRPC, the message follows a byte that says whether it is
+// compressed, and its length.
 func (s *sender) body(message proto.Message) ([]byte, error) {
 	var frame []byte
 	if s.grpc {
@@ -124,15 +124,15 @@ func (s *sender) body(message proto.Message) ([]byte, error) {
 	return body, nil
 }
 
-// retryable is a failure after which another try may help.
+// retryable is an error after which another attempt may succeed.
 type retryable struct {
 	error
-	after time.Duration // that the collector asks for; 0: it does not
+	after time.Duration // delay that the collector asks for; 0: none
 }
 
 func (e retryable) Unwrap() error { return e.error }
 
-// try sends once.
+// try sends the message once.
 func (s *sender) try(ctx context.Context, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -170,7 +170,7 @@ func (s *sender) try(ctx context.Context, body []byte) error {
 	return partly(answer)
 }
 
-// unanswered says what became of a request that got no answer.
+// unanswered returns the error of a request without an answer.
 func (s *sender) unanswered(err error) error {
 	if failed, is := errors.AsType[*url.Error](err); is && failed.Temporary() {
 		return retryable{error: err}
@@ -178,13 +178,13 @@ func (s *sender) unanswered(err error) error {
 	return s.hint(err)
 }
 
-// hint adds what may help to an error that comes of sending by one protocol to a port of the other.
+// hint adds advice to an error that is caused by sending with one protocol to a port of the other.
 func (s *sender) hint(err error) error {
 	if _, again := errors.AsType[retryable](err); again {
 		return err
 	}
 	port := s.url.Port()
-	// That is how Go reads the first frame of HTTP/2 where it waits for HTTP/1.
+	// This is Go's error if it reads the first frame of HTTP/2 instead of HTTP/1.
 	alien := strings.Contains(err.Error(), "malformed HTTP response")
 	switch {
 	case !s.grpc && (port == "4317" || alien):
@@ -195,7 +195,7 @@ func (s *sender) hint(err error) error {
 	return err
 }
 
-// httpAnswer returns what an answer by HTTP says went wrong.
+// httpAnswer returns the error in an HTTP answer.
 func httpAnswer(response *http.Response, answer []byte) error {
 	if response.StatusCode/100 == 2 {
 		return nil
@@ -219,8 +219,8 @@ func retryAfter(value string) time.Duration {
 	return 0
 }
 
-// partly returns an error where the answer says that some of the message was not taken. All answers
-// have one form: field 1 is a message of how many were not taken (1) and why (2).
+// partly returns an error if the answer says that a part of the message was refused. All answers
+// have one form: field 1 is a message with the number of refused items (1) and the reason (2).
 func partly(answer []byte) error {
 	said := field(answer, 1).bytes
 	if n, why := field(said, 1).number, field(said, 2).bytes; n != 0 || len(why) > 0 {
@@ -234,7 +234,7 @@ type value struct {
 	bytes  []byte
 }
 
-// field returns the last value of a field; what cannot be read has none.
+// field returns the last value of a field before any invalid data, or the zero value.
 func field(message []byte, wanted protowire.Number) (v value) {
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)

@@ -15,23 +15,23 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-const stdTimeout = 10 * time.Second // for one try, unless OTEL_EXPORTER_OTLP_TIMEOUT says otherwise
+const stdTimeout = 10 * time.Second // of one attempt, unless OTEL_EXPORTER_OTLP_TIMEOUT is set
 
-// settings say where and how one signal is sent.
+// settings are the settings of one signal.
 type settings struct {
 	signal  signal
 	url     *url.URL
 	grpc    bool
 	gzip    bool
 	headers http.Header
-	timeout time.Duration // for one try
-	tls     *tls.Config   // nil: what Go trusts
+	timeout time.Duration // of one attempt
+	tls     *tls.Config   // nil: Go's defaults
 }
 
 // signal is a kind of telemetry.
 type signal struct {
-	name    string // as settings and paths have it
-	service string // as gRPC calls it
+	name    string // in settings and paths
+	service string // of gRPC
 }
 
 var (
