@@ -17,7 +17,7 @@ import (
 var statements = []struct{ name, sql, args string }{
 	{"lock", lockQuery, `array['big','r7']`},
 	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[],
-		array[0,0], array[2,2]`},
+		array[0,0], array[2,2], null`},
 	{"rooms", roomsQuery, `array['big','r7']`},
 	{"used", usedQuery, `array['big','big'], array['u1','u2'], array['k1','k7']`},
 	{"targets", targetsQuery, `array['big','big'], array[77,9000]`},
@@ -26,7 +26,7 @@ var statements = []struct{ name, sql, args string }{
 	{"moderators", moderatorsQuery, `array['big','r7'], array[2,3]`},
 	{"members", membersQuery, `array['big','r7'], array['u1','u7']`},
 	{"write entries", entriesStatement, `array['big'], array[20001], array[now()], array['u1'], array[''], array['n1'], array[1], array[1],
-		array['x'], array[0], array[null]::bytea[], array[0], array[''], array[false], array[0], array[''], array[''], array[0], array[''], array[true]`},
+		array['x'], array[0], array[null]::bytea[], array[0], array[''], array[false], array[0], array[''], array[''], array[0], array[''], array[true], array['']`},
 	{"write keys", usedStatement, `array['big'], array['u1'], array['n1'], array[20001], array[now()]`},
 	{"write messages", messagesStatement, `array['big'], array[77], array['x'], array[now()], array[null]::timestamptz[], array[0], array[true]`},
 	{"write reactions", reactionsStatement, `array['big'], array[77], array['👍'], array[78], array[2]`},
