@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// columns is where a line of prose ends at the latest, so that a change of it can be read.
+// columns is the last column of a line of prose, so that diffs are readable.
 const columns = 100
 
-// TestProseEndsByItsColumn holds documents and comments of whole lines to it. Tables, code,
-// headings and what has no space to break at may be longer.
+// TestProseEndsByItsColumn checks documents and whole-line comments. Tables, code, headings and
+// text without a space may be longer.
 func TestProseEndsByItsColumn(t *testing.T) {
 	t.Parallel()
 	for _, d := range readDocuments(t) {
@@ -48,7 +48,7 @@ func TestProseEndsByItsColumn(t *testing.T) {
 
 var notProse = regexp.MustCompile(`^\s*(\||#|<|\[[^\]]+\]:)`)
 
-// longProse returns the lines of a Markdown document that go too far.
+// longProse returns the lines of a Markdown document that are too long.
 func longProse(text string) (lines []int) {
 	fence := ""
 	for i, line := range strings.Split(text, "\n") {
@@ -66,11 +66,11 @@ func longProse(text string) (lines []int) {
 	return lines
 }
 
-// A comment of a whole line that is prose: no directive, and no code, which is set in.
+// wholeComment matches a whole-line comment of prose: no directive, and no code, which is indented.
 var wholeComment = regexp.MustCompile(`^\s*// \S`)
 
-// longComments returns the lines of Go's source that go too far. What stands between back quotes is
-// no comment.
+// longComments returns the comment lines of Go source that are too long. Text between back quotes
+// is not a comment.
 func longComments(source string) (lines []int) {
 	quoted := false
 	for i, line := range strings.Split(source, "\n") {

@@ -19,7 +19,7 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// What the documents say exists is held here against what does.
+// These tests check that what the documents mention exists.
 
 // document is a Markdown file of the repository.
 type document struct {
@@ -27,7 +27,7 @@ type document struct {
 	text string
 }
 
-// readDocuments reads all of them, but those that are data of tests.
+// readDocuments reads all documents except test data.
 func readDocuments(t *testing.T) (all []document) {
 	t.Helper()
 	root := ".."
@@ -81,7 +81,7 @@ func TestDocumentsNameSettingsThatExist(t *testing.T) {
 
 func TestDocumentsNameMetricsThatExist(t *testing.T) {
 	t.Parallel()
-	table, err := os.ReadFile("../observability/METRICS.md") // a test beside it holds it against a scrape
+	table, err := os.ReadFile("../observability/METRICS.md") // a test beside it compares it with a scrape
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestDocumentsNameMetricsThatExist(t *testing.T) {
 	}
 }
 
-// called finds calls of the program where a command line may begin.
+// called finds calls of the program at the start of command lines.
 var called = regexp.MustCompile(`(?m)(?:^|[;&|(] ?|-- |\$ |\bsudo |/)(?:[A-Z][A-Z_]*=\S+ )*parley ([a-z][a-z-]*)(?:[\s|]|$)`)
 
 func TestDocumentsCallCommandsThatExist(t *testing.T) {
@@ -122,7 +122,8 @@ func TestDocumentsCallCommandsThatExist(t *testing.T) {
 	}
 }
 
-// commandsOfParley reads the table of commands from the source, as a program cannot be imported.
+// commandsOfParley reads the table of commands from the source, because a program cannot be
+// imported.
 func commandsOfParley(t *testing.T) map[string]bool {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "parley/main.go", nil, 0)
@@ -158,7 +159,7 @@ var (
 	comment = regexp.MustCompile(`(?m)(^|\s)#.*$`)
 )
 
-// code returns what stands in blocks and spans of code, without the comments of shell and YAML.
+// code returns the text in blocks and spans of code, without the comments of shell and YAML.
 func code(text string) (pieces []string) {
 	for _, block := range fence.FindAllString(text, -1) {
 		pieces = append(pieces, comment.ReplaceAllString(block, ""))
@@ -188,7 +189,7 @@ func TestLinksBetweenDocumentsLeadSomewhere(t *testing.T) {
 
 var link = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 
-// badLinks says which links of a document lead nowhere. Those to other sites are not followed.
+// badLinks returns the broken links of a document. Links to other sites are not followed.
 func badLinks(d document, anchors map[string]map[string]bool, exists func(path string) bool) (problems []string) {
 	prose := span.ReplaceAllString(fence.ReplaceAllString(d.text, ""), "")
 	for _, found := range link.FindAllStringSubmatch(prose, -1) {
@@ -211,7 +212,7 @@ func badLinks(d document, anchors map[string]map[string]bool, exists func(path s
 
 var heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
 
-// anchorsOf returns what can be linked to in a document, as GitHub names it after headings.
+// anchorsOf returns the anchors of a document's headings, with GitHub's names.
 func anchorsOf(text string) map[string]bool {
 	anchors := map[string]bool{}
 	for _, found := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {

@@ -17,13 +17,13 @@ import (
 
 const module = "github.com/parley-chat/parley"
 
-// A row says what a package may import, tests aside: packages of this module, and the modules of
-// the one technology that it is about. The standard library is open to all, but for what
-// outsideCore names.
+// A row says what a package, without its tests, may import: packages of this module, and the
+// modules of its one technology. The standard library is allowed, except packages in outsideCore
+// for the core.
 type row struct {
 	pkg  string
 	may  []string // packages of this module; "adapters/..." stands for those below adapters too
-	uses []string // modules of others, and what lies below them
+	uses []string // third-party modules, and packages below them
 }
 
 var (
@@ -31,8 +31,8 @@ var (
 	inner = []string{"core/chat", "ports"}
 	outer = []string{"core/chat", "ports", "adapters/wire", "adapters/edge"}
 	buses = []string{"core/chat", "ports", "adapters/notices", "adapters/bus"}
-	// A store brings its own schema up to date, and reads what a later release wrote as clients are
-	// to get it.
+	// A store migrates its own schema, and reads entries of a later release in the form for
+	// clients.
 	stores = []string{"core/chat", "core/ledger", "ports", "adapters/wire", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
@@ -45,11 +45,11 @@ var (
 	sys        = "golang.org/x/sys"
 )
 
-// rows is the shape of the house, a line for each package. A new package gets a line here, with as
-// little as it needs.
+// rows is the architecture, a line for each package. A new package needs a line here, with as few
+// imports as possible.
 var rows = []row{
-	// Which emoji are one and the same is Unicode's to say, and no technology: the tables of its
-	// normal forms are all that is used.
+	// Unicode defines which emoji are equal, and is not a technology: only the tables of its normal
+	// forms are used.
 	{pkg: "core/chat", uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "core/ledger", may: inner},
 	{pkg: "core/messaging", may: inner},
@@ -107,14 +107,14 @@ var rows = []row{
 	{pkg: "deploy/grafana/generate", may: []string{"deploy/grafana"}},
 }
 
-// outsideCore are packages of the standard library that are some adapter's business.
+// outsideCore are packages of the standard library that only adapters may use.
 var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
 
-// testOnly are packages that only tests may import, and measurements.
+// testOnly are packages that only tests and benchmarks may import.
 var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "deploy/deploytest"}
 
-// testsOfCore are what tests of the core may import besides: doubles that pass the contract suites,
-// and the suites.
+// testsOfCore are further packages that tests of the core may import: doubles that pass the
+// contract suites, and the suites.
 var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus"}
 
 func TestEachPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
@@ -195,7 +195,7 @@ func TestRowsRefuse(t *testing.T) {
 	}
 }
 
-// problems says which imports the row does not allow.
+// problems returns the imports that the row does not allow.
 func (r row) problems(imports map[string]string) []string {
 	var problems []string
 	for _, imported := range slices.Sorted(maps.Keys(imports)) {
@@ -222,8 +222,8 @@ func (r row) problems(imports map[string]string) []string {
 	return problems
 }
 
-// within says whether a package is the one that pattern names or, where that ends in "/...", stands
-// below it.
+// within reports whether a package is the one that pattern names, or is below it if pattern ends in
+// "/...".
 func within(pkg, pattern string) bool {
 	above, ok := strings.CutSuffix(pattern, "/...")
 	return pkg == above || ok && strings.HasPrefix(pkg, above+"/")
@@ -233,15 +233,15 @@ func anyWithin(pkg string, patterns []string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return within(pkg, pattern) })
 }
 
-// files is what the files of a folder import: each import, and one file that has it.
+// files has the imports of a folder's files, each with one file that has it.
 type files struct {
-	count                int // tests aside
+	count                int // without tests
 	imports, testImports map[string]string
 }
 
 // readPackages reads the imports of every package of the module, by its folder. It parses the files
-// instead of asking the go command, to see those for other systems too, and because go test caches
-// a result for as long as the files that the test itself opened stay the same.
+// instead of asking the go command: so it also sees those for other systems, and go test does not
+// cache the result after one of them changes.
 func readPackages(t *testing.T) map[string]*files {
 	t.Helper()
 	packages := map[string]*files{}
@@ -269,7 +269,7 @@ func readPackages(t *testing.T) map[string]*files {
 	return packages
 }
 
-// skipped returns fs.SkipDir for folders that the go command does not look into either.
+// skipped returns fs.SkipDir for folders that the go command ignores too.
 func skipped(root, dir string) error {
 	base := filepath.Base(dir)
 	if dir != root && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "node_modules") {
@@ -304,8 +304,8 @@ func readImports(packages map[string]*files, pkg, name string) error {
 	return nil
 }
 
-// TestTheMapNamesEachPackage holds the map in CONTRIBUTING.md to the packages that there are: each
-// is named, or lies in a folder of one that is, and what is named is there.
+// TestTheMapNamesEachPackage compares the map in CONTRIBUTING.md with the packages: each is named,
+// or is below one that is, and all that is named exists.
 func TestTheMapNamesEachPackage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../CONTRIBUTING.md")

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/adapters/wire"
 )
 
-// What code generators take is held here for every commit; `make specs` runs the generators
+// These tests check for every commit what code generators need; `make specs` runs the generators
 // themselves.
 
 // spec is one of the documents that describe the service.
@@ -42,7 +42,7 @@ func (s spec) at(path ...string) map[string]any {
 	return node
 }
 
-// schemas calls visit for each schema, wherever it stands. Examples are none.
+// schemas calls visit for each schema at any place, but not for examples.
 func (s spec) schemas(visit func(at string, schema map[string]any)) {
 	walkSchemas(s.name, s.tree, visit)
 }
@@ -52,7 +52,7 @@ func walkSchemas(at string, node any, visit func(string, map[string]any)) {
 	case map[string]any:
 		if strings.HasSuffix(at, "/properties") {
 			for name, schema := range node {
-				walkSchemas(at+"/"+name+"/", schema, visit) // a member may have any name: it stands for none of a schema's words
+				walkSchemas(at+"/"+name+"/", schema, visit) // a member may have any name, even a keyword of schemas
 			}
 			return
 		}
@@ -70,8 +70,8 @@ func walkSchemas(at string, node any, visit func(string, map[string]any)) {
 }
 
 // Generators make a type of each schema, parameter, answer and channel, and a constant of each
-// value, mostly in one name space: what is named there is named once, whatever the case and the
-// signs between.
+// value, mostly in one namespace. So names must be unique, even without regard to case and
+// punctuation.
 func TestNoTwoNamesOfTheSpecsCollide(t *testing.T) {
 	t.Parallel()
 	for _, s := range readSpecs(t) {
@@ -107,7 +107,7 @@ func TestNoTwoNamesOfTheSpecsCollide(t *testing.T) {
 	}
 }
 
-// folded leaves of a name what tells it from others in any language: letters and digits, in lower
+// folded reduces a name to what distinguishes it in any language: letters and digits, in lower
 // case.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
@@ -139,8 +139,8 @@ func TestValuesOfTheSpecsHaveATypeBesideThem(t *testing.T) {
 	}
 }
 
-// An object of which it is not certain which alternative it fits is refused by validators, and read
-// as the wrong one by clients.
+// If an object may match several alternatives, validators refuse it, and clients may read it as the
+// wrong one.
 func TestAlternativesOfTheSpecsExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	for _, s := range readSpecs(t) {
@@ -170,8 +170,8 @@ func (s spec) resolved(node any) map[string]any {
 	return schema
 }
 
-// exclude reports whether nothing fits both: they want different values of one member, or one
-// forbids what the other requires.
+// exclude reports whether no object matches both: they require different values of one member, or
+// one forbids what the other requires.
 func exclude(a, b map[string]any) bool {
 	for _, name := range required(a) {
 		x, y := member(a, name)["const"], member(b, name)["const"]
@@ -202,7 +202,8 @@ func member(schema map[string]any, name string) map[string]any {
 	return m
 }
 
-// A default makes a member required for openapi-typescript, in requests too: words say it there.
+// For openapi-typescript a default makes a member required, even in requests: there the description
+// must tell the default.
 func TestBodiesOfTheSpecHaveNoDefaults(t *testing.T) {
 	t.Parallel()
 	openapi := readSpecs(t)[1]
