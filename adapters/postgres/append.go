@@ -121,7 +121,7 @@ type said struct {
 	replies                             []int64
 	metas                               [][]byte
 	granted, everybody                  []int16  // the roles that the authors' tokens give them there, and in public rooms
-	vias                                []string // nil where no service acts for anybody, as mostly
+	vias                                []string // nil if no service acts for anybody, the usual case
 }
 
 // aboveBans is the role granted to admins: it holds even if their user is banned.

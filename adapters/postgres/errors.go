@@ -13,32 +13,32 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// kinds gives the kind of error that a SQLSTATE, or else its class (the first two characters),
-// means. What is in neither is Internal: the statement is wrong, and would be so again. Meanings:
+// kinds maps a SQLSTATE, or else its class (the first two characters), to the kind of error. All
+// others are Internal: the statement is wrong, and would fail again. Meanings:
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var kinds = map[string]chat.Kind{
 	"08": chat.Unavailable, // connection exceptions
-	"25": chat.Unavailable, // among them 25006: a primary that has become a standby takes no writes
-	"28": chat.Unavailable, // the role or its password is refused: for a running store a password that is being changed
+	"25": chat.Unavailable, // such as 25006: the server became a standby and accepts no writes
+	"28": chat.Unavailable, // the role or its password is refused: for a running store, while a password is being changed
 	"40": chat.Unavailable, // rolled back: serialization failure, deadlock
 	"53": chat.Unavailable, // no disk, memory or connection left
-	"55": chat.Unavailable, // among them 55P03: a lock was not to be had in time
+	"55": chat.Unavailable, // such as 55P03: a lock could not be got in time
 	"57": chat.Unavailable, // canceled, shutting down, starting up
-	"58": chat.Unavailable, // the server's own system fails: I/O errors
+	"58": chat.Unavailable, // errors of the server's system: I/O errors
 
 	"0A000": chat.Unavailable, // a cached plan that a migration made invalid; the next call plans anew
-	"23505": chat.Unavailable, // a key that somebody else was quicker with, by a way around the room's lock; repeating tells
-	"26000": chat.Unavailable, // a prepared statement that is gone
-	"3D000": chat.Unavailable, // no such database: one that is being restored
+	"23505": chat.Unavailable, // somebody else inserted the key without the room's lock; a repetition will find it
+	"26000": chat.Unavailable, // a prepared statement does not exist any more
+	"3D000": chat.Unavailable, // no such database: it may be being restored
 	"22021": chat.Invalid,     // a character that the database's encoding does not have
 	"22P05": chat.Invalid,
 }
 
-// failure gives the error of a call its kind, and says what was being done. It is the one place
-// where SQLSTATEs are read.
+// failure gives the error of a call its kind, and adds what was being done. It is the only place
+// that reads SQLSTATEs.
 //
-// An error that is not the server's (a broken connection, an end of the context) is Unavailable:
-// what the server made of a statement that it may have got is not known.
+// Other errors than the server's (a broken connection, the end of the context) are Unavailable: it
+// is unknown whether the server got the statement and executed it.
 func failure(ctx context.Context, err error, what string) error {
 	if err == nil {
 		return nil
@@ -64,20 +64,19 @@ func failure(ctx context.Context, err error, what string) error {
 	return chat.Wrap(chat.Internal, err, what)
 }
 
-// isRefusal says whether the server does not let the user in: no reason to wait when the store is
-// opened.
+// isRefusal reports whether the server refuses the user: then Open must not wait.
 func isRefusal(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.HasPrefix(refused.Code, "28")
 }
 
-// isLost says whether a connection broke that was there before; another one may do.
+// isLost reports whether an existing connection broke; another one may work.
 func isLost(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return false
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return strings.HasPrefix(refused.Code, "57P0") // the server ends its connections
+		return strings.HasPrefix(refused.Code, "57P0") // the server closes its connections
 	}
 	broken, ok := errors.AsType[*net.OpError](err)
 	return ok && !broken.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

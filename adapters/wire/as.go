@@ -2,7 +2,8 @@ package wire
 
 import "github.com/parley-chat/parley/core/chat"
 
-// As returns for whom a body asks, by its member as, or nil where that is whoever sends it.
+// As returns the user or system that a body's member as names, or nil if the sender acts for
+// themselves.
 func (b Body) As() (*chat.As, error) {
 	v, ok, err := b.want("as", kindObject, "an object")
 	if !ok {
@@ -11,8 +12,7 @@ func (b Body) As() (*chat.As, error) {
 	return readAs(v)
 }
 
-// readAs reads an object in which check has found nothing: a user, perhaps with a name, or the
-// system.
+// readAs reads an object that check has passed: a user, perhaps with a name, or the system.
 func readAs(v value) (*chat.As, error) {
 	whom := Body{}
 	if err := members(v.raw, "as", func(name []byte, v value) {
@@ -53,7 +53,7 @@ func readAs(v value) (*chat.As, error) {
 
 var errAs = chat.Errorf(chat.Invalid, `as must be {"user":"…"} or {"system":true}`)
 
-// inAs says of an error about a member that it is one of as.
+// inAs adds to an error about a member that the member is one of as.
 func inAs(err error) error {
 	if err == nil {
 		return nil

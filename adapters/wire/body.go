@@ -77,7 +77,7 @@ func (b Body) Seq(name string) (chat.Seq, error) {
 	return chat.Seq(n), nil
 }
 
-// Cursor returns a member that is the place of an entry or 0, or nil where it is not there.
+// Cursor returns a member that is the seq of an entry or 0, or nil if it is missing.
 func (b Body) Cursor(name string) (*chat.Seq, error) {
 	v, ok, err := b.want(name, kindNumber, "a number")
 	if !ok {

@@ -42,7 +42,7 @@ var (
 // environment reads variables.
 type environment func(name string) string
 
-// of returns the value of a setting and the variable that it stands in: the signal's own wins.
+// of returns the value of a setting and its variable: the signal's own variable wins.
 func (env environment) of(s signal, name string) (value, variable string) {
 	for _, variable = range []string{
 		"OTEL_EXPORTER_OTLP_" + strings.ToUpper(s.name) + "_" + name, "OTEL_EXPORTER_OTLP_" + name,
@@ -54,7 +54,7 @@ func (env environment) of(s signal, name string) (value, variable string) {
 	return value, variable
 }
 
-// read returns what the environment says of a signal, or all that is wrong with it.
+// read returns the settings of a signal, or all their faults.
 func (env environment) read(s signal) (settings, error) {
 	set := settings{signal: s}
 	var errs [6]error
@@ -78,8 +78,8 @@ func (env environment) protocol(s signal) (grpc bool, err error) {
 	return false, fmt.Errorf("%s=%s: want http/protobuf or grpc", variable, value)
 }
 
-// endpoint returns where to send. By HTTP, what stands for all signals is the beginning of the URL,
-// what stands for one is all of it; by gRPC, the host and port alone count.
+// endpoint returns the URL to send to. With HTTP, the setting for all signals is the beginning of
+// the URL, and the setting for one signal is the whole URL. With gRPC, only host and port are used.
 func (env environment) endpoint(s signal, grpc bool) (*url.URL, error) {
 	value, variable := env.of(s, "ENDPOINT")
 	port := "4318"
@@ -153,7 +153,7 @@ func (env environment) timeout(s signal) (time.Duration, error) {
 	return time.Duration(ms) * time.Millisecond, nil
 }
 
-// tls reads the certificates to trust, and this process's own.
+// tls reads the certificates to trust, and the client certificate.
 func (env environment) tls(s signal) (*tls.Config, error) {
 	trusted, trustedIn := env.of(s, "CERTIFICATE")
 	own, ownIn := env.of(s, "CLIENT_CERTIFICATE")

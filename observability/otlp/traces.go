@@ -9,7 +9,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// Spans returns what sends spans, as the variables that env reads say.
+// Spans returns an exporter of spans, with the settings of env.
 func Spans(ctx context.Context, env func(name string) string) (sdktrace.SpanExporter, error) {
 	set, err := environment(env).read(traces)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s spans) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces implements otlptrace.Client. What is sent has the form of an
+// UploadTraces implements otlptrace.Client. The message has the same encoding as an
 // ExportTraceServiceRequest, whose package imports grpc-go.
 func (s spans) UploadTraces(ctx context.Context, of []*tracepb.ResourceSpans) error {
 	if err := s.send(ctx, &tracepb.TracesData{ResourceSpans: of}); err != nil {
