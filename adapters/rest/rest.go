@@ -27,7 +27,7 @@ type Config struct {
 	Rooms    ports.Rooms
 	Members  ports.Members
 	Verifier ports.TokenVerifier
-	Observer ports.SendObserver // nil: nobody is told
+	Observer ports.SendObserver // may be nil
 
 	Timeout time.Duration // for one request; 0: 10 s
 }
