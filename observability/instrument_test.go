@@ -40,6 +40,7 @@ type timedStore struct {
 	ports.LogIdentity
 	ports.Directory
 	ports.Revocations
+	ports.Hooks
 	ports.Checker
 }
 
@@ -47,7 +48,7 @@ func TestAStoreThatIsTimedKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	portstest.Store(t, func(t *testing.T) portstest.StoreUnderTest {
 		o, s := plain(), memory.New()
-		return timedStore{o.Log(s), s, o.Directory(s), s, s}
+		return timedStore{o.Log(s), s, o.Directory(s), s, s, s}
 	})
 }
 

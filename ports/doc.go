@@ -2,8 +2,9 @@
 // comment is its contract; package portstest proves an implementation against it.
 //
 // Driven ports (adapters implement them): Log, LogIdentity, Directory, Revocations, Cursors,
-// Consumers, Leases, Bus, TokenVerifier, Conn, Encoder, Observer, Checker. Driving ports (the core
-// implements them): Writer, Reader, Rooms, Members, Sessions and Session.
+// Consumers, Leases, Hooks, Courier, Bus, TokenVerifier, Conn, Encoder, Observer, Checker. Driving
+// ports (the core implements them): Writer, Reader, Rooms, Members, HookAdmin, HookCursors,
+// Sessions and Session.
 //
 // Unless a comment says otherwise, every method may be called concurrently, waits no longer than
 // its context, and fails with an error that has a chat.Kind.

@@ -18,6 +18,9 @@ type Store struct {
 	log     chat.LogID
 	rooms   map[chat.RoomID]*room
 	revoked []chat.Revocation // in the order in which they were made; a place is the index plus one
+	hooks   []ports.Hook      // in the order in which they were made
+
+	hookLeases map[chat.HookID]map[chat.RoomID]time.Time // until when
 }
 
 var (
@@ -25,6 +28,7 @@ var (
 	_ ports.Directory   = (*Store)(nil)
 	_ ports.LogIdentity = (*Store)(nil)
 	_ ports.Revocations = (*Store)(nil)
+	_ ports.Hooks       = (*Store)(nil)
 	_ ports.Checker     = (*Store)(nil)
 )
 

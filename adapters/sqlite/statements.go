@@ -18,6 +18,9 @@ type writeStatements struct {
 	mark, unmark, marked                     *sql.Stmt
 	spoke, unlist, turn, around, speaker     *sql.Stmt
 	revoke, renew                            *sql.Stmt
+	hooks, hookCount                         *sql.Stmt
+	makeHook, changeHook, removeHook         *sql.Stmt
+	leaseRoom, returnRoom                    *sql.Stmt
 }
 
 func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -76,6 +79,9 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.renew: `
 			INSERT INTO log (one, id, made_at) VALUES (1, ?1, ?2)
 			ON CONFLICT (one) DO UPDATE SET id = excluded.id, made_at = excluded.made_at`,
+		&w.hooks: hooksQuery, &w.hookCount: hookCountQuery,
+		&w.makeHook: makeHookStatement, &w.changeHook: changeHookStatement, &w.removeHook: removeHookStatement,
+		&w.leaseRoom: leaseRoomStatement, &w.returnRoom: returnRoomStatement,
 	})
 }
 
@@ -103,7 +109,7 @@ type readStatements struct {
 	reactions, entry, heads      *sql.Stmt
 	standing, places, roomsOf    *sql.Stmt
 	members, check               *sql.Stmt
-	revoked, logID               *sql.Stmt
+	revoked, logID, hooks        *sql.Stmt
 }
 
 // entries selects the columns of scanEntry. An edit has the present body of its target. A deleted
@@ -191,6 +197,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&r.roomsOf: roomsOfQuery, &r.members: membersQuery,
 		&r.revoked: `SELECT user, until, place FROM revocation WHERE place > ? ORDER BY place LIMIT ?`,
 		&r.logID:   `SELECT id FROM log`,
+		&r.hooks:   hooksQuery,
 		&r.check:   `SELECT count(*) FROM (SELECT 1 FROM room LIMIT 1)`,
 	})
 }

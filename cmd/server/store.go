@@ -28,6 +28,7 @@ type Store interface {
 	ports.LogIdentity
 	ports.Directory
 	ports.Revocations
+	ports.Hooks
 	ports.Checker
 }
 

@@ -56,6 +56,8 @@
 //	share      one of the 256 parts of all rooms that nodes divide among them to run consumers
 //	lease      a node's hold on a share for a while
 //	fence      the number of a lease, which grows with each change of hands
+//	hook       somebody's back end that is told what is recorded in rooms: posted to, or it pulls
+//	parcel     what is brought to a hook at once, signed
 //	drain      going away in an orderly manner
 //	store      what keeps logs and the directory of rooms, members and marks
 package chat

@@ -116,6 +116,9 @@ func (g Grants) Rooms() (rooms []RoomID) {
 func match(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	last := len(parts) - 1
+	if last == 0 {
+		return pattern == s
+	}
 	if !strings.HasPrefix(s, parts[0]) {
 		return false
 	}

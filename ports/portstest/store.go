@@ -13,6 +13,7 @@ type StoreUnderTest interface {
 	ports.LogIdentity
 	ports.Directory
 	ports.Revocations
+	ports.Hooks
 	ports.Checker
 }
 
@@ -32,8 +33,9 @@ func Lockable(hold func(t *testing.T, room chat.RoomID) (release func())) StoreO
 }
 
 // Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory,
-// ports.Revocations and ports.Checker. open is called once. The store need not be empty, as every
-// subtest makes rooms and users of its own. open closes what it opened, by t.Cleanup.
+// ports.Revocations, ports.Hooks and ports.Checker. open is called once. The store need not be
+// empty, as every subtest makes rooms and users of its own. open closes what it opened, by
+// t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
 	s := &storeSuite{store: open(t)}
@@ -59,6 +61,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Marks", (*storeSuite).testMarks},
 		{"Paging", (*storeSuite).testPaging},
 		{"Revocations", (*storeSuite).testRevocations},
+		{"Hooks", (*storeSuite).testHooks},
 		{"Log identity", (*storeSuite).testLogIdentity},
 		{"Races", (*storeSuite).testRaces},
 		{"Contexts", (*storeSuite).testContexts},
