@@ -68,12 +68,14 @@ type Edit struct {
 	Room chat.RoomID
 	Seq  chat.Seq
 	Body string
+	Key  chat.Key // may be empty
 }
 
 // Delete removes a message's body and meta.
 type Delete struct {
 	Room chat.RoomID
 	Seq  chat.Seq
+	Key  chat.Key // may be empty
 }
 
 // React sets whether the user reacts to a message with an emoji.
@@ -82,6 +84,7 @@ type React struct {
 	Seq    chat.Seq
 	Emoji  string
 	Remove bool
+	Key    chat.Key // may be empty
 }
 
 // History asks for a page of entries: those before Before, those behind After, or, with neither,

@@ -60,14 +60,17 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		p.IfHead = c.IfHead
 		p.Fact = chat.Message{Body: c.Body, ReplyTo: c.ReplyTo, Meta: c.Meta, Silent: c.Silent}
 	case ports.Edit:
+		p.Key = c.Key
 		p.Fact = chat.Edited{Target: c.Seq, Body: c.Body}
 		err = s.own(ctx, by, c.Room, c.Seq, "edit")
 	case ports.Delete:
+		p.Key = c.Key
 		p.Fact = chat.Deleted{Target: c.Seq}
 		if !role.May(chat.Moderate) {
 			err = s.own(ctx, by, c.Room, c.Seq, "delete")
 		}
 	case ports.React:
+		p.Key = c.Key
 		p.Fact = chat.Reacted{Target: c.Seq, Emoji: c.Emoji, Removed: c.Remove}
 		p.Reactions = s.cfg.Reactions
 	default:
