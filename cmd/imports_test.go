@@ -80,6 +80,7 @@ var rows = []row{
 	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},
 	{pkg: "adapters/redis", may: buses, uses: []string{"github.com/gomodule/redigo"}},
 	{pkg: "adapters/bustest", may: inner},
+	{pkg: "adapters/webhook", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"code.dny.dev/ssrf"}},
 	{pkg: "adapters/pgbus", may: buses, uses: []string{pgx}},
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
 

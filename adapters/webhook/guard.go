@@ -1,0 +1,88 @@
+package webhook
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"code.dny.dev/ssrf"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// guard says which addresses may be dialled: public ones, and those that the operator allows.
+type guard struct {
+	allowed []netip.Prefix
+	public  *ssrf.Guardian
+}
+
+func newGuard(allowed []netip.Prefix) *guard {
+	return &guard{allowed, ssrf.New(ssrf.WithAnyPort())}
+}
+
+var errGuard = errors.New("the address is of a network that is not public, and that the operator does not allow")
+
+// control is for net.Dialer: it sees the address that a name was resolved to, each time that it is
+// dialled. Without TLS only what the operator allows is.
+func (g *guard) control(plain bool) func(network, address string, _ syscall.RawConn) error {
+	return func(_, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return errGuard
+		}
+		return g.reaches(to.Addr().Unmap(), plain)
+	}
+}
+
+// reaches returns an error for an address that must not be dialled.
+func (g *guard) reaches(to netip.Addr, plain bool) error {
+	network := "tcp6"
+	if to.Is4() {
+		network = "tcp4"
+	}
+	if !g.allows(to) && (plain || g.public.Safe(network, netip.AddrPortFrom(to, anyPort).String(), nil) != nil) {
+		return errGuard
+	}
+	return nil
+}
+
+const anyPort = 443 // all are allowed
+
+// allows reports whether the operator allows an address.
+func (g *guard) allows(a netip.Addr) bool {
+	for _, network := range g.allowed {
+		if network.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+const maxURLBytes = 2000
+
+// check returns an Invalid error for a URL to which nothing would be delivered.
+func (g *guard) check(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case len(raw) > maxURLBytes:
+		return chat.Errorf(chat.Invalid, "url must have at most %d bytes", maxURLBytes)
+	case err != nil || u.Opaque != "" || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), " %"):
+		return chat.Errorf(chat.Invalid, "url must be a URL such as https://chat.example.com/hook")
+	case u.Scheme != "https" && (u.Scheme != "http" || len(g.allowed) == 0):
+		return chat.Errorf(chat.Invalid, "url must begin with https://")
+	case u.User != nil || u.Fragment != "":
+		return chat.Errorf(chat.Invalid, "url must have no user, password or fragment")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return chat.Errorf(chat.Invalid, "url must have a port from 1 to 65535")
+		}
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && g.reaches(ip.Unmap(), u.Scheme == "http") != nil {
+		return chat.Errorf(chat.Invalid, "url must not lead to %s: %v", ip, errGuard)
+	}
+	return nil
+}

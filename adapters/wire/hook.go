@@ -1,0 +1,149 @@
+package wire
+
+import (
+	"bytes"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// AppendBatch appends what a hook is told to dst: the body of a webhook, or one of the batches that
+// a hook pulls. It is a pure function of b: the entries are written without the trace that they
+// have while they are news, so that those of a later try are the same bytes.
+func AppendBatch(dst []byte, b *ports.HookBatch) []byte { return appendBatch(dst, b, false) }
+
+func appendBatch(dst []byte, b *ports.HookBatch, withID bool) []byte {
+	o := object{dst: append(dst, '{')}
+	o.text("type", "entries")
+	if withID {
+		o.text("id", b.ID)
+	}
+	o.text("hook", string(b.Hook))
+	o.text("room", string(b.Room))
+	o.seq("first", b.First)
+	o.seq("last", b.Last)
+	o.seq("head", b.Head)
+	o.name("entries")
+	o.dst = append(o.dst, '[')
+	for i := range b.Entries {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		e := b.Entries[i]
+		e.Trace = ""
+		o.dst = AppendEntry(o.dst, &e)
+	}
+	return append(o.dst, ']', '}')
+}
+
+// AppendBatches appends the answer to who pulls: batches with their ids, which a webhook has in a
+// header.
+func AppendBatches(dst []byte, batches []ports.HookBatch) []byte {
+	dst = append(dst, `{"batches":[`...)
+	for i := range batches {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendBatch(dst, &batches[i], true)
+	}
+	return append(dst, ']', '}')
+}
+
+// ReadAnswer reads what the owner of a hook answers to a batch of a room. What is no JSON object
+// ("OK", or nothing) says that they took all of it. A command that cannot be read is told as such
+// and keeps none of the others from being done; an answer of which nobody could say how much was
+// taken is an error.
+func ReadAnswer(data []byte, room chat.RoomID) (a ports.HookAnswer, err error) {
+	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(text) == 0 || text[0] != '{' {
+		return a, nil
+	}
+	body := Body{}
+	if err := members(data, "the answer", func(name []byte, v value) {
+		if v.kind != kindNull {
+			body[string(name)] = v
+		}
+	}); err != nil {
+		return a, err
+	}
+	return body.Answer(room)
+}
+
+// Answer is what a body says as ReadAnswer would, with the members ack and do.
+func (b Body) Answer(room chat.RoomID) (a ports.HookAnswer, err error) {
+	ack, ok, err := b.want("ack", kindNumber, "a number")
+	if err != nil {
+		return a, err
+	}
+	if ok {
+		n, whole := ack.integer()
+		if !whole || n < 0 || n > int64(chat.MaxSeq) {
+			return a, chat.Errorf(chat.Invalid, "ack must be a whole number from 0 to %d", chat.MaxSeq)
+		}
+		seq := chat.Seq(n)
+		a.Ack = &seq
+	}
+	do, ok, err := b.want("do", kindArray, "an array")
+	if err != nil || !ok {
+		return a, err
+	}
+	eachItem(do.raw, func(v value) bool {
+		if len(a.Do) == ports.MaxHookCommands {
+			a.Do = append(a.Do, ports.HookCommand{Err: errManyCommands})
+			return false
+		}
+		a.Do = append(a.Do, readCommand(v, room))
+		return true
+	})
+	return a, nil
+}
+
+var (
+	errManyCommands = chat.Errorf(chat.Invalid, "do must have at most %d commands: those behind are not done", ports.MaxHookCommands)
+	errNoCommand    = chat.Errorf(chat.BadRequest, "a command must be an object")
+)
+
+// eachItem calls each for the items of an array that was found to be one, until that returns false.
+func eachItem(array []byte, each func(value) bool) {
+	s := &scanner{data: array}
+	s.take('[')
+	if s.space(); s.take(']') {
+		return
+	}
+	for {
+		v := s.value(0)
+		if s.bad || !each(v) {
+			return
+		}
+		if s.space(); !s.take(',') {
+			return
+		}
+	}
+}
+
+// readCommand reads one thing that a hook's bot is to do: as a frame of the socket, in that room
+// unless it names another.
+func readCommand(v value, room chat.RoomID) (c ports.HookCommand) {
+	if v.kind != kindObject {
+		return ports.HookCommand{Err: errNoCommand}
+	}
+	var f fields
+	if err := members(v.raw, "a command", f.take); err != nil {
+		return ports.HookCommand{Err: err}
+	}
+	if !f.has(nameRoom) {
+		f.at[nameRoom] = value{kind: kindString, raw: appendString(nil, string(room))}
+	}
+	ask, err := f.command()
+	if err != nil {
+		return ports.HookCommand{Err: err}
+	}
+	change, ok := ask.(ports.Change)
+	if !ok {
+		return ports.HookCommand{Err: chat.Errorf(chat.Invalid, "a hook's bot can send, edit, delete and react, and not %s", ports.NameOf(ask))}
+	}
+	c.Change, c.Key = change, f.key()
+	if f.err != nil {
+		return ports.HookCommand{Err: f.err}
+	}
+	return c
+}
