@@ -116,8 +116,8 @@ type Woken struct {
 // Consumers knows which consumers there are, and changes their cursors for operators. It may be
 // called concurrently.
 type Consumers interface {
-	// Begin notes that there is a consumer. A new one raises the generation, and a Clear of an
-	// earlier generation has no effect then.
+	// Begin notes that there is a consumer, or that it has to be walked again. It raises the
+	// generation, and a Clear of an earlier generation has no effect then.
 	Begin(ctx context.Context, consumer string) error
 
 	// Begun returns the consumers that have begun.
@@ -144,6 +144,6 @@ type Consumers interface {
 
 // Begun is which consumers have begun.
 type Begun struct {
-	Generation int64           // grows with each new consumer
+	Generation int64           // grows with each Begin
 	Walked     map[string]bool // by name: whether Walked was noted
 }

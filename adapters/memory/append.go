@@ -91,6 +91,7 @@ func (r *room) add(e *chat.Entry) {
 		is.Fact = chat.Edited{Target: f.Target}
 	}
 	r.log = append(r.log, is)
+	r.pending = true
 	r.keys[authorKey{e.Author.ID, e.Key}] = e.Seq
 }
 
@@ -140,6 +141,7 @@ func newRoom(given chat.Room) *room {
 		places:   map[chat.UserID]ledger.Place{},
 		marks:    map[chat.UserID]chat.Seq{},
 		speakers: map[chat.UserID]*speaker{},
+		pending:  true,
 	}
 	r.CreatedAt = r.now()
 	return r

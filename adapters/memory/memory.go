@@ -21,6 +21,8 @@ type Store struct {
 	hooks   []ports.Hook      // in the order in which they were made
 
 	hookLeases map[chat.HookID]map[chat.RoomID]time.Time // until when
+
+	consuming consuming
 }
 
 var (
@@ -33,7 +35,9 @@ var (
 )
 
 // New makes an empty store.
-func New() *Store { return &Store{log: chat.NewLogID(), rooms: map[chat.RoomID]*room{}} }
+func New() *Store {
+	return &Store{log: chat.NewLogID(), rooms: map[chat.RoomID]*room{}, consuming: newConsuming()}
+}
 
 // Check fails only when ctx has ended.
 func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the store") }
@@ -42,6 +46,7 @@ func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the 
 type room struct {
 	ledger.Room
 	lastAt   time.Time
+	pending  bool         // consumers may be behind
 	log      []chat.Entry // in first form, but without the bodies of messages and edits
 	messages map[chat.Seq]*message
 	keys     map[authorKey]chat.Seq

@@ -82,7 +82,7 @@ WITH judged AS (
   INSERT INTO used_key (room_id, author, key, seq, at)
   SELECT room_id, author, key, head + nth, now FROM numbered WHERE verdict = 0 AND NOT stop
 ), moved AS (
-  UPDATE room r SET head = a.head + nth, messages = said + nth, last_at = now, speaker = author, speaker_head = a.head + nth
+  UPDATE room r SET head = a.head + nth, messages = said + nth, last_at = now, speaker = author, speaker_head = a.head + nth, pending = true
   FROM numbered a WHERE verdict = 0 AND NOT stop AND last AND r.room_id = a.room_id
 )
 SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)

@@ -81,7 +81,7 @@ WHERE m.room_id = p.room_id AND m.user_id = p.user_id`
 
 	roomsStatement = `
 UPDATE room r SET name = p.name, public = p.public, archived = p.archived, head = p.head, messages = p.messages, last_at = p.last_at,
-  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set, speaker = p.speaker, speaker_head = p.head
+  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set, speaker = p.speaker, speaker_head = p.head, pending = true
 FROM unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[],
   $11::text[])
 AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set, speaker)

@@ -62,6 +62,7 @@ type roomRow struct {
 	number  int64
 	at      int64       // Now, as rows store it
 	speaker chat.UserID // the author of the last turn; empty: unknown
+	pending bool        // consumers may be behind
 	changed bool
 }
 
@@ -78,7 +79,7 @@ func (b *batch) load(proposals []chat.Proposal) error {
 	if err := b.eachOf(b.w.rooms, func(scan scanner) error {
 		r := &roomRow{b: b}
 		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.at, &r.Messages,
-			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.speaker)
+			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.speaker, &r.pending)
 		r.at = max(r.at, b.now)
 		r.Now = stamp(r.at)
 		b.rooms[r.ID] = r
@@ -199,7 +200,11 @@ func (b *batch) saveRooms() error {
 		if r == nil || !r.changed {
 			continue
 		}
-		if err := b.exec(b.w.updateRoom, r.Name, r.Public, r.Archived, r.Head, r.at, r.Messages,
+		update := b.w.updateRoom
+		if !r.pending {
+			update = b.w.wakeRoom
+		}
+		if err := b.exec(update, r.Name, r.Public, r.Archived, r.Head, r.at, r.Messages,
 			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.speaker, r.number); err != nil {
 			return err
 		}

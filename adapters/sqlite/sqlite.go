@@ -96,7 +96,11 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
-	return s, errors.Join(s.r.prepare(ctx, s.reader), s.w.prepare(ctx, s.writer))
+	if err := errors.Join(s.r.prepare(ctx, s.reader), s.w.prepare(ctx, s.writer),
+		s.r.consumerReads.prepare(ctx, s.reader), s.w.consumerWrites.prepare(ctx, s.writer)); err != nil || s.claim == nil {
+		return s, err
+	}
+	return s, s.vacate(ctx)
 }
 
 // openWriter opens the connection for writes. The file must exist and have the right schema.

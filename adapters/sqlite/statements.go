@@ -9,7 +9,7 @@ import (
 // writeStatements are those of the writer's connection, prepared once.
 type writeStatements struct {
 	rooms, members                           lookup
-	insertRoom, updateRoom                   *sql.Stmt
+	insertRoom, updateRoom, wakeRoom         *sql.Stmt
 	key, message, change                     *sql.Stmt
 	target, edit, remove                     *sql.Stmt
 	tallies, setReactor, reaction, reactedTo *sql.Stmt
@@ -21,6 +21,8 @@ type writeStatements struct {
 	hooks, hookCount                         *sql.Stmt
 	makeHook, changeHook, removeHook         *sql.Stmt
 	leaseRoom, returnRoom                    *sql.Stmt
+
+	consumerWrites
 }
 
 func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -29,12 +31,11 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.members.one: knownQuery(1), &w.members.many: knownQuery(atOnce),
 		&w.key: `SELECT seq, at FROM entry WHERE room = ? AND author = ? AND key = ?`,
 		&w.insertRoom: `
-			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
-			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING RETURNING number`,
-		&w.updateRoom: `
-			UPDATE room SET name = ?, public = ?, archived = ?, head = ?4, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?,
-				speaker = ?, speaker_head = ?4
-			WHERE number = ?`,
+			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set, share)
+			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0, ?5) ON CONFLICT (id) DO NOTHING RETURNING number`,
+		&w.updateRoom: updateRoom + ` WHERE number = ?`,
+		// Setting a column writes the index that has it, also where it stays as it is.
+		&w.wakeRoom: updateRoom + `, pending = 1 WHERE number = ?`,
 		&w.message: `
 			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, turn)
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, nullif(?, 0), ?, ?)
@@ -85,11 +86,14 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 	})
 }
 
+const updateRoom = `
+	UPDATE room SET name = ?, public = ?, archived = ?, head = ?4, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?,
+		speaker = ?, speaker_head = ?4`
 // roomsQuery reads n rooms.
 func roomsQuery(n int) string {
 	return `
 		SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set,
-			CASE speaker_head WHEN head THEN speaker ELSE '' END
+			CASE speaker_head WHEN head THEN speaker ELSE '' END, pending
 		FROM room WHERE id IN (` + keys(n, "?") + `)`
 }
 
@@ -110,6 +114,8 @@ type readStatements struct {
 	standing, places, roomsOf    *sql.Stmt
 	members, check               *sql.Stmt
 	revoked, logID, hooks        *sql.Stmt
+
+	consumerReads
 }
 
 // entries selects the columns of scanEntry. An edit has the present body of its target. A deleted

@@ -1,0 +1,609 @@
+package portstest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// CursorsUnderTest is a store that consumers can be run on.
+type CursorsUnderTest interface {
+	ports.Log
+	ports.Directory
+	ports.Cursors
+	ports.Consumers
+	ports.Leases
+}
+
+// Cursors holds a store to the contracts of ports.Cursors, ports.Consumers and ports.Leases. open
+// returns an empty store for one test.
+func Cursors(t *testing.T, open func(t *testing.T) CursorsUnderTest) {
+	t.Helper()
+	for _, sentence := range slices.Concat(pendingSentences, moveSentences, consumerSentences, leaseSentences) {
+		t.Run(sentence.says, func(t *testing.T) {
+			t.Parallel()
+			sentence.test(rail{t, open(t)})
+		})
+	}
+}
+
+// railSentence is one promise and the test that tries to break it.
+type railSentence struct {
+	says string
+	test func(r rail)
+}
+
+// rail is a store in a test of consumers. Its methods fail the test when the store fails.
+type rail struct {
+	*testing.T
+	CursorsUnderTest
+}
+
+// makes makes rooms, of which the log has that many entries each.
+func (r rail) makes(entries int, names ...chat.RoomID) {
+	r.Helper()
+	for _, id := range names {
+		if _, err := r.Create(r.Context(), chat.Room{ID: id, Public: true}, ""); err != nil {
+			r.Fatal(err)
+		}
+		for range entries {
+			r.says(id)
+		}
+	}
+}
+
+// says appends a message, and returns its seq.
+func (r rail) says(id chat.RoomID) chat.Seq {
+	r.Helper()
+	outcomes, err := r.Append(r.Context(), []chat.Proposal{{
+		Room: id, Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Message{Body: "hi"},
+	}})
+	if err != nil || outcomes[0].Status != ports.Appended {
+		r.Fatalf("append: %+v, %v", outcomes, err)
+	}
+	return outcomes[0].Entry.Seq
+}
+
+// pends returns which rooms of all shares are pending, by id.
+func (r rail) pends() map[chat.RoomID]ports.PendingRoom {
+	r.Helper()
+	var asked []ports.SharePlace
+	for share := range ports.Shares {
+		asked = append(asked, ports.SharePlace{Share: ports.Share(share)})
+	}
+	list, err := r.Pending(r.Context(), asked, everything)
+	if err != nil {
+		r.Fatal(err)
+	}
+	all := map[chat.RoomID]ports.PendingRoom{}
+	for _, is := range list {
+		all[is.Room] = is
+	}
+	return all
+}
+
+// mustPend fails the test unless exactly these rooms are pending.
+func (r rail) mustPend(want ...chat.RoomID) {
+	r.Helper()
+	var got []chat.RoomID
+	for id := range r.pends() {
+		got = append(got, id)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	mustEqualSlices(r, "pending rooms", got, want)
+}
+
+func (r rail) clears(generation int64, rooms ...ports.RoomHead) {
+	r.Helper()
+	if err := r.Clear(r.Context(), rooms, generation); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// holds has a node live and take all that it can get.
+func (r rail) holds(node ports.NodeID, lives time.Duration) map[ports.Share]ports.Lease {
+	r.Helper()
+	tenure, err := r.Renew(r.Context(), node, lives)
+	if err != nil {
+		r.Fatal(err)
+	}
+	more, err := r.Acquire(r.Context(), node)
+	if err != nil {
+		r.Fatal(err)
+	}
+	all := map[ports.Share]ports.Lease{}
+	for _, l := range slices.Concat(tenure.Leases, more) {
+		all[l.Share] = l
+	}
+	return all
+}
+
+// silences has a node be silent for a second.
+func (r rail) silences(node ports.NodeID) {
+	r.Helper()
+	if _, err := r.Renew(r.Context(), node, -time.Second); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// seeks has a cursor looked at now.
+func (r rail) seeks(consumer string, rooms ...chat.RoomID) {
+	r.Helper()
+	for _, id := range rooms {
+		if err := r.Seek(r.Context(), consumer, id, 0); err != nil {
+			r.Fatal(err)
+		}
+	}
+}
+
+// moves moves cursors, and returns what became of it.
+func (r rail) moves(moves ...ports.CursorMove) []ports.MoveOutcome {
+	r.Helper()
+	outcomes, err := r.Move(r.Context(), moves)
+	if err != nil || len(outcomes) != len(moves) {
+		r.Fatalf("%d outcomes, %v", len(outcomes), err)
+	}
+	return outcomes
+}
+
+// mustMove moves one cursor.
+func (r rail) mustMove(m ports.CursorMove) {
+	r.Helper()
+	mustEqual(r, "the outcome of a move", r.moves(m)[0], ports.Moved)
+}
+
+// cursor returns a cursor, or false where there is none.
+func (r rail) cursor(room chat.RoomID, consumer string) (ports.Cursor, bool) {
+	r.Helper()
+	list, err := r.Load(r.Context(), []chat.RoomID{room, "elsewhere"})
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, c := range list {
+		if c.Room == room && c.Consumer == consumer {
+			return c, true
+		}
+	}
+	return ports.Cursor{}, false
+}
+
+func (r rail) begun() ports.Begun {
+	r.Helper()
+	begun, err := r.Begun(r.Context())
+	if err != nil {
+		r.Fatal(err)
+	}
+	return begun
+}
+
+func (r rail) begins(consumer string) int64 {
+	r.Helper()
+	if err := r.Begin(r.Context(), consumer); err != nil {
+		r.Fatal(err)
+	}
+	return r.begun().Generation
+}
+
+var pendingSentences = []railSentence{
+	{"a room is pending from when it is made, and each entry makes it so again", func(r rail) {
+		r.makes(0, "empty")
+		r.makes(2, "tea")
+		r.mustPend("empty", "tea")
+		is := r.pends()["tea"]
+		if e, err := r.Entry(r.Context(), "tea", 2); err != nil || is.Head != 2 || !is.LastAt.Equal(e.At) || is.Quiet < 0 || is.Quiet > time.Minute {
+			r.Errorf("it is %+v, and its last entry %+v, %v", is, e, err)
+		}
+		r.clears(0, ports.RoomHead{Room: "tea", Head: 2}, ports.RoomHead{Room: "empty"})
+		r.mustPend()
+		r.says("tea")
+		r.mustPend("tea")
+		r.clears(0, ports.RoomHead{Room: "tea", Head: 3})
+		edit := chat.Proposal{
+			Room: "tea", Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Edited{Target: 1, Body: "ho"},
+		}
+		if outcomes, err := r.Append(r.Context(), []chat.Proposal{edit}); err != nil || outcomes[0].Status != ports.Appended {
+			r.Fatalf("%+v, %v", outcomes, err)
+		}
+		r.mustPend("tea")
+	}},
+	{"a room whose head is another one stays pending", func(r rail) {
+		r.makes(2, "tea", "den")
+		r.clears(0, ports.RoomHead{Room: "tea", Head: 1}, ports.RoomHead{Room: "den", Head: 2}, ports.RoomHead{Room: "nowhere", Head: 1})
+		r.mustPend("tea")
+	}},
+	{"no bit is cleared under a generation that is past", func(r rail) {
+		r.makes(1, "tea")
+		old := r.begun().Generation
+		now := r.begins("audit")
+		if now <= old {
+			r.Errorf("generation %d, and %d after a consumer has begun", old, now)
+		}
+		r.clears(old, ports.RoomHead{Room: "tea", Head: 1})
+		r.mustPend("tea")
+		r.clears(now, ports.RoomHead{Room: "tea", Head: 1})
+		r.mustPend()
+	}},
+	{"of each share a page of rooms is returned, in their order", func(r rail) {
+		var names []chat.RoomID
+		var share ports.Share
+		for i := 0; len(names) < 5; i++ {
+			name := chat.RoomID(fmt.Sprintf("room%d", i))
+			if i == 0 {
+				share = ports.ShareOf(name)
+			}
+			if ports.ShareOf(name) == share {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		r.makes(1, names...)
+		other := chat.RoomID("other")
+		for i := 0; ports.ShareOf(other) == share; i++ {
+			other = chat.RoomID(fmt.Sprintf("other%d", i))
+		}
+		r.makes(1, other)
+		var got []chat.RoomID
+		for after := chat.RoomID(""); ; {
+			page, err := r.Pending(r.Context(), []ports.SharePlace{{Share: share, After: after}}, 2)
+			if err != nil || len(page) > 2 {
+				r.Fatalf("%d rooms, %v", len(page), err)
+			}
+			for _, is := range page {
+				got = append(got, is.Room)
+			}
+			if len(page) < 2 {
+				break
+			}
+			after = page[1].Room
+		}
+		mustEqualSlices(r, "rooms of the share", got, names)
+		both, err := r.Pending(r.Context(), []ports.SharePlace{{Share: share, After: names[3]}, {Share: ports.ShareOf(other)}}, 2)
+		if err != nil || len(both) != 2 {
+			r.Errorf("of two shares: %+v, %v", both, err)
+		}
+	}},
+	{"rooms with entries since a time can be made pending again, page by page", func(r rail) {
+		names := []chat.RoomID{"a", "b", "c", "d", "e"}
+		r.makes(1, names...)
+		r.makes(0, "empty")
+		var heads []ports.RoomHead
+		for _, id := range append(slices.Clone(names), "empty") {
+			heads = append(heads, ports.RoomHead{Room: id, Head: 1})
+		}
+		heads[5].Head = 0
+		r.clears(0, heads...)
+		r.mustPend()
+		last := r.says("c")
+		e, err := r.Entry(r.Context(), "c", last)
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.clears(0, ports.RoomHead{Room: "c", Head: last})
+		mustEqual(r, "rooms that are woken for nothing", r.wakes(nil), 0)
+		mustEqual(r, "rooms that are woken by their time", r.wakes(&e.At), 1)
+		r.mustPend("c")
+		mustEqual(r, "rooms that are woken again", r.wakes(&e.At), 0)
+		start := time.Time{}
+		mustEqual(r, "rooms that are woken from the start", r.wakes(&start), 4)
+		r.mustPend(names...)
+	}},
+}
+
+// wakes wakes rooms in pages of two, and returns how many.
+func (r rail) wakes(since *time.Time) (count int) {
+	r.Helper()
+	for query := (ports.WakeQuery{Limit: 2, Since: since}); ; {
+		woken, err := r.Wake(r.Context(), query)
+		if err != nil || woken.Held != 0 {
+			r.Fatalf("%+v, %v", woken, err)
+		}
+		count += woken.Count
+		if query.After = woken.Next; query.After == "" {
+			return count
+		}
+	}
+}
+
+// isTo returns a move of a new cursor.
+func isTo(l ports.Lease, c ports.Cursor) ports.CursorMove { return ports.CursorMove{Lease: l, To: c} }
+
+var moveSentences = []railSentence{
+	{"a cursor is as it was moved, with all that it has", func(r rail) {
+		r.makes(9, "tea")
+		l := r.holds("n1", time.Minute)[ports.ShareOf("tea")]
+		want := ports.Cursor{
+			Consumer: "audit", Room: "tea", Seq: 2, UpTo: 5, Head: 9, Sealed: bytes.Repeat([]byte{0xff}, 32), Tries: 1, Error: strings.Repeat("é", 150),
+		}
+		move := isTo(l, want)
+		move.Wait = time.Hour
+		r.mustMove(move)
+		got, _ := r.cursor("tea", "audit")
+		since, next := got.Since, got.Next
+		if d := next.Sub(since); d < time.Hour-time.Second || d > time.Hour+time.Second || time.Since(since).Abs() > time.Minute {
+			r.Errorf("it failed at %v and waits until %v", since, next)
+		}
+		got.Since, got.Next = time.Time{}, time.Time{}
+		mustEqual(r, "the cursor", fmt.Sprint(got), fmt.Sprint(want))
+
+		want.Tries, want.Error, want.Stalled = 2, "again", true
+		r.mustMove(ports.CursorMove{Lease: l, Was: &ports.CursorState{Seq: 2, UpTo: 5}, To: want})
+		got, _ = r.cursor("tea", "audit")
+		if !got.Since.Equal(since) || !got.Next.IsZero() || !got.Stalled || got.Tries != 2 || got.Error != "again" {
+			r.Errorf("after another failure it is %+v", got)
+		}
+		r.mustMove(ports.CursorMove{Lease: l, Was: &ports.CursorState{Seq: 2, UpTo: 5}, To: ports.Cursor{Consumer: "audit", Room: "tea", Seq: 5}})
+		got, _ = r.cursor("tea", "audit")
+		mustEqual(r, "the cursor after success", fmt.Sprint(got), fmt.Sprint(ports.Cursor{Consumer: "audit", Room: "tea", Seq: 5}))
+	}},
+	{"a cursor that was changed meanwhile is not moved, and spoils no other", func(r rail) {
+		r.makes(9, "tea", "den")
+		all := r.holds("n1", time.Minute)
+		tea, den := all[ports.ShareOf("tea")], all[ports.ShareOf("den")]
+		r.mustMove(isTo(tea, ports.Cursor{Consumer: "audit", Room: "tea", Seq: 2, UpTo: 5}))
+		to := ports.Cursor{Consumer: "audit", Room: "tea", Seq: 7}
+		got := r.moves(
+			isTo(den, ports.Cursor{Consumer: "audit", Room: "den", Seq: 1}),
+			isTo(tea, to),
+		)
+		mustEqualSlices(r, "outcomes", got, []ports.MoveOutcome{ports.Moved, ports.MoveChanged})
+		for _, was := range []ports.CursorState{{Seq: 2}, {Seq: 1, UpTo: 5}, {Seq: 5}} {
+			got := r.moves(
+				ports.CursorMove{Lease: tea, Was: &was, To: to},
+				ports.CursorMove{Lease: den, Was: &was, To: ports.Cursor{Consumer: "other", Room: "den"}},
+			)
+			mustEqualSlices(r, "outcomes", got, []ports.MoveOutcome{ports.MoveChanged, ports.MoveChanged})
+		}
+		c, _ := r.cursor("tea", "audit")
+		mustEqual(r, "the cursor", c.Seq, 2)
+	}},
+	{"no cursor moves under a lease that is another's by now, or nobody's", func(r rail) {
+		r.makes(9, "tea")
+		share := ports.ShareOf("tea")
+		old := r.holds("n1", time.Minute)[share]
+		r.silences("n1")
+		taken := r.holds("n2", time.Minute)[share]
+		if taken.Fence <= old.Fence || taken.From != "n1" {
+			r.Fatalf("taken over: %+v, was %+v", taken, old)
+		}
+		c := ports.Cursor{Consumer: "audit", Room: "tea", Seq: 2}
+		mustEqual(r, "a move of the node that was silent", r.moves(isTo(old, c))[0], ports.MoveLost)
+		r.mustMove(isTo(taken, c))
+		if err := r.Release(r.Context(), "n2", []ports.Share{share}); err != nil {
+			r.Fatal(err)
+		}
+		mustEqual(r, "a move under what was given back",
+			r.moves(ports.CursorMove{Lease: taken, Was: &ports.CursorState{Seq: 2}, To: c})[0], ports.MoveLost)
+	}},
+	{"cursors whose time has come are found, the earliest first, those of the consumers that are asked for", func(r rail) {
+		r.makes(9, "tea", "den", "zoo")
+		all := r.holds("n1", time.Minute)
+		lease := func(id chat.RoomID) ports.Lease { return all[ports.ShareOf(id)] }
+		r.seeks("audit", "zoo", "tea")
+		r.mustMove(ports.CursorMove{Lease: lease("den"), To: ports.Cursor{Consumer: "audit", Room: "den"}, Wait: time.Hour})
+		r.seeks("other", "den")
+		r.mustMove(isTo(lease("zoo"), ports.Cursor{Consumer: "other", Room: "zoo"}))
+		waits := func(limit int, consumers []string, rooms ...chat.RoomID) (got []string) {
+			var shares []ports.Share
+			for _, id := range rooms {
+				if share := ports.ShareOf(id); !slices.Contains(shares, share) {
+					shares = append(shares, share)
+				}
+			}
+			list, err := r.Waiting(r.Context(), shares, consumers, limit)
+			if err != nil {
+				r.Fatal(err)
+			}
+			for _, c := range list {
+				got = append(got, c.Consumer+" in "+string(c.Room))
+			}
+			slices.Sort(got)
+			return got
+		}
+		mustEqualSlices(r, "all that wait", waits(9, []string{"audit", "other"}, "tea", "den", "zoo"), []string{"audit in tea", "audit in zoo", "other in den"})
+		mustEqualSlices(r, "of one consumer", waits(9, []string{"audit", "nobody"}, "tea", "den", "zoo"), []string{"audit in tea", "audit in zoo"})
+		mustEqualSlices(r, "of one share", waits(9, []string{"audit"}, "tea"), []string{"audit in tea"})
+		for before := time.Now().Add(time.Millisecond); time.Now().Before(before); { // so that it is later by any clock
+			r.pends()
+		}
+		r.seeks("third", "zoo")
+		mustEqualSlices(r, "the first", waits(1, []string{"third", "audit"}, "zoo"), []string{"audit in zoo"})
+	}},
+}
+
+var consumerSentences = []railSentence{
+	{"consumers begin, are walked, begin again and are forgotten", func(r rail) {
+		r.begins("audit")
+		r.begins("other")
+		if err := r.Walked(r.Context(), "audit"); err != nil {
+			r.Fatal(err)
+		}
+		if err := r.Walked(r.Context(), "nobody"); err != nil {
+			r.Fatal(err)
+		}
+		mustEqual(r, "who has begun", fmt.Sprint(r.begun().Walked), fmt.Sprint(map[string]bool{"audit": true, "other": false}))
+		before := r.begun().Generation
+		if after := r.begins("audit"); after <= before {
+			r.Errorf("generation %d, then %d", before, after)
+		}
+		mustEqual(r, "who has begun", fmt.Sprint(r.begun().Walked), fmt.Sprint(map[string]bool{"audit": false, "other": false}))
+		if _, err := r.Forget(r.Context(), "audit", "", 10); err != nil {
+			r.Fatal(err)
+		}
+		mustEqual(r, "who has begun", fmt.Sprint(r.begun().Walked), fmt.Sprint(map[string]bool{"other": false}))
+	}},
+	{"a cursor can be set where it failed, where it is and where there is none", func(r rail) {
+		r.makes(9, "tea", "den")
+		l := r.holds("n1", time.Minute)[ports.ShareOf("tea")]
+		r.mustMove(isTo(l, ports.Cursor{Consumer: "audit", Room: "tea", Seq: 2, UpTo: 5, Head: 9, Sealed: []byte("s"), Tries: 9, Error: "away", Stalled: true}))
+		for _, id := range []chat.RoomID{"tea", "den"} {
+			if err := r.Seek(r.Context(), "audit", id, 4); err != nil {
+				r.Fatal(err)
+			}
+			c, _ := r.cursor(id, "audit")
+			if c.Next.IsZero() || time.Since(c.Next).Abs() > time.Minute {
+				r.Errorf("it is to be looked at at %v", c.Next)
+			}
+			c.Next = time.Time{}
+			mustEqual(r, "the cursor", fmt.Sprint(c), fmt.Sprint(ports.Cursor{Consumer: "audit", Room: id, Seq: 4}))
+		}
+		mustFail(r, r.Seek(r.Context(), "audit", "tea", 10), chat.Invalid)
+		mustFail(r, r.Seek(r.Context(), "audit", "nowhere", 0), chat.NotFound)
+		mustEqual(r, "a move of who knew it as it was", r.moves(
+			ports.CursorMove{Lease: l, Was: &ports.CursorState{Seq: 2, UpTo: 5}, To: ports.Cursor{Consumer: "audit", Room: "tea", Seq: 5}})[0], ports.MoveChanged)
+	}},
+	{"where a consumer is stuck is listed in pages, and forgotten in pages", func(r rail) {
+		names := []chat.RoomID{"a", "b", "c", "d", "e", "f"}
+		r.makes(9, names...)
+		all := r.holds("n1", time.Minute)
+		for i, id := range names {
+			for _, consumer := range []string{"audit", "other"} {
+				m := isTo(all[ports.ShareOf(id)], ports.Cursor{Consumer: consumer, Room: id, Seq: 1, Stalled: i == 3})
+				if i%3 == 1 {
+					m.Wait = time.Hour
+				}
+				r.mustMove(m)
+			}
+		}
+		var got []chat.RoomID
+		for after := chat.RoomID(""); ; {
+			page, err := r.Stuck(r.Context(), "audit", after, 2)
+			if err != nil || len(page) > 2 {
+				r.Fatalf("%d cursors, %v", len(page), err)
+			}
+			for _, c := range page {
+				mustEqual(r, "whose it is", c.Consumer, "audit")
+				got = append(got, c.Room)
+			}
+			if len(page) < 2 {
+				break
+			}
+			after = page[1].Room
+		}
+		mustEqualSlices(r, "rooms where it is stuck", got, []chat.RoomID{"b", "d", "e"})
+		calls := 0
+		for after := chat.RoomID(""); ; calls++ {
+			next, err := r.Forget(r.Context(), "audit", after, 2)
+			if err != nil || calls > 20 {
+				r.Fatalf("after %d calls: %v", calls, err)
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+		left, err := r.Load(r.Context(), names)
+		if err != nil || len(left) != len(names) || calls == 0 {
+			r.Errorf("%d cursors are left after %d calls, %v", len(left), calls, err)
+		}
+		for _, c := range left {
+			mustEqual(r, "whose it is", c.Consumer, "other")
+		}
+	}},
+}
+
+var leaseSentences = []railSentence{
+	{"one node gets all shares, two a half each once the first has given back", func(r rail) {
+		first := r.holds("n1", time.Minute)
+		mustEqual(r, "shares of the only node", len(first), ports.Shares)
+		mustEqual(r, "shares of a second", len(r.holds("n2", time.Minute)), 0)
+		var half []ports.Share
+		for share := range ports.Shares / 2 {
+			half = append(half, ports.Share(share))
+		}
+		if err := r.Release(r.Context(), "n2", half); err != nil { // they are not its own
+			r.Fatal(err)
+		}
+		mustEqual(r, "shares of the first", len(r.holds("n1", time.Minute)), ports.Shares)
+		if err := r.Release(r.Context(), "n1", half); err != nil {
+			r.Fatal(err)
+		}
+		second := r.holds("n2", time.Minute)
+		mustEqual(r, "shares of the second", len(second), ports.Shares/2)
+		for share, l := range second {
+			if l.Fence <= first[share].Fence || l.From != "" {
+				r.Fatalf("share %d was %+v and is %+v", share, first[share], l)
+			}
+		}
+		tenure, err := r.Renew(r.Context(), "n1", time.Minute)
+		if err != nil || tenure.Nodes != 2 || len(tenure.Leases) != ports.Shares/2 {
+			r.Errorf("%d nodes, %d leases, %v", tenure.Nodes, len(tenure.Leases), err)
+		}
+		for _, l := range tenure.Leases {
+			if l.Fence != first[l.Share].Fence {
+				r.Fatalf("a lease that was kept has another fence: %+v, was %+v", l, first[l.Share])
+			}
+		}
+	}},
+	{"what a node holds that leaves, or falls silent, another gets", func(r rail) {
+		r.holds("n1", time.Minute)
+		if err := r.Leave(r.Context(), "n1"); err != nil {
+			r.Fatal(err)
+		}
+		second := r.holds("n2", time.Minute)
+		mustEqual(r, "shares after the first has left", len(second), ports.Shares)
+		r.silences("n2")
+		third := r.holds("n3", time.Minute)
+		mustEqual(r, "shares after the second fell silent", len(third), ports.Shares)
+		for share, l := range third {
+			if l.From != "n2" || l.Fence <= second[share].Fence {
+				r.Fatalf("share %d was %+v and is %+v", share, second[share], l)
+			}
+		}
+		late, err := r.Renew(r.Context(), "n2", time.Minute)
+		if err != nil || len(late.Leases) != 0 || late.Nodes != 2 {
+			r.Errorf("the second comes back to %+v, %v", late, err)
+		}
+	}},
+	{"a node that comes too late still holds what nobody has taken", func(r rail) {
+		before := r.holds("n1", time.Minute)
+		r.silences("n1")
+		tenure, err := r.Renew(r.Context(), "n1", time.Minute)
+		if err != nil || len(tenure.Leases) != ports.Shares || tenure.Leases[7].Fence != before[tenure.Leases[7].Share].Fence {
+			r.Errorf("%d leases, %v", len(tenure.Leases), err)
+		}
+	}},
+	{"a node that does not live gets nothing", func(r rail) {
+		more, err := r.Acquire(r.Context(), "n1")
+		if err != nil || len(more) != 0 {
+			r.Errorf("got %d shares, %v", len(more), err)
+		}
+	}},
+	{"of nodes that take shares at once none gets what another has", func(r rail) {
+		nodes := []ports.NodeID{"n1", "n2", "n3", "n4"}
+		for _, node := range nodes {
+			if _, err := r.Renew(r.Context(), node, time.Minute); err != nil {
+				r.Fatal(err)
+			}
+		}
+		got := make([][]ports.Lease, len(nodes))
+		together(r.T, len(nodes), func(i int) {
+			var err error
+			if got[i], err = r.Acquire(r.Context(), nodes[i]); err != nil {
+				r.Error(err)
+			}
+		})
+		for i, node := range nodes { // what one has left to another
+			more, err := r.Acquire(r.Context(), node)
+			if err != nil {
+				r.Fatal(err)
+			}
+			got[i] = append(got[i], more...)
+		}
+		seen := map[ports.Share]bool{}
+		for i := range nodes {
+			mustEqual(r, "shares of a node", len(got[i]), ports.Shares/len(nodes))
+			for _, l := range got[i] {
+				if seen[l.Share] {
+					r.Fatalf("share %d has two nodes", l.Share)
+				}
+				seen[l.Share] = true
+			}
+		}
+	}},
+}
