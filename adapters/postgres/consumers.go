@@ -63,13 +63,16 @@ SELECT count(*) FROM lease_node WHERE until > clock_timestamp() AND node <> $1`
 
 	leasesQuery = `SELECT share, fence FROM lease WHERE node = $1 ORDER BY share`
 
+	// A share that another node takes just then is looked at again once it has, with the same
+	// nodes: which needs an array, as a row of a table that is joined would not be looked for
+	// again.
 	acquireStatement = `
 WITH living AS MATERIALIZED (
   SELECT node FROM lease_node WHERE until > clock_timestamp()
 ), part AS (
   SELECT CASE WHEN bool_or(node = $1) THEN (255 + count(*)) / count(*) - (SELECT count(*) FROM lease WHERE node = $1) END AS lacks FROM living
 ), free AS (
-  SELECT share, node FROM lease l WHERE NOT EXISTS (SELECT FROM living n WHERE n.node = l.node)
+  SELECT share, node FROM lease l WHERE node <> ALL (ARRAY(SELECT node FROM living))
   ORDER BY share LIMIT (SELECT greatest(coalesce(lacks, 0), 0) FROM part) FOR UPDATE OF l SKIP LOCKED
 )
 UPDATE lease l SET node = $1, fence = fence + 1 FROM free f WHERE l.share = f.share RETURNING l.share, l.fence, f.node`

@@ -1,0 +1,465 @@
+package consuming_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/consuming"
+	"github.com/parley-chat/parley/ports"
+)
+
+func TestAConsumerTakesWhatWasThereAndWhatComesInOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea", "den", "empty")
+		p.says("tea", numbered(250)...)
+		a := &audit{name: "audit"}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(soon)
+		mustBe(t, "what was there", a.has("tea"), numbered(250))
+		n.Appended(p.says("den", "new"))
+		synctest.Wait()
+		mustBe(t, "what comes, at once", a.has("den"), []string{"new"})
+		p.says("den", "untold")
+		rest(soon)
+		mustBe(t, "what nobody told of, within seconds", a.has("den"), []string{"new", "untold"})
+		for i, b := range a.tried("tea") {
+			if want := fmt.Sprintf("%d-%d/%d", b.First, b.Last, len(b.Entries)); string(b.Sealed) != want || b.Tries != 0 || b.Head != 250 {
+				t.Errorf("batch %d: sealed %q, want %q; %d tries, head %d", i, b.Sealed, want, b.Tries, b.Head)
+			}
+		}
+		mustBe(t, "batches of tea", len(a.tried("tea")), 3)
+		rest(10 * time.Second)
+		mustBe(t, "tea, den and an empty room are pending", []bool{p.pends("tea"), p.pends("den"), p.pends("empty")}, []bool{false, false, false})
+		mustBe(t, "cursor in tea", p.cursor("tea", "audit").Seq, 250)
+		n.seen.mustBeWell()
+	})
+}
+
+func TestWithoutConsumersNothingIsDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		n := p.runs("n1", func(c *consuming.Config) { c.Cursors, c.Consumers, c.Leases = nil, nil, nil })
+		n.Appended(p.says("tea", "hi"))
+		rest(time.Hour)
+		n.stop()
+		n.seen.mustBeWell()
+	})
+}
+
+func TestARoomThatFailsHoldsUpThatRoomAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("bad", "good")
+		var mended atomic.Bool
+		a := &audit{name: "audit", limits: consuming.Limits{Entries: 2}, take: func(_ context.Context, b consuming.Batch) error {
+			if b.Room == "bad" && !mended.Load() {
+				return errAway
+			}
+			return nil
+		}}
+		other := &audit{name: "other"}
+		n := p.runs("n1", nil, a, other)
+		defer n.stop()
+		rest(soon)
+		n.Appended(p.says("bad", "1", "2", "3", "4", "5"))
+		n.Appended(p.says("good", "1", "2", "3", "4", "5"))
+		synctest.Wait()
+		mustBe(t, "the good room", a.has("good"), []string{"1", "2", "3", "4", "5"})
+		mustBe(t, "the other consumer", other.has("bad"), []string{"1", "2", "3", "4", "5"})
+		c := p.cursor("bad", "audit")
+		if c.Seq != 0 || c.UpTo != 2 || c.Tries != 1 || c.Error != "away" || c.Stalled || c.Next.IsZero() {
+			t.Errorf("the cursor is %+v", c)
+		}
+		rest(time.Minute)
+		if p.pends("bad") {
+			t.Error("a room is pending where all wait on their own")
+		}
+		tried := a.tried("bad")
+		if len(tried) < 3 || len(tried) > 60 {
+			t.Errorf("%d tries in a minute", len(tried))
+		}
+		for i, b := range tried {
+			if b.First != 1 || b.Last != 2 || b.Head != 5 || b.Tries != i || string(b.Sealed) != "1-2/2" {
+				t.Fatalf("try %d is of %d-%d/%d %q, after %d", i, b.First, b.Last, b.Head, b.Sealed, b.Tries)
+			}
+		}
+		mended.Store(true)
+		rest(time.Hour + soon)
+		mustBe(t, "the bad room at last", a.has("bad"), []string{"1", "2", "3", "4", "5"})
+		c = p.cursor("bad", "audit")
+		mustBe(t, "its cursor", c, ports.Cursor{Consumer: "audit", Room: "bad", Seq: 5})
+		n.seen.mustBeWell()
+	})
+}
+
+func TestAPairThatFailsForAWeekStallsAndWaitsForAWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea", "den")
+		a := &audit{name: "audit", limits: consuming.Limits{Entries: 1}, take: func(_ context.Context, b consuming.Batch) error {
+			if b.Entries[0].Fact.(chat.Message).Body == "poison" {
+				return fmt.Errorf("it is\npoison: %w", errAway)
+			}
+			return nil
+		}}
+		p.says("tea", "good", "poison", "behind it")
+		for range 9 { // days, of which the service runs half a minute: so there is less to simulate
+			n := p.runs("n1", nil, a)
+			rest(30 * time.Second)
+			n.stop()
+			rest(24 * time.Hour)
+		}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(30 * time.Second)
+		tries := len(a.tried("tea"))
+		if c := p.cursor("tea", "audit"); !c.Stalled || c.Seq != 1 || c.UpTo != 2 || c.Error != "it is poison: away" || !c.Next.IsZero() {
+			t.Errorf("after a week: %+v", c)
+		}
+		if tries < 8 || tries > 200 {
+			t.Errorf("%d tries", tries)
+		}
+		n.Appended(p.says("tea", "more"))
+		rest(time.Minute)
+		mustBe(t, "tries once it has stalled", len(a.tried("tea")), tries)
+		behind, err := n.Behind(t.Context(), "audit")
+		if err != nil || behind.Stalled != 1 || behind.Waiting != 0 || behind.Entries != 3 || behind.Rooms != 1 || behind.Oldest < 8*24*time.Hour ||
+			len(behind.Stuck) != 1 || behind.Stuck[0].Room != "tea" || behind.Stuck[0].First != 2 || behind.Stuck[0].Last != 2 || behind.Partial {
+			t.Errorf("behind: %+v, %v", behind, err)
+		}
+		if err := n.Skip(t.Context(), "audit", "tea", 1); chat.AsError(err).Kind != chat.Conflict {
+			t.Errorf("to skip what was taken: %v", err)
+		}
+		if err := n.Skip(t.Context(), "audit", "tea", 2); err != nil {
+			t.Fatal(err)
+		}
+		rest(soon)
+		mustBe(t, "taken", a.has("tea"), []string{"good", "behind it", "more"})
+		if err := n.Seek(t.Context(), "audit", "tea", 2); err != nil {
+			t.Fatal(err)
+		}
+		rest(soon)
+		mustBe(t, "taken again", a.has("tea")[3:], []string{"behind it", "more"})
+		n.seen.mustBeWell()
+	})
+}
+
+func TestAFilterThatTakesNothingMovesTheCursorAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea", "den")
+		writes := &counted{Cursors: p}
+		a := &audit{name: "audit", filter: func(e *chat.Entry) bool { return e.Fact.(chat.Message).Body == "wanted" }}
+		n := p.runs("n1", func(c *consuming.Config) { c.Cursors = writes }, a)
+		defer n.stop()
+		rest(soon)
+		for _, body := range numbered(300) {
+			n.Appended(p.says("tea", body))
+			synctest.Wait()
+		}
+		mustBe(t, "writes for 300 entries that are not wanted", writes.moves.Load(), 0)
+		n.Appended(p.says("tea", "wanted"))
+		synctest.Wait()
+		b := a.tried("tea")
+		if len(b) != 1 || b[0].First != 301 || b[0].Last != 301 || len(b[0].Entries) != 1 {
+			t.Errorf("tried: %+v", b)
+		}
+		mustBe(t, "writes for one that is wanted", writes.moves.Load(), 2)
+		n.Appended(p.says("tea", numbered(50)...))
+		rest(10 * time.Second)
+		mustBe(t, "cursor once it is quiet", p.cursor("tea", "audit").Seq, 351)
+		mustBe(t, "writes", writes.moves.Load(), 3)
+		mustBe(t, "it is pending", p.pends("tea"), false)
+		n.seen.mustBeWell()
+	})
+}
+
+func TestAConsumerFromNowOnBeginsThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea", "old")
+		first := &audit{name: "first"}
+		n := p.runs("n1", nil, first)
+		defer n.stop()
+		p.says("old", "before")
+		p.says("tea", numbered(20)...)
+		rest(time.Minute)
+		mustBe(t, "tea is pending", p.pends("tea"), false)
+		now := time.Now()
+		rest(time.Second)
+		n.Appended(p.says("tea", "after"))
+		rest(time.Minute) // the bit is cleared before the second is known
+		mustBe(t, "tea is pending", p.pends("tea"), false)
+		second, start := &audit{name: "second", from: consuming.At(now)}, &audit{name: "start"}
+		for _, a := range []*audit{second, start} {
+			if err := n.Add(a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rest(2 * soon)
+		mustBe(t, "what came after that time", second.has("tea"), []string{"after"})
+		mustBe(t, "in a room where nothing did", second.has("old"), []string{})
+		mustBe(t, "from the start", start.has("tea"), append(numbered(20), "after"))
+		mustBe(t, "from the start", start.has("old"), []string{"before"})
+		rest(time.Minute)
+		mustBe(t, "tea is pending", p.pends("tea"), false)
+		n.seen.mustBeWell()
+	})
+}
+
+func TestNoBitIsClearedWhileSomebodyRestsWhoMayBeBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		a, resting := &audit{name: "audit"}, &audit{name: "resting"}
+		n := p.runs("n1", nil, a, resting)
+		defer n.stop()
+		rest(soon)
+		n.Remove("resting")
+		n.Appended(p.says("tea", "1"))
+		rest(time.Minute)
+		mustBe(t, "tea is pending", p.pends("tea"), true)
+		mustBe(t, "the other goes on", a.has("tea"), []string{"1"})
+		if err := n.Add(resting); err != nil {
+			t.Fatal(err)
+		}
+		rest(soon)
+		mustBe(t, "it goes on", resting.has("tea"), []string{"1"})
+		n.Remove("resting")
+		if err := n.Forget(t.Context(), "resting"); err != nil {
+			t.Fatal(err)
+		}
+		mustBe(t, "what is left of it", p.cursor("tea", "resting"), ports.Cursor{})
+		n.Appended(p.says("tea", "2"))
+		rest(time.Minute)
+		mustBe(t, "tea is pending", p.pends("tea"), false)
+	})
+}
+
+func TestMoreIsGatheredWhereThereIsLittle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		a := &audit{name: "audit", limits: consuming.Limits{Entries: 10, Gather: time.Second}}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(soon)
+		n.Appended(p.says("tea", "1"))
+		rest(500 * time.Millisecond)
+		n.Appended(p.says("tea", "2"))
+		synctest.Wait()
+		mustBe(t, "taken too early", a.has("tea"), []string{})
+		rest(600 * time.Millisecond)
+		mustBe(t, "taken together", a.has("tea"), []string{"1", "2"})
+		mustBe(t, "batches", len(a.tried("tea")), 1)
+		n.Appended(p.says("tea", numbered(10)...))
+		synctest.Wait()
+		mustBe(t, "a full batch waits for nothing", len(a.tried("tea")), 2)
+		n.seen.mustBeWell()
+	})
+}
+
+func TestAConsumerSaysWhenToTryAgainAndMayPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea", "den")
+		var at []time.Duration
+		began := time.Now().Add(5 * time.Second)
+		answers := []error{consuming.Retry{After: time.Minute, Cause: errAway}, consuming.Pause{For: 10 * time.Minute}, nil}
+		a := &audit{name: "audit", limits: consuming.Limits{Rooms: 1}}
+		a.take = func(_ context.Context, b consuming.Batch) error {
+			at = append(at, time.Since(began).Round(5*time.Second))
+			err := answers[0]
+			if len(answers) > 1 {
+				answers = answers[1:]
+			}
+			return err
+		}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(5 * time.Second)
+		n.Appended(p.says("tea", "1"))
+		rest(90 * time.Second) // the second answer is a pause
+		n.Appended(p.says("den", "1"))
+		rest(5 * time.Minute)
+		mustBe(t, "tries", at, []time.Duration{0, time.Minute})
+		if c := p.cursor("tea", "audit"); c.Tries != 1 {
+			t.Errorf("a pause counts as a failure: %+v", c)
+		}
+		rest(10 * time.Minute)
+		mustBe(t, "taken after the pause", []any{a.has("tea"), a.has("den")}, []any{[]string{"1"}, []string{"1"}})
+		mustBe(t, "tries", at, []time.Duration{0, time.Minute, 11 * time.Minute, 11 * time.Minute})
+	})
+}
+
+func TestAPartOfABatchMayBeTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		a := &partial{audit: audit{name: "audit"}}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		p.says("tea", "1", "2", "3", "4")
+		rest(soon)
+		var got []string
+		for _, b := range a.tried("tea") {
+			got = append(got, fmt.Sprintf("%d-%d", b.First, b.Last))
+		}
+		mustBe(t, "batches", got, []string{"1-4", "2-4", "3-4", "4-4"})
+		mustBe(t, "cursor", p.cursor("tea", "audit").Seq, 4)
+		a.nothing.Store(true)
+		n.Appended(p.says("tea", "5"))
+		synctest.Wait()
+		if c := p.cursor("tea", "audit"); c.Tries != 1 || c.Seq != 4 {
+			t.Errorf("after nothing was taken: %+v", c)
+		}
+	})
+}
+
+func TestDeletedTextIsNotSentByALaterTry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		var bodies []string
+		a := &audit{name: "audit", limits: consuming.Limits{Entries: 2}, take: func(_ context.Context, b consuming.Batch) error {
+			if m, ok := b.Entries[0].Fact.(chat.Message); ok && b.First == 1 {
+				bodies = append(bodies, m.Body)
+				if len(bodies) == 1 {
+					return errAway
+				}
+			}
+			return nil
+		}, filter: func(e *chat.Entry) bool { _, ok := e.Fact.(chat.Message); return ok }}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		p.says("tea", "secret", "2")
+		rest(500 * time.Millisecond)
+		if _, err := p.Append(t.Context(), []chat.Proposal{{
+			Room: "tea", Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: "d", Fact: chat.Deleted{Target: 1},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		rest(time.Minute)
+		mustBe(t, "bodies", bodies, []string{"secret", ""})
+	})
+}
+
+func TestWhatIsUnderWayEndsAtAStopAndItsCursorMoves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("quick", "slow", "queued")
+		a := &audit{name: "audit", limits: consuming.Limits{Rooms: 2, Entries: 1, Time: time.Minute}}
+		a.take = func(ctx context.Context, b consuming.Batch) error {
+			wait := 3 * time.Second
+			if b.Room == "slow" {
+				wait = 50 * time.Second
+			}
+			select {
+			case <-time.After(wait):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		n := p.runs("n1", nil, a)
+		rest(soon)
+		n.Appended(p.says("quick", "1", "2"))
+		n.Appended(p.says("slow", "1"))
+		n.Appended(p.says("queued", "1"))
+		rest(time.Second)
+		began := time.Now()
+		n.stop()
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+		mustBe(t, "what was quick", []any{a.has("quick"), p.cursor("quick", "audit").Seq}, []any{[]string{"1"}, 1})
+		if c := p.cursor("slow", "audit"); c.Seq != 0 || c.UpTo != 1 || c.Tries != 0 {
+			t.Errorf("what was given up: %+v", c)
+		}
+		mustBe(t, "what had not begun", a.tried("queued"), []consuming.Batch(nil))
+		next := p.runs("n2", nil, &audit{name: "audit"})
+		defer next.stop()
+		rest(soon)
+		if seq := p.cursor("queued", "audit").Seq; seq != 1 {
+			t.Errorf("the shares were not given back: the cursor is at %d", seq)
+		}
+		n.seen.mustBeWell()
+	})
+}
+
+func TestAConsumerThatIsReplacedGoesOnWithItsCursor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		old := &audit{name: "audit", take: func(ctx context.Context, b consuming.Batch) error { <-ctx.Done(); return ctx.Err() }}
+		n := p.runs("n1", nil, old)
+		defer n.stop()
+		rest(soon)
+		n.Appended(p.says("tea", "1"))
+		synctest.Wait()
+		now := &audit{name: "audit"}
+		if err := n.Set([]consuming.Consumer{now}); err != nil {
+			t.Fatal(err)
+		}
+		rest(soon)
+		mustBe(t, "taken", now.has("tea"), []string{"1"})
+		if b := now.tried("tea"); len(b) != 1 || b[0].Tries != 0 || string(b[0].Sealed) != "1-1/1" {
+			t.Errorf("tried: %+v", b)
+		}
+		if err := n.Add(&audit{name: "No Name"}); chat.AsError(err).Kind != chat.Invalid {
+			t.Errorf("a bad name: %v", err)
+		}
+		n.seen.mustBeWell()
+	})
+}
+
+func TestHowFarConsumersAreBehindIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea", "den", "other")
+		p.says("tea", numbered(7)...)
+		p.says("den", numbered(3)...)
+		p.says("other", "1")
+		a := &audit{name: "audit", wants: func(id chat.RoomID) bool { return id != "other" }, take: func(context.Context, consuming.Batch) error {
+			return consuming.Pause{For: time.Hour}
+		}}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(20 * time.Second)
+		n.seen.mu.Lock()
+		lags := slices.Clone(n.seen.lags)
+		n.seen.mu.Unlock()
+		want := ports.ConsumerLag{Consumer: "audit", Entries: 10, Rooms: 2, Oldest: 15 * time.Second}
+		mustBe(t, "told", lags, []ports.ConsumerLag{want})
+		if _, err := n.Behind(t.Context(), "nobody"); chat.AsError(err).Kind != chat.NotFound {
+			t.Errorf("of nobody: %v", err)
+		}
+		seen := n.Inspect()
+		if seen.Shares != ports.Shares || seen.Nodes != 1 || len(seen.Consumers) != 1 || seen.Consumers[0].Paused.IsZero() {
+			t.Errorf("seen: %+v", seen)
+		}
+	})
+}
