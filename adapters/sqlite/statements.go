@@ -89,6 +89,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 const updateRoom = `
 	UPDATE room SET name = ?, public = ?, archived = ?, head = ?4, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?,
 		speaker = ?, speaker_head = ?4`
+
 // roomsQuery reads n rooms.
 func roomsQuery(n int) string {
 	return `
