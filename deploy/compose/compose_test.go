@@ -3,6 +3,7 @@
 package compose_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/url"
@@ -16,8 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/compose-spec/compose-go/v2/schema"
 
 	"github.com/parley-chat/parley/adapters/bustest"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
@@ -58,13 +57,15 @@ func environment(t *testing.T, service string) map[string]string {
 
 func TestItIsAComposeFile(t *testing.T) {
 	t.Parallel()
-	if err := schema.Validate(project(t)); err != nil {
+	if _, err := deploytest.Tool(t, "compose-spec", filepath.Join(deploytest.Root(t), file)); err != nil {
 		t.Error(err)
 	}
-	broken := project(t)
-	broken["services"].(map[string]any)["parley"].(map[string]any)["imagee"] = "parley"
-	if schema.Validate(broken) == nil {
-		t.Error("a misspelt key is taken: the check checks nothing")
+	broken := filepath.Join(t.TempDir(), "compose.yaml")
+	if err := os.WriteFile(broken, bytes.Replace(deploytest.Read(t, file), []byte("\n    image:"), []byte("\n    imagee:"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deploytest.Tool(t, "compose-spec", broken); err == nil || !strings.Contains(err.Error(), "imagee") {
+		t.Errorf("a misspelt key is taken: %v", err)
 	}
 }
 
