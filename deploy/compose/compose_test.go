@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -285,11 +284,7 @@ func TestParleyHasTheTimeToStop(t *testing.T) {
 func settings(t *testing.T) (cfg server.Config) {
 	t.Helper()
 	env := environment(t, "parley")
-	stages, err := deploytest.ParseDockerfile(string(deploytest.Read(t, "deploy/image/Dockerfile")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := stages[len(stages)-1].Env()
+	all := deploytest.Describe(t).Env
 	maps.Copy(all, env)
 	var environ []string
 	for name, value := range all {
@@ -330,9 +325,8 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL // instead of jaeger
 	image := deploytest.Build(t)
 	parley := image.Container(t, deploytest.Change{Env: env})
-	p := parley.Start()
-	p.Until("the service runs")
-	if code, out := parley.Exec(image.Healthcheck.Words...); code != 0 {
+	p := parley.Start("the service runs")
+	if code, out := parley.Exec(image.Healthcheck...); code != 0 {
 		t.Errorf("the health check ends with %d: %s", code, out)
 	}
 	command := regexp.MustCompile(`exec parley (/parley token .*)`).FindSubmatch(deploytest.Read(t, file))
@@ -349,7 +343,7 @@ func TestParleyRunsAsTheFileSays(t *testing.T) {
 	if got := deploytest.Get(t, "http://"+admin+"/metrics", ""); got != 200 {
 		t.Errorf("what Prometheus fetches: got %d, want 200", got)
 	}
-	if code := p.Stop(syscall.SIGTERM); code != 0 {
+	if code := p.Stop(); code != 0 {
 		t.Errorf("it stops with code %d, want 0", code)
 	}
 	if got := collector.Paths(); !slices.Equal(got, []string{"/v1/traces"}) {

@@ -1,9 +1,10 @@
 package deploytest
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
-	"io/fs"
+	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -11,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,98 +34,64 @@ type Container struct {
 	Command    []string
 	Env        map[string]string
 
-	t       testing.TB
-	root    string
-	workdir string
-	uid     int
-	gid     int
+	t        testing.TB
+	root     string
+	workdir  string
+	uid, gid uint32
 }
 
-// Container makes a container of an image. Its root is read-only, except the image's volumes and
-// the writable folders of the change.
+// Container makes a container of an image. Its root is read-only, except the image's volume and the
+// writable folders of the change.
 func (i Image) Container(t testing.TB, change Change) *Container {
 	t.Helper()
-	c := &Container{
-		Entrypoint: i.Entrypoint, Command: i.Command, Env: maps.Clone(i.Env),
-		t: t, root: makeDir(t), workdir: i.Workdir,
+	c := &Container{Entrypoint: i.Entrypoint, Command: i.Command, Env: maps.Clone(i.Env), t: t, root: makeRoot(t), workdir: i.Workdir}
+	_, _ = fmt.Sscanf(i.User, "%d:%d", &c.uid, &c.gid)
+	if fmt.Sprintf("%d:%d", c.uid, c.gid) != i.User {
+		t.Fatalf("the user must be numbers, such as 65532:65532, as the image has no names of users: %q", i.User)
 	}
-	c.uid, c.gid = owners(t, i.User)
 	maps.Copy(c.Env, change.Env)
-	c.must(copyTree(i.Root, c.root, nil, func(string) error { return nil }))
+	sh(t, "cp", "-Rp", i.Root, c.root)
 	// Files that an engine adds to every container.
-	c.must(writeFile(c.at("/etc/hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n")))
-	c.must(writeFile(c.at("/etc/resolv.conf"), nil))
-	for path, content := range change.Files {
-		c.must(writeFile(c.at(path), content))
+	writeFile(t, c.at("/etc/hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n"))
+	writeFile(t, c.at("/etc/resolv.conf"), nil)
+	for name, content := range change.Files {
+		writeFile(t, c.at(name), content)
 	}
 	for _, dir := range change.Writable {
-		c.must(os.MkdirAll(c.at(dir), 0o755))
+		must(t, os.MkdirAll(c.at(dir), 0o755))
 	}
-	c.protect(i.Volumes, change.Writable)
+	sh(t, "chmod", "-R", "a-w", c.root)
+	volume, err := os.Stat(filepath.Join(i.Root, i.Volume))
+	must(t, err)
+	must(t, os.Chmod(c.at(i.Volume), volume.Mode().Perm()))
+	for _, dir := range change.Writable {
+		must(t, os.Chmod(c.at(dir), 0o777))
+	}
 	return c
 }
 
-// makeDir makes a folder that is removed after the test. Its path has no comma, unlike some tests'
-// names, because settings are lists of paths.
-func makeDir(t testing.TB) string {
+// makeRoot returns a path for a root, which is removed after the test. It has no comma, unlike some
+// tests' names, because settings are lists of paths.
+func makeRoot(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "parley-container-") //nolint:usetesting // its name is what this is for
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
+		sh(t, "chmod", "-R", "u+w", dir)
+		must(t, os.RemoveAll(dir))
 	})
-	return dir
-}
-
-func (c *Container) must(err error) {
-	c.t.Helper()
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	return filepath.Join(dir, "root")
 }
 
 // at returns the path on this machine of a path in the container.
-func (c *Container) at(path string) string { return filepath.Join(c.root, filepath.FromSlash(path)) }
-
-// protect makes all folders read-only, except volumes.
-func (c *Container) protect(volumes, writable []string) {
-	c.t.Helper()
-	mode := func(folder fs.FileMode) {
-		err := filepath.WalkDir(c.root, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.IsDir() || slices.ContainsFunc(volumes, func(v string) bool { return c.at(v) == path }) {
-				return err
-			}
-			return os.Chmod(path, folder)
-		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			c.t.Error(err)
-		}
-	}
-	mode(0o555)
-	c.t.Cleanup(func() { mode(0o755) }) // so that it can be removed
-	for _, dir := range writable {
-		c.must(os.Chmod(c.at(dir), 0o777))
-	}
-	if os.Geteuid() == 0 {
-		for _, dir := range volumes { // an engine keeps the folder's owner in the image
-			c.must(os.Chown(c.at(dir), c.uid, c.gid))
-		}
-	}
-}
+func (c *Container) at(path string) string { return filepath.Join(c.root, path) }
 
 // command prepares a program of the container.
 func (c *Container) command(args []string) *exec.Cmd {
-	confined := os.Geteuid() == 0
-	here := func(path string) string { return path }
+	here := func(value string) string { return value }
 	cmd := &exec.Cmd{Path: args[0], Args: args, Dir: c.workdir}
-	if confined {
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Chroot: c.root, Credential: &syscall.Credential{Uid: uint32(c.uid), Gid: uint32(c.gid), Groups: []uint32{}},
-		}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: c.root, Credential: &syscall.Credential{Uid: c.uid, Gid: c.gid, Groups: []uint32{}}}
 	} else {
 		here, cmd.Path, cmd.Dir = c.outside, c.at(args[0]), c.at(c.workdir)
 	}
@@ -165,85 +131,67 @@ func (c *Container) Exec(args ...string) (code int, out string) {
 	return cmd.ProcessState.ExitCode(), string(all)
 }
 
-// Start starts the entry point with the container's command. It ends at the latest with the test.
-func (c *Container) Start() *Process {
-	c.t.Helper()
-	p := &Process{t: c.t, cmd: c.command(append(slices.Clone(c.Entrypoint), c.Command...)), ended: make(chan struct{})}
-	p.more = sync.NewCond(&p.mu)
-	p.cmd.Stdout, p.cmd.Stderr = p, p
-	c.must(p.cmd.Start())
-	go func() {
-		_ = p.cmd.Wait() // its exit code says the same
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		close(p.ended)
-		p.more.Broadcast()
-	}()
-	c.t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-		if c.t.Failed() {
-			c.t.Logf("%q printed:\n%s", p.cmd.Args, p.out.String())
-		}
-	})
-	return p
-}
-
 // Process is a running program.
 type Process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
 	ended chan struct{}
-
-	mu   sync.Mutex
-	more *sync.Cond
-	out  bytes.Buffer
 }
 
-// Write receives the process's output.
-func (p *Process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	defer p.more.Broadcast()
-	return p.out.Write(b)
-}
-
-// Until waits until the process has printed words, and fails the test if it ends before.
-func (p *Process) Until(words string) {
-	p.t.Helper()
-	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+// Start starts the entry point with the container's command, and returns when it has printed a line
+// with words. The test fails if it ends before. It ends at the latest with the test.
+func (c *Container) Start(words string) *Process {
+	c.t.Helper()
+	p := &Process{t: c.t, cmd: c.command(append(slices.Clone(c.Entrypoint), c.Command...)), ended: make(chan struct{})}
+	pipe, err := p.cmd.StdoutPipe()
+	must(c.t, err)
+	p.cmd.Stderr = p.cmd.Stdout
+	must(c.t, p.cmd.Start())
+	late := p.killLate()
 	defer late.Stop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for !strings.Contains(p.out.String(), words) {
-		select {
-		case <-p.ended:
-			p.t.Fatalf("%q ended (%v) without saying %q:\n%s", p.cmd.Args, p.cmd.ProcessState, words, p.out.String())
-		default:
+	var said strings.Builder
+	out := bufio.NewReader(pipe)
+	for line := ""; !strings.Contains(line, words); said.WriteString(line) {
+		if line, err = out.ReadString('\n'); err != nil {
+			_ = p.cmd.Wait() // ProcessState says how it ended
+			c.t.Fatalf("%q ended (%v) without saying %q:\n%s%s", p.cmd.Args, p.cmd.ProcessState, words, said.String(), line)
 		}
-		p.more.Wait()
 	}
+	go func() {
+		defer close(p.ended)
+		_, _ = io.Copy(&said, out)
+		_ = p.cmd.Wait()
+	}()
+	c.t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		if c.t.Failed() {
+			c.t.Logf("%q printed:\n%s", p.cmd.Args, said.String())
+		}
+	})
+	return p
 }
 
-// Stop sends the signal and returns the exit code: -1 if the process had to be killed.
-func (p *Process) Stop(s os.Signal) int {
+// Stop sends SIGTERM and returns the exit code: -1 if the process had to be killed.
+func (p *Process) Stop() int {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+	must(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	late := p.killLate()
 	defer late.Stop()
 	<-p.ended
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// killLate kills the process after patience, unless the timer is stopped before.
+func (p *Process) killLate() *time.Timer {
+	return time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 }
 
 // FreeAddr returns an address of this machine that nothing listens on.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer ln.Close()
 	return ln.Addr().String()
 }

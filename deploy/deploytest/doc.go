@@ -3,8 +3,7 @@
 //
 //	image := deploytest.Build(t)                 // the Dockerfile's own steps, in a temporary folder
 //	c := image.Container(t, deploytest.Change{Env: …})
-//	p := c.Start("serve")                        // as its user, in its root where that may not be written to
-//	p.Until("the service runs")
+//	p := c.Start("the service runs")             // as its user, in its root that may not be written to
 //	code, out := c.Run("healthcheck")
 //
 // Under root a container is confined to its root folder (chroot) and runs as the image's user.

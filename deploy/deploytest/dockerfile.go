@@ -2,154 +2,101 @@ package deploytest
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"slices"
+	"os"
+	"regexp"
 	"strings"
+	"testing"
 )
 
-// Stage is the part of a Dockerfile between one FROM and the next.
-type Stage struct {
-	Base, Name string
-	Steps      []Step
+// Image is the result of the Dockerfile: the files of its last stage, and how to run them.
+type Image struct {
+	Root                             string // a folder on this machine
+	Env, Labels                      map[string]string
+	User, Workdir, Volume            string
+	StopSignal                       string
+	Entrypoint, Command, Healthcheck []string
 }
 
-// Step is one instruction.
-type Step struct {
-	Name  string              // in capitals
-	Flags map[string][]string // --name=value
-	Words []string            // arguments, unquoted; of a JSON array its elements
-	Text  string              // arguments, unchanged
-}
+// step is an instruction of the Dockerfile, and its arguments.
+type step struct{ name, text string }
 
-// ParseDockerfile reads the instructions of a Dockerfile. It knows only what our Dockerfile uses,
-// and refuses here-documents, escapes other than of a line end, and parser directives.
-func ParseDockerfile(text string) ([]Stage, error) {
-	var stages []Stage
-	for _, line := range logicalLines(text) {
-		step, err := parseStep(line)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", line, err)
-		case step.Name == "FROM":
-			stages = append(stages, Stage{Base: step.Words[0]})
-			if len(step.Words) == 3 && strings.EqualFold(step.Words[1], "AS") {
-				stages[len(stages)-1].Name = step.Words[2]
-			}
-		case len(stages) == 0:
-			return nil, fmt.Errorf("%s: stands before the first FROM", line)
-		default:
-			s := &stages[len(stages)-1]
-			s.Steps = append(s.Steps, step)
+var (
+	comment     = regexp.MustCompile(`(?m)^\s*#.*\n`)
+	instruction = regexp.MustCompile(`^(FROM|ARG|ENV|LABEL|WORKDIR|COPY|RUN|USER|VOLUME|EXPOSE|STOPSIGNAL|HEALTHCHECK|ENTRYPOINT|CMD) +(.+)$`)
+	pair        = regexp.MustCompile(`([\w.]+)=(?:"([^"]*)"|(\S*))`)
+)
+
+// steps reads the Dockerfile. It knows the instructions that our Dockerfile uses, and fails the
+// test at any other.
+func steps(t testing.TB) (all []step) {
+	t.Helper()
+	text := comment.ReplaceAllString(string(Read(t, "deploy/image/Dockerfile")), "")
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
+		line = strings.TrimSpace(line)
+		if found := instruction.FindStringSubmatch(line); found != nil {
+			all = append(all, step{found[1], found[2]})
+		} else if line != "" {
+			t.Fatalf("these tests do not know the instruction %s", line)
 		}
 	}
-	return stages, nil
-}
-
-// logicalLines joins lines that end in a backslash, without comments.
-func logicalLines(text string) (lines []string) {
-	var line string
-	for part := range strings.Lines(text) {
-		part = strings.TrimSpace(part)
-		if part == "" || strings.HasPrefix(part, "#") {
-			continue
-		}
-		more := strings.HasSuffix(part, `\`)
-		line += strings.TrimSpace(strings.TrimSuffix(part, `\`))
-		if more {
-			line += " "
-			continue
-		}
-		lines, line = append(lines, line), ""
-	}
-	return lines
-}
-
-var instructions = []string{
-	"FROM", "ARG", "ENV", "LABEL", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD",
-}
-
-func parseStep(line string) (Step, error) {
-	name, text, _ := strings.Cut(line, " ")
-	step := Step{Name: strings.ToUpper(name), Flags: map[string][]string{}}
-	if !slices.Contains(instructions, step.Name) {
-		return Step{}, fmt.Errorf("%s is not among the instructions that these tests know", name)
-	}
-	text = strings.TrimSpace(text)
-	for strings.HasPrefix(text, "--") {
-		flag, rest, _ := strings.Cut(text, " ")
-		key, value, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
-		step.Flags[key] = append(step.Flags[key], value)
-		text = strings.TrimSpace(rest)
-	}
-	step.Text = text
-	array := text
-	if step.Name == "HEALTHCHECK" {
-		array = strings.TrimSpace(strings.TrimPrefix(text, "CMD"))
-	}
-	if strings.HasPrefix(array, "[") {
-		return step, json.Unmarshal([]byte(array), &step.Words)
-	}
-	step.Words = words(text)
-	if strings.HasPrefix(text, "<<") {
-		return Step{}, errors.New("here-documents are not read")
-	}
-	if len(step.Words) == 0 {
-		return Step{}, fmt.Errorf("%s says nothing", name)
-	}
-	return step, nil
-}
-
-// words splits at spaces outside of double quotes, and removes the quotes.
-func words(text string) (all []string) {
-	var word strings.Builder
-	quoted, begun := false, false
-	end := func() {
-		if begun {
-			all = append(all, word.String())
-		}
-		word.Reset()
-		begun = false
-	}
-	for _, c := range text {
-		switch {
-		case c == '"':
-			quoted, begun = !quoted, true
-		case c == ' ' && !quoted:
-			end()
-		default:
-			word.WriteRune(c)
-			begun = true
-		}
-	}
-	end()
 	return all
 }
 
-// Last returns the last step of that name, which is the effective one.
-func (s Stage) Last(name string) Step {
-	for _, step := range slices.Backward(s.Steps) {
-		if step.Name == name {
-			return step
+// Describe reads what deploy/image/Dockerfile says of the image, without building it: Root is
+// empty. args are build arguments: NAME=value.
+func Describe(t testing.TB, args ...string) Image {
+	t.Helper()
+	var says map[string]string // the last stage, by instruction
+	var vars variables
+	for _, s := range steps(t) {
+		switch s.name {
+		case "FROM":
+			says, vars = map[string]string{}, variables{}
+		case "ARG":
+			vars.declare(s.text, args)
+		case "ENV", "LABEL":
+			says[s.name] += " " + os.Expand(s.text, vars.value)
+		default:
+			says[s.name] = s.text // the last one is the effective one
 		}
 	}
-	return Step{}
+	_, check, _ := strings.Cut(says["HEALTHCHECK"], " CMD ")
+	return Image{
+		Env: pairs(says["ENV"]), Labels: pairs(says["LABEL"]),
+		User: says["USER"], Workdir: says["WORKDIR"], Volume: says["VOLUME"], StopSignal: says["STOPSIGNAL"],
+		Entrypoint: list(t, says["ENTRYPOINT"]), Command: list(t, says["CMD"]), Healthcheck: list(t, check),
+	}
 }
 
-// Env returns the environment that the stage sets.
-func (s Stage) Env() map[string]string { return s.pairs("ENV") }
+// variables are the arguments of a stage.
+type variables map[string]string
 
-// pairs returns the NAME=value pairs of steps of that name.
-func (s Stage) pairs(name string) map[string]string {
+func (v variables) value(name string) string { return v[name] }
+
+// declare sets one to its build argument, or to its default.
+func (v variables) declare(text string, args []string) {
+	name, value, _ := strings.Cut(text, "=")
+	for _, arg := range args {
+		if given, ok := strings.CutPrefix(arg, name+"="); ok {
+			value = given
+		}
+	}
+	v[name] = value
+}
+
+func pairs(text string) map[string]string {
 	all := map[string]string{}
-	for _, step := range s.Steps {
-		if step.Name != name {
-			continue
-		}
-		for _, word := range step.Words {
-			key, value, _ := strings.Cut(word, "=")
-			all[key] = value
-		}
+	for _, found := range pair.FindAllStringSubmatch(text, -1) {
+		all[found[1]] = found[2] + found[3]
 	}
 	return all
+}
+
+// list reads a command in its exec form. The image has no shell for the other form.
+func list(t testing.TB, text string) (words []string) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &words); err != nil {
+		t.Fatalf("%q is no JSON array: %v", text, err)
+	}
+	return words
 }

@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
@@ -126,8 +125,7 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 		changed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = collector.URL + traces
 	}
 	c := pod(t, image, deployment, mounted, changed)
-	p := c.Start()
-	p.Until("the service runs")
+	p := c.Start("the service runs")
 	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 		get := deploytest.At[map[string]any](t, spec, probe+".httpGet")
 		url := "http://" + addresses[get["port"].(string)] + get["path"].(string)
@@ -143,7 +141,7 @@ func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mou
 	if status := deploytest.Get(t, "http://"+addresses["http"]+"/v1/rooms", ""); status != http.StatusUnauthorized {
 		t.Errorf("without a token: got %d, want 401", status)
 	}
-	if code := p.Stop(syscall.SIGTERM); code != 0 {
+	if code := p.Stop(); code != 0 {
 		t.Errorf("it stops with code %d, want 0", code)
 	}
 	if got := collector.Paths(); traced != slices.Equal(got, []string{"/v1/traces"}) {

@@ -5,14 +5,15 @@ package image_test
 import (
 	"bytes"
 	"debug/elf"
+	"io/fs"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/parley-chat/parley/cmd/server"
@@ -48,10 +49,15 @@ func TestTheImage(t *testing.T) {
 
 func holdsOneProgram(t *testing.T, image deploytest.Image) {
 	want := []string{
-		"/LICENSE", "/THIRD_PARTY_LICENSES", "/data", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt", "/parley",
+		"/", "/LICENSE", "/THIRD_PARTY_LICENSES", "/data", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt", "/parley",
 	}
-	if got := image.Files(t); !slices.Equal(got, want) {
-		t.Errorf("the image holds %q, want %q", got, want)
+	var got []string
+	err := fs.WalkDir(os.DirFS(image.Root), ".", func(name string, _ fs.DirEntry, err error) error {
+		got = append(got, path.Join("/", name))
+		return err
+	})
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("the image holds %q, want %q: %v", got, want, err)
 	}
 	if runtime.GOOS != "linux" {
 		return // elsewhere the program is built for another system, and linked differently
@@ -124,8 +130,8 @@ func setsSettings(t *testing.T, image deploytest.Image) {
 	if err := server.NewSettings("serve", &cfg).LoadPart(nil, environ); err != nil {
 		t.Error(err)
 	}
-	if !slices.Contains(image.Volumes, cfg.DataDir) || image.Workdir != cfg.DataDir {
-		t.Errorf("the service writes to %s; volumes are %q and the working folder is %s", cfg.DataDir, image.Volumes, image.Workdir)
+	if image.Volume != cfg.DataDir || image.Workdir != cfg.DataDir {
+		t.Errorf("the service writes to %s; the volume is %s and the working folder %s", cfg.DataDir, image.Volume, image.Workdir)
 	}
 	// The admin address must be on a private network, which only the operator knows.
 	if cfg.AdminAddr != "" && !strings.HasPrefix(cfg.AdminAddr, "127.0.0.1:") {
@@ -157,12 +163,11 @@ func serves(t *testing.T, image deploytest.Image) {
 	url, env := addresses(t)
 	env["PARLEY_JWT_PUBLIC_KEY_FILE"] = "/run/secrets/jwt.pem"
 	c := image.Container(t, deploytest.Change{Env: env, Files: map[string][]byte{"/run/secrets/jwt.pem": deploytest.PublicKey(t)}})
-	check := image.Healthcheck.Words
+	check := image.Healthcheck
 	if code, out := c.Exec(check...); code == 0 {
 		t.Errorf("before the start, the health check says: %s", out)
 	}
-	p := c.Start()
-	p.Until(`"the service runs"`) // in JSON
+	p := c.Start(`"the service runs"`) // in JSON
 	if code, out := c.Exec(check...); code != 0 {
 		t.Errorf("the health check ends with %d: %s", code, out)
 	}
@@ -172,7 +177,7 @@ func serves(t *testing.T, image deploytest.Image) {
 	if status := deploytest.Get(t, url+"/", ""); status != http.StatusOK {
 		t.Errorf("the page: got %d, want 200", status)
 	}
-	if code := p.Stop(syscall.SIGTERM); code != 0 {
+	if code := p.Stop(); code != 0 {
 		t.Errorf("it stops with code %d, want 0", code)
 	}
 }
@@ -181,8 +186,7 @@ func tokens(t *testing.T, image deploytest.Image) {
 	url, env := addresses(t)
 	env["PARLEY_DEVELOPMENT"] = "true"
 	c := image.Container(t, deploytest.Change{Env: env})
-	p := c.Start()
-	p.Until("DEVELOPMENT MODE")
+	c.Start("DEVELOPMENT MODE")
 	code, token := c.Run("token", "--sub", "alice")
 	if code != 0 {
 		t.Fatalf("parley token: %d %s", code, token)
@@ -196,19 +200,11 @@ func tokens(t *testing.T, image deploytest.Image) {
 // go.mod.
 func TestTheBuildIsPinned(t *testing.T) {
 	t.Parallel()
-	stages, err := deploytest.ParseDockerfile(string(deploytest.Read(t, "deploy/image/Dockerfile")))
-	if err != nil {
-		t.Fatal(err)
-	}
 	wanted := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(deploytest.Read(t, "go.mod"))
-	for _, stage := range stages {
-		if stage.Base == "scratch" {
-			continue
-		}
-		tag := regexp.MustCompile(`:(\d+\.\d+)\.\d+-alpine$`).FindStringSubmatch(stage.Base)
-		if len(tag) == 0 || tag[1] != string(wanted[1]) {
-			t.Errorf("the build is on %s, want an exact release of Go %s", stage.Base, wanted[1])
-		}
+	bases := regexp.MustCompile(`(?m)^FROM .*`).FindAll(deploytest.Read(t, "deploy/image/Dockerfile"), -1)
+	exact := regexp.MustCompile(`/golang:(\d+\.\d+)\.\d+-alpine AS build$`).FindSubmatch(bases[0])
+	if len(bases) != 2 || exact == nil || !bytes.Equal(exact[1], wanted[1]) || string(bases[1]) != "FROM scratch" {
+		t.Errorf("the stages are %q, want one on an exact release of Go %s and one from scratch", bases, wanted[1])
 	}
 }
 
