@@ -58,6 +58,7 @@ var rows = []row{
 	{pkg: "core/feed", may: []string{"core/chat", "core/work", "ports"}},
 	{pkg: "core/delivery", may: []string{"core/chat", "core/feed", "core/work", "ports"}},
 	{pkg: "core/session", may: []string{"core/chat", "core/delivery", "core/feed", "core/presence", "core/work", "ports"}},
+	{pkg: "core/people", may: inner},
 	{pkg: "core/revocation", may: inner},
 	{pkg: "core/logwatch", may: inner},
 	{pkg: "core/consuming", may: []string{"core/chat", "core/work", "ports"}},

@@ -64,7 +64,7 @@ func (o *Observer) Took(consumer string, entries int, took time.Duration, result
 		m.taken.WithLabelValues(consumer).Add(float64(entries))
 	}
 	if result == ports.TakeStalled {
-		o.log.Warn("a consumer has failed in a room for too long: it stops there until an operator decides how it goes on", "consumer", consumer)
+		o.log.Warn("a consumer has failed in a room for too long: nothing is tried there until somebody says how it goes on", "consumer", consumer)
 	}
 }
 

@@ -39,6 +39,8 @@ type timedStore struct {
 	ports.Log
 	ports.LogIdentity
 	ports.Directory
+	ports.RoomLists
+	ports.People
 	ports.Revocations
 	ports.Hooks
 	ports.Checker
@@ -48,7 +50,7 @@ func TestAStoreThatIsTimedKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	portstest.Store(t, func(t *testing.T) portstest.StoreUnderTest {
 		o, s := plain(), memory.New()
-		return timedStore{o.Log(s), s, o.Directory(s), s, s, s}
+		return timedStore{o.Log(s), s, o.Directory(s), s, s, s, s, s}
 	})
 }
 

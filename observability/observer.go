@@ -202,12 +202,12 @@ func (o *Observer) Held(room chat.RoomID, lasted time.Duration, err error) {
 	switch {
 	case err == nil:
 		o.metrics.held.Dec()
-		o.log.Info("the wait for a locked room has ended", "room", room, "after", lasted)
+		o.log.Info("a room is not waited for any longer", "room", room, "after", lasted)
 		return
 	case lasted == 0:
 		o.metrics.held.Inc()
 	}
-	o.log.Warn("a room is locked in the store: sends to it wait, and other rooms go on", "room", room, "for", lasted, "error", err)
+	o.log.Warn("a room is locked in the store: what is written to it waits, and other rooms go on", "room", room, "for", lasted, "error", err)
 }
 
 // Queued implements ports.JournalObserver.

@@ -61,8 +61,8 @@ type Audience interface {
 type NodeID string
 
 // Notice is what nodes tell each other besides entries: Signalled and NodePresence, which are about
-// a room, or Alive, StandingChanged, MemberAdded, Disconnected, Revoked and Grown, which are for
-// all nodes.
+// a room, or Alive, StandingChanged, MemberAdded, ProfileChanged, Disconnected, Revoked and Grown,
+// which are for all nodes.
 type Notice interface {
 	// About returns the room that the notice is about, or "" where it is for all nodes.
 	About() chat.RoomID
@@ -107,6 +107,12 @@ type MemberAdded struct {
 	Role chat.Role
 }
 
+// ProfileChanged tells that what is known of a user is another version.
+type ProfileChanged struct {
+	User    chat.UserID
+	Version int64 // from 1
+}
+
 // Disconnected tells all nodes to end the user's sessions, as an administrator asked.
 type Disconnected struct{ User chat.UserID }
 
@@ -137,6 +143,9 @@ func (StandingChanged) About() chat.RoomID { return "" }
 
 // About implements Notice.
 func (MemberAdded) About() chat.RoomID { return "" }
+
+// About implements Notice.
+func (ProfileChanged) About() chat.RoomID { return "" }
 
 // About implements Notice.
 func (Disconnected) About() chat.RoomID { return "" }

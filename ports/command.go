@@ -28,8 +28,8 @@ func (c Command) By(by chat.Identity) (chat.Identity, error) {
 }
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History,
-// Mark, Typing, Presence, Ping, or Malformed. Its ids, bodies and other values are valid, as the
-// decoder parses them.
+// Mark, Typing, Presence, Users, Ping, or Malformed. Its ids, bodies and other values are valid, as
+// the decoder parses them.
 type Ask interface{ ask() }
 
 // Auth gives the first token, or a fresh one.
@@ -112,6 +112,9 @@ type Typing struct {
 // Presence asks who is in a room.
 type Presence struct{ Room chat.RoomID }
 
+// Users asks for the profiles of users, and to be told when they change.
+type Users struct{ IDs []chat.UserID } // 1 to MaxUsers
+
 // Ping asks for a Pong.
 type Ping struct{}
 
@@ -132,6 +135,7 @@ func (History) ask()   {}
 func (Mark) ask()      {}
 func (Typing) ask()    {}
 func (Presence) ask()  {}
+func (Users) ask()     {}
 func (Ping) ask()      {}
 func (Malformed) ask() {}
 
@@ -160,6 +164,8 @@ func NameOf(ask Ask) string {
 		return "typing"
 	case Presence:
 		return "presence"
+	case Users:
+		return "users"
 	case Ping:
 		return "ping"
 	case Malformed:

@@ -7,7 +7,7 @@ import (
 )
 
 // Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Added,
-// FollowEnded, Drain, Heartbeat or CloseFrame.
+// ProfileFrame, FollowEnded, Drain, Heartbeat or CloseFrame.
 type Frame interface{ frame() }
 
 // Welcome is the first frame once a session is authenticated.
@@ -23,11 +23,12 @@ type Welcome struct {
 
 // Limits are the limits of a session, as its client is told them.
 type Limits struct {
-	FrameBytes  int // of a frame that the client sends
-	AnswerBytes int // of a frame that the client gets
-	Rooms       int // joined at once
-	Replay      int // entries that a join replays from its cursor
-	Reactions   int // different emoji on a message at once
+	FrameBytes  int  // of a frame that the client sends
+	AnswerBytes int  // of a frame that the client gets
+	Rooms       int  // joined at once
+	Replay      int  // entries that a join replays from its cursor
+	Reactions   int  // different emoji on a message at once
+	People      bool // the client may ask for users: MaxUsers at once, and it watches MaxWatched
 }
 
 // OK answers a command that succeeded.
@@ -48,6 +49,10 @@ type SignalFrame struct{ Signal chat.Signal }
 // Added tells a user that somebody has made them a member of a room. It may be lost.
 type Added struct{ MemberAdded }
 
+// ProfileFrame tells of a user whose profile changed. It may be lost, and of two of a user the one
+// of the higher version is enough.
+type ProfileFrame struct{ chat.Profile }
+
 // FollowEnded tells that the session stopped following a room, though its client did not leave, and
 // why.
 type FollowEnded struct {
@@ -64,18 +69,19 @@ type Heartbeat struct{}
 // CloseFrame is the last frame of a session.
 type CloseFrame struct{ Reason CloseReason }
 
-func (Welcome) frame()     {}
-func (OK) frame()          {}
-func (Failure) frame()     {}
-func (SignalFrame) frame() {}
-func (FollowEnded) frame() {}
-func (Added) frame()       {}
-func (Drain) frame()       {}
-func (Heartbeat) frame()   {}
-func (CloseFrame) frame()  {}
+func (Welcome) frame()      {}
+func (OK) frame()           {}
+func (Failure) frame()      {}
+func (SignalFrame) frame()  {}
+func (FollowEnded) frame()  {}
+func (Added) frame()        {}
+func (ProfileFrame) frame() {}
+func (Drain) frame()        {}
+func (Heartbeat) frame()    {}
+func (CloseFrame) frame()   {}
 
 // Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, Page,
-// Marked, TypingNoted, Present or Pong.
+// Marked, TypingNoted, Present, ProfilePage or Pong.
 type Answer interface{ answer() }
 
 // Authenticated answers Auth.
@@ -160,4 +166,5 @@ func (Page) answer()          {}
 func (Marked) answer()        {}
 func (TypingNoted) answer()   {}
 func (Present) answer()       {}
+func (ProfilePage) answer()   {}
 func (Pong) answer()          {}

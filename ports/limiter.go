@@ -7,6 +7,8 @@ type Limiter interface {
 	// Charge counts something that costs as much as a write, or fails with RateLimited and the time
 	// until the user may try again.
 	Charge(by chat.Identity) error
+	// ChargeRead counts something that is as dear as a read, as Charge does.
+	ChargeRead(by chat.Identity) error
 }
 
 // Unlimited is a Limiter that lets everything pass.
@@ -16,3 +18,6 @@ var _ Limiter = Unlimited{}
 
 // Charge counts nothing.
 func (Unlimited) Charge(chat.Identity) error { return nil }
+
+// ChargeRead counts nothing.
+func (Unlimited) ChargeRead(chat.Identity) error { return nil }

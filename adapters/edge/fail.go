@@ -18,7 +18,7 @@ import (
 func Fail(c *fiber.Ctx, status int, err error, o ports.FaultObserver, while string) error {
 	e, trace := *chat.AsError(err), ""
 	if status == 0 {
-		status = wire.HTTPStatus(e.Kind)
+		status = wire.ErrorStatus(&e)
 	}
 	switch e.Kind {
 	case chat.Internal:

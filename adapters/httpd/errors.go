@@ -74,7 +74,7 @@ func translate(err error) (status int, e chat.Error) {
 	theirs, ok := errors.AsType[*fiber.Error](err)
 	if !ok {
 		e = *chat.AsError(err)
-		return wire.HTTPStatus(e.Kind), e
+		return wire.ErrorStatus(&e), e
 	}
 	if e, ok := refusals[theirs.Code]; ok {
 		return theirs.Code, e

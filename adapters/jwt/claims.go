@@ -23,6 +23,7 @@ const (
 type claims struct {
 	jwt.RegisteredClaims
 	name     string
+	picture  string
 	azp      string // the client that the token was issued to (OpenID Connect)
 	clientID string // the same (RFC 9068)
 	rooms    map[string]string
@@ -45,6 +46,7 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 		"iss":       into(&c.Issuer),
 		"aud":       into(&c.Audience),
 		"name":      said(&c.name),
+		"picture":   said(&c.picture),
 		"azp":       said(&c.azp),
 		"client_id": said(&c.clientID),
 		"rooms":     into(&c.rooms),
@@ -144,7 +146,7 @@ func (c *claims) identity() (chat.Identity, error) {
 	if strings.ContainsRune(c.Subject, utf8.RuneError) {
 		return chat.Identity{}, refused(badClaims, "the token's sub must be text without half surrogates and U+FFFD")
 	}
-	who := chat.Identity{User: user, Name: chat.MendName(c.name), Expires: c.ExpiresAt.Time}
+	who := chat.Identity{User: user, Name: chat.MendName(c.name), Avatar: chat.MendAvatar(c.picture), Expires: c.ExpiresAt.Time}
 	if c.IssuedAt != nil {
 		who.Issued = c.IssuedAt.Time
 	}

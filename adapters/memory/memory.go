@@ -17,6 +17,7 @@ type Store struct {
 	mu      sync.RWMutex
 	log     chat.LogID
 	rooms   map[chat.RoomID]*room
+	people  map[chat.UserID]chat.Person
 	revoked []chat.Revocation // in the order in which they were made; a place is the index plus one
 	hooks   []ports.Hook      // in the order in which they were made
 
@@ -36,7 +37,9 @@ var (
 
 // New makes an empty store.
 func New() *Store {
-	return &Store{log: chat.NewLogID(), rooms: map[chat.RoomID]*room{}, consuming: newConsuming()}
+	return &Store{
+		log: chat.NewLogID(), rooms: map[chat.RoomID]*room{}, people: map[chat.UserID]chat.Person{}, consuming: newConsuming(),
+	}
 }
 
 // Check fails only when ctx has ended.

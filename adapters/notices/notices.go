@@ -97,6 +97,7 @@ const (
 	packetRevoked
 	packetLog
 	packetAdded
+	packetProfile
 )
 
 // The fields of an entry. One of those from entryMessage on is its fact.
@@ -186,6 +187,10 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 		return nested(b, packetAdded, func(b []byte) []byte {
 			b = text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User))
 			return number(text(text(b, fieldBy, string(n.By.ID)), fieldName, n.By.Name), fieldRole, int64(n.Role))
+		})
+	case ports.ProfileChanged:
+		return nested(b, packetProfile, func(b []byte) []byte {
+			return number(text(b, fieldUser, string(n.User)), fieldVersion, n.Version)
 		})
 	case ports.Disconnected:
 		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })

@@ -55,6 +55,7 @@ func specimens() []notices.Packet {
 		ports.StandingChanged{Room: "tea"},
 		ports.MemberAdded{Room: "tea", User: "bob", By: chat.Author{ID: "alice", Name: "Alice"}, Role: chat.Write},
 		ports.StandingChanged{Room: "tea", Opened: true},
+		ports.ProfileChanged{User: "bob", Version: 7},
 		ports.Disconnected{User: "bob"},
 		ports.Revoked{User: "bob", Until: at},
 	} {
@@ -168,6 +169,8 @@ func TestRubbishIsAnError(t *testing.T) {
 		"a presence of less than no": packet(notices.Packet{Notice: ports.NodePresence{Node: "n", Room: "tea", Total: -1}}),
 		"a node without a name":      packet(notices.Packet{Notice: ports.Alive{Ask: true}}),
 		"a standing nowhere":         packet(notices.Packet{Notice: ports.StandingChanged{User: "bob"}}),
+		"nobody's profile":           packet(notices.Packet{Notice: ports.ProfileChanged{Version: 7}}),
+		"a profile before all":       packet(notices.Packet{Notice: ports.ProfileChanged{User: "bob", Version: -1}}),
 		"nobody disconnected":        packet(notices.Packet{Notice: ports.Disconnected{}}),
 		"nobody revoked":             packet(notices.Packet{Notice: ports.Revoked{Until: time.Unix(1, 0)}}),
 		"revoked until never":        packet(notices.Packet{Notice: ports.Revoked{User: "bob"}}),

@@ -29,7 +29,7 @@ func Parse(b []byte) (p Packet, err error) {
 			return p.signal(f)
 		case packetPresence:
 			return p.presence(f)
-		case packetAlive, packetStanding, packetAdded, packetDisconnected, packetRevoked:
+		case packetAlive, packetStanding, packetAdded, packetProfile, packetDisconnected, packetRevoked:
 			return p.toAll(f)
 		}
 		return nil
@@ -254,6 +254,8 @@ func (p *Packet) toAll(f field) error {
 		by := chat.Author{ID: chat.UserID(v.by), Name: v.name}
 		p.Notice, named = ports.MemberAdded{Room: room, User: user, By: by, Role: chat.Role(v.role)}, room != "" && user != "" && by.ID != ""
 		named = named && chat.Read <= chat.Role(v.role) && v.role <= int64(chat.Moderate)
+	case packetProfile:
+		p.Notice, named = ports.ProfileChanged{User: user, Version: v.version}, user != "" && v.version > 0
 	case packetDisconnected:
 		p.Notice, named = ports.Disconnected{User: user}, user != ""
 	default:

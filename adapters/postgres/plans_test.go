@@ -48,6 +48,14 @@ var statements = []struct{ name, sql, args string }{
 	{"standing", standingQuery, `'u1', 'big'`},
 	{"places", placesQuery, `array['big','r7','big'], array['u1','u36','u9000']`},
 	{"rooms of a user", roomsOfQuery, `'u1', '', 50, array['r3','r4','r5','nowhere']`},
+	{"rooms by activity", byActive, `'u1', '~', 5001, array['r3','nowhere'], 51`},
+	{"rooms by activity then", byActiveThen, `'u1', '~', 5001, array['r3','nowhere'], 51, now() - '1 s'::interval, array['r3'], now(), 'r1'`},
+	{"rooms by name", byName, `'u1', '~', 5001, array['r3','nowhere'], 51, 'a', 'r1'`},
+	{"rooms by id", byID, `'u1', '~', 5001, array['r3','nowhere'], 51, 'r1'`},
+	{"sights of rooms", sightsQuery, `'u1', array['big','r7','nowhere']`},
+	{"last messages of rooms", lastsQuery, `array['big','r7','nowhere'], 'u1', 9223372036854775807`},
+	{"people", peopleQuery, `array['u1','nobody']`},
+	{"write people", savePeopleStatement, `array['u1','new'], array['A','B'], array['',''], array[null,null]::bytea[], array[2,1], array[now(),now()], array['A','B'], array['','']`},
 	{"members of a room", membersOfQuery, `'big', 'u5', 50`},
 	{"mark", markStatement, `array['big','big','r7'], array['u1','u2','u1'], array[9001,9002,0]`},
 	{"marked", markedQuery, `array['big','r7'], array['u1','u1']`},
@@ -71,6 +79,7 @@ var fill = []string{
 	`INSERT INTO mark (room_id, user_id, seq) SELECT room_id, user_id, CASE room_id WHEN 'big' THEN 19960 ELSE 0 END FROM member`,
 	`INSERT INTO spoke (room_id, user_id) SELECT DISTINCT room_id, author FROM entry`,
 	`UPDATE entry SET deleted_at = now(), deleted_by = 20001, body = NULL WHERE room_id = 'big' AND seq = 78`,
+	`INSERT INTO usr (user_id, name, avatar, v, as_of, said_name, said_avatar) SELECT 'u' || n, '', '', 1, now(), '', '' FROM generate_series(1, 20000) n`,
 	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 

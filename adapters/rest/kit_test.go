@@ -21,6 +21,7 @@ import (
 	"github.com/parley-chat/parley/adapters/rest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/people"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -89,7 +90,7 @@ type tweak func(*rest.Config, *messaging.Config)
 func serve(t *testing.T, tweaks ...tweak) *service {
 	t.Helper()
 	store := memory.New()
-	mc := messaging.Config{Log: store, Directory: store}
+	mc := messaging.Config{Log: store, Directory: store, Lists: store}
 	rc := rest.Config{Verifier: names{}}
 	for _, tw := range tweaks {
 		tw(&rc, &mc)
@@ -98,7 +99,8 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 	if rc.Writer == nil {
 		rc.Writer = m
 	}
-	rc.Reader, rc.Rooms, rc.Members = m, m, m
+	rc.Reader, rc.Rooms, rc.Members, rc.Lists = m, m, m, m
+	rc.Profiles = people.New(people.Config{Store: store, Limiter: m})
 	server := httpd.New(httpd.Config{Addr: "127.0.0.1:0"}, rest.New(rc).Routes)
 	if err := server.Listen(); err != nil {
 		t.Fatal(err)

@@ -135,8 +135,10 @@ func (d *description) checkParameters(t *testing.T, req *http.Request, template 
 		given["query "+name] = req.URL.Query().Get(name)
 	}
 	delete(given, "query access_token") // a security scheme
-	if key := req.Header.Get("Idempotency-Key"); key != "" {
-		given["header Idempotency-Key"] = key
+	for _, name := range []string{"Idempotency-Key", "If-Match"} {
+		if value := req.Header.Get(name); value != "" {
+			given["header "+name] = value
+		}
 	}
 	if as := req.Header.Get("Parley-As"); as != "" {
 		given["header Parley-As"] = as

@@ -26,8 +26,10 @@ type Config struct {
 	Reader   ports.Reader
 	Rooms    ports.Rooms
 	Members  ports.Members
+	Lists    ports.RoomLister
+	Profiles ports.Profiles
 	Verifier ports.TokenVerifier
-	Observer ports.SendObserver // may be nil
+	Observer ports.SendObserver // nil: nobody is told
 
 	Timeout time.Duration // for one request; 0: 10 s
 }
@@ -63,6 +65,10 @@ func (a *API) Routes(r fiber.Router) {
 	r.Delete("/v1/rooms/:room/messages/:seq", a.as(a.delete))
 	r.Put("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(false)))
 	r.Delete("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(true)))
+	r.Get("/v1/users", a.as(a.users))
+	r.Post("/v1/users", a.as(a.askedUsers))
+	r.Get("/v1/users/:user", a.as(a.user))
+	r.Put("/v1/users/:user", a.as(a.setUser))
 	r.Get("/v1/rooms/:room/members", a.as(a.listMembers))
 	r.Put("/v1/rooms/:room/members/:user", a.as(a.setMember))
 	r.Delete("/v1/rooms/:room/members/:user", a.as(a.removeMember))

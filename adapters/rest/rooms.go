@@ -50,6 +50,9 @@ func (a *API) listRooms(r *request) error {
 	if err != nil {
 		return err
 	}
+	if r.Context().QueryArgs().Has("sort") || r.Context().QueryArgs().Has("cursor") {
+		return a.sortedRooms(r, limit)
+	}
 	var after chat.RoomID
 	if text := utils.CopyString(r.Query("after")); text != "" {
 		if after, err = chat.ParseRoomID(text); err != nil {

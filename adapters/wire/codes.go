@@ -29,6 +29,14 @@ func HTTPStatus(k chat.Kind) int {
 	return http.StatusInternalServerError
 }
 
+// ErrorStatus returns the HTTP status of an error: that of its kind, unless its detail says more.
+func ErrorStatus(e *chat.Error) int {
+	if e.Kind == chat.Conflict && e.Detail == chat.Stale {
+		return http.StatusPreconditionFailed
+	}
+	return HTTPStatus(e.Kind)
+}
+
 type closing struct {
 	code   uint16
 	reason string

@@ -57,12 +57,13 @@ const (
 	nameAs
 	nameIfHead
 	nameSilent
+	nameIDs
 	names
 )
 
 var nameTexts = [names]string{
 	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
-	"traceparent", "as", "if_head", "silent",
+	"traceparent", "as", "if_head", "silent", "ids",
 }
 
 // fields are the members of a frame that v1 knows, and the first error in the members that were
@@ -296,12 +297,13 @@ const (
 	typeRead
 	typeTyping
 	typePresence
+	typeUsers
 	typePing
 )
 
 var types = map[string]frameType{
 	"auth": typeAuth, "join": typeJoin, "leave": typeLeave, "send": typeSend, "edit": typeEdit, "delete": typeDelete, "react": typeReact,
-	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "ping": typePing,
+	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "users": typeUsers, "ping": typePing,
 }
 
 // ask reads the fields of a type. It is a switch and not a table of functions, so that f stays on
@@ -330,6 +332,8 @@ func (f *fields) ask(t frameType) ports.Ask {
 		return ports.Typing{Room: f.room(), On: f.flag(nameOn, true)}
 	case typePresence:
 		return ports.Presence{Room: f.room()}
+	case typeUsers:
+		return ports.Users{IDs: f.users()}
 	default:
 		return ports.Ping{}
 	}

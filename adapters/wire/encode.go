@@ -33,6 +33,11 @@ func AppendFrame(dst []byte, frame ports.Frame) []byte {
 		o.text("room", string(f.Room))
 		o.author("by", f.By)
 		o.text("role", f.Role.String())
+	case ports.ProfileFrame:
+		o.text("type", "user")
+		o.open("user")
+		o.profile(&f.Profile)
+		o.close()
 	case ports.FollowEnded:
 		o.text("type", "left")
 		o.text("room", string(f.Room))
@@ -65,6 +70,10 @@ func (o *object) welcome(f *ports.Welcome) {
 	o.number("replay", int64(f.Limits.Replay))
 	o.number("reactions", int64(f.Limits.Reactions))
 	o.number("page", ports.MaxPage)
+	if f.Limits.People {
+		o.number("users", ports.MaxUsers)
+		o.number("watched_users", ports.MaxWatched)
+	}
 	o.close()
 }
 
@@ -153,6 +162,8 @@ func (o *object) answer(answer ports.Answer) {
 		o.number("unread", a.Unread)
 	case ports.Present:
 		o.present(&a)
+	case ports.ProfilePage:
+		o.profiles(&a)
 	case ports.Pong:
 		o.time("now", a.Now)
 	}

@@ -64,6 +64,7 @@ var commands = []struct {
 	{"typing", ports.Command{ID: "10", Ask: ports.Typing{Room: "general", On: true}}},
 	{"typing.off", ports.Command{Ask: ports.Typing{Room: "general"}}},
 	{"presence", ports.Command{ID: "11", Ask: ports.Presence{Room: "general"}}},
+	{"users", ports.Command{ID: "13", Ask: ports.Users{IDs: []chat.UserID{"alice", "bob"}}}},
 	{"ping", ports.Command{ID: "12", Ask: ports.Ping{}}},
 }
 
@@ -112,7 +113,7 @@ var frames = []struct {
 	file  string
 	frame ports.Frame
 }{
-	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, AnswerBytes: 262144, Rooms: 2000, Replay: 10000, Reactions: 50}}},
+	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, AnswerBytes: 262144, Rooms: 2000, Replay: 10000, Reactions: 50, People: true}}},
 	{"ok.auth", ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}},
 	{"ok.join", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Log: "5f2c9a01d7e3", Head: 9, From: 8, Role: chat.Write, Read: 7}}},
 	{"ok.join.truncated", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Head: 20000, From: 10001, Truncated: true, Role: chat.Read}}},
@@ -134,6 +135,11 @@ var frames = []struct {
 	{"ok.typing", ports.OK{ID: "10", Answer: ports.TypingNoted{}}},
 	{"ok.presence", ports.OK{ID: "11", Answer: ports.Present{Room: "general", Users: []chat.Author{alice, bob}, Total: 3}}},
 	{"ok.presence.nobody", ports.OK{ID: "11", Answer: ports.Present{Room: "general"}}},
+	{"ok.users", ports.OK{ID: "13", Answer: ports.ProfilePage{Users: []chat.Profile{
+		{User: "alice", Name: "Alice", Avatar: "/avatars/alice.png", Custom: []byte(`{"pronouns":"she/her"}`), Version: 3}, {User: "bob", Version: 1},
+	}}}},
+	{"ok.users.nobody", ports.OK{ID: "13", Answer: ports.ProfilePage{}}},
+	{"ok.users.rest", ports.OK{ID: "13", Answer: ports.ProfilePage{Users: []chat.Profile{{User: "alice", Name: "Alice", Version: 3}}, Rest: []chat.UserID{"bob"}}}},
 	{"ok.ping", ports.OK{ID: "12", Answer: ports.Pong{Now: noon}}},
 	{"error.bad_request", ports.Failure{Err: chat.Errorf(chat.BadRequest, "a frame must be one JSON object")}},
 	{"error.unknown_type", ports.Failure{ID: "4", Err: chat.Errorf(chat.UnknownType, "there is no type %q", "dance")}},
@@ -152,6 +158,10 @@ var frames = []struct {
 	{"presence.gone", ports.SignalFrame{Signal: chat.Signal{Room: "general", User: "bob", Kind: chat.SignalPresence}}},
 	{"read", ports.SignalFrame{Signal: chat.Signal{Room: "general", User: "bob", Kind: chat.SignalRead, Seq: 7}}},
 	{"added", ports.Added{MemberAdded: ports.MemberAdded{Room: "general", User: "bob", By: alice, Role: chat.Write}}},
+	{"user", ports.ProfileFrame{Profile: chat.Profile{
+		User: "alice", Name: "Alice B.", Avatar: "https://example.com/alice.png", Custom: []byte(`{"pronouns":"she/her"}`), Version: 4,
+	}}},
+	{"user.nameless", ports.ProfileFrame{Profile: chat.Profile{User: "bob", Version: 2}}},
 	{"left", ports.FollowEnded{Room: "general", Err: chat.Errorf(chat.Forbidden, "you are banned from general")}},
 	{"drain", ports.Drain{ReconnectIn: 1500 * time.Millisecond}},
 }

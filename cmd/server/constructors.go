@@ -18,6 +18,7 @@ import (
 	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/people"
 	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/observability"
@@ -69,11 +70,11 @@ func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemet
 }
 
 // seenStore returns the ports of a store for the core, watched by the observer.
-func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.Revocations) {
+func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.RoomLists, ports.People, ports.Revocations) {
 	if p, ok := s.(ports.Pooled); ok {
 		o.Pool(p)
 	}
-	return o.Log(s), o.Directory(s), s
+	return o.Log(s), o.Directory(s), s, s, s
 }
 
 // newLogWatch returns the watch of the store's log identity. It reads the identity first, because
@@ -92,6 +93,7 @@ type messagingParts struct {
 	fx.In
 	Log       ports.Log
 	Directory ports.Directory
+	Lists     ports.RoomLists
 	Bus       ports.Bus
 	Observer  ports.Observer
 	Watch     *logwatch.Watch
@@ -99,15 +101,20 @@ type messagingParts struct {
 
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
-		Log: p.Log, Directory: p.Directory, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
+		Log: p.Log, Directory: p.Directory, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
 		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
 }
 
+func newPeople(cfg Config, s ports.People, l ports.Limiter, b ports.Bus, o ports.Observer) *people.Service {
+	return people.New(people.Config{Store: s, Limiter: l, Bus: b, Observer: o, AnswerBytes: cfg.AnswerBytes})
+}
+
 type hubParts struct {
 	fx.In
 	Log      ports.Log
+	Profiles ports.Profiles
 	Reader   ports.Reader
 	Writer   ports.Writer
 	Verifier ports.TokenVerifier
@@ -120,11 +127,11 @@ type hubParts struct {
 
 // features are what clients may ask of this release that one before it ignores in silence: they are
 // told of each once all nodes have it.
-var features = []string{"act", "if_head", "silent"}
+var features = []string{"act", "if_head", "silent", "people", "room_list"}
 
 func newHub(cfg Config, p hubParts) *session.Hub {
 	return session.New(session.Config{
-		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Encoder: p.Encoder, Bus: p.Bus,
+		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins, Features: features,
@@ -202,13 +209,15 @@ type apiParts struct {
 	Reader   ports.Reader
 	Rooms    ports.Rooms
 	Members  ports.Members
+	Lists    ports.RoomLister
+	Profiles ports.Profiles
 	Verifier ports.TokenVerifier
 	Observer ports.Observer
 }
 
 func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
-		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Verifier: p.Verifier,
+		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Verifier: p.Verifier,
 		Observer: p.Observer,
 	})
 }
@@ -246,6 +255,7 @@ type livingParts struct {
 	Checked   Bus // the bus itself, for health checks
 	Hub       *session.Hub
 	Messaging *messaging.Service
+	People    *people.Service
 	Guard     *revocation.Guard
 	Watch     *logwatch.Watch
 	Sockets   *ws.Adapter
@@ -264,6 +274,7 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
 	p.Life.keep(p.Lifecycle, "log identity", func(ctx context.Context) error { return p.Watch.Run(ctx, p.begin) })
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
+	p.Life.keep(p.Lifecycle, "people", func(ctx context.Context) error { return p.People.Run(ctx, p.Listener) })
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", "PARLEY_HTTP_ADDR", cfg.HTTPAddr, p.HTTP)

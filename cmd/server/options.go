@@ -7,6 +7,7 @@ import (
 	"go.uber.org/fx/fxevent"
 
 	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/people"
 	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/observability"
@@ -41,13 +42,14 @@ func Options(cfg Config) fx.Option {
 			func(b Bus, o *observability.Observer) ports.Bus { return o.Bus(b) },
 		)),
 		fx.Module("core", fx.Provide(
-			newMessaging, newHub,
-			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members, ports.Limiter) {
-				return s, s, s, s, s
+			newMessaging, newPeople, newHub,
+			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members, ports.RoomLister, ports.Limiter) {
+				return s, s, s, s, s, s
 			},
+			func(s *people.Service) ports.Profiles { return s },
 			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },
 			newGuard, newListener,
-			func(g *revocation.Guard) ports.TokenVerifier { return g },
+			func(g *revocation.Guard, s *people.Service) ports.TokenVerifier { return s.Verifier(g) },
 		)),
 		fx.Module("edge", fx.Provide(
 			newKeys, newPageKey, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,

@@ -120,7 +120,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	defer cancel()
 	err := s.app.Stop(ctx)
 	if err != nil {
-		s.log.Error("the service did not stop cleanly", "error", err)
+		s.log.Error("the service did not stop well", "error", err)
 		return err
 	}
 	s.log.Info("stopped")

@@ -27,6 +27,8 @@ type Store interface {
 	ports.Log
 	ports.LogIdentity
 	ports.Directory
+	ports.RoomLists
+	ports.People
 	ports.Revocations
 	ports.Hooks
 	ports.Checker

@@ -65,6 +65,16 @@ func HeadMoved(wanted, head Seq) *Error {
 	return e
 }
 
+// Stale is a Conflict with a version that the client named and that is not the present one.
+const Stale Detail = "stale"
+
+// StaleVersion is the error for a change of what has another version than its client knows.
+func StaleVersion(is int64) *Error {
+	e := Errorf(Conflict, "it has been changed meanwhile: its version is %d", is)
+	e.Detail = Stale
+	return e
+}
+
 // CursorAhead is the error for a cursor that lies beyond the room's head.
 func CursorAhead(after, head Seq) *Error {
 	e := Errorf(Invalid, "after is %d, but the room's last entry is %d", after, head)

@@ -11,6 +11,7 @@ import (
 type Identity struct {
 	User    UserID
 	Name    string    // may be empty
+	Avatar  string    // where their picture is; may be empty
 	Admin   bool      // may everything
 	Act     bool      // a service, which may act for others: see As
 	Client  string    // which service; 1–128 characters, empty where it is none

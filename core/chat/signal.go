@@ -21,6 +21,7 @@ const (
 	SignalTyping SignalKind = iota + 1
 	SignalPresence
 	SignalRead
+	SignalProfile // of no room: what is known of a user is another version
 )
 
 // SignalSlot is what two signals share if the later one replaces the earlier one.

@@ -54,7 +54,7 @@ func (r *Reader) put(f ports.Frame) {
 
 // signal queues a signal for the client. The lock is held.
 func (r *Reader) signal(sig pendingSignal) {
-	if sig.origin != r.id && !r.closing {
+	if sig.origin != r.id && !r.closing { // one of no room has no origin
 		r.signals = replaceSignal(r.signals, sig)
 	}
 }
@@ -213,6 +213,8 @@ func (r *Reader) takeSignals(out []byte) []byte {
 	for _, sig := range r.signals {
 		fl := r.follows.in(sig.Room)
 		switch {
+		case sig.Room == "" && !r.closing:
+			out = append(out, sig.frame...)
 		case fl == nil || r.closing:
 		case fl.bounded, fl.cursor < sig.Seq:
 			kept = append(kept, sig)

@@ -80,6 +80,15 @@ func (r *Reader) PutRaw(frame []byte) {
 	r.queue()
 }
 
+// Signal tells the client a signal of no room, by its frame: once it takes what it is told before,
+// and unless a later one of the same slot comes first.
+func (r *Reader) Signal(signal chat.Signal, frame []byte) {
+	r.signal(pendingSignal{Signal: signal, frame: frame})
+	if !r.closing {
+		r.queue()
+	}
+}
+
 // Close queues the close frame; nothing follows it. A failure that is not nil is told before it.
 func (r *Reader) Close(reason ports.CloseReason, failure error) {
 	if r.closing {

@@ -10,8 +10,8 @@ import (
 )
 
 // Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read
-// or a signal a tenth of that. PerSecond 0 or less is no limit. Burst 0 is PerSecond, rounded up,
-// but at least 1.
+// or a signal a tenth of that, and a page of rooms in an order of its own half of it. PerSecond 0
+// or less is no limit. Burst 0 is PerSecond, rounded up, but at least 1.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -21,6 +21,7 @@ const (
 	costWrite = 1.0
 	costOne   = 1.0 // of what has a limiter of its own, such as a room
 	costRead  = 0.1
+	costList  = 0.5 // goes through all rooms of a user
 	// crumb is less than any cost, and more than the rounding errors of floating point.
 	crumb = 1e-9
 )

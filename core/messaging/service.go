@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Log       ports.Log
 	Directory ports.Directory
+	Lists     ports.RoomLists       // nil: there are no lists of rooms but those by id
 	Bus       ports.Bus             // nil: this node is alone
 	Observer  ports.JournalObserver // nil: nobody is told
 
@@ -238,6 +239,9 @@ func (s *Service) charge(by chat.Identity, cost float64) error {
 
 // Charge implements ports.Limiter.
 func (s *Service) Charge(by chat.Identity) error { return s.charge(by, costWrite) }
+
+// ChargeRead implements ports.Limiter.
+func (s *Service) ChargeRead(by chat.Identity) error { return s.charge(by, costRead) }
 
 // require returns the role of by in room, which may be cached, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {

@@ -134,6 +134,8 @@ func (s *session) do(ctx context.Context, c ports.Command) error {
 		}
 		s.ok(id, s.hub.presence.Present(ask.Room))
 		return nil
+	case ports.Users:
+		return s.users(ctx, id, ask)
 	case ports.Ping:
 		s.ok(id, ports.Pong{Now: time.Now().UTC()})
 		return nil

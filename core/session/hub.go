@@ -23,7 +23,8 @@ type Config struct {
 	Reader   ports.Reader
 	Writer   ports.Writer
 	Verifier ports.TokenVerifier
-	Limiter  ports.Limiter // nil: no limit
+	Limiter  ports.Limiter  // nil: no limit
+	Profiles ports.Profiles // nil: nobody can be asked about
 	Encoder  ports.Encoder
 	Bus      ports.Bus             // nil: this node is alone
 	Observer ports.SessionObserver // nil: nobody is told
@@ -93,6 +94,7 @@ type Hub struct {
 	outgoing  chan chat.Signal
 	presence  *presence.Node
 	delivery  *delivery.Node
+	watchers  watchers
 
 	mu        sync.RWMutex
 	sessions  map[*session]struct{}
@@ -113,7 +115,7 @@ func New(cfg Config) *Hub {
 	h := &Hub{
 		cfg: cfg, checks: work.NewWaitlist[*follow](), chores: work.NewQueue(),
 		joins: newJoinLimiter(cfg.Joins), outgoing: make(chan chat.Signal, 1024), sessions: map[*session]struct{}{}, users: map[chat.UserID]int{},
-		strangers: newStrangers(cfg.MaxSessions),
+		strangers: newStrangers(cfg.MaxSessions), watchers: newWatchers(),
 	}
 	h.presence = presence.New(presence.Config{
 		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features,
@@ -136,6 +138,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	wg.Go(func() { h.chores.Run(ctx) })
 	wg.Go(func() { h.watchSessions(ctx) })
 	wg.Go(func() { h.passSignals(ctx) })
+	wg.Go(func() { h.tellNews(ctx) })
 	var failed [2]error
 	wg.Go(func() { failed[0] = h.presence.Run(ctx) })
 	wg.Go(func() { failed[1] = h.delivery.Run(ctx) })
@@ -158,6 +161,7 @@ func (h *Hub) Head(room chat.RoomID, seq chat.Seq) { h.delivery.Head(room, seq) 
 func (h *Hub) Deaf() {
 	h.presence.Deaf()
 	h.delivery.Deaf()
+	h.watchers.doubt()
 }
 
 // Opened implements delivery.Rooms.

@@ -93,6 +93,8 @@ func (lineEncoder) Frame(dst []byte, frame ports.Frame) []byte {
 		return appendLine(dst, line{Kind: "signal", Signal: &f.Signal})
 	case ports.Added:
 		return appendLine(dst, line{Kind: "added", ID: string(f.Room), What: string(f.By.ID), Text: f.Role.String()})
+	case ports.ProfileFrame:
+		return appendLine(dst, line{Kind: "user", ID: string(f.User), What: f.Name, RetryMS: f.Version})
 	case ports.FollowEnded:
 		e := chat.AsError(f.Err)
 		return appendLine(dst, line{Kind: "left", ID: string(f.Room), What: string(e.Kind), Text: e.Reason})

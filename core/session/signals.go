@@ -25,6 +25,8 @@ func (h *Hub) Hear(notice ports.Notice) {
 		h.made(n)
 	case ports.MemberAdded:
 		h.added(n)
+	case ports.ProfileChanged:
+		h.watchers.hear(n)
 	case ports.Disconnected:
 		h.chores.Put(func(context.Context) { h.Disconnect(n.User) })
 	}

@@ -12,6 +12,8 @@ type StoreUnderTest interface {
 	ports.Log
 	ports.LogIdentity
 	ports.Directory
+	ports.RoomLists
+	ports.People
 	ports.Revocations
 	ports.Hooks
 	ports.Checker
@@ -33,9 +35,9 @@ func Lockable(hold func(t *testing.T, room chat.RoomID) (release func())) StoreO
 }
 
 // Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory,
-// ports.Revocations, ports.Hooks and ports.Checker. open is called once. The store need not be
-// empty, as every subtest makes rooms and users of its own. open closes what it opened, by
-// t.Cleanup.
+// ports.RoomLists, ports.People, ports.Revocations, ports.Hooks and ports.Checker. open is called
+// once. The store need not be empty, as every subtest makes rooms and users of its own. open closes
+// what it opened, by t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
 	s := &storeSuite{store: open(t)}
@@ -60,6 +62,8 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Members", (*storeSuite).testMembers},
 		{"Marks", (*storeSuite).testMarks},
 		{"Paging", (*storeSuite).testPaging},
+		{"Lists of rooms", (*storeSuite).testLists},
+		{"People", (*storeSuite).testPeople},
 		{"Revocations", (*storeSuite).testRevocations},
 		{"Hooks", (*storeSuite).testHooks},
 		{"Log identity", (*storeSuite).testLogIdentity},

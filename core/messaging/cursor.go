@@ -1,0 +1,126 @@
+package messaging
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// A cursor is a view as text: a sum, and the parts of the view, in base64. The sum is also over the
+// user and the log, so that a cursor which was cut, mended or taken from somebody else is known as
+// no good. It guards nothing: rights are asked for with each page, and whoever makes a cursor by
+// themselves sees their own rooms in an order of their own.
+
+const (
+	cursorRelease = "1"
+	cursorSum     = 8       // bytes
+	maxCursor     = 8 << 10 // bytes of its text; the longest that text makes is far shorter
+	partEnd       = "\x1f"  // ids and names have no control characters
+)
+
+// cursorParts are the parts of a cursor's payload, before the rooms of view.but.
+const (
+	partRelease = iota
+	partSort
+	partAsOf
+	partHot
+	partAt
+	partName
+	partRoom
+	partUpTo
+	cursorParts
+)
+
+var errCursor = chat.Errorf(chat.Invalid, "cursor must be the next of a page before, of the same user, sort and log; begin without one")
+
+// text returns the view as a cursor of a user in a log.
+func (v view) text(user chat.UserID, log chat.LogID) string {
+	var behind ports.RoomKey
+	if v.behind != nil {
+		behind = *v.behind
+	}
+	parts := []string{
+		partRelease: cursorRelease, partSort: strconv.Itoa(int(v.sort)), partAsOf: micros(v.asOf), partHot: strconv.FormatBool(v.hot),
+		partAt: micros(behind.At), partName: behind.Name, partRoom: string(behind.Room), partUpTo: string(v.upTo),
+	}
+	for _, room := range v.but {
+		parts = append(parts, string(room))
+	}
+	payload := strings.Join(parts, partEnd)
+	return base64.RawURLEncoding.EncodeToString(append(sumOf(payload, user, log), payload...))
+}
+
+// sumOf returns what tells that a payload is the service's own.
+func sumOf(payload string, user chat.UserID, log chat.LogID) []byte {
+	sum := sha256.Sum256([]byte(string(user) + "\x00" + string(log) + "\x00" + payload))
+	return sum[:cursorSum:cursorSum]
+}
+
+// parseView returns the view that a query asks for: a new one, or that of its cursor.
+func parseView(q ports.ListQuery, user chat.UserID, log chat.LogID) (view, error) {
+	v := view{sort: q.Sort}
+	if q.Cursor == "" {
+		return v, nil
+	}
+	if len(q.Cursor) > maxCursor {
+		return v, errCursor
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
+	if err != nil || len(raw) < cursorSum {
+		return v, errCursor
+	}
+	payload := string(raw[cursorSum:])
+	parts := strings.Split(payload, partEnd)
+	if subtle.ConstantTimeCompare(raw[:cursorSum], sumOf(payload, user, log)) != 1 || len(parts) < cursorParts ||
+		parts[partRelease] != cursorRelease || parts[partSort] != strconv.Itoa(int(q.Sort)) {
+		return v, errCursor
+	}
+	return v, v.read(parts)
+}
+
+// read takes the parts of a payload whose sum is right.
+func (v *view) read(parts []string) error {
+	at, ok := stampOf(parts[partAt])
+	asOf, okToo := stampOf(parts[partAsOf])
+	if !ok || !okToo {
+		return errCursor
+	}
+	for _, room := range append([]string{parts[partRoom], parts[partUpTo]}, parts[cursorParts:]...) {
+		if room == "" {
+			continue
+		}
+		if _, err := chat.ParseRoomID(room); err != nil {
+			return errCursor
+		}
+	}
+	if room := chat.RoomID(parts[partRoom]); room != "" {
+		v.behind = &ports.RoomKey{Room: room, At: at, Name: parts[partName]}
+	}
+	v.asOf, v.hot, v.upTo = asOf, parts[partHot] == "true", chat.RoomID(parts[partUpTo])
+	for _, room := range parts[cursorParts:] {
+		v.but = append(v.but, chat.RoomID(room))
+	}
+	return nil
+}
+
+// micros writes a time as stores keep it; nothing for the zero time.
+func micros(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMicro(), 36)
+}
+
+func stampOf(text string) (time.Time, bool) {
+	if text == "" {
+		return time.Time{}, true
+	}
+	n, err := strconv.ParseInt(text, 36, 64)
+	return time.UnixMicro(n).UTC(), err == nil
+}

@@ -1,0 +1,175 @@
+package messaging
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+var _ ports.RoomLister = (*Service)(nil)
+
+const (
+	// lateCommit is how much later than its time an entry may become visible: its transaction has
+	// begun by then, and ends within that.
+	lateCommit = 10 * time.Second
+	// maxShownBytes is how many bytes of ids of lately active rooms a cursor carries.
+	maxShownBytes = 2 << 10
+	// joinSpace is how many rooms may come to those that a truncated list looks at, while it is
+	// paged through.
+	joinSpace = 1000
+)
+
+// List implements ports.RoomLister.
+func (s *Service) List(ctx context.Context, by chat.Identity, q ports.ListQuery) (ports.RoomListPage, error) {
+	if err := s.charge(by, costList); err != nil {
+		return ports.RoomListPage{}, err
+	}
+	log := s.cfg.Which()
+	v, err := parseView(q, by.User, log)
+	if err != nil {
+		return ports.RoomListPage{}, err
+	}
+	keys, cut, err := s.cfg.Lists.Order(ctx, v.query(by, q))
+	if err != nil {
+		return ports.RoomListPage{}, err
+	}
+	if q.Cursor == "" {
+		v.begin(keys, cut)
+	}
+	page := ports.RoomListPage{Truncated: v.upTo != ""}
+	fits := v.fits(keys[:min(len(keys), q.Limit)])
+	rooms, passed, err := s.show(ctx, by, keys[:fits])
+	if err != nil {
+		return ports.RoomListPage{}, err
+	}
+	if page.Rooms = rooms; passed < len(keys) {
+		v.pass(keys[:passed])
+		page.Next = v.text(by.User, log)
+	}
+	return page, nil
+}
+
+// show returns the rooms of keys that by may read, up to where the page has its bytes, and how many
+// of keys it has gone through for that.
+func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomKey) (rooms []ports.ListedRoom, passed int, err error) {
+	if len(keys) == 0 {
+		return nil, 0, nil
+	}
+	ids := make([]chat.RoomID, len(keys))
+	for i := range keys {
+		ids[i] = keys[i].Room
+	}
+	sights, err := s.cfg.Lists.Sights(ctx, by.User, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(sights) != len(ids) {
+		return nil, 0, chat.Errorf(chat.Internal, "the store gave %d sights of %d rooms", len(sights), len(ids))
+	}
+	bytes := answerHead
+	for i, sight := range sights {
+		role := sight.Role(by)
+		if sight.Room.ID == "" || sight.Member.Banned || !role.May(chat.Read) {
+			continue
+		}
+		bytes += roomSize(&sight.Room)
+		if sight.Last != nil {
+			bytes += s.cfg.Measure(sight.Last)
+		}
+		if bytes > s.cfg.AnswerBytes && len(rooms) > 0 {
+			return rooms, i, nil
+		}
+		rooms = append(rooms, ports.ListedRoom{RoomView: ports.RoomView{Standing: sight.Standing, Role: role}, Active: keys[i].At, Last: sight.Last})
+	}
+	return rooms, len(keys), nil
+}
+
+// roomSize is about how many bytes a room takes in an answer, without its last message.
+func roomSize(r *chat.Room) int {
+	const rest = 400
+	return rest + len(r.ID) + 2*len(r.Name)
+}
+
+// view is which of a user's rooms are in a list, in which order, and how far it has been shown. It
+// is kept by the client, as a cursor, and by nobody else.
+//
+// The order of activity changes all the time, so that a view is frozen at a time: asOf, which is so
+// long before its first page that all entries up to then were visible. At first come the rooms that
+// are active since: the view is hot. Each of them goes into but when it is shown, and is not shown
+// again. Then come the others, and each room that is not in but stands where its last entry up to
+// asOf puts it, whatever came since: it was shown if and only if that is not behind the last room
+// that was. Where but is full, hot rooms that were not shown come as the others do, by what they
+// did before asOf, and those that were made since first of all.
+type view struct {
+	sort   ports.RoomSort
+	upTo   chat.RoomID    // empty, or the last that is looked at
+	behind *ports.RoomKey // nil: from the first on
+	asOf   time.Time
+	hot    bool
+	but    []chat.RoomID
+}
+
+// begin makes the view that of a first page with these rooms.
+func (v *view) begin(first []ports.RoomKey, cut chat.RoomID) {
+	v.upTo = cut
+	if v.sort == ports.SortActive && len(first) > 0 {
+		v.asOf, v.hot = first[0].At.Add(-lateCommit), true
+	}
+}
+
+// query asks for one room more than the page is to have, which tells whether there are more.
+func (v *view) query(by chat.Identity, q ports.ListQuery) ports.OrderQuery {
+	limit := ports.MaxListed
+	if v.upTo != "" {
+		limit += joinSpace
+	}
+	order := ports.OrderQuery{
+		User: by.User, Granted: by.Grants.Rooms(), Sort: v.sort, Max: limit, UpTo: v.upTo, Limit: q.Limit + 1, Behind: v.behind, But: v.but,
+	}
+	if !v.hot {
+		order.AsOf = v.asOf
+	}
+	return order
+}
+
+// fits returns how many of the rooms of a page can be shown: those that are active since asOf as
+// long as but has space.
+func (v *view) fits(keys []ports.RoomKey) int {
+	space := maxShownBytes - v.carried()
+	for i, k := range keys {
+		if v.recent(k) {
+			if space -= len(k.Room); space < 0 {
+				return i
+			}
+		}
+	}
+	return len(keys)
+}
+
+// pass notes that a page went through keys.
+func (v *view) pass(keys []ports.RoomKey) {
+	for _, k := range keys {
+		if v.recent(k) {
+			v.but = append(v.but, k.Room)
+		}
+	}
+	switch {
+	case len(keys) > 0 && !v.recent(keys[len(keys)-1]):
+		v.hot, v.behind = false, &keys[len(keys)-1]
+	case maxShownBytes-v.carried() < chat.MaxRoomIDChars:
+		v.hot = false
+	}
+}
+
+// recent reports whether a room is shown because it is active since asOf.
+func (v *view) recent(k ports.RoomKey) bool { return v.hot && k.At.After(v.asOf) }
+
+// carried returns how many bytes of ids are in but.
+func (v *view) carried() (bytes int) {
+	for _, room := range v.but {
+		bytes += len(room)
+	}
+	return bytes
+}
