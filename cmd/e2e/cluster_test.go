@@ -97,6 +97,7 @@ func TestTwoNodes(t *testing.T) {
 			if c.noBus {
 				return
 			}
+			t.Run("who is renamed on one is so on both", func(t *testing.T) { renamedOnBoth(t, c) })
 			t.Run("an administrator disconnects from both", func(t *testing.T) { disconnectedOnBoth(t, c) })
 			t.Run("typing, marks and presence cross over", func(t *testing.T) { signalsAcross(t, c) })
 			t.Run("without the bus all goes on, later", func(t *testing.T) { withoutBus(t, c) })

@@ -29,6 +29,8 @@ func socketSuite(t *testing.T, s *service) {
 		"typing and presence are told":                      typingAndPresence,
 		"every error has its code":                          errorCodes,
 		"rooms of one's own, and what is unread in them":    roomsOfOnesOwn,
+		"what users are called, by their ids":               peopleByID,
+		"rooms in one call":                                 roomsInOneCall,
 		"ten bad requests in a row end the socket":          badRequests,
 		"the socket's own rules have their close codes":     closeCodes,
 		"grants in the token count":                         grants,
