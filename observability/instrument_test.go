@@ -41,6 +41,7 @@ type timedStore struct {
 	ports.Directory
 	ports.RoomLists
 	ports.People
+	ports.Slots
 	ports.Revocations
 	ports.Hooks
 	ports.Checker
@@ -50,7 +51,7 @@ func TestAStoreThatIsTimedKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	portstest.Store(t, func(t *testing.T) portstest.StoreUnderTest {
 		o, s := plain(), memory.New()
-		return timedStore{o.Log(s), s, o.Directory(s), s, s, s, s, s}
+		return timedStore{o.Log(s), s, o.Directory(s), s, s, s, s, s, s}
 	})
 }
 

@@ -50,9 +50,12 @@ type Listener interface {
 	Deaf()
 }
 
-// Audience is a Listener that knows who follows rooms on its own node.
+// Audience is a Listener that knows who follows rooms on its own node, and of the other nodes.
 type Audience interface {
 	Listener
+	// Has reports whether this node and all others that live, as far as is known, can do what a
+	// feature says.
+	Has(feature string) bool
 	// Followed reports whether somebody on this node follows the room, or did until a moment ago.
 	Followed(room chat.RoomID) bool
 }

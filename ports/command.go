@@ -2,6 +2,7 @@ package ports
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -27,9 +28,9 @@ func (c Command) By(by chat.Identity) (chat.Identity, error) {
 	return chat.Identity{}, chat.Errorf(chat.Invalid, "as does not go with %s", NameOf(c.Ask))
 }
 
-// Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React), History,
-// Mark, Typing, Presence, Users, Ping, or Malformed. Its ids, bodies and other values are valid, as
-// the decoder parses them.
+// Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React, Pin,
+// Unpin, Set), History, Mark, Typing, Presence, Users, Ping, or Malformed. Its ids, bodies and
+// other values are valid, as the decoder parses them.
 type Ask interface{ ask() }
 
 // Auth gives the first token, or a fresh one.
@@ -45,7 +46,7 @@ type Join struct {
 // Leave stops following a room.
 type Leave struct{ Room chat.RoomID }
 
-// Change is what a user wants recorded in a room: a Send, Edit, Delete or React.
+// Change is what a user wants recorded in a room: a Send, Edit, Delete, React, Pin, Unpin or Set.
 type Change interface {
 	Ask
 	In() chat.RoomID
@@ -84,6 +85,29 @@ type React struct {
 	Seq    chat.Seq
 	Emoji  string
 	Remove bool
+	Key    chat.Key // may be empty
+}
+
+// Pin pins a message.
+type Pin struct {
+	Room  chat.RoomID
+	Seq   chat.Seq
+	Until time.Time // when it ends by itself, in milliseconds; zero: it does not
+}
+
+// Unpin ends that a message is pinned.
+type Unpin struct {
+	Room chat.RoomID
+	Seq  chat.Seq
+}
+
+// Set sets a slot of a type of the application's own.
+type Set struct {
+	Room   chat.RoomID
+	Type   chat.SetType // Own
+	Target chat.Seq     // a message; 0: the room
+	Slot   string
+	Data   []byte   // a JSON value; nil: unset
 	Key    chat.Key // may be empty
 }
 
@@ -131,6 +155,9 @@ func (Send) ask()      {}
 func (Edit) ask()      {}
 func (Delete) ask()    {}
 func (React) ask()     {}
+func (Pin) ask()       {}
+func (Unpin) ask()     {}
+func (Set) ask()       {}
 func (History) ask()   {}
 func (Mark) ask()      {}
 func (Typing) ask()    {}
@@ -156,6 +183,12 @@ func NameOf(ask Ask) string {
 		return "delete"
 	case React:
 		return "react"
+	case Pin:
+		return "pin"
+	case Unpin:
+		return "unpin"
+	case Set:
+		return "set"
 	case History:
 		return "history"
 	case Mark:
@@ -211,6 +244,15 @@ func (c Delete) In() chat.RoomID { return c.Room }
 
 // In returns the room that the change is for.
 func (c React) In() chat.RoomID { return c.Room }
+
+// In returns the room that the change is for.
+func (c Pin) In() chat.RoomID { return c.Room }
+
+// In returns the room that the change is for.
+func (c Unpin) In() chat.RoomID { return c.Room }
+
+// In returns the room that the change is for.
+func (c Set) In() chat.RoomID { return c.Room }
 
 // The limits of Join.Limit and History.Limit.
 const (

@@ -80,8 +80,8 @@ func (Drain) frame()        {}
 func (Heartbeat) frame()    {}
 func (CloseFrame) frame()   {}
 
-// Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, Page,
-// Marked, TypingNoted, Present, ProfilePage or Pong.
+// Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, SlotSet,
+// Page, Marked, TypingNoted, Present, ProfilePage or Pong.
 type Answer interface{ answer() }
 
 // Authenticated answers Auth.
@@ -125,6 +125,9 @@ type Changed struct{ Receipt }
 // ReactionSet answers React.
 type ReactionSet struct{ Receipt }
 
+// SlotSet answers Pin, Unpin and Set.
+type SlotSet struct{ Receipt }
+
 // Page answers History: entries in ascending order, and whether there are more in the direction
 // asked for.
 type Page struct {
@@ -162,6 +165,7 @@ func (Left) answer()          {}
 func (Sent) answer()          {}
 func (Changed) answer()       {}
 func (ReactionSet) answer()   {}
+func (SlotSet) answer()       {}
 func (Page) answer()          {}
 func (Marked) answer()        {}
 func (TypingNoted) answer()   {}

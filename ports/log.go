@@ -20,20 +20,27 @@ type Log interface {
 	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate;
 	//   - the author may not do that as the room and their place in it are now: Forbidden, or
 	//     NotFound if they may not know of the room (see chat.Rights.Entitle). A change of the room
-	//     or of its members needs Moderate, leaving needs nothing, and everything else needs Write.
-	//     So no entry of a user comes after one that took the right to it: their ban, their removal
+	//     or of its members needs Moderate, leaving needs nothing, a Set needs what its chat.SetTerms
+	//     and the room's settings say, and everything else needs Write. So no entry of a user comes after one that took the right to it: their ban, their removal
 	//     from a private room, the lowering of their role, or the hiding of a public room;
-	//   - the room is archived: Conflict (but MemberChanged and RoomChanged go through);
-	//   - Message.ReplyTo, or the target of Edited, Deleted or Reacted, is not a message: NotFound;
+	//   - the room is archived: Conflict (but MemberChanged, RoomChanged, a Set of the types
+	//     room.*, and unsetting by chat.System go through);
+	//   - Message.ReplyTo, or the target of Edited, Deleted, Reacted or a Set on a message, is not a
+	//     message: NotFound;
 	//   - Proposal.IfHead is given, and is not the room's head: Conflict, with the detail Moved;
 	//   - the target of Deleted is another's, and the author does not moderate: Forbidden;
-	//   - the target of Edited or Reacted is deleted: Conflict;
+	//   - the target of Edited, Reacted or Set is deleted: Conflict;
+	//   - Proposal.If names another entry than the one that changed the room last: Conflict, with the
+	//     detail Stale;
+	//   - Set that breaks a rule of its type: Invalid;
 	//   - MemberLeft by the user that it names, who is banned: Forbidden, as nobody leaves a ban;
 	//   - MemberChanged by which the room's last moderator, who does not moderate by their token,
 	//     would end their own role: Conflict;
 	//   - Reacted with one more emoji than the message may have (chat.Proposal.Reactions): Conflict;
 	//   - what it sets is set already (Deleted of a deleted message, Reacted, MemberChanged,
-	//     RoomChanged): Unchanged. Edited with the same body is still a change.
+	//     RoomChanged, Set to the same bytes, unsetting by chat.System of what is not due): Unchanged.
+	//     Edited with the same body is still a change;
+	//   - Set makes more slots hold a value, or larger ones, than chat.Cap allows: Conflict.
 	//
 	// Emoji with one chat.EmojiID are one reaction. It is shown as it was first sent, also in the
 	// entries. Of emoji that nobody reacts with any more a message remembers as many as it may
@@ -56,6 +63,10 @@ type Log interface {
 	// Read returns the entries of a span in ascending order, in their present form. They come from
 	// one consistent view, in which a deleted message has neither body nor meta. A room that does
 	// not exist has no entries.
+	//
+	// A Set comes with its data only while its slot holds what it set: what a later one or a
+	// deletion took is stored nowhere any more. One of a type that a later release sets is read as
+	// it stands.
 	//
 	// An entry of a kind that a later release appends is read as chat.Unknown, with its seq, author
 	// and time. It is not a message. If it is about a deleted message, it has no Data.
@@ -96,6 +107,7 @@ type Span struct {
 	Before   chat.Seq    // entries before it; 0: no bound
 	Limit    int         // how many entries at most, at least 1
 	Newest   bool        // of more than Limit the newest, instead of the oldest
+	Among    []chat.Seq  // not nil: of these entries only, at most MaxPage; Messages and Newest are false then
 	Messages bool        // messages only; the store finds them without reading all other entries
 	Bytes    int         // not 0: the entry with which the sum of Sizes reaches this is the last
 	Viewer   chat.UserID // whose own reactions are marked; empty: nobody's

@@ -22,14 +22,17 @@ type Rooms interface {
 	// or it is Forbidden.
 	Create(ctx context.Context, by chat.Identity, room chat.Room) (RoomView, error)
 
-	// Change sets the properties of a room that are not nil. It needs Moderate.
+	// Change sets the properties of a room that are not nil. It needs Moderate. If change.If names
+	// another entry than the one that changed the room last, it is a Conflict with the detail
+	// chat.Stale, and nothing is set.
 	Change(ctx context.Context, by chat.Identity, room chat.RoomID, change RoomChange) (RoomView, error)
 }
 
 // RoomView is a room as one user sees it.
 type RoomView struct {
 	chat.Standing
-	Role chat.Role // the user's: by membership, by grant, or because the room is public
+	Role     chat.Role // the user's: by membership, by grant, or because the room is public
+	Metadata           // of one room all of it; of a list Topic and Avatar
 }
 
 // RoomChange is what to set in a room.
@@ -37,6 +40,12 @@ type RoomChange struct {
 	Name     *string
 	Public   *bool
 	Archived *bool
+
+	Topic, Avatar  *string           // as chat.ParseTopic and chat.ParseRoomAvatar return them; empty: none
+	MayPin, MaySet *chat.Role        // Write or Moderate; None: as it is where nothing is set
+	Custom         map[string][]byte // keys with their values, in JSON; nil: the key goes
+
+	If *chat.Seq // the entry that must have changed the room last; nil: whatever did
 }
 
 // Members shows and changes who belongs to a room.

@@ -56,6 +56,9 @@ func (r *room) save(ruling *ledger.Ruling) {
 	if of := ruling.Reaction; of != nil {
 		r.messages[of.Target].react(of, e)
 	}
+	if of := ruling.Slot; of != nil {
+		r.set(of, e)
+	}
 	if of := ruling.Place; of != nil {
 		is := *of
 		if is.Role == chat.None && !is.Banned {
@@ -89,6 +92,9 @@ func (r *room) add(e *chat.Entry) {
 		is.Fact = chat.Message{}
 	case chat.Edited:
 		is.Fact = chat.Edited{Target: f.Target}
+	case chat.Set:
+		f.Data = nil
+		is.Fact = f
 	}
 	r.log = append(r.log, is)
 	r.pending = true
@@ -104,6 +110,7 @@ func (r *room) rewrite(of *ledger.Rewrite, e *chat.Entry) {
 		return
 	}
 	m.Meta, m.DeletedAt, m.deletedBy = nil, e.At, e.Seq
+	delete(r.slots, of.Message)
 	if !m.Silent {
 		r.unsay(of.Message)
 	}
@@ -142,6 +149,7 @@ func newRoom(given chat.Room) *room {
 		marks:    map[chat.UserID]chat.Seq{},
 		speakers: map[chat.UserID]*speaker{},
 		pending:  true,
+		slots:    map[chat.Seq][]slot{},
 	}
 	r.CreatedAt = r.now()
 	return r

@@ -29,6 +29,7 @@ type Store struct {
 var (
 	_ ports.Log         = (*Store)(nil)
 	_ ports.Directory   = (*Store)(nil)
+	_ ports.Slots       = (*Store)(nil)
 	_ ports.LogIdentity = (*Store)(nil)
 	_ ports.Revocations = (*Store)(nil)
 	_ ports.Hooks       = (*Store)(nil)
@@ -50,13 +51,14 @@ type room struct {
 	ledger.Room
 	lastAt   time.Time
 	pending  bool         // consumers may be behind
-	log      []chat.Entry // in first form, but without the bodies of messages and edits
+	log      []chat.Entry // in first form, but without the bodies of messages and edits and the data of sets
 	messages map[chat.Seq]*message
 	keys     map[authorKey]chat.Seq
 	places   map[chat.UserID]ledger.Place // the member of one who left is zero
 	marks    map[chat.UserID]chat.Seq
 	said     []chat.Seq // the messages that are not deleted, ascending
 	speakers map[chat.UserID]*speaker
+	slots    map[chat.Seq][]slot // of each message, and of the room at 0, those that hold something, by type and slot
 }
 
 type authorKey struct {
@@ -66,7 +68,7 @@ type authorKey struct {
 
 // message is a message in its present form.
 type message struct {
-	chat.Message // without Reactions
+	chat.Message // without Reactions and Slots
 	deletedBy    chat.Seq
 	reactions    []*reaction // in the order of their first entries
 }

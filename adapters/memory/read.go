@@ -52,7 +52,7 @@ func (p *page) all(first, last chat.Seq) (more bool) {
 		if p.span.Newest {
 			seq = last - i
 		}
-		if p.span.Messages && p.room.messages[seq] == nil {
+		if p.span.Messages && p.room.messages[seq] == nil || p.span.Among != nil && !slices.Contains(p.span.Among, seq) {
 			continue
 		}
 		e := p.room.present(&p.room.log[seq-1], p.span.Viewer)
@@ -134,10 +134,15 @@ func (r *room) present(e *chat.Entry, viewer chat.UserID) chat.Entry {
 				said.Reactions = append(said.Reactions, chat.Reaction{Emoji: of.emoji, Count: of.count, Me: of.by[viewer].on})
 			}
 		}
+		if len(r.slots) > 0 {
+			said.Slots = r.slotsOf(e.Seq)
+		}
 		is.Fact = said
 	case chat.Edited:
 		f.Body = r.messages[f.Target].Body
 		is.Fact = f
+	case chat.Set:
+		is.Fact = r.presentSet(f, e.Seq)
 	}
 	return is
 }

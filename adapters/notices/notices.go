@@ -118,6 +118,7 @@ const (
 	entryRoomChanged
 	entryUnknown
 	entryVia
+	entrySet
 )
 
 // The fields of facts, signals and notices: each kind uses some of them.
@@ -145,6 +146,7 @@ const (
 	fieldFeature // repeated
 	fieldBy      // who did it; fieldName is their name
 	fieldSilent
+	fieldSlot // of a set, whose type is fieldType
 )
 
 // Append appends the packet to b.
@@ -244,6 +246,11 @@ func appendEntry(b []byte, e *chat.Entry) []byte {
 	case chat.RoomChanged:
 		return nested(b, entryRoomChanged, func(b []byte) []byte {
 			return text(text(b, fieldChange, string(f.Change)), fieldName, f.Name)
+		})
+	case chat.Set:
+		return nested(b, entrySet, func(b []byte) []byte {
+			b = text(text(number(b, fieldSeq, int64(f.Target)), fieldType, string(f.Type)), fieldSlot, f.Slot)
+			return text(b, fieldData, string(f.Data))
 		})
 	case chat.Unknown:
 		return nested(b, entryUnknown, func(b []byte) []byte {

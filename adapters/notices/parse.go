@@ -39,11 +39,11 @@ func Parse(b []byte) (p Packet, err error) {
 
 // fact has the fields of all facts, signals and notices.
 type fact struct {
-	room, user, body, meta, emoji, change, name, node, kindName, data, by string
-	seq, count, role, kind, version, until                                int64
-	off, on, ask, silent                                                  bool
-	present                                                               []chat.Author
-	features                                                              []string
+	room, user, body, meta, emoji, change, name, node, kindName, data, by, slot string
+	seq, count, role, kind, version, until                                      int64
+	off, on, ask, silent                                                        bool
+	present                                                                     []chat.Author
+	features                                                                    []string
 }
 
 func parseFact(b []byte) (v fact, err error) {
@@ -71,6 +71,8 @@ func parseFact(b []byte) (v fact, err error) {
 			v.data = f.text()
 		case fieldBy:
 			v.by = f.text()
+		case fieldSlot:
+			v.slot = f.text()
 		case fieldFeature:
 			if feature := f.text(); feature != "" {
 				v.features = append(v.features, feature)
@@ -128,7 +130,7 @@ func (p *Packet) entry(packed field) error {
 		case entryTrace:
 			e.Trace = chat.Trace(f.text())
 		default:
-			if f.number >= entryMessage && f.number <= entryUnknown {
+			if f.number >= entryMessage && f.number <= entrySet {
 				e.Fact, err = factOf(f)
 			}
 		}
@@ -169,6 +171,8 @@ func isWhole(e *chat.Entry) bool {
 		return f.Target > 0 && isSeq(f.Target) && f.Count >= 0
 	case chat.MemberChanged:
 		return f.Role <= chat.Moderate
+	case chat.Set:
+		return isSeq(f.Target) && f.Type != "" && (f.Data == nil || wire.GoodValue(f.Data))
 	case chat.Unknown:
 		return isSeq(f.Target)
 	case chat.RoomChanged:
@@ -201,6 +205,12 @@ func factOf(f field) (chat.Fact, error) {
 		return chat.MemberChanged{User: chat.UserID(v.user), Change: chat.MemberChange(v.change), Role: role}, nil
 	case entryRoomChanged:
 		return chat.RoomChanged{Change: chat.RoomChange(v.change), Name: v.name}, nil
+	case entrySet:
+		f := chat.Set{Type: chat.SetType(v.kindName), Target: target, Slot: v.slot}
+		if v.data != "" {
+			f.Data = []byte(v.data)
+		}
+		return f, nil
 	default:
 		return wire.Unknown(v.kindName, 0, target, []byte(v.data), nil), nil
 	}

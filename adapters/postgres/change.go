@@ -78,6 +78,7 @@ type loaded struct {
 	forgotten  columns                // emoji whose reactions are deleted from messages
 	moderators []memberKey            // of rooms where one may resign, as many as tell
 	left       map[memberKey]struct{} // users who left and have made no entry since
+	slots      map[slotKey]*slot      // of what sets are about
 	deleted    []place
 	entries    []chat.Entry     // new
 	columns    []ledger.Columns // of the new entries
@@ -119,7 +120,8 @@ type message struct {
 	ledger.Message
 	body                string // set if it was changed
 	editedAt, deletedAt *time.Time
-	reacted, changed    bool
+	reacted, slotted    bool
+	changed             bool
 }
 
 type reaction struct {
@@ -150,11 +152,12 @@ func newLoaded() *loaded {
 		members:   map[memberKey]*member{},
 		unmarked:  map[memberKey]struct{}{},
 		left:      map[memberKey]struct{}{},
+		slots:     map[slotKey]*slot{},
 	}
 }
 
 var roomsQuery = ofTurns(`
-SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, greatest((SELECT clock_timestamp()), last_at),
+SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, meta_set, greatest((SELECT clock_timestamp()), last_at),
   coalesce(CASE speaker_head WHEN head THEN nullif(speaker, '') END, (
     SELECT l.author FROM entry l WHERE l.room_id = r.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1
   ), '')
@@ -205,6 +208,7 @@ JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
 func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns
+	var sets asked
 	reacted := map[place]struct{}{}
 	changed, resign := map[chat.RoomID]int{}, false
 	for i := range proposals {
@@ -227,6 +231,8 @@ func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 			members.add(p.Room, 0, "", f.User)
 			changed[p.Room]++
 			resign = resign || f.User == p.Author.ID
+		case chat.Set:
+			sets.add(slotKey{place{p.Room, f.Target}, f.Type, f.Slot})
 		}
 		if target != 0 {
 			targets.add(p.Room, target, "", "")
@@ -242,6 +248,7 @@ func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 		batch.Queue(reactionsQuery, reactions.rooms, reactions.seqs).Query(l.readReactions)
 		batch.Queue(reactorsQuery, reactors.rooms, reactors.seqs, reactors.users).Query(l.readReactors)
 	}
+	l.readSlots(batch, sets)
 	batch.Queue(membersQuery, members.rooms, members.users).Query(l.readMembers)
 	if resign {
 		var in columns
@@ -282,7 +289,7 @@ func (l *loaded) readRooms(rows pgx.Rows) error {
 	r := room{l: l}
 	_, err := pgx.ForEachRow(rows, []any{
 		&r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.Messages,
-		&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.Now, &r.speaker,
+		&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.Set[ledger.Metadata], &r.Now, &r.speaker,
 	}, func() error {
 		is := r
 		is.Now = is.Now.UTC()

@@ -42,7 +42,7 @@ func (s *Store) Create(ctx context.Context, room chat.Room, owner chat.UserID) (
 // standingColumns and standingTables tell how user $1 stands in the rooms r.
 var standingColumns = `
 SELECT coalesce(r.room_id, ''), coalesce(r.name, ''), coalesce(r.public, false), coalesce(r.archived, false), coalesce(r.created_at, 'epoch'),
-  coalesce(r.head, 0), coalesce(r.messages, 0), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0),
+  coalesce(r.head, 0), coalesce(r.messages, 0), coalesce(greatest(r.name_set, r.public_set, r.archived_set, r.meta_set), 0), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0),
   ` + unreadOf("r.room_id", "coalesce(k.seq, 0)", "$1", "r.messages")
 
 const standingTables = `
@@ -73,7 +73,7 @@ ORDER BY mine.room_id`
 // whose room exists.
 const placesQuery = `
 SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
-  coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at
+  greatest(r.name_set, r.public_set, r.archived_set, r.meta_set), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY a (room_id, user_id, at)
 JOIN room r ON r.room_id = a.room_id
 LEFT JOIN member m ON m.room_id = a.room_id AND m.user_id = a.user_id AND (m.role > 0 OR m.banned)
@@ -114,7 +114,7 @@ func scanStanding(row pgx.CollectableRow, user chat.UserID, more ...any) (chat.S
 	var since *time.Time
 	err := row.Scan(append([]any{
 		&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &st.Room.CreatedAt, &st.Room.Head,
-		&st.Room.Messages, &st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread,
+		&st.Room.Messages, &st.Room.Changed, &st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread,
 	}, more...)...)
 	st.Room.CreatedAt = st.Room.CreatedAt.UTC()
 	if since != nil {

@@ -83,7 +83,7 @@ func record(t *testing.T, node *postgres.Store, batch []chat.Proposal, appended 
 func anyFact(source *rand.Rand) chat.Fact {
 	target := chat.Seq(source.IntN(40) + 1)
 	user := chat.UserID(fmt.Sprint("u", source.IntN(3)))
-	switch source.IntN(12) {
+	switch source.IntN(14) {
 	case 0, 1:
 		return chat.Edited{Target: target, Body: fmt.Sprint("edited ", source.IntN(100))}
 	case 2:
@@ -96,6 +96,10 @@ func anyFact(source *rand.Rand) chat.Fact {
 		return chat.MemberChanged{User: user, Change: []chat.MemberChange{chat.MemberLeft, chat.MemberBanned}[source.IntN(2)]}
 	case 8:
 		return chat.RoomChanged{Change: []chat.RoomChange{chat.RoomPublished, chat.RoomHidden}[source.IntN(2)]}
+	case 9:
+		return chat.Set{Type: chat.RoomTopic, Data: chat.Text(fmt.Sprint(source.IntN(4)))}
+	case 10:
+		return chat.Set{Type: "x.a", Target: target, Data: []byte(fmt.Sprint(source.IntN(4)))}
 	default:
 		return chat.Message{Body: "hi", ReplyTo: max(0, target-30)}
 	}
@@ -113,8 +117,12 @@ func mustFit(t *testing.T, store *postgres.Store, room chat.RoomID, entries []ch
 			want.Messages++
 		case chat.MemberChanged:
 			members[f.User] = f.Role
+		case chat.Set:
+			if f.Target == 0 {
+				want.Changed = e.Seq
+			}
 		case chat.RoomChanged:
-			want.Public = f.Change == chat.RoomPublished
+			want.Public, want.Changed = f.Change == chat.RoomPublished, e.Seq
 		case chat.Reacted:
 			if counts[f.Target] == nil {
 				counts[f.Target] = map[string]int{}

@@ -24,9 +24,10 @@ import (
 // length stands in the row.
 const spanQuery = `
 SELECT seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
-  change, member, role, name, type, data, gone, emojis, totals, mine
+  change, member, role, name, type, data, gone, emojis, totals, mine,
+  value, types, slots, setters, datas
 FROM (
-  SELECT *, sum(octet_length(body) + octet_length(coalesce(meta, '')) + coalesce(width, 0))
+  SELECT *, sum(octet_length(body) + octet_length(coalesce(meta, '')) + coalesce(octet_length(value), 0) + coalesce(width, 0) + coalesce(breadth, 0))
     OVER (ORDER BY seq /*newest*/ ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes
   FROM (
     SELECT e.seq, e.at, e.author, e.author_name, coalesce(e.via, '') AS via, e.key, e.messages, e.kind,
@@ -39,7 +40,8 @@ FROM (
       coalesce(e.type, '') AS type, CASE WHEN octet_length(e.data) <= 32768 THEN e.data END AS data, e.kind > 6 AND EXISTS (
         SELECT FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target AND m.deleted_by IS NOT NULL
       ) AS gone,
-      a.emojis, a.totals, a.mine, a.width
+      CASE WHEN e.kind = 7 THEN (SELECT s.data FROM slot s WHERE s.room_id = e.room_id AND s.set_by = e.seq) END AS value,
+      a.emojis, a.totals, a.mine, a.width, b.types, b.slots, b.setters, b.datas, b.breadth
     FROM (/*rows*/) e
     LEFT JOIN LATERAL (
       SELECT array_agg(r.emoji ORDER BY r.first_seq) AS emojis, array_agg(r.total ORDER BY r.first_seq) AS totals,
@@ -49,6 +51,12 @@ FROM (
         ) ORDER BY r.first_seq) AS mine, sum(octet_length(r.emoji))::integer AS width
       FROM reaction r WHERE e.reacted AND r.room_id = e.room_id AND r.target = e.seq AND r.total > 0
     ) a ON true
+    LEFT JOIN LATERAL (
+      SELECT array_agg(s.type ORDER BY s.type, s.slot) AS types, array_agg(s.slot ORDER BY s.type, s.slot) AS slots,
+        array_agg(s.set_by ORDER BY s.type, s.slot) AS setters, array_agg(s.data ORDER BY s.type, s.slot) AS datas,
+        sum(octet_length(s.data))::integer AS breadth
+      FROM slot s WHERE e.slotted AND e.deleted_by IS NULL AND s.room_id = e.room_id AND s.target = e.seq
+    ) b ON true
     OFFSET 0 -- each column is worked out once
   ) e
 ) e
@@ -58,6 +66,16 @@ ORDER BY seq`
 // allRows selects the rows of a span of all entries.
 const allRows = `
 SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq /*newest*/ LIMIT $4::bigint`
+
+// pickedRows are the rows of entries that are named one by one.
+const pickedRows = `
+SELECT e.* FROM (SELECT DISTINCT unnest($7::bigint[]) AS seq) p CROSS JOIN LATERAL (
+  SELECT * FROM entry WHERE room_id = $1 AND seq = p.seq AND p.seq > $2 AND p.seq < $3 OFFSET 0
+) e
+ORDER BY e.seq LIMIT $4::bigint`
+
+// pickedQuery is the query for such a span.
+var pickedQuery = strings.Replace(spanQuery, "/*rows*/", pickedRows, 1)
 
 // messageRows selects the messages of a span, however far apart they are. Each row has the number
 // of messages up to it. So the query halves the span again and again and drops halves without
@@ -123,9 +141,12 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) (en
 	if bytes == 0 {
 		bytes = math.MaxInt64
 	}
+	query, args := queryOf(span), []any{string(room), int64(span.After), before, span.Limit, string(span.Viewer), bytes}
+	if span.Among != nil {
+		query, args = pickedQuery, append(args, places(span.Among))
+	}
 	err = s.read(ctx, "read entries", func(ctx context.Context) error {
-		entries, err = queryAll(ctx, s.pool, queryOf(span),
-			[]any{string(room), int64(span.After), before, span.Limit, string(span.Viewer), bytes},
+		entries, err = queryAll(ctx, s.pool, query, args,
 			func(row pgx.CollectableRow) (chat.Entry, error) { return scanEntry(row, room) })
 		return err
 	})
@@ -142,12 +163,14 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	var emojis []string
 	var totals []int32
 	var mine []bool
+	var slots slotColumns
 	err := row.Scan(&e.Seq, &e.At, &e.Author.ID, &e.Author.Name, &e.Via, &e.Key, &e.Messages, &c.Kind,
 		&m.Body, &m.ReplyTo, &m.Meta, &editedAt, &deletedAt,
 		&c.Target, &c.Emoji, &c.Removed, &c.Total,
 		&c.Change, &c.User, &c.Role, &c.Name,
 		&later.name, &later.data, &later.gone,
-		&emojis, &totals, &mine)
+		&emojis, &totals, &mine,
+		&c.Data, &slots.types, &slots.slots, &slots.setBy, &slots.datas)
 	if err != nil {
 		return e, err
 	}
@@ -156,12 +179,41 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	for i := range emojis {
 		m.Reactions = append(m.Reactions, chat.Reaction{Emoji: emojis[i], Count: int(totals[i]), Me: mine[i]})
 	}
+	m.Slots = slots.all()
+	if c.Kind == ledger.KindSet {
+		later.set(&c)
+	}
 	fact, known := c.Fact()
 	if !known {
 		fact = later.fact(&c)
 	}
 	e.Fact = fact
 	return e, nil
+}
+
+// slotColumns is what is set on a message.
+type slotColumns struct {
+	types, slots []string
+	setBy        []int64
+	datas        [][]byte
+}
+
+func (c *slotColumns) all() (slots []chat.Slot) {
+	for i := range c.types {
+		slots = append(slots, chat.Slot{Type: chat.SetType(c.types[i]), Slot: c.slots[i], SetBy: chat.Seq(c.setBy[i]), Data: c.datas[i]})
+	}
+	return slots
+}
+
+// set reads what the row of a set says of it. A row that says something else is of a later release.
+func (l *laterKind) set(c *ledger.Columns) {
+	var ok bool
+	if c.SetType, c.Slot, ok = wire.ReadSetMembers(l.data); !ok || l.name != c.Kind.String() {
+		c.Kind = 0
+	}
+	if l.gone { // the release before may have left it there
+		c.Data = nil
+	}
 }
 
 // laterKind holds the columns of an entry whose kind a later release added.
@@ -221,6 +273,15 @@ func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID
 		return err
 	})
 	return heads, err
+}
+
+// places returns places in a log as the driver takes them.
+func places(seqs []chat.Seq) []int64 {
+	all := make([]int64, len(seqs))
+	for i, seq := range seqs {
+		all[i] = int64(seq)
+	}
+	return all
 }
 
 // texts returns rooms as the driver takes them.

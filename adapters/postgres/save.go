@@ -40,6 +40,9 @@ func (l *loaded) save(r *room, ruling *ledger.Ruling) error {
 	if of := ruling.Reaction; of != nil {
 		l.react(of, e)
 	}
+	if of := ruling.Slot; of != nil {
+		l.set(of, e)
+	}
 	if of := ruling.Place; of != nil {
 		l.members[memberKey{r.ID, of.User}] = &member{Place: *of, changed: true}
 	}
@@ -76,6 +79,7 @@ func (l *loaded) rewrite(r *room, of *ledger.Rewrite, e *chat.Entry) {
 		return
 	}
 	m.deletedAt, m.Deleted = &when, e.Seq
+	l.unslot(at)
 	l.deleted = append(l.deleted, at)
 	r.deleted = true
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/ledger"
 )
@@ -14,15 +15,15 @@ import (
 const (
 	entriesStatement = `
 INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via)
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via, type, data)
 SELECT room_id, seq, at, author, author_name, key, messages, kind,
   nullif(body, ''), nullif(reply_to, 0), meta, nullif(target, 0), nullif(emoji, ''), nullif(removed, false), nullif(total, 0),
-  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, ''), turn, nullif(via, '')
+  nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, ''), turn, nullif(via, ''), nullif(type, ''), data
 FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[],
   $9::text[], $10::bigint[], $11::bytea[], $12::bigint[], $13::text[], $14::boolean[], $15::integer[], $16::text[], $17::text[],
-  $18::smallint[], $19::text[], $20::boolean[], $21::text[])
+  $18::smallint[], $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bytea[])
 AS p (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via)`
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via, type, data)`
 
 	usedStatement = `
 INSERT INTO used_key (room_id, author, key, seq, at)
@@ -47,9 +48,10 @@ UPDATE entry e SET
   edited_at = coalesce(p.edited_at, e.edited_at),
   deleted_at = coalesce(p.deleted_at, e.deleted_at),
   deleted_by = coalesce(nullif(p.deleted_by, 0), e.deleted_by),
-  reacted = e.reacted OR p.reacted
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::boolean[])
-AS p (room_id, seq, body, edited_at, deleted_at, deleted_by, reacted)
+  reacted = e.reacted OR p.reacted,
+  slotted = e.slotted OR p.slotted
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::boolean[], $8::boolean[])
+AS p (room_id, seq, body, edited_at, deleted_at, deleted_by, reacted, slotted)
 WHERE e.room_id = p.room_id AND e.seq = p.seq`
 
 	forgetReactorsStatement = `
@@ -81,10 +83,11 @@ WHERE m.room_id = p.room_id AND m.user_id = p.user_id`
 
 	roomsStatement = `
 UPDATE room r SET name = p.name, public = p.public, archived = p.archived, head = p.head, messages = p.messages, last_at = p.last_at,
-  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set, speaker = p.speaker, speaker_head = p.head, pending = true
+  name_set = p.name_set, public_set = p.public_set, archived_set = p.archived_set, speaker = p.speaker, speaker_head = p.head, pending = true,
+  meta_set = p.meta_set
 FROM unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[],
-  $11::text[])
-AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set, speaker)
+  $11::text[], $12::bigint[])
+AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set, speaker, meta_set)
 WHERE r.room_id = p.room_id`
 )
 
@@ -95,6 +98,7 @@ func (l *loaded) writing() *pgx.Batch {
 	l.writeEntries(batch)
 	l.writeMessages(batch)
 	l.writeReactions(batch)
+	l.writeSlots(batch)
 	l.writeMembers(batch)
 	l.writeRooms(batch)
 	batch.Queue("commit")
@@ -109,12 +113,13 @@ type insertion struct {
 	replies, targets        []int64
 	totals                  []int32
 	removed, turns          []bool
-	metas                   [][]byte
+	metas, datas            [][]byte
 	rooms, authors          []string
 	names, keys             []string
 	bodies, emoji           []string
 	changes, members, named []string
 	vias                    []string
+	types                   []string // of kinds that the release before does not know
 }
 
 func (l *loaded) writeEntries(batch *pgx.Batch) {
@@ -128,7 +133,7 @@ func (l *loaded) writeEntries(batch *pgx.Batch) {
 		c.turns = append(c.turns, l.rooms[e.Room].turns(e))
 	}
 	batch.Queue(entriesStatement, c.rooms, c.seqs, c.ats, c.authors, c.names, c.keys, c.messages, c.kinds,
-		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named, c.turns, c.vias)
+		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named, c.turns, c.vias, c.types, c.datas)
 	batch.Queue(usedStatement, c.rooms, c.authors, c.keys, c.seqs, c.ats)
 	batch.Queue(spokeStatement, c.rooms, c.authors)
 }
@@ -164,6 +169,13 @@ func (c *insertion) add(e *chat.Entry, is ledger.Columns) {
 	c.roles = append(c.roles, int16(is.Role))
 	c.named = append(c.named, is.Name)
 	c.vias = append(c.vias, e.Via)
+	var name string
+	var data []byte
+	if is.Kind == ledger.KindSet {
+		name, data = is.Kind.String(), wire.SetMembers(is.SetType, is.Slot)
+	}
+	c.types = append(c.types, name)
+	c.datas = append(c.datas, data)
 }
 
 func (l *loaded) writeMessages(batch *pgx.Batch) {
@@ -171,7 +183,7 @@ func (l *loaded) writeMessages(batch *pgx.Batch) {
 	var bodies []string
 	var edited, deleted []*time.Time
 	var deletedBy []int64
-	var reacted []bool
+	var reacted, slotted []bool
 	for at, m := range l.messages {
 		if !m.changed {
 			continue
@@ -182,9 +194,10 @@ func (l *loaded) writeMessages(batch *pgx.Batch) {
 		deleted = append(deleted, m.deletedAt)
 		deletedBy = append(deletedBy, int64(m.Deleted))
 		reacted = append(reacted, m.reacted)
+		slotted = append(slotted, m.slotted)
 	}
 	if len(bodies) > 0 {
-		batch.Queue(messagesStatement, keys.rooms, keys.seqs, bodies, edited, deleted, deletedBy, reacted)
+		batch.Queue(messagesStatement, keys.rooms, keys.seqs, bodies, edited, deleted, deletedBy, reacted, slotted)
 	}
 	for _, at := range l.deleted {
 		batch.Queue(turnStatement, string(at.room), int64(at.seq))
@@ -257,7 +270,7 @@ func (l *loaded) writeMembers(batch *pgx.Batch) {
 func (l *loaded) writeRooms(batch *pgx.Batch) {
 	var ids, names, speakers []string
 	var public, archived []bool
-	var heads, messages, nameSet, publicSet, archivedSet []int64
+	var heads, messages, nameSet, publicSet, archivedSet, metaSet []int64
 	var lastAt []time.Time
 	for id, r := range l.rooms {
 		if !r.changed {
@@ -273,6 +286,7 @@ func (l *loaded) writeRooms(batch *pgx.Batch) {
 		nameSet = append(nameSet, int64(r.Set[ledger.Name]))
 		publicSet = append(publicSet, int64(r.Set[ledger.Visibility]))
 		archivedSet = append(archivedSet, int64(r.Set[ledger.Life]))
+		metaSet = append(metaSet, int64(r.Set[ledger.Metadata]))
 		speaker := string(r.speaker)
 		if r.deleted {
 			speaker = "" // not known
@@ -280,6 +294,6 @@ func (l *loaded) writeRooms(batch *pgx.Batch) {
 		speakers = append(speakers, speaker)
 	}
 	if len(ids) > 0 {
-		batch.Queue(roomsStatement, ids, names, public, archived, heads, messages, lastAt, nameSet, publicSet, archivedSet, speakers)
+		batch.Queue(roomsStatement, ids, names, public, archived, heads, messages, lastAt, nameSet, publicSet, archivedSet, speakers, metaSet)
 	}
 }

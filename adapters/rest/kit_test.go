@@ -90,7 +90,7 @@ type tweak func(*rest.Config, *messaging.Config)
 func serve(t *testing.T, tweaks ...tweak) *service {
 	t.Helper()
 	store := memory.New()
-	mc := messaging.Config{Log: store, Directory: store, Lists: store}
+	mc := messaging.Config{Log: store, Directory: store, Lists: store, Slots: store}
 	rc := rest.Config{Verifier: names{}}
 	for _, tw := range tweaks {
 		tw(&rc, &mc)
@@ -124,6 +124,7 @@ type nobody struct{ ports.Listener }
 
 func (nobody) Entries([]chat.Entry)           {}
 func (nobody) Hear(ports.Notice)              {}
+func (nobody) Has(string) bool                { return true }
 func (nobody) Followed(room chat.RoomID) bool { return room == "lounge" }
 
 // user is a user with a token.

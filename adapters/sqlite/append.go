@@ -79,7 +79,7 @@ func (b *batch) load(proposals []chat.Proposal) error {
 	if err := b.eachOf(b.w.rooms, func(scan scanner) error {
 		r := &roomRow{b: b}
 		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.at, &r.Messages,
-			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.speaker, &r.pending)
+			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.Set[ledger.Metadata], &r.speaker, &r.pending)
 		r.at = max(r.at, b.now)
 		r.Now = stamp(r.at)
 		b.rooms[r.ID] = r
@@ -205,7 +205,7 @@ func (b *batch) saveRooms() error {
 			update = b.w.wakeRoom
 		}
 		if err := b.exec(update, r.Name, r.Public, r.Archived, r.Head, r.at, r.Messages,
-			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.speaker, r.number); err != nil {
+			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.Set[ledger.Metadata], r.speaker, r.number); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 
+	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
@@ -21,6 +22,9 @@ func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
 	}
 	if of := ruling.Reaction; of != nil {
 		errs = append(errs, b.react(r, of, e))
+	}
+	if of := ruling.Slot; of != nil {
+		errs = append(errs, b.set(r, of, e))
 	}
 	if of := ruling.Place; of != nil {
 		k := memberKey{r.number, of.User}
@@ -41,9 +45,13 @@ func (b *batch) add(r *roomRow, e *chat.Entry) error {
 	if err != nil {
 		return err
 	}
+	var data []byte
+	if c.Kind == ledger.KindSet {
+		data = wire.SetMembers(c.SetType, c.Slot)
+	}
 	return errors.Join(b.speaks(r, e.Author.ID), b.exec(b.w.change,
 		r.number, e.Seq, r.at, e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, c.Kind.String(),
-		c.Target, c.Emoji, c.Removed, c.Total, c.Change, c.User, c.Role, c.Name))
+		c.Target, c.Emoji, c.Removed, c.Total, c.Change, c.User, c.Role, c.Name, data))
 }
 
 // rewrite changes a message by the entry e.
@@ -51,7 +59,8 @@ func (b *batch) rewrite(r *roomRow, of *ledger.Rewrite, e *chat.Entry) error {
 	if !of.Deleted {
 		return b.exec(b.w.edit, of.Body, r.at, r.number, of.Message)
 	}
-	return errors.Join(b.exec(b.w.remove, r.at, e.Seq, r.number, of.Message), b.unturn(r, of.Message))
+	return errors.Join(
+		b.exec(b.w.remove, r.at, e.Seq, r.number, of.Message), b.exec(b.w.unslot, r.number, of.Message), b.unturn(r, of.Message))
 }
 
 // react changes the reactions with an emoji by the entry e.

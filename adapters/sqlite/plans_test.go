@@ -38,6 +38,9 @@ func TestPlansOfTheDirectoryGoAlongAnIndex(t *testing.T) {
 		{"who is known of a batch", knownQuery(1), map[string]int{
 			"SEARCH m USING PRIMARY KEY (room=? AND user=?)": 1, "SEARCH s USING PRIMARY KEY (room=? AND user=?)": 1,
 		}},
+		{"pins", pinsQuery, map[string]int{"slot_pinned (room=? AND set_by<?)": 1}},
+		{"pins that are due", duePinsQuery, map[string]int{"slot_due (due<?)": 1}},
+		{"how many pins there are", pinnedQuery, map[string]int{"slot_pinned (room=?)": 1}},
 		{"who spoke last", speakerQuery, map[string]int{"entry_turn (room=? AND <expr>>?)": 1}},
 	} {
 		plan := planOf(t, store, c.of)

@@ -43,6 +43,9 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 	}
 	p := page{bytes: span.Bytes}
 	err := s.view(ctx, "read entries", func(tx *transaction) error {
+		if span.Among != nil {
+			return p.among(tx, s, room, span, before)
+		}
 		parts, err := s.parts(tx, room, span, before)
 		if err != nil {
 			return err
@@ -59,7 +62,7 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 		if span.Newest {
 			slices.Reverse(p.entries)
 		}
-		return p.react(tx, s.r.reactions, span.Viewer)
+		return p.complete(tx, s, span.Viewer)
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +71,35 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 		p.entries[i].Room = room
 	}
 	return span.Fit(p.entries), nil
+}
+
+// among reads the entries of a span that are named one by one.
+func (p *page) among(tx *transaction, s *Store, room chat.RoomID, span ports.Span, before chat.Seq) error {
+	seqs := slices.Compact(slices.Sorted(slices.Values(span.Among)))
+	for _, seq := range seqs {
+		if seq <= span.After || seq >= before {
+			continue
+		}
+		var one page
+		if err := tx.each(s.r.entry, one.add, room, seq); err != nil {
+			return err
+		}
+		if err := one.complete(tx, s, span.Viewer); err != nil {
+			return err
+		}
+		if p.entries = append(p.entries, one.entries...); len(p.entries) == span.Limit {
+			break
+		}
+	}
+	return nil
+}
+
+// complete adds to the page's messages what is kept beside them.
+func (p *page) complete(tx *transaction, s *Store, viewer chat.UserID) error {
+	if err := p.react(tx, s.r.reactions, viewer); err != nil {
+		return err
+	}
+	return p.fold(tx, s.r.slots)
 }
 
 // parts returns which parts of a span to read, in the order in which they are wanted. Each part
@@ -102,7 +134,7 @@ func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat
 		if err := tx.each(s.r.entry, p.add, room, seq); err != nil {
 			return err
 		}
-		return p.react(tx, s.r.reactions, "")
+		return p.complete(tx, s, "")
 	})
 	switch {
 	case err != nil:
@@ -119,6 +151,7 @@ type page struct {
 	room    int64
 	entries []chat.Entry
 	reacted []chat.Seq // messages that have or had reactions
+	slotted []chat.Seq // messages on which anything is or was set
 	bytes   int        // if not 0: how many bytes may still follow
 }
 
@@ -131,7 +164,7 @@ type entryRow struct {
 	ledger.Columns
 	at, editedAt, deletedAt int64
 	kind                    string
-	reacted                 bool
+	reacted, slotted        bool
 	data                    []byte // of a kind that a later release added
 	gone                    bool   // the message that it is about is deleted
 }
@@ -142,16 +175,22 @@ func (p *page) add(scan scanner) error {
 	if err := scan(&p.room, &r.Seq, &r.at, &r.Author.ID, &r.Author.Name, &r.Via, &r.Key, &r.Messages, &r.kind,
 		&m.Body, &m.ReplyTo, &m.Meta, &r.editedAt, &r.deletedAt, &r.reacted,
 		&r.Columns.Target, &r.Emoji, &r.Removed, &r.Total,
-		&r.Change, &r.User, &r.Role, &r.Name, &r.data, &r.gone); err != nil {
+		&r.Change, &r.User, &r.Role, &r.Name, &r.Columns.Data, &r.slotted, &r.data, &r.gone); err != nil {
 		return err
 	}
 	r.At, r.Kind = stamp(r.at), ledger.KindNamed(r.kind)
 	m.EditedAt, m.DeletedAt = stamp(r.editedAt), stamp(r.deletedAt)
+	if r.Kind == ledger.KindSet {
+		r.set()
+	}
 	fact, known := r.Columns.Fact()
 	if !known {
 		fact = r.later()
 	}
 	r.Entry.Fact = fact
+	if r.slotted {
+		p.slotted = append(p.slotted, r.Seq)
+	}
 	if r.reacted {
 		p.reacted = append(p.reacted, r.Seq)
 	}
@@ -162,6 +201,17 @@ func (p *page) add(scan scanner) error {
 		}
 	}
 	return nil
+}
+
+// set reads what the row of a set says of it. A row that says something else is of a later release.
+func (r *entryRow) set() {
+	var ok bool
+	if r.SetType, r.Columns.Slot, ok = wire.ReadSetMembers(r.data); !ok {
+		r.Kind = 0
+	}
+	if r.gone { // the release before may have left it there
+		r.Columns.Data = nil
+	}
 }
 
 // later returns the fact of an entry whose kind a later release added.
@@ -254,7 +304,7 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standin
 func scanStanding(scan scanner, user chat.UserID, more ...any) (st chat.Standing, err error) {
 	var createdAt, since int64
 	err = scan(append([]any{
-		&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages,
+		&st.Room.ID, &st.Room.Name, &st.Room.Public, &st.Room.Archived, &createdAt, &st.Room.Head, &st.Room.Messages, &st.Room.Changed,
 		&st.Member.Role, &st.Member.Banned, &since, &st.Read, &st.Unread,
 	}, more...)...)
 	st.Room.CreatedAt = stamp(createdAt)

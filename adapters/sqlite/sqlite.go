@@ -58,6 +58,7 @@ type Store struct {
 var (
 	_ ports.Log       = (*Store)(nil)
 	_ ports.Directory = (*Store)(nil)
+	_ ports.Slots     = (*Store)(nil)
 	_ ports.Checker   = (*Store)(nil)
 )
 

@@ -23,6 +23,8 @@ type writeStatements struct {
 	leaseRoom, returnRoom                    *sql.Stmt
 
 	consumerWrites
+	slot, slots, pinned                 *sql.Stmt
+	setSlot, unsetSlot, slotted, unslot *sql.Stmt
 }
 
 func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -41,9 +43,9 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, nullif(?, 0), ?, ?)
 			ON CONFLICT (room, author, key) DO NOTHING`,
 		&w.change: `
-			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, target, emoji, removed, total, change, member, role, name)
+			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, target, emoji, removed, total, change, member, role, name, data)
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?,
-				nullif(?, 0), nullif(?, ''), nullif(?, 0), nullif(?, 0), nullif(?, ''), nullif(?, ''), nullif(?, 0), nullif(?, ''))`,
+				nullif(?, 0), nullif(?, ''), nullif(?, 0), nullif(?, 0), nullif(?, ''), nullif(?, ''), nullif(?, 0), nullif(?, ''), ?)`,
 		&w.target: `SELECT author, coalesce(deleted_by, 0) FROM entry WHERE room = ? AND seq = ? AND kind IN ('message', 'silent')`,
 		&w.edit:   `UPDATE entry SET body = ?, edited_at = ? WHERE room = ? AND seq = ?`,
 		&w.remove: `UPDATE entry SET body = NULL, meta = NULL, deleted_at = ?, deleted_by = ? WHERE room = ? AND seq = ?`,
@@ -58,8 +60,17 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.forgetReactors: `DELETE FROM reactor WHERE room = ? AND target = ? AND emoji = ?`,
 		&w.forgetReaction: `DELETE FROM reaction WHERE room = ? AND target = ? AND emoji = ?`,
 		&w.reactedTo:      `UPDATE entry SET reacted = 1 WHERE room = ? AND seq = ? AND reacted IS NULL`,
-		&w.moderated:      moderatedQuery,
-		&w.setMember:      `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by, id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		&w.slot:           `SELECT set_by, data FROM slot WHERE room = ? AND target = ? AND type = ? AND slot = ?`,
+		&w.slots:          `SELECT type, length(slot) + length(data) FROM slot WHERE room = ? AND target = ?`,
+		&w.pinned:         pinnedQuery,
+		&w.setSlot: `
+			INSERT INTO slot (room, target, type, slot, set_by, at, due, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (room, target, type, slot) DO UPDATE SET set_by = excluded.set_by, at = excluded.at, due = excluded.due, data = excluded.data`,
+		&w.unsetSlot: `DELETE FROM slot WHERE room = ? AND target = ? AND type = ? AND slot = ?`,
+		&w.slotted:   `UPDATE entry SET slotted = 1 WHERE room = ? AND seq = ? AND slotted IS NULL`,
+		&w.unslot:    `DELETE FROM slot WHERE room = ? AND target = ?`,
+		&w.moderated: moderatedQuery,
+		&w.setMember: `INSERT OR REPLACE INTO member (room, user, role, banned, since, set_by, id) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		// A mark that does not move is not written.
 		&w.mark: `
 			INSERT INTO mark (room, user, seq, id) SELECT number, ?2, ?3, id FROM room WHERE id = ?1 AND head >= ?3
@@ -88,12 +99,12 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 
 const updateRoom = `
 	UPDATE room SET name = ?, public = ?, archived = ?, head = ?4, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?,
-		speaker = ?, speaker_head = ?4`
+		meta_set = ?, speaker = ?, speaker_head = ?4`
 
 // roomsQuery reads n rooms.
 func roomsQuery(n int) string {
 	return `
-		SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set,
+		SELECT number, id, name, public, archived, head, last_at, messages, name_set, public_set, archived_set, meta_set,
 			CASE speaker_head WHEN head THEN speaker ELSE '' END, pending
 		FROM room WHERE id IN (` + keys(n, "?") + `)`
 }
@@ -117,16 +128,20 @@ type readStatements struct {
 	revoked, logID, hooks        *sql.Stmt
 
 	consumerReads
+	slots, roomSlots *sql.Stmt
+	pins, duePins    *sql.Stmt
 }
 
-// entries selects the columns of scanEntry. An edit has the present body of its target. A deleted
-// message may still have its meta: the release before deleted only the body.
+// entries selects the columns of scanEntry. An edit has the present body of its target, and a set
+// the data of its slot, if that is what this very entry set. A deleted message may still have its
+// meta: the release before deleted only the body.
 const entries = `
 	SELECT e.room, e.seq, e.at, e.author, e.author_name, coalesce(e.via, ''), e.key, e.messages, e.kind,
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
 		coalesce(e.reply_to, 0), CASE WHEN e.deleted_by IS NULL THEN e.meta END, coalesce(e.edited_at, 0), coalesce(e.deleted_at, 0), coalesce(e.reacted, 0),
 		coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.removed, 0), coalesce(e.total, 0),
 		coalesce(e.change, ''), coalesce(e.member, ''), coalesce(e.role, 0), coalesce(e.name, ''),
+		CASE e.kind WHEN 'set' THEN (SELECT s.data FROM slot s WHERE s.room = e.room AND s.set_by = e.seq) END, coalesce(e.slotted, 0),
 		e.data, e.target IS NOT NULL AND e.kind NOT IN ('edited', 'deleted', 'reacted') AND EXISTS (
 			SELECT 1 FROM entry t WHERE t.room = e.room AND t.seq = e.target AND t.deleted_by IS NOT NULL)
 	FROM entry e WHERE e.room = (SELECT number FROM room WHERE id = ?)`
@@ -159,9 +174,12 @@ const messageParts = `
 
 const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind IN ('message', 'silent') OR NOT ?) ORDER BY e.seq`
 
+// changed is the entry that changed the room r last.
+const changed = `max(r.name_set, r.public_set, r.archived_set, r.meta_set)`
+
 // standingOf selects the columns of scanStanding, for the user ?1.
 var standingOf = `
-	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
+	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages, ` + changed + `,
 		coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), ` + unread + standingTables
 
 const standingTables = `
@@ -192,11 +210,14 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 			SELECT r.target, r.emoji, r.total, EXISTS (SELECT 1 FROM reactor u
 				WHERE u.room = r.room AND u.target = r.target AND u.emoji = r.emoji AND u.user = ?1 AND NOT u.removed)
 			FROM reaction r WHERE r.room = ?2 AND r.target BETWEEN ?3 AND ?4 AND r.total > 0 ORDER BY r.target, r.first`,
+		&r.slots: `
+			SELECT target, type, slot, set_by, data FROM slot WHERE room = ? AND target BETWEEN ? AND ? ORDER BY target, type, slot`,
+		&r.roomSlots: roomSlotsQuery, &r.pins: pinsQuery, &r.duePins: duePinsQuery,
 		&r.heads:    `SELECT id, head FROM room WHERE id IN (SELECT value FROM json_each(?))`,
 		&r.standing: standingOf + ` WHERE r.id = ?2`,
 		// A join in the other order would read every room.
 		&r.places: `
-			SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
+			SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages, ` + changed + `,
 				coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), 0, a.key
 			FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value ->> 0
 			LEFT JOIN member m ON m.room = r.number AND m.user = a.value ->> 1

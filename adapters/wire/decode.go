@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"time"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -58,12 +59,17 @@ const (
 	nameIfHead
 	nameSilent
 	nameIDs
+	nameUntil
+	nameSet
+	nameTarget
+	nameSlot
+	nameData
 	names
 )
 
 var nameTexts = [names]string{
 	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
-	"traceparent", "as", "if_head", "silent", "ids",
+	"traceparent", "as", "if_head", "silent", "ids", "until", "set", "target", "slot", "data",
 }
 
 // fields are the members of a frame that v1 knows, and the first error in the members that were
@@ -299,11 +305,15 @@ const (
 	typePresence
 	typeUsers
 	typePing
+	typePin
+	typeUnpin
+	typeSet
 )
 
 var types = map[string]frameType{
 	"auth": typeAuth, "join": typeJoin, "leave": typeLeave, "send": typeSend, "edit": typeEdit, "delete": typeDelete, "react": typeReact,
 	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "users": typeUsers, "ping": typePing,
+	"pin": typePin, "unpin": typeUnpin, "set": typeSet,
 }
 
 // ask reads the fields of a type. It is a switch and not a table of functions, so that f stays on
@@ -334,6 +344,12 @@ func (f *fields) ask(t frameType) ports.Ask {
 		return ports.Presence{Room: f.room()}
 	case typeUsers:
 		return ports.Users{IDs: f.users()}
+	case typePin:
+		return ports.Pin{Room: f.room(), Seq: f.seq(nameSeq), Until: f.until()}
+	case typeUnpin:
+		return ports.Unpin{Room: f.room(), Seq: f.seq(nameSeq)}
+	case typeSet:
+		return f.set()
 	default:
 		return ports.Ping{}
 	}
@@ -359,6 +375,56 @@ func (f *fields) react() ports.Ask {
 	f.keep(err)
 	r.Emoji = emoji
 	return r
+}
+
+// until returns when a pin ends, or the zero time where it is not there.
+func (f *fields) until() time.Time {
+	s, ok := f.text(nameUntil)
+	if !ok {
+		return time.Time{}
+	}
+	at, err := ParseTime("until", s)
+	f.keep(err)
+	return at
+}
+
+// ParseTime returns a time that a client gives, by the millisecond, or an Invalid error.
+func ParseTime(name, s string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
+		return time.Time{}, chat.Errorf(chat.Invalid, "%s must be a time such as 2030-01-31T12:00:00Z (RFC 3339)", name)
+	}
+	return at.UTC().Truncate(time.Millisecond), nil
+}
+
+func (f *fields) set() ports.Ask {
+	s := ports.Set{Room: f.room(), Key: f.key()}
+	of := f.needed(nameSet)
+	if f.err == nil {
+		var err error
+		s.Type, err = chat.ParseOwnType(of)
+		f.keep(err)
+	}
+	if f.has(nameTarget) {
+		s.Target = f.seq(nameTarget)
+	}
+	if slot, ok := f.text(nameSlot); ok {
+		var err error
+		s.Slot, err = chat.ParseSlot(slot)
+		f.keep(err)
+	}
+	switch v := f.at[nameData]; v.kind {
+	case kindBad:
+		f.fail(chat.Invalid, "data is missing; null unsets the slot")
+	case kindNull:
+	default:
+		if err := v.checkData("data", 1); err != nil {
+			f.keep(err)
+			break
+		}
+		s.Data = bytes.Clone(v.raw)
+	}
+	return s
 }
 
 func (f *fields) history() ports.Ask {

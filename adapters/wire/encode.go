@@ -74,6 +74,12 @@ func (o *object) welcome(f *ports.Welcome) {
 		o.number("users", ports.MaxUsers)
 		o.number("watched_users", ports.MaxWatched)
 	}
+	o.number("pins", chat.MaxPins)
+	o.number("set_bytes", chat.MaxSetBytes)
+	o.number("message_sets", chat.MaxMessageSlots)
+	o.number("message_sets_bytes", chat.MaxMessageBytes)
+	o.number("room_sets", chat.MaxRoomSlots)
+	o.number("room_sets_bytes", chat.MaxRoomBytes)
 	o.close()
 }
 
@@ -151,6 +157,10 @@ func (o *object) answer(answer ports.Answer) {
 		o.text("room", string(a.Room))
 		o.seq("seq", a.Seq)
 	case ports.ReactionSet:
+		o.text("room", string(a.Room))
+		o.seq("seq", a.Seq)
+		o.flag("changed", !a.Unchanged)
+	case ports.SlotSet:
 		o.text("room", string(a.Room))
 		o.seq("seq", a.Seq)
 		o.flag("changed", !a.Unchanged)

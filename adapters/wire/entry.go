@@ -13,6 +13,7 @@ import (
 const (
 	MaxEntryBytes = 64 << 10
 	maxReactions  = 24 << 10
+	maxSets       = 19 << 9 // more than may be set on a message, with the names of members around it
 
 	// MaxReactions is how many different emoji of a message are shown at least, however long they
 	// are. It is the upper limit of the setting. A character of an emoji has at most 4 bytes: an
@@ -72,6 +73,10 @@ func AppendEntry(dst []byte, e *chat.Entry) []byte {
 		if f.Change == chat.RoomRenamed {
 			o.text("name", f.Name)
 		}
+	case chat.Set:
+		o.text("type", "set")
+		o.place(e)
+		o.set(&f)
 	case chat.Unknown:
 		o.unknown(e, &f)
 	}
@@ -113,6 +118,9 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	if m.Silent {
 		o.flag("silent", true)
 	}
+	if len(m.Slots) > 0 && m.DeletedAt.IsZero() {
+		o.folded(m.Slots)
+	}
 	if len(m.Reactions) == 0 {
 		return
 	}
@@ -137,6 +145,62 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 		}
 	}
 	o.dst = append(o.dst, ']')
+}
+
+// set writes what an entry sets. Without data the slot is empty, or has another value by now.
+func (o *object) set(f *chat.Set) {
+	o.text("set", string(f.Type))
+	if f.Target > 0 {
+		o.seq("target", f.Target)
+	}
+	o.text("slot", f.Slot)
+	if f.Data != nil && len(f.Data) <= MaxUnknownBytes {
+		o.raw("data", f.Data)
+	}
+}
+
+// folded writes what is set on a message: a pin as a member of its own, and everything else in a
+// list, also what a later release sets. If that is more than maxSets, which this release does not
+// let anybody set, it writes what fits.
+func (o *object) folded(slots []chat.Slot) {
+	listed := false
+	end := len(o.dst) + maxSets
+	for i := range slots {
+		is := &slots[i]
+		if is.Type == chat.Pinned || len(is.Data) > maxSets {
+			continue
+		}
+		before := len(o.dst)
+		if listed {
+			o.dst = append(o.dst, ',')
+		} else {
+			o.name("sets")
+			o.dst = append(o.dst, '[')
+		}
+		o.slot(is)
+		if len(o.dst) >= end {
+			o.dst = o.dst[:before]
+			break
+		}
+		listed = true
+	}
+	if listed {
+		o.dst = append(o.dst, ']')
+	}
+	for i := range slots {
+		if slots[i].Type == chat.Pinned && len(slots[i].Data) <= chat.MaxSetBytes {
+			o.raw("pinned", slots[i].Data)
+		}
+	}
+}
+
+// slot writes a slot that has a value, as an object.
+func (o *object) slot(is *chat.Slot) {
+	o.dst = append(o.dst, '{')
+	o.text("set", string(is.Type))
+	o.text("slot", is.Slot)
+	o.raw("data", is.Data)
+	o.close()
 }
 
 // unknown writes an entry that this version does not know. Its data is an object with members that

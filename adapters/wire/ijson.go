@@ -59,8 +59,8 @@ func (v *value) check(name []byte, what string) *chat.Error {
 	case v.flaw == flawNone:
 		return nil
 	case v.flaw == flawDepth:
-		if string(name) == "meta" {
-			return errDeepMeta
+		if text := string(name); text == "meta" || text == "data" || text == "custom" {
+			return tooDeep(text)
 		}
 		return chat.Errorf(chat.BadRequest, "%s must not nest deeper than %d levels", what, maxDepth)
 	case v.inName && v.flaw == flawTwice:
@@ -72,8 +72,6 @@ func (v *value) check(name []byte, what string) *chat.Error {
 }
 
 var (
-	errDeepMeta = chat.Errorf(chat.Invalid, "meta must not nest deeper than %d levels", MaxMetaDepth)
-	errNULMeta  = chat.Errorf(chat.Invalid, "meta must not have the character U+0000")
 	errMetaSize = chat.Errorf(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
 )
 
@@ -83,12 +81,33 @@ func (v *value) checkMeta(depth int) *chat.Error {
 	switch {
 	case len(v.raw) > chat.MaxMetaBytes:
 		return errMetaSize
+	}
+	return v.checkNested("meta", depth)
+}
+
+func tooDeep(name string) *chat.Error {
+	return chat.Errorf(chat.Invalid, "%s must not nest deeper than %d levels", name, MaxMetaDepth)
+}
+
+// checkNested says what is wrong with what is kept as it was sent, beside its size; depth is what
+// it lies in.
+func (v *value) checkNested(name string, depth int) *chat.Error {
+	switch {
 	case int(v.deepest) > depth+MaxMetaDepth:
-		return errDeepMeta
+		return tooDeep(name)
 	case v.nul:
-		return errNULMeta
+		return chat.Errorf(chat.Invalid, "%s must not have the character U+0000", name)
 	}
 	return nil
+}
+
+// checkData says what is wrong with a value that is to be set, and in which check has found
+// nothing; depth is what it lies in.
+func (v *value) checkData(name string, depth int) *chat.Error {
+	if len(v.raw) > chat.MaxSetBytes {
+		return chat.Errorf(chat.Invalid, "%s must have at most %d bytes", name, chat.MaxSetBytes)
+	}
+	return v.checkNested(name, depth)
 }
 
 // GoodMeta reports whether a meta follows the rules for clients. A store may hold metas that were
@@ -102,6 +121,17 @@ func GoodMeta(meta []byte) bool {
 	}
 	v.findings = s.findings
 	return v.checkMeta(0) == nil
+}
+
+// GoodValue reports whether a text is one JSON value as clients may set it.
+func GoodValue(text []byte) bool {
+	s := &scanner{data: text}
+	v := s.value(0)
+	if s.bad || s.pos < len(text) || s.flaw != flawNone || len(text) > MaxUnknownBytes {
+		return false
+	}
+	v.findings = s.findings
+	return v.checkNested("data", 0) == nil
 }
 
 // siblings are the names that an object has had so far: few are kept in the scanner from first on;

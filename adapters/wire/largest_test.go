@@ -27,8 +27,13 @@ func largest() map[string]chat.Entry {
 	for i := range 5000 {
 		said.Reactions = append(said.Reactions, chat.Reaction{Emoji: fmt.Sprintf("%08d", i) + strings.Repeat(wide, chat.MaxEmojiChars-8), Count: 1 << 50, Me: true})
 	}
+	for i := range chat.MaxMessageSlots { // as wide as they may be: twice as many bytes as may be set
+		name := fmt.Sprintf("%064d", i)
+		said.Slots = append(said.Slots, chat.Slot{Type: chat.SetType("x." + name[2:]), Slot: name, Data: []byte(`"` + strings.Repeat("x", chat.MaxMessageBytes/8) + `"`)})
+	}
+	said.Slots = append(said.Slots, chat.Slot{Type: chat.Pinned, Data: chat.Pin{By: author.ID, Until: noon}.Data()})
 	return map[string]chat.Entry{
-		"a message": with(said), "an edit": with(chat.Edited{Target: chat.MaxSeq, Body: said.Body}),
+		"a message": with(said), "a set": with(chat.Set{Type: "x.a", Target: chat.MaxSeq, Data: []byte(`"` + strings.Repeat("x", MaxUnknownBytes-2) + `"`)}), "an edit": with(chat.Edited{Target: chat.MaxSeq, Body: said.Body}),
 		"what is unknown": with(Unknown(strings.Repeat(wide, MaxTypeChars), 7, chat.MaxSeq, []byte(`{"x":"`+strings.Repeat(wide, MaxUnknownBytes/3-10)+`"}`), nil)),
 	}
 }
@@ -77,6 +82,24 @@ func TestReactionsAreAllShown(t *testing.T) {
 	}
 	if MaxReactions < chat.MaxReactions {
 		t.Errorf("%d are shown, fewer than there are unless configured", MaxReactions)
+	}
+}
+
+// What may be set on a message is all shown, however it is spread.
+func TestWhatIsSetIsAllShown(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 3, 8, chat.MaxMessageSlots} {
+		said := chat.Message{Body: "hello"}
+		for i := range n {
+			name := fmt.Sprintf("%064d", i)
+			said.Slots = append(said.Slots, chat.Slot{
+				Type: chat.SetType("x." + name[2:]), Slot: name, Data: []byte(`"` + strings.Repeat("x", chat.MaxMessageBytes/n-len(name)-2) + `"`),
+			})
+		}
+		e := chat.Entry{Room: "tea", Seq: 1, At: noon, Fact: said}
+		if shown := strings.Count(string(AppendEntry(nil, &e)), `"set"`); shown != n {
+			t.Errorf("of %d slots %d are shown", n, shown)
+		}
 	}
 }
 

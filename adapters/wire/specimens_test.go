@@ -66,6 +66,14 @@ var commands = []struct {
 	{"presence", ports.Command{ID: "11", Ask: ports.Presence{Room: "general"}}},
 	{"users", ports.Command{ID: "13", Ask: ports.Users{IDs: []chat.UserID{"alice", "bob"}}}},
 	{"ping", ports.Command{ID: "12", Ask: ports.Ping{}}},
+	{"pin", ports.Command{ID: "13", Ask: ports.Pin{Room: "general", Seq: 7}}},
+	{"pin.until", ports.Command{ID: "13", Ask: ports.Pin{Room: "general", Seq: 7, Until: time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC)}}},
+	{"unpin", ports.Command{ID: "14", Ask: ports.Unpin{Room: "general", Seq: 7}}},
+	{"set", ports.Command{ID: "15", Ask: ports.Set{
+		Room: "general", Type: "x.task", Target: 7, Slot: "done", Data: []byte(`{"by":"bob","n":[1,2.5]}`), Key: "0b5c8e1e",
+	}}},
+	{"set.null", ports.Command{ID: "15", Ask: ports.Set{Room: "general", Type: "x.task", Target: 7, Slot: "done"}}},
+	{"set.room", ports.Command{ID: "15", Ask: ports.Set{Room: "general", Type: "x.state", Data: []byte(`"open"`)}}},
 }
 
 // entries are the entries of the specimens.
@@ -80,6 +88,7 @@ var entries = []struct {
 	{"message.full", entry(8, "0b5c8e1e", chat.Message{
 		Body: "see\n\t<b>\"here\"</b> & \\ 👋 \u2028", ReplyTo: 7, Meta: []byte(`{"client": "web"}`), EditedAt: noon.Add(time.Minute),
 		Reactions: []chat.Reaction{{Emoji: "👍", Count: 2, Me: true}, {Emoji: ":party:", Count: 1}},
+		Slots:     []chat.Slot{{Type: chat.Pinned, SetBy: 9, Data: []byte(`{"by":"alice"}`)}, {Type: "x.task", Slot: "done", SetBy: 10, Data: []byte(`{"by":"bob"}`)}},
 	})},
 	{"message.deleted", entry(7, "0b5c8e1e", chat.Message{Meta: []byte(`{"link":"gone"}`), DeletedAt: noon.Add(time.Hour), Reactions: []chat.Reaction{{Emoji: "👍", Count: 2}}})},
 	{"message.silent", entry(7, chat.NewKey(), chat.Message{Body: "The build is done.", Silent: true})},
@@ -90,6 +99,10 @@ var entries = []struct {
 	{"deleted", entry(9, chat.NewKey(), chat.Deleted{Target: 7})},
 	{"reacted", entry(9, chat.NewKey(), chat.Reacted{Target: 7, Emoji: "👍", Count: 3})},
 	{"reacted.removed", entry(9, chat.NewKey(), chat.Reacted{Target: 7, Emoji: "👍", Removed: true})},
+	{"set", entry(9, chat.NewKey(), chat.Set{Type: chat.Pinned, Target: 7, Data: chat.Pin{By: "alice", Until: noon.Add(time.Hour)}.Data()})},
+	{"set.unset", entry(9, chat.NewKey(), chat.Set{Type: chat.Pinned, Target: 7})},
+	{"set.own", entry(9, chat.NewKey(), chat.Set{Type: "x.task", Target: 7, Slot: "done", Data: []byte(`{"by":"bob","n":[1,2.5]}`)})},
+	{"set.room", entry(9, chat.NewKey(), chat.Set{Type: chat.RoomTopic, Data: chat.Text("Tea & cake")})},
 	{"member", entry(9, chat.NewKey(), chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Write})},
 	{"member.role", entry(9, chat.NewKey(), chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Moderate})},
 	{"member.left", entry(9, chat.NewKey(), chat.MemberChanged{User: "bob", Change: chat.MemberLeft})},
@@ -127,6 +140,10 @@ var frames = []struct {
 	{"ok.delete", ports.OK{ID: "6", Answer: ports.Changed{Receipt: receipt}}},
 	{"ok.react", ports.OK{ID: "7", Answer: ports.ReactionSet{Receipt: receipt}}},
 	{"ok.react.unchanged", ports.OK{ID: "7", Answer: ports.ReactionSet{Receipt: ports.Receipt{Room: "general", Unchanged: true}}}},
+	{"ok.pin", ports.OK{ID: "13", Answer: ports.SlotSet{Receipt: receipt}}},
+	{"ok.unpin", ports.OK{ID: "14", Answer: ports.SlotSet{Receipt: receipt}}},
+	{"ok.unpin.unchanged", ports.OK{ID: "14", Answer: ports.SlotSet{Receipt: ports.Receipt{Room: "general", Unchanged: true}}}},
+	{"ok.set", ports.OK{ID: "15", Answer: ports.SlotSet{Receipt: receipt}}},
 	{"ok.history", ports.OK{ID: "8", Answer: ports.Page{Room: "general", Log: "5f2c9a01d7e3", Head: 9, More: true, Entries: []chat.Entry{
 		entry(7, "0b5c8e1e", chat.Message{Body: "hello!", EditedAt: noon}), entry(8, chat.NewKey(), chat.Edited{Target: 7, Body: "hello!"}),
 	}}}},

@@ -73,7 +73,7 @@ func typeOf(name string, number int) string {
 
 // knownTypes are the types of this version's frames: an unknown entry may not have one of them.
 var knownTypes = map[string]struct{}{
-	"message": {}, "edited": {}, "deleted": {}, "reacted": {}, "member": {}, "room": {},
+	"message": {}, "edited": {}, "deleted": {}, "reacted": {}, "member": {}, "room": {}, "set": {},
 	"welcome": {}, "ok": {}, "error": {}, "typing": {}, "presence": {}, "read": {}, "left": {}, "drain": {}, "user": {},
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/httpd"
 	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/adapters/rest"
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/wire"
@@ -70,11 +71,11 @@ func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemet
 }
 
 // seenStore returns the ports of a store for the core, watched by the observer.
-func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.RoomLists, ports.People, ports.Revocations) {
+func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.Slots, ports.RoomLists, ports.People, ports.Revocations) {
 	if p, ok := s.(ports.Pooled); ok {
 		o.Pool(p)
 	}
-	return o.Log(s), o.Directory(s), s, s, s
+	return o.Log(s), o.Directory(s), s, s, s, s
 }
 
 // newLogWatch returns the watch of the store's log identity. It reads the identity first, because
@@ -94,6 +95,7 @@ type messagingParts struct {
 	Log       ports.Log
 	Directory ports.Directory
 	Lists     ports.RoomLists
+	Slots     ports.Slots
 	Bus       ports.Bus
 	Observer  ports.Observer
 	Watch     *logwatch.Watch
@@ -101,7 +103,7 @@ type messagingParts struct {
 
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
-		Log: p.Log, Directory: p.Directory, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
+		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
 		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
@@ -121,20 +123,22 @@ type hubParts struct {
 	Limiter  ports.Limiter
 	Encoder  ports.Encoder
 	Bus      ports.Bus
+	Own      Bus // the bus itself
 	Observer ports.Observer
 	Watch    *logwatch.Watch
 }
 
 // features are what clients may ask of this release that one before it ignores in silence: they are
 // told of each once all nodes have it.
-var features = []string{"act", "if_head", "silent", "people", "room_list"}
+var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata}
 
 func newHub(cfg Config, p hubParts) *session.Hub {
+	_, alone := p.Own.(*localbus.Bus) // whoever is on it is of this process
 	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Bus: p.Bus,
-		Observer: p.Observer, Which: p.Watch.Log,
+		Observer: p.Observer, Which: p.Watch.Log, Features: features, Alone: alone,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
-		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins, Features: features,
+		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})
 }
 

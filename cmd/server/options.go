@@ -43,8 +43,8 @@ func Options(cfg Config) fx.Option {
 		)),
 		fx.Module("core", fx.Provide(
 			newMessaging, newPeople, newHub,
-			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members, ports.RoomLister, ports.Limiter) {
-				return s, s, s, s, s, s
+			func(s *messaging.Service) (ports.Writer, ports.Reader, ports.Rooms, ports.Members, ports.RoomLister, ports.Sets, ports.Limiter) {
+				return s, s, s, s, s, s, s
 			},
 			func(s *people.Service) ports.Profiles { return s },
 			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },

@@ -29,6 +29,7 @@ type Store interface {
 	ports.Directory
 	ports.RoomLists
 	ports.People
+	ports.Slots
 	ports.Revocations
 	ports.Hooks
 	ports.Checker

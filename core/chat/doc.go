@@ -16,8 +16,11 @@
 //
 //	room       a place to talk: a log of entries, with members
 //	entry      one thing in a room's log; its fact says what
-//	fact       a message, an edit, a deletion, a reaction, a change of a member or of the room
+//	fact       a message, an edit, a deletion, a reaction, a change of a member or of the room, a set
 //	message    something said
+//	set        that a slot has a value from now on, or has none any more
+//	slot       a place on a message, or on the room, for one value of some type
+//	pin        that a message is pinned: the value of such a slot
 //	seq        an entry's place in its room: 1, 2, 3, …
 //	head       the seq of a room's last entry
 //	log        all entries of all rooms of a store; it has an identity, and cursors belong to it

@@ -26,8 +26,8 @@ type Author struct {
 	Name string
 }
 
-// Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged or RoomChanged, or
-// else Unknown.
+// Fact is what an entry says: a Message, Edited, Deleted, Reacted, MemberChanged, RoomChanged or
+// Set, or else Unknown.
 type Fact interface{ fact() }
 
 // Message is something said. When read from a store it has the present body, or neither body nor
@@ -40,6 +40,7 @@ type Message struct {
 	DeletedAt time.Time
 	Silent    bool       // it counts as unread for nobody
 	Reactions []Reaction // ordered by when the emoji first came
+	Slots     []Slot     // what is set on it, ordered by type and slot; none once it was deleted
 }
 
 // Reaction is how many users react to a message with one emoji now.
@@ -56,7 +57,7 @@ type Edited struct {
 	Body   string
 }
 
-// Deleted removes a message's body and meta, for ever.
+// Deleted removes a message's body and meta, and what is set on it, for ever.
 type Deleted struct{ Target Seq }
 
 // Reacted sets whether the author reacts to a message with an emoji.
@@ -117,9 +118,11 @@ func (Deleted) fact()       {}
 func (Reacted) fact()       {}
 func (MemberChanged) fact() {}
 func (RoomChanged) fact()   {}
+func (Set) fact()           {}
 func (Unknown) fact()       {}
 
-// Size returns the bytes of the parts that can make an entry large: body, meta, emoji and data.
+// Size returns the bytes of the parts that can make an entry large: body, meta, emoji, the data of
+// slots, and data.
 func (e *Entry) Size() int {
 	switch f := e.Fact.(type) {
 	case Message:
@@ -127,9 +130,14 @@ func (e *Entry) Size() int {
 		for i := range f.Reactions {
 			n += len(f.Reactions[i].Emoji)
 		}
+		for i := range f.Slots {
+			n += len(f.Slots[i].Data)
+		}
 		return n
 	case Edited:
 		return len(f.Body)
+	case Set:
+		return len(f.Data)
 	case Unknown:
 		return len(f.Data)
 	}
@@ -147,6 +155,8 @@ func Target(f Fact) Seq {
 	case Deleted:
 		return f.Target
 	case Reacted:
+		return f.Target
+	case Set:
 		return f.Target
 	case Unknown:
 		return f.Target
@@ -166,6 +176,10 @@ type Proposal struct {
 	IfHead *Seq // of Message: the seq that the room's last entry must have, 0: none; nil: any
 
 	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
+
+	// If is, of what changes the room or is Set on it, the entry that must have changed the room
+	// last, Room.Changed: otherwise it is a Conflict with the detail Stale. Nil: whatever did.
+	If *Seq
 }
 
 // EndsReading reports whether a fact may end a user's right to read the room; where user is empty,

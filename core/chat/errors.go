@@ -75,6 +75,13 @@ func StaleVersion(is int64) *Error {
 	return e
 }
 
+// StaleChange is the error for a change of a room that has changed since.
+func StaleChange(changed Seq) *Error {
+	e := Errorf(Conflict, "the room has changed since: its last change is %d", changed)
+	e.Detail = Stale
+	return e
+}
+
 // CursorAhead is the error for a cursor that lies beyond the room's head.
 func CursorAhead(after, head Seq) *Error {
 	e := Errorf(Invalid, "after is %d, but the room's last entry is %d", after, head)

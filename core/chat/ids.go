@@ -84,6 +84,10 @@ func ParseKey(s string) (Key, error) {
 // service can retry the proposal.
 func NewKey() Key { return Key(madeKey + rand.Text()) }
 
+// CauseKey returns the key of what the service does for a cause: whoever finds the same cause
+// again, on whatever node, makes the same key, and so the entry is made once.
+func CauseKey(cause string) Key { return Key(madeKey + cause) }
+
 // Made reports whether the service made the key. Such a key is shown to nobody.
 func (k Key) Made() bool { return strings.HasPrefix(string(k), madeKey) }
 

@@ -11,6 +11,7 @@ type Room struct {
 	CreatedAt time.Time
 	Head      Seq   // the last entry's seq
 	Messages  int64 // how many entries are messages
+	Changed   Seq   // the entry that changed the room itself last: its name and the like, or what is set on it of the types room.*; 0: none did
 }
 
 // Unmade is a room that no store knows of: nobody made it or wrote in it. Where the first message

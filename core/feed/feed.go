@@ -239,5 +239,5 @@ func primers(entries []chat.Entry, floor chat.Seq) []chat.Entry {
 // changed reports whether an entry of the log is not in its first form any more.
 func changed(e *chat.Entry) bool {
 	m, ok := e.Fact.(chat.Message)
-	return ok && (!m.EditedAt.IsZero() || !m.DeletedAt.IsZero() || len(m.Reactions) > 0)
+	return ok && (!m.EditedAt.IsZero() || !m.DeletedAt.IsZero() || len(m.Reactions) > 0 || len(m.Slots) > 0)
 }

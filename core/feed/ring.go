@@ -83,7 +83,15 @@ type ring struct {
 	bound  int
 	total  *budget
 	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that may have its text: an edit, or an unknown
+	sets   map[setSlot]chat.Seq  // slot → the last entry in the ring that sets it to a value
 	last   newest                // the entry at the head
+}
+
+// setSlot is a slot on a message, or on the room (0).
+type setSlot struct {
+	target chat.Seq
+	of     chat.SetType
+	slot   string
 }
 
 // newest is what is known of the entry at a feed's head. If the log has the same entry there, it
@@ -159,7 +167,7 @@ func (r *ring) restart(head chat.Seq) {
 func (r *ring) empty() {
 	r.spend(-r.bytes)
 	r.now = View{Head: r.now.Head, Floor: r.now.Head, life: r.now.life}
-	r.edited = nil
+	r.edited, r.sets = nil, nil
 }
 
 // printAt returns the print of the entry seq, which is at most the head, if the ring knows it.
@@ -191,6 +199,11 @@ func (r *ring) raise(seq chat.Seq) {
 			delete(r.edited, target)
 		}
 	}
+	for is, set := range r.sets {
+		if set <= r.now.Floor {
+			delete(r.sets, is)
+		}
+	}
 }
 
 // prime puts entries of the log below those of the ring. The last of them is at its floor. It fails
@@ -213,6 +226,9 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 		if target := chat.Target(entries[i].Fact); tells(entries[i].Fact) && r.edited[target] < entries[i].Seq {
 			r.setEdited(target, entries[i].Seq)
 		}
+		if f, ok := entries[i].Fact.(chat.Set); ok {
+			r.noteSet(f, entries[i].Seq)
+		}
 	}
 	r.now.Primed = max(r.now.Primed, r.now.Floor)
 	if r.now.Floor == r.now.Head {
@@ -230,15 +246,53 @@ func (r *ring) setEdited(target, edit chat.Seq) {
 	r.edited[target] = edit
 }
 
-// changed removes from the ring what the entry seq, which is added now, makes outdated: the message
-// that its fact changes, and an earlier edit of that, whose text nobody may get any more.
-func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
-	target := chat.Target(fact)
-	if target == 0 {
+// noteSet notes that the entry seq in the ring has the value of a slot.
+func (r *ring) noteSet(f chat.Set, seq chat.Seq) {
+	is := setSlot{f.Target, f.Type, f.Slot}
+	if f.Data == nil || r.sets[is] >= seq {
 		return
 	}
-	r.raise(min(target, seq-1))
-	if _, reaction := fact.(chat.Reacted); reaction {
+	if r.sets == nil {
+		r.sets = map[setSlot]chat.Seq{}
+	}
+	r.sets[is] = seq
+}
+
+// setAnew removes from the ring the entry that had the slot's value until the entry seq.
+func (r *ring) setAnew(seq chat.Seq, f chat.Set) {
+	if set, ok := r.sets[setSlot{f.Target, f.Type, f.Slot}]; ok {
+		r.raise(set)
+	}
+	r.noteSet(f, seq)
+}
+
+// unset removes from the ring the entries that have values of slots on a message.
+func (r *ring) unset(target chat.Seq) {
+	for is, set := range r.sets {
+		if is.target == target {
+			r.raise(set)
+		}
+	}
+}
+
+// changed removes from the ring what the entry seq, which is added now, makes outdated: the message
+// that its fact changes, and an earlier edit of that, or value of its slot, which nobody may get
+// any more.
+func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
+	target := chat.Target(fact)
+	if target > 0 {
+		r.raise(min(target, seq-1))
+	}
+	switch f := fact.(type) {
+	case chat.Reacted:
+		return
+	case chat.Set:
+		r.setAnew(seq, f)
+		return
+	case chat.Deleted:
+		r.unset(target)
+	}
+	if target == 0 {
 		return
 	}
 	if edit, ok := r.edited[target]; ok {

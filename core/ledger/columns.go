@@ -14,9 +14,10 @@ const (
 	KindReacted
 	KindMember
 	KindRoom
+	KindSet
 	// KindSilent is a Message that is Silent. It is a kind of its own so that what counts unread
 	// messages does not come upon it.
-	KindSilent Kind = 8
+	KindSilent
 )
 
 // kinds has the name of each kind, and its rule.
@@ -31,6 +32,7 @@ var kinds = [...]struct {
 	KindMember:  {"member", memberRule{}},
 	KindRoom:    {"room", roomRule{}},
 	KindSilent:  {"silent", messageRule{}},
+	KindSet:     {"set", setRule{}},
 }
 
 // KindNamed returns the kind of that name, or 0 where this release does not know it.
@@ -68,6 +70,9 @@ type Columns struct {
 	User    chat.UserID
 	Role    chat.Role
 	Name    string
+	SetType chat.SetType
+	Slot    string
+	Data    []byte // of a set that is read, while its slot holds what it set; rows of entries have none
 }
 
 // ColumnsOf returns the columns of an entry with the fact. They do not have an edit's text, which

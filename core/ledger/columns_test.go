@@ -24,6 +24,7 @@ func TestRowsSayWhatFactsSay(t *testing.T) {
 		{4, "reacted", chat.Reacted{Target: 3, Emoji: "👍", Removed: true, Count: 7}},
 		{5, "member", chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Write}},
 		{6, "room", chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}},
+		{7, "set", chat.Set{Type: chat.RoomCustom, Target: 3, Slot: "key", Data: []byte("1")}},
 	} {
 		c, err := ledger.ColumnsOf(row.fact)
 		if err != nil || c.Kind != row.kind || c.Kind.String() != row.name || ledger.KindNamed(row.name) != row.kind {
@@ -35,6 +36,12 @@ func TestRowsSayWhatFactsSay(t *testing.T) {
 			}
 			c.Message.Body = edited.Body
 		}
+		if set, ok := row.fact.(chat.Set); ok { // whose data is read from its slot
+			if c.Data != nil {
+				t.Errorf("the row of a set says %q", c.Data)
+			}
+			c.Data = set.Data
+		}
 		if got, known := c.Fact(); !known || !reflect.DeepEqual(got, row.fact) {
 			t.Errorf("%s: got %#v, want %#v", row.name, got, row.fact)
 		}
@@ -43,7 +50,7 @@ func TestRowsSayWhatFactsSay(t *testing.T) {
 
 func TestKindsOfLaterReleasesAreNotKnown(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []ledger.Kind{-1, 0, 7, 1000} {
+	for _, kind := range []ledger.Kind{-1, 0, 9, 1000} {
 		c := ledger.Columns{Kind: kind}
 		if f, known := c.Fact(); known || kind.String() != "" {
 			t.Errorf("kind %d is %v, named %q", kind, f, kind)
@@ -52,7 +59,7 @@ func TestKindsOfLaterReleasesAreNotKnown(t *testing.T) {
 	if kind := ledger.KindNamed("pinned"); kind != 0 {
 		t.Errorf("what is pinned is of kind %d", kind)
 	}
-	for _, f := range []chat.Fact{nil, chat.Unknown{Type: "pinned"}} {
+	for _, f := range []chat.Fact{nil, chat.Unknown{Type: "pinned"}, chat.Set{Type: "poll"}} {
 		if _, err := ledger.ColumnsOf(f); !errors.Is(err, chat.Internal) {
 			t.Errorf("%T has a row: %v", f, err)
 		}

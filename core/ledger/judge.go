@@ -5,8 +5,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Check returns an Internal error if the fact of any proposal cannot be appended, such as nil or
-// chat.Unknown. A store calls it first, and on an error appends none of the proposals.
+// Check returns an Internal error if the fact of any proposal cannot be appended, such as nil,
+// chat.Unknown, or a chat.Set of a type that this release does not know. A store calls it first,
+// and on an error appends none of the proposals.
 func Check(proposals []chat.Proposal) error {
 	for i := range proposals {
 		if _, err := kindOf(proposals[i].Fact); err != nil {
@@ -43,7 +44,11 @@ func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
 	}
 	c := matter{Proposal: p, rows: rows, room: rows.Room(), by: by.Member}
 	asked := rule.terms(p)
-	if err := c.entitle(asked.role); err != nil {
+	need, err := c.need(asked)
+	if err != nil {
+		return Ruling{}, err
+	}
+	if err := c.entitle(need); err != nil {
 		return refused(err), nil
 	}
 	if c.room.Archived && !asked.archived {
@@ -58,6 +63,9 @@ func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
 		if err := c.mayChange(asked, found); err != nil {
 			return refused(err), nil
 		}
+	}
+	if changed := c.room.changed(); p.If != nil && *p.If != changed {
+		return refused(chat.StaleChange(changed)), nil
 	}
 	return rule.ruling(c)
 }
@@ -94,17 +102,23 @@ func kindOf(f chat.Fact) (Kind, error) {
 		return KindMember, nil
 	case chat.RoomChanged:
 		return KindRoom, nil
+	case chat.Set:
+		if !f.Type.Known() {
+			return 0, chat.Errorf(chat.Internal, "there are no sets of the type %q to append", f.Type)
+		}
+		return KindSet, nil
 	}
 	return 0, chat.Errorf(chat.Internal, "there are no facts of type %T to append", f)
 }
 
 // terms are the conditions for a proposal, in the order in which they are checked.
 type terms struct {
-	role     chat.Role // which the author needs in the room
-	archived bool      // an archived room takes the fact too
-	changes  bool      // the fact is about a message, which must exist
-	others   chat.Role // which the author needs for somebody else's message; None: role is enough
-	deleted  bool      // a deleted message takes the fact too
+	role     chat.Role    // which the author needs in the room
+	setting  chat.SetType // the setting of the room that may say another role; empty: none
+	archived bool         // an archived room takes the fact too
+	changes  bool         // the fact is about a message, which must exist
+	others   chat.Role    // which the author needs for somebody else's message; None: role is enough
+	deleted  bool         // a deleted message takes the fact too
 }
 
 // matter is a proposal before the judge.

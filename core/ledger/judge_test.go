@@ -21,6 +21,7 @@ type state struct {
 	places   map[chat.UserID]ledger.Place
 	messages map[chat.Seq]ledger.Message
 	tallies  map[chat.Seq][]ledger.Tally
+	slots    map[chat.Seq][]chat.Slot
 	broken   string // the method that fails
 }
 
@@ -43,6 +44,7 @@ func tearoom(changed ...func(*state)) *state {
 		},
 		messages: map[chat.Seq]ledger.Message{1: {Author: "bob"}, 2: {Author: "bob", Deleted: 3}},
 		tallies:  map[chat.Seq][]ledger.Tally{},
+		slots:    map[chat.Seq][]chat.Slot{},
 	}
 	for _, change := range changed {
 		change(s)
@@ -55,7 +57,10 @@ func hidden(s *state)                      { s.room.Public = false }
 func withoutModerators(s *state)           { delete(s.places, "ann") }
 func breaks(method string) func(*state)    { return func(s *state) { s.broken = method } }
 func has(all ...ledger.Tally) func(*state) { return func(s *state) { s.tallies[1] = all } }
-func place(is ledger.Place) func(*state)   { return func(s *state) { s.places[is.User] = is } }
+func holds(target chat.Seq, all ...chat.Slot) func(*state) {
+	return func(s *state) { s.slots[target] = append(s.slots[target], all...) }
+}
+func place(is ledger.Place) func(*state) { return func(s *state) { s.places[is.User] = is } }
 func member(user chat.UserID, r chat.Role) func(*state) {
 	return place(ledger.Place{Member: chat.Member{User: user, Role: r}, Set: 7})
 }
@@ -87,6 +92,33 @@ func (s *state) Tallies(message chat.Seq, _ chat.UserID) ([]ledger.Tally, error)
 	return s.tallies[message], s.fails("Tallies")
 }
 
+func (s *state) Slot(target chat.Seq, of chat.SetType, slot string) (is chat.Slot, held bool, _ error) {
+	for _, is := range s.slots[target] {
+		if is.Type == of && is.Slot == slot {
+			return is, true, s.fails("Slot")
+		}
+	}
+	return is, false, s.fails("Slot")
+}
+
+func (s *state) Slots(target chat.Seq) (all []ledger.SlotSize, _ error) {
+	for _, is := range s.slots[target] {
+		all = append(all, ledger.SlotSize{Type: is.Type, Bytes: len(is.Slot) + len(is.Data)})
+	}
+	return all, s.fails("Slots")
+}
+
+func (s *state) Pins() (n int, _ error) {
+	for _, all := range s.slots {
+		for _, is := range all {
+			if is.Type == chat.Pinned {
+				n++
+			}
+		}
+	}
+	return n, s.fails("Pins")
+}
+
 func (s *state) Moderated(but chat.UserID) (bool, error) {
 	for user, is := range s.places {
 		if user != but && is.Role == chat.Moderate {
@@ -114,6 +146,9 @@ func show(r ledger.Ruling) string {
 	case ports.Refused:
 		return r.Err.Error()
 	case ports.Appended:
+		if f, ok := r.Entry.Fact.(chat.Set); ok {
+			return fmt.Sprintf("appended %d: set %s %q on %d to %s", r.Entry.Seq, f.Type, f.Slot, f.Target, f.Data)
+		}
 		return fmt.Sprintf("appended %d: %+v", r.Entry.Seq, r.Entry.Fact)
 	case ports.Duplicate:
 		return fmt.Sprintf("duplicate of %d", r.Entry.Seq)
@@ -137,6 +172,13 @@ func saves(r ledger.Ruling) string {
 	}
 	if of := r.Room; of != nil {
 		all = append(all, fmt.Sprintf("room %q public %t archived %t set %v", of.Name, of.Public, of.Archived, of.Set))
+	}
+	if of := r.Slot; of != nil {
+		due := ""
+		if !of.Due.IsZero() {
+			due = " due " + of.Due.Format("15:04")
+		}
+		all = append(all, fmt.Sprintf("slot %s %q on %d is %s%s", of.Type, of.Set.Slot, of.Target, of.Data, due))
 	}
 	if r.Left != "" {
 		all = append(all, "left "+string(r.Left))
@@ -177,6 +219,7 @@ var everySort = []chat.Fact{
 	chat.Reacted{Target: 1, Emoji: "👍"},
 	chat.MemberChanged{User: "eve", Change: chat.MemberJoined, Role: chat.Write},
 	chat.RoomChanged{Change: chat.RoomRenamed, Name: "Cake"},
+	chat.Set{Type: "x.task", Target: 1, Data: []byte(`1`)},
 }
 
 // TestRefusalsCountInTheirOrder proposes each kind of fact to a room that has every ground to
@@ -224,7 +267,7 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 		"message": {chat.Message{Body: "hi", ReplyTo: 5}, []step{
 			newKey(isBanned), notBanned(noRoom), role(chat.Read, reader), role(chat.Write, inArchive),
 			opened("not_found: there is no such message to reply to"),
-			about(chat.Message{Body: "hi", ReplyTo: 2}, "appended 8: {Body:hi ReplyTo:2 Meta:[] EditedAt:0001-01-01 00:00:00 +0000 UTC DeletedAt:0001-01-01 00:00:00 +0000 UTC Silent:false Reactions:[]}"),
+			about(chat.Message{Body: "hi", ReplyTo: 2}, "appended 8: {Body:hi ReplyTo:2 Meta:[] EditedAt:0001-01-01 00:00:00 +0000 UTC DeletedAt:0001-01-01 00:00:00 +0000 UTC Silent:false Reactions:[] Slots:[]}"),
 		}},
 		"edited": {chat.Edited{Target: 5, Body: "hi"}, []step{
 			newKey(isBanned), notBanned(noRoom), role(chat.Read, reader), role(chat.Write, inArchive), opened(noMessage),
@@ -259,6 +302,26 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 			role(chat.Read, "forbidden: this needs the role moderate in tea; yours is read"), role(chat.Write, writer),
 			role(chat.Moderate, "unchanged since 4"), // archived or not
 			about(chat.RoomChanged{Change: chat.RoomRenamed, Name: "Cake"}, "appended 8: {Change:renamed Name:Cake}"),
+		}},
+		"set on a message": {chat.Set{Type: "x.task", Target: 5, Slot: "a b"}, []step{
+			newKey(isBanned), notBanned(noRoom), role(chat.Read, reader),
+			{func(s *state, _ *chat.Proposal) {
+				holds(0, chat.Slot{Type: chat.RoomMaySet, SetBy: 4, Data: []byte(`"moderate"`)})(s)
+				member("dan", chat.Write)(s)
+			}, writer},
+			role(chat.Moderate, inArchive), opened(noMessage),
+			about(chat.Set{Type: "x.task", Target: 2, Slot: "a b"}, isDeleted),
+			{func(_ *state, p *chat.Proposal) {
+				p.Fact, p.If = chat.Set{Type: "x.task", Target: 1, Slot: "a b"}, new(chat.Seq)
+			}, "conflict: the room has changed since: its last change is 5"},
+			{func(_ *state, p *chat.Proposal) { *p.If = 5 }, "invalid: a slot's name must have at most 64 characters, of a-z A-Z 0-9 . _ : @ - only"},
+			about(chat.Set{Type: "x.task", Target: 1}, "unchanged since 0"),
+			about(chat.Set{Type: "x.task", Target: 1, Data: []byte(`1`)}, `appended 8: set x.task "" on 1 to 1`),
+		}},
+		"set on the room": {chat.Set{Type: chat.RoomTopic, Data: []byte(`1`)}, []step{
+			newKey(isBanned), notBanned(noRoom), role(chat.Read, "forbidden: this needs the role moderate in tea; yours is read"), role(chat.Write, writer),
+			role(chat.Moderate, "invalid: data must be a text"), // archived or not
+			about(chat.Set{Type: chat.RoomTopic, Data: []byte(`"hi"`)}, `appended 8: set room.topic "" on 0 to "hi"`),
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -339,6 +402,9 @@ func TestWhatTheStoreFailsToSayEndsTheCall(t *testing.T) {
 		"Place":     everySort,
 		"Message":   append([]chat.Fact{chat.Message{Body: "re", ReplyTo: 1}}, everySort[1:4]...),
 		"Tallies":   {everySort[3]},
+		"Slot":      {everySort[6], chat.Set{Type: "x.task"}},
+		"Slots":     {everySort[6]},
+		"Pins":      {chat.Set{Type: chat.Pinned, Target: 1, Data: chat.Pin{By: "ann"}.Data()}},
 		"Moderated": {resigns},
 	} {
 		for _, f := range facts {
@@ -350,16 +416,16 @@ func TestWhatTheStoreFailsToSayEndsTheCall(t *testing.T) {
 	}
 }
 
-func TestFactsAreSixSorts(t *testing.T) {
+func TestFactsAreSevenSorts(t *testing.T) {
 	t.Parallel()
 	all := make([]chat.Proposal, len(everySort))
 	for i, f := range everySort {
 		all[i] = by("ann", f)
 	}
 	if err := ledger.Check(all); err != nil {
-		t.Errorf("all six: %v", err)
+		t.Errorf("all seven: %v", err)
 	}
-	for _, f := range []chat.Fact{nil, &chat.Message{}, chat.Unknown{Type: "later"}} {
+	for _, f := range []chat.Fact{nil, &chat.Message{}, chat.Unknown{Type: "later"}, chat.Set{Type: "poll", Target: 1}} {
 		p := by("ann", f)
 		if err := ledger.Check(append(slices.Clone(all), p)); !errors.Is(err, chat.Internal) {
 			t.Errorf("%T: %v", f, err)

@@ -11,10 +11,10 @@ func TestWhatAMessageComesTo(t *testing.T) {
 	t.Parallel()
 	const never = "0001-01-01 00:00:00 +0000 UTC"
 	said := func(fields string) string {
-		return "appended 8: {" + fields + " EditedAt:" + never + " DeletedAt:" + never + " Silent:false Reactions:[]}"
+		return "appended 8: {" + fields + " EditedAt:" + never + " DeletedAt:" + never + " Silent:false Reactions:[] Slots:[]}"
 	}
 	psst := chat.Message{Body: "psst", Silent: true}
-	silent := "appended 8: {Body:psst ReplyTo:0 Meta:[] EditedAt:" + never + " DeletedAt:" + never + " Silent:true Reactions:[]}"
+	silent := "appended 8: {Body:psst ReplyTo:0 Meta:[] EditedAt:" + never + " DeletedAt:" + never + " Silent:true Reactions:[] Slots:[]}"
 	for8 := func(head chat.Seq) chat.Proposal {
 		p := by("bob", chat.Message{Body: "hi"})
 		p.IfHead = &head
@@ -55,6 +55,7 @@ func TestWhatAMessageComesTo(t *testing.T) {
 			name: "what a store adds later is not taken from a proposal", state: tearoom(),
 			p: by("bob", chat.Message{
 				Body: "hi", Meta: []byte("{}"), EditedAt: noon, DeletedAt: noon, Reactions: []chat.Reaction{{Emoji: "👍", Count: 9}},
+				Slots: []chat.Slot{{Type: "x.task"}},
 			}),
 			want: said("Body:hi ReplyTo:0 Meta:[123 125]"),
 		},
@@ -273,27 +274,27 @@ func TestWhatAChangeOfARoomComesTo(t *testing.T) {
 	check(t, []row{
 		{
 			name: "another name", state: tearoom(), p: change(chat.RoomRenamed, "Cake"),
-			want: "appended 8: {Change:renamed Name:Cake}", saves: `[room "Cake" public true archived false set [8 5 0]]`,
+			want: "appended 8: {Change:renamed Name:Cake}", saves: `[room "Cake" public true archived false set [8 5 0 0]]`,
 		},
 		{name: "the name that it has", state: tearoom(), p: change(chat.RoomRenamed, "Tea"), want: "unchanged since 4"},
 		{
 			name: "hidden", state: tearoom(), p: change(chat.RoomHidden, ""),
-			want: "appended 8: {Change:hidden Name:}", saves: `[room "Tea" public false archived false set [4 8 0]]`,
+			want: "appended 8: {Change:hidden Name:}", saves: `[room "Tea" public false archived false set [4 8 0 0]]`,
 		},
 		{name: "hidden again", state: tearoom(hidden), p: change(chat.RoomHidden, ""), want: "unchanged since 5"},
 		{
 			name: "published", state: tearoom(hidden), p: change(chat.RoomPublished, ""),
-			want: "appended 8: {Change:published Name:}", saves: `[room "Tea" public true archived false set [4 8 0]]`,
+			want: "appended 8: {Change:published Name:}", saves: `[room "Tea" public true archived false set [4 8 0 0]]`,
 		},
 		{name: "published again", state: tearoom(), p: change(chat.RoomPublished, ""), want: "unchanged since 5"},
 		{
 			name: "archived", state: tearoom(), p: change(chat.RoomArchived, ""),
-			want: "appended 8: {Change:archived Name:}", saves: `[room "Tea" public true archived true set [4 5 8]]`,
+			want: "appended 8: {Change:archived Name:}", saves: `[room "Tea" public true archived true set [4 5 8 0]]`,
 		},
 		{name: "archived again", state: tearoom(archived), p: change(chat.RoomArchived, ""), want: "unchanged since 0"},
 		{
 			name: "taken out of the archive", state: tearoom(archived), p: change(chat.RoomUnarchived, ""),
-			want: "appended 8: {Change:unarchived Name:}", saves: `[room "Tea" public true archived false set [4 5 8]]`,
+			want: "appended 8: {Change:unarchived Name:}", saves: `[room "Tea" public true archived false set [4 5 8 0]]`,
 		},
 		{name: "never archived", state: tearoom(), p: change(chat.RoomUnarchived, ""), want: "unchanged since 0"},
 	})

@@ -29,7 +29,7 @@ func (messageRule) ruling(c matter) (Ruling, error) {
 	if c.IfHead != nil && *c.IfHead != c.room.Head {
 		return refused(chat.HeadMoved(*c.IfHead, c.room.Head)), nil
 	}
-	if f.Meta == nil && f.Reactions == nil && f.EditedAt.IsZero() && f.DeletedAt.IsZero() {
+	if f.Meta == nil && f.Reactions == nil && f.Slots == nil && f.EditedAt.IsZero() && f.DeletedAt.IsZero() {
 		return c.appends(c.Fact), nil // it has the form that the log keeps, and needs no copy
 	}
 	said := chat.Message{Body: f.Body, ReplyTo: f.ReplyTo, Silent: f.Silent}

@@ -19,7 +19,8 @@ func (roomRule) ruling(c matter) (Ruling, error) {
 	return r, nil
 }
 
-// Property is what a change of a room sets. Two opposite changes set the same property.
+// Property is what a change of a room sets. Two opposite changes set the same property. Everything
+// that is Set on a room of the types room.* is one property together.
 type Property uint8
 
 // The properties.
@@ -27,6 +28,7 @@ const (
 	Name Property = iota
 	Visibility
 	Life
+	Metadata
 	Properties // how many there are
 )
 

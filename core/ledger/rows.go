@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -19,6 +20,12 @@ type Rows interface {
 	Message(seq chat.Seq) (m Message, found bool, err error)
 	// Tallies returns each emoji that a message remembers, and whether the user reacts with it.
 	Tallies(message chat.Seq, user chat.UserID) ([]Tally, error)
+	// Slot returns what a slot on a message, or on the room (0), holds, if it holds anything.
+	Slot(target chat.Seq, of chat.SetType, slot string) (is chat.Slot, held bool, err error)
+	// Slots returns all slots on a message, or on the room (0), that hold something.
+	Slots(target chat.Seq) ([]SlotSize, error)
+	// Pins returns how many messages are pinned, of those that are not deleted.
+	Pins() (int, error)
 	// Moderated reports whether somebody other than the user has the role Moderate.
 	Moderated(but chat.UserID) (bool, error)
 }
@@ -34,11 +41,15 @@ type Room struct {
 func (r *Room) Follow(ruling *Ruling) {
 	if ruling.Room != nil {
 		r.Name, r.Public, r.Archived, r.Set = ruling.Room.Name, ruling.Room.Public, ruling.Room.Archived, ruling.Room.Set
+		r.Changed = r.changed()
 	}
 	if ruling.appends() {
 		r.Head, r.Messages = ruling.Entry.Seq, ruling.Entry.Messages
 	}
 }
+
+// changed returns the entry that changed the room itself last.
+func (r *Room) changed() chat.Seq { return slices.Max(r.Set[:]) }
 
 // Place is a user's place in a room.
 type Place struct {
@@ -59,4 +70,10 @@ type Tally struct {
 	Total int      // how many users react with it now
 	Mine  bool     // the user asked about is one of them
 	Set   chat.Seq // the entry that set Mine last; 0: none did
+}
+
+// SlotSize is how large a slot is that holds a value.
+type SlotSize struct {
+	Type  chat.SetType
+	Bytes int // of its name and its value
 }

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -15,6 +17,7 @@ type Ruling struct {
 	Reaction *Reaction // nil: no reaction changes
 	Place    *Place    // nil: nobody's place changes
 	Room     *Room     // nil: no property of the room changes
+	Slot     *Slot     // nil: no slot holds another value now
 
 	// Left is the user who leaves, even if they had left before; empty: nobody. Their read mark is
 	// removed, and the room is not among theirs until they make an entry again. Save this after
@@ -26,7 +29,14 @@ type Ruling struct {
 type Rewrite struct {
 	Message chat.Seq
 	Body    string
-	Deleted bool // text and meta are removed for ever; otherwise Body replaces the text
+	Deleted bool // text, meta and slots are removed for ever; otherwise Body replaces the text
+}
+
+// Slot is the value of a slot from now on, as the new entry sets it. Without Data the slot is
+// empty, and nothing of it is kept.
+type Slot struct {
+	chat.Set
+	Due time.Time // when the value ends by itself; zero: it does not
 }
 
 // Reaction is the new state of an emoji on a message.

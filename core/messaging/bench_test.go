@@ -20,6 +20,7 @@ func (quiet) Entries([]chat.Entry)       {}
 func (quiet) Head(chat.RoomID, chat.Seq) {}
 func (quiet) Hear(ports.Notice)          {}
 func (quiet) Deaf()                      {}
+func (quiet) Has(string) bool            { return true }
 func (quiet) Followed(chat.RoomID) bool  { return false }
 
 // BenchmarkWrite sends through the journal to the store in memory, 256 sends at a time, from one

@@ -99,25 +99,31 @@ func (l *lane) take(batch []draft, limit int) (_ []draft, open bool) {
 	return batch, !l.closed || n > 0
 }
 
-// together returns how many drafts may be committed together: those before the first reaction that
-// sets the same value as an earlier one. Of two such reactions the first may store nothing, as its
-// value is set already. If the outcome of both were lost then, a retry would store the first behind
-// the second.
+// together returns how many drafts may be committed together: those before the first reaction, or
+// set, that sets the same value as an earlier one. Of two such drafts the first may store nothing,
+// as its value is set already. If the outcome of both were lost then, a retry would store the first
+// behind the second.
 func together(drafts []draft) int {
 	type slot struct {
 		room   chat.RoomID
 		author chat.UserID
 		target chat.Seq
 		emoji  string
+		of     chat.SetType
+		slot   string
 	}
 	var set map[slot]bool
 	for i := range drafts {
 		p := &drafts[i].proposal
-		f, ok := p.Fact.(chat.Reacted)
-		if !ok {
+		is := slot{room: p.Room, target: chat.Target(p.Fact)}
+		switch f := p.Fact.(type) {
+		case chat.Reacted:
+			is.author, is.emoji = p.Author.ID, chat.EmojiID(f.Emoji)
+		case chat.Set:
+			is.of, is.slot = f.Type, f.Slot
+		default:
 			continue
 		}
-		is := slot{p.Room, p.Author.ID, f.Target, chat.EmojiID(f.Emoji)}
 		if set[is] {
 			return i
 		}

@@ -41,7 +41,7 @@ func newNode(t testing.TB, tweaks ...tweak) *node {
 func newNodeOn(t testing.TB, store *memory.Store, tweaks ...tweak) *node {
 	t.Helper()
 	n := &node{t: t, store: store, log: &unsteadyLog{Log: store}, told: &record{follows: map[chat.RoomID]bool{}}}
-	cfg := messaging.Config{Log: n.log, Directory: store, Bus: toldBus{localbus.New(), n.told}}
+	cfg := messaging.Config{Log: n.log, Directory: store, Slots: store, Bus: toldBus{localbus.New(), n.told}}
 	for _, tw := range tweaks {
 		tw(&cfg)
 	}
@@ -270,6 +270,7 @@ type record struct {
 	sent  []chat.Entry // to the bus
 
 	follows map[chat.RoomID]bool // which rooms somebody follows
+	lacks   string               // a feature that not all nodes have
 }
 
 // follow lets somebody follow rooms on this node.
@@ -279,6 +280,13 @@ func (n *node) follow(rooms ...chat.RoomID) {
 	for _, room := range rooms {
 		n.told.follows[room] = true
 	}
+}
+
+// Has reports that all nodes have each feature but one.
+func (r *record) Has(feature string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return feature != r.lacks
 }
 
 func (r *record) Followed(room chat.RoomID) bool {

@@ -22,7 +22,7 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 			views = append(views, ports.RoomView{Standing: st, Role: role})
 		}
 	}
-	return views, next, nil
+	return views, next, s.describe(ctx, views, chat.RoomTopic, chat.RoomAvatar)
 }
 
 // Room implements ports.Rooms.
@@ -39,8 +39,14 @@ func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	if err != nil || !st.Room.Made() {
 		return ports.RoomView{Standing: st, Role: role}, err
 	}
-	st, err = s.cfg.Directory.Standing(ctx, room, by.User)
-	return ports.RoomView{Standing: st, Role: role}, err
+	if st, err = s.cfg.Directory.Standing(ctx, room, by.User); err != nil {
+		return ports.RoomView{}, err
+	}
+	// Asked in this order, what is shown is at least as new as the change that it is shown to be
+	// of.
+	view := []ports.RoomView{{Standing: st, Role: role}}
+	err = s.describe(ctx, view, metadataTypes...)
+	return view[0], err
 }
 
 // Create implements ports.Rooms.
@@ -67,12 +73,36 @@ func (s *Service) Change(ctx context.Context, by chat.Identity, room chat.RoomID
 	if err := s.moderates(ctx, by, room); err != nil {
 		return ports.RoomView{}, err
 	}
-	for _, fact := range roomFacts(change) {
-		if err := s.record(ctx, by, room, fact); err != nil {
-			return ports.RoomView{}, err
+	facts, sets := roomFacts(change), metadataSets(change)
+	if err := s.mayDescribe(ctx, room, sets); err != nil {
+		return ports.RoomView{}, err
+	}
+	for _, set := range sets {
+		facts = append(facts, set)
+	}
+	if err := s.recordAll(ctx, by, room, facts, change.If); err != nil {
+		return ports.RoomView{}, err
+	}
+	view, err := s.view(ctx, by, room)
+	if err == nil && len(facts) == 0 && change.If != nil && *change.If != view.Room.Changed {
+		err = chat.StaleChange(view.Room.Changed)
+	}
+	return view, err
+}
+
+// recordAll records facts one after the other. The first that changes the room is to meet it as the
+// condition says; of two changes at once with the same condition the other one comes to nothing.
+func (s *Service) recordAll(ctx context.Context, by chat.Identity, room chat.RoomID, facts []chat.Fact, changed *chat.Seq) error {
+	for _, fact := range facts {
+		status, err := s.recordIf(ctx, by, room, fact, changed)
+		if err != nil {
+			return err
+		}
+		if status == ports.Appended {
+			changed = nil
 		}
 	}
-	return s.view(ctx, by, room)
+	return nil
 }
 
 func roomFacts(change ports.RoomChange) (facts []chat.Fact) {

@@ -15,6 +15,7 @@ type Config struct {
 	Log       ports.Log
 	Directory ports.Directory
 	Lists     ports.RoomLists       // nil: there are no lists of rooms but those by id
+	Slots     ports.Slots           // nil: nothing can be set
 	Bus       ports.Bus             // nil: this node is alone
 	Observer  ports.JournalObserver // nil: nobody is told
 
@@ -87,6 +88,7 @@ var (
 	_ ports.Reader  = (*Service)(nil)
 	_ ports.Rooms   = (*Service)(nil)
 	_ ports.Members = (*Service)(nil)
+	_ ports.Sets    = (*Service)(nil)
 	_ ports.Limiter = (*Service)(nil)
 )
 
@@ -102,8 +104,9 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run appends proposals, moves read marks, and tells audience of entries, until ctx ends. Then it
-// refuses new proposals and marks, writes those that wait, answers all, and returns. It is called
+// Run appends proposals, moves read marks, ends pins that are due, and tells audience of entries,
+// until ctx ends. Then it refuses new proposals and marks, writes those that wait, answers all, and
+// returns. It is called
 // once.
 func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	s.audience = audience
@@ -115,6 +118,7 @@ func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	wg.Go(func() { s.services.sweep(ctx) })
 	wg.Go(func() { s.making.sweep(ctx) })
 	wg.Go(func() { s.adding.sweep(ctx) })
+	wg.Go(func() { s.expire(ctx) })
 	wg.Wait()
 	return nil
 }

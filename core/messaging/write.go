@@ -73,6 +73,8 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 		p.Key = c.Key
 		p.Fact = chat.Reacted{Target: c.Seq, Emoji: c.Emoji, Removed: c.Remove}
 		p.Reactions = s.cfg.Reactions
+	case ports.Pin, ports.Unpin, ports.Set:
+		p.Fact, p.Key, err = s.set(ctx, by, change)
 	default:
 		err = chat.Errorf(chat.Internal, "no change %T", change)
 	}
@@ -114,16 +116,26 @@ func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, s
 // record appends a fact and waits for it. The caller has checked the user's right, and the log
 // checks it again.
 func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact) error {
-	result := make(chan error, 1)
+	_, err := s.recordIf(ctx, by, room, fact, nil)
+	return err
+}
+
+// recordIf is record with the condition of a proposal, and returns what became of it.
+func (s *Service) recordIf(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact, changed *chat.Seq) (ports.Status, error) {
+	type result struct {
+		status ports.Status
+		err    error
+	}
+	results := make(chan result, 1)
 	s.journal.submit(draft{
-		proposal: chat.Proposal{Room: room, Author: by.Author(), Via: by.Via, By: by.In(room), Key: chat.NewKey(), Fact: fact},
+		proposal: chat.Proposal{Room: room, Author: by.Author(), Via: by.Via, By: by.In(room), Key: chat.NewKey(), Fact: fact, If: changed},
 		trace:    ports.TraceOf(ctx),
-		done:     func(_ ports.Outcome, err error) { result <- err },
+		done:     func(o ports.Outcome, err error) { results <- result{o.Status, err} },
 	})
 	select {
-	case err := <-result:
-		return err
+	case r := <-results:
+		return r.status, r.err
 	case <-ctx.Done():
-		return chat.Wrap(chat.Unavailable, ctx.Err(), "wait for the log")
+		return ports.Refused, chat.Wrap(chat.Unavailable, ctx.Err(), "wait for the log")
 	}
 }

@@ -28,6 +28,7 @@ type Config struct {
 
 	AnswerBytes int      // max bytes of an encoded answer of Present; 0: 256 KiB
 	Features    []string // of this node, beyond the first published protocol v1
+	Alone       bool     // there are no other nodes, whatever Bus there is
 }
 
 // Node knows who is present on this node, and what the others told. Its methods may be called
@@ -51,7 +52,7 @@ func New(cfg Config) *Node {
 	}
 	return &Node{
 		cfg:   cfg,
-		peers: newPeers(ports.NodeID(rand.Text()), cfg.Features, cfg.Bus == nil),
+		peers: newPeers(ports.NodeID(rand.Text()), cfg.Features, cfg.Alone || cfg.Bus == nil),
 		rooms: map[chat.RoomID]*room{},
 	}
 }

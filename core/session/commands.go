@@ -182,6 +182,8 @@ func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
 		return ports.Sent{Receipt: r}
 	case ports.React:
 		return ports.ReactionSet{Receipt: r}
+	case ports.Pin, ports.Unpin, ports.Set:
+		return ports.SlotSet{Receipt: r}
 	default:
 		return ports.Changed{Receipt: r}
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ type Config struct {
 	AnswerBytes     int // max bytes of a frame that a client gets, told in the welcome; 0: 256 KiB
 
 	Features []string // of this node, beyond the first published protocol v1
+	Alone    bool     // no other node serves this log, whatever Bus there is
 
 	RingBytes      int   // max bytes of a feed's ring; 0: 256 KiB
 	RingBytesTotal int64 // max bytes of all rings; 0: 256 MiB
@@ -118,7 +120,7 @@ func New(cfg Config) *Hub {
 		strangers: newStrangers(cfg.MaxSessions), watchers: newWatchers(),
 	}
 	h.presence = presence.New(presence.Config{
-		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features,
+		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features, Alone: cfg.Alone,
 	})
 	h.delivery = delivery.New(delivery.Config{
 		Log: cfg.Log, Encoder: cfg.Encoder, Rooms: h, Bus: cfg.Bus, Observer: cfg.Observer,
@@ -150,6 +152,9 @@ func (h *Hub) Run(ctx context.Context) error {
 // Followed implements ports.Audience. It is true while the room's feed is open. That is half a
 // minute longer than somebody follows the room, for clients that reconnect.
 func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
+
+// Has implements ports.Audience.
+func (h *Hub) Has(feature string) bool { return slices.Contains(h.presence.Features(), feature) }
 
 // Entries implements ports.Listener.
 func (h *Hub) Entries(entries []chat.Entry) { h.delivery.Entries(entries) }

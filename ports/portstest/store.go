@@ -14,6 +14,7 @@ type StoreUnderTest interface {
 	ports.Directory
 	ports.RoomLists
 	ports.People
+	ports.Slots
 	ports.Revocations
 	ports.Hooks
 	ports.Checker
@@ -35,9 +36,9 @@ func Lockable(hold func(t *testing.T, room chat.RoomID) (release func())) StoreO
 }
 
 // Store proves a store against the contracts of ports.Log, ports.LogIdentity, ports.Directory,
-// ports.RoomLists, ports.People, ports.Revocations, ports.Hooks and ports.Checker. open is called
-// once. The store need not be empty, as every subtest makes rooms and users of its own. open closes
-// what it opened, by t.Cleanup.
+// ports.Slots, ports.RoomLists, ports.People, ports.Revocations, ports.Hooks and ports.Checker.
+// open is called once. The store need not be empty, as every subtest makes rooms and users of its
+// own. open closes what it opened, by t.Cleanup.
 func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...StoreOption) {
 	t.Helper()
 	s := &storeSuite{store: open(t)}
@@ -54,6 +55,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		{"Rights", (*storeSuite).testRights},
 		{"Unchanged", (*storeSuite).testUnchanged},
 		{"Reactions", (*storeSuite).testReactions},
+		{"Sets", (*storeSuite).testSets},
 		{"Present form", (*storeSuite).testPresentForm},
 		{"Read", (*storeSuite).testRead},
 		{"Later kinds", (*storeSuite).testLater},

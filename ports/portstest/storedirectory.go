@@ -81,6 +81,7 @@ func roomChangesShow(t *testing.T, r room) {
 	} {
 		step.set()
 		want.Head = alice.does(step.change).Seq
+		want.Changed = want.Head
 		mustEqual(t, "room", alice.stands().Room, want)
 	}
 }

@@ -327,9 +327,12 @@ func showEntries(entries []chat.Entry) string {
 // showEntry returns all fields of an entry as text. Two entries are the same if their texts are.
 func showEntry(e chat.Entry) string {
 	fact := fmt.Sprintf("%T%+v", e.Fact, e.Fact)
-	if m, ok := e.Fact.(chat.Message); ok {
-		fact = fmt.Sprintf("message %q reply %d meta %q edited %s deleted %s silent %t reactions %v",
-			m.Body, m.ReplyTo, m.Meta, showTime(m.EditedAt), showTime(m.DeletedAt), m.Silent, m.Reactions)
+	switch f := e.Fact.(type) {
+	case chat.Message:
+		fact = fmt.Sprintf("message %q reply %d meta %q edited %s deleted %s silent %t reactions %v slots %s",
+			f.Body, f.ReplyTo, f.Meta, showTime(f.EditedAt), showTime(f.DeletedAt), f.Silent, f.Reactions, showSlots(f.Slots))
+	case chat.Set:
+		fact = fmt.Sprintf("set %s %q on %d to %q (%t)", f.Type, f.Slot, f.Target, f.Data, f.Data == nil)
 	}
 	return fmt.Sprintf("%s/%d at %s by %q %q via %q key %q messages %d: %s",
 		e.Room, e.Seq, showTime(e.At), e.Author.ID, e.Author.Name, e.Via, e.Key, e.Messages, fact)

@@ -62,7 +62,13 @@ func drawUnbounded(t *rapid.T, r room) chat.Proposal {
 func drawFact(t *rapid.T, r room) chat.Fact {
 	target := chat.Seq(rapid.IntRange(0, 12).Draw(t, "target"))
 	body := rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "body")
-	switch rapid.IntRange(0, 10).Draw(t, "sort") {
+	switch rapid.IntRange(0, 13).Draw(t, "sort") {
+	case 11, 12:
+		data := rapid.SampledFrom([]string{"", "", `1`, `"two"`}).Draw(t, "data")
+		slot := rapid.SampledFrom([]string{"", "a"}).Draw(t, "slot")
+		return setOf(rapid.SampledFrom([]chat.SetType{"x.a", "x.b"}).Draw(t, "type"), target, slot, data)
+	case 13:
+		return setOf(chat.RoomTopic, 0, "", rapid.SampledFrom([]string{"", `"a"`, `"b"`}).Draw(t, "topic"))
 	case 0, 1, 2:
 		return chat.Message{Body: body}
 	case 3:
@@ -134,7 +140,8 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 	}
 	_, member := p.Fact.(chat.MemberChanged)
 	_, property := p.Fact.(chat.RoomChanged)
-	if m.room().Archived && !member && !property {
+	set, sets := p.Fact.(chat.Set)
+	if m.room().Archived && !member && !property && !(sets && set.Type == chat.RoomTopic) {
 		return ports.Refused, chat.Conflict, 0, nil
 	}
 	switch f := p.Fact.(type) {
@@ -159,10 +166,63 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 		if same, since := m.isSet(f); same {
 			return ports.Unchanged, "", since, nil
 		}
+	case chat.Set:
+		return m.decideSet(f, next)
 	default:
 		return m.decideChange(p.Author.ID, f, next)
 	}
 	return ports.Appended, "", next, p.Fact
+}
+
+// decideSet says what should become of a set.
+func (m *model) decideSet(f chat.Set, next chat.Seq) (ports.Status, chat.Kind, chat.Seq, chat.Fact) {
+	if f.Target != 0 && !m.isMessage(f.Target) {
+		return ports.Refused, chat.NotFound, 0, nil
+	}
+	if f.Target != 0 && m.deletion(f.Target) != nil {
+		return ports.Refused, chat.Conflict, 0, nil
+	}
+	if is := m.setter(f, len(m.log)); is == nil && f.Data == nil {
+		return ports.Unchanged, "", 0, nil
+	} else if is != nil && f.Data != nil && string(is.Fact.(chat.Set).Data) == string(f.Data) {
+		return ports.Unchanged, "", is.Seq, nil
+	}
+	return ports.Appended, "", next, f
+}
+
+// deletion returns the entry that deleted a message, or nil.
+func (m *model) deletion(target chat.Seq) *chat.Entry {
+	return m.last(target, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
+}
+
+// setter returns the last of the first n entries that sets the slot of f, if that sets it to a
+// value that no deletion has taken.
+func (m *model) setter(f chat.Set, n int) *chat.Entry {
+	for i := n - 1; i >= 0; i-- {
+		e := &m.log[i]
+		if gone, ok := e.Fact.(chat.Deleted); ok && gone.Target == f.Target {
+			return nil
+		}
+		if is, ok := e.Fact.(chat.Set); ok && is.Type == f.Type && is.Target == f.Target && is.Slot == f.Slot {
+			if is.Data == nil {
+				return nil
+			}
+			return e
+		}
+	}
+	return nil
+}
+
+// slots returns what is set on a message.
+func (m *model) slots(target chat.Seq) (slots []chat.Slot) {
+	for _, of := range []chat.SetType{"x.a", "x.b"} {
+		for _, slot := range []string{"", "a"} {
+			if e := m.setter(setOf(of, target, slot, ""), len(m.log)); e != nil {
+				slots = append(slots, chat.Slot{Type: of, Slot: slot, SetBy: e.Seq, Data: e.Fact.(chat.Set).Data})
+			}
+		}
+	}
+	return slots
 }
 
 // decideChange returns the outcome that a change of a message should have.
@@ -171,7 +231,7 @@ func (m *model) decideChange(by chat.UserID, fact chat.Fact, next chat.Seq) (por
 	if !m.isMessage(target) {
 		return ports.Refused, chat.NotFound, 0, nil
 	}
-	deletion := m.last(target, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
+	deletion := m.deletion(target)
 	if _, ok := fact.(chat.Deleted); ok && deletion != nil {
 		return ports.Unchanged, "", deletion.Seq, nil
 	}
@@ -277,7 +337,11 @@ func (m *model) room() chat.Room {
 	room := m.created
 	room.Head, room.Messages = chat.Seq(len(m.log)), m.messages(len(m.log))
 	for _, e := range m.log {
-		f, _ := e.Fact.(chat.RoomChanged)
+		f, changed := e.Fact.(chat.RoomChanged)
+		set, _ := e.Fact.(chat.Set)
+		if changed || set.Type == chat.RoomTopic {
+			room.Changed = e.Seq
+		}
 		switch f.Change {
 		case chat.RoomRenamed:
 			room.Name = f.Name
@@ -325,9 +389,8 @@ func (m *model) messages(n int) (count int64) {
 // unread counts the messages behind a mark that are of others than user and not deleted.
 func (m *model) unread(user chat.UserID, mark chat.Seq) (count int64) {
 	for _, e := range m.log[mark:] {
-		deleted := m.last(e.Seq, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
 		said, ok := e.Fact.(chat.Message)
-		if ok && !said.Silent && e.Author.ID != user && deleted == nil {
+		if ok && !said.Silent && e.Author.ID != user && m.deletion(e.Seq) == nil {
 			count++
 		}
 	}
@@ -343,6 +406,12 @@ func (m *model) present(viewer chat.UserID) []chat.Entry {
 		}
 	}
 	for i := range log {
+		if set, ok := log[i].Fact.(chat.Set); ok {
+			if is := m.setter(set, len(m.log)); is == nil || is.Seq != log[i].Seq {
+				set.Data = nil
+			}
+			log[i].Fact = set
+		}
 		if edited, ok := log[i].Fact.(chat.Edited); ok {
 			edited.Body = log[edited.Target-1].Fact.(chat.Message).Body
 			log[i].Fact = edited
@@ -373,6 +442,7 @@ func (m *model) presentMessage(seq chat.Seq, message chat.Message, viewer chat.U
 			message.Reactions = append(message.Reactions, chat.Reaction{Emoji: emoji, Count: len(users), Me: users[viewer]})
 		}
 	}
+	message.Slots = m.slots(seq)
 	return message
 }
 
@@ -380,6 +450,11 @@ func (m *model) presentMessage(seq chat.Seq, message chat.Message, viewer chat.U
 func (m *model) compare(t tester, r room) {
 	t.Helper()
 	mustBeEntries(t, r.log(""), m.present(""))
+	var topic []chat.Slot
+	if e := m.setter(setOf(chat.RoomTopic, 0, "", ""), len(m.log)); e != nil {
+		topic = []chat.Slot{{Type: chat.RoomTopic, SetBy: e.Seq, Data: e.Fact.(chat.Set).Data}}
+	}
+	mustEqual(t, "what is set on the room", r.held(0), showSlots(append(topic, m.slots(0)...)))
 	u0 := r.user("u0")
 	mustBeEntries(t, r.log(u0.id), m.present(u0.id))
 	room := m.room()
