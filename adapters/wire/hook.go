@@ -147,3 +147,55 @@ func readCommand(v value, room chat.RoomID) (c ports.HookCommand) {
 	}
 	return c
 }
+
+// Has reports whether there is a member of that name.
+func (b Body) Has(name string) bool { _, ok := b[name]; return ok }
+
+// Whole returns a member that is a whole number within bounds, and whether it is there.
+func (b Body) Whole(name string, minimum, maximum int64) (int64, bool, error) {
+	v, ok, err := b.want(name, kindNumber, "a number")
+	if !ok {
+		return 0, false, err
+	}
+	n, whole := v.integer()
+	if !whole || n < minimum || n > maximum {
+		return 0, false, chat.Errorf(chat.Invalid, "%s must be a whole number from %d to %d", name, minimum, maximum)
+	}
+	return n, true, nil
+}
+
+// Texts returns a member that is an array of strings, or nil if it is missing.
+func (b Body) Texts(name string) ([]string, error) {
+	v, ok, err := b.want(name, kindArray, "an array of strings")
+	if !ok {
+		return nil, err
+	}
+	list, good := []string{}, true
+	eachItem(v.raw, func(item value) bool {
+		if good = item.kind == kindString; good {
+			list = append(list, unquote(item.raw))
+		}
+		return good
+	})
+	if !good {
+		return nil, chat.Errorf(chat.BadRequest, "%s must be an array of strings", name)
+	}
+	return list, nil
+}
+
+// Object returns a member that is an object, or nil if it is missing.
+func (b Body) Object(name string) (Body, error) {
+	v, ok, err := b.want(name, kindObject, "an object")
+	if !ok {
+		return nil, err
+	}
+	inner := Body{}
+	if err := members(v.raw, name, func(member []byte, v value) {
+		if v.kind != kindNull {
+			inner[string(member)] = v
+		}
+	}); err != nil {
+		return nil, err
+	}
+	return inner, nil
+}

@@ -1,0 +1,80 @@
+package hooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// act does what an answer asks for, in its order. What the rules refuse is told and passed over, as
+// it would be refused again. An error means that some of it may not be done, and that the batch is
+// to be sent again: what is done by then stays done once, by its key.
+func (c *consumer) act(ctx context.Context, b *ports.HookBatch, do []ports.HookCommand) error {
+	if c.h.Role == chat.None {
+		return nil
+	}
+	for i, command := range do {
+		err := command.Err
+		if err == nil {
+			err = c.record(ctx, keyed(command.Change, keyOf(b, i, command.Key)))
+		}
+		c.s.cfg.Observer.HookActed(err)
+		if kind := chat.AsError(err).Kind; err != nil && (kind == chat.Unavailable || kind == chat.Internal || kind == chat.RateLimited) {
+			return fmt.Errorf("command %d of the answer: %s", i, chat.AsError(err).Reason)
+		}
+	}
+	return nil
+}
+
+// record does one thing as the bot. A bot that does too much at once waits.
+func (c *consumer) record(ctx context.Context, change ports.Change) error {
+	for {
+		_, err := ports.Record(ctx, c.s.cfg.Writer, c.bot, change)
+		if !errors.Is(err, chat.RateLimited) {
+			return err
+		}
+		select {
+		case <-time.After(max(chat.AsError(err).RetryAfter, 10*time.Millisecond)):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// keyOf returns the key of a command: its own, or one made of what it answers to.
+func keyOf(b *ports.HookBatch, n int, own chat.Key) chat.Key {
+	if own != "" {
+		return own
+	}
+	key := fmt.Sprintf("hook/%s/%d", nameOfBatch(b), n)
+	if len(key) > chat.MaxKeyChars {
+		sum := sha256.Sum256([]byte(key))
+		key = "hook/" + base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return chat.Key(key)
+}
+
+// keyed gives a change its key.
+func keyed(change ports.Change, key chat.Key) ports.Change {
+	switch c := change.(type) {
+	case ports.Send:
+		c.Key = key
+		return c
+	case ports.Edit:
+		c.Key = key
+		return c
+	case ports.Delete:
+		c.Key = key
+		return c
+	case ports.React:
+		c.Key = key
+		return c
+	}
+	return change
+}

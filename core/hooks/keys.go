@@ -1,0 +1,156 @@
+package hooks
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// KeyBytes is how long a key is that secrets are kept under.
+const KeyBytes = 32
+
+// Keys encrypts the secrets of hooks. The first seals, all open: so a key is changed by putting a
+// new one in front.
+type Keys struct{ all []key }
+
+type key struct {
+	id   [4]byte
+	aead cipher.AEAD
+}
+
+// NewKeys returns what encrypts under keys of KeyBytes each, at least one.
+func NewKeys(keys ...[]byte) (*Keys, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("there is no key")
+	}
+	k := &Keys{}
+	for _, one := range keys {
+		if len(one) != KeyBytes {
+			return nil, errors.New("a key must have 32 bytes")
+		}
+		block, err := aes.NewCipher(one)
+		if err != nil {
+			return nil, err
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(append([]byte("parley hook key "), one...))
+		k.all = append(k.all, key{[4]byte(sum[:4]), aead})
+	}
+	return k, nil
+}
+
+// secret is one that parcels are signed with.
+type secret struct {
+	bytes []byte
+	until time.Time // good no more from then on; zero: the present one
+}
+
+const (
+	secretBytes = 24             // of those that are made here; Standard Webhooks has 24–64
+	secretsKept = 3              // of a hook
+	handOver    = 24 * time.Hour // how long the one before signs beside the present one
+	sealVersion = 1
+)
+
+const secretPrefix = "whsec_"
+
+// newSecret makes a secret, and how it is shown.
+func newSecret() (secret, string) {
+	b := make([]byte, secretBytes)
+	_, _ = rand.Read(b) // it does not fail
+	return secret{bytes: b}, secretPrefix + base64.StdEncoding.EncodeToString(b)
+}
+
+// is reports whether a secret is the one that is shown as text. It takes as long for any of one
+// length.
+func (s secret) is(text string) bool {
+	shown, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, secretPrefix))
+	return err == nil && subtle.ConstantTimeCompare(shown, s.bytes) == 1
+}
+
+// rotated puts a new secret in front; the one before is good for a while.
+func rotated(secrets []secret, fresh secret, now time.Time) []secret {
+	all := []secret{fresh}
+	for _, s := range secrets {
+		if s.until.IsZero() {
+			s.until = now.Add(handOver)
+		}
+		if s.until.After(now) && len(all) < secretsKept {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// good returns the secrets that sign now.
+func good(secrets []secret, now time.Time) (all [][]byte) {
+	for _, s := range secrets {
+		if s.until.IsZero() || s.until.After(now) {
+			all = append(all, s.bytes)
+		}
+	}
+	return all
+}
+
+// seal encrypts a hook's secrets; another hook's they cannot become.
+func (k *Keys) seal(id chat.HookID, secrets []secret) []byte {
+	var plain []byte
+	for _, s := range secrets {
+		until := int64(0)
+		if !s.until.IsZero() {
+			until = s.until.UnixMicro()
+		}
+		plain = binary.BigEndian.AppendUint64(plain, uint64(until))
+		plain = append(append(plain, byte(len(s.bytes))), s.bytes...)
+	}
+	first := k.all[0]
+	sealed := append([]byte{sealVersion}, first.id[:]...)
+	nonce := make([]byte, first.aead.NonceSize())
+	_, _ = rand.Read(nonce) // it does not fail
+	return first.aead.Seal(append(sealed, nonce...), nonce, plain, []byte(id))
+}
+
+var errSealed = errors.New("the hook's secrets cannot be read: they were kept under another key than PARLEY_HOOKS_KEY has")
+
+// open decrypts a hook's secrets.
+func (k *Keys) open(id chat.HookID, sealed []byte) ([]secret, error) {
+	const head = 1 + len(key{}.id)
+	if k == nil || len(sealed) < head || sealed[0] != sealVersion {
+		return nil, errSealed
+	}
+	for _, one := range k.all {
+		if n := head + one.aead.NonceSize(); [4]byte(sealed[1:head]) == one.id && len(sealed) >= n {
+			if plain, err := one.aead.Open(nil, sealed[head:n], sealed[n:], []byte(id)); err == nil {
+				return parseSecrets(plain)
+			}
+		}
+	}
+	return nil, errSealed
+}
+
+func parseSecrets(plain []byte) (secrets []secret, err error) {
+	for len(plain) > 0 {
+		if len(plain) < 9 || len(plain) < 9+int(plain[8]) {
+			return nil, errSealed
+		}
+		var s secret
+		if until := int64(binary.BigEndian.Uint64(plain)); until != 0 {
+			s.until = time.UnixMicro(until).UTC()
+		}
+		s.bytes, plain = plain[9:9+int(plain[8])], plain[9+int(plain[8]):]
+		secrets = append(secrets, s)
+	}
+	return secrets, nil
+}

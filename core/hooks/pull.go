@@ -1,0 +1,342 @@
+package hooks
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	pullEvery   = time.Second // how often the store is asked while there is nothing
+	pullWaits   = 8           // who wait for one hook at once, on this node
+	pullRooms   = 64          // rooms that are looked at, at once
+	pullPasses  = 1000        // entries that are passed over in a room at a time
+	maxNudged   = 1000        // rooms of a hook that are kept in mind
+	stuckAtOnce = 200
+)
+
+// nudges are rooms where there is something to pull, as far as this node knows; and who waits for
+// it. The store knows all of them, a moment later.
+type nudges struct {
+	mu    sync.Mutex
+	rooms map[chat.HookID]map[chat.RoomID]struct{}
+	wakes map[chat.HookID]chan struct{} // closed with the next one
+}
+
+// give tells that there is something in a room.
+func (n *nudges) give(id chat.HookID, room chat.RoomID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rooms == nil {
+		n.rooms = map[chat.HookID]map[chat.RoomID]struct{}{}
+	}
+	if n.rooms[id] == nil {
+		n.rooms[id] = map[chat.RoomID]struct{}{}
+	}
+	if len(n.rooms[id]) < maxNudged {
+		n.rooms[id][room] = struct{}{}
+	}
+	if wake := n.wakes[id]; wake != nil {
+		close(wake)
+		delete(n.wakes, id)
+	}
+}
+
+// take returns some of the rooms, and what is closed when there are more.
+func (n *nudges) take(id chat.HookID) (rooms []chat.RoomID, more <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for room := range n.rooms[id] {
+		if len(rooms) == pullRooms {
+			break
+		}
+		rooms = append(rooms, room)
+		delete(n.rooms[id], room)
+	}
+	if len(n.rooms[id]) == 0 {
+		delete(n.rooms, id)
+	}
+	if n.wakes == nil {
+		n.wakes = map[chat.HookID]chan struct{}{}
+	}
+	if n.wakes[id] == nil {
+		n.wakes[id] = make(chan struct{})
+	}
+	return rooms, n.wakes[id]
+}
+
+// owner returns a hook of which the caller may pull.
+func (s *Service) owner(ctx context.Context, by ports.HookCaller, id chat.HookID) (ports.Hook, error) {
+	if by.Secret == "" {
+		h, err := s.own(ctx, by.By, id)
+		return h, pulls(h, err)
+	}
+	h, err := s.hook(ctx, id)
+	if err != nil {
+		return h, errSecret(err)
+	}
+	secrets, err := s.cfg.Keys.open(id, h.Secrets)
+	if err != nil {
+		return h, chat.Wrap(chat.Unavailable, err, "read the secrets of a hook")
+	}
+	now := time.Now()
+	for _, one := range secrets {
+		if (one.until.IsZero() || one.until.After(now)) && one.is(by.Secret) {
+			return h, pulls(h, nil)
+		}
+	}
+	return h, errBadSecret
+}
+
+var errBadSecret = chat.Errorf(chat.Unauthenticated, "the secret is not that of the hook")
+
+// errSecret tells who has no good secret nothing of whether there is such a hook.
+func errSecret(err error) error {
+	if chat.AsError(err).Kind == chat.NotFound {
+		return errBadSecret
+	}
+	return err
+}
+
+// pulls returns a Conflict for a hook of which nobody pulls.
+func pulls(h ports.Hook, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case h.Kind != ports.HookPull:
+		return chat.Errorf(chat.Conflict, "the hook is one that is posted to")
+	case h.Paused != "":
+		return chat.Errorf(chat.Conflict, "the hook is paused: %s", h.Paused)
+	}
+	return nil
+}
+
+// PullHook implements ports.HookCursors.
+func (s *Service) PullHook(ctx context.Context, by ports.HookCaller, id chat.HookID, wait time.Duration, limit int) ([]ports.HookBatch, error) {
+	h, err := s.owner(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.begins(id); err != nil {
+		return nil, err
+	}
+	defer s.ends(id)
+	end := time.After(wait)
+	for {
+		batches, more, err := s.pull(ctx, h, limit)
+		if err != nil || len(batches) > 0 {
+			return batches, err
+		}
+		select {
+		case <-more:
+		case <-time.After(pullEvery):
+		case <-end:
+			return nil, nil
+		case <-s.leaves:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, chat.Wrap(chat.Unavailable, ctx.Err(), "wait for something to pull")
+		}
+		if h, err = s.owner(ctx, by, id); err != nil { // it may have been changed meanwhile
+			return nil, err
+		}
+	}
+}
+
+// begins counts who waits for a hook.
+func (s *Service) begins(id chat.HookID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pulls[id] >= pullWaits {
+		return &chat.Error{Kind: chat.RateLimited, Reason: "too many pull of this hook at once", RetryAfter: time.Second}
+	}
+	s.pulls[id]++
+	return nil
+}
+
+func (s *Service) ends(id chat.HookID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pulls[id]--; s.pulls[id] == 0 {
+		delete(s.pulls, id)
+	}
+}
+
+// pull takes what there is now. more is closed when there may be more.
+func (s *Service) pull(ctx context.Context, h ports.Hook, limit int) (batches []ports.HookBatch, more <-chan struct{}, err error) {
+	if err := s.mayRead(ctx, h); err != nil {
+		_ = s.held(ctx, h, err) // the runner has no part in it
+		return nil, nil, chat.Errorf(chat.Conflict, "the hook is paused: %v", err)
+	}
+	rooms, more, err := s.behind(ctx, h)
+	if err != nil || len(rooms) == 0 {
+		return nil, more, err
+	}
+	leased, err := s.cfg.Store.LeaseRooms(ctx, h.ID, rooms, ports.LeaseTime)
+	if err != nil {
+		return nil, more, err
+	}
+	var unused []chat.RoomID
+	for _, room := range leased {
+		if limit == 0 {
+			unused = append(unused, room)
+			s.nudges.give(h.ID, room)
+			continue
+		}
+		b, err := s.batchOf(ctx, h, room, limit)
+		if err != nil {
+			return nil, more, err
+		}
+		if len(b.Entries) == 0 {
+			unused = append(unused, room)
+			continue
+		}
+		limit -= len(b.Entries)
+		batches = append(batches, b)
+	}
+	if len(unused) > 0 {
+		_, err = s.cfg.Store.LeaseRooms(ctx, h.ID, unused, 0)
+	}
+	return batches, more, err
+}
+
+// behind returns rooms where there may be something to pull: some that this node knows of, and some
+// that the store does.
+func (s *Service) behind(ctx context.Context, h ports.Hook) (rooms []chat.RoomID, more <-chan struct{}, err error) {
+	rooms, more = s.nudges.take(h.ID)
+	after := chat.RoomID("")
+	for len(rooms) < pullRooms {
+		stuck, err := s.cfg.Consumers.Stuck(ctx, nameOf(h), after, stuckAtOnce)
+		if err != nil {
+			return nil, more, err
+		}
+		for _, c := range stuck {
+			if after = c.Room; c.UpTo > c.Seq && len(rooms) < pullRooms && !slices.Contains(rooms, c.Room) {
+				rooms = append(rooms, c.Room)
+			}
+		}
+		if len(stuck) < stuckAtOnce {
+			break
+		}
+	}
+	slices.Sort(rooms)
+	return rooms, more, nil
+}
+
+// batchOf returns what a hook is to get next of a room, which the caller has leased; without
+// entries where there is nothing. What the hook does not want is passed over for good.
+func (s *Service) batchOf(ctx context.Context, h ports.Hook, room chat.RoomID, limit int) (ports.HookBatch, error) {
+	c := newConsumer(s, h)
+	b := ports.HookBatch{Hook: h.ID, Room: room}
+	at, there, err := s.cursor(ctx, h, room)
+	if err != nil || !there {
+		return b, err
+	}
+	if b.Head, err = s.head(ctx, room); err != nil {
+		return b, err
+	}
+	limit = min(limit, h.Filter.Batch)
+	for after := at.Seq; after < b.Head; {
+		entries, err := s.cfg.Log.Read(ctx, room, ports.Span{After: after, Limit: ports.MaxHookBatch, Bytes: batchBytes})
+		if err != nil || len(entries) == 0 {
+			return b, err
+		}
+		for i := range entries {
+			if after = entries[i].Seq; c.Filter(&entries[i]) && len(b.Entries) < limit {
+				b.Entries = append(b.Entries, entries[i])
+			}
+		}
+		if len(b.Entries) > 0 {
+			b.First, b.Last = b.Entries[0].Seq, b.Entries[len(b.Entries)-1].Seq
+			b.Head = max(b.Head, b.Last)
+			s.pack(&b)
+			return b, nil
+		}
+		if after-at.Seq >= pullPasses || after >= b.Head {
+			return b, s.cfg.Runner.Seek(ctx, nameOf(h), room, after)
+		}
+	}
+	return b, nil
+}
+
+// AckHook implements ports.HookCursors.
+func (s *Service) AckHook(ctx context.Context, by ports.HookCaller, id chat.HookID, ack ports.HookAck) (chat.Seq, error) {
+	h, err := s.owner(ctx, by, id)
+	if err != nil {
+		return 0, err
+	}
+	b, err := parseBatchID(ack.ID)
+	if err == nil && (b.Hook != id || !follows(roomsOf(h), b.Room)) {
+		err = errBatchID
+	}
+	if err != nil {
+		return 0, err
+	}
+	answer, err := ack.Answer(b.Room)
+	if err != nil {
+		return 0, err
+	}
+	if err := newConsumer(s, h).act(ctx, &b, answer.Do); err != nil {
+		return 0, chat.Errorf(chat.Unavailable, "%v; nothing was acknowledged: ask again", err)
+	}
+	to := b.Last
+	if answer.Ack != nil {
+		to = min(*answer.Ack, b.Last)
+	}
+	at, _, err := s.cursor(ctx, h, b.Room)
+	if err != nil {
+		return 0, err
+	}
+	if to > at.Seq {
+		if err := s.cfg.Runner.Seek(ctx, nameOf(h), b.Room, to); err != nil {
+			return 0, err
+		}
+		at.Seq = to
+	}
+	if head, err := s.head(ctx, b.Room); err == nil && head > at.Seq {
+		defer s.nudges.give(id, b.Room)
+	}
+	_, err = s.cfg.Store.LeaseRooms(ctx, id, []chat.RoomID{b.Room}, 0)
+	return at.Seq, err
+}
+
+var errBatchID = chat.Errorf(chat.Invalid, "id must be that of a batch of this hook")
+
+// parseBatchID reads what a batch's id names: hook.room.first-last.digest, where a room may have
+// dots too.
+func parseBatchID(id string) (b ports.HookBatch, err error) {
+	named, _, ok := cutLast(id, ".")
+	if !ok {
+		return b, errBatchID
+	}
+	named, bounds, _ := cutLast(named, ".")
+	hook, room, _ := strings.Cut(named, ".")
+	first, last, _ := strings.Cut(bounds, "-")
+	if b.Hook, err = chat.ParseHookID(hook); err != nil {
+		return b, errBatchID
+	}
+	if b.Room, err = chat.ParseRoomID(room); err != nil {
+		return b, errBatchID
+	}
+	from, err1 := strconv.ParseInt(first, 10, 64)
+	to, err2 := strconv.ParseInt(last, 10, 64)
+	if err1 != nil || err2 != nil || from < 1 || to < from || to > int64(chat.MaxSeq) {
+		return b, errBatchID
+	}
+	b.First, b.Last = chat.Seq(from), chat.Seq(to)
+	return b, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}

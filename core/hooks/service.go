@@ -1,0 +1,250 @@
+package hooks
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/consuming"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	lookEvery  = 3 * time.Second
+	tidyEvery  = 100 // looks
+	storeTime  = 10 * time.Second
+	namePrefix = "hook:" // of the consumers
+	botPrefix  = "~hook."
+)
+
+// Runner runs the consumers that hooks are, and moves their cursors: a consuming.Runner.
+type Runner interface {
+	Add(c consuming.Consumer) error
+	Remove(name string)
+	Seek(ctx context.Context, consumer string, room chat.RoomID, seq chat.Seq) error
+	SeekTime(ctx context.Context, consumer string, room chat.RoomID, at time.Time) error
+	Skip(ctx context.Context, consumer string, room chat.RoomID, to chat.Seq) error
+	Forget(ctx context.Context, consumer string) error
+	Behind(ctx context.Context, consumer string) (consuming.Behind, error)
+}
+
+// Config is what a Service works with. All ports but Bus and Observer are needed.
+type Config struct {
+	Store     ports.Hooks
+	Log       ports.Log
+	Directory ports.Directory
+	Cursors   ports.Cursors
+	Consumers ports.Consumers
+	Writer    ports.Writer // of what bots do
+	Courier   ports.Courier
+	Runner    Runner
+	Bus       ports.Bus          // nil: this node is alone
+	Observer  ports.HookObserver // nil: nobody is told
+
+	Pack func(dst []byte, b *ports.HookBatch) []byte                           // a batch as it is sent
+	Read func(answer []byte, room chat.RoomID) (a ports.HookAnswer, err error) // what is answered to one
+
+	Keys *Keys // nil: no hook can be made, and none is told anything
+}
+
+// Service keeps the runner in step with the hooks that there are, and lets their owners have a hand
+// in them.
+type Service struct {
+	cfg    Config
+	anew   chan struct{} // holds one: hooks were changed
+	leaves chan struct{} // closed once: nobody is to wait any more
+	leave  func()
+	nudges nudges
+
+	mu     sync.Mutex
+	known  map[chat.HookID]ports.Hook // as they were read last
+	runs   map[string]int64           // by consumer: the version of the hook that the runner has
+	health map[chat.HookID]*health
+	pulls  map[chat.HookID]int // who waits
+}
+
+var (
+	_ ports.HookAdmin   = (*Service)(nil)
+	_ ports.HookCursors = (*Service)(nil)
+)
+
+// New returns a service. It knows no hooks before it runs.
+func New(cfg Config) *Service {
+	if cfg.Observer == nil {
+		cfg.Observer = ports.Unobserved{}
+	}
+	s := &Service{
+		cfg: cfg, anew: make(chan struct{}, 1), leaves: make(chan struct{}), known: map[chat.HookID]ports.Hook{},
+		runs: map[string]int64{}, health: map[chat.HookID]*health{}, pulls: map[chat.HookID]int{},
+	}
+	s.leave = sync.OnceFunc(func() { close(s.leaves) })
+	return s
+}
+
+// Run reads the hooks, and what was changed of them, until ctx ends. It is called once. A store
+// that cannot be read is asked again; what is known stays in force.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.Drain()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for looks := 0; ; looks++ {
+		err := s.look(ctx)
+		if err == nil && looks%tidyEvery == 0 {
+			err = s.tidy(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Observer.Fault(ctx, "read hooks", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-s.anew:
+		}
+	}
+}
+
+// Drain answers those who wait for something to pull.
+func (s *Service) Drain() { s.leave() }
+
+// Hear takes what other nodes tell.
+func (s *Service) Hear(notice ports.Notice) {
+	if _, ok := notice.(ports.HooksChanged); ok {
+		s.again()
+	}
+}
+
+func (s *Service) again() {
+	select {
+	case s.anew <- struct{}{}:
+	default:
+	}
+}
+
+// changed has all nodes read the hooks again.
+func (s *Service) changed(ctx context.Context) {
+	s.again()
+	if s.cfg.Bus == nil {
+		return
+	}
+	if err := s.cfg.Bus.Tell(ctx, ports.HooksChanged{}); err != nil { // others find it in the store
+		s.cfg.Observer.Fault(ctx, "tell of a changed hook", err)
+	}
+}
+
+// look reads the hooks and gives the runner those that are new or were changed.
+func (s *Service) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	list, err := s.cfg.Store.AllHooks(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = map[chat.HookID]ports.Hook{}
+	gone, paused := maps.Clone(s.runs), 0
+	for _, h := range list {
+		s.known[h.ID] = h
+		name := nameOf(h)
+		if h.Paused != "" {
+			paused++
+			continue
+		}
+		version, runs := s.runs[name]
+		delete(gone, name)
+		if runs && version == h.Version {
+			continue
+		}
+		if err := s.cfg.Runner.Add(newConsumer(s, h)); err != nil {
+			return err
+		}
+		s.runs[name] = h.Version
+	}
+	for name := range gone {
+		s.cfg.Runner.Remove(name)
+		delete(s.runs, name)
+	}
+	maps.DeleteFunc(s.health, func(id chat.HookID, _ *health) bool { _, is := s.known[id]; return !is })
+	s.cfg.Observer.HooksCounted(len(list), paused)
+	return nil
+}
+
+// tidy forgets where hooks have got to that are gone: whoever removed them may have died over it.
+// They are read after the consumers, so that a new one is none of these.
+func (s *Service) tidy(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	begun, err := s.cfg.Consumers.Begun(asking)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Store.AllHooks(asking)
+	if err != nil {
+		return err
+	}
+	for name := range begun.Walked {
+		is := func(h ports.Hook) bool { return nameOf(h) == name }
+		if strings.HasPrefix(name, namePrefix) && !slices.ContainsFunc(list, is) {
+			if err := s.cfg.Runner.Forget(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hook returns a hook as the store has it.
+func (s *Service) hook(ctx context.Context, id chat.HookID) (ports.Hook, error) {
+	list, err := s.cfg.Store.AllHooks(ctx)
+	if err != nil {
+		return ports.Hook{}, err
+	}
+	for _, h := range list {
+		if h.ID == id {
+			return h, nil
+		}
+	}
+	return ports.Hook{}, ports.NoHook(id)
+}
+
+// health is whether a hook's deliveries arrive.
+type health struct {
+	failing bool
+	told    time.Time // when that was said last
+	failed  time.Time
+}
+
+const (
+	tellEvery = 10 * time.Minute // of one hook that fails
+	wellAfter = time.Minute      // without a failure
+)
+
+// fares notes how a delivery ended, and tells of it where that is news.
+func (s *Service) fares(id chat.HookID, err error) {
+	now := time.Now()
+	s.mu.Lock()
+	h := s.health[id]
+	if h == nil {
+		h = &health{}
+		s.health[id] = h
+	}
+	tell := false
+	if err != nil {
+		tell = !h.failing || now.Sub(h.told) >= tellEvery
+		h.failing, h.failed = true, now
+	} else if h.failing && now.Sub(h.failed) >= wellAfter {
+		tell, h.failing = true, false
+	}
+	if tell {
+		h.told = now
+	}
+	s.mu.Unlock()
+	if tell {
+		s.cfg.Observer.HookFailing(id, err)
+	}
+}
