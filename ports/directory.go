@@ -24,7 +24,8 @@ type Directory interface {
 
 	// Rooms returns a page of a user's rooms, in the order of their ids (bytewise): those where
 	// they are a member, have a read mark, or have made an entry and not left since, and those of
-	// query.Granted that exist. Rooms from which they are banned are left out. It looks at no more
+	// query.Granted that exist. Rooms from which they are banned are left out. With query.All it
+	// returns rooms whatever the user has to do with them, and leaves none out. It looks at no more
 	// than query.Limit rooms, so a page may have fewer, or none. next is the After of the next
 	// page, empty at the end. Each standing comes from one consistent view, and has Unread counted.
 	Rooms(ctx context.Context, query RoomsQuery) (page []chat.Standing, next chat.RoomID, err error)
@@ -47,6 +48,7 @@ type Directory interface {
 // RoomsQuery asks for a page of a user's rooms.
 type RoomsQuery struct {
 	User    chat.UserID
+	All     bool          // all rooms that there are, also those from which the user is banned
 	Granted []chat.RoomID // other rooms to look at, ascending
 	After   chat.RoomID   // rooms behind it
 	Limit   int           // how many rooms to look at, at least 1

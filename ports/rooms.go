@@ -14,6 +14,10 @@ type Rooms interface {
 	// fewer, or none. next is the after of the next page, empty at the end.
 	Mine(ctx context.Context, by chat.Identity, after chat.RoomID, limit int) (rooms []RoomView, next chat.RoomID, err error)
 
+	// All is Mine of all rooms that there are, whatever the user has to do with them. It needs a
+	// token with the scope of admins, or is Forbidden.
+	All(ctx context.Context, by chat.Identity, after chat.RoomID, limit int) (rooms []RoomView, next chat.RoomID, err error)
+
 	// Room returns one room.
 	Room(ctx context.Context, by chat.Identity, room chat.RoomID) (RoomView, error)
 
@@ -61,7 +65,25 @@ type Members interface {
 	// the role (Conflict), unless their token makes them one.
 	SetMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID, role chat.Role) (chat.Member, error)
 
+	// SetMembers gives up to 1,000 users their places, in order, and returns one result for each.
+	// It needs Moderate for all of them. Each counts against limits as by SetMember or
+	// RemoveMember. One that fails spoils no other.
+	SetMembers(ctx context.Context, by chat.Identity, room chat.RoomID, set []MemberSet) ([]MemberResult, error)
+
 	// RemoveMember removes a user's membership or ban, and their read mark. It needs Moderate,
 	// except for one's own membership. The last moderator cannot leave (Conflict).
 	RemoveMember(ctx context.Context, by chat.Identity, room chat.RoomID, user chat.UserID) error
+}
+
+// MemberSet is a place to give a user.
+type MemberSet struct {
+	User   chat.UserID
+	Role   chat.Role // None: no place, unless Banned
+	Banned bool
+}
+
+// MemberResult is the result of a MemberSet.
+type MemberResult struct {
+	Unchanged bool  // the user had that place
+	Err       error // why it was not set, with a chat.Kind
 }

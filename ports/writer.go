@@ -37,3 +37,17 @@ func Record(ctx context.Context, w Writer, by chat.Identity, change Change) (Rec
 		return Receipt{}, chat.Wrap(chat.Unavailable, ctx.Err(), "wait for the log")
 	}
 }
+
+// AnswerTo returns the answer to a change that was recorded.
+func AnswerTo(change Change, r Receipt) Answer {
+	switch change.(type) {
+	case Send:
+		return Sent{Receipt: r}
+	case React:
+		return ReactionSet{Receipt: r}
+	case Pin, Unpin, Set:
+		return SlotSet{Receipt: r}
+	default:
+		return Changed{Receipt: r}
+	}
+}

@@ -33,7 +33,7 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 // expected tells a client that asks with "Expect: 100-continue" (RFC 9110, 10.1.1) whether to send
 // the body.
 func (s *Server) expected(ctx *fasthttp.RequestCtx) (status int) {
-	if ctx.Request.Header.ContentLength() > s.cfg.BodyBytes {
+	if ctx.Request.Header.ContentLength() > s.bodyBytes(&ctx.Request.Header) {
 		s.unread(ctx, fasthttp.ErrBodyTooLarge)
 		return fasthttp.StatusRequestEntityTooLarge
 	}

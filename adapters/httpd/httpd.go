@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/ports"
@@ -31,6 +33,10 @@ type Config struct {
 	ReadTimeout time.Duration // for receiving a request; 0: 10 s
 	IdleTimeout time.Duration // between requests of a connection; 0: 75 s
 	BodyBytes   int           // max size of a body; 0: 64 KiB
+
+	// Larger returns the max size of a body to a route that takes larger ones, or 0; nil: none
+	// does.
+	Larger func(method, path string) int
 }
 
 // readBuffer holds the headers of a request: a token of 8 KiB and the rest.
@@ -84,12 +90,24 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 	server.KeepHijackedConns = true
 	server.ErrorHandler = s.unread
 	server.ExpectHandler = s.expected
+	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		return fasthttp.RequestConfig{MaxRequestBodySize: s.bodyBytes(h)}
+	}
 	server.Handler = known(server.Handler)
 	s.app.Use(s.middleware)
 	for _, add := range routes {
 		add(s.app)
 	}
 	return s
+}
+
+// bodyBytes returns the max size of the body of a request.
+func (s *Server) bodyBytes(h *fasthttp.RequestHeader) int {
+	if s.cfg.Larger == nil {
+		return s.cfg.BodyBytes
+	}
+	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+	return max(s.cfg.BodyBytes, s.cfg.Larger(string(h.Method()), path))
 }
 
 // Listen opens the listener. It fails if the port is in use.

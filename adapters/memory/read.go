@@ -231,7 +231,7 @@ func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.
 	mine := slices.Clone(query.Next())
 	for id, r := range s.rooms {
 		_, marked := r.marks[query.User]
-		if id > query.After && (marked || r.listed(query.User) || r.places[query.User].Role != chat.None) {
+		if id > query.After && (query.All || marked || r.listed(query.User) || r.places[query.User].Role != chat.None) {
 			mine = append(mine, id)
 		}
 	}
@@ -242,7 +242,7 @@ func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.
 		next = mine[query.Limit-1]
 	}
 	for _, id := range mine {
-		if r := s.rooms[id]; r != nil && !r.places[query.User].Banned {
+		if r := s.rooms[id]; r != nil && (query.All || !r.places[query.User].Banned) {
 			page = append(page, r.standing(query.User))
 		}
 	}

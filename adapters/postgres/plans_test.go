@@ -55,6 +55,7 @@ var statements = []struct{ name, sql, args string }{
 	{"heads", headsQuery, `array['big','r7']`},
 	{"create", createQuery, `'r-new', 'New', true, 'u1'`},
 	{"standing", standingQuery, `'u1', 'big'`},
+	{"all rooms", allRoomsQuery, `'u1', '', 15`},
 	{"places", placesQuery, `array['big','r7','big'], array['u1','u36','u9000']`},
 	{"rooms of a user", roomsOfQuery, `'u1', '', 50, array['r3','r4','r5','nowhere']`},
 	{"rooms by activity", byActive, `'u1', '~', 5001, array['r3','nowhere'], 51`},

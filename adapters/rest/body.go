@@ -14,9 +14,8 @@ import (
 type object struct{ wire.Body }
 
 func (r *request) object() (object, error) {
-	kind, _, err := mime.ParseMediaType(r.Get(fiber.HeaderContentType))
-	if err != nil || kind != fiber.MIMEApplicationJSON {
-		return object{}, fiber.ErrUnsupportedMediaType
+	if err := r.isJSON(); err != nil {
+		return object{}, err
 	}
 	body, err := wire.ReadBody(r.BodyRaw())
 	if err != nil {
@@ -27,6 +26,15 @@ func (r *request) object() (object, error) {
 		err = r.act(*whom)
 	}
 	return object{body}, err
+}
+
+// isJSON checks what the request says of its body.
+func (r *request) isJSON() error {
+	kind, _, err := mime.ParseMediaType(r.Get(fiber.HeaderContentType))
+	if err != nil || kind != fiber.MIMEApplicationJSON {
+		return fiber.ErrUnsupportedMediaType
+	}
+	return nil
 }
 
 // needed returns the parsed text of a required member.

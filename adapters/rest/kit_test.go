@@ -101,7 +101,7 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 	}
 	rc.Reader, rc.Rooms, rc.Members, rc.Lists = m, m, m, m
 	rc.Profiles = people.New(people.Config{Store: store, Limiter: m})
-	server := httpd.New(httpd.Config{Addr: "127.0.0.1:0"}, rest.New(rc).Routes)
+	server := httpd.New(httpd.Config{Addr: "127.0.0.1:0", Larger: rest.BodyBytes}, rest.New(rc).Routes)
 	if err := server.Listen(); err != nil {
 		t.Fatal(err)
 	}

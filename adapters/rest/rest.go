@@ -29,7 +29,8 @@ type Config struct {
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
 	Verifier ports.TokenVerifier
-	Observer ports.SendObserver // nil: nobody is told
+	Observer ports.SendObserver  // nil: nobody is told
+	Faults   ports.FaultObserver // of parts of requests; nil: nobody is told
 
 	Timeout time.Duration // for one request; 0: 10 s
 }
@@ -45,6 +46,9 @@ func New(cfg Config) *API {
 	if cfg.Observer == nil {
 		cfg.Observer = ports.Unobserved{}
 	}
+	if cfg.Faults == nil {
+		cfg.Faults = ports.Unobserved{}
+	}
 	return &API{cfg}
 }
 
@@ -53,6 +57,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Get("/openapi.json", document(OpenAPI))
 	r.Get("/asyncapi.json", document(wire.AsyncAPI))
 
+	r.Post("/v1/batch", a.as(a.batch))
 	r.Get("/v1/rooms", a.as(a.listRooms))
 	r.Post("/v1/rooms", a.as(a.createRoom))
 	r.Get("/v1/rooms/:room", a.as(a.room))
@@ -70,6 +75,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Get("/v1/users/:user", a.as(a.user))
 	r.Put("/v1/users/:user", a.as(a.setUser))
 	r.Get("/v1/rooms/:room/members", a.as(a.listMembers))
+	r.Put("/v1/rooms/:room/members", a.as(a.setMembers))
 	r.Put("/v1/rooms/:room/members/:user", a.as(a.setMember))
 	r.Delete("/v1/rooms/:room/members/:user", a.as(a.removeMember))
 }

@@ -51,6 +51,9 @@ func (a *API) listRooms(r *request) error {
 		return err
 	}
 	if r.Context().QueryArgs().Has("sort") || r.Context().QueryArgs().Has("cursor") {
+		if r.Query("all") == "true" {
+			return chat.Errorf(chat.Invalid, "all and sort exclude each other")
+		}
 		return a.sortedRooms(r, limit)
 	}
 	var after chat.RoomID
@@ -59,12 +62,20 @@ func (a *API) listRooms(r *request) error {
 			return err
 		}
 	}
-	mine, next, err := a.cfg.Rooms.Mine(r.ctx, r.by, after, limit)
+	list := a.cfg.Rooms.Mine
+	switch r.Query("all") {
+	case "", "false":
+	case "true":
+		list = a.cfg.Rooms.All
+	default:
+		return chat.Errorf(chat.Invalid, "all must be true or false")
+	}
+	page, next, err := list(r.ctx, r.by, after, limit)
 	if err != nil {
 		return err
 	}
-	rooms := make([]room, len(mine))
-	for i, v := range mine {
+	rooms := make([]room, len(page))
+	for i, v := range page {
 		rooms[i] = view(v)
 	}
 	return r.encode(fiber.StatusOK, struct {
@@ -74,7 +85,15 @@ func (a *API) listRooms(r *request) error {
 }
 
 func (a *API) createRoom(r *request) error {
-	wish, err := r.newRoom()
+	o, err := r.object()
+	if err != nil {
+		return err
+	}
+	wish, err := o.newRoom()
+	if err != nil {
+		return err
+	}
+	members, err := o.wishes("members")
 	if err != nil {
 		return err
 	}
@@ -82,15 +101,35 @@ func (a *API) createRoom(r *request) error {
 	if err != nil {
 		return err
 	}
+	answer := struct {
+		room
+		Members []placeSet `json:"members,omitempty"`
+	}{room: view(made)}
+	if len(members) > 0 {
+		answer.Members = a.admit(r, wish.ID, members)
+		if v, err := a.cfg.Rooms.Room(r.ctx, r.by, wish.ID); err == nil {
+			answer.room = view(v) // as it is after them
+		}
+	}
 	r.Set(fiber.HeaderLocation, "/v1/rooms/"+string(wish.ID))
-	return r.encode(fiber.StatusCreated, view(made))
+	return r.encode(fiber.StatusCreated, answer)
 }
 
-func (r *request) newRoom() (room chat.Room, err error) {
-	o, err := r.object()
-	if err != nil {
-		return room, err
+// admit is grant for a room that was made just now: whatever happens, the answer is that it is
+// there.
+func (a *API) admit(r *request, room chat.RoomID, wishes []wish) []placeSet {
+	results, err := a.grant(r, room, wishes)
+	if err == nil {
+		return results
 	}
+	results = make([]placeSet, len(wishes))
+	for i, w := range wishes {
+		results[i] = placeSet{User: w.User, Error: wire.AppendError(nil, a.told(r, err))}
+	}
+	return results
+}
+
+func (o object) newRoom() (room chat.Room, err error) {
 	if room.ID, err = needed(o, "room", chat.ParseRoomID); err != nil {
 		return room, err
 	}

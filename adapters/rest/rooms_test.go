@@ -134,7 +134,7 @@ func TestBodiesThatAreNotGood(t *testing.T) {
 		alice.ask("POST", rooms, `{"room":"a"}`, "Content-Type", kind).fails(415, "bad_request", "the body must be application/json, and not compressed")
 	}
 	alice.ask("POST", rooms, `{"room":"a"}`, "Content-Encoding", "gzip").fails(415, "bad_request", "the body must be application/json, and not compressed")
-	alice.posts(rooms, `{"room":"a","pad":"`+strings.Repeat("x", 70_000)+`"}`).fails(413, "bad_request", "the body is too large")
+	alice.patches(room, `{"pad":"`+strings.Repeat("x", 70_000)+`"}`).fails(413, "bad_request", "the body is too large")
 	alice.loosely().patches(room, `{"name":null,"public":null,"archived":null}`).is(200, `{"public":true,"head":0}`)
 	alice.loosely().posts(messages, `{"body":"a","key":null,"reply_to":null,"meta":null}`).is(201, `{"seq":1}`)
 	alice.ask("POST", rooms, `{"room":"y","extra":{"a":[1]},"Public":true}`, "Content-Type", "Application/JSON; charset=utf-8").

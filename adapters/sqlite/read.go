@@ -318,12 +318,16 @@ func scanStanding(scan scanner, user chat.UserID, more ...any) (st chat.Standing
 func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.Standing, next chat.RoomID, err error) {
 	err = s.view(ctx, "list rooms", func(tx *transaction) error {
 		mine := slices.Clone(query.Next())
-		if err := tx.each(s.r.roomsOf, func(scan scanner) error {
+		list, args := s.r.roomsOf, []any{query.User, query.After, query.Limit}
+		if query.All {
+			list, args = s.r.rooms, args[1:]
+		}
+		if err := tx.each(list, func(scan scanner) error {
 			var id chat.RoomID
 			err := scan(&id)
 			mine = append(mine, id)
 			return err
-		}, query.User, query.After, query.Limit); err != nil {
+		}, args...); err != nil {
 			return err
 		}
 		slices.Sort(mine)
@@ -335,7 +339,7 @@ func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.
 		for _, id := range mine {
 			st, err := scanStanding(tx.row(s.r.standing, query.User, id).Scan, query.User)
 			switch {
-			case errors.Is(err, sql.ErrNoRows) || err == nil && st.Member.Banned:
+			case errors.Is(err, sql.ErrNoRows) || err == nil && st.Member.Banned && !query.All:
 			case err != nil:
 				return err
 			default:

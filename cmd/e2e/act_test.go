@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,6 +15,8 @@ func backendSuite(t *testing.T, s *service) {
 		"a service acts for users and as the system": actsForOthers,
 		"a node says what it can do":                 featuresAreListed,
 		"a send may be for a head, and silent":       headsAndSilence,
+		"a batch does many things in order":          batches,
+		"rooms are made and filled at once":          membersInBulk,
 		"a ban holds whoever acts for the banned":    bansHoldForServices,
 	}
 	for name, test := range tests {
@@ -98,6 +101,100 @@ func headsAndSilence(t *testing.T, s *service) {
 	if page := bob.asks("history", "room", room, "only", "messages"); len(page.list("entries")) != 3 {
 		t.Errorf("got %v", page)
 	}
+}
+
+func batches(t *testing.T, s *service) {
+	rooms, token := []string{s.room(), s.room()}, s.backend(t)
+	alice := s.connects(t, "alice")
+	for _, room := range rooms {
+		alice.asks("join", "room", room)
+	}
+	var commands []frame
+	for i := range 500 {
+		c := frame{"type": "send", "room": rooms[i%2], "body": fmt.Sprint(i / 2), "key": fmt.Sprint(i), "as": frame{"user": fmt.Sprint("u", i%7)}}
+		if i == 250 {
+			c["body"] = ""
+		}
+		commands = append(commands, c)
+	}
+	for again := range 2 {
+		results := s.gets(t, http.StatusOK, token, "POST", "/v1/batch", frame{"commands": commands}).list("results")
+		if len(results) != 500 {
+			t.Fatalf("there are %d results", len(results))
+		}
+		for i, result := range results {
+			r := frame(result.(map[string]any))
+			want := int64(i/2 + 1)
+			if i%2 == 0 && i > 250 {
+				want--
+			}
+			if i == 250 {
+				if !r.is("error") || r.str("code") != "invalid" {
+					t.Errorf("the bad one became %v", r)
+				}
+			} else if !r.is("ok") || r.num("seq") != want || r.yes("duplicate") != (again == 1) {
+				t.Fatalf("command %d became %v, want %d", i, r, want)
+			}
+		}
+	}
+	for n, room := range rooms {
+		for i, e := range alice.reads(room, 1, int64(249+n)) {
+			want := i
+			if n == 0 && i >= 125 {
+				want++
+			}
+			if e.str("body") != fmt.Sprint(want) || e.str("via") != "shop" {
+				t.Fatalf("%s has %v where %d was due", room, e, want)
+			}
+		}
+	}
+	s.gets(t, http.StatusRequestEntityTooLarge, token, "POST", "/v1/batch", frame{"commands": []string{strings.Repeat("x", 1<<20)}})
+	s.gets(t, http.StatusUnprocessableEntity, token, "POST", "/v1/batch", frame{"commands": append(commands, commands[0])})
+}
+
+func membersInBulk(t *testing.T, s *service) {
+	room, token := s.room(), s.backend(t)
+	places := func(n int, role string) (set []frame) {
+		for i := range n {
+			set = append(set, frame{"user": fmt.Sprint("m", i), "role": role})
+		}
+		return set
+	}
+	made := s.gets(t, http.StatusCreated, token, "POST", "/v1/rooms", frame{"as": frame{"system": true}, "room": room, "members": places(300, "read")})
+	if len(made.list("members")) != 300 || made.num("head") != 300 {
+		t.Errorf("made %v", made)
+	}
+	late := s.connects(t, "m7")
+	late.asks("join", "room", room, "after", 300)
+	path := "/v1/rooms/" + room + "/members"
+	for again := range 2 {
+		done := s.gets(t, http.StatusOK, token, "PUT", path, frame{"set": append(places(1000, "write")[:999], frame{"user": "m0", "role": "none"})}, "Parley-As", "system")
+		for i, r := range done.list("results") {
+			result := frame(r.(map[string]any))
+			changed := again == 0 || i == 0 || i == 999 // m0 comes and goes
+			if result.str("user") != fmt.Sprint("m", i%999) || result.yes("changed") != changed || result.has("error") {
+				t.Fatalf("result %d of %d is %v", i, again, result)
+			}
+		}
+	}
+	late.reads(room, 301, 1302)
+	members := 0
+	for after := ""; ; {
+		page := s.gets(t, http.StatusOK, token, "GET", path+"?limit=200&after="+after, nil, "Parley-As", "system")
+		members += len(page.list("members"))
+		if after = page.str("next"); after == "" {
+			break
+		}
+	}
+	if members != 998 {
+		t.Errorf("there are %d members", members)
+	}
+	s.gets(t, http.StatusForbidden, s.token(t, "m7"), "PUT", path, frame{"set": places(1, "read")})
+	admin := s.token(t, "root", claim{"scope", "chat:admin"})
+	if page := s.gets(t, http.StatusOK, admin, "GET", "/v1/rooms?all=true&limit=1&after="+room[:len(room)-1], nil); len(page.list("rooms")) != 1 {
+		t.Errorf("got %v", page)
+	}
+	s.gets(t, http.StatusForbidden, token, "GET", "/v1/rooms?all=true", nil)
 }
 
 // A node lists its features after it has listened for older nodes without them.

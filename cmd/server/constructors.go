@@ -222,7 +222,7 @@ type apiParts struct {
 func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
 		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Verifier: p.Verifier,
-		Observer: p.Observer,
+		Observer: p.Observer, Faults: p.Observer,
 	})
 }
 
@@ -233,7 +233,7 @@ func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.He
 	}
 	return httpd.New(httpd.Config{
 		Addr: cfg.HTTPAddr, CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, TrustedProxies: cfg.TrustedProxies,
-		Origins: cfg.Origins, Observer: o, Log: log,
+		Origins: cfg.Origins, Observer: o, Log: log, Larger: rest.BodyBytes,
 	}, routes...)
 }
 

@@ -169,24 +169,11 @@ func (s *session) change(ctx context.Context, by chat.Identity, a asked, ask por
 		if err != nil {
 			s.fail(context.WithoutCancel(ctx), a, err)
 		} else {
-			s.ok(a.ID, receiptFor(ask, receipt))
+			s.ok(a.ID, ports.AnswerTo(ask, receipt))
 			s.answered(ctx, a, nil)
 		}
 		s.changed(ask.In(), key, receipt.Seq)
 	})
-}
-
-func receiptFor(ask ports.Change, r ports.Receipt) ports.Answer {
-	switch ask.(type) {
-	case ports.Send:
-		return ports.Sent{Receipt: r}
-	case ports.React:
-		return ports.ReactionSet{Receipt: r}
-	case ports.Pin, ports.Unpin, ports.Set:
-		return ports.SlotSet{Receipt: r}
-	default:
-		return ports.Changed{Receipt: r}
-	}
 }
 
 // changed notes that a change is answered; seq is its entry if it succeeded. Entries that waited

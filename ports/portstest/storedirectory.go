@@ -17,7 +17,43 @@ func (s *storeSuite) testRooms(t *testing.T) {
 		{"a room's owner may moderate", createsOwner},
 		{"a room that exists is not made again", createsOnce},
 		{"changes of a room show in its standing", roomChangesShow},
+		{"all rooms come in pages, whatever a user has to do with them", listsAllRooms},
 	})
+}
+
+func listsAllRooms(t *testing.T, r room) {
+	alice, bob := r.user("alice"), r.user("bob")
+	var want []chat.RoomID
+	for i := range 5 {
+		in := alice.in(chat.RoomID(fmt.Sprintf("%s-%d", r.id, i)))
+		in.create(chat.Room{ID: in.id, Public: i%2 == 0}, "")
+		want = append(want, in.id)
+	}
+	banned := user{r.in(want[1]), alice.id}
+	banned.makes(user{banned.room, bob.id}, chat.MemberBanned, chat.None)
+	banned.says("hi")
+	mustEqual(t, "rooms of a stranger", len(bob.rooms()), 0)
+	var got []chat.RoomID
+	for after := r.id; len(got) < len(want); {
+		page, next, err := r.Rooms(t.Context(), ports.RoomsQuery{User: bob.id, All: true, After: after, Limit: 2})
+		if err != nil || len(page) == 0 || len(page) > 2 || next == "" && len(got) < 3 || len(page) == 2 && next != page[1].Room.ID {
+			t.Fatalf("page of %d rooms, next %q, %v", len(page), next, err)
+		}
+		for _, st := range page {
+			if !strings.HasPrefix(string(st.Room.ID), string(r.id)) { // another test's
+				continue
+			}
+			got = append(got, st.Room.ID)
+			mustEqual(t, "banned from "+string(st.Room.ID), st.Member.Banned, st.Room.ID == want[1])
+			mustEqual(t, "unread", st.Unread, map[bool]int64{true: 1}[st.Room.ID == want[1]])
+		}
+		after = next
+	}
+	mustEqualSlices(t, "rooms", got[:len(want)], want)
+	page, next, err := r.Rooms(t.Context(), ports.RoomsQuery{User: bob.id, All: true, After: "zzzz", Limit: 2})
+	if err != nil || len(page) != 0 || next != "" {
+		t.Fatalf("page of %d rooms behind all, next %q, %v", len(page), next, err)
+	}
 }
 
 func createsRoom(t *testing.T, r room) {

@@ -1,0 +1,207 @@
+package rest
+
+import (
+	"context"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// retryAfter is when to try again what is Unavailable, where nothing says when.
+const retryAfter = time.Second
+
+// The max bytes of the bodies that may be larger than others.
+const (
+	batchBytes   = 512 << 10
+	membersBytes = 256 << 10
+)
+
+var membersPath = regexp.MustCompile(`^/v1/rooms/[^/]+/members$`)
+
+// BodyBytes returns the max bytes of a body to a route, where that is more than for others, or 0.
+func BodyBytes(method, path string) int {
+	switch {
+	case method == fiber.MethodPost && path == "/v1/batch":
+		return batchBytes
+	case method == fiber.MethodPost && path == "/v1/rooms", method == fiber.MethodPut && membersPath.MatchString(path):
+		return membersBytes
+	}
+	return 0
+}
+
+// batch is a list of commands, and what became of each.
+type batch struct {
+	*API
+	r        *request
+	commands []ports.Command
+	results  [][]byte
+}
+
+// batch does commands as the socket would: those of one room in their order, and rooms apart.
+func (a *API) batch(r *request) error {
+	commands, err := r.commands()
+	if err != nil {
+		return err
+	}
+	b := &batch{a, r, commands, make([][]byte, len(commands))}
+	rooms := map[chat.RoomID][]int{}
+	for i, c := range commands {
+		room := ports.RoomOf(c.Ask)
+		rooms[room] = append(rooms[room], i)
+	}
+	var wg sync.WaitGroup
+	for _, in := range rooms {
+		wg.Go(func() { b.inOrder(in) })
+	}
+	wg.Wait()
+	text := []byte(`{"results":[`)
+	for i, result := range b.results {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, result...)
+	}
+	return r.answer(fiber.StatusOK, append(text, "]}"...))
+}
+
+// commands returns the commands of the body. Whom it names as the one that it is for counts for
+// those that name nobody.
+func (r *request) commands() ([]ports.Command, error) {
+	if err := r.isJSON(); err != nil {
+		return nil, err
+	}
+	commands, rest, err := wire.ReadBatch(r.BodyRaw())
+	if err != nil {
+		return nil, err
+	}
+	if _, asked := rest["atomic"]; asked {
+		return nil, chat.Errorf(chat.Invalid, "atomic is not supported")
+	}
+	whom, err := rest.As()
+	if err == nil && whom != nil {
+		err = r.act(*whom)
+	}
+	return commands, err
+}
+
+// sending is a change that is on its way to the log.
+type sending struct {
+	at   int
+	done chan result // takes one without waiting
+}
+
+type result struct {
+	receipt ports.Receipt
+	err     error
+}
+
+// inOrder does some commands of one room. Messages and reactions go to the log without waiting
+// for what comes before them; other changes look for a message first, and wait, as marks do.
+func (b *batch) inOrder(in []int) {
+	var sent []sending
+	for _, at := range in {
+		c := b.commands[at]
+		switch ask := c.Ask.(type) {
+		case ports.Malformed:
+			b.fails(at, ask.Err)
+		case ports.Change:
+			switch ask.(type) {
+			case ports.Send, ports.React:
+			default:
+				sent = b.settle(sent)
+			}
+			sent = b.change(at, ask, sent)
+		case ports.Mark:
+			sent = b.settle(sent)
+			b.mark(at, ask)
+		default:
+			b.fails(at, chat.Errorf(chat.Invalid, "a batch does not take %s", ports.NameOf(ask)))
+		}
+	}
+	b.settle(sent)
+}
+
+// by returns for whom a command is: whom it names, or else whom the whole request is for.
+func (b *batch) by(c ports.Command) (chat.Identity, error) {
+	if c.As == nil {
+		return b.r.by, nil
+	}
+	return c.By(b.r.sender)
+}
+
+func (b *batch) change(at int, ask ports.Change, sent []sending) []sending {
+	send, says := ask.(ports.Send)
+	if says && send.Key == "" {
+		b.fails(at, chat.Errorf(chat.Invalid, "key of commands[%d] is missing: a batch must be repeatable", at))
+		return sent
+	}
+	if says {
+		send.Makes = true
+		ask = send
+	}
+	by, err := b.by(b.commands[at])
+	if err != nil {
+		b.fails(at, err)
+		return sent
+	}
+	done := make(chan result, 1)
+	b.cfg.Writer.Write(b.r.ctx, by, ask, func(r ports.Receipt, err error) { done <- result{r, err} })
+	return append(sent, sending{at, done})
+}
+
+// settle waits for changes, as long as the request may take, and returns none.
+func (b *batch) settle(sent []sending) []sending {
+	for _, one := range sent {
+		var is result
+		select {
+		case is = <-one.done:
+		case <-b.r.ctx.Done():
+			is.err = chat.Wrap(chat.Unavailable, context.Cause(b.r.ctx), "wait for the log")
+		}
+		if is.err != nil {
+			b.fails(one.at, is.err)
+			continue
+		}
+		b.succeeds(one.at, ports.AnswerTo(b.commands[one.at].Ask.(ports.Change), is.receipt))
+	}
+	return sent[:0]
+}
+
+func (b *batch) mark(at int, ask ports.Mark) {
+	by, err := b.by(b.commands[at])
+	if err != nil {
+		b.fails(at, err)
+		return
+	}
+	marked, err := b.cfg.Reader.Mark(b.r.ctx, by, ask)
+	if err != nil {
+		b.fails(at, err)
+		return
+	}
+	b.succeeds(at, marked)
+}
+
+func (b *batch) succeeds(at int, answer ports.Answer) {
+	c := b.commands[at]
+	b.results[at] = wire.AppendFrame(nil, ports.OK{ID: c.ID, Answer: answer})
+	b.count(c, nil)
+}
+
+func (b *batch) fails(at int, err error) {
+	c := b.commands[at]
+	b.results[at] = wire.AppendFrame(nil, ports.Failure{ID: c.ID, Err: b.told(b.r, err)})
+	b.count(c, err)
+}
+
+// count tells how a send ended.
+func (b *batch) count(c ports.Command, err error) {
+	if ports.IsSend(c.Ask) {
+		b.cfg.Observer.Sent(err)
+	}
+}
