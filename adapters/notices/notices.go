@@ -98,6 +98,7 @@ const (
 	packetLog
 	packetAdded
 	packetProfile
+	packetGrown
 )
 
 // The fields of an entry. One of those from entryMessage on is its fact.
@@ -147,6 +148,7 @@ const (
 	fieldBy      // who did it; fieldName is their name
 	fieldSilent
 	fieldSlot // of a set, whose type is fieldType
+	fieldHead // repeated and nested: fieldRoom and fieldSeq
 )
 
 // Append appends the packet to b.
@@ -196,6 +198,13 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 		})
 	case ports.Disconnected:
 		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })
+	case ports.Grown:
+		return nested(b, packetGrown, func(b []byte) []byte {
+			for _, h := range n.Rooms {
+				b = nested(b, fieldHead, func(b []byte) []byte { return number(text(b, fieldRoom, string(h.Room)), fieldSeq, int64(h.Head)) })
+			}
+			return b
+		})
 	case ports.Revoked:
 		return nested(b, packetRevoked, func(b []byte) []byte {
 			return nanoseconds(text(b, fieldUser, string(n.User)), fieldUntil, n.Until)

@@ -2,6 +2,7 @@ package notices_test
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,6 +59,7 @@ func specimens() []notices.Packet {
 		ports.ProfileChanged{User: "bob", Version: 7},
 		ports.Disconnected{User: "bob"},
 		ports.Revoked{User: "bob", Until: at},
+		ports.Grown{Rooms: []ports.RoomHead{{Room: "tea", Head: 9}, {Room: "den", Head: chat.MaxSeq}}},
 	} {
 		packets = append(packets, notices.Packet{From: "n3", Notice: n})
 	}
@@ -172,12 +174,31 @@ func TestRubbishIsAnError(t *testing.T) {
 		"nobody's profile":           packet(notices.Packet{Notice: ports.ProfileChanged{Version: 7}}),
 		"a profile before all":       packet(notices.Packet{Notice: ports.ProfileChanged{User: "bob", Version: -1}}),
 		"nobody disconnected":        packet(notices.Packet{Notice: ports.Disconnected{}}),
+		"no room has grown":          packet(notices.Packet{Notice: ports.Grown{}}),
+		"a room grew to nothing":     packet(notices.Packet{Notice: ports.Grown{Rooms: []ports.RoomHead{{Room: "tea"}}}}),
+		"too many rooms have grown":  packet(notices.Packet{Notice: manyGrown(ports.MaxGrown + 1)}),
 		"nobody revoked":             packet(notices.Packet{Notice: ports.Revoked{Until: time.Unix(1, 0)}}),
 		"revoked until never":        packet(notices.Packet{Notice: ports.Revoked{User: "bob"}}),
 	} {
 		if p, err := notices.Parse(b); err == nil {
 			t.Errorf("%s is read as %+v", name, p)
 		}
+	}
+}
+
+// manyGrown names n rooms whose ids are as long as they may be.
+func manyGrown(n int) (grown ports.Grown) {
+	for i := range n {
+		grown.Rooms = append(grown.Rooms, ports.RoomHead{Room: chat.RoomID(fmt.Sprintf("%064d", i)), Head: chat.MaxSeq})
+	}
+	return grown
+}
+
+func TestRoomsThatHaveGrownFitIntoWhatAnyBusCarries(t *testing.T) {
+	t.Parallel()
+	const pgNotify = 8000 // bytes of a notification of PostgreSQL, which has packets in base64
+	if n := len(packet(notices.Packet{From: "n1", Log: tea(), Notice: manyGrown(ports.MaxGrown)})); n*4/3 > pgNotify {
+		t.Errorf("%d bytes", n)
 	}
 }
 

@@ -29,6 +29,8 @@ func Parse(b []byte) (p Packet, err error) {
 			return p.signal(f)
 		case packetPresence:
 			return p.presence(f)
+		case packetGrown:
+			return p.grown(f)
 		case packetAlive, packetStanding, packetAdded, packetProfile, packetDisconnected, packetRevoked:
 			return p.toAll(f)
 		}
@@ -248,6 +250,28 @@ func (p *Packet) presence(f field) error {
 	if err == nil && (v.node == "" || v.room == "" || v.count < 0 || v.count > math.MaxInt32) {
 		err = errors.New("a presence without a node or a room, or with an invalid total")
 	}
+	return err
+}
+
+// grown reads which rooms have grown.
+func (p *Packet) grown(packed field) error {
+	var grown ports.Grown
+	err := fields(packed.bytes, func(f field) error {
+		if f.number != fieldHead {
+			return nil
+		}
+		v, err := parseFact(f.bytes)
+		head := ports.RoomHead{Room: chat.RoomID(v.room), Head: chat.Seq(v.seq)}
+		if err == nil && !isPlace(head.Room, head.Head) {
+			err = errors.New("a room that has grown to no place")
+		}
+		grown.Rooms = append(grown.Rooms, head)
+		return err
+	})
+	if err == nil && (len(grown.Rooms) == 0 || len(grown.Rooms) > ports.MaxGrown) {
+		err = errors.New("a notice of no rooms, or of too many")
+	}
+	p.Notice = grown
 	return err
 }
 

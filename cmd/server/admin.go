@@ -19,6 +19,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/httpd"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/consuming"
 	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
@@ -32,6 +33,7 @@ GET    /readyz                       should it get traffic; which parts are away
 GET    /metrics                      for Prometheus
 GET    /debug/rooms                  open feeds, most followers first: ?by=behind, ?room=, ?limit=; and the hottest rooms
 GET    /debug/sessions               connections, furthest behind first: ?user=, ?room=, ?limit=
+GET    /debug/consumers              how far consumers of rooms are behind, and where they are stuck: ?consumer=
 GET    /debug/settings               what is set, and what it comes to; secrets are masked
 GET    /debug/build                  which program this is
 GET    /debug/log-level              debug, info, warn or error
@@ -50,13 +52,14 @@ type adminParts struct {
 	log       *slog.Logger
 	bus       ports.Bus
 	guard     *revocation.Guard
+	runner    *consuming.Runner
 }
 
 func newAdmin(
 	cfg Config, o *observability.Observer, h *observability.Health, s ports.Sessions, i ports.Inspector, l *levels, log *slog.Logger,
-	b ports.Bus, g *revocation.Guard,
+	b ports.Bus, g *revocation.Guard, r *consuming.Runner,
 ) *httpd.Admin {
-	return httpd.NewAdmin(cfg.AdminAddr, adminParts{o, h, s, i, l, log, b, g}.handler(cfg))
+	return httpd.NewAdmin(cfg.AdminAddr, adminParts{o, h, s, i, l, log, b, g, r}.handler(cfg))
 }
 
 func (p adminParts) handler(cfg Config) http.Handler {
@@ -67,6 +70,7 @@ func (p adminParts) handler(cfg Config) http.Handler {
 	mux.Handle("GET /metrics", p.observer.Metrics())
 	mux.Handle("GET /debug/rooms", answers(p.rooms))
 	mux.Handle("GET /debug/sessions", answers(p.seenSessions))
+	mux.HandleFunc("GET /debug/consumers", p.consumers)
 	mux.Handle("GET /debug/settings", answers(func(url.Values) (any, error) { return cfg.effective(), nil }))
 	mux.Handle("GET /debug/build", answers(func(url.Values) (any, error) { return observability.ReadBuild(cfg.Version), nil }))
 	mux.HandleFunc("GET /debug/log-level", p.showLevel)
@@ -186,6 +190,34 @@ func (p adminParts) seenSessions(q url.Values) (any, error) {
 	return p.inspector.InspectSessions(ports.SessionQuery{
 		User: chat.UserID(q.Get("user")), Room: chat.RoomID(q.Get("room")), Limit: limit,
 	}), nil
+}
+
+// consumers shows what this node's runner does, and how far consumers are behind on all nodes.
+func (p adminParts) consumers(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if _, err := query(q, "consumer"); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	behind := make([]consuming.Behind, 1)
+	var err error
+	if q.Has("consumer") {
+		behind[0], err = p.runner.Behind(r.Context(), q.Get("consumer"))
+	} else {
+		behind, err = p.runner.AllBehind(r.Context())
+	}
+	if err != nil {
+		status := http.StatusServiceUnavailable
+		if errors.Is(err, chat.NotFound) {
+			status = http.StatusNotFound
+		}
+		http.Error(w, chat.AsError(err).Reason, status)
+		return
+	}
+	writeJSON(w, struct {
+		consuming.Seen
+		Behind []consuming.Behind `json:"behind"`
+	}{p.runner.Inspect(), behind})
 }
 
 // disconnect ends a user's sessions on all nodes. The user may connect again, unless the token is

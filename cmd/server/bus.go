@@ -9,6 +9,8 @@ import (
 	"github.com/parley-chat/parley/adapters/nats"
 	"github.com/parley-chat/parley/adapters/pgbus"
 	"github.com/parley-chat/parley/adapters/redis"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/consuming"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
@@ -89,10 +91,23 @@ type busListener struct {
 	*session.Hub
 	service *messaging.Service
 	guard   *revocation.Guard
+	runner  *consuming.Runner
 }
 
-func newListener(h *session.Hub, s *messaging.Service, g *revocation.Guard) ports.Audience {
-	return busListener{h, s, g}
+func newListener(h *session.Hub, s *messaging.Service, g *revocation.Guard, r *consuming.Runner) ports.Audience {
+	return busListener{h, s, g, r}
+}
+
+// Entries implements ports.Listener.
+func (l busListener) Entries(entries []chat.Entry) {
+	l.Hub.Entries(entries)
+	l.runner.Entries(entries)
+}
+
+// Head implements ports.Listener.
+func (l busListener) Head(room chat.RoomID, seq chat.Seq) {
+	l.Hub.Head(room, seq)
+	l.runner.Head(room, seq)
 }
 
 // Hear implements ports.Listener.
@@ -100,10 +115,25 @@ func (l busListener) Hear(notice ports.Notice) {
 	l.service.Hear(notice)
 	l.guard.Hear(notice)
 	l.Hub.Hear(notice)
+	l.runner.Hear(notice)
 }
 
 // Deaf implements ports.Listener.
 func (l busListener) Deaf() {
 	l.service.Deaf()
 	l.Hub.Deaf()
+	l.runner.Deaf()
+}
+
+// journalListener passes entries that this node has appended to the bus's listener, and nudges the
+// consumers, on whichever node they run.
+type journalListener struct {
+	ports.Audience
+	runner *consuming.Runner
+}
+
+// Entries implements ports.Listener.
+func (l journalListener) Entries(entries []chat.Entry) {
+	l.Audience.Entries(entries)
+	l.runner.Appended(entries)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/adapters/ws"
+	"github.com/parley-chat/parley/core/consuming"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/people"
@@ -142,6 +143,12 @@ func newHub(cfg Config, p hubParts) *session.Hub {
 	})
 }
 
+// newRunner returns the runner of consumers. It has none until somebody sets them, and does nothing
+// then.
+func newRunner(s Store, log ports.Log, b ports.Bus, o ports.Observer) *consuming.Runner {
+	return consuming.New(consuming.Config{Log: log, Cursors: s, Consumers: s, Leases: s, Bus: b, Observer: o})
+}
+
 // newKeys returns the keys of development mode, or nil in other modes.
 func newKeys(cfg Config) (*jwt.DevKeys, error) {
 	if !cfg.InDevelopment() {
@@ -261,6 +268,7 @@ type livingParts struct {
 	Messaging *messaging.Service
 	People    *people.Service
 	Guard     *revocation.Guard
+	Runner    *consuming.Runner
 	Watch     *logwatch.Watch
 	Sockets   *ws.Adapter
 	HTTP      *httpd.Server
@@ -279,7 +287,10 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "log identity", func(ctx context.Context) error { return p.Watch.Run(ctx, p.begin) })
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "people", func(ctx context.Context) error { return p.People.Run(ctx, p.Listener) })
-	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error { return p.Messaging.Run(ctx, p.Listener) })
+	p.Life.keep(p.Lifecycle, "consumers", p.Runner.Run)
+	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error {
+		return p.Messaging.Run(ctx, journalListener{p.Listener, p.Runner})
+	})
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", "PARLEY_HTTP_ADDR", cfg.HTTPAddr, p.HTTP)
 	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
@@ -290,6 +301,7 @@ func (p livingParts) begin() {
 	p.Messaging.Deaf()
 	p.Guard.Anew()
 	p.Hub.Anew()
+	p.Runner.Anew()
 }
 
 // meetTime is how long a start waits for its bus. After that it goes on without the bus.

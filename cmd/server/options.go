@@ -48,7 +48,7 @@ func Options(cfg Config) fx.Option {
 			},
 			func(s *people.Service) ports.Profiles { return s },
 			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },
-			newGuard, newListener,
+			newGuard, newRunner, newListener,
 			func(g *revocation.Guard, s *people.Service) ports.TokenVerifier { return s.Verifier(g) },
 		)),
 		fx.Module("edge", fx.Provide(

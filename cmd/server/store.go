@@ -32,6 +32,9 @@ type Store interface {
 	ports.Slots
 	ports.Revocations
 	ports.Hooks
+	ports.Cursors
+	ports.Consumers
+	ports.Leases
 	ports.Checker
 }
 

@@ -22,20 +22,28 @@ const (
 
 // Behind is how far a consumer is behind, on all nodes.
 type Behind struct {
-	ports.ConsumerLag
-	Partial bool    // there is so much that not all was looked at: it is more than that
-	Stuck   []Stuck // rooms where it waits or has stalled, up to 100, the stalled first
+	Consumer string        `json:"consumer"`
+	Entries  int64         `json:"entries"`           // that it has yet to take, or to pass over
+	Rooms    int           `json:"rooms"`             // where it is behind
+	Waiting  int           `json:"waiting"`           // of them, where it waits to try again
+	Stalled  int           `json:"stalled"`           // where nothing is tried any more
+	Oldest   time.Duration `json:"-"`                 // how old the oldest of the entries is
+	Age      float64       `json:"oldest_s"`          // the same, in seconds
+	Partial  bool          `json:"partial,omitempty"` // not all was looked at: it is more than that
+	Stuck    []Stuck       `json:"stuck,omitempty"`   // where it waits or has stalled, up to 100, the stalled first
 }
 
 // Stuck is a room where a consumer waits to try again, or has stalled.
 type Stuck struct {
-	Room        chat.RoomID
-	First, Last chat.Seq // the batch that it fails at; Last is 0 where none is fixed
-	Entries     int64    // that it has yet to take in this room
-	Tries       int
-	Since, Next time.Time
-	Error       string // the last failure
-	Stalled     bool
+	Room    chat.RoomID `json:"room"`
+	First   chat.Seq    `json:"first"` // of the batch that it fails at
+	Last    chat.Seq    `json:"last"`
+	Entries int64       `json:"entries"` // that it has yet to take in this room
+	Tries   int         `json:"tries"`
+	Since   time.Time   `json:"since"`         // when it first failed
+	Next    time.Time   `json:"next,omitzero"` // when it is tried again
+	Error   string      `json:"error"`         // the last failure
+	Stalled bool        `json:"stalled"`
 }
 
 // Seek sets a consumer's cursor in a room: what is behind seq comes, again or not. It goes on there
@@ -119,17 +127,24 @@ func (r *Runner) before(ctx context.Context, room chat.RoomID, at time.Time, hea
 // Behind returns how far a consumer is behind, whichever nodes run it. It is NotFound where this
 // node does not know it.
 func (r *Runner) Behind(ctx context.Context, consumer string) (Behind, error) {
-	r.mu.Lock()
-	f := r.consumers[consumer]
-	r.mu.Unlock()
-	if f == nil {
+	c, ok := r.all()[consumer]
+	if !ok {
 		return Behind{}, chat.Errorf(chat.NotFound, "there is no such consumer")
 	}
-	all, err := r.survey(ctx, map[string]Consumer{consumer: f.Consumer})
+	all, err := r.survey(ctx, map[string]Consumer{consumer: c})
 	if err != nil {
 		return Behind{}, err
 	}
 	return all[0], nil
+}
+
+// AllBehind is Behind for all consumers that this node knows, in the order of their names.
+func (r *Runner) AllBehind(ctx context.Context) ([]Behind, error) {
+	consumers := r.all()
+	if len(consumers) == 0 {
+		return []Behind{}, nil
+	}
+	return r.survey(ctx, consumers)
 }
 
 // keepSurveying tells how far consumers are behind, on one of the nodes, until ctx ends.
@@ -150,7 +165,7 @@ func (r *Runner) keepSurveying(ctx context.Context) {
 			told = false
 			continue
 		}
-		all, err := r.survey(ctx, r.all())
+		all, err := r.AllBehind(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				r.cfg.Observer.Fault(ctx, "look how far consumers are behind", err)
@@ -158,8 +173,10 @@ func (r *Runner) keepSurveying(ctx context.Context) {
 			continue
 		}
 		lags := make([]ports.ConsumerLag, len(all))
-		for i := range all {
-			lags[i] = all[i].ConsumerLag
+		for i, is := range all {
+			lags[i] = ports.ConsumerLag{
+				Consumer: is.Consumer, Entries: is.Entries, Rooms: is.Rooms, Waiting: is.Waiting, Stalled: is.Stalled, Oldest: is.Oldest,
+			}
 		}
 		r.cfg.Observer.Lagging(lags)
 		told = true
@@ -209,6 +226,7 @@ func (r *Runner) survey(ctx context.Context, consumers map[string]Consumer) ([]B
 		if err := s.look(ctx, pending, cursors); err != nil {
 			return nil, err
 		}
+		s.of.Age = s.of.Oldest.Seconds()
 		all = append(all, s.of)
 	}
 	return all, nil

@@ -136,9 +136,12 @@ func TestAPairThatFailsForAWeekStallsAndWaitsForAWord(t *testing.T) {
 		rest(time.Minute)
 		mustBe(t, "tries once it has stalled", len(a.tried("tea")), tries)
 		behind, err := n.Behind(t.Context(), "audit")
-		if err != nil || behind.Stalled != 1 || behind.Waiting != 0 || behind.Entries != 3 || behind.Rooms != 1 || behind.Oldest < 8*24*time.Hour ||
+		if err != nil {
+			t.Fatal(err)
+		}
+		if behind.Stalled != 1 || behind.Waiting != 0 || behind.Entries != 3 || behind.Rooms != 1 || behind.Oldest < 8*24*time.Hour ||
 			len(behind.Stuck) != 1 || behind.Stuck[0].Room != "tea" || behind.Stuck[0].First != 2 || behind.Stuck[0].Last != 2 || behind.Partial {
-			t.Errorf("behind: %+v, %v", behind, err)
+			t.Errorf("behind: %+v", behind)
 		}
 		if err := n.Skip(t.Context(), "audit", "tea", 1); chat.AsError(err).Kind != chat.Conflict {
 			t.Errorf("to skip what was taken: %v", err)
