@@ -99,6 +99,7 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 	if rc.Writer == nil {
 		rc.Writer = m
 	}
+	rc.Sets = m
 	rc.Reader, rc.Rooms, rc.Members, rc.Lists = m, m, m, m
 	rc.Profiles = people.New(people.Config{Store: store, Limiter: m})
 	server := httpd.New(httpd.Config{Addr: "127.0.0.1:0", Larger: rest.BodyBytes}, rest.New(rc).Routes)

@@ -28,6 +28,7 @@ type Config struct {
 	Members  ports.Members
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
+	Sets     ports.Sets
 	Verifier ports.TokenVerifier
 	Observer ports.SendObserver  // nil: nobody is told
 	Faults   ports.FaultObserver // of parts of requests; nil: nobody is told
@@ -70,6 +71,14 @@ func (a *API) Routes(r fiber.Router) {
 	r.Delete("/v1/rooms/:room/messages/:seq", a.as(a.delete))
 	r.Put("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(false)))
 	r.Delete("/v1/rooms/:room/messages/:seq/reactions/:emoji", a.as(a.react(true)))
+	r.Get("/v1/rooms/:room/pins", a.as(a.pins))
+	r.Put("/v1/rooms/:room/pins/:seq", a.as(a.pin))
+	r.Delete("/v1/rooms/:room/pins/:seq", a.as(a.unpin))
+	r.Get("/v1/rooms/:room/sets", a.as(a.sets))
+	r.Put("/v1/rooms/:room/sets/:set", a.as(a.setSlot(false)))
+	r.Delete("/v1/rooms/:room/sets/:set", a.as(a.unsetSlot(false)))
+	r.Put("/v1/rooms/:room/messages/:seq/sets/:set", a.as(a.setSlot(true)))
+	r.Delete("/v1/rooms/:room/messages/:seq/sets/:set", a.as(a.unsetSlot(true)))
 	r.Get("/v1/users", a.as(a.users))
 	r.Post("/v1/users", a.as(a.askedUsers))
 	r.Get("/v1/users/:user", a.as(a.user))

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -23,6 +24,12 @@ type room struct {
 	Role      string      `json:"role"`
 	Read      chat.Seq    `json:"read"`
 	Unread    int64       `json:"unread"`
+
+	Topic  string                     `json:"topic,omitempty"`
+	Avatar string                     `json:"avatar,omitempty"`
+	Custom map[string]json.RawMessage `json:"custom,omitempty"`  // of one room
+	MayPin string                     `json:"may_pin,omitempty"` // of one room
+	MaySet string                     `json:"may_set,omitempty"` // of one room
 }
 
 func view(v ports.RoomView) room {
@@ -33,7 +40,27 @@ func view(v ports.RoomView) room {
 	if v.Room.Made() {
 		shown.CreatedAt = v.Room.CreatedAt.UTC().Format(wire.TimeLayout)
 	}
+	shown.Topic, shown.Avatar = v.Topic, v.Avatar
+	for _, is := range v.Custom {
+		if shown.Custom == nil {
+			shown.Custom = map[string]json.RawMessage{}
+		}
+		shown.Custom[is.Slot] = is.Data
+	}
+	setting := func(role chat.Role) string {
+		if role == chat.None {
+			return ""
+		}
+		return role.String()
+	}
+	shown.MayPin, shown.MaySet = setting(v.MayPin), setting(v.MaySet)
 	return shown
+}
+
+// described answers with one room, and the entry that changed it last as an entity tag.
+func (r *request) described(v ports.RoomView) error {
+	r.Set(fiber.HeaderETag, fmt.Sprintf(`"%d"`, v.Room.Changed))
+	return r.encode(fiber.StatusOK, view(v))
 }
 
 // encode sends a value of this package as JSON.
@@ -163,7 +190,7 @@ func (a *API) room(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.encode(fiber.StatusOK, view(v))
+	return r.described(v)
 }
 
 func (a *API) changeRoom(r *request) error {
@@ -179,7 +206,7 @@ func (a *API) changeRoom(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.encode(fiber.StatusOK, view(v))
+	return r.described(v)
 }
 
 func (r *request) roomChange() (change ports.RoomChange, err error) {
@@ -193,8 +220,50 @@ func (r *request) roomChange() (change ports.RoomChange, err error) {
 	if change.Public, err = o.Flag("public"); err != nil {
 		return change, err
 	}
-	change.Archived, err = o.Flag("archived")
-	return change, err
+	if change.Archived, err = o.Flag("archived"); err != nil {
+		return change, err
+	}
+	return change, r.metadata(o, &change)
+}
+
+// metadata reads what is to be set on a room beside its properties, and the condition.
+func (r *request) metadata(o object, change *ports.RoomChange) (err error) {
+	if change.If, err = r.ifChanged(); err != nil {
+		return err
+	}
+	if change.Topic, err = o.parsed("topic", chat.ParseTopic); err != nil {
+		return err
+	}
+	if change.Avatar, err = o.parsed("avatar", chat.ParseRoomAvatar); err != nil {
+		return err
+	}
+	if change.MayPin, err = o.Role("may_pin"); err != nil {
+		return err
+	}
+	if change.MaySet, err = o.Role("may_set"); err != nil {
+		return err
+	}
+	change.Custom, err = o.CustomKeys()
+	return err
+}
+
+// ifChanged returns which entry must have changed the room last, or nil for whichever did. A weak
+// entity tag is never that of a room (RFC 9110, 13.1.1).
+func (r *request) ifChanged() (*chat.Seq, error) {
+	lines := r.Request().Header.PeekAll(fiber.HeaderIfMatch)
+	if len(lines) == 1 {
+		switch text := strings.TrimSpace(string(lines[0])); {
+		case text == "*":
+			return nil, nil
+		case strings.HasPrefix(text, `W/"`):
+			return new(chat.Seq(-1)), nil
+		}
+	}
+	version, err := r.ifMatch()
+	if version == nil || err != nil {
+		return nil, err
+	}
+	return new(chat.Seq(*version)), nil
 }
 
 func (a *API) archiveRoom(r *request) error {
@@ -202,10 +271,13 @@ func (a *API) archiveRoom(r *request) error {
 	if err != nil {
 		return err
 	}
-	yes := true
-	v, err := a.cfg.Rooms.Change(r.ctx, r.by, id, ports.RoomChange{Archived: &yes})
+	changed, err := r.ifChanged()
 	if err != nil {
 		return err
 	}
-	return r.encode(fiber.StatusOK, view(v))
+	v, err := a.cfg.Rooms.Change(r.ctx, r.by, id, ports.RoomChange{Archived: new(true), If: changed})
+	if err != nil {
+		return err
+	}
+	return r.described(v)
 }

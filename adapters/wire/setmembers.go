@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/parley-chat/parley/core/chat"
+import (
+	"bytes"
+
+	"github.com/parley-chat/parley/core/chat"
+)
 
 // SetMembers returns what the row of a set's entry says of it beside its target, as one JSON
 // object: a release that does not know sets passes just that on.
@@ -26,4 +30,75 @@ func ReadSetMembers(data []byte) (of chat.SetType, slot string, ok bool) {
 		}
 	})
 	return of, slot, err == nil && has[0] && has[1]
+}
+
+// AppendSlots appends what is set on a room to dst, as an object.
+func AppendSlots(dst []byte, room chat.RoomID, slots []chat.Slot) []byte {
+	o := object{dst: append(dst, '{')}
+	o.text("room", string(room))
+	o.name("sets")
+	o.dst = append(o.dst, '[')
+	for i := range slots {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.slot(&slots[i])
+	}
+	o.dst = append(o.dst, ']')
+	return append(o.dst, '}')
+}
+
+// Data returns the value that is to be set, which must be there.
+func (b Body) Data() ([]byte, error) {
+	v, ok := b["data"]
+	if !ok {
+		return nil, chat.Errorf(chat.Invalid, "data is missing; DELETE unsets the slot")
+	}
+	if err := v.checkData("data", 1); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(v.raw), nil
+}
+
+// CustomKeys returns the keys of the member custom with their values, nil for null; or nil where it
+// is not there.
+func (b Body) CustomKeys() (map[string][]byte, error) {
+	const maxKeys = 2 * chat.MaxCustomKeys
+	v, ok, err := b.want("custom", kindObject, "an object")
+	if !ok {
+		return nil, err
+	}
+	keys := map[string][]byte{}
+	var bad *chat.Error
+	if err := members(v.raw, "custom", func(name []byte, v value) {
+		if err := v.checkData("a value in custom", 1); err != nil && bad == nil {
+			bad = err
+		}
+		keys[string(name)] = nil
+		if v.kind != kindNull {
+			keys[string(name)] = bytes.Clone(v.raw)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	switch {
+	case bad != nil:
+		return nil, bad
+	case len(keys) > maxKeys:
+		return nil, chat.Errorf(chat.Invalid, "custom must have at most %d keys at once", maxKeys)
+	}
+	return keys, nil
+}
+
+// Role returns a member that is a role as a room's setting has it, or nil where it is not there.
+func (b Body) Role(name string) (*chat.Role, error) {
+	text, err := b.Text(name)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	role, err := chat.ParseSettingRole(*text)
+	if err != nil {
+		return nil, chat.Errorf(chat.Invalid, "%s must be write or moderate", name)
+	}
+	return &role, nil
 }

@@ -222,13 +222,14 @@ type apiParts struct {
 	Members  ports.Members
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
+	Sets     ports.Sets
 	Verifier ports.TokenVerifier
 	Observer ports.Observer
 }
 
 func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
-		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Verifier: p.Verifier,
+		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Sets: p.Sets, Verifier: p.Verifier,
 		Observer: p.Observer, Faults: p.Observer,
 	})
 }

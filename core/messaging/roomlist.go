@@ -68,28 +68,37 @@ func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomK
 	if len(sights) != len(ids) {
 		return nil, 0, chat.Errorf(chat.Internal, "the store gave %d sights of %d rooms", len(sights), len(ids))
 	}
+	known := make([]chat.Room, len(sights))
+	for i := range sights {
+		known[i] = sights[i].Room
+	}
+	set, err := s.described(ctx, known, listTypes...)
+	if err != nil {
+		return nil, 0, err
+	}
 	bytes := answerHead
 	for i, sight := range sights {
 		role := sight.Role(by)
 		if sight.Room.ID == "" || sight.Member.Banned || !role.May(chat.Read) {
 			continue
 		}
-		bytes += roomSize(&sight.Room)
+		view := ports.RoomView{Standing: sight.Standing, Role: role, Metadata: set[sight.Room.ID]}
+		bytes += roomSize(&view)
 		if sight.Last != nil {
 			bytes += s.cfg.Measure(sight.Last)
 		}
 		if bytes > s.cfg.AnswerBytes && len(rooms) > 0 {
 			return rooms, i, nil
 		}
-		rooms = append(rooms, ports.ListedRoom{RoomView: ports.RoomView{Standing: sight.Standing, Role: role}, Active: keys[i].At, Last: sight.Last})
+		rooms = append(rooms, ports.ListedRoom{RoomView: view, Active: keys[i].At, Last: sight.Last})
 	}
 	return rooms, len(keys), nil
 }
 
 // roomSize is about how many bytes a room takes in an answer, without its last message.
-func roomSize(r *chat.Room) int {
+func roomSize(v *ports.RoomView) int {
 	const rest = 400
-	return rest + len(r.ID) + 2*len(r.Name)
+	return rest + len(v.Room.ID) + 2*len(v.Room.Name) + 6*len(v.Topic) + 6*len(v.Avatar)
 }
 
 // view is which of a user's rooms are in a list, in which order, and how far it has been shown. It

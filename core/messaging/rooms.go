@@ -16,13 +16,28 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 	if err != nil {
 		return nil, "", err
 	}
-	views := make([]ports.RoomView, 0, len(page))
-	for _, st := range page {
-		if role := st.Role(by); role.May(chat.Read) {
-			views = append(views, ports.RoomView{Standing: st, Role: role})
-		}
+	rooms := make([]chat.Room, len(page))
+	for i, st := range page {
+		rooms[i] = st.Room
 	}
-	return views, next, s.describe(ctx, views, chat.RoomTopic, chat.RoomAvatar)
+	set, err := s.described(ctx, rooms, listTypes...)
+	if err != nil {
+		return nil, "", err
+	}
+	views := make([]ports.RoomView, 0, len(page))
+	bytes := answerHead
+	for _, st := range page {
+		role := st.Role(by)
+		if !role.May(chat.Read) {
+			continue
+		}
+		view := ports.RoomView{Standing: st, Role: role, Metadata: set[st.Room.ID]}
+		if bytes += roomSize(&view); bytes > s.cfg.AnswerBytes && len(views) > 0 {
+			return views, views[len(views)-1].Room.ID, nil
+		}
+		views = append(views, view)
+	}
+	return views, next, nil
 }
 
 // Room implements ports.Rooms.
@@ -44,9 +59,8 @@ func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	}
 	// Asked in this order, what is shown is at least as new as the change that it is shown to be
 	// of.
-	view := []ports.RoomView{{Standing: st, Role: role}}
-	err = s.describe(ctx, view, metadataTypes...)
-	return view[0], err
+	set, err := s.described(ctx, []chat.Room{st.Room}, metadataTypes...)
+	return ports.RoomView{Standing: st, Role: role, Metadata: set[room]}, err
 }
 
 // Create implements ports.Rooms.

@@ -110,26 +110,31 @@ func (s *Service) mayLookAt(ctx context.Context, by chat.Identity, room chat.Roo
 	return err
 }
 
-// describe adds to views of rooms what is set on the rooms, of the types, or all of it.
-func (s *Service) describe(ctx context.Context, views []ports.RoomView, types ...chat.SetType) error {
-	var rooms []chat.RoomID
-	for i := range views {
-		if views[i].Room.Changed > 0 { // or nobody has ever set anything
-			rooms = append(rooms, views[i].Room.ID)
+// described returns what is set on rooms, of the types. It does not ask about rooms that nobody has
+// ever changed.
+func (s *Service) described(ctx context.Context, rooms []chat.Room, types ...chat.SetType) (map[chat.RoomID]ports.Metadata, error) {
+	var changed []chat.RoomID
+	for i := range rooms {
+		if rooms[i].Changed > 0 {
+			changed = append(changed, rooms[i].ID)
 		}
 	}
-	if len(rooms) == 0 || s.cfg.Slots == nil {
-		return nil
+	if len(changed) == 0 || s.cfg.Slots == nil {
+		return nil, nil
 	}
-	all, err := s.cfg.Slots.RoomSlots(ctx, rooms, types...)
+	all, err := s.cfg.Slots.RoomSlots(ctx, changed, types...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range views {
-		views[i].Metadata = metadata(all[views[i].Room.ID])
+	of := make(map[chat.RoomID]ports.Metadata, len(all))
+	for room, slots := range all {
+		of[room] = metadata(slots)
 	}
-	return nil
+	return of, nil
 }
+
+// listTypes are the types that lists of rooms show.
+var listTypes = []chat.SetType{chat.RoomTopic, chat.RoomAvatar}
 
 // metadataTypes are the types of which a room's metadata is.
 var metadataTypes = []chat.SetType{chat.RoomTopic, chat.RoomAvatar, chat.RoomCustom, chat.RoomMayPin, chat.RoomMaySet}
