@@ -49,52 +49,52 @@ func NewSettings(command string, cfg *Config) *Settings {
 	s.flags.Usage = func() {}
 
 	add(s, &cfg.HTTPAddr, "http-addr", "127.0.0.1:8080", address, "where clients connect, host:port")
-	add(s, &cfg.AdminAddr, "admin-addr", "127.0.0.1:8081", address, "where operators look (/metrics, /readyz), host:port")
+	add(s, &cfg.AdminAddr, "admin-addr", "127.0.0.1:8081", address, "where operators connect (/metrics, /readyz), host:port")
 	add(s, &cfg.TLSCertFile, "tls-cert-file", "", file, "certificate chain (PEM); with tls-key-file the service speaks TLS")
 	add(s, &cfg.TLSKeyFile, "tls-key-file", "", file, "the certificate's key (PEM)")
-	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks whose X-Forwarded-For and X-Forwarded-Prefix count: 10.0.0.0/8,…")
+	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks of proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted: 10.0.0.0/8,…")
 	add(s, &cfg.Origins, "origins", "", list(edge.ParseOrigin), "other web origins that may connect and call: https://app.example, https://*.example.com (subdomains), capacitor://localhost, …, or *")
 
 	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
-	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes tell each other: nats://…, redis://…, redis+cluster://…, postgres://…, or local:// for a node that is alone").secret = true
-	add(s, &cfg.BusPrefix, "bus-prefix", "parley", busPrefix, "what subjects and channels begin with, where several services share a bus")
+	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes notify each other: nats://…, redis://…, redis+cluster://…, postgres://…, or local:// for a single node").secret = true
+	add(s, &cfg.BusPrefix, "bus-prefix", "parley", busPrefix, "how subjects and channels begin, if several services share a bus")
 	add(s, &cfg.DataDir, "data-dir", defaultDataDir, text, "where the service keeps files of its own")
 	addNegated(s, &cfg.NoMigrate, "migrate", "true", "bring the store's schema up to date at start")
 
-	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(keyFile), "public keys (PEM) that tokens are signed with, comma-separated")
-	add(s, &cfg.JWTJWKSURL, "jwt-jwks-url", "", webURL, "where the keys that tokens are signed with are published")
+	add(s, &cfg.JWTPublicKeyFiles, "jwt-public-key-file", "", list(keyFile), "files of the public keys (PEM) that verify tokens, comma-separated")
+	add(s, &cfg.JWTJWKSURL, "jwt-jwks-url", "", webURL, "URL of the key set (JWKS) that verifies tokens")
 	add(s, &cfg.JWTIssuer, "jwt-issuer", "", text, "the iss that tokens must have")
-	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have, or none: with a key set one of the two must be said")
-	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to take")
+	add(s, &cfg.JWTAudience, "jwt-audience", "", text, "the aud that tokens must have, or none; must be set with a key set")
+	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to accept")
 	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
 
 	addNegated(s, &cfg.NoAutocreate, "rooms-autocreate", "true", "the first message in a room that does not exist makes it, public")
-	add(s, &cfg.RoomsPerUser, "rooms-per-user", "100", hourly, "most rooms that each user may make in an hour, or off").
+	add(s, &cfg.RoomsPerUser, "rooms-per-user", "100", hourly, "max rooms that each user may make in an hour, or off").
 		show = func() string { return showHourly(cfg.RoomsPerUser) }
-	add(s, &cfg.AddsPerUser, "adds-per-user", "200", hourly, "most people who are not in a room that each user may add to one in an hour, or off").
+	add(s, &cfg.AddsPerUser, "adds-per-user", "200", hourly, "max people that each user may add to rooms in an hour, not counting people who are in the room already, or off").
 		show = func() string { return showHourly(cfg.AddsPerUser) }
 	add(s, &cfg.RateLimit, "rate-limit", "", rate, "what each user may do: RATE/s, RATE/s:BURST, or off (unless set: 20/s:100, and off in development mode)").
 		show = func() string { return showRate(cfg.RateLimit) }
-	add(s, &cfg.ServiceRate, "service-rate-limit", "", rate, "what each service (a token with the scope chat:act) may do, for whomever: as rate-limit (unless set: 1000/s:5000, and off in development mode)").
+	add(s, &cfg.ServiceRate, "service-rate-limit", "", rate, "what each service (a token with the scope chat:act) may do in total, written as rate-limit (unless set: 1000/s:5000, and off in development mode)").
 		show = func() string { return showRate(cfg.ServiceRate) }
-	add(s, &cfg.Reactions, "reactions", strconv.Itoa(chat.MaxReactions), countUpTo(wire.MaxReactions), fmt.Sprintf("most different emoji that a message may have at once, up to %d: as many are always shown", wire.MaxReactions))
-	add(s, &cfg.Sessions, "sessions", "", count(1), "most connections, a tenth of them without a token (unless set: by the limit on open files)")
-	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "most connections of one user on this node, or off (unless set: 50, and off in development mode)").
+	add(s, &cfg.Reactions, "reactions", strconv.Itoa(chat.MaxReactions), countUpTo(wire.MaxReactions), fmt.Sprintf("max different emoji that a message may have at once, up to %d, the number that is always shown", wire.MaxReactions))
+	add(s, &cfg.Sessions, "sessions", "", count(1), "max connections, a tenth of them without a token (unless set: by the limit on open files)")
+	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "max connections of one user on this node, or off (unless set: 50, and off in development mode)").
 		show = func() string { return showCountOrOff(cfg.SessionsPerUser) }
-	add(s, &cfg.RoomsPerSession, "rooms-per-session", strconv.Itoa(session.MaxRooms), count(1), "most rooms that one connection may have joined at once")
-	add(s, &cfg.Handshakes, "handshakes", "1000", count(1), "most connections being made at once; others are told to try again")
-	add(s, &cfg.Joins, "joins", "64", count(1), "most joins that ask the store at once; others wait for their turn")
-	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "the largest frame that a client may send")
-	add(s, &cfg.AnswerBytes, "answer-bytes", "262144", count(wire.MaxEntryBytes), "the largest frame that a client gets, and page by HTTP; a page ends before it would be larger")
-	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "between pings; a client silent for two is gone")
-	add(s, &cfg.Replay, "replay", "10000", count(1), "most entries that a join goes back behind its cursor")
-	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "goroutines that write to sockets (unless set: one for two cores)")
-	add(s, &cfg.Linger, "linger", "5ms", linger, "most that a room with many readers waits under load for more to send at once, or off")
+	add(s, &cfg.RoomsPerSession, "rooms-per-session", strconv.Itoa(session.MaxRooms), count(1), "max rooms that one connection may have joined at once")
+	add(s, &cfg.Handshakes, "handshakes", "1000", count(1), "max connections being made at once; others are told to try again")
+	add(s, &cfg.Joins, "joins", "64", count(1), "max joins that ask the store at once; others wait for their turn")
+	add(s, &cfg.FrameBytes, "frame-bytes", "65536", count(1024), "max bytes of a frame from a client")
+	add(s, &cfg.AnswerBytes, "answer-bytes", "262144", count(wire.MaxEntryBytes), "max bytes of a frame to a client, and of a page by HTTP; a page ends before it would be larger")
+	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "time between pings; a client that is silent for two of them is disconnected")
+	add(s, &cfg.Replay, "replay", "10000", count(1), "max entries that a join replays after its cursor")
+	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "number of goroutines that write to sockets (unless set: one for two cores)")
+	add(s, &cfg.Linger, "linger", "5ms", linger, "max time that a room with many readers waits under load, to send more entries at once, or off")
 	add(s, &cfg.Sockets, "sockets", "auto", sockets, "how idle connections wait: polled (less memory; Linux, without TLS), goroutine, or auto")
-	add(s, &cfg.ReadyGrace, "ready-grace", "10s", grace, "how long the store may be away before the service says that it is not ready, or off")
-	add(s, &cfg.DrainDelay, "drain-delay", "0s", delay, "between turning not ready and draining, for a load balancer to notice")
+	add(s, &cfg.ReadyGrace, "ready-grace", "10s", grace, "how long the store may be away before the service reports not ready, or off")
+	add(s, &cfg.DrainDelay, "drain-delay", "0s", delay, "time between reporting not ready and draining, so that a load balancer notices")
 	add(s, &cfg.Drain, "drain", "10s", duration, "how long clients have to go elsewhere when the service stops")
-	add(s, &cfg.StopTimeout, "stop-timeout", "", duration, "for stopping as a whole (unless set: drain-delay + drain + 20s)")
+	add(s, &cfg.StopTimeout, "stop-timeout", "", duration, "max time for the whole stop (unless set: drain-delay + drain + 20s)")
 
 	addNegated(s, &cfg.NoMetrics, "metrics", "true", "count what happens, for /metrics on the admin address")
 	add(s, &cfg.LogLevel, "log-level", "info", level, "debug, info, warn or error")
