@@ -27,7 +27,7 @@ type lagMetric struct {
 }
 
 func newConsumerMetrics(f factory) consumerMetrics {
-	const one = " One node tells it, for all of them."
+	const one = " One node reports it, for all nodes."
 	lag := func(name, help string, of func(ports.ConsumerLag) float64) lagMetric {
 		return lagMetric{f.gauges(name, help+one, "consumer"), of}
 	}
@@ -38,18 +38,18 @@ func newConsumerMetrics(f factory) consumerMetrics {
 		taken:    f.counters("parley_consumer_entries_total", "Entries of batches that a consumer took.", "consumer"),
 		takeTime: f.histogram("parley_consumer_take_seconds", "Time of an attempt of any consumer to take a batch.", latencies),
 		behind: []lagMetric{
-			lag("parley_consumer_behind_entries", "Entries that a consumer has yet to take or to pass over.",
+			lag("parley_consumer_behind_entries", "Entries that a consumer has yet to take or to skip.",
 				func(l ports.ConsumerLag) float64 { return float64(l.Entries) }),
 			lag("parley_consumer_behind_seconds", "Age of the oldest entry that a consumer has yet to take.",
 				func(l ports.ConsumerLag) float64 { return l.Oldest.Seconds() }),
 			lag("parley_consumer_waiting_rooms", "Rooms where a consumer has failed and waits to try again.",
 				func(l ports.ConsumerLag) float64 { return float64(l.Waiting) }),
 			lag("parley_consumer_stalled_rooms",
-				"Rooms where a consumer has failed for so long that nothing is tried until somebody says how it goes on.",
+				"Rooms where a consumer has failed for so long that it stops until an operator decides how to go on.",
 				func(l ports.ConsumerLag) float64 { return float64(l.Stalled) }),
 		},
-		shares: f.gauge("parley_consumer_shares", "Shares of all rooms, of 256, whose consumers this node runs."),
-		nodes:  f.gauge("parley_consumer_nodes", "Nodes that run consumers, as this one knows."),
+		shares: f.gauge("parley_consumer_shares", "Shares of the rooms, of 256 in total, whose consumers this node runs."),
+		nodes:  f.gauge("parley_consumer_nodes", "Nodes that run consumers, as far as this node knows."),
 		takeover: f.counter("parley_consumer_takeovers_total",
 			"Shares that this node took over from nodes that fell silent."),
 	}

@@ -208,7 +208,7 @@ type pool struct{ of ports.Pooled }
 
 var (
 	poolConnections = prometheus.NewDesc("parley_store_pool_connections", "Connections to the store's server, by state.", []string{"state"}, nil)
-	poolMax         = prometheus.NewDesc("parley_store_pool_max_connections", "Most connections to the store's server that may be open.", nil, nil)
+	poolMax         = prometheus.NewDesc("parley_store_pool_max_connections", "Max connections to the store's server that may be open.", nil, nil)
 	poolWaits       = prometheus.NewDesc("parley_store_pool_waits_total", "Calls to the store that had to wait for a connection.", nil, nil)
 	poolWaitTime    = prometheus.NewDesc("parley_store_pool_wait_seconds_total", "Time that calls to the store have waited for a connection.", nil, nil)
 )

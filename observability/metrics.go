@@ -73,12 +73,12 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := factory{r}
 	fanout := f.histograms("parley_hub_fanout_latency_seconds",
-		"Time from an entry's commit to its first and to its last write to a reader's socket, of one pass of a writer shard: those that "+
-			"were served live. Of entries of other nodes it counts by the store's clock.", "written")
+		"Time from an entry's commit to its first and its last write to a live reader's socket, within one pass of a writer shard. "+
+			"For entries of other nodes it is measured by the store's clock.", "written")
 	storeTime := f.histograms("parley_store_seconds", "Time of a call to the store, by operation.", "operation")
 	m := &metrics{
 		connections: f.gauge("parley_connections", "Authenticated connections that are open now."),
-		opened:      f.counter("parley_sessions_opened_total", "Sessions that began: connections that were authenticated."),
+		opened:      f.counter("parley_sessions_opened_total", "Sessions that began, that is, connections that were authenticated."),
 		closed:      f.counters("parley_sessions_closed_total", "Sessions that ended, by reason.", "reason"),
 		commands: f.counters("parley_commands_total",
 			"Commands that were answered on sockets, by type and result: ok, or the code of the error.", "type", "result"),
@@ -89,45 +89,45 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refusals: f.counters("parley_token_refusals_total", "Tokens that were refused, by reason.", "reason"),
 
 		requests: f.counters("parley_http_requests_total",
-			"HTTP requests that were answered, by method, route and status. 101 is a socket that begins.", "method", "route", "status"),
+			"HTTP requests that were answered, by method, route and status. 101 is a new socket.", "method", "route", "status"),
 		requestTime: f.histograms("parley_http_request_seconds", "Time of one HTTP request, by method and route.", "method", "route"),
 
 		fanoutFirst: fanout.WithLabelValues("first"),
 		fanoutLast:  fanout.WithLabelValues("last"),
-		deliveries:  f.counter("parley_hub_deliveries_total", "Entries written to readers live: each entry counts once a reader."),
+		deliveries:  f.counter("parley_hub_deliveries_total", "Entries written to live readers; each entry counts once for each reader."),
 		catchUps:    f.counter("parley_hub_catchup_reads_total", "Times that a reader was served from the log."),
 		catchUpEntries: f.counter("parley_hub_catchup_entries_total",
 			"Entries that were served to readers from the log."),
 		catchUpTime: f.histogram("parley_hub_catchup_seconds", "Time that serving one reader from the log took.", latencies),
-		blocked:     f.gauge("parley_hub_blocked_connections", "Connections whose client takes less than is due to it now."),
+		blocked:     f.gauge("parley_hub_blocked_connections", "Connections whose client reads more slowly than entries are due to it."),
 		behind: f.gauge("parley_hub_sessions_behind",
-			"Sessions that, at the last look, had not got an entry which was there seconds before."),
-		behindEntries: f.gauge("parley_hub_behind_entries", "Entries that the sessions which are behind have yet to get, together."),
+			"Sessions that, at the last check, had not got an entry that was already there seconds before."),
+		behindEntries: f.gauge("parley_hub_behind_entries", "Entries that all sessions which are behind have yet to get, in total."),
 		behindMax:     f.gauge("parley_hub_behind_entries_most", "Entries that the session which is furthest behind has yet to get."),
 		feeds:         f.gauge("parley_hub_feeds", "Rooms that are followed on this node."),
 		ringBytes:     f.gauge("parley_hub_ring_bytes", "Bytes of encoded entries that feeds keep for their readers."),
-		joins:         f.gauge("parley_hub_joins", "Joins that ask the store now."),
+		joins:         f.gauge("parley_hub_joins", "Joins that are asking the store now."),
 		joinsWaiting:  f.gauge("parley_hub_joins_waiting", "Joins that wait for their turn to ask the store."),
 		missed: f.counter("parley_hub_missed_entries_total",
-			"Entries of other nodes that no notice told of, found in the log: the bus loses notices."),
+			"Entries of other nodes that were found in the log without a notice: the bus loses notices."),
 
 		batch: f.histogram("parley_journal_batch_size", "Proposals that went into one append to the log.",
 			prometheus.ExponentialBuckets(1, 2, 11)),
-		depth:      f.gauge("parley_journal_depth", "Proposals that wait for the append before theirs."),
-		held:       f.gauge("parley_journal_held_rooms", "Rooms that somebody else has locked in the store, so that nothing is written to them."),
+		depth:      f.gauge("parley_journal_depth", "Proposals that wait for an earlier append to end."),
+		held:       f.gauge("parley_journal_held_rooms", "Rooms that another process has locked in the store, so that nothing can be written to them."),
 		appendTime: f.histogram("parley_log_append_seconds", "Time of one append to the log, commit included.", latencies),
 		appends: f.counters("parley_log_appends_total",
 			"Appends to the log, by result: ok, or the kind of error that the whole batch met.", "result"),
 
 		storeTime: map[string]prometheus.Observer{},
 		storeErrors: f.counters("parley_store_errors_total",
-			"Calls to the store that failed for a reason of its own, by operation and kind.", "operation", "kind"),
+			"Calls to the store that failed because of the store itself, by operation and kind.", "operation", "kind"),
 
 		notices: f.counters("parley_bus_notices_total",
 			"Notices that went over the bus, by direction (sent, received) and kind (entry, head, signal).", "direction", "kind"),
-		busErrors: f.counter("parley_bus_errors_total", "Notices that the bus could not take."),
-		peers:     f.gauge("parley_bus_peers", "Other nodes that are heard on the bus."),
-		deaf:      f.counter("parley_bus_deaf_total", "Times that the bus told that it may have missed notices."),
+		busErrors: f.counter("parley_bus_errors_total", "Notices that could not be sent over the bus."),
+		peers:     f.gauge("parley_bus_peers", "Other nodes whose notices arrive over the bus."),
+		deaf:      f.counter("parley_bus_deaf_total", "Times that the bus reported that notices may have been missed."),
 
 		faults: f.counters("parley_faults_total", "Faults inside the service, by what was being done.", "while"),
 

@@ -38,8 +38,8 @@ func TestTheTableOfMetricsIsInStep(t *testing.T) {
 		}
 	}
 	// Which of these exist depends on the operating system and Go.
-	table.WriteString("| `go_…` | | | what the Go runtime tells: memory, garbage collection, goroutines, scheduling |\n")
-	table.WriteString("| `process_…` | | | what the operating system tells of the process: CPU, memory, open files, network |\n")
+	table.WriteString("| `go_…` | | | from the Go runtime: memory, garbage collection, goroutines, scheduling |\n")
+	table.WriteString("| `process_…` | | | from the operating system, about the process: CPU, memory, open files, network |\n")
 	const file = "METRICS.md"
 	if *update {
 		if err := os.WriteFile(file, table.Bytes(), 0o644); err != nil {
