@@ -304,6 +304,7 @@ func TestAConsumerSaysWhenToTryAgainAndMayPause(t *testing.T) {
 		n.Appended(p.says("den", "1"))
 		rest(5 * time.Minute)
 		mustBe(t, "tries", at, []time.Duration{0, time.Minute})
+		mustBe(t, "a room that the pause holds up is pending", p.pends("den"), true)
 		if c := p.cursor("tea", "audit"); c.Tries != 1 {
 			t.Errorf("a pause counts as a failure: %+v", c)
 		}

@@ -67,6 +67,8 @@ func (r *Runner) tend(ctx context.Context, renewed *time.Time) error {
 		return err
 	} else if len(more) > 0 {
 		r.acquired(more)
+		*renewed = time.Time{} // so that it is known soon how many nodes there are
+		return nil
 	}
 	return r.giveBack(ctx)
 }
