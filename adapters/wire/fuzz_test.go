@@ -126,7 +126,10 @@ type refEntry struct {
 	At        string          `json:"at"`
 	Author    refUser         `json:"author"`
 	Via       string          `json:"via,omitempty"`
+	Set       *string         `json:"set,omitempty"`
 	Target    int64           `json:"target,omitempty"`
+	Slot      *string         `json:"slot,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
 	Body      *string         `json:"body,omitempty"`
 	Key       string          `json:"key,omitempty"`
 	ReplyTo   int64           `json:"reply_to,omitempty"`
@@ -180,6 +183,8 @@ func reference(e *chat.Entry) refEntry {
 		for _, r := range f.Reactions {
 			ref.Reactions = append(ref.Reactions, refReaction(r))
 		}
+	case chat.Set:
+		ref.Type, ref.Set, ref.Target, ref.Slot, ref.Data = "set", (*string)(&f.Type), int64(f.Target), &f.Slot, f.Data
 	case chat.Edited:
 		ref.Type, ref.Target = "edited", int64(f.Target)
 		if f.Body != "" {
@@ -228,6 +233,8 @@ func FuzzEntry(f *testing.F) {
 			},
 			chat.Message{DeletedAt: at, Silent: true},
 			chat.Edited{Target: seq, Body: text},
+			chat.Set{Type: chat.SetType(text), Target: seq, Slot: who, Data: []byte(`{"a":1}`)},
+			chat.Set{Type: "x.a", Slot: text},
 			chat.Deleted{Target: seq},
 			chat.Reacted{Target: seq, Emoji: emoji, Removed: ms%2 == 0, Count: int(n)},
 			chat.MemberChanged{User: chat.UserID(emoji), Change: chat.MemberJoined, Role: chat.Role(n % 4)},

@@ -26,7 +26,7 @@ func plantInPostgres(url string) planter {
 		if _, err := conn.Exec(t.Context(), `
 			WITH moved AS (UPDATE room SET head = head + 1 WHERE room_id = $1 RETURNING head, messages, last_at)
 			INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, type, target, data)
-			SELECT $1, head, last_at, 'later', 'Later', 'k' || head, messages, 7, nullif($2, ''), nullif($3::bigint, 0), convert_to(nullif($4, ''), 'UTF8')
+			SELECT $1, head, last_at, 'later', 'Later', 'k' || head, messages, 70, nullif($2, ''), nullif($3::bigint, 0), convert_to(nullif($4, ''), 'UTF8')
 			FROM moved`, room, kind, target, data); err != nil {
 			t.Fatal(err)
 		}

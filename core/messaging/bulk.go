@@ -138,9 +138,5 @@ func (s *Service) All(ctx context.Context, by chat.Identity, after chat.RoomID, 
 	if err != nil {
 		return nil, "", err
 	}
-	views := make([]ports.RoomView, len(page))
-	for i, st := range page {
-		views[i] = ports.RoomView{Standing: st, Role: st.Role(by)}
-	}
-	return views, next, nil
+	return s.cutList(ctx, by, page, next)
 }

@@ -16,6 +16,11 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 	if err != nil {
 		return nil, "", err
 	}
+	return s.cutList(ctx, by, page, next)
+}
+
+// cutList returns the views of rooms that by may read, as many as go into one answer.
+func (s *Service) cutList(ctx context.Context, by chat.Identity, page []chat.Standing, next chat.RoomID) ([]ports.RoomView, chat.RoomID, error) {
 	rooms := make([]chat.Room, len(page))
 	for i, st := range page {
 		rooms[i] = st.Room

@@ -43,10 +43,11 @@ type seen struct {
 	Target  chat.Seq
 	Body    string
 	Deleted bool
-	Emoji   string
+	Emoji   string // of a set: the slot
 	Removed bool
 	Count   int
-	Counts  map[string]int `json:",omitempty"`
+	Counts  map[string]int    `json:",omitempty"`
+	Sets    map[string]string `json:",omitempty"` // what is set on a message, by slots
 }
 
 type lineEncoder struct{}
@@ -62,12 +63,20 @@ func (lineEncoder) Entry(dst []byte, e *chat.Entry) []byte {
 			}
 			s.Counts[r.Emoji] = r.Count
 		}
+		for _, is := range f.Slots {
+			if s.Sets == nil {
+				s.Sets = map[string]string{}
+			}
+			s.Sets[is.Slot] = string(is.Data)
+		}
 	case chat.Edited:
 		s.Fact, s.Body = "edited", f.Body
 	case chat.Deleted:
 		s.Fact = "deleted"
 	case chat.Reacted:
 		s.Fact, s.Emoji, s.Removed, s.Count = "reacted", f.Emoji, f.Removed, f.Count
+	case chat.Set:
+		s.Fact, s.Emoji, s.Body = "set", f.Slot, string(f.Data)
 	case chat.MemberChanged:
 		s.Fact, s.Body = "member", string(f.User)+" "+string(f.Change)
 	default:
@@ -277,7 +286,7 @@ func newWorld(t testing.TB, nodes int, tweaks ...tweak) *world {
 }
 
 func (w *world) start(bus *flakyBus, tweaks []tweak) {
-	mc := messaging.Config{Log: w.log, Directory: w.store, Bus: bus, Autocreate: true}
+	mc := messaging.Config{Log: w.log, Directory: w.store, Slots: w.store, Bus: bus, Autocreate: true}
 	dc := session.Config{Log: w.log, Bus: bus, Encoder: lineEncoder{}, Verifier: trusting{}}
 	for _, tw := range tweaks {
 		tw(&dc, &mc)

@@ -50,7 +50,7 @@ type step struct {
 
 func drawStep(t *rapid.T) step {
 	acts := []string{
-		"send", "send", "send", "send", "burst", "again", "edit", "delete", "react", "read", "read", "read some",
+		"send", "send", "send", "send", "burst", "again", "edit", "delete", "react", "set", "set", "read", "read", "read some",
 		"drop", "move", "rejoin", "slow", "lose", "double", "reorder", "heal", "head", "wait", "deaf",
 	}
 	return step{
@@ -76,11 +76,13 @@ type said struct {
 	Body    string
 	Deleted bool
 	Counts  map[string]int
+	Sets    map[string]string
 }
 
 func play(t *testing.T, plan []step) error {
 	w := newWorld(t, nodes, func(d *session.Config, _ *messaging.Config) {
 		d.RingBytes, d.Heartbeat = 8<<10, time.Hour
+		d.Alone, d.Features = true, []string{ports.FeatureSets}
 	})
 	all := make([]*reader, readers)
 	for i := range all {
@@ -138,6 +140,12 @@ func (r *reader) does(s step, i int) error {
 		r.asks(ports.Delete{Room: room, Seq: target})
 	case "react":
 		r.asks(ports.React{Room: room, Seq: target, Emoji: []string{"+", "-"}[s.N%2], Remove: s.N%3 == 0})
+	case "set": // on a message or on the room, to a value that comes again, or to none
+		set := ports.Set{Room: room, Type: "x.a", Slot: []string{"", "b"}[s.N%2], Target: target * chat.Seq(s.N/2%2)}
+		if s.N%3 > 0 {
+			set.Data = fmt.Appendf(nil, "%d", s.N%5)
+		}
+		r.asks(set)
 	case "read":
 		synctest.Wait()
 		return r.reads(1 << 20)
@@ -253,17 +261,26 @@ func (r *reader) applies(e *seen) error {
 		if counts == nil {
 			counts = map[string]int{}
 		}
-		room[e.Seq] = said{e.Body, e.Deleted, counts}
+		room[e.Seq] = said{e.Body, e.Deleted, counts, maps.Clone(e.Sets)}
 	case "edited":
 		if !m.Deleted {
 			m.Body = e.Body
 			room[e.Target] = m
 		}
 	case "deleted":
-		m.Body, m.Deleted = "", true
+		m.Body, m.Deleted, m.Sets = "", true, nil
 		room[e.Target] = m
 	case "reacted":
 		m.Counts[e.Emoji] = e.Count
+	case "set": // the room is at 0
+		if m.Sets == nil {
+			m.Sets = map[string]string{}
+		}
+		delete(m.Sets, e.Emoji)
+		if e.Body != "" {
+			m.Sets[e.Emoji] = e.Body
+		}
+		room[e.Target] = m
 	}
 	return nil
 }
@@ -308,7 +325,7 @@ func agree(w *world, all []*reader) error {
 		for _, room := range someRooms {
 			for seq, want := range fresh.state[room] {
 				got := r.state[room][seq]
-				if got.Body != want.Body || got.Deleted != want.Deleted || !sameCounts(got.Counts, want.Counts) {
+				if got.Body != want.Body || got.Deleted != want.Deleted || !sameCounts(got.Counts, want.Counts) || !maps.Equal(got.Sets, want.Sets) {
 					return fmt.Errorf("%s has %+v at %s %d, a fresh reader %+v", r.user, got, room, seq, want)
 				}
 			}
