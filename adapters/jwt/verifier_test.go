@@ -102,6 +102,22 @@ func TestAnOddNameIsMendedAndLocksNobodyOut(t *testing.T) {
 	}
 }
 
+// A picture that is no safe address is as good as none: its user has no hand in that.
+func TestAPictureOfATokenIsASafeAddressOrNone(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t, "RS256")
+	v := verifier(t, jwt.Config{}, i)
+	for picture, want := range map[string]string{
+		`"https://example.com/a.png"`: "https://example.com/a.png", `"/a.png"`: "/a.png", `"javascript:alert(1)"`: "", `"http://example.com/a.png"`: "", `"a b"`: "",
+		`"` + strings.Repeat("a", 3000) + `"`: "", `42`: "", `["/a.png"]`: "", `null`: "", `""`: "",
+	} {
+		who, err := v.Verify(t.Context(), i.signText(t, `{"sub":"alice","exp":9999999999,"picture":`+picture+`}`))
+		if err != nil || who.Avatar != want {
+			t.Errorf("%.40s: got %q, %v, want %q", picture, who.Avatar, err, want)
+		}
+	}
+}
+
 func TestUsersWhoseIdsAreNoTextAreNotOne(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "RS256")

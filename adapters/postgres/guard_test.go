@@ -71,6 +71,27 @@ func TestGuardRoundTrips(t *testing.T) {
 			t.Errorf("places: %d, %v", len(standings), err)
 		}
 	})
+	relay.mustCount(t, "rooms in the order of activity", 1, func() {
+		q := ports.OrderQuery{User: "alice", Sort: ports.SortActive, Max: ports.MaxListed, Limit: 50}
+		if keys, _, err := store.Order(t.Context(), q); err != nil || len(keys) != 4 {
+			t.Errorf("order: %v, %v", keys, err)
+		}
+	})
+	relay.mustCount(t, "a page of rooms with their last messages", 2, func() {
+		rooms := append([]chat.RoomID{room}, others...)
+		if sights, err := store.Sights(t.Context(), "alice", rooms); err != nil || sights[3].Last == nil {
+			t.Errorf("sights: %+v, %v", sights, err)
+		}
+	})
+	relay.mustCount(t, "a hundred claims of which none is news", 1, func() {
+		claims := make([]chat.Claim, 100)
+		for i := range claims {
+			claims[i] = chat.Claim{User: chat.UserID(fmt.Sprint("u", i))}
+		}
+		if changed, err := store.Learn(t.Context(), claims); err != nil || len(changed) > 0 {
+			t.Errorf("learn: %v, %v", changed, err)
+		}
+	})
 	relay.mustCount(t, "a standing", 1, func() {
 		if _, err := store.Standing(t.Context(), room, "alice"); err != nil {
 			t.Error(err)

@@ -110,7 +110,7 @@ func (s *Service) SetProfile(ctx context.Context, by chat.Identity, user chat.Us
 		return chat.Profile{}, chat.Errorf(chat.Forbidden, "you may set your own profile only")
 	}
 	// What the user's own token says came before this change, also where nobody has noted it yet.
-	if claim := by.Claim(); by.User == user && !claim.Empty() && !s.claims.settled(claim) {
+	if claim := by.Claim(); by.User == user && by.Via == "" && !claim.Empty() && !s.claims.settled(claim) {
 		if err := s.learn(ctx, []chat.Claim{claim}); err != nil {
 			return chat.Profile{}, err
 		}
