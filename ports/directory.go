@@ -43,7 +43,21 @@ type Directory interface {
 	// An error of Mark itself means that nothing is known of the outcome (Unavailable), or that no
 	// mark was moved.
 	Mark(ctx context.Context, marks []ReadMark) ([]MarkOutcome, error)
+
+	MarkReader
 }
+
+// MarkReader tells how far users have read. It is a part of Directory.
+type MarkReader interface {
+	// Marks returns the read marks of a room in the order of their users' ids (bytewise), from one
+	// consistent view, but for those of the banned. all is false, and there are none, where the
+	// room has more than max members and banned, or marks. It looks at little more than max of
+	// each. A room that does not exist has none.
+	Marks(ctx context.Context, room chat.RoomID, max int) (marks []ReadMark, all bool, err error)
+}
+
+// MaxMarks is how many members a room may have for its members' marks to be told.
+const MaxMarks = 200
 
 // RoomsQuery asks for a page of a user's rooms.
 type RoomsQuery struct {

@@ -96,6 +96,7 @@ type Joined struct {
 	Truncated bool       // the cursor was further back than the service replays
 	Role      chat.Role
 	Read      chat.Seq
+	Marks     []ReadMark // of the others; nil: they are not told, as they are too many
 }
 
 // Left answers Leave.

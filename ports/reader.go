@@ -25,6 +25,11 @@ type Reader interface {
 	// Mark moves the user's read mark forward, never back. A seq beyond the head is Invalid.
 	Mark(ctx context.Context, by chat.Identity, mark Mark) (Marked, error)
 
+	// Marks returns the read marks of the others in a room that the user may read, in the order of
+	// their ids; nil where the room has more than MaxMarks members, or marks. It comes with a join:
+	// it counts against nobody's limit.
+	Marks(ctx context.Context, by chat.Identity, room chat.RoomID) ([]ReadMark, error)
+
 	// Allowed returns the user's role in a room, which may be a few seconds old. Where it is None
 	// the error is NotFound, or Forbidden for a banned user.
 	Allowed(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Role, error)

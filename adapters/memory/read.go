@@ -295,3 +295,38 @@ func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkO
 	}
 	return outcomes, nil
 }
+
+// Marks implements ports.Directory.
+func (s *Store) Marks(ctx context.Context, id chat.RoomID, max int) (marks []ports.ReadMark, all bool, err error) {
+	if err := ended(ctx, "read marks"); err != nil {
+		return nil, false, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.rooms[id]
+	if r == nil {
+		return nil, true, nil
+	}
+	members := 0
+	for _, place := range r.places {
+		if place.Member != (chat.Member{}) {
+			members++
+		}
+		if members > max {
+			return nil, false, nil
+		}
+	}
+	for user, seq := range r.marks {
+		if len(marks) > max {
+			return nil, false, nil
+		}
+		if !r.places[user].Banned {
+			marks = append(marks, ports.ReadMark{Room: id, User: user, Seq: seq})
+		}
+	}
+	if len(marks) > max {
+		return nil, false, nil
+	}
+	slices.SortFunc(marks, func(a, b ports.ReadMark) int { return cmp.Compare(a.User, b.User) })
+	return marks, true, nil
+}

@@ -135,3 +135,44 @@ func (m marked) outcome(seq chat.Seq) ports.MarkOutcome {
 	}
 	return ports.MarkOutcome{Read: m.read, Unread: m.unread}
 }
+
+// marksQuery returns whether room $1 has more than $2 members and banned, and, if not, its marks:
+// up to one more than $2. There is always one row at least.
+const marksQuery = `
+SELECT n.large, coalesce(k.user_id, ''), coalesce(k.seq, 0) FROM (
+  SELECT count(*) > $2::bigint AS large FROM (
+    SELECT FROM member m
+    WHERE m.room_id = $1 AND (m.role > 0 OR m.banned) AND (CASE WHEN m.role > 0 OR m.banned THEN m.user_id END) > ''
+    ORDER BY (CASE WHEN m.role > 0 OR m.banned THEN m.user_id END) LIMIT $2::bigint + 1
+  ) m
+) n LEFT JOIN LATERAL (
+  SELECT k.user_id, k.seq FROM mark k
+  WHERE k.room_id = $1 AND NOT n.large
+    AND NOT EXISTS (SELECT FROM member b WHERE b.room_id = k.room_id AND b.user_id = k.user_id AND b.banned)
+  ORDER BY k.user_id LIMIT $2::bigint + 1
+) k ON true
+ORDER BY k.user_id`
+
+// Marks implements ports.Directory.
+func (s *Store) Marks(ctx context.Context, room chat.RoomID, max int) (marks []ports.ReadMark, all bool, err error) {
+	large := false
+	err = s.read(ctx, "read marks", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, marksQuery, string(room), max)
+		if err != nil {
+			return err
+		}
+		marks = nil
+		m := ports.ReadMark{Room: room}
+		_, err = pgx.ForEachRow(rows, []any{&large, &m.User, &m.Seq}, func() error {
+			if m.User != "" {
+				marks = append(marks, m)
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil || large || len(marks) > max {
+		return nil, false, err
+	}
+	return marks, true, nil
+}

@@ -205,6 +205,52 @@ func TestARoomIsMadeWithMembers(t *testing.T) {
 	s.as("bob").gets("/v1/rooms/desk/members").is(200, `{"members":[{"user":"bob","role":"moderate"}]}`)
 }
 
+func TestMarksOfTheOthersAreTold(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice, service := s.as("alice").has("general").says("hi"), s.as("svc,act")
+	const path = "/v1/rooms/general/marks"
+	alice.gets(path).is(200, `{"room":"general","marks":[]}`)
+	read := func(from, to int) (list []string) {
+		for i := from; i < to; i++ {
+			list = append(list, fmt.Sprintf(`{"type":"read","room":"general","seq":1,"as":{"user":"u%03d"}}`, i))
+		}
+		return list
+	}
+	service.posts("/v1/batch", commands(read(0, 2)...)).is(200, `{}`)
+	alice.posts("/v1/batch", commands(`{"type":"read","room":"general","seq":1}`)).is(200, `{"results":[{"type":"ok"}]}`)
+	alice.gets(path).is(200, `{"marks":[{"user":"u000","seq":1},{"user":"u001","seq":1}]}`)
+	service.ask("GET", path, "", "Parley-As", "user u000").is(200, `{"marks":[{"user":"alice","seq":1},{"user":"u001","seq":1}]}`)
+	alice.puts("/v1/rooms/general/members/u000", `{"banned":true}`).is(200, `{}`)
+	alice.gets(path).is(200, `{"marks":[{"user":"u001","seq":1}]}`)
+	service.posts("/v1/batch", commands(read(1, 201)...)).is(200, `{}`)
+	alice.gets(path).is(200, `{"room":"general","marks":null}`)
+	alice.posts("/v1/rooms", `{"room":"den"}`).is(201, `{}`)
+	s.as("bob").gets("/v1/rooms/den/marks").fails(404, "not_found", "*")
+	s.as("u000").gets(path).fails(403, "forbidden", "*")
+	alice.gets("/v1/rooms/General/marks").fails(422, "invalid", "*")
+}
+
+func TestOneMessageIsReadAsItIs(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice := s.as("alice").has("general").says("one").says("two")
+	const messages = "/v1/rooms/general/messages/"
+	alice.patches(messages+"1", `{"body":"uno"}`).is(200, `{"seq":3}`)
+	alice.deletes(messages+"2").is(200, `{"seq":4}`)
+	alice.gets(messages+"1").is(200, `{"type":"message","body":"uno","edited_at":"*"}`)
+	alice.gets(messages+"2").is(200, `{"type":"message","body":null,"deleted_at":"*"}`)
+	for _, seq := range []string{"3", "4", "5", "9007199254740991"} {
+		alice.gets(messages+seq).fails(404, "not_found", "there is no message "+seq+" in general")
+	}
+	for _, seq := range []string{"0", "-1", "01", "1.0", "x", "9007199254740992"} {
+		alice.gets(messages+seq).fails(422, "invalid", "*")
+	}
+	alice.posts("/v1/rooms", `{"room":"den"}`).is(201, `{}`)
+	s.as("bob").gets("/v1/rooms/den/messages/1").fails(404, "not_found", "there is no room den")
+	s.as("bob").gets("/v1/rooms/none/messages/1").fails(404, "not_found", "there is no room none")
+}
+
 func TestAllRoomsAreListed(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -107,3 +107,19 @@ func (a *API) removeMember(r *request) error {
 	r.Status(fiber.StatusNoContent)
 	return nil
 }
+
+// marks answers with how far the others have read a room.
+func (a *API) marks(r *request) error {
+	id, err := r.room()
+	if err != nil {
+		return err
+	}
+	if _, err := a.cfg.Reader.Allowed(r.ctx, r.by, id); err != nil {
+		return err
+	}
+	marks, err := a.cfg.Reader.Marks(r.ctx, r.by, id)
+	if err != nil {
+		return err
+	}
+	return r.answer(fiber.StatusOK, wire.AppendMarks(nil, id, marks))
+}

@@ -83,6 +83,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Post("/v1/users", a.as(a.askedUsers))
 	r.Get("/v1/users/:user", a.as(a.user))
 	r.Put("/v1/users/:user", a.as(a.setUser))
+	r.Get("/v1/rooms/:room/marks", a.as(a.marks))
 	r.Get("/v1/rooms/:room/members", a.as(a.listMembers))
 	r.Put("/v1/rooms/:room/members", a.as(a.setMembers))
 	r.Put("/v1/rooms/:room/members/:user", a.as(a.setMember))

@@ -44,3 +44,33 @@ func marked(scan scanner, seq chat.Seq) (o ports.MarkOutcome, err error) {
 	}
 	return o, err
 }
+
+// marksQuery tells whether the room ?1 has more than ?2 members and banned, and if not, its marks:
+// up to one more than ?2. There is one row at least, unless there is no such room.
+const marksQuery = `
+	SELECT n.large, coalesce(k.user, ''), coalesce(k.seq, 0) FROM (
+		SELECT r.number, (SELECT count(*) FROM (
+			SELECT 1 FROM member m INDEXED BY member_in WHERE m.room = r.number AND (m.role > 0 OR m.banned) LIMIT ?2 + 1
+		)) > ?2 AS large
+		FROM room r WHERE r.id = ?1
+	) n LEFT JOIN mark k ON k.room = n.number AND NOT n.large AND NOT EXISTS (
+		SELECT 1 FROM member b WHERE b.room = k.room AND b.user = k.user AND b.banned
+	)
+	ORDER BY k.user LIMIT ?2 + 1`
+
+// Marks implements ports.Directory.
+func (s *Store) Marks(ctx context.Context, room chat.RoomID, max int) (marks []ports.ReadMark, all bool, err error) {
+	large := false
+	err = eachRow(ctx, s.r.marks, func(scan scanner) error {
+		m := ports.ReadMark{Room: room}
+		err := scan(&large, &m.User, &m.Seq)
+		if m.User != "" {
+			marks = append(marks, m)
+		}
+		return err
+	}, room, max)
+	if err != nil || large || len(marks) > max {
+		return nil, false, within(ctx, err, "read marks")
+	}
+	return marks, true, nil
+}

@@ -124,7 +124,7 @@ type readStatements struct {
 	oldest, newest, messageParts *sql.Stmt
 	reactions, entry, heads      *sql.Stmt
 	standing, places             *sql.Stmt
-	rooms, roomsOf               *sql.Stmt
+	rooms, roomsOf, marks        *sql.Stmt
 	members, check               *sql.Stmt
 	revoked, logID, hooks        *sql.Stmt
 
@@ -224,6 +224,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 			LEFT JOIN member m ON m.room = r.number AND m.user = a.value ->> 1
 			LEFT JOIN mark k ON k.room = r.number AND k.user = a.value ->> 1`,
 		&r.rooms:   `SELECT id FROM room WHERE id > ? ORDER BY id LIMIT ?`,
+		&r.marks:   marksQuery,
 		&r.roomsOf: roomsOfQuery, &r.members: membersQuery,
 		&r.revoked: `SELECT user, until, place FROM revocation WHERE place > ? ORDER BY place LIMIT ?`,
 		&r.logID:   `SELECT id FROM log`,

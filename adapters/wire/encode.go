@@ -145,6 +145,7 @@ func (o *object) answer(answer ports.Answer) {
 		o.flag("truncated", a.Truncated)
 		o.text("role", a.Role.String())
 		o.seq("read", a.Read)
+		o.marks(a.Marks)
 	case ports.Left:
 		o.text("room", string(a.Room))
 	case ports.Sent:
@@ -177,6 +178,33 @@ func (o *object) answer(answer ports.Answer) {
 	case ports.Pong:
 		o.time("now", a.Now)
 	}
+}
+
+// marks writes how far others have read, where that is told.
+func (o *object) marks(marks []ports.ReadMark) {
+	if marks == nil {
+		return
+	}
+	o.name("marks")
+	o.dst = append(o.dst, '[')
+	for i, m := range marks {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = append(o.dst, '{')
+		o.text("user", string(m.User))
+		o.seq("seq", m.Seq)
+		o.close()
+	}
+	o.dst = append(o.dst, ']')
+}
+
+// AppendMarks appends how far others have read a room to dst, as an object of its own.
+func AppendMarks(dst []byte, room chat.RoomID, marks []ports.ReadMark) []byte {
+	o := object{dst: append(dst, '{')}
+	o.text("room", string(room))
+	o.marks(marks)
+	return append(o.dst, '}')
 }
 
 // made describes a room that the send made; a moderator of null means that it has none.

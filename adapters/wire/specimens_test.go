@@ -129,6 +129,10 @@ var frames = []struct {
 	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, AnswerBytes: 262144, Rooms: 2000, Replay: 10000, Reactions: 50, People: true}}},
 	{"ok.auth", ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}},
 	{"ok.join", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Log: "5f2c9a01d7e3", Head: 9, From: 8, Role: chat.Write, Read: 7}}},
+	{"ok.join.marks", ports.OK{ID: "2", Answer: ports.Joined{
+		Room: "general", Log: "5f2c9a01d7e3", Head: 9, From: 8, Role: chat.Write, Read: 7, Marks: []ports.ReadMark{{Room: "general", User: "bob", Seq: 9}, {Room: "general", User: "carol", Seq: 4}},
+	}}},
+	{"ok.join.nobody", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", From: 1, Role: chat.Write, Marks: []ports.ReadMark{}}}},
 	{"ok.join.truncated", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Head: 20000, From: 10001, Truncated: true, Role: chat.Read}}},
 	{"ok.join.implied", ports.OK{Answer: ports.Joined{Room: "general", From: 1, Role: chat.Moderate}}},
 	{"ok.leave", ports.OK{ID: "3", Answer: ports.Left{Room: "general"}}},

@@ -17,6 +17,7 @@ func backendSuite(t *testing.T, s *service) {
 		"a send may be for a head, and silent":       headsAndSilence,
 		"a batch does many things in order":          batches,
 		"rooms are made and filled at once":          membersInBulk,
+		"who joins learns how far others have read":  marksAtJoining,
 		"a ban holds whoever acts for the banned":    bansHoldForServices,
 	}
 	for name, test := range tests {
@@ -100,6 +101,35 @@ func headsAndSilence(t *testing.T, s *service) {
 	}
 	if page := bob.asks("history", "room", room, "only", "messages"); len(page.list("entries")) != 3 {
 		t.Errorf("got %v", page)
+	}
+}
+
+func marksAtJoining(t *testing.T, s *service) {
+	room := s.room()
+	alice, bob := s.connects(t, "alice"), s.connects(t, "bob")
+	if j := alice.asks("join", "room", room); j.list("marks") == nil || len(j.list("marks")) != 0 {
+		t.Errorf("joined %v", j)
+	}
+	alice.asks("send", "room", room, "body", "hi")
+	bob.asks("join", "room", room)
+	bob.asks("read", "room", room, "seq", 1)
+	if got := fmt.Sprint(alice.asks("join", "room", room).list("marks")); got != "[map[seq:1 user:bob]]" {
+		t.Errorf("alice sees the marks %s", got)
+	}
+	if got := bob.asks("join", "room", room).list("marks"); got == nil || len(got) != 0 {
+		t.Errorf("bob sees the marks %v", got)
+	}
+	token := s.backend(t)
+	if got := fmt.Sprint(s.gets(t, http.StatusOK, token, "GET", "/v1/rooms/"+room+"/marks", nil).list("marks")); got != "[map[seq:1 user:bob]]" {
+		t.Errorf("the service sees the marks %s", got)
+	}
+	var members []frame
+	for i := range 201 {
+		members = append(members, frame{"user": fmt.Sprint("m", i), "role": "read"})
+	}
+	s.gets(t, http.StatusOK, token, "PUT", "/v1/rooms/"+room+"/members", frame{"set": members}, "Parley-As", "system")
+	if j := alice.asks("join", "room", room); j.has("marks") {
+		t.Errorf("of a large room: %v", j)
 	}
 }
 

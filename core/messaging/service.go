@@ -75,6 +75,7 @@ type Service struct {
 	journal   *journal
 	marker    *marker
 	standings *standings
+	large     largeRooms
 	limiter   *limiter
 	services  *limiter       // of what services do
 	making    *limiter       // of rooms

@@ -85,6 +85,10 @@ func (s *sink) Close(ports.CloseReason) {}
 // open lets everybody in.
 type open struct{ ports.Directory }
 
+func (o open) Marks(context.Context, chat.Identity, chat.RoomID) ([]ports.ReadMark, error) {
+	return nil, nil
+}
+
 func (o open) Enter(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	st, err := o.Standing(ctx, room, by.User)
 	return st, chat.Write, err

@@ -15,13 +15,13 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 		return err
 	}
 	log := s.hub.cfg.Which()
-	standing, role, a, err := s.survey(ctx, ask.Room)
+	standing, role, marks, a, err := s.survey(ctx, ask.Room)
 	s.hub.joins.leave()
 	if err != nil {
 		return err
 	}
 	answer := ports.Joined{
-		Room: ask.Room, Log: log, Role: role, Read: standing.Read,
+		Room: ask.Room, Log: log, Role: role, Read: standing.Read, Marks: marks,
 		// The feed may lag behind the log for a moment, but its entries will come.
 		Head: max(a.View().Head, standing.Room.Head),
 	}
@@ -33,13 +33,19 @@ func (s *session) enter(ctx context.Context, id string, ask ports.Join) error {
 }
 
 // survey asks the store for all that a join needs. The caller releases the audience's feed.
-func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, chat.Role, *delivery.Audience, error) {
+func (s *session) survey(ctx context.Context, room chat.RoomID) (chat.Standing, chat.Role, []ports.ReadMark, *delivery.Audience, error) {
 	standing, role, err := s.hub.cfg.Reader.Enter(ctx, s.who(), room)
 	if err != nil {
-		return standing, role, nil, err
+		return standing, role, nil, nil, err
+	}
+	marks := []ports.ReadMark{}
+	if standing.Room.Made() {
+		if marks, err = s.hub.cfg.Reader.Marks(ctx, s.who(), room); err != nil {
+			return standing, role, nil, nil, err
+		}
 	}
 	a, err := s.hub.delivery.Join(ctx, room)
-	return standing, role, a, err
+	return standing, role, marks, a, err
 }
 
 // begin starts the follow and answers, in one step. The user's right to read was checked when the

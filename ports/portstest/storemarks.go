@@ -2,6 +2,7 @@ package portstest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -38,6 +39,7 @@ func (s *storeSuite) testMarks(t *testing.T) {
 		}},
 		{"unread are the messages of others behind the mark that are not deleted, and nothing else", unreadCounts},
 		{"unread is exact whoever spoke in what order, and whatever was deleted", unreadInTurns},
+		{"the marks of a room are told, where they are few", tellsMarks},
 		{"unread is counted so far and no further", unreadAtMost},
 		{"a room with a read mark is the user's", func(t *testing.T, r room) {
 			alice, bob := r.user("alice"), r.user("bob")
@@ -161,6 +163,38 @@ func unreadInTurns(t *testing.T, r room) {
 	r.appends(once, a.proposes(chat.Message{Body: "7"}), once, b.proposes(chat.Message{Body: "8"}))
 	by = append(by, 1, 0, 1)
 	compare()
+}
+
+func tellsMarks(t *testing.T, r room) {
+	alice, bob, carol := r.user("alice"), r.user("bob"), r.user("carol")
+	marks := func(max int, wantAll bool, want ...ports.ReadMark) {
+		t.Helper()
+		got, all, err := r.Marks(t.Context(), r.id, max)
+		if err != nil || all != wantAll || !slices.Equal(got, want) {
+			t.Fatalf("marks are %v, all %t, %v, want %v, %t", got, all, err, want, wantAll)
+		}
+	}
+	of := func(u user, seq chat.Seq) ports.ReadMark { return ports.ReadMark{Room: r.id, User: u.id, Seq: seq} }
+	marks(2, true)
+	alice.says("one")
+	alice.says("two")
+	carol.marks(1)
+	bob.marks(2)
+	marks(2, true, of(bob, 2), of(carol, 1))
+	marks(1, false)
+	// Members count, be it that they have no mark, and so do the banned, whose marks are not told.
+	alice.makes(bob, chat.MemberJoined, chat.Read)
+	alice.makes(alice, chat.MemberJoined, chat.Write)
+	marks(2, true, of(bob, 2), of(carol, 1))
+	alice.makes(carol, chat.MemberBanned, chat.None)
+	marks(2, false)
+	marks(3, true, of(bob, 2))
+	alice.makes(bob, chat.MemberLeft, chat.None)
+	marks(2, true)
+	nowhere, all, err := r.Marks(t.Context(), someRoom(), 2)
+	if err != nil || !all || len(nowhere) != 0 {
+		t.Fatalf("marks of no room are %v, all %t, %v", nowhere, all, err)
+	}
 }
 
 func unreadAtMost(t *testing.T, r room) {
