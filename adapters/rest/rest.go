@@ -26,6 +26,8 @@ type Config struct {
 	Reader   ports.Reader
 	Rooms    ports.Rooms
 	Members  ports.Members
+	Hooks    ports.HookAdmin
+	Pull     ports.HookCursors
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
 	Sets     ports.Sets
@@ -59,6 +61,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Get("/asyncapi.json", document(wire.AsyncAPI))
 
 	r.Post("/v1/batch", a.as(a.batch))
+	a.hookRoutes(r)
 	r.Get("/v1/rooms", a.as(a.listRooms))
 	r.Post("/v1/rooms", a.as(a.createRoom))
 	r.Get("/v1/rooms/:room", a.as(a.room))
