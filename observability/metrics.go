@@ -68,6 +68,7 @@ type metrics struct {
 	faults *prometheus.CounterVec
 
 	consumers consumerMetrics
+	hooks     hookMetrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -132,6 +133,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		faults: f.counters("parley_faults_total", "Faults inside the service, by what was being done.", "while"),
 
 		consumers: newConsumerMetrics(f),
+		hooks:     newHookMetrics(f),
 	}
 	m.begin(storeTime)
 	return m

@@ -21,6 +21,7 @@ type Observer interface {
 	RequestObserver
 	TokenObserver
 	ConsumingObserver
+	HookObserver
 }
 
 // FaultObserver hears what goes wrong inside.

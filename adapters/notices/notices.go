@@ -99,6 +99,7 @@ const (
 	packetAdded
 	packetProfile
 	packetGrown
+	packetHooks
 )
 
 // The fields of an entry. One of those from entryMessage on is its fact.
@@ -196,6 +197,8 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 		return nested(b, packetProfile, func(b []byte) []byte {
 			return number(text(b, fieldUser, string(n.User)), fieldVersion, n.Version)
 		})
+	case ports.HooksChanged:
+		return nested(b, packetHooks, func(b []byte) []byte { return b })
 	case ports.Disconnected:
 		return nested(b, packetDisconnected, func(b []byte) []byte { return text(b, fieldUser, string(n.User)) })
 	case ports.Grown:

@@ -62,6 +62,7 @@ func specimens() []notices.Packet {
 		ports.ProfileChanged{User: "bob", Version: 7},
 		ports.Disconnected{User: "bob"},
 		ports.Revoked{User: "bob", Until: at},
+		ports.HooksChanged{},
 		ports.Grown{Rooms: []ports.RoomHead{{Room: "tea", Head: 9}, {Room: "den", Head: chat.MaxSeq}}},
 	} {
 		packets = append(packets, notices.Packet{From: "n3", Notice: n})

@@ -31,6 +31,8 @@ func Parse(b []byte) (p Packet, err error) {
 			return p.presence(f)
 		case packetGrown:
 			return p.grown(f)
+		case packetHooks:
+			p.Notice = ports.HooksChanged{}
 		case packetAlive, packetStanding, packetAdded, packetProfile, packetDisconnected, packetRevoked:
 			return p.toAll(f)
 		}

@@ -181,8 +181,8 @@ func (o object) hookKind() (kind ports.HookKind, url string, err error) {
 
 var errFrom = chat.Errorf(chat.Invalid, `from must be "now", "start", or a time such as 2026-11-23T12:00:00Z`)
 
-// hookFrom returns where a hook begins: from now on, unless the body says otherwise. A time may stand
-// in an object, too: {"at":…}.
+// hookFrom returns where a hook begins: from now on, unless the body says otherwise. A time may
+// stand in an object, too: {"at":…}.
 func (o object) hookFrom() (now bool, at time.Time, err error) {
 	if inner, err := o.Object("from"); err == nil && inner != nil {
 		from, err := object{inner}.time("at")

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-chat/parley/adapters/redis"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/consuming"
+	"github.com/parley-chat/parley/core/hooks"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
@@ -92,10 +93,11 @@ type busListener struct {
 	service *messaging.Service
 	guard   *revocation.Guard
 	runner  *consuming.Runner
+	hooks   *hooks.Service
 }
 
-func newListener(h *session.Hub, s *messaging.Service, g *revocation.Guard, r *consuming.Runner) ports.Audience {
-	return busListener{h, s, g, r}
+func newListener(h *session.Hub, s *messaging.Service, g *revocation.Guard, r *consuming.Runner, k *hooks.Service) ports.Audience {
+	return busListener{h, s, g, r, k}
 }
 
 // Entries implements ports.Listener.
@@ -116,6 +118,7 @@ func (l busListener) Hear(notice ports.Notice) {
 	l.guard.Hear(notice)
 	l.Hub.Hear(notice)
 	l.runner.Hear(notice)
+	l.hooks.Hear(notice)
 }
 
 // Deaf implements ports.Listener.

@@ -39,6 +39,9 @@ type Config struct {
 	JWTAlgorithms     []string
 	Development       bool // allows development mode on an address that other machines can reach
 
+	HooksKeys  [][]byte       // of 32 bytes each, the first for new secrets; empty: no hooks, but in development mode
+	HooksAllow []netip.Prefix // besides public addresses
+
 	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
 	RoomsPerUser messaging.Rate // rooms that each user may make; negative: off
 	AddsPerUser  messaging.Rate // people that each user may add to rooms; negative: off
@@ -133,6 +136,9 @@ func (c Config) derived() Config {
 	}
 	if c.ServiceRate == (messaging.Rate{}) {
 		c.ServiceRate = forStrangers(c, messaging.Rate{PerSecond: 1000, Burst: 5000}, messaging.Rate{PerSecond: -1})
+	}
+	if len(c.HooksAllow) == 0 && c.InDevelopment() {
+		c.HooksAllow = thisMachine
 	}
 	if c.SessionsPerUser == 0 {
 		c.SessionsPerUser = forStrangers(c, 50, -1)

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/adapters/ws"
 	"github.com/parley-chat/parley/core/consuming"
+	"github.com/parley-chat/parley/core/hooks"
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/people"
@@ -223,6 +224,8 @@ type apiParts struct {
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
 	Sets     ports.Sets
+	Hooks    ports.HookAdmin
+	Pull     ports.HookCursors
 	Verifier ports.TokenVerifier
 	Observer ports.Observer
 }
@@ -231,6 +234,7 @@ func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
 		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Sets: p.Sets, Verifier: p.Verifier,
 		Observer: p.Observer, Faults: p.Observer,
+		Hooks: p.Hooks, Pull: p.Pull,
 	})
 }
 
@@ -270,6 +274,7 @@ type livingParts struct {
 	People    *people.Service
 	Guard     *revocation.Guard
 	Runner    *consuming.Runner
+	Hooks     *hooks.Service
 	Watch     *logwatch.Watch
 	Sockets   *ws.Adapter
 	HTTP      *httpd.Server
@@ -289,6 +294,7 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "people", func(ctx context.Context) error { return p.People.Run(ctx, p.Listener) })
 	p.Life.keep(p.Lifecycle, "consumers", p.Runner.Run)
+	p.Life.keep(p.Lifecycle, "hooks", p.Hooks.Run)
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error {
 		return p.Messaging.Run(ctx, journalListener{p.Listener, p.Runner})
 	})
@@ -327,6 +333,7 @@ func meet(ctx context.Context, bus ports.Checker) {
 func leave(ctx context.Context, cfg Config, p livingParts) {
 	until, _ := ctx.Deadline()
 	p.Health.Drain(until)
+	p.Hooks.Drain()
 	select {
 	case <-time.After(cfg.DrainDelay):
 	case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
+	"github.com/parley-chat/parley/core/hooks"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/people"
 	"github.com/parley-chat/parley/core/revocation"
@@ -48,7 +49,8 @@ func Options(cfg Config) fx.Option {
 			},
 			func(s *people.Service) ports.Profiles { return s },
 			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },
-			newGuard, newRunner, newListener,
+			newGuard, newRunner, newCourier, newHooks, newListener,
+			func(s *hooks.Service) (ports.HookAdmin, ports.HookCursors) { return s, s },
 			func(g *revocation.Guard, s *people.Service) ports.TokenVerifier { return s.Verifier(g) },
 		)),
 		fx.Module("edge", fx.Provide(

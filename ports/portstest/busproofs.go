@@ -201,6 +201,7 @@ func (s *busSuite) testAll(t *testing.T) {
 		ports.StandingChanged{Room: busRoom(), Opened: true},
 		ports.Disconnected{User: user},
 		ports.Revoked{User: user, Until: busTime},
+		ports.HooksChanged{},
 		ports.Grown{Rooms: []ports.RoomHead{{Room: chat.RoomID(strings.ToLower(string(user))), Head: 7}}},
 	} {
 		a.tells(n)
