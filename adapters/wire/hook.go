@@ -139,7 +139,7 @@ func readCommand(v value, room chat.RoomID) (c ports.HookCommand) {
 	}
 	change, ok := ask.(ports.Change)
 	if !ok {
-		return ports.HookCommand{Err: chat.Errorf(chat.Invalid, "a hook's bot can send, edit, delete and react, and not %s", ports.NameOf(ask))}
+		return ports.HookCommand{Err: chat.Errorf(chat.Invalid, "a hook's bot can send, edit, delete, react, pin and set, and not %s", ports.NameOf(ask))}
 	}
 	c.Change, c.Key = change, f.key()
 	if f.err != nil {

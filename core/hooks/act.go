@@ -60,7 +60,7 @@ func keyOf(b *ports.HookBatch, n int, own chat.Key) chat.Key {
 	return chat.Key(key)
 }
 
-// keyed gives a change its key.
+// keyed gives a change its key, if it can have one: to pin twice changes nothing.
 func keyed(change ports.Change, key chat.Key) ports.Change {
 	switch c := change.(type) {
 	case ports.Send:
@@ -73,6 +73,9 @@ func keyed(change ports.Change, key chat.Key) ports.Change {
 		c.Key = key
 		return c
 	case ports.React:
+		c.Key = key
+		return c
+	case ports.Set:
 		c.Key = key
 		return c
 	}

@@ -110,6 +110,8 @@ func typesOf(e *chat.Entry) (name, set string) {
 		return "member", ""
 	case chat.RoomChanged:
 		return "room", ""
+	case chat.Set:
+		return "set", string(f.Type)
 	case chat.Unknown:
 		return f.Type, ""
 	}

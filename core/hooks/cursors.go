@@ -119,10 +119,9 @@ func (s *Service) HookBehind(ctx context.Context, by chat.Identity, id chat.Hook
 	}
 	behind, err := s.cfg.Runner.Behind(ctx, nameOf(h))
 	switch {
-	case err == nil && len(behind) == 1:
-		is := behind[0]
-		lag.Entries, lag.Count, lag.Stalled, lag.Oldest, lag.Partial = is.Entries, is.Rooms, is.Stalled, is.Oldest, is.Partial
-	case err == nil || chat.AsError(err).Kind == chat.NotFound: // it rests, or this node has yet to hear of it
+	case err == nil:
+		lag.Entries, lag.Count, lag.Stalled, lag.Oldest, lag.Partial = behind.Entries, behind.Rooms, behind.Stalled, behind.Oldest, behind.Partial
+	case chat.AsError(err).Kind == chat.NotFound: // it rests, or this node has yet to hear of it
 		lag.Partial = true
 	default:
 		return lag, err

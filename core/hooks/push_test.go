@@ -306,3 +306,23 @@ func TestWhatABotCannotDoNowIsDoneLater(t *testing.T) {
 		mustBe(t, "entries", len(n.log("tea")), 3)
 	})
 }
+
+func TestSetsAreWantedByWhatTheySet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := runs(t, memory.New())
+		defer n.stop()
+		n.hooked(func(w *ports.HookWish) { w.Filter.Types = []string{"x.vote"} })
+		n.tells(alice, "tea", "one")
+		for _, of := range []chat.SetType{"x.vote", "x.other"} {
+			outcomes, err := n.store.Append(context.Background(), []chat.Proposal{{
+				Room: "tea", Author: alice.Author(), By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Set{Type: of, Data: []byte(`1`)},
+			}})
+			if err != nil || outcomes[0].Err != nil {
+				t.Fatal(err, outcomes)
+			}
+		}
+		rest(soon)
+		mustBe(t, "parcels", n.courier.bodies(), []string{"tea 2-2/2: ?"})
+	})
+}

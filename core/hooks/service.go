@@ -29,7 +29,7 @@ type Runner interface {
 	SeekTime(ctx context.Context, consumer string, room chat.RoomID, at time.Time) error
 	Skip(ctx context.Context, consumer string, room chat.RoomID, to chat.Seq) error
 	Forget(ctx context.Context, consumer string) error
-	Behind(ctx context.Context, consumers ...string) ([]consuming.Behind, error)
+	Behind(ctx context.Context, consumer string) (consuming.Behind, error)
 }
 
 // Config is what a Service works with. All ports but Bus and Observer are needed.
