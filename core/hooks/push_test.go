@@ -323,6 +323,6 @@ func TestSetsAreWantedByWhatTheySet(t *testing.T) {
 			}
 		}
 		rest(soon)
-		mustBe(t, "parcels", n.courier.bodies(), []string{"tea 2-2/2: ?"})
+		mustBe(t, "parcels", n.courier.bodies(), []string{"tea 2-3/3: ?"})
 	})
 }

@@ -1,0 +1,89 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// echoes has a bot of the README that runs at an address, and kills the service while it talks.
+func echoes(t *testing.T, begin func(secret, address string) *exec.Cmd) {
+	t.Helper()
+	p := runs(t)
+	alice, admin, address := p.sign(t, "alice"), p.adminToken(t), freeAddr(t)
+	wish := strings.ReplaceAll(`{"url":"http://127.0.0.1:9000/","rooms":["*"],"types":["message"],"bot":{"name":"Echo"}}`, "127.0.0.1:9000", address)
+	if !strings.Contains(printed(t, "bash", "/v1/hooks"), strings.ReplaceAll(wish, address, "127.0.0.1:9000")) {
+		t.Fatal("the README makes another hook")
+	}
+	made := p.gets(t, http.StatusCreated, admin, "POST", "/v1/hooks", wish)
+	p.says(t, alice, "tea", "!echo before the bot runs")
+	comes(t, "the bot", begin(made.str("secret"), address))
+	said := func(want ...string) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("the bot says %q", want), func() error {
+			var got []string
+			for _, e := range p.gets(t, http.StatusOK, alice, "GET", "/v1/rooms/tea/entries", nil).list("entries") {
+				if f := frame(e.(map[string]any)); f.sub("author").str("name") == "Echo" {
+					got = append(got, f.str("body"))
+				}
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Errorf("got %q", got)
+			}
+			return nil
+		})
+	}
+	said("before the bot runs")
+	p.says(t, alice, "tea", "no echo")
+	p.says(t, alice, "tea", "!echo two")
+	said("before the bot runs", "two")
+	p.says(t, alice, "tea", "!echo three")
+	p.kill(syscall.SIGKILL)
+	<-p.exited
+	p.starts()
+	said("before the bot runs", "two", "three")
+	answer, err := http.Post("http://"+address, "application/json", strings.NewReader(`{"entries":[]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("what is not signed is answered with %s", answer.Status)
+	}
+}
+
+func TestTheBotOfTheReadmeInNode(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bot.mjs")
+	if err := os.WriteFile(file, []byte(printed(t, "js", "createHmac")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	echoes(t, func(secret, address string) *exec.Cmd {
+		_, port, _ := net.SplitHostPort(address)
+		cmd := exec.Command(node22(t), file)
+		cmd.Env = append(environ(), "SECRET="+secret, "PORT="+port)
+		return cmd
+	})
+}
+
+func TestTheBotOfTheReadmeInGo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, path := filepath.Join(dir, "bot.go"), filepath.Join(dir, "bot")
+	if err := os.WriteFile(file, []byte(printed(t, "go", "// Command bot")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"vet", file}, {"build", "-o", path, file}} {
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", args[0], err, out)
+		}
+	}
+	echoes(t, func(secret, address string) *exec.Cmd { return exec.Command(path, secret, address) })
+}
