@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -225,11 +226,7 @@ func (s *Store) Begun(ctx context.Context) (ports.Begun, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	begun := ports.Begun{Generation: s.consuming.generation, Walked: map[string]bool{}}
-	for name, walked := range s.consuming.walked {
-		begun.Walked[name] = walked
-	}
-	return begun, nil
+	return ports.Begun{Generation: s.consuming.generation, Walked: maps.Clone(s.consuming.walked)}, nil
 }
 
 // Walked implements ports.Consumers.
@@ -311,7 +308,7 @@ func (s *Store) Renew(ctx context.Context, node ports.NodeID, lives time.Duratio
 		}
 	}
 	c.nodes[node] = now.Add(lives)
-	for _, l := range c.leases {
+	for _, l := range &c.leases {
 		if l.From == node {
 			is.Leases = append(is.Leases, ports.Lease{Share: l.Share, Fence: l.Fence})
 		}
@@ -344,7 +341,7 @@ func (s *Store) Acquire(ctx context.Context, node ports.NodeID) (more []ports.Le
 	}
 	nodes := c.living(now)
 	lacks := (ports.Shares + nodes - 1) / nodes
-	for _, l := range c.leases {
+	for _, l := range &c.leases {
 		if l.From == node {
 			lacks--
 		}

@@ -104,7 +104,8 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		s.r.consumerReads.prepare(ctx, s.reader), s.w.consumerWrites.prepare(ctx, s.writer)); err != nil || s.claim == nil {
 		return s, err
 	}
-	return s, s.vacate(ctx)
+	err = s.vacate(ctx)
+	return s, err
 }
 
 // openWriter opens the connection for writes. The file must exist and have the right schema.

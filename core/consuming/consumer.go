@@ -13,7 +13,8 @@ import (
 // the bounds that it had before.
 //
 // All methods may be called concurrently, for different rooms, and none but Take waits for
-// anything. What it says of itself may change while it runs: see Runner.Set.
+// anything, or calls the Runner: it holds a lock meanwhile. What a consumer says of itself may
+// change while it runs: see Runner.Set.
 type Consumer interface {
 	// Name names its cursors, for ever: 1 to MaxName characters of a-z 0-9 . _ - :
 	Name() string

@@ -3,6 +3,7 @@ package consuming
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -53,7 +54,7 @@ type Runner struct {
 	inFlight  int
 	closing   bool
 	running   sync.WaitGroup
-	hard      context.Context //nolint:containedctx // of what is under way: it ends when that is to be given up
+	hard      context.Context // of what is under way: it ends when that is to be given up
 	giveUp    context.CancelFunc
 }
 
@@ -62,7 +63,7 @@ type following struct {
 	Consumer // as it was set last
 	name     string
 	limits   Limits
-	ctx      context.Context //nolint:containedctx // ends when it is set anew or taken out
+	ctx      context.Context // ends when it is set anew or taken out
 	end      context.CancelFunc
 
 	queue    []*pair // whose turn comes
@@ -96,7 +97,7 @@ func New(cfg Config) *Runner {
 func (r *Runner) Run(ctx context.Context) error {
 	var loops, writes sync.WaitGroup
 	done := make(chan struct{})
-	writes.Go(func() { r.moves.run(done) })
+	writes.Go(func() { r.moves.run(done) }) //nolint:contextcheck // what is done is noted also after ctx has ended
 	loops.Go(func() { r.keepTenure(ctx) })
 	loops.Go(func() { r.keepSweeping(ctx) })
 	loops.Go(func() { r.keepWalking(ctx) })
@@ -215,5 +216,92 @@ func nudge(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
+	}
+}
+
+const maxMoves = 500 // cursors that one write moves
+
+// moves writes cursors in batches: each write takes what has gathered while the last one was under
+// way. A pair has one move under way at most.
+type moves struct {
+	cursors ports.Cursors
+	wake    chan struct{} // holds one: there are some
+
+	mu      sync.Mutex
+	waiting []moving
+}
+
+type moving struct {
+	move ports.CursorMove
+	done chan<- moved
+}
+
+type moved struct {
+	outcome ports.MoveOutcome
+	err     error
+}
+
+// move moves a cursor, durably, and waits for that.
+func (m *moves) move(move ports.CursorMove) (ports.MoveOutcome, error) {
+	done := make(chan moved, 1)
+	m.mu.Lock()
+	m.waiting = append(m.waiting, moving{move, done})
+	m.mu.Unlock()
+	nudge(m.wake)
+	is := <-done
+	return is.outcome, is.err
+}
+
+// all moves cursors, and returns an error where none is known to have moved. What became of each
+// does not matter.
+func (m *moves) all(list []ports.CursorMove) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(list))
+	for i := range list {
+		wg.Go(func() { _, errs[i] = m.move(list[i]) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// run writes until ended is closed. Nobody may move anything after that.
+func (m *moves) run(ended <-chan struct{}) {
+	for {
+		select {
+		case <-m.wake:
+		case <-ended:
+			return
+		}
+		for batch := m.take(); len(batch) > 0; batch = m.take() {
+			m.write(batch)
+		}
+	}
+}
+
+func (m *moves) take() []moving {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := min(len(m.waiting), maxMoves)
+	batch := m.waiting[:n:n]
+	if m.waiting = m.waiting[n:]; len(m.waiting) == 0 {
+		m.waiting = nil
+	}
+	return batch
+}
+
+func (m *moves) write(batch []moving) {
+	all := make([]ports.CursorMove, len(batch))
+	for i := range batch {
+		all[i] = batch[i].move
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	outcomes, err := m.cursors.Move(ctx, all)
+	for i := range batch {
+		if err != nil {
+			batch[i].done <- moved{err: err}
+			continue
+		}
+		batch[i].done <- moved{outcome: outcomes[i]}
 	}
 }

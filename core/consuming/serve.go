@@ -42,7 +42,7 @@ type attempt struct {
 	lease    ports.Lease
 	consumer Consumer
 	limits   Limits
-	ctx      context.Context //nolint:containedctx // of the consumer as it is now
+	ctx      context.Context // of the consumer as it is now
 }
 
 // serve takes batches of the pair. again: there may be more.

@@ -167,7 +167,7 @@ func (r *Runner) resume(ctx context.Context, waiting []ports.Cursor) error {
 		case p != nil && p.state == idle:
 			p.is(c)
 			p.due = time.Time{}
-			r.enqueue(rm)
+			r.enqueue(rm) //nolint:contextcheck // a batch under way ends by itself, and not with the sweep
 		}
 	}
 	r.mu.Unlock()
@@ -254,7 +254,7 @@ func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRo
 			continue
 		}
 		before := r.inFlight
-		r.enqueue(r.know(is.Room, rm.share))
+		r.enqueue(r.know(is.Room, rm.share)) //nolint:contextcheck // the same
 		s.moved = s.moved || r.inFlight > before
 		if !known || is.Quiet < quietFor || rm.head != is.Head || !rm.settled() {
 			continue

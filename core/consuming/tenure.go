@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -169,13 +168,13 @@ func (r *Runner) busier(a, b ports.Share) int {
 // leave gives back all shares.
 func (r *Runner) leave(ctx context.Context) {
 	r.mu.Lock()
-	any := len(r.held) > 0 || r.nodes > 0
+	known := len(r.held) > 0 || r.nodes > 0
 	for share := range r.held {
 		r.vacate(share)
 	}
 	r.nodes, r.until = 0, time.Time{}
 	r.mu.Unlock()
-	if !any {
+	if !known {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveTime)
@@ -225,47 +224,4 @@ func (r *Runner) stops() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.closing
-}
-
-// headOf returns how far a room's log is known to reach, and the time of its last entry; zero where
-// that is not known.
-func (r *Runner) headOf(rm *room) (chat.Seq, time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return rm.head, rm.lastAt
-}
-
-// grows asks the log whether it reaches beyond a place by now.
-func (r *Runner) grows(ctx context.Context, rm *room, at chat.Seq) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	heads, err := r.cfg.Log.Heads(ctx, []chat.RoomID{rm.id})
-	if err != nil {
-		return false, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	rm.reach(heads[rm.id], time.Time{})
-	return rm.head > at, nil
-}
-
-// ends takes that a room's log ends at a place, though it was said to reach to a head.
-func (r *Runner) ends(rm *room, head, at chat.Seq) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if rm.head == head {
-		rm.head, rm.lastAt = at, time.Time{}
-	}
-}
-
-// pause has a consumer begin nothing for a while.
-func (r *Runner) pause(f *following, wait time.Duration) {
-	r.mu.Lock()
-	f.paused = time.Now().Add(wait)
-	r.mu.Unlock()
-	r.later.Do(wait, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.dispatch(f)
-	})
 }
