@@ -15,6 +15,7 @@ func TestWhoIsAddedToARoomIsToldOnAllNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
 		bob, there, carol := w.connects("bob"), w.connectsTo(1, "bob", 1<<20), w.connects("carol")
+		synctest.Wait() // until all nodes hear one another
 		service, owner := w.nodes[0].service, *identity("owner")
 		if _, err := service.Create(context.Background(), owner, chat.Room{ID: "den"}); err != nil {
 			t.Fatal(err)
