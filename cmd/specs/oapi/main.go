@@ -27,8 +27,8 @@ func run(ctx context.Context, url, token string) error {
 		return err
 	}
 	const room = "oapi-codegen"
-	made, err := client.CreateRoomWithResponse(ctx, api.NewRoom{Room: room})
-	if err != nil || made.JSON201 == nil || made.JSON201.Role != api.Moderate {
+	made, err := client.CreateRoomWithResponse(ctx, nil, api.NewRoom{Room: room})
+	if err != nil || made.JSON201 == nil || made.JSON201.Role != api.RoomRoleModerate {
 		return fmt.Errorf("create a room: %v, %w", made, err)
 	}
 	key := "k1"

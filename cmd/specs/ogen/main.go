@@ -29,7 +29,7 @@ func run(ctx context.Context, url string, t token) error {
 		return err
 	}
 	const room = "ogen"
-	made, err := client.CreateRoom(ctx, &api.NewRoom{Room: room})
+	made, err := client.CreateRoom(ctx, &api.NewRoom{Room: room}, api.CreateRoomParams{})
 	if err != nil {
 		return err
 	}
