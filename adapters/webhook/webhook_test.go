@@ -99,7 +99,7 @@ func TestWhatAnEndpointAnswers(t *testing.T) {
 				w.WriteHeader(test.status)
 				_, _ = io.WriteString(w, test.body)
 			})
-			if got, err := courier(t, webhook.Config{}).Deliver(t.Context(), parcel(s.URL+"/")); err != nil || !reflect.DeepEqual(got, test.want) {
+			if got, err := courier(t, webhook.Config{}).Deliver(t.Context(), parcel(s.URL+"/")); err != nil || !reflect.DeepEqual(got, test.want) { //nolint:govet // none of them has an error
 				t.Errorf("got %+v, %v; want %+v", got, err, test.want)
 			}
 		})

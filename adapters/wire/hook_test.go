@@ -48,7 +48,7 @@ func TestAnswersOfHooks(t *testing.T) {
 			{Change: ports.React{Room: "general", Seq: 3, Emoji: "👍", Remove: true}},
 		}},
 	} {
-		if got, err := wire.ReadAnswer([]byte(text), "general"); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := wire.ReadAnswer([]byte(text), "general"); err != nil || !reflect.DeepEqual(got, want) { //nolint:govet // none of them has an error
 			t.Errorf("%s: got %+v, %v; want %+v", text, got, err, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -115,9 +116,7 @@ func (r *receiver) sees(room string, want ...string) {
 func hooked(t *testing.T, s *service, admin string, r *receiver, more frame) string {
 	t.Helper()
 	wish := frame{"url": r.URL + "/in", "rooms": []string{"*"}, "from": "start"}
-	for name, value := range more {
-		wish[name] = value
-	}
+	maps.Copy(wish, more)
 	made := s.gets(t, http.StatusCreated, admin, "POST", "/v1/hooks", wish)
 	r.mu.Lock()
 	r.secrets = append(r.secrets, made.str("secret"))

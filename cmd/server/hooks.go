@@ -70,10 +70,10 @@ func newHookKeys(cfg Config) (*hooks.Keys, error) {
 // loadOrMakeHooksKey reads the key of a data folder, and makes both where they are not there.
 func loadOrMakeHooksKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, hooksKeyFile)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the folder is the operator's to name
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // as above
 	if err == nil {
 		key := make([]byte, hooks.KeyBytes)
 		_, _ = rand.Read(key) // it does not fail
@@ -83,7 +83,7 @@ func loadOrMakeHooksKey(dir string) ([]byte, error) {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // as above
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +106,7 @@ type hookParts struct {
 	Log       ports.Log
 	Directory ports.Directory
 	Writer    ports.Writer
+	Limiter   ports.Limiter
 	Courier   ports.Courier
 	Runner    *consuming.Runner
 	Bus       ports.Bus
@@ -119,6 +120,6 @@ func newHooks(cfg Config, p hookParts) (*hooks.Service, error) {
 	}
 	return hooks.New(hooks.Config{
 		Store: p.Store, Log: p.Log, Directory: p.Directory, Cursors: p.Store, Consumers: p.Store, Writer: p.Writer, Courier: p.Courier,
-		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Read: wire.ReadAnswer, Keys: keys,
+		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter,
 	}), nil
 }

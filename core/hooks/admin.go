@@ -19,6 +19,9 @@ var (
 
 // NewHook implements ports.HookAdmin.
 func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.HookWish) (ports.HookMade, error) {
+	if err := s.cfg.Limiter.Charge(by); err != nil {
+		return ports.HookMade{}, err
+	}
 	granted, err := s.mayMake(ctx, by, wish.Room)
 	if err != nil {
 		return ports.HookMade{}, err
@@ -118,6 +121,9 @@ func (s *Service) mayMake(ctx context.Context, by chat.Identity, room chat.RoomI
 
 // own returns a hook that by may have a hand in. Others learn nothing of it.
 func (s *Service) own(ctx context.Context, by chat.Identity, id chat.HookID) (ports.Hook, error) {
+	if err := s.cfg.Limiter.Charge(by); err != nil {
+		return ports.Hook{}, err
+	}
 	h, err := s.hook(ctx, id)
 	if err != nil || by.Admin {
 		return h, err
@@ -136,6 +142,9 @@ func (s *Service) own(ctx context.Context, by chat.Identity, id chat.HookID) (po
 
 // ListHooks implements ports.HookAdmin.
 func (s *Service) ListHooks(ctx context.Context, by chat.Identity, room chat.RoomID) ([]ports.Hook, error) {
+	if err := s.cfg.Limiter.Charge(by); err != nil {
+		return nil, err
+	}
 	if _, err := s.mayMake(ctx, by, room); err != nil {
 		return nil, err
 	}

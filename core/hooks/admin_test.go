@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/adapters/memory"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/hooks"
@@ -193,3 +194,49 @@ func TestChangesAndRemovalCountAtOnce(t *testing.T) {
 		mustBe(t, "faults", n.seen.wrong, []string(nil))
 	})
 }
+
+func TestWhatIsChangedOnOneNodeCountsOnAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, bus := memory.New(), localbus.New()
+		one := runs(t, store, func(c *hooks.Config) { c.Bus = bus })
+		defer one.stop()
+		other := bus.Node()
+		two := runs(t, store, func(c *hooks.Config) { c.Bus = other })
+		defer two.stop()
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- other.Run(ctx, hears{nil, two.Service}) }()
+		defer func() { cancel(); <-done }()
+		rest(soon)
+		one.courier.answer(status(410))
+		two.courier.answer(status(410))
+		made := one.hooked(nil)
+		for _, room := range []chat.RoomID{"a", "b", "c", "d", "e", "f", "g", "h"} { // some are of shares of the other node
+			one.tells(alice, room, "hi")
+		}
+		rest(2 * soon)
+		tried := len(one.courier.bodies()) + len(two.courier.bodies())
+		if h, err := two.Hook(ctx, admin, made.ID); err != nil || h.Paused == "" || tried == 0 {
+			t.Errorf("got %+v, %v, after %d tries", h, err, tried)
+		}
+		rest(10 * time.Minute)
+		mustBe(t, "tries of a hook that is paused", len(one.courier.bodies())+len(two.courier.bodies()), 0)
+		one.courier.answer(nil)
+		two.courier.answer(nil)
+		if _, err := one.SetHook(ctx, admin, made.ID, ports.HookChange{Paused: new(false)}); err != nil {
+			t.Fatal(err)
+		}
+		rest(2 * soon)
+		mustBe(t, "rooms that are told", len(one.courier.bodies())+len(two.courier.bodies()), 8)
+	})
+}
+
+// hears gives a service what other nodes tell.
+type hears struct {
+	ports.Listener
+	hooks *hooks.Service
+}
+
+func (h hears) Hear(notice ports.Notice) { h.hooks.Hear(notice) }
+func (hears) Deaf()                      {}

@@ -77,22 +77,58 @@ func (s *Service) owner(ctx context.Context, by ports.HookCaller, id chat.HookID
 		h, err := s.own(ctx, by.By, id)
 		return h, pulls(h, err)
 	}
+	s.mu.Lock()
+	known := s.known[id]
+	s.mu.Unlock()
+	if !s.opens(known, by.Secret) && !s.doubts.pass() {
+		return ports.Hook{}, errTooMany
+	}
 	h, err := s.hook(ctx, id)
 	if err != nil {
 		return h, errSecret(err)
 	}
-	secrets, err := s.cfg.Keys.open(id, h.Secrets)
-	if err != nil {
-		return h, chat.Wrap(chat.Unavailable, err, "read the secrets of a hook")
+	if !s.opens(h, by.Secret) {
+		return h, errBadSecret
 	}
-	now := time.Now()
-	for _, one := range secrets {
-		if (one.until.IsZero() || one.until.After(now)) && one.is(by.Secret) {
-			return h, pulls(h, nil)
-		}
-	}
-	return h, errBadSecret
+	return h, pulls(h, nil)
 }
+
+// opens reports whether a secret is one that is good now.
+func (s *Service) opens(h ports.Hook, text string) bool {
+	secrets, err := s.cfg.Keys.open(h.ID, h.Secrets)
+	now := time.Now()
+	return err == nil && slices.ContainsFunc(secrets, func(one secret) bool {
+		return (one.until.IsZero() || one.until.After(now)) && one.is(text)
+	})
+}
+
+// doubts bounds how often the store is asked about secrets that this node does not know: they may
+// be new, but whoever sends them need not have any token.
+type doubts struct {
+	mu   sync.Mutex
+	free time.Time // as a bucket that is full at this time, and has one less for each doubtEvery behind it
+}
+
+const (
+	doubtEvery = 200 * time.Millisecond
+	doubtBurst = 20
+)
+
+func (d *doubts) pass() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if d.free.Before(now) {
+		d.free = now
+	}
+	if d.free.Sub(now) >= doubtBurst*doubtEvery {
+		return false
+	}
+	d.free = d.free.Add(doubtEvery)
+	return true
+}
+
+var errTooMany = &chat.Error{Kind: chat.RateLimited, Reason: "too many secrets that are not known; wait a moment", RetryAfter: doubtEvery}
 
 var errBadSecret = chat.Errorf(chat.Unauthenticated, "the secret is not that of the hook")
 

@@ -114,13 +114,23 @@ func TestOnlyItsOwnerPulls(t *testing.T) {
 		mustFail(t, "with another's secret", pull(ports.HookCaller{Secret: other.Secret}, made.ID), chat.Unauthenticated)
 		mustFail(t, "of one that there is not", pull(ports.HookCaller{Secret: other.Secret}, chat.NewHookID()), chat.Unauthenticated)
 		mustFail(t, "with no secret", pull(ports.HookCaller{Secret: "whsec_"}, made.ID), chat.Unauthenticated)
+		for range 30 {
+			pull(ports.HookCaller{Secret: other.Secret}, made.ID)
+		}
+		mustFail(t, "with too many wrong secrets", pull(ports.HookCaller{Secret: other.Secret}, made.ID), chat.RateLimited)
+		if err := pull(ports.HookCaller{Secret: made.Secret}, made.ID); err != nil {
+			t.Errorf("meanwhile, with the right one: %v", err)
+		}
 		mustFail(t, "as anybody", pull(ports.HookCaller{By: alice}, made.ID), chat.NotFound)
 		mustFail(t, "of one that is posted to", pull(ports.HookCaller{By: admin}, push.ID), chat.Conflict)
 		if err := pull(ports.HookCaller{By: admin}, made.ID); err != nil {
 			t.Errorf("an admin: %v", err)
 		}
-		for _, id := range []string{"", "x", string(made.ID), string(made.ID) + ".tea.1-1", string(other.ID) + ".tea.1-1.abc", string(made.ID) + ".TEA.1-1.abc",
-			string(made.ID) + ".tea.2-1.abc", string(made.ID) + ".tea.0-1.abc", string(made.ID) + ".tea.1-99999999999999999999.abc"} {
+		is := string(made.ID)
+		for _, id := range []string{
+			"", "x", is, is + ".tea.1-1", string(other.ID) + ".tea.1-1.abc", is + ".TEA.1-1.abc", is + ".tea.2-1.abc", is + ".tea.0-1.abc",
+			is + ".tea.1-99999999999999999999.abc",
+		} {
 			_, err := n.AckHook(ctx, ports.HookCaller{By: admin}, made.ID, ports.HookAck{ID: id})
 			mustFail(t, "acknowledge "+id, err, chat.Invalid)
 		}

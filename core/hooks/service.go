@@ -48,7 +48,8 @@ type Config struct {
 	Pack func(dst []byte, b *ports.HookBatch) []byte                           // a batch as it is sent
 	Read func(answer []byte, room chat.RoomID) (a ports.HookAnswer, err error) // what is answered to one
 
-	Keys *Keys // nil: no hook can be made, and none is told anything
+	Keys    *Keys         // nil: no hook can be made, and none is told anything
+	Limiter ports.Limiter // of what people ask about hooks; nil: there is no limit
 }
 
 // Service keeps the runner in step with the hooks that there are, and lets their owners have a hand
@@ -65,6 +66,7 @@ type Service struct {
 	runs   map[string]int64           // by consumer: the version of the hook that the runner has
 	health map[chat.HookID]*health
 	pulls  map[chat.HookID]int // who waits
+	doubts doubts
 }
 
 var (
@@ -76,6 +78,9 @@ var (
 func New(cfg Config) *Service {
 	if cfg.Observer == nil {
 		cfg.Observer = ports.Unobserved{}
+	}
+	if cfg.Limiter == nil {
+		cfg.Limiter = ports.Unlimited{}
 	}
 	s := &Service{
 		cfg: cfg, anew: make(chan struct{}, 1), leaves: make(chan struct{}), known: map[chat.HookID]ports.Hook{},
