@@ -3,7 +3,9 @@ package rest_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,7 +91,8 @@ func TestManyUsersAreAskedForAtOnce(t *testing.T) {
 		bob.loosely().posts("/v1/users", body).fails(400, "bad_request", "ids must be an array of strings")
 	}
 	for _, path := range []string{"%2e%2e", long, "%00"} {
-		if got := bob.loosely().gets("/v1/users/" + path); got.StatusCode != 422 && got.StatusCode != 404 && got.StatusCode != 400 {
+		got := bob.loosely().gets("/v1/users/" + path)
+		if !slices.Contains([]int{http.StatusUnprocessableEntity, http.StatusNotFound, http.StatusBadRequest}, got.StatusCode) {
 			t.Errorf("of %s: %d", path, got.StatusCode)
 		}
 	}
@@ -146,7 +149,7 @@ func TestABadProfileIsRefusedAndNothingIsSet(t *testing.T) {
 	alice.gets("/v1/users/alice").is(200, `{"name":"Alice A.","avatar":null,"custom":null,"v":2}`)
 	for _, body := range []string{
 		`{"custom":` + custom(4096) + `}`, `{"custom":` + nested(32) + `}`, `{"avatar":"avatars/a.png?x=1#y"}`, `{"avatar":"/a.png"}`, `{"avatar":"https://[::1]:8443"}`,
-		`{"name":"` + strings.Repeat("😀", 128) + `"}`, `{"name":"نام‌من"}`, `{"name":"👩‍🚀"}`,
+		`{"name":"` + strings.Repeat("😀", 128) + `"}`, "{\"name\":\"نام\u200cمن\"}", "{\"name\":\"👩\u200d🚀\"}",
 	} {
 		alice.puts("/v1/users/alice", body).is(200, `{}`)
 	}

@@ -40,7 +40,7 @@ const (
 var errCursor = chat.Errorf(chat.Invalid, "cursor must be the next of a page before, of the same user, sort and log; begin without one")
 
 // text returns the view as a cursor of a user in a log.
-func (v view) text(user chat.UserID, log chat.LogID) string {
+func (v *view) text(user chat.UserID, log chat.LogID) string {
 	var behind ports.RoomKey
 	if v.behind != nil {
 		behind = *v.behind
@@ -81,7 +81,8 @@ func parseView(q ports.ListQuery, user chat.UserID, log chat.LogID) (view, error
 		parts[partRelease] != cursorRelease || parts[partSort] != strconv.Itoa(int(q.Sort)) {
 		return v, errCursor
 	}
-	return v, v.read(parts)
+	err = v.read(parts)
+	return v, err
 }
 
 // read takes the parts of a payload whose sum is right.
