@@ -42,6 +42,18 @@ func hooksKey(s string) ([]byte, error) {
 	return nil, bad
 }
 
+// hooksKeys reads several keys, of which an error shows none.
+func hooksKeys(s string) (keys [][]byte, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		key, err := hooksKey(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // showHooksKeys tells nothing but that there are some.
 func showHooksKeys(keys [][]byte) string {
 	if len(keys) == 0 {

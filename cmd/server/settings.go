@@ -68,7 +68,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.JWTAlgorithms, "jwt-algorithms", "RS256", list(algorithm), "the signature algorithms to accept")
 	add(s, &cfg.Development, "development", "false", boolean, "allow development mode (own keys) on an address that others can reach")
 
-	keys := add(s, &cfg.HooksKeys, "hooks-key", "", list(hooksKey), "what secrets of hooks are kept under: 32 random bytes in base64; of several the first for new ones (development mode makes one; without any there are no hooks)")
+	keys := add(s, &cfg.HooksKeys, "hooks-key", "", hooksKeys, "what secrets of hooks are kept under: 32 random bytes in base64; of several the first for new ones (development mode makes one; without any there are no hooks)")
 	keys.secret, keys.show = true, func() string { return showHooksKeys(cfg.HooksKeys) }
 	add(s, &cfg.HooksAllow, "hooks-allow", "", list(network), "networks that hooks may reach besides public addresses, with http:// too: 10.0.0.0/8,… (unless set: none, and this machine in development mode)")
 
