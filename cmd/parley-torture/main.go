@@ -77,6 +77,7 @@ func parse(args []string, errOut io.Writer) (cfg torture.Config, err error) {
 	flags.IntVar(&cfg.Writers, "writers", 8, "writers; each fourth by HTTP")
 	flags.IntVar(&cfg.Readers, "readers", 12, "readers, each in all rooms")
 	flags.DurationVar(&cfg.Pace, "pace", 20*time.Millisecond, "most that a writer waits between two changes")
+	flags.IntVar(&cfg.Hooks, "hooks", 3, "webhooks, each third of them made while things break; 0: none")
 	faults := flags.String("faults", "all", "what breaks: "+strings.Join(torture.FaultKinds, ",")+", or all, or none")
 	flags.StringVar(&cfg.Parley, "parley", "", "the binary (unless set: built from source)")
 	flags.StringVar(&cfg.Out, "out", "", "a file for the history (unless set: torture-SEED.jsonl)")

@@ -23,7 +23,16 @@ type client struct {
 }
 
 func (r *run) client(name string, number int) (client, error) {
-	token, err := r.cluster.keys.Sign(jwt.Grant{Subject: name, TTL: 24 * time.Hour})
+	return r.clientOf(name, number, "")
+}
+
+// admin returns a client that may make hooks.
+func (r *run) admin(name string, number int) (client, error) {
+	return r.clientOf(name, number, "chat:admin")
+}
+
+func (r *run) clientOf(name string, number int, scope string) (client, error) {
+	token, err := r.cluster.keys.Sign(jwt.Grant{Subject: name, Scope: scope, TTL: 24 * time.Hour})
 	return client{r, name, token, rand.New(rand.NewPCG(uint64(r.cfg.Seed), uint64(100+number)))}, err
 }
 

@@ -30,6 +30,7 @@ type cluster struct {
 	store *pgtest.Program
 	bus   *busServer // nil: no bus, or PostgreSQL is the bus
 	nodes []*node
+	trap  trap
 }
 
 // node is one node, with its own proxies to PostgreSQL and the bus.

@@ -15,8 +15,11 @@ import (
 )
 
 // FaultKinds are the kinds of faults: nodes that are killed, paused or restarted in good order, the
-// bus, the store, and clients.
-var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients"}
+// bus, the store, clients, and receivers of webhooks.
+var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients", "hooks"}
+
+// killAnswered kills all nodes when a webhook takes a batch: the cursor has not moved then.
+const killAnswered = "kill -9 as a webhook answers"
 
 // fault is one fault: on a node, or, if node is -1, on all.
 type fault struct {
@@ -66,6 +69,9 @@ func plan(cfg Config) (faults []fault) {
 	}
 	among("store", one("cut PostgreSQL", 300*ms, 2500*ms), one("stall PostgreSQL", 300*ms, 2500*ms), everywhere("delay PostgreSQL by 20ms", 500*ms, 3000*ms),
 		everywhere("restart PostgreSQL (fast)", 100*ms, 800*ms), everywhere("restart PostgreSQL (immediate)", 100*ms, 800*ms))
+	if cfg.Hooks > 0 {
+		among("hooks", everywhere(killAnswered, 100*ms, 800*ms))
+	}
 	if len(all) == 0 {
 		return nil
 	}
@@ -116,6 +122,8 @@ func (c *cluster) strike(ctx context.Context, f fault) error {
 		n.stop(syscall.SIGKILL)
 		hold()
 		return n.start(mending)
+	case f.what == killAnswered:
+		return c.killAnswering(ctx, hold)
 	case f.what == "SIGTERM":
 		n := c.nodes[f.node]
 		n.stop(syscall.SIGTERM)
@@ -148,6 +156,25 @@ func (c *cluster) strike(ctx context.Context, f fault) error {
 		hold()
 		for _, p := range ways {
 			p.Mend()
+		}
+	}
+	return nil
+}
+
+// killAnswering kills all nodes as a webhook answers, and starts them again.
+func (c *cluster) killAnswering(ctx context.Context, hold func()) error {
+	c.trap.spring(ctx, 3*time.Second, func() {
+		for _, n := range c.nodes {
+			n.signal(syscall.SIGKILL)
+		}
+	})
+	for _, n := range c.nodes {
+		n.stop(syscall.SIGKILL)
+	}
+	hold()
+	for _, n := range c.nodes {
+		if err := n.start(context.WithoutCancel(ctx)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ type Config struct {
 	Time                           time.Duration // of faults under load
 	Pace                           time.Duration // max time that a writer waits between changes
 	Bus                            string        // nats, redis, postgres or none
+	Hooks                          int           // webhooks; 0: none
 	Faults                         []string      // of FaultKinds
 	Parley                         string        // the binary; empty: built from source
 	Settings                       []string      // for the nodes, like PARLEY_LINGER=off
@@ -48,6 +49,9 @@ func (c Config) withDefaults() (Config, error) {
 		if *field <= 0 {
 			*field = std
 		}
+	}
+	if c.Hooks < 0 || c.Hooks > maxHooks {
+		return c, fmt.Errorf("webhooks: 0 to %d", maxHooks)
 	}
 	c.Pace = max(c.Pace, 2*time.Millisecond)
 	if c.Bus == "" {
@@ -82,6 +86,8 @@ type run struct {
 	asks    atomic.Int64
 	wg      sync.WaitGroup // goroutines that clients have started
 
+	receivers sync.WaitGroup // of webhooks
+
 	mu      sync.Mutex
 	latency *hdrhistogram.Histogram // of acknowledgements, in microseconds
 	acked   time.Time               // the last acknowledgement
@@ -112,7 +118,8 @@ func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 		r.rooms = append(r.rooms, fmt.Sprint("room-", i+1))
 	}
 	r.history.Write(history.Record{Kind: history.Began, Seed: cfg.Seed, Text: fmt.Sprintf(
-		"%d nodes, bus %s, %d rooms, %d writers, %d readers, %v, faults %s", cfg.Nodes, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Time, strings.Join(cfg.Faults, ","))})
+		"%d nodes, bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
+		cfg.Nodes, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
 	if err := r.play(ctx); err != nil {
 		return v, err
 	}
@@ -150,7 +157,17 @@ func (r *run) play(ctx context.Context) error {
 	}
 	defer wait()
 	defer stopReading()
-	if err := r.load(ctx); err != nil {
+	hooks, err := r.startHooks(ctx)
+	defer func() {
+		for _, h := range hooks {
+			h.close()
+		}
+		r.receivers.Wait()
+	}()
+	if err != nil {
+		return err
+	}
+	if err := r.load(ctx, hooks); err != nil {
 		return err
 	}
 	r.cfg.say("all is mended and nobody writes; readers catch up")
@@ -163,13 +180,14 @@ func (r *run) play(ctx context.Context) error {
 			break
 		}
 	}
+	r.awaitHooks(ctx, hooks)
 	r.history.Write(history.Record{Kind: history.Ended})
 	return ctx.Err()
 }
 
 // load has writers write during the faults, and returns when all is repaired and all requests are
 // answered.
-func (r *run) load(ctx context.Context) error {
+func (r *run) load(ctx context.Context, hooks []*hook) error {
 	writing, stop := context.WithTimeout(ctx, r.cfg.Time)
 	defer stop()
 	done, giveUp := context.WithCancel(ctx)
@@ -181,6 +199,13 @@ func (r *run) load(ctx context.Context) error {
 			return err
 		}
 		writers.Go(func() { w.write(writing, done) })
+	}
+	var notMade error
+	writers.Go(func() { notMade = r.late(done, hooks) })
+	if slices.Contains(r.cfg.Faults, "hooks") {
+		for _, h := range hooks {
+			writers.Go(func() { h.misbehave(writing) })
+		}
 	}
 	broken := r.cluster.breakThings(writing, plan(r.cfg), r.history)
 	r.calm.Store(true)
@@ -194,7 +219,7 @@ func (r *run) load(ctx context.Context) error {
 	}
 	writers.Wait()
 	r.wg.Wait()
-	return broken
+	return errors.Join(broken, notMade)
 }
 
 func (r *run) startReaders(ctx context.Context) (readers []*reader, wait func(), err error) {

@@ -1,11 +1,15 @@
 package history
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Check judges a history. Its memory is proportional to the history.
 func Check(records []Record) Verdict {
 	c := checker{
 		asks: map[string]*Record{}, late: map[string]bool{}, sends: map[sendKey]*send{}, rooms: map[string]*room{}, readers: map[string]*reader{},
+		hooks: map[string]*hook{},
 	}
 	for i := range records {
 		c.take(&records[i])
@@ -21,7 +25,9 @@ type checker struct {
 	sends   map[sendKey]*send
 	rooms   map[string]*room
 	readers map[string]*reader
+	hooks   map[string]*hook
 	acks    []*Record
+	struck  []time.Duration // when faults began
 	ended   bool
 }
 
@@ -42,15 +48,16 @@ type room struct {
 	stored []*Record
 	head   int64 // at the end
 	final  bool
-	acked  int64              // highest acknowledged seq
-	texts  map[int64][]string // message → texts that edits asked for
+	acked  int64                   // highest acknowledged seq
+	texts  map[int64][]string      // message → texts that edits asked for
+	gone   map[int64]time.Duration // message → when its deletion was acknowledged
 	seen   []*Record
 }
 
 func (c *checker) room(name string) *room {
 	r := c.rooms[name]
 	if r == nil {
-		r = &room{name: name, texts: map[int64][]string{}}
+		r = &room{name: name, texts: map[int64][]string{}, gone: map[int64]time.Duration{}}
 		c.rooms[name] = r
 	}
 	return r
@@ -68,6 +75,7 @@ func (c *checker) take(r *Record) {
 	switch r.Kind {
 	case Fault:
 		c.Faults++
+		c.struck = append(c.struck, r.At)
 	case Asked:
 		c.asked(r)
 	case Acked:
@@ -85,6 +93,8 @@ func (c *checker) take(r *Record) {
 	case Final:
 		rm := c.room(r.Room)
 		rm.head, rm.final = r.Head, true
+	case Hooked, Told, Answered, Behind:
+		c.hook(r.Client).take(c, r)
 	case Ended:
 		c.ended = true
 	}
@@ -121,8 +131,11 @@ func (c *checker) acked(r *Record) {
 	}
 	c.acks = append(c.acks, r)
 	rm := c.room(ask.Room)
-	if ask.Op == "send" {
+	switch _, again := rm.gone[ask.Target]; {
+	case ask.Op == "send":
 		c.sent(r, ask)
+	case ask.Op == "delete" && !again:
+		rm.gone[ask.Target] = r.At
 	}
 	rm.acked = max(rm.acked, r.Seq)
 }
@@ -171,6 +184,9 @@ func (c *checker) judge() {
 	for _, r := range c.readers {
 		r.judge(c)
 	}
+	for _, h := range c.hooks {
+		h.judge(c)
+	}
 	switch {
 	case !c.ended:
 		c.breaks(Vacuous, "", "the history has no end")
@@ -178,6 +194,8 @@ func (c *checker) judge() {
 		c.breaks(Vacuous, "", "nothing was acknowledged")
 	case c.Seen == 0:
 		c.breaks(Vacuous, "", "nobody saw anything")
+	case c.Hooks > 0 && c.Told == 0:
+		c.breaks(Vacuous, "", "no webhook was told anything")
 	}
 }
 

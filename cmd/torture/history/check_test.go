@@ -19,6 +19,7 @@ type world struct {
 	log     []history.Record // of room "tea"; messages in their present form
 	keys    map[string]int64
 	readers map[string]*cursor
+	told    map[string]*told
 	asked   int
 }
 

@@ -19,11 +19,11 @@ import (
 type Record struct {
 	At     time.Duration `json:"at"` // since the run began, in nanoseconds
 	Kind   Kind          `json:"kind"`
-	Client string        `json:"client,omitempty"` // one client's life over all of its connections: "w3", "r12"
+	Client string        `json:"client,omitempty"` // one client's life over all of its connections: "w3", "r12"; or a webhook: "h1"
 	Node   string        `json:"node,omitempty"`   // the node that the client spoke to, or that a fault struck
 	Room   string        `json:"room,omitempty"`
 
-	ID   string `json:"id,omitempty"`   // Asked, Acked, Refused, Unknown: which ask; unique in the history. A retry is an Asked of its own
+	ID   string `json:"id,omitempty"`   // Asked, Acked, Refused, Unknown: which ask; unique in the history. A retry is an Asked of its own. Told, Answered: the webhook-id
 	Op   string `json:"op,omitempty"`   // Asked: send, edit, delete, react
 	Key  string `json:"key,omitempty"`  // Asked (send): as sent. Saw, Stored: the message's
 	Body string `json:"body,omitempty"` // Asked, Saw, Stored
@@ -33,7 +33,7 @@ type Record struct {
 	Target    int64  `json:"target,omitempty"`    // Asked, Saw, Stored: the message that is changed
 	Emoji     string `json:"emoji,omitempty"`     // Asked, Saw, Stored
 	Removed   bool   `json:"removed,omitempty"`   // Asked, Saw, Stored
-	Count     int    `json:"count,omitempty"`     // Saw, Stored: of a reaction
+	Count     int    `json:"count,omitempty"`     // Saw, Stored: of a reaction. Behind: of entries
 	Duplicate bool   `json:"duplicate,omitempty"` // Acked: the service said that it had it before
 	Entry     string `json:"entry,omitempty"`     // Saw, Stored: the frame's type: message, edited, deleted, reacted, member, room
 	Edited    bool   `json:"edited,omitempty"`    // Saw, Stored: a message that says edited_at
@@ -46,6 +46,15 @@ type Record struct {
 	Truncated bool   `json:"truncated,omitempty"` // Joined
 	Code      string `json:"code,omitempty"`      // Refused: the error's code. Closed: the close code, or why the connection broke
 	Text      string `json:"text,omitempty"`      // Began: the run's settings. Fault: what was done, in words
+
+	First   int64    `json:"first,omitempty"`   // Told: the batch's first entry
+	Last    int64    `json:"last,omitempty"`    // Told: the last one that it reaches to
+	Hash    string   `json:"hash,omitempty"`    // Told: of the request's body
+	Signed  bool     `json:"signed,omitempty"`  // Told: by the hook's secret
+	Entries []Record `json:"entries,omitempty"` // Told: those of the batch, with the fields of Saw
+	Ack     int64    `json:"ack,omitempty"`     // Answered: how far the receiver got; 0: all of the batch
+	Rooms   []string `json:"rooms,omitempty"`   // Hooked: the patterns of rooms that the hook follows
+	Types   []string `json:"types,omitempty"`   // Hooked: of the entries that it takes; none: all
 
 	Seed int64 `json:"seed,omitempty"` // Began
 }
@@ -66,7 +75,14 @@ const (
 	Closed  Kind = "closed"  // a client's connection ended: Client, Code
 	Stored  Kind = "stored"  // an entry of the log, read when all was over, in order: Room, Seq, …
 	Final   Kind = "final"   // a room's log was read to its end: Room, Head
-	Ended   Kind = "ended"   // the run is over, all faults are mended, all readers had their time to catch up
+
+	Hooked   Kind = "hooked"   // a webhook was made that begins with the first entries: Client, Rooms, Types
+	Mood     Kind = "mood"     // a webhook's receiver answers in another way from now on: Client, Text
+	Told     Kind = "told"     // a whole request came to a receiver: Client, ID, Room, First, Last, Head, Hash, Signed, Entries
+	Answered Kind = "answered" // a receiver is about to answer: Client, ID, Room, Code (the status, or what it does instead), Ack
+	Behind   Kind = "behind"   // at the end, how many entries a webhook is behind, as the service says: Client, Count
+
+	Ended Kind = "ended" // the run is over, all faults are mended, all readers had their time to catch up
 )
 
 // Writer writes a history. Its methods may be called concurrently.

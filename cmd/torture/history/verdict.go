@@ -26,6 +26,14 @@ const (
 	TheEnd     Rule = "reached-the-end"  // [I3] who is connected at the end has seen all
 	Converges  Rule = "replay-converges" // [I6] who applies what it saw, in order, has what the log has
 	Resumes    Rule = "resumes-as-asked" // [I3] a join goes on right behind the cursor, unless it says that it cannot
+
+	HookSigned  Rule = "hook-signed"       // [consumers] each request to a webhook is signed with its secret
+	HookBytes   Rule = "hook-same-bytes"   // [consumers] one webhook-id has the same bytes, for ever
+	HookBatch   Rule = "hook-whole-batch"  // [consumers] a batch has all entries between its bounds that the hook takes, and no others
+	HookBounds  Rule = "hook-fixed-bounds" // [consumers] what comes again comes in the same batch, unless a part of that was taken
+	HookOrder   Rule = "hook-in-order"     // [consumers] per room, a batch follows what was taken, without a gap
+	HookEnd     Rule = "hook-told-all"     // [consumers] at the end, each webhook has taken all that it asked for
+	HookForgets Rule = "hook-forgets"      // [consumers] the text of a message does not come long after it was deleted
 )
 
 // Violation is a place where a rule does not hold.
@@ -44,6 +52,7 @@ type Verdict struct {
 	Rooms, Stored                   int
 	Readers, Joins, Seen, Truncated int
 	Disconnects, Faults             int
+	Hooks, Told, Again              int          // webhooks; their requests, and those among them that came before
 	Violations                      []Violation  // the first hundred
 	Broken                          map[Rule]int // how often each rule was broken
 }
@@ -67,9 +76,16 @@ func (v *Verdict) WriteTo(w io.Writer) (int64, error) {
 	fmt.Fprintf(&b, "%d changes asked for: %d acknowledged, %d refused, %d whose answer was lost\n", v.Asked, v.Acked, v.Refused, v.Unknown)
 	fmt.Fprintf(&b, "%d entries stored in %d rooms; %d readers saw %d, over %d joins (%d truncated) and %d lost connections\n",
 		v.Stored, v.Rooms, v.Readers, v.Seen, v.Joins, v.Truncated, v.Disconnects)
+	if v.Hooks > 0 {
+		fmt.Fprintf(&b, "%d webhooks were told %d batches, %d of them again\n", v.Hooks, v.Told, v.Again)
+	}
 	fmt.Fprintf(&b, "%d faults\n", v.Faults)
 	if v.Pass() {
-		b.WriteString("PASS: every acknowledged change is stored, once; logs have no holes; every reader saw every entry, once, in order, and ended in the state of the log\n")
+		b.WriteString("PASS: every acknowledged change is stored, once; logs have no holes; every reader saw every entry, once, in order, and ended in the state of the log")
+		if v.Hooks > 0 {
+			b.WriteString("; every webhook took every entry that it asked for, in order, and what came again were the same bytes")
+		}
+		b.WriteString("\n")
 	} else {
 		for _, one := range v.Violations[:min(len(v.Violations), 20)] {
 			fmt.Fprintf(&b, "  %s, room %s: %s\n", one.Rule, one.Room, one.What)
