@@ -58,6 +58,9 @@ func plan(cfg Config) (faults []fault) {
 	const ms = time.Millisecond
 	kill := one("kill -9", 100*ms, 1500*ms)
 	among("kill", kill, kill)
+	if cfg.Hooks > 0 {
+		among("kill", everywhere(killAnswered, 100*ms, 800*ms))
+	}
 	among("pause", one("SIGSTOP", 500*ms, 5000*ms))
 	among("drain", one("SIGTERM", 100*ms, 500*ms))
 	if cfg.Bus != "none" {
@@ -69,9 +72,6 @@ func plan(cfg Config) (faults []fault) {
 	}
 	among("store", one("cut PostgreSQL", 300*ms, 2500*ms), one("stall PostgreSQL", 300*ms, 2500*ms), everywhere("delay PostgreSQL by 20ms", 500*ms, 3000*ms),
 		everywhere("restart PostgreSQL (fast)", 100*ms, 800*ms), everywhere("restart PostgreSQL (immediate)", 100*ms, 800*ms))
-	if cfg.Hooks > 0 {
-		among("hooks", everywhere(killAnswered, 100*ms, 800*ms))
-	}
 	if len(all) == 0 {
 		return nil
 	}

@@ -35,7 +35,7 @@ type hook struct {
 	id     string
 	secret []byte
 
-	temper client // has the dice of its moods
+	temper temper
 
 	mu   sync.Mutex
 	dice *rand.Rand // of its answers
@@ -65,10 +65,9 @@ func (r *run) hook(ctx context.Context, i int) (*hook, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hook{client: c, wish: hookWishes[i%len(hookWishes)], trap: &r.cluster.trap, made: make(chan struct{})}
+	h := &hook{client: c, wish: hookWishes[i%len(hookWishes)], temper: newTemper(r.cfg, i), trap: &r.cluster.trap, made: make(chan struct{})}
 	h.dice = rand.New(rand.NewPCG(uint64(r.cfg.Seed), uint64(3000+i)))
-	h.temper.rand = rand.New(rand.NewPCG(uint64(r.cfg.Seed), uint64(4000+i)))
-	h.mood.Store(&mood{what: "well"})
+	h.mood.Store(&well)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -22,31 +23,50 @@ import (
 
 // mood is how a receiver answers for a while.
 type mood struct {
-	what string
-	ends <-chan struct{} // nil: it does not
+	what  string
+	holds time.Duration
+	ends  chan struct{} // closed at its end; nil: it has none
 }
 
 // moods are what a receiver does other than to answer well. Away and stalled are of its proxy.
 var moods = []string{"error", "busy", "slow", "late", "hang", "reset", "broken", "away", "stalled"}
 
+var well = mood{what: "well"}
+
+// temper chooses moods.
+type temper struct{ client }
+
+func newTemper(cfg Config, hook int) temper {
+	return temper{client{rand: rand.New(rand.NewPCG(uint64(cfg.Seed), uint64(4000+hook)))}}
+}
+
+// rest returns for how long a receiver answers well after a mood: long enough to catch up, so that
+// the service does not wait longer and longer.
+func (t temper) rest(held time.Duration) time.Duration {
+	return t.between(200*time.Millisecond, 2*time.Second) + held
+}
+
+func (t temper) mood(cfg Config) mood {
+	m := mood{moods[t.rand.IntN(len(moods))], t.between(300*time.Millisecond, 3*time.Second), make(chan struct{})}
+	if m.what == "away" {
+		m.holds = t.between(time.Second, cfg.longest())
+	}
+	return m
+}
+
 // longest is how long a receiver may be away.
 func (c Config) longest() time.Duration { return max(2*time.Second, min(c.Time/4, 3*time.Minute)) }
 
-// misbehave changes the receiver's mood until ctx ends; then it answers well. After each mood there
-// is as much time to catch up, so that the service does not wait longer and longer.
+// misbehave changes the receiver's mood until ctx ends; then it answers well.
 func (h *hook) misbehave(ctx context.Context) {
 	held := time.Duration(0)
-	for pause(ctx, h.temper.between(300*time.Millisecond, 3*time.Second)+held) {
-		what := moods[h.temper.rand.IntN(len(moods))]
-		held = h.temper.between(300*time.Millisecond, 3*time.Second)
-		if what == "away" {
-			held = h.temper.between(time.Second, h.run.cfg.longest())
-		}
-		over := make(chan struct{})
-		h.be(mood{what, over})
-		pause(ctx, held)
-		h.be(mood{what: "well"})
-		close(over)
+	for pause(ctx, h.temper.rest(held)) {
+		m := h.temper.mood(h.run.cfg)
+		h.be(m)
+		pause(ctx, m.holds)
+		h.be(well)
+		close(m.ends)
+		held = m.holds
 	}
 }
 

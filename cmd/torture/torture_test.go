@@ -3,6 +3,7 @@ package torture
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,16 +65,18 @@ func runs(t *testing.T, cfg Config) history.Verdict {
 func TestEveryPromiseIsKept(t *testing.T) { //nolint:paralleltest // a run needs the whole machine
 	for _, c := range []struct {
 		bus    string
+		hooks  int
 		faults []string
 	}{
-		{"nats", FaultKinds},
-		{"redis", []string{"kill", "bus", "clients"}},
-		{"postgres", []string{"kill", "bus", "store"}},
-		{"none", []string{"pause", "drain", "clients"}},
+		{"nats", 3, FaultKinds},
+		{"redis", 0, []string{"kill", "bus", "clients"}},
+		{"postgres", 0, []string{"kill", "bus", "store"}},
+		{"none", 0, []string{"pause", "drain", "clients"}},
 	} {
 		t.Run(c.bus, func(t *testing.T) {
-			if v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Bus: c.bus, Time: 5 * time.Second, Faults: c.faults}); !v.Pass() {
-				t.Error("a promise was not kept")
+			v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Bus: c.bus, Hooks: c.hooks, Time: 5 * time.Second, Faults: c.faults})
+			if !v.Pass() || v.Hooks != c.hooks {
+				t.Errorf("a promise was not kept; %d webhooks", v.Hooks)
 			}
 		})
 	}
@@ -88,24 +91,31 @@ func TestARollingRestartFailsNoSend(t *testing.T) { //nolint:paralleltest // a r
 	}
 }
 
+// busy is a seed by which the first webhook answers 429 and 503 from the first second to the third.
+const busy = 25
+
 // TestBugsAreFound runs the checker on services with a bug.
 func TestBugsAreFound(t *testing.T) { //nolint:paralleltest // after the others: a run needs the whole machine
 	for _, c := range []struct {
 		bug    string
+		seed   int64
+		hooks  int
 		faults []string
 		rules  []history.Rule // one of which must be broken
 	}{
-		{"ack-early", []string{"kill"}, []history.Rule{history.AckedStore}},
-		{"forget-key", []string{"kill"}, []history.Rule{history.StoredOnce}},
-		{"skip", nil, []history.Rule{history.NoGap}},
-		{"double", nil, []history.Rule{history.Once}},
-		{"reorder", nil, []history.Rule{history.NoGap, history.Once}},
+		{"ack-early", 3, 0, []string{"kill"}, []history.Rule{history.AckedStore}},
+		{"forget-key", 3, 0, []string{"kill"}, []history.Rule{history.StoredOnce}},
+		{"skip", 3, 0, nil, []history.Rule{history.NoGap}},
+		{"double", 3, 0, nil, []history.Rule{history.Once}},
+		{"reorder", 3, 0, nil, []history.Rule{history.NoGap, history.Once}},
+		{"move-early", busy, 1, []string{"hooks"}, []history.Rule{history.HookOrder}},
+		{"loose-bounds", busy, 1, []string{"hooks"}, []history.Rule{history.HookBounds}},
 	} {
 		t.Run(c.bug, func(t *testing.T) {
 			t.Parallel() // these runs are small
 			v := runs(t, Config{
-				Seed: 3, Nodes: 2, Bus: "none", Time: 3 * time.Second, Rooms: 2, Writers: 4, Readers: 2, Faults: c.faults, Parley: "planted",
-				Settings: []string{"PLANTED=" + c.bug},
+				Seed: c.seed, Nodes: 2, Bus: "none", Time: 3 * time.Second, Rooms: 2, Writers: 4, Readers: 2, Hooks: c.hooks, Faults: c.faults,
+				Parley: "planted", Settings: []string{"PLANTED=" + c.bug},
 			})
 			if !slices.ContainsFunc(c.rules, func(r history.Rule) bool { return v.Broken[r] > 0 }) {
 				t.Errorf("found %v", v.Broken)
@@ -139,9 +149,52 @@ func TestTheSameSeedBreaksTheSame(t *testing.T) {
 	}
 }
 
+// TestReceiversMisbehaveInAllWays holds busy to what it says, and that no mood is never tried.
+func TestReceiversMisbehaveInAllWays(t *testing.T) {
+	t.Parallel()
+	cfg, seen := Config{Seed: busy, Time: 3 * time.Second}, map[string]bool{}
+	first := newTemper(cfg, 0)
+	if begins, m := first.rest(0), first.mood(cfg); m.what != "busy" || begins > 1500*time.Millisecond || begins+m.holds < 3*time.Second {
+		t.Errorf("after %v it is %s for %v", begins, m.what, m.holds)
+	}
+	for hook := range 3 {
+		temper := newTemper(Config{Seed: 1, Time: 5 * time.Minute}, hook)
+		for range 40 {
+			m := temper.mood(Config{Time: 5 * time.Minute})
+			seen[m.what] = true
+			if m.holds <= 0 || m.holds > 75*time.Second || m.holds > 3*time.Second && m.what != "away" {
+				t.Errorf("%s for %v", m.what, m.holds)
+			}
+		}
+	}
+	if len(seen) != len(moods) {
+		t.Errorf("they do %v only", seen)
+	}
+}
+
+func TestRequestsAreSignedAsStandardWebhooksSays(t *testing.T) {
+	t.Parallel()
+	// The example of the specification.
+	secret, err := readSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, body := http.Header{}, []byte(`{"test": 2432232314}`)
+	header.Set("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek")
+	header.Set("webhook-timestamp", "1614265330")
+	header.Set("webhook-signature", "v1,bm9ldHUjKzFob2VudXRob2VodWUzMjRvdWVvdW9ldQo= v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+	at := time.Unix(1614265330, 0)
+	if !signed(secret, header, body, at) {
+		t.Error("the example is not taken")
+	}
+	if signed(secret, header, []byte("{}"), at) || signed([]byte("other"), header, body, at) || signed(secret, header, body, at.Add(time.Hour)) {
+		t.Error("another body, secret or time is taken")
+	}
+}
+
 func TestRunsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []Config{{Nodes: -1}, {Bus: "kafka"}, {Faults: []string{"meteor"}}} {
+	for _, cfg := range []Config{{Nodes: -1}, {Bus: "kafka"}, {Hooks: 11}, {Faults: []string{"meteor"}}} {
 		cfg.Out = filepath.Join(t.TempDir(), "history")
 		if _, err := Run(t.Context(), cfg); err == nil {
 			t.Errorf("%+v is taken", cfg)

@@ -1,6 +1,7 @@
 // Command planted is the real service with one bug, which an environment variable names:
-// PLANTED=ack-early, forget-key, skip, double or reorder. With it the test of package torture shows
-// that the checker finds real bugs in a real service. It has no other use.
+// PLANTED=ack-early, forget-key, skip, double, reorder, move-early or loose-bounds. With it the
+// test of package torture shows that the checker finds real bugs in a real service. It has no other
+// use.
 package main
 
 import (
@@ -29,6 +30,9 @@ var bugs = map[string]fx.Option{
 	"skip":       fx.Decorate(func(e ports.Encoder) ports.Encoder { return &odd{Encoder: e, spoil: skip} }),
 	"double":     fx.Decorate(func(e ports.Encoder) ports.Encoder { return &odd{Encoder: e, spoil: double} }),
 	"reorder":    fx.Decorate(func(e ports.Encoder) ports.Encoder { return &odd{Encoder: e, spoil: reorder} }),
+
+	"move-early":   fx.Decorate(func(s server.Store) server.Store { return early{s} }),
+	"loose-bounds": fx.Decorate(func(s server.Store) server.Store { return loose{s} }),
 }
 
 func main() {
