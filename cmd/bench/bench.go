@@ -213,8 +213,8 @@ func (o *options) measure(ctx context.Context, out, errOut io.Writer) (err error
 	return nil
 }
 
-// variant is a server and its store.
-type variant struct{ server, store string }
+// variant is a server, its store, and the webhooks that it has.
+type variant struct{ server, store, hooks string }
 
 func (o *options) variants(c benchCase) (list []variant) {
 	if o.url != "" {
@@ -230,7 +230,13 @@ func (o *options) variants(c benchCase) (list []variant) {
 				stores = c.stores
 			}
 			for _, store := range stores {
-				list = append(list, variant{server, store})
+				for i := range max(len(c.hooks), 1) {
+					v := variant{server: server, store: store}
+					if c.hooks != nil {
+						v.hooks = c.hooks[i]
+					}
+					list = append(list, v)
+				}
 			}
 		}
 	}
@@ -274,10 +280,13 @@ func findSource(dir string) (string, error) {
 // once runs a case on a server of its own. The result holds an error, if there was one; said is the
 // end of the server's output.
 func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, repetition int) (_ report.Result, said string) {
-	r := &rig{ctx: ctx, span: o.span, body: o.body}
+	r := &rig{ctx: ctx, span: o.span, body: o.body, garage: g, hooks: v.hooks}
 	r.result = report.Result{Server: v.server, Scenario: c.scenario, Params: slices.Clone(c.params), Repetition: repetition + 1}
 	if v.store != "" {
 		r.result.Server += "/" + v.store
+	}
+	if v.hooks != noHooks {
+		r.result.Server += fmt.Sprintf(", %d %s webhooks", manyHooks, v.hooks)
 	}
 	if err := r.on(g, v, c); err != nil {
 		r.result.Error = err.Error()

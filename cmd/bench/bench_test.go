@@ -35,6 +35,10 @@ func TestTheRealServersAreMeasured(t *testing.T) {
 			[]string{"parley-traced/memory", "parley-unseen/memory"},
 		},
 		{[]string{"-run", "^slow/.*=1%|^storm/.*history=50$"}, []string{"parley/sqlite", "parley/sqlite"}},
+		{
+			[]string{"-run", "^consumers/store=memory/senders=256$"},
+			[]string{"parley/memory", "parley/memory, 3 busy webhooks", "parley/memory, 3 idle webhooks"},
+		},
 	} {
 		ran := measured(t, append(test.args, "-time", "200ms")...)
 		slices.Sort(test.want)

@@ -18,6 +18,7 @@ type benchCase struct {
 	peers    bool     // whether the peers can run it too
 	long     bool     // run only if asked for by name
 	cluster  cluster  // zero: a single server
+	hooks    []string // webhooks to compare, on each store; nil: there are none
 	run      func(*rig) error
 }
 
@@ -58,6 +59,14 @@ func cases(sockets int) []benchCase {
 			scenario: "durable", params: with("senders", d.senders, "each", d.each), users: d.senders + 200, stores: everyStore, peers: true,
 			run: durable(d.senders, d.each),
 		})
+	}
+	for _, store := range everyStore {
+		for _, senders := range []int{1, 256} {
+			add(benchCase{
+				scenario: "consumers", params: with("store", store, "senders", senders), users: senders + 200, stores: []string{store}, hooks: everyHooks,
+				run: consumers(senders),
+			})
+		}
 	}
 	add(benchCase{scenario: "history", params: with("entries", "1000000", "page", 50, "readers", 16), users: 32, long: true, run: history(1_000_000, 50, 16)})
 	add(benchCase{scenario: "history", params: with("entries", "20000", "page", 50, "readers", 16), users: 32, run: history(20_000, 50, 16)})

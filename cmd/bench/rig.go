@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,6 +47,11 @@ type rig struct {
 	usage     proc.Usage
 	own       time.Duration // CPU time of this process
 	measuring bool
+
+	garage  *garage
+	hooks   string       // which webhooks there are, of everyHooks
+	told    atomic.Int64 // entries that they were told
+	toldYet int64        // before the measurement
 
 	result report.Result
 }
@@ -119,6 +125,7 @@ func (r *rig) rest(d time.Duration) error {
 func (r *rig) start() error {
 	usage, err := r.target.usage()
 	r.usage, r.own, r.began, r.measuring = usage, ownCPU(), r.loop.Clock(), true
+	r.toldYet = r.told.Load()
 	return err
 }
 
@@ -129,6 +136,9 @@ func (r *rig) stop() (time.Duration, proc.Usage, error) {
 	usage, err := r.target.usage()
 	// If this is near 1, the generator limits the result.
 	r.measure("generator CPU", "cores", (ownCPU()-r.own).Seconds()/took.Seconds())
+	if told := r.told.Load() - r.toldYet; told > 0 {
+		r.measure("told to webhooks", "/s", float64(told)/took.Seconds())
+	}
 	return took, usage.Sub(r.usage), err
 }
 
