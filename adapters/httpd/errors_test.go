@@ -182,3 +182,33 @@ func TestWhyAPartCouldNotBeReachedIsToldToTheLogAndToNoClient(t *testing.T) {
 		t.Errorf("told was %q, want one line with the cause", log)
 	}
 }
+
+// A route may take larger bodies than others, and no others do, on the same connection too.
+func TestSomeRoutesTakeLargerBodies(t *testing.T) {
+	t.Parallel()
+	larger := func(method, path string) int {
+		if method == http.MethodPost && path == "/large" {
+			return 3000
+		}
+		return 0
+	}
+	s := serve(t, httpd.Config{BodyBytes: 1000, Larger: larger}, func(r fiber.Router) {
+		for _, path := range []string{"/large", "/small"} {
+			r.Post(path, func(c *fiber.Ctx) error { return c.SendString("taken") })
+		}
+	})
+	for _, row := range []struct {
+		path   string
+		bytes  int
+		status int
+	}{{"/large", 3000, 200}, {"/small", 1000, 200}, {"/large?x=1", 2000, 200}, {"/small", 1001, 413}, {"/large", 3001, 413}, {"/large/x", 1001, 413}} {
+		res, err := http.Post("http://"+s.addr+row.path, "text/plain", strings.NewReader(strings.Repeat("x", row.bytes)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != row.status {
+			t.Errorf("%d bytes to %s: got %d, want %d", row.bytes, row.path, res.StatusCode, row.status)
+		}
+	}
+}

@@ -118,6 +118,44 @@ func valid(t *testing.T, c ports.Command) {
 	}
 }
 
+// FuzzReadBatch holds a batch against its commands one by one: each is decoded as the frame that it
+// would be.
+func FuzzReadBatch(f *testing.F) {
+	for _, seed := range []string{
+		`{"commands":[{"type":"ping"},7,null,"x",[],{}],"as":{"user":"bob"}}`, `{"commands":[]}`, `{"commands":[{"type":"send","room":"a","body":"\ud800"}]}`,
+		`{"commands":{},"commands":[{}]}`, `{"commands":[ {"type":"batch","commands":[{}]} , {"a":` + nested(70) + `} ]}`, `{"commands":[{}],"x":"\ud800"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		commands, _, err := ReadBatch(data)
+		if err != nil {
+			if e := chat.AsError(err); e.Kind != chat.BadRequest && e.Kind != chat.Invalid || len(commands) > 0 {
+				t.Fatalf("%d commands, %v", len(commands), err)
+			}
+			return
+		}
+		var theirs struct {
+			Commands []json.RawMessage `json:"commands"`
+		}
+		if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &theirs); err != nil {
+			return // deeper than encoding/json goes, or a name in another case
+		}
+		if len(commands) > MaxBatch || len(commands) == 0 {
+			t.Fatalf("there are %d commands", len(commands))
+		}
+		for i, c := range commands {
+			valid(t, c)
+			if len(theirs.Commands) != len(commands) || !utf8.Valid(theirs.Commands[i]) {
+				continue
+			}
+			if want := Decode(theirs.Commands[i]); ports.NameOf(want.Ask) != ports.NameOf(c.Ask) || want.ID != c.ID {
+				t.Fatalf("%s became %+v, alone %+v", theirs.Commands[i], c, want)
+			}
+		}
+	})
+}
+
 // refEntry is an entry's frame for encoding/json: the members of all types, in their order.
 type refEntry struct {
 	Type      string          `json:"type"`
