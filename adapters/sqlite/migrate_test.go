@@ -134,7 +134,7 @@ func TestAPageOfMessagesLooksAtFewOtherEntries(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "parley.db")
 	store := openStore(t, sqlite.Config{Path: path})
 	file := openFile(t, path)
-	const others = 100_000
+	const others = 10_000
 	run(t, file, `INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
 		VALUES (1, 'tea', '', 1, 0, 1, ?, 1, 310, 0, 0, 0)`, others+310)
 	run(t, file, `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1 + 310)
