@@ -302,13 +302,14 @@ func (t *target) ready(ctx context.Context) error {
 	return nil
 }
 
-// build builds a program once, from the present source.
+// build builds a program once, from the present source, with the flags of a release.
 func (g *garage) build(ctx context.Context, name, dir, pkg string) (string, error) {
 	if path := g.builds[name]; path != "" {
 		return path, nil
 	}
 	path := filepath.Join(g.dir, name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg) //nolint:gosec // one of our programs
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg) //nolint:gosec // one of our programs
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)

@@ -19,6 +19,16 @@ import (
 	"github.com/coder/websocket"
 )
 
+// runGo runs a go command with the flags of a release, which all of CI uses: it compiles once.
+func runGo(command string, args ...string) error {
+	cmd := exec.Command("go", append([]string{command, "-trimpath"}, args...)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", command, err, out)
+	}
+	return nil
+}
+
 // program builds the binary once for all tests of the process.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "parley-test-")
@@ -27,11 +37,7 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	binaries = dir
 	path := filepath.Join(dir, "parley")
-	out, err := exec.Command("go", "build", "-o", path, "../parley").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, runGo("build", "-o", path, "../parley")
 })
 
 var binaries string // folder of the built program; removed by TestMain

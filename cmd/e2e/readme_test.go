@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -163,13 +164,7 @@ var goProgram = sync.OnceValues(func() (string, error) {
 	if err := os.WriteFile(file, block[1], 0o600); err != nil {
 		return "", err
 	}
-	if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go vet: %w\n%s", err, out)
-	}
-	if out, err := exec.Command("go", "build", "-o", path, file).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, errors.Join(runGo("vet", file), runGo("build", "-o", path, file))
 })
 
 func inGo(t *testing.T, p *process, token string, bodies ...string) *newcomer {

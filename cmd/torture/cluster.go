@@ -116,8 +116,10 @@ func (c *cluster) program(ctx context.Context) (string, error) {
 	return build(ctx, source, "./cmd/parley", filepath.Join(c.dir, "parley"))
 }
 
+// build compiles with the flags of a release.
 func build(ctx context.Context, source, pkg, path string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg) //nolint:gosec // one of our programs
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg) //nolint:gosec // one of our programs
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, out)

@@ -85,6 +85,7 @@ func (b *builder) run(script string) {
 	cmd := exec.Command("sh", "-c", mounts.ReplaceAllString(script, ""))
 	cmd.Dir = b.at(".")
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOFLAGS=") })
+	cmd.Env = append(cmd.Env, "CGO_ENABLED=0") // the base image has no C compiler
 	for name, value := range b.vars {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
