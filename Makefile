@@ -57,13 +57,15 @@ check: format ## gofmt, go vet and go mod tidy have nothing to say
 check-peers: # nor have they of the servers that benchmarks compare with
 	@cd cmd/bench/peers && $(GO) mod tidy -diff && $(GO) vet ./...
 
+# These do not vet again, with all dependencies, what make check has vetted. A test's program has no use for what the compiler
+# writes for debuggers.
 race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-run Name -v")
 	@echo "== go test -race"
-	@CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout=10m $(ARGS) $(PACKAGES)
+	@CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=all=-dwarf=false -shuffle=on -timeout=10m $(ARGS) $(PACKAGES)
 
 counts: ## what must stay as low as it is: allocations, bytes, writes and round trips, counted without the race detector
 	@echo "== counts"
-	@$(GO) test -run '^TestGuard' $$(grep -rl --include='*_test.go' '^func TestGuard' . | xargs -n 1 dirname | sort -u)
+	@$(GO) test -vet=off -run '^TestGuard' $$(grep -rl --include='*_test.go' '^func TestGuard' . | xargs -n 1 dirname | sort -u)
 
 lint: ## golangci-lint, by .golangci.yaml
 	@echo "== golangci-lint"
