@@ -160,6 +160,22 @@ func TestFilesThatTheServiceReadsAreMounted(t *testing.T) {
 	})
 }
 
+// TestHooksGetOut checks that a policy which restricts connections lets hooks out.
+func TestHooksGetOut(t *testing.T) {
+	t.Parallel()
+	const values = "development: true\nnetworkPolicy: {egress: {enabled: true}}\n"
+	for with, want := range map[string]bool{values: false, values + "hooks: {existingSecret: {name: h}}": true} {
+		got := false
+		policy := release{values: with}.objects(t).one(t, "NetworkPolicy")
+		for _, rule := range deploytest.At[[]any](t, policy, "spec.egress") {
+			got = got || deploytest.At[int](t, rule, "ports.0.port") == 443 && deploytest.At[any](t, rule, "to") == nil
+		}
+		if got != want {
+			t.Errorf("port 443 can be reached: %v, want %v, with\n%s", got, want, with)
+		}
+	}
+}
+
 func TestContainersAreConfined(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, all objects) {

@@ -36,6 +36,7 @@ tracing: {endpoint: "http://collector:4318/", ratio: 1, sampler: traceidratio}
 	"with SQLite on a volume, and keys in a config map": {values: `
 store: {sqlite: {enabled: true, size: 20Gi, storageClassName: fast}}
 auth: {publicKeys: {existingConfigMap: parley-keys}}
+hooks: {existingSecret: {name: parley-hooks}, allow: [10.0.0.0/8, "fd00::/8"]}
 `},
 	"with migrations by a job": {values: `
 store: {existingSecret: {name: parley-store, key: dsn}}
@@ -57,6 +58,7 @@ replicaCount: 3
 bus: {existingSecret: {name: parley-bus}}
 store: {existingSecret: {name: parley-store}}
 auth: {jwksUrl: "https://id.example/keys", audience: chat}
+hooks: {existingSecret: {name: parley-hooks, key: base64}}
 extraEnv: [{name: HTTPS_PROXY, value: "http://proxy:3128"}]
 migrations: {mode: job}
 terminationGracePeriodSeconds: 90
@@ -191,7 +193,8 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 		"too little time to stop":      {ready + "terminationGracePeriodSeconds: 30", []string{"is 30, and stopping may take 35"}},
 		"too little for a longer stop": {ready + "terminationGracePeriodSeconds: 60\nstop: {drainSeconds: 40}", []string{"is 60, and stopping may take 65"}},
 		"an ingress without a name":    {ready + "ingress: {enabled: true}", []string{"ingress.hosts"}},
-		"a setting of the chart's own": {ready + "settings: {PARLEY_DRAIN: 1s, PARLEY_STORE_URL: x}", []string{"PARLEY_DRAIN has a value", "PARLEY_STORE_URL has a value"}},
+		"a setting of the chart's own": {ready + "settings: {PARLEY_DRAIN: 1s, PARLEY_HOOKS_KEY: x}", []string{"PARLEY_DRAIN has a value", "PARLEY_HOOKS_KEY has a value"}},
+		"a network that is none":       {ready + "hooks: {allow: [internal]}", []string{"allow"}},
 		"a misspelt value":             {ready + "replicas: 2", []string{"replicas"}},
 		"a misspelt value further in":  {ready + "metrics: {serviceMonitor: {enable: true}}", []string{"enable"}},
 		"a value of the wrong kind":    {ready + "replicaCount: two", []string{"replicaCount"}},

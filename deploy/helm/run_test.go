@@ -1,6 +1,7 @@
 package helm_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -68,7 +69,10 @@ func firstPod(t *testing.T, image deploytest.Image) {
 // files are the files in the pods' volumes.
 func files(t *testing.T) map[string][]byte {
 	t.Helper()
-	all := map[string][]byte{"/etc/parley/store/url": []byte(pgtest.URL(t) + "\n")}
+	all := map[string][]byte{
+		"/etc/parley/store/url": []byte(pgtest.URL(t) + "\n"),
+		"/etc/parley/hooks/key": []byte(base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"),
+	}
 	for _, name := range []string{"public.pem", "new.pem", "old.pem"} {
 		all["/etc/parley/keys/"+name] = deploytest.PublicKey(t)
 	}

@@ -50,6 +50,14 @@
 - name: PARLEY_JWT_ALGORITHMS
   value: {{ join "," . | quote }}
 {{- end }}
+{{- if $v.hooks.existingSecret.name }}
+- name: PARLEY_HOOKS_KEY_FILE
+  value: /etc/parley/hooks/key
+{{- end }}
+{{- with $v.hooks.allow }}
+- name: PARLEY_HOOKS_ALLOW
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with include "parley.drainDelay" . | int }}
 - name: PARLEY_DRAIN_DELAY
   value: {{ printf "%ds" . }}

@@ -52,7 +52,7 @@ Says all at once what of the values does not fit together. What concerns one val
 {{- $faults = append $faults "ingress.hosts: say which names clients connect to" }}
 {{- end }}
 
-{{- $ours := list "PARLEY_HTTP_ADDR" "PARLEY_ADMIN_ADDR" "PARLEY_DATA_DIR" "PARLEY_STORE_URL" "PARLEY_STORE_URL_FILE" "PARLEY_BUS_URL" "PARLEY_BUS_URL_FILE" "PARLEY_MIGRATE" "PARLEY_DEVELOPMENT" "PARLEY_JWT_PUBLIC_KEY_FILE" "PARLEY_JWT_JWKS_URL" "PARLEY_JWT_ISSUER" "PARLEY_JWT_AUDIENCE" "PARLEY_JWT_ALGORITHMS" "PARLEY_DRAIN" "PARLEY_DRAIN_DELAY" "PARLEY_STOP_TIMEOUT" }}
+{{- $ours := list "PARLEY_HTTP_ADDR" "PARLEY_ADMIN_ADDR" "PARLEY_DATA_DIR" "PARLEY_STORE_URL" "PARLEY_STORE_URL_FILE" "PARLEY_BUS_URL" "PARLEY_BUS_URL_FILE" "PARLEY_MIGRATE" "PARLEY_DEVELOPMENT" "PARLEY_JWT_PUBLIC_KEY_FILE" "PARLEY_JWT_JWKS_URL" "PARLEY_JWT_ISSUER" "PARLEY_JWT_AUDIENCE" "PARLEY_JWT_ALGORITHMS" "PARLEY_HOOKS_KEY" "PARLEY_HOOKS_KEY_FILE" "PARLEY_HOOKS_ALLOW" "PARLEY_DRAIN" "PARLEY_DRAIN_DELAY" "PARLEY_STOP_TIMEOUT" }}
 {{- range $name, $_ := $v.settings }}
 {{- if has $name $ours }}
 {{- $faults = append $faults (printf "settings: %s has a value of its own in this chart" $name) }}
