@@ -104,7 +104,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		behind: f.gauge("parley_hub_sessions_behind",
 			"Sessions that, at the last check, had not got an entry that was already there seconds before."),
 		behindEntries: f.gauge("parley_hub_behind_entries", "Entries that all sessions which are behind have yet to get, in total."),
-		behindMax:     f.gauge("parley_hub_behind_entries_most", "Entries that the session which is furthest behind has yet to get."),
+		behindMax:     f.gauge("parley_hub_behind_entries_max", "Entries that the session which is furthest behind has yet to get."),
 		feeds:         f.gauge("parley_hub_feeds", "Rooms that are followed on this node."),
 		ringBytes:     f.gauge("parley_hub_ring_bytes", "Bytes of encoded entries that feeds keep for their readers."),
 		joins:         f.gauge("parley_hub_joins", "Joins that are asking the store now."),

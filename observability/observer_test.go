@@ -81,7 +81,7 @@ func TestObserverCountsWhatItIsTold(t *testing.T) {
 		`parley_hub_fanout_latency_seconds_bucket{written="last",le="0.005"} 1`,
 		`parley_hub_sessions_behind 3`,
 		`parley_hub_behind_entries 700`,
-		`parley_hub_behind_entries_most 650`,
+		`parley_hub_behind_entries_max 650`,
 		`parley_token_refusals_total{reason="expired"} 1`,
 		`parley_http_requests_total{method="GET",route="/v1/rooms/:room",status="200"} 1`,
 		`parley_http_request_seconds_count{method="GET",route="/v1/rooms/:room"} 1`,

@@ -3,6 +3,7 @@
 //	overview.go   is it well, and if not, where to look
 //	delivery.go   from an entry's commit to its readers' sockets
 //	store.go      from a send to its commit
+//	consumers.go  what follows the logs of rooms, and deliveries to hooks
 //	runtime.go    the processes
 //
 // Each is a board: rows of panels, in words of its own (board.go), of which model.go makes the JSON

@@ -206,7 +206,7 @@ func TestPanelsDoNotOverlap(t *testing.T) {
 
 func TestThereIsADashboardForEachPart(t *testing.T) {
 	t.Parallel()
-	want := []string{"delivery.json", "overview.json", "runtime.json", "store.json"}
+	want := []string{"consumers.json", "delivery.json", "overview.json", "runtime.json", "store.json"}
 	if got := slices.Sorted(maps.Keys(grafana.Files())); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

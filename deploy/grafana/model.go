@@ -14,7 +14,7 @@ const schema = 39
 
 const columns = 24
 
-var boards = []board{overview, delivery, store, runtime}
+var boards = []board{overview, delivery, store, consumers, runtime}
 
 // Files returns the dashboards by the names of their files.
 func Files() map[string][]byte {
