@@ -167,8 +167,8 @@ type load struct {
 	ended sync.WaitGroup
 }
 
-// begins starts a load: a writer, two readers, a client that comes and goes, and a back end. It
-// returns a function that ends the load and waits.
+// begins starts a load: a writer, two readers, a client that comes and goes, a back end and a hook.
+// It returns a function that ends the load and waits.
 func (s *service) begins(t *testing.T) (end func()) {
 	t.Helper()
 	l := &load{service: s, token: s.token(t, "alice")}
@@ -178,6 +178,7 @@ func (s *service) begins(t *testing.T) (end func()) {
 			t.Fatal(err)
 		}
 	}
+	l.hooks(t, "archive")
 	ctx, cancel := context.WithCancel(t.Context())
 	for _, part := range []func(context.Context) error{l.writes, l.reads, l.reads, l.comesAndGoes, l.callsByHTTP} {
 		l.ended.Go(func() {
@@ -187,6 +188,20 @@ func (s *service) begins(t *testing.T) (end func()) {
 		})
 	}
 	return func() { cancel(); l.ended.Wait() }
+}
+
+// hooks makes a hook for a room, and a receiver that takes all that is sent to it.
+func (l *load) hooks(t *testing.T, room string) {
+	t.Helper()
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	t.Cleanup(receiver.Close)
+	status, body, err := l.calls(t.Context(), http.MethodPost, l.URL()+"/v1/rooms/"+room+"/hooks", fmt.Sprintf(`{"url":%q,"from":"start"}`, receiver.URL),
+		"Authorization", "Bearer "+l.token, "Content-Type", "application/json")
+	if err != nil || status != http.StatusCreated {
+		t.Fatalf("make a hook for %s: %d %s: %v", room, status, body, err)
+	}
 }
 
 // over repeats something, slowly enough to leave the machine to others, until it fails or ctx ends.
