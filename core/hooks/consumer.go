@@ -204,7 +204,9 @@ func (c *consumer) deliver(ctx context.Context, p ports.Parcel) (ports.HookRecei
 	case result != ports.HookOK:
 		err = errStatus(receipt.Status)
 	}
-	c.s.fares(c.h.ID, err)
+	if result != ports.HookGone { // it is not tried again, which its pause tells
+		c.s.fares(c.h.ID, err)
+	}
 	switch result {
 	case ports.HookOK:
 		return receipt, nil

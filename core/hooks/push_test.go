@@ -183,6 +183,7 @@ func TestAnEndpointThatIsGonePausesItsHook(t *testing.T) {
 		if err != nil || h.Paused != "it answered 410" || !n.seen.has(" paused  it answered 410") {
 			t.Errorf("got %+v, %v; %q", h, err, n.seen.acts)
 		}
+		mustBe(t, "told to be tried again", len(n.seen.fails), 0)
 		n.tells(alice, "tea", "two")
 		rest(10 * time.Minute)
 		mustBe(t, "parcels", n.courier.bodies(), []string{"tea 1-1/1: one"})
