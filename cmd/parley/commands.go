@@ -122,6 +122,7 @@ func (p program) token(_ context.Context, args []string) error {
 	f.Func("room", "a grant, ROOM=read|write|moderate; may be repeated, and ROOM have stars", func(s string) error {
 		return allow(&grant, s)
 	})
+	act := f.Bool("act", false, "a back end's: may act for others")
 	admin := f.Bool("admin", false, "may everything")
 	f.DurationVar(&grant.TTL, "ttl", 24*time.Hour, "how long it is good for")
 	if err := p.load(settings, args); err != nil {
@@ -130,9 +131,7 @@ func (p program) token(_ context.Context, args []string) error {
 	if grant.Subject == "" {
 		return misuse("say whom the token is for: -sub alice")
 	}
-	if *admin {
-		grant.Scope = "chat:admin"
-	}
+	grant.Scope = scope(*act, *admin)
 	dir, missing := server.DevelopmentKeyMissing(cfg)
 	token, err := server.DevelopmentToken(cfg, grant)
 	if err != nil {
@@ -144,6 +143,17 @@ func (p program) token(_ context.Context, args []string) error {
 	}
 	_, err = fmt.Fprintln(p.out, token)
 	return err
+}
+
+func scope(act, admin bool) string {
+	var words []string
+	if act {
+		words = append(words, "chat:act")
+	}
+	if admin {
+		words = append(words, "chat:admin")
+	}
+	return strings.Join(words, " ")
 }
 
 // allow adds ROOM=ROLE to a grant.
@@ -264,7 +274,8 @@ func (p program) usage(c command) {
 		fmt.Fprint(p.out, "  With none of the words it shows the identity. --yes has renew done; without, it says what that means.\n")
 	}
 	if c.name == "token" {
-		fmt.Fprint(p.out, "  -name NAME  -room ROOM=read|write|moderate  -admin  -ttl 24h\n")
+		fmt.Fprint(p.out, "  -name NAME  -room ROOM=read|write|moderate  -act  -admin  -ttl 24h\n"+
+			"  -act: a back end's, which may act for others; -admin: may everything\n")
 	}
 	fmt.Fprint(p.out, "\nparley help lists the settings, which are its flags too.\n")
 }

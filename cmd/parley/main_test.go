@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"io/fs"
@@ -332,6 +333,22 @@ func TestATokenIsThreePartsAndANewline(t *testing.T) {
 		"token", "--sub", "alice", "--name", "Alice", "--room", "general=write", "--room", "support-*=read", "--admin", "--ttl", "1h")
 	if code != ok || strings.Count(out, ".") != 2 || !strings.HasSuffix(out, "\n") {
 		t.Errorf("got %d %q %q", code, out, errOut)
+	}
+}
+
+func TestATokenHasTheScopesThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	environ := []string{"PARLEY_DATA_DIR=" + t.TempDir()}
+	for want, flags := range map[string][]string{
+		`"scope":"chat:act"`:            {"--act"},
+		`"scope":"chat:admin"`:          {"--admin"},
+		`"scope":"chat:act chat:admin"`: {"--admin", "--act"},
+	} {
+		_, out, _ := call(t, environ, append([]string{"token", "--sub", "shop"}, flags...)...)
+		claims, err := base64.RawURLEncoding.DecodeString(strings.Split(out+"..", ".")[1])
+		if err != nil || !strings.Contains(string(claims), want) {
+			t.Errorf("with %v: got %s, %v, want %s", flags, claims, err, want)
+		}
 	}
 }
 
