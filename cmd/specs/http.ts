@@ -1,20 +1,149 @@
-// One conversation by what openapi-typescript makes of openapi.json: node made/js/http.js URL TOKEN.
+// Calls every route by what openapi-typescript makes of openapi.json. $ALICE, $SHOP and $ADMIN are tokens of a user,
+// a service and an admin; the service is at $URL.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./made/openapi-typescript.js";
 
-const [, , url, token] = process.argv;
-const api = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
+type Schemas = components["schemas"];
 const room = "openapi-typescript";
+const client = (token?: string) => createClient<paths>({ baseUrl: process.env.URL, headers: { Authorization: `Bearer ${token}` } });
+const [user, service, admin] = [process.env.ALICE, process.env.SHOP, process.env.ADMIN].map(client);
+const at = { path: { room } };
 
-await api.POST("/v1/rooms", { body: { room, name: "By openapi-typescript" } });
-const body: components["schemas"]["NewMessage"] = { body: "hello", meta: { by: room } };
-const sent = await api.POST("/v1/rooms/{room}/messages", { params: { path: { room }, header: { "Idempotency-Key": "k1" } }, body });
-if (!sent.data) throw new Error(JSON.stringify(sent.error));
-await api.PUT("/v1/rooms/{room}/members/{user}", { params: { path: { room, user: "bob" } }, body: { role: "read" } });
-const page = await api.GET("/v1/rooms/{room}/entries", { params: { path: { room } } });
-if (!page.data) throw new Error(JSON.stringify(page.error));
+// ok returns the data of an answer, which must have success.
+async function ok<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await answer;
+  if (!response.ok) throw new Error(`${response.status} ${response.url}: ${JSON.stringify(error)}`);
+  return data as T;
+}
 
-const said = page.data.entries.find((entry) => entry.seq === sent.data.seq);
-if (said?.type !== "message" || said.body !== "hello" || said.meta?.by !== room) throw new Error(JSON.stringify(page.data));
-const joined = page.data.entries.some((entry) => entry.type === "member" && entry.user === "bob" && entry.change === "joined");
-if (!joined) throw new Error(JSON.stringify(page.data));
+function check(right: unknown, got: unknown): asserts right {
+  if (!right) throw new Error(`got ${JSON.stringify(got)}`);
+}
+
+async function rooms() {
+  const made = await ok(user.POST("/v1/rooms", { body: { room, name: "By openapi-typescript", members: [{ user: "bob", role: "write" }] } }));
+  check(made.role === "moderate" && made.members?.[0].changed, made);
+  await ok(user.PATCH("/v1/rooms/{room}", { params: at, body: { topic: "Routes", custom: { n: 1 }, may_pin: "write" } }));
+  const got = await ok(user.GET("/v1/rooms/{room}", { params: at }));
+  check(got.topic === "Routes" && got.custom?.n === 1 && got.may_pin === "write", got);
+  const listed = await ok(user.GET("/v1/rooms", { params: { query: { sort: "active", limit: 5 } } }));
+  check(listed.rooms[0].room === room, listed);
+}
+
+async function messages() {
+  const body: Schemas["NewMessage"] = { body: "hello", meta: { by: room } };
+  const { seq } = await ok(user.POST("/v1/rooms/{room}/messages", { params: { ...at, header: { "Idempotency-Key": "k1" } }, body }));
+  const it = { path: { room, seq } };
+  await ok(user.PATCH("/v1/rooms/{room}/messages/{seq}", { params: it, body: { body: "good day" } }));
+  const emoji = { path: { room, seq, emoji: "👍" } };
+  check((await ok(user.PUT("/v1/rooms/{room}/messages/{seq}/reactions/{emoji}", { params: emoji }))).changed, "no reaction");
+  const got = await ok(user.GET("/v1/rooms/{room}/messages/{seq}", { params: it }));
+  check(got.body === "good day" && got.reactions?.[0].me && got.meta?.by === room, got);
+  await ok(user.DELETE("/v1/rooms/{room}/messages/{seq}/reactions/{emoji}", { params: emoji }));
+  const { entries } = await ok(user.GET("/v1/rooms/{room}/entries", { params: at }));
+  check(entries.some((entry) => entry.type === "member" && entry.user === "bob" && entry.change === "joined"), entries);
+  check(entries.some((entry) => entry.type === "edited" && entry.target === seq && entry.body === "good day"), entries);
+  const commands: Schemas["Batch"]["commands"] = [
+    { type: "send", room, body: "to go", key: "k2" },
+    { type: "set", room, target: seq, set: "x.batch", slot: "a", data: [1] },
+    { type: "read", room, seq },
+  ];
+  const { results } = await ok(user.POST("/v1/batch", { body: { commands } }));
+  check(results.length === 3 && results.every((result) => result.type === "ok"), results);
+  await ok(user.DELETE("/v1/rooms/{room}/messages/{seq}", { params: { path: { room, seq: results[0].seq! } } }));
+  return seq;
+}
+
+async function sets(seq: number) {
+  const it = { path: { room, seq } };
+  await ok(user.PUT("/v1/rooms/{room}/pins/{seq}", { params: it }));
+  const { messages } = await ok(user.GET("/v1/rooms/{room}/pins", { params: at }));
+  check(messages[0].pinned?.by === "alice" && messages[0].sets?.[0].set === "x.batch", messages);
+  await ok(user.DELETE("/v1/rooms/{room}/pins/{seq}", { params: it }));
+  const onIt = { path: { room, seq, set: "x.state" }, query: { slot: "a" } };
+  const onRoom = { path: { room, set: "x.state" } };
+  await ok(user.PUT("/v1/rooms/{room}/messages/{seq}/sets/{set}", { params: onIt, body: { data: { open: true } } }));
+  await ok(user.DELETE("/v1/rooms/{room}/messages/{seq}/sets/{set}", { params: onIt }));
+  await ok(user.PUT("/v1/rooms/{room}/sets/{set}", { params: onRoom, body: { data: { open: true } } }));
+  const held = await ok(user.GET("/v1/rooms/{room}/sets", { params: at }));
+  check(JSON.stringify(held.sets) === '[{"set":"x.state","slot":"","data":{"open":true}}]', held);
+  check((await ok(user.DELETE("/v1/rooms/{room}/sets/{set}", { params: onRoom }))).changed, "it was not set");
+}
+
+async function members() {
+  const set: Schemas["Place"][] = [{ user: "carol", role: "read" }, { user: "carol", role: "none" }, { user: "~x", role: "read" }];
+  const { results } = await ok(user.PUT("/v1/rooms/{room}/members", { params: at, body: { set } }));
+  check(results[0].changed && results[1].changed && results[2].error?.code === "invalid", results);
+  const bob = { path: { room, user: "bob" } };
+  check((await ok(user.PUT("/v1/rooms/{room}/members/{user}", { params: bob, body: { role: "read" } }))).role === "read", "no place");
+  check((await ok(user.GET("/v1/rooms/{room}/members", { params: at }))).members.length === 2, "the members are others");
+  check((await ok(user.GET("/v1/rooms/{room}/marks", { params: at }))).room === room, "no marks");
+  await ok(user.DELETE("/v1/rooms/{room}/members/{user}", { params: bob }));
+}
+
+async function people() {
+  const alice = { path: { user: "alice" } };
+  const set = await ok(user.PUT("/v1/users/{user}", { params: alice, body: { name: "Alice O.", custom: { by: room } } }));
+  const got = await ok(user.GET("/v1/users/{user}", { params: alice }));
+  check(got.v === set.v && got.name === "Alice O." && got.custom?.by === room, got);
+  check((await ok(user.GET("/v1/users", { params: { query: { ids: "alice,nobody" } } }))).users.length === 1, "others");
+  check((await ok(user.POST("/v1/users", { body: { ids: ["alice", "a,b"] } }))).users[0].id === "alice", "others");
+}
+
+// acting has a service speak for a user and for the system.
+async function acting() {
+  const commands: Schemas["BatchCommand"][] = [
+    { type: "send", room, body: "for alice", key: "k3", as: { user: "alice" } },
+    { type: "send", room, body: "for nobody", key: "k4", silent: true, as: { system: true } },
+  ];
+  const { results } = await ok(service.POST("/v1/batch", { body: { commands } }));
+  check(results.every((result) => result.type === "ok"), results);
+  const params = { path: { room, seq: results[1].seq! }, header: { "Parley-As": "system" } };
+  const got = await ok(service.GET("/v1/rooms/{room}/messages/{seq}", { params }));
+  check(got.author.id === "~system" && got.via === "shop" && got.silent, got);
+}
+
+async function hooks() {
+  const wish: Schemas["NewHook"] = { kind: "pull", rooms: [room], from: "start", types: ["message"], bot: { name: "Bot" } };
+  const { hook, secret } = await ok(admin.POST("/v1/hooks", { body: wish }));
+  const it = { path: { hook } };
+  check((await ok(admin.GET("/v1/hooks"))).hooks.some((other) => other.hook === hook && !other.secret), "it is not listed");
+  check((await ok(admin.GET("/v1/hooks/{hook}", { params: it }))).kind === "pull", "it is another");
+  check((await ok(admin.GET("/v1/hooks/{hook}/behind", { params: it }))).entries > 0, "it is not behind");
+  const puller = client(secret!);
+  const { batches } = await ok(puller.GET("/v1/hooks/{hook}/entries", { params: { ...it, query: { wait: 20 } } }));
+  check(batches[0].room === room && batches[0].entries.length > 0, batches);
+  const ack: Schemas["HookAck"] = { id: batches[0].id, do: [{ type: "send", body: "I have seen it." }] };
+  check((await ok(puller.POST("/v1/hooks/{hook}/ack", { params: it, body: ack }))).seq >= batches[0].last, "it does not move");
+  const { entries, head } = await ok(user.GET("/v1/rooms/{room}/entries", { params: at }));
+  const said = entries.at(-1);
+  check(said?.type === "message" && said.author.name === "Bot" && said.body === "I have seen it.", said);
+  await ok(admin.POST("/v1/hooks/{hook}/skip", { params: it, body: { room, to: head, why: "a test" } }));
+  await ok(admin.POST("/v1/hooks/{hook}/seek", { params: it, body: { room, after: 1 } }));
+  const changed = await ok(admin.PATCH("/v1/hooks/{hook}", { params: it, body: { paused: true, rotate: true } }));
+  check(changed.paused && changed.secret !== secret, changed.paused);
+  await ok(admin.DELETE("/v1/hooks/{hook}", { params: it }));
+  const own = await ok(user.POST("/v1/rooms/{room}/hooks", { params: at, body: { kind: "pull" } }));
+  const listed = await ok(user.GET("/v1/rooms/{room}/hooks", { params: at }));
+  check(listed.hooks.length === 1 && listed.hooks[0].hook === own.hook && listed.hooks[0].room === room, listed);
+  await ok(user.DELETE("/v1/hooks/{hook}", { params: { path: { hook: own.hook } } }));
+}
+
+// itself asks what the service tells of itself.
+async function itself() {
+  await ok(user.GET("/healthz"));
+  await ok(user.GET("/readyz"));
+  check((await ok(user.GET("/openapi.json"))).openapi, "no document");
+  await ok(user.GET("/asyncapi.json"));
+}
+
+await rooms();
+await sets(await messages());
+await members();
+await people();
+await acting();
+const { rooms: all } = await ok(admin.GET("/v1/rooms", { params: { query: { all: "true" } } }));
+check(all.some((one) => one.room === room), all);
+await hooks();
+await itself();
+await ok(user.DELETE("/v1/rooms/{room}", { params: at }));
