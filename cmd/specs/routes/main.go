@@ -1,6 +1,6 @@
 // Command routes runs a client and checks that it calls every route of openapi.json, with success:
-// routes DOCUMENT URL COMMAND [ARG...]. It stands between the client and the service, and counts what
-// the service answers with 200–299. The command finds the service at $URL.
+// routes DOCUMENT URL COMMAND [ARG...]. It stands between the client and the service, and counts
+// what the service answers with 200–299. The command finds the service at $URL.
 package main
 
 import (
