@@ -21,6 +21,9 @@ var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients", "
 // killAnswered kills all nodes when a webhook takes a batch: the cursor has not moved then.
 const killAnswered = "kill -9 as a webhook answers"
 
+// long is the length of a run that has time for long faults.
+const long = 2 * time.Minute
+
 // fault is one fault: on a node, or, if node is -1, on all.
 type fault struct {
 	after time.Duration // after the previous fault was repaired
@@ -72,6 +75,10 @@ func plan(cfg Config) (faults []fault) {
 	}
 	among("store", one("cut PostgreSQL", 300*ms, 2500*ms), one("stall PostgreSQL", 300*ms, 2500*ms), everywhere("delay PostgreSQL by 20ms", 500*ms, 3000*ms),
 		everywhere("restart PostgreSQL (fast)", 100*ms, 800*ms), everywhere("restart PostgreSQL (immediate)", 100*ms, 800*ms))
+	if cfg.Hooks > 0 && cfg.Time >= long { // a node that is silent for 15 s loses its part of the consumers to others
+		among("pause", one("SIGSTOP", 16000*ms, 22000*ms))
+		among("store", one("cut PostgreSQL", 16000*ms, 22000*ms))
+	}
 	if len(all) == 0 {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -119,7 +120,7 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		r.Entries = append(r.Entries, e)
 	}
 	h.run.history.Write(r)
-	answer{h, &r, w, q}.give(h.mood.Load())
+	answer{h, &r, w}.give(q.Context(), h.mood.Load())
 }
 
 // answer is the answer to a request. It is recorded before it is given: what follows from it comes
@@ -128,27 +129,26 @@ type answer struct {
 	*hook
 	told *history.Record
 	w    http.ResponseWriter
-	q    *http.Request
 }
 
 // tooLate is longer than the service waits for an answer.
 const tooLate = 17 * time.Second
 
-func (a answer) give(m *mood) {
+func (a answer) give(ctx context.Context, m *mood) {
 	switch m.what {
 	case "error":
 		a.status(a.roll(500, 502, 404))
 	case "busy":
-		a.w.Header().Set("Retry-After", fmt.Sprint(a.roll(1, 2)))
+		a.w.Header().Set("Retry-After", strconv.Itoa(a.roll(1, 2)))
 		a.status(a.roll(429, 503))
 	case "slow":
-		pause(a.q.Context(), time.Duration(a.roll(100, 500, 2000))*time.Millisecond)
+		pause(ctx, time.Duration(a.roll(100, 500, 2000))*time.Millisecond)
 		a.ok()
 	case "late":
-		a.await(m, tooLate)
+		await(ctx, m, tooLate)
 		a.ok()
 	case "hang":
-		a.await(m, time.Minute)
+		await(ctx, m, time.Minute)
 		a.breakOff("hang")
 	case "reset":
 		a.breakOff("reset")
@@ -165,10 +165,10 @@ func (a answer) roll(of ...int) int {
 	return of[a.dice.IntN(len(of))]
 }
 
-// await waits until the client has given up, or the mood is over, but not longer than for d.
-func (a answer) await(m *mood, d time.Duration) {
+// await waits until the client has given up (ctx), or the mood is over, but not longer than for d.
+func await(ctx context.Context, m *mood, d time.Duration) {
 	select {
-	case <-a.q.Context().Done():
+	case <-ctx.Done():
 	case <-m.ends:
 	case <-time.After(d):
 	}
@@ -179,7 +179,7 @@ func (a answer) record(code string, ack int64) {
 }
 
 func (a answer) status(code int) {
-	a.record(fmt.Sprint(code), 0)
+	a.record(strconv.Itoa(code), 0)
 	a.w.WriteHeader(code)
 }
 

@@ -143,6 +143,11 @@ func TestTheSameSeedBreaksTheSame(t *testing.T) {
 	if slices.Equal(first, plan(cfg)) {
 		t.Error("another seed breaks the same")
 	}
+	cfg.Hooks, cfg.Time = 3, long
+	is := func(fits func(fault) bool) bool { return slices.ContainsFunc(plan(cfg), fits) }
+	if !is(func(f fault) bool { return f.what == killAnswered }) || !is(func(f fault) bool { return f.hold > 16*time.Second }) {
+		t.Error("with webhooks, a long run kills no nodes as one answers, or is silent for too short a time")
+	}
 	cfg.Faults = []string{"clients"}
 	if faults := plan(cfg); len(faults) > 0 {
 		t.Errorf("crashing clients break %v", faults)
