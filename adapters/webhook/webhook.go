@@ -34,7 +34,8 @@ type Config struct {
 const (
 	maxAnswer  = 64 << 10 // that is read of an answer
 	maxHeaders = 16 << 10 // of an answer
-	perHost    = 64       // connections
+	perHost    = 64       // connections, also idle ones: a hook may have as many rooms under way, one request after the other
+	maxIdle    = 256      // idle connections, of all hosts
 )
 
 // Courier is a ports.Courier over HTTP.
@@ -67,7 +68,7 @@ func (c *Courier) client(plain bool) *http.Client {
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSClientConfig: c.cfg.TLS, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: !plain,
 			DisableCompression: true, // an answer of few bytes could become one of many
-			MaxConnsPerHost:    perHost, MaxIdleConnsPerHost: 8, MaxIdleConns: 100, IdleConnTimeout: 60 * time.Second,
+			MaxConnsPerHost:    perHost, MaxIdleConnsPerHost: perHost, MaxIdleConns: maxIdle, IdleConnTimeout: 60 * time.Second,
 			MaxResponseHeaderBytes: maxHeaders,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +52,41 @@ func TestAParcelIsOneOfStandardWebhooks(t *testing.T) {
 	p.URL = s.URL + "/in?a=b"
 	if r, err := courier(t, webhook.Config{}).Deliver(t.Context(), p); err != nil || r.Status != 200 || r.Answer.Ack != nil || r.Answer.Do != nil {
 		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// TestConnectionsAreUsedAgain delivers to an endpoint from many rooms at once, several times.
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	const rooms, rounds = 32, 3
+	var opened atomic.Int64
+	var here sync.WaitGroup // so that each delivery of a round needs a connection of its own
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		here.Done()
+		here.Wait()
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	c := courier(t, webhook.Config{})
+	for range rounds {
+		var round sync.WaitGroup
+		here.Add(rooms)
+		for range rooms {
+			round.Go(func() {
+				if _, err := c.Deliver(t.Context(), parcel(s.URL)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		round.Wait()
+	}
+	if n := opened.Load(); n != rooms {
+		t.Errorf("%d connections were opened", n)
 	}
 }
 
