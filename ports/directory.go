@@ -51,9 +51,9 @@ type Directory interface {
 type MarkReader interface {
 	// Marks returns the read marks of a room in the order of their users' ids (bytewise), from one
 	// consistent view, but for those of the banned. all is false, and there are none, where the
-	// room has more than max members and banned, or marks. It looks at little more than max of
+	// room has more than limit members and banned, or marks. It looks at little more than limit of
 	// each. A room that does not exist has none.
-	Marks(ctx context.Context, room chat.RoomID, max int) (marks []ReadMark, all bool, err error)
+	Marks(ctx context.Context, room chat.RoomID, limit int) (marks []ReadMark, all bool, err error)
 }
 
 // MaxMarks is how many members a room may have for its members' marks to be told.

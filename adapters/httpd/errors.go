@@ -74,7 +74,8 @@ func translate(err error) (status int, e chat.Error) {
 	theirs, ok := errors.AsType[*fiber.Error](err)
 	if !ok {
 		e = *chat.AsError(err)
-		return wire.ErrorStatus(&e), e
+		status = wire.ErrorStatus(&e)
+		return status, e
 	}
 	if e, ok := refusals[theirs.Code]; ok {
 		return theirs.Code, e

@@ -297,7 +297,7 @@ func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkO
 }
 
 // Marks implements ports.Directory.
-func (s *Store) Marks(ctx context.Context, id chat.RoomID, max int) (marks []ports.ReadMark, all bool, err error) {
+func (s *Store) Marks(ctx context.Context, id chat.RoomID, limit int) (marks []ports.ReadMark, all bool, err error) {
 	if err := ended(ctx, "read marks"); err != nil {
 		return nil, false, err
 	}
@@ -312,19 +312,19 @@ func (s *Store) Marks(ctx context.Context, id chat.RoomID, max int) (marks []por
 		if place.Member != (chat.Member{}) {
 			members++
 		}
-		if members > max {
+		if members > limit {
 			return nil, false, nil
 		}
 	}
 	for user, seq := range r.marks {
-		if len(marks) > max {
+		if len(marks) > limit {
 			return nil, false, nil
 		}
 		if !r.places[user].Banned {
 			marks = append(marks, ports.ReadMark{Room: id, User: user, Seq: seq})
 		}
 	}
-	if len(marks) > max {
+	if len(marks) > limit {
 		return nil, false, nil
 	}
 	slices.SortFunc(marks, func(a, b ports.ReadMark) int { return cmp.Compare(a.User, b.User) })

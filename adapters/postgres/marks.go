@@ -154,10 +154,10 @@ SELECT n.large, coalesce(k.user_id, ''), coalesce(k.seq, 0) FROM (
 ORDER BY k.user_id`
 
 // Marks implements ports.Directory.
-func (s *Store) Marks(ctx context.Context, room chat.RoomID, max int) (marks []ports.ReadMark, all bool, err error) {
+func (s *Store) Marks(ctx context.Context, room chat.RoomID, limit int) (marks []ports.ReadMark, all bool, err error) {
 	large := false
 	err = s.read(ctx, "read marks", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, marksQuery, string(room), max)
+		rows, err := s.pool.Query(ctx, marksQuery, string(room), limit)
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (s *Store) Marks(ctx context.Context, room chat.RoomID, max int) (marks []p
 		})
 		return err
 	})
-	if err != nil || large || len(marks) > max {
+	if err != nil || large || len(marks) > limit {
 		return nil, false, err
 	}
 	return marks, true, nil

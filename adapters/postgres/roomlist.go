@@ -164,6 +164,7 @@ type behindRoom struct {
 	room *chat.RoomID
 }
 
+// Scan implements pgx.CollectableRow.
 func (r behindRoom) Scan(into ...any) error {
 	return r.CollectableRow.Scan(append([]any{r.room}, into...)...)
 }

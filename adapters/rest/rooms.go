@@ -223,7 +223,8 @@ func (r *request) roomChange() (change ports.RoomChange, err error) {
 	if change.Archived, err = o.Flag("archived"); err != nil {
 		return change, err
 	}
-	return change, r.metadata(o, &change)
+	err = r.metadata(o, &change)
+	return change, err
 }
 
 // metadata reads what is to be set on a room beside its properties, and the condition.

@@ -59,7 +59,7 @@ const marksQuery = `
 	ORDER BY k.user LIMIT ?2 + 1`
 
 // Marks implements ports.Directory.
-func (s *Store) Marks(ctx context.Context, room chat.RoomID, max int) (marks []ports.ReadMark, all bool, err error) {
+func (s *Store) Marks(ctx context.Context, room chat.RoomID, limit int) (marks []ports.ReadMark, all bool, err error) {
 	large := false
 	err = eachRow(ctx, s.r.marks, func(scan scanner) error {
 		m := ports.ReadMark{Room: room}
@@ -68,8 +68,8 @@ func (s *Store) Marks(ctx context.Context, room chat.RoomID, max int) (marks []p
 			marks = append(marks, m)
 		}
 		return err
-	}, room, max)
-	if err != nil || large || len(marks) > max {
+	}, room, limit)
+	if err != nil || large || len(marks) > limit {
 		return nil, false, within(ctx, err, "read marks")
 	}
 	return marks, true, nil

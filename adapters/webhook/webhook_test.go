@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ func TestAParcelIsOneOfStandardWebhooks(t *testing.T) {
 	bad := []byte("a secret of somebody else")
 	s := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Method != http.MethodPost || r.URL.RequestURI() != "/in?a=b" || string(body) != string(p.Body) {
+		if r.Method != http.MethodPost || r.URL.RequestURI() != "/in?a=b" || !bytes.Equal(body, p.Body) {
 			t.Errorf("got %s %s %s", r.Method, r.URL, body)
 		}
 		for name, want := range map[string]string{"Content-Type": "application/json", "User-Agent": "Parley", "Webhook-Id": p.ID, "Accept-Encoding": ""} {

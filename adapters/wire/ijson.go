@@ -71,15 +71,12 @@ func (v *value) check(name []byte, what string) *chat.Error {
 	return chat.Errorf(chat.Invalid, flawTexts[v.flaw], string(name[:min(len(name), 64)]))
 }
 
-var (
-	errMetaSize = chat.Errorf(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
-)
+var errMetaSize = chat.Errorf(chat.Invalid, "meta must have at most %d bytes", chat.MaxMetaBytes)
 
 // checkMeta returns what is wrong with an object as a meta, after check has passed it; depth is the
 // depth of the object that it lies in.
 func (v *value) checkMeta(depth int) *chat.Error {
-	switch {
-	case len(v.raw) > chat.MaxMetaBytes:
+	if len(v.raw) > chat.MaxMetaBytes {
 		return errMetaSize
 	}
 	return v.checkNested("meta", depth)

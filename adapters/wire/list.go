@@ -16,9 +16,9 @@ type Element struct {
 	Err error // why it is no object; nil where it is one
 }
 
-// List returns the elements of a member that is an array of up to max objects, or nil where it is
+// List returns the elements of a member that is an array of up to limit objects, or nil where it is
 // not there.
-func (b Body) List(name string, max int) (list []Element, err error) {
+func (b Body) List(name string, limit int) (list []Element, err error) {
 	v, ok, err := b.want(name, kindArray, "an array")
 	if !ok {
 		return nil, err
@@ -32,10 +32,10 @@ func (b Body) List(name string, max int) (list []Element, err error) {
 			e.Body.fill(v.raw)
 		}
 		list = append(list, e)
-		return len(list) <= max
+		return len(list) <= limit
 	})
-	if len(list) > max {
-		return nil, chat.Errorf(chat.Invalid, "%s must have at most %d elements", name, max)
+	if len(list) > limit {
+		return nil, chat.Errorf(chat.Invalid, "%s must have at most %d elements", name, limit)
 	}
 	return list, nil
 }

@@ -119,9 +119,9 @@ func (t SetType) Known() bool {
 }
 
 // Terms returns what holds for the set, which must be of a type that is Known.
-func (s *Set) Terms() SetTerms { return s.kind().terms }
+func (s Set) Terms() SetTerms { return s.kind().terms }
 
-func (s *Set) kind() kindOfSet {
+func (s Set) kind() kindOfSet {
 	if s.Type.Own() {
 		return ownKind(s.Target)
 	}
@@ -130,7 +130,7 @@ func (s *Set) kind() kindOfSet {
 
 // Check returns an Invalid error where a set of a type that is Known breaks a rule. Whether the
 // data is JSON is for its decoder to know. now is when it is to be set.
-func (s *Set) Check(now time.Time) error {
+func (s Set) Check(now time.Time) error {
 	kind := s.kind()
 	if s.Type.Own() {
 		if _, err := ParseOwnType(string(s.Type)); err != nil {
@@ -161,10 +161,10 @@ func (s *Set) Check(now time.Time) error {
 }
 
 // Counts reports whether a slot of that type counts against the cap of the set.
-func (s *Set) Counts(other SetType) bool { return s.Type == other || s.Type.Own() && other.Own() }
+func (s Set) Counts(other SetType) bool { return s.Type == other || s.Type.Own() && other.Own() }
 
 // Due returns when what is set ends by itself, or the zero time where it does not.
-func (s *Set) Due() time.Time {
+func (s Set) Due() time.Time {
 	if s.Type != Pinned || s.Data == nil {
 		return time.Time{}
 	}

@@ -46,8 +46,14 @@ func TestPlacesInBulkAreSetInOrder(t *testing.T) {
 	owner := n.user("owner")
 	n.user("root").asAdmin().sets("tea", "owner", chat.Moderate)
 	set := []ports.MemberSet{
-		{User: "bob", Role: chat.Write}, {User: "carol", Role: chat.Read}, {User: "bob", Role: chat.Moderate}, {User: "dave", Banned: true},
-		{User: "owner", Banned: true}, {User: "carol", Role: chat.None}, {User: "nobody", Role: chat.None}, {User: "bob", Role: chat.Moderate},
+		{User: "bob", Role: chat.Write},
+		{User: "carol", Role: chat.Read},
+		{User: "bob", Role: chat.Moderate},
+		{User: "dave", Banned: true},
+		{User: "owner", Banned: true},
+		{User: "carol", Role: chat.None},
+		{User: "nobody", Role: chat.None},
+		{User: "bob", Role: chat.Moderate},
 	}
 	mustShow(t, owner.setsAll("tea", set...), "+", "+", "+", "+", "conflict", "+", "=", "=")
 	members, _, err := owner.Members(t.Context(), owner.Identity, "tea", "", 10)

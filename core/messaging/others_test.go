@@ -21,9 +21,9 @@ type countingMarks struct {
 	asked *atomic.Int64
 }
 
-func (d countingMarks) Marks(ctx context.Context, room chat.RoomID, max int) ([]ports.ReadMark, bool, error) {
+func (d countingMarks) Marks(ctx context.Context, room chat.RoomID, limit int) ([]ports.ReadMark, bool, error) {
 	d.asked.Add(1)
-	return d.Directory.Marks(ctx, room, max)
+	return d.Directory.Marks(ctx, room, limit)
 }
 
 // A room of many is asked for its marks once in a while: who joins it costs no more than before.

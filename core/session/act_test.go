@@ -102,16 +102,24 @@ func TestNobodyElseActsForOthersByASocket(t *testing.T) {
 	alice.joins("tea", 0)
 	service.joins("tea", 0)
 	for _, ask := range []ports.Ask{
-		ports.Send{Room: "tea", Body: "hi"}, ports.Edit{Room: "tea", Seq: 1, Body: "hi"}, ports.Delete{Room: "tea", Seq: 1},
-		ports.React{Room: "tea", Seq: 1, Emoji: "x"}, ports.History{Room: "tea", Limit: 1}, ports.Mark{Room: "tea", Seq: 1},
+		ports.Send{Room: "tea", Body: "hi"},
+		ports.Edit{Room: "tea", Seq: 1, Body: "hi"},
+		ports.Delete{Room: "tea", Seq: 1},
+		ports.React{Room: "tea", Seq: 1, Emoji: "x"},
+		ports.History{Room: "tea", Limit: 1},
+		ports.Mark{Room: "tea", Seq: 1},
 	} {
 		alice.isRefusedAs(asBob, ask, chat.Forbidden)
 		alice.isRefusedAs(asSystem, ask, chat.Forbidden)
 	}
 	// Who follows a room, types or is there is the session's user, and nobody else.
 	for _, ask := range []ports.Ask{
-		ports.Auth{Token: "svc"}, ports.Join{Room: "tea"}, ports.Leave{Room: "tea"}, ports.Typing{Room: "tea", On: true},
-		ports.Presence{Room: "tea"}, ports.Ping{},
+		ports.Auth{Token: "svc"},
+		ports.Join{Room: "tea"},
+		ports.Leave{Room: "tea"},
+		ports.Typing{Room: "tea", On: true},
+		ports.Presence{Room: "tea"},
+		ports.Ping{},
 	} {
 		alice.isRefusedAs(asBob, ask, chat.Invalid)
 		service.isRefusedAs(asBob, ask, chat.Invalid)

@@ -167,9 +167,9 @@ func unreadInTurns(t *testing.T, r room) {
 
 func tellsMarks(t *testing.T, r room) {
 	alice, bob, carol := r.user("alice"), r.user("bob"), r.user("carol")
-	marks := func(max int, wantAll bool, want ...ports.ReadMark) {
+	marks := func(limit int, wantAll bool, want ...ports.ReadMark) {
 		t.Helper()
-		got, all, err := r.Marks(t.Context(), r.id, max)
+		got, all, err := r.Marks(t.Context(), r.id, limit)
 		if err != nil || all != wantAll || !slices.Equal(got, want) {
 			t.Fatalf("marks are %v, all %t, %v, want %v, %t", got, all, err, want, wantAll)
 		}

@@ -1,6 +1,7 @@
 package portstest
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -184,7 +185,7 @@ func (m *model) decideSet(f chat.Set, next chat.Seq) (ports.Status, chat.Kind, c
 	}
 	if is := m.setter(f, len(m.log)); is == nil && f.Data == nil {
 		return ports.Unchanged, "", 0, nil
-	} else if is != nil && f.Data != nil && string(is.Fact.(chat.Set).Data) == string(f.Data) {
+	} else if is != nil && f.Data != nil && bytes.Equal(is.Fact.(chat.Set).Data, f.Data) {
 		return ports.Unchanged, "", is.Seq, nil
 	}
 	return ports.Appended, "", next, f

@@ -109,7 +109,7 @@ func setsOnMessages(t *testing.T, r room) {
 	alice.setsSlot("x.task", 1, "A", `1`)
 	alice.setsSlot("x.color", 1, "", `"red"`)
 	alice.does(alice.pin(1))
-	want := fmt.Sprintf(`pinned[]={"by":"%s"}@6 x.color[]="red"@5 x.task[A]=1@4 x.task[b]= {"done": true}@3`, alice.id)
+	want := fmt.Sprintf(`pinned[]={"by":%q}@6 x.color[]="red"@5 x.task[A]=1@4 x.task[b]= {"done": true}@3`, alice.id)
 	mustEqual(t, "on one", r.held(1), want)
 	mustEqual(t, "on two", r.held(2), "")
 	mustEqual(t, "on the room", r.held(0), "")
@@ -236,7 +236,7 @@ func setsInOneCall(t *testing.T, r room) {
 	}
 	mustEqual(t, "outcomes", strings.Join(got, ", "), "appended 1, appended 2, unchanged 2, appended 3, appended 4, appended 5, appended 6, "+
 		"appended 7, appended 8, appended 9, refused 0, appended 10, appended 11")
-	mustEqual(t, "on one", r.held(1), fmt.Sprintf(`pinned[]={"by":"%s"}@4 x.a[]=2@3`, alice.id))
+	mustEqual(t, "on one", r.held(1), fmt.Sprintf(`pinned[]={"by":%q}@4 x.a[]=2@3`, alice.id))
 	mustEqual(t, "on the room", r.held(0), `room.topic[]="b"@11`)
 	mustEqual(t, "changed", alice.stands().Room.Changed, 11)
 	for seq, want := range map[chat.Seq]string{2: "nothing", 3: "2", 5: "nothing", 8: "nothing", 10: "nothing", 11: `"b"`} {
@@ -505,7 +505,9 @@ func setsConverge(t *testing.T, r room) {
 	alice.manyMessages(3)
 	steps := []chat.Fact{
 		setOf("x.a", 1, "", `1`), setOf("x.a", 2, "s", `2`), setOf("x.a", 1, "", `3`), alice.pin(3), setOf(chat.RoomTopic, 0, "", `"a"`),
-		setOf("x.a", 1, "", ""), setOf("x.a", 2, "t", `4`), chat.Deleted{Target: 2}, setOf(chat.RoomTopic, 0, "", `"b"`), setOf("x.a", 1, "", `3`),
+		setOf("x.a", 1, "", ""), setOf("x.a", 2, "t", `4`),
+		chat.Deleted{Target: 2},
+		setOf(chat.RoomTopic, 0, "", `"b"`), setOf("x.a", 1, "", `3`),
 		setOf(chat.Pinned, 3, "", ""), alice.pin(3),
 	}
 	for _, fact := range steps {
