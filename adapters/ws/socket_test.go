@@ -338,6 +338,7 @@ func TestAClientThatPingsAndDoesNotRead(t *testing.T) {
 		const pings = 200_000
 		var sending sync.WaitGroup
 		blocked := make(chan struct{})
+		full := sync.OnceFunc(func() { close(blocked) })
 		sending.Go(func() {
 			frame := bytes.Repeat(pingFrame(strings.Repeat("x", 100)), 100)
 			p.SetWriteDeadline(time.Now().Add(time.Second))
@@ -345,7 +346,7 @@ func TestAClientThatPingsAndDoesNotRead(t *testing.T) {
 			for ; err == nil && sent < pings/100*len(frame); sent += len(frame) {
 				var n int
 				if n, err = p.Write(frame); err != nil { // the buffers are full: from here on the client reads too
-					close(blocked)
+					full()
 					p.SetWriteDeadline(time.Now().Add(patience))
 					_, err = p.Write(frame[n:])
 				}
