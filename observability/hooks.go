@@ -1,6 +1,8 @@
 package observability
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,8 +49,16 @@ func (o *Observer) HookTried(result ports.HookResult, took time.Duration) {
 }
 
 // HookActed implements ports.HookObserver.
-func (o *Observer) HookActed(err error) {
+func (o *Observer) HookActed(hook chat.HookID, err error) {
 	o.metrics.hooks.commands.WithLabelValues(resultOf(err)).Inc()
+	o.refuses(hook, err)
+}
+
+// refuses logs why a command of a hook's answer is not done, as its author hears nothing of it.
+func (o *Observer) refuses(hook chat.HookID, err error) {
+	if err != nil {
+		o.refusals.report(context.Background(), "do what hook "+string(hook)+" asks for", errors.New(chat.AsError(err).Reason))
+	}
 }
 
 // HooksCounted implements ports.HookObserver.
@@ -77,6 +87,9 @@ func (o *Observer) HookSet(by chat.UserID, hook chat.HookID, what ports.HookAct,
 	}
 	o.log.Info("a hook was "+string(what), args...)
 }
+
+// HookActed implements ports.HookObserver.
+func (q quiet) HookActed(hook chat.HookID, err error) { q.of.refuses(hook, err) }
 
 // HookFailing implements ports.HookObserver.
 func (q quiet) HookFailing(hook chat.HookID, err error) { q.of.HookFailing(hook, err) }

@@ -24,7 +24,8 @@ func TestHooksAreCountedAndWhatIsDoneToThemIsLogged(t *testing.T) {
 		o := observability.NewObserver(slog.New(slog.NewTextHandler(&out, nil)), observability.Build{}, options...)
 		p := o.Port()
 		p.HookTried(ports.HookBusy, time.Second)
-		p.HookActed(chat.NotFound)
+		p.HookActed("h", chat.NotFound)
+		p.HookActed("h", chat.Errorf(chat.Invalid, "no such word"))
 		p.HooksCounted(3, 1)
 		p.HookFailing("h", errors.New("it answered 500"))
 		p.HookFailing("h", nil)
@@ -32,6 +33,7 @@ func TestHooksAreCountedAndWhatIsDoneToThemIsLogged(t *testing.T) {
 		for _, want := range []string{
 			`level=WARN msg="what is sent to a hook does not arrive: it is tried again" hook=h error="it answered 500"`,
 			`msg="what is sent to a hook arrives again" hook=h`,
+			`level=WARN msg=fault while="do what hook h asks for" error="no such word"`,
 			`msg="a hook was skipped" audit=true hook=h act=skipped by=root room=tea why="it is poison"`,
 		} {
 			if !strings.Contains(out.String(), want) {

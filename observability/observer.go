@@ -21,6 +21,7 @@ type Observer struct {
 	registry *prometheus.Registry
 	metrics  *metrics
 	faults   *faults
+	refusals *faults // of what users ask for
 	hottest  *hottest
 	writes   writes
 }
@@ -47,7 +48,7 @@ func WithoutMetrics() Option { return func(o *Observer) { o.muted = true } }
 func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 	r := prometheus.NewRegistry()
 	registerProcess(r, build)
-	o := &Observer{log: log, registry: r, faults: newFaults(log), hottest: newHottest()}
+	o := &Observer{log: log, registry: r, faults: newFaults(log, slog.LevelError), refusals: newFaults(log, slog.LevelWarn), hottest: newHottest()}
 	for _, option := range options {
 		option(o)
 	}
@@ -215,7 +216,10 @@ func (o *Observer) Queued(change int) { o.metrics.depth.Add(float64(change)) }
 
 // Flush logs the counts of repeated faults that were not logged yet. Call it at the end, after all
 // other calls.
-func (o *Observer) Flush() { o.faults.flush() }
+func (o *Observer) Flush() {
+	o.faults.flush()
+	o.refusals.flush()
+}
 
 // Fault implements ports.FaultObserver. A fault that was logged lately is only counted, and the id
 // of its log line is returned.

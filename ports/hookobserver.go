@@ -13,8 +13,8 @@ type HookObserver interface {
 
 	// HookTried tells of one try to deliver a parcel: how it ended and how long it took.
 	HookTried(result HookResult, took time.Duration)
-	// HookActed tells of one command of an answer: err is nil or has a chat.Kind.
-	HookActed(err error)
+	// HookActed tells of one command of a hook's answer: err is nil or has a chat.Kind.
+	HookActed(hook chat.HookID, err error)
 	// HookFailing tells that what is sent to a hook does not arrive, and why, once; and with a nil
 	// error, once, that it does again.
 	HookFailing(hook chat.HookID, err error)
@@ -68,7 +68,7 @@ func (HooksChanged) About() chat.RoomID { return "" }
 func (Unobserved) HookTried(HookResult, time.Duration) {}
 
 // HookActed ignores it.
-func (Unobserved) HookActed(error) {}
+func (Unobserved) HookActed(chat.HookID, error) {}
 
 // HookFailing ignores it.
 func (Unobserved) HookFailing(chat.HookID, error) {}

@@ -24,7 +24,7 @@ func (c *consumer) act(ctx context.Context, b *ports.HookBatch, do []ports.HookC
 		if err == nil {
 			err = c.record(ctx, keyed(command.Change, keyOf(b, i, command.Key)))
 		}
-		c.s.cfg.Observer.HookActed(err)
+		c.s.cfg.Observer.HookActed(b.Hook, err)
 		if kind := chat.AsError(err).Kind; err != nil && (kind == chat.Unavailable || kind == chat.Internal || kind == chat.RateLimited) {
 			return fmt.Errorf("command %d of the answer: %s", i, chat.AsError(err).Reason)
 		}

@@ -190,7 +190,7 @@ func (o *observer) HookTried(result ports.HookResult, _ time.Duration) {
 	o.tries[result]++
 }
 
-func (o *observer) HookActed(err error) {
+func (o *observer) HookActed(_ chat.HookID, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.acted = append(o.acted, err)
