@@ -21,18 +21,24 @@ import (
 // printed returns the README's only code block in a language that contains a text.
 func printed(t *testing.T, language, with string) string {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	return printedIn(t, "README.md", language, with)
+}
+
+// printedIn does so with another document.
+func printedIn(t *testing.T, document, language, with string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var found []string
-	for _, block := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?\n)```\n").FindAllSubmatch(readme, -1) {
+	for _, block := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?\n)```\n").FindAllSubmatch(text, -1) {
 		if strings.Contains(string(block[1]), with) {
 			found = append(found, string(block[1]))
 		}
 	}
 	if len(found) != 1 {
-		t.Fatalf("the README has %d blocks of %s with %q", len(found), language, with)
+		t.Fatalf("%s has %d blocks of %s with %q", document, len(found), language, with)
 	}
 	return found[0]
 }
