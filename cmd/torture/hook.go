@@ -202,21 +202,36 @@ func (c *client) call(ctx context.Context, n *node, method, path string, body, a
 // lag is how far the service says that a hook is behind.
 type lag struct {
 	Entries int  `json:"entries"`
-	Partial bool `json:"partial"` // not all is known
+	Partial bool `json:"partial"` // it is not all of them
+	Waiting []struct {
+		Next time.Time `json:"next"`
+	} `json:"waiting"`
 }
 
-// awaitHooks waits until no hook is behind, as the service says, and records that.
+// notKnown is recorded if the service cannot say how far a hook is behind.
+const notKnown = -1
+
+// awaitHooks waits until no hook is behind, as the service says, and records that. Where a room
+// waits to be tried again, because its receiver misbehaved, it waits for that.
 func (r *run) awaitHooks(ctx context.Context, hooks []*hook) {
-	deadline := time.Now().Add(endTime + 4*r.cfg.longest())
+	began := time.Now()
+	deadline := began.Add(endTime)
 	lags := make([]lag, len(hooks))
 	for {
 		for i, h := range hooks {
-			is := lag{Partial: true}
-			if err := h.call(ctx, h.somewhere(), http.MethodGet, "/v1/hooks/"+h.id+"/behind", nil, &is); err == nil {
-				lags[i] = is
+			var is lag
+			if err := h.call(ctx, h.somewhere(), http.MethodGet, "/v1/hooks/"+h.id+"/behind", nil, &is); err != nil || is.Partial {
+				is.Entries = notKnown
+			}
+			lags[i] = is
+			for _, room := range is.Waiting {
+				// Later tries succeed, so that there is no other wait.
+				if last := room.Next.Add(endTime); last.After(deadline) && time.Since(began) < endTime/2 {
+					deadline = last
+				}
 			}
 		}
-		behind := slices.ContainsFunc(lags, func(l lag) bool { return l.Entries > 0 || l.Partial })
+		behind := slices.ContainsFunc(lags, func(l lag) bool { return l.Entries != 0 })
 		if !behind || time.Now().After(deadline) || !pause(ctx, 200*time.Millisecond) {
 			break
 		}

@@ -44,7 +44,7 @@ func newTemper(cfg Config, hook int) temper {
 // rest returns for how long a receiver answers well after a mood: long enough to catch up, so that
 // the service does not wait longer and longer.
 func (t temper) rest(held time.Duration) time.Duration {
-	return t.between(200*time.Millisecond, 2*time.Second) + held
+	return t.between(200*time.Millisecond, 2*time.Second) + held*3/2
 }
 
 func (t temper) mood(cfg Config) mood {
@@ -56,7 +56,7 @@ func (t temper) mood(cfg Config) mood {
 }
 
 // longest is how long a receiver may be away.
-func (c Config) longest() time.Duration { return max(2*time.Second, min(c.Time/4, 3*time.Minute)) }
+func (c Config) longest() time.Duration { return max(2*time.Second, min(c.Time/6, 3*time.Minute)) }
 
 // misbehave changes the receiver's mood until ctx ends; then it answers well.
 func (h *hook) misbehave(ctx context.Context) {

@@ -365,6 +365,9 @@ func TestAHistoryIsReadAsItWasWritten(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"at":1,"kind":"acked","id":"a","seq":3}` + "\n" + `{"kind":"ended"}`))
+	f.Add([]byte(`{"kind":"hooked","client":"h1","rooms":["*"]}{"kind":"stored","room":"tea","seq":1,"entry":"message"}{"kind":"final","room":"tea","head":1}` +
+		`{"kind":"told","client":"h1","id":"i","room":"tea","first":1,"last":1,"entries":[{"seq":1,"entry":"message"}]}` +
+		`{"kind":"answered","client":"h1","id":"i","room":"tea","code":"200","ack":1}{"kind":"behind","client":"h1"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		records, err := history.Read(bytes.NewReader(b))
 		if err == nil {

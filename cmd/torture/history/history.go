@@ -80,7 +80,7 @@ const (
 	Mood     Kind = "mood"     // a webhook's receiver answers in another way from now on: Client, Text
 	Told     Kind = "told"     // a whole request came to a receiver: Client, ID, Room, First, Last, Head, Hash, Signed, Entries
 	Answered Kind = "answered" // a receiver is about to answer: Client, ID, Room, Code (the status, or what it does instead), Ack
-	Behind   Kind = "behind"   // at the end, how many entries a webhook is behind, as the service says: Client, Count
+	Behind   Kind = "behind"   // at the end, how many entries a webhook is behind, as the service says: Client, Count (-1: not known)
 
 	Ended Kind = "ended" // the run is over, all faults are mended, all readers had their time to catch up
 )
