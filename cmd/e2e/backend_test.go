@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// shop is the back end of BACKEND.md, as it is printed there, in a folder of its own.
+// shop is the back end of deploy/BACKEND.md, as it is printed there, in a folder of its own.
 type shop struct {
 	*service // Parley, for calls of the shop: its url is the shop's
 	t        *testing.T
@@ -32,7 +32,7 @@ func opens(t *testing.T, p *process) *shop {
 	s := &shop{service: &service{}, t: t, dir: t.TempDir()}
 	s.service.url = "http://" + address
 	s.env = append(environ(), "PARLEY="+p.url, "PORT="+port, "KEY="+filepath.Join(p.dir, "parley-data", "development-key.pem"))
-	if err := os.WriteFile(filepath.Join(s.dir, "shop.mjs"), []byte(printedIn(t, "BACKEND.md", "js", "shop.jsonl")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, "shop.mjs"), []byte(printedIn(t, "deploy/BACKEND.md", "js", "shop.jsonl")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.starts()
@@ -267,7 +267,7 @@ func TestTheShellCommandsOfTheBackEnd(t *testing.T) {
 	t.Parallel()
 	p := runs(t)
 	s := opens(t, p)
-	script := replaced(t, printedIn(t, "BACKEND.md", "sh", "/orders"), "http://127.0.0.1:8080", p.url, "http://127.0.0.1:9000", s.url)
+	script := replaced(t, printedIn(t, "deploy/BACKEND.md", "sh", "/orders"), "http://127.0.0.1:8080", p.url, "http://127.0.0.1:9000", s.url)
 	eventually(t, "the shop answers", func() error {
 		cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", script)
 		cmd.Dir, cmd.Env = t.TempDir(), environ()
