@@ -23,7 +23,7 @@ func newGuard(allowed []netip.Prefix) *guard {
 	return &guard{allowed, ssrf.New(ssrf.WithAnyPort())}
 }
 
-var errGuard = errors.New("the address is of a network that is not public, and that the operator does not allow")
+var errGuard = errors.New("the address is of a network that is not public, and that the operator does not allow by PARLEY_HOOKS_ALLOW")
 
 // control is for net.Dialer: it sees the address that a name was resolved to, each time that it is
 // dialled. Without TLS only what the operator allows is.
@@ -72,7 +72,7 @@ func (g *guard) check(raw string) error {
 	case err != nil || u.Opaque != "" || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), " %"):
 		return chat.Errorf(chat.Invalid, "url must be a URL such as https://chat.example.com/hook")
 	case u.Scheme != "https" && (u.Scheme != "http" || len(g.allowed) == 0):
-		return chat.Errorf(chat.Invalid, "url must begin with https://")
+		return chat.Errorf(chat.Invalid, "url must begin with https://, unless the operator allows networks by PARLEY_HOOKS_ALLOW")
 	case u.User != nil || u.Fragment != "":
 		return chat.Errorf(chat.Invalid, "url must have no user, password or fragment")
 	}

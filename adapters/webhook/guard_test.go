@@ -16,7 +16,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-const guarded = "the address is of a network that is not public, and that the operator does not allow"
+const guarded = "the address is of a network that is not public, and that the operator does not allow by PARLEY_HOOKS_ALLOW"
 
 func TestURLsToWhichNothingIsDelivered(t *testing.T) {
 	t.Parallel()
