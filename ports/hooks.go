@@ -15,7 +15,8 @@ type Hooks interface {
 
 	// MakeHook keeps a new hook, and returns it with MadeAt, by the store's clock, and Version 1.
 	// With now it begins at that time too, whatever From says. It is a Conflict where there are
-	// MaxHooks already, or MaxRoomHooks of its Room, or one of its ID.
+	// MaxHooks already, or MaxRoomHooks of its Room, or one of its ID; and of one with a Room where
+	// only SpareHooks could be made.
 	MakeHook(ctx context.Context, hook Hook, now bool) (Hook, error)
 
 	// ChangeHook sets all of a hook but ID, Room, Kind, By, Granted and MadeAt, if it has that
@@ -32,10 +33,13 @@ type Hooks interface {
 	LeaseRooms(ctx context.Context, id chat.HookID, rooms []chat.RoomID, lasts time.Duration) ([]chat.RoomID, error)
 }
 
-// How many hooks there may be: in all, and of those that the moderators of a room made for it.
+// How many hooks there may be: in all, and of those that the moderators of a room made for it. The
+// last SpareHooks of all are for admins, so that whoever makes many rooms does not take every
+// place.
 const (
 	MaxHooks     = 50
 	MaxRoomHooks = 5
+	SpareHooks   = 20
 )
 
 // Hook is somebody's back end that is told what is recorded in rooms.
@@ -84,12 +88,14 @@ const (
 	MaxHookCommands = 20
 )
 
-// RoomForHook returns the Conflict of a hook that is one too many: beside so many in all, and in
-// its room.
-func RoomForHook(all, inRoom int) error {
+// RoomForHook returns the Conflict of a hook that is one too many: of an admin if room is empty,
+// beside so many in all, and in its room.
+func RoomForHook(room chat.RoomID, all, inRoom int) error {
 	switch {
-	case inRoom >= MaxRoomHooks:
+	case room != "" && inRoom >= MaxRoomHooks:
 		return chat.Errorf(chat.Conflict, "the room has %d hooks already: remove one first", MaxRoomHooks)
+	case room != "" && all >= MaxHooks-SpareHooks && all < MaxHooks:
+		return chat.Errorf(chat.Conflict, "there are %d hooks already: the last %d are for admins", all, SpareHooks)
 	case all >= MaxHooks:
 		return chat.Errorf(chat.Conflict, "there are %d hooks already: remove one first", MaxHooks)
 	}

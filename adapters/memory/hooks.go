@@ -45,7 +45,7 @@ func (s *Store) MakeHook(ctx context.Context, h ports.Hook, now bool) (ports.Hoo
 			inRoom++
 		}
 	}
-	if err := ports.RoomForHook(len(s.hooks), inRoom); err != nil {
+	if err := ports.RoomForHook(h.Room, len(s.hooks), inRoom); err != nil {
 		return ports.Hook{}, err
 	}
 	h.MadeAt, h.Version = time.Now().UTC().Truncate(time.Microsecond), 1

@@ -94,7 +94,7 @@ func (s *Store) MakeHook(ctx context.Context, h ports.Hook, now bool) (made port
 		if same > 0 {
 			return chat.Errorf(chat.Conflict, "there is a hook %s", h.ID)
 		}
-		if err := ports.RoomForHook(all, inRoom); err != nil {
+		if err := ports.RoomForHook(h.Room, all, inRoom); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, makeHookStatement, last+1, string(h.ID), string(h.Room), string(h.Kind), h.URL, string(filter), h.Secrets,

@@ -69,7 +69,7 @@ func (s *Store) MakeHook(ctx context.Context, h ports.Hook, now bool) (ports.Hoo
 		if same > 0 {
 			return chat.Errorf(chat.Conflict, "there is a hook %s", h.ID)
 		}
-		if err := ports.RoomForHook(all, inRoom); err != nil {
+		if err := ports.RoomForHook(h.Room, all, inRoom); err != nil {
 			return err
 		}
 		made := time.Now().UnixMicro()

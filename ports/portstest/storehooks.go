@@ -248,14 +248,24 @@ func (s *storeSuite) testHooksBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range ports.MaxHooks - len(all) {
+	for range ports.MaxHooks - ports.SpareHooks - len(all) {
+		h := aHook()
+		h.Room = someRoom()
+		s.makes(t, h, false)
+	}
+	elsewhere := aHook()
+	elsewhere.Room = someRoom()
+	if _, err := s.store.MakeHook(t.Context(), elsewhere, false); !errors.Is(err, chat.Conflict) {
+		t.Errorf("one of a room where those for admins are left: %v", err)
+	}
+	s.forgets(t, first.ID)
+	s.makes(t, inRoom(), false)
+	for range ports.SpareHooks {
 		s.makes(t, aHook(), false)
 	}
 	if _, err := s.store.MakeHook(t.Context(), aHook(), false); !errors.Is(err, chat.Conflict) {
 		t.Errorf("one more than %d: %v", ports.MaxHooks, err)
 	}
-	s.forgets(t, first.ID)
-	s.makes(t, inRoom(), false)
 }
 
 func (s *storeSuite) testHooksRaced(t *testing.T) {
