@@ -19,8 +19,8 @@ const (
 // faults logs each fault once, and later how often it came again, so that an unreachable store does
 // not fill the disk with equal lines.
 type faults struct {
-	log   *slog.Logger
-	level slog.Level
+	say   func(text string, args ...any)
+	sayOf func(ctx context.Context, text string, args ...any)
 
 	mu    sync.Mutex
 	known map[faultKey]*fault
@@ -36,8 +36,13 @@ type fault struct {
 	timer   *time.Timer   // until its next line
 }
 
-func newFaults(log *slog.Logger, level slog.Level) *faults {
-	return &faults{log: log, level: level, known: map[faultKey]*fault{}}
+func newFaults(log *slog.Logger) *faults {
+	return &faults{say: log.Error, sayOf: log.ErrorContext, known: map[faultKey]*fault{}}
+}
+
+// newRefusals makes faults of those who ask, which are warnings.
+func newRefusals(log *slog.Logger) *faults {
+	return &faults{say: log.Warn, sayOf: log.WarnContext, known: map[faultKey]*fault{}}
 }
 
 // report logs a fault, unless it was logged lately, and returns the id under which it is in the
@@ -45,7 +50,7 @@ func newFaults(log *slog.Logger, level slog.Level) *faults {
 func (f *faults) report(ctx context.Context, while string, err error) string {
 	id, again := f.note(ports.TraceOf(ctx).ID(), faultKey{while, err.Error()})
 	if !again {
-		f.log.Log(ctx, f.level, "fault", "while", while, "error", err, "id", id)
+		f.sayOf(ctx, "fault", "while", while, "error", err, "id", id)
 	}
 	return id
 }
@@ -93,9 +98,9 @@ func (f *faults) tell(key faultKey, one *fault, repeats int) {
 	switch {
 	case repeats == 0:
 	case key.err == "":
-		f.log.Log(context.Background(), f.level, "more faults of other kinds", "while", key.while, "id", one.id, "repeats", repeats)
+		f.say("more faults of other kinds", "while", key.while, "id", one.id, "repeats", repeats)
 	default:
-		f.log.Log(context.Background(), f.level, "fault again", "while", key.while, "error", key.err, "id", one.id, "repeats", repeats)
+		f.say("fault again", "while", key.while, "error", key.err, "id", one.id, "repeats", repeats)
 	}
 }
 

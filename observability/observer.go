@@ -48,7 +48,7 @@ func WithoutMetrics() Option { return func(o *Observer) { o.muted = true } }
 func NewObserver(log *slog.Logger, build Build, options ...Option) *Observer {
 	r := prometheus.NewRegistry()
 	registerProcess(r, build)
-	o := &Observer{log: log, registry: r, faults: newFaults(log, slog.LevelError), refusals: newFaults(log, slog.LevelWarn), hottest: newHottest()}
+	o := &Observer{log: log, registry: r, faults: newFaults(log), refusals: newRefusals(log), hottest: newHottest()}
 	for _, option := range options {
 		option(o)
 	}

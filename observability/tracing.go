@@ -44,7 +44,7 @@ func StartTelemetry(ctx context.Context, build Build, lines *slog.Logger) (*Tele
 		return &Telemetry{}, nil
 	}
 	// The SDK has only one handler for the whole process.
-	otel.SetErrorHandler(unsent{newFaults(lines, slog.LevelError)})
+	otel.SetErrorHandler(unsent{newFaults(lines)})
 	about, err := describe(ctx, build)
 	if err != nil {
 		return nil, err
