@@ -91,13 +91,15 @@ async function people() {
 }
 
 // acting has a service speak for a user and for the system.
-async function acting() {
+async function acting(seq: number) {
   const commands: Schemas["BatchCommand"][] = [
     { type: "send", room, body: "for alice", key: "k3", as: { user: "alice" } },
     { type: "send", room, body: "for nobody", key: "k4", silent: true, as: { system: true } },
+    { type: "set", room, set: "x.acted", data: 1, as: { user: "alice" } },
+    { type: "pin", room, seq, until: new Date(Date.now() + 3_600_000).toISOString(), as: { system: true } },
   ];
   const { results } = await ok(service.POST("/v1/batch", { body: { commands } }));
-  check(results.every((result) => result.type === "ok"), results);
+  check(results.length === 4 && results.every((result) => result.type === "ok"), results);
   const params = { path: { room, seq: results[1].seq! }, header: { "Parley-As": "system" } };
   const got = await ok(service.GET("/v1/rooms/{room}/messages/{seq}", { params }));
   check(got.author.id === "~system" && got.via === "shop" && got.silent, got);
@@ -138,10 +140,11 @@ async function itself() {
 }
 
 await rooms();
-await sets(await messages());
+const said = await messages();
+await sets(said);
 await members();
 await people();
-await acting();
+await acting(said);
 const { rooms: all } = await ok(admin.GET("/v1/rooms", { params: { query: { all: "true" } } }));
 check(all.some((one) => one.room === room), all);
 await hooks();
