@@ -57,6 +57,8 @@ func TestManyUsersAreAskedForAtOnce(t *testing.T) {
 	bob.gets("/v1/users?ids=carol%2Calice").is(200, `{"users":[{"id":"carol"},{"id":"alice"}]}`)
 	bob.posts("/v1/users", `{"ids":["com,ma","alice"]}`).is(200, `{"users":[{"id":"com,ma","name":"The com"},{"id":"alice"}]}`)
 	bob.posts("/v1/users", `{"ids":["nobody"]}`).is(200, `{"users":[]}`)
+	bob.gets("/v1/users?ids=~system,alice").is(200, `{"users":[{"id":"alice"}],"rest":null}`)
+	bob.posts("/v1/users", `{"ids":["~hook.aaaaaaaaaaaaaaaa","alice"]}`).is(200, `{"users":[{"id":"alice"}],"rest":null}`)
 
 	many := func(n int) string { return strings.TrimSuffix(strings.Repeat("a,", n), ",") }
 	quoted := func(n int) string { return `["` + strings.ReplaceAll(many(n), ",", `","`) + `"]` }

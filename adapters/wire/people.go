@@ -98,7 +98,8 @@ func (v *value) users() ([]chat.UserID, error) {
 	return ParseUsers(texts)
 }
 
-// ParseUsers returns texts as users whom one asks about: 1 to ports.MaxUsers of them.
+// ParseUsers returns texts as users whom one asks about: 1 to ports.MaxUsers of them. Who asks for
+// the authors of a room's entries may name the service and its bots, too.
 func ParseUsers(texts []string) ([]chat.UserID, error) {
 	if len(texts) == 0 || len(texts) > ports.MaxUsers {
 		return nil, chat.Errorf(chat.Invalid, "ids must have 1 to %d users", ports.MaxUsers)
@@ -106,7 +107,7 @@ func ParseUsers(texts []string) ([]chat.UserID, error) {
 	users := make([]chat.UserID, len(texts))
 	for i, text := range texts {
 		var err error
-		if users[i], err = chat.ParseUserID(text); err != nil {
+		if users[i], err = chat.ParseOldUserID(text); err != nil {
 			return nil, chat.Errorf(chat.Invalid, "ids has one that is none: %s", chat.AsError(err).Reason)
 		}
 	}
