@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"reflect"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -16,9 +15,6 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 		return
 	}
 	s.journal.submit(draft{proposal: proposal, trace: ports.TraceOf(ctx), done: func(o ports.Outcome, err error) {
-		if err == nil && o.Status == ports.Duplicate {
-			err = keyTaken(proposal.Fact, &o.Entry)
-		}
 		if err != nil {
 			done(ports.Receipt{}, err)
 			return
@@ -28,25 +24,6 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 			Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged, Made: made,
 		}, nil)
 	}})
-}
-
-// keyTaken returns a Conflict if the entry that has the key of a proposal is of another kind, or
-// sets another slot: what was asked for is not there, and must not be acknowledged. What a later
-// release has made is not known here, and may be the same.
-func keyTaken(asked chat.Fact, e *chat.Entry) error {
-	same := true
-	switch there := e.Fact.(type) {
-	case chat.Unknown:
-	case chat.Set:
-		set, is := asked.(chat.Set)
-		same = is && set.Type == there.Type && set.Target == there.Target && set.Slot == there.Slot
-	default:
-		same = reflect.TypeOf(asked) == reflect.TypeOf(there)
-	}
-	if !same {
-		return chat.Errorf(chat.Conflict, "key was used for entry %d, which is something else", e.Seq)
-	}
-	return nil
 }
 
 // check is propose as a step of a trace.
