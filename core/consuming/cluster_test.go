@@ -259,7 +259,7 @@ func TestLateNewsOfAnEarlierHeadLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.Head("tea", 1)
-		synctest.Wait()
+		rest(100 * time.Millisecond)
 		mustBe(t, "taken", a.has("tea"), []string{"1", "2", "3", "1", "2", "3"})
 		n.Head("tea", 99) // what is not so
 		rest(20 * time.Second)

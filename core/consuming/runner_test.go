@@ -3,6 +3,7 @@ package consuming_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -56,6 +57,35 @@ func TestWithoutConsumersNothingIsDone(t *testing.T) {
 	})
 }
 
+// A first entry is taken at once. Behind it a pair waits for a moment, so that of many entries that
+// come one by one each batch carries some.
+func TestManySingleEntriesMakeFewBatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		a := &audit{name: "audit"}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(soon)
+		n.Appended(p.says("tea", "0"))
+		synctest.Wait()
+		mustBe(t, "taken at once", a.has("tea"), []string{"0"})
+		want := []string{"0"}
+		for i := range 200 {
+			rest(5 * time.Millisecond)
+			want = append(want, strconv.Itoa(i+1))
+			n.Appended(p.says("tea", strconv.Itoa(i+1)))
+		}
+		rest(time.Second)
+		mustBe(t, "taken", a.has("tea"), want)
+		if batches := len(a.tried("tea")); batches > 25 {
+			t.Errorf("%d batches in a second, want 25 at most", batches)
+		}
+		mustBe(t, "the cursor", p.cursor("tea", "audit").Seq, 201)
+	})
+}
+
 func TestARoomThatFailsHoldsUpThatRoomAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -74,7 +104,7 @@ func TestARoomThatFailsHoldsUpThatRoomAlone(t *testing.T) {
 		rest(soon)
 		n.Appended(p.says("bad", "1", "2", "3", "4", "5"))
 		n.Appended(p.says("good", "1", "2", "3", "4", "5"))
-		synctest.Wait()
+		rest(100 * time.Millisecond)
 		mustBe(t, "the good room", a.has("good"), []string{"1", "2", "3", "4", "5"})
 		mustBe(t, "the other consumer", other.has("bad"), []string{"1", "2", "3", "4", "5"})
 		c := p.cursor("bad", "audit")

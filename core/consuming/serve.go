@@ -19,6 +19,10 @@ const (
 	faultWait = time.Second
 	soon      = 10 * time.Second // what is to be tried later than that the sweep finds
 
+	// linger is how long a pair waits behind a batch while less than a whole one is there. Under a
+	// steady stream of single entries a batch then carries those of this time, instead of one.
+	linger = 50 * time.Millisecond
+
 	retryFirst = 5 * time.Second
 	retryMost  = time.Hour
 	retryTold  = 24 * time.Hour // at most, where the consumer says when
@@ -50,7 +54,7 @@ func (a *attempt) serve() (again bool) {
 	a.due = time.Time{}
 	err := a.load()
 	var b *Batch
-	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.r.stops(); turn++ {
+	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.lingers() && !a.r.stops(); turn++ {
 		if b, err = a.next(); b == nil || err != nil {
 			break
 		}
@@ -244,6 +248,16 @@ func (a *attempt) read(span ports.Span) ([]chat.Entry, error) {
 	return a.r.cfg.Log.Read(ctx, a.room.id, span)
 }
 
+// lingers reports whether the pair waits for more behind a batch that it has just taken.
+func (a *attempt) lingers() bool {
+	left := time.Until(a.gather)
+	if head, _ := a.r.headOf(a.room); left <= 0 || head-a.at >= chat.Seq(a.limits.Entries) {
+		return false
+	}
+	a.r.retryIn(a.pair, left)
+	return true
+}
+
 // gathers reports whether a batch is to wait for more.
 func (a *attempt) gathers(b *Batch) bool {
 	now := time.Now()
@@ -276,6 +290,9 @@ func (a *attempt) try(b *Batch) error {
 	case err == nil:
 		tell(ports.TakeOK)
 		a.at = min(taken.UpTo, b.Last)
+		if a.limits.Gather == 0 {
+			a.gather = time.Now().Add(linger)
+		}
 		return nil
 	case a.ctx.Err() != nil: // it is given up: that is no failure of the consumer
 		return a.ctx.Err()
