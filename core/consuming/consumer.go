@@ -66,7 +66,7 @@ func (f From) Time() time.Time { return f.at }
 type Limits struct {
 	Entries int           // of a batch that it takes: 1–100; 0: 100
 	Bytes   int           // of their bodies, meta and data; one entry at least; up to 1 MiB; 0: 256 KiB
-	Gather  time.Duration // how long to wait for more entries where there are fewer than Entries; up to 1 min; 0: 50 ms behind another batch
+	Gather  time.Duration // how long to wait for more entries where there are fewer than Entries; up to 1 min; 0: 50–500 ms behind another batch
 	Rooms   int           // batches under way at once, each of another room; up to 64; 0: 16
 	Time    time.Duration // of one attempt; up to 5 min; 0: 15 s
 }

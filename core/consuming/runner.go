@@ -35,13 +35,14 @@ type Config struct {
 // Runner runs consumers, this node's part of them. Its methods may be called concurrently. Make one
 // with New.
 type Runner struct {
-	cfg    Config
-	moves  moves
-	later  work.Later
-	busy   atomic.Bool   // there are consumers: without any nothing is done
-	turned chan struct{} // holds one: there are shares to hold now, or none any more
-	sought chan struct{} // holds one: there may be something to sweep up
-	untold chan struct{} // holds one: other nodes are to be told of rooms
+	cfg       Config
+	moves     moves
+	later     work.Later
+	lingering atomic.Int64  // pairs that linger
+	busy      atomic.Bool   // there are consumers: without any nothing is done
+	turned    chan struct{} // holds one: there are shares to hold now, or none any more
+	sought    chan struct{} // holds one: there may be something to sweep up
+	untold    chan struct{} // holds one: other nodes are to be told of rooms
 
 	mu        sync.Mutex
 	consumers map[string]*following

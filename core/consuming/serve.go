@@ -19,9 +19,10 @@ const (
 	faultWait = time.Second
 	soon      = 10 * time.Second // what is to be tried later than that the sweep finds
 
-	// linger is how long a pair waits behind a batch while less than a whole one is there. Under a
-	// steady stream of single entries a batch then carries those of this time, instead of one.
-	linger = 50 * time.Millisecond
+	// A pair lingers behind a batch while less than a whole one is there: 1 ms for each pair of
+	// this node that does so at the time, from 50 ms to 500 ms. So a steady stream of single
+	// entries makes some 1,000 batches a second at most, however many rooms it is spread over.
+	lingerEach, lingerMin, lingerMax = time.Millisecond, 50 * time.Millisecond, 500 * time.Millisecond
 
 	retryFirst = 5 * time.Second
 	retryMost  = time.Hour
@@ -248,6 +249,13 @@ func (a *attempt) read(span ports.Span) ([]chat.Entry, error) {
 	return a.r.cfg.Log.Read(ctx, a.room.id, span)
 }
 
+// linger returns how long a pair that has just taken a batch waits for more.
+func (r *Runner) linger() time.Duration {
+	d := max(lingerMin, min(lingerMax, lingerEach*time.Duration(r.lingering.Add(1))))
+	r.later.Do(d, func() { r.lingering.Add(-1) })
+	return d
+}
+
 // lingers reports whether the pair waits for more behind a batch that it has just taken.
 func (a *attempt) lingers() bool {
 	left := time.Until(a.gather)
@@ -291,7 +299,7 @@ func (a *attempt) try(b *Batch) error {
 		tell(ports.TakeOK)
 		a.at = min(taken.UpTo, b.Last)
 		if a.limits.Gather == 0 {
-			a.gather = time.Now().Add(linger)
+			a.gather = time.Now().Add(a.r.linger())
 		}
 		return nil
 	case a.ctx.Err() != nil: // it is given up: that is no failure of the consumer
