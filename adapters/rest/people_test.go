@@ -183,19 +183,20 @@ func TestRoomsComeInOneCallWithTheirLastMessages(t *testing.T) {
 	alice.gets("/v1/rooms?sort=active&limit=5&cursor="+url.QueryEscape(second)).is(200, `{"rooms":[{"room":"den"}],"next":null}`)
 
 	const bad = "cursor must be the next of a page before, of the same user, sort and log; begin without one"
+	cut, short := next[:len(next)-1], next[:8]
 	for query, message := range map[string]string{
-		"sort=active&limit=0":                      "limit must be a whole number from 1 to 200",
-		"sort=active&limit=201":                    "limit must be a whole number from 1 to 200",
-		"sort=Active":                              "sort must be active, name or id",
-		"sort=":                                    "sort must be active, name or id",
-		"cursor=" + next:                           "sort must be active, name or id",
-		"sort=name&after=den":                      "after goes without sort; with it the next page has a cursor",
-		"sort=name&cursor=" + next:                 bad,
-		"sort=active&cursor=" + next[:len(next)-1]: bad,
-		"sort=active&cursor=" + next[:8]:           bad,
-		"sort=active&cursor=x":                     bad,
-		"sort=active&cursor=%2e%2e%2f":             bad,
-		"sort=active&cursor=" + next + "%3D":       bad,
+		"sort=active&limit=0":                "limit must be a whole number from 1 to 200",
+		"sort=active&limit=201":              "limit must be a whole number from 1 to 200",
+		"sort=Active":                        "sort must be active, name or id",
+		"sort=":                              "sort must be active, name or id",
+		"cursor=" + next:                     "sort must be active, name or id",
+		"sort=name&after=den":                "after goes without sort; with it the next page has a cursor",
+		"sort=name&cursor=" + next:           bad,
+		"sort=active&cursor=" + cut:          bad,
+		"sort=active&cursor=" + short:        bad,
+		"sort=active&cursor=x":               bad,
+		"sort=active&cursor=%2e%2e%2f":       bad,
+		"sort=active&cursor=" + next + "%3D": bad,
 		fmt.Sprint("sort=id&cursor=", strings.Repeat("A", 9000)): bad,
 	} {
 		alice.loosely().gets("/v1/rooms?"+query).fails(422, "invalid", message)
