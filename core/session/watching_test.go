@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,7 +90,8 @@ func (c *client) asksFor(users ...chat.UserID) (names []string) {
 	return names
 }
 
-// heardOf returns what the client was told of users since the last time: "bob=Bobby/2".
+// heardOf returns what the client was told of users since the last time, by user and in order:
+// "bob=Bobby/2".
 func (c *client) heardOf() (told []string) {
 	c.t.Helper()
 	synctest.Wait()
@@ -103,7 +105,11 @@ func (c *client) heardOf() (told []string) {
 		}
 	}
 	c.skipped = rest
-	slices.Sort(told)
+	slices.SortStableFunc(told, func(a, b string) int {
+		user, _, _ := strings.Cut(a, "=")
+		other, _, _ := strings.Cut(b, "=")
+		return strings.Compare(user, other)
+	})
 	return told
 }
 
