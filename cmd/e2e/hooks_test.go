@@ -90,9 +90,15 @@ func (r *receiver) forget() {
 	r.came = nil
 }
 
-// bodies are those of the messages of a room that came so far, in their order.
+// bodies are those of the messages of a room that came so far, in their order. A parcel that comes
+// again, by its id, is taken once, as a back end must: the hook is changed under way, or is slow.
 func (r *receiver) bodies(room string) (list []string) {
+	taken := map[string]bool{}
 	for _, p := range r.parcels() {
+		if taken[p.id] {
+			continue
+		}
+		taken[p.id] = true
 		for _, e := range p.batch.list("entries") {
 			if f := frame(e.(map[string]any)); f.str("room") == room && f.is("message") {
 				list = append(list, f.str("body"))
@@ -232,7 +238,8 @@ func hookSuite(t *testing.T, s *service) {
 	s.calls(t, alice, "POST", "/v1/rooms/tea/messages", frame{"body": "one"}, "traceparent", trace)
 	s.says(t, alice, "den", "elsewhere")
 	r.sees("tea", "one")
-	got := r.parcels()[1]
+	parcels := r.parcels()
+	got := parcels[slices.IndexFunc(parcels, func(p parcel) bool { return p.batch.str("room") == "tea" })]
 	if !strings.Contains(got.trace, "0af7651916cd43dd8448eb211c80319c") || !slices.Equal(got.signed, []int{0}) || got.batch.str("type") != "entries" {
 		t.Errorf("got %+v", got)
 	}
