@@ -22,15 +22,15 @@ func (c Command) By(by chat.Identity) (chat.Identity, error) {
 		return by, nil
 	}
 	switch c.Ask.(type) {
-	case Change, History, Mark:
+	case Change, History, Search, Mark:
 		return by.As(*c.As)
 	}
 	return chat.Identity{}, chat.Errorf(chat.Invalid, "as does not go with %s", NameOf(c.Ask))
 }
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React, Pin,
-// Unpin, Set), History, Mark, Typing, Presence, Users, Ping, or Malformed. Its ids, bodies and
-// other values are valid, as the decoder parses them.
+// Unpin, Set), History, Search, Mark, Typing, Presence, Users, Ping, or Malformed. Its ids, bodies
+// and other values are valid, as the decoder parses them; the text of a Search is not.
 type Ask interface{ ask() }
 
 // Auth gives the first token, or a fresh one.
@@ -121,6 +121,19 @@ type History struct {
 	Messages bool      // messages only
 }
 
+// Search asks for messages. Without Text it is those of an author, or that have something.
+type Search struct {
+	Text     string      // words, "phrases", -not, pre*; at most MaxQueryChars
+	Room     chat.RoomID // empty: all of the user's rooms
+	Public   bool        // without Room: also all rooms that are public
+	Author   chat.UserID // empty: anybody
+	From, To time.Time   // said at From or later, and before To; zero: whenever
+	Has      string      // HasLink, or empty
+	Limit    int         // 1–MaxHits
+	Cursor   string      // empty: the first page
+	AtLeast  chat.Seq    // with Room: wait a moment until that entry is looked at; 0: do not
+}
+
 // Mark moves the user's read mark.
 type Mark struct {
 	Room chat.RoomID
@@ -159,6 +172,7 @@ func (Pin) ask()       {}
 func (Unpin) ask()     {}
 func (Set) ask()       {}
 func (History) ask()   {}
+func (Search) ask()    {}
 func (Mark) ask()      {}
 func (Typing) ask()    {}
 func (Presence) ask()  {}
@@ -191,6 +205,8 @@ func NameOf(ask Ask) string {
 		return "set"
 	case History:
 		return "history"
+	case Search:
+		return "search"
 	case Mark:
 		return "read"
 	case Typing:
@@ -221,6 +237,8 @@ func RoomOf(ask Ask) chat.RoomID {
 	case Leave:
 		return ask.Room
 	case History:
+		return ask.Room
+	case Search:
 		return ask.Room
 	case Mark:
 		return ask.Room

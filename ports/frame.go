@@ -29,6 +29,7 @@ type Limits struct {
 	Replay      int  // entries that a join replays from its cursor
 	Reactions   int  // different emoji on a message at once
 	People      bool // the client may ask for users: MaxUsers at once, and it watches MaxWatched
+	Search      bool // the client may search
 }
 
 // OK answers a command that succeeded.
@@ -81,7 +82,7 @@ func (Heartbeat) frame()    {}
 func (CloseFrame) frame()   {}
 
 // Answer is what an OK carries: Authenticated, Joined, Left, Sent, Changed, ReactionSet, SlotSet,
-// Page, Marked, TypingNoted, Present, ProfilePage or Pong.
+// Page, SearchPage, Marked, TypingNoted, Present, ProfilePage or Pong.
 type Answer interface{ answer() }
 
 // Authenticated answers Auth.

@@ -24,6 +24,7 @@ type Store struct {
 	hookLeases map[chat.HookID]map[chat.RoomID]time.Time // until when
 
 	consuming consuming
+	index     index
 }
 
 var (
@@ -40,6 +41,7 @@ var (
 func New() *Store {
 	return &Store{
 		log: chat.NewLogID(), rooms: map[chat.RoomID]*room{}, people: map[chat.UserID]chat.Person{}, consuming: newConsuming(),
+		index: index{rooms: map[chat.RoomID][]document{}},
 	}
 }
 
