@@ -99,8 +99,9 @@ func TestRoomHeldByAnother(t *testing.T) {
 	t.Run("an append without a deadline gives up after the store's timeout", func(t *testing.T) {
 		t.Parallel()
 		database := pgtest.URL(t)
-		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: 200 * time.Millisecond}) // so the wait for a lock is bounded by Timeout
-		room := newRoom(t, store)
+		room := newRoom(t, open(t, postgres.Config{URL: database}))
+		// So the wait for a lock is bounded by Timeout.
+		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: 200 * time.Millisecond})
 		defer held(t, database, room)()
 		_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
 		mustFail(t, err, chat.Unavailable)
@@ -213,8 +214,10 @@ func TestReadsOutliveARestart(t *testing.T) {
 func TestFrozenServer(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)
-	store := open(t, postgres.Config{URL: server.Database(), Timeout: 300 * time.Millisecond})
-	room := newRoom(t, store)
+	database := server.Database()
+	patient := open(t, postgres.Config{URL: database})
+	room := newRoom(t, patient)
+	store := open(t, postgres.Config{URL: database, Timeout: 300 * time.Millisecond})
 	batch := []chat.Proposal{says(room, "alice", "hi")}
 
 	server.Pause()
@@ -237,8 +240,8 @@ func TestFrozenServer(t *testing.T) {
 	if err != nil {
 		t.Fatalf("check after it goes on: %v", err)
 	}
-	outcome := appends(t, store, batch...)[0] // the first attempt may have been committed late
-	if outcome.Entry.Seq != 1 || len(log(t, store, room)) != 1 {
+	outcome := appends(t, patient, batch...)[0] // the first attempt may have been committed late
+	if outcome.Entry.Seq != 1 || len(log(t, patient, room)) != 1 {
 		t.Fatalf("outcome is %+v, want place 1 and nothing else", outcome)
 	}
 }

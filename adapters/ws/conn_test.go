@@ -75,13 +75,14 @@ func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (
 func TestSlowIsWithoutAnyProgress(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
-		const stall = 400 * time.Millisecond
+		const stall = 2 * time.Second // long enough for a busy machine
 		c, client := carried(t, by, stall, 32<<10)
 		wrote := make(chan error, 1)
 		began := time.Now()
 		go func() { wrote <- c.Write(make([]byte, 4<<20)) }()
-		for left, tick := 4<<20, time.NewTicker(stall/8); left > 0; {
+		for left, tick := 4<<20, time.NewTicker(stall/10); left > 0; {
 			<-tick.C
+			client.SetReadDeadline(time.Now().Add(patience))
 			n, err := io.ReadFull(client, make([]byte, min(left, 128<<10)))
 			if left -= n; err != nil {
 				t.Fatalf("%d bytes before the end: %v", left, err)
