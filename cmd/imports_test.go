@@ -33,7 +33,7 @@ var (
 	buses = []string{"core/chat", "ports", "adapters/notices", "adapters/bus"}
 	// A store migrates its own schema, and reads entries of a later release in the form for
 	// clients.
-	stores = []string{"core/chat", "core/ledger", "ports", "adapters/wire", "migrations"}
+	stores = []string{"core/chat", "core/ledger", "core/finding", "ports", "adapters/wire", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
 	fiber      = "github.com/gofiber/fiber/v2"
@@ -52,6 +52,7 @@ var rows = []row{
 	// forms are used.
 	{pkg: "core/chat", uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "core/ledger", may: inner},
+	{pkg: "core/finding", may: inner},
 	{pkg: "core/messaging", may: inner},
 	{pkg: "core/presence", may: inner},
 	{pkg: "core/work"},

@@ -61,6 +61,9 @@
 //	fence      the number of a lease, which grows with each change of hands
 //	hook       somebody's back end that is told what is recorded in rooms: posted to, or it pulls
 //	parcel     what is brought to a hook at once, signed
+//	token      a word of a message, or something else that it is found by
+//	block      the documents of a part of a room's messages, turned over: by token; it is cut into
+//	           pieces, which are rows
 //	drain      going away in an orderly manner
 //	store      what keeps logs and the directory of rooms, members and marks
 package chat

@@ -1,0 +1,227 @@
+package finding
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+// Block says what a block of a room covers.
+type Block struct {
+	ID              int64
+	First, Last     chat.Seq // its documents are between them
+	FirstAt, LastAt time.Time
+	Size            int // how many tokens its documents have in sum
+}
+
+// Manifest lists the blocks of a room, by their seqs.
+type Manifest []Block
+
+// Bytes writes a manifest.
+func (m Manifest) Bytes() (data []byte) {
+	for i := range m {
+		b := &m[i]
+		for _, n := range []int64{b.ID, int64(b.First), int64(b.Last), b.FirstAt.UnixMicro(), b.LastAt.UnixMicro(), int64(b.Size)} {
+			data = binary.AppendVarint(data, n)
+		}
+	}
+	return data
+}
+
+// ParseManifest reads a manifest.
+func ParseManifest(data []byte) (m Manifest, _ error) {
+	for len(data) > 0 {
+		var ns [6]int64
+		for i := range ns {
+			n, width := binary.Varint(data)
+			if width <= 0 {
+				return nil, errDamaged
+			}
+			ns[i], data = n, data[width:]
+		}
+		m = append(m, Block{
+			ID: ns[0], First: chat.Seq(ns[1]), Last: chat.Seq(ns[2]), Size: int(ns[5]),
+			FirstAt: time.UnixMicro(ns[3]).UTC(), LastAt: time.UnixMicro(ns[4]).UTC(),
+		})
+	}
+	return m, nil
+}
+
+// moment is when a message was made. Times ascend with the seqs of a room.
+type moment struct {
+	seq chat.Seq
+	at  time.Time
+}
+
+// noted is in how many seqs the time of one is noted.
+const noted = 32
+
+// thin leaves out moments that come soon after one that stays; the first and the last stay.
+func thin(all []moment) (few []moment) {
+	for i, m := range all {
+		if len(few) == 0 || i == len(all)-1 || m.seq-few[len(few)-1].seq >= noted {
+			few = append(few, m)
+		}
+	}
+	return few
+}
+
+// around returns the moments from the last one up to first to the first one from last on.
+func around(all []moment, first, last chat.Seq) []moment {
+	from, exact := slices.BinarySearchFunc(all, first, moment.to)
+	if !exact && from > 0 {
+		from--
+	}
+	to, _ := slices.BinarySearchFunc(all, last, moment.to)
+	return all[from:min(to+1, len(all))]
+}
+
+func (m moment) to(seq chat.Seq) int { return cmp.Compare(m.seq, seq) }
+
+// momentsPiece writes moments as the piece of the last key.
+func momentsPiece(all []moment) Piece {
+	var data []byte
+	var seq chat.Seq
+	var at int64
+	for _, m := range all {
+		data = binary.AppendUvarint(data, uint64(m.seq-seq))
+		data = binary.AppendVarint(data, m.at.UnixMicro()-at)
+		seq, at = m.seq, m.at.UnixMicro()
+	}
+	return Piece{Key: lastKey, Data: data}
+}
+
+// moments reads the piece of the last key.
+func (p Piece) moments() (all []moment, _ error) {
+	var seq chat.Seq
+	var at int64
+	for data := p.Data; len(data) > 0; {
+		step, n := binary.Uvarint(data)
+		if n <= 0 {
+			return nil, errDamaged
+		}
+		later, width := binary.Varint(data[n:])
+		if width <= 0 {
+			return nil, errDamaged
+		}
+		data = data[n+width:]
+		seq, at = seq+chat.Seq(step), at+later
+		all = append(all, moment{seq, time.UnixMicro(at).UTC()})
+	}
+	return all, nil
+}
+
+// content is what a block holds.
+type content struct {
+	postings []posting // by token
+	moments  []moment  // by seq
+}
+
+// contentOf reads a block.
+func contentOf(pieces []Piece, base chat.Seq) (c content, err error) {
+	for _, p := range pieces {
+		if bytes.Equal(p.Key, lastKey) {
+			c.moments, err = p.moments()
+		} else {
+			c.postings, err = p.all(base, c.postings)
+		}
+		if err != nil {
+			return content{}, err
+		}
+	}
+	return c, nil
+}
+
+// inverted turns documents, which are in the order of their seqs, over.
+func inverted(docs []Doc) (c content) {
+	at := map[string]int{}
+	for _, d := range docs {
+		c.moments = append(c.moments, moment{d.Seq, d.At})
+		for _, token := range d.Tokens {
+			i, ok := at[token]
+			if !ok {
+				i = len(c.postings)
+				at[token], c.postings = i, append(c.postings, posting{token: token})
+			}
+			c.postings[i].seqs = append(c.postings[i].seqs, d.Seq)
+		}
+	}
+	slices.SortFunc(c.postings, func(a, b posting) int { return compare(a.token, b.token) })
+	return c
+}
+
+// without takes documents out, and reports whether any was there. The seqs are ascending.
+func (c *content) without(seqs []chat.Seq) (some bool) {
+	gone := func(seq chat.Seq) bool {
+		_, ok := slices.BinarySearch(seqs, seq)
+		some = some || ok
+		return ok
+	}
+	for i := range c.postings {
+		c.postings[i].seqs = slices.DeleteFunc(c.postings[i].seqs, gone)
+	}
+	c.postings = slices.DeleteFunc(c.postings, func(p posting) bool { return len(p.seqs) == 0 })
+	return some
+}
+
+// with joins what two blocks hold. No document is in both.
+func (c content) with(other content) (sum content) {
+	a, b := c.postings, other.postings
+	sum.postings = make([]posting, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch n := compare(a[0].token, b[0].token); {
+		case n < 0:
+			sum.postings, a = append(sum.postings, a[0]), a[1:]
+		case n > 0:
+			sum.postings, b = append(sum.postings, b[0]), b[1:]
+		default:
+			sum.postings = append(sum.postings, posting{a[0].token, joined(a[0].seqs, b[0].seqs, func(s chat.Seq) chat.Seq { return s })})
+			a, b = a[1:], b[1:]
+		}
+	}
+	sum.postings = append(append(sum.postings, a...), b...)
+	sum.moments = joined(c.moments, other.moments, func(m moment) chat.Seq { return m.seq })
+	return sum
+}
+
+// joined merges two lists that are in the order of seqs, each seq once.
+func joined[T any](a, b []T, seq func(T) chat.Seq) []T {
+	if len(a) == 0 || len(b) == 0 || seq(a[len(a)-1]) < seq(b[0]) {
+		return append(slices.Clip(a), b...)
+	}
+	all := append(slices.Clip(a), b...)
+	slices.SortStableFunc(all, func(a, b T) int { return int(seq(a) - seq(b)) })
+	return slices.CompactFunc(all, func(a, b T) bool { return seq(a) == seq(b) })
+}
+
+// size is how many tokens the documents have in sum.
+func (c content) size() (n int) {
+	for _, p := range c.postings {
+		n += len(p.seqs)
+	}
+	return n
+}
+
+// split parts what a block holds at a seq: those below it, and the others.
+func (c content) split(at chat.Seq) (below, above content) {
+	for _, p := range c.postings {
+		i, _ := slices.BinarySearch(p.seqs, at)
+		if i > 0 {
+			below.postings = append(below.postings, posting{p.token, p.seqs[:i]})
+		}
+		if i < len(p.seqs) {
+			above.postings = append(above.postings, posting{p.token, p.seqs[i:]})
+		}
+	}
+	below.moments, above.moments = c.moments, c.moments
+	return below, above
+}
+
+// pieces writes what a block holds.
+func (c content) pieces(base chat.Seq) []Piece {
+	return append(cut(c.postings, base), momentsPiece(thin(c.moments)))
+}

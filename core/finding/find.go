@@ -1,0 +1,358 @@
+package finding
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Rows are the rows of an index, all as they were at one time.
+type Rows interface {
+	// Manifests returns those of the rooms that a query names. A room without one has nothing
+	// indexed.
+	Manifests(ctx context.Context, query *ports.FindQuery) (map[chat.RoomID]Manifest, error)
+
+	// Pieces returns, for each of some blocks, the last piece whose key is at most from, and, in
+	// order, those behind it whose keys are below to, if there is a to.
+	Pieces(ctx context.Context, blocks []BlockPlace, from, to []byte) ([][]Piece, error)
+
+	// Times returns when messages were made, in the order of their places; zero where there is
+	// none.
+	Times(ctx context.Context, places []Place) ([]time.Time, error)
+}
+
+// BlockPlace is where a block is.
+type BlockPlace struct {
+	Room  chat.RoomID
+	Block int64
+}
+
+// Place is where a message is.
+type Place struct {
+	Room chat.RoomID
+	Seq  chat.Seq
+}
+
+// term is a token that is looked for, or what it begins with.
+type term struct {
+	token  []byte
+	prefix bool
+}
+
+// compare tells whether a token comes before the term, is it, or comes behind it.
+func (t term) compare(token []byte) int {
+	if t.prefix && bytes.HasPrefix(token, t.token) {
+		return 0
+	}
+	return bytes.Compare(token, t.token)
+}
+
+// to is behind all tokens that begin with the term.
+func (t term) to() (end []byte) {
+	if t.prefix && len(t.token) > 0 {
+		end = slices.Clone(t.token)
+		end[len(end)-1]++ // no byte of UTF-8 is the largest one
+	}
+	return end
+}
+
+// terms puts first those that few documents have, as far as one can tell: long ones.
+func terms(of []ports.SearchTerm) (ts []term) {
+	for _, t := range of {
+		ts = append(ts, term{[]byte(t.Token), t.Prefix})
+	}
+	slices.SortStableFunc(ts, func(a, b term) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(b2i(a.prefix), b2i(b.prefix))
+		}
+		return cmp.Compare(len(b.token), len(a.token))
+	})
+	return ts
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// maxUnits is how many blocks are looked at together.
+const maxUnits = 2000
+
+// search is one call of Find.
+type search struct {
+	rows      Rows
+	query     ports.FindQuery
+	all, none []term
+	rooms     []*room
+	found     []ports.FoundMessage // the newest first, Limit at most
+}
+
+// room is a room that is being searched.
+type room struct {
+	id     chat.RoomID
+	blocks []Block    // that are left: the last is looked at next
+	hits   []chat.Seq // that are left, of blocks that were looked at: the last comes next
+	upTo   time.Time  // nothing that is left is newer
+}
+
+// Find answers a query from rows.
+func Find(ctx context.Context, rows Rows, query ports.FindQuery) ([]ports.FoundMessage, error) {
+	s := search{rows: rows, query: query, all: terms(query.All), none: terms(query.None)}
+	manifests, err := rows.Manifests(ctx, &query)
+	if err != nil {
+		return nil, err
+	}
+	for id, m := range manifests {
+		s.add(id, m)
+	}
+	for round := 1; ; round *= 2 {
+		s.drop()
+		if len(s.rooms) == 0 {
+			return s.found, nil
+		}
+		if err := s.look(ctx, round); err != nil {
+			return nil, err
+		}
+		s.drop()
+		if err := s.date(ctx, round); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// add adds a room, with the blocks in which something may be.
+func (s *search) add(id chat.RoomID, m Manifest) {
+	r := &room{id: id}
+	for _, b := range m {
+		if s.mayBefore(id, b.First, b.FirstAt) && !b.LastAt.Before(s.query.From) {
+			r.blocks = append(r.blocks, b)
+		}
+	}
+	if len(r.blocks) > 0 {
+		r.upTo = r.blocks[len(r.blocks)-1].LastAt
+		s.rooms = append(s.rooms, r)
+	}
+}
+
+// mayBefore reports whether a message that was made then, or later, may come behind what the query
+// names, and before its To.
+func (s *search) mayBefore(id chat.RoomID, seq chat.Seq, at time.Time) bool {
+	if to := s.query.To; !to.IsZero() && !at.Before(to) {
+		return false
+	}
+	switch b := s.query.Before; {
+	case b == nil:
+		return true
+	case b.Room == id:
+		return seq < b.Seq
+	case at.Equal(b.At):
+		return id < b.Room
+	default:
+		return at.Before(b.At)
+	}
+}
+
+// drop forgets rooms that can have nothing to add.
+func (s *search) drop() {
+	full := len(s.found) >= s.query.Limit
+	s.rooms = slices.DeleteFunc(s.rooms, func(r *room) bool {
+		return len(r.hits) == 0 && len(r.blocks) == 0 || full && r.upTo.Before(s.found[s.query.Limit-1].At)
+	})
+}
+
+// unit is a block that is looked at.
+type unit struct {
+	room  *room
+	block Block
+	hits  []chat.Seq
+}
+
+// look looks at the next blocks of rooms that have no hits left, up to n of each.
+func (s *search) look(ctx context.Context, n int) error {
+	var units []*unit
+	for _, r := range s.rooms {
+		if len(r.hits) > 0 {
+			continue
+		}
+		next := r.blocks[max(0, len(r.blocks)-n):]
+		r.blocks = r.blocks[:len(r.blocks)-len(next)]
+		for _, b := range next {
+			units = append(units, &unit{room: r, block: b})
+		}
+	}
+	for _, some := range slices.Collect(slices.Chunk(units, maxUnits)) {
+		if err := s.match(ctx, some); err != nil {
+			return err
+		}
+	}
+	for _, u := range units { // of one room in the order of their seqs
+		u.room.hits = append(u.room.hits, u.hits...)
+	}
+	for _, r := range s.rooms {
+		if len(r.hits) == 0 && len(r.blocks) > 0 {
+			r.upTo = r.blocks[len(r.blocks)-1].LastAt
+		}
+	}
+	return nil
+}
+
+// match finds the hits of units.
+func (s *search) match(ctx context.Context, units []*unit) error {
+	for i, t := range s.all {
+		if err := s.each(ctx, units, t, func(u *unit, has []chat.Seq) {
+			if i == 0 {
+				u.hits = has
+			} else {
+				u.hits = common(u.hits, has, true)
+			}
+		}); err != nil {
+			return err
+		}
+		units = slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return len(u.hits) == 0 })
+	}
+	for _, t := range s.none {
+		if err := s.each(ctx, units, t, func(u *unit, has []chat.Seq) { u.hits = common(u.hits, has, false) }); err != nil {
+			return err
+		}
+	}
+	return s.bound(ctx, units)
+}
+
+// each tells, of each unit, which documents have a term.
+func (s *search) each(ctx context.Context, units []*unit, t term, tell func(u *unit, has []chat.Seq)) error {
+	if len(units) == 0 {
+		return nil
+	}
+	pieces, err := s.rows.Pieces(ctx, places(units), t.token, t.to())
+	if err != nil {
+		return err
+	}
+	for i, u := range units {
+		var has []chat.Seq
+		for _, p := range pieces[i] {
+			if has, err = p.has(u.block.First, t, has); err != nil {
+				return err
+			}
+		}
+		if t.prefix {
+			slices.Sort(has)
+			has = slices.Compact(has)
+		}
+		tell(u, has)
+	}
+	return nil
+}
+
+func places(units []*unit) []BlockPlace {
+	all := make([]BlockPlace, len(units))
+	for i, u := range units {
+		all[i] = BlockPlace{u.room.id, u.block.ID}
+	}
+	return all
+}
+
+// common returns those of a that are in b too, or that are not.
+func common(a, b []chat.Seq, too bool) []chat.Seq {
+	kept := a[:0]
+	for _, seq := range a {
+		for len(b) > 0 && b[0] < seq {
+			b = b[1:]
+		}
+		if (len(b) > 0 && b[0] == seq) == too {
+			kept = append(kept, seq)
+		}
+	}
+	return kept
+}
+
+// bound takes out hits that are too new or too old, as far as that can be told without their times.
+func (s *search) bound(ctx context.Context, units []*unit) error {
+	var cut []*unit
+	for _, u := range units {
+		if b := s.query.Before; b != nil && b.Room == u.room.id {
+			i, _ := slices.BinarySearch(u.hits, b.Seq)
+			u.hits = u.hits[:i]
+		}
+		if len(u.hits) > 0 && (!s.mayBefore(u.room.id, 0, u.block.LastAt) || u.block.FirstAt.Before(s.query.From)) {
+			cut = append(cut, u)
+		}
+	}
+	if len(cut) == 0 {
+		return nil
+	}
+	pieces, err := s.rows.Pieces(ctx, places(cut), lastKey, nil)
+	if err != nil {
+		return err
+	}
+	for i, u := range cut {
+		if len(pieces[i]) != 1 {
+			return errDamaged
+		}
+		all, err := pieces[i][0].moments()
+		if err != nil {
+			return err
+		}
+		// What comes at the moment of one that is too new, or behind it, is too new as well.
+		tooNew, _ := slices.BinarySearchFunc(all, true, func(m moment, _ bool) int { return b2i(!s.mayBefore(u.room.id, 0, m.at)) - 1 })
+		if tooNew < len(all) {
+			to, _ := slices.BinarySearch(u.hits, all[tooNew].seq)
+			u.hits = u.hits[:to]
+		}
+		old, _ := slices.BinarySearchFunc(all, s.query.From, func(m moment, from time.Time) int { return m.at.Compare(from) })
+		if old > 0 {
+			from, _ := slices.BinarySearch(u.hits, all[old-1].seq+1)
+			u.hits = u.hits[from:]
+		}
+	}
+	return nil
+}
+
+// date learns when the next hits of rooms were made, and keeps those that are among the newest.
+func (s *search) date(ctx context.Context, round int) error {
+	each := 1 + round*s.query.Limit/max(1, len(s.rooms))
+	var places []Place
+	for _, r := range s.rooms {
+		for i := range min(each, len(r.hits)) {
+			places = append(places, Place{r.id, r.hits[len(r.hits)-1-i]})
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	times, err := s.rows.Times(ctx, places)
+	if err != nil {
+		return err
+	}
+	for _, r := range s.rooms {
+		n := min(each, len(r.hits))
+		for i := range n {
+			m := ports.FoundMessage{Room: r.id, Seq: places[i].Seq, At: times[i]}
+			if m.At.IsZero() {
+				continue // there is no such message any more
+			}
+			r.upTo = m.At
+			if s.mayBefore(m.Room, m.Seq, m.At) && !m.At.Before(s.query.From) {
+				s.found = append(s.found, m)
+			}
+		}
+		places, times, r.hits = places[n:], times[n:], r.hits[:len(r.hits)-n]
+		if len(r.hits) == 0 && len(r.blocks) > 0 {
+			r.upTo = r.blocks[len(r.blocks)-1].LastAt
+		}
+	}
+	slices.SortFunc(s.found, newestFirst)
+	s.found = s.found[:min(len(s.found), s.query.Limit)]
+	return nil
+}
+
+// newestFirst compares messages by time, room and seq, each descending.
+func newestFirst(a, b ports.FoundMessage) int {
+	return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Room, a.Room), cmp.Compare(b.Seq, a.Seq))
+}

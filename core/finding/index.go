@@ -1,0 +1,192 @@
+package finding
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+)
+
+func compare(a, b string) int { return strings.Compare(a, b) }
+
+// Sizes of blocks, in tokens.
+const (
+	tiny  = 512     // a block that is as small as that is merged in any case
+	full  = 100_000 // no block becomes larger by being merged
+	ratio = 8       // how many times as large as the next one a block is, at least
+)
+
+// Doc is what is to be found of a message.
+type Doc struct {
+	Seq    chat.Seq
+	At     time.Time // when the message was made
+	Tokens []string  // each once; none: it is found no more
+}
+
+// Plan is how documents come into the index of a room.
+type Plan struct {
+	manifest Manifest
+	groups   []group
+}
+
+// group is blocks that are written anew as one, with the documents that come into it.
+type group struct {
+	from, to int // the blocks manifest[from:to]
+	docs     []Doc
+}
+
+// NewPlan plans how documents come into a room's index. They are of different messages.
+func NewPlan(m Manifest, docs []Doc) Plan {
+	docs = slices.SortedFunc(slices.Values(docs), func(a, b Doc) int { return cmp.Compare(a.Seq, b.Seq) })
+	p := Plan{manifest: m}
+	size := 0
+	for len(docs) > 0 && (len(m) == 0 || docs[len(docs)-1].Seq > m[len(m)-1].Last) {
+		last := docs[len(docs)-1]
+		docs = docs[:len(docs)-1]
+		if len(last.Tokens) == 0 {
+			continue // nobody finds it
+		}
+		if len(p.groups) == 0 {
+			p.groups = []group{{from: len(m), to: len(m)}}
+		}
+		p.groups[0].docs = append(p.groups[0].docs, last)
+		size += len(last.Tokens)
+	}
+	if size > 0 {
+		end := &p.groups[0]
+		slices.Reverse(end.docs)
+		for end.from > 0 {
+			before := m[end.from-1].Size
+			if before+size > full || before > tiny && before > ratio*size {
+				break
+			}
+			size += before
+			end.from--
+		}
+	}
+	for _, d := range docs {
+		i, _ := slices.BinarySearchFunc(m, d.Seq, func(b Block, seq chat.Seq) int { return cmp.Compare(b.Last, seq) })
+		p.into(i, d)
+	}
+	return p
+}
+
+// into has a document come into a block.
+func (p *Plan) into(i int, d Doc) {
+	for g := range p.groups {
+		if p.groups[g].from <= i && i < p.groups[g].to {
+			p.groups[g].docs = append(p.groups[g].docs, d)
+			return
+		}
+	}
+	p.groups = append(p.groups, group{from: i, to: i + 1, docs: []Doc{d}})
+}
+
+// Needs returns the blocks whose pieces Change needs.
+func (p Plan) Needs() (ids []int64) {
+	for _, g := range p.groups {
+		for _, b := range p.manifest[g.from:g.to] {
+			ids = append(ids, b.ID)
+		}
+	}
+	return ids
+}
+
+// Change is what is to be saved.
+type Change struct {
+	Manifest Manifest
+	Dropped  []int64 // blocks whose pieces are to be deleted
+	Made     []Made
+}
+
+// Made is a new block.
+type Made struct {
+	ID     int64
+	Pieces []Piece
+}
+
+// Change carries the plan out on the pieces of the blocks that it needs. Nothing is dropped and
+// nothing made where nothing changes.
+func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
+	id := int64(0)
+	for _, b := range p.manifest {
+		id = max(id, b.ID)
+	}
+	c.Manifest = slices.Clone(p.manifest)
+	for _, g := range p.groups {
+		blocks := p.manifest[g.from:g.to]
+		sum, changed, err := g.content(blocks, pieces)
+		if err != nil {
+			return c, err
+		}
+		if !changed {
+			continue
+		}
+		for _, b := range blocks {
+			c.Dropped = append(c.Dropped, b.ID)
+		}
+		c.Manifest = slices.DeleteFunc(c.Manifest, func(b Block) bool { return slices.Contains(c.Dropped, b.ID) })
+		for _, part := range parts(sum) {
+			id++
+			c.make(id, part)
+		}
+	}
+	slices.SortFunc(c.Manifest, func(a, b Block) int { return cmp.Compare(a.Last, b.Last) })
+	return c, nil
+}
+
+// content is what a group's block holds, and whether that is anything else than before.
+func (g group) content(blocks []Block, pieces map[int64][]Piece) (sum content, changed bool, err error) {
+	for _, b := range blocks {
+		c, err := contentOf(pieces[b.ID], b.First)
+		if err != nil {
+			return sum, false, err
+		}
+		sum = sum.with(c)
+	}
+	seqs, found := make([]chat.Seq, len(g.docs)), g.docs[:0:0]
+	for i, d := range g.docs {
+		seqs[i] = d.Seq
+		if len(d.Tokens) > 0 {
+			found = append(found, d)
+		}
+	}
+	slices.Sort(seqs)
+	changed = len(blocks) > 0 && sum.without(seqs) || len(found) > 0
+	slices.SortFunc(found, func(a, b Doc) int { return cmp.Compare(a.Seq, b.Seq) })
+	return sum.with(inverted(found)), changed, nil
+}
+
+// parts splits what is too large for a block, which only documents that come late can make it.
+func parts(c content) []content {
+	if c.size() == 0 {
+		return nil
+	}
+	first, last := c.ends()
+	if c.size() <= 2*full || first == last {
+		return []content{c}
+	}
+	below, above := c.split(first + (last-first)/2 + 1)
+	return append(parts(below), parts(above)...)
+}
+
+// ends returns the first and the last seq of all documents.
+func (c content) ends() (first, last chat.Seq) {
+	first = chat.MaxSeq
+	for _, p := range c.postings {
+		first, last = min(first, p.seqs[0]), max(last, p.seqs[len(p.seqs)-1])
+	}
+	return first, last
+}
+
+// make adds a block.
+func (c *Change) make(id int64, of content) {
+	first, last := of.ends()
+	b := Block{ID: id, First: first, Last: last, Size: of.size()}
+	of.moments = around(of.moments, first, last)
+	b.FirstAt, b.LastAt = of.moments[0].at, of.moments[len(of.moments)-1].at
+	c.Manifest = append(c.Manifest, b)
+	c.Made = append(c.Made, Made{ID: id, Pieces: of.pieces(first)})
+}

@@ -1,0 +1,146 @@
+package finding_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/finding"
+	"github.com/parley-chat/parley/ports"
+)
+
+// table keeps the rows of an index as a store does, and beside them the documents themselves.
+type table struct {
+	t         testing.TB
+	manifests map[chat.RoomID][]byte
+	pieces    map[chat.RoomID]map[int64][]finding.Piece
+	docs      map[chat.RoomID]map[chat.Seq]finding.Doc
+	times     map[finding.Place]time.Time
+
+	asked, written int // pieces
+}
+
+func newTable(t testing.TB) *table {
+	return &table{
+		t: t, manifests: map[chat.RoomID][]byte{}, pieces: map[chat.RoomID]map[int64][]finding.Piece{},
+		docs: map[chat.RoomID]map[chat.Seq]finding.Doc{}, times: map[finding.Place]time.Time{},
+	}
+}
+
+func (x *table) manifest(room chat.RoomID) finding.Manifest {
+	m, err := finding.ParseManifest(x.manifests[room])
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return m
+}
+
+// index has documents found.
+func (x *table) index(room chat.RoomID, docs ...finding.Doc) {
+	x.t.Helper()
+	if x.docs[room] == nil {
+		x.docs[room], x.pieces[room] = map[chat.Seq]finding.Doc{}, map[int64][]finding.Piece{}
+	}
+	plan := finding.NewPlan(x.manifest(room), docs)
+	loaded := map[int64][]finding.Piece{}
+	for _, id := range plan.Needs() {
+		loaded[id] = x.pieces[room][id]
+	}
+	change, err := plan.Change(loaded)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, id := range change.Dropped {
+		delete(x.pieces[room], id)
+	}
+	for _, made := range change.Made {
+		if x.pieces[room][made.ID] != nil {
+			x.t.Fatalf("block %d is made twice", made.ID)
+		}
+		x.pieces[room][made.ID] = made.Pieces
+		x.written += len(made.Pieces)
+	}
+	x.manifests[room] = change.Manifest.Bytes()
+	for _, d := range docs {
+		x.docs[room][d.Seq] = d
+		x.times[finding.Place{Room: room, Seq: d.Seq}] = d.At
+	}
+}
+
+// Manifests implements finding.Rows.
+func (x *table) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
+	all := map[chat.RoomID]finding.Manifest{}
+	for _, room := range q.Rooms {
+		all[room] = x.manifest(room)
+	}
+	return all, nil
+}
+
+// Pieces implements finding.Rows.
+func (x *table) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+	all := make([][]finding.Piece, len(blocks))
+	for i, b := range blocks {
+		pieces := slices.Clone(x.pieces[b.Room][b.Block])
+		slices.SortFunc(pieces, func(a, b finding.Piece) int { return bytes.Compare(a.Key, b.Key) })
+		for j, p := range pieces {
+			last := bytes.Compare(p.Key, from) <= 0 && (j+1 == len(pieces) || bytes.Compare(pieces[j+1].Key, from) > 0)
+			if last || bytes.Compare(p.Key, from) > 0 && bytes.Compare(p.Key, to) < 0 {
+				all[i] = append(all[i], p)
+			}
+		}
+		x.asked += len(all[i])
+	}
+	return all, nil
+}
+
+// Times implements finding.Rows.
+func (x *table) Times(_ context.Context, places []finding.Place) ([]time.Time, error) {
+	all := make([]time.Time, len(places))
+	for i, p := range places {
+		all[i] = x.times[p]
+	}
+	return all, nil
+}
+
+// wants is what a query finds by going through all documents.
+func (x *table) wants(q ports.FindQuery) (found []ports.FoundMessage) {
+	for _, room := range q.Rooms {
+		for _, d := range x.docs[room] {
+			has := func(t ports.SearchTerm) bool {
+				return slices.ContainsFunc(d.Tokens, func(token string) bool {
+					return token == t.Token || t.Prefix && strings.HasPrefix(token, t.Token)
+				})
+			}
+			m := ports.FoundMessage{Room: room, Seq: d.Seq, At: d.At}
+			if slices.ContainsFunc(q.All, func(t ports.SearchTerm) bool { return !has(t) }) || slices.ContainsFunc(q.None, has) ||
+				m.At.Before(q.From) || !q.To.IsZero() && !m.At.Before(q.To) || q.Before != nil && newestFirst(m, *q.Before) <= 0 {
+				continue
+			}
+			found = append(found, m)
+		}
+	}
+	slices.SortFunc(found, newestFirst)
+	return found[:min(len(found), q.Limit)]
+}
+
+func newestFirst(a, b ports.FoundMessage) int {
+	return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Room, a.Room), cmp.Compare(b.Seq, a.Seq))
+}
+
+// mustFind fails the test unless a query finds what is there.
+func (x *table) mustFind(q ports.FindQuery) int {
+	x.t.Helper()
+	got, err := finding.Find(context.Background(), x, q)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if want := x.wants(q); !slices.Equal(got, want) {
+		x.t.Fatalf("%+v finds\n%v\nwant\n%v", q, got, want)
+	}
+	return len(got)
+}
