@@ -73,6 +73,16 @@ var statements = []struct{ name, sql, args string }{
 	{"marked", markedQuery, `array['big','r7'], array['u1','u1']`},
 	{"revoke", revokeStatement, `'u1', now()`},
 	{"revoked", revokedQuery, `19990, 1000`},
+	{"open the index of rooms", openFoundStatement, `array['big','r7']`},
+	{"lock the index of rooms", lockFoundQuery, `array['big','r7']`},
+	{"read blocks", blocksQuery, `array['big'], array[7]`},
+	{"drop blocks", dropBlocksStatement, `array['big'], array[7]`},
+	{"write pieces", putPiecesStatement, `array['big'], array[1000], array['a']::bytea[], array['1']::bytea[]`},
+	{"write the blocks of rooms", putFoundStatement, `array['big'], array['1']::bytea[]`},
+	{"blocks of rooms", manifestsQuery, `array['big','r7','nowhere']`},
+	{"a piece of each block", pieceQuery, `array['big','big'], array[7,8], 'w55'`},
+	{"some pieces of each block", piecesQuery, `array['big','big'], array[7,8], 'w55', 'w56'`},
+	{"times", timesQuery, `array['big','big','r7'], array[9,9000,1]`},
 	{"check", checkQuery, ``},
 }
 
@@ -96,6 +106,9 @@ var fill = []string{
 		SELECT 'big', n, CASE WHEN n % 500 = 0 THEN 'pinned' ELSE 'x.a' END, '', n + 1, now(), CASE WHEN n % 500 = 0 THEN now() + interval '1 day' END, '1' FROM generate_series(1, 20000) n`,
 	`INSERT INTO slot (room_id, target, type, slot, set_by, at, data) SELECT 'r' || n, 0, 'room.topic', '', 1, now(), '1' FROM generate_series(1, 3000) n`,
 	`UPDATE entry SET slotted = true WHERE room_id = 'big' AND seq % 8 = 1`,
+	`INSERT INTO found (room_id, blocks) SELECT room_id, '' FROM room`,
+	`INSERT INTO found_piece (room_id, block, key, data)
+		SELECT 'big', b, convert_to('w' || n, 'UTF8'), convert_to(repeat('x', 900), 'UTF8') FROM generate_series(1, 100) b, generate_series(10, 99) n`,
 	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 

@@ -1,0 +1,286 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/finding"
+	"github.com/parley-chat/parley/ports"
+)
+
+var _ ports.SearchIndex = (*Store)(nil)
+
+const (
+	// Who writes the index of a room locks its row. All take the locks in the order of the rooms.
+	openFoundStatement = `
+INSERT INTO found (room_id, blocks)
+SELECT r.room_id, '' FROM room r WHERE r.room_id = ANY($1::text[]) AND NOT EXISTS (SELECT FROM found f WHERE f.room_id = r.room_id)
+ORDER BY r.room_id
+ON CONFLICT (room_id) DO NOTHING`
+
+	lockFoundQuery = `
+SELECT room_id, blocks FROM found WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
+
+	blocksQuery = `
+SELECT p.room_id, p.block, p.key, p.data
+FROM unnest($1::text[], $2::bigint[]) a (room_id, block) JOIN found_piece p ON p.room_id = a.room_id AND p.block = a.block
+ORDER BY p.room_id, p.block, p.key`
+
+	dropBlocksStatement = `
+DELETE FROM found_piece p USING unnest($1::text[], $2::bigint[]) AS a (room_id, block) WHERE p.room_id = a.room_id AND p.block = a.block`
+
+	putPiecesStatement = `
+INSERT INTO found_piece (room_id, block, key, data) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[])`
+
+	putFoundStatement = `
+UPDATE found f SET blocks = a.blocks FROM unnest($1::text[], $2::bytea[]) AS a (room_id, blocks) WHERE f.room_id = a.room_id`
+
+	manifestsQuery = `
+SELECT room_id, blocks FROM found WHERE room_id = ANY($1::text[])`
+
+	// So many public rooms at most are looked at to find those that were active last.
+	publicManifestsQuery = `
+SELECT f.room_id, f.blocks
+FROM (SELECT room_id, last_at FROM room WHERE public LIMIT 50000) r JOIN found f ON f.room_id = r.room_id
+ORDER BY r.last_at DESC LIMIT $1`
+
+	pieceQuery = `
+SELECT a.n, f.data
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) CROSS JOIN LATERAL (
+  SELECT p.data FROM found_piece p WHERE p.room_id = a.room_id AND p.block = a.block AND p.key <= $3::bytea ORDER BY p.key DESC LIMIT 1
+) f`
+
+	piecesQuery = `
+SELECT a.n, p.data
+FROM (
+  SELECT a.n, a.room_id, a.block, coalesce((
+    SELECT q.key FROM found_piece q WHERE q.room_id = a.room_id AND q.block = a.block AND q.key <= $3::bytea ORDER BY q.key DESC LIMIT 1
+  ), $3::bytea) AS key
+  FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) OFFSET 0
+) a JOIN found_piece p ON p.room_id = a.room_id AND p.block = a.block AND p.key >= a.key AND p.key < $4::bytea
+ORDER BY a.n, p.key`
+
+	timesQuery = `
+SELECT a.n, e.at
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, seq, n) JOIN entry e ON e.room_id = a.room_id AND e.seq = a.seq`
+)
+
+// Index implements ports.SearchIndex. Its commit does not wait for the disk: the log of the server
+// is written in order, so that whatever the caller commits next is not kept without it.
+func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
+	if len(docs) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		plans, err := planFound(ctx, tx, docs)
+		if err != nil {
+			return err
+		}
+		pieces, err := loadBlocks(ctx, tx, plans)
+		if err != nil {
+			return err
+		}
+		return saveFound(ctx, tx, plans, pieces)
+	})
+	return failure(ctx, err, "index messages")
+}
+
+// planFound locks the rooms' rows, and plans how the documents come into what is there.
+func planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat.RoomID]finding.Plan, error) {
+	rooms, seqs := make([]string, len(docs)), make([]int64, len(docs))
+	for i := range docs {
+		rooms[i], seqs[i] = string(docs[i].Room), int64(docs[i].Seq)
+	}
+	ids := slices.Compact(slices.Sorted(slices.Values(rooms)))
+	batch := &pgx.Batch{}
+	batch.Queue("SET LOCAL synchronous_commit = off")
+	batch.Queue(openFoundStatement, ids)
+	manifests := map[chat.RoomID]finding.Manifest{}
+	batch.Queue(lockFoundQuery, ids).Query(func(rows pgx.Rows) error { return readManifests(rows, manifests) })
+	dated := map[chat.RoomID][]finding.Doc{}
+	batch.Queue(timesQuery, rooms, seqs).Query(func(rows pgx.Rows) error {
+		return readTimes(rows, func(i int, at time.Time) {
+			dated[docs[i].Room] = append(dated[docs[i].Room], finding.Doc{Seq: docs[i].Seq, At: at, Tokens: docs[i].Tokens})
+		})
+	})
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, err
+	}
+	plans := map[chat.RoomID]finding.Plan{}
+	for room, manifest := range manifests {
+		plans[room] = finding.NewPlan(manifest, dated[room])
+	}
+	return plans, nil
+}
+
+func readManifests(rows pgx.Rows, into map[chat.RoomID]finding.Manifest) error {
+	var id chat.RoomID
+	var blocks []byte
+	_, err := pgx.ForEachRow(rows, []any{&id, &blocks}, func() (err error) {
+		into[id], err = finding.ParseManifest(blocks)
+		return err
+	})
+	return err
+}
+
+// readTimes reads what timesQuery returns.
+func readTimes(rows pgx.Rows, tell func(i int, at time.Time)) error {
+	var n int
+	var at time.Time
+	_, err := pgx.ForEachRow(rows, []any{&n, &at}, func() error {
+		tell(n-1, at.UTC())
+		return nil
+	})
+	return err
+}
+
+// loadBlocks reads the pieces of all blocks that plans need.
+func loadBlocks(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan) (map[chat.RoomID]map[int64][]finding.Piece, error) {
+	all := map[chat.RoomID]map[int64][]finding.Piece{}
+	var rooms []string
+	var blocks []int64
+	for room, plan := range plans {
+		all[room] = map[int64][]finding.Piece{}
+		for _, block := range plan.Needs() {
+			rooms, blocks = append(rooms, string(room)), append(blocks, block)
+		}
+	}
+	if len(blocks) == 0 {
+		return all, nil
+	}
+	rows, err := tx.Query(ctx, blocksQuery, rooms, blocks)
+	if err != nil {
+		return nil, err
+	}
+	var room chat.RoomID
+	var block int64
+	var p finding.Piece
+	_, err = pgx.ForEachRow(rows, []any{&room, &block, &p.Key, &p.Data}, func() error {
+		all[room][block] = append(all[room][block], p)
+		p = finding.Piece{}
+		return nil
+	})
+	return all, err
+}
+
+// saveFound carries plans out.
+func saveFound(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan, pieces map[chat.RoomID]map[int64][]finding.Piece) error {
+	var dropRooms, putRooms, rooms []string
+	var dropBlocks, putBlocks []int64
+	var keys, datas, manifests [][]byte
+	for room, plan := range plans {
+		change, err := plan.Change(pieces[room])
+		if err != nil {
+			return err
+		}
+		for _, block := range change.Dropped {
+			dropRooms, dropBlocks = append(dropRooms, string(room)), append(dropBlocks, block)
+		}
+		for _, made := range change.Made {
+			for _, p := range made.Pieces {
+				putRooms, putBlocks = append(putRooms, string(room)), append(putBlocks, made.ID)
+				keys, datas = append(keys, p.Key), append(datas, p.Data)
+			}
+		}
+		if len(change.Dropped)+len(change.Made) > 0 {
+			manifest := change.Manifest.Bytes()
+			if manifest == nil {
+				manifest = []byte{}
+			}
+			rooms, manifests = append(rooms, string(room)), append(manifests, manifest)
+		}
+	}
+	if len(rooms) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	if len(dropRooms) > 0 {
+		batch.Queue(dropBlocksStatement, dropRooms, dropBlocks)
+	}
+	if len(putRooms) > 0 {
+		batch.Queue(putPiecesStatement, putRooms, putBlocks, keys, datas)
+	}
+	batch.Queue(putFoundStatement, rooms, manifests)
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+// Find implements ports.SearchIndex.
+func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.FoundMessage, err error) {
+	err = s.read(ctx, "search", func(ctx context.Context) error {
+		snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		return pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
+			list, err = finding.Find(ctx, foundRows{tx}, query)
+			return err
+		})
+	})
+	return list, err
+}
+
+// foundRows are the rows of the index in a transaction.
+type foundRows struct{ tx pgx.Tx }
+
+// Manifests implements finding.Rows.
+func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
+	all := map[chat.RoomID]finding.Manifest{}
+	read := func(sql string, arg any) error {
+		rows, err := r.tx.Query(ctx, sql, arg)
+		if err != nil {
+			return err
+		}
+		return readManifests(rows, all)
+	}
+	if q.Public {
+		if err := read(publicManifestsQuery, ports.MaxFindRooms+len(q.But)); err != nil {
+			return nil, err
+		}
+		for _, id := range q.But {
+			delete(all, id)
+		}
+	}
+	return all, read(manifestsQuery, texts(q.Rooms))
+}
+
+// Pieces implements finding.Rows.
+func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+	rooms, ids := make([]string, len(blocks)), make([]int64, len(blocks))
+	for i, b := range blocks {
+		rooms[i], ids[i] = string(b.Room), b.Block
+	}
+	query, args := pieceQuery, []any{rooms, ids, from}
+	if to != nil {
+		query, args = piecesQuery, append(args, to)
+	}
+	rows, err := r.tx.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]finding.Piece, len(blocks))
+	var n int
+	var p finding.Piece
+	_, err = pgx.ForEachRow(rows, []any{&n, &p.Data}, func() error {
+		all[n-1] = append(all[n-1], p)
+		p = finding.Piece{}
+		return nil
+	})
+	return all, err
+}
+
+// Times implements finding.Rows.
+func (r foundRows) Times(ctx context.Context, messages []finding.Place) ([]time.Time, error) {
+	rooms, seqs := make([]string, len(messages)), make([]int64, len(messages))
+	for i, m := range messages {
+		rooms[i], seqs[i] = string(m.Room), int64(m.Seq)
+	}
+	rows, err := r.tx.Query(ctx, timesQuery, rooms, seqs)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]time.Time, len(messages))
+	return all, readTimes(rows, func(i int, at time.Time) { all[i] = at })
+}
