@@ -233,7 +233,7 @@ func TestTheCheckOnKindsGoesAndNothingElse(t *testing.T) {
 }
 
 // openFile opens a store's file, like another program.
-func openFile(t *testing.T, path string) *sql.DB {
+func openFile(t testing.TB, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {

@@ -52,6 +52,7 @@ type Store struct {
 	r      readStatements
 	l      listStatements
 	p      peopleStatements
+	f      searchStatements
 	claim  *claim // nil: no Holder
 }
 
@@ -100,7 +101,7 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
 	if err := errors.Join(s.r.prepare(ctx, s.reader), s.w.prepare(ctx, s.writer),
-		s.l.prepare(ctx, s.reader), s.p.prepare(ctx, s.reader, s.writer),
+		s.l.prepare(ctx, s.reader), s.p.prepare(ctx, s.reader, s.writer), s.f.prepare(ctx, s.reader, s.writer),
 		s.r.consumerReads.prepare(ctx, s.reader), s.w.consumerWrites.prepare(ctx, s.writer)); err != nil || s.claim == nil {
 		return s, err
 	}

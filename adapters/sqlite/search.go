@@ -1,0 +1,234 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/finding"
+	"github.com/parley-chat/parley/ports"
+)
+
+var _ ports.SearchIndex = (*Store)(nil)
+
+// searchStatements are those of the search index, prepared once.
+type searchStatements struct {
+	manifests, public, one, several, times       *sql.Stmt // of the readers' pool
+	manifest, made, load, drop, putPiece, putRow *sql.Stmt // of the writer's connection
+}
+
+// Joins in another order would go through whole tables.
+const (
+	manifestsQuery = `
+		SELECT r.id, r.number, f.blocks FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value CROSS JOIN found f ON f.room = r.number`
+
+	// So many public rooms at most are looked at to find those that were active last.
+	publicManifestsQuery = `
+		SELECT r.id, r.number, f.blocks
+		FROM (SELECT number, id, last_at FROM room INDEXED BY room_public WHERE public LIMIT 50000) r CROSS JOIN found f ON f.room = r.number
+		ORDER BY r.last_at DESC LIMIT ?1`
+
+	// Each of ?1 is a room's number and a block.
+	pieceQuery = `
+		SELECT a.key, (SELECT p.data FROM found_piece p
+			WHERE p.room = a.value ->> 0 AND p.block = a.value ->> 1 AND p.key <= ?2 ORDER BY p.key DESC LIMIT 1)
+		FROM json_each(?1) a`
+
+	piecesQuery = `
+		SELECT a.key, p.data FROM json_each(?1) a CROSS JOIN found_piece p
+		ON p.room = a.value ->> 0 AND p.block = a.value ->> 1 AND p.key < ?3 AND p.key >= coalesce((SELECT q.key FROM found_piece q
+			WHERE q.room = a.value ->> 0 AND q.block = a.value ->> 1 AND q.key <= ?2 ORDER BY q.key DESC LIMIT 1), ?2)`
+
+	// Each of ?1 is a room's number and a seq.
+	timesQuery = `
+		SELECT a.key, e.at FROM json_each(?1) a CROSS JOIN entry e ON e.room = a.value ->> 0 AND e.seq = a.value ->> 1`
+)
+
+func (q *searchStatements) prepare(ctx context.Context, reader, writer *sql.DB) error {
+	if err := prepareAll(ctx, reader, map[**sql.Stmt]string{
+		&q.manifests: manifestsQuery, &q.public: publicManifestsQuery, &q.one: pieceQuery, &q.several: piecesQuery, &q.times: timesQuery,
+	}); err != nil {
+		return err
+	}
+	return prepareAll(ctx, writer, map[**sql.Stmt]string{
+		&q.manifest: `SELECT r.number, coalesce(f.blocks, x'') FROM room r LEFT JOIN found f ON f.room = r.number WHERE r.id = ?`,
+		&q.made:     timesQuery,
+		&q.load:     `SELECT key, data FROM found_piece WHERE room = ? AND block = ? ORDER BY key`,
+		&q.drop:     `DELETE FROM found_piece WHERE room = ? AND block = ?`,
+		&q.putPiece: `INSERT INTO found_piece (room, block, key, data) VALUES (?, ?, ?, ?)`,
+		&q.putRow:   `INSERT INTO found (room, blocks) VALUES (?, ?) ON CONFLICT DO UPDATE SET blocks = excluded.blocks`,
+	})
+}
+
+// Index implements ports.SearchIndex.
+func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
+	if len(docs) == 0 {
+		return nil
+	}
+	rooms := map[chat.RoomID][]ports.SearchDoc{}
+	for _, d := range docs {
+		rooms[d.Room] = append(rooms[d.Room], d)
+	}
+	return s.write(ctx, "index messages", func(tx *transaction) error {
+		for room, docs := range rooms {
+			if err := s.indexRoom(tx, room, docs); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) indexRoom(tx *transaction, room chat.RoomID, docs []ports.SearchDoc) error {
+	var number int64
+	var blocks []byte
+	if exists, err := found(tx.row(s.f.manifest, room).Scan(&number, &blocks)); !exists {
+		return err
+	}
+	manifest, err := finding.ParseManifest(blocks)
+	if err != nil {
+		return err
+	}
+	dated, err := s.dated(tx, number, docs)
+	if err != nil {
+		return err
+	}
+	plan := finding.NewPlan(manifest, dated)
+	pieces := map[int64][]finding.Piece{}
+	for _, block := range plan.Needs() {
+		if err := tx.each(s.f.load, func(scan scanner) error {
+			var p finding.Piece
+			err := scan(&p.Key, &p.Data)
+			pieces[block] = append(pieces[block], p)
+			return err
+		}, number, block); err != nil {
+			return err
+		}
+	}
+	change, err := plan.Change(pieces)
+	if err != nil || len(change.Dropped)+len(change.Made) == 0 {
+		return err
+	}
+	return s.saveFound(tx, number, &change)
+}
+
+// dated returns documents with the times of their messages: not those of which there is none.
+func (s *Store) dated(tx *transaction, number int64, docs []ports.SearchDoc) (dated []finding.Doc, _ error) {
+	places := make([][2]int64, len(docs))
+	for i, d := range docs {
+		places[i] = [2]int64{number, int64(d.Seq)}
+	}
+	return dated, tx.each(s.f.made, func(scan scanner) error {
+		var i int
+		var at int64
+		if err := scan(&i, &at); err != nil {
+			return err
+		}
+		dated = append(dated, finding.Doc{Seq: docs[i].Seq, At: stamp(at), Tokens: docs[i].Tokens})
+		return nil
+	}, list(places))
+}
+
+func (s *Store) saveFound(tx *transaction, number int64, change *finding.Change) error {
+	for _, block := range change.Dropped {
+		if err := tx.exec(s.f.drop, number, block); err != nil {
+			return err
+		}
+	}
+	for _, made := range change.Made {
+		for _, p := range made.Pieces {
+			if err := tx.exec(s.f.putPiece, number, made.ID, p.Key, p.Data); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.exec(s.f.putRow, number, blob(change.Manifest.Bytes()))
+}
+
+// blob is never NULL.
+func blob(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}
+
+// Find implements ports.SearchIndex.
+func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.FoundMessage, err error) {
+	err = s.view(ctx, "search", func(tx *transaction) error {
+		list, err = finding.Find(ctx, &foundRows{s, tx, map[chat.RoomID]int64{}}, query)
+		return err
+	})
+	return list, err
+}
+
+// foundRows are the rows of the index in a transaction.
+type foundRows struct {
+	*Store
+	tx      *transaction
+	numbers map[chat.RoomID]int64
+}
+
+// Manifests implements finding.Rows.
+func (r *foundRows) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
+	all := map[chat.RoomID]finding.Manifest{}
+	add := func(scan scanner) error {
+		var id chat.RoomID
+		var number int64
+		var blocks []byte
+		if err := scan(&id, &number, &blocks); err != nil {
+			return err
+		}
+		m, err := finding.ParseManifest(blocks)
+		all[id], r.numbers[id] = m, number
+		return err
+	}
+	if q.Public {
+		if err := r.tx.each(r.f.public, add, ports.MaxFindRooms+len(q.But)); err != nil {
+			return nil, err
+		}
+		for _, id := range q.But {
+			delete(all, id)
+		}
+	}
+	return all, r.tx.each(r.f.manifests, add, list(q.Rooms))
+}
+
+// Pieces implements finding.Rows.
+func (r *foundRows) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+	places := make([][2]int64, len(blocks))
+	for i, b := range blocks {
+		places[i] = [2]int64{r.numbers[b.Room], b.Block}
+	}
+	all := make([][]finding.Piece, len(blocks))
+	add := func(scan scanner) error {
+		var i int
+		var p finding.Piece
+		if err := scan(&i, &p.Data); err != nil || p.Data == nil {
+			return err
+		}
+		all[i] = append(all[i], p)
+		return nil
+	}
+	if to == nil {
+		return all, r.tx.each(r.f.one, add, list(places), from)
+	}
+	return all, r.tx.each(r.f.several, add, list(places), from, to)
+}
+
+// Times implements finding.Rows.
+func (r *foundRows) Times(_ context.Context, messages []finding.Place) ([]time.Time, error) {
+	places := make([][2]int64, len(messages))
+	for i, m := range messages {
+		places[i] = [2]int64{r.numbers[m.Room], int64(m.Seq)}
+	}
+	all := make([]time.Time, len(messages))
+	return all, r.tx.each(r.f.times, func(scan scanner) error {
+		var i int
+		var at int64
+		err := scan(&i, &at)
+		all[i] = stamp(at)
+		return err
+	}, list(places))
+}

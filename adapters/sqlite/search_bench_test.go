@@ -1,0 +1,64 @@
+package sqlite_test
+
+import (
+	"iter"
+	"path/filepath"
+	"testing"
+
+	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+	"github.com/parley-chat/parley/ports/portstest"
+)
+
+// BenchmarkSearch measures the search index.
+func BenchmarkSearch(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "parley.db")
+	store := openStore(b, sqlite.Config{Path: path})
+	portstest.BenchmarkSearch(b, portstest.SearchBench{
+		Store: store,
+		Fill: func(b *testing.B, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage]) {
+			fillLog(b, path, rooms, messages)
+		},
+		Bytes: func(b *testing.B) (n int64) {
+			db := openFile(b, path)
+			if err := db.QueryRowContext(b.Context(), `SELECT sum(pgsize) FROM dbstat WHERE name IN ('found', 'found_piece')`).Scan(&n); err != nil {
+				b.Fatal(err)
+			}
+			return n
+		},
+	})
+}
+
+func fillLog(b *testing.B, path string, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage]) {
+	db := openFile(b, path)
+	tx, err := db.BeginTx(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	numbers, heads := map[chat.RoomID]int{}, map[chat.RoomID]ports.FoundMessage{}
+	for i, room := range rooms {
+		numbers[room] = i + 1
+	}
+	insert, err := tx.PrepareContext(b.Context(), `INSERT INTO entry (room, seq, at, author, author_name, key, messages, kind, body) VALUES (?1, ?2, ?3, 'ann', '', ?2, ?2, 'message', 'x')`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer insert.Close()
+	for m := range messages {
+		heads[m.Room] = m
+		if _, err := insert.ExecContext(b.Context(), numbers[m.Room], m.Seq, m.At.UnixMicro()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, room := range rooms {
+		if _, err := tx.ExecContext(b.Context(), `INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
+			VALUES (?, ?, '', 0, 0, 1, ?3, ?4, ?3, 0, 0, 0)`, numbers[room], room, heads[room].Seq, max(1, heads[room].At.UnixMicro())); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		b.Fatal(err)
+	}
+}
