@@ -47,10 +47,12 @@ type SearchTerm struct {
 	Prefix bool
 }
 
-// FindQuery asks for messages in some rooms that have all terms of All and none of None.
+// FindQuery asks for messages in some rooms that have all terms of All and none of None. Of the
+// public rooms a store may pass over some where there are more than MaxFindRooms: then it looks at
+// those that were active last, as far as it knows.
 type FindQuery struct {
 	Rooms    []chat.RoomID // at most MaxFindRooms, each once
-	Public   bool          // also in all rooms that are public now, but for those of But
+	Public   bool          // also in rooms that are public now
 	But      []chat.RoomID // at most MaxFindRooms; of no meaning without Public
 	All      []SearchTerm  // at least one
 	None     []SearchTerm
