@@ -65,6 +65,7 @@ type SessionSeen struct {
 	ID        string       `json:"session"`
 	User      chat.UserID  `json:"user,omitempty"` // empty where the token has yet to come
 	Remote    string       `json:"remote"`
+	Via       string       `json:"via"` // socket, or the kind of stream
 	Opened    time.Time    `json:"opened"`
 	Heard     time.Time    `json:"heard"` // when something last came from the client
 	Rooms     int          `json:"rooms"`

@@ -10,7 +10,7 @@ import (
 type Sessions interface {
 	// Open begins a session on conn. If opening.Identity is nil, the first command must be Auth,
 	// within 10 s. Until then the session may be closed to make place for another. Open fails as
-	// Ready does; then conn is not used.
+	// Ready does, and where nothing of opening.Reads can be read; after that conn is not used.
 	Open(conn Conn, opening Opening) (Session, error)
 
 	// Ready reports why Open would fail now, so that a connection can be refused before it is made:
@@ -29,9 +29,15 @@ type Sessions interface {
 }
 
 // Opening is what is known of a client when its connection is made.
+//
+// Open joins the rooms of Reads before it returns. It fails with the first error where it can join
+// none of them, or cannot tell now. Of others that it cannot join, the client is told by
+// FollowEnded.
 type Opening struct {
 	Identity *chat.Identity // nil: the token comes in a frame
 	Join     *Join          // nil, or a room to join at once
+	Reads    []Join         // the rooms of a client that gives no commands; it has an identity
+	Via      string         // what the client is connected by, for operators; empty: a socket
 	Remote   string         // where the client is, for the log
 	Network  string         // its IPv4 address or IPv6 /56: strangers of one network make way for each other
 }

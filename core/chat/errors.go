@@ -55,6 +55,17 @@ type Detail string
 // another history.
 const Ahead Detail = "ahead"
 
+// OtherLog is the detail of an Invalid cursor that belongs to another log: the client must start
+// anew.
+const OtherLog Detail = "other_log"
+
+// CursorOfOther is the error for a cursor of another log than the present one.
+func CursorOfOther(log LogID) *Error {
+	e := Errorf(Invalid, "the cursor is of another log than %s: drop what you have, and start anew without a cursor", log)
+	e.Detail = OtherLog
+	return e
+}
+
 // Moved is the detail of a Conflict: the room's last entry is not the one that it should have been.
 const Moved Detail = "moved"
 

@@ -106,7 +106,7 @@ func (s *session) inspect() ports.SessionSeen {
 	s.Lock()
 	defer s.Unlock()
 	one := s.Look()
-	one.ID, one.Remote, one.Opened = s.ID(), s.remote, s.opened.UTC()
+	one.ID, one.Remote, one.Via, one.Opened = s.ID(), s.remote, s.via, s.opened.UTC()
 	one.Heard = time.Unix(0, s.heard.Load()).UTC()
 	if s.identity != nil {
 		one.User = s.identity.User

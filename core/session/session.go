@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,6 +21,7 @@ type session struct {
 
 	hub    *Hub
 	remote string
+	via    string
 	opened time.Time
 	heard  atomic.Int64 // when something last came from the client, Unix nanoseconds
 
@@ -51,7 +53,7 @@ func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 	now := time.Now()
 	s := &session{
 		Reader: h.delivery.NewReader(conn, rand.Text()),
-		hub:    h, remote: opening.Remote, opened: now, pinged: now, join: opening.Join,
+		hub:    h, remote: opening.Remote, via: cmp.Or(opening.Via, "socket"), opened: now, pinged: now, join: opening.Join,
 	}
 	s.heard.Store(now.UnixNano())
 	crowdedOut, hurry, err := h.enroll(s, &opening)
@@ -64,6 +66,10 @@ func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 	if opening.Identity != nil {
 		s.welcome(opening.Identity)
 		s.joinAtOnce(context.Background())
+	}
+	if err := s.read(context.Background(), opening.Reads); err != nil {
+		s.Closed()
+		return nil, err
 	}
 	return s, nil
 }
