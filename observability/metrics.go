@@ -23,12 +23,14 @@ var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5,
 type metrics struct {
 	exemplars bool // traces are recorded, so exemplars can refer to them
 
-	connections prometheus.Gauge
-	opened      prometheus.Counter
-	closed      *prometheus.CounterVec
-	commands    *prometheus.CounterVec
-	commandTime *prometheus.HistogramVec
-	sends       *prometheus.CounterVec
+	connections  prometheus.Gauge
+	streams      *prometheus.GaugeVec
+	streamsBegan *prometheus.CounterVec
+	opened       prometheus.Counter
+	closed       *prometheus.CounterVec
+	commands     *prometheus.CounterVec
+	commandTime  *prometheus.HistogramVec
+	sends        *prometheus.CounterVec
 
 	refusals *prometheus.CounterVec
 
@@ -79,8 +81,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	storeTime := f.histograms("parley_store_seconds", "Time of a call to the store, by operation.", "operation")
 	m := &metrics{
 		connections: f.gauge("parley_connections", "Authenticated connections that are open now."),
-		opened:      f.counter("parley_sessions_opened_total", "Sessions that began, that is, connections that were authenticated."),
-		closed:      f.counters("parley_sessions_closed_total", "Sessions that ended, by reason.", "reason"),
+		streams: f.gauges("parley_streams",
+			"Of the authenticated connections, those that only read, without a socket, by kind: events, poll, durable_events, durable_poll.", "kind"),
+		streamsBegan: f.counters("parley_streams_opened_total", "Streams and polls that began, by kind.", "kind"),
+		opened:       f.counter("parley_sessions_opened_total", "Sessions that began, that is, connections that were authenticated."),
+		closed:       f.counters("parley_sessions_closed_total", "Sessions that ended, by reason.", "reason"),
 		commands: f.counters("parley_commands_total",
 			"Commands that were answered on sockets, by type and result: ok, or the code of the error.", "type", "result"),
 		commandTime: f.histograms("parley_command_seconds", "Time from a command's arrival on a socket to its answer.", "type"),

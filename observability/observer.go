@@ -123,6 +123,14 @@ func (o *Observer) SessionClosed(session string, user chat.UserID, reason ports.
 	}
 }
 
+// Streams implements ports.StreamObserver.
+func (o *Observer) Streams(kind ports.StreamKind, change int) {
+	o.metrics.streams.WithLabelValues(kind.String()).Add(float64(change))
+	if change > 0 {
+		o.metrics.streamsBegan.WithLabelValues(kind.String()).Add(float64(change))
+	}
+}
+
 // Commanded implements ports.SessionObserver.
 func (o *Observer) Commanded(ctx context.Context, session string, ask ports.Ask, err error, took time.Duration) {
 	name, result := ports.NameOf(ask), resultOf(err)

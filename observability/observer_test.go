@@ -34,6 +34,9 @@ func newObserver(t testing.TB) *observability.Observer {
 	o.FannedOut(ports.FanOut{Room: "general", Readers: 1000, Entries: 3, First: time.Millisecond, Last: 4 * time.Millisecond})
 	o.Behind(3, 700, 650)
 	o.TokenRefused("expired")
+	o.Streams(ports.StreamEvents, 1)
+	o.Streams(ports.StreamPoll, 1)
+	o.Streams(ports.StreamPoll, -1)
 	_, answered := o.Requested(t.Context(), "GET", "/v1/rooms/general")
 	answered("/v1/rooms/:room", 200)
 	o.CaughtUp(50, time.Millisecond)
@@ -83,6 +86,9 @@ func TestObserverCountsWhatItIsTold(t *testing.T) {
 		`parley_hub_behind_entries 700`,
 		`parley_hub_behind_entries_max 650`,
 		`parley_token_refusals_total{reason="expired"} 1`,
+		`parley_streams{kind="events"} 1`,
+		`parley_streams{kind="poll"} 0`,
+		`parley_streams_opened_total{kind="poll"} 1`,
 		`parley_http_requests_total{method="GET",route="/v1/rooms/:room",status="200"} 1`,
 		`parley_http_request_seconds_count{method="GET",route="/v1/rooms/:room"} 1`,
 		`parley_hub_deliveries_total 3000`,

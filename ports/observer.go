@@ -19,6 +19,7 @@ type Observer interface {
 	SessionObserver
 	SendObserver
 	RequestObserver
+	StreamObserver
 	TokenObserver
 	ConsumingObserver
 	HookObserver
@@ -119,6 +120,31 @@ type RequestObserver interface {
 	// route's pattern and the status.
 	Requested(ctx context.Context, method, path string) (_ context.Context, answered func(route string, status int))
 }
+
+// StreamObserver hears of clients that read without a socket. Their sessions are told of like all
+// others.
+type StreamObserver interface {
+	FaultObserver
+
+	// Streams tells that a stream or a poll of a kind began (1) or ended (-1).
+	Streams(kind StreamKind, change int)
+}
+
+// StreamKind is how a client without a socket reads.
+type StreamKind uint8
+
+// The kinds of streams.
+const (
+	StreamEvents      StreamKind = iota // server-sent events
+	StreamPoll                          // a request that waits for entries
+	StreamDurable                       // server-sent events of the Durable Streams protocol
+	StreamDurablePoll                   // a request of that protocol that waits
+)
+
+var streamKinds = [...]string{StreamEvents: "events", StreamPoll: "poll", StreamDurable: "durable_events", StreamDurablePoll: "durable_poll"}
+
+// String returns the kind's name, for logs and metrics.
+func (k StreamKind) String() string { return streamKinds[k] }
 
 // TokenObserver hears of tokens.
 type TokenObserver interface {

@@ -93,3 +93,6 @@ func (Unobserved) TookOver(int) {}
 
 // Forgot ignores it.
 func (Unobserved) Forgot(string) {}
+
+// Streams ignores it.
+func (Unobserved) Streams(StreamKind, int) {}
