@@ -46,12 +46,14 @@ func newConn(raw net.Conn, stall time.Duration) *conn {
 	return &conn{raw: raw, socket: newSocket(raw), stall: stall, wake: make(chan struct{}, 1)}
 }
 
+func (c *conn) below() net.Conn { return below(c.raw) }
+
 // below returns the connection, or with TLS the one below it.
-func (c *conn) below() net.Conn {
-	if secure, ok := c.raw.(*tls.Conn); ok {
+func below(raw net.Conn) net.Conn {
+	if secure, ok := raw.(*tls.Conn); ok {
 		return secure.NetConn()
 	}
-	return c.raw
+	return raw
 }
 
 // TryWrite implements ports.Conn.

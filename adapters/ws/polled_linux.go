@@ -33,6 +33,7 @@ type polled struct {
 	bye  *time.Timer // ends a goodbye that takes too long
 
 	reading *reading // nil if idle; belongs to the turn's owner
+	deaf    bool     // what the client sends is dropped
 }
 
 // Bits of a polled connection's state.

@@ -13,5 +13,6 @@ const CanPoll = false
 
 type poller struct{}
 
-func (*Adapter) poll(net.Conn, *ports.Opening, []byte) bool { return false }
-func (*poller) stop()                                       {}
+func (*Adapter) poll(net.Conn, *ports.Opening, []byte) bool  { return false }
+func (*Adapter) pollDeaf(net.Conn, ports.Session) ports.Conn { return nil }
+func (*poller) stop()                                        {}

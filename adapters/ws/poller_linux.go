@@ -36,33 +36,55 @@ const (
 	eventsAtOnce = 256
 )
 
-// poll moves a connection from the runtime's poller to this one. If it returns false, the
-// connection is unchanged.
+// poll has the poller serve a connection. If it returns false, the connection is unchanged.
 func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool {
+	c := a.move(raw, &polled{})
+	if c == nil {
+		return false
+	}
+	go c.begin(a, opening, early)
+	return true
+}
+
+// pollDeaf is poll for a connection whose client only reads, and which has a session already. It
+// returns nil if the connection is unchanged.
+func (a *Adapter) pollDeaf(raw net.Conn, session ports.Session) ports.Conn {
+	c := a.move(raw, &polled{session: session, deaf: true})
+	if c == nil {
+		return nil
+	}
+	if !c.rest() {
+		c.poller.workers.put(c)
+	}
+	return c
+}
+
+// move moves a connection from the runtime's poller to this one, as c. Its first turn is taken. If
+// it returns nil, the connection is unchanged.
+func (a *Adapter) move(raw net.Conn, c *polled) *polled {
 	tcp, ok := raw.(*net.TCPConn)
 	if !ok {
-		return false
+		return nil
 	}
 	p := &a.poller
 	if err := p.start(a); err != nil {
 		a.cfg.Observer.Fault(context.Background(), "begin to poll sockets", err)
-		return false
+		return nil
 	}
 	fd, err := duplicate(tcp)
 	if err != nil {
-		return false // too few files; it has passed, or will show again
+		return nil // too few files; it has passed, or will show again
 	}
 	a.live.Add(1)
-	c := &polled{poller: p, fd: int32(fd)}
+	c.poller, c.fd = p, int32(fd)
 	c.state.Store(taken)
 	if err := p.add(c); err != nil {
 		_ = syscall.Close(fd)
 		a.live.Done()
-		return false
+		return nil
 	}
 	_ = tcp.Close()
-	go c.begin(a, opening, early)
-	return true
+	return c
 }
 
 // duplicate returns a new file for a socket. The socket's options stay; the runtime's file can be

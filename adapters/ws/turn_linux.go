@@ -56,6 +56,9 @@ func (c *polled) step() step {
 	switch {
 	case state&gone != 0:
 		return stepOver
+	case r == nil && c.deaf && state&closing != 0:
+		c.startReading().ended = true
+		return stepMore
 	case r == nil:
 		return c.read(state)
 	case r.ended:
@@ -102,6 +105,12 @@ func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
 
 func (c *polled) read(state uint32) step {
 	lent, n, next := c.receive(state)
+	if c.deaf {
+		if lent != nil {
+			readBuffers.Put(lent)
+		}
+		return next
+	}
 	if n > 0 && c.hear((*lent)[:n], lent) {
 		return stepMore
 	}
