@@ -73,6 +73,7 @@ var rows = []row{
 	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
+	{pkg: "adapters/sse", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
 	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket"}},
 	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},
 	{pkg: "adapters/postgres/pgtest", uses: []string{pgx}},

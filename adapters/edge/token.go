@@ -55,13 +55,23 @@ func OpeningToken(c *fiber.Ctx, offered []string) (token string, given bool, err
 	}
 }
 
+// StreamToken returns the token of a request that opens a stream. A browser's EventSource cannot
+// set headers, so it may be in the query.
+func StreamToken(c *fiber.Ctx) (string, error) {
+	token, given, err := OpeningToken(c, nil)
+	if err == nil && !given {
+		err = errNone
+	}
+	return token, err
+}
+
 const queryToken = "access_token"
 
 var (
 	errNone  = chat.Errorf(chat.Unauthenticated, "there is no token: send Authorization: Bearer <token>")
 	errTwice = chat.Errorf(chat.Unauthenticated, "there must be one token, in one place")
 	errQuery = chat.Errorf(chat.Unauthenticated,
-		"a token in the query opens sockets only, as addresses end up in logs: send Authorization: Bearer <token>")
+		"a token in the query opens sockets and streams only, as addresses end up in logs: send Authorization: Bearer <token>")
 )
 
 // authorization returns the token behind Bearer (RFC 6750, 2.1), which may be empty, and whether

@@ -126,7 +126,7 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 		"no HTTP":      {"\x16\x03\x01hello\r\n\r\n", 400, "bad_request", "the request cannot be read"},
 		"no host":      {"GET /echo HTTP/1.1\r\n\r\n", 400, "bad_request", "the request cannot be read"},
 		"two hosts":    {"GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "bad_request", "the request cannot be read"},
-		"huge headers": {"GET /echo HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", 431, "bad_request", "the headers are too large"},
+		"huge headers": {"GET /echo HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", 431, "bad_request", "the headers are too large: they and the address may have 16 KiB"},
 		"a huge body":  {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n" + strings.Repeat("x", 1001), 413, "bad_request", "the body is too large"},
 		"a huge body of chunks": {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			strings.Repeat("64\r\n"+strings.Repeat("x", 100)+"\r\n", 11) + "0\r\n\r\n", 413, "bad_request", "the body is too large"},

@@ -9,8 +9,8 @@ import (
 // Cookies are not allowed: such a page must have its own token.
 const (
 	sharedMethods = "GET, POST, PUT, PATCH, DELETE"
-	sharedHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-ID, Traceparent, Tracestate, Baggage"
-	sharedAnswers = "Location, Retry-After, X-Request-ID"
+	sharedHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, If-None-Match, X-Request-ID, Traceparent, Tracestate, Baggage"
+	sharedAnswers = "Location, Retry-After, X-Request-ID, ETag, Stream-Next-Offset, Stream-Up-To-Date, Stream-Cursor"
 	sharedSeconds = "600"
 )
 

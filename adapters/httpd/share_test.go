@@ -68,7 +68,7 @@ func TestPagesMayAskFirst(t *testing.T) {
 	got := ask("/v1/x", "Origin", "https://app.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,traceparent")
 	for name, want := range map[string]string{
 		"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE", "Vary": "Origin",
-		"Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Request-ID, Traceparent, Tracestate, Baggage",
+		"Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, If-None-Match, X-Request-ID, Traceparent, Tracestate, Baggage",
 		"Access-Control-Max-Age":       "600",
 	} {
 		if got.StatusCode != http.StatusNoContent || got.text != "" || got.Header.Get(name) != want {

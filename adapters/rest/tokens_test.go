@@ -12,7 +12,7 @@ func TestTokens(t *testing.T) {
 	}
 	nobody.loosely().ask("GET", "/v1/rooms?access_token=bob", "", "Authorization", "Bearer alice").is(200, `{"rooms":[{"room":"general"}]}`)
 	nobody.loosely().gets("/v1/rooms?access_token=alice").fails(401, "unauthenticated",
-		"a token in the query opens sockets only, as addresses end up in logs: send Authorization: Bearer <token>")
+		"a token in the query opens sockets and streams only, as addresses end up in logs: send Authorization: Bearer <token>")
 
 	const none = "there is no token: send Authorization: Bearer <token>"
 	nobody.gets("/v1/rooms").with("WWW-Authenticate", "Bearer").fails(401, "unauthenticated", none)

@@ -114,6 +114,8 @@ func TestProtocol(t *testing.T) {
 			t.Parallel()
 			s := start(t, url(t), nil)
 			t.Run("socket", func(t *testing.T) { socketSuite(t, s) })
+			t.Run("reading", func(t *testing.T) { readingSuite(t, s) })
+			t.Run("streams", func(t *testing.T) { streamSuite(t, s) })
 			t.Run("HTTP", func(t *testing.T) { httpSuite(t, s) })
 			t.Run("back end", func(t *testing.T) { backendSuite(t, s) })
 			t.Run("edges", func(t *testing.T) { edgesSuite(t, s) })

@@ -14,6 +14,7 @@ import (
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/adapters/rest"
+	"github.com/parley-chat/parley/adapters/sse"
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/adapters/ws"
@@ -215,6 +216,13 @@ func newSockets(cfg Config, s ports.Sessions, v ports.TokenVerifier, o ports.Obs
 	})
 }
 
+func newStreams(cfg Config, s ports.Sessions, r ports.Reader, v ports.TokenVerifier, o ports.Observer, w *logwatch.Watch, sockets *ws.Adapter) *sse.Adapter {
+	return sse.New(sse.Config{
+		Sessions: s, Reader: r, Verifier: v, Observer: o, Which: w.Log, Carry: sockets.Carry,
+		Rooms: cfg.RoomsPerSession, AnswerBytes: cfg.AnswerBytes,
+	})
+}
+
 type apiParts struct {
 	fx.In
 	Writer   ports.Writer
@@ -238,8 +246,8 @@ func newAPI(cfg Config, p apiParts) *rest.API {
 	})
 }
 
-func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.Health, keys *jwt.DevKeys, page pageKey, s *ws.Adapter, api *rest.API) *httpd.Server {
-	routes := []func(fiber.Router){probes(h), s.Routes, api.Routes, web.Routes(page != "")}
+func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.Health, keys *jwt.DevKeys, page pageKey, s *ws.Adapter, streams *sse.Adapter, api *rest.API) *httpd.Server {
+	routes := []func(fiber.Router){probes(h), s.Routes, streams.Routes, api.Routes, web.Routes(page != "")}
 	if page != "" {
 		routes = append(routes, tokenRoute(keys, page))
 	}

@@ -54,7 +54,7 @@ func Options(cfg Config) fx.Option {
 			func(g *revocation.Guard, s *people.Service) ports.TokenVerifier { return s.Verifier(g) },
 		)),
 		fx.Module("edge", fx.Provide(
-			newKeys, newPageKey, newVerifier, newEncoder, newSockets, newAPI, newHTTP, newAdmin,
+			newKeys, newPageKey, newVerifier, newEncoder, newSockets, newStreams, newAPI, newHTTP, newAdmin,
 		)),
 		fx.Invoke(answerHangups, live), // in this order: the first one that needs a part makes it
 	)

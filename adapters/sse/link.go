@@ -1,0 +1,89 @@
+package sse
+
+import (
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/parley-chat/parley/ports"
+)
+
+// link is the way to a client. A session may write to it before the HTTP server has let go of the
+// client's connection, and waits until then.
+type link struct {
+	mu    sync.Mutex
+	line  ports.Conn    // nil until it is there
+	there chan struct{} // closed once line is there, or never comes; nil after that
+	over  bool          // closed before line was there
+	done  bool          // the client has all that it gets
+}
+
+func newLink() link { return link{there: make(chan struct{})} }
+
+// now returns the line, or nil where it is not there yet.
+func (l *link) now() ports.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.line
+}
+
+// wait returns the line once it is there.
+func (l *link) wait() (ports.Conn, error) {
+	l.mu.Lock()
+	there := l.there
+	l.mu.Unlock()
+	if there != nil {
+		<-there
+	}
+	if line := l.now(); line != nil {
+		return line, nil
+	}
+	return nil, net.ErrClosed
+}
+
+// attach gives the link its line, which it closes if it was closed itself meanwhile.
+func (l *link) attach(line ports.Conn) {
+	l.mu.Lock()
+	over := l.over
+	if !over {
+		l.line = line
+		close(l.there)
+		l.there = nil
+	}
+	l.mu.Unlock()
+	if over {
+		line.Close(ports.CloseGone)
+	}
+}
+
+// errDone ends the session of a client that has all that it gets.
+var errDone = errors.New("the answer is complete")
+
+// finish notes that the client has all that it gets, and returns the error that ends the session.
+func (l *link) finish() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = true
+	return errDone
+}
+
+// Resume implements ports.Conn: nothing is read.
+func (l *link) Resume() {}
+
+// Close implements ports.Conn. A client that has all that it gets has a moment to read it.
+func (l *link) Close(reason ports.CloseReason) {
+	l.mu.Lock()
+	line := l.line
+	if reason == ports.CloseGone && l.done {
+		reason = ports.CloseRestart
+	}
+	if line == nil && !l.over {
+		l.over = true
+		close(l.there)
+		l.there = nil
+	}
+	l.mu.Unlock()
+	if line != nil {
+		line.Close(reason)
+	}
+}
