@@ -68,6 +68,7 @@ var rows = []row{
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 
 	{pkg: "adapters/wire", may: inner},
+	{pkg: "adapters/words", may: inner, uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "adapters/notices", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"google.golang.org/protobuf"}},
 	{pkg: "adapters/edge", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{fiber, "golang.org/x/net"}},
 	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
@@ -120,7 +121,7 @@ var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters
 
 // testsOfCore are further packages that tests of the core may import: doubles that pass the
 // contract suites, and the suites.
-var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus"}
+var testsOfCore = []string{"core/...", "ports/...", "adapters/memory", "adapters/localbus", "adapters/words"}
 
 func TestEachPackageImportsOnlyWhatItsRowAllows(t *testing.T) {
 	t.Parallel()
