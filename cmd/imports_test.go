@@ -36,6 +36,7 @@ var (
 	stores = []string{"core/chat", "core/ledger", "core/finding", "ports", "adapters/wire", "migrations"}
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
+	deflate    = "github.com/klauspost/compress"
 	fiber      = "github.com/gofiber/fiber/v2"
 	fx         = "go.uber.org/fx"
 	goose      = "github.com/pressly/goose/v3"
@@ -71,11 +72,11 @@ var rows = []row{
 	{pkg: "adapters/words", may: inner, uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "adapters/notices", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"google.golang.org/protobuf"}},
 	{pkg: "adapters/edge", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{fiber, "golang.org/x/net"}},
-	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
+	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp", deflate}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/sse", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
-	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket"}},
+	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket", deflate}},
 	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},
 	{pkg: "adapters/postgres/pgtest", uses: []string{pgx}},
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},

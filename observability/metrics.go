@@ -54,6 +54,8 @@ type metrics struct {
 	missed         prometheus.Counter
 	peers          prometheus.Gauge
 
+	compressed map[ports.Compressed]compressionMetrics
+
 	batch      prometheus.Histogram
 	appendTime prometheus.Histogram
 	appends    *prometheus.CounterVec
@@ -116,6 +118,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		joinsWaiting:  f.gauge("parley_hub_joins_waiting", "Joins that wait for their turn to ask the store."),
 		missed: f.counter("parley_hub_missed_entries_total",
 			"Entries of other nodes that were found in the log without a notice: the bus loses notices."),
+
+		compressed: newCompressionMetrics(f),
 
 		batch: f.histogram("parley_journal_batch_size", "Proposals that went into one append to the log.",
 			prometheus.ExponentialBuckets(1, 2, 11)),

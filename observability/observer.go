@@ -156,6 +156,11 @@ func (o *Observer) FannedOut(f ports.FanOut) {
 	o.hottest.note(f.Room, f.Readers*f.Entries)
 }
 
+// Compressed implements ports.CompressionObserver.
+func (o *Observer) Compressed(c ports.Compression) {
+	o.metrics.compressed[c.What].add(c)
+}
+
 // Behind implements ports.SessionObserver.
 func (o *Observer) Behind(sessions int, entries, furthest int64) {
 	o.metrics.behind.Set(float64(sessions))

@@ -64,6 +64,7 @@ type FeedObserver interface {
 // DeliveryObserver hears how entries reach connections.
 type DeliveryObserver interface {
 	FeedObserver
+	CompressionObserver
 
 	// FannedOut tells that a writer shard passed a room's newest entries to its readers.
 	FannedOut(f FanOut)
@@ -111,9 +112,22 @@ type SendObserver interface {
 	Sent(err error)
 }
 
+// CompressionObserver hears what compression saves.
+type CompressionObserver interface {
+	// Compressed tells that something was sent or received compressed.
+	Compressed(c Compression)
+}
+
+// SocketObserver hears of sockets.
+type SocketObserver interface {
+	FaultObserver
+	CompressionObserver
+}
+
 // RequestObserver hears of HTTP requests.
 type RequestObserver interface {
 	FaultObserver
+	CompressionObserver
 
 	// Requested tells that a request came. ctx carries the client's trace, if it gave one. The
 	// returned context is for all work on the request. The caller calls answered once, with the
@@ -166,3 +180,22 @@ type FanOut struct {
 	Last    time.Duration // to the last
 	Trace   chat.Trace    // of one of the entries, or empty
 }
+
+// Compression is what was sent or received compressed.
+type Compression struct {
+	What     Compressed
+	Messages int
+	Plain    int // their bytes as they are
+	Packed   int // their bytes on the way
+}
+
+// Compressed is a kind of traffic that may be compressed.
+type Compressed string
+
+// The kinds.
+const (
+	Entries  Compressed = "entries"  // to readers; each entry counts once for each reader
+	Answers  Compressed = "answers"  // to commands
+	Commands Compressed = "commands" // of clients
+	Pages    Compressed = "pages"    // by HTTP
+)

@@ -24,6 +24,9 @@ func (Unobserved) Commanded(context.Context, string, Ask, error, time.Duration) 
 // Sent ignores it.
 func (Unobserved) Sent(error) {}
 
+// Compressed ignores it.
+func (Unobserved) Compressed(Compression) {}
+
 // Requested ignores it.
 func (Unobserved) Requested(ctx context.Context, _, _ string) (context.Context, func(string, int)) {
 	return ctx, func(string, int) {}

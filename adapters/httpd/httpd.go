@@ -33,6 +33,7 @@ type Config struct {
 	ReadTimeout time.Duration // for receiving a request; 0: 10 s
 	IdleTimeout time.Duration // between requests of a connection; 0: 75 s
 	BodyBytes   int           // max size of a body; 0: 64 KiB
+	Plain       bool          // compress no answer
 
 	// Larger returns the max size of a body to a route that takes larger ones, or 0; nil: none
 	// does.

@@ -44,7 +44,14 @@ func (s *Server) middleware(c *fiber.Ctx) (err error) {
 	case c.Get(fiber.HeaderContentEncoding) != "": // Fiber would decompress it to any size
 		return fiber.ErrUnsupportedMediaType
 	}
-	return c.Next()
+	if s.cfg.Plain {
+		c.Request().Header.Del(fiber.HeaderAcceptEncoding)
+	}
+	if err := c.Next(); err != nil {
+		return err
+	}
+	s.compress(c)
+	return nil
 }
 
 // begin prepares the answer, and returns the request's id.

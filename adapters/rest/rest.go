@@ -94,11 +94,13 @@ func (a *API) Routes(r fiber.Router) {
 }
 
 func document(text []byte) fiber.Handler {
+	d := edge.NewDocument(text)
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		c.Set(fiber.HeaderAccessControlAllowOrigin, "*") // it has nothing private
-		return c.Send(text)
+		body, _ := d.Choose(c)
+		return c.Send(body)
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/parley-chat/parley/adapters/edge"
 )
 
 //go:embed static
@@ -57,11 +59,12 @@ func Routes(development bool) func(fiber.Router) {
 }
 
 // An asset is a file as it is served. Its tag changes with its content. Browsers ask each time and
-// load only changed files, so modules of two versions are mixed only during a deployment.
+// load only changed files, so modules of two versions are mixed only during a deployment. The
+// compressed body has a tag of its own (RFC 9110, 8.8.3.3).
 type asset struct {
-	body        []byte
+	body        edge.Document
 	contentType string
-	tag         string
+	tag         string // without quotes
 }
 
 func loadAssets(files fs.FS) map[string]asset {
@@ -73,9 +76,9 @@ func loadAssets(files fs.FS) map[string]asset {
 		body, err := fs.ReadFile(files, name)
 		sum := sha256.Sum256(body)
 		assets[name] = asset{
-			body:        body,
+			body:        edge.NewDocument(body),
 			contentType: contentTypes[path.Ext(name)],
-			tag:         `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+			tag:         base64.RawURLEncoding.EncodeToString(sum[:12]),
 		}
 		return err
 	})
@@ -97,12 +100,18 @@ var contentTypes = map[string]string{
 func (a asset) serve(c *fiber.Ctx) error {
 	secure(c)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
-	c.Set(fiber.HeaderETag, a.tag)
-	if matches(c.Get(fiber.HeaderIfNoneMatch), a.tag) {
+	body, compressed := a.body.Choose(c)
+	tag := `"` + a.tag + `"`
+	if compressed {
+		tag = `"` + a.tag + "-" + edge.Gzip + `"`
+	}
+	c.Set(fiber.HeaderETag, tag)
+	if matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
+		c.Response().Header.Del(fiber.HeaderContentEncoding)
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, a.contentType)
-	c.Response().SetBodyRaw(a.body)
+	c.Response().SetBodyRaw(body)
 	return nil
 }
 

@@ -60,6 +60,7 @@ type Config struct {
 	Replay          int
 	WriterShards    int
 	Linger          time.Duration // negative: none (PARLEY_LINGER=off)
+	NoCompression   bool          // PARLEY_COMPRESSION=false
 	Sockets         Sockets
 	ReadyGrace      time.Duration // negative: none (PARLEY_READY_GRACE=off)
 	DrainDelay      time.Duration

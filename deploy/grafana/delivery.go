@@ -8,6 +8,7 @@ var delivery = board{
 		{"Readers", readers},
 		{"From the log", fromLog},
 		{"Feeds", feeds},
+		{"Compression", compression},
 		{"Bus", bus},
 		{"Sessions", sessions},
 	},
@@ -66,6 +67,17 @@ var feeds = []panel{
 		q("{{instance}}", `parley_hub_ring_bytes{SEL}`)),
 	lines("Ring of a feed", size, "Bytes that a feed keeps, on average: how far behind its head a reader may be before it needs the log.",
 		q("{{instance}}", `parley_hub_ring_bytes{SEL} / (parley_hub_feeds{SEL} > 0)`)),
+}
+
+var compression = []panel{
+	lines("Saved", perByte, "Bytes that compression keeps off the network, by what is sent: entries, answers, pages, and commands of clients. An entry is compressed once for all readers, and counts for each.",
+		q("{{what}}", `sum by (what) (rate(parley_compressed_bytes_total{SEL,size="plain"}[$__rate_interval]))
+- sum by (what) (rate(parley_compressed_bytes_total{SEL,size="packed"}[$__rate_interval]))`)).wide(8),
+	lines("Size after compression", ratio, "What is left of messages that went compressed. 0.3 is usual for entries in one busy room. Near 1, compression is not worth its CPU: PARLEY_COMPRESSION=false turns it off.",
+		q("{{what}}", `sum by (what) (rate(parley_compressed_bytes_total{SEL,size="packed"}[$__rate_interval]))
+/ (sum by (what) (rate(parley_compressed_bytes_total{SEL,size="plain"}[$__rate_interval])) > 0)`)).wide(8).toOne(),
+	lines("Compressed", perSec, "Messages that went compressed, by what is sent. If entries are few beside Deliveries, clients do not offer permessage-deflate, or follow several busy rooms at once.",
+		q("{{what}}", `sum by (what) (rate(parley_compressed_messages_total{SEL}[$__rate_interval]))`)).wide(8),
 }
 
 var bus = []panel{
