@@ -70,3 +70,26 @@ type Encoder interface {
 	// Frame encodes any other frame.
 	Frame(dst []byte, frame Frame) []byte
 }
+
+// Packer packs encoded frames: it makes them smaller, for connections that take packed ones. The
+// result depends on the arguments only. A frame that is not worth it, or cannot be packed, stays as
+// it is; packed is false then. Both methods append to dst and return it.
+type Packer interface {
+	// Alone packs a frame by itself.
+	Alone(dst, frame []byte) (_ []byte, packed bool)
+	// Chained packs a frame that follows the frames in before, which are all of its chain so far.
+	// Who unpacks it must have unpacked these just before it, packed by Chained too.
+	Chained(dst, before, frame []byte) (_ []byte, packed bool)
+	// ChainBytes returns how large a chain may be, in bytes of its frames.
+	ChainBytes() int
+}
+
+// Packing is how a connection takes packed frames.
+type Packing uint8
+
+// The ways.
+const (
+	Unpacked      Packing = iota // it takes none
+	PackedAlone                  // those that were packed by themselves
+	PackedChained                // those of chains too
+)

@@ -40,6 +40,7 @@ type Opening struct {
 	Via      string         // what the client is connected by, for operators; empty: a socket
 	Remote   string         // where the client is, for the log
 	Network  string         // its IPv4 address or IPv6 /56: strangers of one network make way for each other
+	Packing  Packing        // how its connection takes packed frames
 }
 
 // Session is one connection's life. Its connection drives it: one call of Command, Reply or Closed

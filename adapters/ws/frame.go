@@ -2,6 +2,7 @@ package ws
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"unicode/utf8"
 )
@@ -43,6 +44,7 @@ type event struct {
 	kind    eventKind
 	payload []byte // of a message, ping or pong; the reason of a close frame or of a violation
 	code    uint16 // of a close frame, 0 if it has none; for a violation, the code to close with
+	packed  int    // size of a message that came compressed, in bytes
 }
 
 type eventKind uint8
@@ -59,7 +61,8 @@ const (
 // parser parses a client's bytes, in pieces of any size. It keeps the bytes of one incomplete
 // message, and little memory between messages. The zero value with max set is ready.
 type parser struct {
-	max int // size of the largest message, in bytes over all its fragments
+	max      int  // size of the largest message, in bytes over all its fragments
+	inflates bool // messages may be compressed
 
 	header  [maxHeader]byte // of the current frame, as far as it has come
 	headerN int
@@ -69,9 +72,12 @@ type parser struct {
 	control []byte // the received part of a control frame's payload
 	message []byte // the received part of a message, over its fragments
 	opened  bool   // a message has begun
+	packed  bool   // it is compressed
 	empty   int    // its empty fragments
 	rounds  uint   // how often the parser became idle
 	over    bool   // after a close frame or a violation
+
+	lent *inflater // whose memory the last event has; nil: none
 }
 
 // frame holds the fields of a frame's header, and how far its payload has come.
@@ -85,7 +91,8 @@ type frame struct {
 
 // next returns the first event that data completes, and the rest of data. With needMore there is no
 // rest. Payloads are unmasked in place. An event's payload is memory of data or of the parser, and
-// is valid until the next call. After a close frame or a violation all data is ignored.
+// is valid until the next call, and of a message until release. After a close frame or a violation
+// all data is ignored.
 func (p *parser) next(data []byte) (event, []byte) {
 	for !p.over {
 		if !p.inFrame {
@@ -138,6 +145,9 @@ func (p *parser) begin(data []byte) (rest []byte, broken *event) {
 	p.frame = frame{
 		op: opcode(p.header[0] & 0x0f), fin: p.header[0]&finBit != 0, mask: [4]byte(p.header[whole-4 : whole]), left: size,
 	}
+	if p.frame.op == opText {
+		p.packed = p.header[0]&deflatedBit != 0
+	}
 	return data, p.admit(size)
 }
 
@@ -185,7 +195,7 @@ func (p *parser) checkStart() *event {
 	first, second := p.header[0], p.header[1]
 	op := opcode(first & 0x0f)
 	switch {
-	case first&reservedBits != 0:
+	case first&reservedBits != 0 && !p.mayBePacked(op, first&reservedBits):
 		return breach(codeProtocol, "reserved bits are set")
 	case op > opPong || op > opBinary && !op.control():
 		return breach(codeProtocol, "unknown opcode")
@@ -203,13 +213,18 @@ func (p *parser) checkStart() *event {
 	return nil
 }
 
+// mayBePacked reports whether a frame of the opcode may have these reserved bits.
+func (p *parser) mayBePacked(op opcode, bits byte) bool {
+	return p.inflates && bits == deflatedBit && (op == opText || op == opBinary)
+}
+
 // admit checks that one more frame of this size does not make the message too large.
 func (p *parser) admit(size uint64) *event {
 	if p.frame.op.control() {
 		return nil
 	}
 	p.opened = true
-	if size > uint64(p.max-len(p.message)) {
+	if size > uint64(p.maxReceived()-len(p.message)) {
 		return breach(codeTooBig, "a message is too large")
 	}
 	if size == 0 && !p.frame.fin {
@@ -218,6 +233,15 @@ func (p *parser) admit(size uint64) *event {
 		}
 	}
 	return nil
+}
+
+// maxReceived returns how many bytes of the current message may come. One that cannot be compressed
+// gets a little larger.
+func (p *parser) maxReceived() int {
+	if p.packed {
+		return p.max + p.max>>6 + 64
+	}
+	return p.max
 }
 
 // unmask removes the mask in place, eight bytes at a time.
@@ -268,10 +292,39 @@ func (p *parser) finish(chunk []byte) event {
 	}
 	p.opened, p.empty = false, 0
 	p.rounds++
-	if !utf8.Valid(text) {
+	e := event{kind: message, payload: text}
+	if p.packed {
+		if broken := p.inflate(&e); broken != nil {
+			return p.end(*broken)
+		}
+	}
+	if !utf8.Valid(e.payload) {
 		return p.end(*breach(codeInvalidData, "a message must be UTF-8"))
 	}
-	return event{kind: message, payload: text}
+	return e
+}
+
+// inflate replaces the payload of a message that came compressed.
+func (p *parser) inflate(e *event) *event {
+	p.release()
+	p.lent = inflaters.Get().(*inflater)
+	text, err := p.lent.inflate(e.payload, p.max)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return breach(codeTooBig, "a message is too large")
+	case err != nil:
+		return breach(codeInvalidData, "a message cannot be inflated")
+	}
+	e.payload, e.packed = text, len(e.payload)
+	return nil
+}
+
+// release gives back the memory of the last event.
+func (p *parser) release() {
+	if p.lent != nil {
+		p.lent.giveBack()
+		p.lent = nil
+	}
 }
 
 func (p *parser) finishControl(chunk []byte) event {
@@ -296,6 +349,7 @@ func (p *parser) finishControl(chunk []byte) event {
 func (p *parser) end(e event) event {
 	p.over = true
 	p.message, p.control = nil, nil
+	p.release()
 	return e
 }
 

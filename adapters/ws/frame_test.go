@@ -17,8 +17,11 @@ func cutEvery(size int) func(left int) int { return func(int) int { return size 
 
 // parse gives a parser a copy of data in pieces, and describes its events.
 func parse(data []byte, size func(left int) int, maxBytes int) string {
+	return parseBy(&parser{max: maxBytes}, data, size)
+}
+
+func parseBy(p *parser, data []byte, size func(left int) int) string {
 	var found []string
-	p := parser{max: maxBytes}
 	data = bytes.Clone(data)
 	for len(data) > 0 {
 		n := min(max(1, size(len(data))), len(data))

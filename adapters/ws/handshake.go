@@ -59,8 +59,17 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if speaks { // the library sends this header, and does not repeat other offers
 		c.Set(fiber.HeaderSecWebSocketProtocol, Subprotocol)
 	}
+	var extension string
+	if a.cfg.Compress {
+		extension, opening.Packing = negotiate(c)
+	}
 	c.Locals(openingKey, opening)
-	return c.Next()
+	if err := c.Next(); err != nil || extension == "" {
+		return err
+	}
+	// Not before: the library refuses a request whose answer has this header already.
+	c.Set(fiber.HeaderSecWebSocketExtensions, extension)
+	return nil
 }
 
 // upgradable checks a client's handshake by RFC 6455, 4.2.1, and its origin. If status is 0, the

@@ -32,8 +32,9 @@ type polled struct {
 	mark uint32      // distinguishes the file from earlier ones of its number
 	bye  *time.Timer // ends a goodbye that takes too long
 
-	reading *reading // nil if idle; belongs to the turn's owner
-	deaf    bool     // what the client sends is dropped
+	reading  *reading // nil if idle; belongs to the turn's owner
+	deaf     bool     // what the client sends is dropped
+	inflates bool     // the client may compress what it sends
 }
 
 // Bits of a polled connection's state.

@@ -38,7 +38,7 @@ const (
 
 // poll has the poller serve a connection. If it returns false, the connection is unchanged.
 func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool {
-	c := a.move(raw, &polled{})
+	c := a.move(raw, &polled{inflates: opening.Packing != ports.Unpacked})
 	if c == nil {
 		return false
 	}

@@ -16,7 +16,7 @@ import (
 type reader struct {
 	line        line
 	session     ports.Session
-	observer    ports.FaultObserver
+	observer    ports.SocketObserver
 	parser      parser
 	messageTime time.Duration
 
@@ -48,16 +48,16 @@ const (
 	holdPongs      // the client takes some written data
 )
 
-func newReader(cfg *Config, l line, session ports.Session) *reader {
+func newReader(cfg *Config, l line, session ports.Session, inflates bool) *reader {
 	r := new(reader)
-	r.start(cfg, l, session)
+	r.start(cfg, l, session, inflates)
 	return r
 }
 
-// start makes a zero reader ready.
-func (r *reader) start(cfg *Config, l line, session ports.Session) {
+// start makes a zero reader ready. inflates is whether the client may compress what it sends.
+func (r *reader) start(cfg *Config, l line, session ports.Session, inflates bool) {
 	r.line, r.session, r.observer, r.messageTime = l, session, cfg.Observer, cfg.MessageTime
-	r.parser.max = cfg.FrameBytes
+	r.parser.max, r.parser.inflates = cfg.FrameBytes, inflates
 }
 
 // hear takes bytes from the client, which it may change. It returns those that must wait for the
@@ -78,6 +78,7 @@ func (r *reader) take(data []byte) (rest []byte) {
 		var e event
 		e, data = r.parser.next(data)
 		r.handle(e)
+		r.parser.release()
 	}
 	r.limit()
 	return data
@@ -86,6 +87,9 @@ func (r *reader) take(data []byte) (rest []byte) {
 func (r *reader) handle(e event) {
 	switch e.kind {
 	case message:
+		if e.packed > 0 {
+			r.observer.Compressed(ports.Compression{What: ports.Commands, Messages: 1, Plain: len(e.payload), Packed: e.packed})
+		}
 		// The context does not end with the connection: a command is carried out even if the client
 		// goes.
 		if !r.session.Command(context.Background(), wire.Decode(e.payload)) {

@@ -226,7 +226,7 @@ var readings = sync.Pool{New: func() any { return new(reading) }}
 func (c *polled) startReading() *reading {
 	if c.reading == nil {
 		c.reading = readings.Get().(*reading)
-		c.reading.start(c.poller.cfg, c, c.session)
+		c.reading.start(c.poller.cfg, c, c.session, c.inflates)
 	}
 	return c.reading
 }
@@ -240,6 +240,7 @@ func (c *polled) stopReading() {
 		r.timer.Stop()
 	}
 	r.drop()
+	r.parser.release()
 	kept := r.parser.message[:0]
 	if cap(kept) > keptMessageBytes {
 		kept = nil

@@ -23,8 +23,11 @@ const Subprotocol = "parley.v1.json"
 type Config struct {
 	Sessions ports.Sessions
 	Verifier ports.TokenVerifier
-	Observer ports.FaultObserver     // may be nil
+	Observer ports.SocketObserver    // may be nil
 	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
+
+	// Compress accepts the offer of clients to compress (RFC 7692).
+	Compress bool
 
 	// Polled makes connections work without a goroutine each if possible: with plain TCP, if
 	// CanPoll is true. It does not affect others.
@@ -159,7 +162,7 @@ func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 		return
 	}
 	defer session.Closed()
-	c.read(newReader(&a.cfg, c, session), early)
+	c.read(newReader(&a.cfg, c, session, opening.Packing != ports.Unpacked), early)
 }
 
 // turnAway refuses a client after the upgrade, because the last place was taken after the check in

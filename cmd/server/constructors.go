@@ -125,6 +125,7 @@ type hubParts struct {
 	Verifier ports.TokenVerifier
 	Limiter  ports.Limiter
 	Encoder  ports.Encoder
+	Packer   ports.Packer
 	Bus      ports.Bus
 	Own      Bus // the bus itself
 	Observer ports.Observer
@@ -138,7 +139,7 @@ var features = []string{"act", "if_head", "silent", "people", "room_list", ports
 func newHub(cfg Config, p hubParts) *session.Hub {
 	_, alone := p.Own.(*localbus.Bus) // whoever is on it is of this process
 	return session.New(session.Config{
-		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Bus: p.Bus,
+		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Packer: p.Packer, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log, Features: features, Alone: alone,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
@@ -207,12 +208,12 @@ func newGuard(ctx context.Context, s ports.Revocations, v Verifier, b ports.Bus,
 	return g
 }
 
-func newEncoder() ports.Encoder { return ws.Encoder{} }
+func newEncoder() (ports.Encoder, ports.Packer) { return ws.Encoder{}, ws.Packer{} }
 
 func newSockets(cfg Config, s ports.Sessions, v ports.TokenVerifier, o ports.Observer) *ws.Adapter {
 	return ws.New(ws.Config{
 		Sessions: s, Verifier: v, Observer: o, Origins: cfg.Origins, FrameBytes: cfg.FrameBytes,
-		Handshakes: cfg.Handshakes, Polled: cfg.Sockets != SocketsGoroutine,
+		Handshakes: cfg.Handshakes, Polled: cfg.Sockets != SocketsGoroutine, Compress: !cfg.NoCompression,
 	})
 }
 

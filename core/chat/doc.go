@@ -44,6 +44,8 @@
 //	audience   who follows a room on a node
 //	feed       what a node knows of the log of one room
 //	ring       the newest entries of a feed, encoded once
+//	packed     of a frame: made smaller for the way to a client, alone or in a chain
+//	chain      frames of a ring, of which each packed one refers back to those before it
 //	shard      one of the writers, each with a part of the readers
 //	journal    what gathers drafts and appends them in batches, by lanes
 //	aside      a room that has left its lane, because somebody else holds it in the store

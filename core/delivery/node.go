@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Log      ports.Log
 	Encoder  ports.Encoder
+	Packer   ports.Packer // nil: nothing is packed
 	Rooms    Rooms
 	Bus      ports.Bus              // nil: this node is alone
 	Observer ports.DeliveryObserver // nil: nobody is told
@@ -24,8 +25,8 @@ type Config struct {
 	Linger   time.Duration // max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative: never
 	CatchUps int           // readers served from the log at once; 0: 8
 
-	RingBytes      int           // max bytes of a feed's ring; 0: 256 KiB
-	RingBytesTotal int64         // max bytes of all rings; 0: 256 MiB
+	RingBytes      int           // max bytes of a feed's ring, without packed frames; 0: 256 KiB
+	RingBytesTotal int64         // max bytes of all rings, with packed frames; 0: 256 MiB
 	AntiEntropy    time.Duration // between comparisons of the feeds with the log; 0: 2 s
 }
 
@@ -79,7 +80,7 @@ func New(cfg Config) *Node {
 		n.shards = append(n.shards, newShard(i, cfg.Linger, cfg.Observer))
 	}
 	n.Node = feed.New(feed.Config{
-		Log: cfg.Log, Encoder: cfg.Encoder, Bus: cfg.Bus, Observer: cfg.Observer, Open: n.open,
+		Log: cfg.Log, Encoder: cfg.Encoder, Packer: cfg.Packer, Bus: cfg.Bus, Observer: cfg.Observer, Open: n.open,
 		RingBytes: cfg.RingBytes, RingBytesTotal: cfg.RingBytesTotal, AntiEntropy: cfg.AntiEntropy,
 	})
 	return n

@@ -49,6 +49,9 @@ func (r *Reader) put(f ports.Frame) {
 	}
 	before := len(r.outbox)
 	r.outbox = r.node.cfg.Encoder.Frame(r.outbox, f)
+	if r.packing != ports.Unpacked && len(r.outbox)-before >= minPackedAnswer {
+		r.pack(before)
+	}
 	r.owed += len(r.outbox) - before
 }
 
@@ -186,7 +189,7 @@ func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	switch {
 	case fl.gone || fl.cursor >= head:
 	case r.inRing(fl, v):
-		if p, fl.cursor = v.Run(fl.cursor, head, limit); fl.cursor < head {
+		if p, fl.cursor = r.run(v, fl.cursor, head, limit); fl.cursor < head {
 			return p
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/feed"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -23,6 +24,9 @@ type Reader struct {
 	running sync.WaitGroup // a goroutine that waits for the socket, and those of Go
 
 	queued bool // is in the shard's dirty list; guarded by shard.mu
+
+	packing  ports.Packing
+	unpacked feed.Unpacked // what the client has unpacked last
 
 	follows follows
 	sending map[sendKey]int // changes that are not answered yet
@@ -49,9 +53,12 @@ type sendKey struct {
 
 // NewReader returns the reader of a connection. id is the origin of its own signals, which it does
 // not get.
-func (n *Node) NewReader(conn ports.Conn, id string) *Reader {
+func (n *Node) NewReader(conn ports.Conn, id string, packing ports.Packing) *Reader {
 	shard := n.shards[int(n.next.Add(1))%len(n.shards)]
-	return &Reader{node: n, id: id, conn: conn, shard: shard}
+	if n.cfg.Packer == nil {
+		packing = ports.Unpacked
+	}
+	return &Reader{node: n, id: id, conn: conn, shard: shard, packing: packing}
 }
 
 // ID returns the reader's id. It needs no lock.

@@ -15,6 +15,7 @@ type shard struct {
 	observer ports.DeliveryObserver
 	linger   time.Duration // max
 	wake     chan struct{} // holds one: there may be work
+	packed   packedSum
 
 	mu    sync.Mutex
 	feeds []*part
@@ -236,6 +237,7 @@ func (w *shard) pass(p *part) {
 
 // tell tells the observer of a finished pass.
 func (w *shard) tell(p *part) {
+	w.packed.tell(w.observer)
 	if pass := &p.passing; pass.readers > 0 && !pass.since.IsZero() {
 		w.observer.FannedOut(ports.FanOut{
 			Room: p.audience.Room(), Readers: pass.readers, Entries: pass.entries, Trace: pass.trace(),

@@ -64,7 +64,7 @@ type Readers interface {
 
 func newFeed(n *Node, room chat.RoomID) *Feed {
 	f := &Feed{node: n, room: room, ready: make(chan struct{})}
-	f.ring = ring{bound: n.cfg.RingBytes, total: &n.budget}
+	f.ring = ring{bound: n.cfg.RingBytes, total: &n.budget, packer: n.cfg.Packer}
 	f.view.Store(&View{})
 	f.Readers = n.cfg.Open(f)
 	return f

@@ -14,14 +14,15 @@ import (
 type Config struct {
 	Log      ports.Log
 	Encoder  ports.Encoder
+	Packer   ports.Packer       // nil: frames are not packed
 	Bus      ports.Bus          // nil: this node is alone
 	Observer ports.FeedObserver // nil: nobody is told
 
 	// Open makes the readers of a new feed. It must not wait.
 	Open func(*Feed) Readers
 
-	RingBytes      int           // max bytes of a feed's ring; 0: 256 KiB
-	RingBytesTotal int64         // max bytes of all rings; 0: 256 MiB
+	RingBytes      int           // max bytes of a feed's ring, without packed frames; 0: 256 KiB
+	RingBytesTotal int64         // max bytes of all rings, with packed frames; 0: 256 MiB
 	AntiEntropy    time.Duration // between comparisons of the feeds with the log; 0: 2 s
 }
 

@@ -32,7 +32,8 @@ type View struct {
 type chunk struct {
 	first chat.Seq
 	buf   []byte
-	ends  []end // ends[i] is of the frame of first+i
+	ends  []end  // ends[i] is of the frame of first+i
+	packs *packs // nil: nobody takes packed frames
 }
 
 // end is where an entry's frame ends, and the entry's print.
@@ -57,22 +58,36 @@ func printOf(e *chat.Entry) uint32 {
 // into maxBytes, but at least one. last is the seq of the last of them. The frames must not be
 // changed. Floor <= after < upto <= Head must hold.
 func (v *View) Run(after, upto chat.Seq, maxBytes int) (frames []byte, last chat.Seq) {
+	c, from, to := v.find(after, upto, maxBytes)
+	return c.between(from, to), c.first + chat.Seq(to)
+}
+
+// find returns the chunk of what Run returns, and the indexes of the first and the last frame.
+func (v *View) find(after, upto chat.Seq, maxBytes int) (c *chunk, from, to int) {
 	i := len(v.chunks) - 1
 	for v.chunks[i].first > after+1 {
 		i--
 	}
-	c := &v.chunks[i]
-	from := int(after + 1 - c.first)
-	start := 0
-	if from > 0 {
-		start = int(c.ends[from-1].at)
-	}
-	to := min(len(c.ends)-1, int(upto-c.first))
-	if int(c.ends[to].at)-start > maxBytes {
-		fit := sort.Search(to-from, func(n int) bool { return int(c.ends[from+n].at)-start > maxBytes })
+	c = &v.chunks[i]
+	from = int(after + 1 - c.first)
+	to = min(len(c.ends)-1, int(upto-c.first))
+	if len(c.between(from, to)) > maxBytes {
+		fit := sort.Search(to-from, func(n int) bool { return len(c.between(from, from+n)) > maxBytes })
 		to = from + max(fit-1, 0)
 	}
-	return c.buf[start:c.ends[to].at], c.first + chat.Seq(to)
+	return c, from, to
+}
+
+// between returns the frames of the indexes from to to; none where from is greater.
+func (c *chunk) between(from, to int) []byte {
+	start, until := uint32(0), uint32(0)
+	if from > 0 {
+		start = c.ends[from-1].at
+	}
+	if until = start; to >= from {
+		until = c.ends[to].at
+	}
+	return c.buf[start:until:until]
 }
 
 // ring is the changing side of a feed's views: the newest entries in their first form, in chunks,
@@ -82,6 +97,7 @@ type ring struct {
 	bytes  int // of all chunks, as allocated
 	bound  int
 	total  *budget
+	packer ports.Packer          // nil: frames are not packed
 	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that may have its text: an edit, or an unknown
 	sets   map[setSlot]chat.Seq  // slot → the last entry in the ring that sets it to a value
 	last   newest                // the entry at the head
@@ -138,6 +154,7 @@ func (r *ring) grow(size int) bool {
 	drop := 0
 	for drop < len(r.now.chunks) && r.bytes+want > r.bound {
 		r.spend(-cap(r.now.chunks[drop].buf))
+		r.now.chunks[drop].packs.drop()
 		drop++
 	}
 	// Views share the old slice, so it must not change.
@@ -147,7 +164,7 @@ func (r *ring) grow(size int) bool {
 		return false
 	}
 	r.spend(want)
-	r.now.chunks = append(chunks, chunk{first: r.now.Head, buf: make([]byte, 0, want), ends: make([]end, 0, 16)})
+	r.now.chunks = append(chunks, chunk{first: r.now.Head, buf: make([]byte, 0, want), ends: make([]end, 0, 16), packs: newPacks(r.packer, r.total)})
 	r.raise(r.now.chunks[0].first - 1)
 	return true
 }
@@ -166,6 +183,9 @@ func (r *ring) restart(head chat.Seq) {
 // empty removes all entries from the ring.
 func (r *ring) empty() {
 	r.spend(-r.bytes)
+	for i := range r.now.chunks {
+		r.now.chunks[i].packs.drop()
+	}
 	r.now = View{Head: r.now.Head, Floor: r.now.Head, life: r.now.life}
 	r.edited, r.sets = nil, nil
 }
@@ -212,7 +232,7 @@ func (r *ring) prime(entries []chat.Entry, enc ports.Encoder) bool {
 	if len(r.now.chunks) > 0 && r.now.chunks[0].first != r.now.Floor+1 {
 		return false // the ring begins with frames that are outdated
 	}
-	c := chunk{first: entries[0].Seq, ends: make([]end, 0, len(entries))}
+	c := chunk{first: entries[0].Seq, ends: make([]end, 0, len(entries)), packs: newPacks(r.packer, r.total)}
 	for i := range entries {
 		c.buf = enc.Entry(c.buf, &entries[i])
 		c.ends = append(c.ends, end{uint32(len(c.buf)), printOf(&entries[i])})

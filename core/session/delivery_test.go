@@ -203,7 +203,7 @@ func TestAReaderThatStopsHoldsUpNobodyAndCatchesUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, func(d *session.Config, _ *messaging.Config) { d.RingBytes = 16 << 10 })
 	alice, quick := w.connects("alice"), w.connects("quick")
-	slow := w.connectsTo(0, "slow", 512)
+	slow := w.connectsTo(0, "slow", packedPipe)
 	alice.joins("tea")
 	quick.joins("tea")
 	slow.joins("tea")

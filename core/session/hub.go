@@ -27,6 +27,7 @@ type Config struct {
 	Limiter  ports.Limiter  // nil: no limit
 	Profiles ports.Profiles // nil: nobody can be asked about
 	Encoder  ports.Encoder
+	Packer   ports.Packer          // nil: nothing is packed
 	Bus      ports.Bus             // nil: this node is alone
 	Observer ports.SessionObserver // nil: nobody is told
 
@@ -123,7 +124,7 @@ func New(cfg Config) *Hub {
 		Readers: h, Bus: cfg.Bus, Observer: cfg.Observer, AnswerBytes: cfg.AnswerBytes, Features: cfg.Features, Alone: cfg.Alone,
 	})
 	h.delivery = delivery.New(delivery.Config{
-		Log: cfg.Log, Encoder: cfg.Encoder, Rooms: h, Bus: cfg.Bus, Observer: cfg.Observer,
+		Log: cfg.Log, Encoder: cfg.Encoder, Packer: cfg.Packer, Rooms: h, Bus: cfg.Bus, Observer: cfg.Observer,
 		Shards: cfg.Shards, Linger: cfg.Linger, CatchUps: cfg.CatchUps,
 		RingBytes: cfg.RingBytes, RingBytesTotal: cfg.RingBytesTotal, AntiEntropy: cfg.AntiEntropy,
 	})

@@ -117,6 +117,13 @@ func (lineEncoder) Frame(dst []byte, frame ports.Frame) []byte {
 	panic(fmt.Sprintf("no frame %T", frame))
 }
 
+func readLine(text []byte) (l line) {
+	if err := json.Unmarshal(text, &l); err != nil {
+		panic(fmt.Sprintf("%v in %q", err, text))
+	}
+	return l
+}
+
 func appendLine(dst []byte, l line) []byte {
 	b, err := json.Marshal(l)
 	if err != nil {
@@ -136,6 +143,9 @@ type pipe struct {
 	reason  ports.CloseReason
 	resumed chan struct{}
 	writes  int
+
+	unpacked string // what was unpacked last
+	packed   int    // frames that came packed
 }
 
 func newPipe(size int) *pipe {
@@ -238,9 +248,9 @@ func (p *pipe) next() (line, bool) {
 	defer p.mu.Unlock()
 	for {
 		if i := bytes.IndexByte(p.buf, '\n'); i >= 0 {
-			var l line
-			if err := json.Unmarshal(p.buf[:i], &l); err != nil {
-				panic(fmt.Sprintf("%v in %q", err, p.buf[:i]))
+			l := readLine(p.buf[:i])
+			if l.Kind == "packed" {
+				l = p.unpack(l)
 			}
 			p.buf = append(p.buf[:0], p.buf[i+1:]...)
 			p.moved.Broadcast()
@@ -259,6 +269,8 @@ type world struct {
 	log   ports.Log
 	store *memory.Store
 	nodes []*node
+
+	opened int // sessions
 }
 
 type node struct {
@@ -287,7 +299,7 @@ func newWorld(t testing.TB, nodes int, tweaks ...tweak) *world {
 
 func (w *world) start(bus *flakyBus, tweaks []tweak) {
 	mc := messaging.Config{Log: w.log, Directory: w.store, Slots: w.store, Bus: bus, Autocreate: true}
-	dc := session.Config{Log: w.log, Bus: bus, Encoder: lineEncoder{}, Verifier: trusting{}}
+	dc := session.Config{Log: w.log, Bus: bus, Encoder: lineEncoder{}, Packer: linePacker{}, Verifier: trusting{}}
 	for _, tw := range tweaks {
 		tw(&dc, &mc)
 	}
@@ -370,8 +382,12 @@ func (w *world) connects(user string) *client { return w.connectsTo(0, user, 1<<
 func (w *world) connectsTo(node int, user string, buffer int) *client {
 	w.t.Helper()
 	c := &client{t: w.t, world: w, name: user, pipe: newPipe(buffer)}
+	packing := ports.Unpacked
+	if buffer >= packedPipe {
+		packing = w.packing()
+	}
 	var err error
-	if c.session, err = w.nodes[node].hub.Open(c.pipe, ports.Opening{Identity: identity(user)}); err != nil {
+	if c.session, err = w.nodes[node].hub.Open(c.pipe, ports.Opening{Identity: identity(user), Packing: packing}); err != nil {
 		w.t.Fatalf("open a session of %s: %v", user, err)
 	}
 	w.t.Cleanup(c.hangsUp)

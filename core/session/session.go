@@ -52,7 +52,7 @@ func (h *Hub) Ready(opening *ports.Opening) error {
 func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error) {
 	now := time.Now()
 	s := &session{
-		Reader: h.delivery.NewReader(conn, rand.Text()),
+		Reader: h.delivery.NewReader(conn, rand.Text(), opening.Packing),
 		hub:    h, remote: opening.Remote, via: cmp.Or(opening.Via, "socket"), opened: now, pinged: now, join: opening.Join,
 	}
 	s.heard.Store(now.UnixNano())
