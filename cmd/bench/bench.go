@@ -305,6 +305,7 @@ func (r *rig) on(g *garage, v variant, c benchCase) (err error) {
 	if r.loop, err = load.New(r.target.addr, r.target.dialect); err != nil {
 		return err
 	}
+	r.loop.Compress = r.target.name == compressing
 	defer r.loop.Close()
 	for _, o := range r.target.others {
 		if err := r.loop.Also(o.addr); err != nil {

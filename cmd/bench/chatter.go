@@ -98,6 +98,7 @@ type tally struct {
 	delivered, acknowledged float64
 	cpu                     time.Duration
 	writes                  float64
+	received                float64 // bytes
 }
 
 // during calls begin to start the messages, counts after the warm-up for the time of the run, calls
@@ -107,7 +108,7 @@ func (t *chatter) during(begin, end func()) (tally, error) {
 	if err := t.rest(warmUp); err != nil {
 		return tally{}, err
 	}
-	delivered, acknowledged := t.delivered, t.acknowledged
+	delivered, acknowledged, received := t.delivered, t.acknowledged, t.loop.Received
 	if err := t.start(); err != nil {
 		return tally{}, err
 	}
@@ -118,7 +119,7 @@ func (t *chatter) during(begin, end func()) (tally, error) {
 	took, used, err := t.stop()
 	sum := tally{
 		took: took, delivered: float64(t.delivered - delivered), acknowledged: float64(t.acknowledged - acknowledged),
-		cpu: used.CPU(), writes: float64(used.Writes),
+		cpu: used.CPU(), writes: float64(used.Writes), received: float64(t.loop.Received - received),
 	}
 	if err != nil {
 		return sum, err
@@ -165,5 +166,6 @@ func (t *chatter) tell(sum tally) {
 	if sum.writes > 0 {
 		t.measure("writes", "/delivery", sum.writes/sum.delivered)
 	}
+	t.measure("received", "B/delivery", sum.received/sum.delivered)
 	t.result.Latency = t.latency.Summary()
 }

@@ -27,12 +27,16 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
-const parley = "parley"
+const (
+	parley      = "parley"
+	compressing = "parley-compressed" // all clients offer permessage-deflate
+)
 
 // ways are Parley with other settings than the defaults, to measure their cost.
 var ways = map[string][]string{
 	parley:          nil,
 	"parley-unseen": {"PARLEY_METRICS=false"},
+	compressing:     nil,
 	"parley-traced": {"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01"},
 }
 

@@ -44,6 +44,7 @@ type Client struct {
 	state   state
 	part    []byte // the beginning of an incomplete frame
 	out     []byte // bytes that the socket did not take
+	window  []byte // the last texts that came compressed
 }
 
 type state uint8
@@ -90,6 +91,9 @@ func (c *Client) request() []byte {
 	d := c.loop.Dialect
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
 		d.Path(c.Room, c.history), c.host)
+	if c.loop.Compress {
+		b = append(b, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"...)
+	}
 	for _, line := range d.Header(c.user) {
 		b = append(append(b, line...), "\r\n"...)
 	}
@@ -258,6 +262,7 @@ func (c *Client) hear(b []byte) (rest []byte) {
 			return nil
 		}
 		b = b[size:]
+		c.loop.Received += int64(size)
 		c.frame(op, payload)
 		if !c.Open() {
 			return nil
@@ -266,6 +271,14 @@ func (c *Client) hear(b []byte) (rest []byte) {
 }
 
 func (c *Client) frame(op byte, payload []byte) {
+	if op&compressed != 0 {
+		text, err := c.loop.inflating.text(c, payload)
+		if err != nil {
+			c.end(err)
+			return
+		}
+		op, payload = op&^compressed, text
+	}
 	switch op {
 	case opText:
 		for len(payload) > 0 {

@@ -8,6 +8,8 @@ const (
 	opClose = 0x8
 	opPing  = 0x9
 	opPong  = 0xA
+
+	compressed = 0x40 // RSV1 of RFC 7692; kept beside the opcode
 )
 
 // mask is the mask of every frame. RFC 6455 requires unpredictable masks because of intermediaries,
@@ -59,11 +61,11 @@ func nextFrame(b []byte) (op byte, payload []byte, size int) {
 	case n > 127: // masked
 		return 0, nil, -1
 	}
-	if b[0]&0xf0 != 0x80 { // fragments and extensions are not supported
+	if b[0]&0xb0 != 0x80 { // fragments and other extensions are not supported
 		return 0, nil, -1
 	}
 	if len(b)-head < n {
 		return 0, nil, 0
 	}
-	return b[0] & 0x0f, b[head : head+n], head + n
+	return b[0] & (0x0f | compressed), b[head : head+n], head + n
 }

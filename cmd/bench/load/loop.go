@@ -14,7 +14,9 @@ import (
 
 // Loop drives the connections to one server.
 type Loop struct {
-	Dialect Dialect
+	Dialect  Dialect
+	Compress bool  // clients offer to get compressed messages
+	Received int64 // bytes, of all frames
 
 	servers []server // connections take turns
 	poll    *poller
@@ -28,6 +30,8 @@ type Loop struct {
 	timers  timers
 	stopped bool
 	failure error
+
+	inflating inflating
 }
 
 // New returns a loop for the server at addr, "127.0.0.1:8080".
@@ -36,7 +40,7 @@ func New(addr string, d Dialect) (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a poller: %w", err)
 	}
-	l := &Loop{Dialect: d, poll: p, buf: make([]byte, 256<<10), began: time.Now()}
+	l := &Loop{Dialect: d, poll: p, buf: make([]byte, 256<<10), began: time.Now(), inflating: inflating{texts: map[string][]byte{}}}
 	if err := l.Also(addr); err != nil {
 		p.close()
 		return nil, err
