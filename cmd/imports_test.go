@@ -65,6 +65,7 @@ var rows = []row{
 	{pkg: "core/logwatch", may: inner},
 	{pkg: "core/consuming", may: []string{"core/chat", "core/work", "ports"}},
 	{pkg: "core/hooks", may: []string{"core/chat", "core/consuming", "ports"}},
+	{pkg: "core/search", may: []string{"core/chat", "core/consuming", "ports"}},
 	{pkg: "ports", may: words},
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 

@@ -171,7 +171,6 @@ func TestGuardWordsAllocateLittle(t *testing.T) {
 		strings.Repeat("small letters only ", 5): 0,
 		chatter:                                  12,
 		"我们去北京看长城":                               1, // package norm looks whether it is in normal form
-
 	} {
 		got := testing.AllocsPerRun(100, func() { list = words.Reader{}.Words(list[:0], text) })
 		if got > most {

@@ -1,0 +1,142 @@
+package search
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	// atLeastTime is how long a search waits for an entry to be looked at.
+	atLeastTime = 2 * time.Second
+	// lookFirst and lookMost are how often it looks meanwhile: less and less.
+	lookFirst, lookMost = 20 * time.Millisecond, 160 * time.Millisecond
+	// surveyed is for how long it is remembered how far the index is behind in all rooms.
+	surveyed = 5 * time.Second
+	// unread is how many entries behind a cursor are looked at, which may all be none that is
+	// indexed: a cursor that passes over such entries is stored later.
+	unread = 100
+	// skew is how far clocks may differ.
+	skew = 10 * time.Second
+)
+
+// progress is how far the index is in all rooms.
+type progress struct {
+	asked time.Time
+	upTo  time.Time // what was made up to then is indexed; zero: not known
+}
+
+// tell puts into a page how far the index has got. It is asked before the index itself is, so that
+// this has got at least as far.
+func (s *Service) tell(ctx context.Context, ask *ports.Search, in *scope, page *ports.SearchPage) error {
+	if ask.Room == "" {
+		return s.tellAll(ctx, in, page)
+	}
+	page.OneRoom = true
+	head := in.heads[0]
+	if ask.AtLeast > head {
+		ahead := chat.Errorf(chat.Invalid, "at_least is %d, but the room's last entry is %d", ask.AtLeast, head)
+		ahead.Detail, ahead.Head = chat.Ahead, head
+		return ahead
+	}
+	ctx, cancel := context.WithTimeout(ctx, atLeastTime)
+	defer cancel()
+	for wait := lookFirst; ; wait = min(2*wait, lookMost) {
+		upTo, err := s.indexed(ctx, ask.Room, head)
+		if err != nil {
+			return err
+		}
+		page.IndexedSeq, page.Behind = upTo, int64(head-upTo)
+		if upTo >= ask.AtLeast {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// indexed returns up to which entry of a room all is indexed.
+func (s *Service) indexed(ctx context.Context, room chat.RoomID, head chat.Seq) (chat.Seq, error) {
+	cursors, err := s.cfg.Cursors.Load(ctx, []chat.RoomID{room})
+	if err != nil {
+		return 0, err
+	}
+	at := chat.Seq(0)
+	for i := range cursors {
+		if cursors[i].Consumer == Consumer {
+			at = cursors[i].Seq
+		}
+	}
+	if at >= head {
+		return head, nil
+	}
+	entries, err := s.cfg.Log.Read(ctx, room, ports.Span{After: at, Before: head + 1, Limit: unread, Bytes: batchBytes})
+	if err != nil {
+		return 0, err
+	}
+	for i := range entries {
+		if concerns(&entries[i]) {
+			break
+		}
+		at = entries[i].Seq
+	}
+	return at, nil
+}
+
+// tellAll tells how far the index has got in several rooms.
+func (s *Service) tellAll(ctx context.Context, in *scope, page *ports.SearchPage) error {
+	p, err := s.survey(ctx)
+	if err != nil {
+		return err
+	}
+	page.Indexed = p.upTo
+	n := 0
+	for n < min(len(in.rooms), ports.MaxCounted) && (p.upTo.IsZero() || in.active[n].After(p.upTo.Add(-skew))) {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	cursors, err := s.cfg.Cursors.Load(ctx, in.rooms[:n])
+	if err != nil {
+		return err
+	}
+	at := map[chat.RoomID]chat.Seq{}
+	for i := range cursors {
+		if cursors[i].Consumer == Consumer {
+			at[cursors[i].Room] = cursors[i].Seq
+		}
+	}
+	for i, room := range in.rooms[:n] {
+		page.Behind += int64(max(0, in.heads[i]-at[room]))
+	}
+	return nil
+}
+
+// survey returns how far the index is in all rooms. Several who ask at once wait for one answer.
+func (s *Service) survey(ctx context.Context) (progress, error) {
+	if s.cfg.Behind == nil {
+		return progress{}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !s.progress.asked.IsZero() && now.Sub(s.progress.asked) < surveyed {
+		return s.progress, nil
+	}
+	behind, err := s.cfg.Behind(ctx, Consumer)
+	if err != nil {
+		return progress{}, err
+	}
+	p := progress{asked: now}
+	if !behind.Partial {
+		p.upTo = now.Add(-behind.Oldest).UTC()
+	}
+	s.progress = p
+	return p, nil
+}

@@ -1,0 +1,71 @@
+package search
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+func hasText(s string) bool { return strings.TrimSpace(s) != "" }
+
+// scope is where a search looks: in rooms that its user may read.
+type scope struct {
+	rooms     []chat.RoomID // those that were active last come first
+	heads     []chat.Seq    // theirs
+	active    []time.Time   // when their last entries were made
+	public    bool          // also in public rooms
+	but       []chat.RoomID // but in these, from which the user is banned
+	truncated bool
+}
+
+// scope returns where a query looks.
+func (s *Service) scope(ctx context.Context, by chat.Identity, ask *ports.Search) (scope, error) {
+	if ask.Room != "" {
+		return s.oneRoom(ctx, by, ask.Room)
+	}
+	keys, cut, err := s.cfg.Lists.Order(ctx, ports.OrderQuery{
+		User: by.User, Granted: by.Grants.Rooms(), Sort: ports.SortActive, Max: listed, Limit: ports.MaxFindRooms + 1,
+	})
+	if err != nil {
+		return scope{}, err
+	}
+	in := scope{public: ask.Public && (by.Admin || by.Grants == nil), truncated: cut != "" || len(keys) > ports.MaxFindRooms}
+	keys = keys[:min(len(keys), ports.MaxFindRooms)]
+	asked := make([]ports.Place, len(keys))
+	for i := range keys {
+		asked[i] = ports.Place{Room: keys[i].Room, User: by.User}
+	}
+	standings, err := s.cfg.Directory.Places(ctx, asked)
+	if err != nil {
+		return scope{}, err
+	}
+	for i := range standings {
+		switch st := &standings[i]; {
+		case reads(st, by):
+			in.rooms, in.heads, in.active = append(in.rooms, st.Room.ID), append(in.heads, st.Room.Head), append(in.active, keys[i].At)
+		case st.Room.Public:
+			in.but = append(in.but, st.Room.ID)
+		}
+	}
+	return in, nil
+}
+
+// oneRoom is the scope of a search in one room. What the user may not read is NotFound, as it is
+// elsewhere, or Forbidden where they are banned.
+func (s *Service) oneRoom(ctx context.Context, by chat.Identity, room chat.RoomID) (scope, error) {
+	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: by.User}})
+	if err != nil {
+		return scope{}, err
+	}
+	st := &standings[0]
+	if st.Room.ID == "" {
+		return scope{}, chat.NoRoom(room)
+	}
+	if _, err := by.In(room).Entitle(st.Room, st.Member, chat.Read); err != nil {
+		return scope{}, err
+	}
+	return scope{rooms: []chat.RoomID{room}, heads: []chat.Seq{st.Room.Head}}, nil
+}
