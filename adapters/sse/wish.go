@@ -72,7 +72,7 @@ func (a *Adapter) wish(c *fiber.Ctx, rooms []chat.RoomID, after []chat.Seq) (*wi
 	}
 	id := strings.TrimSpace(c.Get("Last-Event-ID"))
 	if id == "" {
-		id = c.Query("last_event_id")
+		id = c.Query("after_id")
 	}
 	if id != "" {
 		if err := w.cursors.parse(w.log, utils.CopyString(id)); err != nil {

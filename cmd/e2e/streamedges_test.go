@@ -57,7 +57,7 @@ func resumeByID(t *testing.T, s *service) {
 		}
 		first.body.Close()
 		again := s.streams(t, path, "Last-Event-ID", id, "Authorization", "Bearer "+token)
-		byQuery := s.streams(t, path+"&last_event_id="+url.QueryEscape(id)+"&access_token="+token)
+		byQuery := s.streams(t, path+"&after_id="+url.QueryEscape(id)+"&access_token="+token)
 		for _, e := range []*stream{again, byQuery} {
 			if e.status != http.StatusOK {
 				t.Fatalf("%s: %d %v", id, e.status, e.failure)
@@ -235,7 +235,7 @@ func pollWaits(t *testing.T, s *service) {
 	}
 	later := make(chan frame, 1)
 	go func() {
-		_, page, _ := s.calls(t, token, http.MethodGet, path+"&last_event_id="+page.str("id"), nil)
+		_, page, _ := s.calls(t, token, http.MethodGet, path+"&after_id="+page.str("id"), nil)
 		later <- page
 	}()
 	saysAll(t, alice, room, 4, 4)
@@ -244,7 +244,7 @@ func pollWaits(t *testing.T, s *service) {
 		t.Errorf("a poll that waited: %v", got)
 	}
 	began := time.Now()
-	status, page, _ = s.calls(t, token, http.MethodGet, "/v1/rooms/"+room+"/stream?wait=1&last_event_id="+got.str("id"), nil)
+	status, page, _ = s.calls(t, token, http.MethodGet, "/v1/rooms/"+room+"/stream?wait=1&after_id="+got.str("id"), nil)
 	if took := time.Since(began); status != http.StatusOK || len(page.list("entries")) != 0 || page.str("id") != got.str("id") || took < time.Second {
 		t.Errorf("a poll in vain: %d %v after %v", status, page, took)
 	}
@@ -269,7 +269,7 @@ func pollManyRooms(t *testing.T, s *service) {
 	}
 	token, path := s.token(t, "bob"), "/v1/stream?wait=20&rooms="+url.QueryEscape(strings.Join(list, ","))
 	for id, total := "", 0; total < 5*40; {
-		status, page, _ := s.calls(t, token, http.MethodGet, path+"&last_event_id="+id, nil)
+		status, page, _ := s.calls(t, token, http.MethodGet, path+"&after_id="+id, nil)
 		if status != http.StatusOK || len(page.list("entries")) == 0 {
 			t.Fatalf("after %d entries: %d %v", total, status, page)
 		}

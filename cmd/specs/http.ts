@@ -51,7 +51,20 @@ async function messages() {
   const { results } = await ok(user.POST("/v1/batch", { body: { commands } }));
   check(results.length === 3 && results.every((result) => result.type === "ok"), results);
   await ok(user.DELETE("/v1/rooms/{room}/messages/{seq}", { params: { path: { room, seq: results[0].seq! } } }));
+  await streams(entries.length);
   return seq;
+}
+
+// streams polls: a stream of events would not end.
+async function streams(known: number) {
+  const one = await ok(user.GET("/v1/rooms/{room}/stream", { params: { ...at, query: { after: 0, wait: 20 } } }));
+  check(typeof one === "object" && one.entries.length >= known, one);
+  const none = await ok(user.GET("/v1/rooms/{room}/stream", { params: { ...at, query: { after_id: one.id, wait: 0 } } }));
+  check(typeof none === "object" && none.entries.length === 0 && none.id === one.id, none);
+  const many = await ok(user.GET("/v1/stream", { params: { query: { rooms: `${room}@0`, wait: 20 } } }));
+  check(typeof many === "object" && many.entries.length === one.entries.length, many);
+  const durable = await ok(user.GET("/v1/ds/rooms/{room}", { params: { ...at, query: { offset: "-1" } } }));
+  check(Array.isArray(durable) && durable.length === one.entries.length, durable);
 }
 
 async function sets(seq: number) {

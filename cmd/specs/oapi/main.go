@@ -79,7 +79,20 @@ func messages(ctx context.Context, c *api.ClientWithResponses) api.Seq {
 	check(len(results) == 3 && results[0].Type == "ok" && results[1].Type == "ok" && results[2].Type == "ok", results)
 	gone := ok(c.DeleteMessageWithResponse(ctx, room, *results[0].Seq, nil)).JSON200
 	check(gone.Seq > seq, gone)
+	streams(ctx, c, page)
 	return seq
+}
+
+// streams polls: a stream of events would not end.
+func streams(ctx context.Context, c *api.ClientWithResponses, known *api.EntryPage) {
+	one := ok(c.StreamRoomWithResponse(ctx, room, &api.StreamRoomParams{After: new(int64(0)), Wait: new(20)})).JSON200
+	check(len(one.Entries) >= len(known.Entries) && one.Log == *known.Log, one)
+	none := ok(c.StreamRoomWithResponse(ctx, room, &api.StreamRoomParams{AfterId: &one.Id, Wait: new(0)})).JSON200
+	check(len(none.Entries) == 0 && none.Id == one.Id, none)
+	many := ok(c.StreamRoomsWithResponse(ctx, &api.StreamRoomsParams{Rooms: room + "@0", Wait: new(20)})).JSON200
+	check(len(many.Entries) == len(one.Entries), many)
+	durable := ok(c.ReadDurableStreamWithResponse(ctx, room, &api.ReadDurableStreamParams{Offset: new("-1")}))
+	check(len(*durable.JSON200) == len(one.Entries) && durable.HTTPResponse.Header.Get("Stream-Next-Offset") != "", durable.JSON200)
 }
 
 func sets(ctx context.Context, c *api.ClientWithResponses, seq api.Seq) {

@@ -60,6 +60,18 @@ func rooms(ctx context.Context, c *api.Client) {
 	check(listed.Rooms[0].Room == room, listed)
 }
 
+// streams polls: a stream of events would not end.
+func streams(ctx context.Context, c *api.Client, known *api.EntryPage) {
+	one := is[*api.PolledPage](c.StreamRoom(ctx, api.StreamRoomParams{Room: room, After: api.NewOptInt64(0), Wait: api.NewOptInt(20)}))
+	check(len(one.Entries) >= len(known.Entries) && one.Log == known.Log.Value, one)
+	none := is[*api.PolledPage](c.StreamRoom(ctx, api.StreamRoomParams{Room: room, AfterID: api.NewOptString(one.ID), Wait: api.NewOptInt(0)}))
+	check(len(none.Entries) == 0 && none.ID == one.ID, none)
+	many := is[*api.PolledPage](c.StreamRooms(ctx, api.StreamRoomsParams{Rooms: room + "@0", Wait: api.NewOptInt(20)}))
+	check(len(many.Entries) == len(one.Entries), many)
+	durable := is[*api.DurablePageHeaders](c.ReadDurableStream(ctx, api.ReadDurableStreamParams{Room: room, Offset: api.NewOptString("-1")}))
+	check(len(durable.Response) == len(one.Entries) && durable.StreamNextOffset.Value != "", durable)
+}
+
 func messages(ctx context.Context, c *api.Client) api.Seq {
 	sent := is[*api.SendMessageCreated](c.SendMessage(ctx, &api.NewMessage{Body: "hello", Meta: api.NewOptMeta(api.Meta{"by": jx.Raw(`"ogen"`)})},
 		api.SendMessageParams{Room: room, IdempotencyKey: api.NewOptKey("k1")}))
@@ -80,6 +92,7 @@ func messages(ctx context.Context, c *api.Client) api.Seq {
 	}}, api.RunBatchParams{})).Results
 	check(len(results) == 3 && results[0].Type == "ok" && results[1].Type == "ok" && results[2].Type == "ok", results)
 	is[*api.Changed](c.DeleteMessage(ctx, api.DeleteMessageParams{Room: room, Seq: api.Seq(results[0].Seq.Value)}))
+	streams(ctx, c, page)
 	return seq
 }
 
