@@ -76,3 +76,9 @@ func (s *Store) Plant(ctx context.Context, room, author, name, kind string, targ
 		return err
 	})
 }
+
+// Synchronous returns how commits of the writer's connection wait for the disk: 2 is FULL.
+func (s *Store) Synchronous(ctx context.Context) (level int, err error) {
+	err = s.writer.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level)
+	return level, err
+}

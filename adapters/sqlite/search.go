@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -52,7 +53,8 @@ func (q *searchStatements) prepare(ctx context.Context, reader, writer *sql.DB) 
 		return err
 	}
 	return prepareAll(ctx, writer, map[**sql.Stmt]string{
-		&q.manifest: `SELECT r.number, coalesce(f.blocks, x'') FROM room r LEFT JOIN found f ON f.room = r.number WHERE r.id = ?`,
+		&q.manifest: `
+			SELECT r.id, r.number, coalesce(f.blocks, x'') FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value LEFT JOIN found f ON f.room = r.number`,
 		&q.made:     timesQuery,
 		&q.load:     `SELECT key, data FROM found_piece WHERE room = ? AND block = ? ORDER BY key`,
 		&q.drop:     `DELETE FROM found_piece WHERE room = ? AND block = ?`,
@@ -61,18 +63,18 @@ func (q *searchStatements) prepare(ctx context.Context, reader, writer *sql.DB) 
 	})
 }
 
-// Index implements ports.SearchIndex.
+// Index implements ports.SearchIndex. Its commit does not wait for the disk: see writeSoon.
 func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	if len(docs) == 0 {
 		return nil
 	}
-	rooms := map[chat.RoomID][]ports.SearchDoc{}
-	for _, d := range docs {
-		rooms[d.Room] = append(rooms[d.Room], d)
-	}
-	return s.write(ctx, "index messages", func(tx *transaction) error {
-		for room, docs := range rooms {
-			if err := s.indexRoom(tx, room, docs); err != nil {
+	return s.writeSoon(ctx, "index messages", func(tx *transaction) error {
+		rooms, err := s.dated(tx, docs)
+		if err != nil {
+			return err
+		}
+		for number, r := range rooms {
+			if err := s.indexRoom(tx, number, r); err != nil {
 				return err
 			}
 		}
@@ -80,21 +82,50 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	})
 }
 
-func (s *Store) indexRoom(tx *transaction, room chat.RoomID, docs []ports.SearchDoc) error {
-	var number int64
-	var blocks []byte
-	if exists, err := found(tx.row(s.f.manifest, room).Scan(&number, &blocks)); !exists {
-		return err
+// indexed is a room with the documents that come into its index.
+type indexed struct {
+	manifest finding.Manifest
+	docs     []finding.Doc
+}
+
+// dated returns documents with the times of their messages, by the numbers of their rooms: not
+// those of which there is no message.
+func (s *Store) dated(tx *transaction, docs []ports.SearchDoc) (map[int64]*indexed, error) {
+	ids, rooms, numbers := make([]chat.RoomID, len(docs)), map[int64]*indexed{}, map[chat.RoomID]int64{}
+	for i := range docs {
+		ids[i] = docs[i].Room
 	}
-	manifest, err := finding.ParseManifest(blocks)
-	if err != nil {
+	slices.Sort(ids)
+	if err := tx.each(s.f.manifest, func(scan scanner) (err error) {
+		var id chat.RoomID
+		var number int64
+		var blocks []byte
+		if err := scan(&id, &number, &blocks); err != nil {
+			return err
+		}
+		numbers[id], rooms[number] = number, &indexed{}
+		rooms[number].manifest, err = finding.ParseManifest(blocks)
 		return err
+	}, list(slices.Compact(ids))); err != nil {
+		return nil, err
 	}
-	dated, err := s.dated(tx, number, docs)
-	if err != nil {
+	places := make([][2]int64, len(docs))
+	for i, d := range docs {
+		places[i] = [2]int64{numbers[d.Room], int64(d.Seq)}
+	}
+	return rooms, tx.each(s.f.made, func(scan scanner) error {
+		var i int
+		var at int64
+		err := scan(&i, &at)
+		r := rooms[places[i][0]]
+		r.docs = append(r.docs, finding.Doc{Seq: docs[i].Seq, At: stamp(at), Tokens: docs[i].Tokens})
 		return err
-	}
-	plan := finding.NewPlan(manifest, dated)
+	}, list(places))
+}
+
+// indexRoom has documents come into a room's index.
+func (s *Store) indexRoom(tx *transaction, number int64, r *indexed) error {
+	plan := finding.NewPlan(r.manifest, r.docs)
 	pieces := map[int64][]finding.Piece{}
 	for _, block := range plan.Needs() {
 		if err := tx.each(s.f.load, func(scan scanner) error {
@@ -111,23 +142,6 @@ func (s *Store) indexRoom(tx *transaction, room chat.RoomID, docs []ports.Search
 		return err
 	}
 	return s.saveFound(tx, number, &change)
-}
-
-// dated returns documents with the times of their messages: not those of which there is none.
-func (s *Store) dated(tx *transaction, number int64, docs []ports.SearchDoc) (dated []finding.Doc, _ error) {
-	places := make([][2]int64, len(docs))
-	for i, d := range docs {
-		places[i] = [2]int64{number, int64(d.Seq)}
-	}
-	return dated, tx.each(s.f.made, func(scan scanner) error {
-		var i int
-		var at int64
-		if err := scan(&i, &at); err != nil {
-			return err
-		}
-		dated = append(dated, finding.Doc{Seq: docs[i].Seq, At: stamp(at), Tokens: docs[i].Tokens})
-		return nil
-	}, list(places))
 }
 
 func (s *Store) saveFound(tx *transaction, number int64, change *finding.Change) error {

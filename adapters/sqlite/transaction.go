@@ -3,23 +3,53 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"slices"
 	"strings"
 )
 
 // write runs do in one transaction, which is durable when write returns nil.
 func (s *Store) write(ctx context.Context, what string, do func(tx *transaction) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
+	return within(ctx, inTransaction(ctx, s.writer, do), what)
+}
+
+// writeSoon is write, but the transaction is durable only with the next one of write, at the
+// latest: the WAL file is written in order, and synced as a whole. It is for what can be made anew
+// until something that comes later is durable.
+func (s *Store) writeSoon(ctx context.Context, what string, do func(tx *transaction) error) error {
+	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return within(ctx, err, what)
+	}
+	defer conn.Close() // it goes back
+	if _, err = conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err == nil {
+		err = inTransaction(ctx, conn, do)
+	}
+	if _, fault := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); fault != nil {
+		err = errors.Join(err, fault)
+		conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // so that the connection is closed, and nobody writes by it
+	}
+	return within(ctx, err, what)
+}
+
+// beginner is a database, or one of its connections.
+type beginner interface {
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+}
+
+func inTransaction(ctx context.Context, db beginner, do func(tx *transaction) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back; else the first error counts
 	// The transaction itself watches ctx. Its statements take microseconds; a watch for each of
 	// them would cost more.
 	if err := do(&transaction{ctx: context.WithoutCancel(ctx), tx: tx, own: map[*sql.Stmt]*sql.Stmt{}}); err != nil {
-		return within(ctx, err, what)
+		return err
 	}
-	return within(ctx, tx.Commit(), what)
+	return tx.Commit()
 }
 
 // view runs do in one read transaction: it sees one snapshot.

@@ -13,7 +13,7 @@ func compare(a, b string) int { return strings.Compare(a, b) }
 
 // Sizes of blocks, in tokens.
 const (
-	tiny  = 512     // a block that is as small as that is merged in any case
+	tiny  = 256     // a block that is as small as that is merged in any case
 	full  = 100_000 // no block becomes larger by being merged
 	ratio = 8       // how many times as large as the next one a block is, at least
 )
