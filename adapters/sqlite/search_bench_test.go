@@ -32,6 +32,10 @@ func BenchmarkSearch(b *testing.B) {
 
 func fillLog(b *testing.B, path string, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage]) {
 	db := openFile(b, path)
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(b.Context(), `PRAGMA cache_size = -500000`); err != nil {
+		b.Fatal(err)
+	}
 	tx, err := db.BeginTx(b.Context(), nil)
 	if err != nil {
 		b.Fatal(err)
