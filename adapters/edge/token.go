@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,16 +13,25 @@ import (
 
 // Token returns the token in the Authorization header, for a request with one answer.
 func Token(c *fiber.Ctx) (string, error) {
-	token, given, err := authorization(c)
-	switch {
-	case err != nil:
-		return "", err
-	case given:
-		return token, nil
-	case c.Context().QueryArgs().Has(queryToken):
-		return "", errQuery
+	token, err := HeaderToken(&c.Request().Header)
+	if errors.Is(err, errNone) && c.Context().QueryArgs().Has(queryToken) {
+		err = errQuery
 	}
-	return "", errNone
+	return token, err
+}
+
+// Headers are those of a request.
+type Headers interface {
+	PeekAll(name string) [][]byte
+}
+
+// HeaderToken is Token for a request of which only the headers are known.
+func HeaderToken(h Headers) (string, error) {
+	token, given, err := authorization(h)
+	if err == nil && !given {
+		err = errNone
+	}
+	return token, err
 }
 
 // OpeningToken returns the token of a request that opens a socket or a stream, and whether it has
@@ -29,7 +39,7 @@ func Token(c *fiber.Ctx) (string, error) {
 // first that has one wins, even if it is empty: the Authorization header, an entry bearer.<token>
 // of the offered subprotocols, the query's access_token.
 func OpeningToken(c *fiber.Ctx, offered []string) (token string, given bool, err error) {
-	if token, given, err = authorization(c); given || err != nil {
+	if token, given, err = authorization(&c.Request().Header); given || err != nil {
 		return token, given, err
 	}
 	for _, protocol := range offered {
@@ -76,8 +86,8 @@ var (
 
 // authorization returns the token behind Bearer (RFC 6750, 2.1), which may be empty, and whether
 // there is such a header. It ignores other schemes.
-func authorization(c *fiber.Ctx) (token string, given bool, err error) {
-	for _, line := range c.Request().Header.PeekAll(fiber.HeaderAuthorization) {
+func authorization(h Headers) (token string, given bool, err error) {
+	for _, line := range h.PeekAll(fiber.HeaderAuthorization) {
 		scheme, rest := line, []byte(nil)
 		if i := bytes.IndexAny(line, " \t"); i >= 0 {
 			scheme, rest = line[:i], line[i+1:]

@@ -27,7 +27,13 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 	defer s.app.ReleaseCtx(c)
 	linger(ctx.Conn())
 	s.shareUnread(c)
-	_ = s.fail(c, fiber.NewError(unreadStatus(err))) // it sends the answer
+	var refused error = fiber.NewError(unreadStatus(err))
+	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		if _, err := s.largeBytes(&ctx.Request.Header); err != nil {
+			refused = err
+		}
+	}
+	_ = s.fail(c, refused) // it sends the answer
 }
 
 // expected tells a client that asks with "Expect: 100-continue" (RFC 9110, 10.1.1) whether to send
@@ -35,7 +41,7 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 func (s *Server) expected(ctx *fasthttp.RequestCtx) (status int) {
 	if ctx.Request.Header.ContentLength() > s.bodyBytes(&ctx.Request.Header) {
 		s.unread(ctx, fasthttp.ErrBodyTooLarge)
-		return fasthttp.StatusRequestEntityTooLarge
+		return ctx.Response.StatusCode()
 	}
 	return fasthttp.StatusContinue
 }

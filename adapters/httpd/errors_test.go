@@ -1,10 +1,13 @@
 package httpd_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/httpd"
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -180,6 +184,53 @@ func TestWhyAPartCouldNotBeReachedIsToldToTheLogAndToNoClient(t *testing.T) {
 	s.do("GET", "/told", "")
 	if log := s.told.all(); strings.Count(log, "\n") != 0 || !strings.Contains(log, "10.0.0.7") {
 		t.Errorf("told was %q, want one line with the cause", log)
+	}
+}
+
+// Who may not ask at all is told so, and no large body is read of them.
+func TestLargerBodiesAreReadOnlyOfWhoMay(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpd.Config{
+		BodyBytes: 1000, Larger: func(string, string) int { return 3000 },
+		MayLarger: func(h edge.Headers) error {
+			if token, err := edge.HeaderToken(h); err != nil || token != "good" {
+				return chat.Errorf(chat.Unauthenticated, "no such token")
+			}
+			return nil
+		},
+	}, func(r fiber.Router) {
+		r.Post("/", func(c *fiber.Ctx) error { return c.SendString("taken") })
+	})
+	body := func(n int) string { return strings.Repeat("x", n) }
+	length := func(n int) string { return fmt.Sprintf("Content-Length: %d\r\n", n) }
+	for _, row := range []struct {
+		name, headers, body string
+		status              string
+	}{
+		{"with a good token", "Authorization: Bearer good\r\n" + length(3000), body(3000), "200"},
+		{"with a good token, but larger still", "Authorization: Bearer good\r\n" + length(3001), body(3001), "413"},
+		{"a small one", length(1000), body(1000), "200"},
+		{"without a token", length(1001), body(1001), "401"},
+		{"before the body comes", "Authorization: Bearer bad\r\n" + length(3000), "", "401"},
+		{"who asks first", "Expect: 100-continue\r\n" + length(3000), "", "401"},
+		{"of a length that is not told", "Transfer-Encoding: chunked\r\n", "bb8\r\n" + body(3000) + "\r\n0\r\n\r\n", "401"},
+		{"the same, with a good token", "Authorization: Bearer good\r\nTransfer-Encoding: chunked\r\n", "bb8\r\n" + body(3000) + "\r\n0\r\n\r\n", "200"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\n"+row.headers+"\r\n"+row.body); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(conn).ReadString('\n')
+			if fields := strings.Fields(line); err != nil || len(fields) < 2 || fields[1] != row.status {
+				t.Errorf("got %q, %v, want %s", line, err, row.status)
+			}
+		})
 	}
 }
 

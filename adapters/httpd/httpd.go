@@ -38,6 +38,9 @@ type Config struct {
 	// Larger returns the max size of a body to a route that takes larger ones, or 0; nil: none
 	// does.
 	Larger func(method, path string) int
+	// MayLarger returns why a request with these headers may not have such a body; nil: each may.
+	// It is asked before the body is read.
+	MayLarger func(h edge.Headers) error
 }
 
 // readBuffer holds the headers of a request: a token of 8 KiB and the rest.
@@ -104,11 +107,28 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 
 // bodyBytes returns the max size of the body of a request.
 func (s *Server) bodyBytes(h *fasthttp.RequestHeader) int {
-	if s.cfg.Larger == nil {
+	if length := h.ContentLength(); 0 <= length && length <= s.cfg.BodyBytes { // it is negative where it is not told
 		return s.cfg.BodyBytes
 	}
+	limit, _ := s.largeBytes(h)
+	return limit
+}
+
+// largeBytes is bodyBytes for a body that may be large. If the limit is smaller only because of
+// whose request it is, err says why.
+func (s *Server) largeBytes(h *fasthttp.RequestHeader) (limit int, err error) {
+	if s.cfg.Larger == nil {
+		return s.cfg.BodyBytes, nil
+	}
 	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-	return max(s.cfg.BodyBytes, s.cfg.Larger(string(h.Method()), path))
+	larger := s.cfg.Larger(string(h.Method()), path)
+	if larger > s.cfg.BodyBytes && s.cfg.MayLarger != nil {
+		err = s.cfg.MayLarger(h)
+	}
+	if larger <= s.cfg.BodyBytes || err != nil {
+		return s.cfg.BodyBytes, err
+	}
+	return larger, nil
 }
 
 // Listen opens the listener. It fails if the port is in use.

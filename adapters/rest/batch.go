@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -33,6 +34,19 @@ func BodyBytes(method, path string) int {
 		return membersBytes
 	}
 	return 0
+}
+
+// MayLarger returns why nothing larger than other bodies is read of who sends these headers: they
+// have no good token.
+func (a *API) MayLarger(h edge.Headers) error {
+	token, err := edge.HeaderToken(h)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Timeout)
+	defer cancel()
+	_, err = a.cfg.Verifier.Verify(ctx, token)
+	return err
 }
 
 // batch is a list of commands, and what became of each.

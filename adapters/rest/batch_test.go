@@ -117,6 +117,7 @@ func TestWhatIsNoBatchIsRefusedAsAWhole(t *testing.T) {
 	s.as("").posts("/v1/batch", commands(say("general", "k"))).fails(401, "unauthenticated", "*")
 	big := `{"type":"send","room":"general","key":"k","body":"` + strings.Repeat("x", 10<<20) + `"}`
 	alice.posts("/v1/batch", commands(big)).fails(413, "bad_request", "the body is too large")
+	s.as("").posts("/v1/batch", commands(big)).fails(401, "unauthenticated", "*")
 	alice.gets("/v1/rooms/general").is(200, `{"head":0}`)
 
 	alice.posts("/v1/batch", commands(many[:500]...)).is(200, `{}`)

@@ -102,7 +102,8 @@ func serve(t *testing.T, tweaks ...tweak) *service {
 	rc.Sets = m
 	rc.Reader, rc.Rooms, rc.Members, rc.Lists = m, m, m, m
 	rc.Profiles = people.New(people.Config{Store: store, Limiter: m})
-	server := httpd.New(httpd.Config{Addr: "127.0.0.1:0", Larger: rest.BodyBytes}, rest.New(rc).Routes)
+	api := rest.New(rc)
+	server := httpd.New(httpd.Config{Addr: "127.0.0.1:0", Larger: rest.BodyBytes, MayLarger: api.MayLarger}, api.Routes)
 	if err := server.Listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -254,7 +254,7 @@ func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.He
 	}
 	return httpd.New(httpd.Config{
 		Addr: cfg.HTTPAddr, CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, TrustedProxies: cfg.TrustedProxies,
-		Origins: cfg.Origins, Observer: o, Log: log, Larger: rest.BodyBytes, Plain: cfg.NoCompression,
+		Origins: cfg.Origins, Observer: o, Log: log, Larger: rest.BodyBytes, MayLarger: api.MayLarger, Plain: cfg.NoCompression,
 	}, routes...)
 }
 
