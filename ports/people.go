@@ -15,8 +15,8 @@ type Profiles interface {
 	Profiles(ctx context.Context, by chat.Identity, users []chat.UserID) (ProfilePage, error)
 
 	// SetProfile sets what a user is called and the like. It takes to be that user, or a service or
-	// an admin: Forbidden. With an IfVersion that is not the present one it is a Conflict with the
-	// detail Stale.
+	// an admin: Forbidden. With an IfVersion that is not the present one, and IfThere where there
+	// is none, it is a Conflict with the detail Stale.
 	SetProfile(ctx context.Context, by chat.Identity, user chat.UserID, change chat.ProfileChange) (chat.Profile, error)
 
 	// Known returns the profiles of up to MaxUsers users who have one, in any order. It is a
@@ -45,8 +45,8 @@ type People interface {
 
 	// SetProfile changes a profile, or makes it, in one durable commit, and returns it and whether
 	// anything changed: if nothing does, nothing is written. With an IfVersion that is not the
-	// present one, which is 0 where there is none, it is a Conflict with the detail Stale; of a
-	// user who is gone for good it is a Conflict.
+	// present one, which is 0 where there is none, and IfThere where there is none, it is a
+	// Conflict with the detail Stale; of a user who is gone for good it is a Conflict.
 	SetProfile(ctx context.Context, user chat.UserID, change chat.ProfileChange) (is chat.Profile, changed bool, err error)
 
 	// Learn takes what tokens say of users, at most one claim of each, in one durable commit, and

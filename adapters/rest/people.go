@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -94,7 +93,7 @@ func (a *API) setUser(r *request) error {
 }
 
 func (r *request) profileChange() (change chat.ProfileChange, err error) {
-	if change.IfVersion, err = r.ifMatch(); err != nil {
+	if change.IfVersion, change.IfThere, err = r.ifMatch(); err != nil {
 		return change, err
 	}
 	o, err := r.object()
@@ -119,21 +118,4 @@ func (o object) parsed(name string, parse func(string) (string, error)) (*string
 	}
 	value, err := parse(*text)
 	return &value, err
-}
-
-var errIfMatch = chat.Errorf(chat.Invalid, `If-Match must be one version, in quotes, as ETag has it: "7"`)
-
-// ifMatch returns the version that the client knows, or nil where it does not say.
-func (r *request) ifMatch() (*int64, error) {
-	lines := slices.Collect(slices.Values(r.Request().Header.PeekAll(fiber.HeaderIfMatch)))
-	if len(lines) == 0 {
-		return nil, nil
-	}
-	text, quoted := strings.CutPrefix(strings.TrimSpace(string(lines[0])), `"`)
-	text, ended := strings.CutSuffix(text, `"`)
-	version, err := wire.ParseWhole("If-Match", text, 0, int64(chat.MaxSeq))
-	if len(lines) > 1 || !quoted || !ended || err != nil {
-		return nil, errIfMatch
-	}
-	return &version, nil
 }

@@ -40,10 +40,17 @@ func TestAProfileIsSetByItsVersion(t *testing.T) {
 	puts(`"0"`, "Bob").is(412, `{"error":{"code":"conflict","reason":"stale","message":"it has been changed meanwhile: its version is 1"}}`)
 	puts(`"1"`, "Bobby").is(200, `{"name":"Bobby","v":2}`)
 	puts(`"1"`, "Robert").fails(412, "conflict", "it has been changed meanwhile: its version is 2")
-	for _, match := range []string{`2`, `*`, `"2`, `W/"2"`, `"1", "2"`, `"x"`, `"-1"`, `"02"`, `""`} {
+	for _, match := range []string{`W/"2"`, `W/"x"`} {
+		puts(match, "x").is(412, `{"error":{"code":"conflict","reason":"stale"}}`)
+	}
+	for _, match := range []string{`2`, `"2`, `W/2`, `**`, `"*"`, `"1", "2"`, `W/"1", W/"2"`, `"x"`, `"-1"`, `"02"`, `""`} {
 		puts(match, "x").fails(422, "invalid", `If-Match must be one version, in quotes, as ETag has it: "7"`)
 	}
 	admin.gets("/v1/users/bob").is(200, `{"name":"Bobby","v":2}`)
+	puts(`*`, "Bobbie").is(200, `{"v":3}`)
+	admin.ask("PUT", "/v1/users/carol", `{"name":"Carol"}`, "If-Match", "*").
+		is(412, `{"error":{"code":"conflict","reason":"stale","message":"there is nothing yet that it would change"}}`)
+	admin.gets("/v1/users/carol").fails(404, "not_found", "*")
 }
 
 func TestManyUsersAreAskedForAtOnce(t *testing.T) {

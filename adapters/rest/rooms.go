@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -246,25 +245,6 @@ func (r *request) metadata(o object, change *ports.RoomChange) (err error) {
 	}
 	change.Custom, err = o.CustomKeys()
 	return err
-}
-
-// ifChanged returns which entry must have changed the room last, or nil for whichever did. A weak
-// entity tag is never that of a room (RFC 9110, 13.1.1).
-func (r *request) ifChanged() (*chat.Seq, error) {
-	lines := r.Request().Header.PeekAll(fiber.HeaderIfMatch)
-	if len(lines) == 1 {
-		switch text := strings.TrimSpace(string(lines[0])); {
-		case text == "*":
-			return nil, nil
-		case strings.HasPrefix(text, `W/"`):
-			return new(chat.Seq(-1)), nil
-		}
-	}
-	version, err := r.ifMatch()
-	if version == nil || err != nil {
-		return nil, err
-	}
-	return new(chat.Seq(*version)), nil
 }
 
 func (a *API) archiveRoom(r *request) error {

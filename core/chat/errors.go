@@ -86,6 +86,13 @@ func StaleVersion(is int64) *Error {
 	return e
 }
 
+// NotThere is the error for a change only of what is there, and is not.
+func NotThere() *Error {
+	e := Errorf(Conflict, "there is nothing yet that it would change")
+	e.Detail = Stale
+	return e
+}
+
 // StaleChange is the error for a change of a room that has changed since.
 func StaleChange(changed Seq) *Error {
 	e := Errorf(Conflict, "the room has changed since: its last change is %d", changed)

@@ -21,6 +21,7 @@ type ProfileChange struct {
 	Avatar    *string
 	Custom    []byte // a JSON object; one without members takes what is there
 	IfVersion *int64 // nil: whatever the present version is; 0: only where there is no profile
+	IfThere   bool   // only where there is a profile
 }
 
 // Learn takes what a token says, and reports whether that changed anything. It counts if the token
@@ -50,6 +51,8 @@ func (p *Person) Set(change ProfileChange, at time.Time) (changed bool, err erro
 		return false, Errorf(Conflict, "this user is gone for good")
 	case change.IfVersion != nil && *change.IfVersion != p.Version:
 		return false, StaleVersion(p.Version)
+	case change.IfThere && p.Version == 0:
+		return false, NotThere()
 	}
 	is := p.Profile
 	if change.Name != nil {

@@ -194,7 +194,13 @@ func setsStale(t *testing.T, r room) {
 		_, _, err := alice.SetProfile(t.Context(), alice.id, chat.ProfileChange{Name: &name, IfVersion: &version})
 		return err
 	}
+	there := func(name string) error {
+		_, _, err := alice.SetProfile(t.Context(), alice.id, chat.ProfileChange{Name: &name, IfThere: true})
+		return err
+	}
+	mustStale(t, there("Alice"))
 	mustStale(t, tries(1, "Alice"))
+	mustStale(t, tries(-1, "Alice"))
 	mustBeProfile(t, alice.profile(), chat.Profile{})
 	if err := tries(0, "Alice"); err != nil {
 		t.Fatal(err)
