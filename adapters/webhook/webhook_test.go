@@ -161,7 +161,9 @@ func TestAnAnswerThatCannotBeReadIsNone(t *testing.T) {
 		`{"ack":"7"}`: "the answer cannot be read: ack must be a number",
 		`{"ack":-1}`:  fmt.Sprintf("the answer cannot be read: ack must be a whole number from 0 to %d", chat.MaxSeq),
 		`{"do":{}}`:   "the answer cannot be read: do must be an array",
-		`{"ack":7`:    "the answer cannot be read: the answer must be one JSON object",
+		`{"do":[` + strings.Repeat("{},", 30) + `{}]}`: "the answer cannot be read: do has 31 commands, and may have 20 at most: " +
+			"none of them is done; to do more, take a part of the entries by ack",
+		`{"ack":7`: "the answer cannot be read: the answer must be one JSON object",
 		`{"a":"` + strings.Repeat("x", 64<<10) + `"}`: "the answer has more than 65536 bytes",
 	} {
 		s := endpoint(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })

@@ -51,8 +51,8 @@ func AppendBatches(dst []byte, batches []ports.HookBatch) []byte {
 
 // ReadAnswer reads what the owner of a hook answers to a batch of a room. What is no JSON object
 // ("OK", or nothing) says that they took all of it. A command that cannot be read is told as such
-// and keeps none of the others from being done; an answer of which nobody could say how much was
-// taken is an error.
+// and keeps none of the others from being done. An answer of which nobody could say how much was
+// taken is an error, and so is one with more commands than MaxHookCommands: nothing of it counts.
 func ReadAnswer(data []byte, room chat.RoomID) (a ports.HookAnswer, err error) {
 	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(text) == 0 || text[0] != '{' {
 		return a, nil
@@ -86,21 +86,21 @@ func (b Body) Answer(room chat.RoomID) (a ports.HookAnswer, err error) {
 	if err != nil || !ok {
 		return a, err
 	}
+	n := 0
 	eachItem(do.raw, func(v value) bool {
-		if len(a.Do) == ports.MaxHookCommands {
-			a.Do = append(a.Do, ports.HookCommand{Err: errManyCommands})
-			return false
+		if n++; n <= ports.MaxHookCommands {
+			a.Do = append(a.Do, readCommand(v, room))
 		}
-		a.Do = append(a.Do, readCommand(v, room))
 		return true
 	})
+	if n > ports.MaxHookCommands {
+		return ports.HookAnswer{}, chat.Errorf(chat.Invalid,
+			"do has %d commands, and may have %d at most: none of them is done; to do more, take a part of the entries by ack", n, ports.MaxHookCommands)
+	}
 	return a, nil
 }
 
-var (
-	errManyCommands = chat.Errorf(chat.Invalid, "do must have at most %d commands: those behind are not done", ports.MaxHookCommands)
-	errNoCommand    = chat.Errorf(chat.BadRequest, "a command must be an object")
-)
+var errNoCommand = chat.Errorf(chat.BadRequest, "a command must be an object")
 
 // eachItem calls each for the items of an array that was found to be one, until that returns false.
 func eachItem(array []byte, each func(value) bool) {

@@ -77,9 +77,23 @@ func TestACommandThatCannotBeReadSpoilsNoOther(t *testing.T) {
 			t.Errorf("command %d: got %+v", i, c)
 		}
 	}
-	a, err = wire.ReadAnswer([]byte(`{"do":[`+good+strings.Repeat(","+good, 30)+`]}`), "general")
-	if err != nil || len(a.Do) != ports.MaxHookCommands+1 || !errors.Is(a.Do[ports.MaxHookCommands].Err, chat.Invalid) || a.Do[ports.MaxHookCommands-1].Err != nil {
-		t.Errorf("31 commands: got %d, %v", len(a.Do), err)
+}
+
+func TestAnAnswerWithTooManyCommandsAsksForNothing(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{
+		ports.MaxHookCommands:     "",
+		ports.MaxHookCommands + 1: "do has 21 commands, and may have 20 at most: none of them is done; to do more, take a part of the entries by ack",
+		31:                        "do has 31 commands, and may have 20 at most: none of them is done; to do more, take a part of the entries by ack",
+	} {
+		text := `{"ack":7,"do":[` + strings.TrimPrefix(strings.Repeat(`,{"type":"send","body":"hi"}`, n), ",") + `]}`
+		a, err := wire.ReadAnswer([]byte(text), "general")
+		switch {
+		case want == "" && (err != nil || len(a.Do) != n || a.Ack == nil):
+			t.Errorf("%d commands: got %+v, %v", n, a, err)
+		case want != "" && (!errors.Is(err, chat.Invalid) || chat.AsError(err).Reason != want || a.Do != nil || a.Ack != nil):
+			t.Errorf("%d commands: got %+v, %v", n, a, err)
+		}
 	}
 }
 
