@@ -50,6 +50,8 @@ type Leave struct{ Room chat.RoomID }
 type Change interface {
 	Ask
 	In() chat.RoomID
+	// WithKey returns the change with that key, instead of the one that it has.
+	WithKey(key chat.Key) Change
 }
 
 // Send says something.
@@ -93,12 +95,14 @@ type Pin struct {
 	Room  chat.RoomID
 	Seq   chat.Seq
 	Until time.Time // when it ends by itself, in milliseconds; zero: it does not
+	Key   chat.Key  // may be empty
 }
 
 // Unpin ends that a message is pinned.
 type Unpin struct {
 	Room chat.RoomID
 	Seq  chat.Seq
+	Key  chat.Key // may be empty
 }
 
 // Set sets a slot of a type of the application's own.
@@ -271,6 +275,27 @@ func (c Unpin) In() chat.RoomID { return c.Room }
 
 // In returns the room that the change is for.
 func (c Set) In() chat.RoomID { return c.Room }
+
+// WithKey implements Change.
+func (c Send) WithKey(key chat.Key) Change { c.Key = key; return c }
+
+// WithKey implements Change.
+func (c Edit) WithKey(key chat.Key) Change { c.Key = key; return c }
+
+// WithKey implements Change.
+func (c Delete) WithKey(key chat.Key) Change { c.Key = key; return c }
+
+// WithKey implements Change.
+func (c React) WithKey(key chat.Key) Change { c.Key = key; return c }
+
+// WithKey implements Change.
+func (c Pin) WithKey(key chat.Key) Change { c.Key = key; return c }
+
+// WithKey implements Change.
+func (c Unpin) WithKey(key chat.Key) Change { c.Key = key; return c }
+
+// WithKey implements Change.
+func (c Set) WithKey(key chat.Key) Change { c.Key = key; return c }
 
 // The limits of Join.Limit and History.Limit.
 const (

@@ -22,7 +22,7 @@ func (c *consumer) act(ctx context.Context, b *ports.HookBatch, do []ports.HookC
 	for i, command := range do {
 		err := command.Err
 		if err == nil {
-			err = c.record(ctx, keyed(command.Change, keyOf(b, i, command.Key)))
+			err = c.record(ctx, command.Change.WithKey(keyOf(b, i, command.Key)))
 		}
 		c.s.cfg.Observer.HookActed(b.Hook, err)
 		if kind := chat.AsError(err).Kind; err != nil && (kind == chat.Unavailable || kind == chat.Internal || kind == chat.RateLimited) {
@@ -58,26 +58,4 @@ func keyOf(b *ports.HookBatch, n int, own chat.Key) chat.Key {
 		key = "hook/" + base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	return chat.Key(key)
-}
-
-// keyed gives a change its key, if it can have one: to pin twice changes nothing.
-func keyed(change ports.Change, key chat.Key) ports.Change {
-	switch c := change.(type) {
-	case ports.Send:
-		c.Key = key
-		return c
-	case ports.Edit:
-		c.Key = key
-		return c
-	case ports.Delete:
-		c.Key = key
-		return c
-	case ports.React:
-		c.Key = key
-		return c
-	case ports.Set:
-		c.Key = key
-		return c
-	}
-	return change
 }

@@ -30,8 +30,10 @@ func (s *Service) set(ctx context.Context, by chat.Identity, change ports.Change
 	feature := ports.FeaturePins
 	switch c := change.(type) {
 	case ports.Pin:
+		key = c.Key
 		fact = chat.Set{Type: chat.Pinned, Target: c.Seq, Data: chat.Pin{By: by.User, Until: c.Until}.Data()}
 	case ports.Unpin:
+		key = c.Key
 		fact = chat.Set{Type: chat.Pinned, Target: c.Seq}
 	case ports.Set:
 		if !c.Type.Own() {
