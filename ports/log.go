@@ -17,7 +17,12 @@ type Log interface {
 	// the others. The first of these that holds is the outcome (core/ledger checks it for all
 	// stores):
 	//   - no such room: NotFound;
-	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate;
+	//   - an entry with that (room, author, key) exists, also earlier in the same call: Duplicate if
+	//     it is what is proposed, otherwise Conflict. It is, whatever its value, if it is of the same
+	//     kind (a Message may be Silent or not) and about the same: an Edited or Deleted of that
+	//     target, a Reacted of that target with that emoji, a Set of that type, target and slot, a
+	//     MemberChanged of that user. An entry of a kind that this release does not know may be the
+	//     same;
 	//   - the author may not do that as the room and their place in it are now: Forbidden, or
 	//     NotFound if they may not know of the room (see chat.Rights.Entitle). A change of the room
 	//     or of its members needs Moderate, leaving needs nothing, a Set needs what its chat.SetTerms

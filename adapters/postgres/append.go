@@ -31,6 +31,7 @@ const (
 	isReaders  // its author may read only
 	isBanned   // its author is banned
 	isHidden   // its author may not know of the room
+	isTaken    // its key was used for another thing than a message
 )
 
 // sayQuery appends messages in one statement, after lockQuery: it sees all that was committed
@@ -47,7 +48,9 @@ WITH judged AS (
     CASE r.speaker_head WHEN r.head THEN nullif(r.speaker, '') END AS speaker,
     CASE
       WHEN r.room_id IS NULL THEN 2
-      WHEN old.seq IS NOT NULL THEN 1
+      WHEN old.seq IS NOT NULL THEN CASE WHEN (
+        SELECT o.kind BETWEEN 2 AND 6 OR o.kind = 7 AND o.type = 'set' FROM entry o WHERE o.room_id = p.room_id AND o.seq = old.seq
+      ) THEN 9 ELSE 1 END
       WHEN p.granted < 4 AND m.banned THEN 7
       WHEN greatest(p.granted, m.role, CASE WHEN r.public THEN p.everybody END) = 1 THEN 6
       WHEN greatest(p.granted, m.role, CASE WHEN r.public THEN p.everybody END) = 0 THEN 8
@@ -225,6 +228,8 @@ func outcomeOf(verdict int16, e chat.Entry) ports.Outcome {
 		return ports.Outcome{Status: ports.Appended, Entry: e}
 	case isDuplicate:
 		return ports.Outcome{Status: ports.Duplicate, Entry: e}
+	case isTaken:
+		return ports.Outcome{Err: ledger.KeyTaken(e.Seq)}
 	case isNowhere, isHidden:
 		return ports.Outcome{Err: chat.NoRoom(e.Room)}
 	case isReaders:

@@ -165,9 +165,13 @@ FROM room r WHERE room_id = ANY($1::text[])`)
 
 const (
 	usedQuery = `
-SELECT u.room_id, u.author, u.key, u.seq, u.at
+SELECT u.room_id, u.author, u.key, u.seq, u.at,
+  coalesce(e.kind, 0::smallint), coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.member, ''), coalesce(e.type, ''), e.data
 FROM unnest($1::text[], $2::text[], $3::text[]) p (room_id, author, key)
-JOIN used_key u ON u.room_id = p.room_id AND u.author = p.author AND u.key = p.key`
+JOIN used_key u ON u.room_id = p.room_id AND u.author = p.author AND u.key = p.key
+LEFT JOIN LATERAL (
+  SELECT kind, target, emoji, member, type, CASE WHEN kind = 7 THEN data END AS data FROM entry WHERE room_id = u.room_id AND seq = u.seq OFFSET 0
+) e ON true`
 
 	targetsQuery = `
 SELECT e.room_id, e.seq, e.author, coalesce(e.deleted_by, 0)
@@ -302,8 +306,17 @@ func (l *loaded) readRooms(rows pgx.Rows) error {
 func (l *loaded) readUsed(rows pgx.Rows) error {
 	var k usedKey
 	var e chat.Entry
-	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.author, &k.key, &e.Seq, &e.At}, func() error {
-		l.used[k] = chat.Entry{Room: k.room, Seq: e.Seq, At: e.At.UTC(), Author: chat.Author{ID: k.author}, Key: k.key}
+	var c ledger.Columns
+	var later laterKind
+	_, err := pgx.ForEachRow(rows, []any{
+		&k.room, &k.author, &k.key, &e.Seq, &e.At, &c.Kind, &c.Target, &c.Emoji, &c.User, &later.name, &later.data,
+	}, func() error {
+		is := c
+		if is.Kind == ledger.KindSet {
+			later.set(&is)
+		}
+		fact, _ := is.Fact()
+		l.used[k] = chat.Entry{Room: k.room, Seq: e.Seq, At: e.At.UTC(), Author: chat.Author{ID: k.author}, Key: k.key, Fact: fact}
 		return nil
 	})
 	return err

@@ -16,6 +16,7 @@ type judged struct {
 	ledger.Rows // nil: the judge of a message may not call the other methods
 	room        ledger.Room
 	places      map[chat.UserID]chat.Member
+	taken       map[chat.UserID]chat.Seq // of each user, the entry of the key usedElse
 }
 
 func (j *judged) Room() *ledger.Room { return &j.room }
@@ -28,17 +29,23 @@ func (j *judged) Message(seq chat.Seq) (ledger.Message, bool, error) {
 	return ledger.Message{Author: "ann"}, seq == 1 || seq == 2, nil
 }
 
-func (j *judged) Used(_ chat.UserID, key chat.Key) (chat.Entry, bool, error) {
-	return chat.Entry{Seq: 1}, key == usedBefore, nil
+func (j *judged) Used(user chat.UserID, key chat.Key) (chat.Entry, bool, error) {
+	if key == usedElse {
+		return chat.Entry{Seq: j.taken[user], Fact: chat.Reacted{Target: 1}}, true, nil
+	}
+	return chat.Entry{Seq: 1, Fact: chat.Message{Silent: true}}, key == usedBefore, nil
 }
 
-const usedBefore = chat.Key("used before")
+const (
+	usedBefore = chat.Key("used before")
+	usedElse   = chat.Key("used for another thing")
+)
 
 // newJudged makes a room with a user of each role, a banned one, and one without a place. Each of
-// them has used a key there.
+// them has used a key there for a message, and another one for a reaction.
 func newJudged(t *testing.T, store *postgres.Store, public, archived bool) *judged {
 	t.Helper()
-	j := &judged{places: map[chat.UserID]chat.Member{"nobody": {}, "banned": {User: "banned", Banned: true}}}
+	j := &judged{taken: map[chat.UserID]chat.Seq{}, places: map[chat.UserID]chat.Member{"nobody": {}, "banned": {User: "banned", Banned: true}}}
 	for _, role := range []chat.Role{chat.Read, chat.Write, chat.Moderate} {
 		user := chat.UserID(role.String())
 		j.places[user] = chat.Member{User: user, Role: role}
@@ -56,6 +63,8 @@ func newJudged(t *testing.T, store *postgres.Store, public, archived bool) *judg
 		p := says(j.room.ID, user, "used")
 		p.Key = usedBefore
 		appends(t, store, p)
+		p.Key, p.Fact = usedElse, chat.Reacted{Target: 1, Emoji: "👍"}
+		j.taken[user] = appends(t, store, p)[0].Entry.Seq
 		switch {
 		case place.Banned:
 			does(chat.MemberChanged{User: user, Change: chat.MemberBanned})
@@ -74,7 +83,7 @@ func newJudged(t *testing.T, store *postgres.Store, public, archived bool) *judg
 
 // proposals are messages by each user of the room, with each right that a token may give: replies
 // to nothing, to a message, to a deleted one, and to an entry that is not a message. Each user has
-// one more with a key that they have used.
+// two more with keys that they have used.
 func (j *judged) proposals() (all []chat.Proposal) {
 	for user := range j.places {
 		for n := range 16 {
@@ -85,9 +94,11 @@ func (j *judged) proposals() (all []chat.Proposal) {
 				all = append(all, p)
 			}
 		}
-		p := says(j.room.ID, user, "hi")
-		p.By, p.Key = chat.Rights{}, usedBefore
-		all = append(all, p)
+		for _, key := range []chat.Key{usedBefore, usedElse} {
+			p := says(j.room.ID, user, "hi")
+			p.By, p.Key = chat.Rights{}, key
+			all = append(all, p)
+		}
 	}
 	return all
 }
@@ -107,19 +118,22 @@ func TestTheStatementForMessagesJudgesAsTheLedgerDoes(t *testing.T) {
 		if turns := relay.turns.Load() - before; turns != 1 {
 			t.Fatalf("the batch took %d round trips: the statement was not asked", turns)
 		}
-		seen := map[string]int{}
+		seen, taken := map[string]int{}, 0
 		for i := range proposals {
 			want, err := ledger.Judge(j, &proposals[i])
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := fmt.Sprint(outcomes[i].Status, outcomes[i].Err)
+			if outcomes[i].Status == ports.Refused && proposals[i].Key == usedElse {
+				taken++
+			}
 			if seen[got]++; got != fmt.Sprint(want.Status, want.Err) {
 				t.Errorf("public %t, archived %t: %s, %+v, %+v: got %s, want %d %v", j.room.Public, j.room.Archived,
 					proposals[i].Author.ID, proposals[i].By, proposals[i].Fact, got, want.Status, want.Err)
 			}
 		}
-		if len(seen) < 5 || seen[fmt.Sprint(ports.Duplicate, nil)] != len(j.places) {
+		if len(seen) < 5 || seen[fmt.Sprint(ports.Duplicate, nil)] != len(j.places) || taken != len(j.places) {
 			t.Errorf("public %t, archived %t: the outcomes were only %v", j.room.Public, j.room.Archived, seen)
 		}
 	}

@@ -150,7 +150,7 @@ func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
 		}
 	}
 	if earlier, used, err := (rows{r}).Used(p.Author.ID, p.Key); used || err != nil {
-		return ledger.Duplicate(earlier).Outcome, err
+		return ledger.Repeat(p, earlier).Outcome, err
 	}
 	return ruling.Outcome, nil
 }

@@ -178,16 +178,10 @@ func (p *page) add(scan scanner) error {
 		&r.Change, &r.User, &r.Role, &r.Name, &r.Columns.Data, &r.slotted, &r.data, &r.gone); err != nil {
 		return err
 	}
-	r.At, r.Kind = stamp(r.at), ledger.KindNamed(r.kind)
 	m.EditedAt, m.DeletedAt = stamp(r.editedAt), stamp(r.deletedAt)
-	if r.Kind == ledger.KindSet {
-		r.set()
+	if r.settle(); r.Entry.Fact == nil {
+		r.Entry.Fact = r.later()
 	}
-	fact, known := r.Columns.Fact()
-	if !known {
-		fact = r.later()
-	}
-	r.Entry.Fact = fact
 	if r.slotted {
 		p.slotted = append(p.slotted, r.Seq)
 	}
@@ -201,6 +195,15 @@ func (p *page) add(scan scanner) error {
 		}
 	}
 	return nil
+}
+
+// settle completes the entry from its columns: without a fact where a later release added the kind.
+func (r *entryRow) settle() {
+	r.At, r.Kind = stamp(r.at), ledger.KindNamed(r.kind)
+	if r.Kind == ledger.KindSet {
+		r.set()
+	}
+	r.Entry.Fact, _ = r.Columns.Fact()
 }
 
 // set reads what the row of a set says of it. A row that says something else is of a later release.

@@ -18,11 +18,11 @@ func (r rows) Room() *ledger.Room { return &r.roomRow.Room }
 
 // Used implements ledger.Rows.
 func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, _ error) {
-	var at int64
-	e := chat.Entry{Room: r.ID, Author: chat.Author{ID: author}, Key: key}
-	found, err := found(r.b.row(r.b.w.key, r.number, author, key).Scan(&e.Seq, &at))
-	e.At = stamp(at)
-	return e, found, err
+	row := entryRow{Entry: chat.Entry{Room: r.ID, Author: chat.Author{ID: author}, Key: key}}
+	found, err := found(r.b.row(r.b.w.key, r.number, author, key).
+		Scan(&row.Seq, &row.at, &row.kind, &row.Columns.Target, &row.Emoji, &row.User, &row.data))
+	row.settle()
+	return row.Entry, found, err
 }
 
 // Place implements ledger.Rows.

@@ -31,7 +31,9 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 	return prepareAll(ctx, db, map[**sql.Stmt]string{
 		&w.rooms.one: roomsQuery(1), &w.rooms.many: roomsQuery(atOnce),
 		&w.members.one: knownQuery(1), &w.members.many: knownQuery(atOnce),
-		&w.key: `SELECT seq, at FROM entry WHERE room = ? AND author = ? AND key = ?`,
+		&w.key: `
+			SELECT seq, at, kind, coalesce(target, 0), coalesce(emoji, ''), coalesce(member, ''), CASE kind WHEN 'set' THEN data END
+			FROM entry WHERE room = ? AND author = ? AND key = ?`,
 		&w.insertRoom: `
 			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set, share)
 			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0, ?5) ON CONFLICT (id) DO NOTHING RETURNING number`,

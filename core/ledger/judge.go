@@ -24,14 +24,14 @@ func Judge(rows Rows, p *chat.Proposal) (Ruling, error) {
 	case err != nil:
 		return Ruling{}, err
 	case used:
-		return Duplicate(earlier), nil
+		return Repeat(p, earlier), nil
 	}
 	return JudgeNew(rows, p)
 }
 
 // JudgeNew is Judge without the check whether the key was used. It is for a store that looks for
 // the key only when it saves, and after a refusal. If the store then finds the key, the ruling is
-// void and the proposal is a Duplicate.
+// void, and Repeat rules.
 func JudgeNew(rows Rows, p *chat.Proposal) (Ruling, error) {
 	kind, err := kindOf(p.Fact)
 	if err != nil {

@@ -36,7 +36,9 @@ func tearoom(changed ...func(*state)) *state {
 			Set:  [ledger.Properties]chat.Seq{ledger.Name: 4, ledger.Visibility: 5},
 			Now:  noon,
 		},
-		used: map[chat.Key]chat.Entry{"old": {Room: "tea", Seq: 1, Key: "old"}},
+		used: map[chat.Key]chat.Entry{
+			"old": {Room: "tea", Seq: 1, Key: "old"}, "taken": {Room: "tea", Seq: 4, Key: "taken", Fact: chat.Edited{Target: 4}},
+		},
 		places: map[chat.UserID]ledger.Place{
 			"ann": {Member: chat.Member{User: "ann", Role: chat.Moderate}},
 			"bob": {Member: chat.Member{User: "bob", Role: chat.Write}, Set: 6},
@@ -231,6 +233,7 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 		want   string
 	}
 	const (
+		isTaken   = "conflict: key was used for entry 4, which is something else"
 		duplicate = "duplicate of 1"
 		noRoom    = "not_found: there is no room tea"
 		isBanned  = "forbidden: you are banned from tea"
@@ -258,7 +261,7 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 		has(ledger.Tally{Emoji: "🎉", First: 2, Total: 1})(s)
 	}
 	begin := func(f chat.Fact) (*state, chat.Proposal) {
-		return tearoom(hidden, archived), keyed(by("dan", f), "old")
+		return tearoom(hidden, archived), keyed(by("dan", f), "taken")
 	}
 	for name, c := range map[string]struct {
 		fact  chat.Fact
@@ -327,7 +330,9 @@ func TestRefusalsCountInTheirOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, p := begin(c.fact)
-			steps := append([]step{{func(*state, *chat.Proposal) {}, duplicate}}, c.steps...)
+			steps := append([]step{
+				{func(*state, *chat.Proposal) {}, isTaken}, {func(_ *state, p *chat.Proposal) { p.Key = "old" }, duplicate},
+			}, c.steps...)
 			for i, step := range steps {
 				step.change(s, &p)
 				if got, err := ledger.Judge(s, &p); err != nil || show(got) != step.want {

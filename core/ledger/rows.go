@@ -12,7 +12,9 @@ import (
 type Rows interface {
 	// Room returns the room, which the judge does not change.
 	Room() *Room
-	// Used returns the entry which an author made with a key, if there is one.
+	// Used returns the entry which an author made with a key, if there is one: at least Room, Seq
+	// and At, and of its Fact what it is about, as Columns have it. Fact may be nil only where the
+	// entry is not there any more, or is of a kind that this release does not know.
 	Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used bool, err error)
 	// Place returns a user's place in the room. A user without one has the role None.
 	Place(user chat.UserID) (Place, error)

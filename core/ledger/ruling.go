@@ -50,8 +50,3 @@ type Reaction struct {
 func (r *Ruling) appends() bool { return r.Status == ports.Appended }
 
 func refused(err error) Ruling { return Ruling{Outcome: ports.Outcome{Err: err}} }
-
-// Duplicate rules on a proposal whose key was used for an earlier entry.
-func Duplicate(earlier chat.Entry) Ruling {
-	return Ruling{Outcome: ports.Outcome{Status: ports.Duplicate, Entry: earlier}}
-}

@@ -135,6 +135,36 @@ func TestWhatNotAllNodesHaveIsNotOffered(t *testing.T) {
 
 func isKind(err error, kind chat.Kind) bool { return err != nil && chat.AsError(err).Kind == kind }
 
+// A key names one entry for ever: what is asked for by it, and is something else, is not there.
+func TestAKeyOfSomethingElseIsAConflict(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		alice, room := n.user("alice"), n.room("tea", true)
+		said := ports.Send{Room: room, Body: "hi", Key: "said"}
+		set := ports.Set{Room: room, Type: "x.a", Data: []byte("1"), Key: "set"}
+		alice.does(said)
+		alice.does(set)
+		otherSlot, otherType, onMessage, asSaid := set, set, set, set
+		otherSlot.Slot, otherType.Type, onMessage.Target, asSaid.Key = "b", "x.b", 1, said.Key
+		for _, change := range []ports.Change{otherSlot, otherType, onMessage, asSaid, ports.Send{Room: room, Body: "ho", Key: set.Key}} {
+			if err := alice.isRefused(change, chat.Conflict); !strings.HasPrefix(err.Reason, "key was used for entry ") {
+				t.Errorf("%#v: %v", change, err)
+			}
+		}
+		alice.does(ports.Set{Room: room, Type: "x.a", Data: []byte("2")})
+		alice.does(ports.Delete{Room: room, Seq: 1})
+		for seq, change := range map[chat.Seq]ports.Change{1: said, 2: set} {
+			if r := alice.does(change); r.Seq != seq || !r.Duplicate {
+				t.Errorf("%#v again: %+v", change, r)
+			}
+		}
+		if got := n.setsOf(room); got != `2 alice x.a 0 ""; 3 alice x.a 0 "2"` {
+			t.Errorf("the sets are %s", got)
+		}
+	})
+}
+
 // Of two drafts that set one slot the first may store nothing: they are not committed together.
 func TestSetsOfOneSlotKeepTheirOrderThoughCommitsAreLost(t *testing.T) {
 	t.Parallel()

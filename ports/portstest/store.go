@@ -50,6 +50,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 		run  func(*storeSuite, *testing.T)
 	}{
 		{"Append", (*storeSuite).testAppend},
+		{"Keys", (*storeSuite).testKeys},
 		{"Refusals", (*storeSuite).testRefusals},
 		{"Sends", (*storeSuite).testSends},
 		{"Rights", (*storeSuite).testRights},

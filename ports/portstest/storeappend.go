@@ -25,10 +25,6 @@ func (s *storeSuite) testAppend(t *testing.T) {
 		{"proposals of one call build on those before them", buildsOnEarlier},
 		{"a refused proposal spoils nobody else's", refusedSpoilsNobody},
 		{"the clock is in UTC and never goes back within a room", clockAdvances},
-		{"a used key gives the earlier entry", usedKeyIsDuplicate},
-		{"a key that comes twice in one call is one entry", keyTwiceInOneCall},
-		{"a key is its author's and its room's own", keyHasScope},
-		{"a key that stored nothing is not used up", keyNotUsedUp},
 	})
 }
 
@@ -242,63 +238,4 @@ func clockAdvances(t *testing.T, r room) {
 		t.Fatalf("created at %v, last entry at %v", created, last)
 	}
 	mustEqual(t, "location read", r.entry(1).At.Location(), time.UTC)
-}
-
-func usedKeyIsDuplicate(t *testing.T, r room) {
-	alice := r.user("alice")
-	first := r.mustBe(r.appends(alice.proposesAs("again", chat.Message{Body: "hi"}))[0], ports.Appended)
-	alice.says("in between")
-	for range 2 {
-		second := r.mustBe(r.appends(alice.proposesAs("again", chat.Message{Body: "hi"}))[0], ports.Duplicate)
-		mustEqual(t, "room", second.Room, r.id)
-		mustEqual(t, "seq", second.Seq, first.Seq)
-		if !second.At.Equal(first.At) {
-			t.Fatalf("duplicate is at %v, want %v", second.At, first.At)
-		}
-	}
-	mustEqual(t, "head", alice.stands().Room.Head, 2)
-	mustEqual(t, "entries", len(r.log("")), 2)
-}
-
-func keyTwiceInOneCall(t *testing.T, r room) {
-	alice, bob := r.user("alice"), r.user("bob")
-	outcomes := r.appends(
-		alice.proposesAs("k", chat.Message{Body: "hi"}),
-		bob.proposes(chat.Message{Body: "hello"}),
-		alice.proposesAs("k", chat.Message{Body: "hi"}),
-		alice.proposesAs("k", chat.Deleted{Target: 2}),
-	)
-	r.mustBeSeq(outcomes[0], ports.Appended, 1)
-	r.mustBeSeq(outcomes[1], ports.Appended, 2)
-	for _, i := range []int{2, 3} {
-		r.mustBeSeq(outcomes[i], ports.Duplicate, 1)
-		if !outcomes[i].Entry.At.Equal(outcomes[0].Entry.At) {
-			t.Fatalf("duplicate is at %v, want %v", outcomes[i].Entry.At, outcomes[0].Entry.At)
-		}
-	}
-	mustEqual(t, "entries", len(r.log("")), 2)
-}
-
-func keyHasScope(t *testing.T, r room) {
-	alice, bob, elsewhere := r.user("alice"), r.user("bob"), newRoom(t, r.StoreUnderTest).user("alice")
-	elsewhere.id = alice.id
-	for _, outcome := range r.appends(
-		alice.proposesAs("k", chat.Message{Body: "alice's"}),
-		bob.proposesAs("k", chat.Message{Body: "bob's"}),
-		elsewhere.proposesAs("k", chat.Message{Body: "alice's elsewhere"}),
-		alice.proposesAs("K", chat.Message{Body: "another case"}),
-		alice.proposesAs("k ", chat.Message{Body: "trailing space"}),
-	) {
-		r.mustBe(outcome, ports.Appended)
-	}
-}
-
-func keyNotUsedUp(t *testing.T, r room) {
-	alice := r.user("alice")
-	r.mustRefuse(r.appends(alice.proposesAs("k", chat.Deleted{Target: 1}))[0], chat.NotFound)
-	alice.says("hi")
-	alice.deletes(1)
-	r.mustBeSeq(r.appends(alice.proposesAs("k", chat.Deleted{Target: 1}))[0], ports.Unchanged, 2)
-	r.mustBeSeq(r.appends(alice.proposesAs("k", chat.Message{Body: "now"}))[0], ports.Appended, 3)
-	r.mustBeSeq(r.appends(alice.proposesAs("k", chat.Deleted{Target: 1}))[0], ports.Duplicate, 3)
 }

@@ -136,6 +136,9 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 	next := chat.Seq(len(m.log) + 1)
 	for _, e := range m.log {
 		if e.Author.ID == p.Author.ID && e.Key == p.Key {
+			if !sameThing(p.Fact, e.Fact) {
+				return ports.Refused, chat.Conflict, 0, nil
+			}
 			return ports.Duplicate, "", e.Seq, nil
 		}
 	}

@@ -10,7 +10,7 @@ import (
 func (s *storeSuite) testRefusals(t *testing.T) {
 	s.prove(t, []sentence{
 		{"a room that does not exist takes nothing", missingRoomTakesNothing},
-		{"a used key is a duplicate whatever else holds", duplicateComesFirst},
+		{"a used key comes before all else", usedKeyComesFirst},
 		{"an archived room takes changes of members and of itself only", archivedRoom},
 		{"archived comes before not found, and not found before conflict", archivedBeforeNotFound},
 		{"what is changed or replied to must be a message of that room", targetsAreMessages},
@@ -40,16 +40,17 @@ func missingRoomTakesNothing(t *testing.T, r room) {
 	mustFail(t, err, chat.NotFound)
 }
 
-func duplicateComesFirst(t *testing.T, r room) {
+func usedKeyComesFirst(t *testing.T, r room) {
 	alice, bob := r.user("alice"), r.user("bob")
 	r.mustBe(r.appends(alice.proposesAs("k", chat.Message{Body: "hi"}))[0], ports.Appended)
 	again := func() {
 		t.Helper()
 		for _, target := range []chat.Seq{0, 1, 99} {
-			for _, fact := range everySort(target, bob.id) {
-				r.mustBeSeq(r.appends(alice.proposesAs("k", fact))[0], ports.Duplicate, 1)
+			for _, fact := range everySort(target, bob.id)[1:] {
+				r.mustRefuse(r.appends(alice.proposesAs("k", fact))[0], chat.Conflict)
 			}
 		}
+		r.mustBeSeq(r.appends(alice.proposesAs("k", chat.Message{Body: "hi"}))[0], ports.Duplicate, 1)
 		r.mustBeSeq(r.appends(alice.proposesAs("k", chat.Message{Body: "hi", ReplyTo: 99}))[0], ports.Duplicate, 1)
 	}
 	again()
@@ -57,7 +58,6 @@ func duplicateComesFirst(t *testing.T, r room) {
 	again()
 	alice.does(chat.RoomChanged{Change: chat.RoomArchived})
 	again()
-	r.mustBeSeq(r.appends(alice.proposesAs("k", chat.RoomChanged{Change: chat.RoomArchived}))[0], ports.Duplicate, 1)
 	mustEqual(t, "head", alice.stands().Room.Head, 3)
 }
 
