@@ -47,6 +47,10 @@ type Log interface {
 	//     Edited with the same body is still a change;
 	//   - Set makes more slots hold a value, or larger ones, than chat.Cap allows: Conflict.
 	//
+	// Proposals of one chat.Proposal.Group take effect together or not at all, each judged as if
+	// those before it were recorded. If one is refused, the others are a Conflict with the detail
+	// UndoneWith, but for those that are Duplicates. Their entries follow each other.
+	//
 	// Emoji with one chat.EmojiID are one reaction. It is shown as it was first sent, also in the
 	// entries. Of emoji that nobody reacts with any more a message remembers as many as it may
 	// have. For a forgotten emoji, Unchanged names no entry.
@@ -59,6 +63,8 @@ type Log interface {
 	// that froze. That does not hold up other rooms: Append waits for it only a moment. Then all
 	// proposals to that room are Held, and none of them was stored. They may be proposed again,
 	// before anything else to that room. A store without such locks never returns Held.
+	//
+	// Of a Group all proposals are Held, or none.
 	//
 	// An error of Append itself means that the outcome is not known (Unavailable), or that nothing
 	// was appended (any other kind). The same proposals may be appended again: their keys make that

@@ -20,6 +20,27 @@ type Writer interface {
 	// Write itself waits only for the room's state and for the making of a room. ctx bounds that
 	// wait, and not the recording. done is called before any Listener hears of the entry.
 	Write(ctx context.Context, by chat.Identity, change Change, done func(Receipt, error))
+
+	// WriteTogether records changes of one room in their order, in one commit: all of them, or
+	// none. It waits for that, and returns what became of each. If one is refused, so are all the
+	// others, with a Conflict of the detail UndoneWith, but for those that were recorded before. If
+	// ctx ends first, they may still be recorded.
+	//
+	// Each change needs a key, so that all can be asked for again. No two of them may set the same:
+	// the same slot of one target, or one user's reaction with the same emoji to one message.
+	WriteTogether(ctx context.Context, parts []Part) []Written
+}
+
+// Part is a change among others, and who makes it.
+type Part struct {
+	By     chat.Identity
+	Change Change
+}
+
+// Written is what became of a change.
+type Written struct {
+	Receipt Receipt
+	Err     error
 }
 
 // Record is Write for a caller that waits. If ctx ends first, the change may still be recorded.

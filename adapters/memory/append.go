@@ -20,27 +20,40 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	outcomes := make([]ports.Outcome, len(proposals))
-	for i := range proposals {
-		var err error
-		if outcomes[i], err = s.append(&proposals[i]); err != nil {
+	for i, n := 0, 0; i < len(proposals); i += n {
+		n = ledger.Together(proposals[i:])
+		if err := s.append(proposals[i:i+n], outcomes[i:i+n]); err != nil {
 			return nil, err
 		}
 	}
 	return outcomes, nil
 }
 
-func (s *Store) append(p *chat.Proposal) (ports.Outcome, error) {
-	r := s.rooms[p.Room]
+// append appends one proposal, or those of a group.
+func (s *Store) append(proposals []chat.Proposal, outcomes []ports.Outcome) error {
+	r := s.rooms[proposals[0].Room]
 	if r == nil {
-		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
+		for i := range outcomes {
+			outcomes[i].Err = chat.NoRoom(proposals[0].Room)
+		}
+		return nil
 	}
 	r.Now = r.now()
-	ruling, err := ledger.Judge(rows{r}, p)
-	if err != nil {
-		return ports.Outcome{}, err
+	if len(proposals) == 1 {
+		ruling, err := ledger.Judge(rows{r}, &proposals[0])
+		if err != nil {
+			return err
+		}
+		r.save(&ruling)
+		outcomes[0] = ruling.Outcome
+		return nil
 	}
-	r.save(&ruling)
-	return ruling.Outcome, nil
+	rulings, err := ledger.JudgeTogether(rows{r}, proposals)
+	for i := range rulings {
+		r.save(&rulings[i])
+		outcomes[i] = rulings[i].Outcome
+	}
+	return err
 }
 
 // save saves a ruling.

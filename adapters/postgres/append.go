@@ -130,8 +130,8 @@ type said struct {
 // aboveBans is the role granted to admins: it holds even if their user is banned.
 const aboveBans = int16(chat.Moderate) + 1
 
-// newSaid puts proposals into columns. The batch is not plain if it has another fact, or the same
-// key twice.
+// newSaid puts proposals into columns. The batch is not plain if it has another fact, the same key
+// twice, or a group.
 func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 	n := len(proposals)
 	texts := make([]string, 5*n)
@@ -144,7 +144,7 @@ func newSaid(proposals []chat.Proposal) (b *said, plain bool) {
 	for i := range proposals {
 		p := &proposals[i]
 		m, ok := p.Fact.(chat.Message)
-		if !ok || m.Silent || p.IfHead != nil {
+		if !ok || m.Silent || p.IfHead != nil || p.Group != 0 {
 			return nil, false
 		}
 		seen[usedKey{p.Room, p.Author.ID, p.Key}] = struct{}{}

@@ -36,8 +36,9 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 		return nil, undo(ctx, conn, err)
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
-	for i := range proposals {
-		if outcomes[i], err = l.append(&proposals[i]); err != nil {
+	for i, n := 0, 0; i < len(proposals); i += n {
+		n = ledger.Together(proposals[i:])
+		if err := l.append(proposals[i:i+n], outcomes[i:i+n]); err != nil {
 			return nil, err
 		}
 	}

@@ -9,20 +9,36 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// append has the judge rule on a proposal, and puts the ruling into the rows that will be written.
-func (l *loaded) append(p *chat.Proposal) (ports.Outcome, error) {
-	r := l.rooms[p.Room]
-	if r == nil {
-		return ports.Outcome{Err: chat.NoRoom(p.Room)}, nil
+// append has the judge rule on a proposal, or on those of a group, and puts the rulings into the
+// rows that will be written.
+func (l *loaded) append(proposals []chat.Proposal, outcomes []ports.Outcome) error {
+	id := proposals[0].Room
+	r := l.rooms[id]
+	_, locked := l.locked[id] // if not, it was perhaps made after the locks were taken
+	if r == nil || !locked {
+		for i := range outcomes {
+			if outcomes[i].Status = ports.Held; r == nil {
+				outcomes[i] = ports.Outcome{Err: chat.NoRoom(id)}
+			}
+		}
+		return nil
 	}
-	if _, ok := l.locked[p.Room]; !ok { // or it was made after the locks were taken
-		return ports.Outcome{Status: ports.Held}, nil
+	if len(proposals) == 1 {
+		ruling, err := ledger.Judge(rows{r}, &proposals[0])
+		if err != nil {
+			return err
+		}
+		outcomes[0] = ruling.Outcome
+		return l.save(r, &ruling)
 	}
-	ruling, err := ledger.Judge(rows{r}, p)
-	if err != nil {
-		return ports.Outcome{}, err
+	rulings, err := ledger.JudgeTogether(rows{r}, proposals)
+	for i := range rulings {
+		outcomes[i] = rulings[i].Outcome
+		if err := l.save(r, &rulings[i]); err != nil {
+			return err
+		}
 	}
-	return ruling.Outcome, l.save(r, &ruling)
+	return err
 }
 
 // save does what a ruling says.

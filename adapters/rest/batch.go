@@ -57,23 +57,19 @@ type batch struct {
 	results  [][]byte
 }
 
-// batch does commands as the socket would: those of one room in their order, and rooms apart.
+// batch does commands as the socket would: those of one room in their order, and rooms apart. Those
+// of an atomic batch are of one room, and are done all or not at all.
 func (a *API) batch(r *request) error {
-	commands, err := r.commands()
+	commands, atomic, err := r.commands()
 	if err != nil {
 		return err
 	}
 	b := &batch{a, r, commands, make([][]byte, len(commands))}
-	rooms := map[chat.RoomID][]int{}
-	for i, c := range commands {
-		room := ports.RoomOf(c.Ask)
-		rooms[room] = append(rooms[room], i)
+	if atomic != "" {
+		b.together(atomic)
+	} else {
+		b.apart()
 	}
-	var wg sync.WaitGroup
-	for _, in := range rooms {
-		wg.Go(func() { b.inOrder(in) })
-	}
-	wg.Wait()
 	text := []byte(`{"results":[`)
 	for i, result := range b.results {
 		if i > 0 {
@@ -84,24 +80,90 @@ func (a *API) batch(r *request) error {
 	return r.answer(fiber.StatusOK, append(text, "]}"...))
 }
 
-// commands returns the commands of the body. Whom it names as the one that it is for counts for
-// those that name nobody.
-func (r *request) commands() ([]ports.Command, error) {
+// commands returns the commands of the body, and the room of an atomic batch. Whom the body names
+// as the one that it is for counts for those that name nobody.
+func (r *request) commands() (_ []ports.Command, atomic chat.RoomID, err error) {
 	if err := r.isJSON(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	commands, rest, err := wire.ReadBatch(r.BodyRaw())
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if _, asked := rest["atomic"]; asked {
-		return nil, chat.Errorf(chat.Invalid, "atomic is not supported")
+	room, err := rest.Text("atomic")
+	if err == nil && room != nil {
+		atomic, err = chat.ParseRoomID(*room)
+	}
+	if err != nil {
+		return nil, "", err
 	}
 	whom, err := rest.As()
 	if err == nil && whom != nil {
 		err = r.act(*whom)
 	}
-	return commands, err
+	return commands, atomic, err
+}
+
+// apart does the commands, each by itself.
+func (b *batch) apart() {
+	rooms := map[chat.RoomID][]int{}
+	for i, c := range b.commands {
+		room := ports.RoomOf(c.Ask)
+		rooms[room] = append(rooms[room], i)
+	}
+	var wg sync.WaitGroup
+	for _, in := range rooms {
+		wg.Go(func() { b.inOrder(in) })
+	}
+	wg.Wait()
+}
+
+// together does all commands, which must be changes of that room, or none.
+func (b *batch) together(room chat.RoomID) {
+	parts, errs := make([]ports.Part, len(b.commands)), make([]error, len(b.commands))
+	failed := -1
+	for at := range b.commands {
+		if parts[at], errs[at] = b.part(at, room); errs[at] != nil && failed < 0 {
+			failed = at
+		}
+	}
+	if failed >= 0 {
+		for at, err := range errs {
+			if err == nil {
+				err = chat.Undone(failed)
+			}
+			b.fails(at, err)
+		}
+		return
+	}
+	for at, is := range b.cfg.Writer.WriteTogether(b.r.ctx, parts) {
+		if is.Err != nil {
+			b.fails(at, is.Err)
+		} else {
+			b.succeeds(at, ports.AnswerTo(parts[at].Change, is.Receipt))
+		}
+	}
+}
+
+// part returns a command of an atomic batch as a change, and whose it is.
+func (b *batch) part(at int, room chat.RoomID) (part ports.Part, err error) {
+	c := b.commands[at]
+	switch ask := c.Ask.(type) {
+	case ports.Malformed:
+		return part, ask.Err
+	case ports.Send:
+		ask.Makes = true
+		part.Change = ask
+	case ports.Change:
+		part.Change = ask
+	default:
+		return part, chat.Errorf(chat.Invalid, "an atomic batch does not take %s", ports.NameOf(ask))
+	}
+	if part.Change.In() != room {
+		return part, chat.Errorf(chat.Invalid, "commands[%d] is of another room than atomic says", at)
+	}
+	part.By, err = b.by(c)
+	return part, err
 }
 
 // sending is a change that is on its way to the log.

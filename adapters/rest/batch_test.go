@@ -94,6 +94,97 @@ func TestABadCommandOfABatchSpoilsNoOther(t *testing.T) {
 	alice.gets("/v1/rooms/general").is(200, fmt.Sprintf(`{"head":%d}`, n))
 }
 
+func atomic(room string, of ...string) string {
+	return `{"atomic":"` + room + `",` + strings.TrimPrefix(commands(of...), "{")
+}
+
+func TestAnAtomicBatchIsDoneAsAWhole(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice := s.as("alice").has("general")
+	s.as("root,admin").puts("/v1/rooms/general/members/bob", `{"role":"write"}`).is(200, `{}`)
+	service := s.as("svc,act")
+	text := atomic("general",
+		`{"type":"send","id":"a","room":"general","body":"one","key":"1","as":{"user":"bob","name":"Bob"}}`,
+		`{"type":"send","room":"general","body":"two","key":"2","reply_to":2,"if_head":2,"as":{"system":true}}`,
+		`{"type":"set","room":"general","set":"x.state","data":"open","key":"3","as":{"user":"bob"}}`,
+		`{"type":"react","room":"general","seq":2,"emoji":"x","key":"4","as":{"system":true}}`,
+		`{"type":"pin","room":"general","seq":2,"key":"5","as":{"system":true}}`,
+	)
+	service.posts("/v1/batch", text).is(200, `{"results":[
+		{"type":"ok","id":"a","room":"general","seq":2,"duplicate":false}, {"type":"ok","seq":3,"duplicate":false},
+		{"type":"ok","seq":4,"changed":true}, {"type":"ok","seq":5,"changed":true}, {"type":"ok","seq":6,"changed":true}
+	]}`)
+	service.posts("/v1/batch", text).is(200, `{"results":[
+		{"type":"ok","id":"a","room":"general","seq":2,"duplicate":true}, {"type":"ok","seq":3,"duplicate":true},
+		{"type":"ok","seq":4}, {"type":"ok","seq":5}, {"type":"ok","seq":6}
+	]}`)
+	alice.gets("/v1/rooms/general").is(200, `{"head":6}`)
+	// As a whole it may be for somebody.
+	service.ask("POST", "/v1/batch", atomic("general", say("general", "6"), say("general", "7")), "Parley-As", "user bob").is(200, `{"results":[{"seq":7},{"seq":8}]}`)
+}
+
+func TestAnAtomicBatchIsNotDoneInPart(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice := s.as("alice").has("general").has("den").says("one").says("two")
+	alice.deletes("/v1/rooms/general/messages/2").is(200, `{}`)
+	first, last := say("general", "first"), `{"type":"edit","room":"general","seq":1,"body":"uno","key":"last"}`
+	for command, want := range map[string]string{
+		`{"type":"edit","room":"general","seq":2,"body":"x","key":"k"}`:             `"conflict","message":"the message is deleted","reason":null`,
+		`{"type":"edit","room":"general","seq":99,"body":"x","key":"k"}`:            `"not_found"`,
+		`{"type":"edit","room":"general","seq":1,"body":"x"}`:                       `"invalid","message":"key of commands[1] is missing: what is done together must be repeatable"`,
+		`{"type":"send","room":"general","body":"x"}`:                               `"invalid"`,
+		`{"type":"send","room":"general","body":"x","key":"k","if_head":2}`:         `"conflict","reason":"moved","head":4`,
+		`{"type":"send","room":"general","body":"x","key":"k","as":{"user":"bob"}}`: `"forbidden"`,
+		`{"type":"send","room":"den","body":"x","key":"k"}`:                         `"invalid","message":"commands[1] is of another room than atomic says"`,
+		`{"type":"read","room":"general","seq":1}`:                                  `"invalid","message":"an atomic batch does not take read"`,
+		`{"type":"typing","room":"general"}`:                                        `"invalid","message":"an atomic batch does not take typing"`,
+		`{"type":"pin","room":"general","seq":1,"key":7}`:                           `"bad_request","message":"key must be a string"`,
+		`{"type":"dance"}`: `"unknown_type"`,
+		`7`:                `"bad_request"`,
+		`{"type":"react","room":"general","seq":1,"emoji":"x","key":"first"}`:                   `"conflict","message":"key was used for entry 4, which is something else"`,
+		`{"type":"send","room":"general","body":"x","key":"k","reply_to":77,"id":"mine"}`:       `"not_found","id":"mine"`,
+		`{"type":"send","room":"general","body":"x","key":"k","silent":true,"as":{"user":"~"}}`: `"invalid"`,
+	} {
+		undone := `{"type":"error","code":"conflict","reason":"undone","message":"nothing of it was done, because of commands[1]"}`
+		alice.loosely().posts("/v1/batch", atomic("general", first, command, last)).is(200, `{"results":[`+undone+`,{"type":"error","code":`+want+`},`+undone+`]}`)
+	}
+	// No two may set the same.
+	set := func(key string) string {
+		return `{"type":"set","room":"general","set":"x.a","data":"` + key + `","key":"` + key + `"}`
+	}
+	alice.posts("/v1/batch", atomic("general", set("a"), first, set("b"))).
+		is(200, `{"results":[{"reason":"undone"},{"reason":"undone"},{"code":"invalid","message":"commands[2] sets what one before it sets"}]}`)
+	alice.gets("/v1/rooms/general").is(200, `{"head":3}`)
+	alice.posts("/v1/batch", atomic("nowhere", say("nowhere", "1"), `{"type":"unpin","room":"nowhere","seq":1,"key":"2"}`)).
+		is(200, `{"results":[{"code":"not_found"},{"code":"not_found"}]}`)
+	many := make([]string, 500)
+	for i := range many {
+		many[i] = say("general", fmt.Sprint(i))
+	}
+	alice.posts("/v1/batch", atomic("general", many...)).is(200, `{}`)
+	alice.gets("/v1/rooms/general").is(200, `{"head":503}`)
+}
+
+func TestAnyChangeOfABatchMayHaveAKey(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	alice := s.as("alice").has("general").says("one")
+	text := commands(
+		`{"type":"edit","room":"general","seq":1,"body":"uno","key":"1"}`, `{"type":"pin","room":"general","seq":1,"key":"2"}`,
+		`{"type":"unpin","room":"general","seq":1,"key":"3"}`, `{"type":"react","room":"general","seq":1,"emoji":"x","key":"4"}`,
+		`{"type":"delete","room":"general","seq":1,"key":"5"}`,
+	)
+	for range 2 {
+		alice.posts("/v1/batch", text).is(200, `{"results":[{"type":"ok","seq":2},{"type":"ok","seq":3},{"type":"ok","seq":4},{"type":"ok","seq":5},{"type":"ok","seq":6}]}`)
+	}
+	alice.gets("/v1/rooms/general").is(200, `{"head":6}`)
+	// One that was used for another thing says so: nothing is lost in silence.
+	alice.posts("/v1/batch", commands(say("general", "1"))).
+		is(200, `{"results":[{"type":"error","code":"conflict","message":"key was used for entry 2, which is something else"}]}`)
+}
+
 func TestWhatIsNoBatchIsRefusedAsAWhole(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -108,7 +199,9 @@ func TestWhatIsNoBatchIsRefusedAsAWhole(t *testing.T) {
 	alice.posts("/v1/batch", `{}`).fails(422, "invalid", "commands is missing")
 	alice.posts("/v1/batch", `{"commands":null}`).fails(422, "invalid", "commands is missing")
 	alice.posts("/v1/batch", `{"commands":[`+say("general", "k")+`],"commands":[]}`).fails(422, "invalid", "commands must not be there twice")
-	alice.posts("/v1/batch", `{"commands":[`+say("general", "k")+`],"atomic":"general"}`).fails(422, "invalid", "atomic is not supported")
+	alice.posts("/v1/batch", `{"commands":[`+say("general", "k")+`],"atomic":"General"}`).fails(422, "invalid", "*")
+	alice.posts("/v1/batch", `{"commands":[`+say("general", "k")+`],"atomic":""}`).fails(422, "invalid", "*")
+	alice.posts("/v1/batch", `{"commands":[`+say("general", "k")+`],"atomic":true}`).fails(400, "bad_request", "atomic must be a string")
 	alice.posts("/v1/batch", `{"commands":[`+say("general", "k")+`],"as":{"user":"bob"}}`).fails(403, "forbidden", "*")
 	for _, body := range []string{`{"commands":{}}`, `{"commands":"x"}`, `[` + say("general", "k") + `]`, `{"commands":[`, `{"commands":[1,]}`, `x`} {
 		alice.posts("/v1/batch", body).fails(400, "bad_request", "*")

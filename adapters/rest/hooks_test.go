@@ -52,6 +52,10 @@ func (l later) Write(ctx context.Context, by chat.Identity, change ports.Change,
 	l.of.Writer.Write(ctx, by, change, done)
 }
 
+func (l later) WriteTogether(ctx context.Context, parts []ports.Part) []ports.Written {
+	return l.of.Writer.WriteTogether(ctx, parts)
+}
+
 func TestHooksAreMadeShownChangedAndRemoved(t *testing.T) {
 	t.Parallel()
 	s := hooked(t)

@@ -199,12 +199,12 @@ func TestTextOfRequestsIsCopied(t *testing.T) {
 }
 
 // stuck is a writer that never answers.
-type stuck struct{}
+type stuck struct{ ports.Writer }
 
 func (stuck) Write(context.Context, chat.Identity, ports.Change, func(ports.Receipt, error)) {}
 
 // broken is a writer that always fails.
-type broken struct{}
+type broken struct{ ports.Writer }
 
 func (broken) Write(_ context.Context, _ chat.Identity, _ ports.Change, done func(ports.Receipt, error)) {
 	done(ports.Receipt{}, fmt.Errorf("the secret cause"))

@@ -21,9 +21,15 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		if err := b.load(proposals); err != nil {
 			return err
 		}
-		for i := range proposals {
+		for i, n := 0, 0; i < len(proposals); i += n {
+			n = ledger.Together(proposals[i:])
 			var err error
-			if outcomes[i], err = b.append(&proposals[i]); err != nil {
+			if n > 1 {
+				err = b.together(proposals[i:i+n], outcomes[i:i+n])
+			} else {
+				outcomes[i], err = b.append(&proposals[i])
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -135,6 +141,36 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 		return ports.Outcome{}, err
 	}
 	return ruling.Outcome, b.save(r, &ruling)
+}
+
+// together appends the proposals of a group: all of them, or none.
+func (b *batch) together(proposals []chat.Proposal, outcomes []ports.Outcome) error {
+	r := b.rooms[proposals[0].Room]
+	if r == nil {
+		for i := range outcomes {
+			outcomes[i] = ports.Outcome{Err: chat.NoRoom(proposals[0].Room)}
+		}
+		return nil
+	}
+	rulings, err := ledger.JudgeTogether(rows{r}, proposals)
+	if err != nil {
+		return err
+	}
+	for i := range rulings {
+		ruling := &rulings[i]
+		outcomes[i] = ruling.Outcome
+		if _, said := ruling.Entry.Fact.(chat.Message); !said || ruling.Status != ports.Appended {
+			err = b.save(r, ruling)
+		} else if isNew, failed := b.addMessage(r, ruling); !isNew && failed == nil {
+			err = chat.Errorf(chat.Internal, "the key of a new message is used")
+		} else {
+			err = failed
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // say appends a message. A conflict at the insertion shows that its key is used: so the key is

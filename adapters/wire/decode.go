@@ -19,6 +19,10 @@ const MaxIDChars = 64
 // I-JSON is refused, even in a member that v1 does not have.
 func Decode(data []byte) ports.Command {
 	var f fields
+	return f.decode(data)
+}
+
+func (f *fields) decode(data []byte) ports.Command {
 	if err := members(data, "a frame", f.take); err != nil {
 		return ports.Command{Ask: ports.Malformed{Err: err}}
 	}

@@ -68,8 +68,8 @@ func elements(raw []byte, each func(value) bool) {
 }
 
 // ReadBatch returns the commands of a batch, and what else its body says. Each command is read by
-// itself, as a frame is, so that a bad one spoils no other. That it has a key where it needs one is
-// for the caller to see.
+// itself, as a frame is, so that a bad one spoils no other; but each change may have a key. That it
+// has one where it needs one is for the caller to see.
 func ReadBatch(data []byte) (commands []ports.Command, rest Body, err error) {
 	body := Body{}
 	var flawed *chat.Error
@@ -97,7 +97,7 @@ func ReadBatch(data []byte) (commands []ports.Command, rest Body, err error) {
 	elements(v.raw, func(v value) bool {
 		c := ports.Command{Ask: ports.Malformed{Err: errCommand}}
 		if v.kind == kindObject && utf8.Valid(v.raw) {
-			c = Decode(v.raw)
+			c = decodeKeyed(v.raw)
 		}
 		commands = append(commands, c)
 		return len(commands) <= MaxBatch
@@ -110,6 +110,21 @@ func ReadBatch(data []byte) (commands []ports.Command, rest Body, err error) {
 }
 
 var errCommand = chat.Errorf(chat.BadRequest, "a command must be one JSON object, in UTF-8")
+
+// decodeKeyed is Decode for a place where each change may have a key.
+func decodeKeyed(data []byte) ports.Command {
+	var f fields
+	c := f.decode(data)
+	change, ok := c.Ask.(ports.Change)
+	if !ok {
+		return c
+	}
+	c.Ask = change.WithKey(f.key())
+	if f.err != nil {
+		c.Ask, c.As = ports.Malformed{Of: ports.NameOf(change), Err: f.err}, nil
+	}
+	return c
+}
 
 // AppendError appends an error to dst, as an object of its own: what a client may see of it.
 func AppendError(dst []byte, err error) []byte {

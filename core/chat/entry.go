@@ -180,6 +180,11 @@ type Proposal struct {
 	// If is, of what changes the room or is Set on it, the entry that must have changed the room
 	// last, Room.Changed: otherwise it is a Conflict with the detail Stale. Nil: whatever did.
 	If *Seq
+
+	// Group joins proposals that stand next to each other in one call of the log, all to one room,
+	// and none of them a MemberChanged: those with one number take effect together or not at all.
+	// 0: none.
+	Group uint64
 }
 
 // EndsReading reports whether a fact may end a user's right to read the room; where user is empty,

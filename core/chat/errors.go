@@ -100,6 +100,17 @@ func StaleChange(changed Seq) *Error {
 	return e
 }
 
+// UndoneWith is the detail of a Conflict: nothing is wrong with the change itself, but another one
+// that it takes effect together with, or not at all, was refused.
+const UndoneWith Detail = "undone"
+
+// Undone is the error for a change that was not done because the one at that index was refused.
+func Undone(because int) *Error {
+	e := Errorf(Conflict, "nothing of it was done, because of commands[%d]", because)
+	e.Detail = UndoneWith
+	return e
+}
+
 // CursorAhead is the error for a cursor that lies beyond the room's head.
 func CursorAhead(after, head Seq) *Error {
 	e := Errorf(Invalid, "after is %d, but the room's last entry is %d", after, head)

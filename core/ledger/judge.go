@@ -6,12 +6,20 @@ import (
 )
 
 // Check returns an Internal error if the fact of any proposal cannot be appended, such as nil,
-// chat.Unknown, or a chat.Set of a type that this release does not know. A store calls it first,
-// and on an error appends none of the proposals.
+// chat.Unknown, or a chat.Set of a type that this release does not know, or cannot be in its Group.
+// A store calls it first, and on an error appends none of the proposals.
 func Check(proposals []chat.Proposal) error {
 	for i := range proposals {
-		if _, err := kindOf(proposals[i].Fact); err != nil {
+		p := &proposals[i]
+		kind, err := kindOf(p.Fact)
+		switch {
+		case err != nil:
 			return err
+		case p.Group == 0:
+		case kind == KindMember:
+			return chat.Errorf(chat.Internal, "a change of members cannot be in a group")
+		case i > 0 && proposals[i-1].Group == p.Group && proposals[i-1].Room != p.Room:
+			return chat.Errorf(chat.Internal, "a group is of more than one room")
 		}
 	}
 	return nil

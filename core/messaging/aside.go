@@ -152,7 +152,7 @@ func (j *journal) askAside(ctx context.Context, batch []draft, listener ports.Li
 func (l *lane) takeAside(a *aside, limit int) []draft {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := together(a.queue[:min(limit, len(a.queue))])
+	n := together(a.queue, limit)
 	batch := a.queue[:n:n]
 	a.queue = slices.Clone(a.queue[n:])
 	l.aside -= n

@@ -31,9 +31,9 @@ func (j *journal) commit(ctx context.Context, batch []draft, listener ports.List
 func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	outcomes, err := j.append(ctx, batch)
 	unreachable := errors.Is(err, chat.Unavailable)
-	if err != nil && !unreachable && len(batch) > 1 {
+	if half := middle(batch); err != nil && !unreachable && half < len(batch) {
 		// One proposal that the log cannot take must not affect the others: halving finds it.
-		return j.commitHalves(ctx, batch, listener)
+		return j.commitHalves(ctx, batch, half, listener)
 	}
 	// This comes before anybody hears of it, and also where the outcome is unknown, as a ban may be
 	// in force.
@@ -51,10 +51,17 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	return held, nil
 }
 
+// middle returns a place near the middle of a batch where no group is split, or the end.
+func middle(batch []draft) int {
+	if half := cut(batch, len(batch)/2); half > 0 {
+		return half
+	}
+	return groupEnd(batch, 0)
+}
+
 // commitHalves commits the first half of a batch, and then the second. To keep the order in a room,
 // it leaves out drafts of the second half to rooms that were held in the first.
-func (j *journal) commitHalves(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
-	half := len(batch) / 2
+func (j *journal) commitHalves(ctx context.Context, batch []draft, half int, listener ports.Listener) (held []draft, err error) {
 	held, err = j.commit(ctx, batch[:half], listener)
 	rest := batch[half:]
 	if len(held) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -21,6 +22,7 @@ type journal struct {
 	lanes     []*lane
 	asides    sync.WaitGroup // the goroutines of rooms that are aside
 	asking    chan struct{}  // holds one for each aside that asks the log
+	groups    atomic.Uint64  // the last number of a group
 }
 
 // draft is a proposal on its way into the log.
@@ -50,30 +52,34 @@ func newJournal(cfg Config, st *standings) *journal {
 	return j
 }
 
-// submit queues d, or answers at once that it cannot.
-func (j *journal) submit(d draft) {
-	l := j.lanes[maphash.String(j.seed, string(d.proposal.Room))%uint64(len(j.lanes))]
+// submit queues drafts of one room next to each other, or answers at once that it cannot.
+func (j *journal) submit(drafts ...draft) {
+	room, n := drafts[0].proposal.Room, len(drafts)
+	l := j.lanes[maphash.String(j.seed, string(room))%uint64(len(j.lanes))]
+	full := func(waiting, limit int) bool { return waiting > 0 && waiting+n > max(1, limit) }
 	l.mu.Lock()
 	var refused error
-	a := l.asides[d.proposal.Room]
+	a := l.asides[room]
 	switch {
 	case l.closed:
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "this node is going away; try again", RetryAfter: retryAfter}
-	case a != nil && (l.aside >= j.cfg.MaxQueue || len(a.queue) >= max(1, j.cfg.MaxQueue/asideShare)):
+	case a != nil && (full(l.aside, j.cfg.MaxQueue) || full(len(a.queue), j.cfg.MaxQueue/asideShare)):
 		refused = roomHeld()
 	case a != nil:
-		l.putAside(a, d)
-		j.cfg.Observer.Queued(1)
-	case len(l.queue) >= j.cfg.MaxQueue:
+		for i := range drafts {
+			l.putAside(a, drafts[i])
+		}
+		j.cfg.Observer.Queued(n)
+	case full(len(l.queue), j.cfg.MaxQueue):
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "too much waits to be written; try again", RetryAfter: retryAfter}
 	default:
-		l.queue = append(l.queue, d)
-		j.cfg.Observer.Queued(1) // before the lane can take it, and tell so
+		l.queue = append(l.queue, drafts...)
+		j.cfg.Observer.Queued(n) // before the lane can take them, and tell so
 	}
 	l.mu.Unlock()
 	switch {
 	case refused != nil:
-		d.done(ports.Outcome{}, refused)
+		fail(drafts, refused)
 	case a == nil:
 		l.nudge()
 	}
@@ -91,7 +97,7 @@ func (l *lane) nudge() {
 func (l *lane) take(batch []draft, limit int) (_ []draft, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := together(l.queue[:min(limit, len(l.queue))])
+	n := together(l.queue, limit)
 	batch = append(batch[:0], l.queue[:n]...)
 	rest := copy(l.queue, l.queue[n:])
 	clear(l.queue[rest:])
@@ -99,11 +105,43 @@ func (l *lane) take(batch []draft, limit int) (_ []draft, open bool) {
 	return batch, !l.closed || n > 0
 }
 
-// together returns how many drafts may be committed together: those before the first reaction, or
-// set, that sets the same value as an earlier one. Of two such drafts the first may store nothing,
-// as its value is set already. If the outcome of both were lost then, a retry would store the first
-// behind the second.
-func together(drafts []draft) int {
+// together returns how many of the first drafts may be committed together: up to limit, and those
+// before the first reaction, or set, that sets the same value as an earlier one. Groups stay whole,
+// also one that is larger than limit.
+func together(drafts []draft, limit int) int {
+	n := cut(drafts, clash(drafts[:min(limit, len(drafts))]))
+	if n == 0 && len(drafts) > 0 {
+		n = groupEnd(drafts, 0)
+	}
+	return n
+}
+
+// cut returns the last place up to n where no group is split.
+func cut(drafts []draft, n int) int {
+	for n > 0 && n < len(drafts) && sameGroup(drafts, n) {
+		n--
+	}
+	return n
+}
+
+// groupEnd returns where the group that begins at a place ends.
+func groupEnd(drafts []draft, at int) int {
+	for at++; at < len(drafts) && sameGroup(drafts, at); {
+		at++
+	}
+	return at
+}
+
+// sameGroup reports whether a draft is of the group of the one before it.
+func sameGroup(drafts []draft, at int) bool {
+	group := drafts[at].proposal.Group
+	return group != 0 && drafts[at-1].proposal.Group == group
+}
+
+// clash returns the place of the first draft that sets the same value as an earlier one, or the
+// end. Of two such drafts the first may store nothing, as its value is set already. If the outcome
+// of both were lost then, a retry would store the first behind the second.
+func clash(drafts []draft) int {
 	type slot struct {
 		room   chat.RoomID
 		author chat.UserID

@@ -19,11 +19,15 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 			done(ports.Receipt{}, err)
 			return
 		}
-		done(ports.Receipt{
-			Room: proposal.Room, Seq: o.Entry.Seq, At: o.Entry.At,
-			Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged, Made: made,
-		}, nil)
+		done(receipt(proposal.Room, &o, made), nil)
 	}})
+}
+
+func receipt(room chat.RoomID, o *ports.Outcome, made *ports.RoomMade) ports.Receipt {
+	return ports.Receipt{
+		Room: room, Seq: o.Entry.Seq, At: o.Entry.At,
+		Duplicate: o.Status == ports.Duplicate, Unchanged: o.Status == ports.Unchanged, Made: made,
+	}
 }
 
 // check is propose as a step of a trace.
@@ -36,21 +40,31 @@ func (s *Service) check(ctx context.Context, by chat.Identity, change ports.Chan
 
 // propose checks that by may make the change. The first message in a room makes the room. The log
 // then checks the right to write there.
-func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, made *ports.RoomMade, err error) {
+func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Change) (p chat.Proposal, made *ports.RoomMade, err error) {
 	if err := s.charge(by, costWrite); err != nil {
 		return chat.Proposal{}, nil, err
 	}
+	p, first, err := s.proposal(ctx, by, change)
+	if err == nil && first {
+		made, err = s.makeFor(ctx, by, change.In())
+	}
+	if p.Key == "" {
+		p.Key = chat.NewKey()
+	}
+	return p, made, err
+}
+
+// proposal checks that by may make the change, and returns what to propose: with a key only if the
+// change has one. first is true for a message that is to be the first of a room that is not made.
+func (s *Service) proposal(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, first bool, err error) {
 	send, says := change.(ports.Send)
 	st, role, err := s.known(ctx, by, change.In(), chat.Write, send.Makes)
 	if err != nil {
-		return chat.Proposal{}, nil, err
+		return chat.Proposal{}, false, err
 	}
-	if says && !st.Room.Made() {
+	if first = says && !st.Room.Made(); first {
 		if err := s.mayBeFirst(by, send); err != nil { // the log would refuse it, but the room would exist
-			return chat.Proposal{}, nil, err
-		}
-		if made, err = s.makeFor(ctx, by, change.In()); err != nil {
-			return chat.Proposal{}, nil, err
+			return chat.Proposal{}, false, err
 		}
 	}
 	p := chat.Proposal{Room: change.In(), Author: by.Author(), Via: by.Via, By: by.In(change.In())}
@@ -78,10 +92,7 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	default:
 		err = chat.Errorf(chat.Internal, "no change %T", change)
 	}
-	if p.Key == "" {
-		p.Key = chat.NewKey()
-	}
-	return p, made, err
+	return p, first, err
 }
 
 // mayBeFirst refuses a message that the log would not take in the room that it makes.

@@ -51,6 +51,7 @@ func Store(t *testing.T, open func(t *testing.T) StoreUnderTest, options ...Stor
 	}{
 		{"Append", (*storeSuite).testAppend},
 		{"Keys", (*storeSuite).testKeys},
+		{"Together", (*storeSuite).testTogether},
 		{"Refusals", (*storeSuite).testRefusals},
 		{"Sends", (*storeSuite).testSends},
 		{"Rights", (*storeSuite).testRights},

@@ -29,6 +29,10 @@ func (s *storeSuite) heldIsLeftOut(t *testing.T, r room) {
 			held.proposes(chat.Message{Body: "one"}), other.proposes(chat.RoomChanged{Change: chat.RoomRenamed, Name: "Lobby"}),
 			nowhere.proposes(chat.Deleted{Target: 1}), held.proposes(chat.Edited{Target: 1, Body: "two"}),
 		},
+		"groups": append(
+			asGroup(1, held.proposes(chat.Message{Body: "one"}), held.proposes(chat.Message{Body: "two"})),
+			asGroup(2, other.proposes(chat.Message{Body: "three"}), other.proposes(chat.Message{Body: "four"}))...,
+		),
 		"that room alone": {held.proposes(chat.Message{Body: "one"})},
 	} {
 		head := held.stands().Room.Head

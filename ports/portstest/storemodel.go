@@ -25,8 +25,14 @@ func (s *storeSuite) testModel(t *testing.T) {
 			m := &model{created: r.user("u0").stands().Room, marks: map[chat.UserID]chat.Seq{}}
 			for range rapid.IntRange(1, 4).Draw(t, "calls") {
 				proposals := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) chat.Proposal { return drawProposal(t, r) }), 1, 14).Draw(t, "proposals")
-				for i, outcome := range r.appends(proposals...) {
-					m.check(t, proposals[i], outcome)
+				drawGroups(t, proposals)
+				outcomes := r.appends(proposals...)
+				for i, n := 0, 0; i < len(outcomes); i += n {
+					if n = runOf(proposals[i:]); n == 1 {
+						m.check(t, proposals[i], outcomes[i])
+						continue
+					}
+					m.checkTogether(t, proposals[i:i+n], outcomes[i:i+n])
 				}
 				mark := chat.Seq(rapid.IntRange(0, len(m.log)).Draw(t, "mark"))
 				reader := r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "reader")))
