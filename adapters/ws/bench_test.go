@@ -4,6 +4,7 @@ package ws
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -56,12 +57,12 @@ func (s frugalSession) Command(context.Context, ports.Command) bool {
 // footprint is what a connection costs this process.
 type footprint struct{ heap, stack float64 }
 
-// idleFootprint has clients connect, send something, and wait. The clients are bare files, which
-// cost the process almost nothing.
-func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
+// idleFootprint has clients connect, send something (compressed if that is agreed), and wait. The
+// clients are bare files, which cost the process almost nothing.
+func idleFootprint(tb testing.TB, polled, compress bool, connections int) footprint {
 	tb.Helper()
 	f := &frugal{}
-	adapter := New(Config{Sessions: f, Verifier: tokens{}, Polled: polled})
+	adapter := New(Config{Sessions: f, Verifier: tokens{}, Polled: polled, Compress: compress})
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, ReadBufferSize: 16 << 10})
 	app.Server().KeepHijackedConns = true
 	adapter.Routes(app)
@@ -73,6 +74,9 @@ func idleFootprint(tb testing.TB, polled bool, connections int) footprint {
 	go func() { served <- app.Listener(ln) }()
 
 	hello := append(request("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice")), whole(say("hello"))...)
+	if compress {
+		hello = append(request("GET /ws HTTP/1.1", headers("Authorization", "Bearer alice", "Sec-WebSocket-Extensions", deflateExtension)), packedWhole(deflated(say("hello")))...)
+	}
 	connect := func(n int) []bareClient { // one after the other, so that the HTTP server has few workers
 		clients := make([]bareClient, n)
 		for i := range clients {
@@ -122,7 +126,7 @@ func BenchmarkIdleConnection(b *testing.B) {
 	for _, w := range tcp() {
 		b.Run(w.name, func(b *testing.B) {
 			for b.Loop() {
-				cost := idleFootprint(b, w.polled, 2000)
+				cost := idleFootprint(b, w.polled, true, 2000)
 				b.ReportMetric(cost.heap, "heap-B/conn")
 				b.ReportMetric(cost.stack, "stack-B/conn")
 			}
@@ -140,12 +144,14 @@ func TestGuardAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // i
 		if w.polled {
 			limit = footprint{heap: 200, stack: 100} // about 112 and 0
 		}
-		t.Run(w.name, func(t *testing.T) {
-			if got := idleFootprint(t, w.polled, 1000); got.heap > limit.heap || got.stack > limit.stack {
-				t.Errorf("an idle connection costs %.0f bytes of the heap and %.0f of stacks, want at most %.0f and %.0f",
-					got.heap, got.stack, limit.heap, limit.stack)
-			}
-		})
+		for _, compress := range []bool{false, true} { // the same: nothing is kept for compression
+			t.Run(fmt.Sprintf("%s, compress %t", w.name, compress), func(t *testing.T) {
+				if got := idleFootprint(t, w.polled, compress, 1000); got.heap > limit.heap || got.stack > limit.stack {
+					t.Errorf("an idle connection costs %.0f bytes of the heap and %.0f of stacks, want at most %.0f and %.0f",
+						got.heap, got.stack, limit.heap, limit.stack)
+				}
+			})
+		}
 	}
 }
 

@@ -151,18 +151,29 @@ func takeOver(in, raw net.Conn) (early []byte, err error) {
 }
 
 // serve runs a connection with a goroutine. When it returns, nothing uses the connection any more.
+// An idle connection costs this function's frame, so opening the session is another function's.
 func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 	c := newConn(raw, a.cfg.WriteStall)
 	defer c.end()
+	session := a.open(c, opening)
+	if session == nil {
+		return
+	}
+	defer session.Closed()
+	c.read(newReader(&a.cfg, c, session, opening.Packing != ports.Unpacked), early)
+}
+
+// open opens a connection's session. If it is refused, the client is told, and open returns nil
+// when the client has gone.
+func (a *Adapter) open(c *conn, opening *ports.Opening) ports.Session {
 	session, err := a.cfg.Sessions.Open(c, *opening)
 	if err != nil {
 		if a.turnAway(c, err) {
 			c.discard()
 		}
-		return
+		return nil
 	}
-	defer session.Closed()
-	c.read(newReader(&a.cfg, c, session, opening.Packing != ports.Unpacked), early)
+	return session
 }
 
 // turnAway refuses a client after the upgrade, because the last place was taken after the check in
