@@ -45,6 +45,7 @@ type Client struct {
 	part    []byte // the beginning of an incomplete frame
 	out     []byte // bytes that the socket did not take
 	window  []byte // the last texts that came compressed
+	texts   uint64 // stands for all of them, and those before
 }
 
 type state uint8

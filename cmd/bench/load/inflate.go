@@ -13,13 +13,26 @@ import (
 // inflating is what a loop needs to read compressed messages (RFC 7692).
 //
 // Inflating each would take more time than the server takes to send them. The server sends the same
-// bytes to many clients, so a text is inflated for the first of them and looked up for the others.
-// Each client keeps its own window. One in honestClients inflates everything, and compares.
+// bytes to many clients, so a text is inflated for the first of them, and looked up for others that
+// have got the same messages before. Each client keeps its own window. One in honestClients
+// inflates everything, and compares.
 type inflating struct {
-	texts  map[string][]byte // payload → text
-	packed bytes.Reader
+	texts  map[packed]inflated
+	states uint64
+	reader bytes.Reader
 	flate  io.ReadCloser
 	stream []byte
+}
+
+// packed is a compressed message, after those that made up a state of a client's window.
+type packed struct {
+	state   uint64
+	payload string
+}
+
+type inflated struct {
+	text  []byte
+	state uint64 // after it
 }
 
 const (
@@ -35,7 +48,7 @@ var errInflated = errors.New("a compressed message has another text than for ano
 
 // text returns the text of a compressed message.
 func (i *inflating) text(c *Client, payload []byte) ([]byte, error) {
-	text, known := i.texts[string(payload)]
+	is, known := i.texts[packed{c.texts, string(payload)}]
 	if !known || c.Index%honestClients == 0 {
 		own, err := i.inflate(c.window, payload)
 		if err != nil {
@@ -46,12 +59,15 @@ func (i *inflating) text(c *Client, payload []byte) ([]byte, error) {
 			if len(i.texts) >= maxTexts {
 				clear(i.texts)
 			}
-			text = own
-			i.texts[string(payload)] = own
-		case !bytes.Equal(text, own):
+			i.states++
+			is = inflated{own, i.states}
+			i.texts[packed{c.texts, string(payload)}] = is
+		case !bytes.Equal(is.text, own):
 			return nil, errInflated
 		}
 	}
+	text := is.text
+	c.texts = is.state
 	if len(c.window)+len(text) > 2*maxWindow {
 		kept := copy(c.window, c.window[len(c.window)-min(maxWindow, len(c.window)):])
 		c.window = c.window[:kept]
@@ -62,11 +78,11 @@ func (i *inflating) text(c *Client, payload []byte) ([]byte, error) {
 
 func (i *inflating) inflate(window, payload []byte) ([]byte, error) {
 	if i.flate == nil {
-		i.flate = flate.NewReader(&i.packed)
+		i.flate = flate.NewReader(&i.reader)
 	}
 	i.stream = append(append(i.stream[:0], payload...), streamTail...)
-	i.packed.Reset(i.stream)
-	if err := i.flate.(flate.Resetter).Reset(&i.packed, window[max(0, len(window)-maxWindow):]); err != nil { //nolint:forcetypeassert // it always is
+	i.reader.Reset(i.stream)
+	if err := i.flate.(flate.Resetter).Reset(&i.reader, window[max(0, len(window)-maxWindow):]); err != nil { //nolint:forcetypeassert // it always is
 		return nil, err
 	}
 	return io.ReadAll(i.flate)

@@ -40,7 +40,7 @@ func New(addr string, d Dialect) (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a poller: %w", err)
 	}
-	l := &Loop{Dialect: d, poll: p, buf: make([]byte, 256<<10), began: time.Now(), inflating: inflating{texts: map[string][]byte{}}}
+	l := &Loop{Dialect: d, poll: p, buf: make([]byte, 256<<10), began: time.Now(), inflating: inflating{texts: map[packed]inflated{}}}
 	if err := l.Also(addr); err != nil {
 		p.close()
 		return nil, err
