@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -143,6 +144,44 @@ func TestAFileThatTheBrowserHasIsNotSentAgain(t *testing.T) {
 		}
 		if got.header.Get("ETag") != tag {
 			t.Errorf("If-None-Match %s: ETag %q, want %q", header, got.header.Get("ETag"), tag)
+		}
+	}
+}
+
+func TestFilesAreCompressedForWhoAcceptsIt(t *testing.T) {
+	t.Parallel()
+	app := newApp(false)
+	plain := ask(t, app, http.MethodGet, "/app.js")
+	packed := ask(t, app, http.MethodGet, "/app.js", "Accept-Encoding", "gzip, br")
+	if got := packed.header.Get("Content-Encoding"); got != "gzip" || len(packed.body) > len(plain.body)/2 {
+		t.Fatalf("the coding is %q, with %d bytes for %d", got, len(packed.body), len(plain.body))
+	}
+	r, err := gzip.NewReader(strings.NewReader(packed.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(r); err != nil || string(body) != plain.body {
+		t.Errorf("another file comes out: %v", err)
+	}
+	for name, is := range map[string]answer{"plain": plain, "compressed": packed} {
+		if got := is.header.Get("Vary"); got != "Accept-Encoding" {
+			t.Errorf("%s: Vary is %q", name, got)
+		}
+	}
+	tag, other := packed.header.Get("ETag"), plain.header.Get("ETag")
+	if tag == "" || tag == other {
+		t.Fatalf("both have the tag %q", tag)
+	}
+	for _, row := range []struct {
+		tag, accepts string
+		status       int
+	}{
+		{tag, "gzip", http.StatusNotModified}, {other, "", http.StatusNotModified},
+		{other, "gzip", http.StatusOK}, {tag, "", http.StatusOK},
+	} {
+		got := ask(t, app, http.MethodGet, "/app.js", "If-None-Match", row.tag, "Accept-Encoding", row.accepts)
+		if got.status != row.status || (row.status == http.StatusNotModified) && got.header.Get("Content-Encoding") != "" {
+			t.Errorf("%s, accepting %q: got %d, coding %q, want %d", row.tag, row.accepts, got.status, got.header.Get("Content-Encoding"), row.status)
 		}
 	}
 }
