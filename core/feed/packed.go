@@ -101,12 +101,11 @@ func (v *View) RunPacked(packing ports.Packing, at *Unpacked, after, upto chat.S
 	return p.chains.run(c, from, to)
 }
 
-// packAlone packs frames up to the index to by themselves. It fails where the budget of all rings
-// is spent.
+// packAlone packs frames up to the index to by themselves. It fails where the budget is spent.
 func (p *packs) packAlone(c *chunk, to int) bool {
 	f := &p.alone
 	for i := len(f.frames); i <= to; i++ {
-		if p.total.used.Load() >= p.total.max {
+		if !p.affords() {
 			return false
 		}
 		var packed bool
@@ -122,7 +121,7 @@ func (p *packs) packAlone(c *chunk, to int) bool {
 func (p *packs) packChains(c *chunk, to int) bool {
 	f := &p.chains
 	for i := len(f.frames); i <= to; i++ {
-		if p.total.used.Load() >= p.total.max {
+		if !p.affords() {
 			return false
 		}
 		first := i
@@ -156,6 +155,10 @@ func (f *form) run(c *chunk, from, to int) PackedRun {
 	}
 	return r
 }
+
+// affords reports whether the budget of all rings has room for packed forms. A quarter of it is for
+// frames as they are: without these, readers need the log.
+func (p *packs) affords() bool { return p.total.used.Load() < p.total.max/4*3 }
 
 // spend counts the memory of the forms. p.mu is held.
 func (p *packs) spend() {
