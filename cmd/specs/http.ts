@@ -108,10 +108,10 @@ async function acting(seq: number) {
   const commands: Schemas["BatchCommand"][] = [
     { type: "send", room, body: "for alice", key: "k3", as: { user: "alice" } },
     { type: "send", room, body: "for nobody", key: "k4", silent: true, as: { system: true } },
-    { type: "set", room, set: "x.acted", data: 1, as: { user: "alice" } },
-    { type: "pin", room, seq, until: new Date(Date.now() + 3_600_000).toISOString(), as: { system: true } },
+    { type: "set", room, set: "x.acted", data: 1, key: "k5", as: { user: "alice" } },
+    { type: "pin", room, seq, until: new Date(Date.now() + 3_600_000).toISOString(), key: "k6", as: { system: true } },
   ];
-  const { results } = await ok(service.POST("/v1/batch", { body: { commands } }));
+  const { results } = await ok(service.POST("/v1/batch", { body: { atomic: room, commands } }));
   check(results.length === 4 && results.every((result) => result.type === "ok"), results);
   const params = { path: { room, seq: results[1].seq! }, header: { "Parley-As": "system" } };
   const got = await ok(service.GET("/v1/rooms/{room}/messages/{seq}", { params }));
