@@ -218,6 +218,12 @@ func (a *Adapter) durablePoll(c *fiber.Ctx, who chat.Identity, w durableWish) er
 
 // durableEvents answers with a stream of events.
 func (a *Adapter) durableEvents(c *fiber.Ctx, who chat.Identity, w durableWish) error {
+	// A room that is not there yet can be followed, but a stream that is not there cannot.
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.VerifyTime)
+	defer cancel()
+	if _, err := a.cfg.Reader.History(ctx, who, ports.History{Room: w.room, Limit: 1}); err != nil {
+		return err
+	}
 	form := &durable{log: w.log, tag: w.tag}
 	e := &events{link: newLink(), form: form, cursors: newCursors(w.log, []chat.RoomID{w.room})}
 	return a.stream(c, who, w.reads(), ports.StreamDurable, e)
@@ -238,7 +244,7 @@ type durable struct {
 	tag string
 }
 
-func (d *durable) event(dst []byte, f frame, c *cursors, last bool) []byte {
+func (d *durable) event(dst []byte, f frame, c *cursors, rest []byte) []byte {
 	if f.op == opPing {
 		return append(dst, ": ping\n\n"...)
 	}
@@ -246,19 +252,37 @@ func (d *durable) event(dst []byte, f frame, c *cursors, last bool) []byte {
 		return dst
 	}
 	if at, ok := wire.JoinedOf(f.payload); ok {
-		return d.control(dst, c, at.From > at.Head)
+		if at.From > at.Head { // otherwise the first event is an entry's
+			dst = d.control(dst, c, true)
+		}
+		return dst
 	}
 	if _, _, ok := wire.PlaceOf(f.payload); !ok {
 		return dst
 	}
-	dst = append(dst, "event: data\ndata: [\n"...)
+	dst = append(dst, "event: data\ndata:[\n"...)
 	dst = appendData(dst, f.payload)
-	dst = append(dst, "data: ]\n\n"...)
-	return d.control(dst, c, last)
+	dst = append(dst, "data:]\n\n"...)
+	return d.control(dst, c, !hasEntry(rest))
+}
+
+// hasEntry reports whether one of the frames is an entry.
+func hasEntry(frames []byte) bool {
+	for len(frames) > 0 {
+		f, size, err := nextFrame(frames)
+		if err != nil {
+			return false
+		}
+		if _, _, ok := wire.PlaceOf(f.payload); ok && f.op == opText {
+			return true
+		}
+		frames = frames[size:]
+	}
+	return false
 }
 
 func (d *durable) control(dst []byte, c *cursors, upToDate bool) []byte {
-	dst = append(dst, "event: control\ndata: {\"streamNextOffset\":\""...)
+	dst = append(dst, "event: control\ndata:{\"streamNextOffset\":\""...)
 	dst = appendOffset(dst, c.at[0], d.log)
 	dst = append(append(append(dst, `","streamCursor":"`...), d.tag...), '"')
 	if upToDate {

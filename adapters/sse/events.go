@@ -32,8 +32,8 @@ var _ ports.Conn = (*events)(nil)
 
 // form makes events of frames. It returns the same for the same frame and cursors.
 type form interface {
-	// event appends the event of a frame. last tells whether no further frame is due now.
-	event(dst []byte, f frame, c *cursors, last bool) []byte
+	// event appends the event of a frame. rest are further frames that are due now.
+	event(dst []byte, f frame, c *cursors, rest []byte) []byte
 }
 
 // step is one frame on its way, and how to undo what it did.
@@ -130,7 +130,7 @@ func (e *events) encode(s *scratch, p []byte, from int) error {
 			e.cursors.at[room] = to
 		}
 		is.leaves = f.op == opText && bytes.Equal(wire.TypeOf(f.payload), typeLeft)
-		s.out = e.form.event(s.out, f, &e.cursors, at == len(p))
+		s.out = e.form.event(s.out, f, &e.cursors, p[at:])
 		is.out = len(s.out)
 		s.steps = append(s.steps, is)
 	}
@@ -186,7 +186,7 @@ func moved(f frame, c *cursors) (room int, to chat.Seq, moves bool) {
 // move a cursor have an id.
 type plain struct{}
 
-func (plain) event(dst []byte, f frame, c *cursors, _ bool) []byte {
+func (plain) event(dst []byte, f frame, c *cursors, _ []byte) []byte {
 	switch f.op {
 	case opPing:
 		return append(dst, ": ping\n\n"...)

@@ -201,7 +201,7 @@ func FuzzFrames(f *testing.F) {
 			if size < 2 || size > len(p) || len(is.payload) > size-2 {
 				t.Fatalf("a frame of %d bytes, of %d", size, len(p))
 			}
-			plain{}.event(nil, is, &cursors{}, true)
+			plain{}.event(nil, is, &cursors{}, nil)
 			p = p[size:]
 		}
 	})

@@ -66,8 +66,8 @@ func (a *Adapter) identify(c *fiber.Ctx) (chat.Identity, error) {
 // stream opens a session that writes to e, and answers with its events.
 func (a *Adapter) stream(c *fiber.Ctx, who chat.Identity, reads []ports.Join, kind ports.StreamKind, e *events) error {
 	c.Set(fiber.HeaderContentType, mimeEvents)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set("X-Accel-Buffering", "no") // nginx passes each event on
+	c.Set(fiber.HeaderCacheControl, "no-cache, no-store") // some proxies look for the first
+	c.Set("X-Accel-Buffering", "no")                      // nginx passes each event on
 	session, err := a.open(c, who, reads, kind, e)
 	if err != nil {
 		return err

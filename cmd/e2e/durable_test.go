@@ -126,7 +126,8 @@ func durableEvents(t *testing.T, s *service) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+			field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+			value = strings.TrimPrefix(value, " ")
 			switch {
 			case field == "event":
 				kind = value
@@ -143,7 +144,6 @@ func durableEvents(t *testing.T, s *service) {
 			t.Fatalf("came %s %s, want %s with %s", gotKind, data, kind, part)
 		}
 	}
-	wants("control", fmt.Sprintf(`"streamNextOffset":"%016d_`, 0))
 	for i := 1; i <= 4; i++ {
 		if i == 4 {
 			saysAll(t, alice, room, 4, 4)

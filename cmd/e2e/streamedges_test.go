@@ -166,7 +166,7 @@ func streamHeaders(t *testing.T, s *service) {
 	token := s.token(t, "bob")
 	e := s.streams(t, "/v1/rooms/"+room+"/stream", "Authorization", "Bearer "+token)
 	for name, want := range map[string]string{
-		"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff", "Connection": "",
+		"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff", "Connection": "",
 	} {
 		if got := e.header.Get(name); got != want {
 			t.Errorf("%s is %q", name, got)
