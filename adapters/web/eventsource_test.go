@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -87,4 +88,39 @@ func TestABrowsersEventSourceGoesOn(t *testing.T) {
 	for _, room := range []string{"tea", "coffee"} {
 		p.waits(fmt.Sprintf(`JSON.stringify(window.got.filter((e) => e.startsWith(%q))) === JSON.stringify([...Array(%d).keys()].map((i) => %q + (i + 1)))`, room, 3*each, room))
 	}
+}
+
+// TestTheReadmesReaderGoesOn runs the README's client of streams while its node is restarted, and
+// with a token that is refused at first.
+func TestTheReadmesReaderGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	keys, err := jwt.LoadOrMakeDevKeys(s.cfg.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := keys.Sign(jwt.Grant{Subject: "alice", TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```js\n// Follows rooms with")
+	_, code, _ := strings.Cut(rest, "\n")
+	code, _, _ = strings.Cut(code, "```")
+	p := s.visit(newBrowser(t), "other")
+	p.waits(fmt.Sprintf(`(() => { if (window.got) return true;
+		%s
+		window.got = []; let asked = 0;
+		const token = async () => asked++ ? %q : "bad";
+		read({rooms: "tea@0", token, show: (e) => { got.push(e.seq); document.body.dataset.got = got.length; }, anew: () => got.push("anew")});
+		return true; })()`, code, token))
+	s.saysAll(token, "tea", 1, 10)
+	p.waits(`window.got.length === 10`)
+	s.stop()
+	s.start()
+	s.saysAll(token, "tea", 11, 20)
+	p.waits(`JSON.stringify(window.got) === JSON.stringify([...Array(20).keys()].map((i) => i + 1))`)
 }
