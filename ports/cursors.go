@@ -142,6 +142,16 @@ type Consumers interface {
 	Forget(ctx context.Context, consumer string, after chat.RoomID, limit int) (next chat.RoomID, err error)
 }
 
+// Retries has pairs looked at before their time. It may be called concurrently.
+type Retries interface {
+	// Retry has a consumer's pairs in these rooms looked at at random times within that long from
+	// now, by the store's clock: those that have failed and wait for a later time. With anew it is
+	// all that have failed, also those that are Stalled, and their failures are forgotten. The
+	// batch that is fixed stays. A pair that somebody moves at that time is left as it is; Retry
+	// does not wait for it.
+	Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error
+}
+
 // Begun is which consumers have begun.
 type Begun struct {
 	Generation int64           // grows with each Begin

@@ -39,6 +39,11 @@ type HookCursors interface {
 	// already, and beyond the head. Who, what and why is logged.
 	SkipHook(ctx context.Context, by chat.Identity, id chat.HookID, skip HookSkip) error
 
+	// RetryHook has a hook tried now where it waits or has stalled, in a room or, where that is
+	// empty, in all: its failures there are forgotten. A room that it does not follow is Invalid; a
+	// hook that is paused is a Conflict.
+	RetryHook(ctx context.Context, by chat.Identity, id chat.HookID, room chat.RoomID) error
+
 	// HookBehind tells how far a hook is behind, and where it waits to try again or has ceased to:
 	// rooms in the order of their ids, those behind after. limit is 1–200.
 	HookBehind(ctx context.Context, by chat.Identity, id chat.HookID, after chat.RoomID, limit int) (HookLag, error)

@@ -56,6 +56,7 @@ const (
 	HookRemovedAct HookAct = "removed"
 	HookSoughtAct  HookAct = "sought"
 	HookSkippedAct HookAct = "skipped"
+	HookRetriedAct HookAct = "retried"
 )
 
 // HooksChanged tells the other nodes that hooks were made, changed or removed: to be read again.

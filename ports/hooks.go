@@ -59,6 +59,9 @@ type Hook struct {
 	Granted bool        // of one with a Room: its maker moderates there by their token, and not as a member
 	MadeAt  time.Time
 	Version int64
+
+	// Error is why a node can tell it nothing though it is not paused; the store does not keep it.
+	Error string
 }
 
 // HookKind is how a hook gets what it is told.

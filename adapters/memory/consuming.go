@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 var (
 	_ ports.Cursors   = (*Store)(nil)
 	_ ports.Consumers = (*Store)(nil)
+	_ ports.Retries   = (*Store)(nil)
 	_ ports.Leases    = (*Store)(nil)
 )
 
@@ -292,6 +294,27 @@ func (s *Store) Forget(ctx context.Context, consumer string, after chat.RoomID, 
 		delete(s.consuming.cursors, pairKey{c.Room, consumer})
 	}
 	return next, nil
+}
+
+// Retry implements ports.Retries.
+func (s *Store) Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error {
+	if err := ended(ctx, "have pairs tried again"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := stamp()
+	for _, id := range rooms {
+		c := s.consuming.cursors[pairKey{id, consumer}]
+		switch {
+		case c == nil || c.Tries == 0 || !anew && (c.Stalled || !c.Next.After(now.Add(within))):
+			continue
+		case anew:
+			c.Tries, c.Since, c.Error, c.Stalled = 0, time.Time{}, "", false
+		}
+		c.Next = now.Add(rand.N(within + 1))
+	}
+	return nil
 }
 
 // Renew implements ports.Leases.

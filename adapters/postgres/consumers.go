@@ -13,6 +13,7 @@ import (
 
 var (
 	_ ports.Consumers = (*Store)(nil)
+	_ ports.Retries   = (*Store)(nil)
 	_ ports.Leases    = (*Store)(nil)
 )
 
@@ -37,6 +38,18 @@ ON CONFLICT (room_id, consumer) DO UPDATE SET seq = excluded.seq, upto = 0, head
 	stuckQuery = `
 SELECT ` + cursorColumns + ` FROM hook_cursor
 WHERE consumer = $1 AND room_id > $2 COLLATE "C" AND (next_at IS NOT NULL OR stalled) ORDER BY room_id LIMIT $3`
+
+	// Nobody waits for a cursor that is moved just then, so that there is no deadlock with a Move.
+	retryStatement = `
+WITH failed AS (
+  SELECT room_id FROM hook_cursor
+  WHERE consumer = $1 AND room_id = ANY($2::text[]) AND tries > 0
+    AND ($4 OR NOT stalled AND next_at > clock_timestamp() + $3 * interval '1 microsecond')
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE hook_cursor c SET next_at = clock_timestamp() + random() * $3 * interval '1 microsecond', stalled = stalled AND NOT $4,
+  tries = CASE WHEN $4 THEN 0 ELSE tries END, since = CASE WHEN NOT $4 THEN since END, error = CASE WHEN $4 THEN '' ELSE error END
+FROM failed f WHERE c.room_id = f.room_id AND c.consumer = $1`
 
 	forgetStatement = `DELETE FROM consumer WHERE name = $1`
 
@@ -160,6 +173,11 @@ func (s *Store) Forget(ctx context.Context, consumer string, after chat.RoomID, 
 		return s.pool.QueryRow(ctx, forgetCursorsStatement, consumer, string(after), limit).Scan(&next)
 	})
 	return next, err
+}
+
+// Retry implements ports.Retries.
+func (s *Store) Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error {
+	return s.exec(ctx, "have pairs tried again", retryStatement, consumer, texts(rooms), within.Microseconds(), anew)
 }
 
 // Renew implements ports.Leases.

@@ -10,6 +10,7 @@ type consumerWrites struct {
 	holds, insertCursor, moveCursor, clear, wake *sql.Stmt
 	begin, generate, walked, head, seek          *sql.Stmt
 	forget, roomsBehind, forgetCursor            *sql.Stmt
+	retry, retryAnew                             *sql.Stmt
 
 	setShare, forgetNodes, renewNode, nodes, leases *sql.Stmt
 	freeLeases, takeLease, release                  *sql.Stmt
@@ -44,6 +45,12 @@ func (w *consumerWrites) prepare(ctx context.Context, db *sql.DB) error {
 			SELECT number, ?2, ?3, 0, 0, NULL, 0, 0, ?4, 0, '' FROM room WHERE id = ?1
 			ON CONFLICT DO UPDATE SET seq = excluded.seq, upto = 0, head = 0, sealed = NULL, tries = 0, since = 0, next_at = excluded.next_at,
 				stalled = 0, error = ''`,
+		&w.retry: `
+			UPDATE hook_cursor SET next_at = ?3
+			WHERE room = (SELECT number FROM room WHERE id = ?1) AND consumer = ?2 AND tries > 0 AND NOT stalled AND next_at > ?4`,
+		&w.retryAnew: `
+			UPDATE hook_cursor SET next_at = ?3, tries = 0, since = 0, error = '', stalled = 0
+			WHERE room = (SELECT number FROM room WHERE id = ?1) AND consumer = ?2 AND tries > 0`,
 		&w.forget:       `DELETE FROM consumer WHERE name = ?`,
 		&w.roomsBehind:  `SELECT number, id FROM room WHERE id > ? ORDER BY id LIMIT ?`,
 		&w.forgetCursor: `DELETE FROM hook_cursor WHERE room = ? AND consumer = ?`,

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -14,6 +15,7 @@ import (
 var (
 	_ ports.Cursors   = (*Store)(nil)
 	_ ports.Consumers = (*Store)(nil)
+	_ ports.Retries   = (*Store)(nil)
 )
 
 // cursors selects what scanCursor takes.
@@ -245,6 +247,26 @@ func (s *Store) Seek(ctx context.Context, consumer string, room chat.RoomID, seq
 func (s *Store) Stuck(ctx context.Context, consumer string, after chat.RoomID, limit int) ([]ports.Cursor, error) {
 	list, err := s.cursors(ctx, s.r.stuck, consumer, after, limit)
 	return list, within(ctx, err, "read cursors")
+}
+
+// Retry implements ports.Retries.
+func (s *Store) Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error {
+	return s.write(ctx, "have pairs tried again", func(tx *transaction) error {
+		at := now()
+		for _, room := range rooms {
+			var err error
+			next := at + rand.N(within.Microseconds()+1)
+			if anew {
+				err = tx.exec(s.w.retryAnew, room, consumer, next)
+			} else {
+				err = tx.exec(s.w.retry, room, consumer, next, at+within.Microseconds())
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Forget implements ports.Consumers.

@@ -34,6 +34,7 @@ type Store interface {
 	ports.Hooks
 	ports.Cursors
 	ports.Consumers
+	ports.Retries
 	ports.Leases
 	ports.Checker
 }

@@ -18,14 +18,15 @@ type CursorsUnderTest interface {
 	ports.Directory
 	ports.Cursors
 	ports.Consumers
+	ports.Retries
 	ports.Leases
 }
 
-// Cursors holds a store to the contracts of ports.Cursors, ports.Consumers and ports.Leases. open
-// returns an empty store for one test.
+// Cursors holds a store to the contracts of ports.Cursors, ports.Consumers, ports.Retries and
+// ports.Leases. open returns an empty store for one test.
 func Cursors(t *testing.T, open func(t *testing.T) CursorsUnderTest) {
 	t.Helper()
-	for _, sentence := range slices.Concat(pendingSentences, moveSentences, consumerSentences, leaseSentences) {
+	for _, sentence := range slices.Concat(pendingSentences, moveSentences, consumerSentences, retrySentences, leaseSentences) {
 		t.Run(sentence.says, func(t *testing.T) {
 			t.Parallel()
 			sentence.test(rail{t, open(t)})
