@@ -187,7 +187,7 @@ func (k *taker) Take(_ context.Context, b consuming.Batch) (consuming.Taken, err
 // runs runs a consumer on a store.
 func runs(t *testing.T, s *postgres.Store, node ports.NodeID, consumer consuming.Consumer) (stop func()) {
 	t.Helper()
-	r := consuming.New(consuming.Config{Log: s, Cursors: s, Consumers: s, Leases: s, Node: node})
+	r := consuming.New(consuming.Config{Log: s, Cursors: s, Consumers: s, Retries: s, Leases: s, Node: node})
 	if err := r.Add(consumer); err != nil {
 		t.Fatal(err)
 	}

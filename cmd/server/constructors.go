@@ -149,7 +149,7 @@ func newHub(cfg Config, p hubParts) *session.Hub {
 // newRunner returns the runner of consumers. It has none until somebody sets them, and does nothing
 // then.
 func newRunner(s Store, log ports.Log, b ports.Bus, o ports.Observer) *consuming.Runner {
-	return consuming.New(consuming.Config{Log: log, Cursors: s, Consumers: s, Leases: s, Bus: b, Observer: o})
+	return consuming.New(consuming.Config{Log: log, Cursors: s, Consumers: s, Retries: s, Leases: s, Bus: b, Observer: o})
 }
 
 // newKeys returns the keys of development mode, or nil in other modes.

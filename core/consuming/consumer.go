@@ -69,6 +69,7 @@ type Limits struct {
 	Gather  time.Duration // how long to wait for more entries where there are fewer than Entries; up to 1 min; 0: 50–500 ms behind another batch
 	Rooms   int           // batches under way at once, each of another room; up to 64; 0: 16
 	Time    time.Duration // of one attempt; up to 5 min; 0: 15 s
+	Rests   string        // why it is given nothing for now, for operators; empty: it is given what there is
 }
 
 const (
@@ -131,9 +132,17 @@ func (r Retry) Error() string { return reasonOf(r.Cause, "to be tried again") }
 // Unwrap returns the cause.
 func (r Retry) Unwrap() error { return r.Cause }
 
+// Left is an error that leaves a batch to somebody else, who moves the cursor by Runner.Seek. It is
+// no failure. Until then the batch is taken again from time to time, to be left again.
+type Left struct {
+	For time.Duration // bounded to 24 h; 0: 1 h
+}
+
+func (Left) Error() string { return "it is left to somebody else" }
+
 // Pause is an error that concerns the consumer as a whole, and not this batch: nothing is counted
-// as a failure of the room, and no room is tried for a while. Who wants a consumer to rest for
-// longer takes it out of the Runner.
+// as a failure of the room, and no room is tried for a while. A consumer that is to rest for longer
+// says so in its Limits.
 type Pause struct {
 	For   time.Duration // bounded to 1 h; 0: 5 s
 	Cause error

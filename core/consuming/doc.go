@@ -34,6 +34,22 @@
 // that grows with each change of hands: a cursor moves only under the present one, so that a node
 // which stood still and wakes cannot move what is another's by now.
 //
+// # Away, and at rest
+//
+// A consumer that has failed three times in a row on a node, with no success between, is away
+// there. Then it is not every pair that is tried by its own wait: every 15 to 30 seconds one that
+// waits is, and once a second one that has not failed yet, so that a poisoned room does not hold up
+// others. The first success ends that. The pairs that wait are then due within three seconds, by
+// their rows, so that all nodes find them; but for those of which the consumer has said when. What
+// is under way at once grows from two, by one with each success. A node cannot know of failures
+// before it had a share: where it finds pairs that wait, the consumer is away until it is known
+// better.
+//
+// A consumer may also rest, as it wants (see Limits). Nothing is begun for it then, and what is
+// under way ends. For either a room would stay pending for long. So after five seconds of quiet the
+// pair gets a row that is due at once, and the bit is cleared. Such rows are looked for when the
+// consumer rests no more, also by a node that has just started, or is of an earlier release.
+//
 // # A batch
 //
 // Its bounds are fixed and stored before its first attempt, with what the consumer seals of it. Any

@@ -94,7 +94,7 @@ type node struct {
 func (p place) runs(name string, change func(*consuming.Config), consumers ...consuming.Consumer) node {
 	p.Helper()
 	n := node{seen: &observer{T: p.T}}
-	cfg := consuming.Config{Log: p, Cursors: p, Consumers: p, Leases: p, Observer: n.seen, Node: ports.NodeID(name)}
+	cfg := consuming.Config{Log: p, Cursors: p, Consumers: p, Retries: p, Leases: p, Observer: n.seen, Node: ports.NodeID(name)}
 	if change != nil {
 		change(&cfg)
 	}

@@ -29,6 +29,7 @@ type Behind struct {
 	Stalled  int           `json:"stalled"`           // where nothing is tried any more
 	Oldest   time.Duration `json:"-"`                 // how old the oldest of the entries is
 	Age      float64       `json:"oldest_s"`          // the same, in seconds
+	Resting  string        `json:"resting,omitempty"` // why it is given nothing for now
 	Partial  bool          `json:"partial,omitempty"` // not all was looked at: it is more than that
 	Stuck    []Stuck       `json:"stuck,omitempty"`   // where it waits or has stalled, up to 100, the stalled first
 }
@@ -127,11 +128,11 @@ func (r *Runner) before(ctx context.Context, room chat.RoomID, at time.Time, hea
 // Behind returns how far a consumer is behind, whichever nodes run it. It is NotFound where this
 // node does not know it.
 func (r *Runner) Behind(ctx context.Context, consumer string) (Behind, error) {
-	c, ok := r.all()[consumer]
+	f, ok := r.all()[consumer]
 	if !ok {
 		return Behind{}, chat.Errorf(chat.NotFound, "there is no such consumer")
 	}
-	all, err := r.survey(ctx, map[string]Consumer{consumer: c})
+	all, err := r.survey(ctx, map[string]followed{consumer: f})
 	if err != nil {
 		return Behind{}, err
 	}
@@ -147,7 +148,8 @@ func (r *Runner) AllBehind(ctx context.Context) ([]Behind, error) {
 	return r.survey(ctx, consumers)
 }
 
-// keepSurveying tells how far consumers are behind, on one of the nodes, until ctx ends.
+// keepSurveying tells how far consumers are behind that do not rest, on one of the nodes, until ctx
+// ends.
 func (r *Runner) keepSurveying(ctx context.Context) {
 	tick := time.NewTicker(surveyEvery)
 	defer tick.Stop()
@@ -172,10 +174,12 @@ func (r *Runner) keepSurveying(ctx context.Context) {
 			}
 			continue
 		}
-		lags := make([]ports.ConsumerLag, len(all))
-		for i, is := range all {
-			lags[i] = ports.ConsumerLag{
-				Consumer: is.Consumer, Entries: is.Entries, Rooms: is.Rooms, Waiting: is.Waiting, Stalled: is.Stalled, Oldest: is.Oldest,
+		lags := make([]ports.ConsumerLag, 0, len(all))
+		for _, is := range all {
+			if is.Resting == "" {
+				lags = append(lags, ports.ConsumerLag{
+					Consumer: is.Consumer, Entries: is.Entries, Rooms: is.Rooms, Waiting: is.Waiting, Stalled: is.Stalled, Oldest: is.Oldest,
+				})
 			}
 		}
 		r.cfg.Observer.Lagging(lags)
@@ -184,18 +188,24 @@ func (r *Runner) keepSurveying(ctx context.Context) {
 }
 
 // all returns the consumers.
-func (r *Runner) all() map[string]Consumer {
+func (r *Runner) all() map[string]followed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make(map[string]Consumer, len(r.consumers))
+	all := make(map[string]followed, len(r.consumers))
 	for name, f := range r.consumers {
-		all[name] = f.Consumer
+		all[name] = followed{f.Consumer, f.limits.Rests}
 	}
 	return all
 }
 
+// followed is a consumer as it is now.
+type followed struct {
+	Consumer
+	rests string
+}
+
 // survey finds how far consumers are behind, in the order of their names.
-func (r *Runner) survey(ctx context.Context, consumers map[string]Consumer) ([]Behind, error) {
+func (r *Runner) survey(ctx context.Context, consumers map[string]followed) ([]Behind, error) {
 	ctx, cancel := context.WithTimeout(ctx, surveyEvery)
 	defer cancel()
 	asked := make([]ports.SharePlace, ports.Shares)
@@ -221,8 +231,8 @@ func (r *Runner) survey(ctx context.Context, consumers map[string]Consumer) ([]B
 	}
 	var all []Behind
 	for _, name := range slices.Sorted(maps.Keys(consumers)) {
-		s := surveyor{r: r, consumer: consumers[name], now: time.Now(), seen: map[chat.RoomID]bool{}}
-		s.of.Consumer, s.of.Partial = name, partial
+		s := surveyor{r: r, consumer: consumers[name].Consumer, now: time.Now(), seen: map[chat.RoomID]bool{}}
+		s.of.Consumer, s.of.Resting, s.of.Partial = name, consumers[name].rests, partial
 		if err := s.look(ctx, pending, cursors); err != nil {
 			return nil, err
 		}
@@ -257,7 +267,9 @@ func (s *surveyor) look(ctx context.Context, pending []ports.PendingRoom, cursor
 		return err
 	}
 	for i := range stuck {
-		s.stuck(&stuck[i], heads[stuck[i].Room])
+		if err := s.stuck(ctx, &stuck[i], heads[stuck[i].Room]); err != nil {
+			return err
+		}
 	}
 	slices.SortStableFunc(s.of.Stuck, func(a, b Stuck) int { return cmp.Compare(rank(a), rank(b)) })
 	s.of.Stuck = s.of.Stuck[:min(len(s.of.Stuck), maxShown)]
@@ -286,8 +298,8 @@ func rank(s Stuck) int {
 	return 1
 }
 
-// stuck counts a pair that waits or has stalled, or is being caught up.
-func (s *surveyor) stuck(c *ports.Cursor, head chat.Seq) {
+// stuck counts a pair that waits or has stalled, was left, or is being caught up.
+func (s *surveyor) stuck(ctx context.Context, c *ports.Cursor, head chat.Seq) error {
 	s.seen[c.Room] = true
 	entries := int64(max(head-c.Seq, 0))
 	if entries > 0 {
@@ -295,7 +307,7 @@ func (s *surveyor) stuck(c *ports.Cursor, head chat.Seq) {
 		s.of.Rooms++
 	}
 	if c.Tries == 0 {
-		return
+		return s.left(ctx, c, entries)
 	}
 	if c.Stalled {
 		s.of.Stalled++
@@ -307,6 +319,22 @@ func (s *surveyor) stuck(c *ports.Cursor, head chat.Seq) {
 		Room: c.Room, First: c.Seq + 1, Last: c.UpTo, Entries: entries, Tries: c.Tries, Since: c.Since, Next: c.Next,
 		Error: c.Error, Stalled: c.Stalled,
 	})
+	return nil
+}
+
+// left looks up the age of what a pair has left, or has yet to take.
+func (s *surveyor) left(ctx context.Context, c *ports.Cursor, entries int64) error {
+	if entries == 0 {
+		return nil
+	}
+	if s.dated++; s.dated > maxDated {
+		return nil
+	}
+	e, err := s.r.cfg.Log.Entry(ctx, c.Room, c.Seq+1)
+	if err == nil {
+		s.of.Oldest = max(s.of.Oldest, s.now.Sub(e.At))
+	}
+	return err
 }
 
 // healthy counts a pair of a room that is pending. One without a cursor is where it begins.
@@ -355,6 +383,8 @@ type ConsumerSeen struct {
 	Queued   int       `json:"queued"` // rooms whose turn comes
 	Taking   int       `json:"taking"` // batches under way
 	Paused   time.Time `json:"paused_until,omitzero"`
+	Away     bool      `json:"away,omitempty"`    // it failed everywhere, and is tried now and then
+	Resting  string    `json:"resting,omitempty"` // why it is given nothing for now
 }
 
 // Inspect shows what the runner does, for operators.
@@ -364,7 +394,7 @@ func (r *Runner) Inspect() Seen {
 	seen := Seen{Shares: len(r.held), Nodes: r.nodes, Rooms: len(r.rooms), Consumers: []ConsumerSeen{}}
 	for _, name := range slices.Sorted(maps.Keys(r.consumers)) {
 		f := r.consumers[name]
-		is := ConsumerSeen{Consumer: name, Queued: len(f.queue), Taking: f.inFlight}
+		is := ConsumerSeen{Consumer: name, Queued: len(f.queue), Taking: f.inFlight, Away: f.away, Resting: f.limits.Rests}
 		if time.Now().Before(f.paused) {
 			is.Paused = f.paused
 		}

@@ -177,7 +177,7 @@ func (r *Runner) dropShare(share ports.Share) {
 func (r *Runner) enqueue(rm *room) {
 	now := time.Now()
 	for _, p := range rm.pairs {
-		if p.state == idle && p.behind(now) {
+		if p.state == idle && p.behind(now) && p.of.admits(p, now) {
 			p.state = queued
 			p.of.queue = append(p.of.queue, p)
 			r.dispatch(p.of)
@@ -187,7 +187,7 @@ func (r *Runner) enqueue(rm *room) {
 
 // dispatch begins with a consumer's pairs whose turn it is. r.mu is held.
 func (r *Runner) dispatch(f *following) {
-	for len(f.queue) > 0 && !r.closing && f.inFlight < f.limits.Rooms && !time.Now().Before(f.paused) &&
+	for len(f.queue) > 0 && !r.closing && f.inFlight < f.room() && !time.Now().Before(f.paused) &&
 		(r.inFlight < maxUnderWay || f.inFlight < fairUnder) {
 		p := f.queue[0]
 		f.queue[0] = nil

@@ -24,6 +24,7 @@ type Config struct {
 	Log       ports.Log
 	Cursors   ports.Cursors
 	Consumers ports.Consumers
+	Retries   ports.Retries
 	Leases    ports.Leases
 	Bus       ports.Bus               // nil: this node is alone
 	Observer  ports.ConsumingObserver // nil: nobody is told
@@ -67,6 +68,7 @@ type following struct {
 	ctx      context.Context // ends when it is set anew or taken out
 	end      context.CancelFunc
 
+	fortune
 	queue    []*pair // whose turn comes
 	inFlight int
 	paused   time.Time
@@ -123,7 +125,8 @@ func (r *Runner) Run(ctx context.Context) error {
 }
 
 // Set makes these the consumers, and no others. One that was there under its name goes on with its
-// cursors; what it has under way as the one that it was is given up, and tried again.
+// cursors; what it has under way as the one that it was is given up, and tried again, unless it
+// rests from now on (see Limits): then that ends well.
 func (r *Runner) Set(consumers []Consumer) error {
 	for _, c := range consumers {
 		if err := CheckName(c.Name()); err != nil {
@@ -156,8 +159,9 @@ func (r *Runner) Add(c Consumer) error {
 	return nil
 }
 
-// Remove takes a consumer out, or has it rest until it is added again: its cursors stay, and so do
-// the marks of rooms where it is behind. See Forget. It does not wait for what is under way.
+// Remove takes a consumer out until it is added again: its cursors stay, and so do the marks of
+// rooms where it is behind. What it has under way is given up. See Forget, and for one that is to
+// rest for long Limits.Rests.
 func (r *Runner) Remove(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,16 +171,25 @@ func (r *Runner) Remove(name string) {
 
 // set puts in a consumer. r.mu is held.
 func (r *Runner) set(c Consumer) {
-	name := c.Name()
-	f := r.consumers[name]
-	if f == nil {
+	name, limits := c.Name(), c.Limits().bounded()
+	f, window := r.consumers[name], limits.Rooms
+	switch {
+	case f == nil:
 		f = &following{name: name}
 		r.consumers[name] = f
-	} else {
+		f.ctx, f.end = context.WithCancel(r.hard)
+	case limits.Rests == "":
+		if f.failed > 0 {
+			window = awayAtOnce
+		}
 		f.end()
+		f.ctx, f.end = context.WithCancel(r.hard)
 	}
-	f.Consumer, f.limits, f.paused = c, c.Limits().bounded(), time.Time{}
-	f.ctx, f.end = context.WithCancel(r.hard)
+	f.Consumer, f.limits, f.paused = c, limits, time.Time{}
+	f.fortune = fortune{window: window, doubt: true}
+	if f.rests() {
+		f.idles()
+	}
 }
 
 // remove takes out a consumer. r.mu is held.
@@ -186,10 +199,7 @@ func (r *Runner) remove(name string) {
 		return
 	}
 	f.end()
-	for _, p := range f.queue {
-		p.state = idle
-	}
-	f.queue = nil
+	f.idles()
 	delete(r.consumers, name)
 	r.cfg.Observer.Forgot(name)
 }

@@ -48,6 +48,7 @@ type attempt struct {
 	consumer Consumer
 	limits   Limits
 	ctx      context.Context // of the consumer as it is now
+	rowed    bool            // it is only to have a row by which it is found
 }
 
 // serve takes batches of the pair. again: there may be more.
@@ -55,7 +56,7 @@ func (a *attempt) serve() (again bool) {
 	a.due = time.Time{}
 	err := a.load()
 	var b *Batch
-	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.lingers() && !a.r.stops(); turn++ {
+	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.lingers() && !a.r.stops(a.of); turn++ {
 		if b, err = a.next(); b == nil || err != nil {
 			break
 		}
@@ -294,9 +295,11 @@ func (a *attempt) try(b *Batch) error {
 	}
 	tell := func(result ports.TakeResult) { a.r.cfg.Observer.Took(a.of.name, len(b.Entries), took, result) }
 	pause, pauses := errors.AsType[Pause](err)
+	left, leaves := errors.AsType[Left](err)
 	switch {
 	case err == nil:
 		tell(ports.TakeOK)
+		a.r.succeeds(a.of)
 		a.at = min(taken.UpTo, b.Last)
 		if a.limits.Gather == 0 {
 			a.gather = time.Now().Add(a.r.linger())
@@ -304,14 +307,38 @@ func (a *attempt) try(b *Batch) error {
 		return nil
 	case a.ctx.Err() != nil: // it is given up: that is no failure of the consumer
 		return a.ctx.Err()
+	case leaves:
+		return a.leave(bounded(left.For, retryMost, retryTold))
 	case pauses:
 		tell(ports.TakePaused)
 		a.r.pause(a.of, bounded(pause.For, pauseStd, pauseMost))
 		a.later(bounded(pause.For, pauseStd, pauseMost))
 		return nil
 	}
+	return a.fail(err, tell)
+}
+
+// leave leaves the batch to somebody else: that is no failure.
+func (a *attempt) leave(wait time.Duration) error {
 	to := a.cursor
-	to.Tries, to.Error = to.Tries+1, clip(err.Error())
+	to.Tries, to.Error = 0, ""
+	a.kept = true
+	if err := a.move(to, wait); err != nil {
+		return err
+	}
+	a.due = time.Now().Add(wait)
+	return nil
+}
+
+// fail notes that the batch was not taken.
+func (a *attempt) fail(why error, tell func(ports.TakeResult)) error {
+	to := a.cursor
+	to.Tries, to.Error = to.Tries+1, clip(why.Error(), MaxError)
+	if retry, ok := errors.AsType[Retry](why); ok && retry.After > 0 {
+		to.Error = clip(why.Error(), MaxError-len(toldWhen)) + toldWhen
+	} else {
+		a.r.fails(a.of)
+	}
 	if to.Since.IsZero() {
 		to.Since = time.Now()
 	}
@@ -321,7 +348,7 @@ func (a *attempt) try(b *Batch) error {
 		return a.move(to, 0)
 	}
 	tell(ports.TakeFailed)
-	wait := waitAfter(to.Tries, err)
+	wait := waitAfter(to.Tries, why)
 	a.kept = true
 	if err := a.move(to, wait); err != nil {
 		return err
@@ -379,15 +406,16 @@ func sealed(seal []byte) []byte {
 	return seal[:min(len(seal), MaxSeal)]
 }
 
-// clip returns what is kept of the text of a failure: one line of valid text.
-func clip(s string) string {
+// clip returns what is kept of the text of a failure: one line of valid text, of that many bytes at
+// most.
+func clip(s string, limit int) string {
 	s = strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {
 			return ' '
 		}
 		return c
 	}, strings.ToValidUTF8(s, "?"))
-	for len(s) > MaxError {
+	for len(s) > limit {
 		_, n := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-n]
 	}

@@ -2,6 +2,7 @@ package consuming
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,19 +62,12 @@ func (r *Runner) sweep(ctx context.Context, s *sweep) error {
 		return err
 	}
 	r.mu.Lock()
-	shares, names := r.shares(), make([]string, 0, len(r.consumers))
-	for name := range r.consumers {
-		names = append(names, name)
-	}
+	shares, none := r.shares(), len(r.consumers) == 0
 	r.mu.Unlock()
-	if len(shares) == 0 || len(names) == 0 {
+	if len(shares) == 0 || none {
 		return nil
 	}
-	waiting, err := r.cfg.Cursors.Waiting(ctx, shares, names, perShare)
-	if err != nil {
-		return err
-	}
-	if err := r.resume(ctx, waiting); err != nil {
+	if err := r.failures(ctx, shares); err != nil {
 		return err
 	}
 	pending, err := r.pending(ctx, s, shares)
@@ -260,9 +254,9 @@ func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRo
 			continue
 		}
 		quiet = append(quiet, ports.RoomHead{Room: is.Room, Head: is.Head})
-		for _, a := range r.unwritten(rm) {
+		for _, a := range r.unwritten(rm) { //nolint:contextcheck // the same
 			late.Go(func() {
-				if a.move(ports.Cursor{Seq: a.at}, 0) != nil {
+				if a.write() != nil {
 					failed.Store(true)
 				}
 				r.ended(a.pair, false)
@@ -292,29 +286,56 @@ func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRo
 // r.mu is held.
 func (rm *room) settled() bool {
 	for _, p := range rm.pairs {
-		if !p.settled(rm.head) {
+		if !p.settled(rm.head) && !p.parks() {
 			return false
 		}
 	}
 	return true
 }
 
-// unwritten begins to serve the pairs that have passed over entries of which nothing is stored.
+// parks reports whether the pair is to have a row by which it is found: its consumer rests, or is
+// away, so that the room would be pending for long. r.mu is held.
+func (p *pair) parks() bool { return p.state == idle && p.loaded && (p.of.rests() || p.of.away) }
+
+// write stores where the pair is. What is behind it is found by the row, as soon as it is looked
+// for.
+func (a *attempt) write() error {
+	if !a.rowed {
+		return a.move(ports.Cursor{Seq: a.at}, 0)
+	}
+	if err := a.load(); err != nil {
+		return err
+	}
+	to := ports.Cursor{Seq: a.at}
+	if a.cursor.UpTo > a.cursor.Seq && a.at == a.cursor.Seq {
+		to = a.cursor
+	}
+	a.kept = true
+	err := a.move(to, time.Microsecond)
+	if errors.Is(err, errChanged) {
+		a.forget()
+	}
+	return err
+}
+
+// unwritten begins to serve the pairs that have passed over entries of which nothing is stored, and
+// those that are to be found by a row.
 // r.mu is held.
 func (r *Runner) unwritten(rm *room) (list []*attempt) {
 	lease, held := r.lease(rm.share)
 	for _, p := range rm.pairs {
-		if !held || p.at <= p.cursor.Seq || p.cursor.Stalled || p.kept {
+		parks := !p.settled(rm.head)
+		if !held || !parks && p.at <= p.cursor.Seq || p.cursor.Stalled || p.kept {
 			continue
 		}
-		if !p.stored && p.of.From().Time().After(rm.lastAt) {
+		if !parks && !p.stored && p.of.From().Time().After(rm.lastAt) {
 			continue // it has nothing to begin with here: that need not be stored
 		}
 		p.state, p.tenure = running, r.held[rm.share]
 		p.tenure.running++
 		p.of.inFlight++
 		r.inFlight++
-		list = append(list, &attempt{r: r, pair: p, lease: lease})
+		list = append(list, &attempt{r: r, pair: p, lease: lease, consumer: p.of.Consumer, limits: p.of.limits, ctx: p.of.ctx, rowed: parks})
 	}
 	return list
 }

@@ -101,6 +101,9 @@ func (r *Runner) occupy(l ports.Lease) {
 		r.vacate(l.Share)
 	}
 	r.held[l.Share] = &tenure{fence: l.Fence}
+	for _, f := range r.consumers {
+		f.doubt = true
+	}
 	nudge(r.sought)
 }
 
@@ -219,9 +222,9 @@ func (r *Runner) first() bool {
 	return ok
 }
 
-// stops reports whether nothing more is to be begun.
-func (r *Runner) stops() bool {
+// stops reports whether nothing more is to be begun of a consumer.
+func (r *Runner) stops(f *following) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.closing
+	return r.closing || f.rests()
 }

@@ -54,7 +54,7 @@ func runs(t *testing.T, store *memory.Store, changes ...func(*hooks.Config)) *no
 	}
 	n := &node{t: t, store: store, courier: &courier{}, seen: &observer{}}
 	n.says = messaging.New(messaging.Config{Log: store, Directory: store, Autocreate: true})
-	n.runner = consuming.New(consuming.Config{Log: store, Cursors: store, Consumers: store, Leases: store})
+	n.runner = consuming.New(consuming.Config{Log: store, Cursors: store, Consumers: store, Retries: store, Leases: store})
 	cfg := hooks.Config{
 		Store: store, Log: store, Directory: store, Cursors: store, Consumers: store, Writer: n.says, Courier: n.courier, Runner: n.runner,
 		Observer: n.seen, Keys: keys, Pack: pack,
