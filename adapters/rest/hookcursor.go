@@ -22,12 +22,8 @@ func (a *API) seekHook(r *request) error {
 		return err
 	}
 	var seek ports.HookSeek
-	if text, err := o.Text("room"); err != nil {
+	if seek.Room, err = o.roomOrAll(); err != nil {
 		return err
-	} else if text != nil {
-		if seek.Room, err = chat.ParseRoomID(*text); err != nil {
-			return err
-		}
 	}
 	after, err := o.whole("after", 0, int64(chat.MaxSeq))
 	if err != nil {
@@ -42,6 +38,35 @@ func (a *API) seekHook(r *request) error {
 	}
 	seek.At = value(at)
 	if err := a.cfg.Pull.SeekHook(r.ctx, r.by, id, seek); err != nil {
+		return err
+	}
+	r.Status(fiber.StatusNoContent)
+	return nil
+}
+
+// roomOrAll returns the room that an object names, or nothing where it means all.
+func (o object) roomOrAll() (chat.RoomID, error) {
+	text, err := o.Text("room")
+	if err != nil || text == nil {
+		return "", err
+	}
+	return chat.ParseRoomID(*text)
+}
+
+func (a *API) retryHook(r *request) error {
+	id, err := r.hookID()
+	if err != nil {
+		return err
+	}
+	o, err := r.object()
+	if err != nil {
+		return err
+	}
+	room, err := o.roomOrAll()
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Pull.RetryHook(r.ctx, r.by, id, room); err != nil {
 		return err
 	}
 	r.Status(fiber.StatusNoContent)

@@ -17,6 +17,7 @@ func (a *API) hookRoutes(r fiber.Router) {
 	r.Delete("/v1/hooks/:hook", a.as(a.removeHook))
 	r.Post("/v1/hooks/:hook/seek", a.as(a.seekHook))
 	r.Post("/v1/hooks/:hook/skip", a.as(a.skipHook))
+	r.Post("/v1/hooks/:hook/retry", a.as(a.retryHook))
 	r.Get("/v1/hooks/:hook/behind", a.as(a.hookBehind))
 	r.Get("/v1/hooks/:hook/entries", a.pulls(a.pullHook))
 	r.Post("/v1/hooks/:hook/ack", a.pulls(a.ackHook))
@@ -39,6 +40,7 @@ type hook struct {
 	Role   string             `json:"role"`
 	Paused bool               `json:"paused"`
 	Why    string             `json:"why,omitempty"`
+	Error  string             `json:"error,omitempty"`
 	From   string             `json:"from"`
 	By     chat.UserID        `json:"by"`
 	MadeAt string             `json:"made_at"`
@@ -53,7 +55,7 @@ type hookBot struct {
 func viewHook(h ports.Hook) hook {
 	shown := hook{
 		Hook: h.ID, Room: h.Room, Kind: h.Kind, URL: h.URL, Rooms: h.Filter.Rooms, Types: h.Filter.Types, Own: h.Filter.Own, Batch: h.Filter.Batch,
-		WaitMS: h.Filter.Wait.Milliseconds(), Bot: hookBot{h.Bot.ID, h.Bot.Name}, Role: h.Role.String(), Paused: h.Paused != "", Why: h.Paused,
+		WaitMS: h.Filter.Wait.Milliseconds(), Bot: hookBot{h.Bot.ID, h.Bot.Name}, Role: h.Role.String(), Paused: h.Paused != "", Why: h.Paused, Error: h.Error,
 		From: "start", By: h.By, MadeAt: h.MadeAt.UTC().Format(wire.TimeLayout),
 	}
 	if !h.From.IsZero() {

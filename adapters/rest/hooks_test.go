@@ -30,7 +30,7 @@ func hooked(t *testing.T) *service {
 		if err != nil {
 			t.Fatal(err)
 		}
-		runner = consuming.New(consuming.Config{Log: store, Cursors: store, Consumers: store, Leases: store})
+		runner = consuming.New(consuming.Config{Log: store, Cursors: store, Consumers: store, Retries: store, Leases: store})
 		h = hooks.New(hooks.Config{
 			Store: store, Log: store, Directory: store, Cursors: store, Consumers: store, Runner: runner, Keys: keys, Courier: webhook.New(webhook.Config{}),
 			Writer: later{rc}, Pack: wire.AppendBatch, Read: wire.ReadAnswer,
@@ -74,6 +74,10 @@ func TestHooksAreMadeShownChangedAndRemoved(t *testing.T) {
 		t.Error("the secret is the one before")
 	}
 	root.posts(path+"/seek", `{}`).is(204, "")
+	root.posts(path+"/retry", `{}`).is(204, "")
+	root.posts(path+"/retry", `{"room":"support-1"}`).is(204, "")
+	root.patches(path, `{"paused":true}`).is(200, `{"paused":true,"error":null}`)
+	root.posts(path+"/retry", `{}`).is(409, `{"error":{"code":"conflict"}}`)
 	root.posts(path+"/seek", `{"at":"2026-11-23T12:00:00Z"}`).is(204, "")
 	root.gets(path+"/behind").is(200, `{"entries":0,"waiting":[]}`)
 	for from, shown := range map[string]string{`"2026-11-23T12:00:00+01:00"`: "2026-11-23T11:00:00.000Z", `"now"`: "*"} {
@@ -119,6 +123,9 @@ func TestRubbishMakesNoHook(t *testing.T) {
 	} {
 		root.posts(path+"/skip", body).is(status, `{"error":{"message":"*"}}`)
 	}
+	for body, status := range map[string]int{`[]`: 400, `{"room":7}`: 400, `{"room":"TEA"}`: 422} {
+		root.posts(path+"/retry", body).is(status, `{"error":{"message":"*"}}`)
+	}
 	for _, id := range []string{"x", "K3JQ2VXH5MZT7WBD", "k3jq2vxh5mzt7wb1"} {
 		root.gets("/v1/hooks/"+id).is(422, `{"error":{"code":"invalid"}}`)
 	}
@@ -129,6 +136,7 @@ func TestRubbishMakesNoHook(t *testing.T) {
 	alice.patches(path, `{"paused":true}`).is(404, `{"error":{"code":"not_found"}}`)
 	alice.deletes(path).is(404, `{"error":{"code":"not_found"}}`)
 	alice.gets(path+"/behind").is(404, `{"error":{"code":"not_found"}}`)
+	alice.posts(path+"/retry", `{}`).is(404, `{"error":{"code":"not_found"}}`)
 	alice.gets(path+"/entries").is(404, `{"error":{"code":"not_found"}}`)
 	s.as("whsec_bm9uZQ==").gets(path+"/entries").is(401, `{"error":{"code":"unauthenticated"}}`)
 	s.as("").gets(path+"/entries").is(401, `{"error":{"code":"unauthenticated"}}`)

@@ -207,6 +207,41 @@ func TestAHookLosesAndDoublesNothingOverAKill(t *testing.T) {
 	})
 }
 
+// TestAnEndpointThatWasAwayIsToldOfAllRoomsSoon has an endpoint fail in many rooms. Once it answers
+// in one of them, it is told of all.
+func TestAnEndpointThatWasAwayIsToldOfAllRoomsSoon(t *testing.T) {
+	t.Parallel()
+	s := start(t, "memory://", map[string]string{"PARLEY_HOOKS_KEY": strings.Repeat("ab", 32), "PARLEY_HOOKS_ALLOW": "127.0.0.0/8"})
+	alice, admin := s.token(t, "alice"), s.token(t, "root", claim{"scope", "chat:admin"})
+	r := receives(t)
+	r.answer(status(http.StatusInternalServerError))
+	path := hooked(t, s, admin, r, nil)
+	const rooms = 30
+	for i := range rooms {
+		s.says(t, alice, fmt.Sprint("away", i), "hi")
+	}
+	eventually(t, "it fails", func() error {
+		waiting := s.gets(t, http.StatusOK, admin, "GET", path+"/behind", nil).list("waiting")
+		for _, is := range waiting {
+			if frame(is.(map[string]any)).num("tries") > 0 && len(r.parcels()) >= 3 {
+				return nil
+			}
+		}
+		return fmt.Errorf("it waits in %v", waiting)
+	})
+	r.forget()
+	r.answer(nil)
+	s.gets(t, http.StatusNoContent, admin, "POST", path+"/retry", frame{"room": "away0"})
+	r.sees("away0", "hi")
+	back := time.Now()
+	for i := range rooms {
+		r.sees(fmt.Sprint("away", i), "hi")
+	}
+	if took := time.Since(back); took > 10*time.Second {
+		t.Errorf("all rooms were told %v after the first", took)
+	}
+}
+
 // TestHooksOnEachStore is what hooks are to their owners.
 func TestHooksOnEachStore(t *testing.T) {
 	t.Parallel()

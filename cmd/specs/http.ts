@@ -134,6 +134,7 @@ async function hooks() {
   const said = entries.at(-1);
   check(said?.type === "message" && said.author.name === "Bot" && said.body === "I have seen it.", said);
   await ok(admin.POST("/v1/hooks/{hook}/skip", { params: it, body: { room, to: head, why: "a test" } }));
+  await ok(admin.POST("/v1/hooks/{hook}/retry", { params: it, body: { room } }));
   await ok(admin.POST("/v1/hooks/{hook}/seek", { params: it, body: { room, after: 1 } }));
   const changed = await ok(admin.PATCH("/v1/hooks/{hook}", { params: it, body: { paused: true, rotate: true } }));
   check(changed.paused && changed.secret !== secret, changed.paused);

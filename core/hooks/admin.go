@@ -53,11 +53,17 @@ func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.Hook
 	}
 	s.cfg.Observer.HookSet(by.User, made.ID, ports.HookMadeAct, made.Room, "")
 	s.changed(ctx)
-	return ports.HookMade{Hook: public(made), Secret: shown}, nil
+	return ports.HookMade{Hook: s.public(made), Secret: shown}, nil
 }
 
-// public is a hook without what nobody is shown.
-func public(h ports.Hook) ports.Hook { h.Secrets = nil; return h }
+// public is a hook without what nobody is shown, and with what ails it on this node.
+func (s *Service) public(h ports.Hook) ports.Hook {
+	if err := s.unreadable(h); err != nil {
+		h.Error = err.Error()
+	}
+	h.Secrets = nil
+	return h
+}
 
 // check holds a hook to the rules, and fills in what was not said.
 func (s *Service) check(h *ports.Hook) error {
@@ -155,7 +161,7 @@ func (s *Service) ListHooks(ctx context.Context, by chat.Identity, room chat.Roo
 	list := []ports.Hook{}
 	for _, h := range all {
 		if room == "" || h.Room == room {
-			list = append(list, public(h))
+			list = append(list, s.public(h))
 		}
 	}
 	return list, nil
@@ -164,7 +170,10 @@ func (s *Service) ListHooks(ctx context.Context, by chat.Identity, room chat.Roo
 // Hook implements ports.HookAdmin.
 func (s *Service) Hook(ctx context.Context, by chat.Identity, id chat.HookID) (ports.Hook, error) {
 	h, err := s.own(ctx, by, id)
-	return public(h), err
+	if err != nil {
+		return ports.Hook{}, err
+	}
+	return s.public(h), nil
 }
 
 // SetHook implements ports.HookAdmin.
@@ -173,6 +182,7 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 	if err != nil {
 		return ports.HookMade{}, err
 	}
+	before := h.URL
 	acts := apply(&h, by, change)
 	if err := s.check(&h); err != nil {
 		return ports.HookMade{}, err
@@ -185,7 +195,7 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 		acts = append(acts, ports.HookRotatedAct)
 	}
 	if len(acts) == 0 {
-		return ports.HookMade{Hook: public(h)}, nil
+		return ports.HookMade{Hook: s.public(h)}, nil
 	}
 	if h, err = s.cfg.Store.ChangeHook(ctx, h); err != nil {
 		return ports.HookMade{}, err
@@ -193,8 +203,14 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 	for _, act := range acts {
 		s.cfg.Observer.HookSet(by.User, id, act, "", "")
 	}
+	if h.URL != before || slices.Contains(acts, ports.HookResumedAct) {
+		// What another endpoint said of time does not count any more.
+		if err := s.cfg.Runner.Hasten(ctx, nameOf(h), h.URL != before); err != nil { // rooms are tried later
+			s.cfg.Observer.Fault(ctx, "try the rooms of a hook soon", err)
+		}
+	}
 	s.changed(ctx)
-	return ports.HookMade{Hook: public(h), Secret: shown}, nil
+	return ports.HookMade{Hook: s.public(h), Secret: shown}, nil
 }
 
 // apply makes the changes that are asked for, and returns what they are.

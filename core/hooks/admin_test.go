@@ -133,6 +133,10 @@ func TestSecretsAreKeptUnderTheKey(t *testing.T) {
 		n.tells(alice, "tea", "one")
 		rest(time.Minute)
 		mustBe(t, "under another key", n.courier.bodies(), []string(nil))
+		if h, err := n.Hook(context.Background(), admin, made.ID); err != nil || !strings.Contains(h.Error, "PARLEY_HOOKS_KEY") || h.Paused != "" {
+			t.Errorf("it is shown as %+v, %v", h, err)
+		}
+		mustBe(t, "it is among those that rest", strings.Contains(n.runner.Inspect().Consumers[0].Resting, "cannot be read"), true)
 		mustBe(t, "which is told", len(n.seen.wrong) > 0 && strings.Contains(n.seen.wrong[0], "PARLEY_HOOKS_KEY"), true)
 		n.stop()
 		n = runs(t, store, keyed(key(2), key(1)))
@@ -140,6 +144,21 @@ func TestSecretsAreKeptUnderTheKey(t *testing.T) {
 		parcels := n.courier.parcels()
 		if len(parcels) != 1 || !bytes.Equal(parcels[0].Secrets[0], raw(t, made.Secret)) {
 			t.Errorf("with both keys: %+v", parcels)
+		}
+		n.stop()
+		n = runs(t, store, keyed(key(3)))
+		rest(soon)
+		n.tells(alice, "tea", "two")
+		rest(soon)
+		mustBe(t, "under a third key", n.courier.bodies(), []string(nil))
+		again, err := n.SetHook(context.Background(), admin, made.ID, ports.HookChange{Rotate: true})
+		if err != nil || again.Error != "" {
+			t.Fatalf("rotated: %+v, %v", again, err)
+		}
+		rest(soon)
+		parcels = n.courier.parcels()
+		if len(parcels) != 1 || !bytes.Equal(parcels[0].Secrets[0], raw(t, again.Secret)) {
+			t.Errorf("with another secret: %+v", parcels)
 		}
 		n.stop()
 	})

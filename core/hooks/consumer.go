@@ -32,10 +32,11 @@ type consumer struct {
 	h     ports.Hook
 	rooms []chat.RoomPattern
 	bot   chat.Identity
+	rests string // why it is given nothing for now
 }
 
 func newConsumer(s *Service, h ports.Hook) *consumer {
-	c := &consumer{s: s, h: h, rooms: roomsOf(h)}
+	c := &consumer{s: s, h: h, rooms: roomsOf(h), rests: h.Paused}
 	c.bot = chat.Identity{User: h.Bot.ID, Name: h.Bot.Name, Grants: chat.Grants{}}
 	for _, pattern := range c.rooms {
 		c.bot.Grants[string(pattern)] = h.Role
@@ -79,7 +80,7 @@ func (c *consumer) From() consuming.From {
 
 // Limits implements consuming.Consumer.
 func (c *consumer) Limits() consuming.Limits {
-	return consuming.Limits{Entries: c.h.Filter.Batch, Bytes: batchBytes, Gather: c.h.Filter.Wait, Rooms: inFlight, Time: takeTime}
+	return consuming.Limits{Entries: c.h.Filter.Batch, Bytes: batchBytes, Gather: c.h.Filter.Wait, Rooms: inFlight, Time: takeTime, Rests: c.rests}
 }
 
 // Filter implements consuming.Consumer.
@@ -125,7 +126,7 @@ func (c *consumer) Seal(consuming.Batch) []byte { return nil }
 func (c *consumer) Take(ctx context.Context, b consuming.Batch) (consuming.Taken, error) {
 	if c.h.Kind == ports.HookPull {
 		c.s.nudges.give(c.h.ID, b.Room)
-		return consuming.Taken{}, consuming.Retry{After: parkTime, Cause: errPulled}
+		return consuming.Taken{}, consuming.Left{For: parkTime}
 	}
 	if b.Trace != "" {
 		ctx = ports.WithTrace(ctx, b.Trace)
@@ -136,10 +137,7 @@ func (c *consumer) Take(ctx context.Context, b consuming.Batch) (consuming.Taken
 	return taken, err
 }
 
-var (
-	errPulled = errors.New("it waits to be pulled")
-	errNone   = errors.New("the answer says that nothing was taken")
-)
+var errNone = errors.New("the answer says that nothing was taken")
 
 // post sends a batch, and does what the answer says.
 func (c *consumer) post(ctx context.Context, b consuming.Batch) (consuming.Taken, error) {

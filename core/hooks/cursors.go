@@ -108,6 +108,24 @@ func (s *Service) SkipHook(ctx context.Context, by chat.Identity, id chat.HookID
 	return nil
 }
 
+// RetryHook implements ports.HookCursors.
+func (s *Service) RetryHook(ctx context.Context, by chat.Identity, id chat.HookID, room chat.RoomID) error {
+	h, err := s.own(ctx, by, id)
+	switch {
+	case err != nil:
+		return err
+	case room != "" && !follows(roomsOf(h), room):
+		return chat.Errorf(chat.Invalid, "room must be one that the hook follows")
+	case h.Paused != "":
+		return chat.Errorf(chat.Conflict, "the hook is paused: resume it")
+	}
+	if err := s.cfg.Runner.Retry(ctx, nameOf(h), room); err != nil {
+		return err
+	}
+	s.cfg.Observer.HookSet(by.User, id, ports.HookRetriedAct, room, "")
+	return nil
+}
+
 // HookBehind implements ports.HookCursors.
 func (s *Service) HookBehind(ctx context.Context, by chat.Identity, id chat.HookID, after chat.RoomID, limit int) (lag ports.HookLag, err error) {
 	h, err := s.own(ctx, by, id)
@@ -121,7 +139,7 @@ func (s *Service) HookBehind(ctx context.Context, by chat.Identity, id chat.Hook
 	switch {
 	case err == nil:
 		lag.Entries, lag.Count, lag.Stalled, lag.Oldest, lag.Partial = behind.Entries, behind.Rooms, behind.Stalled, behind.Oldest, behind.Partial
-	case chat.AsError(err).Kind == chat.NotFound: // it rests, or this node has yet to hear of it
+	case chat.AsError(err).Kind == chat.NotFound: // this node has yet to hear of it
 		lag.Partial = true
 	default:
 		return lag, err

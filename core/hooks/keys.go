@@ -122,7 +122,8 @@ func (k *Keys) seal(id chat.HookID, secrets []secret) []byte {
 	return first.aead.Seal(append(sealed, nonce...), nonce, plain, []byte(id))
 }
 
-var errSealed = errors.New("the hook's secrets cannot be read: they were kept under another key than PARLEY_HOOKS_KEY has")
+var errSealed = errors.New("the hook's secrets cannot be read: they were kept under another key than PARLEY_HOOKS_KEY has; " +
+	"its operator adds that key to it, or whoever may change the hook has its secret rotated")
 
 // open decrypts a hook's secrets.
 func (k *Keys) open(id chat.HookID, sealed []byte) ([]secret, error) {

@@ -223,3 +223,39 @@ func TestSeekAndSkip(t *testing.T) {
 		mustBe(t, "it is told", n.seen.has("root skipped tea it is poison"), true)
 	})
 }
+
+func TestWhoDidNotPullForLongFindsEverythingAndNothingStalled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := runs(t, memory.New())
+		made := n.pulled()
+		n.tells(alice, "tea", "one")
+		rest(soon)
+		for range 9 { // days
+			n.stop()
+			time.Sleep(24 * time.Hour)
+			n = runs(t, n.store)
+			rest(soon)
+		}
+		defer n.stop()
+		n.tells(alice, "tea", "two")
+		n.tells(bob, "den", "hi")
+		rest(soon)
+		lag, err := n.HookBehind(context.Background(), admin, made.ID, "", 200)
+		if err != nil || lag.Stalled != 0 || lag.Entries != 3 || lag.Oldest < 9*24*time.Hour {
+			t.Errorf("behind: %+v, %v", lag, err)
+		}
+		for _, is := range lag.Rooms {
+			if is.Stalled || is.Tries != 0 || is.Error != "" {
+				t.Errorf("in a room: %+v", is)
+			}
+		}
+		batches := n.pulls(made, 0, 100)
+		mustBe(t, "what there is", texts(batches), []string{"den 1-1/1: hi", "tea 1-2/2: one two"})
+		for _, b := range batches {
+			n.acks(made, b, ports.HookAnswer{})
+		}
+		rest(soon)
+		mustBe(t, "where it waits then", len(n.behind(t)), 0)
+	})
+}

@@ -327,3 +327,52 @@ func TestSetsAreWantedByWhatTheySet(t *testing.T) {
 		mustBe(t, "parcels", n.courier.bodies(), []string{"tea 2-3/3: ?"})
 	})
 }
+
+func TestARoomThatWaitsIsTriedWhenItsHookIsChangedResumedOrTriedNow(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for what, act := range map[string]func(n *node, id chat.HookID) error{
+		"another URL": func(n *node, id chat.HookID) error {
+			_, err := n.SetHook(ctx, admin, id, ports.HookChange{URL: new("https://example.org/other")})
+			return err
+		},
+		"resumed": func(n *node, id chat.HookID) error {
+			if _, err := n.SetHook(ctx, admin, id, ports.HookChange{Paused: new(true)}); err != nil {
+				return err
+			}
+			mustFail(n.t, "try now what is paused", n.RetryHook(ctx, admin, id, ""), chat.Conflict)
+			rest(time.Minute)
+			_, err := n.SetHook(ctx, admin, id, ports.HookChange{Paused: new(false)})
+			return err
+		},
+		"all tried now": func(n *node, id chat.HookID) error { return n.RetryHook(ctx, admin, id, "") },
+		"one tried now": func(n *node, id chat.HookID) error {
+			mustFail(n.t, "by another", n.RetryHook(ctx, alice, id, ""), chat.NotFound)
+			mustFail(n.t, "elsewhere", n.RetryHook(ctx, admin, id, "elsewhere"), chat.Invalid)
+			return n.RetryHook(ctx, admin, id, "tea")
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				n := runs(t, memory.New())
+				defer n.stop()
+				made := n.hooked(func(w *ports.HookWish) { w.Filter.Rooms = []chat.RoomPattern{"tea", "den"} })
+				n.courier.answer(status(500))
+				n.tells(alice, "tea", "one")
+				n.tells(alice, "den", "one")
+				rest(2 * time.Hour)
+				n.courier.answer(nil)
+				n.courier.bodies()
+				if err := act(n, made.ID); err != nil {
+					t.Fatal(err)
+				}
+				rest(2 * soon)
+				mustBe(t, "parcels that came, one of each room", len(n.courier.bodies()), 2)
+				if lag := n.behind(t); len(lag) > 0 {
+					t.Errorf("it waits: %+v", lag)
+				}
+			})
+		})
+	}
+}

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type Runner interface {
 	SeekTime(ctx context.Context, consumer string, room chat.RoomID, at time.Time) error
 	Skip(ctx context.Context, consumer string, room chat.RoomID, to chat.Seq) error
 	Forget(ctx context.Context, consumer string) error
+	Retry(ctx context.Context, consumer string, room chat.RoomID) error
+	Hasten(ctx context.Context, consumer string, told bool) error
 	Behind(ctx context.Context, consumer string) (consuming.Behind, error)
 }
 
@@ -158,14 +161,18 @@ func (s *Service) look(ctx context.Context) error {
 		name := nameOf(h)
 		if h.Paused != "" {
 			paused++
-			continue
 		}
 		version, runs := s.runs[name]
 		delete(gone, name)
 		if runs && version == h.Version {
 			continue
 		}
-		if err := s.cfg.Runner.Add(newConsumer(s, h)); err != nil {
+		c := newConsumer(s, h)
+		if err := s.unreadable(h); err != nil && c.rests == "" && h.Kind == ports.HookPush {
+			s.cfg.Observer.Fault(ctx, "read the secrets of a hook", fmt.Errorf("%s: %w", h.ID, err))
+			c.rests = err.Error()
+		}
+		if err := s.cfg.Runner.Add(c); err != nil {
 			return err
 		}
 		s.runs[name] = h.Version
@@ -177,6 +184,12 @@ func (s *Service) look(ctx context.Context) error {
 	maps.DeleteFunc(s.health, func(id chat.HookID, _ *health) bool { _, is := s.known[id]; return !is })
 	s.cfg.Observer.HooksCounted(len(list), paused)
 	return nil
+}
+
+// unreadable returns why this node cannot read a hook's secrets, or nil.
+func (s *Service) unreadable(h ports.Hook) error {
+	_, err := s.cfg.Keys.open(h.ID, h.Secrets)
+	return err
 }
 
 // tidy forgets where hooks have got to that are gone: whoever removed them may have died over it.

@@ -26,6 +26,7 @@ func hooks(ctx context.Context, user, admin *api.ClientWithResponses) {
 	check(is && said.Author.Name == "Bot" && *said.Body == "I have seen it.", last)
 
 	done(admin.SkipHookWithResponse(ctx, hook, api.HookSkip{Room: room, To: seen.Head, Why: "a test"}))
+	done(admin.RetryHookWithResponse(ctx, hook, api.HookRetry{Room: new(room)}))
 	done(admin.SeekHookWithResponse(ctx, hook, api.HookPlace{Room: new(room), After: new(int64(1))}))
 	changed := ok(admin.ChangeHookWithResponse(ctx, hook, api.HookUpdate{Paused: new(true), Rotate: new(true)})).JSON200
 	check(changed.Paused && *changed.Secret != *made.Secret, changed.Paused)
