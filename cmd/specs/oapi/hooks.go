@@ -25,7 +25,8 @@ func hooks(ctx context.Context, user, admin *api.ClientWithResponses) {
 	said, is := last.(api.MessageEntry)
 	check(is && said.Author.Name == "Bot" && *said.Body == "I have seen it.", last)
 
-	done(admin.SkipHookWithResponse(ctx, hook, api.HookSkip{Room: room, To: seen.Head, Why: "a test"}))
+	more := created(user.SendMessageWithResponse(ctx, room, nil, api.NewMessage{Body: "not pulled"})).JSON201
+	done(admin.SkipHookWithResponse(ctx, hook, api.HookSkip{Room: room, To: more.Seq, Why: "a test"}))
 	done(admin.RetryHookWithResponse(ctx, hook, api.HookRetry{Room: new(room)}))
 	done(admin.SeekHookWithResponse(ctx, hook, api.HookPlace{Room: new(room), After: new(int64(1))}))
 	changed := ok(admin.ChangeHookWithResponse(ctx, hook, api.HookUpdate{Paused: new(true), Rotate: new(true)})).JSON200

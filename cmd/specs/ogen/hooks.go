@@ -26,7 +26,8 @@ func hooks(ctx context.Context, user, admin *api.Client) {
 	said, ok := seen.Entries[len(seen.Entries)-1].GetMessageEntry()
 	check(ok && said.Author.Name == "Bot" && said.Body.Value == "I have seen it.", seen)
 
-	is[*api.SkipHookNoContent](admin.SkipHook(ctx, &api.HookSkip{Room: room, To: api.Seq(seen.Head), Why: "a test"}, api.SkipHookParams{Hook: hook}))
+	more := is[*api.SendMessageCreated](user.SendMessage(ctx, &api.NewMessage{Body: "not pulled"}, api.SendMessageParams{Room: room}))
+	is[*api.SkipHookNoContent](admin.SkipHook(ctx, &api.HookSkip{Room: room, To: more.Response.Seq, Why: "a test"}, api.SkipHookParams{Hook: hook}))
 	is[*api.RetryHookNoContent](admin.RetryHook(ctx, &api.HookRetry{Room: api.NewOptRoomID(room)}, api.RetryHookParams{Hook: hook}))
 	place := &api.HookPlace{Room: api.NewOptRoomID(room), After: api.NewOptInt64(1)}
 	is[*api.SeekHookNoContent](admin.SeekHook(ctx, place, api.SeekHookParams{Hook: hook}))
