@@ -45,3 +45,12 @@ export async function passes(ms: number): Promise<void> {
 /** A token that ends at a time, epoch ms. */
 export const token = (expires: number, n = 0): string =>
   `h.${Buffer.from(JSON.stringify({ exp: expires / 1_000, n })).toString("base64url")}.s`;
+
+/** Lets time pass until the promise is settled. */
+export async function comes<T>(promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const note = () => { settled = true; };
+  promise.then(note, note);
+  for (let n = 0; n < 1_000 && !settled; n++) await passes(16);
+  return promise;
+}
