@@ -1,0 +1,20 @@
+// What rooms have in common: their client.
+import type { Http } from "./http.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Author } from "./protocol.ts";
+import type { Room } from "./room.ts";
+import type { Storage } from "./storage.ts";
+import type { Line } from "./stream.ts";
+
+/** What a room needs of its client. */
+export interface Host extends Line {
+  readonly me: Author;
+  readonly log: string;
+  readonly features: ReadonlySet<string>;
+  readonly storage: Storage;
+  readonly http: Http;
+  readonly outbox: Outbox;
+  learn(author: Author): void;
+  ignored(type: string): void;
+  roomChanged(room: Room): void;
+}

@@ -1,0 +1,404 @@
+// One room: it follows the log, and tells windows, readers and its own state what comes.
+import { asError, ParleyError } from "./errors.ts";
+import type { Host } from "./host.ts";
+import { toMessage } from "./message.ts";
+import { Observable } from "./observable.ts";
+import { isChange, isKnown, type Author, type Command, type Entry, type Frame, type JoinOk, type RoomView } from "./protocol.ts";
+import { Reader, type ReaderOptions } from "./reader.ts";
+import { RoomState, type Member } from "./state.ts";
+import type { RoomSnapshot, Sending, SendOptions } from "./snapshot.ts";
+import { Stream } from "./stream.ts";
+import { backoff, Timers } from "./timing.ts";
+import { Window, type WindowOptions } from "./window.ts";
+
+const REFRESH_AFTER = 50; // ms: what makes it wrong often comes in numbers
+const TYPING_EVERY = 3_000; // ms
+const MOST_MEMBERS = 5_000;
+const PINS = 100;
+
+/** Made by `client.room(id)`, once for each id. */
+export class Room {
+  readonly id: string;
+  #host: Host;
+  #state: RoomState;
+  #view = new Observable<RoomSnapshot>(() => this.#snapshot());
+  #windows = new Set<Window>();
+  #readers = new Set<Reader>();
+  #messages: Window | undefined;
+  #stream: Stream;
+  #watched = false; // somebody wants to know who is there
+  #timers = new Timers<"typing" | "refresh">();
+  #attempt = 0;
+  #marked = 0; // the read mark that the service knows of
+  #marking = false;
+  #typedAt = 0;
+
+  constructor(id: string, host: Host) {
+    this.id = id;
+    this.#host = host;
+    this.#state = new RoomState(() => host.me.id);
+    this.#stream = new Stream(id, host, {
+      onEnter: (ok, how, failed) => this.#enter(ok, how, failed),
+      onEntered: () => this.#entered(),
+      onEntry: (entry) => this.#entry(entry),
+      onAhead: () => this.reset(),
+      onChanged: () => this.#changed(),
+    });
+  }
+
+  readonly subscribe = this.#view.subscribe;
+  readonly getSnapshot = this.#view.getSnapshot;
+
+  /** Resolves with the first snapshot, from now on, of which `holds` is true. */
+  until(holds: (snapshot: RoomSnapshot) => boolean): Promise<RoomSnapshot> {
+    return this.#view.until(holds);
+  }
+
+  // ─── reading ───
+
+  /** The newest messages, live. It is made at first use. */
+  get messages(): Window {
+    return (this.#messages ??= this.window({ around: "end" }));
+  }
+
+  /** Pages either side of a place. Close it when it is not shown any more. */
+  window(options: WindowOptions = {}): Window {
+    this.watch();
+    const room = this;
+    const window: Window = new Window({
+      get cursor() { return room.#stream.cursor; },
+      get read() { return room.#state.read; },
+      me: () => room.#host.me,
+      outgoing: () => room.#host.outbox.in(room.id),
+      ready: () => room.ready(),
+      page: (ask, take) => room.#stream.page(ask, take),
+      closed: (one) => void room.#windows.delete(one),
+    }, options);
+    this.#windows.add(window);
+    return window;
+  }
+
+  /** The log's entries, each once and in order, of the types that this library knows. */
+  entries(options: ReaderOptions = {}): Reader {
+    const room = this;
+    const reader = new Reader({
+      room: room.id,
+      get user() { return room.#host.me.id; },
+      get log() { return room.#host.log; },
+      get cursor() { return room.#stream.cursor; },
+      storage: room.#host.storage,
+      ready: () => room.ready(),
+      page: (ask, take) => room.#stream.page(ask, take),
+      ended: (one) => void room.#readers.delete(one),
+    }, options);
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Resolves once the room is joined; rejects if it cannot be, or the client was destroyed. */
+  ready(): Promise<void> {
+    return this.#stream.ready();
+  }
+
+  /** I have read up to the entry, or all that came. */
+  markRead(seq = this.#stream.cursor): void {
+    if (seq <= this.#state.read) return;
+    this.#state.mark(seq);
+    this.#changed();
+    void this.#sendMark();
+  }
+
+  /** Loads the members, once; then `members` is kept up to date. */
+  async loadMembers(): Promise<void> {
+    const members = new Map<string, Member>();
+    await this.#fetched(async () => {
+      for (let after: string | undefined; members.size < MOST_MEMBERS; ) {
+        const page = await this.#ask("GET", "/members", { query: { after, limit: 200 } });
+        for (const { user, role, banned } of page.members) members.set(user, { user, role, banned });
+        if (!(after = page.next)) break;
+      }
+      this.#state.members = members;
+    });
+  }
+
+  /** Loads what is pinned, once; then `pins` is kept up to date. */
+  async loadPins(): Promise<void> {
+    this.#need("pins");
+    await this.#fetched(async () => {
+      const { messages } = await this.#ask("GET", "/pins", { query: { limit: PINS } });
+      this.#state.pins = messages.map((entry: any) => toMessage(entry, this.#host.me.id));
+    });
+  }
+
+  // ─── writing: each is shown at once, in order, and sent until it is durable ───
+
+  send(body: string, { replyTo, meta, silent }: SendOptions = {}): Sending {
+    this.#typedAt = 0;
+    return this.#do({
+      type: "send",
+      body: lines(body),
+      ...(replyTo && { reply_to: replyTo }),
+      ...(meta && { meta }),
+      ...(silent && { silent }),
+    });
+  }
+
+  edit(seq: number, body: string): Sending {
+    return this.#do({ type: "edit", seq, body: lines(body) });
+  }
+
+  delete(seq: number): Sending {
+    return this.#do({ type: "delete", seq });
+  }
+
+  react(seq: number, emoji: string, on = true): Sending {
+    return this.#do({ type: "react", seq, emoji, ...(!on && { remove: true }) });
+  }
+
+  pin(seq: number): Sending {
+    this.#need("pins");
+    return this.#do({ type: "pin", seq });
+  }
+
+  unpin(seq: number): Sending {
+    this.#need("pins");
+    return this.#do({ type: "unpin", seq });
+  }
+
+  /** Sets a slot of an application's own type, `x.…`, on a message or the room; null unsets it. */
+  set(type: string, data: unknown, { target, slot }: { target?: number; slot?: string } = {}): Sending {
+    this.#need("sets");
+    return this.#do({ type: "set", set: type, data, ...(target && { target }), ...(slot && { slot }) });
+  }
+
+  retry(key: string): void {
+    this.#host.outbox.retry(key);
+  }
+
+  discard(key: string): void {
+    this.#host.outbox.discard(key);
+  }
+
+  /** I am typing, or not any more; call it with each key that is pressed. */
+  typing(on = true, now = Date.now()): void {
+    if (on ? now - this.#typedAt < TYPING_EVERY : !this.#typedAt) return;
+    this.#typedAt = on ? now : 0;
+    this.#host.tell({ type: "typing", room: this.id, ...(!on && { on }) });
+  }
+
+  // ─── told by the client ───
+
+  /** @internal Somebody shows it: who is there matters too. */
+  watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    if (this.#stream.joined) this.#askPresence();
+  }
+
+  /** @internal As the service lists it; the stream goes on behind that. */
+  describe(view: RoomView): void {
+    this.#state.describe(view);
+    if (this.#stream.cursor < 0) this.#stream.cursor = view.head;
+    this.#marked = Math.max(this.#marked, view.read);
+    this.#changed();
+  }
+
+  /** @internal */
+  join(): void {
+    this.#stream.join();
+  }
+
+  /** @internal The connection is gone. */
+  interrupted(): void {
+    this.#stream.interrupted();
+    this.#timers.clear("typing");
+    this.#state.silence();
+    this.#changed();
+  }
+
+  /** @internal The service has another log: nothing of what is here counts any more. */
+  reset(): void {
+    this.#stream.reset();
+    this.#marked = 0;
+    const { members, pins } = this.#state;
+    this.#state = new RoomState(() => this.#host.me.id);
+    if (members) this.#state.members = new Map(); // loaded again with the next join
+    if (pins) this.#state.pins = [];
+    for (const window of this.#windows) window.interrupt(true);
+    this.#changed();
+  }
+
+  /** @internal */
+  receive(frame: Frame): void {
+    if (frame.type === "left") this.#left(frame);
+    else if (frame["seq"] && frame["author"]) this.#stream.receive(frame as unknown as Entry);
+    else if (!this.#state.signal(frame)) this.#host.ignored(frame.type);
+    else this.#signalled();
+  }
+
+  /** @internal Whether the stream will bring that entry yet. */
+  expects(seq: number): boolean {
+    return this.#stream.cursor < seq;
+  }
+
+  /** @internal What waits in the outbox has changed. */
+  touch(): void {
+    for (const window of this.#windows) window.touch();
+  }
+
+  /** @internal */
+  destroy(): void {
+    this.#timers.clear();
+    this.#stream.destroy();
+    for (const reader of [...this.#readers]) void reader.return();
+    for (const window of [...this.#windows]) window.close();
+  }
+
+  // ─── following the log ───
+
+  #enter({ role, read, marks }: JoinOk, how: "began" | "resumed" | "jumped", failed: boolean): void {
+    this.#state.role = role;
+    this.#state.mark(read);
+    this.#marked = Math.max(this.#marked, read);
+    if (marks) this.#state.marks = new Map(marks.map(({ user, seq }) => [user, seq]));
+    if (how === "jumped") this.#state.stale = true; // what came meanwhile was not seen
+    if (failed || how === "jumped") for (const window of this.#windows) window.interrupt(failed);
+    this.#changed();
+  }
+
+  #entered(): void {
+    for (const reader of this.#readers) reader.look();
+    if (this.#watched) this.#askPresence();
+    if (this.#state.stale) {
+      if (this.#state.members) this.loadMembers().catch(() => {});
+      if (this.#state.pins) this.loadPins().catch(() => {});
+    }
+    this.#refreshIfStale();
+    void this.#sendMark();
+  }
+
+  #left({ code, message }: Frame): void {
+    this.#stream.left(new ParleyError({ code: code as string, message: message as string }));
+    this.#state.silence();
+    this.#changed();
+  }
+
+  #entry(entry: Entry): void {
+    this.#host.learn(entry.author);
+    if (isKnown(entry)) this.#state.apply(entry);
+    else this.#host.ignored(entry.type);
+    const key = entry.type === "message" ? entry.key : undefined;
+    this.#host.outbox.seen(this.id, entry.seq, entry.author.id === this.#host.me.id, key);
+    for (const window of this.#windows) window.take(entry);
+    for (const reader of this.#readers) reader.take(entry);
+    if (entry.type === "set" && entry.set === "pinned" && entry.target && entry.data) void this.#pinned(entry.target);
+    this.#refreshIfStale();
+    this.#changed();
+  }
+
+  #signalled(): void {
+    const next = this.#state.expire();
+    if (next < Infinity) {
+      this.#timers.set("typing", next, () => {
+        this.#signalled();
+        this.#changed();
+      });
+    }
+    this.#refreshIfStale();
+    this.#changed();
+  }
+
+  // ─── what is asked beside the stream ───
+
+  // What the stream brought while it was asked may be newer than the answer: it is applied again.
+  async #fetched(act: () => Promise<void>): Promise<void> {
+    const recorded = this.#stream.record();
+    try {
+      await act();
+      for (const entry of recorded.since) if (isKnown(entry)) this.#state.apply(entry);
+      this.#changed();
+    } finally {
+      recorded.end();
+    }
+  }
+
+  #refreshIfStale(): void {
+    if (!this.#state.stale || this.#timers.has("refresh")) return;
+    this.#timers.set("refresh", REFRESH_AFTER + (this.#attempt && backoff(this.#attempt)), () => {
+      this.#fetched(async () => this.describe(await this.#ask("GET", ""))).then(
+        () => { this.#attempt = 0; },
+        (thrown) => {
+          this.#attempt++;
+          if (asError(thrown).retryable && this.#stream.joined) this.#refreshIfStale();
+        },
+      );
+    });
+  }
+
+  async #pinned(seq: number): Promise<void> {
+    if (!this.#state.pins) return;
+    await this.#stream.page({ after: seq - 1, limit: 1 }, ({ entries: [entry] }, since) => {
+      if (entry?.type !== "message" || !entry.pinned) return;
+      this.#state.pin(toMessage(entry, this.#host.me.id));
+      for (const one of since) if (isChange(one)) this.#state.apply(one);
+      this.#changed();
+    }).catch(() => {});
+  }
+
+  #askPresence(): void {
+    this.#host.request({ type: "presence", room: this.id }, ({ users, total }) => {
+      (users as Author[]).forEach((user) => this.#host.learn(user));
+      this.#state.arrive(users, total);
+      this.#changed();
+    }).catch(() => {}); // asked again with the next join
+  }
+
+  async #sendMark(): Promise<void> {
+    if (this.#marking) return;
+    this.#marking = true;
+    try {
+      while (this.#stream.joined && this.#state.read > this.#marked) {
+        const { read } = await this.#host.request({ type: "read", room: this.id, seq: this.#state.read });
+        this.#marked = Math.max(this.#state.read, read);
+      }
+      this.#refreshIfStale();
+    } catch { /* the next mark, or the next join, makes up for it */ } finally {
+      this.#marking = false;
+    }
+  }
+
+  #ask(method: string, path: string, ask: object = {}): Promise<any> {
+    return this.#host.http.ask(method, `v1/rooms/${encodeURIComponent(this.id)}${path}`, ask);
+  }
+
+  #do(command: Command): Sending {
+    const { item, outcome } = this.#host.outbox.add(this.id, { ...command, room: this.id });
+    return { key: item.key, outcome };
+  }
+
+  #need(feature: string): void {
+    if (this.#host.features.size > 0 && !this.#host.features.has(feature)) {
+      throw new ParleyError({ code: "unsupported", message: `the service has no ${feature}` });
+    }
+  }
+
+  #changed(): void {
+    this.#view.changed();
+    this.#host.roomChanged(this);
+  }
+
+  #snapshot(): RoomSnapshot {
+    const state = this.#state;
+    const { name, topic, avatar, custom, sets, archived, role, read, unread, last, activeAt, members, pins, marks } = state;
+    return {
+      id: this.id, name, topic, avatar, custom, sets, public: state.public, archived, role,
+      joined: this.#stream.joined, error: this.#stream.error, head: Math.max(this.#stream.cursor, 0),
+      read, unread, last, activeAt, members, pins, marks,
+      present: { users: state.present, total: state.presentTotal },
+      typing: [...state.typing.keys()],
+    };
+  }
+}
+
+// Line ends as the service takes them.
+const lines = (body: string): string => body.replace(/\r\n?/g, "\n");

@@ -1,0 +1,169 @@
+// How a room's log is followed: joined, resumed behind the cursor, and asked for what lies elsewhere.
+import { asError, ParleyError, stopped } from "./errors.ts";
+import type { Command, Entry, JoinOk, Ok, Page } from "./protocol.ts";
+import { backoff, Timers } from "./timing.ts";
+
+/** What a stream needs of the connection. */
+export interface Line {
+  /** Commands are taken. */
+  readonly open: boolean;
+  readonly destroyed: boolean;
+  request(command: Command, take?: (ok: Ok) => void): Promise<Ok>;
+  tell(command: Command): void;
+}
+
+export interface StreamCallbacks {
+  /**
+   * The room is joined; entries follow. `how`: it began, it goes on behind the cursor, or there is a
+   * hole before what comes, of which history has the rest.
+   */
+  onEnter(ok: JoinOk, how: "began" | "resumed" | "jumped", failed: boolean): void;
+  /** The same, once commands may be sent. */
+  onEntered(): void;
+  /** The next entry, each once. */
+  onEntry(entry: Entry): void;
+  /** The cursor is of another history. */
+  onAhead(): void;
+  /** `joined` or `error` has changed. */
+  onChanged(): void;
+}
+
+export class Stream {
+  /** The last entry that came; -1 where nothing is known of the log. */
+  cursor = -1;
+  joined = false;
+  /** Why it is not joined. */
+  error: ParleyError | undefined;
+
+  #room: string;
+  #line: Line;
+  #on: StreamCallbacks;
+  #joining = false;
+  #waiting: { resolve: () => void; reject: (error: ParleyError) => void }[] = [];
+  #recorders = new Set<Entry[]>(); // each has the entries since a question was asked
+  #timers = new Timers<"join">();
+  #attempt = 0;
+
+  constructor(room: string, line: Line, on: StreamCallbacks) {
+    this.#room = room;
+    this.#line = line;
+    this.#on = on;
+  }
+
+  join(): void {
+    if (this.joined || this.#joining || !this.#line.open) return;
+    this.#joining = true;
+    this.#timers.clear();
+    const since = this.cursor < 0 ? { limit: 0 } : { after: this.cursor };
+    this.#line.request({ type: "join", room: this.#room, ...since }, (ok) => this.#enter(ok as JoinOk)).then(
+      () => {
+        this.#joining = false;
+        if (!this.joined) return;
+        this.#waiting.splice(0).forEach(({ resolve }) => resolve());
+        this.#on.onEntered();
+      },
+      (thrown) => {
+        this.#joining = false;
+        this.#refused(asError(thrown));
+      },
+    );
+  }
+
+  /** Resolves once it is joined; rejects if it cannot be, or the client was destroyed. */
+  ready(): Promise<void> {
+    if (this.joined) return Promise.resolve();
+    if (this.#line.destroyed) return Promise.reject(stopped("the client was destroyed"));
+    if (this.error && !this.error.retryable) return Promise.reject(this.error);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** Takes an entry that the socket brought. */
+  receive(entry: Entry): void {
+    if (!this.joined || entry.seq <= this.cursor) return; // a straggler of a stream that was given up
+    if (entry.seq !== this.cursor + 1) return this.#mend();
+    this.cursor = entry.seq;
+    for (const since of this.#recorders) since.push(entry);
+    this.#on.onEntry(entry);
+  }
+
+  /** The connection is gone; the next one joins again. */
+  interrupted(): void {
+    this.joined = false;
+    this.#timers.clear();
+  }
+
+  /** The service follows it no longer. */
+  left(error: ParleyError): void {
+    this.joined = false;
+    this.error = error;
+  }
+
+  /** Knows nothing of the log any more. */
+  reset(): void {
+    this.cursor = -1;
+    this.joined = false;
+  }
+
+  destroy(): void {
+    this.#timers.clear();
+    this.#waiting.splice(0).forEach(({ reject }) => reject(stopped("the client was destroyed")));
+  }
+
+  /**
+   * Asks for history until it is answered. `take` gets the page before any frame behind it, with the
+   * entries that came since it was asked for: the page may be older than they are.
+   */
+  async page(ask: object, take: (page: Page, since: readonly Entry[]) => void): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      await this.ready();
+      const recorded = this.record();
+      try {
+        await this.#line.request({ type: "history", room: this.#room, ...ask }, (page) => take(page as Page, recorded.since));
+        return;
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (!error.retryable || this.#line.destroyed) throw error;
+        if (error.code !== "unanswered") await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? 0) + backoff(attempt)));
+      } finally {
+        recorded.end();
+      }
+    }
+  }
+
+  /** Notes the entries that come from now on, until `end`. */
+  record(): { readonly since: readonly Entry[]; end(): void } {
+    const since: Entry[] = [];
+    this.#recorders.add(since);
+    return { since, end: () => void this.#recorders.delete(since) };
+  }
+
+  #enter(ok: JoinOk): void {
+    const how = this.cursor < 0 ? "began" : ok.from === this.cursor + 1 ? "resumed" : "jumped";
+    const failed = this.error !== undefined;
+    this.cursor = ok.from - 1;
+    this.joined = true;
+    this.error = undefined;
+    this.#attempt = 0;
+    this.#on.onEnter(ok, how, failed);
+  }
+
+  #refused(error: ParleyError): void {
+    if (this.#line.destroyed || error.code === "unanswered" || error.code === "stopped") return; // the next connection joins again
+    if (error.reason === "ahead") {
+      this.#on.onAhead();
+      this.join();
+      return;
+    }
+    this.error = error;
+    if (error.retryable) this.#timers.set("join", (error.retryAfter ?? 0) + backoff(++this.#attempt), () => this.join());
+    else this.#waiting.splice(0).forEach(({ reject }) => reject(error));
+    this.#on.onChanged();
+  }
+
+  // The service promises that there are no holes. Should there be one, nothing is lost.
+  #mend(): void {
+    this.joined = false;
+    this.#line.tell({ type: "leave", room: this.#room });
+    this.join();
+  }
+}

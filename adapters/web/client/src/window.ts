@@ -1,0 +1,223 @@
+// Pages of a room either side of a place in it, of which both ends load and unload.
+import { asError, type ParleyError } from "./errors.ts";
+import type { Item, Message } from "./message.ts";
+import { Observable } from "./observable.ts";
+import type { Item as Outgoing } from "./outbox.ts";
+import { overlaid, unsent } from "./overlay.ts";
+import { isChange, type Author, type Entry, type Page } from "./protocol.ts";
+import { Segment } from "./segment.ts";
+
+export interface WindowOptions {
+  /** An entry's `seq`; the first that is unread, or else the end; or the end. */
+  readonly around?: number | "unread" | "end";
+  /** How many items a page should have, 50 unless given; at most 200. */
+  readonly size?: number;
+  /** How many items are held at most: what is far from where one reads is let go. 4 pages unless given. */
+  readonly keep?: number;
+}
+
+export interface WindowSnapshot {
+  /** Ascending; at a live end followed by my messages that are not in the log yet. */
+  readonly items: readonly Item[];
+  readonly hasOlder: boolean;
+  readonly hasNewer: boolean;
+  /** It ends where the room ends, and goes on with it. */
+  readonly live: boolean;
+  /** The first pages are there. */
+  readonly ready: boolean;
+  readonly loading: { readonly older: boolean; readonly newer: boolean };
+  /** Where my read mark stood when it was opened with `unread`: what is new stands behind it. 0: nothing. */
+  readonly divider: number;
+  /** Why the last load failed. */
+  readonly error: ParleyError | undefined;
+}
+
+/** What a window needs of its room. */
+export interface WindowSource {
+  me(): Author;
+  /** The last entry that the stream brought. */
+  readonly cursor: number;
+  readonly read: number;
+  outgoing(): readonly Outgoing[];
+  /** Resolves once the room is joined; rejects if it cannot be. */
+  ready(): Promise<void>;
+  /**
+   * Asks for history until it is answered. `take` gets the page before any frame behind it, with the
+   * entries that the stream brought while it was on its way: the page may be older than they are.
+   */
+  page(ask: { before?: number; after?: number; limit: number }, take: (page: Page, since: readonly Entry[]) => void): Promise<void>;
+  closed(window: Window): void;
+}
+
+type End = "older" | "newer";
+
+const SIZE = 50;
+const LARGEST = 200; // what the service gives at once
+const PAGES = 20; // of one load: where nothing but changes comes, it ends there
+
+export class Window {
+  #source: WindowSource;
+  #segment: Segment;
+  #view = new Observable<WindowSnapshot>(() => this.#snapshot());
+  #size: number;
+  #keep: number;
+  #loads: { older?: Promise<void>; newer?: Promise<void> } = {};
+  #reads: End = "newer"; // the end at which the reader is
+  #follows = false; // opened at the end, and never left it
+  #ready = false;
+  #divider = 0;
+  #error: ParleyError | undefined;
+
+  constructor(source: WindowSource, { around = "end", size = SIZE, keep = 4 * size }: WindowOptions = {}) {
+    this.#source = source;
+    this.#size = Math.min(Math.max(size, 1), LARGEST);
+    this.#keep = Math.max(keep, 2 * this.#size);
+    this.#segment = new Segment(() => source.me().id);
+    void this.goTo(around);
+  }
+
+  readonly subscribe = this.#view.subscribe;
+  readonly getSnapshot = this.#view.getSnapshot;
+
+  /** Resolves with the first snapshot, from now on, of which `holds` is true. */
+  until(holds: (snapshot: WindowSnapshot) => boolean): Promise<WindowSnapshot> {
+    return this.#view.until(holds);
+  }
+
+  /** Shows another place: forgets what there is and loads the pages around it. */
+  async goTo(around: number | "unread" | "end"): Promise<void> {
+    const life = ++this.#segment.life;
+    this.#ready = false;
+    this.#loads = {};
+    try {
+      await this.#source.ready();
+    } catch (thrown) {
+      this.#error = asError(thrown);
+      this.#view.changed();
+      return;
+    }
+    if (life !== this.#segment.life) return; // sent elsewhere meanwhile
+    const { cursor, read } = this.#source;
+    this.#divider = around === "unread" && read < cursor ? read : 0;
+    if (around === "unread") around = read < cursor ? read + 1 : "end";
+    this.#follows = around === "end";
+    this.#reads = "newer";
+    const from = around === "end" ? cursor + 1 : Math.min(Math.max(1, around), cursor + 1);
+    this.#segment.begin(from);
+    const begun = this.#segment.life;
+    const half = around === "end" ? 0 : Math.ceil(this.#size / 2);
+    if (half) await this.#load("newer", half);
+    if (this.#segment.life === begun) await this.#load("older", this.#size - half);
+    if (this.#segment.life !== begun) return;
+    this.#ready = true;
+    this.#view.changed();
+  }
+
+  /** Loads a page before what there is. Resolves when it is there, or failed: see `error`. */
+  older(): Promise<void> {
+    this.#reads = "older";
+    this.#follows = false;
+    return this.#load("older", this.#size);
+  }
+
+  /** Loads a page behind what there is, until it is live again. */
+  newer(): Promise<void> {
+    this.#reads = "newer";
+    return this.#load("newer", this.#size);
+  }
+
+  /** Holds nothing any more, and does not go on. */
+  close(): void {
+    this.#segment.life++;
+    this.#source.closed(this);
+  }
+
+  /** The message at `seq`, where it is loaded. */
+  message(seq: number): Message | undefined {
+    const item = this.#segment.items[this.#segment.find(seq)];
+    return item?.type === "message" ? item : undefined;
+  }
+
+  // ─── told by the room ───
+
+  /** @internal The stream's next entry, after the room has applied it. */
+  take(entry: Entry): void {
+    const segment = this.#segment;
+    const wasLive = segment.newest === entry.seq - 1;
+    const full = this.#reads === "older" && segment.items.length >= this.#keep;
+    const goesOn = !full && segment.append(entry);
+    // A little is let go at a time: to let go one item each time would cost all of them.
+    if (goesOn && segment.items.length > this.#keep * 1.25) segment.dropOldest(this.#keep);
+    const shows = isChange(entry) ? segment.change(entry) : goesOn;
+    if (shows || (wasLive && !goesOn)) this.#view.changed();
+  }
+
+  /** @internal What is shown beside the log has changed. */
+  touch(): void {
+    this.#view.changed();
+  }
+
+  /** @internal The stream went on behind a hole; `anew`: the room has another history. */
+  interrupt(anew: boolean): void {
+    if (anew || this.#follows) void this.goTo("end");
+    else this.#view.changed();
+  }
+
+  #load(end: End, least: number): Promise<void> {
+    return (this.#loads[end] ??= this.#fill(end, least, this.#segment.life));
+  }
+
+  async #fill(end: End, least: number, life: number): Promise<void> {
+    const segment = this.#segment;
+    const enough = segment.items.length + least;
+    const current = () => segment.life === life;
+    this.#error = undefined;
+    this.#view.changed();
+    try {
+      for (let pages = 0; pages < PAGES && current() && this.#has(end) && segment.items.length < enough; pages++) {
+        const ask = end === "older" ? { before: segment.oldest } : { after: segment.newest };
+        const limit = Math.min(least * 2 ** pages, LARGEST); // where much is changes, there is much to read
+        await this.#source.page({ ...ask, limit }, (page, since) => current() && this.#put(end, page, since));
+      }
+      if (!current()) return;
+      if (end === "older") segment.dropNewest(this.#keep);
+      else segment.dropOldest(this.#keep);
+    } catch (thrown) {
+      if (current()) this.#error = asError(thrown);
+    } finally {
+      if (current()) delete this.#loads[end];
+      this.#view.changed();
+    }
+  }
+
+  #has(end: End): boolean {
+    return end === "older" ? this.#segment.oldest > 1 : this.#segment.newest < this.#source.cursor;
+  }
+
+  #put(end: End, { entries, more, head }: Page, since: readonly Entry[]): void {
+    if (end === "older") this.#segment.prepend(entries, more);
+    else this.#segment.extend(entries, more ? (entries.at(-1)?.seq ?? 0) : head);
+    for (const entry of since) {
+      if (end === "newer") this.#segment.append(entry);
+      if (isChange(entry)) this.#segment.change(entry);
+    }
+    this.#view.changed();
+  }
+
+  #snapshot(): WindowSnapshot {
+    const segment = this.#segment;
+    const [outgoing, me] = [this.#source.outgoing(), this.#source.me()];
+    const live = this.#ready && !this.#has("newer");
+    const items = overlaid(segment.items, outgoing, (seq) => segment.find(seq), me);
+    return {
+      items: live ? [...items, ...unsent(outgoing, me)] : items === segment.items ? [...items] : items,
+      hasOlder: this.#has("older"),
+      hasNewer: this.#has("newer"),
+      live,
+      ready: this.#ready,
+      loading: { older: Boolean(this.#loads.older), newer: Boolean(this.#loads.newer) },
+      divider: this.#divider,
+      error: this.#error,
+    };
+  }
+}

@@ -1,0 +1,448 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { createClient, type Client } from "../src/client.ts";
+import type { Message } from "../src/message.ts";
+import { comes, FakeSocket, passes, settle, welcome } from "./socket.ts";
+
+beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000_000 }));
+afterEach(async () => {
+  clients.splice(0).forEach((client) => client.destroy());
+  await settle();
+  mock.timers.reset();
+});
+
+const clients: Client[] = [];
+
+const bob = { id: "bob", name: "Bob" };
+const alice = welcome.user;
+const at = (seq: number) => new Date(1_000_000 + seq * 1_000).toISOString();
+const entry = (seq: number, rest: object = {}) => ({ type: "message", room: "tea", seq, at: at(seq), author: bob, body: `m${seq}`, ...rest });
+const change = (seq: number, rest: object) => ({ room: "tea", seq, at: at(seq), author: bob, ...rest });
+
+const view = { room: "tea", name: "Tea", public: true, archived: false, head: 0, role: "write", read: 0, unread: 0 };
+
+// A client in the room, whose log is that of the test; history answers from it by itself.
+async function setup({ log = [] as any[], cut = Infinity, list = view as object, read = 0 } = {}) {
+  const sockets: FakeSocket[] = [];
+  const asked: string[] = [];
+  const answers: Record<string, any> = { "v1/rooms/tea": { ...view, ...list } };
+  class Socket extends FakeSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols);
+      sockets.push(this);
+    }
+    override send(text: string): void {
+      super.send(text);
+      const frame = JSON.parse(text);
+      if (frame.type === "history") queueMicrotask(() => this.says({ type: "ok", id: frame.id, ...page(frame) }));
+      if (frame.type === "presence") this.says({ type: "ok", id: frame.id, users: [bob], total: 2 });
+      if (frame.type === "read") this.says({ type: "ok", id: frame.id, read: frame.seq, unread: 0 });
+      if (frame.type === "join") this.says({ type: "ok", id: frame.id, head: log.length, from: frame.after === undefined ? log.length + 1 : frame.after + 1, truncated: false, role: "write", read, marks: [{ user: "bob", seq: 1 }] });
+    }
+  }
+  const page = ({ before = Infinity, after, limit = 50 }: any) => {
+    const found = log.filter(({ seq }) => (after === undefined ? seq < before : seq > after));
+    const entries = after === undefined ? found.slice(-limit) : found.slice(0, limit);
+    return { head: log.length, entries: entries.slice(0, cut), more: found.length > Math.min(limit, cut) };
+  };
+  const client = createClient({
+    url: "http://x", getToken: () => "tok", WebSocket: Socket,
+    fetch: async (url) => {
+      const path = new URL(url as string).pathname.slice(1);
+      asked.push(path);
+      return new Response(JSON.stringify(answers[path] ?? {}), { status: answers[path] ? 200 : 404 });
+    },
+  });
+  clients.push(client);
+  const room = client.room("tea");
+  await settle();
+  const socket = () => sockets.at(-1)!;
+  socket().says(welcome);
+  await settle();
+  const live = (...entries: any[]) => {
+    for (const one of entries) {
+      log.push(one);
+      socket().says(one);
+    }
+  };
+  return { client, room, socket, sockets, live, log, asked, answers };
+}
+
+const seqs = (items: readonly { seq: number }[]) => items.map(({ seq }) => seq);
+const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const bodies = (items: readonly any[]) => items.map(({ body }) => body);
+
+test("folds edits, deletions, reactions and slots into messages", async () => {
+  const { room, live } = await setup();
+  room.messages;
+  await settle();
+  live(
+    entry(1), entry(2), entry(3, { author: alice }),
+    change(4, { type: "edited", target: 1, body: "new" }),
+    change(5, { type: "reacted", target: 1, emoji: "👍", count: 1, removed: false }),
+    change(6, { type: "reacted", target: 1, emoji: "👍", count: 2, removed: false, author: alice }),
+    change(7, { type: "deleted", target: 2 }),
+    change(8, { type: "set", set: "pinned", slot: "", target: 3, data: { by: "bob" } }),
+    change(9, { type: "set", set: "x.task", slot: "done", target: 3, data: true }),
+    change(10, { type: "of tomorrow" }),
+    change(11, { type: "edited", target: 2 }),
+  );
+  await settle();
+  const [first, second, third] = room.messages.getSnapshot().items as Message[];
+  assert.equal(first!.body, "new");
+  assert.equal(first!.editedAt, at(4));
+  assert.deepEqual(first!.reactions, [{ emoji: "👍", count: 2, me: true }]);
+  assert.equal(second!.body, "");
+  assert.equal(second!.deletedAt, at(7));
+  assert.deepEqual(third!.pinned, { by: "bob" });
+  assert.deepEqual(third!.sets, [{ set: "x.task", slot: "done", data: true }]);
+  assert.equal(room.getSnapshot().head, 11);
+});
+
+test("types that it does not know are counted, and move the cursor", async () => {
+  const { client, room, live, socket } = await setup();
+  live(change(1, { type: "of tomorrow" }));
+  socket().says({ type: "aura", room: "tea", user: "bob" });
+  assert.equal(room.getSnapshot().head, 1);
+  assert.deepEqual([...client.ignored], [["of tomorrow", 1], ["aura", 1]]);
+});
+
+test("folds members, the room, its metadata and marks", async () => {
+  const { room, live, socket, answers } = await setup();
+  answers["v1/rooms/tea/members"] = { members: [{ user: "bob", role: "write" }] };
+  await room.loadMembers();
+  live(
+    change(1, { type: "member", user: "carol", change: "joined", role: "read" }),
+    change(2, { type: "member", user: "bob", change: "banned" }),
+    change(3, { type: "room", change: "renamed", name: "Coffee" }),
+    change(4, { type: "set", set: "room.topic", slot: "", data: "beans" }),
+    change(5, { type: "set", set: "room.custom", slot: "colour", data: "brown" }),
+    change(6, { type: "member", user: "alice", change: "role", role: "moderate" }),
+  );
+  socket().says({ type: "read", room: "tea", user: "bob", seq: 5 });
+  const snapshot = room.getSnapshot();
+  assert.deepEqual([...snapshot.members!.values()].map(({ user, role, banned }) => [user, role, banned]), [
+    ["bob", undefined, true], ["carol", "read", undefined], ["alice", "moderate", undefined],
+  ]);
+  assert.deepEqual([snapshot.name, snapshot.topic, snapshot.custom, snapshot.role], ["Coffee", "beans", { colour: "brown" }, "moderate"]);
+  assert.deepEqual([...snapshot.marks], [["bob", 5]]);
+});
+
+test("typing ends by itself, with a message, and with the connection", async () => {
+  const { room, live, socket } = await setup();
+  const typists = () => room.getSnapshot().typing;
+  const types = (user: string, on = true) => socket().says({ type: "typing", room: "tea", user, on });
+  types("bob");
+  types("alice"); // that is me
+  assert.deepEqual(typists(), ["bob"]);
+  await passes(5_999);
+  assert.deepEqual(typists(), ["bob"]);
+  await passes(1);
+  assert.deepEqual(typists(), []);
+  types("bob");
+  live(entry(1));
+  assert.deepEqual(typists(), []);
+  types("bob");
+  socket().ends(1006);
+  assert.deepEqual(typists(), []);
+});
+
+test("presence is asked for once somebody looks, and kept", async () => {
+  const { room, socket, client } = await setup();
+  assert.equal(socket().last("presence"), undefined);
+  room.messages;
+  socket().says({ type: "presence", room: "tea", user: "carol", online: true });
+  socket().says({ type: "presence", room: "tea", user: "bob", online: false });
+  const { users, total } = room.getSnapshot().present;
+  assert.deepEqual([[...users.keys()], total], [["carol"], 2]);
+  assert.equal(client.name("bob"), "Bob");
+});
+
+test("unread counts what others said behind my mark, but what is silent or deleted", async () => {
+  const { room, live, socket } = await setup({ list: { unread: 0 } });
+  await passes(100);
+  live(entry(1), entry(2), entry(3, { author: alice }), entry(4, { silent: true }), change(5, { type: "deleted", target: 2 }));
+  assert.equal(room.getSnapshot().unread, 1);
+  room.markRead();
+  assert.deepEqual([room.getSnapshot().unread, room.getSnapshot().read], [0, 5]);
+  assert.equal(socket().last("read").seq, 5);
+  live(entry(6));
+  socket().says({ type: "read", room: "tea", user: "alice", seq: 6 }); // on another device
+  assert.equal(room.getSnapshot().unread, 0);
+});
+
+test("a mark in the middle of what is unread asks the service how many are left", async () => {
+  const log = from(1, 9).map((seq) => entry(seq));
+  const { room, answers, asked } = await setup({ log, list: { head: 9, unread: 9 } });
+  await passes(100);
+  assert.equal(room.getSnapshot().unread, 9);
+  answers["v1/rooms/tea"] = { ...view, head: 9, read: 4, unread: 5 };
+  room.markRead(4);
+  await settle();
+  await passes(100);
+  assert.equal(room.getSnapshot().unread, 5);
+  assert.equal(asked.length, 2);
+});
+
+test("a page that is older than what the stream brought meanwhile ends in the same state", async () => {
+  const log = from(1, 60).map((seq) => entry(seq));
+  const { room, socket } = await setup({ log });
+  const window = room.window({ size: 5 });
+  await settle();
+  const stale = { head: 60, entries: log.slice(50, 55), more: true };
+  socket().send = (text) => void socket().sent.push(JSON.parse(text));
+  const load = window.older();
+  await settle();
+  const { id } = socket().last("history");
+  socket().says(change(61, { type: "edited", target: 53, body: "edited" }));
+  socket().says(entry(62));
+  socket().says({ type: "ok", id, ...stale });
+  await load;
+  const { items, live } = window.getSnapshot();
+  assert.deepEqual(seqs(items), [...from(51, 60), 62]);
+  assert.equal((items[2] as Message).body, "edited");
+  assert.equal(live, true);
+});
+
+test("a window at the end has the last page, goes on live, and is bounded", async () => {
+  const { room, live } = await setup({ log: from(1, 300).map((seq) => entry(seq)) });
+  const window = room.window({ size: 20 });
+  await settle();
+  assert.deepEqual(seqs(window.getSnapshot().items), from(281, 300));
+  live(...from(301, 500).map((seq) => entry(seq)));
+  const { items, live: isLive, hasOlder, hasNewer } = window.getSnapshot();
+  assert.equal(items.at(-1)!.seq, 500);
+  assert.ok(items.length <= 100, `${items.length} items`);
+  assert.deepEqual(seqs(items), from(500 - items.length + 1, 500));
+  assert.deepEqual([isLive, hasOlder, hasNewer], [true, true, false]);
+});
+
+test("a window around an entry pages either way, lets go at the far end, and is live again at the end", async () => {
+  const { room, live } = await setup({ log: from(1, 1_000).map((seq) => entry(seq)) });
+  const window = room.window({ around: 500, size: 20, keep: 40 });
+  await comes(window.until(({ ready }) => ready));
+  assert.deepEqual(seqs(window.getSnapshot().items), from(490, 509));
+  await window.older();
+  assert.deepEqual(seqs(window.getSnapshot().items), from(470, 509));
+  await window.older();
+  assert.deepEqual(seqs(window.getSnapshot().items), from(450, 489));
+  assert.equal(window.getSnapshot().live, false);
+  live(entry(1_001)); // far behind what is shown
+  assert.deepEqual(seqs(window.getSnapshot().items), from(450, 489));
+  await window.newer();
+  assert.deepEqual(seqs(window.getSnapshot().items), from(470, 509));
+  while (!window.getSnapshot().live) await window.newer();
+  assert.equal(window.getSnapshot().items.at(-1)!.seq, 1_001);
+  live(entry(1_002));
+  assert.equal(window.getSnapshot().items.at(-1)!.seq, 1_002);
+  await window.goTo(1);
+  assert.deepEqual(seqs(window.getSnapshot().items), from(1, 10));
+  assert.equal(window.getSnapshot().hasOlder, false);
+  window.close();
+});
+
+test("a reader at the upper end is not pulled down by what comes", async () => {
+  const { room, live } = await setup({ log: from(1, 300).map((seq) => entry(seq)) });
+  const window = room.window({ size: 20, keep: 40 });
+  await settle();
+  await window.older();
+  const before = seqs(window.getSnapshot().items);
+  live(...from(301, 350).map((seq) => entry(seq)));
+  assert.deepEqual(seqs(window.getSnapshot().items), before);
+  assert.equal(window.getSnapshot().hasNewer, true);
+  await window.goTo("end");
+  assert.equal(window.getSnapshot().items.at(-1)!.seq, 350);
+});
+
+test("a window opens at the first unread with a line before it, which stays", async () => {
+  const { room } = await setup({ log: from(1, 200).map((seq) => entry(seq)), read: 100 });
+  const window = room.window({ around: "unread", size: 20 });
+  await comes(window.until(({ ready }) => ready));
+  assert.deepEqual(seqs(window.getSnapshot().items), from(91, 110));
+  assert.equal(window.getSnapshot().divider, 100);
+  room.markRead();
+  assert.equal(window.getSnapshot().divider, 100);
+});
+
+test("pages of nothing but changes are passed over", async () => {
+  const log: any[] = [entry(1)];
+  for (const seq of from(2, 400)) log.push(change(seq, { type: "reacted", target: 1, emoji: "👍", count: seq, removed: false }));
+  const { room } = await setup({ log });
+  await comes(room.messages.until(({ ready }) => ready));
+  assert.deepEqual(seqs(room.messages.getSnapshot().items), [1]);
+  assert.equal(room.messages.getSnapshot().hasOlder, false);
+});
+
+test("what I do shows at once, and the entry takes its place", async () => {
+  const { room, live, socket } = await setup();
+  room.messages;
+  await passes(100);
+  live(entry(1));
+  const sending = room.send("hi\r\nthere");
+  room.react(1, "👍");
+  room.edit(1, "edited");
+  const shown = () => room.messages.getSnapshot().items as Message[];
+  assert.deepEqual(bodies(shown()), ["edited", "hi\nthere"]);
+  assert.deepEqual(shown()[0]!.reactions, [{ emoji: "👍", count: 1, me: true }]);
+  assert.deepEqual(shown().map(({ state }) => state), ["sending", "sending"]);
+  await settle();
+  assert.equal(socket().last("react"), undefined); // behind the first unanswered
+  const { id } = shown()[1]!;
+  socket().answers("send", { seq: 2 });
+  assert.equal(shown()[1]!.state, "sent");
+  live(entry(2, { author: alice, body: "hi\nthere", key: sending.key }));
+  assert.deepEqual(shown().map(({ seq, id: one }) => [seq, one]), [[1, "s1"], [2, id]]);
+  await settle();
+  socket().answers("react", { seq: 3, changed: true });
+  live(change(3, { type: "reacted", target: 1, emoji: "👍", count: 1, removed: false, author: alice }));
+  assert.deepEqual(shown()[0]!.reactions, [{ emoji: "👍", count: 1, me: true }]);
+});
+
+test("a change that fails is taken back, says why, and can be discarded", async () => {
+  const { room, live, socket } = await setup();
+  room.messages;
+  await passes(100);
+  live(entry(1));
+  room.delete(1);
+  const shown = () => room.messages.getSnapshot().items[0] as Message;
+  assert.equal(shown().body, "");
+  await settle();
+  socket().says({ type: "error", id: socket().last("delete").id, code: "forbidden", message: "no" });
+  await settle();
+  assert.deepEqual([shown().body, shown().state, shown().error!.code], ["m1", "failed", "forbidden"]);
+  room.discard(shown().failed!);
+  assert.equal(shown().state, "sent");
+});
+
+test("after a reconnect the stream goes on behind the cursor", async () => {
+  const { room, live, socket, sockets, log } = await setup();
+  room.messages;
+  await settle();
+  live(entry(1));
+  socket().ends(1006);
+  log.push(entry(2));
+  await passes(500);
+  socket().says(welcome);
+  assert.deepEqual(socket().last("join").after, 1);
+  socket().says(entry(2));
+  live(entry(3));
+  assert.deepEqual(seqs(room.messages.getSnapshot().items), [1, 2, 3]);
+  assert.equal(sockets.length, 2);
+});
+
+test("a hole in the stream is filled by joining again", async () => {
+  const { room, socket } = await setup();
+  room.messages;
+  await settle();
+  socket().says(entry(2));
+  assert.equal(socket().last("leave").room, "tea");
+  assert.equal(socket().last("join").after, 0);
+  socket().says(entry(1));
+  socket().says(entry(2));
+  assert.deepEqual(seqs(room.messages.getSnapshot().items), [1, 2]);
+});
+
+test("another history drops what there is, and starts anew", async () => {
+  const { room, live, socket, log } = await setup({ log: from(1, 9).map((seq) => entry(seq)) });
+  await comes(room.messages.until(({ ready }) => ready));
+  assert.equal(room.getSnapshot().head, 9);
+  socket().ends(1006);
+  log.splice(0, log.length, entry(1, { body: "other" }));
+  await passes(500);
+  socket().says({ ...welcome, log: "l2" });
+  await comes(room.messages.until(({ items }) => items.length === 1));
+  assert.deepEqual(bodies(room.messages.getSnapshot().items), ["other"]);
+  assert.equal(socket().last("join").after, undefined);
+  live(entry(2));
+  assert.deepEqual(seqs(room.messages.getSnapshot().items), [1, 2]);
+});
+
+test("a cursor beyond the log's end starts anew", async () => {
+  const { room, live, socket, log } = await setup({ log: from(1, 9).map((seq) => entry(seq)) });
+  await comes(room.messages.until(({ ready }) => ready));
+  socket().ends(1006);
+  log.splice(3);
+  await passes(500);
+  const send = socket().send;
+  socket().send = (text) => {
+    const frame = JSON.parse(text);
+    if (frame.type !== "join" || frame.after === undefined) return send.call(socket(), text);
+    socket().says({ type: "error", id: frame.id, code: "invalid", reason: "ahead", head: 3 });
+  };
+  socket().says(welcome);
+  await settle();
+  await comes(room.messages.until(({ items }) => items.length === 3));
+  live(entry(4));
+  assert.deepEqual(seqs(room.messages.getSnapshot().items), [1, 2, 3, 4]);
+});
+
+test("being sent from a room is told, and the rest goes on", async () => {
+  const { room, client, socket } = await setup();
+  socket().says({ type: "left", room: "tea", code: "forbidden", message: "you are banned from tea" });
+  assert.deepEqual([room.getSnapshot().joined, room.getSnapshot().error!.message], [false, "you are banned from tea"]);
+  await assert.rejects(room.ready(), { code: "forbidden" });
+  assert.equal(client.getSnapshot().status.state, "open");
+});
+
+test("snapshots are the same object until something changes, and listeners are not called in storms", async () => {
+  const { room, live } = await setup();
+  room.messages;
+  await passes(100);
+  const before = room.messages.getSnapshot();
+  assert.equal(room.messages.getSnapshot(), before);
+  let calls = 0;
+  const unsubscribe = room.messages.subscribe(() => calls++);
+  live(...from(1, 200).map((seq) => entry(seq)));
+  await settle();
+  assert.equal(calls, 1);
+  live(entry(201));
+  live(entry(202));
+  await settle();
+  assert.equal(calls, 1);
+  await passes(16);
+  assert.equal(calls, 2);
+  assert.notEqual(room.messages.getSnapshot(), before);
+  assert.equal(before.items.length, 0);
+  unsubscribe();
+  live(entry(203));
+  await passes(100);
+  assert.equal(calls, 2);
+});
+
+test("what a pin needs is loaded, and unpinning takes it away", async () => {
+  const log = [entry(1), entry(2)];
+  const { room, live, answers } = await setup({ log });
+  answers["v1/rooms/tea/pins"] = { messages: [entry(1, { pinned: { by: "bob" } })] };
+  await room.loadPins();
+  log[1] = entry(2, { pinned: { by: "bob" } });
+  live(change(3, { type: "set", set: "pinned", slot: "", target: 2, data: { by: "bob" } }));
+  await settle();
+  assert.deepEqual(seqs(room.getSnapshot().pins!), [2, 1]);
+  live(change(4, { type: "set", set: "pinned", slot: "", target: 1 }));
+  assert.deepEqual(seqs(room.getSnapshot().pins!), [2]);
+});
+
+test("typing is told once in 3 s, and what is over", async () => {
+  const { room, socket } = await setup();
+  const told = () => socket().sent.filter(({ type }) => type === "typing").map(({ on }) => on ?? true);
+  room.typing();
+  room.typing();
+  await passes(3_000);
+  room.typing();
+  room.typing(false);
+  room.typing(false);
+  assert.deepEqual(told(), [true, true, false]);
+});
+
+test("after destroy nothing is left that waits", async () => {
+  const { client, room, socket } = await setup();
+  socket().ends(1006);
+  const waits = assert.rejects(room.ready(), { code: "stopped" });
+  const reader = room.entries();
+  const next = reader.next();
+  client.destroy();
+  await waits;
+  assert.equal((await next.catch((error) => error)).code ?? "done", "stopped");
+  await passes(3_600_000);
+  assert.equal(client.getSnapshot().status.state, "stopped");
+});
