@@ -92,6 +92,7 @@ fmt: ## format the code
 
 generate: ## make generated files anew
 	$(GO) generate ./...
+	@.ci/types
 
 tidy: ## bring go.mod and go.sum in step with the code
 	$(GO) mod tidy

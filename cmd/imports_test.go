@@ -76,6 +76,8 @@ var rows = []row{
 	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp", deflate}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
+	{pkg: "adapters/web/bundle", uses: []string{"github.com/evanw/esbuild"}},
+	{pkg: "adapters/web/bundle/generate", may: []string{"adapters/web/bundle"}},
 	{pkg: "adapters/sse", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
 	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket", deflate}},
 	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},

@@ -7,7 +7,12 @@
 // shows them; app.js connects all. The modules without the DOM have quick tests in tests/, which
 // need Node (`node --test tests/`); the tests in Go drive the whole page in a Chromium, against the
 // whole service.
+//
+// Beside it stand packages for the pages of others, which the service does not serve: client/ is
+// @parley-chat/client.
 package web
+
+//go:generate go run ./bundle/generate client
 
 import (
 	"crypto/sha256"

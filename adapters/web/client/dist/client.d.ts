@@ -1,0 +1,62 @@
+import { type Socket, type Status } from "./connection.js";
+import { Http } from "./http.js";
+import type { Author, Limits } from "./protocol.js";
+import { Room } from "./room.js";
+import { RoomList } from "./rooms.js";
+import { type Storage } from "./storage.js";
+import { type GetToken } from "./tokens.js";
+export interface ClientOptions {
+    /** Where the service is: `https://chat.example.com`, with a path if it has one. */
+    readonly url: string | URL;
+    readonly getToken: GetToken;
+    /** Keeps unsent messages and cursors; in memory unless given. */
+    readonly storage?: Storage;
+    /**
+     * Who is signed in, if the application knows: then what is sent before the first connection
+     * outlives a reload too.
+     */
+    readonly user?: string;
+    /** Where there is none, as in Node 20: that of `ws`. */
+    readonly WebSocket?: new (url: string, protocols: string[]) => Socket;
+    readonly fetch?: typeof fetch;
+}
+export interface ClientSnapshot {
+    readonly status: Status;
+    /** Who I am, once the service has said so. */
+    readonly me: Author | undefined;
+    /** What the service can do beyond v1 as it was first published. */
+    readonly features: ReadonlySet<string>;
+    readonly limits: Limits | undefined;
+}
+export declare class Client {
+    #private;
+    constructor({ url, getToken, storage, user, WebSocket, fetch: fetcher }: ClientOptions);
+    readonly subscribe: (listener: () => void) => (() => void);
+    readonly getSnapshot: () => ClientSnapshot;
+    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
+    until(holds: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot>;
+    /** The room, which is followed from now on. It is the same object for the same id. */
+    room(id: string): Room;
+    /** My rooms. They are loaded at first use, and kept up to date from then on. */
+    get rooms(): RoomList;
+    /** Follows a room no longer; I stay a member. */
+    leave(id: string): void;
+    createRoom(room: {
+        room: string;
+        name?: string;
+        public?: boolean;
+        topic?: string;
+    }): Promise<Room>;
+    /** Asks over HTTP for what this library has no method for: `client.ask("GET", "v1/users/bob")`. */
+    ask(method: string, path: string, ask?: Parameters<Http["ask"]>[2]): Promise<any>;
+    /** What a user is called, as far as entries and presence have told; else their id. */
+    name(user: string): string;
+    /** How many frames of types that this library does not know came, by type. */
+    get ignored(): ReadonlyMap<string, number>;
+    /** Tries again at once: after the client stopped for good, or while it waits. */
+    reconnect(): void;
+    /** Ends it. What was not sent stays in the storage. */
+    destroy(): void;
+}
+/** Connects to a service, and stays connected until `destroy`. */
+export declare const createClient: (options: ClientOptions) => Client;

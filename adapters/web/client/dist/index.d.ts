@@ -1,0 +1,15 @@
+export { createClient, type Client, type ClientOptions, type ClientSnapshot } from "./client.js";
+export type { Socket, Status, StopReason } from "./connection.js";
+export { ParleyError, type Code } from "./errors.js";
+export { indexedDBStorage } from "./indexeddb.js";
+export type { Item, Message } from "./message.js";
+export type { Outcome, SendState } from "./outbox.js";
+export type * from "./protocol.js";
+export type { Reader, ReaderOptions } from "./reader.js";
+export type { Room } from "./room.js";
+export type { RoomList, RoomsSnapshot } from "./rooms.js";
+export type { RoomSnapshot, Sending, SendOptions } from "./snapshot.js";
+export type { Member } from "./state.js";
+export { memoryStorage, type Storage } from "./storage.js";
+export type { GetToken, TokenReason } from "./tokens.js";
+export type { Window, WindowOptions, WindowSnapshot } from "./window.js";

@@ -1,0 +1,43 @@
+import type { Host } from "./host.js";
+import { Reader, type ReaderOptions } from "./reader.js";
+import type { RoomSnapshot, Sending, SendOptions } from "./snapshot.js";
+import { Window, type WindowOptions } from "./window.js";
+/** Made by `client.room(id)`, once for each id. */
+export declare class Room {
+    #private;
+    readonly id: string;
+    constructor(id: string, host: Host);
+    readonly subscribe: (listener: () => void) => (() => void);
+    readonly getSnapshot: () => RoomSnapshot;
+    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
+    until(holds: (snapshot: RoomSnapshot) => boolean): Promise<RoomSnapshot>;
+    /** The newest messages, live. It is made at first use. */
+    get messages(): Window;
+    /** Pages either side of a place. Close it when it is not shown any more. */
+    window(options?: WindowOptions): Window;
+    /** The log's entries, each once and in order, of the types that this library knows. */
+    entries(options?: ReaderOptions): Reader;
+    /** Resolves once the room is joined; rejects if it cannot be, or the client was destroyed. */
+    ready(): Promise<void>;
+    /** I have read up to the entry, or all that came. */
+    markRead(seq?: number): void;
+    /** Loads the members, once; then `members` is kept up to date. */
+    loadMembers(): Promise<void>;
+    /** Loads what is pinned, once; then `pins` is kept up to date. */
+    loadPins(): Promise<void>;
+    send(body: string, { replyTo, meta, silent }?: SendOptions): Sending;
+    edit(seq: number, body: string): Sending;
+    delete(seq: number): Sending;
+    react(seq: number, emoji: string, on?: boolean): Sending;
+    pin(seq: number): Sending;
+    unpin(seq: number): Sending;
+    /** Sets a slot of an application's own type, `x.…`, on a message or the room; null unsets it. */
+    set(type: string, data: unknown, { target, slot }?: {
+        target?: number;
+        slot?: string;
+    }): Sending;
+    retry(key: string): void;
+    discard(key: string): void;
+    /** I am typing, or not any more; call it with each key that is pressed. */
+    typing(on?: boolean, now?: number): void;
+}

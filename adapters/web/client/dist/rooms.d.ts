@@ -1,0 +1,24 @@
+import { type ParleyError } from "./errors.js";
+import type { Host } from "./host.js";
+import type { Room } from "./room.js";
+import type { RoomSnapshot } from "./snapshot.js";
+export interface RoomsSnapshot {
+    readonly rooms: readonly RoomSnapshot[];
+    /** There are more: see `more()`. */
+    readonly hasMore: boolean;
+    readonly loading: boolean;
+    /** The first page is there. */
+    readonly ready: boolean;
+    /** Why the last load failed. */
+    readonly error: ParleyError | undefined;
+}
+export declare class RoomList {
+    #private;
+    constructor(host: Host, room: (id: string) => Room);
+    readonly subscribe: (listener: () => void) => (() => void);
+    readonly getSnapshot: () => RoomsSnapshot;
+    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
+    until(holds: (snapshot: RoomsSnapshot) => boolean): Promise<RoomsSnapshot>;
+    /** Loads the next page. */
+    more(): Promise<void>;
+}

@@ -1,0 +1,56 @@
+import type { ParleyError } from "./errors.js";
+import type { Message } from "./message.js";
+import type { Outcome } from "./outbox.js";
+import type { Role, Slot } from "./protocol.js";
+import type { Member } from "./state.js";
+export interface RoomSnapshot {
+    readonly id: string;
+    /** Empty where it has none: show the id. */
+    readonly name: string;
+    readonly topic: string | undefined;
+    readonly avatar: string | undefined;
+    readonly custom: Readonly<Record<string, unknown>>;
+    /** What the application has set on the room, types `x.…`. */
+    readonly sets: readonly Slot[];
+    readonly public: boolean;
+    readonly archived: boolean;
+    readonly role: Role | undefined;
+    /** The stream of entries runs. */
+    readonly joined: boolean;
+    /** Why it does not. */
+    readonly error: ParleyError | undefined;
+    /** The last entry that came. */
+    readonly head: number;
+    /** My read mark. */
+    readonly read: number;
+    /** Messages of others behind it; 999 means so many or more. */
+    readonly unread: number;
+    readonly last: Message | undefined;
+    readonly activeAt: string | undefined;
+    /** Undefined until `loadMembers`. */
+    readonly members: ReadonlyMap<string, Member> | undefined;
+    /** The message that was pinned last comes first. Undefined until `loadPins`. */
+    readonly pins: readonly Message[] | undefined;
+    /** Who is there, id to name; `total` may be more in a crowd. */
+    readonly present: {
+        readonly users: ReadonlyMap<string, string>;
+        readonly total: number;
+    };
+    /** Who types now, but me. */
+    readonly typing: readonly string[];
+    /** How far others have read. */
+    readonly marks: ReadonlyMap<string, number>;
+}
+/** A command that is on its way. */
+export interface Sending {
+    /** Names it, for `retry` and `discard`. */
+    readonly key: string;
+    /** What became of it. It never rejects, and waits as long as there is no connection. */
+    readonly outcome: Promise<Outcome>;
+}
+export interface SendOptions {
+    readonly replyTo?: number;
+    readonly meta?: Readonly<Record<string, unknown>>;
+    /** It counts as unread for nobody; moderators may. */
+    readonly silent?: boolean;
+}

@@ -1,0 +1,50 @@
+import { type Message } from "./message.js";
+import { type Author, type Entry, type Frame, type Role, type RoomView, type Slot } from "./protocol.js";
+/** A user's place in a room: a role, or a ban. */
+export interface Member {
+    readonly user: string;
+    readonly role?: Role;
+    readonly banned?: boolean;
+}
+export declare const TYPING_LASTS = 6000;
+export declare class RoomState {
+    #private;
+    name: string;
+    topic: string | undefined;
+    avatar: string | undefined;
+    custom: Readonly<Record<string, unknown>>;
+    sets: readonly Slot[];
+    public: boolean;
+    archived: boolean;
+    role: Role | undefined;
+    /** My read mark. */
+    read: number;
+    last: Message | undefined;
+    activeAt: string | undefined;
+    /** Undefined until they are loaded. */
+    members: ReadonlyMap<string, Member> | undefined;
+    pins: readonly Message[] | undefined;
+    present: ReadonlyMap<string, string>;
+    presentTotal: number;
+    marks: ReadonlyMap<string, number>;
+    typing: ReadonlyMap<string, number>;
+    /** `unread` may be wrong, and more: the service has to be asked. */
+    stale: boolean;
+    constructor(me: () => string);
+    get unread(): number;
+    /** Takes over how the service shows the room. */
+    describe(view: RoomView): void;
+    /** Applies an entry: it is behind all that were applied before, or repeats one of them. */
+    apply(entry: Entry): void;
+    /** A message is pinned that was not. */
+    pin(message: Message): void;
+    /** I have read up to there. */
+    mark(seq: number): void;
+    /** Takes a signal; returns whether it knew it. */
+    signal({ type, user, on, online, seq }: Frame, now?: number): boolean;
+    arrive(users: readonly Author[], total: number): void;
+    /** Signals end with the connection: nobody knows who is there, or typing. */
+    silence(): void;
+    /** Drops who has stopped typing. Returns when to look again, in ms, or Infinity. */
+    expire(now?: number): number;
+}
