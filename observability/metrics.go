@@ -73,6 +73,7 @@ type metrics struct {
 
 	consumers consumerMetrics
 	hooks     hookMetrics
+	searches  searchMetrics
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -143,6 +144,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 
 		consumers: newConsumerMetrics(f),
 		hooks:     newHookMetrics(f),
+		searches:  newSearchMetrics(f),
 	}
 	m.begin(storeTime)
 	return m

@@ -23,6 +23,7 @@ type Observer interface {
 	TokenObserver
 	ConsumingObserver
 	HookObserver
+	SearchObserver
 }
 
 // FaultObserver hears what goes wrong inside.

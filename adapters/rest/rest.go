@@ -20,7 +20,8 @@ import (
 //go:embed openapi.json
 var OpenAPI []byte
 
-// Config is what an API works with. All ports are needed, except Observer.
+// Config is what an API works with. All ports are needed, except Searcher, Observer and
+// Faults.
 type Config struct {
 	Writer   ports.Writer
 	Reader   ports.Reader
@@ -31,6 +32,7 @@ type Config struct {
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
 	Sets     ports.Sets
+	Searcher ports.Searcher // nil: there is no search
 	Verifier ports.TokenVerifier
 	Observer ports.SendObserver  // nil: nobody is told
 	Faults   ports.FaultObserver // of parts of requests; nil: nobody is told
@@ -82,6 +84,7 @@ func (a *API) Routes(r fiber.Router) {
 	r.Delete("/v1/rooms/:room/sets/:set", a.as(a.unsetSlot(false)))
 	r.Put("/v1/rooms/:room/messages/:seq/sets/:set", a.as(a.setSlot(true)))
 	r.Delete("/v1/rooms/:room/messages/:seq/sets/:set", a.as(a.unsetSlot(true)))
+	r.Get("/v1/search", a.as(a.search))
 	r.Get("/v1/users", a.as(a.users))
 	r.Post("/v1/users", a.as(a.askedUsers))
 	r.Get("/v1/users/:user", a.as(a.user))

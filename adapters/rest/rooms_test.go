@@ -175,7 +175,7 @@ func TestAddressesThatAreNotGood(t *testing.T) {
 		{"GET", "/v1/rooms/general/entries?after=-1", 422, "after must be a whole number from 0 to 9007199254740991"},
 		{"GET", "/v1/rooms/general/entries?after=1&before=3", 422, "before and after exclude each other"},
 		{"GET", "/v1/rooms/general/entries?only=edits", 422, "only must be messages"},
-		{"GET", "/v1/search?q=hello", 404, "there is nothing at this address"},
+		{"GET", "/v1/search?q=hello", 404, "this service has no search"},
 		{"GET", "/v1", 404, "there is nothing at this address"},
 		{"GET", "/v2/rooms", 404, "there is nothing at this address"},
 		{"PUT", "/v1/rooms", 405, "this address does not take this method"},

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"time"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -68,12 +67,21 @@ const (
 	nameTarget
 	nameSlot
 	nameData
+	nameQ
+	nameAuthor
+	nameFrom
+	nameTo
+	nameHas
+	namePublic
+	nameCursor
+	nameAtLeast
 	names
 )
 
 var nameTexts = [names]string{
 	"type", "id", "room", "token", "after", "before", "limit", "body", "key", "reply_to", "meta", "seq", "emoji", "remove", "only", "on",
 	"traceparent", "as", "if_head", "silent", "ids", "until", "set", "target", "slot", "data",
+	"q", "author", "from", "to", "has", "public", "cursor", "at_least",
 }
 
 // fields are the members of a frame that v1 knows, and the first error in the members that were
@@ -312,12 +320,13 @@ const (
 	typePin
 	typeUnpin
 	typeSet
+	typeSearch
 )
 
 var types = map[string]frameType{
 	"auth": typeAuth, "join": typeJoin, "leave": typeLeave, "send": typeSend, "edit": typeEdit, "delete": typeDelete, "react": typeReact,
 	"history": typeHistory, "read": typeRead, "typing": typeTyping, "presence": typePresence, "users": typeUsers, "ping": typePing,
-	"pin": typePin, "unpin": typeUnpin, "set": typeSet,
+	"pin": typePin, "unpin": typeUnpin, "set": typeSet, "search": typeSearch,
 }
 
 // ask reads the fields of a type. It is a switch and not a table of functions, so that f stays on
@@ -349,11 +358,13 @@ func (f *fields) ask(t frameType) ports.Ask {
 	case typeUsers:
 		return ports.Users{IDs: f.users()}
 	case typePin:
-		return ports.Pin{Room: f.room(), Seq: f.seq(nameSeq), Until: f.until()}
+		return ports.Pin{Room: f.room(), Seq: f.seq(nameSeq), Until: f.moment(nameUntil)}
 	case typeUnpin:
 		return ports.Unpin{Room: f.room(), Seq: f.seq(nameSeq)}
 	case typeSet:
 		return f.set()
+	case typeSearch:
+		return f.search()
 	default:
 		return ports.Ping{}
 	}
@@ -379,26 +390,6 @@ func (f *fields) react() ports.Ask {
 	f.keep(err)
 	r.Emoji = emoji
 	return r
-}
-
-// until returns when a pin ends, or the zero time where it is not there.
-func (f *fields) until() time.Time {
-	s, ok := f.text(nameUntil)
-	if !ok {
-		return time.Time{}
-	}
-	at, err := ParseTime("until", s)
-	f.keep(err)
-	return at
-}
-
-// ParseTime returns a time that a client gives, by the millisecond, or an Invalid error.
-func ParseTime(name, s string) (time.Time, error) {
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
-		return time.Time{}, chat.Errorf(chat.Invalid, "%s must be a time such as 2030-01-31T12:00:00Z (RFC 3339)", name)
-	}
-	return at.UTC().Truncate(time.Millisecond), nil
 }
 
 func (f *fields) set() ports.Ask {

@@ -74,6 +74,12 @@ func (o *object) welcome(f *ports.Welcome) {
 		o.number("users", ports.MaxUsers)
 		o.number("watched_users", ports.MaxWatched)
 	}
+	if f.Limits.Search {
+		o.number("query_chars", ports.MaxQueryChars)
+		o.number("query_terms", ports.MaxQueryTerms)
+		o.number("hits", ports.MaxHits)
+		o.number("hit_marks", ports.MaxHitMarks)
+	}
 	o.number("pins", chat.MaxPins)
 	o.number("set_bytes", chat.MaxSetBytes)
 	o.number("message_sets", chat.MaxMessageSlots)
@@ -167,6 +173,8 @@ func (o *object) answer(answer ports.Answer) {
 		o.flag("changed", !a.Unchanged)
 	case ports.Page:
 		o.page(&a)
+	case ports.SearchPage:
+		o.found(&a)
 	case ports.Marked:
 		o.text("room", string(a.Room))
 		o.seq("read", a.Read)

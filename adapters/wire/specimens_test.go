@@ -60,6 +60,12 @@ var commands = []struct {
 	{"history", ports.Command{ID: "8", Ask: ports.History{Room: "general", Limit: 50}}},
 	{"history.before", ports.Command{ID: "8", Ask: ports.History{Room: "general", Before: 7, Limit: 200, Messages: true}}},
 	{"history.after", ports.Command{ID: "8", Ask: ports.History{Room: "general", After: &seven, Limit: 1}}},
+	{"search", ports.Command{ID: "20", Ask: ports.Search{Text: `"green tea" cup* -coffee`, Limit: 20}}},
+	{"search.room", ports.Command{ID: "20", Ask: ports.Search{
+		Text: "tea", Room: "general", Author: "alice", Has: ports.HasLink, From: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		To: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Limit: 50, AtLeast: 7,
+	}}},
+	{"search.public", ports.Command{ID: "20", Ask: ports.Search{Text: "tea", Public: true, Limit: 20, Cursor: "b3BhcXVl"}}},
 	{"read", ports.Command{ID: "9", Ask: ports.Mark{Room: "general", Seq: chat.MaxSeq}}},
 	{"typing", ports.Command{ID: "10", Ask: ports.Typing{Room: "general", On: true}}},
 	{"typing.off", ports.Command{Ask: ports.Typing{Room: "general"}}},
@@ -126,7 +132,15 @@ var frames = []struct {
 	file  string
 	frame ports.Frame
 }{
-	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, AnswerBytes: 262144, Rooms: 2000, Replay: 10000, Reactions: 50, People: true}}},
+	{"welcome", ports.Welcome{Session: "s1", User: alice, Heartbeat: 25 * time.Second, Log: "5f2c9a01d7e3", Expires: noon.Add(time.Hour), Features: []string{"search"}, Limits: ports.Limits{FrameBytes: 65536, AnswerBytes: 262144, Rooms: 2000, Replay: 10000, Reactions: 50, People: true, Search: true}}},
+	{"ok.search", ports.OK{ID: "20", Answer: ports.SearchPage{
+		Hits: []ports.SearchHit{{
+			Entry: chat.Entry{Room: "general", Seq: 7, At: noon, Author: alice, Fact: chat.Message{Body: "Green tea, or a cup of it?"}},
+			Marks: []ports.SearchMark{{From: 0, To: 9}, {From: 16, To: 19}},
+		}},
+		Next: "b3BhcXVl", Truncated: true, Behind: 3, Indexed: noon,
+	}}},
+	{"ok.search.room", ports.OK{ID: "20", Answer: ports.SearchPage{OneRoom: true, IndexedSeq: 7}}},
 	{"ok.auth", ports.OK{ID: "1", Answer: ports.Authenticated{User: alice}}},
 	{"ok.join", ports.OK{ID: "2", Answer: ports.Joined{Room: "general", Log: "5f2c9a01d7e3", Head: 9, From: 8, Role: chat.Write, Read: 7}}},
 	{"ok.join.marks", ports.OK{ID: "2", Answer: ports.Joined{

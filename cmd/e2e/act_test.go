@@ -19,6 +19,9 @@ func backendSuite(t *testing.T, s *service) {
 		"rooms are made and filled at once":          membersInBulk,
 		"who joins learns how far others have read":  marksAtJoining,
 		"a ban holds whoever acts for the banned":    bansHoldForServices,
+		"messages are found":                         messagesAreFound,
+		"a search that makes no sense is refused":    badSearches,
+		"whatever may not be read is not found":      lostTextIsNotFound,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, s) })

@@ -76,7 +76,7 @@ func startFor(t *testing.T, issuer *issuer, store string, settings map[string]st
 	environ := []string{
 		"PARLEY_HTTP_ADDR=127.0.0.1:0", "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_STORE_URL=" + store, "PARLEY_DATA_DIR=" + t.TempDir(),
 		"PARLEY_JWT_PUBLIC_KEY_FILE=" + issuer.publicFile, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=error",
-		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off", "PARLEY_ADDS_PER_USER=off", "PARLEY_ROOMS_PER_SESSION=2000", // tests are in a hurry
+		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off", "PARLEY_ADDS_PER_USER=off", "PARLEY_SEARCH_RATE_LIMIT=off", "PARLEY_ROOMS_PER_SESSION=2000", // tests are in a hurry
 	}
 	for name, value := range settings {
 		environ = append(environ, name+"="+value) // the last one of a name wins

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
+	"github.com/parley-chat/parley/core/search"
 	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/ports"
 )
@@ -128,15 +129,17 @@ func (l busListener) Deaf() {
 	l.runner.Deaf()
 }
 
-// journalListener passes entries that this node has appended to the bus's listener, and nudges the
-// consumers, on whichever node they run.
+// journalListener passes entries that this node has appended to the bus's listener, nudges the
+// consumers, on whichever node they run, and counts what is said.
 type journalListener struct {
 	ports.Audience
 	runner *consuming.Runner
+	load   *search.Load
 }
 
 // Entries implements ports.Listener.
 func (l journalListener) Entries(entries []chat.Entry) {
 	l.Audience.Entries(entries)
 	l.runner.Appended(entries)
+	l.load.Add(len(entries))
 }

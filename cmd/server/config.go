@@ -47,6 +47,8 @@ type Config struct {
 	AddsPerUser  messaging.Rate // people that each user may add to rooms; negative: off
 	RateLimit    messaging.Rate // of each user; negative: off
 	ServiceRate  messaging.Rate // of each service; negative: off
+	NoSearch     bool           // PARLEY_SEARCH=off
+	SearchRate   messaging.Rate // of searches of each user; negative: off
 	Reactions    int            // max different emoji of a message at a time
 
 	Sessions        int
@@ -137,6 +139,9 @@ func (c Config) derived() Config {
 	}
 	if c.ServiceRate == (messaging.Rate{}) {
 		c.ServiceRate = forStrangers(c, messaging.Rate{PerSecond: 1000, Burst: 5000}, messaging.Rate{PerSecond: -1})
+	}
+	if c.SearchRate == (messaging.Rate{}) {
+		c.SearchRate = forStrangers(c, messaging.Rate{PerSecond: 2, Burst: 20}, messaging.Rate{PerSecond: -1})
 	}
 	if len(c.HooksAllow) == 0 && c.InDevelopment() {
 		c.HooksAllow = thisMachine

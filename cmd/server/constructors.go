@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -24,6 +25,7 @@ import (
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/people"
 	"github.com/parley-chat/parley/core/revocation"
+	"github.com/parley-chat/parley/core/search"
 	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
@@ -108,7 +110,7 @@ func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
-		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, Reactions: cfg.Reactions, Lanes: lanes(cfg),
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, SearchLimit: cfg.SearchRate, Reactions: cfg.Reactions, Lanes: lanes(cfg),
 	})
 }
 
@@ -122,6 +124,7 @@ type hubParts struct {
 	Profiles ports.Profiles
 	Reader   ports.Reader
 	Writer   ports.Writer
+	Searcher ports.Searcher
 	Verifier ports.TokenVerifier
 	Limiter  ports.Limiter
 	Encoder  ports.Encoder
@@ -136,11 +139,19 @@ type hubParts struct {
 // told of each once all nodes have it.
 var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata}
 
+// featuresWith returns the features of a node, which may have search or not.
+func featuresWith(s ports.Searcher) []string {
+	if s == nil {
+		return features
+	}
+	return append(slices.Clone(features), ports.FeatureSearch)
+}
+
 func newHub(cfg Config, p hubParts) *session.Hub {
 	_, alone := p.Own.(*localbus.Bus) // whoever is on it is of this process
 	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Packer: p.Packer, Bus: p.Bus,
-		Observer: p.Observer, Which: p.Watch.Log, Features: features, Alone: alone,
+		Observer: p.Observer, Which: p.Watch.Log, Features: featuresWith(p.Searcher), Alone: alone, Searcher: p.Searcher,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})
@@ -233,6 +244,7 @@ type apiParts struct {
 	Lists    ports.RoomLister
 	Profiles ports.Profiles
 	Sets     ports.Sets
+	Searcher ports.Searcher
 	Hooks    ports.HookAdmin
 	Pull     ports.HookCursors
 	Verifier ports.TokenVerifier
@@ -241,7 +253,7 @@ type apiParts struct {
 
 func newAPI(cfg Config, p apiParts) *rest.API {
 	return rest.New(rest.Config{
-		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Sets: p.Sets, Verifier: p.Verifier,
+		Writer: p.Writer, Reader: p.Reader, Rooms: p.Rooms, Members: p.Members, Lists: p.Lists, Profiles: p.Profiles, Sets: p.Sets, Searcher: p.Searcher, Verifier: p.Verifier,
 		Observer: p.Observer, Faults: p.Observer,
 		Hooks: p.Hooks, Pull: p.Pull,
 	})
@@ -284,6 +296,10 @@ type livingParts struct {
 	Guard     *revocation.Guard
 	Runner    *consuming.Runner
 	Hooks     *hooks.Service
+	Search    *search.Service
+	Load      *search.Load
+	Store     Store
+	Observer  ports.Observer
 	Watch     *logwatch.Watch
 	Sockets   *ws.Adapter
 	HTTP      *httpd.Server
@@ -302,10 +318,11 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "log identity", func(ctx context.Context) error { return p.Watch.Run(ctx, p.begin) })
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
 	p.Life.keep(p.Lifecycle, "people", func(ctx context.Context) error { return p.People.Run(ctx, p.Listener) })
+	p.Life.keep(p.Lifecycle, "search", searching(p.Search, p.Runner, p.Store, p.Observer))
 	p.Life.keep(p.Lifecycle, "consumers", p.Runner.Run)
 	p.Life.keep(p.Lifecycle, "hooks", p.Hooks.Run)
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error {
-		return p.Messaging.Run(ctx, journalListener{p.Listener, p.Runner})
+		return p.Messaging.Run(ctx, journalListener{p.Listener, p.Runner, p.Load})
 	})
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", "PARLEY_HTTP_ADDR", cfg.HTTPAddr, p.HTTP)

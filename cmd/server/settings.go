@@ -81,6 +81,9 @@ func NewSettings(command string, cfg *Config) *Settings {
 		show = func() string { return showRate(cfg.RateLimit) }
 	add(s, &cfg.ServiceRate, "service-rate-limit", "", rate, "what each service (a token with the scope chat:act) may do in total, written as rate-limit (unless set: 1000/s:5000, and off in development mode)").
 		show = func() string { return showRate(cfg.ServiceRate) }
+	addNegated(s, &cfg.NoSearch, "search", "on", "messages can be searched for, and are indexed for that; on or off, alike on all nodes")
+	add(s, &cfg.SearchRate, "search-rate-limit", "", rate, "how often each user may search: RATE/s, RATE/s:BURST, or off (unless set: 2/s:20, and off in development mode)").
+		show = func() string { return showRate(cfg.SearchRate) }
 	add(s, &cfg.Reactions, "reactions", strconv.Itoa(chat.MaxReactions), countUpTo(wire.MaxReactions), fmt.Sprintf("max different emoji that a message may have at once, up to %d, the number that is always shown", wire.MaxReactions))
 	add(s, &cfg.Sessions, "sessions", "", count(1), "max connections, a tenth of them without a token (unless set: by the limit on open files)")
 	add(s, &cfg.SessionsPerUser, "sessions-per-user", "", countOrOff, "max connections of one user on this node, or off (unless set: 50, and off in development mode)").
@@ -126,7 +129,7 @@ func add[T any](s *Settings, to *T, name, std string, parse func(string) (T, err
 func addNegated(s *Settings, off *bool, name, std, help string) {
 	one := add(s, off, name, std, boolean, help)
 	one.parse = func(raw string) error {
-		on, err := boolean(raw)
+		on, err := onOff(raw)
 		*off = err == nil && !on
 		return err
 	}

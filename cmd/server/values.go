@@ -32,6 +32,17 @@ func boolean(s string) (bool, error) {
 	return v, nil
 }
 
+// onOff reads whether something is on: as a boolean, or in these words.
+func onOff(s string) (bool, error) {
+	switch s {
+	case "on":
+		return true, nil
+	case "off":
+		return false, nil
+	}
+	return boolean(s)
+}
+
 func duration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {

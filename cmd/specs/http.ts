@@ -34,7 +34,7 @@ async function messages() {
   const body: Schemas["NewMessage"] = { body: "hello", meta: { by: room } };
   const { seq } = await ok(user.POST("/v1/rooms/{room}/messages", { params: { ...at, header: { "Idempotency-Key": "k1" } }, body }));
   const it = { path: { room, seq } };
-  await ok(user.PATCH("/v1/rooms/{room}/messages/{seq}", { params: it, body: { body: "good day" } }));
+  const edit = await ok(user.PATCH("/v1/rooms/{room}/messages/{seq}", { params: it, body: { body: "good day" } }));
   const emoji = { path: { room, seq, emoji: "👍" } };
   check((await ok(user.PUT("/v1/rooms/{room}/messages/{seq}/reactions/{emoji}", { params: emoji }))).changed, "no reaction");
   const got = await ok(user.GET("/v1/rooms/{room}/messages/{seq}", { params: it }));
@@ -43,6 +43,9 @@ async function messages() {
   const { entries } = await ok(user.GET("/v1/rooms/{room}/entries", { params: at }));
   check(entries.some((entry) => entry.type === "member" && entry.user === "bob" && entry.change === "joined"), entries);
   check(entries.some((entry) => entry.type === "edited" && entry.target === seq && entry.body === "good day"), entries);
+  const query = { q: "day", room, at_least: edit.seq, limit: 50 };
+  const { hits } = await ok(user.GET("/v1/search", { params: { query } }));
+  check(hits.length === 1 && hits[0].seq === seq && hits[0].marks[0][1] === 8, hits);
   const commands: Schemas["Batch"]["commands"] = [
     { type: "send", room, body: "to go", key: "k2" },
     { type: "set", room, target: seq, set: "x.batch", slot: "a", data: [1] },

@@ -18,10 +18,11 @@ type Rate struct {
 }
 
 const (
-	costWrite = 1.0
-	costOne   = 1.0 // of what has a limiter of its own, such as a room
-	costRead  = 0.1
-	costList  = 0.5 // goes through all rooms of a user
+	costWrite  = 1.0
+	costOne    = 1.0 // of what has a limiter of its own, such as a room
+	costRead   = 0.1
+	costList   = 0.5 // goes through all rooms of a user
+	costSearch = 1.0 // of a service; a user has a limiter for it
 	// crumb is less than any cost, and more than the rounding errors of floating point.
 	crumb = 1e-9
 )

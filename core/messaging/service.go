@@ -28,6 +28,7 @@ type Config struct {
 	ServiceLimit Rate // of each service; the other limits do not count for it; zero or negative: none
 	RoomsLimit   Rate // of rooms that a user makes; zero or negative: none
 	AddsLimit    Rate // of newcomers whom a user makes members of rooms; zero or negative: none
+	SearchLimit  Rate // of searches; zero or negative: none
 	Reactions    int  // max different emoji on a message at once; 0: chat.MaxReactions
 
 	AnswerBytes int                   // max bytes of a page; 0: 256 KiB
@@ -80,6 +81,7 @@ type Service struct {
 	services  *limiter       // of what services do
 	making    *limiter       // of rooms
 	adding    *limiter       // of members
+	searching *limiter       // of searches
 	runs      chan struct{}  // closed once it runs
 	audience  ports.Audience // once it runs
 }
@@ -95,11 +97,12 @@ var (
 
 // New returns a service. What is written waits until Run.
 func New(cfg Config) *Service {
-	s := &Service{cfg: cfg.withDefaults(), runs: make(chan struct{}), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), services: newLimiter(cfg.ServiceLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit)}
+	s := &Service{cfg: cfg.withDefaults(), runs: make(chan struct{}), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), services: newLimiter(cfg.ServiceLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit), searching: newLimiter(cfg.SearchLimit)}
 	s.services.services = true
 	s.services.reason = "the service does too much at once; wait a moment"
 	s.making.reason = "you have made too many rooms; wait before you make another one"
 	s.adding.reason = "you have added too many people to rooms; wait before you add more"
+	s.searching.reason = "you search too often; wait a moment"
 	s.journal = newJournal(s.cfg, s.standings)
 	s.marker = newMarker(s.cfg)
 	return s
@@ -119,6 +122,7 @@ func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	wg.Go(func() { s.services.sweep(ctx) })
 	wg.Go(func() { s.making.sweep(ctx) })
 	wg.Go(func() { s.adding.sweep(ctx) })
+	wg.Go(func() { s.searching.sweep(ctx) })
 	wg.Go(func() { s.expire(ctx) })
 	wg.Wait()
 	return nil
@@ -247,6 +251,15 @@ func (s *Service) Charge(by chat.Identity) error { return s.charge(by, costWrite
 
 // ChargeRead implements ports.Limiter.
 func (s *Service) ChargeRead(by chat.Identity) error { return s.charge(by, costRead) }
+
+// ChargeSearch counts a search, or fails with RateLimited. What services ask for counts as what
+// they do.
+func (s *Service) ChargeSearch(by chat.Identity) error {
+	if by.Service() {
+		return s.services.take(by, costSearch)
+	}
+	return s.searching.take(by, costOne)
+}
 
 // require returns the role of by in room, which may be cached, if it covers need.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {

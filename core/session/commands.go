@@ -89,6 +89,9 @@ func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) 
 
 var errNoToken = chat.Errorf(chat.Unauthenticated, "the first frame must be auth, with a token")
 
+// errNoSearch is what a type is answered with that there is not.
+var errNoSearch = chat.Errorf(chat.UnknownType, "this service has no search")
+
 // within bounds how long a command may take, as the next one waits for it.
 func (s *session) within(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, feed.StoreTime)
@@ -121,6 +124,12 @@ func (s *session) do(ctx context.Context, c ports.Command) error {
 		return nil
 	case ports.History:
 		page, err := s.hub.cfg.Reader.History(ctx, by, ask)
+		return s.okUnless(err, id, page)
+	case ports.Search:
+		if !s.hub.searches() {
+			return errNoSearch
+		}
+		page, err := s.hub.cfg.Searcher.Search(ctx, by, ask)
 		return s.okUnless(err, id, page)
 	case ports.Mark:
 		return s.mark(ctx, by, id, ask)

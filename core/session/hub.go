@@ -30,6 +30,7 @@ type Config struct {
 	Packer   ports.Packer          // nil: nothing is packed
 	Bus      ports.Bus             // nil: this node is alone
 	Observer ports.SessionObserver // nil: nobody is told
+	Searcher ports.Searcher        // nil: nobody can search
 
 	// Which returns the id of the store's log. Clients are told it with their cursors; nil: they
 	// are not told.
@@ -156,6 +157,9 @@ func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != n
 
 // Has implements ports.Audience.
 func (h *Hub) Has(feature string) bool { return slices.Contains(h.presence.Features(), feature) }
+
+// searches reports whether messages can be searched for, on all nodes.
+func (h *Hub) searches() bool { return h.cfg.Searcher != nil && h.Has(ports.FeatureSearch) }
 
 // Entries implements ports.Listener.
 func (h *Hub) Entries(entries []chat.Entry) { h.delivery.Entries(entries) }

@@ -81,7 +81,7 @@ func (s *session) welcome(who *chat.Identity) {
 	s.Put(ports.Welcome{
 		Session: s.ID(), User: who.Author(), Heartbeat: s.hub.cfg.Heartbeat, Log: s.hub.cfg.Which(), Expires: who.Expires,
 		Features: s.hub.presence.Features(),
-		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, AnswerBytes: s.hub.cfg.AnswerBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions, People: s.hub.cfg.Profiles != nil},
+		Limits:   ports.Limits{FrameBytes: s.hub.cfg.FrameBytes, AnswerBytes: s.hub.cfg.AnswerBytes, Rooms: s.hub.cfg.RoomsPerSession, Replay: s.hub.cfg.Replay, Reactions: s.hub.cfg.Reactions, People: s.hub.cfg.Profiles != nil, Search: s.hub.searches()},
 	})
 	s.Unlock()
 	s.hub.cfg.Observer.SessionOpened(s.ID(), who.User, s.remote)

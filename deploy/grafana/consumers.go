@@ -2,12 +2,13 @@ package grafana
 
 var consumers = board{
 	name: "consumers", title: "Consumers and hooks",
-	about: "What follows the logs of rooms: how far each consumer is behind and why, which nodes run them, and how deliveries to hooks end. A hook is a consumer named hook: and its id.",
+	about: "What follows the logs of rooms: how far each consumer is behind and why, which nodes run them, how deliveries to hooks end, and how searches fare. A hook is a consumer named hook: and its id; search: and a number is the one that writes the search index.",
 	rows: []row{
 		{"How far behind", lag},
 		{"Batches", batches},
 		{"Shares", shares},
 		{"Hooks", hooks},
+		{"Search", searches},
 	},
 }
 
@@ -76,4 +77,15 @@ var hooks = []panel{
 // node reports for all. While that changes hands, two may.
 func behindMost(metric string) string {
 	return `topk(15, max by (consumer) (` + metric + `{JOB}))`
+}
+
+var searches = []panel{
+	areas("Searches", perSec,
+		"Searches, by result: ok, or the code of the error. invalid is a query that makes no sense, not_found a room that the user may not know of. Those that the limit refuses are not counted here.",
+		q("{{result}}", `sum by (result) (rate(parley_searches_total{SEL}[$__rate_interval]))`)).wide(8),
+	lines("Time of a search", seconds,
+		"From the question to the answer: finding the user's rooms, asking the index, and reading each message anew. A search with at_least may wait up to two seconds for the index.",
+		quantiles("", `sum by (le) (rate(parley_search_seconds_bucket{SEL}[$__rate_interval]))`, "0.5", "0.9", "0.99")...).wide(8),
+	lines("Hits of a search", number, "Messages in an answer, on average, of the pages that clients ask for. Near 0 for long where there were more before: look whether the index is behind.",
+		q("hits", `sum(rate(parley_search_hits_total{SEL}[$__rate_interval])) / sum(rate(parley_search_seconds_count{SEL}[$__rate_interval]))`)).wide(8),
 }

@@ -71,6 +71,8 @@ func messages(ctx context.Context, c *api.ClientWithResponses) api.Seq {
 	fatal(err)
 	reaction, is := last.(api.ReactedEntry)
 	check(is && reaction.Target == seq && reaction.Removed, last)
+	found := ok(c.SearchMessagesWithResponse(ctx, &api.SearchMessagesParams{Q: new("day"), Room: new(api.RoomID(room)), AtLeast: &reacted.Seq, Limit: new(50)})).JSON200
+	check(len(found.Hits) == 1 && found.Hits[0].Seq == seq && found.Hits[0].Marks[0][1] == 8, found)
 	results := ok(c.RunBatchWithResponse(ctx, nil, api.Batch{Commands: []api.BatchCommand{
 		{Type: "send", Room: room, Body: new("to go"), Key: new("k2")},
 		{Type: "set", Room: room, Target: &seq, Set: new("x.batch"), Slot: new("a"), Data: []int{1}},

@@ -1,0 +1,75 @@
+package rest
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
+
+	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+var errNoSearch = chat.Errorf(chat.NotFound, "this service has no search")
+
+// search answers with messages that the query asks for.
+func (a *API) search(r *request) error {
+	if a.cfg.Searcher == nil {
+		return errNoSearch
+	}
+	q, err := r.searchQuery()
+	if err != nil {
+		return err
+	}
+	page, err := a.cfg.Searcher.Search(r.ctx, r.by, q)
+	if err != nil {
+		return err
+	}
+	return r.answer(fiber.StatusOK, wire.AppendAnswer(nil, page))
+}
+
+func (r *request) searchQuery() (q ports.Search, err error) {
+	text := func(name string) string { return utils.CopyString(r.Query(name)) }
+	q = ports.Search{Text: text("q"), Has: text("has"), Cursor: text("cursor")}
+	if room := text("room"); room != "" {
+		if q.Room, err = chat.ParseRoomID(room); err != nil {
+			return q, err
+		}
+	}
+	if author := text("author"); author != "" {
+		if q.Author, err = wire.ParseAuthor(author); err != nil {
+			return q, err
+		}
+	}
+	switch text("public") {
+	case "", "false":
+	case "true":
+		q.Public = true
+	default:
+		return q, chat.Errorf(chat.Invalid, "public must be true or false")
+	}
+	if q.From, err = r.moment("from"); err != nil {
+		return q, err
+	}
+	if q.To, err = r.moment("to"); err != nil {
+		return q, err
+	}
+	least, err := r.number("at_least", 1, int64(chat.MaxSeq), 0)
+	if err != nil {
+		return q, err
+	}
+	q.AtLeast = chat.Seq(least)
+	limit, err := r.number("limit", 1, ports.MaxHits, ports.DefaultHits)
+	q.Limit = int(limit)
+	return q, err
+}
+
+// moment returns a time of the query, or the zero time if it is missing.
+func (r *request) moment(name string) (time.Time, error) {
+	text := utils.CopyString(r.Query(name))
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return wire.ParseTime(name, text)
+}

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/parley-chat/parley/adapters/wire"
+	"github.com/parley-chat/parley/adapters/words"
+	"github.com/parley-chat/parley/core/consuming"
+	"github.com/parley-chat/parley/core/logwatch"
+	"github.com/parley-chat/parley/core/messaging"
+	"github.com/parley-chat/parley/core/search"
+	"github.com/parley-chat/parley/ports"
+)
+
+type searchParts struct {
+	fx.In
+	Store     Store
+	Log       ports.Log
+	Directory ports.Directory
+	Lists     ports.RoomLists
+	Messaging *messaging.Service
+	Runner    *consuming.Runner
+	Observer  ports.Observer
+	Watch     *logwatch.Watch
+	Load      *search.Load
+}
+
+// newSearch returns the search, or nil where it is off, or the store has no index.
+func newSearch(cfg Config, p searchParts) *search.Service {
+	index, has := p.Store.(ports.SearchIndex)
+	if cfg.NoSearch || !has {
+		return nil
+	}
+	return search.New(search.Config{
+		Index: index, Words: words.Reader{}, Log: p.Log, Directory: p.Directory, Lists: p.Lists, Cursors: p.Store, Observer: p.Observer,
+		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Busy: p.Load.Busy, Measure: wire.MeasureEntry,
+		AnswerBytes: cfg.AnswerBytes,
+	})
+}
+
+// newSearcher returns the port, which is nil where there is no search.
+func newSearcher(s *search.Service) ports.Searcher {
+	if s == nil {
+		return nil
+	}
+	return s
+}
+
+// searching runs the search, and has what is said indexed.
+func searching(s *search.Service, r *consuming.Runner, store ports.Consumers, o ports.FaultObserver) func(context.Context) error {
+	return func(ctx context.Context) error {
+		t := search.Tidy{Consumers: store, Runner: r, Observer: o, Own: s != nil, Wait: forgetAfter}
+		if s == nil {
+			return t.Run(ctx)
+		}
+		if err := r.Add(s.Indexer()); err != nil {
+			return err
+		}
+		done := make(chan struct{})
+		go func() { defer close(done); _ = t.Run(ctx) }()
+		err := s.Run(ctx)
+		<-done
+		return err
+	}
+}
+
+// forgetAfter is when a node forgets how far an index has got that nobody writes any more. Until
+// then all nodes have the same release and settings.
+const forgetAfter = 5 * time.Minute
