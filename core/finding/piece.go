@@ -7,8 +7,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// pieceBytes is how large a piece is, unless it has one token only. With its key it fits into an
-// inner page of SQLite four times, and into a row of PostgreSQL that is stored as it is.
+// pieceBytes is how large a piece is, unless it has one token only. It fits into a page of SQLite
+// four times, and into a row of PostgreSQL that is stored as it is.
 const pieceBytes = 900
 
 // Piece is a row of a block: tokens with the seqs of their documents. Its key is the first token.

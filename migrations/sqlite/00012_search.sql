@@ -6,14 +6,14 @@ CREATE TABLE found (
   blocks BLOB    NOT NULL
 ) STRICT;
 
--- The pieces of the blocks. They are so small that they fit into the inner nodes of a clustered table.
+-- The pieces of the blocks. A clustered table would have them in its inner nodes, four in each, and be nine levels high.
 CREATE TABLE found_piece (
   room  INTEGER NOT NULL,
   block INTEGER NOT NULL,
   key   BLOB    NOT NULL,
   data  BLOB    NOT NULL,
   PRIMARY KEY (room, block, key)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX room_public ON room (id) WHERE public;
 
