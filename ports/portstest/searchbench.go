@@ -26,7 +26,7 @@ type SearchBench struct {
 }
 
 // searchMessages is the variable that says how many messages BenchmarkSearch makes.
-const searchMessages = "PARLEY_BENCH_MESSAGES"
+const searchMessages = "BENCH_MESSAGES"
 
 // The user who searches has each tenth room.
 const (
@@ -35,7 +35,7 @@ const (
 )
 
 // talk makes messages of about twelve tokens, in rooms of which some are busier than others. The
-// words are as frequent as those of a language: one in ten messages has the third one.
+// words are as frequent as those of a language: the first one is in a third of the messages.
 type talk struct {
 	rand         *rand.Rand
 	word, inRoom *rand.Zipf
@@ -79,7 +79,7 @@ func (t *talk) tokens(room chat.RoomID) []string {
 	return tokens
 }
 
-// BenchmarkSearch measures an index of PARLEY_BENCH_MESSAGES messages (100,000 where that is not
+// BenchmarkSearch measures an index of BENCH_MESSAGES messages (100,000 where that is not
 // set): how long searches take in the 200 rooms of a user and in one of them, for words of
 // different frequency; how quickly documents are indexed; and what is sent beside that.
 func BenchmarkSearch(b *testing.B, s SearchBench) {
