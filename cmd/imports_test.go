@@ -66,6 +66,7 @@ var rows = []row{
 	{pkg: "core/consuming", may: []string{"core/chat", "core/work", "ports"}},
 	{pkg: "core/hooks", may: []string{"core/chat", "core/consuming", "ports"}},
 	{pkg: "core/search", may: []string{"core/chat", "core/consuming", "ports"}},
+	{pkg: "core/search/searchtest", may: []string{"core/chat", "core/consuming", "core/search", "ports"}},
 	{pkg: "ports", may: words},
 	{pkg: "ports/portstest", may: inner, uses: []string{"pgregory.net/rapid"}},
 
@@ -121,7 +122,7 @@ var rows = []row{
 var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
 
 // testOnly are packages that only tests and benchmarks may import.
-var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "deploy/deploytest"}
+var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "deploy/deploytest", "core/search/searchtest"}
 
 // testsOfCore are further packages that tests of the core may import: doubles that pass the
 // contract suites, and the suites.

@@ -15,6 +15,8 @@ const (
 	lookFirst, lookMost = 20 * time.Millisecond, 160 * time.Millisecond
 	// surveyed is for how long it is remembered how far the index is behind in all rooms.
 	surveyed = 5 * time.Second
+	// surveyTime bounds how long a search waits for that.
+	surveyTime = time.Second
 	// unread is how many entries behind a cursor are looked at, which may all be none that is
 	// indexed: a cursor that passes over such entries is stored later.
 	unread = 100
@@ -24,8 +26,9 @@ const (
 
 // progress is how far the index is in all rooms.
 type progress struct {
-	asked time.Time
-	upTo  time.Time // what was made up to then is indexed; zero: not known
+	asked   time.Time
+	upTo    time.Time // what was made up to then is indexed; zero: not known
+	looking bool      // somebody does
 }
 
 // tell puts into a page how far the index has got. It is asked before the index itself is, so that
@@ -90,10 +93,7 @@ func (s *Service) indexed(ctx context.Context, room chat.RoomID, head chat.Seq) 
 
 // tellAll tells how far the index has got in several rooms.
 func (s *Service) tellAll(ctx context.Context, in *scope, page *ports.SearchPage) error {
-	p, err := s.survey(ctx)
-	if err != nil {
-		return err
-	}
+	p := s.survey(ctx)
 	page.Indexed = p.upTo
 	n := 0
 	for n < min(len(in.rooms), ports.MaxCounted) && (p.upTo.IsZero() || in.active[n].After(p.upTo.Add(-skew))) {
@@ -118,25 +118,29 @@ func (s *Service) tellAll(ctx context.Context, in *scope, page *ports.SearchPage
 	return nil
 }
 
-// survey returns how far the index is in all rooms. Several who ask at once wait for one answer.
-func (s *Service) survey(ctx context.Context) (progress, error) {
+// survey returns how far the index is in all rooms, as it was found a moment ago. While somebody
+// looks, others get what is known from before: all of that is still indexed. A survey that fails
+// tells nothing, and fails nobody's search.
+func (s *Service) survey(ctx context.Context) progress {
 	if s.cfg.Behind == nil {
-		return progress{}, nil
+		return progress{}
+	}
+	s.mu.Lock()
+	now := time.Now()
+	if s.progress.looking || !s.progress.asked.IsZero() && now.Sub(s.progress.asked) < surveyed {
+		defer s.mu.Unlock()
+		return s.progress
+	}
+	s.progress.looking = true
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, surveyTime)
+	defer cancel()
+	p := progress{asked: now}
+	if behind, err := s.cfg.Behind(ctx, Consumer); err == nil && !behind.Partial {
+		p.upTo = now.Add(-behind.Oldest).UTC()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	if !s.progress.asked.IsZero() && now.Sub(s.progress.asked) < surveyed {
-		return s.progress, nil
-	}
-	behind, err := s.cfg.Behind(ctx, Consumer)
-	if err != nil {
-		return progress{}, err
-	}
-	p := progress{asked: now}
-	if !behind.Partial {
-		p.upTo = now.Add(-behind.Oldest).UTC()
-	}
 	s.progress = p
-	return p, nil
+	return p
 }

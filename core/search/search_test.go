@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/memory"
+	"github.com/parley-chat/parley/adapters/words"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/consuming"
 	"github.com/parley-chat/parley/core/search"
+	"github.com/parley-chat/parley/core/search/searchtest"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -235,6 +238,20 @@ func TestNothingIsShownThatTheIndexAloneHas(t *testing.T) {
 	if hits != 1 || pages < 2 || pages > 5 {
 		t.Errorf("%d hits on %d pages, want one on a few", hits, pages)
 	}
+}
+
+func TestASearchDoesNotFailWhereNobodyKnowsHowFarAllIsIndexed(t *testing.T) {
+	t.Parallel()
+	w := begin(t) // the runner knows of no indexer
+	w.makes("tea", false, "bob")
+	if page := w.finds(user("bob"), ports.Search{Text: "tea"}); !page.Indexed.IsZero() || page.Behind != 1 {
+		t.Errorf("the page is %+v, want one behind, and no time", page)
+	}
+}
+
+func TestWhatMayNotBeReadIsFoundByNothing(t *testing.T) {
+	t.Parallel()
+	searchtest.Race(t, memory.New(), words.Reader{}, 600)
 }
 
 func TestHowFarAllIsIndexed(t *testing.T) {

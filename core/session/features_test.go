@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -63,4 +64,34 @@ func TestWhatIsSaidOfADeletedMessageLeavesTheRing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// finder answers each search with one hit.
+type finder struct{}
+
+func (finder) Search(_ context.Context, by chat.Identity, q ports.Search) (ports.SearchPage, error) {
+	if q.Text == "" {
+		return ports.SearchPage{}, chat.Errorf(chat.Invalid, "q must not be empty")
+	}
+	return ports.SearchPage{Next: string(by.User) + " " + q.Text}, nil
+}
+
+func TestSearchIsAnsweredWhereAllNodesHaveIt(t *testing.T) {
+	t.Parallel()
+	for features, has := range map[string]bool{ports.FeatureSearch: true, "threads": false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1, func(d *session.Config, m *messaging.Config) {
+				d.Bus, m.Bus, d.Features, d.Searcher = nil, nil, []string{features}, finder{}
+			})
+			alice := w.connects("alice")
+			if !has {
+				alice.isRefused(ports.Search{Text: "tea"}, chat.UnknownType)
+				return
+			}
+			var page ports.SearchPage
+			alice.gets(ports.Search{Text: "tea"}, &page)
+			mustSay(t, "the page", page.Next, "alice tea")
+			alice.isRefused(ports.Search{}, chat.Invalid)
+		})
+	}
 }

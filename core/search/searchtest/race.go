@@ -1,4 +1,6 @@
-package search_test
+// Package searchtest races searches with all that takes text, or the right to it, away: for the
+// tests of stores.
+package searchtest
 
 import (
 	"context"
@@ -10,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/core/chat"
-	"github.com/parley-chat/parley/core/search"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -85,15 +86,25 @@ func (p *past) could(at place, body string, asked span) bool {
 	return false
 }
 
-// TestWhatMayNotBeReadIsFoundByNothing races searches with edits, deletions, bans, changes of who
-// sees a room, and grants that shrink. Whatever is found must have said that, and have been
-// readable, at some moment of the search.
-func TestWhatMayNotBeReadIsFoundByNothing(t *testing.T) {
-	t.Parallel()
-	const rounds, searchers = 600, 3
+// Store is a store that can be searched in.
+type Store interface {
+	ports.Log
+	ports.Directory
+	ports.RoomLists
+	ports.Cursors
+	ports.Consumers
+	ports.Leases
+	ports.SearchIndex
+}
+
+// Race races searches with edits, deletions, bans, changes of who sees a room, and grants that
+// shrink, so many of each. Whatever is found must have said that, and have been readable, at some
+// moment of the search. The store must be empty.
+func Race(t *testing.T, store Store, words ports.Words, rounds int) {
+	t.Helper()
+	const searchers = 3
 	p := &past{texts: map[place][]said{}, reads: map[chat.RoomID][]span{}}
-	w := begin(t, func(c *search.Config) { c.Index = lateIndex{c.Index, p} })
-	w.runs()
+	w := begin(t, store, words, p)
 	var granted atomic.Bool
 	granted.Store(true)
 	rooms := []chat.RoomID{"member", "public", "granted"}
@@ -163,7 +174,7 @@ func (w world) talks(p *past, room chat.RoomID, rounds int) {
 		if i%10 == 0 {
 			p.pause()
 		}
-		if i%100 == 0 {
+		if i%(rounds/6) == 0 {
 			w.indexed(room)
 		}
 		began := p.clock.Add(1)
@@ -171,7 +182,7 @@ func (w world) talks(p *past, room chat.RoomID, rounds int) {
 		switch n := len(alive); {
 		case n < 3 || rand.N(3) == 0:
 			p.mu.Lock() // whoever finds it must know of it
-			seq := w.says(room, "alice", body)
+			seq := w.does(room, "alice", chat.Message{Body: body}).Seq
 			p.texts[place{room, seq}] = []said{{body, span{from: began}}}
 			p.mu.Unlock()
 			alive = append(alive, seq)
