@@ -234,6 +234,7 @@ var (
 	remove  = key{"Delete", "", 46}
 	letterR = key{"r", "r", 82}
 	plus    = key{"+", "+", 187}
+	escape  = key{"Escape", "", 27}
 )
 
 // presses presses a key like a keyboard: the page's handler of keydown decides whether the key
@@ -324,6 +325,69 @@ func TestWhatIsNewIsCountedUntilItIsSeen(t *testing.T) {
 	bob.waits(`document.querySelector("#divider + li")?.textContent.includes("second")`)
 	bob.waits(`!document.querySelector(".badge") && !document.title.startsWith("(")`)
 	bob.hasNoComplaint()
+}
+
+func TestMessagesAreFoundAndGoneTo(t *testing.T) {
+	t.Parallel()
+	s, browser := newService(t, inMemory), newBrowser(t)
+	alice := s.join(browser, "Alice", "tea")
+	alice.says("crème brûlée <b>for</b> tea")
+	for i := range 40 {
+		alice.says(fmt.Sprint("talk ", i))
+	}
+	alice.waits(`document.querySelectorAll("#messages .body").length > 40 && !document.querySelector("#messages .pending")`)
+	alice.clicks(`#search-toggle`)
+	alice.waits(`document.activeElement.id === "search-q"`)
+	finds := func(query, about string) {
+		t.Helper()
+		alice.does(chromedp.Evaluate[chromedp.Void](`document.querySelector("#search-q").value = ""`))
+		for { // what was just said may not be indexed yet
+			alice.types("#search-q", query)
+			alice.presses(enter)
+			alice.waits(`!["", "Searching…"].includes(document.querySelector("#search-about").textContent)`)
+			if alice.is(fmt.Sprintf(`document.querySelector("#search-about").textContent === %s`, quoted(about))) {
+				return
+			}
+			if !alice.is(`document.querySelector("#search-about").textContent.includes("is not searched yet")`) {
+				t.Fatalf("the search for %s shows:\n%s", query, alice.screen())
+			}
+			alice.does(chromedp.Evaluate[chromedp.Void](`document.querySelector("#search-q").value = ""`))
+		}
+	}
+	finds("brulee", "1 found.")
+	alice.shows("#search-hits mark", "brûlée")
+	alice.shows("#search-hits .hit-body", "crème brûlée <b>for</b> tea")
+	alice.clicks("#search-hits .hit")
+	alice.waits(`document.activeElement.dataset.seq === "1"`)
+	finds("nothing", "Nothing was found.")
+	finds("-tea", "That is no search: q must have a word to look for, besides those that are not meant.")
+
+	// From another room, in all rooms, with the keyboard.
+	alice.types("#join-room", "Coffee")
+	alice.presses(enter)
+	alice.shows("#room-title", "coffee")
+	alice.clicks("#search-all")
+	finds("tea", "1 found.")
+	alice.does(chromedp.Focus(chromedp.CSS("#search-hits .hit")))
+	alice.presses(enter)
+	alice.shows("#room-title", "tea")
+	alice.waits(`document.activeElement.dataset.seq === "1"`)
+	alice.does(chromedp.Focus(chromedp.CSS("#search-q")))
+	alice.presses(escape)
+	alice.waits(`document.querySelector("#search").hidden && document.activeElement.id === "search-toggle"`)
+	alice.hasNoComplaint()
+}
+
+// is reports whether a JavaScript expression is true now.
+func (p *person) is(condition string) bool {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.tab, patience)
+	defer cancel()
+	is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return is
 }
 
 func TestHistoryComesWithScrollingBack(t *testing.T) {

@@ -6,6 +6,7 @@ import { Composer } from "./view/composer.js";
 import { $, avatar, coalesce, say } from "./view/dom.js";
 import { People } from "./view/people.js";
 import { RoomList } from "./view/rooms.js";
+import { Search } from "./view/search.js";
 import { SignIn } from "./view/signin.js";
 import { announce, complain, Status } from "./view/status.js";
 import { Timeline } from "./view/timeline.js";
@@ -24,6 +25,7 @@ const rooms = new RoomList(chat, (id) => { location.hash = id; });
 const people = new People(chat);
 const composer = new Composer(chat, () => timeline.toEnd());
 const timeline = new Timeline(chat, composer);
+const search = new Search(chat, go);
 const signIn = new SignIn(wrongKey, (token) => {
   session.token.set(token);
   route();
@@ -76,6 +78,26 @@ function route() {
   turn();
 }
 
+let sought = null; // the message to go to once its room is there: {room, seq, done}
+
+/** Goes to a message, in whichever room it is. Resolves to whether it could. */
+function go(room, seq) {
+  return new Promise((done) => {
+    sought?.done(true); // to somewhere else meanwhile
+    sought = { room, seq, done };
+    location.hash = room;
+    settle();
+  });
+}
+
+function settle() {
+  const { room } = chat;
+  if (!sought || !room?.joined || room.loading || room.id !== sought.room || room !== shown) return;
+  const { seq, done } = sought;
+  sought = null;
+  timeline.reach(seq).then(done, () => done(false));
+}
+
 function turn() {
   const room = chat.room ?? null;
   if (room === shown && room) return;
@@ -89,6 +111,7 @@ function turn() {
   drawRoom();
   drawTyping();
   if (moved && room) focusRoom();
+  settle();
 }
 
 function focusRoom() {
@@ -103,6 +126,7 @@ function drawRoom() {
   say($("room-about"), about ? about.filter(Boolean).join(" · ") : "");
   $("leave").hidden = !room;
   composer.update();
+  search.update();
   const unread = [...chat.rooms.values()].reduce((sum, one) => sum + one.unread, 0);
   if (!$("chat").hidden) document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.title} · ` : ""}Parley`;
 }
@@ -130,7 +154,9 @@ const ofThisRoom = (act) => ({ detail }) => detail.room.id === chat.current && a
 chat.addEventListener("log", ofThisRoom(() => {
   timeline.update();
   composer.update();
+  search.update();
   drawTyping();
+  settle();
 }));
 chat.addEventListener("signals", ofThisRoom(() => {
   people.update();

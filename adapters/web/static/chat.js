@@ -28,6 +28,7 @@ export function roomID(text) {
 export class Chat extends EventTarget {
   me = null; // {id, name} once welcomed
   limits = { body_chars: 4_000 };
+  features = []; // what the service can do beyond the first version
   rooms = new Map(); // id → Room
   current = ""; // the id of the open room
   seeing = () => false; // set by the view: whether the reader looks at the end of the open room, now
@@ -202,11 +203,12 @@ export class Chat extends EventTarget {
     this.#emit("state");
   }
 
-  async #welcome({ user, limits, log }) {
+  async #welcome({ user, limits, log, features }) {
     const another = this.me?.id !== user.id;
     if (another) this.#become(user);
     else if (log !== this.#log) this.#startAnew();
     this.#log = log;
+    this.features = features ?? [];
     Object.assign(this.limits, limits);
     if (!this.#listed) await this.#list();
     if (another && this.current) this.open(this.current);

@@ -7,6 +7,7 @@ import { complain } from "./status.js";
 
 const GROUP_WITHIN = 5 * 60_000; // ms between messages of one author that share a head
 const AT_END = 48; // px from the end that count as at the end
+const MOST_BACK = 2_000; // entries that are loaded to go back to one of them
 const NEAR_START = 600; // px from the start where older messages are fetched
 
 export class Timeline {
@@ -50,6 +51,17 @@ export class Timeline {
     this.#pinned = true;
     this.#arriving = true;
     this.update();
+  }
+
+  /** Goes to a message of the open room. Resolves to whether it could: one too far back is not loaded. */
+  async reach(seq) {
+    const { room } = this.#chat;
+    if (!room.log.has(seq) && room.log.oldest - seq > MOST_BACK) return false;
+    this.#arriving = false;
+    this.#pinned = false;
+    this.#draw();
+    await this.#reach(room, seq);
+    return room.log.has(seq);
   }
 
   /** Goes to the newest message and stays at the end. */
