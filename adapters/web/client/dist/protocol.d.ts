@@ -84,6 +84,7 @@ export type Entry = MessageEntry | EditedEntry | DeletedEntry | ReactedEntry | S
 export declare const isKnown: (entry: {
     type: string;
 }) => boolean;
+/** Whether it sets something on a message, in a way that this library knows. */
 export declare const isChange: (entry: Entry) => entry is Change;
 export interface Limits {
     readonly frame_bytes: number;

@@ -24,7 +24,8 @@ export class Http {
   /** Asks for a path below the service's address, `v1/rooms`; resolves to the answer's JSON. */
   async ask(method: string, path: string, ask: Ask = {}): Promise<any> {
     for (let again = true; ; again = false) {
-      const token = await this.#tokens.get().catch(() => "");
+      const token = await this.#tokens.get().catch((thrown) => { throw signedOut(asError(thrown).message); });
+      if (!token) throw signedOut("nobody is signed in");
       const response = await this.#send(method, path, ask, token);
       const answer = await response.json().catch(() => ({}));
       if (response.ok) return answer;
@@ -54,6 +55,8 @@ export class Http {
     }
   }
 }
+
+const signedOut = (message: string): ParleyError => new ParleyError({ code: "unauthenticated", message });
 
 function refusal({ status, headers }: Response, { error }: { error?: { code?: string; message?: string; retry_after_ms?: number } }): ParleyError {
   // What stands before the service, a proxy, has errors of its own.

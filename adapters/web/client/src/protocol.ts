@@ -101,7 +101,8 @@ const KNOWN = new Set(["message", "edited", "deleted", "reacted", "set", "member
 /** Whether this library knows what the entry means; later versions of the service have more types. */
 export const isKnown = (entry: { type: string }): boolean => KNOWN.has(entry.type);
 
-export const isChange = (entry: Entry): entry is Change => "target" in entry && entry.target !== undefined;
+/** Whether it sets something on a message, in a way that this library knows. */
+export const isChange = (entry: Entry): entry is Change => isKnown(entry) && "target" in entry && entry.target !== undefined;
 
 export interface Limits {
   readonly frame_bytes: number;

@@ -101,10 +101,13 @@ test("folds edits, deletions, reactions and slots into messages", async () => {
 
 test("types that it does not know are counted, and move the cursor", async () => {
   const { client, room, live, socket } = await setup();
-  live(change(1, { type: "of tomorrow" }));
+  room.messages;
+  await settle();
+  live(entry(1), change(2, { type: "of tomorrow", target: 1 }), change(3, { type: "of tomorrow" }));
   socket().says({ type: "aura", room: "tea", user: "bob" });
-  assert.equal(room.getSnapshot().head, 1);
-  assert.deepEqual([...client.ignored], [["of tomorrow", 1], ["aura", 1]]);
+  assert.equal(room.getSnapshot().head, 3);
+  assert.deepEqual(bodies(room.messages.getSnapshot().items), ["m1"]);
+  assert.deepEqual([...client.ignored], [["of tomorrow", 2], ["aura", 1]]);
 });
 
 test("folds members, the room, its metadata and marks", async () => {
@@ -328,6 +331,39 @@ test("after a reconnect the stream goes on behind the cursor", async () => {
   live(entry(3));
   assert.deepEqual(seqs(room.messages.getSnapshot().items), [1, 2, 3]);
   assert.equal(sockets.length, 2);
+});
+
+test("behind a hole that the service left, history has the rest", async () => {
+  const { room, socket, log, answers } = await setup({ log: from(1, 50).map((seq) => entry(seq)) });
+  const around = room.window({ around: 48, size: 10, keep: 1_000 });
+  await comes(around.until(({ live }) => live));
+  await comes(room.messages.until(({ live }) => live));
+  const reader = room.entries({ after: 49 });
+  await reader.next();
+  await room.loadMembers().catch(() => {});
+  socket().ends(1006);
+  log.push(...from(51, 2_000).map((seq) => entry(seq)));
+  answers["v1/rooms/tea"] = { ...view, name: "Renamed", head: 2_000, unread: 999 };
+  await passes(500);
+  const send = socket().send;
+  socket().send = (text) => {
+    const { type, id } = JSON.parse(text);
+    if (type !== "join") return send.call(socket(), text);
+    socket().says({ type: "ok", id, head: 2_000, from: 1_901, truncated: true, role: "write", read: 0 });
+  };
+  socket().says(welcome);
+  for (const seq of from(1_901, 2_000)) socket().says(entry(seq));
+  await comes(room.messages.until(({ ready, items }) => ready && items.at(-1)?.seq === 2_000));
+  assert.deepEqual(seqs(room.messages.getSnapshot().items), from(1_951, 2_000));
+  assert.equal(around.getSnapshot().hasNewer, true);
+  while (!around.getSnapshot().live) await comes(around.newer());
+  const shown = seqs(around.getSnapshot().items);
+  assert.deepEqual(shown, from(shown[0]!, 2_000));
+  const read: number[] = [];
+  while (read.length < 1_950) read.push((await comes(reader.next())).value!.seq);
+  assert.deepEqual(read, from(51, 2_000));
+  await passes(100);
+  assert.deepEqual([room.getSnapshot().name, room.getSnapshot().unread], ["Renamed", 999]);
 });
 
 test("a hole in the stream is filled by joining again", async () => {
