@@ -3,6 +3,7 @@ import { Http } from "./http.js";
 import type { Author, Limits } from "./protocol.js";
 import { Room } from "./room.js";
 import { RoomList } from "./rooms.js";
+import { type Found, type SearchOptions } from "./search.js";
 import { type Storage } from "./storage.js";
 import { type GetToken } from "./tokens.js";
 export interface ClientOptions {
@@ -47,6 +48,11 @@ export declare class Client {
         public?: boolean;
         topic?: string;
     }): Promise<Room>;
+    /**
+     * Finds messages. Words must all be there; `"a phrase"` as it stands, `-not` must not be there,
+     * `pre*` is how a word begins. Only where `features` has `search`, or it is `unsupported`.
+     */
+    search(q: string, options?: SearchOptions): Promise<Found>;
     /** Asks over HTTP for what this library has no method for: `client.ask("GET", "v1/users/bob")`. */
     ask(method: string, path: string, ask?: Parameters<Http["ask"]>[2]): Promise<any>;
     /** What a user is called, as far as entries and presence have told; else their id. */

@@ -8,6 +8,7 @@ export type * from "./protocol.js";
 export type { Reader, ReaderOptions } from "./reader.js";
 export type { Room } from "./room.js";
 export type { RoomList, RoomsSnapshot } from "./rooms.js";
+export type { Found, Hit, SearchOptions } from "./search.js";
 export type { RoomSnapshot, Sending, SendOptions } from "./snapshot.js";
 export type { Member } from "./state.js";
 export { memoryStorage, type Storage } from "./storage.js";

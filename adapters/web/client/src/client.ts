@@ -7,6 +7,7 @@ import { Outbox } from "./outbox.ts";
 import type { Author, Frame, Limits, RoomView, Welcome } from "./protocol.ts";
 import { Room } from "./room.ts";
 import { RoomList } from "./rooms.ts";
+import { search, type Found, type SearchOptions } from "./search.ts";
 import { memoryStorage, type Storage } from "./storage.ts";
 import { Tokens, type GetToken } from "./tokens.ts";
 import { listen } from "./wake.ts";
@@ -120,6 +121,14 @@ export class Client {
     made.describe(view);
     await this.#list?.add(view.room);
     return made;
+  }
+
+  /**
+   * Finds messages. Words must all be there; `"a phrase"` as it stands, `-not` must not be there,
+   * `pre*` is how a word begins. Only where `features` has `search`, or it is `unsupported`.
+   */
+  search(q: string, options?: SearchOptions): Promise<Found> {
+    return search(this.#host, q, options);
   }
 
   /** Asks over HTTP for what this library has no method for: `client.ask("GET", "v1/users/bob")`. */

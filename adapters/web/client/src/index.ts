@@ -9,6 +9,7 @@ export type * from "./protocol.ts";
 export type { Reader, ReaderOptions } from "./reader.ts";
 export type { Room } from "./room.ts";
 export type { RoomList, RoomsSnapshot } from "./rooms.ts";
+export type { Found, Hit, SearchOptions } from "./search.ts";
 export type { RoomSnapshot, Sending, SendOptions } from "./snapshot.ts";
 export type { Member } from "./state.ts";
 export { memoryStorage, type Storage } from "./storage.ts";

@@ -126,3 +126,32 @@ test("an HTTP answer that is refused tells code and reason; a bad token is asked
   assert.deepEqual(tokens, ["Bearer first0", "Bearer refused1"]);
   await assert.rejects(client.ask("GET", "v1/rooms"), { code: "unavailable", retryAfter: 2_000, retryable: true });
 });
+
+test("search is asked for where there is one, and marks are indices of strings", async () => {
+  const { client } = await setup({ a: listed("a", 1, 0, 3) });
+  await assert.rejects(client.search("tea"), { code: "unsupported" });
+  const asked: string[] = [];
+  const searching = createClient({
+    url: "http://x", getToken: () => "tok", WebSocket: FakeSocketOf((socket) => socket.says({ ...welcome, features: ["search"] })),
+    fetch: async (url) => {
+      asked.push((url as URL).href);
+      const entry = { ...said("a", 1, 1), body: "\u{1f375} tea" };
+      return Response.json({ hits: [{ room: "a", seq: 1, entry, marks: [[2, 5]] }], next: "n", behind: 3 });
+    },
+  });
+  clients.push(searching);
+  await comes(searching.until(({ status }) => status.state === "open"));
+  const { hits, next, truncated, behind } = await searching.search("tea", { room: "a", has: "link", limit: 5 });
+  assert.deepEqual(asked, ["http://x/v1/search?q=tea&room=a&has=link&limit=5"]);
+  const { message, marks } = hits[0]!;
+  assert.equal(message.body.slice(marks[0]!.from, marks[0]!.to), "tea");
+  assert.deepEqual([next, truncated, behind], ["n", false, 3]);
+});
+
+// A socket that is welcome at once.
+const FakeSocketOf = (begins: (socket: FakeSocket) => void) => class extends FakeSocket {
+  constructor(url: string, protocols: string[]) {
+    super(url, protocols);
+    setImmediate(() => begins(this));
+  }
+};
