@@ -1,9 +1,16 @@
 package web_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // TestTheClient runs the tests of @parley-chat/client that need no service. Those that do are in
@@ -22,4 +29,71 @@ func TestTheClient(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// front serves the built client and an empty page before a service.
+func front(t *testing.T, s *service) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/blank", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<!doctype html><title>x</title><link rel="icon" href="data:,">`)
+	})
+	mux.HandleFunc("/client.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "client/dist/index.js") })
+	mux.Handle("/", &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			to, err := url.Parse(s.run.URL())
+			if err != nil {
+				panic(err)
+			}
+			r.SetURL(to)
+			r.Out.Host = r.In.Host
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestTheClientOutlivesAReload has what was not sent kept in IndexedDB.
+func TestTheClientOutlivesAReload(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	page, err := url.Parse(s.run.PageURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begins := fmt.Sprintf(`(async () => {
+		const { createClient, indexedDBStorage } = await import("/client.js");
+		const getToken = async () => {
+			const headers = { "Content-Type": "application/json", "X-Parley-Page-Key": %s };
+			return (await (await fetch("/dev/token", { method: "POST", headers, body: '{"sub":"alice"}' })).json()).token;
+		};
+		window.storage = indexedDBStorage("kept");
+		window.room = createClient({ url: location.origin, getToken, storage }).room("tea");
+		window.kept = async () => (await storage.list("outbox/")).map(([, { command }]) => command.body).join();
+		room.messages.subscribe(() => {
+			document.body.innerText = room.messages.getSnapshot().items.map(({ seq, body }) => seq + body).join();
+		});
+		await room.ready();
+	})()`, quoted(page.Query().Get("key")))
+	address := front(t, s)
+	p := s.visit(newBrowser(t), "tea")
+	run := func(script string) {
+		t.Helper()
+		p.does(chromedp.Evaluate[chromedp.Void](script, chromedp.EvalAwaitPromise))
+	}
+	p.does(chromedp.Navigate(address + "/blank"))
+	run(begins)
+	run(`room.send("one").outcome`)
+	s.stop()
+	run(`(async () => {
+		for (const body of ["two", "three", "four"]) room.send(body);
+		while ((await kept()) !== "two,three,four") await new Promise((resolve) => setTimeout(resolve, 10));
+	})()`)
+	s.start()
+	p.does(chromedp.Navigate(address + "/blank"))
+	run(begins)
+	p.waits(`document.body.innerText === "1one,2two,3three,4four"`)
+	run(`(async () => { while ((await kept()) !== "") await new Promise((resolve) => setTimeout(resolve, 10)); })()`)
 }
