@@ -74,6 +74,12 @@ func (f *framed) Write(p []byte) error {
 	for len(p) > 0 {
 		is, size := f.frame(p)
 		frames, p = append(frames, is...), p[size:]
+		if len(frames) > 256<<10 || len(p) == 0 {
+			if err := f.Conn.Write(frames); err != nil {
+				return err
+			}
+			frames = frames[:0]
+		}
 	}
-	return f.Conn.Write(frames)
+	return nil
 }
