@@ -143,7 +143,7 @@ func people(ctx context.Context, c *api.ClientWithResponses) {
 
 // acting has a service speak for a user and for the system.
 func acting(ctx context.Context, c *api.ClientWithResponses) {
-	results := ok(c.RunBatchWithResponse(ctx, nil, api.Batch{Commands: []api.BatchCommand{
+	results := ok(c.RunBatchWithResponse(ctx, nil, api.Batch{Atomic: new(room), Commands: []api.BatchCommand{
 		{Type: "send", Room: room, Body: new("for alice"), Key: new("k3"), As: &api.ActAs{User: new("alice")}},
 		{Type: "send", Room: room, Body: new("for nobody"), Key: new("k4"), Silent: new(true), As: &api.ActAs{System: new(api.ActAsSystem(true))}},
 	}})).JSON200.Results

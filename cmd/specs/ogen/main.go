@@ -146,7 +146,7 @@ func people(ctx context.Context, c *api.Client) {
 // acting has a service speak for a user and for the system.
 func acting(ctx context.Context, c *api.Client) {
 	alice, system := api.ActAs{User: api.NewOptString("alice")}, api.ActAs{System: api.NewOptActAsSystem(true)}
-	results := is[*api.BatchResults](c.RunBatch(ctx, &api.Batch{Commands: []api.BatchCommand{
+	results := is[*api.BatchResults](c.RunBatch(ctx, &api.Batch{Atomic: api.NewOptRoomID(room), Commands: []api.BatchCommand{
 		{Type: "send", Room: room, Body: api.NewOptBody("for alice"), Key: api.NewOptKey("k3"), As: api.NewOptActAs(alice)},
 		{
 			Type: "send", Room: room, Body: api.NewOptBody("for nobody"), Key: api.NewOptKey("k4"),
