@@ -139,6 +139,9 @@ func (r *reader) parts(from, to int) {
 	for !iter.Done() {
 		begin := iter.Pos()
 		normal := string(iter.Next())
+		for iter.Pos() == begin && !iter.Done() { // one character may stand for several
+			normal += string(iter.Next())
+		}
 		r.pieces(normal, from+begin, from+iter.Pos())
 	}
 }
