@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"fmt"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -44,11 +43,18 @@ func newCursors(log chat.LogID, rooms []chat.RoomID) cursors {
 
 // find returns the index of a room, or -1.
 func (c *cursors) find(room []byte) int {
-	i, found := slices.BinarySearchFunc(c.rooms, room, func(a chat.RoomID, b []byte) int { return strings.Compare(string(a), string(b)) })
-	if !found {
-		return -1
+	low, high := 0, len(c.rooms)
+	for low < high {
+		if middle := (low + high) / 2; string(c.rooms[middle]) < string(room) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
 	}
-	return i
+	if low < len(c.rooms) && string(c.rooms[low]) == string(room) {
+		return low
+	}
+	return -1
 }
 
 // appendID appends the id of an event after which the cursors stand where they do.
@@ -140,4 +146,4 @@ func parseRooms(text string, limit int) (rooms []chat.RoomID, after []chat.Seq, 
 }
 
 // String returns the id, for tests and logs.
-func (c *cursors) String() string { return fmt.Sprintf("%s", c.appendID(nil)) }
+func (c *cursors) String() string { return string(c.appendID(nil)) }

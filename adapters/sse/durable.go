@@ -95,7 +95,11 @@ func (a *Adapter) durableWish(c *fiber.Ctx) (w durableWish, err error) {
 const offsetDigits = 16
 
 func appendOffset(dst []byte, at chat.Seq, log chat.LogID) []byte {
-	return fmt.Appendf(dst, "%0*d_%s", offsetDigits, at, log)
+	digits := strconv.AppendInt(make([]byte, 0, 20), int64(at), 10)
+	for range offsetDigits - len(digits) {
+		dst = append(dst, '0')
+	}
+	return append(append(append(dst, digits...), '_'), log...)
 }
 
 var errOffset = chat.Errorf(chat.Invalid, "offset must be -1, now, or one that the service has given")
@@ -244,7 +248,7 @@ type durable struct {
 	tag string
 }
 
-func (d *durable) event(dst []byte, f frame, c *cursors, rest []byte) []byte {
+func (d *durable) event(dst []byte, f frame, c *cursors, _ bool, rest []byte) []byte {
 	if f.op == opPing {
 		return append(dst, ": ping\n\n"...)
 	}

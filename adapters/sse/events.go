@@ -32,8 +32,9 @@ var _ ports.Conn = (*events)(nil)
 
 // form makes events of frames. It returns the same for the same frame and cursors.
 type form interface {
-	// event appends the event of a frame. rest are further frames that are due now.
-	event(dst []byte, f frame, c *cursors, rest []byte) []byte
+	// event appends the event of a frame, which may have moved a cursor. rest are further frames
+	// that are due now.
+	event(dst []byte, f frame, c *cursors, moved bool, rest []byte) []byte
 }
 
 // step is one frame on its way, and how to undo what it did.
@@ -125,12 +126,13 @@ func (e *events) encode(s *scratch, p []byte, from int) error {
 			e.begun = true
 			s.out = append(s.out, e.head...)
 		}
-		if room, to, moves := moved(f, &e.cursors); moves {
+		room, to, moves := moved(f, &e.cursors)
+		if moves {
 			is.room, is.before = room, e.cursors.at[room]
 			e.cursors.at[room] = to
 		}
 		is.leaves = f.op == opText && bytes.Equal(wire.TypeOf(f.payload), typeLeft)
-		s.out = e.form.event(s.out, f, &e.cursors, p[at:])
+		s.out = e.form.event(s.out, f, &e.cursors, moves, p[at:])
 		is.out = len(s.out)
 		s.steps = append(s.steps, is)
 	}
@@ -186,7 +188,7 @@ func moved(f frame, c *cursors) (room int, to chat.Seq, moves bool) {
 // move a cursor have an id.
 type plain struct{}
 
-func (plain) event(dst []byte, f frame, c *cursors, _ []byte) []byte {
+func (plain) event(dst []byte, f frame, c *cursors, moved bool, _ []byte) []byte {
 	switch f.op {
 	case opPing:
 		return append(dst, ": ping\n\n"...)
@@ -196,7 +198,7 @@ func (plain) event(dst []byte, f frame, c *cursors, _ []byte) []byte {
 	default:
 		return dst
 	}
-	if _, _, moves := moved(f, c); moves {
+	if moved {
 		dst = append(c.appendID(append(dst, "id: "...)), '\n')
 	} else if after, ok := bytes.CutPrefix(f.payload, []byte(`{"type":"drain","reconnect_in_ms":`)); ok {
 		dst = appendRetry(dst, afterDrain(after))

@@ -201,8 +201,53 @@ func FuzzFrames(f *testing.F) {
 			if size < 2 || size > len(p) || len(is.payload) > size-2 {
 				t.Fatalf("a frame of %d bytes, of %d", size, len(p))
 			}
-			plain{}.event(nil, is, &cursors{}, nil)
+			plain{}.event(nil, is, &cursors{}, false, nil)
 			p = p[size:]
 		}
 	})
+}
+
+// idleLine takes everything, and keeps nothing.
+type idleLine struct{ ports.Conn }
+
+func (idleLine) TryWrite(p []byte) (int, error) { return len(p), nil }
+
+func TestGuardAnEventAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
+	frame := ws.Encoder{}.Entry(nil, &chat.Entry{Room: "tea", Seq: 7, At: time.Unix(1, 0), Author: chat.Author{ID: "alice"}, Fact: chat.Message{Body: "hi"}})
+	for name, is := range map[string]form{"plain": plain{}, "durable": &durable{log: "log", tag: "1"}} {
+		e := stream(idleLine{}, is)
+		if n := testing.AllocsPerRun(1000, func() {
+			if n, err := e.TryWrite(frame); n != len(frame) || err != nil {
+				t.Fatal(n, err)
+			}
+		}); n > 0 {
+			t.Errorf("%s: an event allocates %v times", name, n)
+		}
+	}
+}
+
+// BenchmarkEvents makes events of the frames of entries, for one reader.
+func BenchmarkEvents(b *testing.B) {
+	const entries = 100
+	var frames []byte
+	for i := range entries {
+		frames = ws.Encoder{}.Entry(frames, &chat.Entry{
+			Room: "tea", Seq: chat.Seq(i + 1), At: time.Unix(1, 0), Author: chat.Author{ID: "alice", Name: "Alice"}, Fact: chat.Message{Body: strings.Repeat("x", 100)},
+		})
+	}
+	for _, is := range []struct {
+		name string
+		form form
+	}{{"plain", plain{}}, {"durable", &durable{log: "log", tag: "1"}}} {
+		b.Run(is.name, func(b *testing.B) {
+			e := stream(idleLine{}, is.form)
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := e.TryWrite(frames); n != len(frames) || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/entries, "ns/event")
+		})
+	}
 }
