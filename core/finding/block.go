@@ -154,8 +154,9 @@ func inverted(docs []Doc) (c content) {
 	return c
 }
 
-// without takes documents out, and reports whether any was there. The seqs are ascending.
-func (c *content) without(seqs []chat.Seq) (some bool) {
+// without takes documents out, and reports whether any was there. The seqs are ascending. It
+// changes c.
+func (c content) without(seqs []chat.Seq) (left content, some bool) {
 	gone := func(seq chat.Seq) bool {
 		_, ok := slices.BinarySearch(seqs, seq)
 		some = some || ok
@@ -165,7 +166,7 @@ func (c *content) without(seqs []chat.Seq) (some bool) {
 		c.postings[i].seqs = slices.DeleteFunc(c.postings[i].seqs, gone)
 	}
 	c.postings = slices.DeleteFunc(c.postings, func(p posting) bool { return len(p.seqs) == 0 })
-	return some
+	return c, some
 }
 
 // with joins what two blocks hold. No document is in both.

@@ -68,20 +68,20 @@ func NewPlan(m Manifest, docs []Doc) Plan {
 	}
 	for _, d := range docs {
 		i, _ := slices.BinarySearchFunc(m, d.Seq, func(b Block, seq chat.Seq) int { return cmp.Compare(b.Last, seq) })
-		p.into(i, d)
+		p.groups = into(p.groups, i, d)
 	}
 	return p
 }
 
 // into has a document come into a block.
-func (p *Plan) into(i int, d Doc) {
-	for g := range p.groups {
-		if p.groups[g].from <= i && i < p.groups[g].to {
-			p.groups[g].docs = append(p.groups[g].docs, d)
-			return
+func into(groups []group, i int, d Doc) []group {
+	for g := range groups {
+		if groups[g].from <= i && i < groups[g].to {
+			groups[g].docs = append(groups[g].docs, d)
+			return groups
 		}
 	}
-	p.groups = append(p.groups, group{from: i, to: i + 1, docs: []Doc{d}})
+	return append(groups, group{from: i, to: i + 1, docs: []Doc{d}})
 }
 
 // Needs returns the blocks whose pieces Change needs.
@@ -154,7 +154,8 @@ func (g group) content(blocks []Block, pieces map[int64][]Piece) (sum content, c
 		}
 	}
 	slices.Sort(seqs)
-	changed = len(blocks) > 0 && sum.without(seqs) || len(found) > 0
+	sum, changed = sum.without(seqs)
+	changed = changed || len(found) > 0
 	slices.SortFunc(found, func(a, b Doc) int { return cmp.Compare(a.Seq, b.Seq) })
 	return sum.with(inverted(found)), changed, nil
 }

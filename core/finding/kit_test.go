@@ -26,6 +26,7 @@ type table struct {
 }
 
 func newTable(t testing.TB) *table {
+	t.Helper()
 	return &table{
 		t: t, manifests: map[chat.RoomID][]byte{}, pieces: map[chat.RoomID]map[int64][]finding.Piece{},
 		docs: map[chat.RoomID]map[chat.Seq]finding.Doc{}, times: map[finding.Place]time.Time{},
