@@ -36,7 +36,7 @@ func newSearch(cfg Config, p searchParts) *search.Service {
 	}
 	return search.New(search.Config{
 		Index: index, Words: words.Reader{}, Log: p.Log, Directory: p.Directory, Lists: p.Lists, Cursors: p.Store, Observer: p.Observer,
-		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Busy: p.Load.Busy, Measure: wire.MeasureEntry,
+		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Rate: p.Load.Rate, Measure: wire.MeasureEntry,
 		AnswerBytes: cfg.AnswerBytes,
 	})
 }

@@ -17,6 +17,10 @@ const (
 	// restMost at most, as what is said is to be found soon.
 	restMin, restMost = 100 * time.Millisecond, time.Second
 	restShare         = 4
+	// While they can hardly do more, what is indexed is a fullShare of what they say: to read it
+	// and to note how far it got costs as much as to write it. It is caught up with later.
+	fullShare = 10
+	fullMost  = 2 * time.Second
 )
 
 var errStopped = errors.New("the service stops")
@@ -25,7 +29,7 @@ var errStopped = errors.New("the service stops")
 // was under way. What waits is bounded by how many batches the consumer may have under way.
 type gather struct {
 	index ports.SearchIndex
-	busy  func() bool
+	rate  func() int    // entries a second that others append
 	wake  chan struct{} // holds one: there are some
 	ended chan struct{} // closed once nothing is written any more
 
@@ -39,11 +43,11 @@ type gathered struct {
 	done chan<- error
 }
 
-func newGather(index ports.SearchIndex, busy func() bool) *gather {
-	if busy == nil {
-		busy = func() bool { return false }
+func newGather(index ports.SearchIndex, rate func() int) *gather {
+	if rate == nil {
+		rate = func() int { return 0 }
 	}
-	return &gather{index: index, busy: busy, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &gather{index: index, rate: rate, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // put writes documents, and waits for that.
@@ -72,29 +76,43 @@ func (g *gather) put(ctx context.Context, docs []ports.SearchDoc) error {
 // run writes until ctx ends.
 func (g *gather) run(ctx context.Context) {
 	defer close(g.ended)
-	rest := restMin
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-g.wake:
 		}
-		if g.busy() && !sleep(ctx, rest) {
+		if !sleep(ctx, g.rest(0, 0)) {
 			return
 		}
 		for batch := g.take(); len(batch) > 0; batch = g.take() {
 			began := time.Now()
-			g.write(ctx, batch)
-			rest = max(restMin, min(restMost, restShare*time.Since(began)))
-			if g.busy() && !sleep(ctx, rest) {
+			docs := g.write(ctx, batch)
+			if !sleep(ctx, g.rest(docs, time.Since(began))) {
 				return
 			}
 		}
 	}
 }
 
+// rest returns how long to wait behind a write.
+func (g *gather) rest(docs int, took time.Duration) time.Duration {
+	rate := g.rate()
+	if rate < busyRate {
+		return 0
+	}
+	rest := max(restMin, min(restMost, restShare*took))
+	if rate >= fullRate {
+		rest = max(rest, min(fullMost, time.Duration(docs*fullShare)*time.Second/time.Duration(rate)))
+	}
+	return rest
+}
+
 // sleep reports whether a time has passed before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	select {
 	case <-ctx.Done():
 		return false
@@ -126,8 +144,9 @@ func (g *gather) take() (batch []gathered) {
 }
 
 // write writes batches together. If that fails for another reason than that the store is away, each
-// is tried by itself, so that one which cannot be written spoils no other.
-func (g *gather) write(ctx context.Context, batch []gathered) {
+// is tried by itself, so that one which cannot be written spoils no other. It returns how many
+// documents there were.
+func (g *gather) write(ctx context.Context, batch []gathered) int {
 	var docs []ports.SearchDoc
 	for i := range batch {
 		docs = append(docs, batch[i].docs...)
@@ -140,6 +159,7 @@ func (g *gather) write(ctx context.Context, batch []gathered) {
 		}
 		batch[i].done <- is
 	}
+	return len(docs)
 }
 
 func (g *gather) try(ctx context.Context, docs []ports.SearchDoc) error {

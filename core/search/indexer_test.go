@@ -41,12 +41,12 @@ func (x *indexes) Index(_ context.Context, docs []ports.SearchDoc) error {
 }
 
 // indexing runs a search on an index until test ends.
-func indexing(t *testing.T, x *indexes, busy bool, test func(take func(room chat.RoomID, entries ...chat.Entry) error)) {
+func indexing(t *testing.T, x *indexes, rate int, test func(take func(room chat.RoomID, entries ...chat.Entry) error)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := memory.New()
 		s := search.New(search.Config{
-			Index: x, Words: words.Reader{}, Log: m, Directory: m, Lists: m, Cursors: m, Busy: func() bool { return busy },
+			Index: x, Words: words.Reader{}, Log: m, Directory: m, Lists: m, Cursors: m, Rate: func() int { return rate },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -69,7 +69,7 @@ func message(seq chat.Seq, body string) chat.Entry {
 func TestTheLastThatIsSaidOfAMessageCounts(t *testing.T) {
 	t.Parallel()
 	x := &indexes{}
-	indexing(t, x, false, func(take func(chat.RoomID, ...chat.Entry) error) {
+	indexing(t, x, 0, func(take func(chat.RoomID, ...chat.Entry) error) {
 		err := take("tea",
 			message(1, "Tea x"), message(2, "cup"), message(3, ""),
 			chat.Entry{Seq: 4, Author: chat.Author{ID: "bob"}, Fact: chat.Edited{Target: 1, Body: "tea x"}},
@@ -95,7 +95,7 @@ func TestTheLastThatIsSaidOfAMessageCounts(t *testing.T) {
 func TestRoomsGoIntoOneWrite(t *testing.T) {
 	t.Parallel()
 	x := &indexes{takes: 10 * time.Millisecond}
-	indexing(t, x, false, func(take func(chat.RoomID, ...chat.Entry) error) {
+	indexing(t, x, 0, func(take func(chat.RoomID, ...chat.Entry) error) {
 		var wg sync.WaitGroup
 		for i := range 40 {
 			wg.Go(func() {
@@ -116,9 +116,9 @@ func TestRoomsGoIntoOneWrite(t *testing.T) {
 func TestOthersComeFirst(t *testing.T) {
 	t.Parallel()
 	const each = 50 * time.Millisecond
-	for busy, most := range map[bool]int{false: 20, true: 4} {
+	for rate, most := range map[int]int{0: 20, 1000: 4} {
 		x := &indexes{takes: each}
-		indexing(t, x, busy, func(take func(chat.RoomID, ...chat.Entry) error) {
+		indexing(t, x, rate, func(take func(chat.RoomID, ...chat.Entry) error) {
 			var wg sync.WaitGroup
 			for i := range 8 {
 				wg.Go(func() {
@@ -132,8 +132,42 @@ func TestOthersComeFirst(t *testing.T) {
 			wg.Wait()
 		})
 		if n := len(x.writes); n > most+1 || n < most-1 {
-			t.Errorf("busy %t: %d writes in the time of 20, want about %d", busy, n, most)
+			t.Errorf("with %d a second: %d writes in the time of 20, want about %d", rate, n, most)
 		}
+	}
+}
+
+// TestWhoeverSpeaksWithAllThatThereIsComesFirst counts what is indexed while a node can hardly do
+// more.
+func TestWhoeverSpeaksWithAllThatThereIsComesFirst(t *testing.T) {
+	t.Parallel()
+	const rate = 5000
+	x := &indexes{takes: time.Millisecond}
+	indexing(t, x, rate, func(take func(chat.RoomID, ...chat.Entry) error) {
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				var entries []chat.Entry
+				for seq := range 100 {
+					entries = append(entries, message(chat.Seq(seq+1), "tea"))
+				}
+				for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {
+					if err := take(chat.RoomID(fmt.Sprint("room", i)), entries...); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+	docs := 0
+	for i, w := range x.writes {
+		if x.at[i].Sub(x.at[0]) < 10*time.Second {
+			docs += len(w)
+		}
+	}
+	if most := rate * 10 / 10; docs > most+ports.MaxIndexed || docs < most/2 {
+		t.Errorf("%d documents are written in 10 s, want about %d", docs, most)
 	}
 }
 
@@ -146,7 +180,7 @@ func TestADocumentThatFailsSpoilsNoOther(t *testing.T) {
 		}
 		return nil
 	}}
-	indexing(t, x, false, func(take func(chat.RoomID, ...chat.Entry) error) {
+	indexing(t, x, 0, func(take func(chat.RoomID, ...chat.Entry) error) {
 		var wg sync.WaitGroup
 		for _, room := range []chat.RoomID{"a", "bad", "c"} {
 			wg.Go(func() {
@@ -162,7 +196,7 @@ func TestADocumentThatFailsSpoilsNoOther(t *testing.T) {
 func TestAStoreThatIsAwayIsNoFaultOfARoom(t *testing.T) {
 	t.Parallel()
 	x := &indexes{fails: func([]ports.SearchDoc) error { return chat.Errorf(chat.Unavailable, "away") }}
-	indexing(t, x, false, func(take func(chat.RoomID, ...chat.Entry) error) {
+	indexing(t, x, 0, func(take func(chat.RoomID, ...chat.Entry) error) {
 		if err := take("tea", message(1, "tea")); !isPause(err) {
 			t.Errorf("the batch fails with %v, want that the consumer pauses", err)
 		}
@@ -208,24 +242,22 @@ func TestLoadKnowsWhenMuchIsSaid(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l search.Load
-		if l.Busy() {
-			t.Error("it is busy before anything is said")
+		is := func(when string, want int) {
+			t.Helper()
+			if got := l.Rate(); got != want {
+				t.Errorf("%s it is %d a second, want %d", when, got, want)
+			}
 		}
+		is("before anything is said", 0)
 		l.Add(150)
-		if l.Busy() {
-			t.Error("it is busy with 150 a second")
-		}
 		l.Add(60)
-		if !l.Busy() {
-			t.Error("it is not busy with 210 a second")
-		}
+		is("at once", 210)
 		time.Sleep(time.Second)
-		if !l.Busy() {
-			t.Error("it is not busy a second later")
-		}
+		l.Add(7)
+		is("a second later", 210)
+		time.Sleep(time.Second)
+		is("another second later", 7)
 		time.Sleep(2 * time.Second)
-		if l.Busy() {
-			t.Error("it is still busy three seconds later")
-		}
+		is("at last", 0)
 	})
 }

@@ -9,6 +9,9 @@ import (
 // them.
 const busyRate = 200
 
+// fullRate is how many are so many that those who make them are taken to need all that there is.
+const fullRate = 3000
+
 // Load knows how much is being said on a node. The zero value is ready.
 type Load struct {
 	mu     sync.Mutex
@@ -26,13 +29,14 @@ func (l *Load) Add(entries int) {
 	l.is += entries
 }
 
-// Busy reports whether much is being said now.
-func (l *Load) Busy() bool {
+// Rate returns how many entries were appended in this second, or in the one before if they were
+// more.
+func (l *Load) Rate() int {
 	now := time.Now().Unix()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.turn(now)
-	return l.is >= busyRate || l.was >= busyRate
+	return max(l.is, l.was)
 }
 
 func (l *Load) turn(now int64) {

@@ -27,7 +27,7 @@ type Config struct {
 
 	Charge  func(by chat.Identity) error // counts a search against its user's limit; nil: there is none
 	Which   func() chat.LogID            // the store's log, which cursors belong to; nil: they belong to any
-	Busy    func() bool                  // whether the indexer is to leave time to others; nil: never
+	Rate    func() int                   // how many entries a second others append here, to whom the indexer leaves time; nil: none
 	Measure func(*chat.Entry) int        // how many bytes of a page an entry takes; nil: its Size
 
 	AnswerBytes int // max bytes of a page; 0: 256 KiB
@@ -61,7 +61,7 @@ func New(cfg Config) *Service {
 	if cfg.AnswerBytes <= 0 {
 		cfg.AnswerBytes = 256 << 10
 	}
-	return &Service{cfg: cfg, gather: newGather(cfg.Index, cfg.Busy)}
+	return &Service{cfg: cfg, gather: newGather(cfg.Index, cfg.Rate)}
 }
 
 // Run writes what is to be indexed until ctx ends. It is called once.
