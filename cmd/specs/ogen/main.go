@@ -86,7 +86,7 @@ func messages(ctx context.Context, c *api.Client) api.Seq {
 	reaction, ok := page.Entries[len(page.Entries)-1].GetReactedEntry()
 	check(ok && reaction.Target == seq && reaction.Removed, page)
 	found := is[*api.SearchPage](c.SearchMessages(ctx, api.SearchMessagesParams{
-		Q: api.NewOptString("day"), Room: api.NewOptRoomID(room), AtLeast: api.NewOptSeq(reacted.Seq), Limit: api.NewOptInt(50),
+		Q: api.NewOptString("day"), Room: api.NewOptRoomID(room), AtLeast: api.NewOptSeq(api.Seq(reacted.Seq)), Limit: api.NewOptInt(50),
 	}))
 	check(len(found.Hits) == 1 && found.Hits[0].Seq == seq && found.Hits[0].Marks[0][1] == 8, found)
 	results := is[*api.BatchResults](c.RunBatch(ctx, &api.Batch{Commands: []api.BatchCommand{
