@@ -134,13 +134,8 @@ export class Room {
 
   send(body: string, { replyTo, meta, silent }: SendOptions = {}): Sending {
     this.#typedAt = 0;
-    return this.#do({
-      type: "send",
-      body: lines(body),
-      ...(replyTo && { reply_to: replyTo }),
-      ...(meta && { meta }),
-      ...(silent && { silent }),
-    });
+    const rest = { ...(replyTo && { reply_to: replyTo }), ...(meta && { meta }), ...(silent && { silent }) };
+    return this.#do({ type: "send", body: lines(body), ...rest });
   }
 
   edit(seq: number, body: string): Sending {
@@ -390,10 +385,10 @@ export class Room {
   #snapshot(): RoomSnapshot {
     const state = this.#state;
     const { name, topic, avatar, custom, sets, archived, role, read, unread, last, activeAt, members, pins, marks } = state;
+    const { joined, error, cursor } = this.#stream;
     return {
-      id: this.id, name, topic, avatar, custom, sets, public: state.public, archived, role,
-      joined: this.#stream.joined, error: this.#stream.error, head: Math.max(this.#stream.cursor, 0),
-      read, unread, last, activeAt, members, pins, marks,
+      id: this.id, name, topic, avatar, custom, sets, public: state.public, archived, role, joined, error,
+      head: Math.max(cursor, 0), read, unread, last, activeAt, members, pins, marks,
       present: { users: state.present, total: state.presentTotal },
       typing: [...state.typing.keys()],
     };

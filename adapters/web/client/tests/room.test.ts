@@ -1,76 +1,10 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
-import { createClient, type Client } from "../src/client.ts";
+import { test } from "node:test";
 import type { Message } from "../src/message.ts";
-import { comes, FakeSocket, passes, settle, welcome } from "./socket.ts";
+import { alice, at, bob, bodies, change, entry, from, seqs, setup, view, withClock } from "./room.ts";
+import { comes, passes, settle, welcome } from "./socket.ts";
 
-beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000_000 }));
-afterEach(async () => {
-  clients.splice(0).forEach((client) => client.destroy());
-  await settle();
-  mock.timers.reset();
-});
-
-const clients: Client[] = [];
-
-const bob = { id: "bob", name: "Bob" };
-const alice = welcome.user;
-const at = (seq: number) => new Date(1_000_000 + seq * 1_000).toISOString();
-const entry = (seq: number, rest: object = {}) => ({ type: "message", room: "tea", seq, at: at(seq), author: bob, body: `m${seq}`, ...rest });
-const change = (seq: number, rest: object) => ({ room: "tea", seq, at: at(seq), author: bob, ...rest });
-
-const view = { room: "tea", name: "Tea", public: true, archived: false, head: 0, role: "write", read: 0, unread: 0 };
-
-// A client in the room, whose log is that of the test; history answers from it by itself.
-async function setup({ log = [] as any[], cut = Infinity, list = view as object, read = 0 } = {}) {
-  const sockets: FakeSocket[] = [];
-  const asked: string[] = [];
-  const answers: Record<string, any> = { "v1/rooms/tea": { ...view, ...list } };
-  class Socket extends FakeSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-    override send(text: string): void {
-      super.send(text);
-      const frame = JSON.parse(text);
-      if (frame.type === "history") queueMicrotask(() => this.says({ type: "ok", id: frame.id, ...page(frame) }));
-      if (frame.type === "presence") this.says({ type: "ok", id: frame.id, users: [bob], total: 2 });
-      if (frame.type === "read") this.says({ type: "ok", id: frame.id, read: frame.seq, unread: 0 });
-      if (frame.type === "join") this.says({ type: "ok", id: frame.id, head: log.length, from: frame.after === undefined ? log.length + 1 : frame.after + 1, truncated: false, role: "write", read, marks: [{ user: "bob", seq: 1 }] });
-    }
-  }
-  const page = ({ before = Infinity, after, limit = 50 }: any) => {
-    const found = log.filter(({ seq }) => (after === undefined ? seq < before : seq > after));
-    const entries = after === undefined ? found.slice(-limit) : found.slice(0, limit);
-    return { head: log.length, entries: entries.slice(0, cut), more: found.length > Math.min(limit, cut) };
-  };
-  const client = createClient({
-    url: "http://x", getToken: () => "tok", WebSocket: Socket,
-    fetch: async (url) => {
-      const path = new URL(url as string).pathname.slice(1);
-      asked.push(path);
-      return new Response(JSON.stringify(answers[path] ?? {}), { status: answers[path] ? 200 : 404 });
-    },
-  });
-  clients.push(client);
-  const room = client.room("tea");
-  await settle();
-  const socket = () => sockets.at(-1)!;
-  socket().says(welcome);
-  await settle();
-  const live = (...entries: any[]) => {
-    for (const one of entries) {
-      log.push(one);
-      socket().says(one);
-    }
-  };
-  return { client, room, socket, sockets, live, log, asked, answers };
-}
-
-const seqs = (items: readonly { seq: number }[]) => items.map(({ seq }) => seq);
-const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
-const bodies = (items: readonly any[]) => items.map(({ body }) => body);
+withClock();
 
 test("folds edits, deletions, reactions and slots into messages", async () => {
   const { room, live } = await setup();
@@ -181,99 +115,8 @@ test("a mark in the middle of what is unread asks the service how many are left"
   assert.equal(room.getSnapshot().unread, 9);
   answers["v1/rooms/tea"] = { ...view, head: 9, read: 4, unread: 5 };
   room.markRead(4);
-  await settle();
-  await passes(100);
-  assert.equal(room.getSnapshot().unread, 5);
+  await comes(room.until(({ unread }) => unread === 5));
   assert.equal(asked.length, 2);
-});
-
-test("a page that is older than what the stream brought meanwhile ends in the same state", async () => {
-  const log = from(1, 60).map((seq) => entry(seq));
-  const { room, socket } = await setup({ log });
-  const window = room.window({ size: 5 });
-  await settle();
-  const stale = { head: 60, entries: log.slice(50, 55), more: true };
-  socket().send = (text) => void socket().sent.push(JSON.parse(text));
-  const load = window.older();
-  await settle();
-  const { id } = socket().last("history");
-  socket().says(change(61, { type: "edited", target: 53, body: "edited" }));
-  socket().says(entry(62));
-  socket().says({ type: "ok", id, ...stale });
-  await load;
-  const { items, live } = window.getSnapshot();
-  assert.deepEqual(seqs(items), [...from(51, 60), 62]);
-  assert.equal((items[2] as Message).body, "edited");
-  assert.equal(live, true);
-});
-
-test("a window at the end has the last page, goes on live, and is bounded", async () => {
-  const { room, live } = await setup({ log: from(1, 300).map((seq) => entry(seq)) });
-  const window = room.window({ size: 20 });
-  await settle();
-  assert.deepEqual(seqs(window.getSnapshot().items), from(281, 300));
-  live(...from(301, 500).map((seq) => entry(seq)));
-  const { items, live: isLive, hasOlder, hasNewer } = window.getSnapshot();
-  assert.equal(items.at(-1)!.seq, 500);
-  assert.ok(items.length <= 100, `${items.length} items`);
-  assert.deepEqual(seqs(items), from(500 - items.length + 1, 500));
-  assert.deepEqual([isLive, hasOlder, hasNewer], [true, true, false]);
-});
-
-test("a window around an entry pages either way, lets go at the far end, and is live again at the end", async () => {
-  const { room, live } = await setup({ log: from(1, 1_000).map((seq) => entry(seq)) });
-  const window = room.window({ around: 500, size: 20, keep: 40 });
-  await comes(window.until(({ ready }) => ready));
-  assert.deepEqual(seqs(window.getSnapshot().items), from(490, 509));
-  await window.older();
-  assert.deepEqual(seqs(window.getSnapshot().items), from(470, 509));
-  await window.older();
-  assert.deepEqual(seqs(window.getSnapshot().items), from(450, 489));
-  assert.equal(window.getSnapshot().live, false);
-  live(entry(1_001)); // far behind what is shown
-  assert.deepEqual(seqs(window.getSnapshot().items), from(450, 489));
-  await window.newer();
-  assert.deepEqual(seqs(window.getSnapshot().items), from(470, 509));
-  while (!window.getSnapshot().live) await window.newer();
-  assert.equal(window.getSnapshot().items.at(-1)!.seq, 1_001);
-  live(entry(1_002));
-  assert.equal(window.getSnapshot().items.at(-1)!.seq, 1_002);
-  await window.goTo(1);
-  assert.deepEqual(seqs(window.getSnapshot().items), from(1, 10));
-  assert.equal(window.getSnapshot().hasOlder, false);
-  window.close();
-});
-
-test("a reader at the upper end is not pulled down by what comes", async () => {
-  const { room, live } = await setup({ log: from(1, 300).map((seq) => entry(seq)) });
-  const window = room.window({ size: 20, keep: 40 });
-  await settle();
-  await window.older();
-  const before = seqs(window.getSnapshot().items);
-  live(...from(301, 350).map((seq) => entry(seq)));
-  assert.deepEqual(seqs(window.getSnapshot().items), before);
-  assert.equal(window.getSnapshot().hasNewer, true);
-  await window.goTo("end");
-  assert.equal(window.getSnapshot().items.at(-1)!.seq, 350);
-});
-
-test("a window opens at the first unread with a line before it, which stays", async () => {
-  const { room } = await setup({ log: from(1, 200).map((seq) => entry(seq)), read: 100 });
-  const window = room.window({ around: "unread", size: 20 });
-  await comes(window.until(({ ready }) => ready));
-  assert.deepEqual(seqs(window.getSnapshot().items), from(91, 110));
-  assert.equal(window.getSnapshot().divider, 100);
-  room.markRead();
-  assert.equal(window.getSnapshot().divider, 100);
-});
-
-test("pages of nothing but changes are passed over", async () => {
-  const log: any[] = [entry(1)];
-  for (const seq of from(2, 400)) log.push(change(seq, { type: "reacted", target: 1, emoji: "👍", count: seq, removed: false }));
-  const { room } = await setup({ log });
-  await comes(room.messages.until(({ ready }) => ready));
-  assert.deepEqual(seqs(room.messages.getSnapshot().items), [1]);
-  assert.equal(room.messages.getSnapshot().hasOlder, false);
 });
 
 test("what I do shows at once, and the entry takes its place", async () => {

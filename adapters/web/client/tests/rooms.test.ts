@@ -88,10 +88,10 @@ test("a node without the feature is asked in its own way", async () => {
 
 test("a room that I am added to comes, and one that I am sent from goes", async () => {
   const rooms: Record<string, any> = { a: listed("a", 1, 0, 3) };
-  const { socket, list } = await setup(rooms);
+  const { client, socket, list } = await setup(rooms);
   rooms["new"] = listed("new", 2, 2, 30);
   socket().says({ type: "added", room: "new", by: bob, role: "write" });
-  await settle();
+  await comes(client.rooms.until(({ rooms: all }) => all.length === 2));
   assert.deepEqual(list(), [["new", 2, "new 2"], ["a", 0, "a 1"]]);
   socket().says({ type: "left", room: "new", code: "forbidden", message: "banned" });
   assert.deepEqual(list().map(([id]) => id), ["a"]);
