@@ -24,12 +24,12 @@ func Client(dir string) ([]byte, error) {
 		MinifySyntax:      true,
 		LegalComments:     api.LegalCommentsNone,
 	})
-	for _, message := range result.Errors {
-		at := ""
-		if message.Location != nil {
-			at = fmt.Sprintf(" (%s:%d)", message.Location.File, message.Location.Line)
+	if len(result.Errors) > 0 {
+		first := result.Errors[0]
+		if at := first.Location; at != nil {
+			return nil, fmt.Errorf("%s:%d: %s", at.File, at.Line, first.Text)
 		}
-		return nil, errors.New(message.Text + at)
+		return nil, errors.New(first.Text)
 	}
 	return result.OutputFiles[0].Contents, nil
 }

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"log"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -12,15 +12,17 @@ import (
 
 func main() {
 	for _, dir := range os.Args[1:] {
-		built, err := bundle.Client(dir)
-		if err == nil {
-			err = os.MkdirAll(filepath.Join(dir, "dist"), 0o755)
-		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, "dist", "index.js"), built, 0o644)
-		}
-		if err != nil {
-			log.Fatalf("%s: %v", dir, err)
+		if err := write(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "generate:", err)
+			os.Exit(1)
 		}
 	}
+}
+
+func write(dir string) error {
+	built, err := bundle.Client(dir)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "dist", "index.js"), built, 0o644) //nolint:gosec // the file is public
 }
