@@ -163,3 +163,27 @@ func lostTextIsNotFound(t *testing.T, s *service) {
 	mustFind(owner, 1)
 	s.gets(t, http.StatusNotFound, other, http.MethodGet, "/v1/search?q=needle&room="+room, nil)
 }
+
+func TestSearchCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	s := start(t, "memory://", map[string]string{"PARLEY_SEARCH": "off"})
+	featuresAreListed(t, s)
+	alice := s.connects(t, "alice")
+	if features := alice.welcome.list("features"); slices.Contains(features, any("search")) || alice.welcome.sub("limits").has("hits") {
+		t.Errorf("the welcome is %v", alice.welcome)
+	}
+	alice.isRefused("unknown_type", "search", "q", "tea")
+	s.gets(t, http.StatusNotFound, s.token(t, "alice"), http.MethodGet, "/v1/search?q=tea", nil)
+}
+
+func TestSearchesHaveALimitOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := start(t, "memory://", map[string]string{"PARLEY_SEARCH_RATE_LIMIT": "0.01/s:2"})
+	token := s.token(t, "alice")
+	for _, status := range []int{http.StatusOK, http.StatusOK, http.StatusTooManyRequests} {
+		s.gets(t, status, token, http.MethodGet, "/v1/search?q=tea", nil)
+	}
+	s.gets(t, http.StatusOK, s.token(t, "bob"), http.MethodGet, "/v1/search?q=tea", nil)
+	s.gets(t, http.StatusOK, s.token(t, "root", claim{"scope", "chat:admin"}), http.MethodGet, "/v1/search?q=tea", nil)
+	s.gets(t, http.StatusOK, token, http.MethodGet, "/v1/rooms", nil)
+}
