@@ -270,7 +270,7 @@ func (l *load) callsByHTTP(ctx context.Context) error {
 		if err := l.posts(ctx, "minutes", i); err != nil {
 			return err
 		}
-		for _, path := range []string{"/v1/rooms/minutes/entries?limit=5", "/v1/rooms/there-is-none"} {
+		for _, path := range []string{"/v1/rooms/minutes/entries?limit=5", "/v1/search?q=hello", "/v1/rooms/there-is-none"} {
 			if _, _, err := l.calls(ctx, http.MethodGet, l.URL()+path, "", "Authorization", "Bearer "+l.token); err != nil {
 				return err
 			}
