@@ -55,7 +55,10 @@ export declare class Client {
     search(q: string, options?: SearchOptions): Promise<Found>;
     /** Asks over HTTP for what this library has no method for: `client.ask("GET", "v1/users/bob")`. */
     ask(method: string, path: string, ask?: Parameters<Http["ask"]>[2]): Promise<any>;
-    /** What a user is called, as far as entries and presence have told; else their id. */
+    /**
+     * What a user is called, or their id. A name that is not known is asked for: when it is there, this
+     * client's snapshot is another.
+     */
     name(user: string): string;
     /** How many frames of types that this library does not know came, by type. */
     get ignored(): ReadonlyMap<string, number>;

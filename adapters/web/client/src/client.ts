@@ -2,6 +2,7 @@
 import { Connection, type Socket, type Status } from "./connection.ts";
 import type { Host } from "./host.ts";
 import { Http } from "./http.ts";
+import { Names } from "./names.ts";
 import { Observable } from "./observable.ts";
 import { Outbox } from "./outbox.ts";
 import type { Author, Frame, Limits, RoomView, Welcome } from "./protocol.ts";
@@ -37,8 +38,6 @@ export interface ClientSnapshot {
   readonly limits: Limits | undefined;
 }
 
-const NAMES = 2_000; // display names that are remembered
-
 export class Client {
   #view = new Observable<ClientSnapshot>(() => this.#snapshot());
   #connection: Connection;
@@ -51,7 +50,7 @@ export class Client {
   #log = "";
   #features: ReadonlySet<string> = new Set();
   #limits: Limits | undefined;
-  #names = new Map<string, string>();
+  #names = new Names((ids) => this.#askNames(ids), () => this.#view.changed());
   #ignored = new Map<string, number>();
   #destroyed = false;
   #deaf: () => void;
@@ -136,9 +135,12 @@ export class Client {
     return this.#http.ask(method, path, ask);
   }
 
-  /** What a user is called, as far as entries and presence have told; else their id. */
+  /**
+   * What a user is called, or their id. A name that is not known is asked for: when it is there, this
+   * client's snapshot is another.
+   */
   name(user: string): string {
-    return this.#names.get(user) ?? user;
+    return this.#names.get(user);
   }
 
   /** How many frames of types that this library does not know came, by type. */
@@ -181,7 +183,8 @@ export class Client {
     this.#me = user;
     this.#features = new Set(features);
     this.#limits = limits;
-    this.#learn(user);
+    this.#names.learn(user);
+    this.#names.forgetAsked();
     if (this.#log && this.#log !== log) {
       this.#list?.reset();
       for (const room of this.#known.values()) room.reset();
@@ -196,7 +199,7 @@ export class Client {
   #receive(frame: Frame): void {
     const { type, room } = frame;
     if (type === "added") void this.#list?.add(room!);
-    else if (type === "user") this.#learn(frame["user"]);
+    else if (type === "user") this.#renamed(frame["user"]);
     else if (type === "error") this.#ignore(`error ${frame["code"]}`); // of a command that wanted no answer
     else if (room === undefined) this.#ignore(type);
     else {
@@ -226,16 +229,20 @@ export class Client {
       get features() { return client.#features; },
       request: (command, take) => this.#connection.request(command, take),
       tell: (command) => this.#connection.tell(command),
-      learn: (author) => this.#learn(author),
+      learn: (author) => this.#names.learn(author),
       ignored: (type) => this.#ignore(type),
       roomChanged: (room) => this.#list?.touch(room),
     };
   }
 
-  #learn({ id, name }: Author): void {
-    if (!name || this.#names.get(id) === name) return;
-    if (this.#names.size >= NAMES) this.#names.delete(this.#names.keys().next().value!);
-    this.#names.set(id, name);
+  #renamed(user: Partial<Author>): void {
+    this.#names.learn(user);
+    this.#view.changed();
+  }
+
+  async #askNames(ids: string[]): Promise<readonly Partial<Author>[]> {
+    if (!this.#features.has("people")) return [];
+    return (await this.#connection.request({ type: "users", ids }))["users"];
   }
 
   #ignore(type: string): void {

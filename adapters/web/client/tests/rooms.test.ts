@@ -148,6 +148,22 @@ test("search is asked for where there is one, and marks are indices of strings",
   assert.deepEqual([next, truncated, behind], ["n", false, 3]);
 });
 
+test("names that are not known are asked for, many at once, and change", async () => {
+  const { client, socket } = await setup({ a: listed("a", 1, 0, 3) }, [...welcome.features, "people"]);
+  const before = client.getSnapshot();
+  assert.deepEqual(["carol", "dave", "carol", "alice"].map((id) => client.name(id)), ["carol", "dave", "carol", "Alice"]);
+  await settle();
+  assert.deepEqual(socket().last("users").ids, ["carol", "dave"]);
+  socket().answers("users", { users: [{ id: "carol", name: "Carol", v: 1 }] });
+  await settle();
+  assert.notEqual(client.getSnapshot(), before);
+  assert.deepEqual(["carol", "dave"].map((id) => client.name(id)), ["Carol", "dave"]);
+  await settle();
+  assert.equal(socket().sent.filter(({ type }) => type === "users").length, 1); // nobody knows dave
+  socket().says({ type: "user", user: { id: "carol", name: "Carol C.", v: 2 } });
+  assert.equal(client.name("carol"), "Carol C.");
+});
+
 // A socket that is welcome at once.
 const FakeSocketOf = (begins: (socket: FakeSocket) => void) => class extends FakeSocket {
   constructor(url: string, protocols: string[]) {
