@@ -8,7 +8,10 @@ import (
 	"testing"
 )
 
-const maxBinary = 28_000_000 // bytes, of a release for Linux on amd64
+// maxBinary is in bytes, of a release for Linux on amd64. Before search, streams without a socket
+// and compressed frames the binary had 27.6 MB; they are 0.8 MB, 0.2 of it what the API's
+// description says of them and of all else.
+const maxBinary = 28_600_000
 
 // If a package calls methods by computed names, as html/template does, the linker keeps every
 // exported method of the program: about 10 MB.
