@@ -20,11 +20,12 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	outcomes := make([]ports.Outcome, len(proposals))
-	for i, n := 0, 0; i < len(proposals); i += n {
-		n = ledger.Together(proposals[i:])
+	for i := 0; i < len(proposals); {
+		n := ledger.Together(proposals[i:])
 		if err := s.append(proposals[i:i+n], outcomes[i:i+n]); err != nil {
 			return nil, err
 		}
+		i += n
 	}
 	return outcomes, nil
 }

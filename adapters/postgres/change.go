@@ -36,11 +36,12 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 		return nil, undo(ctx, conn, err)
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
-	for i, n := 0, 0; i < len(proposals); i += n {
-		n = ledger.Together(proposals[i:])
+	for i := 0; i < len(proposals); {
+		n := ledger.Together(proposals[i:])
 		if err := l.append(proposals[i:i+n], outcomes[i:i+n]); err != nil {
 			return nil, err
 		}
+		i += n
 	}
 	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
 		err = undo(ctx, conn, err)

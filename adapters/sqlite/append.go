@@ -21,8 +21,8 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		if err := b.load(proposals); err != nil {
 			return err
 		}
-		for i, n := 0, 0; i < len(proposals); i += n {
-			n = ledger.Together(proposals[i:])
+		for i := 0; i < len(proposals); {
+			n := ledger.Together(proposals[i:])
 			var err error
 			if n > 1 {
 				err = b.together(proposals[i:i+n], outcomes[i:i+n])
@@ -32,6 +32,7 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 			if err != nil {
 				return err
 			}
+			i += n
 		}
 		return b.saveRooms()
 	})

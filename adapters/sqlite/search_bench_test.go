@@ -40,7 +40,7 @@ func fillLog(b *testing.B, path string, rooms []chat.RoomID, messages iter.Seq[p
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	defer tx.Rollback()
 	numbers, heads := map[chat.RoomID]int{}, map[chat.RoomID]ports.FoundMessage{}
 	for i, room := range rooms {
 		numbers[room] = i + 1

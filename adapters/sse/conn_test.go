@@ -2,6 +2,7 @@ package sse
 
 import (
 	"encoding/base64"
+	"net/http"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestAStreamKeepsTheContractOfConnections(t *testing.T) {
 				if err := s.conn.Write(text("{}")); err != nil {
 					t.Fatal(err)
 				}
-				if got := r.heads(); got.StatusCode != 200 {
+				if got := r.heads(); got.StatusCode != http.StatusOK { //nolint:bodyclose // the test reads on below
 					t.Fatalf("the status is %d", got.StatusCode)
 				}
 				for line, err := r.line(); line != "data: {}"; line, err = r.line() {

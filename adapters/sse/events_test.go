@@ -106,7 +106,8 @@ func TestAnIDHasAllCursors(t *testing.T) {
 		id, data, _ := strings.Cut(event, "\ndata: ")
 		var room string
 		var seq chat.Seq
-		fmt.Sscanf(data[strings.Index(data, `"room":`):], `"room":%q,"seq":%d`, &room, &seq)
+		_, place, _ := strings.Cut(data, `"room":`)
+		fmt.Sscanf(place, `%q,"seq":%d`, &room, &seq)
 		at[room] = max(seq, at[room])
 		c := newCursors("log", rooms)
 		if err := c.parse("log", id); err != nil {

@@ -176,8 +176,10 @@ func TestFilesAreCompressedForWhoAcceptsIt(t *testing.T) {
 		tag, accepts string
 		status       int
 	}{
-		{tag, "gzip", http.StatusNotModified}, {other, "", http.StatusNotModified},
-		{other, "gzip", http.StatusOK}, {tag, "", http.StatusOK},
+		{tag, "gzip", http.StatusNotModified},
+		{other, "", http.StatusNotModified},
+		{other, "gzip", http.StatusOK},
+		{tag, "", http.StatusOK},
 	} {
 		got := ask(t, app, http.MethodGet, "/app.js", "If-None-Match", row.tag, "Accept-Encoding", row.accepts)
 		if got.status != row.status || (row.status == http.StatusNotModified) && got.header.Get("Content-Encoding") != "" {

@@ -96,8 +96,8 @@ func (f *fields) take(member []byte, v value) {
 	if f.flawed == nil {
 		f.flawed = v.check(member, "a frame")
 	}
-	for n, text := range nameTexts {
-		if string(member) == text {
+	for n := range nameTexts {
+		if string(member) == nameTexts[n] {
 			f.at[n] = v
 			return
 		}

@@ -12,8 +12,13 @@ import (
 func TestThePlaceOfAnEntryIsReadFromItsFrame(t *testing.T) {
 	t.Parallel()
 	for _, fact := range []chat.Fact{
-		chat.Message{Body: `","seq":1,"at":`}, chat.Edited{Target: 1, Body: "x"}, chat.Deleted{Target: 1}, chat.Reacted{Target: 1, Emoji: "👍"},
-		chat.MemberChanged{User: "bob", Change: chat.MemberJoined}, chat.RoomChanged{Change: chat.RoomRenamed, Name: `"`}, chat.Set{Type: "x.a", Data: []byte("{}")},
+		chat.Message{Body: `","seq":1,"at":`},
+		chat.Edited{Target: 1, Body: "x"},
+		chat.Deleted{Target: 1},
+		chat.Reacted{Target: 1, Emoji: "👍"},
+		chat.MemberChanged{User: "bob", Change: chat.MemberJoined},
+		chat.RoomChanged{Change: chat.RoomRenamed, Name: `"`},
+		chat.Set{Type: "x.a", Data: []byte("{}")},
 	} {
 		for _, seq := range []chat.Seq{1, 42, chat.MaxSeq} {
 			e := chat.Entry{Room: "dm:1-2_3.4", Seq: seq, At: time.Unix(1, 0), Author: chat.Author{ID: `al"ice`}, Fact: fact}
@@ -32,8 +37,13 @@ func TestThePlaceOfAnEntryIsReadFromItsFrame(t *testing.T) {
 		}
 	}
 	for _, f := range []ports.Frame{
-		ports.SignalFrame{Signal: chat.Signal{Kind: chat.SignalRead, Room: "tea", User: "bob", Seq: 4}}, ports.OK{ID: "1", Answer: joined}, ports.OK{Answer: ports.Left{Room: "tea"}},
-		ports.OK{Answer: ports.Sent{Receipt: ports.Receipt{Room: "tea", Seq: 4}}}, ports.FollowEnded{Room: "tea", Err: chat.NotFound}, ports.Drain{}, ports.Welcome{},
+		ports.SignalFrame{Signal: chat.Signal{Kind: chat.SignalRead, Room: "tea", User: "bob", Seq: 4}},
+		ports.OK{ID: "1", Answer: joined},
+		ports.OK{Answer: ports.Left{Room: "tea"}},
+		ports.OK{Answer: ports.Sent{Receipt: ports.Receipt{Room: "tea", Seq: 4}}},
+		ports.FollowEnded{Room: "tea", Err: chat.NotFound},
+		ports.Drain{},
+		ports.Welcome{},
 	} {
 		frame := wire.AppendFrame(nil, f)
 		if _, _, ok := wire.PlaceOf(frame); ok {

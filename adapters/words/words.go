@@ -1,6 +1,7 @@
 package words
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -138,11 +139,11 @@ func (r *reader) parts(from, to int) {
 	iter.InitString(norm.NFKC, run)
 	for !iter.Done() {
 		begin := iter.Pos()
-		normal := string(iter.Next())
+		normal := slices.Clone(iter.Next())
 		for iter.Pos() == begin && !iter.Done() { // one character may stand for several
-			normal += string(iter.Next())
+			normal = append(normal, iter.Next()...)
 		}
-		r.pieces(normal, from+begin, from+iter.Pos())
+		r.pieces(string(normal), from+begin, from+iter.Pos())
 	}
 }
 

@@ -43,7 +43,7 @@ func TestTextsAreSplitIntoWords(t *testing.T) {
 		{"Russian", "Ёлка и ёж: МОЙ", "елка и еж мой"},
 		{"Greek", "ΟΔΟΣ οδός", "οδοσ οδόσ(οδοσ)"},
 		{"Arabic", "مَدْرَسَة أحمد ١٢٣ كتـــاب", "مدرسه احمد 123 كتاب"},
-		{"Persian", "می‌خواهم کتاب", "ميخواهم كتاب"},
+		{"Persian", "می\u200cخواهم کتاب", "ميخواهم كتاب"},
 		{"Hebrew", "שָׁלוֹם צה״ל", "שלום צה ל"},
 		{"Hindi", "हिन्दी क़लम", "हिन्दी क़लम(कलम)"},
 		{"Chinese", "我们去北京。", "我+们+去+北+京"},
@@ -58,8 +58,8 @@ func TestTextsAreSplitIntoWords(t *testing.T) {
 		{"full width", "ＡＢＣ　１２", "abc 12"},
 		{"ligatures and the like", "ﬁn ① ½ ™ ㌔ ℡", "fin 1 1 2 tm キ+ロ tel"},
 		{"emoji", "🎉🎉 hi👍🏽!", "🎉 🎉 hi 👍🏽(👍)"},
-		{"emoji of several characters", "👩‍👩‍👧 🇩🇪🇹🇷 🏴󠁧󠁢󠁳󠁣󠁴󠁿 ❤️ ❤", "👩‍👩‍👧 🇩🇪 🇹🇷 🏴󠁧󠁢󠁳󠁣󠁴󠁿 ❤ ❤"},
-		{"skin in a family", "👩🏽‍🚀", "👩🏽‍🚀(👩‍🚀)"},
+		{"emoji of several characters", "👩\u200d👩\u200d👧 🇩🇪🇹🇷 🏴󠁧󠁢󠁳󠁣󠁴󠁿 ❤️ ❤", "👩\u200d👩\u200d👧 🇩🇪 🇹🇷 🏴󠁧󠁢󠁳󠁣󠁴󠁿 ❤ ❤"},
+		{"skin in a family", "👩🏽\u200d🚀", "👩🏽\u200d🚀(👩\u200d🚀)"},
 		{"a key", "1️⃣", "1⃣(1)"},
 		{"none", " .,:;!?\"'()[]{}<>+-*/\\|_~`@#$%^&=\n\t\x00\u0301", ""},
 		{"invalid", "a\xffb \xc3", "a b"},
@@ -123,7 +123,7 @@ func checkWord(t *testing.T, text string, w ports.Word) {
 }
 
 func FuzzWords(f *testing.F) {
-	for _, text := range []string{"", "Don't panic", "İSTANBUL ß", "北京 か\u3099 ﾌﾟ", "👩🏽‍🚀🇩🇪", "می‌خواهم", "½ ﷺ ™", "\xff\xc3a", "สวัสดี", "a\u0301\u200d"} {
+	for _, text := range []string{"", "Don't panic", "İSTANBUL ß", "北京 か\u3099 ﾌﾟ", "👩🏽\u200d🚀🇩🇪", "می\u200cخواهم", "½ ﷺ ™", "\xff\xc3a", "สวัสดี", "a\u0301\u200d"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -165,7 +165,7 @@ const chatter = "Shall we meet at 5 pm? I have put the slides at https://example
 
 // TestGuardWordsAllocateLittle holds the tokenizer to what it takes: a copy of each word that is
 // not in small letters of ASCII, and its bare form.
-func TestGuardWordsAllocateLittle(t *testing.T) {
+func TestGuardWordsAllocateLittle(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	list := make([]ports.Word, 0, 64)
 	for text, most := range map[string]float64{
 		strings.Repeat("small letters only ", 5): 0,

@@ -308,10 +308,12 @@ func TestClientsOfOtherLibrariesTakeCompressedFrames(t *testing.T) {
 		{"ws", "permessage-deflate", 85, func(ctx context.Context, t *testing.T, room, url string) *foreign {
 			return launches(ctx, t, room, url, node, "-e", wsClient)
 		}},
-		{"python-websockets", "PerMessageDeflate(remote_no_context_takeover=False, local_no_context_takeover=True, remote_max_window_bits=12, local_max_window_bits=12)", 85,
+		{
+			"python-websockets", "PerMessageDeflate(remote_no_context_takeover=False, local_no_context_takeover=True, remote_max_window_bits=12, local_max_window_bits=12)", 85,
 			func(ctx context.Context, t *testing.T, room, url string) *foreign {
 				return launches(ctx, t, room, url, python(), "-c", pythonClient)
-			}},
+			},
+		},
 		{"chromium", "permessage-deflate; client_no_context_takeover", 85, func(ctx context.Context, t *testing.T, room, url string) *foreign {
 			return browserClient(ctx, t, s, room, url)
 		}},

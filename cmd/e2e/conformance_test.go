@@ -220,7 +220,10 @@ func (is *bridged) shows(entries []byte) []byte {
 	if !is.json() {
 		return []byte(text)
 	}
-	body, _ := json.Marshal(said)
+	body, err := json.Marshal(said)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
 	return body
 }
 

@@ -41,8 +41,18 @@ func messagesAreFound(t *testing.T, s *service) {
 		return found
 	}
 	for n, queries := range [][]string{
-		{"creme", "BRÛLÉE", "example.com", `"see https"`, "exam* -coffee"}, {"北京", "长城 明天"}, {"학교"}, {"ดีครับ"}, {"istanbul", "ıstanbul", "sisli"}, {"елка", "МОРОЗ"},
-		{"احمد", "مَدْرَسَة"}, {"שָׁלוֹם"}, {"हिन्दी"}, {"da nang", "đẹp"}, {"strasse", "ubermut"}, {"🎉", "👍"},
+		{"creme", "BRÛLÉE", "example.com", `"see https"`, "exam* -coffee"},
+		{"北京", "长城 明天"},
+		{"학교"},
+		{"ดีครับ"},
+		{"istanbul", "ıstanbul", "sisli"},
+		{"елка", "МОРОЗ"},
+		{"احمد", "مَدْرَسَة"},
+		{"שָׁלוֹם"},
+		{"हिन्दी"},
+		{"da nang", "đẹp"},
+		{"strasse", "ubermut"},
+		{"🎉", "👍"},
 	} {
 		for _, q := range queries {
 			if got := finds(q); !slices.Equal(got, []string{texts[n]}) {

@@ -154,17 +154,6 @@ func (e *stream) listen() {
 	}
 }
 
-// lastID returns the id of the last event that has come.
-func (e *stream) lastID() (id string) {
-	for {
-		select {
-		case id = <-e.ids:
-		default:
-			return id
-		}
-	}
-}
-
 // readingSuite tests what clients who read get, by whatever they are connected.
 func readingSuite(t *testing.T, s *service) {
 	ways := map[string]follows{"socket": bySocket, "events": byEvents}
@@ -211,12 +200,16 @@ func readsBehind(t *testing.T, s *service, by follows) {
 	room, alice := s.room(), s.connects(t, "alice")
 	alice.asks("join", "room", room)
 	saysAll(t, alice, room, 1, 500)
+	var bobs []*peer
 	for _, after := range []int64{0, 7, 499, 500} {
 		bob := by(t, s, "bob", at{room, after})
 		bob.reads(room, after+1, 500)
-		defer func() { bob.reads(room, 501, 501) }()
+		bobs = append(bobs, bob)
 	}
 	saysAll(t, alice, room, 501, 501)
+	for _, bob := range bobs {
+		bob.reads(room, 501, 501)
+	}
 }
 
 func readsManyRooms(t *testing.T, s *service, by follows) {

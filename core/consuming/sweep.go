@@ -254,8 +254,8 @@ func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRo
 			continue
 		}
 		quiet = append(quiet, ports.RoomHead{Room: is.Room, Head: is.Head})
-		for _, a := range r.unwritten(rm) { //nolint:contextcheck // the same
-			late.Go(func() {
+		for _, a := range r.unwritten(rm) {
+			late.Go(func() { //nolint:contextcheck // the same
 				if a.write() != nil {
 					failed.Store(true)
 				}

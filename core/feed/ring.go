@@ -80,11 +80,12 @@ func (v *View) find(after, upto chat.Seq, maxBytes int) (c *chunk, from, to int)
 
 // between returns the frames of the indexes from to to; none where from is greater.
 func (c *chunk) between(from, to int) []byte {
-	start, until := uint32(0), uint32(0)
+	start := uint32(0)
 	if from > 0 {
 		start = c.ends[from-1].at
 	}
-	if until = start; to >= from {
+	until := start
+	if to >= from {
 		until = c.ends[to].at
 	}
 	return c.buf[start:until:until]

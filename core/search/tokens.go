@@ -120,17 +120,20 @@ func cutTerms(list []ports.SearchTerm) []ports.SearchTerm {
 // asks returns the tokens of a term. Of a run of characters these are pairs, so that each character
 // is in one.
 func (t *term) asks() (list []ports.SearchTerm) {
-	for i, end := 0, 0; i < len(t.words); i = end {
-		for end = i + 1; end < len(t.words) && t.words[end].Next; end++ {
+	for i := 0; i < len(t.words); {
+		end := i + 1
+		for end < len(t.words) && t.words[end].Next {
+			end++
 		}
 		if end-i == 1 {
 			list = append(list, ports.SearchTerm{Token: t.words[i].Form, Prefix: t.prefix && end == len(t.words)})
-			continue
+		} else {
+			for k := i; k < end; k += 2 {
+				at := min(k, end-2)
+				list = append(list, ports.SearchTerm{Token: t.words[at].Form + t.words[at+1].Form})
+			}
 		}
-		for k := i; k < end; k += 2 {
-			at := min(k, end-2)
-			list = append(list, ports.SearchTerm{Token: t.words[at].Form + t.words[at+1].Form})
-		}
+		i = end
 	}
 	return list
 }

@@ -191,8 +191,8 @@ var findSentences = []seekSentence{
 			s.mustFind(one, said[i])
 			one.All[0].Prefix = true
 			var want []ports.FoundMessage
-			for j := len(tokens) - 1; j >= 0; j-- {
-				if strings.HasPrefix(tokens[j], token) {
+			for j, longer := range slices.Backward(tokens) {
+				if strings.HasPrefix(longer, token) {
 					want = append(want, said[j])
 				}
 			}

@@ -27,12 +27,14 @@ func (s *storeSuite) testModel(t *testing.T) {
 				proposals := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) chat.Proposal { return drawProposal(t, r) }), 1, 14).Draw(t, "proposals")
 				drawGroups(t, proposals)
 				outcomes := r.appends(proposals...)
-				for i, n := 0, 0; i < len(outcomes); i += n {
-					if n = runOf(proposals[i:]); n == 1 {
+				for i := 0; i < len(outcomes); {
+					n := runOf(proposals[i:])
+					if n == 1 {
 						m.check(t, proposals[i], outcomes[i])
-						continue
+					} else {
+						m.checkTogether(t, proposals[i:i+n], outcomes[i:i+n])
 					}
-					m.checkTogether(t, proposals[i:i+n], outcomes[i:i+n])
+					i += n
 				}
 				mark := chat.Seq(rapid.IntRange(0, len(m.log)).Draw(t, "mark"))
 				reader := r.user(fmt.Sprint("u", rapid.IntRange(0, 3).Draw(t, "reader")))

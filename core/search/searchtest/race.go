@@ -147,6 +147,7 @@ type lateIndex struct {
 	past *past
 }
 
+// Find implements ports.SearchIndex.
 func (x lateIndex) Find(ctx context.Context, q ports.FindQuery) ([]ports.FoundMessage, error) {
 	found, err := x.SearchIndex.Find(ctx, q)
 	until := x.past.clock.Load() + rand.N[int64](20)
