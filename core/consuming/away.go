@@ -157,10 +157,11 @@ func (r *Runner) seeking() (names []string) {
 }
 
 // doubts has a consumer be away until it is known better, where pairs wait that this node has not
-// seen fail: it would not know when they need not wait any more.
+// seen fail: it would not know when they need not wait any more. While the consumer fails on this
+// node the question waits: it is away soon, or what waits is of others once it succeeds.
 func (r *Runner) doubts(ctx context.Context, f *following) error {
 	r.mu.Lock()
-	asks := f.doubt && !f.away && !f.rests()
+	asks := f.doubt && f.failed == 0 && !f.away && !f.rests()
 	r.mu.Unlock()
 	if !asks {
 		return nil

@@ -141,6 +141,29 @@ func (p place) pending() (n int) {
 	return n
 }
 
+// TestANewConsumerIsNotAwayAfterAFirstFailure makes a consumer some seconds before it can take
+// anything.
+func TestANewConsumerIsNotAwayAfterAFirstFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		p.makes("tea")
+		n := p.runs("n1", nil, &audit{name: "other"})
+		defer n.stop()
+		rest(soon)
+		e := &endpoint{away: gone}
+		a := &audit{name: "audit", take: e.take}
+		if err := n.Add(a); err != nil {
+			t.Fatal(err)
+		}
+		n.Appended(p.says("tea", "hi"))
+		rest(2200 * time.Millisecond)
+		mustBe(t, "it is away", n.Inspect().Consumers[0].Away, false)
+		e.returns()
+		takes(t, []chat.RoomID{"tea"}, 14*time.Second, a)
+	})
+}
+
 func TestAllNodesLearnThatAConsumerIsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
