@@ -165,6 +165,10 @@ func (m *metrics) begin(storeTime *prometheus.HistogramVec) {
 		m.appends.WithLabelValues(result)
 	}
 	m.sends.WithLabelValues(string(chat.Invalid))
+	for kind := ports.StreamEvents; kind <= ports.StreamDurablePoll; kind++ {
+		m.streams.WithLabelValues(kind.String())
+		m.streamsBegan.WithLabelValues(kind.String())
+	}
 }
 
 // observe records a time, with the trace as an exemplar if that was recorded.
