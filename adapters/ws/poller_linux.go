@@ -75,7 +75,7 @@ func (a *Adapter) move(raw net.Conn, c *polled) *polled {
 	if err != nil {
 		return nil // too few files; it has passed, or will show again
 	}
-	a.live.Add(1)
+	a.live.Add()
 	c.poller, c.fd = p, int32(fd)
 	c.state.Store(taken)
 	if err := p.add(c); err != nil {

@@ -3,7 +3,6 @@ package ws
 import (
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,8 +65,8 @@ func (c Config) withDefaults() Config {
 type Adapter struct {
 	cfg     Config
 	origins edge.Origins
-	live    sync.WaitGroup // connections
-	shaking atomic.Int64   // handshakes under way
+	live    living
+	shaking atomic.Int64 // handshakes under way
 	poller  poller
 }
 
