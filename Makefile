@@ -61,7 +61,7 @@ check-peers: # nor have they of the servers that benchmarks compare with
 # writes for debuggers.
 race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-run Name -v")
 	@echo "== go test -race"
-	@CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=all=-dwarf=false -shuffle=on -timeout=10m $(ARGS) $(PACKAGES)
+	@CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=all=-dwarf=false -shuffle=on -timeout=15m $(ARGS) $(PACKAGES)
 
 counts: ## what must stay as low as it is: allocations, bytes, writes and round trips, counted without the race detector
 	@echo "== counts"
