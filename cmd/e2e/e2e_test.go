@@ -23,8 +23,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// These tests wait most of the time, for a service, a browser or a clock. So more of them run at
-	// once than there are cores, unless -parallel says otherwise.
+	// These tests wait most of the time, for a service, a browser or a clock. So more of them run
+	// at once than there are cores, unless -parallel says otherwise.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
