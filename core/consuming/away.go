@@ -38,6 +38,7 @@ type fortune struct {
 	probe  time.Time // while it is away no pair that waits is tried before,
 	fresh  time.Time // and none that has not failed before this
 	asked  chat.RoomID
+	sought chat.RoomID // an operator has set the cursor there: it is tried all the same
 
 	doubt  bool        // there may be pairs that wait since before this node had them
 	wakes  bool        // pairs that wait are to be woken,
@@ -60,6 +61,8 @@ func (f *following) admits(p *pair, now time.Time) bool {
 		return true
 	case f.inFlight >= awayAtOnce || len(f.queue) > 0:
 		return false
+	case p.room.id == f.sought:
+		f.sought = ""
 	case p.kept || p.cursor.Tries > 0:
 		if now.Before(f.probe) {
 			return false
@@ -294,7 +297,7 @@ func (r *Runner) hasten(ctx context.Context, consumer string, after chat.RoomID,
 func (r *Runner) Retry(ctx context.Context, consumer string, room chat.RoomID) error {
 	if room != "" {
 		err := r.cfg.Retries.Retry(ctx, consumer, []chat.RoomID{room}, 0, true)
-		r.retries(consumer, 0)
+		r.lookAt(ctx, consumer, room)
 		return err
 	}
 	err := r.hastenAll(ctx, consumer, func(c *ports.Cursor) bool { return c.Tries > 0 }, true)
@@ -316,6 +319,30 @@ func (r *Runner) hastenAll(ctx context.Context, consumer string, wanted func(*po
 		if after = next; err != nil || after == "" {
 			return err
 		}
+	}
+}
+
+// lookAt has a pair looked at whose cursor an operator has set. While its consumer is away, a sweep
+// would come to it only with the next probe.
+func (r *Runner) lookAt(ctx context.Context, consumer string, room chat.RoomID) {
+	defer nudge(r.sought)
+	r.mu.Lock()
+	f := r.consumers[consumer]
+	away := f != nil && f.away
+	if away {
+		f.sought = room
+	}
+	r.mu.Unlock()
+	if !away {
+		return
+	}
+	all, err := r.cfg.Cursors.Load(ctx, []chat.RoomID{room})
+	all = slices.DeleteFunc(all, func(c ports.Cursor) bool { return c.Consumer != consumer })
+	if err == nil {
+		err = r.resume(ctx, all)
+	}
+	if err != nil {
+		r.cfg.Observer.Fault(ctx, "look at what an operator has set", err) // a sweep does it later
 	}
 }
 

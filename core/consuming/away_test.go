@@ -312,3 +312,34 @@ func TestAnOperatorHasAConsumerTriedNow(t *testing.T) {
 		n.seen.mustBeWell()
 	})
 }
+
+func TestWhatAnOperatorSetsIsTriedThoughTheConsumerIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		all := rooms(300)
+		p.makes(all...)
+		e := &endpoint{away: gone}
+		a := &audit{name: "audit", take: e.take}
+		n := p.runs("n1", nil, a)
+		defer n.stop()
+		rest(soon)
+		for _, id := range all {
+			n.Appended(p.says(id, "hi"))
+		}
+		rest(5 * time.Minute)
+		for i, act := range []func(room chat.RoomID) error{
+			func(room chat.RoomID) error { return n.Seek(t.Context(), "audit", room, 0) },
+			func(room chat.RoomID) error { return n.Retry(t.Context(), "audit", room) },
+		} {
+			room := all[100+i]
+			mustBe(t, "it is away", n.Inspect().Consumers[0].Away, true)
+			before := len(a.tried(room))
+			if err := act(room); err != nil {
+				t.Fatal(err)
+			}
+			rest(soon)
+			mustBe(t, "tries", len(a.tried(room)), before+1)
+		}
+	})
+}

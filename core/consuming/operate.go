@@ -55,7 +55,7 @@ func (r *Runner) Seek(ctx context.Context, consumer string, room chat.RoomID, se
 		return chat.Errorf(chat.Invalid, "a cursor is 0 or more")
 	}
 	err := r.cfg.Consumers.Seek(ctx, consumer, room, seq)
-	nudge(r.sought)
+	r.lookAt(ctx, consumer, room)
 	return err
 }
 
