@@ -68,7 +68,7 @@ type following struct {
 	ctx      context.Context // ends when it is set anew or taken out
 	end      context.CancelFunc
 
-	fortune
+	breaker
 	queue    []*pair // whose turn comes
 	inFlight int
 	paused   time.Time
@@ -186,7 +186,7 @@ func (r *Runner) set(c Consumer) {
 		f.ctx, f.end = context.WithCancel(r.hard)
 	}
 	f.Consumer, f.limits, f.paused = c, limits, time.Time{}
-	f.fortune = fortune{window: window, doubt: true}
+	f.breaker = breaker{window: window, doubt: true}
 	if f.rests() {
 		f.idles()
 	}

@@ -28,10 +28,10 @@ const (
 	toldWhen = ", and says when to try again"
 )
 
-// fortune is how a consumer fares on this node. While it is away its pairs are left alone but for a
-// few. The first success wakes those that wait, on all nodes, and what is under way at once grows
-// by one with each success. r.mu guards it.
-type fortune struct {
+// breaker is a circuit breaker: how a consumer fares on this node. While it is away its pairs are
+// left alone but for a few, which probe it. The first success wakes those that wait, on all nodes,
+// and what is under way at once grows by one with each success. r.mu guards it.
+type breaker struct {
 	failed int // in a row
 	away   bool
 	window int       // batches that may be under way at once
