@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -150,7 +151,7 @@ func inverted(docs []Doc) (c content) {
 			c.postings[i].seqs = append(c.postings[i].seqs, d.Seq)
 		}
 	}
-	slices.SortFunc(c.postings, func(a, b posting) int { return compare(a.token, b.token) })
+	slices.SortFunc(c.postings, func(a, b posting) int { return strings.Compare(a.token, b.token) })
 	return c
 }
 
@@ -174,7 +175,7 @@ func (c content) with(other content) (sum content) {
 	a, b := c.postings, other.postings
 	sum.postings = make([]posting, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
-		switch n := compare(a[0].token, b[0].token); {
+		switch n := strings.Compare(a[0].token, b[0].token); {
 		case n < 0:
 			sum.postings, a = append(sum.postings, a[0]), a[1:]
 		case n > 0:

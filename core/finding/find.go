@@ -187,7 +187,7 @@ func (s *search) look(ctx context.Context, n int) error {
 			units = append(units, &unit{room: r, block: b})
 		}
 	}
-	for _, some := range slices.Collect(slices.Chunk(units, maxUnits)) {
+	for some := range slices.Chunk(units, maxUnits) {
 		if err := s.match(ctx, some); err != nil {
 			return err
 		}

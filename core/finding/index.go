@@ -3,13 +3,10 @@ package finding
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
 )
-
-func compare(a, b string) int { return strings.Compare(a, b) }
 
 // Sizes of blocks, in tokens.
 const (
