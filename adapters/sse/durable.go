@@ -170,21 +170,11 @@ func (a *Adapter) durablePage(c *fiber.Ctx, who chat.Identity, w durableWish) er
 		tag := fmt.Sprintf(`"%d:%d:%x"`, w.after, next, h.Sum64())
 		c.Set(fiber.HeaderETag, tag)
 		c.Set(fiber.HeaderCacheControl, "private, no-cache")
-		if matches(c, tag) {
+		if edge.Has(c, tag) {
 			return c.SendStatus(fiber.StatusNotModified)
 		}
 	}
 	return c.Status(fiber.StatusOK).Send(body)
-}
-
-// matches reports whether the client has the answer with a tag already.
-func matches(c *fiber.Ctx, tag string) bool {
-	for text := range strings.SplitSeq(c.Get(fiber.HeaderIfNoneMatch), ",") {
-		if strings.TrimPrefix(strings.TrimSpace(text), "W/") == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // describe sets the headers of an answer after which the client stands at next.

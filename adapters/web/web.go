@@ -20,7 +20,6 @@ import (
 	"encoding/base64"
 	"io/fs"
 	"path"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -111,25 +110,13 @@ func (a asset) serve(c *fiber.Ctx) error {
 		tag = `"` + a.tag + "-" + edge.Gzip + `"`
 	}
 	c.Set(fiber.HeaderETag, tag)
-	if matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
+	if edge.Has(c, tag) {
 		c.Response().Header.Del(fiber.HeaderContentEncoding)
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, a.contentType)
 	c.Response().SetBodyRaw(body)
 	return nil
-}
-
-// matches reports whether an If-None-Match header names the tag. Proxies that compress make tags
-// weak; for GET the comparison ignores this (RFC 9110, section 13.1.2).
-func matches(header, tag string) bool {
-	for candidate := range strings.SplitSeq(header, ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
-			return true
-		}
-	}
-	return false
 }
 
 func secure(c *fiber.Ctx) {
