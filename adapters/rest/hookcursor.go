@@ -13,11 +13,7 @@ import (
 )
 
 func (a *API) seekHook(r *request) error {
-	id, err := r.hookID()
-	if err != nil {
-		return err
-	}
-	o, err := r.object()
+	id, o, err := r.hookCommand()
 	if err != nil {
 		return err
 	}
@@ -44,6 +40,15 @@ func (a *API) seekHook(r *request) error {
 	return nil
 }
 
+// hookCommand returns the hook that a request names, and what it is to do there.
+func (r *request) hookCommand() (id chat.HookID, o object, err error) {
+	if id, err = r.hookID(); err != nil {
+		return "", o, err
+	}
+	o, err = r.object()
+	return id, o, err
+}
+
 // roomOrAll returns the room that an object names, or nothing where it means all.
 func (o object) roomOrAll() (chat.RoomID, error) {
 	text, err := o.Text("room")
@@ -54,11 +59,7 @@ func (o object) roomOrAll() (chat.RoomID, error) {
 }
 
 func (a *API) retryHook(r *request) error {
-	id, err := r.hookID()
-	if err != nil {
-		return err
-	}
-	o, err := r.object()
+	id, o, err := r.hookCommand()
 	if err != nil {
 		return err
 	}
@@ -76,11 +77,7 @@ func (a *API) retryHook(r *request) error {
 const maxWhy = 200
 
 func (a *API) skipHook(r *request) error {
-	id, err := r.hookID()
-	if err != nil {
-		return err
-	}
-	o, err := r.object()
+	id, o, err := r.hookCommand()
 	if err != nil {
 		return err
 	}
