@@ -1,6 +1,7 @@
 import { type Socket, type Status } from "./connection.js";
 import { Http } from "./http.js";
-import type { Author, Limits } from "./protocol.js";
+import { type Person } from "./people.js";
+import type { Author, Limits, NewRoom } from "./protocol.js";
 import { Room } from "./room.js";
 import { RoomList } from "./rooms.js";
 import { type Found, type SearchOptions } from "./search.js";
@@ -36,18 +37,19 @@ export declare class Client {
     readonly getSnapshot: () => ClientSnapshot;
     /** Resolves with the first snapshot, from now on, of which `holds` is true. */
     until(holds: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot>;
-    /** The room, which is followed from now on. It is the same object for the same id. */
+    /**
+     * The room, which is followed from now on. It is the same object for the same id. A connection may
+     * follow `limits.rooms`: beyond that, those rest that nobody looks at and that were used longest ago.
+     */
     room(id: string): Room;
+    /** The room as far as it is known, whether it is followed or not. */
+    peek(id: string): Room;
     /** My rooms. They are loaded at first use, and kept up to date from then on. */
     get rooms(): RoomList;
     /** Follows a room no longer; I stay a member. */
     leave(id: string): void;
-    createRoom(room: {
-        room: string;
-        name?: string;
-        public?: boolean;
-        topic?: string;
-    }): Promise<Room>;
+    /** Makes a room, of which I am a moderator. Its topic and picture are set later. */
+    createRoom(room: NewRoom): Promise<Room>;
     /**
      * Finds messages. Words must all be there; `"a phrase"` as it stands, `-not` must not be there,
      * `pre*` is how a word begins. Only where `features` has `search`, or it is `unsupported`.
@@ -60,6 +62,11 @@ export declare class Client {
      * client's snapshot is another.
      */
     name(user: string): string;
+    /**
+     * A user with what is known of them, their picture for example. What is not known is asked for: when
+     * it is there, and when it changes, this client's snapshot is another.
+     */
+    person(user: string): Person;
     /** How many frames of types that this library does not know came, by type. */
     get ignored(): ReadonlyMap<string, number>;
     /** Tries again at once: after the client stopped for good, or while it waits. */

@@ -12,6 +12,12 @@ export interface Host extends Line {
     readonly storage: Storage;
     readonly http: Http;
     readonly outbox: Outbox;
+    /** The room is followed. */
+    follows(room: Room): boolean;
+    /** The application uses the room: it is followed from now on. */
+    use(room: Room): void;
+    /** The list of rooms has others. */
+    listed(): void;
     learn(author: Author): void;
     ignored(type: string): void;
     roomChanged(room: Room): void;

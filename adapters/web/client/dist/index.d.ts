@@ -4,6 +4,7 @@ export { ParleyError, type Code } from "./errors.js";
 export { indexedDBStorage } from "./indexeddb.js";
 export type { Item, Message } from "./message.js";
 export type { Outcome, SendState } from "./outbox.js";
+export type { Person } from "./people.js";
 export type * from "./protocol.js";
 export type { Reader, ReaderOptions } from "./reader.js";
 export type { Room } from "./room.js";

@@ -8,6 +8,8 @@ export declare class Observable<T> {
     /** Calls the listener after changes: at once for the first, then for all of the next 16 ms. */
     readonly subscribe: (listener: () => void) => (() => void);
     readonly getSnapshot: () => T;
+    /** Somebody listens. */
+    get watched(): boolean;
     /** Resolves with the first snapshot, from now on, of which `holds` is true. */
     until(holds: (snapshot: T) => boolean): Promise<T>;
     /** Something of it is another. */

@@ -40,4 +40,6 @@ export declare class Room {
     discard(key: string): void;
     /** I am typing, or not any more; call it with each key that is pressed. */
     typing(on?: boolean, now?: number): void;
+    /** Asks who is there, once; then `present` is kept up to date. A window asks too. */
+    watch(): void;
 }

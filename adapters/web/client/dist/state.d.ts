@@ -24,10 +24,14 @@ export declare class RoomState {
     /** Undefined until they are loaded. */
     members: ReadonlyMap<string, Member> | undefined;
     pins: readonly Message[] | undefined;
-    present: ReadonlyMap<string, string>;
-    presentTotal: number;
+    /** Who is there, id to name; `total` may be more in a crowd. */
+    presence: {
+        readonly users: ReadonlyMap<string, string>;
+        readonly total: number;
+    };
     marks: ReadonlyMap<string, number>;
-    typing: ReadonlyMap<string, number>;
+    /** Who types now, but me. */
+    typists: readonly string[];
     /** `unread` may be wrong, and more: the service has to be asked. */
     stale: boolean;
     constructor(me: () => string);

@@ -38,6 +38,8 @@ export declare class Stream {
     receive(entry: Entry): void;
     /** The connection is gone; the next one joins again. */
     interrupted(): void;
+    /** It is followed no longer, until the next `join`. */
+    rest(): void;
     /** The service follows it no longer. */
     left(error: ParleyError): void;
     /** Knows nothing of the log any more. */

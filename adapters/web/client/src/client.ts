@@ -1,11 +1,12 @@
 // The client: all rooms over one connection.
 import { Connection, type Socket, type Status } from "./connection.ts";
+import { Following } from "./following.ts";
 import type { Host } from "./host.ts";
 import { Http } from "./http.ts";
-import { Names } from "./names.ts";
 import { Observable } from "./observable.ts";
 import { Outbox } from "./outbox.ts";
-import type { Author, Frame, Limits, RoomView, Welcome } from "./protocol.ts";
+import { People, type Person, type Told } from "./people.ts";
+import type { Author, Frame, Limits, NewRoom, RoomView, Welcome } from "./protocol.ts";
 import { Room } from "./room.ts";
 import { RoomList } from "./rooms.ts";
 import { search, type Found, type SearchOptions } from "./search.ts";
@@ -50,7 +51,8 @@ export class Client {
   #log = "";
   #features: ReadonlySet<string> = new Set();
   #limits: Limits | undefined;
-  #names = new Names((ids) => this.#askNames(ids), () => this.#view.changed());
+  #people = new People((ids) => this.#askPeople(ids), () => this.#view.changed());
+  #following = new Following(() => this.#list?.latest ?? []);
   #ignored = new Map<string, number>();
   #destroyed = false;
   #deaf: () => void;
@@ -90,11 +92,20 @@ export class Client {
     return this.#view.until(holds);
   }
 
-  /** The room, which is followed from now on. It is the same object for the same id. */
+  /**
+   * The room, which is followed from now on. It is the same object for the same id. A connection may
+   * follow `limits.rooms`: beyond that, those rest that nobody looks at and that were used longest ago.
+   */
   room(id: string): Room {
     const room = this.#room(id);
-    room.join();
+    this.#following.use(room);
+    room.join(); // once more, if it was refused
     return room;
+  }
+
+  /** The room as far as it is known, whether it is followed or not. */
+  peek(id: string): Room {
+    return this.#room(id);
   }
 
   /** My rooms. They are loaded at first use, and kept up to date from then on. */
@@ -109,12 +120,15 @@ export class Client {
   /** Follows a room no longer; I stay a member. */
   leave(id: string): void {
     this.#connection.tell({ type: "leave", room: id });
-    this.#known.get(id)?.destroy();
+    const room = this.#known.get(id);
+    if (room) this.#following.forget(room);
+    room?.destroy();
     this.#known.delete(id);
     this.#list?.remove(id);
   }
 
-  async createRoom(room: { room: string; name?: string; public?: boolean; topic?: string }): Promise<Room> {
+  /** Makes a room, of which I am a moderator. Its topic and picture are set later. */
+  async createRoom(room: NewRoom): Promise<Room> {
     const view = (await this.#http.ask("POST", "v1/rooms", { body: room })) as RoomView;
     const made = this.room(view.room);
     made.describe(view);
@@ -140,7 +154,15 @@ export class Client {
    * client's snapshot is another.
    */
   name(user: string): string {
-    return this.#names.get(user);
+    return this.#people.name(user);
+  }
+
+  /**
+   * A user with what is known of them, their picture for example. What is not known is asked for: when
+   * it is there, and when it changes, this client's snapshot is another.
+   */
+  person(user: string): Person {
+    return this.#people.person(user);
   }
 
   /** How many frames of types that this library does not know came, by type. */
@@ -162,6 +184,7 @@ export class Client {
     this.#deaf();
     this.#connection.stop();
     this.#http.end();
+    this.#list?.destroy();
     for (const room of this.#known.values()) room.destroy();
   }
 
@@ -183,15 +206,15 @@ export class Client {
     this.#me = user;
     this.#features = new Set(features);
     this.#limits = limits;
-    this.#names.learn(user);
-    this.#names.forgetAsked();
+    this.#people.learn(user);
+    this.#people.forgetAsked();
     if (this.#log && this.#log !== log) {
       this.#list?.reset();
       for (const room of this.#known.values()) room.reset();
     }
     this.#log = log;
     this.#view.changed();
-    for (const room of this.#known.values()) room.join();
+    this.#following.begin(limits?.rooms);
     void this.#list?.load();
     void this.#outbox.open(user.id, log);
   }
@@ -199,7 +222,10 @@ export class Client {
   #receive(frame: Frame): void {
     const { type, room } = frame;
     if (type === "added") void this.#list?.add(room!);
-    else if (type === "user") this.#renamed(frame["user"]);
+    else if (type === "user") {
+      this.#people.take(frame["user"]);
+      this.#view.changed();
+    }
     else if (type === "error") this.#ignore(`error ${frame["code"]}`); // of a command that wanted no answer
     else if (room === undefined) this.#ignore(type);
     else {
@@ -229,20 +255,18 @@ export class Client {
       get features() { return client.#features; },
       request: (command, take) => this.#connection.request(command, take),
       tell: (command) => this.#connection.tell(command),
-      learn: (author) => this.#names.learn(author),
+      follows: (room) => this.#following.has(room),
+      use: (room) => this.#following.use(room),
+      listed: () => this.#following.choose(),
+      learn: (author) => this.#people.learn(author),
       ignored: (type) => this.#ignore(type),
       roomChanged: (room) => this.#list?.touch(room),
     };
   }
 
-  #renamed(user: Partial<Author>): void {
-    this.#names.learn(user);
-    this.#view.changed();
-  }
-
-  async #askNames(ids: string[]): Promise<readonly Partial<Author>[]> {
-    if (!this.#features.has("people")) return [];
-    return (await this.#connection.request({ type: "users", ids }))["users"];
+  async #askPeople(ids: string[]): Promise<Told> {
+    if (!this.#features.has("people")) return { users: [] };
+    return (await this.#connection.request({ type: "users", ids })) as unknown as Told;
   }
 
   #ignore(type: string): void {

@@ -5,6 +5,7 @@ export { ParleyError, type Code } from "./errors.ts";
 export { indexedDBStorage } from "./indexeddb.ts";
 export type { Item, Message } from "./message.ts";
 export type { Outcome, SendState } from "./outbox.ts";
+export type { Person } from "./people.ts";
 export type * from "./protocol.ts";
 export type { Reader, ReaderOptions } from "./reader.ts";
 export type { Room } from "./room.ts";

@@ -26,6 +26,11 @@ export class Observable<T> {
 
   readonly getSnapshot = (): T => (this.#snapshot ??= this.#make());
 
+  /** Somebody listens. */
+  get watched(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** Resolves with the first snapshot, from now on, of which `holds` is true. */
   until(holds: (snapshot: T) => boolean): Promise<T> {
     return new Promise((resolve) => {

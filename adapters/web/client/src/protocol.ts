@@ -6,6 +6,16 @@ export interface Author {
   readonly name: string;
 }
 
+/** What is known of a user. */
+export interface Profile {
+  readonly id: string;
+  readonly name?: string;
+  readonly avatar?: string;
+  readonly custom?: Readonly<Record<string, unknown>>;
+  /** More with each change. */
+  readonly v: number;
+}
+
 export interface Reaction {
   readonly emoji: string;
   readonly count: number;
@@ -156,6 +166,15 @@ export interface Frame {
   readonly type: string;
   readonly room?: string;
   readonly [member: string]: any;
+}
+
+/** A room to be made. */
+export interface NewRoom {
+  readonly room: string;
+  readonly name?: string;
+  /** Everybody with a token may read and write. */
+  readonly public?: boolean;
+  readonly members?: readonly { readonly user: string; readonly role: Role }[];
 }
 
 /** A room as `GET /v1/rooms` and `GET /v1/rooms/{room}` show it. */

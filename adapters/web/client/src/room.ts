@@ -58,11 +58,13 @@ export class Room {
 
   /** The newest messages, live. It is made at first use. */
   get messages(): Window {
+    this.#host.use(this);
     return (this.#messages ??= this.window({ around: "end" }));
   }
 
   /** Pages either side of a place. Close it when it is not shown any more. */
   window(options: WindowOptions = {}): Window {
+    this.#host.use(this);
     this.watch();
     const room = this;
     const window: Window = new Window({
@@ -71,7 +73,7 @@ export class Room {
       me: () => room.#host.me,
       outgoing: () => room.#host.outbox.in(room.id),
       ready: () => room.ready(),
-      page: (ask, take) => room.#stream.page(ask, take),
+      page: (ask, take) => room.#page(ask, take),
       closed: (one) => void room.#windows.delete(one),
     }, options);
     this.#windows.add(window);
@@ -80,6 +82,7 @@ export class Room {
 
   /** The log's entries, each once and in order, of the types that this library knows. */
   entries(options: ReaderOptions = {}): Reader {
+    this.#host.use(this);
     const room = this;
     const reader = new Reader({
       room: room.id,
@@ -88,7 +91,7 @@ export class Room {
       get cursor() { return room.#stream.cursor; },
       storage: room.#host.storage,
       ready: () => room.ready(),
-      page: (ask, take) => room.#stream.page(ask, take),
+      page: (ask, take) => room.#page(ask, take),
       ended: (one) => void room.#readers.delete(one),
     }, options);
     this.#readers.add(reader);
@@ -97,11 +100,13 @@ export class Room {
 
   /** Resolves once the room is joined; rejects if it cannot be, or the client was destroyed. */
   ready(): Promise<void> {
+    this.#host.use(this);
     return this.#stream.ready();
   }
 
   /** I have read up to the entry, or all that came. */
   markRead(seq = this.#stream.cursor): void {
+    this.#host.use(this);
     if (seq <= this.#state.read) return;
     this.#state.mark(seq);
     this.#changed();
@@ -181,19 +186,26 @@ export class Room {
     this.#host.tell({ type: "typing", room: this.id, ...(!on && { on }) });
   }
 
-  // ─── told by the client ───
-
-  /** @internal Somebody shows it: who is there matters too. */
+  /** Asks who is there, once; then `present` is kept up to date. A window asks too. */
   watch(): void {
     if (this.#watched) return;
     this.#watched = true;
     if (this.#stream.joined) this.#askPresence();
   }
 
+  // ─── told by the client ───
+
+  /** @internal Somebody looks at it. */
+  get inUse(): boolean {
+    return this.#windows.size > 0 || this.#readers.size > 0 || this.#view.watched;
+  }
+
   /** @internal As the service lists it; the stream goes on behind that. */
   describe(view: RoomView): void {
     this.#state.describe(view);
-    if (this.#stream.cursor < 0) this.#stream.cursor = view.head;
+    // Nobody needs the entries in between of a room that rests.
+    const skips = !this.#host.follows(this) && !this.inUse && !this.#state.members && !this.#state.pins;
+    if (this.#stream.cursor < 0 || skips) this.#stream.cursor = Math.max(this.#stream.cursor, view.head);
     this.#marked = Math.max(this.#marked, view.read);
     this.#changed();
   }
@@ -203,12 +215,16 @@ export class Room {
     this.#stream.join();
   }
 
+  /** @internal It is followed no longer, until the next `join`. */
+  rest(): void {
+    this.#stream.rest();
+    this.#silenced();
+  }
+
   /** @internal The connection is gone. */
   interrupted(): void {
     this.#stream.interrupted();
-    this.#timers.clear("typing");
-    this.#state.silence();
-    this.#changed();
+    this.#silenced();
   }
 
   /** @internal The service has another log: nothing of what is here counts any more. */
@@ -274,6 +290,11 @@ export class Room {
 
   #left({ code, message }: Frame): void {
     this.#stream.left(new ParleyError({ code: code as string, message: message as string }));
+    this.#silenced();
+  }
+
+  #silenced(): void {
+    this.#timers.clear("typing");
     this.#state.silence();
     this.#changed();
   }
@@ -366,7 +387,13 @@ export class Room {
     return this.#host.http.ask(method, `v1/rooms/${encodeURIComponent(this.id)}${path}`, ask);
   }
 
+  #page(ask: object, take: Parameters<Stream["page"]>[1]): Promise<void> {
+    this.#host.use(this);
+    return this.#stream.page(ask, take);
+  }
+
   #do(command: Command): Sending {
+    this.#host.use(this);
     const { item, outcome } = this.#host.outbox.add(this.id, { ...command, room: this.id });
     return { key: item.key, outcome };
   }
@@ -389,8 +416,8 @@ export class Room {
     return {
       id: this.id, name, topic, avatar, custom, sets, public: state.public, archived, role, joined, error,
       head: Math.max(cursor, 0), read, unread, last, activeAt, members, pins, marks,
-      present: { users: state.present, total: state.presentTotal },
-      typing: [...state.typing.keys()],
+      present: state.presence,
+      typing: state.typists,
     };
   }
 }

@@ -1,10 +1,12 @@
-// The list of my rooms, those first in which something happened last.
+// The list of my rooms, those first in which something happened last. Most are followed, and tell by
+// themselves what happens; the service is asked from time to time what happened in the others.
 import { asError, type ParleyError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { Observable } from "./observable.ts";
 import type { RoomView } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { RoomSnapshot } from "./snapshot.ts";
+import { Timers } from "./timing.ts";
 
 export interface RoomsSnapshot {
   readonly rooms: readonly RoomSnapshot[];
@@ -18,14 +20,24 @@ export interface RoomsSnapshot {
 }
 
 const PAGE = 50;
-const LIVE = 100; // rooms that are followed; what is behind them is as it was when it was loaded
+const LOOK_EVERY = 30_000; // ms
+const LOOK_PAGES = 20;
+const OVERLAP = 60_000; // ms: so much the clocks of the service's nodes may differ
+
+interface ListPage {
+  readonly rooms: readonly RoomView[];
+  readonly next?: string;
+}
 
 export class RoomList {
   #host: Host;
   #room: (id: string) => Room;
   #listed = new Map<string, Room>();
   #view = new Observable<RoomsSnapshot>(() => this.#snapshot());
+  #timers = new Timers<"look">();
   #next: string | undefined;
+  #lookedTo: number | undefined; // when the latest was active at the last look, epoch ms of the service
+  #turn: string | undefined; // where the turn through those that are not followed goes on
   #load: Promise<void> | undefined;
   #ready = false;
   #error: ParleyError | undefined;
@@ -45,18 +57,23 @@ export class RoomList {
 
   /** Loads the next page. */
   more(): Promise<void> {
-    return this.#next === undefined ? Promise.resolve() : this.#page(this.#next);
+    return this.#next === undefined ? Promise.resolve() : this.#once(() => this.#page(this.#next!));
   }
 
-  /** @internal Loads the first page: at first, and after each connection. */
+  /** @internal Loads the first page, and what has moved: at first, and after each connection. */
   load(): Promise<void> {
-    return this.#page(undefined);
+    return this.#once(() => this.#look());
+  }
+
+  /** @internal Those that are listed, the latest first. */
+  get latest(): readonly Room[] {
+    return this.getSnapshot().rooms.map(({ id }) => this.#listed.get(id)!);
   }
 
   /** @internal I am in a room now that may not be listed. */
   async add(id: string): Promise<void> {
     try {
-      this.#take(await this.#host.http.ask("GET", `v1/rooms/${encodeURIComponent(id)}`));
+      this.#take([await this.#host.http.ask("GET", `v1/rooms/${encodeURIComponent(id)}`)]);
     } catch { /* it is listed with the next page, if it is mine still */ }
     this.#view.changed();
   }
@@ -74,38 +91,95 @@ export class RoomList {
   /** @internal The service has another log. */
   reset(): void {
     this.#listed.clear();
-    this.#next = undefined;
+    this.#next = this.#lookedTo = this.#turn = undefined;
     this.#ready = false;
   }
 
-  #page(cursor: string | undefined): Promise<void> {
-    return (this.#load ??= this.#fetch(cursor).finally(() => {
+  /** @internal */
+  destroy(): void {
+    this.#timers.clear();
+  }
+
+  // One load at a time.
+  #once(load: () => Promise<void>): Promise<void> {
+    return (this.#load ??= this.#tried(load).finally(() => {
       this.#load = undefined;
       this.#view.changed();
+      this.#plan();
     }));
   }
 
-  async #fetch(cursor: string | undefined): Promise<void> {
+  async #tried(load: () => Promise<void>): Promise<void> {
     this.#error = undefined;
     this.#view.changed();
-    const active = this.#host.features.has("room_list");
-    const query = active ? { sort: "active", cursor, limit: PAGE } : { after: cursor, limit: PAGE };
     try {
-      const page = await this.#host.http.ask("GET", "v1/rooms", { query });
-      for (const view of page.rooms as RoomView[]) this.#take(view);
-      // What is loaded anew is the first page: those behind it were asked for already.
-      if (cursor !== undefined || !this.#ready) this.#next = page.next;
-      this.#ready = true;
+      await load();
     } catch (thrown) {
       this.#error = asError(thrown);
     }
   }
 
-  #take(view: RoomView): void {
-    const room = this.#room(view.room);
-    this.#listed.set(view.room, room);
-    room.describe(view);
-    if (this.#listed.size <= LIVE) room.join();
+  async #page(cursor: string): Promise<void> {
+    const { rooms, next } = await this.#ask(cursor);
+    this.#take(rooms);
+    this.#next = next;
+  }
+
+  // What has moved stands before what has not. The pages behind the first were asked for already, or
+  // will be.
+  async #look(): Promise<void> {
+    const before = this.#lookedTo;
+    let latest: number | undefined;
+    for (let pages = 0, cursor: string | undefined; pages < LOOK_PAGES; pages++) {
+      const { rooms, next } = await this.#ask(cursor);
+      this.#take(rooms);
+      if (!this.#ready) this.#next = next;
+      this.#ready = true;
+      latest ??= activeAt(rooms[0]);
+      cursor = next;
+      if (cursor === undefined || before === undefined || activeAt(rooms.at(-1))! < before - OVERLAP) break;
+    }
+    this.#lookedTo = latest ?? before;
+  }
+
+  // What somebody reads on another device moves no room: those that are not followed are asked for in
+  // turn, a page at a time.
+  async #lookInTurn(): Promise<void> {
+    const at = this.#turn;
+    this.#turn = undefined;
+    const { rooms, next } = await this.#ask(at);
+    this.#take(rooms.filter(({ room }) => this.#listed.has(room)));
+    this.#turn = next;
+  }
+
+  #plan(): void {
+    const { open, features } = this.#host;
+    const resting = [...this.#listed.values()].some((room) => !this.#host.follows(room));
+    if (!open || !features.has("room_list") || !(resting || this.#next !== undefined)) return;
+    this.#timers.set("look", LOOK_EVERY, () => {
+      if (!this.#host.open) return; // the next connection looks
+      void this.#once(async () => {
+        await this.#look();
+        if (resting) await this.#lookInTurn();
+      });
+    });
+  }
+
+  #ask(cursor: string | undefined): Promise<ListPage> {
+    const active = this.#host.features.has("room_list");
+    const query = active ? { sort: "active", cursor, limit: PAGE } : { after: cursor, limit: PAGE };
+    return this.#host.http.ask("GET", "v1/rooms", { query });
+  }
+
+  #take(views: readonly RoomView[]): void {
+    for (const view of views) {
+      const room = this.#room(view.room);
+      // The stream of a room that is followed knows more.
+      if (!this.#listed.has(view.room) || !room.getSnapshot().joined) room.describe(view);
+      this.#listed.set(view.room, room);
+    }
+    this.#view.changed();
+    this.#host.listed();
   }
 
   #snapshot(): RoomsSnapshot {
@@ -116,3 +190,5 @@ export class RoomList {
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const activeAt = (view: RoomView | undefined): number | undefined => (view?.active_at ? Date.parse(view.active_at) : undefined);

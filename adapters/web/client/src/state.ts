@@ -31,14 +31,16 @@ export class RoomState {
   /** Undefined until they are loaded. */
   members: ReadonlyMap<string, Member> | undefined;
   pins: readonly Message[] | undefined;
-  present: ReadonlyMap<string, string> = new Map();
-  presentTotal = 0;
+  /** Who is there, id to name; `total` may be more in a crowd. */
+  presence: { readonly users: ReadonlyMap<string, string>; readonly total: number } = { users: new Map(), total: 0 };
   marks: ReadonlyMap<string, number> = new Map();
-  typing: ReadonlyMap<string, number> = new Map(); // user → until when, epoch ms
+  /** Who types now, but me. */
+  typists: readonly string[] = [];
   /** `unread` may be wrong, and more: the service has to be asked. */
   stale = true;
 
   #me: () => string;
+  #typing = new Map<string, number>(); // user → until when, epoch ms
   #unread = 0; // as the service counted it, up to #countedTo
   #countedTo = 0;
   #news: number[] = []; // messages of others behind that, and behind my mark
@@ -107,7 +109,7 @@ export class RoomState {
     switch (type) {
       case "typing":
         if (user === this.#me()) return true;
-        if (on) this.typing = new Map(this.typing).set(user, now + TYPING_LASTS);
+        if (on) this.#started(user, now + TYPING_LASTS);
         else this.#stopped(user);
         return true;
       case "presence":
@@ -123,20 +125,20 @@ export class RoomState {
   }
 
   arrive(users: readonly Author[], total: number): void {
-    this.present = new Map(users.map(({ id, name }) => [id, name]));
-    this.presentTotal = total;
+    this.presence = { users: new Map(users.map(({ id, name }) => [id, name])), total };
   }
 
   /** Signals end with the connection: nobody knows who is there, or typing. */
   silence(): void {
-    this.typing = new Map();
+    this.#typing.clear();
+    this.typists = [];
     this.arrive([], 0);
   }
 
   /** Drops who has stopped typing. Returns when to look again, in ms, or Infinity. */
   expire(now = Date.now()): number {
-    for (const [user, until] of this.typing) if (until <= now) this.#stopped(user);
-    return Math.min(...this.typing.values()) - now;
+    for (const [user, until] of this.#typing) if (until <= now) this.#stopped(user);
+    return Math.min(...this.#typing.values()) - now;
   }
 
   #message(entry: MessageEntry): void {
@@ -190,20 +192,22 @@ export class RoomState {
   }
 
   #presence(user: string, online: boolean): void {
-    if (online === this.present.has(user)) return;
-    const present = new Map(this.present);
-    if (!online) present.delete(user);
-    else if (present.size < MOST_PRESENT) present.set(user, user);
-    this.present = present;
-    this.presentTotal = Math.max(0, this.presentTotal + (online ? 1 : -1));
+    const { users: before, total } = this.presence;
+    if (online === before.has(user)) return;
+    const users = new Map(before);
+    if (!online) users.delete(user);
+    else if (users.size < MOST_PRESENT) users.set(user, user);
+    this.presence = { users, total: Math.max(0, total + (online ? 1 : -1)) };
     if (!online) this.#stopped(user);
   }
 
+  #started(user: string, until: number): void {
+    this.#typing.set(user, until);
+    if (!this.typists.includes(user)) this.typists = [...this.typists, user];
+  }
+
   #stopped(user: string): void {
-    if (!this.typing.has(user)) return;
-    const typing = new Map(this.typing);
-    typing.delete(user);
-    this.typing = typing;
+    if (this.#typing.delete(user)) this.typists = this.typists.filter((one) => one !== user);
   }
 }
 

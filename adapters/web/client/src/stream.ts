@@ -39,6 +39,7 @@ export class Stream {
   #line: Line;
   #on: StreamCallbacks;
   #joining = false;
+  #turn = 0; // counts attempts to join: what belongs to one that was given up is dropped
   #waiting: { resolve: () => void; reject: (error: ParleyError) => void }[] = [];
   #recorders = new Set<Entry[]>(); // each has the entries since a question was asked
   #timers = new Timers<"join">();
@@ -54,15 +55,20 @@ export class Stream {
     if (this.joined || this.#joining || !this.#line.open) return;
     this.#joining = true;
     this.#timers.clear();
+    const turn = ++this.#turn;
     const since = this.cursor < 0 ? { limit: 0 } : { after: this.cursor };
-    this.#line.request({ type: "join", room: this.#room, ...since }, (ok) => this.#enter(ok as JoinOk)).then(
+    this.#line.request({ type: "join", room: this.#room, ...since }, (ok) => {
+      if (turn === this.#turn) this.#enter(ok as JoinOk);
+    }).then(
       () => {
+        if (turn !== this.#turn) return;
         this.#joining = false;
         if (!this.joined) return;
         this.#waiting.splice(0).forEach(({ resolve }) => resolve());
         this.#on.onEntered();
       },
       (thrown) => {
+        if (turn !== this.#turn) return;
         this.#joining = false;
         this.#refused(asError(thrown));
       },
@@ -89,6 +95,14 @@ export class Stream {
   /** The connection is gone; the next one joins again. */
   interrupted(): void {
     this.joined = false;
+    this.#timers.clear();
+  }
+
+  /** It is followed no longer, until the next `join`. */
+  rest(): void {
+    if (this.joined || this.#joining) this.#line.tell({ type: "leave", room: this.#room });
+    this.#turn++;
+    this.joined = this.#joining = false;
     this.#timers.clear();
   }
 

@@ -164,6 +164,30 @@ test("names that are not known are asked for, many at once, and change", async (
   assert.equal(client.name("carol"), "Carol C.");
 });
 
+test("people have pictures; the highest version holds, and a new connection is asked again", async () => {
+  const { client, socket } = await setup({ a: listed("a", 1, 0, 3) }, [...welcome.features, "people"]);
+  assert.equal(client.person("alice").name, "Alice");
+  assert.equal(client.person("carol"), client.person("carol"));
+  await settle();
+  assert.deepEqual(socket().last("users").ids, ["alice", "carol"]);
+  socket().answers("users", { users: [{ id: "alice", name: "Alice", avatar: "/a.png", v: 3 }], rest: ["carol"] });
+  await settle();
+  assert.deepEqual(socket().last("users").ids, ["carol"]); // who did not fit
+  socket().answers("users", { users: [{ id: "carol", v: 1 }] });
+  await settle();
+  const alice = client.person("alice");
+  assert.deepEqual([alice.avatar, client.person("carol").name], ["/a.png", "carol"]);
+  socket().says({ type: "user", user: { id: "alice", name: "Old", v: 2 } });
+  socket().says({ ...said("a", 2, 20), author: { id: "alice", name: "Older" } });
+  assert.equal(client.person("alice"), alice);
+  socket().ends(1006);
+  await passes(500);
+  socket().says({ ...welcome, features: [...welcome.features, "people"] });
+  assert.equal(client.person("alice"), alice);
+  await settle();
+  assert.deepEqual(socket().last("users").ids, ["alice"]);
+});
+
 // A socket that is welcome at once.
 const FakeSocketOf = (begins: (socket: FakeSocket) => void) => class extends FakeSocket {
   constructor(url: string, protocols: string[]) {
