@@ -61,7 +61,7 @@ measured("as a live room with a window of 50", (text) => {
       if (type === "join") take({ head: 0, from: 1, truncated: false, role: "write", read: 0 });
       return type === "join" ? Promise.resolve({}) : Promise.reject(new Error());
     },
-    tell: () => {}, learn: () => {}, ignored: () => {}, roomChanged: () => {},
+    tell: () => {}, learn: () => {}, ignored: () => {}, came: () => {}, roomChanged: () => {},
   };
   const room = new Room("tea", host as unknown as Host);
   room.messages;

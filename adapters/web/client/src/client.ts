@@ -6,7 +6,7 @@ import { Http } from "./http.ts";
 import { Observable } from "./observable.ts";
 import { Outbox } from "./outbox.ts";
 import { People, type Person, type Told } from "./people.ts";
-import type { Author, Frame, Limits, NewRoom, RoomView, Welcome } from "./protocol.ts";
+import type { Author, Entry, Frame, Limits, NewRoom, RoomView, Welcome } from "./protocol.ts";
 import { Room } from "./room.ts";
 import { RoomList } from "./rooms.ts";
 import { search, type Found, type SearchOptions } from "./search.ts";
@@ -54,6 +54,7 @@ export class Client {
   #people = new People((ids) => this.#askPeople(ids), () => this.#view.changed());
   #following = new Following(() => this.#list?.latest ?? []);
   #ignored = new Map<string, number>();
+  #entries = new Set<(room: string, entry: Entry) => void>();
   #destroyed = false;
   #deaf: () => void;
 
@@ -165,6 +166,16 @@ export class Client {
     return this.#people.person(user);
   }
 
+  /**
+   * Calls the listener with each entry of all rooms that are followed, as it comes, after the rooms
+   * have applied it; also with what was missed while there was no connection. Returns what ends it.
+   */
+  onEntry(listener: (room: string, entry: Entry) => void): () => void {
+    const own: typeof listener = (room, entry) => listener(room, entry); // the same may listen twice
+    this.#entries.add(own);
+    return () => void this.#entries.delete(own);
+  }
+
   /** How many frames of types that this library does not know came, by type. */
   get ignored(): ReadonlyMap<string, number> {
     return this.#ignored;
@@ -260,6 +271,7 @@ export class Client {
       listed: () => this.#following.choose(),
       learn: (author) => this.#people.learn(author),
       ignored: (type) => this.#ignore(type),
+      came: (room, entry) => { for (const listener of [...this.#entries]) listener(room, entry); },
       roomChanged: (room) => this.#list?.touch(room),
     };
   }

@@ -1,7 +1,7 @@
 // What rooms have in common: their client.
 import type { Http } from "./http.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Author } from "./protocol.ts";
+import type { Author, Entry } from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { Storage } from "./storage.ts";
 import type { Line } from "./stream.ts";
@@ -22,5 +22,7 @@ export interface Host extends Line {
   listed(): void;
   learn(author: Author): void;
   ignored(type: string): void;
+  /** An entry came, and is applied. */
+  came(room: string, entry: Entry): void;
   roomChanged(room: Room): void;
 }

@@ -1,7 +1,7 @@
 // One room: it follows the log, and tells windows, readers and its own state what comes.
 import { asError, ParleyError } from "./errors.ts";
 import type { Host } from "./host.ts";
-import { toMessage } from "./message.ts";
+import { toMessage, type Message } from "./message.ts";
 import { Observable } from "./observable.ts";
 import { isChange, isKnown, type Author, type Command, type Entry, type Frame, type JoinOk, type RoomView } from "./protocol.ts";
 import { Reader, type ReaderOptions } from "./reader.ts";
@@ -15,6 +15,7 @@ const REFRESH_AFTER = 50; // ms: what makes it wrong often comes in numbers
 const TYPING_EVERY = 3_000; // ms
 const MOST_MEMBERS = 5_000;
 const PINS = 100;
+const REACTION_PAGES = 10;
 
 /** Made by `client.room(id)`, once for each id. */
 export class Room {
@@ -102,6 +103,48 @@ export class Room {
   ready(): Promise<void> {
     this.#host.use(this);
     return this.#stream.ready();
+  }
+
+  /** The message at `seq` in its present form, or nothing where there is none. */
+  async message(seq: number): Promise<Message | undefined> {
+    const entry = await this.#at(seq);
+    return entry?.seq === seq && entry.type === "message" ? toMessage(entry, this.#host.me.id) : undefined;
+  }
+
+  /** The first entry of that time or later, or the last one there is. It takes some 15 questions. */
+  async seqAt(date: Date): Promise<number> {
+    await this.ready();
+    let [low, high] = [1, Math.max(1, this.#stream.cursor)];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const entry = await this.#at(middle);
+      if (!entry || Date.parse(entry.at) >= date.getTime()) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /**
+   * Who reacts to a message, by emoji, in the order in which they began. It is read from the log: of
+   * a reaction that was made long after its message, behind 2,000 more entries, nobody is found.
+   */
+  async reactors(seq: number): Promise<ReadonlyMap<string, readonly string[]>> {
+    const found = new Map<string, Set<string>>();
+    for (let [after, pages, more] = [seq, 0, true]; more && pages < REACTION_PAGES; pages++) {
+      await this.#stream.page({ after, limit: 200 }, (page) => {
+        for (const entry of page.entries) {
+          if (entry.type !== "reacted" || entry.target !== seq) continue;
+          this.#host.learn(entry.author);
+          const users = found.get(entry.emoji) ?? new Set();
+          if (entry.removed) users.delete(entry.author.id);
+          else users.add(entry.author.id);
+          found.set(entry.emoji, users);
+        }
+        after = page.entries.at(-1)?.seq ?? after;
+        more = page.more && page.entries.length > 0;
+      });
+    }
+    return new Map([...found].map(([emoji, users]) => [emoji, [...users]]));
   }
 
   /** I have read up to the entry, or all that came. */
@@ -309,6 +352,7 @@ export class Room {
     for (const reader of this.#readers) reader.take(entry);
     if (entry.type === "set" && entry.set === "pinned" && entry.target && entry.data) void this.#pinned(entry.target);
     this.#refreshIfStale();
+    this.#host.came(this.id, entry);
     this.#changed();
   }
 
@@ -359,6 +403,12 @@ export class Room {
       for (const one of since) if (isChange(one)) this.#state.apply(one);
       this.#changed();
     }).catch(() => {});
+  }
+
+  async #at(seq: number): Promise<Entry | undefined> {
+    let found: Entry | undefined;
+    await this.#stream.page({ after: seq - 1, limit: 1 }, ({ entries }) => { found = entries[0]; });
+    return found;
   }
 
   #askPresence(): void {

@@ -60,6 +60,15 @@ export class RoomList {
     return this.#next === undefined ? Promise.resolve() : this.#once(() => this.#page(this.#next!));
   }
 
+  /**
+   * Lists a room that I look at, and follows it. The service lists it by itself once I have read or
+   * said something there. Rejects if there is no such room, or I may not see it.
+   */
+  async open(id: string): Promise<void> {
+    this.#take([await this.#host.http.ask("GET", `v1/rooms/${encodeURIComponent(id)}`)]);
+    this.#view.changed();
+  }
+
   /** @internal Loads the first page, and what has moved: at first, and after each connection. */
   load(): Promise<void> {
     return this.#once(() => this.#look());
@@ -72,10 +81,7 @@ export class RoomList {
 
   /** @internal I am in a room now that may not be listed. */
   async add(id: string): Promise<void> {
-    try {
-      this.#take([await this.#host.http.ask("GET", `v1/rooms/${encodeURIComponent(id)}`)]);
-    } catch { /* it is listed with the next page, if it is mine still */ }
-    this.#view.changed();
+    await this.open(id).catch(() => {}); // it is listed with the next page, if it is mine still
   }
 
   /** @internal I am in that room no longer. */
