@@ -17,17 +17,23 @@ const Gzip = "gzip"
 // packet of the network anyway.
 const MinCompressed = 1 << 10
 
-// AcceptsGzip reports whether the client of a request wants a compressed body rather than a plain
+// Brotli is the coding of what is compressed when it is built.
+const Brotli = "br"
+
+// AcceptsGzip is Accepts for Gzip.
+func AcceptsGzip(c *fiber.Ctx) bool { return Accepts(c, Gzip) }
+
+// Accepts reports whether the client of a request wants a body in the coding rather than a plain
 // one (RFC 9110, 12.5.3). It also tells caches that the answer depends on this.
-func AcceptsGzip(c *fiber.Ctx) bool {
+func Accepts(c *fiber.Ctx, wanted string) bool {
 	c.Vary(fiber.HeaderAcceptEncoding)
-	gzipped, plain, others := -1.0, -1.0, -1.0 // negative: it is not named
+	coded, plain, others := -1.0, -1.0, -1.0 // negative: it is not named
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderAcceptEncoding) {
 		for member := range strings.SplitSeq(string(line), ",") {
 			coding, weight := weighed(member)
 			switch coding {
-			case Gzip, "x-gzip":
-				gzipped = max(gzipped, weight)
+			case wanted, "x-" + wanted:
+				coded = max(coded, weight)
 			case "identity":
 				plain = weight
 			case "*":
@@ -35,10 +41,10 @@ func AcceptsGzip(c *fiber.Ctx) bool {
 			}
 		}
 	}
-	if gzipped < 0 {
-		gzipped = others
+	if coded < 0 {
+		coded = others
 	}
-	return gzipped > 0 && gzipped >= plain
+	return coded > 0 && coded >= plain
 }
 
 // weighed returns a coding in lower case, and its weight from 0 to 1. An invalid weight counts as

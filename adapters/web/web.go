@@ -8,11 +8,12 @@
 // need Node (`node --test tests/`); the tests in Go drive the whole page in a Chromium, against the
 // whole service.
 //
-// Beside it stand packages for the pages of others, which the service does not serve: client/ is
-// @parley-chat/client.
+// Beside it stand packages for the pages of others: client/ is @parley-chat/client, elements/ is
+// @parley-chat/elements, which the service gives to other pages as /embed.js; frame/ is the page
+// for frames, /embed.
 package web
 
-//go:generate go run ./bundle/generate client
+//go:generate go run ./bundle/generate .
 
 import (
 	"crypto/sha256"
@@ -35,8 +36,10 @@ var static embed.FS
 const policy = "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 // Files returns the page's files, index.html at their root.
-func Files() fs.FS {
-	files, err := fs.Sub(static, "static")
+func Files() fs.FS { return below(static, "static") }
+
+func below(embedded fs.FS, dir string) fs.FS {
+	files, err := fs.Sub(embedded, dir)
 	if err != nil {
 		panic(err) // the folder is embedded
 	}
@@ -47,9 +50,13 @@ func Files() fs.FS {
 // tells the page whether the service is in development mode. In that mode the service gives tokens
 // at `/dev/token` to pages that know its key, and checks a key at `/dev/key`; these two are not
 // served here.
-func Routes(development bool) func(fiber.Router) {
+//
+// For pages of others there are `/embed.js`, the elements, and `/embed`, a page for frames, which
+// pages of `origins` may show.
+func Routes(development bool, origins []string) func(fiber.Router) {
 	assets := loadAssets(Files())
 	return func(router fiber.Router) {
+		embedRoutes(router, origins)
 		for name, asset := range assets {
 			router.Get("/"+name, asset.serve)
 		}

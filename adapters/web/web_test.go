@@ -18,7 +18,7 @@ import (
 
 func newApp(development bool) *fiber.App {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	web.Routes(development)(app)
+	web.Routes(development, nil)(app)
 	return app
 }
 

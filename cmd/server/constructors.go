@@ -260,7 +260,7 @@ func newAPI(cfg Config, p apiParts) *rest.API {
 }
 
 func newHTTP(cfg Config, log *slog.Logger, o ports.Observer, h *observability.Health, keys *jwt.DevKeys, page pageKey, s *ws.Adapter, streams *sse.Adapter, api *rest.API) *httpd.Server {
-	routes := []func(fiber.Router){probes(h), s.Routes, streams.Routes, api.Routes, web.Routes(page != "")}
+	routes := []func(fiber.Router){probes(h), s.Routes, streams.Routes, api.Routes, web.Routes(page != "", cfg.Origins)}
 	if page != "" {
 		routes = append(routes, tokenRoute(keys, page))
 	}

@@ -23,6 +23,19 @@ func TestWhatIsCommittedIsBuiltFromItsSource(t *testing.T) {
 	}
 }
 
+func TestTheElementsThatAreCommittedAreBuiltFromTheirSource(t *testing.T) {
+	t.Parallel()
+	want, err := bundle.Elements("../elements")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range want {
+		if got, err := os.ReadFile("../elements/dist/" + name); err != nil || !bytes.Equal(got, body) {
+			t.Errorf("elements/dist/%s is another (%v): run make generate", name, err)
+		}
+	}
+}
+
 // TestTheClientIsSmall holds it to the size that the pages of others are promised.
 func TestTheClientIsSmall(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,5 @@
-// Command generate writes the built files of the packages for browsers that are its arguments, for
-// `go generate ./adapters/web`. Their declarations of types are .ci/types's.
+// Command generate writes the built files of the packages for browsers, client/ and elements/ below
+// its argument, for `go generate ./adapters/web`. Their declarations of types are .ci/types's.
 package main
 
 import (
@@ -11,18 +11,37 @@ import (
 )
 
 func main() {
-	for _, dir := range os.Args[1:] {
-		if err := write(dir); err != nil {
-			fmt.Fprintln(os.Stderr, "generate:", err)
-			os.Exit(1)
-		}
+	if err := run(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
 	}
 }
 
-func write(dir string) error {
-	built, err := bundle.Client(dir)
+func run(dir string) error {
+	client, elements := filepath.Join(dir, "client"), filepath.Join(dir, "elements")
+	built, err := bundle.Client(client)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "dist", "index.js"), built, 0o644) //nolint:gosec // the file is public
+	if err := write(client, map[string][]byte{"index.js": built}); err != nil {
+		return err
+	}
+	files, err := bundle.Elements(elements)
+	if err != nil {
+		return err
+	}
+	return write(elements, files)
+}
+
+func write(dir string, files map[string][]byte) error {
+	dist := filepath.Join(dir, "dist")
+	if err := os.MkdirAll(dist, 0o755); err != nil { //nolint:gosec // the files are public
+		return err
+	}
+	for name, body := range files {
+		if err := os.WriteFile(filepath.Join(dist, name), body, 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+	}
+	return nil
 }

@@ -1,0 +1,14 @@
+import { ParleyButton } from "./elements/button.js";
+import { ParleyChat } from "./elements/chat.js";
+import { ParleyRoom } from "./elements/room.js";
+export { createClient, indexedDBStorage, memoryStorage } from "@parley-chat/client";
+export { ParleyElement, type ParleyEvents } from "./elements/element.js";
+export { strings, type Strings } from "./strings/index.js";
+export { ParleyButton, ParleyChat, ParleyRoom };
+declare global {
+    interface HTMLElementTagNameMap {
+        "parley-chat": ParleyChat;
+        "parley-room": ParleyRoom;
+        "parley-button": ParleyButton;
+    }
+}

@@ -1,0 +1,27 @@
+import { type Strings } from "./en.js";
+export type { Strings } from "./en.js";
+/** A word of the elements. */
+export type Word = keyof Strings;
+/** A text with `{names}` in it, or one for each form that the language has for a number, `n`. */
+export type Text = string | {
+    readonly [form in Intl.LDMLPluralRule]?: string;
+};
+/** All words in English: a set of one's own has the same names. */
+export declare const strings: Strings;
+/** Loads the words of a language, if there are any. Without them, English is spoken. */
+export declare function learn(lang: string): Promise<void>;
+export interface Speaker {
+    (word: Word, values?: Readonly<Record<string, string | number>>): string;
+    readonly lang: string;
+    fault(thrown: unknown): string;
+    clock(at: string): string;
+    moment(at: string): string;
+    /** A day as a heading: today, yesterday, a weekday, a date. */
+    day(at: Date, now?: Date): string;
+    /** When something happened, as short as can be. */
+    ago(at: string, now?: Date): string;
+    list(names: readonly string[], most?: number): string;
+}
+/** Speaks the language, or English where there are no words in it; `own` counts before those. */
+export declare function speaker(lang: string, own?: Partial<Strings>): Speaker;
+export declare function daysBetween(then: Date, now: Date): number;

@@ -1,0 +1,279 @@
+// Where one writes.
+import type { Message, Room, RoomSnapshot } from "@parley-chat/client";
+import { Component, createRef, type ComponentChild } from "preact";
+import type { Desk } from "../desk/desk.ts";
+import { find, replaceNames } from "../message/emoji.ts";
+import { plain, safe } from "../message/markdown.ts";
+import { Picker } from "../message/Picker.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Avatar, IconButton } from "../ui/parts.tsx";
+import { fulfil, matching, wish, type Wish } from "./complete.ts";
+import type { Drafts } from "./drafts.ts";
+
+export interface ComposerProps {
+  readonly desk: Desk;
+  readonly room: Room;
+  readonly state: RoomSnapshot;
+  readonly drafts: Drafts;
+  /** Finds a message that is loaded. */
+  message(seq: number): Message | undefined;
+  /** My last message, which Up edits. */
+  lastOwn(): Message | undefined;
+  sent(): void;
+  toTimeline(): void;
+}
+
+interface Offer {
+  readonly by: string;
+  readonly show: string;
+  readonly name: string;
+  readonly face?: string;
+}
+
+interface State {
+  readonly text: string;
+  readonly replyTo: number | undefined;
+  readonly editing: Message | undefined;
+  readonly wish: Wish | undefined;
+  readonly offers: readonly Offer[];
+  readonly chosen: number;
+  readonly picker: Element | undefined;
+}
+
+const OFFERS = 7;
+const NEAR_FULL = 200; // characters before the limit that the rest is told
+const TALLEST = 0.4; // of the window
+
+export class Composer extends Component<ComposerProps, State> {
+  override state: State = { text: "", replyTo: undefined, editing: undefined, wish: undefined, offers: [], chosen: 0, picker: undefined };
+  #area = createRef<HTMLTextAreaElement>();
+
+  constructor(props: ComposerProps) {
+    super(props);
+    const { text, replyTo } = props.drafts.get(props.room.id);
+    this.state = { ...this.state, text, replyTo };
+  }
+
+  override componentDidMount(): void {
+    this.#grow();
+    // Where fingers write, focus opens a keyboard over half of the messages.
+    if (matchMedia("(hover: hover)").matches && this.props.desk.host.matches(":focus-within")) this.focus();
+  }
+
+  override componentDidUpdate(_: ComposerProps, before: State): void {
+    if (before.text !== this.state.text || before.editing !== this.state.editing) this.#grow();
+  }
+
+  focus(): void {
+    this.#area.current?.focus({ preventScroll: true });
+  }
+
+  reply(message: Message): void {
+    this.#save({ ...this.#draft(), replyTo: message.seq });
+    this.setState({ editing: undefined, replyTo: message.seq, text: this.#draft().text });
+    this.focus();
+  }
+
+  /** The draft stays where it is meanwhile. */
+  edit(message: Message): void {
+    this.setState({ editing: message, text: message.body, wish: undefined, offers: [] });
+    this.focus();
+    queueMicrotask(() => this.#area.current?.setSelectionRange(message.body.length, message.body.length));
+  }
+
+  #draft() {
+    return this.props.drafts.get(this.props.room.id);
+  }
+
+  #save(draft: { text: string; replyTo?: number | undefined }): void {
+    this.props.drafts.set(this.props.room.id, { text: draft.text, ...(draft.replyTo && { replyTo: draft.replyTo }) });
+  }
+
+  #endEditing(): void {
+    const { text, replyTo } = this.#draft();
+    this.setState({ editing: undefined, text, replyTo, wish: undefined, offers: [] });
+    this.focus();
+  }
+
+  #write(text: string, caret?: number): void {
+    this.setState({ text });
+    if (!this.state.editing) this.#save({ text, replyTo: this.state.replyTo });
+    if (caret !== undefined) {
+      const area = this.#area.current!;
+      area.value = text;
+      area.focus();
+      area.setSelectionRange(caret, caret);
+    }
+  }
+
+  #input = (): void => {
+    const { value } = this.#area.current!;
+    this.#write(value);
+    if (value && !this.state.editing) this.props.room.typing();
+    this.#offer();
+  };
+
+  // ─── sending ───
+
+  get #limit(): number { return this.props.desk.client.getSnapshot().limits?.body_chars ?? 4_000; }
+  get #length(): number { return [...this.state.text.trimEnd()].length; }
+
+  #send = (): void => {
+    const { room, desk } = this.props;
+    const { editing, replyTo } = this.state;
+    const body = replaceNames(this.#area.current!.value).trimEnd();
+    if (!body.trim() || [...body].length > this.#limit) return;
+    try {
+      if (editing) {
+        if (body !== editing.body) room.edit(editing.seq, body);
+        this.#endEditing();
+        return;
+      }
+      room.send(body, replyTo ? { replyTo } : {});
+    } catch (thrown) {
+      desk.fail(thrown); // what was written stays
+      return;
+    }
+    this.#save({ text: "" });
+    this.setState({ text: "", replyTo: undefined, wish: undefined, offers: [] });
+    this.props.sent();
+  };
+
+  // ─── completing ───
+
+  #offer(): void {
+    const area = this.#area.current!;
+    const now = area.selectionStart === area.selectionEnd ? wish(area.value, area.selectionStart) : undefined;
+    this.setState({ wish: now, offers: now ? this.#offers(now) : [], chosen: 0 });
+  }
+
+  #offers({ kind, text }: Wish): Offer[] {
+    const { desk, state } = this.props;
+    if (kind === ":") return find(text, OFFERS).map(({ char, names }) => ({ by: char, show: char, name: `:${names[0]}:` }));
+    if (kind === "#") {
+      const rooms = desk.client.rooms.getSnapshot().rooms.map(({ id, name }) => ({ id, name: name || id }));
+      return matching(rooms, text, OFFERS).map(({ id, name }) => ({ by: `#${id}`, show: "#", name }));
+    }
+    const ids = new Set([...state.present.users.keys(), ...(state.members?.keys() ?? []), ...state.marks.keys()]);
+    const people = [...ids].map((id) => ({ id, name: desk.client.name(id) }));
+    return matching(people, text, OFFERS).map(({ id, name }) => ({ by: `@${id}`, show: "@", name, face: id }));
+  }
+
+  #complete(offer: Offer): void {
+    const done = fulfil(this.#area.current!.value, this.state.wish!, offer.by);
+    this.#write(done.text, done.caret);
+    this.setState({ wish: undefined, offers: [] });
+  }
+
+  #insert = (char: string): void => {
+    const area = this.#area.current!;
+    const { selectionStart: from, selectionEnd: to, value } = area;
+    this.#write(value.slice(0, from) + char + value.slice(to), from + char.length);
+  };
+
+  // ─── keys and pasting ───
+
+  #keys = (event: KeyboardEvent): void => {
+    if (event.isComposing || event.keyCode === 229) return; // an input method is at work: Enter is its
+    const { offers, chosen, editing, replyTo } = this.state;
+    if (offers.length && this.#chooses(event, offers, chosen)) {
+      event.preventDefault();
+      return;
+    }
+    const empty = !this.#area.current!.value;
+    if (event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.altKey) {
+      event.preventDefault();
+      this.#send();
+    } else if (event.key === "Escape") {
+      if (editing) this.#endEditing();
+      else if (replyTo) this.#unquote();
+      else return;
+      event.stopPropagation();
+      event.preventDefault();
+    } else if (event.key === "ArrowUp" && empty && !editing && !event.shiftKey) {
+      const own = this.props.lastOwn();
+      event.preventDefault();
+      if (own) this.edit(own);
+      else this.props.toTimeline();
+    }
+  };
+
+  #chooses(event: KeyboardEvent, offers: readonly Offer[], chosen: number): boolean {
+    switch (event.key) {
+      case "ArrowDown": this.setState({ chosen: (chosen + 1) % offers.length }); return true;
+      case "ArrowUp": this.setState({ chosen: (chosen + offers.length - 1) % offers.length }); return true;
+      case "Enter": case "Tab": this.#complete(offers[chosen]!); return true;
+      case "Escape": this.setState({ wish: undefined, offers: [] }); event.stopPropagation(); return true;
+      default: return false;
+    }
+  }
+
+  #unquote(): void {
+    this.#save({ text: this.state.text });
+    this.setState({ replyTo: undefined });
+  }
+
+  // An address over words makes them a link; all else is text as it is.
+  #paste = (event: ClipboardEvent): void => {
+    const area = this.#area.current!;
+    const { selectionStart: from, selectionEnd: to, value } = area;
+    const pasted = event.clipboardData?.getData("text/plain").trim() ?? "";
+    const words = value.slice(from, to);
+    if (!words.trim() || /[\n\][]/.test(words) || /\s/.test(pasted) || !/^https?:/.test(pasted) || !safe(pasted)) return;
+    event.preventDefault();
+    const link = `[${words}](${pasted.replace(/\)/g, "%29")})`;
+    this.#write(value.slice(0, from) + link + value.slice(to), from + link.length);
+  };
+
+  #grow(): void {
+    const area = this.#area.current;
+    if (!area) return;
+    area.style.height = "auto";
+    area.style.height = `${Math.min(area.scrollHeight, innerHeight * TALLEST)}px`;
+  }
+
+  // ─── drawing ───
+
+  override render({ desk, state, message }: ComposerProps): ComponentChild {
+    const t = desk.words;
+    const { text, replyTo, editing, offers, chosen, picker } = this.state;
+    const left = this.#limit - this.#length;
+    const quoted = replyTo ? message(replyTo) : undefined;
+    const room = state.name || state.id;
+    return (
+      <div class="composer" part="composer">
+        {(editing || replyTo) && (
+          <div class="context">
+            <p>
+              <b>{editing ? t("editing") : t("replying", { who: "" })}{!editing && quoted && <bdi>{quoted.author.name}</bdi>}</b>
+              <span dir="auto">{plain((editing ?? quoted)?.body ?? "").slice(0, 200)}</span>
+            </p>
+            <IconButton icon="close" label={t("cancel")} onClick={() => (editing ? this.#endEditing() : this.#unquote())} />
+          </div>
+        )}
+        {offers.length > 0 && (
+          <ul class="offers" role="listbox" id="offers" aria-label={t("suggestions")}>
+            {offers.map((offer, at) => (
+              <li key={offer.by} id={`offer${at}`} role="option" aria-selected={at === chosen}
+                onMouseDown={(event) => { event.preventDefault(); this.#complete(offer); }}>
+                {offer.face ? <Avatar small id={offer.face} name={offer.name} /> : <span class="glyph">{offer.show}</span>}<bdi>{offer.name}</bdi>
+              </li>
+            ))}
+          </ul>
+        )}
+        <div class="write">
+          <IconButton icon="smile" label={t("emoji")} menu onClick={(event) => this.setState({ picker: event.currentTarget as Element })} />
+          <textarea ref={this.#area} part="input" rows={1} dir="auto" value={text} enterkeyhint="send" autocomplete="off"
+            aria-label={t("write.to", { room })} placeholder={t("write.to", { room })} aria-describedby="left"
+            aria-autocomplete="list" aria-controls={offers.length ? "offers" : undefined} aria-activedescendant={offers.length ? `offer${chosen}` : undefined}
+            onInput={this.#input} onKeyDown={this.#keys} onPaste={this.#paste} onClick={() => this.#offer()} onBlur={() => this.props.room.typing(false)} />
+          <button type="button" class="send" part="send" disabled={!text.trim() || left < 0} title={t(editing ? "save" : "send")} aria-label={t(editing ? "save" : "send")} onClick={this.#send}>
+            <Icon name={editing ? "check" : "send"} />
+          </button>
+        </div>
+        <p id="left" class={left < 0 ? "left fault" : "left"} role="status">{left < NEAR_FULL ? (left < 0 ? t("too.long", { n: -left }) : t("left.chars", { n: left })) : ""}</p>
+        {picker && <Picker near={picker} onPick={this.#insert} onClose={() => this.setState({ picker: undefined })} />}
+      </div>
+    );
+  }
+}

@@ -1,0 +1,30 @@
+// What was begun and not sent: it outlives the page, room by room.
+import { keep, kept } from "../desk/prefs.ts";
+
+export interface Draft {
+  readonly text: string;
+  readonly replyTo?: number;
+}
+
+const NONE: Draft = { text: "" };
+
+export class Drafts {
+  #prefix: string;
+  #held = new Map<string, Draft>(); // where the browser keeps nothing
+
+  constructor(url: string, user: string) {
+    this.#prefix = `parley.draft ${url} ${user} `;
+  }
+
+  get(room: string): Draft {
+    const held = this.#held.get(room);
+    if (held) return held;
+    const found = kept(this.#prefix + room) as Draft | null;
+    return typeof found?.text === "string" ? found : NONE;
+  }
+
+  set(room: string, draft: Draft): void {
+    this.#held.set(room, draft);
+    keep(this.#prefix + room, draft.text || draft.replyTo ? draft : undefined);
+  }
+}

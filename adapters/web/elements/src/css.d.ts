@@ -1,0 +1,5 @@
+// Sheets of style are bundled as texts.
+declare module "*.css" {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,259 @@
+// Where a person sits: which room is open and where in it, what lies over it, and what waits to be
+// undone. One for each element.
+import { ParleyError, type Client, type Message, type Room } from "@parley-chat/client";
+import { Attention, attend } from "../attention/attention.ts";
+import type { Speaker, Word } from "../strings/index.ts";
+import { prefs, type Prefs } from "./prefs.ts";
+import { Store } from "./store.ts";
+
+export type Panel = "people" | "search" | "pins";
+
+export type Dialog =
+  | { readonly is: "create"; readonly name: string }
+  | { readonly is: "forward"; readonly message: Message }
+  | { readonly is: "details"; readonly message: Message }
+  | { readonly is: "date" }
+  | { readonly is: "settings" };
+
+export interface Place {
+  readonly room: string | undefined;
+  /** A message to go to; `turn` counts how often somebody was sent. */
+  readonly at: { readonly seq: number; readonly turn: number } | undefined;
+  readonly panel: Panel | undefined;
+  readonly dialog: Dialog | undefined;
+}
+
+export interface Toast {
+  readonly key: number;
+  readonly text: string;
+  readonly undo?: () => void;
+}
+
+export interface DeskParts {
+  readonly client: Client;
+  readonly url: string;
+  readonly host: HTMLElement;
+  readonly root: ShadowRoot;
+  readonly room: string | undefined;
+  speak(): Speaker;
+  link(room: string, seq: number): string;
+}
+
+const UNDO_WITHIN = 5_000; // ms
+const TOAST_STAYS = 6_000;
+const TOASTS = 3;
+
+export class Desk {
+  readonly client: Client;
+  readonly url: string;
+  readonly root: ShadowRoot;
+  readonly place: Store<Place>;
+  readonly toasts = new Store<readonly Toast[]>([]);
+  /** Entries that are as good as gone: `room/seq` of messages, `room` of rooms. */
+  readonly gone = new Store<ReadonlySet<string>>(new Set());
+  readonly prefs: Store<Prefs>;
+  readonly appearance = new Store<{ readonly dir: "ltr" | "rtl"; readonly theme: string }>({ dir: "ltr", theme: "" });
+  readonly attention: Attention;
+  words: Speaker;
+
+  #parts: DeskParts;
+  #waiting = new Map<string, { act: () => void; timer: ReturnType<typeof setTimeout> }>();
+  #keys = 0;
+  #turns = 0;
+  #ends: (() => void)[] = [];
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    this.client = parts.client;
+    this.url = parts.url;
+    this.root = parts.root;
+    this.words = parts.speak();
+    this.prefs = prefs(parts.url);
+    this.place = new Store<Place>({ room: parts.room, at: undefined, panel: undefined, dialog: undefined });
+    this.attention = attend(this);
+    this.#ends.push(() => this.attention.end());
+    const go = () => this.#followLink();
+    const leave = () => this.#doWaiting();
+    addEventListener("hashchange", go);
+    addEventListener("pagehide", leave);
+    this.#ends.push(() => removeEventListener("hashchange", go), () => removeEventListener("pagehide", leave));
+    let status = "";
+    const told = () => {
+      const { status: now } = this.client.getSnapshot();
+      if (JSON.stringify(now) === status) return;
+      status = JSON.stringify(now);
+      this.emit("parley-status", { state: now.state, ...("reason" in now && { reason: now.reason }) });
+    };
+    this.#ends.push(this.client.subscribe(told));
+    go();
+  }
+
+  get host(): HTMLElement { return this.#parts.host; }
+
+  look(appearance: { dir: "ltr" | "rtl"; theme: string }): void {
+    this.appearance.set(appearance);
+    this.words = this.#parts.speak();
+  }
+
+  /** The words may be others: what was drawn with the old ones is drawn anew. */
+  spoken(): void {
+    this.place.change({});
+  }
+
+  emit(name: string, detail: object): void {
+    this.#parts.host.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+
+  // ─── going places ───
+
+  open(id: string | undefined, seq?: number): void {
+    const { room, panel } = this.place.getSnapshot();
+    const at = id !== undefined && seq ? { seq, turn: ++this.#turns } : undefined;
+    this.place.set({ room: id, at, panel: id === room ? panel : undefined, dialog: undefined });
+    if (id !== room) this.emit("parley-room", { room: id });
+  }
+
+  show(panel: Panel | undefined): void {
+    this.place.change({ panel: this.place.getSnapshot().panel === panel ? undefined : panel });
+  }
+
+  ask(dialog: Dialog | undefined): void {
+    this.place.change({ dialog });
+  }
+
+  link(room: string, seq: number): string {
+    return this.#parts.link(room, seq);
+  }
+
+  // ─── telling ───
+
+  say(text: string, undo?: () => void): number {
+    const key = ++this.#keys;
+    this.toasts.set([...this.toasts.getSnapshot().slice(1 - TOASTS), { key, text, ...(undo && { undo }) }]);
+    setTimeout(() => this.unsay(key), undo ? UNDO_WITHIN : TOAST_STAYS);
+    return key;
+  }
+
+  unsay(key: number): void {
+    this.toasts.set(this.toasts.getSnapshot().filter((toast) => toast.key !== key));
+  }
+
+  /** Says in words why something did not work. */
+  fail(thrown: unknown): void {
+    this.say(this.words.fault(thrown));
+  }
+
+  /** Does what may be undone for some seconds; `key` is gone from view meanwhile. */
+  later(key: string, word: Word, act: () => void): void {
+    const shown = new Set(this.gone.getSnapshot()).add(key);
+    this.gone.set(shown);
+    const toast = this.say(this.words(word), () => {
+      clearTimeout(this.#waiting.get(key)?.timer);
+      this.#waiting.delete(key);
+      this.#back(key);
+      this.unsay(toast);
+    });
+    const due = () => {
+      this.#waiting.delete(key);
+      act();
+    };
+    this.#waiting.set(key, { act: due, timer: setTimeout(due, UNDO_WITHIN) });
+  }
+
+  #back(key: string): void {
+    const gone = new Set(this.gone.getSnapshot());
+    gone.delete(key);
+    this.gone.set(gone);
+  }
+
+  // ─── doing ───
+
+  remove(room: Room, seq: number): void {
+    const key = `${room.id}/${seq}`;
+    this.later(key, "deleted.done", () => {
+      void room.delete(seq).outcome.then(({ error }) => {
+        this.#back(key);
+        if (error) this.fail(error);
+      });
+    });
+  }
+
+  leave(id: string): void {
+    if (this.place.getSnapshot().room === id) this.open(undefined);
+    this.later(id, "left.done", () => void this.#leave(id));
+  }
+
+  async #leave(id: string): Promise<void> {
+    try {
+      const { me } = this.client.getSnapshot();
+      await this.client.ask("DELETE", `v1/rooms/${encodeURIComponent(id)}/members/${encodeURIComponent(me?.id ?? "")}`);
+      this.client.leave(id);
+    } catch (thrown) {
+      this.fail(thrown);
+    } finally {
+      this.#back(id);
+    }
+  }
+
+  async join(id: string): Promise<void> {
+    this.open(id);
+    await this.client.rooms.open(id).catch(() => {});
+  }
+
+  async copy(text: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      this.#copyOld(text);
+    }
+    this.say(this.words("copied"));
+  }
+
+  // Pages that did not come by https have no clipboard of the new kind.
+  #copyOld(text: string): void {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "unseen";
+    this.root.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+
+  async goToDate(room: Room, date: Date): Promise<void> {
+    try {
+      this.open(room.id, await room.seqAt(date));
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  toggleMute(id: string): void {
+    const { muted } = this.prefs.getSnapshot();
+    this.prefs.change({ muted: muted.includes(id) ? muted.filter((one) => one !== id) : [...muted, id] });
+  }
+
+  may(feature: string): boolean {
+    return this.client.getSnapshot().features.has(feature);
+  }
+
+  end(): void {
+    this.#doWaiting();
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  #doWaiting(): void {
+    for (const { act, timer } of [...this.#waiting.values()]) {
+      clearTimeout(timer);
+      act();
+    }
+  }
+
+  #followLink(): void {
+    const [, room, seq] = /^#parley\/([^/]{1,64})\/(\d{1,16})$/.exec(location.hash) ?? [];
+    if (room && seq) this.open(room, Number(seq));
+  }
+}
+
+export const isGone = (error: ParleyError | undefined): boolean =>
+  error !== undefined && ["forbidden", "not_found", "left"].includes(error.code);

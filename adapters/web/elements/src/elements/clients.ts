@@ -1,0 +1,40 @@
+// Elements that have the same service and the same source of tokens share a client.
+import { createClient, indexedDBStorage, memoryStorage, type Client, type GetToken, type Storage } from "@parley-chat/client";
+
+interface Shared {
+  readonly client: Client;
+  uses: number;
+}
+
+const LINGERS = 2_000; // ms: an element that is moved leaves the page and comes back
+
+const shared = new WeakMap<GetToken, Map<string, Shared>>();
+
+/** The client of that service and source, and what gives it back. */
+export function borrow(url: string, getToken: GetToken): { readonly client: Client; release(): void } {
+  let byUrl = shared.get(getToken);
+  if (!byUrl) shared.set(getToken, (byUrl = new Map()));
+  let one = byUrl.get(url);
+  if (!one) byUrl.set(url, (one = { client: createClient({ url, getToken, storage: storage(url) }), uses: 0 }));
+  const { client } = one;
+  const held = one;
+  let released = false;
+  held.uses++;
+  return {
+    client,
+    release() {
+      if (released) return;
+      released = true;
+      setTimeout(() => {
+        if (--held.uses > 0) return;
+        byUrl.delete(url);
+        client.destroy();
+      }, LINGERS);
+    },
+  };
+}
+
+// Pages of which the browser keeps nothing have no IndexedDB that works: the client goes on in memory.
+function storage(url: string): Storage {
+  return globalThis.indexedDB ? indexedDBStorage(`parley ${url}`) : memoryStorage();
+}

@@ -1,0 +1,129 @@
+// A room: its head, its messages, and where one writes.
+import type { Message, Room, Window } from "@parley-chat/client";
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Attention } from "../attention/attention.ts";
+import { Composer } from "../composer/Composer.tsx";
+import type { Drafts } from "../composer/drafts.ts";
+import { useDesk, useWords } from "../desk/context.ts";
+import { isGone } from "../desk/desk.ts";
+import { useSnapshot } from "../desk/store.ts";
+import type { Talk } from "../message/talk.ts";
+import { Shut } from "../states/Shut.tsx";
+import { Timeline } from "../timeline/Timeline.tsx";
+import { Announcer } from "./Announcer.tsx";
+import { Banner } from "../states/Banner.tsx";
+import { Head } from "./Head.tsx";
+import { Panels } from "./Panels.tsx";
+import { Typing } from "./Typing.tsx";
+import { useQuotes } from "./quotes.ts";
+
+const SIZE = 50;
+const KEEP = 150; // with the days between them they are fewer than 400 rows
+
+export function RoomView({ id, list, drafts }: { id: string; list: boolean; drafts: Drafts }): JSX.Element {
+  const desk = useDesk();
+  const t = useWords();
+  const place = useSnapshot(desk.place);
+  const gone = useSnapshot(desk.gone);
+  const room = useMemo(() => desk.client.room(id), [id]);
+  const start = useRef(place.at?.seq);
+  const window = useMemo<Window>(() => room.window({ around: start.current ?? "unread", size: SIZE, keep: KEEP }), [room]);
+  useEffect(() => () => window.close(), [window]);
+  useEffect(() => { if (list) desk.client.rooms.open(id).catch(() => {}); }, [id]);
+  const state = useSnapshot(room);
+  const shown = useHeld(window);
+  const quotes = useQuotes(room, shown);
+  const line = useLine(room, window);
+  const names = useSnapshot(desk.client);
+  const composer = useRef<Composer>(null);
+  const timeline = useRef<Timeline>(null);
+
+  useEffect(() => {
+    const seq = place.at?.seq;
+    if (seq === undefined || seq === start.current) {
+      start.current = undefined;
+      return;
+    }
+    const { items, ready } = window.getSnapshot();
+    if (!ready || !(items.some((item) => item.seq === seq))) void window.goTo(seq);
+  }, [place.at]);
+
+  const talk = useMemo<Talk>(() => ({
+    goTo: (seq) => desk.open(id, seq),
+    reply: (message) => composer.current?.reply(message),
+    edit: (message) => composer.current?.edit(message),
+  }), [id]);
+  const message = (seq: number): Message | undefined => window.message(seq) ?? quotes.get(seq) ?? undefined;
+  const turn = useMemo(() => ({}), [names, t]);
+
+  const { error } = state;
+  if (error && isGone(error)) return <Shut room={state} error={error} list={list} />;
+  const reads = state.role === "read" || state.archived;
+  return (
+    <section class="room" part="room" aria-label={state.name || id}>
+      <Head room={room} state={state} list={list} />
+      <div class="main">
+        <div class="talk">
+          <Banner />
+          <Timeline ref={timeline} desk={desk} room={room} window={window} shown={shown} state={state} line={line} at={place.at} gone={gone} quotes={quotes} talk={talk} turn={turn} />
+          <Typing state={state} />
+          {reads ? <p class="reads" part="composer">{t(state.archived ? "archived" : "read.only")}</p> : (
+            <Composer key={id} ref={composer} desk={desk} room={room} state={state} drafts={drafts} message={message}
+              lastOwn={() => lastOwn(window, desk.client.getSnapshot().me?.id)} sent={() => timeline.current?.toEnd()}
+              toTimeline={() => desk.root.querySelector<HTMLElement>(".scroll")?.focus()} />
+          )}
+          <Announcer shown={shown} />
+        </div>
+        <Panels room={room} state={state} />
+      </div>
+    </section>
+  );
+}
+
+// While it goes to another place, a window has nothing to show: what there was stays until it is there.
+function useHeld(window: Window) {
+  const now = useSnapshot(window);
+  const held = useRef({ window, now });
+  if (held.current.window !== window || now.ready || now.error) held.current = { window, now };
+  return held.current.now;
+}
+
+// The line before what is new: where my mark stood when the room was opened, or when I looked away.
+function useLine(room: Room, window: Window): number {
+  const [line, setLine] = useState(0);
+  const { divider } = useSnapshot(window);
+  useEffect(() => { if (divider) setLine(divider); }, [divider]);
+  useEffect(() => {
+    let away = !Attention.looks;
+    let head = room.getSnapshot().head;
+    const look = () => {
+      const was = away;
+      away = !Attention.looks;
+      if (!was && away) head = room.getSnapshot().head;
+    };
+    const came = () => {
+      const { read, unread, head: now } = room.getSnapshot();
+      if (away && unread > 0 && now > head) {
+        head = Infinity; // the line stands at the first of them
+        setLine((before) => (before > read ? before : read));
+      }
+    };
+    addEventListener("blur", look);
+    addEventListener("focus", look);
+    document.addEventListener("visibilitychange", look);
+    const end = room.subscribe(came);
+    return () => {
+      removeEventListener("blur", look);
+      removeEventListener("focus", look);
+      document.removeEventListener("visibilitychange", look);
+      end();
+    };
+  }, [room]);
+  return line;
+}
+
+function lastOwn(window: Window, me: string | undefined): Message | undefined {
+  const { items } = window.getSnapshot();
+  return items.findLast((item): item is Message => item.type === "message" && item.author.id === me && item.seq > 0 && !item.deletedAt);
+}

@@ -1,0 +1,119 @@
+// Words in the reader's language.
+import { ParleyError } from "@parley-chat/client";
+import { en, type Strings } from "./en.ts";
+
+export type { Strings } from "./en.ts";
+
+/** A word of the elements. */
+export type Word = keyof Strings;
+
+/** A text with `{names}` in it, or one for each form that the language has for a number, `n`. */
+export type Text = string | { readonly [form in Intl.LDMLPluralRule]?: string };
+
+/** All words in English: a set of one's own has the same names. */
+export const strings: Strings = en;
+
+const loaded = new Map<string, Strings>([["en", en]]);
+const others: Readonly<Record<string, () => Promise<Strings>>> = {
+  de: async () => (await import("./de.ts")).de,
+  ru: async () => (await import("./ru.ts")).ru,
+};
+
+const main = (lang: string): string => valid(lang).split("-")[0]!;
+
+/** Loads the words of a language, if there are any. Without them, English is spoken. */
+export async function learn(lang: string): Promise<void> {
+  const load = others[main(lang)];
+  if (!load || loaded.has(main(lang))) return;
+  try {
+    // A node of another version may have given them: words that it does not have are in English.
+    loaded.set(main(lang), { ...en, ...(await load()) });
+  } catch { /* the next element tries again */ }
+}
+
+export interface Speaker {
+  (word: Word, values?: Readonly<Record<string, string | number>>): string;
+  readonly lang: string;
+  fault(thrown: unknown): string;
+  clock(at: string): string;
+  moment(at: string): string;
+  /** A day as a heading: today, yesterday, a weekday, a date. */
+  day(at: Date, now?: Date): string;
+  /** When something happened, as short as can be. */
+  ago(at: string, now?: Date): string;
+  list(names: readonly string[], most?: number): string;
+}
+
+const CODES = {
+  forbidden: "fault.forbidden", not_found: "fault.not_found", conflict: "fault.conflict", left: "fault.left",
+  rate_limited: "fault.rate_limited", unavailable: "fault.unavailable", unanswered: "fault.unanswered",
+  unauthenticated: "fault.unauthenticated", stopped: "fault.unanswered", full: "fault.full",
+} as const;
+
+const DAY = 86_400_000; // ms
+
+/** Speaks the language, or English where there are no words in it; `own` counts before those. */
+export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
+  const tag = valid(lang);
+  const words: Strings = { ...(loaded.get(main(lang)) ?? en), ...own };
+  const forms = new Intl.PluralRules(tag);
+  const numbers = new Intl.NumberFormat(tag);
+  const time = (options: Intl.DateTimeFormatOptions) => {
+    const format = new Intl.DateTimeFormat(tag, options);
+    return (at: string | Date) => format.format(new Date(at));
+  };
+  const [clock, moment] = [time({ hour: "2-digit", minute: "2-digit" }), time({ dateStyle: "full", timeStyle: "medium" })];
+  const weekday = time({ weekday: "long", day: "numeric", month: "long" });
+  const [long, short] = [time({ day: "numeric", month: "long", year: "numeric" }), time({ day: "numeric", month: "short" })];
+  const numeric = time({ day: "2-digit", month: "2-digit", year: "2-digit" });
+  const near = time({ weekday: "short" });
+
+  const speak = (word: Word, values: Readonly<Record<string, string | number>> = {}): string => {
+    const text = words[word] as Text;
+    const form = typeof text === "string" ? text : (text[forms.select(Number(values["n"]))] ?? text.other ?? "");
+    return form.replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = values[name] ?? "";
+      return typeof value === "number" ? numbers.format(value) : value;
+    });
+  };
+  return Object.assign(speak, {
+    lang: tag,
+    fault: (thrown: unknown) => {
+      if (!(thrown instanceof ParleyError)) return speak("fault.other", { why: String(thrown) });
+      const known = CODES[thrown.code as keyof typeof CODES];
+      return known ? speak(known) : speak("fault.other", { why: thrown.message });
+    },
+    clock,
+    moment,
+    day: (at: Date, now = new Date()) => {
+      const days = daysBetween(at, now);
+      if (days === 0) return speak("today");
+      if (days === 1) return speak("yesterday");
+      return days > 0 && days < 180 ? weekday(at) : long(at);
+    },
+    ago: (at: string, now = new Date()) => {
+      const then = new Date(at);
+      const days = daysBetween(then, now);
+      if (days <= 0) return clock(at);
+      if (days === 1) return speak("yesterday");
+      return days < 7 ? near(at) : then.getFullYear() === now.getFullYear() ? short(at) : numeric(at);
+    },
+    list: (names: readonly string[], most = 3) => {
+      const shown = names.length > most ? [...names.slice(0, most - 1), speak("others", { n: names.length - most + 1 })] : names;
+      return new Intl.ListFormat(tag).format(shown);
+    },
+  });
+}
+
+export function daysBetween(then: Date, now: Date): number {
+  const start = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+  return Math.round((start(now) - start(then)) / DAY);
+}
+
+function valid(lang: string): string {
+  try {
+    return Intl.getCanonicalLocales(lang)[0] ?? "en";
+  } catch {
+    return "en";
+  }
+}

@@ -1,0 +1,51 @@
+// What the timeline shows, from a window's items: days, the line before what is new, messages in
+// groups, and what became of members and the room.
+import type { Item, Message } from "@parley-chat/client";
+
+export type Row =
+  | { readonly is: "day"; readonly key: string; readonly at: Date }
+  | { readonly is: "line"; readonly key: string }
+  | { readonly is: "event"; readonly key: string; readonly item: Exclude<Item, Message> }
+  | { readonly is: "message"; readonly key: string; readonly message: Message; readonly first: boolean; readonly last: boolean };
+
+const GROUP_WITHIN = 5 * 60_000; // ms between two messages of a group
+
+export const keyOf = (item: Item): string => (item.type === "message" ? item.id : `e${item.seq}`);
+
+/**
+ * `line` is the read mark before which nothing is new; 0: there is no line. It is drawn where it is
+ * known to be: not above the first item if there are older ones.
+ */
+export function rows(items: readonly Item[], line: number, hasOlder: boolean): Row[] {
+  const made: Row[] = [];
+  let drawn = line === 0;
+  for (let at = 0; at < items.length; at++) {
+    const item = items[at]!;
+    const before = items[at - 1];
+    const breaks: boolean = !before || !sameDay(before, item);
+    if (breaks) made.push({ is: "day", key: `d${item.at.slice(0, 10)}${keyOf(item)}`, at: new Date(item.at) });
+    const begins = !drawn && item.seq > line;
+    if (begins) {
+      drawn = true;
+      if (before || !hasOlder) made.push({ is: "line", key: "line" });
+    }
+    if (item.type !== "message") made.push({ is: "event", key: keyOf(item), item });
+    else {
+      made.push({
+        is: "message", key: keyOf(item), message: item,
+        first: breaks || begins || !follows(before, item),
+        last: !follows(item, items[at + 1]) || !sameDay(item, items[at + 1]!) || (!drawn && items[at + 1]!.seq > line),
+      });
+    }
+  }
+  return made;
+}
+
+function follows(before: Item | undefined, item: Item | undefined): boolean {
+  return before?.type === "message" && item?.type === "message" && before.author.id === item.author.id && before.via === item.via
+    && Math.abs(Date.parse(item.at) - Date.parse(before.at)) < GROUP_WITHIN;
+}
+
+function sameDay(a: Item, b: Item): boolean {
+  return new Date(a.at).toDateString() === new Date(b.at).toDateString();
+}
