@@ -1,7 +1,7 @@
 import { type Socket, type Status } from "./connection.js";
 import { Http } from "./http.js";
 import { type Person } from "./people.js";
-import type { Author, Limits, NewRoom } from "./protocol.js";
+import type { Author, Entry, Limits, NewRoom } from "./protocol.js";
 import { Room } from "./room.js";
 import { RoomList } from "./rooms.js";
 import { type Found, type SearchOptions } from "./search.js";
@@ -67,6 +67,11 @@ export declare class Client {
      * it is there, and when it changes, this client's snapshot is another.
      */
     person(user: string): Person;
+    /**
+     * Calls the listener with each entry of all rooms that are followed, as it comes, after the rooms
+     * have applied it; also with what was missed while there was no connection. Returns what ends it.
+     */
+    onEntry(listener: (room: string, entry: Entry) => void): () => void;
     /** How many frames of types that this library does not know came, by type. */
     get ignored(): ReadonlyMap<string, number>;
     /** Tries again at once: after the client stopped for good, or while it waits. */

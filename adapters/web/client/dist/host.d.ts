@@ -1,6 +1,6 @@
 import type { Http } from "./http.js";
 import type { Outbox } from "./outbox.js";
-import type { Author } from "./protocol.js";
+import type { Author, Entry } from "./protocol.js";
 import type { Room } from "./room.js";
 import type { Storage } from "./storage.js";
 import type { Line } from "./stream.js";
@@ -20,5 +20,7 @@ export interface Host extends Line {
     listed(): void;
     learn(author: Author): void;
     ignored(type: string): void;
+    /** An entry came, and is applied. */
+    came(room: string, entry: Entry): void;
     roomChanged(room: Room): void;
 }

@@ -1,4 +1,5 @@
 import type { Host } from "./host.js";
+import { type Message } from "./message.js";
 import { Reader, type ReaderOptions } from "./reader.js";
 import type { RoomSnapshot, Sending, SendOptions } from "./snapshot.js";
 import { Window, type WindowOptions } from "./window.js";
@@ -19,6 +20,15 @@ export declare class Room {
     entries(options?: ReaderOptions): Reader;
     /** Resolves once the room is joined; rejects if it cannot be, or the client was destroyed. */
     ready(): Promise<void>;
+    /** The message at `seq` in its present form, or nothing where there is none. */
+    message(seq: number): Promise<Message | undefined>;
+    /** The first entry of that time or later, or the last one there is. It takes some 15 questions. */
+    seqAt(date: Date): Promise<number>;
+    /**
+     * Who reacts to a message, by emoji, in the order in which they began. It is read from the log: of
+     * a reaction that was made long after its message, behind 2,000 more entries, nobody is found.
+     */
+    reactors(seq: number): Promise<ReadonlyMap<string, readonly string[]>>;
     /** I have read up to the entry, or all that came. */
     markRead(seq?: number): void;
     /** Loads the members, once; then `members` is kept up to date. */

@@ -21,4 +21,9 @@ export declare class RoomList {
     until(holds: (snapshot: RoomsSnapshot) => boolean): Promise<RoomsSnapshot>;
     /** Loads the next page. */
     more(): Promise<void>;
+    /**
+     * Lists a room that I look at, and follows it. The service lists it by itself once I have read or
+     * said something there. Rejects if there is no such room, or I may not see it.
+     */
+    open(id: string): Promise<void>;
 }

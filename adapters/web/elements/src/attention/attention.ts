@@ -1,7 +1,7 @@
 // What tells a person who looks elsewhere that something is new: the page's title, a notification, a
 // sound, and events for the page. Nothing here waits for animation frames, which hidden tabs do not
 // have.
-import type { Client, MessageEntry, RoomSnapshot } from "@parley-chat/client";
+import type { Client, MessageEntry } from "@parley-chat/client";
 import type { Desk } from "../desk/desk.ts";
 import { plain } from "../message/markdown.ts";
 import { chime } from "./sound.ts";
@@ -54,25 +54,25 @@ export class Attention {
   }
 
   #message(room: string, entry: MessageEntry): void {
-    const seen = this.#client.room(room);
     this.#desk.emit("parley-message", { room, message: entry });
     const { me } = this.#client.getSnapshot();
     const { muted, notify, sound } = this.#desk.prefs.getSnapshot();
     const mine = entry.author.id === me?.id;
     if (mine || entry.silent || entry.deleted_at || muted.includes(room) || Attention.looks) return;
     if (sound) chime();
-    if (notify) this.#notify(seen.getSnapshot(), entry);
+    if (notify) this.#notify(room, entry);
   }
 
-  #notify(room: RoomSnapshot, { author, body = "", seq }: MessageEntry): void {
+  #notify(room: string, { author, body = "", seq }: MessageEntry): void {
     if (globalThis.Notification?.permission !== "granted") return;
     try {
-      const notice = new Notification(`${author.name} · ${room.name || room.id}`, {
-        body: plain(body).slice(0, 200), tag: `parley ${this.#desk.url} ${room.id}`,
+      const name = this.#client.rooms.getSnapshot().rooms.find(({ id }) => id === room)?.name || room;
+      const notice = new Notification(`${author.name} · ${name}`, {
+        body: plain(body).slice(0, 200), tag: `parley ${this.#desk.url} ${room}`,
       });
       notice.onclick = () => {
         globalThis.focus();
-        this.#desk.open(room.id, seq);
+        this.#desk.open(room, seq);
         notice.close();
       };
     } catch { /* phones want a service worker for that */ }
