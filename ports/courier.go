@@ -29,6 +29,8 @@ type Parcel struct {
 
 	// Read reads what is answered to it.
 	Read func(answer []byte) (HookAnswer, error)
+
+	Piece int // bytes of the answer's body to return as they are, whatever its Status; 0: none
 }
 
 // HookReceipt is an answer.
@@ -36,6 +38,7 @@ type HookReceipt struct {
 	Status     int           // of HTTP
 	RetryAfter time.Duration // not before that; 0: it does not say
 	Answer     HookAnswer    // with a Status from 200 to 299
+	Piece      string        // the beginning of the answer's body, where the parcel asks for it; also beside an error
 }
 
 // HookBatch is what a hook is told at once: entries of a room, ascending, of those from First to

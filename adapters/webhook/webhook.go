@@ -105,11 +105,17 @@ func (c *Courier) Deliver(ctx context.Context, p ports.Parcel) (ports.HookReceip
 	}
 	defer response.Body.Close()
 	r := ports.HookReceipt{Status: response.StatusCode, RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now())}
-	if r.Status < 200 || r.Status > 299 {
-		return r, nil
+	taken := 200 <= r.Status && r.Status < 300
+	most := maxAnswer + 1
+	if !taken {
+		most = p.Piece
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
+	text, err := io.ReadAll(io.LimitReader(response.Body, int64(most)))
+	r.Piece = string(text[:min(len(text), p.Piece)])
+	switch {
+	case !taken: // the status says it all
+		return r, nil
+	case err != nil:
 		return r, failure(err)
 	}
 	r.Answer, err = answer(text, p)

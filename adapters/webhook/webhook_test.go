@@ -171,6 +171,47 @@ func TestAnAnswerThatCannotBeReadIsNone(t *testing.T) {
 	}
 }
 
+func TestAPieceOfAnyAnswerIsShown(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"a short one":                 {200, "fine", "fine"},
+		"a long one":                  {200, strings.Repeat("x", 100<<10), "xxxxxxxx"},
+		"of a fault":                  {500, "no such table", "no such "},
+		"of one that cannot be read":  {200, `{"ack":"7"}`, `{"ack":"`},
+		"of a refusal without a body": {404, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(test.status)
+				_, _ = io.WriteString(w, test.body)
+			})
+			p := parcel(s.URL)
+			p.Piece = 8
+			if got, _ := courier(t, webhook.Config{}).Deliver(t.Context(), p); got.Status != test.status || got.Piece != test.want {
+				t.Errorf("got %d, %q", got.Status, got.Piece)
+			}
+		})
+	}
+	t.Run("of a fault that drips", func(t *testing.T) {
+		t.Parallel()
+		s := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			drips(w, r)
+		})
+		p := parcel(s.URL)
+		p.Piece = 8
+		got, err := courier(t, webhook.Config{}).Deliver(t.Context(), p)
+		if err != nil || got.Status != 500 || got.Piece != strings.Repeat(" ", 8) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}
+
 // TestAnEndpointThatMisbehavesEnds has endpoints that would hold a courier up for good.
 func TestAnEndpointThatMisbehavesEnds(t *testing.T) {
 	t.Parallel()
