@@ -27,6 +27,12 @@ type HookAdmin interface {
 
 	// DropHook removes one, and where it has got to.
 	DropHook(ctx context.Context, by chat.Identity, id chat.HookID) error
+
+	// TestHook posts a parcel that tells nothing to a hook's URL, once, and returns what came of
+	// it. Nothing else comes of it: no cursor moves, no command is done, no failure is counted, and
+	// a hook that is paused stays so. It is a Conflict for a hook that pulls, and where the secrets
+	// cannot be read, and RateLimited where somebody tests too often or too many do at once.
+	TestHook(ctx context.Context, by chat.Identity, id chat.HookID) (HookTest, error)
 }
 
 // HookCursors shows and moves how far hooks have come, and hands out what a hook pulls.
@@ -88,6 +94,17 @@ type HookChange struct {
 	Paused *bool
 	Rotate bool
 }
+
+// HookTest is what came of a test.
+type HookTest struct {
+	Status int           // of the answer; 0: there was none
+	Took   time.Duration // until it was read
+	Body   string        // the beginning of the answer's body, up to MaxTestChars; to admins only
+	Error  string        // why the test failed; empty: it did not
+}
+
+// MaxTestChars is how much is shown of the answer to a test.
+const MaxTestChars = 500
 
 // HookSeek is where to send a hook.
 type HookSeek struct {

@@ -57,6 +57,7 @@ const (
 	HookSoughtAct  HookAct = "sought"
 	HookSkippedAct HookAct = "skipped"
 	HookRetriedAct HookAct = "retried"
+	HookTestedAct  HookAct = "tested"
 )
 
 // HooksChanged tells the other nodes that hooks were made, changed or removed: to be read again.

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/parley-chat/parley/adapters/wire"
@@ -15,6 +17,7 @@ func (a *API) hookRoutes(r fiber.Router) {
 	r.Get("/v1/hooks/:hook", a.as(a.hook))
 	r.Patch("/v1/hooks/:hook", a.as(a.changeHook))
 	r.Delete("/v1/hooks/:hook", a.as(a.removeHook))
+	r.Post("/v1/hooks/:hook/test", a.asFor(a.cfg.Timeout+maxTestWait, a.testHook))
 	r.Post("/v1/hooks/:hook/seek", a.as(a.seekHook))
 	r.Post("/v1/hooks/:hook/skip", a.as(a.skipHook))
 	r.Post("/v1/hooks/:hook/retry", a.as(a.retryHook))
@@ -183,4 +186,26 @@ func (a *API) removeHook(r *request) error {
 	}
 	r.Status(fiber.StatusNoContent)
 	return nil
+}
+
+// maxTestWait is longer than the service waits for the endpoint of a hook.
+const maxTestWait = 20 * time.Second
+
+// testHook tells what came of a test. That the endpoint failed is not a failure of the request.
+func (a *API) testHook(r *request) error {
+	id, err := r.hookID()
+	if err != nil {
+		return err
+	}
+	test, err := a.cfg.Hooks.TestHook(r.ctx, r.by, id)
+	if err != nil {
+		return err
+	}
+	return r.encode(fiber.StatusOK, struct {
+		OK     bool   `json:"ok"`
+		Status int    `json:"status,omitempty"`
+		TookMS int64  `json:"took_ms"`
+		Body   string `json:"body,omitempty"`
+		Error  string `json:"error,omitempty"`
+	}{test.Error == "", test.Status, test.Took.Milliseconds(), test.Body, test.Error})
 }

@@ -33,7 +33,7 @@ func hooked(t *testing.T) *service {
 		runner = consuming.New(consuming.Config{Log: store, Cursors: store, Consumers: store, Retries: store, Leases: store})
 		h = hooks.New(hooks.Config{
 			Store: store, Log: store, Directory: store, Cursors: store, Consumers: store, Runner: runner, Keys: keys, Courier: webhook.New(webhook.Config{}),
-			Writer: later{rc}, Pack: wire.AppendBatch, Read: wire.ReadAnswer,
+			Writer: later{rc}, Pack: wire.AppendBatch, Test: wire.AppendTest, Read: wire.ReadAnswer,
 		})
 		rc.Hooks, rc.Pull = h, h
 	})
@@ -84,7 +84,11 @@ func TestHooksAreMadeShownChangedAndRemoved(t *testing.T) {
 		root.posts("/v1/hooks", `{"kind":"pull","rooms":["*"],"from":`+from+`}`).is(201, `{"from":"`+shown+`"}`)
 	}
 	root.loosely().posts("/v1/hooks", `{"kind":"pull","rooms":["*"],"from":{"at":"2026-11-23T12:00:00Z"}}`).is(201, `{"from":"2026-11-23T12:00:00.000Z"}`)
+	root.patches(path, `{"url":"https://there-is-none.invalid/"}`).is(200, `{"paused":true}`)
+	root.posts(path+"/test", "").is(200, `{"ok":false,"status":null,"body":null,"error":"the name of the host cannot be resolved"}`)
+	s.as("alice").posts(path+"/test", "").is(404, `{"error":{"code":"not_found"}}`)
 	root.deletes(path).is(204, "")
+	root.posts(path+"/test", "").is(404, `{"error":{"code":"not_found"}}`)
 	root.gets(path).is(404, `{"error":{"code":"not_found"}}`)
 }
 

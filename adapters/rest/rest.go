@@ -117,9 +117,12 @@ type request struct {
 }
 
 // as returns a handler that verifies the token before it calls handle.
-func (a *API) as(handle func(*request) error) fiber.Handler {
+func (a *API) as(handle func(*request) error) fiber.Handler { return a.asFor(a.cfg.Timeout, handle) }
+
+// asFor is as, with another time for the request.
+func (a *API) asFor(timeout time.Duration, handle func(*request) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
+		ctx, cancel := context.WithTimeout(c.UserContext(), timeout)
 		defer cancel()
 		token, err := edge.Token(c)
 		if err != nil {

@@ -12,6 +12,16 @@ import (
 // have while they are news, so that those of a later try are the same bytes.
 func AppendBatch(dst []byte, b *ports.HookBatch) []byte { return appendBatch(dst, b, false) }
 
+// AppendTest appends the body of a parcel that tests a hook to dst. It has entries, and there are
+// none: so a receiver that does not look at the type finds nothing to do.
+func AppendTest(dst []byte, hook chat.HookID) []byte {
+	o := object{dst: append(dst, '{')}
+	o.text("type", "test")
+	o.text("hook", string(hook))
+	o.name("entries")
+	return append(o.dst, '[', ']', '}')
+}
+
 func appendBatch(dst []byte, b *ports.HookBatch, withID bool) []byte {
 	o := object{dst: append(dst, '{')}
 	o.text("type", "entries")

@@ -27,6 +27,9 @@ func TestABatchIsTheSameBytesEachTime(t *testing.T) {
 	if got := string(wire.AppendBatches(nil, []ports.HookBatch{b, b})); got != `{"batches":[{"type":"entries","id":"x",`+want+`,{"type":"entries","id":"x",`+want+`]}` {
 		t.Errorf("pulled: got %s", got)
 	}
+	if got := string(wire.AppendTest(nil, "h")); got != `{"type":"test","hook":"h","entries":[]}` {
+		t.Errorf("a test: got %s", got)
+	}
 	if got := string(wire.AppendBatches(nil, nil)); got != `{"batches":[]}` {
 		t.Errorf("nothing: got %s", got)
 	}

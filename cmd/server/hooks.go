@@ -132,6 +132,6 @@ func newHooks(cfg Config, p hookParts) (*hooks.Service, error) {
 	}
 	return hooks.New(hooks.Config{
 		Store: p.Store, Log: p.Log, Directory: p.Directory, Cursors: p.Store, Consumers: p.Store, Writer: p.Writer, Courier: p.Courier,
-		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter,
+		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Test: wire.AppendTest, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter,
 	}), nil
 }

@@ -143,6 +143,10 @@ async function hooks() {
   const changed = await ok(admin.PATCH("/v1/hooks/{hook}", { params: it, body: { paused: true, rotate: true } }));
   check(changed.paused && changed.secret !== secret, changed.paused);
   await ok(admin.DELETE("/v1/hooks/{hook}", { params: it }));
+  const pushed = await ok(admin.POST("/v1/hooks", { body: { url: "http://127.0.0.1:1/", rooms: [room] } }));
+  const test = await ok(admin.POST("/v1/hooks/{hook}/test", { params: { path: { hook: pushed.hook } } }));
+  check(!test.ok && test.error === "the connection was refused" && !test.status, test);
+  await ok(admin.DELETE("/v1/hooks/{hook}", { params: { path: { hook: pushed.hook } } }));
   const own = await ok(user.POST("/v1/rooms/{room}/hooks", { params: at, body: { kind: "pull" } }));
   const listed = await ok(user.GET("/v1/rooms/{room}/hooks", { params: at }));
   check(listed.hooks.length === 1 && listed.hooks[0].hook === own.hook && listed.hooks[0].room === room, listed);

@@ -58,6 +58,7 @@ func runs(t *testing.T, store *memory.Store, changes ...func(*hooks.Config)) *no
 	cfg := hooks.Config{
 		Store: store, Log: store, Directory: store, Cursors: store, Consumers: store, Writer: n.says, Courier: n.courier, Runner: n.runner,
 		Observer: n.seen, Keys: keys, Pack: pack,
+		Test: func(dst []byte, hook chat.HookID) []byte { return fmt.Append(dst, "a test of ", hook) },
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -105,8 +105,8 @@ func (s *Service) opens(h ports.Hook, text string) bool {
 // doubts bounds how often the store is asked about secrets that this node does not know: they may
 // be new, but whoever sends them need not have any token.
 type doubts struct {
-	mu   sync.Mutex
-	free time.Time // as a bucket that is full at this time, and has one less for each doubtEvery behind it
+	mu sync.Mutex
+	bucket
 }
 
 const (
@@ -117,15 +117,25 @@ const (
 func (d *doubts) pass() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
-	if d.free.Before(now) {
-		d.free = now
+	return d.take(time.Now(), doubtEvery, doubtBurst) == 0
+}
+
+// bucket bounds how often something is done. Its zero value is full.
+type bucket struct {
+	full time.Time // when it is; it has one less for each period that is left until then
+}
+
+// take takes one of a burst of so many, of which one comes back each period. Where there is none it
+// returns how long until there is.
+func (b *bucket) take(now time.Time, period time.Duration, burst int) (wait time.Duration) {
+	if b.full.Before(now) {
+		b.full = now
 	}
-	if d.free.Sub(now) >= doubtBurst*doubtEvery {
-		return false
+	if wait := b.full.Sub(now) - time.Duration(burst-1)*period; wait > 0 {
+		return wait
 	}
-	d.free = d.free.Add(doubtEvery)
-	return true
+	b.full = b.full.Add(period)
+	return 0
 }
 
 var errTooMany = &chat.Error{Kind: chat.RateLimited, Reason: "too many secrets that are not known; wait a moment", RetryAfter: doubtEvery}

@@ -49,6 +49,7 @@ type Config struct {
 	Observer  ports.HookObserver // nil: nobody is told
 
 	Pack func(dst []byte, b *ports.HookBatch) []byte                           // a batch as it is sent
+	Test func(dst []byte, hook chat.HookID) []byte                             // what is sent as a test
 	Read func(answer []byte, room chat.RoomID) (a ports.HookAnswer, err error) // what is answered to one
 
 	Keys    *Keys         // nil: no hook can be made, and none is told anything
@@ -70,6 +71,7 @@ type Service struct {
 	health map[chat.HookID]*health
 	pulls  map[chat.HookID]int // who waits
 	doubts doubts
+	tests  tests
 }
 
 var (

@@ -33,6 +33,11 @@ func hooks(ctx context.Context, user, admin *api.ClientWithResponses) {
 	check(changed.Paused && *changed.Secret != *made.Secret, changed.Paused)
 	done(admin.RemoveHookWithResponse(ctx, hook))
 
+	pushed := created(admin.MakeHookWithResponse(ctx, api.NewHook{Url: new("http://127.0.0.1:1/"), Rooms: []string{room}})).JSON201
+	test := ok(admin.TestHookWithResponse(ctx, pushed.Hook)).JSON200
+	check(!test.Ok && *test.Error == "the connection was refused" && test.Status == nil, test)
+	done(admin.RemoveHookWithResponse(ctx, pushed.Hook))
+
 	own := created(user.MakeRoomHookWithResponse(ctx, room, api.NewRoomHook{Kind: pull})).JSON201
 	listed := ok(user.ListRoomHooksWithResponse(ctx, room)).JSON200
 	check(len(listed.Hooks) == 1 && listed.Hooks[0].Hook == own.Hook && *listed.Hooks[0].Room == room, listed)

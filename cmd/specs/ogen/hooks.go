@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/go-faster/jx"
 
@@ -35,6 +36,13 @@ func hooks(ctx context.Context, user, admin *api.Client) {
 	changed := is[*api.Hook](admin.ChangeHook(ctx, update, api.ChangeHookParams{Hook: hook}))
 	check(changed.Paused && changed.Secret.Value != made.Secret.Value, changed.Paused)
 	is[*api.RemoveHookNoContent](admin.RemoveHook(ctx, api.RemoveHookParams{Hook: hook}))
+
+	nowhere, err := url.Parse("http://127.0.0.1:1/")
+	fatal(err)
+	pushed := is[*api.HookHeaders](admin.MakeHook(ctx, &api.NewHook{URL: api.NewOptURI(*nowhere), Rooms: []api.RoomPattern{room}})).Response
+	test := is[*api.HookTest](admin.TestHook(ctx, api.TestHookParams{Hook: pushed.Hook}))
+	check(!test.Ok && test.Error.Value == "the connection was refused" && !test.Status.Set, test)
+	is[*api.RemoveHookNoContent](admin.RemoveHook(ctx, api.RemoveHookParams{Hook: pushed.Hook}))
 
 	own := is[*api.HookHeaders](user.MakeRoomHook(ctx, &api.NewRoomHook{Kind: pull}, api.MakeRoomHookParams{Room: room})).Response
 	listed := is[*api.HookList](user.ListRoomHooks(ctx, api.ListRoomHooksParams{Room: room}))

@@ -1,0 +1,139 @@
+package hooks
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+const (
+	testEvery  = 10 * time.Second // one test of a user, in the long run
+	testBurst  = 5
+	testsRun   = 16       // at once, on this node
+	testPiece  = 4 << 10  // bytes of an answer: more than is shown, so that a secret in it is seen whole
+	testMarker = "~test." // where other parcels name a room, and no room is named so
+)
+
+// tests bounds tests: whoever may make hooks is not to look around with them.
+type tests struct {
+	mu   sync.Mutex
+	run  int
+	pace map[chat.UserID]*bucket // without those that are full
+}
+
+var errTests = &chat.Error{Kind: chat.RateLimited, Reason: "too many test hooks at once", RetryAfter: time.Second}
+
+// begin lets a user test, who then calls end; or says when they may.
+func (t *tests) begin(user chat.UserID, now time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.run >= testsRun {
+		return errTests
+	}
+	maps.DeleteFunc(t.pace, func(_ chat.UserID, b *bucket) bool { return !b.full.After(now) })
+	if t.pace == nil {
+		t.pace = map[chat.UserID]*bucket{}
+	}
+	if t.pace[user] == nil {
+		t.pace[user] = &bucket{}
+	}
+	if wait := t.pace[user].take(now, testEvery, testBurst); wait > 0 {
+		return &chat.Error{Kind: chat.RateLimited, Reason: "you test hooks too often", RetryAfter: wait}
+	}
+	t.run++
+	return nil
+}
+
+func (t *tests) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.run--
+}
+
+// TestHook implements ports.HookAdmin. What is answered may come from within a network that the
+// operator allows: so only admins see it.
+func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID) (test ports.HookTest, err error) {
+	h, err := s.own(ctx, by, id)
+	if err != nil {
+		return test, err
+	}
+	if h.Kind == ports.HookPull {
+		return test, chat.Errorf(chat.Conflict, "the hook is one that pulls: nothing is posted to it")
+	}
+	secrets, err := s.cfg.Keys.open(h.ID, h.Secrets)
+	if err != nil {
+		return test, chat.Errorf(chat.Conflict, "%v", err)
+	}
+	if err := s.tests.begin(by.User, time.Now()); err != nil {
+		return test, err
+	}
+	defer s.tests.end()
+	began := time.Now()
+	receipt, err := s.untilDrained(ctx, ports.Parcel{
+		URL: h.URL, ID: string(id) + "." + testMarker + strings.ToLower(rand.Text()), Secrets: good(secrets, began), Body: s.cfg.Test(nil, id),
+		Read:  func(answer []byte) (ports.HookAnswer, error) { return s.cfg.Read(answer, "") },
+		Piece: testPiece,
+	})
+	if err != nil && s.drained() {
+		return test, chat.Errorf(chat.Unavailable, "the service stops: test again")
+	}
+	test.Status, test.Took = receipt.Status, time.Since(began)
+	result := resultOf(receipt, err)
+	switch {
+	case err != nil:
+		test.Error = chat.AsError(err).Reason
+	case result != ports.HookOK:
+		test.Error = errStatus(receipt.Status).Error()
+	}
+	if by.Admin {
+		test.Body = shownPiece(receipt.Piece, secrets)
+	}
+	s.cfg.Observer.HookSet(by.User, id, ports.HookTestedAct, h.Room, fmt.Sprintf("%s, %d", result, receipt.Status))
+	return test, nil
+}
+
+// drained reports whether the service stops.
+func (s *Service) drained() bool {
+	select {
+	case <-s.leaves:
+		return true
+	default:
+		return false
+	}
+}
+
+// untilDrained delivers a parcel, for as long as the service does not stop.
+func (s *Service) untilDrained(ctx context.Context, p ports.Parcel) (ports.HookReceipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, postTime)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		select {
+		case <-s.leaves:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return s.cfg.Courier.Deliver(ctx, p)
+}
+
+// shownPiece is the beginning of an answer as it is shown: text, without the hook's secrets.
+func shownPiece(piece string, secrets []secret) string {
+	text := strings.ToValidUTF8(piece, "\uFFFD")
+	for _, s := range secrets {
+		text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString(s.bytes), "…")
+	}
+	if runes := []rune(text); len(runes) > ports.MaxTestChars {
+		text = string(runes[:ports.MaxTestChars])
+	}
+	return text
+}
