@@ -3,48 +3,57 @@ package edge
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 )
 
-// Gzip is the coding of bodies for clients that accept it.
-const Gzip = "gzip"
+// Codings of bodies, for clients that accept them.
+const (
+	Gzip   = "gzip"
+	Brotli = "br"
+)
 
 // MinCompressed is the size of the smallest body that is compressed. Smaller ones go into one
 // packet of the network anyway.
 const MinCompressed = 1 << 10
 
-// Brotli is the coding of what is compressed when it is built.
-const Brotli = "br"
-
-// AcceptsGzip is Accepts for Gzip.
-func AcceptsGzip(c *fiber.Ctx) bool { return Accepts(c, Gzip) }
-
-// Accepts reports whether the client of a request wants a body in the coding rather than a plain
-// one (RFC 9110, 12.5.3). It also tells caches that the answer depends on this.
-func Accepts(c *fiber.Ctx, wanted string) bool {
+// Coding returns which of the codings offered the client of a request wants its body in, or nothing
+// if it would rather have it plain (RFC 9110, 12.5.3). Of those that it weighs alike, the first is
+// chosen. It also tells caches that the answer depends on this.
+func Coding(c *fiber.Ctx, offered ...string) string {
 	c.Vary(fiber.HeaderAcceptEncoding)
-	coded, plain, others := -1.0, -1.0, -1.0 // negative: it is not named
+	weights := accepted(c)
+	chosen, best := "", max(weights["identity"], 0)
+	for _, coding := range offered {
+		weight, named := weights[coding]
+		if !named {
+			weight = weights["*"]
+		}
+		if weight > best || weight == best && weight > 0 && chosen == "" {
+			chosen, best = coding, weight
+		}
+	}
+	return chosen
+}
+
+// accepted returns the weights of the codings that a request names, from 0 to 1.
+func accepted(c *fiber.Ctx) map[string]float64 {
+	weights := map[string]float64{}
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderAcceptEncoding) {
 		for member := range strings.SplitSeq(string(line), ",") {
 			coding, weight := weighed(member)
-			switch coding {
-			case wanted, "x-" + wanted:
-				coded = max(coded, weight)
-			case "identity":
-				plain = weight
-			case "*":
-				others = weight
+			if coding == "x-gzip" {
+				coding = Gzip
 			}
+			weights[coding] = max(weights[coding], weight)
 		}
 	}
-	if coded < 0 {
-		coded = others
-	}
-	return coded > 0 && coded >= plain
+	return weights
 }
 
 // weighed returns a coding in lower case, and its weight from 0 to 1. An invalid weight counts as
@@ -65,28 +74,73 @@ func weighed(member string) (coding string, weight float64) {
 	return strings.ToLower(strings.TrimSpace(coding)), weight
 }
 
-// A Document is a body that never changes. It is compressed once, when a client first wants that.
+// A Document is a body that never changes. Each of its forms is made once, when a client first wants
+// it.
 type Document struct {
-	plain   []byte
-	gzipped func() []byte
+	plain, gzipped, brotli func() []byte
+	small                  bool // it is never compressed
 }
 
 // NewDocument returns a document. It keeps the body, which must not be changed.
 func NewDocument(body []byte) Document {
-	return Document{plain: body, gzipped: sync.OnceValue(func() []byte {
-		var packed bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-		_, _ = w.Write(body) // a buffer takes all
-		_ = w.Close()
-		return packed.Bytes()
+	d := documentOf(func() []byte { return body })
+	d.small = len(body) < MinCompressed
+	d.brotli = sync.OnceValue(func() []byte {
+		return packed(body, func(to io.Writer) io.WriteCloser { return brotli.NewWriterLevel(to, documentQuality) })
+	})
+	return d
+}
+
+// PackedDocument returns a document that was compressed before, by brotli. It keeps what it is
+// given, which must not be changed, and panics if a client wants another form and it is not valid.
+func PackedDocument(body []byte) Document {
+	d := documentOf(sync.OnceValue(func() []byte {
+		plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(body)))
+		if err != nil {
+			panic(err)
+		}
+		return plain
+	}))
+	d.brotli = func() []byte { return body }
+	return d
+}
+
+func documentOf(plain func() []byte) Document {
+	return Document{plain: plain, gzipped: sync.OnceValue(func() []byte {
+		return packed(plain(), func(to io.Writer) io.WriteCloser {
+			w, _ := gzip.NewWriterLevel(to, gzip.BestCompression)
+			return w
+		})
 	})}
 }
 
-// Choose returns the body for the client of a request, and sets the headers that say what it is.
-func (d Document) Choose(c *fiber.Ctx) (body []byte, compressed bool) {
-	if len(d.plain) < MinCompressed || !AcceptsGzip(c) {
-		return d.plain, false
+// documentQuality is brotli's quality for documents. The largest, of 200 kB, takes a quarter of a
+// second of one core, and is a sixth smaller than gzip's best. Quality 11 takes three times as
+// long for 2 % less.
+const documentQuality = 10
+
+func packed(body []byte, in func(io.Writer) io.WriteCloser) []byte {
+	var packed bytes.Buffer
+	w := in(&packed)
+	_, _ = w.Write(body) // a buffer takes all
+	_ = w.Close()
+	return packed.Bytes()
+}
+
+// Choose returns the body for the client of a request, and sets the header that says its coding,
+// which it returns too. It is empty for the plain body.
+func (d Document) Choose(c *fiber.Ctx) (body []byte, coding string) {
+	if d.small {
+		return d.plain(), ""
 	}
-	c.Set(fiber.HeaderContentEncoding, Gzip)
-	return d.gzipped(), true
+	switch coding = Coding(c, Brotli, Gzip); coding {
+	case Brotli:
+		body = d.brotli()
+	case Gzip:
+		body = d.gzipped()
+	default:
+		return d.plain(), ""
+	}
+	c.Set(fiber.HeaderContentEncoding, coding)
+	return body, coding
 }

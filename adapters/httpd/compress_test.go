@@ -1,13 +1,13 @@
 package httpd_test
 
 import (
-	"bytes"
 	"compress/gzip"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/parley-chat/parley/adapters/httpd"
@@ -64,48 +64,54 @@ func TestPagesAreCompressedForWhoAcceptsIt(t *testing.T) {
 	off.http.Transport.(*http.Transport).DisableCompression = true
 	for _, row := range []struct {
 		method, path, accepts string
-		compressed, varies    bool
+		coding                string
+		varies                bool
 	}{
-		{"GET", "/page", "gzip", true, true},
-		{"GET", "/page", "deflate, GZIP;q=0.5, br", true, true},
-		{"GET", "/page", "x-gzip", true, true},
-		{"GET", "/page", "*", true, true},
-		{"GET", "/page", "gzip;q=0.5, identity;q=0.5", true, true},
-		{"GET", "/page", "gzip ; q=1.0 , *;q=0", true, true},
-		{"GET", "/page", "", false, true},
-		{"GET", "/page", "br, deflate", false, true},
-		{"GET", "/page", "gzip;q=0", false, true},
-		{"GET", "/page", "gzip;q=0, *", false, true},
-		{"GET", "/page", "gzip;q=0.2, identity", false, true},
-		{"GET", "/page", "gzip;q=x", false, true},
-		{"GET", "/page", "gzip;q=2", false, true},
-		{"GET", "/page", "identity", false, true},
-		{"GET", "/least", "gzip", true, true},
-		{"GET", "/text", "gzip", true, true},
-		{"GET", "/small", "gzip", false, false},
-		{"GET", "/image", "gzip", false, false},
-		{"GET", "/tagged", "gzip", false, false},
-		{"GET", "/events", "gzip", false, false},
-		{"GET", "/absent", "gzip", false, false},
-		{"GET", "/stream", "gzip", false, false},
-		{"POST", "/page", "gzip", false, false},
-		{"HEAD", "/page", "gzip", false, false},
+		{"GET", "/page", "gzip", "gzip", true},
+		{"GET", "/page", "deflate, GZIP;q=0.5, br;q=0.4", "gzip", true},
+		{"GET", "/page", "x-gzip", "gzip", true},
+		{"GET", "/page", "*", "gzip", true},
+		{"GET", "/page", "gzip;q=0.5, identity;q=0.5", "gzip", true},
+		{"GET", "/page", "gzip ; q=1.0 , *;q=0", "gzip", true},
+		{"GET", "/page", "", "", true},
+		{"GET", "/page", "deflate, zstd", "", true},
+		{"GET", "/page", "br, deflate", "br", true},
+		{"GET", "/page", "gzip, deflate, br, zstd", "gzip", true},
+		{"GET", "/page", "br, gzip;q=0.9", "br", true},
+		{"GET", "/page", "br;q=0.5, identity;q=0.6", "", true},
+		{"GET", "/page", "*, gzip;q=0", "br", true},
+		{"GET", "/page", "gzip;q=0", "", true},
+		{"GET", "/page", "gzip;q=0, br;q=0, *", "", true},
+		{"GET", "/page", "gzip;q=0.2, identity", "", true},
+		{"GET", "/page", "gzip;q=x", "", true},
+		{"GET", "/page", "gzip;q=2", "", true},
+		{"GET", "/page", "identity", "", true},
+		{"GET", "/least", "gzip", "gzip", true},
+		{"GET", "/text", "gzip", "gzip", true},
+		{"GET", "/small", "gzip", "", false},
+		{"GET", "/image", "gzip", "", false},
+		{"GET", "/tagged", "gzip", "", false},
+		{"GET", "/events", "gzip", "", false},
+		{"GET", "/absent", "gzip", "", false},
+		{"GET", "/stream", "gzip", "", false},
+		{"POST", "/page", "gzip", "", false},
+		{"HEAD", "/page", "gzip", "", false},
 	} {
 		reply := s.do(row.method, row.path, "", "Accept-Encoding", row.accepts)
-		if got, want := reply.Header.Get("Content-Encoding"), map[bool]string{true: "gzip"}[row.compressed]; got != want {
-			t.Errorf("%s %s, accepting %q: Content-Encoding is %q, want %q", row.method, row.path, row.accepts, got, want)
+		if got := reply.Header.Get("Content-Encoding"); got != row.coding {
+			t.Errorf("%s %s, accepting %q: Content-Encoding is %q, want %q", row.method, row.path, row.accepts, got, row.coding)
 			continue
 		}
 		if got := strings.Contains(reply.Header.Get("Vary"), "Accept-Encoding"); got != row.varies {
 			t.Errorf("%s %s, accepting %q: Vary is %q", row.method, row.path, row.accepts, reply.Header.Get("Vary"))
 		}
 		plain := s.do("GET", row.path, "").text
-		if row.compressed {
+		if row.coding != "" {
 			told := <-o.ch
 			if told.What != ports.Pages || told.Messages != 1 || told.Plain != len(plain) || told.Packed != len(reply.text) || told.Packed > told.Plain/4 {
 				t.Errorf("%s: told of %+v, sent %d bytes for %d", row.path, told, len(reply.text), len(plain))
 			}
-			if got := unzip(t, reply.text); got != plain {
+			if got := unpack(t, row.coding, reply.text); got != plain {
 				t.Errorf("%s: %d bytes came out, want the %d", row.path, len(got), len(plain))
 			}
 		} else if row.method != "HEAD" && reply.text != plain {
@@ -123,11 +129,14 @@ func TestPagesAreCompressedForWhoAcceptsIt(t *testing.T) {
 	}
 }
 
-func unzip(t *testing.T, text string) string {
+func unpack(t *testing.T, coding, text string) string {
 	t.Helper()
-	r, err := gzip.NewReader(bytes.NewReader([]byte(text)))
-	if err != nil {
-		t.Fatal(err)
+	var r io.Reader = brotli.NewReader(strings.NewReader(text))
+	if coding == "gzip" {
+		var err error
+		if r, err = gzip.NewReader(strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	plain, err := io.ReadAll(r)
 	if err != nil {

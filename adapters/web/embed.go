@@ -1,16 +1,12 @@
 package web
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"io"
 	"io/fs"
 	"strings"
-	"sync"
 
-	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/parley-chat/parley/adapters/edge"
@@ -25,22 +21,15 @@ var elements embed.FS
 //go:embed frame
 var frame embed.FS
 
-// packed is a script that is embedded compressed. It is unpacked when somebody first wants it so.
-type packed struct {
-	brotli []byte
-	plain  func() edge.Document
-	tag    string // without quotes
+// script is what other pages load, which is embedded compressed.
+type script struct {
+	body edge.Document
+	tag  string // without quotes
 }
 
-func newPacked(body []byte) packed {
-	sum := sha256.Sum256(body)
-	return packed{brotli: body, tag: base64.RawURLEncoding.EncodeToString(sum[:12]), plain: sync.OnceValue(func() edge.Document {
-		plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(body)))
-		if err != nil {
-			panic(err) // the file is embedded
-		}
-		return edge.NewDocument(plain)
-	})}
+func newScript(packed []byte) script {
+	sum := sha256.Sum256(packed)
+	return script{body: edge.PackedDocument(packed), tag: base64.RawURLEncoding.EncodeToString(sum[:12])}
 }
 
 // embedRoutes adds what other pages load. Every page may load the scripts, which have no secrets:
@@ -56,7 +45,7 @@ func embedRoutes(router fiber.Router, ancestors []string) {
 		if err != nil {
 			panic(err) // the file is embedded
 		}
-		script, name := newPacked(body), strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".br")
+		script, name := newScript(body), strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".br")
 		hashed := strings.TrimSuffix(name, ".js") + "-" + script.tag + ".js"
 		router.Get("/"+name, script.serve("public, max-age=300, stale-while-revalidate=86400", "/"+hashed))
 		router.Get("/"+hashed, script.serve("public, max-age=31536000, immutable", ""))
@@ -86,7 +75,7 @@ func framePolicy(ancestors []string) string {
 }
 
 // serve answers with the script; `at` is where this content of it stays.
-func (p packed) serve(caching, at string) fiber.Handler {
+func (s script) serve(caching, at string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 		c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
@@ -95,22 +84,8 @@ func (p packed) serve(caching, at string) fiber.Handler {
 		if at != "" {
 			c.Set(fiber.HeaderContentLocation, at)
 		}
-		c.Vary(fiber.HeaderAcceptEncoding)
-		body, tag := p.brotli, p.tag+"-"+edge.Brotli
-		if edge.Accepts(c, edge.Brotli) {
-			c.Set(fiber.HeaderContentEncoding, edge.Brotli)
-		} else {
-			var gzipped bool
-			if body, gzipped = p.plain().Choose(c); gzipped {
-				tag = p.tag + "-" + edge.Gzip
-			} else {
-				tag = p.tag
-			}
-		}
-		tag = `"` + tag + `"`
-		c.Set(fiber.HeaderETag, tag)
-		if edge.Has(c, tag) {
-			c.Response().Header.Del(fiber.HeaderContentEncoding)
+		body, unchanged := choose(c, s.body, s.tag)
+		if unchanged {
 			return c.SendStatus(fiber.StatusNotModified)
 		}
 		c.Set(fiber.HeaderContentType, contentTypes[".js"])

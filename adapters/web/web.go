@@ -111,19 +111,28 @@ var contentTypes = map[string]string{
 func (a asset) serve(c *fiber.Ctx) error {
 	secure(c)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
-	body, compressed := a.body.Choose(c)
-	tag := `"` + a.tag + `"`
-	if compressed {
-		tag = `"` + a.tag + "-" + edge.Gzip + `"`
-	}
-	c.Set(fiber.HeaderETag, tag)
-	if edge.Has(c, tag) {
-		c.Response().Header.Del(fiber.HeaderContentEncoding)
+	body, unchanged := choose(c, a.body, a.tag)
+	if unchanged {
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	c.Set(fiber.HeaderContentType, a.contentType)
 	c.Response().SetBodyRaw(body)
 	return nil
+}
+
+// choose returns the form of a document that the client of a request wants, and whether the client
+// has it already. Each form has a tag of its own.
+func choose(c *fiber.Ctx, document edge.Document, tag string) (body []byte, unchanged bool) {
+	body, coding := document.Choose(c)
+	if coding != "" {
+		tag += "-" + coding
+	}
+	tag = `"` + tag + `"`
+	c.Set(fiber.HeaderETag, tag)
+	if unchanged = edge.Has(c, tag); unchanged {
+		c.Response().Header.Del(fiber.HeaderContentEncoding)
+	}
+	return body, unchanged
 }
 
 func secure(c *fiber.Ctx) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/parley-chat/parley/adapters/web"
@@ -151,39 +152,41 @@ func TestAFileThatTheBrowserHasIsNotSentAgain(t *testing.T) {
 func TestFilesAreCompressedForWhoAcceptsIt(t *testing.T) {
 	t.Parallel()
 	app := newApp(false)
-	plain := ask(t, app, http.MethodGet, "/app.js")
-	packed := ask(t, app, http.MethodGet, "/app.js", "Accept-Encoding", "gzip, br")
-	if got := packed.header.Get("Content-Encoding"); got != "gzip" || len(packed.body) > len(plain.body)/2 {
-		t.Fatalf("the coding is %q, with %d bytes for %d", got, len(packed.body), len(plain.body))
+	accepts := map[string]string{"": "", "gzip": "gzip", "br": "gzip, deflate, br, zstd"}
+	files := map[string]answer{}
+	for coding, accepts := range accepts {
+		is := ask(t, app, http.MethodGet, "/app.js", "Accept-Encoding", accepts)
+		if got := is.header.Get("Content-Encoding"); got != coding {
+			t.Fatalf("accepting %q: the coding is %q, want %q", accepts, got, coding)
+		}
+		if got := is.header.Get("Vary"); got != "Accept-Encoding" {
+			t.Errorf("accepting %q: Vary is %q", accepts, got)
+		}
+		files[coding] = is
 	}
-	r, err := gzip.NewReader(strings.NewReader(packed.body))
+	plain := files[""].body
+	gunzip, err := gzip.NewReader(strings.NewReader(files["gzip"].body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body, err := io.ReadAll(r); err != nil || string(body) != plain.body {
-		t.Errorf("another file comes out: %v", err)
-	}
-	for name, is := range map[string]answer{"plain": plain, "compressed": packed} {
-		if got := is.header.Get("Vary"); got != "Accept-Encoding" {
-			t.Errorf("%s: Vary is %q", name, got)
+	for coding, r := range map[string]io.Reader{"gzip": gunzip, "br": brotli.NewReader(strings.NewReader(files["br"].body))} {
+		if len(files[coding].body) > len(plain)/2 {
+			t.Errorf("%s: %d bytes for %d", coding, len(files[coding].body), len(plain))
+		}
+		if body, err := io.ReadAll(r); err != nil || string(body) != plain {
+			t.Errorf("%s: another file comes out: %v", coding, err)
 		}
 	}
-	tag, other := packed.header.Get("ETag"), plain.header.Get("ETag")
-	if tag == "" || tag == other {
-		t.Fatalf("both have the tag %q", tag)
-	}
-	for _, row := range []struct {
-		tag, accepts string
-		status       int
-	}{
-		{tag, "gzip", http.StatusNotModified},
-		{other, "", http.StatusNotModified},
-		{other, "gzip", http.StatusOK},
-		{tag, "", http.StatusOK},
-	} {
-		got := ask(t, app, http.MethodGet, "/app.js", "If-None-Match", row.tag, "Accept-Encoding", row.accepts)
-		if got.status != row.status || (row.status == http.StatusNotModified) && got.header.Get("Content-Encoding") != "" {
-			t.Errorf("%s, accepting %q: got %d, coding %q, want %d", row.tag, row.accepts, got.status, got.header.Get("Content-Encoding"), row.status)
+	for coding, accepts := range accepts {
+		for tagged, file := range files {
+			got := ask(t, app, http.MethodGet, "/app.js", "If-None-Match", file.header.Get("ETag"), "Accept-Encoding", accepts)
+			want, coded := http.StatusOK, coding
+			if tagged == coding {
+				want, coded = http.StatusNotModified, ""
+			}
+			if got.status != want || got.header.Get("Content-Encoding") != coded {
+				t.Errorf("with the tag of %q, accepting %q: got %d, coding %q, want %d", tagged, accepts, got.status, got.header.Get("Content-Encoding"), want)
+			}
 		}
 	}
 }
