@@ -37,6 +37,7 @@ var (
 	all    = []string{"core/...", "ports", "adapters/...", "migrations", "observability", "cmd/..."}
 
 	deflate    = "github.com/klauspost/compress"
+	brotli     = "github.com/andybalholm/brotli"
 	fiber      = "github.com/gofiber/fiber/v2"
 	fx         = "go.uber.org/fx"
 	goose      = "github.com/pressly/goose/v3"
@@ -74,10 +75,10 @@ var rows = []row{
 	{pkg: "adapters/wire", may: inner},
 	{pkg: "adapters/words", may: inner, uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "adapters/notices", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"google.golang.org/protobuf"}},
-	{pkg: "adapters/edge", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{fiber, "golang.org/x/net"}},
-	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp", deflate}},
+	{pkg: "adapters/edge", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{fiber, brotli, "golang.org/x/net"}},
+	{pkg: "adapters/httpd", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp", deflate, brotli}},
 	{pkg: "adapters/rest", may: outer, uses: []string{fiber}},
-	{pkg: "adapters/web", may: outer, uses: []string{fiber, "github.com/andybalholm/brotli"}},
+	{pkg: "adapters/web", may: outer, uses: []string{fiber}},
 	{pkg: "adapters/web/bundle", uses: []string{"github.com/andybalholm/brotli", "github.com/evanw/esbuild"}},
 	{pkg: "adapters/web/bundle/generate", may: []string{"adapters/web/bundle"}},
 	{pkg: "adapters/sse", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},

@@ -74,8 +74,8 @@ func weighed(member string) (coding string, weight float64) {
 	return strings.ToLower(strings.TrimSpace(coding)), weight
 }
 
-// A Document is a body that never changes. Each of its forms is made once, when a client first wants
-// it.
+// A Document is a body that never changes. Each of its forms is made once, when a client first
+// wants it.
 type Document struct {
 	plain, gzipped, brotli func() []byte
 	small                  bool // it is never compressed

@@ -60,7 +60,8 @@ type writer interface {
 }
 
 var compressors = map[string]*compressor{
-	// It keeps no state: one with state has about a megabyte of it, and compresses by a fifth better.
+	// It keeps no state: one with state has about a megabyte of it, and compresses by a fifth
+	// better.
 	edge.Gzip: lending(func() writer {
 		w, err := gzip.NewWriterLevel(nil, gzip.StatelessCompression)
 		if err != nil {
