@@ -50,6 +50,7 @@ type Hook struct {
 	URL     string // where to; empty for one that pulls
 	Filter  HookFilter
 	Secrets []byte      // sealed: only the core can read it
+	Keys    []byte      // its private keys, sealed too; empty: it has none
 	Bot     chat.Author // who says what the hook's answers ask for
 	Role    chat.Role   // of the bot in the rooms that the hook follows; None: answers do nothing
 	Paused  string      // why nothing is sent, for people; empty: it is
@@ -62,7 +63,14 @@ type Hook struct {
 
 	// Error is why a node can tell it nothing though it is not paused; the store does not keep it.
 	Error string
+
+	// PublicKeys are those with which its parcels can be verified now, the newest first: whpk_…;
+	// the store does not keep them.
+	PublicKeys []string
 }
+
+// FeatureHookKeys is that hooks may have key pairs.
+const FeatureHookKeys = "hook_keys"
 
 // HookKind is how a hook gets what it is told.
 type HookKind string

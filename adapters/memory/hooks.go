@@ -25,7 +25,8 @@ func (s *Store) AllHooks(ctx context.Context) ([]ports.Hook, error) {
 
 // copied is a hook that shares no memory with the one given.
 func copied(h ports.Hook) ports.Hook {
-	h.Filter.Rooms, h.Filter.Types, h.Secrets = slices.Clone(h.Filter.Rooms), slices.Clone(h.Filter.Types), slices.Clone(h.Secrets)
+	h.Filter.Rooms, h.Filter.Types = slices.Clone(h.Filter.Rooms), slices.Clone(h.Filter.Types)
+	h.Secrets, h.Keys = slices.Clone(h.Secrets), slices.Clone(h.Keys)
 	return h
 }
 
@@ -76,7 +77,7 @@ func (s *Store) ChangeHook(ctx context.Context, h ports.Hook) (ports.Hook, error
 		return ports.Hook{}, ports.StaleHook(h.ID)
 	}
 	is := &s.hooks[i]
-	is.URL, is.Filter, is.Secrets, is.Bot, is.Role, is.Paused = h.URL, h.Filter, h.Secrets, h.Bot, h.Role, h.Paused
+	is.URL, is.Filter, is.Secrets, is.Keys, is.Bot, is.Role, is.Paused = h.URL, h.Filter, h.Secrets, h.Keys, h.Bot, h.Role, h.Paused
 	is.From, is.Epoch = h.From.UTC().Truncate(time.Microsecond), h.Epoch
 	is.Version++
 	*is = copied(*is)
