@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"crypto/ed25519"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -24,8 +25,9 @@ type Courier interface {
 type Parcel struct {
 	URL     string
 	ID      string   // of the body: two parcels of one ID have the same Body
-	Secrets [][]byte // it is signed with each
-	Body    []byte   // JSON
+	Secrets [][]byte // it is signed with each, and so with each of Keys
+	Keys    []ed25519.PrivateKey
+	Body    []byte // JSON
 
 	// Read reads what is answered to it.
 	Read func(answer []byte) (HookAnswer, error)

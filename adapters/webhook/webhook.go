@@ -147,7 +147,7 @@ func (c *Courier) request(ctx context.Context, p ports.Parcel) (*http.Request, e
 	h.Set("User-Agent", c.cfg.Agent)
 	h.Set(headerID, p.ID)
 	h.Set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
-	h.Set(headerSignature, signatures(p.Secrets, p.ID, now, p.Body))
+	h.Set(headerSignature, signatures(p, now))
 	if trace := ports.TraceOf(ctx); trace != "" {
 		h.Set("traceparent", string(trace))
 	}
