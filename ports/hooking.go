@@ -9,10 +9,11 @@ import (
 
 // HookAdmin makes and changes hooks. Admins may do so with all of them; a moderator of a room with
 // those of that room. To anybody else a hook is NotFound, or what they want Forbidden. The Hooks
-// that it returns have no Secrets.
+// that it returns have no Secrets and no Keys.
 type HookAdmin interface {
 	// NewHook makes a hook. Its secret is shown this once. It is a Conflict where the service has
-	// no key to keep secrets under, and where there are too many (see Hooks.MakeHook).
+	// no key to keep secrets under, and where there are too many (see Hooks.MakeHook); and so is a
+	// key pair, here and in SetHook, where not all nodes can sign with it.
 	NewHook(ctx context.Context, by chat.Identity, wish HookWish) (HookMade, error)
 
 	// ListHooks returns the hooks of a room, or, to an admin who names none, all.
@@ -21,8 +22,8 @@ type HookAdmin interface {
 	// Hook returns one.
 	Hook(ctx context.Context, by chat.Identity, id chat.HookID) (Hook, error)
 
-	// SetHook changes one. With change.Rotate it has a new secret, which is shown this once; for a
-	// day parcels are signed with the one before too.
+	// SetHook changes one. With change.Rotate it has a new secret, which is shown this once, and a
+	// new key pair if it has one; for a day parcels are signed with those before too.
 	SetHook(ctx context.Context, by chat.Identity, id chat.HookID, change HookChange) (HookMade, error)
 
 	// DropHook removes one, and where it has got to.
@@ -75,6 +76,7 @@ type HookWish struct {
 	From   time.Time // or with entries made at that time or later; zero: with the first
 	Bot    chat.Author
 	Role   chat.Role // of its bot; None: Write
+	Pair   bool      // it has a key pair: its parcels are also signed with ed25519
 }
 
 // HookMade is a hook, and its secret where that is new.
@@ -93,6 +95,7 @@ type HookChange struct {
 	Role   *chat.Role
 	Paused *bool
 	Rotate bool
+	Pair   *bool // whether it has a key pair; one that it has is given up at once
 }
 
 // HookTest is what came of a test.

@@ -48,16 +48,18 @@ type HookAct string
 
 // The acts.
 const (
-	HookMadeAct    HookAct = "made"
-	HookChangedAct HookAct = "changed"
-	HookRotatedAct HookAct = "rotated"
-	HookPausedAct  HookAct = "paused"
-	HookResumedAct HookAct = "resumed"
-	HookRemovedAct HookAct = "removed"
-	HookSoughtAct  HookAct = "sought"
-	HookSkippedAct HookAct = "skipped"
-	HookRetriedAct HookAct = "retried"
-	HookTestedAct  HookAct = "tested"
+	HookMadeAct     HookAct = "made"
+	HookChangedAct  HookAct = "changed"
+	HookRotatedAct  HookAct = "rotated"
+	HookPausedAct   HookAct = "paused"
+	HookResumedAct  HookAct = "resumed"
+	HookRemovedAct  HookAct = "removed"
+	HookSoughtAct   HookAct = "sought"
+	HookSkippedAct  HookAct = "skipped"
+	HookRetriedAct  HookAct = "retried"
+	HookTestedAct   HookAct = "tested"
+	HookPairedAct   HookAct = "paired"   // it has a key pair
+	HookUnpairedAct HookAct = "unpaired" // it has none any more
 )
 
 // HooksChanged tells the other nodes that hooks were made, changed or removed: to be read again.

@@ -47,6 +47,7 @@ type hook struct {
 	From   string             `json:"from"`
 	By     chat.UserID        `json:"by"`
 	MadeAt string             `json:"made_at"`
+	Keys   []string           `json:"public_keys,omitempty"`
 	Secret string             `json:"secret,omitempty"`
 }
 
@@ -59,7 +60,7 @@ func viewHook(h ports.Hook) hook {
 	shown := hook{
 		Hook: h.ID, Room: h.Room, Kind: h.Kind, URL: h.URL, Rooms: h.Filter.Rooms, Types: h.Filter.Types, Own: h.Filter.Own, Batch: h.Filter.Batch,
 		WaitMS: h.Filter.Wait.Milliseconds(), Bot: hookBot{h.Bot.ID, h.Bot.Name}, Role: h.Role.String(), Paused: h.Paused != "", Why: h.Paused, Error: h.Error,
-		From: "start", By: h.By, MadeAt: h.MadeAt.UTC().Format(wire.TimeLayout),
+		Keys: h.PublicKeys, From: "start", By: h.By, MadeAt: h.MadeAt.UTC().Format(wire.TimeLayout),
 	}
 	if !h.From.IsZero() {
 		shown.From = h.From.UTC().Format(wire.TimeLayout)

@@ -70,6 +70,10 @@ func TestHooksAreMadeShownChangedAndRemoved(t *testing.T) {
 	root.patches(path, `{"paused":true,"batch":7,"types":[]}`).is(200, `{"paused":true,"why":"paused by root","batch":7,"secret":null}`)
 	rotated := root.patches(path, `{"rotate":true,"paused":false}`)
 	rotated.is(200, `{"paused":false,"secret":"*"}`)
+	root.patches(path, `{"ed25519":true}`).is(200, `{"public_keys":["*"],"secret":null}`)
+	root.gets(path).is(200, `{"public_keys":["*"]}`)
+	root.patches(path, `{"ed25519":true,"rotate":true}`).is(200, `{"public_keys":["*","*"],"secret":"*"}`)
+	root.patches(path, `{"ed25519":false}`).is(200, `{"public_keys":null,"secret":null}`)
 	if rotated.member("secret") == made.member("secret") {
 		t.Error("the secret is the one before")
 	}
@@ -103,6 +107,7 @@ func TestRubbishMakesNoHook(t *testing.T) {
 		`{"kind":"fly","rooms":["*"]}`: 422, `{"kind":"pull","url":"https://example.org/","rooms":["*"]}`: 422, `{"kind":"pull","rooms":["*"],"batch":0}`: 422,
 		`{"kind":"pull","rooms":["*"],"batch":101}`: 422, `{"kind":"pull","rooms":["*"],"batch":1.5}`: 422, `{"kind":"pull","rooms":["*"],"wait_ms":5001}`: 422,
 		`{"kind":"pull","rooms":["*"],"from":"later"}`: 422, `{"kind":"pull","rooms":["*"],"from":7}`: 422, `{"kind":"pull","rooms":["*"],"from":{}}`: 422,
+		`{"kind":"pull","rooms":["*"],"ed25519":true}`: 422, `{"url":"https://example.org/","rooms":["*"],"ed25519":"yes"}`: 400,
 		`{"kind":"pull","rooms":["*"],"role":"read"}`: 422, `{"kind":"pull","rooms":["*"],"role":7}`: 400, `{"kind":"pull","rooms":["*"],"bot":{"id":""}}`: 422,
 		`{"kind":"pull","rooms":["*"],"bot":{"id":"~system"}}`: 422, `{"kind":"pull","rooms":["*"],"types":["",7]}`: 400, `{"kind":"pull","rooms":["*"],"types":[""]}`: 422,
 	} {

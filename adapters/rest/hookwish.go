@@ -32,6 +32,7 @@ func (o object) hookWish() (w ports.HookWish, err error) {
 	}
 	w.Filter.Types, w.Filter.Own = value(change.Types), value(change.Own)
 	w.Filter.Batch, w.Filter.Wait, w.Role = value(change.Batch), value(change.Wait), value(change.Role)
+	w.Pair = value(change.Pair)
 	if w.Now, w.From, err = o.hookFrom(); err != nil {
 		return w, err
 	}
@@ -134,6 +135,9 @@ func (o object) hookChange() (c ports.HookChange, err error) {
 		c.Types = &types
 	}
 	if c.Own, err = o.Flag("own"); err != nil {
+		return c, err
+	}
+	if c.Pair, err = o.Flag("ed25519"); err != nil {
 		return c, err
 	}
 	batch, err := o.whole("batch", 1, ports.MaxHookBatch)

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -37,6 +39,22 @@ type parcel struct {
 	batch    frame
 	signed   []int // the secrets with which it is signed
 	trace    string
+	headers  http.Header
+}
+
+// signedBy reports whether a parcel is signed with the private key of a public one, as Standard
+// Webhooks says of the scheme v1a.
+func (p parcel) signedBy(key string) bool {
+	public, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(key, "whpk_"))
+	if err != nil || len(public) != ed25519.PublicKeySize {
+		return false
+	}
+	content := []byte(p.id + "." + p.headers.Get("webhook-timestamp") + "." + p.body)
+	return slices.ContainsFunc(strings.Split(p.headers.Get("webhook-signature"), " "), func(one string) bool {
+		text, is := strings.CutPrefix(one, "v1a,")
+		signature, err := base64.StdEncoding.DecodeString(text)
+		return is && err == nil && ed25519.Verify(public, content, signature)
+	})
 }
 
 func receives(t *testing.T) *receiver {
@@ -49,7 +67,7 @@ func receives(t *testing.T) *receiver {
 
 func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
 	body, err := io.ReadAll(request.Body)
-	p := parcel{id: request.Header.Get("webhook-id"), body: string(body), trace: request.Header.Get("traceparent")}
+	p := parcel{id: request.Header.Get("webhook-id"), body: string(body), trace: request.Header.Get("traceparent"), headers: request.Header}
 	if err != nil || json.Unmarshal(body, &p.batch) != nil {
 		return // the service was killed over it
 	}
@@ -281,7 +299,12 @@ func hookSuite(t *testing.T, s *service) {
 
 	set(frame{"paused": true})
 	s.says(t, alice, "tea", "two")
+	before := set(frame{"ed25519": true}).list("public_keys")
 	rotated := set(frame{"rotate": true})
+	keys := rotated.list("public_keys")
+	if len(before) != 1 || len(keys) != 2 || keys[1] != before[0] {
+		t.Errorf("the public keys are %q, and were %q", keys, before)
+	}
 	r.mu.Lock()
 	r.secrets = append(r.secrets, rotated.str("secret"))
 	r.mu.Unlock()
@@ -289,6 +312,11 @@ func hookSuite(t *testing.T, s *service) {
 	r.sees("tea", "one", "two")
 	if all := r.parcels(); !slices.Equal(all[len(all)-1].signed, []int{0, 1}) {
 		t.Errorf("after the secret was rotated it is signed with %v", all[len(all)-1].signed)
+	}
+	for _, key := range keys {
+		if all := r.parcels(); !all[len(all)-1].signedBy(fmt.Sprint(key)) {
+			t.Errorf("it is not signed with the private key of %v", key)
+		}
 	}
 
 	r.forget()

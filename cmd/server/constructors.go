@@ -137,7 +137,7 @@ type hubParts struct {
 
 // features are what clients may ask of this release that one before it ignores in silence: they are
 // told of each once all nodes have it.
-var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata}
+var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata, ports.FeatureHookKeys}
 
 // featuresWith returns the features of a node, which may have search or not.
 func featuresWith(s ports.Searcher) []string {

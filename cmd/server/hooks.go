@@ -18,6 +18,7 @@ import (
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/consuming"
 	"github.com/parley-chat/parley/core/hooks"
+	"github.com/parley-chat/parley/core/session"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -123,6 +124,7 @@ type hookParts struct {
 	Runner    *consuming.Runner
 	Bus       ports.Bus
 	Observer  ports.Observer
+	Hub       *session.Hub
 }
 
 func newHooks(cfg Config, p hookParts) (*hooks.Service, error) {
@@ -132,6 +134,6 @@ func newHooks(cfg Config, p hookParts) (*hooks.Service, error) {
 	}
 	return hooks.New(hooks.Config{
 		Store: p.Store, Log: p.Log, Directory: p.Directory, Cursors: p.Store, Consumers: p.Store, Writer: p.Writer, Courier: p.Courier,
-		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Test: wire.AppendTest, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter,
+		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Test: wire.AppendTest, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter, Has: p.Hub.Has,
 	}), nil
 }

@@ -46,7 +46,12 @@ func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.Hook
 		return ports.HookMade{}, errNoKeys
 	}
 	fresh, shown := newSecret()
-	h.Secrets = s.cfg.Keys.seal(h.ID, []secret{fresh})
+	h.Secrets = s.cfg.Keys.seal(ofSecrets(h.ID), []secret{fresh})
+	if wish.Pair {
+		if err := s.pair(&h); err != nil {
+			return ports.HookMade{}, err
+		}
+	}
 	made, err := s.cfg.Store.MakeHook(ctx, h, wish.Now)
 	if err != nil {
 		return ports.HookMade{}, err
@@ -58,11 +63,29 @@ func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.Hook
 
 // public is a hook without what nobody is shown, and with what ails it on this node.
 func (s *Service) public(h ports.Hook) ports.Hook {
-	if err := s.unreadable(h); err != nil {
+	_, pairs, err := s.signers(h)
+	if err != nil {
 		h.Error = err.Error()
 	}
-	h.Secrets = nil
+	_, h.PublicKeys = privateKeys(pairs, time.Now())
+	h.Secrets, h.Keys = nil, nil
 	return h
+}
+
+var errNoPairs = chat.Errorf(chat.Conflict, "not all nodes of the service can sign with a key pair yet: ask again once they are updated")
+
+// pair gives a hook a key pair.
+func (s *Service) pair(h *ports.Hook) error {
+	switch {
+	case s.cfg.Keys == nil:
+		return errNoKeys
+	case !s.cfg.Has(ports.FeatureHookKeys):
+		return errNoPairs
+	case h.Kind == ports.HookPull:
+		return chat.Errorf(chat.Invalid, "ed25519 must not be given for a hook that pulls: nothing is signed for it")
+	}
+	h.Keys = s.cfg.Keys.seal(ofPairs(h.ID), []secret{newPair()})
+	return nil
 }
 
 // check holds a hook to the rules, and fills in what was not said.
@@ -187,9 +210,19 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 	if err := s.check(&h); err != nil {
 		return ports.HookMade{}, err
 	}
+	if pair := change.Pair; pair != nil && *pair != (len(h.Keys) > 0) {
+		act := ports.HookUnpairedAct
+		if h.Keys = nil; *pair {
+			act = ports.HookPairedAct
+			if err := s.pair(&h); err != nil {
+				return ports.HookMade{}, err
+			}
+		}
+		acts = append(acts, act)
+	}
 	shown := ""
 	if change.Rotate {
-		if h.Secrets, shown, err = s.rotate(h); err != nil {
+		if shown, err = s.rotate(&h); err != nil {
 			return ports.HookMade{}, err
 		}
 		acts = append(acts, ports.HookRotatedAct)
@@ -247,18 +280,27 @@ func sameFilter(a, b ports.HookFilter) bool {
 	return slices.Equal(a.Types, b.Types) && a.Own == b.Own && a.Batch == b.Batch && a.Wait == b.Wait
 }
 
-// rotate returns a hook's secrets with a new one in front, and how that is shown. Secrets that
-// nobody can read any more are given up: the new one is good.
-func (s *Service) rotate(h ports.Hook) (sealed []byte, shown string, err error) {
+// rotate puts a new secret in front of a hook's, and returns how that is shown; and so with the key
+// pairs of one that has them. What nobody can read any more is given up: the new one is good.
+func (s *Service) rotate(h *ports.Hook) (shown string, err error) {
 	if s.cfg.Keys == nil {
-		return nil, "", errNoKeys
+		return "", errNoKeys
 	}
-	secrets, err := s.cfg.Keys.open(h.ID, h.Secrets)
+	now := time.Now()
+	secrets, err := s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets)
 	if err != nil {
 		secrets = nil
 	}
 	fresh, shown := newSecret()
-	return s.cfg.Keys.seal(h.ID, rotated(secrets, fresh, time.Now())), shown, nil
+	h.Secrets = s.cfg.Keys.seal(ofSecrets(h.ID), rotated(secrets, fresh, now))
+	if len(h.Keys) > 0 {
+		pairs, err := s.cfg.Keys.openPairs(h.ID, h.Keys)
+		if err != nil {
+			pairs = nil
+		}
+		h.Keys = s.cfg.Keys.seal(ofPairs(h.ID), rotated(pairs, newPair(), now))
+	}
+	return shown, nil
 }
 
 // DropHook implements ports.HookAdmin. What was left of its cursors when this ends early is dropped

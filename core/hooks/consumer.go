@@ -144,15 +144,17 @@ func (c *consumer) post(ctx context.Context, b consuming.Batch) (consuming.Taken
 	if err := c.s.mayRead(ctx, c.h); err != nil {
 		return consuming.Taken{}, c.s.held(ctx, c.h, err)
 	}
-	secrets, err := c.s.cfg.Keys.open(c.h.ID, c.h.Secrets)
+	secrets, pairs, err := c.s.signers(c.h)
 	if err != nil {
 		c.s.cfg.Observer.Fault(ctx, "read the secrets of a hook", err)
 		return consuming.Taken{}, consuming.Pause{For: restTime, Cause: err}
 	}
 	batch := ports.HookBatch{Hook: c.h.ID, Room: b.Room, First: b.First, Last: b.Last, Head: b.Head, Entries: b.Entries}
 	body := c.s.pack(&batch)
+	now := time.Now()
+	keys, _ := privateKeys(pairs, now)
 	receipt, err := c.deliver(ctx, ports.Parcel{
-		URL: c.h.URL, ID: batch.ID, Secrets: good(secrets, time.Now()), Body: body,
+		URL: c.h.URL, ID: batch.ID, Secrets: good(secrets, now), Keys: keys, Body: body,
 		Read: func(answer []byte) (ports.HookAnswer, error) { return c.s.cfg.Read(answer, b.Room) },
 	})
 	if err != nil {

@@ -29,5 +29,6 @@
 // # Secrets
 //
 // What parcels are signed with is kept encrypted (AES-256-GCM) under a key that the store does not
-// have. It is shown once, to who makes the hook or has it changed, and is in no log and no trace.
+// have. A secret is shown once, to who makes the hook or has it changed, and is in no log and no
+// trace. A private key is never shown; its public one is at any time.
 package hooks

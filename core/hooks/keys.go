@@ -3,6 +3,7 @@ package hooks
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -104,8 +105,46 @@ func good(secrets []secret, now time.Time) (all [][]byte) {
 	return all
 }
 
-// seal encrypts a hook's secrets; another hook's they cannot become.
-func (k *Keys) seal(id chat.HookID, secrets []secret) []byte {
+// What is sealed says what it is of: its secrets, or the seeds of its private keys. Another's it
+// cannot become.
+func ofSecrets(id chat.HookID) []byte { return []byte(id) }
+func ofPairs(id chat.HookID) []byte   { return []byte(string(id) + "/ed25519") }
+
+// newPair makes the seed of a private key (RFC 8032), which is a secret too.
+func newPair() secret {
+	seed := make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(seed) // it does not fail
+	return secret{bytes: seed}
+}
+
+const publicPrefix = "whpk_"
+
+// privateKeys returns those that sign now; their public parts are shown as such.
+func privateKeys(pairs []secret, now time.Time) (keys []ed25519.PrivateKey, shown []string) {
+	for _, seed := range good(pairs, now) {
+		key := ed25519.NewKeyFromSeed(seed)
+		keys = append(keys, key)
+		shown = append(shown, publicPrefix+base64.StdEncoding.EncodeToString(key[ed25519.SeedSize:]))
+	}
+	return keys, shown
+}
+
+// openPairs returns the seeds of a hook's private keys, if it has any.
+func (k *Keys) openPairs(id chat.HookID, sealed []byte) ([]secret, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	pairs, err := k.open(ofPairs(id), sealed)
+	for _, pair := range pairs {
+		if len(pair.bytes) != ed25519.SeedSize {
+			return nil, errSealed
+		}
+	}
+	return pairs, err
+}
+
+// seal encrypts secrets.
+func (k *Keys) seal(of []byte, secrets []secret) []byte {
 	var plain []byte
 	for _, s := range secrets {
 		until := int64(0)
@@ -119,21 +158,21 @@ func (k *Keys) seal(id chat.HookID, secrets []secret) []byte {
 	sealed := append([]byte{sealVersion}, first.id[:]...)
 	nonce := make([]byte, first.aead.NonceSize())
 	_, _ = rand.Read(nonce) // it does not fail
-	return first.aead.Seal(append(sealed, nonce...), nonce, plain, []byte(id))
+	return first.aead.Seal(append(sealed, nonce...), nonce, plain, of)
 }
 
 var errSealed = errors.New("the hook's secrets cannot be read: they were kept under another key than PARLEY_HOOKS_KEY has; " +
 	"its operator adds that key to it, or whoever may change the hook has its secret rotated")
 
-// open decrypts a hook's secrets.
-func (k *Keys) open(id chat.HookID, sealed []byte) ([]secret, error) {
+// open decrypts what was sealed.
+func (k *Keys) open(of, sealed []byte) ([]secret, error) {
 	const head = 1 + len(key{}.id)
 	if k == nil || len(sealed) < head || sealed[0] != sealVersion {
 		return nil, errSealed
 	}
 	for _, one := range k.all {
 		if n := head + one.aead.NonceSize(); [4]byte(sealed[1:head]) == one.id && len(sealed) >= n {
-			if plain, err := one.aead.Open(nil, sealed[head:n], sealed[n:], []byte(id)); err == nil {
+			if plain, err := one.aead.Open(nil, sealed[head:n], sealed[n:], of); err == nil {
 				return parseSecrets(plain)
 			}
 		}

@@ -95,7 +95,7 @@ func (s *Service) owner(ctx context.Context, by ports.HookCaller, id chat.HookID
 
 // opens reports whether a secret is one that is good now.
 func (s *Service) opens(h ports.Hook, text string) bool {
-	secrets, err := s.cfg.Keys.open(h.ID, h.Secrets)
+	secrets, err := s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets)
 	now := time.Now()
 	return err == nil && slices.ContainsFunc(secrets, func(one secret) bool {
 		return (one.until.IsZero() || one.until.After(now)) && one.is(text)

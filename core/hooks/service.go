@@ -54,6 +54,8 @@ type Config struct {
 
 	Keys    *Keys         // nil: no hook can be made, and none is told anything
 	Limiter ports.Limiter // of what people ask about hooks; nil: there is no limit
+
+	Has func(feature string) bool // whether all nodes have it; nil: they do
 }
 
 // Service keeps the runner in step with the hooks that there are, and lets their owners have a hand
@@ -83,6 +85,9 @@ var (
 func New(cfg Config) *Service {
 	if cfg.Observer == nil {
 		cfg.Observer = ports.Unobserved{}
+	}
+	if cfg.Has == nil {
+		cfg.Has = func(string) bool { return true }
 	}
 	if cfg.Limiter == nil {
 		cfg.Limiter = ports.Unlimited{}
@@ -170,7 +175,7 @@ func (s *Service) look(ctx context.Context) error {
 			continue
 		}
 		c := newConsumer(s, h)
-		if err := s.unreadable(h); err != nil && c.rests == "" && h.Kind == ports.HookPush {
+		if _, _, err := s.signers(h); err != nil && c.rests == "" && h.Kind == ports.HookPush {
 			s.cfg.Observer.Fault(ctx, "read the secrets of a hook", fmt.Errorf("%s: %w", h.ID, err))
 			c.rests = err.Error()
 		}
@@ -188,10 +193,13 @@ func (s *Service) look(ctx context.Context) error {
 	return nil
 }
 
-// unreadable returns why this node cannot read a hook's secrets, or nil.
-func (s *Service) unreadable(h ports.Hook) error {
-	_, err := s.cfg.Keys.open(h.ID, h.Secrets)
-	return err
+// signers returns what a hook's parcels are signed with, or why this node cannot read that.
+func (s *Service) signers(h ports.Hook) (secrets, pairs []secret, err error) {
+	if secrets, err = s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets); err != nil {
+		return nil, nil, err
+	}
+	pairs, err = s.cfg.Keys.openPairs(h.ID, h.Keys)
+	return secrets, pairs, err
 }
 
 // tidy forgets where hooks have got to that are gone: whoever removed them may have died over it.

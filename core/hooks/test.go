@@ -68,7 +68,7 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 	if h.Kind == ports.HookPull {
 		return test, chat.Errorf(chat.Conflict, "the hook is one that pulls: nothing is posted to it")
 	}
-	secrets, err := s.cfg.Keys.open(h.ID, h.Secrets)
+	secrets, pairs, err := s.signers(h)
 	if err != nil {
 		return test, chat.Errorf(chat.Conflict, "%v", err)
 	}
@@ -77,8 +77,9 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 	}
 	defer s.tests.end()
 	began := time.Now()
+	keys, _ := privateKeys(pairs, began)
 	receipt, err := s.untilDrained(ctx, ports.Parcel{
-		URL: h.URL, ID: string(id) + "." + testMarker + strings.ToLower(rand.Text()), Secrets: good(secrets, began), Body: s.cfg.Test(nil, id),
+		URL: h.URL, ID: string(id) + "." + testMarker + strings.ToLower(rand.Text()), Secrets: good(secrets, began), Keys: keys, Body: s.cfg.Test(nil, id),
 		Read:  func(answer []byte) (ports.HookAnswer, error) { return s.cfg.Read(answer, "") },
 		Piece: testPiece,
 	})
