@@ -18,6 +18,8 @@ export interface Host extends Line {
     use(room: Room): void;
     /** The list of rooms has others. */
     listed(): void;
+    /** I have said or done something in the room: it is one of mine. */
+    mine(room: Room): void;
     learn(author: Author): void;
     ignored(type: string): void;
     /** An entry came, and is applied. */

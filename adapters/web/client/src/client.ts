@@ -269,6 +269,7 @@ export class Client {
       follows: (room) => this.#following.has(room),
       use: (room) => this.#following.use(room),
       listed: () => this.#following.choose(),
+      mine: (room) => this.#list?.mine(room),
       learn: (author) => this.#people.learn(author),
       ignored: (type) => this.#ignore(type),
       came: (room, entry) => { for (const listener of [...this.#entries]) listener(room, entry); },

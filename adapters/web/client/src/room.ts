@@ -131,7 +131,7 @@ export class Room {
   async reactors(seq: number): Promise<ReadonlyMap<string, readonly string[]>> {
     const found = new Map<string, Set<string>>();
     for (let [after, pages, more] = [seq, 0, true]; more && pages < REACTION_PAGES; pages++) {
-      await this.#stream.page({ after, limit: 200 }, (page) => {
+      await this.#page({ after, limit: 200 }, (page) => {
         for (const entry of page.entries) {
           if (entry.type !== "reacted" || entry.target !== seq) continue;
           this.#host.learn(entry.author);
@@ -347,7 +347,9 @@ export class Room {
     if (isKnown(entry)) this.#state.apply(entry);
     else this.#host.ignored(entry.type);
     const key = entry.type === "message" ? entry.key : undefined;
-    this.#host.outbox.seen(this.id, entry.seq, entry.author.id === this.#host.me.id, key);
+    const mine = entry.author.id === this.#host.me.id;
+    this.#host.outbox.seen(this.id, entry.seq, mine, key);
+    if (mine) this.#host.mine(this);
     for (const window of this.#windows) window.take(entry);
     for (const reader of this.#readers) reader.take(entry);
     if (entry.type === "set" && entry.set === "pinned" && entry.target && entry.data) void this.#pinned(entry.target);
@@ -407,7 +409,7 @@ export class Room {
 
   async #at(seq: number): Promise<Entry | undefined> {
     let found: Entry | undefined;
-    await this.#stream.page({ after: seq - 1, limit: 1 }, ({ entries }) => { found = entries[0]; });
+    await this.#page({ after: seq - 1, limit: 1 }, ({ entries }) => { found = entries[0]; });
     return found;
   }
 

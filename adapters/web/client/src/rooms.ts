@@ -84,6 +84,14 @@ export class RoomList {
     await this.open(id).catch(() => {}); // it is listed with the next page, if it is mine still
   }
 
+  /** @internal I have said or done something there, so the service lists it. */
+  mine(room: Room): void {
+    if (this.#listed.has(room.id) || !this.#ready) return;
+    this.#listed.set(room.id, room);
+    this.#view.changed();
+    void this.add(room.id);
+  }
+
   /** @internal I am in that room no longer. */
   remove(id: string): void {
     if (this.#listed.delete(id)) this.#view.changed();

@@ -31,7 +31,7 @@ async function setup(rooms: Record<string, any>, features = welcome.features) {
     override send(text: string): void {
       super.send(text);
       const { type, id, room, after } = JSON.parse(text);
-      if (type === "join") this.says({ type: "ok", id, head: after, from: after + 1, truncated: false, role: "write", read: rooms[room].read });
+      if (type === "join") this.says({ type: "ok", id, head: after ?? 0, from: (after ?? 0) + 1, truncated: false, role: "write", read: rooms[room].read });
     }
   }
   const client = createClient({
@@ -95,6 +95,18 @@ test("a room that I am added to comes, and one that I am sent from goes", async 
   assert.deepEqual(list(), [["new", 2, "new 2"], ["a", 0, "a 1"]]);
   socket().says({ type: "left", room: "new", code: "forbidden", message: "banned" });
   assert.deepEqual(list().map(([id]) => id), ["a"]);
+});
+
+test("a room where I say something is one of mine from then on", async () => {
+  const rooms: Record<string, any> = { a: listed("a", 1, 0, 3) };
+  const { client, socket, list } = await setup(rooms);
+  rooms["den"] = listed("den", 0, 0, 1);
+  await comes(client.room("den").ready());
+  assert.deepEqual(list().map(([id]) => id), ["a"]);
+  socket().says(said("den", 1, 30));
+  assert.deepEqual(list().map(([id]) => id), ["a"]);
+  socket().says(said("den", 2, 31, welcome.user));
+  assert.deepEqual(list(), [["den", 1, "den 2"], ["a", 0, "a 1"]]);
 });
 
 test("another user's token stops the client: what is here is not theirs", async () => {
