@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/parley-chat/parley/adapters/web/bundle"
 )
 
 // TestTheClient runs the tests of @parley-chat/client that need no service. Those that do are in
@@ -31,10 +33,42 @@ func TestTheClient(t *testing.T) {
 	}
 }
 
+// TestTheClientInNode20 runs them in the oldest Node that the client says it works in.
+func TestTheClientInNode20(t *testing.T) {
+	t.Parallel()
+	node, err := filepath.Abs("../../.tools/node20/bin/node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := filepath.Glob("client/tests/*.test.ts")
+	if err != nil || len(tests) == 0 {
+		t.Fatalf("no tests: %v", err)
+	}
+	out := t.TempDir()
+	if err := bundle.Node(tests, out); err != nil {
+		t.Fatal(err)
+	}
+	modules, err := filepath.Glob(out + "/*.test.mjs")
+	if err != nil || len(modules) != len(tests) {
+		t.Fatalf("got %d modules of %d tests: %v", len(modules), len(tests), err)
+	}
+	cmd := exec.Command(node, append([]string{"--test", "--test-reporter=spec"}, modules...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v; run make tools\n%s", err, out)
+	}
+}
+
 // front serves the built client and an empty page before a service.
 func front(t *testing.T, s *service) string {
 	t.Helper()
+	return frontWith(t, s, func(*http.ServeMux) {}, func(*http.Request) {})
+}
+
+// frontWith does the same with more pages, and shows each request.
+func frontWith(t *testing.T, s *service, more func(*http.ServeMux), seen func(*http.Request)) string {
+	t.Helper()
 	mux := http.NewServeMux()
+	more(mux)
 	mux.HandleFunc("/blank", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `<!doctype html><title>x</title><link rel="icon" href="data:,">`)
 	})
@@ -50,7 +84,10 @@ func front(t *testing.T, s *service) string {
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen(r)
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return server.URL
 }

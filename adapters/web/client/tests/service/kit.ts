@@ -8,6 +8,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { pathToFileURL } from "node:url";
 import { createClient, type Client, type ClientOptions } from "../../src/client.ts";
 import type { Entry } from "../../src/protocol.ts";
 
@@ -197,9 +198,12 @@ export class Proxy {
   }
 }
 
+// Node 20 has none.
+const sockets = globalThis.WebSocket ? {} : { WebSocket: (await import(pathToFileURL(process.env["WS"]!).href)).WebSocket };
+
 /** A client of the user behind that address, which ends with the test. */
 export function client(t: TestContext, url: string, sub: string, options: Partial<ClientOptions> = {}): Client {
-  const made = createClient({ url, getToken: () => token(sub), ...options });
+  const made = createClient({ url, getToken: () => token(sub), ...sockets, ...options });
   t.after(() => made.destroy());
   return made;
 }
