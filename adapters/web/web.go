@@ -10,7 +10,7 @@
 //
 // Beside it stand packages for the pages of others: client/ is @parley-chat/client, elements/ is
 // @parley-chat/elements, which the service gives to other pages as /embed.js; frame/ is the page
-// for frames, /embed.
+// for frames, /embed; react/ is @parley-chat/react.
 package web
 
 //go:generate go run ./bundle/generate .

@@ -13,13 +13,15 @@ import (
 
 func TestWhatIsCommittedIsBuiltFromItsSource(t *testing.T) {
 	t.Parallel()
-	want, err := bundle.Client("../client")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile("../client/dist/index.js")
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("client/dist/index.js is another (%v): run make generate", err)
+	for name, build := range map[string]func(string) ([]byte, error){"client": bundle.Client, "react": bundle.React} {
+		want, err := build("../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile("../" + name + "/dist/index.js")
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s/dist/index.js is another (%v): run make generate", name, err)
+		}
 	}
 }
 
@@ -39,8 +41,19 @@ func TestTheElementsThatAreCommittedAreBuiltFromTheirSource(t *testing.T) {
 // TestTheClientIsSmall holds it to the size that the pages of others are promised.
 func TestTheClientIsSmall(t *testing.T) {
 	t.Parallel()
-	const limit = 15_000 // bytes
-	built, err := bundle.Client("../client")
+	holds(t, "client", 15_000, bundle.Client)
+}
+
+// TestThePackageForReactIsSmall holds it, without React and the client, to what hooks may weigh.
+func TestThePackageForReactIsSmall(t *testing.T) {
+	t.Parallel()
+	holds(t, "react", 2_500, bundle.React)
+}
+
+// holds builds the package and compares its bytes, gzipped, with a limit.
+func holds(t *testing.T, name string, limit int, build func(string) ([]byte, error)) {
+	t.Helper()
+	built, err := build("../" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +68,7 @@ func TestTheClientIsSmall(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("@parley-chat/client: %d bytes, %d gzipped", len(built), packed.Len())
+	t.Logf("@parley-chat/%s: %d bytes, %d gzipped", name, len(built), packed.Len())
 	if packed.Len() > limit {
 		t.Errorf("it has %d bytes gzipped, which may be %d", packed.Len(), limit)
 	}

@@ -1,5 +1,6 @@
-// Command generate writes the built files of the packages for browsers, client/ and elements/ below
-// its argument, for `go generate ./adapters/web`. Their declarations of types are .ci/types's.
+// Command generate writes the built files of the packages for browsers, client/, react/ and
+// elements/ below its argument, for `go generate ./adapters/web`. Their declarations of types are
+// .ci/types's.
 package main
 
 import (
@@ -18,13 +19,15 @@ func main() {
 }
 
 func run(dir string) error {
-	client, elements := filepath.Join(dir, "client"), filepath.Join(dir, "elements")
-	built, err := bundle.Client(client)
-	if err != nil {
-		return err
-	}
-	if err := write(client, map[string][]byte{"index.js": built}); err != nil {
-		return err
+	elements := filepath.Join(dir, "elements")
+	for name, build := range map[string]func(string) ([]byte, error){"client": bundle.Client, "react": bundle.React} {
+		built, err := build(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := write(filepath.Join(dir, name), map[string][]byte{"index.js": built}); err != nil {
+			return err
+		}
 	}
 	files, err := bundle.Elements(elements)
 	if err != nil {
