@@ -25,6 +25,8 @@ func newGuard(allowed []netip.Prefix) *guard {
 
 var errGuard = errors.New("the address is of a network that is not public, and that the operator does not allow by PARLEY_HOOKS_ALLOW")
 
+var errPlain = errors.New("without TLS only networks that the operator allows by PARLEY_HOOKS_ALLOW are reached: take https://")
+
 // control is for net.Dialer: it sees the address that a name was resolved to, each time that it is
 // dialled. Without TLS only what the operator allows is.
 func (g *guard) control(plain bool) func(network, address string, _ syscall.RawConn) error {
@@ -43,8 +45,13 @@ func (g *guard) reaches(to netip.Addr, plain bool) error {
 	if to.Is4() {
 		network = "tcp4"
 	}
-	if !g.allows(to) && (plain || g.public.Safe(network, netip.AddrPortFrom(to, anyPort).String(), nil) != nil) {
+	switch {
+	case g.allows(to):
+		return nil
+	case g.public.Safe(network, netip.AddrPortFrom(to, anyPort).String(), nil) != nil:
 		return errGuard
+	case plain:
+		return errPlain
 	}
 	return nil
 }
@@ -81,8 +88,10 @@ func (g *guard) check(raw string) error {
 			return chat.Errorf(chat.Invalid, "url must have a port from 1 to 65535")
 		}
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && g.reaches(ip.Unmap(), u.Scheme == "http") != nil {
-		return chat.Errorf(chat.Invalid, "url must not lead to %s: %v", ip, errGuard)
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+		if err := g.reaches(ip.Unmap(), u.Scheme == "http"); err != nil {
+			return chat.Errorf(chat.Invalid, "url must not lead to %s: %v", ip, err)
+		}
 	}
 	return nil
 }

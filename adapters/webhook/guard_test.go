@@ -43,6 +43,10 @@ func TestURLsToWhichNothingIsDelivered(t *testing.T) {
 			t.Errorf("%s: got %v", url, err)
 		}
 	}
+	const plain = "url must not lead to 93.184.216.34: without TLS only networks that the operator allows by PARLEY_HOOKS_ALLOW are reached: take https://"
+	if err := open.CheckURL("http://93.184.216.34/"); chat.AsError(err).Reason != plain {
+		t.Errorf("a public one without TLS: %v", err)
+	}
 	if err := strict.CheckURL("https://chat.example.com:8443/in?a=b"); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
@@ -125,6 +129,9 @@ func TestANameThatChangesItsAddressIsRefused(t *testing.T) {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	fails(t, c, p, chat.Forbidden, guarded)
+	public := courier(t, webhook.Config{Resolver: resolver(t, "93.184.216.34")}) // it is not dialled
+	fails(t, public, parcel("http://public.example.org:"+port+"/"), chat.Forbidden,
+		"without TLS only networks that the operator allows by PARLEY_HOOKS_ALLOW are reached: take https://")
 	p.URL = "https://rebound.example.org:" + port + "/"
 	fails(t, c, p, chat.Forbidden, guarded)
 }

@@ -176,6 +176,8 @@ func failure(err error) error {
 	switch {
 	case errors.Is(err, errGuard):
 		return &chat.Error{Kind: chat.Forbidden, Reason: errGuard.Error()}
+	case errors.Is(err, errPlain):
+		return &chat.Error{Kind: chat.Forbidden, Reason: errPlain.Error()}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		why = "there was no answer in time"
 	case errors.As(err, &dns):
