@@ -33,7 +33,7 @@ func TestATestTellsNothingAndNothingComesOfIt(t *testing.T) {
 		made := n.hooked(nil)
 		n.tells(alice, "tea", "one")
 		rest(soon)
-		real := n.courier.parcels()
+		posted := n.courier.parcels()
 		behind := func() string {
 			t.Helper()
 			lag, err := n.HookBehind(context.Background(), admin, made.ID, "", 10)
@@ -62,7 +62,7 @@ func TestATestTellsNothingAndNothingComesOfIt(t *testing.T) {
 			if ids[p.ID] = true; string(p.Body) != "a test of "+string(made.ID) || p.URL != made.URL || !strings.HasPrefix(p.ID, string(made.ID)+".~test.") {
 				t.Errorf("got %+v", p)
 			}
-			if fmt.Sprint(p.Secrets) != fmt.Sprint(real[0].Secrets) {
+			if fmt.Sprint(p.Secrets) != fmt.Sprint(posted[0].Secrets) {
 				t.Error("it is signed in another way than what is told")
 			}
 		}
