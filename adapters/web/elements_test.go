@@ -168,7 +168,7 @@ func (g guest) screen() string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.tab), patience)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](
-		`[...document.querySelectorAll("parley-chat, parley-room, parley-button")].map((e) => e.shadowRoot.querySelector("div")?.innerText).join("\n———\n")`))
+		`[...document.querySelectorAll("parley-chat, parley-room, parley-button")].map((e) => e.shadowRoot.querySelector("div")?.innerText.slice(-1500)).join("\n———\n")`))
 	if err != nil {
 		return err.Error()
 	}

@@ -6,9 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/andybalholm/brotli"
 	"github.com/evanw/esbuild/pkg/api"
@@ -18,14 +18,12 @@ import (
 // minified.
 func Client(dir string) ([]byte, error) { return build(options(dir, "index.ts")) }
 
-// Languages are those of the elements that are files of their own, beside English.
-var Languages = []string{"de", "ru"}
-
 // Elements returns the files of dist/ of the package in dir, by their names, but for declarations
 // of types:
 //
 //	index.js, embed.js    with the client as a package of its own, for those who bundle; with all,
 //	                      for pages: this is what the service gives
+//	embed-more.js         what both load after the first view: dialogs, panels, emoji
 //	embed-de.js, …        words in other languages, which both load where they are spoken
 //	*.js.br               the same for the service, compressed
 //	custom-elements.json  describes the elements to editors
@@ -33,55 +31,31 @@ var Languages = []string{"de", "ru"}
 //
 // Preact is read from .tools/ at the root of the repository, where .ci/tools has put it.
 func Elements(dir string) (map[string][]byte, error) {
-	library, err := filepath.Abs(filepath.Join(dir, "../../../.tools/preact/node_modules"))
+	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	client, err := filepath.Abs(filepath.Join(dir, "../client/src/index.ts"))
-	if err != nil {
+	p := parts{dir: filepath.Join(dir, "src"), files: map[string][]byte{}}
+	if err := p.build(); err != nil {
 		return nil, err
 	}
-	jsx, err := filepath.Abs(filepath.Join(dir, "src/ui/jsx.ts"))
-	if err != nil {
-		return nil, err
-	}
-	o := options(dir, "index.ts")
-	o.NodePaths = []string{library}
-	o.JSX, o.JSXFactory, o.JSXFragment, o.Inject = api.JSXTransform, "h", "Fragment", []string{jsx}
-	o.Plugins = []api.Plugin{styles, languages}
-	o.Target = api.ES2024
-	o.External = []string{"@parley-chat/client"}
-	files := map[string][]byte{}
-	if files["index.js"], err = build(o); err != nil {
-		return nil, err
-	}
-	o.External, o.Alias = nil, map[string]string{"@parley-chat/client": client}
-	if files["embed.js"], err = build(o); err != nil {
-		return nil, err
-	}
-	for _, lang := range Languages {
-		if files["embed-"+lang+".js"], err = build(options(dir, "strings/"+lang+".ts")); err != nil {
+	for name, body := range maps.Clone(p.files) {
+		if name == "index.js" {
+			continue
+		}
+		if p.files[name+".br"], err = compress(body); err != nil {
 			return nil, err
 		}
 	}
-	for _, name := range append([]string{"embed"}, names(Languages)...) {
-		if files[name+".js.br"], err = compress(files[name+".js"]); err != nil {
+	for name, from := range map[string]string{
+		"custom-elements.json": filepath.Join(p.dir, "custom-elements.json"),
+		"LICENSE.preact":       filepath.Join(p.library(), "preact", "LICENSE"),
+	} {
+		if p.files[name], err = os.ReadFile(from); err != nil {
 			return nil, err
 		}
 	}
-	if files["custom-elements.json"], err = os.ReadFile(filepath.Join(dir, "src", "custom-elements.json")); err != nil {
-		return nil, err
-	}
-	files["LICENSE.preact"], err = os.ReadFile(filepath.Join(library, "preact", "LICENSE"))
-	return files, err
-}
-
-func names(languages []string) []string {
-	var all []string
-	for _, lang := range languages {
-		all = append(all, "embed-"+lang)
-	}
-	return all
+	return p.files, nil
 }
 
 func options(dir, entry string) api.BuildOptions {
@@ -114,18 +88,6 @@ func told(fault api.Message) error {
 	}
 	return errors.New(fault.Text)
 }
-
-// languages leaves words in other languages to files of their own, beside the one that asks for
-// them.
-var languages = api.Plugin{Name: "languages", Setup: func(b api.PluginBuild) {
-	b.OnResolve(api.OnResolveOptions{Filter: `^\./[a-z]+\.ts$`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-		if args.Kind != api.ResolveJSDynamicImport {
-			return api.OnResolveResult{}, nil
-		}
-		name := strings.TrimSuffix(strings.TrimPrefix(args.Path, "./"), ".ts")
-		return api.OnResolveResult{Path: "./embed-" + name + ".js", External: true}, nil
-	})
-}}
 
 // styles makes each sheet of style a text, for sheets that scripts adopt, without what people alone
 // need.

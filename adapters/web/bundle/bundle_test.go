@@ -38,40 +38,54 @@ func TestTheElementsThatAreCommittedAreBuiltFromTheirSource(t *testing.T) {
 	}
 }
 
-// TestTheClientIsSmall holds it to the size that the pages of others are promised.
-func TestTheClientIsSmall(t *testing.T) {
+// TestThePackagesAreSmall holds them to the sizes that the pages of others are promised. That of
+// React is without React and the client.
+func TestThePackagesAreSmall(t *testing.T) {
 	t.Parallel()
-	holds(t, "client", 15_000, bundle.Client)
-}
-
-// TestThePackageForReactIsSmall holds it, without React and the client, to what hooks may weigh.
-func TestThePackageForReactIsSmall(t *testing.T) {
-	t.Parallel()
-	holds(t, "react", 2_500, bundle.React)
-}
-
-// holds builds the package and compares its bytes, gzipped, with a limit.
-func holds(t *testing.T, name string, limit int, build func(string) ([]byte, error)) {
-	t.Helper()
-	built, err := build("../" + name)
+	client, err := bundle.Client("../client")
 	if err != nil {
 		t.Fatal(err)
 	}
+	react, err := bundle.React("../react")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elements, err := bundle.Elements("../elements")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []struct {
+		what  string
+		body  []byte
+		limit int // bytes
+	}{
+		{"@parley-chat/client", client, 15_000},
+		{"@parley-chat/react", react, 2_500},
+		{"@parley-chat/elements with the client", elements["embed.js"], 45_000},
+		{"what the elements load after the first view", elements["embed-more.js"], 15_000},
+	} {
+		packed := gzipped(t, one.body)
+		t.Logf("%s: %d bytes, %d gzipped", one.what, len(one.body), packed)
+		if packed > one.limit {
+			t.Errorf("%s has %d bytes gzipped, which may be %d", one.what, packed, one.limit)
+		}
+	}
+}
+
+func gzipped(t *testing.T, body []byte) int {
+	t.Helper()
 	var packed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Write(built); err != nil {
+	if _, err := w.Write(body); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("@parley-chat/%s: %d bytes, %d gzipped", name, len(built), packed.Len())
-	if packed.Len() > limit {
-		t.Errorf("it has %d bytes gzipped, which may be %d", packed.Len(), limit)
-	}
+	return packed.Len()
 }
 
 func TestAFaultOfTheSourceIsToldWithItsPlace(t *testing.T) {

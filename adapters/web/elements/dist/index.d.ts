@@ -3,7 +3,7 @@ import { ParleyChat } from "./elements/chat.js";
 import { ParleyRoom } from "./elements/room.js";
 export { createClient, indexedDBStorage, memoryStorage } from "@parley-chat/client";
 export { ParleyElement, type ParleyEvents } from "./elements/element.js";
-export { strings, type Strings } from "./strings/index.js";
+export type { Strings } from "./strings/index.js";
 export { ParleyButton, ParleyChat, ParleyRoom };
 declare global {
     interface HTMLElementTagNameMap {

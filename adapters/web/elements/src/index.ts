@@ -5,7 +5,7 @@ import { ParleyRoom } from "./elements/room.ts";
 
 export { createClient, indexedDBStorage, memoryStorage } from "@parley-chat/client";
 export { ParleyElement, type ParleyEvents } from "./elements/element.ts";
-export { strings, type Strings } from "./strings/index.ts";
+export type { Strings } from "./strings/index.ts";
 export { ParleyButton, ParleyChat, ParleyRoom };
 
 // Two copies of this on a page, of two services perhaps: the first one counts.

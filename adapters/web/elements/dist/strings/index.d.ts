@@ -6,8 +6,8 @@ export type Word = keyof Strings;
 export type Text = string | {
     readonly [form in Intl.LDMLPluralRule]?: string;
 };
-/** All words in English: a set of one's own has the same names. */
-export declare const strings: Strings;
+/** There are more words in English. */
+export declare const extend: (words: Partial<Strings>) => void;
 /** Loads the words of a language, if there are any. Without them, English is spoken. */
 export declare function learn(lang: string): Promise<void>;
 export interface Speaker {

@@ -3,8 +3,8 @@
 // have.
 import type { Client, MessageEntry } from "@parley-chat/client";
 import type { Desk } from "../desk/desk.ts";
+import { load, moreNow } from "../lazy/load.ts";
 import { plain } from "../message/markdown.ts";
-import { chime } from "./sound.ts";
 import { title } from "./title.ts";
 
 /** The parts of one element. */
@@ -59,7 +59,7 @@ export class Attention {
     const { muted, notify, sound } = this.#desk.prefs.getSnapshot();
     const mine = entry.author.id === me?.id;
     if (mine || entry.silent || entry.deleted_at || muted.includes(room) || Attention.looks) return;
-    if (sound) chime();
+    if (sound) void load().then(() => moreNow()?.chime());
     if (notify) this.#notify(room, entry);
   }
 

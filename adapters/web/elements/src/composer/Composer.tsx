@@ -2,12 +2,11 @@
 import type { Message, Room, RoomSnapshot } from "@parley-chat/client";
 import { Component, createRef, type ComponentChild } from "preact";
 import type { Desk } from "../desk/desk.ts";
-import { find, replaceNames } from "../message/emoji.ts";
-import { plain, safe } from "../message/markdown.ts";
-import { Picker } from "../message/Picker.tsx";
+import { plain } from "../message/markdown.ts";
+import { load, moreNow } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Avatar, IconButton } from "../ui/parts.tsx";
-import { fulfil, matching, wish, type Wish } from "./complete.ts";
+import type { Offer, Wish } from "./complete.ts";
 import type { Drafts } from "./drafts.ts";
 
 export interface ComposerProps {
@@ -23,13 +22,6 @@ export interface ComposerProps {
   toTimeline(): void;
 }
 
-interface Offer {
-  readonly by: string;
-  readonly show: string;
-  readonly name: string;
-  readonly face?: string;
-}
-
 interface State {
   readonly text: string;
   readonly replyTo: number | undefined;
@@ -40,7 +32,6 @@ interface State {
   readonly picker: Element | undefined;
 }
 
-const OFFERS = 7;
 const NEAR_FULL = 200; // characters before the limit that the rest is told
 const TALLEST = 0.4; // of the window
 
@@ -121,7 +112,7 @@ export class Composer extends Component<ComposerProps, State> {
   #send = (): void => {
     const { room, desk } = this.props;
     const { editing, replyTo } = this.state;
-    const body = replaceNames(this.#area.current!.value).trimEnd();
+    const body = (moreNow()?.replaceNames ?? String)(this.#area.current!.value).trimEnd();
     if (!body.trim() || [...body].length > this.#limit) return;
     try {
       if (editing) {
@@ -143,24 +134,13 @@ export class Composer extends Component<ComposerProps, State> {
 
   #offer(): void {
     const area = this.#area.current!;
-    const now = area.selectionStart === area.selectionEnd ? wish(area.value, area.selectionStart) : undefined;
-    this.setState({ wish: now, offers: now ? this.#offers(now) : [], chosen: 0 });
-  }
-
-  #offers({ kind, text }: Wish): Offer[] {
-    const { desk, state } = this.props;
-    if (kind === ":") return find(text, OFFERS).map(({ char, names }) => ({ by: char, show: char, name: `:${names[0]}:` }));
-    if (kind === "#") {
-      const rooms = desk.client.rooms.getSnapshot().rooms.map(({ id, name }) => ({ id, name: name || id }));
-      return matching(rooms, text, OFFERS).map(({ id, name }) => ({ by: `#${id}`, show: "#", name }));
-    }
-    const ids = new Set([...state.present.users.keys(), ...(state.members?.keys() ?? []), ...state.marks.keys()]);
-    const people = [...ids].map((id) => ({ id, name: desk.client.name(id) }));
-    return matching(people, text, OFFERS).map(({ id, name }) => ({ by: `@${id}`, show: "@", name, face: id }));
+    const more = moreNow();
+    const now = area.selectionStart === area.selectionEnd ? more?.wish(area.value, area.selectionStart) : undefined;
+    this.setState({ wish: now, offers: now ? more!.offers(now, this.props.desk, this.props.state) : [], chosen: 0 });
   }
 
   #complete(offer: Offer): void {
-    const done = fulfil(this.#area.current!.value, this.state.wish!, offer.by);
+    const done = moreNow()!.fulfil(this.#area.current!.value, this.state.wish!, offer.by);
     this.#write(done.text, done.caret);
     this.setState({ wish: undefined, offers: [] });
   }
@@ -213,16 +193,12 @@ export class Composer extends Component<ComposerProps, State> {
     this.setState({ replyTo: undefined });
   }
 
-  // An address over words makes them a link; all else is text as it is.
   #paste = (event: ClipboardEvent): void => {
     const area = this.#area.current!;
-    const { selectionStart: from, selectionEnd: to, value } = area;
-    const pasted = event.clipboardData?.getData("text/plain").trim() ?? "";
-    const words = value.slice(from, to);
-    if (!words.trim() || /[\n\][]/.test(words) || /\s/.test(pasted) || !/^https?:/.test(pasted) || !safe(pasted)) return;
+    const made = moreNow()?.pasted(area, event.clipboardData?.getData("text/plain") ?? "");
+    if (!made) return;
     event.preventDefault();
-    const link = `[${words}](${pasted.replace(/\)/g, "%29")})`;
-    this.#write(value.slice(0, from) + link + value.slice(to), from + link.length);
+    this.#write(made.text, made.caret);
   };
 
   #grow(): void {
@@ -240,6 +216,7 @@ export class Composer extends Component<ComposerProps, State> {
     const left = this.#limit - this.#length;
     const quoted = replyTo ? message(replyTo) : undefined;
     const room = state.name || state.id;
+    const more = moreNow();
     return (
       <div class="composer" part="composer">
         {(editing || replyTo) && (
@@ -262,7 +239,7 @@ export class Composer extends Component<ComposerProps, State> {
           </ul>
         )}
         <div class="write">
-          <IconButton icon="smile" label={t("emoji")} menu onClick={(event) => this.setState({ picker: event.currentTarget as Element })} />
+          <IconButton icon="smile" label={t("emoji")} menu onClick={(event) => { const picker = event.currentTarget as Element; void load().then(() => this.setState({ picker })); }} />
           <textarea ref={this.#area} part="input" rows={1} dir="auto" value={text} enterkeyhint="send" autocomplete="off"
             aria-label={t("write.to", { room })} placeholder={t("write.to", { room })} aria-describedby="left"
             aria-autocomplete="list" aria-controls={offers.length ? "offers" : undefined} aria-activedescendant={offers.length ? `offer${chosen}` : undefined}
@@ -272,7 +249,7 @@ export class Composer extends Component<ComposerProps, State> {
           </button>
         </div>
         <p id="left" class={left < 0 ? "left fault" : "left"} role="status">{left < NEAR_FULL ? (left < 0 ? t("too.long", { n: -left }) : t("left.chars", { n: left })) : ""}</p>
-        {picker && <Picker near={picker} onPick={this.#insert} onClose={() => this.setState({ picker: undefined })} />}
+        {picker && more && <more.Picker near={picker} onPick={this.#insert} onClose={() => this.setState({ picker: undefined })} />}
       </div>
     );
   }

@@ -1,4 +1,20 @@
 // What is being written that can be completed: an emoji's name, a person, a room.
+import type { RoomSnapshot } from "@parley-chat/client";
+import type { Desk } from "../desk/desk.ts";
+import { find } from "../message/emoji.ts";
+
+const OFFERS = 7;
+
+/** Something to complete with. */
+export interface Offer {
+  /** What is written. */
+  readonly by: string;
+  readonly show: string;
+  readonly name: string;
+  /** The id of a person. */
+  readonly face?: string;
+}
+
 export interface Wish {
   readonly kind: ":" | "@" | "#";
   readonly text: string;
@@ -34,4 +50,16 @@ export function matching<T extends { readonly id: string; readonly name: string 
     return words.startsWith(text) ? 1 : words.split(/\s+/).some((word) => word.startsWith(text)) ? 2 : 3;
   };
   return all.map((one) => [rank(one), one] as const).filter(([at]) => at < 3).sort(([a], [b]) => a - b).slice(0, count).map(([, one]) => one);
+}
+
+/** What would fulfil the wish. */
+export function offers({ kind, text }: Wish, { client }: Desk, { present, members, marks }: RoomSnapshot): Offer[] {
+  if (kind === ":") return find(text, OFFERS).map(({ char, names }) => ({ by: char, show: char, name: `:${names[0]}:` }));
+  if (kind === "#") {
+    const rooms = client.rooms.getSnapshot().rooms.map(({ id, name }) => ({ id, name: name || id }));
+    return matching(rooms, text, OFFERS).map(({ id, name }) => ({ by: `#${id}`, show: "#", name }));
+  }
+  const ids = new Set([...present.users.keys(), ...(members?.keys() ?? []), ...marks.keys()]);
+  const people = [...ids].map((id) => ({ id, name: client.name(id) }));
+  return matching(people, text, OFFERS).map(({ id, name }) => ({ by: `@${id}`, show: "@", name, face: id }));
 }

@@ -3,6 +3,7 @@
 import { ParleyError, type Client, type Message, type Room } from "@parley-chat/client";
 import { Attention, attend } from "../attention/attention.ts";
 import type { Speaker, Word } from "../strings/index.ts";
+import { load } from "../lazy/load.ts";
 import { prefs, type Prefs } from "./prefs.ts";
 import { Store } from "./store.ts";
 
@@ -129,6 +130,7 @@ export class Desk {
 
   say(text: string, undo?: () => void): number {
     const key = ++this.#keys;
+    void load();
     this.toasts.set([...this.toasts.getSnapshot().slice(1 - TOASTS), { key, text, ...(undo && { undo }) }]);
     setTimeout(() => this.unsay(key), undo ? UNDO_WITHIN : TOAST_STAYS);
     return key;
@@ -150,7 +152,7 @@ export class Desk {
     const toast = this.say(this.words(word), () => {
       clearTimeout(this.#waiting.get(key)?.timer);
       this.#waiting.delete(key);
-      this.#back(key);
+      this.back(key);
       this.unsay(toast);
     });
     const due = () => {
@@ -160,7 +162,8 @@ export class Desk {
     this.#waiting.set(key, { act: due, timer: setTimeout(due, UNDO_WITHIN) });
   }
 
-  #back(key: string): void {
+  /** It was not done, or is no more. */
+  back(key: string): void {
     const gone = new Set(this.gone.getSnapshot());
     gone.delete(key);
     this.gone.set(gone);
@@ -172,65 +175,15 @@ export class Desk {
     const key = `${room.id}/${seq}`;
     this.later(key, "deleted.done", () => {
       void room.delete(seq).outcome.then(({ error }) => {
-        this.#back(key);
+        this.back(key);
         if (error) this.fail(error);
       });
     });
   }
 
-  leave(id: string): void {
-    if (this.place.getSnapshot().room === id) this.open(undefined);
-    this.later(id, "left.done", () => void this.#leave(id));
-  }
-
-  async #leave(id: string): Promise<void> {
-    try {
-      const { me } = this.client.getSnapshot();
-      await this.client.ask("DELETE", `v1/rooms/${encodeURIComponent(id)}/members/${encodeURIComponent(me?.id ?? "")}`);
-      this.client.leave(id);
-    } catch (thrown) {
-      this.fail(thrown);
-    } finally {
-      this.#back(id);
-    }
-  }
-
   async join(id: string): Promise<void> {
     this.open(id);
     await this.client.rooms.open(id).catch(() => {});
-  }
-
-  async copy(text: string): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      this.#copyOld(text);
-    }
-    this.say(this.words("copied"));
-  }
-
-  // Pages that did not come by https have no clipboard of the new kind.
-  #copyOld(text: string): void {
-    const area = document.createElement("textarea");
-    area.value = text;
-    area.className = "unseen";
-    this.root.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-
-  async goToDate(room: Room, date: Date): Promise<void> {
-    try {
-      this.open(room.id, await room.seqAt(date));
-    } catch (thrown) {
-      this.fail(thrown);
-    }
-  }
-
-  toggleMute(id: string): void {
-    const { muted } = this.prefs.getSnapshot();
-    this.prefs.change({ muted: muted.includes(id) ? muted.filter((one) => one !== id) : [...muted, id] });
   }
 
   may(feature: string): boolean {

@@ -4,7 +4,7 @@ import { render, type ComponentChild } from "preact";
 import { Desk } from "../desk/desk.ts";
 import { learn, speaker, type Speaker } from "../strings/index.ts";
 import type { Strings } from "../strings/index.ts";
-import { sheets } from "../style/sheets.ts";
+import { dress } from "../style/sheets.ts";
 import { borrow } from "./clients.ts";
 
 /** The events of all elements: each is a `CustomEvent` that bubbles, also out of shadow trees. */
@@ -38,7 +38,7 @@ export class ParleyElement extends HTMLElement {
   constructor() {
     super();
     this.#root = this.attachShadow({ mode: "open" });
-    this.#root.adoptedStyleSheets = sheets();
+    dress(this.#root);
   }
 
   /** Gives tokens, as that of `createClient`. Elements with the same function share a connection. */

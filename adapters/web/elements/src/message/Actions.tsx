@@ -2,12 +2,16 @@
 import type { Message, Room } from "@parley-chat/client";
 import { Fragment, type JSX } from "preact";
 import { useState } from "preact/hooks";
+import { copy } from "../desk/acts.ts";
 import { useDesk, useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
-import { IconButton, Menu, type Choice } from "../ui/parts.tsx";
-import { quick } from "./emoji.ts";
+import { Menu, type Choice } from "../ui/Menu.tsx";
+import { IconButton } from "../ui/parts.tsx";
 import { Picker } from "./Picker.tsx";
 import type { Talk } from "./talk.ts";
+
+/** Those offered first for a reaction. */
+const QUICK = ["👍", "❤️", "😂", "🎉", "👀", "🙏", "🔥"];
 
 type Open = { readonly is: "menu" | "picker"; readonly near: Element };
 
@@ -29,7 +33,7 @@ export function Actions({ message, room, mine, talk }: { message: Message; room:
         <Menu label={t("actions")} near={open.near} onClose={close} choices={choices(desk, message, room, mine, writes, talk)}>
           {writes && (
             <div class="quick">
-              {quick.slice(0, 7).map((char) => (
+              {QUICK.map((char) => (
                 <Fragment key={char}><button type="button" role="menuitem" onClick={() => { close(); react(char); }}>{char}</button></Fragment>
               ))}
             </div>
@@ -49,8 +53,8 @@ function choices(desk: Desk, message: Message, room: Room, mine: boolean, writes
   return [
     ...one(writes, { icon: "reply", label: t("reply"), act: () => talk.reply(message) }),
     ...one(mine && writes, { icon: "edit", label: t("edit"), act: () => talk.edit(message) }),
-    { icon: "copy", label: t("copy.text"), act: () => void desk.copy(message.body) },
-    { icon: "link", label: t("copy.link"), act: () => void desk.copy(desk.link(room.id, message.seq)) },
+    { icon: "copy", label: t("copy.text"), act: () => void copy(desk, message.body) },
+    { icon: "link", label: t("copy.link"), act: () => void copy(desk, desk.link(room.id, message.seq)) },
     { icon: "forward", label: t("forward"), act: () => desk.ask({ is: "forward", message }) },
     ...one(pins, message.pinned ? { icon: "pin", label: t("unpin"), act: () => void room.unpin(message.seq) }
       : { icon: "pin", label: t("pin"), act: () => void room.pin(message.seq) }),

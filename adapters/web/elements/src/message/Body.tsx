@@ -2,6 +2,7 @@
 import { Fragment, type JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
+import { load, moreNow } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
 import { isBig, parse, type Block, type Inline } from "./markdown.ts";
 
@@ -56,7 +57,7 @@ function Code({ text, lang }: { text: string; lang: string }): JSX.Element {
   const t = useWords();
   return (
     <div class="fence" part="code" dir="ltr">
-      <button type="button" class="copy" aria-label={t("copy.code")} title={t("copy.code")} onClick={() => void desk.copy(text)}><Icon name="copy" /></button>
+      <button type="button" class="copy" aria-label={t("copy.code")} title={t("copy.code")} onClick={() => void load().then(() => moreNow()?.copy(desk, text))}><Icon name="copy" /></button>
       <pre tabIndex={0} aria-label={lang || undefined}><code>{text}</code></pre>
     </div>
   );

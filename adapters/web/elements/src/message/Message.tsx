@@ -6,7 +6,7 @@ import { DeskContext, useDesk, useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Avatar, hue, Name } from "../ui/parts.tsx";
-import { Actions } from "./Actions.tsx";
+import { useMore } from "../lazy/load.ts";
 import { Body } from "./Body.tsx";
 import { plain } from "./markdown.ts";
 import type { Talk } from "./talk.ts";
@@ -51,12 +51,18 @@ export class MessageRow extends Component<MessageProps> {
               {!gone && <Reactions {...props} />}
               {message.state === "failed" && <Failed {...props} />}
             </div>
-            {!gone && !message.deletedAt && message.seq > 0 && <Actions message={message} room={props.room} mine={mine} talk={props.talk} />}
+            {!gone && !message.deletedAt && message.seq > 0 && <Acting {...props} />}
           </li>
         )}
       </DeskContext.Consumer>
     );
   }
+}
+
+// What may be done comes with what is loaded later.
+function Acting({ message, room, mine, talk }: MessageProps): JSX.Element | null {
+  const more = useMore(false);
+  return more ? <more.Actions message={message} room={room} mine={mine} talk={talk} /> : null;
 }
 
 function label(desk: Desk, { author, body, at, deletedAt, state }: Shown, gone: boolean): string {

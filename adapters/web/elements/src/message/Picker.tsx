@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useWords } from "../desk/context.ts";
-import { Menu } from "../ui/parts.tsx";
+import { Menu } from "../ui/Menu.tsx";
 import { emoji, find } from "./emoji.ts";
 
 export function Picker({ near, onPick, onClose }: { near: Element; onPick: (char: string) => void; onClose: () => void }): JSX.Element {

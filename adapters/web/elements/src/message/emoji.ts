@@ -11,9 +11,6 @@ export const emoji: readonly Emoji[] = NAMES.split("|").map((line) => {
   return { char: char!, names };
 });
 
-/** Those offered first for a reaction. */
-export const quick: readonly string[] = emoji.slice(0, 8).map(({ char }) => char);
-
 /** Whose names have the text in them; those that begin with it come first. */
 export function find(text: string, count: number): Emoji[] {
   const begins = emoji.filter(({ names }) => names.some((name) => name.startsWith(text)));

@@ -4,8 +4,9 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
+import { useMore } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Avatar, IconButton, Menu, Name, type Choice } from "../ui/parts.tsx";
+import { Avatar, IconButton, Name } from "../ui/parts.tsx";
 
 export function Head({ room, state, list }: { room: Room; state: RoomSnapshot; list: boolean }): JSX.Element {
   const desk = useDesk();
@@ -15,14 +16,7 @@ export function Head({ room, state, list }: { room: Room; state: RoomSnapshot; l
   const [menu, setMenu] = useState<Element>();
   const name = state.name || state.id;
   const mutes = muted.includes(room.id);
-  const choices: Choice[] = [
-    { icon: "people", label: t("people"), act: () => desk.show("people") },
-    ...(desk.may("pins") ? [{ icon: "pin" as const, label: t("pins"), act: () => desk.show("pins") }] : []),
-    { icon: "calendar", label: t("to.date"), act: () => desk.ask({ is: "date" }) },
-    { icon: "link", label: t("copy.link"), act: () => void desk.copy(desk.link(room.id, Math.max(1, state.head))) },
-    { icon: mutes ? "bell" : "mute", label: t(mutes ? "unmute" : "mute"), act: () => desk.toggleMute(room.id) },
-    { icon: "exit", label: t("leave"), danger: true, act: () => desk.leave(room.id) },
-  ];
+  const more = useMore(Boolean(menu));
   return (
     <header class="head" part="header">
       {list && <IconButton icon="back" class="back" label={t("rooms")} onClick={() => desk.open(undefined)} />}
@@ -34,7 +28,7 @@ export function Head({ room, state, list }: { room: Room; state: RoomSnapshot; l
       {desk.may("search") && <IconButton icon="search" label={t("search")} pressed={panel === "search"} onClick={() => desk.show("search")} />}
       <IconButton icon="people" class="wide" label={t("people")} pressed={panel === "people"} onClick={() => desk.show("people")} />
       <IconButton icon="more" label={t("room.more")} menu expanded={Boolean(menu)} onClick={(event) => setMenu(event.currentTarget as Element)} />
-      {menu && <Menu label={t("room.more")} near={menu} choices={choices} onClose={() => setMenu(undefined)} />}
+      {menu && more && <more.RoomMenu room={room} state={state} near={menu} onClose={() => setMenu(undefined)} />}
     </header>
   );
 }

@@ -9,12 +9,9 @@ import { useDesk, useWords } from "../desk/context.ts";
 import { isGone } from "../desk/desk.ts";
 import { useSnapshot } from "../desk/store.ts";
 import type { Talk } from "../message/talk.ts";
-import { Shut } from "../states/Shut.tsx";
 import { Timeline } from "../timeline/Timeline.tsx";
-import { Announcer } from "./Announcer.tsx";
-import { Banner } from "../states/Banner.tsx";
 import { Head } from "./Head.tsx";
-import { Panels } from "./Panels.tsx";
+import { useMore } from "../lazy/load.ts";
 import { Typing } from "./Typing.tsx";
 import { useQuotes } from "./quotes.ts";
 
@@ -36,6 +33,7 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
   const quotes = useQuotes(room, shown);
   const line = useLine(room, window);
   const names = useSnapshot(desk.client);
+  const more = useMore(shown.ready || place.panel !== undefined || state.error !== undefined);
   const composer = useRef<Composer>(null);
   const timeline = useRef<Timeline>(null);
 
@@ -58,14 +56,14 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
   const turn = useMemo(() => ({}), [names, t]);
 
   const { error } = state;
-  if (error && isGone(error)) return <Shut room={state} error={error} list={list} />;
+  if (error && isGone(error)) return more ? <more.Shut room={state} error={error} list={list} /> : <section class="room" />;
   const reads = state.role === "read" || state.archived;
   return (
     <section class="room" part="room" aria-label={state.name || id}>
       <Head room={room} state={state} list={list} />
       <div class="main">
         <div class="talk">
-          <Banner />
+          {more && <more.Banner />}
           <Timeline ref={timeline} desk={desk} room={room} window={window} shown={shown} state={state} line={line} at={place.at} gone={gone} quotes={quotes} talk={talk} turn={turn} />
           <Typing state={state} />
           {reads ? <p class="reads" part="composer">{t(state.archived ? "archived" : "read.only")}</p> : (
@@ -73,9 +71,9 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
               lastOwn={() => lastOwn(window, desk.client.getSnapshot().me?.id)} sent={() => timeline.current?.toEnd()}
               toTimeline={() => desk.root.querySelector<HTMLElement>(".scroll")?.focus()} />
           )}
-          <Announcer shown={shown} />
+          {more && <more.Announcer shown={shown} />}
         </div>
-        <Panels room={room} state={state} />
+        {more && <more.Panel room={room} state={state} />}
       </div>
     </section>
   );

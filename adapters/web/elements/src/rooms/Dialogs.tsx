@@ -1,11 +1,12 @@
 // What is asked over all else: a new room, where to forward, what became of a message, a day, choices.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { goToDate } from "../desk/acts.ts";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { Details } from "../message/Details.tsx";
 import { Forward } from "../message/Forward.tsx";
-import { Modal } from "../ui/parts.tsx";
+import { Modal } from "../ui/Modal.tsx";
 import { Create } from "./Create.tsx";
 import { Settings } from "./Settings.tsx";
 
@@ -32,7 +33,7 @@ function Day({ room }: { room: string }): JSX.Element {
     event.preventDefault();
     if (!day) return;
     desk.ask(undefined);
-    void desk.goToDate(desk.client.room(room), new Date(`${day}T00:00`));
+    void goToDate(desk, desk.client.room(room), new Date(`${day}T00:00`));
   };
   return (
     <form class="form" onSubmit={go}>

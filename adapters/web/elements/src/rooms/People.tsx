@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
-import { Avatar, IconButton, Menu, Name, type Choice } from "../ui/parts.tsx";
+import { Menu, type Choice } from "../ui/Menu.tsx";
+import { Avatar, IconButton, Name } from "../ui/parts.tsx";
 
 const SHOWN = 200;
 

@@ -10,10 +10,11 @@ export type Word = keyof Strings;
 /** A text with `{names}` in it, or one for each form that the language has for a number, `n`. */
 export type Text = string | { readonly [form in Intl.LDMLPluralRule]?: string };
 
-/** All words in English: a set of one's own has the same names. */
-export const strings: Strings = en;
+const english: Partial<Strings> = { ...en };
+const loaded = new Map<string, Partial<Strings>>([["en", english]]);
 
-const loaded = new Map<string, Strings>([["en", en]]);
+/** There are more words in English. */
+export const extend = (words: Partial<Strings>): void => void Object.assign(english, words);
 const others: Readonly<Record<string, () => Promise<Strings>>> = {
   de: async () => (await import("./de.ts")).de,
   ru: async () => (await import("./ru.ts")).ru,
@@ -27,7 +28,7 @@ export async function learn(lang: string): Promise<void> {
   if (!load || loaded.has(main(lang))) return;
   try {
     // A node of another version may have given them: words that it does not have are in English.
-    loaded.set(main(lang), { ...en, ...(await load()) });
+    loaded.set(main(lang), await load());
   } catch { /* the next element tries again */ }
 }
 
@@ -44,18 +45,12 @@ export interface Speaker {
   list(names: readonly string[], most?: number): string;
 }
 
-const CODES = {
-  forbidden: "fault.forbidden", not_found: "fault.not_found", conflict: "fault.conflict", left: "fault.left",
-  rate_limited: "fault.rate_limited", unavailable: "fault.unavailable", unanswered: "fault.unanswered",
-  unauthenticated: "fault.unauthenticated", stopped: "fault.unanswered", full: "fault.full",
-} as const;
-
 const DAY = 86_400_000; // ms
 
 /** Speaks the language, or English where there are no words in it; `own` counts before those. */
 export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const tag = valid(lang);
-  const words: Strings = { ...(loaded.get(main(lang)) ?? en), ...own };
+  const words = [own, loaded.get(main(lang)) ?? {}, english];
   const forms = new Intl.PluralRules(tag);
   const numbers = new Intl.NumberFormat(tag);
   const time = (options: Intl.DateTimeFormatOptions) => {
@@ -69,7 +64,7 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const near = time({ weekday: "short" });
 
   const speak = (word: Word, values: Readonly<Record<string, string | number>> = {}): string => {
-    const text = words[word] as Text;
+    const text: Text = words.find((some) => some[word] !== undefined)?.[word] ?? word;
     const form = typeof text === "string" ? text : (text[forms.select(Number(values["n"]))] ?? text.other ?? "");
     return form.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = values[name] ?? "";
@@ -80,8 +75,8 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
     lang: tag,
     fault: (thrown: unknown) => {
       if (!(thrown instanceof ParleyError)) return speak("fault.other", { why: String(thrown) });
-      const known = CODES[thrown.code as keyof typeof CODES];
-      return known ? speak(known) : speak("fault.other", { why: thrown.message });
+      const word = `fault.${thrown.code === "stopped" ? "unanswered" : thrown.code}` as Word;
+      return word in en ? speak(word) : speak("fault.other", { why: thrown.message });
     },
     clock,
     moment,

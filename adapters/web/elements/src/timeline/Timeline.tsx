@@ -2,6 +2,7 @@
 import type { Message, Room, RoomSnapshot, Window, WindowSnapshot } from "@parley-chat/client";
 import { Component, createRef, type ComponentChild } from "preact";
 import type { Desk } from "../desk/desk.ts";
+import { moreNow } from "../lazy/load.ts";
 import { MessageRow } from "../message/Message.tsx";
 import type { Talk } from "../message/talk.ts";
 import { Icon } from "../ui/icons.tsx";
@@ -39,6 +40,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
   #anchor: Anchor | undefined;
   #placed = false; // it was scrolled to where it begins
   #went = 0; // the turn that was gone to
+  #seenTop = 0; // px: where it was scrolled to when that was last looked at
   #focused = ""; // the row that keys move from
   #resize: ResizeObserver | undefined;
   #reading: Reading | undefined;
@@ -47,7 +49,10 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
     const scroll = this.#scroll.current!;
     this.#reading = new Reading(scroll, () => this.props);
     // What grows or shrinks around the messages, the composer or the window, moves none of them.
-    this.#resize = new ResizeObserver(() => this.#restore());
+    this.#resize = new ResizeObserver(() => {
+      if (this.#placed && Math.abs(scroll.scrollTop - this.#seenTop) > 1) this.#moved();
+      this.#restore();
+    });
     this.#resize.observe(scroll);
     this.#resize.observe(scroll.firstElementChild!);
     this.#arrange();
@@ -65,8 +70,15 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
 
   // What is drawn next may move what is seen: where it is now is noted first.
   override getSnapshotBeforeUpdate(): null {
-    if (this.#placed) this.#note();
+    if (this.#placed) this.#moved();
     return null;
+  }
+
+  // Somebody may have scrolled, of which the event is yet to come.
+  #moved(): void {
+    const scroll = this.#scroll.current!;
+    if (Math.abs(scroll.scrollTop - this.#seenTop) > 1) this.#sticks = this.#below < AT_END && this.props.shown.live;
+    this.#note();
   }
 
   #begin(): void {
@@ -97,6 +109,11 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
   get #top(): number { return this.#scroll.current!.getBoundingClientRect().top; }
   get #height(): number { return this.#scroll.current!.clientHeight; }
 
+  get #below(): number {
+    const { scrollHeight, clientHeight, scrollTop } = this.#scroll.current!;
+    return scrollHeight - clientHeight - scrollTop;
+  }
+
   get #rows(): HTMLElement[] {
     return [...this.#scroll.current!.querySelectorAll<HTMLElement>(".rows > li")];
   }
@@ -117,6 +134,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
     }
     // A line may be taken away and a day stand elsewhere: messages stay.
     const row = all.slice(low).find((one) => !/^(d|line)/.test(one.dataset["key"]!)) ?? all[low];
+    this.#seenTop = this.#scroll.current!.scrollTop;
     this.#anchor = row && { key: row.dataset["key"]!, top: row.getBoundingClientRect().top - top };
   }
 
@@ -125,15 +143,20 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
     if (!scroll || !this.#placed) return;
     if (this.#sticks && this.props.shown.live) {
       scroll.scrollTop = scroll.scrollHeight;
+      this.#seenTop = scroll.scrollTop;
       return;
     }
     const row = this.#anchor && this.#row(this.#anchor.key);
     if (!row) return;
     const moved = row.getBoundingClientRect().top - this.#top - this.#anchor!.top;
     if (Math.abs(moved) >= 0.5) scroll.scrollTop += moved;
+    this.#seenTop = scroll.scrollTop;
   }
 
   #reveal(seq: number): boolean {
+    const { items, hasOlder, hasNewer } = this.props.shown;
+    const [first, last] = [items[0]?.seq ?? 0, items.findLast((item) => item.seq > 0)?.seq ?? 0];
+    if ((hasOlder && first > seq) || (hasNewer && last < seq)) return false; // it is on its way
     const all = this.#rows;
     const row = all.find((one) => Number(one.dataset["seq"]) >= seq) ?? all.at(-1);
     if (!row) return false;
@@ -152,15 +175,14 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
     const { window, shown } = this.props;
     const scroll = this.#scroll.current!;
     if (!shown.ready || shown.error) return;
-    const below = scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop;
     if (shown.hasOlder && scroll.scrollTop < NEAR && !shown.loading.older) void window.older();
-    else if (shown.hasNewer && below < NEAR && !shown.loading.newer) void window.newer();
+    else if (shown.hasNewer && this.#below < NEAR && !shown.loading.newer) void window.newer();
   }
 
   #scrolled = (): void => {
     const scroll = this.#scroll.current!;
     if (!this.#placed) return;
-    const below = scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop;
+    const below = this.#below;
     this.#sticks = below < AT_END && this.props.shown.live;
     this.#note();
     this.#load();
@@ -220,7 +242,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       "+": () => press(".act-react"),
       r: () => press(".act-reply"),
       e: () => message && message.author.id === this.props.desk.client.getSnapshot().me?.id && talk.edit(message),
-      c: () => message && void this.props.desk.copy(message.body),
+      c: () => message && void moreNow()?.copy(this.props.desk, message.body),
       Delete: () => message && this.#remove(message),
     };
     const act = acts[event.key];

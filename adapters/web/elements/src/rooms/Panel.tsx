@@ -4,12 +4,12 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
-import { People } from "../rooms/People.tsx";
-import { Pins } from "../rooms/Pins.tsx";
-import { Search } from "../rooms/Search.tsx";
+import { People } from "./People.tsx";
+import { Pins } from "./Pins.tsx";
+import { Search } from "./Search.tsx";
 import { IconButton } from "../ui/parts.tsx";
 
-export function Panels({ room, state }: { room: Room; state: RoomSnapshot }): JSX.Element | null {
+export function Panel({ room, state }: { room: Room; state: RoomSnapshot }): JSX.Element | null {
   const desk = useDesk();
   const t = useWords();
   const { panel } = useSnapshot(desk.place);

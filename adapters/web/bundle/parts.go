@@ -1,0 +1,153 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// languages are those of the elements that are files of their own, beside English.
+var languages = []string{"de", "ru"}
+
+// parts builds the elements: a main file, one that it loads later, and languages.
+//
+// The later one uses modules of the main one, which must exist once. It finds them in a table that
+// the main one keeps (src/lazy/kit.ts) under a name that changes with the source, so that two
+// versions on one page do not meet.
+type parts struct {
+	dir   string // src/
+	files map[string][]byte
+	kit   string // the table's name
+}
+
+func (p *parts) library() string {
+	return filepath.Join(p.dir, "../../../../.tools/preact/node_modules")
+}
+
+func (p *parts) build() error {
+	for _, lang := range languages {
+		var err error
+		if p.files["embed-"+lang+".js"], err = build(options(filepath.Dir(p.dir), "strings/"+lang+".ts")); err != nil {
+			return err
+		}
+	}
+	sum, err := sumOf(p.dir)
+	if err != nil {
+		return err
+	}
+	p.kit = "parley kit " + sum
+	shared, err := p.shared()
+	if err != nil {
+		return err
+	}
+	o := p.options("lazy/more.ts")
+	o.Plugins = append(o.Plugins, shared)
+	if p.files["embed-more.js"], err = build(o); err != nil {
+		return err
+	}
+	packed, err := compress(p.files["embed-more.js"])
+	if err != nil {
+		return err
+	}
+	o = p.options("index.ts")
+	o.Plugins = append(o.Plugins, later("./embed-more.js"))
+	o.External = []string{"@parley-chat/client"}
+	if p.files["index.js"], err = build(o); err != nil {
+		return err
+	}
+	o = p.options("index.ts")
+	o.Plugins = append(o.Plugins, later("./embed-more-"+Tag(packed)+".js"))
+	o.Alias = map[string]string{"@parley-chat/client": filepath.Join(p.dir, "../../client/src/index.ts")}
+	p.files["embed.js"], err = build(o)
+	return err
+}
+
+func (p *parts) options(entry string) api.BuildOptions {
+	o := options(filepath.Dir(p.dir), entry)
+	o.NodePaths = []string{p.library()}
+	o.JSX, o.JSXFactory, o.JSXFragment = api.JSXTransform, "h", "Fragment"
+	o.Inject = []string{filepath.Join(p.dir, "ui/jsx.ts")}
+	o.Plugins = []api.Plugin{styles}
+	o.Target = api.ES2024
+	o.Define = map[string]string{"PARLEY_KIT": fmt.Sprintf("%q", p.kit)}
+	return o
+}
+
+// later leaves what is imported when it is wanted to files of their own, beside the one that asks.
+func later(more string) api.Plugin {
+	return api.Plugin{Name: "later", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: `^\./[a-z]+\.ts$`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			if args.Kind != api.ResolveJSDynamicImport {
+				return api.OnResolveResult{}, nil
+			}
+			name := strings.TrimSuffix(strings.TrimPrefix(args.Path, "./"), ".ts")
+			if name == "more" {
+				return api.OnResolveResult{Path: more, External: true}, nil
+			}
+			return api.OnResolveResult{Path: "./embed-" + name + ".js", External: true}, nil
+		})
+	}}
+}
+
+var kitEntry = regexp.MustCompile(`(?m)^  "?([a-z/]+)"?: `)
+
+// shared has the modules of the kit looked up there.
+func (p *parts) shared() (api.Plugin, error) {
+	source, err := os.ReadFile(filepath.Join(p.dir, "lazy/kit.ts"))
+	if err != nil {
+		return api.Plugin{}, err
+	}
+	names := map[string]bool{}
+	for _, entry := range kitEntry.FindAllSubmatch(source, -1) {
+		names[string(entry[1])] = true
+	}
+	return api.Plugin{Name: "kit", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: `.`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			name := args.Path
+			if strings.HasPrefix(name, ".") {
+				rel, err := filepath.Rel(p.dir, filepath.Join(args.ResolveDir, name))
+				if err != nil {
+					return api.OnResolveResult{}, err
+				}
+				name = strings.TrimSuffix(filepath.ToSlash(rel), filepath.Ext(rel))
+			}
+			if !names[name] {
+				return api.OnResolveResult{}, nil
+			}
+			return api.OnResolveResult{Path: name, Namespace: "kit"}, nil
+		})
+		b.OnLoad(api.OnLoadOptions{Filter: `.`, Namespace: "kit"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			text := fmt.Sprintf("module.exports = globalThis[Symbol.for(%q)][%q]", p.kit, args.Path)
+			return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil
+		})
+	}}, nil
+}
+
+// Tag names what is in a file: it is in the address at which the service gives that for ever.
+func Tag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// sumOf is the tag of all files below dir together.
+func sumOf(dir string) (string, error) {
+	hash := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path) // it is below
+		fmt.Fprintf(hash, "%s %d\n", filepath.ToSlash(rel), len(body))
+		hash.Write(body)
+		return err
+	})
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:12]), err
+}
