@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/recent"
+	"github.com/parley-chat/parley/ports"
 )
 
 // Consumer follows the logs of rooms: what it takes of a room comes in order, and its cursor there
@@ -102,12 +104,15 @@ func bounded[T int | time.Duration](v, std, limit T) T {
 // without its text.
 type Batch struct {
 	Room        chat.RoomID
-	First, Last chat.Seq     // the run; entries that the consumer does not take may lie in it
-	Head        chat.Seq     // the room's last entry when the run was fixed
-	Entries     []chat.Entry // those of the run that it takes, ascending; not to be changed
-	Sealed      []byte       // what Consumer.Seal gave; nil in its own call
-	Tries       int          // how many attempts have failed
-	Trace       chat.Trace   // of the last entry that is news on this node, or empty
+	First, Last chat.Seq      // the run; entries that the consumer does not take may lie in it
+	Head        chat.Seq      // the room's last entry when the run was fixed
+	Entries     []chat.Entry  // those of the run that it takes, ascending; not to be changed
+	Forms       []*ports.Form // a place for each of Entries that others share who take it too; or nil
+	Sealed      []byte        // what Consumer.Seal gave; nil in its own call
+	Tries       int           // how many attempts have failed
+	Trace       chat.Trace    // of the last entry that is news on this node, or empty
+
+	page recent.Page // that Entries are of
 }
 
 // Taken is how far a consumer got.

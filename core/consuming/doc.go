@@ -54,5 +54,11 @@
 //
 // Its bounds are fixed and stored before its first attempt, with what the consumer seals of it. Any
 // further attempt, on any node, has the same bounds; its entries are read anew, in present form.
-// The write that moves a cursor past a batch fixes the next one. Writes of many pairs go together.
+// The write that moves a cursor past a batch fixes the next one. Writes of many pairs go together,
+// and leave the store four times as long to others as they take.
+//
+// Behind a batch a pair lingers while little is there, and the pairs of a room do so together. What
+// they take then is read once for all of them (see core/recent), or not at all where it was
+// appended on this node. What is known to be deleted or edited by the time that the bounds are
+// written is read anew before it is taken.
 package consuming

@@ -28,6 +28,7 @@ type room struct {
 	lastAt   time.Time // of the last entry that is known; zero: not known
 	version  int       // of the consumers that pairs are for
 	pairs    map[string]*pair
+	gather   time.Time  // until when pairs that linger do so
 	trace    chat.Trace // of traceSeq
 	traceSeq chat.Seq
 }
@@ -319,6 +320,9 @@ func (r *Runner) take(entries []chat.Entry, own bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if own {
+		r.rate.add(time.Now(), len(entries))
+	}
 	for i := range entries {
 		e := &entries[i]
 		if here := r.reaches(e); here || !own || r.cfg.Bus == nil || r.nodes == 1 {
@@ -342,6 +346,7 @@ func (r *Runner) reaches(e *chat.Entry) (here bool) {
 	if rm == nil || e.Seq <= rm.head {
 		return true
 	}
+	r.recent.Add(e)
 	if rm.reach(e.Seq, e.At); e.Trace != "" {
 		rm.trace, rm.traceSeq = e.Trace, e.Seq
 	}

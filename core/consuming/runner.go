@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/recent"
 	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/ports"
 )
@@ -38,6 +39,7 @@ type Config struct {
 type Runner struct {
 	cfg       Config
 	moves     moves
+	recent    *recent.Log
 	later     work.Later
 	lingering atomic.Int64  // pairs that linger
 	busy      atomic.Bool   // there are consumers: without any nothing is done
@@ -54,6 +56,7 @@ type Runner struct {
 	until     time.Time // the leases are good until then, by this node's clock
 	nodes     int
 	inFlight  int
+	rate      rate // of what this node appends
 	closing   bool
 	running   sync.WaitGroup
 	hard      context.Context // of what is under way: it ends when that is to be given up
@@ -86,7 +89,7 @@ func New(cfg Config) *Runner {
 		cfg.Drain = stdDrain
 	}
 	r := &Runner{
-		cfg: cfg, moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
+		cfg: cfg, recent: recent.New(cfg.Log, 0), moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
 		turned: make(chan struct{}, 1), sought: make(chan struct{}, 1), untold: make(chan struct{}, 1),
 		consumers: map[string]*following{}, rooms: map[chat.RoomID]*room{}, grown: map[chat.RoomID]chat.Seq{},
 		held: map[ports.Share]*tenure{},
@@ -220,7 +223,37 @@ func (r *Runner) Anew() {
 	for id := range r.rooms {
 		r.drop(id)
 	}
+	r.recent.Clear()
 	nudge(r.sought)
+}
+
+// rate counts what there is in a second.
+type rate struct {
+	second   int64 // the present one
+	now, was int   // in it, and in the one before
+}
+
+func (r *rate) add(at time.Time, n int) {
+	r.turn(at.Unix())
+	r.now += n
+}
+
+// is returns how much there was in this second, or in the one before if that was more.
+func (r *rate) is(at time.Time) int {
+	r.turn(at.Unix())
+	return max(r.now, r.was)
+}
+
+func (r *rate) turn(second int64) {
+	switch second - r.second {
+	case 0:
+		return
+	case 1:
+		r.was = r.now
+	default:
+		r.was = 0
+	}
+	r.second, r.now = second, 0
 }
 
 func nudge(c chan<- struct{}) {
@@ -230,7 +263,13 @@ func nudge(c chan<- struct{}) {
 	}
 }
 
-const maxMoves = 500 // cursors that one write moves
+const (
+	maxMoves = 500 // cursors that one write moves
+
+	// Behind a write the next one waits moveRest times as long as that took, moveMost at most, so
+	// that more goes with it and a part of the store's time is left to others.
+	moveRest, moveMost = 4, 100 * time.Millisecond
+)
 
 // moves writes cursors in batches: each write takes what has gathered while the last one was under
 // way. A pair has one move under way at most.
@@ -284,7 +323,12 @@ func (m *moves) run(ended <-chan struct{}) {
 			return
 		}
 		for batch := m.take(); len(batch) > 0; batch = m.take() {
+			began := time.Now()
 			m.write(batch)
+			select {
+			case <-ended:
+			case <-time.After(min(moveMost, moveRest*time.Since(began))):
+			}
 		}
 	}
 }

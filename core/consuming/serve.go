@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/recent"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -23,6 +24,10 @@ const (
 	// this node that does so at the time, from 50 ms to 500 ms. So a steady stream of single
 	// entries makes some 1,000 batches a second at most, however many rooms it is spread over.
 	lingerEach, lingerMin, lingerMax = time.Millisecond, 50 * time.Millisecond, 500 * time.Millisecond
+
+	// While so much is said in a second that whoever says it needs the cores, it lingers longer.
+	// Most batches are whole then.
+	busyRate, lingerBusy = 2000, 4 * time.Millisecond
 
 	retryFirst = 5 * time.Second
 	retryMost  = time.Hour
@@ -57,7 +62,10 @@ func (a *attempt) serve() (again bool) {
 	err := a.load()
 	var b *Batch
 	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.lingers() && !a.r.stops(a.of); turn++ {
-		if b, err = a.next(); b == nil || err != nil {
+		if b, err = a.next(); b != nil && err == nil && a.r.recent.Changed(&b.page) {
+			b, err = a.again() // what was deleted while its bounds were written is not told
+		}
+		if b == nil || err != nil {
 			break
 		}
 		err = a.try(b)
@@ -176,11 +184,12 @@ func (a *attempt) again() (*Batch, error) {
 	c := &a.cursor
 	b := a.batch(c.Seq+1, c.UpTo, c.Head)
 	b.Sealed, b.Tries = c.Sealed, c.Tries
-	entries, err := a.read(ports.Span{After: c.Seq, Before: c.UpTo + 1, Limit: int(c.UpTo - c.Seq)})
+	page, err := a.read(ports.Span{After: c.Seq, Before: c.UpTo + 1, Limit: int(c.UpTo - c.Seq)})
 	if err != nil {
 		return nil, err
 	}
-	b.Entries, _ = a.filter(entries, len(entries))
+	b.page, _ = a.filter(page, len(page.Entries))
+	b.Entries, b.Forms = b.page.Entries, b.page.Forms
 	if len(b.Entries) == 0 {
 		a.at = c.UpTo
 		return a.next()
@@ -207,18 +216,18 @@ func (a *attempt) find() (*Batch, error) {
 		if a.at >= head {
 			return nil, nil
 		}
-		entries, err := a.read(ports.Span{After: a.at, Limit: limit, Bytes: a.limits.Bytes})
+		page, err := a.read(ports.Span{After: a.at, Limit: limit, Bytes: a.limits.Bytes})
 		if err != nil {
 			return nil, err
 		}
-		if len(entries) == 0 { // somebody told of entries that there are not
+		if len(page.Entries) == 0 { // somebody told of entries that there are not
 			a.r.ends(a.room, head, a.at)
 			return nil, nil
 		}
-		taken, last := a.filter(entries, a.limits.Entries)
-		if len(taken) > 0 {
-			b := a.batch(taken[0].Seq, last, head)
-			b.Entries = taken
+		taken, last := a.filter(page, a.limits.Entries)
+		if len(taken.Entries) > 0 {
+			b := a.batch(taken.Entries[0].Seq, last, head)
+			b.page, b.Entries, b.Forms = taken, taken.Entries, taken.Forms
 			a.at = b.First - 1
 			return b, nil
 		}
@@ -231,30 +240,49 @@ func (a *attempt) find() (*Batch, error) {
 	}
 }
 
-// filter returns what the consumer takes of entries, limit at most, and the last that was looked
-// at.
-func (a *attempt) filter(entries []chat.Entry, limit int) (taken []chat.Entry, last chat.Seq) {
-	for i := range entries {
-		if last = entries[i].Seq; a.consumer.Filter(&entries[i]) {
-			if taken = append(taken, entries[i]); len(taken) == limit {
-				break
-			}
+// filter returns what the consumer takes of a page, limit entries at most, and the last that was
+// looked at.
+func (a *attempt) filter(page recent.Page, limit int) (taken recent.Page, last chat.Seq) {
+	n := 0 // those taken stand at the front
+	for i := range page.Entries {
+		if last = page.Entries[i].Seq; !a.consumer.Filter(&page.Entries[i]) {
+			continue
+		}
+		if page.Entries[n] = page.Entries[i]; page.Forms != nil {
+			page.Forms[n] = page.Forms[i]
+		}
+		if n++; n == limit {
+			break
 		}
 	}
-	return taken, last
+	page.Entries = page.Entries[:n]
+	if page.Forms != nil {
+		page.Forms = page.Forms[:n]
+	}
+	return page, last
 }
 
-func (a *attempt) read(span ports.Span) ([]chat.Entry, error) {
+func (a *attempt) read(span ports.Span) (recent.Page, error) {
 	ctx, cancel := context.WithTimeout(a.ctx, storeTime)
 	defer cancel()
-	return a.r.cfg.Log.Read(ctx, a.room.id, span)
+	return a.r.recent.Read(ctx, a.room.id, span)
 }
 
-// linger returns how long a pair that has just taken a batch waits for more.
-func (r *Runner) linger() time.Duration {
-	d := max(lingerMin, min(lingerMax, lingerEach*time.Duration(r.lingering.Add(1))))
+// linger returns until when a pair that has just taken a batch waits for more. The pairs of a room
+// wait together, so that they are served together: what one of them has read is read for all.
+func (r *Runner) linger(rm *room) time.Time {
+	now, each := time.Now(), lingerEach
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rate.is(now) >= busyRate {
+		each = lingerBusy
+	}
+	d := max(lingerMin, min(lingerMax, each*time.Duration(r.lingering.Add(1))))
 	r.later.Do(d, func() { r.lingering.Add(-1) })
-	return d
+	if left := rm.gather.Sub(now); left < d/2 || left > d {
+		rm.gather = now.Add(d)
+	}
+	return rm.gather
 }
 
 // lingers reports whether the pair waits for more behind a batch that it has just taken.
@@ -302,7 +330,7 @@ func (a *attempt) try(b *Batch) error {
 		a.r.succeeds(a.of)
 		a.at = min(taken.UpTo, b.Last)
 		if a.limits.Gather == 0 {
-			a.gather = time.Now().Add(a.r.linger())
+			a.gather = a.r.linger(a.room)
 		}
 		return nil
 	case a.ctx.Err() != nil: // it is given up: that is no failure of the consumer

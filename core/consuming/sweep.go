@@ -32,6 +32,7 @@ type sweep struct {
 func (r *Runner) keepSweeping(ctx context.Context) {
 	s := sweep{after: map[ports.Share]chat.RoomID{}}
 	for {
+		r.recent.Prune()
 		wait := sweepEvery
 		if r.busy.Load() {
 			if err := r.sweep(ctx, &s); err != nil && ctx.Err() == nil {
