@@ -52,6 +52,7 @@ type HookBatch struct {
 	First, Last chat.Seq
 	Head        chat.Seq
 	Entries     []chat.Entry
+	Forms       []*Form // where each of Entries may be kept as it is written; or nil
 }
 
 // HookAnswer is what a hook's owner says to a batch.

@@ -2,10 +2,14 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
+
+// formBytes is what an entry takes as JSON, besides what its Size counts, mostly.
+const formBytes = 240
 
 // AppendBatch appends what a hook is told to dst: the body of a webhook, or one of the batches that
 // a hook pulls. It is a pure function of b: the entries are written without the trace that they
@@ -35,13 +39,30 @@ func appendBatch(dst []byte, b *ports.HookBatch, withID bool) []byte {
 	o.seq("head", b.Head)
 	o.name("entries")
 	o.dst = append(o.dst, '[')
+	if b.Forms != nil {
+		size := 0
+		for i := range b.Entries {
+			size += formBytes + b.Entries[i].Size()
+		}
+		o.dst = slices.Grow(o.dst, size)
+	}
 	for i := range b.Entries {
 		if i > 0 {
 			o.dst = append(o.dst, ',')
 		}
-		e := b.Entries[i]
-		e.Trace = ""
-		o.dst = AppendEntry(o.dst, &e)
+		write := func() []byte {
+			e := b.Entries[i]
+			e.Trace = ""
+			if b.Forms == nil {
+				return AppendEntry(o.dst, &e)
+			}
+			return AppendEntry(make([]byte, 0, formBytes+e.Size()), &e)
+		}
+		if b.Forms == nil {
+			o.dst = write()
+		} else {
+			o.dst = append(o.dst, b.Forms[i].Of(write)...)
+		}
 	}
 	return append(o.dst, ']', '}')
 }

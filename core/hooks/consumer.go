@@ -149,7 +149,7 @@ func (c *consumer) post(ctx context.Context, b consuming.Batch) (consuming.Taken
 		c.s.cfg.Observer.Fault(ctx, "read the secrets of a hook", err)
 		return consuming.Taken{}, consuming.Pause{For: restTime, Cause: err}
 	}
-	batch := ports.HookBatch{Hook: c.h.ID, Room: b.Room, First: b.First, Last: b.Last, Head: b.Head, Entries: b.Entries}
+	batch := ports.HookBatch{Hook: c.h.ID, Room: b.Room, First: b.First, Last: b.Last, Head: b.Head, Entries: b.Entries, Forms: b.Forms}
 	body := c.s.pack(&batch)
 	now := time.Now()
 	keys, _ := privateKeys(pairs, now)
