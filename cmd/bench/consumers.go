@@ -10,12 +10,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/adapters/jwt"
+	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
 // The consumers that a scenario compares: none; hooks that follow other rooms than those of the
@@ -32,14 +31,16 @@ var everyHooks = []string{noHooks, idleHooks, busyHooks}
 
 // consumers is durable beside hooks of the rig's kind.
 func consumers(senders int) func(*rig) error {
-	return func(r *rig) error {
+	return func(r *rig) (err error) {
 		if r.garage.url != "" {
 			return errors.New("webhooks are made only on servers that are started for the run")
 		}
 		if r.hooks != noHooks {
-			receiver := httptest.NewServer(http.HandlerFunc(r.tell))
-			defer receiver.Close()
-			if err := r.hook(receiver.URL); err != nil {
+			if err := r.receive(); err != nil {
+				return fmt.Errorf("start the receiver: %w", err)
+			}
+			defer func() { err = errors.Join(err, r.receiver.process.Stop()) }()
+			if err := r.hook("http://" + r.receiver.addr); err != nil {
 				return fmt.Errorf("make webhooks: %w", err)
 			}
 			if err := r.rest(warmUp); err != nil { // so that they have begun
@@ -49,8 +50,11 @@ func consumers(senders int) func(*rig) error {
 		if err := durable(senders, 1)(r); err != nil {
 			return err
 		}
-		if told := r.told.Load(); told > 0 != (r.hooks == busyHooks) {
-			return fmt.Errorf("webhooks that are %q were told %d entries", r.hooks, told)
+		if r.receiver == nil {
+			return nil
+		}
+		if told, err := r.receiver.count(r.ctx); err != nil || told > 0 != (r.hooks == busyHooks) {
+			return errors.Join(err, fmt.Errorf("webhooks that are %q were told %d entries", r.hooks, told))
 		}
 		return nil
 	}
@@ -97,24 +101,76 @@ func makeHook(ctx context.Context, server, token string, wish map[string]any) er
 	return nil
 }
 
-// tell is the receiver: it counts the entries of a batch, and answers 200.
-func (r *rig) tell(_ http.ResponseWriter, q *http.Request) {
-	_, _ = io.Copy(io.Discard, q.Body)
-	r.told.Add(entriesOf(q.Header.Get("webhook-id")))
+// receiver is who the webhooks tell: a process of its own.
+type receiver struct {
+	addr    string
+	process *proc.Process
+	used    proc.Usage // before the measurement
+	told    int64      // entries, before the measurement
 }
 
-// entriesOf returns how many entries a batch has by its id, <hook>.<room>.<first>-<last>.<digest>:
-// a hook without types takes all between the bounds.
-func entriesOf(id string) int64 {
-	parts := strings.Split(id, ".")
-	if len(parts) < 4 {
-		return 0
+// receive starts the receiver.
+func (r *rig) receive() error {
+	path, err := r.garage.build(r.ctx, "receiver", r.garage.source, "./cmd/bench/receiver")
+	if err != nil {
+		return err
 	}
-	low, high, _ := strings.Cut(parts[len(parts)-2], "-")
-	first, err := strconv.ParseInt(low, 10, 64)
-	last, err2 := strconv.ParseInt(high, 10, 64)
-	if err != nil || err2 != nil {
-		return 0
+	addr, err := freeAddr(r.ctx)
+	if err != nil {
+		return err
 	}
-	return last - first + 1
+	process, err := proc.Start(r.ctx, proc.Spec{Path: path, Args: []string{"-addr", addr}, Dir: r.garage.dir})
+	if err != nil {
+		return err
+	}
+	r.receiver = &receiver{addr: addr, process: process}
+	for range 500 {
+		if _, err = r.receiver.count(r.ctx); err == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return errors.Join(err, process.Stop())
+}
+
+// count returns how many entries it was told.
+func (r *receiver) count(ctx context.Context) (int64, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.addr+"/told", nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(string(text), 10, 64)
+}
+
+// start begins the measurement.
+func (r *receiver) start(ctx context.Context) (err error) {
+	if r.told, err = r.count(ctx); err != nil {
+		return err
+	}
+	r.used, err = r.process.Usage()
+	return err
+}
+
+// stop ends it.
+func (r *receiver) stop(rig *rig, took time.Duration) error {
+	used, err := r.process.Usage()
+	if err != nil {
+		return err
+	}
+	told, err := r.count(rig.ctx)
+	if err != nil {
+		return err
+	}
+	rig.measure("receiver CPU", "cores", used.Sub(r.used).CPU().Seconds()/took.Seconds())
+	rig.measure("told to webhooks", "/s", float64(told-r.told)/took.Seconds())
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,10 +47,9 @@ type rig struct {
 	own       time.Duration // CPU time of this process
 	measuring bool
 
-	garage  *garage
-	hooks   string       // which webhooks there are, of everyHooks
-	told    atomic.Int64 // entries that they were told
-	toldYet int64        // before the measurement
+	garage   *garage
+	hooks    string    // which webhooks there are, of everyHooks
+	receiver *receiver // who they tell; nil: there are none
 
 	result report.Result
 }
@@ -125,7 +123,9 @@ func (r *rig) rest(d time.Duration) error {
 func (r *rig) start() error {
 	usage, err := r.target.usage()
 	r.usage, r.own, r.began, r.measuring = usage, ownCPU(), r.loop.Clock(), true
-	r.toldYet = r.told.Load()
+	if err == nil && r.receiver != nil {
+		err = r.receiver.start(r.ctx)
+	}
 	return err
 }
 
@@ -136,8 +136,8 @@ func (r *rig) stop() (time.Duration, proc.Usage, error) {
 	usage, err := r.target.usage()
 	// If this is near 1, the generator limits the result.
 	r.measure("generator CPU", "cores", (ownCPU()-r.own).Seconds()/took.Seconds())
-	if told := r.told.Load() - r.toldYet; told > 0 {
-		r.measure("told to webhooks", "/s", float64(told)/took.Seconds())
+	if err == nil && r.receiver != nil {
+		err = r.receiver.stop(r, took)
 	}
 	return took, usage.Sub(r.usage), err
 }
