@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"iter"
+	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,14 +15,22 @@ import (
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
-// BenchmarkSearch measures the search index on a server that syncs to the disk.
+// BenchmarkSearch measures the search index on a server that syncs to the disk. BENCH_POSTGRES is
+// the URL of a database that it keeps, and uses the next time.
 func BenchmarkSearch(b *testing.B) {
-	server := pgtest.Start(b, pgtest.Durable(), pgtest.With("shared_buffers", "1GB"), pgtest.With("max_wal_size", "4GB"))
-	database := server.Database()
+	database := os.Getenv("BENCH_POSTGRES")
+	if database == "" {
+		server := pgtest.Start(b, pgtest.Durable(), pgtest.With("shared_buffers", "1GB"), pgtest.With("max_wal_size", "4GB"))
+		database = server.Database()
+	}
 	store := open(b, postgres.Config{URL: database})
 	conn := connect(b, database)
+	filled := false
+	if err := conn.QueryRow(b.Context(), `SELECT EXISTS (SELECT FROM found)`).Scan(&filled); err != nil {
+		b.Fatal(err)
+	}
 	portstest.BenchmarkSearch(b, portstest.SearchBench{
-		Store: store,
+		Store: store, Filled: filled,
 		Fill: func(b *testing.B, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage]) {
 			fillLog(b, conn, rooms, messages)
 		},

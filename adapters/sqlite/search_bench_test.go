@@ -1,7 +1,9 @@
 package sqlite_test
 
 import (
+	"cmp"
 	"iter"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,12 +13,14 @@ import (
 	"github.com/parley-chat/parley/ports/portstest"
 )
 
-// BenchmarkSearch measures the search index.
+// BenchmarkSearch measures the search index. BENCH_SQLITE is a file that it keeps, and uses the
+// next time.
 func BenchmarkSearch(b *testing.B) {
-	path := filepath.Join(b.TempDir(), "parley.db")
+	path := cmp.Or(os.Getenv("BENCH_SQLITE"), filepath.Join(b.TempDir(), "parley.db"))
+	_, missing := os.Stat(path)
 	store := openStore(b, sqlite.Config{Path: path})
 	portstest.BenchmarkSearch(b, portstest.SearchBench{
-		Store: store,
+		Store: store, Filled: missing == nil,
 		Fill: func(b *testing.B, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage]) {
 			fillLog(b, path, rooms, messages)
 		},
