@@ -68,6 +68,9 @@ func cases(sockets int) []benchCase {
 			})
 		}
 	}
+	for _, rate := range []int{200, 2_000} {
+		add(benchCase{scenario: "indexed", params: with("rate", rate), users: 400, stores: everyStore, run: searching(rate)})
+	}
 	add(benchCase{scenario: "history", params: with("entries", "1000000", "page", 50, "readers", 16), users: 32, long: true, run: history(1_000_000, 50, 16)})
 	add(benchCase{scenario: "history", params: with("entries", "20000", "page", 50, "readers", 16), users: 32, run: history(20_000, 50, 16)})
 	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "1%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 1, 200)})

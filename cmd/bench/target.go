@@ -34,10 +34,11 @@ const (
 
 // ways are Parley with other settings than the defaults, to measure their cost.
 var ways = map[string][]string{
-	parley:          nil,
-	"parley-unseen": {"PARLEY_METRICS=false"},
-	compressing:     nil,
-	"parley-traced": {"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01"},
+	parley:             nil,
+	"parley-unseen":    {"PARLEY_METRICS=false"},
+	"parley-unindexed": {"PARLEY_SEARCH=off"},
+	compressing:        nil,
+	"parley-traced":    {"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01"},
 }
 
 func isParley(name string) bool { _, ok := ways[name]; return ok }
