@@ -339,7 +339,9 @@ func TestWhatAnOperatorSetsIsTriedThoughTheConsumerIsAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			rest(soon)
-			mustBe(t, "tries", len(a.tried(room)), before+1)
+			if tries := len(a.tried(room)) - before; tries < 1 || tries > 2 { // it may be probed, too
+				t.Errorf("%d tries, want one", tries)
+			}
 		}
 	})
 }
