@@ -55,7 +55,7 @@ var rows = []row{
 	{pkg: "core/chat", uses: []string{"golang.org/x/text/unicode/norm"}},
 	{pkg: "core/ledger", may: inner},
 	{pkg: "core/finding", may: inner},
-	{pkg: "core/messaging", may: []string{"core/chat", "core/paging", "ports"}},
+	{pkg: "core/messaging", may: []string{"core/chat", "core/paging", "core/work", "ports"}},
 	{pkg: "core/presence", may: inner},
 	{pkg: "core/work"},
 	{pkg: "core/feed", may: []string{"core/chat", "core/work", "ports"}},

@@ -62,8 +62,8 @@ var closeReasons = [...]string{
 func (r CloseReason) String() string { return closeReasons[r] }
 
 // Encoder encodes frames as connections take them, with transport headers, so that an entry is
-// encoded once for all its readers. The result depends on the arguments only. Both methods append
-// to dst and return it.
+// encoded once for all its readers. The result depends on the arguments only, and keeps nothing of
+// them. Both methods append to dst and return it.
 type Encoder interface {
 	// Entry encodes an entry.
 	Entry(dst []byte, entry *chat.Entry) []byte

@@ -6,7 +6,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Frame is what goes to a client beside entries: a Welcome, OK, Failure, SignalFrame, Added,
+// Frame is what goes to a client beside entries: a Welcome, *OK, Failure, SignalFrame, Added,
 // ProfileFrame, FollowEnded, Drain, Heartbeat or CloseFrame.
 type Frame interface{ frame() }
 
@@ -71,7 +71,7 @@ type Heartbeat struct{}
 type CloseFrame struct{ Reason CloseReason }
 
 func (Welcome) frame()      {}
-func (OK) frame()           {}
+func (*OK) frame()          {}
 func (Failure) frame()      {}
 func (SignalFrame) frame()  {}
 func (FollowEnded) frame()  {}

@@ -265,7 +265,7 @@ func (b *batch) mark(at int, ask ports.Mark) {
 
 func (b *batch) succeeds(at int, answer ports.Answer) {
 	c := b.commands[at]
-	b.results[at] = wire.AppendFrame(nil, ports.OK{ID: c.ID, Answer: answer})
+	b.results[at] = wire.AppendFrame(nil, &ports.OK{ID: c.ID, Answer: answer})
 	b.count(c, nil)
 }
 

@@ -37,7 +37,7 @@ func written(count int) (frames []byte) {
 	heads := map[chat.RoomID]chat.Seq{}
 	rooms := []chat.RoomID{"tea", "a", "zoo"}
 	for _, room := range rooms {
-		frames = enc.Frame(frames, ports.OK{Answer: ports.Joined{Room: room, Log: "log", Head: 0, From: 1, Role: chat.Write}})
+		frames = enc.Frame(frames, &ports.OK{Answer: ports.Joined{Room: room, Log: "log", Head: 0, From: 1, Role: chat.Write}})
 	}
 	for i := range count {
 		room := rooms[rand.IntN(3)]

@@ -14,7 +14,7 @@ func AppendFrame(dst []byte, frame ports.Frame) []byte {
 	switch f := frame.(type) {
 	case ports.Welcome:
 		o.welcome(&f)
-	case ports.OK:
+	case *ports.OK:
 		o.text("type", "ok")
 		if f.ID != "" {
 			o.text("id", f.ID)

@@ -10,7 +10,7 @@ import (
 // its four texts, and none for the answer and the entry.
 func TestGuardASendOnTheWireAllocatesLittle(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	dst := make([]byte, 0, 4096)
-	var ok ports.Frame = ports.OK{ID: "c0ffee-17", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 123456, At: noon}}}
+	var ok ports.Frame = &ports.OK{ID: "c0ffee-17", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 123456, At: noon}}}
 	for what, row := range map[string]struct {
 		max float64
 		do  func()
@@ -27,7 +27,7 @@ func TestGuardASendOnTheWireAllocatesLittle(t *testing.T) { //nolint:paralleltes
 
 func BenchmarkAppendOK(b *testing.B) {
 	var dst []byte
-	var ok ports.Frame = ports.OK{ID: "c0ffee-17", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 123456, At: noon}}}
+	var ok ports.Frame = &ports.OK{ID: "c0ffee-17", Answer: ports.Sent{Receipt: ports.Receipt{Room: "general", Seq: 123456, At: noon}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = AppendFrame(dst[:0], ok)

@@ -113,7 +113,7 @@ func TestMetaThatReadersCannotReadIsLeftOut(t *testing.T) {
 	} {
 		e := entry(7, "k", chat.Message{Body: "hello", Meta: []byte(meta)})
 		page := ports.Page{Room: "general", Head: 7, Entries: []chat.Entry{e}}
-		for _, text := range [][]byte{AppendEntry(nil, &e), AppendAnswer(nil, page), AppendFrame(nil, ports.OK{ID: "1", Answer: page})} {
+		for _, text := range [][]byte{AppendEntry(nil, &e), AppendAnswer(nil, page), AppendFrame(nil, &ports.OK{ID: "1", Answer: page})} {
 			if strings.Contains(string(text), "meta") || !strings.Contains(string(text), `"body":"hello"`) || !json.Valid(text) {
 				t.Errorf("with the meta %s it is %s", meta, text)
 			}

@@ -31,16 +31,16 @@ func TestThePlaceOfAnEntryIsReadFromItsFrame(t *testing.T) {
 	joined := ports.Joined{Room: "tea", Head: 9, From: 3, Truncated: true, Role: chat.Write, Read: 2}
 	for _, log := range []chat.LogID{"", "abc"} {
 		joined.Log = log
-		frame := wire.AppendFrame(nil, ports.OK{Answer: joined})
+		frame := wire.AppendFrame(nil, &ports.OK{Answer: joined})
 		if at, ok := wire.JoinedOf(frame); at != (wire.Place{Room: "tea", Head: 9, From: 3, Truncated: true}) || !ok {
 			t.Errorf("%s: %v %v", frame, at, ok)
 		}
 	}
 	for _, f := range []ports.Frame{
 		ports.SignalFrame{Signal: chat.Signal{Kind: chat.SignalRead, Room: "tea", User: "bob", Seq: 4}},
-		ports.OK{ID: "1", Answer: joined},
-		ports.OK{Answer: ports.Left{Room: "tea"}},
-		ports.OK{Answer: ports.Sent{Receipt: ports.Receipt{Room: "tea", Seq: 4}}},
+		&ports.OK{ID: "1", Answer: joined},
+		&ports.OK{Answer: ports.Left{Room: "tea"}},
+		&ports.OK{Answer: ports.Sent{Receipt: ports.Receipt{Room: "tea", Seq: 4}}},
 		ports.FollowEnded{Room: "tea", Err: chat.NotFound},
 		ports.Drain{},
 		ports.Welcome{},

@@ -248,11 +248,11 @@ func TestFramesOfTheTransportAreNoJSON(t *testing.T) {
 func TestAnswersForHTTPHaveTheFieldsOfTheirOK(t *testing.T) {
 	t.Parallel()
 	for _, f := range frames {
-		ok, is := f.frame.(ports.OK)
+		ok, is := f.frame.(*ports.OK)
 		if !is {
 			continue
 		}
-		want := strings.Replace(string(AppendFrame(nil, ports.OK{Answer: ok.Answer})), `"type":"ok"`, "", 1)
+		want := strings.Replace(string(AppendFrame(nil, &ports.OK{Answer: ok.Answer})), `"type":"ok"`, "", 1)
 		want = strings.Replace(want, "{,", "{", 1)
 		if got := string(AppendAnswer([]byte("before"), ok.Answer)); got != "before"+want {
 			t.Errorf("%s is %s, want %s", f.file, got, want)

@@ -158,7 +158,7 @@ func TestGuardAnIdleConnectionIsSmall(t *testing.T) { //nolint:paralleltest // i
 // BenchmarkWrite writes a small frame to a client that reads everything. The difference between the
 // two shows the cost beside the system call.
 func BenchmarkWrite(b *testing.B) {
-	frame := Encoder{}.Frame(nil, ports.OK{ID: "1", Answer: ports.TypingNoted{}})
+	frame := Encoder{}.Frame(nil, &ports.OK{ID: "1", Answer: ports.TypingNoted{}})
 	for _, w := range tcp() {
 		b.Run(w.name, func(b *testing.B) {
 			h := newHub()

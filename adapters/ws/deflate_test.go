@@ -456,10 +456,10 @@ func entryOf(i int) chat.Entry {
 	}
 }
 
-func pageOf(n int) ports.OK {
+func pageOf(n int) *ports.OK {
 	page := ports.Page{Room: "general", Head: 1300, More: true}
 	for i := range n {
 		page.Entries = append(page.Entries, entryOf(i))
 	}
-	return ports.OK{ID: "7", Answer: page}
+	return &ports.OK{ID: "7", Answer: page}
 }

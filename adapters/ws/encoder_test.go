@@ -72,7 +72,7 @@ func TestFramesOfEachKind(t *testing.T) {
 		{ports.Heartbeat{}, []byte{0x89, 0}},
 		{ports.CloseFrame{Reason: ports.CloseRestart}, append([]byte{0x88, 26, 0x03, 0xf4}, "going away for a restart"...)},
 		{ports.CloseFrame{Reason: ports.CloseGone}, []byte{0x88, 2, 0x03, 0xe8}},
-		{ports.OK{ID: "1", Answer: ports.TypingNoted{}}, append([]byte{0x81, 22}, `{"type":"ok","id":"1"}`...)},
+		{&ports.OK{ID: "1", Answer: ports.TypingNoted{}}, append([]byte{0x81, 22}, `{"type":"ok","id":"1"}`...)},
 	} {
 		if got := (Encoder{}).Frame([]byte("before"), c.frame); !bytes.Equal(got, append([]byte("before"), c.want...)) {
 			t.Errorf("%T: %q", c.frame, got)

@@ -104,7 +104,7 @@ func (s *session) answer(c ports.Command) bool {
 	case ports.Malformed:
 		s.put(Encoder{}.Frame(nil, ports.Failure{ID: c.ID, Err: ask.Err}))
 	default:
-		s.put(Encoder{}.Frame(nil, ports.OK{ID: c.ID, Answer: ports.TypingNoted{}}))
+		s.put(Encoder{}.Frame(nil, &ports.OK{ID: c.ID, Answer: ports.TypingNoted{}}))
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"crypto/rand"
+	"encoding/base32"
 	"encoding/hex"
 	"strings"
 	"unicode"
@@ -80,9 +81,16 @@ func ParseKey(s string) (Key, error) {
 	return Key(s), nil
 }
 
-// NewKey makes a random key (at least 128 bits) for a proposal whose client gave none. With it the
-// service can retry the proposal.
-func NewKey() Key { return Key(madeKey + rand.Text()) }
+var keyText = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// NewKey makes a random key (128 bits) for a proposal whose client gave none. With it the service
+// can retry the proposal.
+func NewKey() Key {
+	var random [16]byte
+	var room [32]byte
+	rand.Read(random[:]) // it never fails
+	return Key(keyText.AppendEncode(append(room[:0], madeKey...), random[:]))
+}
 
 // CauseKey returns the key of what the service does for a cause: whoever finds the same cause
 // again, on whatever node, makes the same key, and so the entry is made once.

@@ -76,9 +76,7 @@ func (n *Node) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) port
 // serve puts entries of the log into the outbox, until it holds a write's worth, and returns how
 // many. The lock is held.
 func (r *Reader) serve(fl *Follow, entries []chat.Entry) (served int) {
-	if r.outbox == nil {
-		r.outbox = *outboxes.Get().(*[]byte)
-	}
+	r.openOutbox()
 	for i := range entries {
 		e := &entries[i]
 		if e.Seq != fl.cursor+1 || fl.bounded && e.Seq > fl.until || len(r.outbox) >= runBytes {

@@ -42,11 +42,17 @@ func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 
 var outboxes = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
+// openOutbox sees to it that there is an outbox. The lock is held.
+func (r *Reader) openOutbox() {
+	if r.outbox == nil {
+		r.lent = outboxes.Get().(*[]byte)
+		r.outbox = *r.lent
+	}
+}
+
 // put encodes a frame at the end of the outbox. The lock is held. queue or flush must follow.
 func (r *Reader) put(f ports.Frame) {
-	if r.outbox == nil {
-		r.outbox = *outboxes.Get().(*[]byte)
-	}
+	r.openOutbox()
 	before := len(r.outbox)
 	r.outbox = r.node.cfg.Encoder.Frame(r.outbox, f)
 	if r.packing != ports.Unpacked && len(r.outbox)-before >= minPackedAnswer {
@@ -167,11 +173,11 @@ func (r *Reader) gather(scratch *[]byte) (p []byte, shared bool) {
 
 // emptyOutbox gives the outbox's memory back, so that an idle reader holds none. The lock is held.
 func (r *Reader) emptyOutbox() {
-	if 0 < cap(r.outbox) && cap(r.outbox) <= pooledOutbox {
-		b := r.outbox[:0]
-		outboxes.Put(&b)
+	if r.lent != nil && cap(r.outbox) <= pooledOutbox {
+		*r.lent = r.outbox[:0]
+		outboxes.Put(r.lent)
 	}
-	r.outbox, r.owed = nil, 0
+	r.outbox, r.lent, r.owed = nil, nil, 0
 }
 
 // entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor. It

@@ -33,6 +33,7 @@ type Reader struct {
 	owes    int             // answers that the owner has yet to give
 
 	outbox  []byte          // answers and entries of the log, encoded, unwritten
+	lent    *[]byte         // from outboxes, to go back there with the outbox
 	owed    int             // bytes of answers in outbox
 	handed  int             // bytes of answers that a goroutine waits to write
 	signals []pendingSignal // the latest of each slot
@@ -79,8 +80,8 @@ func (r *Reader) PutRaw(frame []byte) {
 	if r.closing {
 		return
 	}
-	if r.outbox == nil && len(frame) > 0 {
-		r.outbox = *outboxes.Get().(*[]byte)
+	if len(frame) > 0 {
+		r.openOutbox()
 	}
 	r.outbox = append(r.outbox, frame...)
 	r.owed += len(frame)
@@ -145,7 +146,7 @@ func (r *Reader) Drop() ports.CloseReason {
 // Forget releases the connection and the memory of a reader that was dropped. Only Wait may be
 // called after it.
 func (r *Reader) Forget() {
-	r.due, r.signals, r.outbox = nil, nil, nil
+	r.due, r.signals, r.outbox, r.lent = nil, nil, nil, nil
 	r.conn.Close(ports.CloseGone)
 }
 

@@ -84,7 +84,7 @@ func (j *journal) commitHalves(ctx context.Context, batch []draft, half int, lis
 
 func fail(batch []draft, err error) {
 	for i := range batch {
-		batch[i].done(ports.Outcome{}, err)
+		batch[i].answer(ports.Outcome{}, err)
 	}
 }
 
@@ -115,7 +115,7 @@ func answer(batch []draft, outcomes []ports.Outcome) (entries []chat.Entry, lost
 		case o.Status == ports.Refused && o.Err == nil:
 			o.Err = chat.Errorf(chat.Internal, "the log refused a proposal and did not say why")
 		}
-		batch[i].done(o, o.Err)
+		batch[i].answer(o, o.Err)
 	}
 	return entries, lost, held
 }
@@ -217,10 +217,19 @@ func memberAdded(e *chat.Entry) (added ports.MemberAdded, does bool) {
 // append retries a batch that could not reach the log, or whose outcome is unknown. The keys make
 // that safe. Once ctx has ended, each batch has one try.
 func (j *journal) append(ctx context.Context, batch []draft) ([]ports.Outcome, error) {
-	proposals := make([]chat.Proposal, len(batch))
-	for i := range batch {
-		proposals[i] = batch[i].proposal
+	lent, _ := j.proposals.Get().(*[]chat.Proposal)
+	if lent == nil {
+		lent = new([]chat.Proposal)
 	}
+	proposals := (*lent)[:0]
+	for i := range batch {
+		proposals = append(proposals, batch[i].proposal)
+	}
+	defer func() {
+		clear(proposals)
+		*lent = proposals
+		j.proposals.Put(lent)
+	}()
 	started := time.Now()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		began := time.Now()
@@ -265,9 +274,9 @@ func lose(batch []draft, began time.Time) {
 // appendOnce tries once, for up to AppendTimeout. It tries even if ctx has ended, to write what
 // waits then.
 func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
-	defer cancel()
-	ctx, ending := j.cfg.Observer.Began(ctx, ports.Step{Name: "commit", Count: len(proposals)})
+	limit := j.limits.Begin(ctx, j.cfg.AppendTimeout)
+	defer limit.End()
+	ctx, ending := j.cfg.Observer.Began(limit, ports.Step{Name: "commit", Count: len(proposals)})
 	began := time.Now()
 	outcomes, err := j.cfg.Log.Append(ctx, proposals)
 	if err == nil && len(outcomes) != len(proposals) {

@@ -109,7 +109,7 @@ func TestGuardASendAllocatesLittle(t *testing.T) {
 	for _, row := range []struct {
 		together int
 		limit    float64
-	}{{1, 14.5}, {256, 6.5}} {
+	}{{1, 6.5}, {256, 3.5}} {
 		t.Run(fmt.Sprintf("%d together", row.together), func(t *testing.T) {
 			rounds := 5120 / row.together
 			c := newCrowd(t, row.together)
@@ -122,7 +122,7 @@ func TestGuardASendAllocatesLittle(t *testing.T) {
 			t.Logf("%.2f allocations a send", each)
 			limit := row.limit
 			if underRace {
-				limit++
+				limit += 3 // pools drop some of their items
 			}
 			if each > limit {
 				t.Errorf("a send allocates %.2f times, want at most %v", each, limit)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -23,15 +24,31 @@ type journal struct {
 	asides    sync.WaitGroup // the goroutines of rooms that are aside
 	asking    chan struct{}  // holds one for each aside that asks the log
 	groups    atomic.Uint64  // the last number of a group
+	limits    work.Limits    // for the time of an append
+	proposals sync.Pool      // of *[]chat.Proposal, empty, for appends
 }
 
 // draft is a proposal on its way into the log.
 type draft struct {
 	proposal chat.Proposal
 	done     func(ports.Outcome, error)
-	trace    chat.Trace // of the step that proposes it
-	lost     time.Time  // when the first try with an unknown outcome began; zero: there was none
-	held     error      // why it waits aside
+	written  func(ports.Receipt, error) // in place of done: who only wants the receipt
+	made     *ports.RoomMade            // for the receipt
+	trace    chat.Trace                 // of the step that proposes it
+	lost     time.Time                  // when the first try with an unknown outcome began; zero: there was none
+	held     error                      // why it waits aside
+}
+
+// answer tells the draft's author what became of it.
+func (d *draft) answer(o ports.Outcome, err error) {
+	switch {
+	case d.done != nil:
+		d.done(o, err)
+	case err != nil:
+		d.written(ports.Receipt{}, err)
+	default:
+		d.written(receipt(d.proposal.Room, &o, d.made), nil)
+	}
 }
 
 type lane struct {

@@ -14,13 +14,7 @@ func (s *Service) Write(ctx context.Context, by chat.Identity, change ports.Chan
 		done(ports.Receipt{}, err)
 		return
 	}
-	s.journal.submit(draft{proposal: proposal, trace: ports.TraceOf(ctx), done: func(o ports.Outcome, err error) {
-		if err != nil {
-			done(ports.Receipt{}, err)
-			return
-		}
-		done(receipt(proposal.Room, &o, made), nil)
-	}})
+	s.journal.submit(draft{proposal: proposal, written: done, made: made, trace: ports.TraceOf(ctx)})
 }
 
 func receipt(room chat.RoomID, o *ports.Outcome, made *ports.RoomMade) ports.Receipt {

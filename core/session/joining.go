@@ -73,7 +73,7 @@ func (s *session) begin(a *delivery.Audience, id string, ask ports.Join, answer 
 	if earlier != nil {
 		s.endFollow(of(earlier))
 	}
-	s.Begin(&fl.Follow, ports.OK{ID: id, Answer: answer})
+	s.Begin(&fl.Follow, &ports.OK{ID: id, Answer: answer})
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (s *session) leave(id string, room chat.RoomID) {
 		s.endFollow(of(fl))
 	}
 	if id != "" {
-		s.Put(ports.OK{ID: id, Answer: ports.Left{Room: room}})
+		s.Put(&ports.OK{ID: id, Answer: ports.Left{Room: room}})
 	}
 }
 

@@ -89,7 +89,7 @@ func (lineEncoder) Frame(dst []byte, frame ports.Frame) []byte {
 	switch f := frame.(type) {
 	case ports.Welcome:
 		return appendLine(dst, line{Kind: "welcome", ID: f.Session, Text: string(f.User.ID), Can: f.Features})
-	case ports.OK:
+	case *ports.OK:
 		answer, err := json.Marshal(f.Answer)
 		if err != nil {
 			panic(err)

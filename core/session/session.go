@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -197,14 +198,21 @@ func (s *session) who() chat.Identity {
 	return *s.identity
 }
 
+// oks lends frames: an encoder keeps none.
+var oks = sync.Pool{New: func() any { return new(ports.OK) }}
+
 // ok answers a command that succeeded; without an id there is nothing to answer.
 func (s *session) ok(id string, answer ports.Answer) {
 	if id == "" {
 		return
 	}
+	f := oks.Get().(*ports.OK)
+	f.ID, f.Answer = id, answer
 	s.Lock()
-	defer s.Unlock()
-	s.Put(ports.OK{ID: id, Answer: answer})
+	s.Put(f)
+	s.Unlock()
+	*f = ports.OK{}
+	oks.Put(f)
 }
 
 // fail answers a command that failed, and ends the session if too many do.
