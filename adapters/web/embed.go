@@ -67,11 +67,8 @@ func embedRoutes(router fiber.Router, ancestors []string) {
 // framePolicy is the policy of the page for frames: it is shown within pages of the service's own
 // origin and of those that may call it.
 func framePolicy(ancestors []string) string {
-	list := "'self'"
-	for _, origin := range ancestors {
-		list += " " + origin
-	}
-	return strings.Replace(policy, "frame-ancestors 'none'", "frame-ancestors "+list, 1)
+	list := strings.Join(append([]string{"frame-ancestors 'self'"}, ancestors...), " ")
+	return strings.Replace(policy, "frame-ancestors 'none'", list, 1)
 }
 
 // serve answers with the script; `at` is where this content of it stays.

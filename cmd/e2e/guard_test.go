@@ -114,10 +114,10 @@ func newWired(t testing.TB, together int) *wired {
 // round.
 func (w *wired) round() {
 	for _, frame := range w.sends {
-		if at := bytes.Index(frame, []byte(`"key":"`)); at >= 0 {
+		if _, key, ok := bytes.Cut(frame, []byte(`"key":"`)); ok {
 			w.rounds++
 			binary.BigEndian.PutUint64(w.key[:], w.rounds)
-			hex.Encode(frame[at+len(`"key":"`):], w.key[:])
+			hex.Encode(key, w.key[:])
 		}
 	}
 	w.frames.want.Add(int64(2 * len(w.sends)))

@@ -274,9 +274,9 @@ func lose(batch []draft, began time.Time) {
 // appendOnce tries once, for up to AppendTimeout. It tries even if ctx has ended, to write what
 // waits then.
 func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
-	limit := j.limits.Begin(ctx, j.cfg.AppendTimeout)
+	ctx, limit := j.limits.Begin(ctx, j.cfg.AppendTimeout)
 	defer limit.End()
-	ctx, ending := j.cfg.Observer.Began(limit, ports.Step{Name: "commit", Count: len(proposals)})
+	ctx, ending := j.cfg.Observer.Began(ctx, ports.Step{Name: "commit", Count: len(proposals)})
 	began := time.Now()
 	outcomes, err := j.cfg.Log.Append(ctx, proposals)
 	if err == nil && len(outcomes) != len(proposals) {

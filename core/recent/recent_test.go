@@ -46,6 +46,7 @@ type place struct {
 }
 
 func newPlace(t testing.TB, bytes int) *place {
+	t.Helper()
 	p := &place{TB: t, store: memory.New()}
 	if _, err := p.store.Create(context.Background(), chat.Room{ID: tea, Public: true}, ""); err != nil {
 		t.Fatal(err)

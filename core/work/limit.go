@@ -29,14 +29,15 @@ type limit struct {
 // Begin lends a context that ends after a while, with the values of ctx. It does not end when ctx
 // does. The caller must call End once, when neither it nor anybody whom it gave the context uses
 // it, or what was derived from it, any more.
-func (l *Limits) Begin(ctx context.Context, after time.Duration) *Limit {
+func (l *Limits) Begin(ctx context.Context, after time.Duration) (context.Context, *Limit) {
 	of, _ := l.idle.Get().(*limit)
 	if of == nil {
 		of = newLimit(after)
 	} else {
 		of.timer.Reset(after)
 	}
-	return &Limit{Context: ctx, limits: l, until: time.Now().Add(after), of: of}
+	lent := &Limit{Context: ctx, limits: l, until: time.Now().Add(after), of: of}
+	return lent, lent
 }
 
 func newLimit(after time.Duration) *limit {

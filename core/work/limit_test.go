@@ -20,7 +20,7 @@ func TestALimitEndsAfterAWhileAndNotWithItsParent(t *testing.T) {
 		parent, cancel := context.WithCancel(context.WithValue(t.Context(), named{}, "tea"))
 		cancel()
 		began := time.Now()
-		l := limits.Begin(parent, time.Minute)
+		l, limit := limits.Begin(parent, time.Minute)
 		if until, ok := l.Deadline(); !ok || !until.Equal(began.Add(time.Minute)) || l.Err() != nil || l.Value(named{}) != "tea" {
 			t.Errorf("it ends at %v (%v), with %v, and has the value %v", until, ok, l.Err(), l.Value(named{}))
 		}
@@ -31,7 +31,7 @@ func TestALimitEndsAfterAWhileAndNotWithItsParent(t *testing.T) {
 			!errors.Is(context.Cause(derived), context.DeadlineExceeded) {
 			t.Errorf("it ended after %v with %v, because of %v", took, l.Err(), context.Cause(derived))
 		}
-		l.End()
+		limit.End()
 	})
 }
 
@@ -40,7 +40,7 @@ func TestALimitThatHasEndedIsNotLentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var limits work.Limits
 		for i := range 10 {
-			l := limits.Begin(t.Context(), time.Minute)
+			l, limit := limits.Begin(t.Context(), time.Minute)
 			if l.Err() != nil {
 				t.Fatalf("the limit %d was lent when it had ended", i)
 			}
@@ -52,7 +52,7 @@ func TestALimitThatHasEndedIsNotLentAgain(t *testing.T) {
 			if ended := l.Err() != nil; ended != (i%3 == 2) {
 				t.Fatalf("the limit %d: %v", i, l.Err())
 			}
-			l.End()
+			limit.End()
 		}
 	})
 }
@@ -61,15 +61,18 @@ func TestWhatIsDerivedFromALimitNeedsNoGoroutine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var limits work.Limits
-		l := limits.Begin(t.Context(), time.Minute)
-		defer l.End()
+		l, limit := limits.Begin(t.Context(), time.Minute)
+		defer limit.End()
 		before := runtime.NumGoroutine()
-		for range 50 {
-			_, cancel := context.WithCancel(l)
-			defer cancel()
+		cancels := make([]context.CancelFunc, 50)
+		for i := range cancels {
+			_, cancels[i] = context.WithCancel(l)
 		}
-		if n := runtime.NumGoroutine() - before; n >= 50 {
-			t.Errorf("50 contexts began %d goroutines", n)
+		if n := runtime.NumGoroutine() - before; n >= len(cancels) {
+			t.Errorf("%d contexts began %d goroutines", len(cancels), n)
+		}
+		for _, cancel := range cancels {
+			cancel()
 		}
 	})
 }

@@ -28,7 +28,7 @@ type parts struct {
 }
 
 func (p *parts) library() string {
-	return filepath.Join(p.dir, "../../../../.tools/preact/node_modules")
+	return filepath.Join(p.dir, "..", "..", "..", "..", ".tools", "preact", "node_modules")
 }
 
 func (p *parts) build() error {
@@ -64,7 +64,7 @@ func (p *parts) build() error {
 	}
 	o = p.options("index.ts")
 	o.Plugins = append(o.Plugins, later("./embed-more-"+Tag(packed)+".js"))
-	o.Alias = map[string]string{"@parley-chat/client": filepath.Join(p.dir, "../../client/src/index.ts")}
+	o.Alias = map[string]string{"@parley-chat/client": filepath.Join(p.dir, "..", "..", "client", "src", "index.ts")}
 	p.files["embed.js"], err = build(o)
 	return err
 }
@@ -73,7 +73,7 @@ func (p *parts) options(entry string) api.BuildOptions {
 	o := options(filepath.Dir(p.dir), entry)
 	o.NodePaths = []string{p.library()}
 	o.JSX, o.JSXFactory, o.JSXFragment = api.JSXTransform, "h", "Fragment"
-	o.Inject = []string{filepath.Join(p.dir, "ui/jsx.ts")}
+	o.Inject = []string{filepath.Join(p.dir, "ui", "jsx.ts")}
 	o.Plugins = []api.Plugin{styles}
 	o.Target = api.ES2024
 	o.Define = map[string]string{"PARLEY_KIT": fmt.Sprintf("%q", p.kit)}
@@ -100,7 +100,7 @@ var kitEntry = regexp.MustCompile(`(?m)^  "?([a-z/]+)"?: `)
 
 // shared has the modules of the kit looked up there.
 func (p *parts) shared() (api.Plugin, error) {
-	source, err := os.ReadFile(filepath.Join(p.dir, "lazy/kit.ts"))
+	source, err := os.ReadFile(filepath.Join(p.dir, "lazy", "kit.ts"))
 	if err != nil {
 		return api.Plugin{}, err
 	}
@@ -139,13 +139,13 @@ func Tag(body []byte) string {
 // sumOf is the tag of all files below dir together.
 func sumOf(dir string) (string, error) {
 	hash := sha256.New()
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(dir)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		body, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path) // it is below
-		fmt.Fprintf(hash, "%s %d\n", filepath.ToSlash(rel), len(body))
+		body, err := fs.ReadFile(files, path)
+		fmt.Fprintf(hash, "%s %d\n", path, len(body))
 		hash.Write(body)
 		return err
 	})
