@@ -26,6 +26,7 @@ type host struct {
 	server  *httptest.Server
 	page    string // below <body>
 	script  string // its module
+	inline  bool   // it allows scripts in the page
 }
 
 // newHost starts a site and a service that lets it call. Its page has `body`, and runs `script` as
@@ -35,14 +36,18 @@ func newHost(t *testing.T, body, script string, change func(*server.Config)) *ho
 	h := &host{t: t, page: body, script: script}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/token", h.token)
+	mux.HandleFunc("/chat-token", h.token)
 	mux.HandleFunc("/page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprintf(w, "const user = new URLSearchParams(location.search).get('user');\nconst service = %q;\n"+
 			"const token = async () => (await fetch('/token?user=' + user)).text();\n%s", h.service.run.URL(), h.script)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		service := h.service.run.URL()
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+service+"; frame-src "+service+
+		service, scripts := h.service.run.URL(), "'self' "
+		if h.inline {
+			scripts += "'unsafe-inline' "
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+scripts+service+"; frame-src "+service+
 			"; connect-src 'self' "+service+" "+strings.Replace(service, "http", "ws", 1)+"; style-src 'self'; img-src data:")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title>`+
@@ -67,7 +72,11 @@ func newHost(t *testing.T, body, script string, change func(*server.Config)) *ho
 
 // token is the site's own back end, which knows who is signed in.
 func (h *host) token(w http.ResponseWriter, r *http.Request) {
-	token, err := h.tokenOf(r.FormValue("user"))
+	user := r.FormValue("user")
+	if user == "" {
+		user = "alice"
+	}
+	token, err := h.tokenOf(user)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -185,10 +194,15 @@ func (g guest) clicks(selector string) {
 func (g guest) writes(selector, text string) {
 	g.t.Helper()
 	g.waits(fmt.Sprintf(`((e) => (e?.focus(), e && e.getRootNode().activeElement === e))(one(%s))`, quoted(selector)))
-	g.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	g.does(insert(text))
+}
+
+// insert writes where the focus is.
+func insert(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
 		return err
-	}))
+	})
 }
 
 // says writes a message and sends it.

@@ -61,7 +61,6 @@ export declare const en: {
     editing: string;
     edited: string;
     deleted: string;
-    "deleted.done": string;
     "copy.code": string;
     forwarded: string;
     pinned: string;

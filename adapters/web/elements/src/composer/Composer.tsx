@@ -14,6 +14,8 @@ export interface ComposerProps {
   readonly room: Room;
   readonly state: RoomSnapshot;
   readonly drafts: Drafts;
+  /** Gets the composer: refs of components are properties like others. */
+  readonly handle: { current: Composer | null };
   /** Finds a message that is loaded. */
   message(seq: number): Message | undefined;
   /** My last message, which Up edits. */
@@ -41,6 +43,7 @@ export class Composer extends Component<ComposerProps, State> {
 
   constructor(props: ComposerProps) {
     super(props);
+    props.handle.current = this;
     const { text, replyTo } = props.drafts.get(props.room.id);
     this.state = { ...this.state, text, replyTo };
   }
@@ -240,7 +243,7 @@ export class Composer extends Component<ComposerProps, State> {
         )}
         <div class="write">
           <IconButton icon="smile" label={t("emoji")} menu onClick={(event) => { const picker = event.currentTarget as Element; void load().then(() => this.setState({ picker })); }} />
-          <textarea ref={this.#area} part="input" rows={1} dir="auto" value={text} enterkeyhint="send" autocomplete="off"
+          <textarea ref={this.#area} part="input" rows={1} dir={text ? "auto" : undefined} value={text} enterkeyhint="send" autocomplete="off"
             aria-label={t("write.to", { room })} placeholder={t("write.to", { room })} aria-describedby="left"
             aria-autocomplete="list" aria-controls={offers.length ? "offers" : undefined} aria-activedescendant={offers.length ? `offer${chosen}` : undefined}
             onInput={this.#input} onKeyDown={this.#keys} onPaste={this.#paste} onClick={() => this.#offer()} onBlur={() => this.props.room.typing(false)} />

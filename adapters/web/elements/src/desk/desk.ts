@@ -4,7 +4,7 @@ import { ParleyError, type Client, type Message, type Room } from "@parley-chat/
 import { Attention, attend } from "../attention/attention.ts";
 import type { Speaker, Word } from "../strings/index.ts";
 import { load } from "../lazy/load.ts";
-import { prefs, type Prefs } from "./prefs.ts";
+import { keep, kept, prefs, type Prefs } from "./prefs.ts";
 import { Store } from "./store.ts";
 
 export type Panel = "people" | "search" | "pins";
@@ -41,6 +41,7 @@ export interface DeskParts {
 }
 
 const UNDO_WITHIN = 5_000; // ms
+const NOTED_AFTER = 500; // ms later than the tab itself does it
 const TOAST_STAYS = 6_000;
 const TOASTS = 3;
 
@@ -58,7 +59,7 @@ export class Desk {
   words: Speaker;
 
   #parts: DeskParts;
-  #waiting = new Map<string, { act: () => void; timer: ReturnType<typeof setTimeout> }>();
+  #waiting = new Map<string, { act: () => void; due: number; timer: ReturnType<typeof setTimeout> }>();
   #keys = 0;
   #turns = 0;
   #ends: (() => void)[] = [];
@@ -74,10 +75,8 @@ export class Desk {
     this.attention = attend(this);
     this.#ends.push(() => this.attention.end());
     const go = () => this.#followLink();
-    const leave = () => this.#doWaiting();
     addEventListener("hashchange", go);
-    addEventListener("pagehide", leave);
-    this.#ends.push(() => removeEventListener("hashchange", go), () => removeEventListener("pagehide", leave));
+    this.#ends.push(() => removeEventListener("hashchange", go));
     let status = "";
     const told = () => {
       const { status: now } = this.client.getSnapshot();
@@ -87,6 +86,7 @@ export class Desk {
     };
     this.#ends.push(this.client.subscribe(told));
     go();
+    this.#doNoted();
   }
 
   get host(): HTMLElement { return this.#parts.host; }
@@ -149,17 +149,43 @@ export class Desk {
   later(key: string, word: Word, act: () => void): void {
     const shown = new Set(this.gone.getSnapshot()).add(key);
     this.gone.set(shown);
-    const toast = this.say(this.words(word), () => {
+    const ended = () => {
       clearTimeout(this.#waiting.get(key)?.timer);
       this.#waiting.delete(key);
+      this.#keep();
+    };
+    const toast = this.say(this.words(word), () => {
+      ended();
       this.back(key);
       this.unsay(toast);
     });
     const due = () => {
-      this.#waiting.delete(key);
+      ended();
       act();
     };
-    this.#waiting.set(key, { act: due, timer: setTimeout(due, UNDO_WITHIN) });
+    this.#waiting.set(key, { act: due, due: Date.now() + UNDO_WITHIN, timer: setTimeout(due, UNDO_WITHIN) });
+    this.#keep();
+  }
+
+  // A page that ends has no time to send: what is to be deleted is noted, and done by the next one.
+  #keep(): void {
+    const notes = [...this.#waiting].filter(([key]) => key.includes("/")).map(([key, { due }]) => [key, due]);
+    keep(this.#notes, notes.length ? notes : undefined);
+  }
+
+  get #notes(): string { return `parley.delete ${this.url}`; }
+
+  // Another tab may have noted it: then it is undone there, or done.
+  #doNoted(): void {
+    const notes = kept(this.#notes) as [key: string, due: number][] | null;
+    for (const note of Array.isArray(notes) ? notes : []) {
+      const [room, seq] = String(note[0]).split("/");
+      setTimeout(() => {
+        if (!room || !Number(seq) || !JSON.stringify(kept(this.#notes)).includes(JSON.stringify(note))) return;
+        keep(this.#notes, undefined);
+        this.remove(this.client.room(room), Number(seq), true);
+      }, Math.min(UNDO_WITHIN, note[1] - Date.now()) + NOTED_AFTER);
+    }
   }
 
   /** It was not done, or is no more. */
@@ -171,14 +197,15 @@ export class Desk {
 
   // ─── doing ───
 
-  remove(room: Room, seq: number): void {
+  /** Deletes a message: at once, or so that it can be undone. */
+  remove(room: Room, seq: number, now = false): void {
     const key = `${room.id}/${seq}`;
-    this.later(key, "deleted.done", () => {
-      void room.delete(seq).outcome.then(({ error }) => {
-        this.back(key);
-        if (error) this.fail(error);
-      });
+    const act = () => void room.delete(seq).outcome.then(({ error }) => {
+      this.back(key);
+      if (error) this.fail(error);
     });
+    if (now) act();
+    else this.later(key, "deleted", act);
   }
 
   async join(id: string): Promise<void> {

@@ -1,7 +1,7 @@
 // A room: its head, its messages, and where one writes.
 import type { Message, Room, Window } from "@parley-chat/client";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Attention } from "../attention/attention.ts";
 import { Composer } from "../composer/Composer.tsx";
 import type { Drafts } from "../composer/drafts.ts";
@@ -47,6 +47,12 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
     if (!ready || !(items.some((item) => item.seq === seq))) void window.goTo(seq);
   }, [place.at]);
 
+  // Where the list gives place to the room, what had the focus is gone.
+  useLayoutEffect(() => {
+    const now = desk.root.activeElement;
+    if (now && !now.checkVisibility()) desk.root.querySelector<HTMLElement>(".head h2")?.focus();
+  }, [id]);
+
   const talk = useMemo<Talk>(() => ({
     goTo: (seq) => desk.open(id, seq),
     reply: (message) => composer.current?.reply(message),
@@ -64,10 +70,10 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
       <div class="main">
         <div class="talk">
           {more && <more.Banner />}
-          <Timeline ref={timeline} desk={desk} room={room} window={window} shown={shown} state={state} line={line} at={place.at} gone={gone} quotes={quotes} talk={talk} turn={turn} />
+          <Timeline handle={timeline} desk={desk} room={room} window={window} shown={shown} state={state} line={line} at={place.at} gone={gone} quotes={quotes} talk={talk} turn={turn} />
           <Typing state={state} />
           {reads ? <p class="reads" part="composer">{t(state.archived ? "archived" : "read.only")}</p> : (
-            <Composer key={id} ref={composer} desk={desk} room={room} state={state} drafts={drafts} message={message}
+            <Composer key={id} handle={composer} desk={desk} room={room} state={state} drafts={drafts} message={message}
               lastOwn={() => lastOwn(window, desk.client.getSnapshot().me?.id)} sent={() => timeline.current?.toEnd()}
               toTimeline={() => desk.root.querySelector<HTMLElement>(".scroll")?.focus()} />
           )}

@@ -1,7 +1,7 @@
 // My rooms: those first in which something happened last.
 import type { RoomSnapshot } from "@parley-chat/client";
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { plain } from "../message/markdown.ts";
@@ -20,6 +20,13 @@ export function RoomList(): JSX.Element {
   const { me } = useSnapshot(desk.client);
   const { room: open } = useSnapshot(desk.place);
   const [text, setText] = useState("");
+  const list = useRef<HTMLUListElement>(null);
+  const before = useRef(open);
+  useLayoutEffect(() => {
+    // Back in the list, where that took the place of the room: at the room that was open.
+    if (open === undefined && before.current && !desk.root.activeElement) list.current?.querySelector<HTMLElement>(`[data-room="${CSS.escape(before.current)}"]`)?.focus();
+    before.current = open;
+  }, [open]);
   const wanted = text.trim().toLowerCase();
   const shown = rooms.filter(({ id, name }) => !gone.has(id) && (!wanted || id.includes(wanted) || name.toLowerCase().includes(wanted)));
   const id = toRoomId(wanted);
@@ -39,7 +46,7 @@ export function RoomList(): JSX.Element {
         <input type="search" value={text} aria-label={t("rooms.find")} placeholder={t("rooms.find")} autocomplete="off" spellcheck={false} maxLength={64}
           onInput={(event) => setText(event.currentTarget.value)} />
       </form>
-      <ul class="rooms" aria-busy={!ready}>
+      <ul ref={list} class="rooms" aria-busy={!ready}>
         {shown.map((room) => <li key={room.id}><Entry room={room} open={room.id === open} me={me?.id} onOpen={() => { setText(""); desk.open(room.id); }} /></li>)}
         {!ready && !error && [0, 1, 2].map((at) => <li key={at} class="bone-room" aria-hidden="true"><span class="avatar" /><span class={`bone b${at}`} /></li>)}
         {ready && wanted === "" && shown.length === 0 && <li class="note">{t("rooms.none")}</li>}
@@ -77,7 +84,7 @@ function Entry({ room, open, me, onOpen }: { room: RoomSnapshot; open: boolean; 
         <span class="line-one"><Name>{name}</Name>{!room.public && <Icon name="lock" />}{quiet && <Icon name="mute" />}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
         <span class="line-two">
           {typing.length > 0 ? <span class="preview typing-now">{t("typing.short")}</span> : (
-            <span class="preview">{last && !last.deletedAt && <bdi class="by">{last.author.id === me ? t("you") : last.author.name}: </bdi>}<span dir="auto">{what}</span></span>
+            <span class="preview" dir="auto">{last && !last.deletedAt && <bdi class="by">{last.author.id === me ? t("you") : last.author.name}: </bdi>}<bdi>{what}</bdi></span>
           )}
           {unread > 0 && <span class={quiet ? "badge quiet" : "badge"} part="badge" aria-label={t("unread", { n: unread })}>{unread >= MOST ? `${MOST}+` : unread}</span>}
         </span>

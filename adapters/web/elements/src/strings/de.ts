@@ -87,7 +87,6 @@ export const de: Strings = {
   edited: "bearbeitet",
   delete: "Löschen",
   deleted: "Nachricht gelöscht",
-  "deleted.done": "Nachricht gelöscht",
   "copy.text": "Text kopieren",
   "copy.link": "Link kopieren",
   "copy.code": "Code kopieren",

@@ -51,7 +51,6 @@ export const en = {
   editing: "Editing",
   edited: "edited",
   deleted: "Message deleted",
-  "deleted.done": "Message deleted",
   "copy.code": "Copy code",
   forwarded: "Forwarded from {who}",
   pinned: "Pinned",

@@ -87,7 +87,6 @@ export const ru: Strings = {
   edited: "изменено",
   delete: "Удалить",
   deleted: "Сообщение удалено",
-  "deleted.done": "Сообщение удалено",
   "copy.text": "Копировать текст",
   "copy.link": "Копировать ссылку",
   "copy.code": "Копировать код",

@@ -22,6 +22,8 @@ export interface TimelineProps {
   readonly gone: ReadonlySet<string>;
   readonly quotes: ReadonlyMap<number, Message | null>;
   readonly talk: Talk;
+  /** Gets the timeline. */
+  readonly handle: { current: Timeline | null };
   readonly turn: unknown;
 }
 
@@ -46,6 +48,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
   #reading: Reading | undefined;
 
   override componentDidMount(): void {
+    this.props.handle.current = this;
     const scroll = this.#scroll.current!;
     this.#reading = new Reading(scroll, () => this.props);
     // What grows or shrinks around the messages, the composer or the window, moves none of them.

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { de } from "../src/strings/de.ts";
+import { enMore } from "../src/strings/en-more.ts";
+import { en } from "../src/strings/en.ts";
+import { ru } from "../src/strings/ru.ts";
+
+const english = { ...en, ...enMore } as Record<string, any>;
+const holes = (text: any): string[] => [...new Set(typeof text === "string" ? text.match(/\{\w+\}/g) : Object.values(text).flatMap((one) => (one as string).match(/\{\w+\}/g) ?? []))].sort() as string[];
+
+test("all languages have the same words, with the same places to fill", () => {
+  for (const [lang, words] of Object.entries({ de, ru }) as [string, Record<string, any>][]) {
+    assert.deepEqual(Object.keys(words).sort(), Object.keys(english).sort(), lang);
+    for (const [word, text] of Object.entries(words)) {
+      assert.deepEqual(holes(text), holes(english[word]), `${lang}: ${word}`);
+      if (typeof english[word] === "string") assert.equal(typeof text, "string", word);
+      else assert.deepEqual(Object.keys(text).sort(), [...new Intl.PluralRules(lang).resolvedOptions().pluralCategories].sort(), `${lang}: ${word}`);
+    }
+  }
+});
+
+test("no word is there for nobody", () => {
+  const source = readdirSync(new URL("../src", import.meta.url), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.tsx?$/.test(name) && !/^strings.(en|de|ru|en-more)\.ts$/.test(name))
+    .map((name) => readFileSync(new URL(`../src/${name}`, import.meta.url), "utf8")).join("\n");
+  const made = /^(role|make|stopped|state|fault)\./;
+  const missing = Object.keys(english).filter((word) => !made.test(word) && !source.includes(`"${word}"`));
+  assert.deepEqual(missing, []);
+});
