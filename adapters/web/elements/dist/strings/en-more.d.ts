@@ -73,4 +73,23 @@ export declare const enMore: {
     reconnecting: string;
     "offline.unsent": string;
     "try.now": string;
+    undo: string;
+    searching: string;
+    found: {
+        one: string;
+        other: string;
+    };
+    reply: string;
+    "event.joined": string;
+    "event.added": string;
+    "event.left": string;
+    "event.removed": string;
+    "event.role": string;
+    "event.banned": string;
+    "event.renamed": string;
+    "event.published": string;
+    "event.hidden": string;
+    "event.archived": string;
+    "event.unarchived": string;
+    "event.other": string;
 };

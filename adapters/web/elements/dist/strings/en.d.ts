@@ -18,25 +18,15 @@ export declare const en: {
     send: string;
     cancel: string;
     close: string;
-    undo: string;
     more: string;
     less: string;
     search: string;
-    searching: string;
-    found: {
-        one: string;
-        other: string;
-    };
     people: string;
     here: {
         one: string;
         other: string;
     };
     you: string;
-    others: {
-        one: string;
-        other: string;
-    };
     "role.read": string;
     "role.write": string;
     "role.moderate": string;
@@ -53,10 +43,7 @@ export declare const en: {
         other: string;
     };
     "to.end": string;
-    today: string;
-    yesterday: string;
     reactions: string;
-    reply: string;
     replying: string;
     editing: string;
     edited: string;
@@ -88,18 +75,6 @@ export declare const en: {
         other: string;
     };
     "typing.short": string;
-    "event.joined": string;
-    "event.added": string;
-    "event.left": string;
-    "event.removed": string;
-    "event.role": string;
-    "event.banned": string;
-    "event.renamed": string;
-    "event.published": string;
-    "event.hidden": string;
-    "event.archived": string;
-    "event.unarchived": string;
-    "event.other": string;
     "state.connecting": string;
     "state.open": string;
     "state.waiting": string;
@@ -121,6 +96,12 @@ export declare const en: {
     "fault.unauthenticated": string;
     "fault.full": string;
     "fault.other": string;
+    others: {
+        one: string;
+        other: string;
+    };
+    today: string;
+    yesterday: string;
 };
 /** All words; those that depend on a number have a text for each form. */
 export type Strings = {

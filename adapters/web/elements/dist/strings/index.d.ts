@@ -25,3 +25,5 @@ export interface Speaker {
 /** Speaks the language, or English where there are no words in it; `own` counts before those. */
 export declare function speaker(lang: string, own?: Partial<Strings>): Speaker;
 export declare function daysBetween(then: Date, now: Date): number;
+/** A name that turns nothing of the sentence around it: isolated, and without turns of its own. */
+export declare const isolated: (name: string) => string;

@@ -6,6 +6,7 @@ import * as context from "../desk/context.ts";
 import * as store from "../desk/store.ts";
 import * as markdown from "../message/markdown.ts";
 import * as ids from "../rooms/ids.ts";
+import * as strings from "../strings/index.ts";
 import * as icons from "../ui/icons.tsx";
 import * as parts from "../ui/parts.tsx";
 
@@ -16,6 +17,7 @@ export const kit = {
   "desk/store": store,
   "message/markdown": markdown,
   "rooms/ids": ids,
+  "strings/index": strings,
   "ui/icons": icons,
   "ui/parts": parts,
 };

@@ -15,12 +15,13 @@ import { Banner } from "../states/Banner.tsx";
 import { Shut } from "../states/Shut.tsx";
 import { Stopped } from "../states/Stopped.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
+import { eventText } from "../timeline/events.ts";
 import contrast from "../style/contrast.css";
 import over from "../style/over.css";
 import panels from "../style/panels.css";
 
 export const more = {
-  Actions, Announcer, Banner, Dialogs, Panel, Picker, RoomMenu, Shut, Stopped, Toasts, chime, copy, pasted, fulfil, offers, wish, replaceNames, words: enMore, styles: [contrast, panels, over],
+  Actions, Announcer, Banner, Dialogs, Panel, Picker, RoomMenu, Shut, Stopped, Toasts, chime, copy, eventText, pasted, fulfil, offers, wish, replaceNames, words: enMore, styles: [contrast, panels, over],
 };
 
 export type More = typeof more;

@@ -1,7 +1,7 @@
 import type { RoomSnapshot } from "@parley-chat/client";
 import type { JSX } from "preact";
 import { useDesk, useWords } from "../desk/context.ts";
-import { isolated } from "../timeline/events.ts";
+import { isolated } from "../strings/index.ts";
 
 export function Typing({ state: { typing } }: { state: RoomSnapshot }): JSX.Element {
   const { client } = useDesk();

@@ -112,3 +112,6 @@ function valid(lang: string): string {
     return "en";
   }
 }
+
+/** A name that turns nothing of the sentence around it: isolated, and without turns of its own. */
+export const isolated = (name: string): string => `\u2068${name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;

@@ -6,7 +6,6 @@ import { moreNow } from "../lazy/load.ts";
 import { MessageRow } from "../message/Message.tsx";
 import type { Talk } from "../message/talk.ts";
 import { Icon } from "../ui/icons.tsx";
-import { eventText } from "./events.ts";
 import { Reading } from "./reading.ts";
 import { rows, type Row } from "./rows.ts";
 
@@ -294,7 +293,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       case "line": return <li key={row.key} data-key={row.key} class="line" part="unread-line"><span>{desk.words("new")}</span></li>;
       case "event": return (
         <li key={row.key} data-key={row.key} data-seq={row.item.seq} class="event" part="event">
-          <span dir="auto">{eventText(row.item, desk)}</span>
+          <span dir="auto">{moreNow()?.eventText(row.item, desk)}</span>
         </li>
       );
       case "message": {

@@ -1,7 +1,7 @@
 // What became of members and of the room, in words.
 import type { MemberEntry, RoomEntry } from "@parley-chat/client";
 import type { Desk } from "../desk/desk.ts";
-import type { Word } from "../strings/index.ts";
+import { isolated, type Word } from "../strings/index.ts";
 
 const ROOM: Readonly<Record<string, Word>> = {
   published: "event.published", hidden: "event.hidden", archived: "event.archived", unarchived: "event.unarchived",
@@ -24,6 +24,3 @@ export function eventText(item: MemberEntry | RoomEntry, { words: t, client }: D
     default: return t("event.other", { who, what: (item as MemberEntry).change });
   }
 }
-
-/** A name that turns nothing of the sentence around it: isolated, and without turns of its own. */
-export const isolated = (name: string): string => `\u2068${name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
