@@ -241,3 +241,37 @@ func TestWhoHasNoTokenIsAskedToSignIn(t *testing.T) {
 	alice.sees("hello")
 	alice.hasNoComplaint()
 }
+
+func TestRoomsAreMadeFromATitleAndPeopleInvited(t *testing.T) {
+	t.Parallel()
+	h, browser := newHost(t, wholeChat, connects, longRoom(t, 3)), newBrowser(t)
+	h.as("bob", "POST", "/v1/rooms", `{"room":"tea-for-two","members":[]}`) // the id is taken, by a room that alice may not see
+	alice, carol := h.visit(browser, "alice", 1280, 800), h.visit(browser, "carol", 1280, 800)
+	carol.waits(`all(".row").length === 3 && all(".actions").length === 3`)
+	alice.waits(`all(".row").length === 3`)
+	alice.clicks(`.rooms-head .tool`)
+	alice.writes(".modal .field", "Tea for two!")
+	alice.clicks(`.modal .check input`) // private
+	alice.clicks(`.modal .primary`)
+	alice.waits(`text(".head .name") === "Tea for two!" && one('.entry[data-room="tea-for-two-2"]') && !one(".modal")`)
+	alice.clicks(`.head .wide`)
+	alice.writes(".inline .field", "carol")
+	alice.presses(enter)
+	carol.waits(`text('.entry[data-room="tea-for-two-2"] .name') === "Tea for two!"`)
+	alice.waits(`text(".people .about").includes("moderator")`)
+	carol.hasNoComplaint()
+}
+
+func TestADayIsGoneTo(t *testing.T) {
+	t.Parallel()
+	h, browser := newHost(t, wholeChat, connects, longRoom(t, 300)), newBrowser(t)
+	h.reads("alice", 300)
+	alice := h.visit(browser, "alice", 1280, 800)
+	alice.waits(`one('[data-seq="300"]') && all(".actions").length > 3`)
+	alice.clicks(`.head .tool:last-child`)
+	alice.clicks(`.menu button:has(path[d^="M5 6.5h14"])`)
+	alice.waits(`((field) => (field.value = "2020-02-02", field.dispatchEvent(new Event("input", { bubbles: true })), true))(one(".modal input"))`)
+	alice.clicks(`.modal .primary`)
+	alice.waits(`one('.row.found[data-seq="1"]') && !one(".modal")`)
+	alice.hasNoComplaint()
+}

@@ -65,7 +65,11 @@ export class RoomList {
    * said something there. Rejects if there is no such room, or I may not see it.
    */
   async open(id: string): Promise<void> {
-    this.#take([await this.#host.http.ask("GET", `v1/rooms/${encodeURIComponent(id)}`)]);
+    const path = `v1/rooms/${encodeURIComponent(id)}`;
+    const view = await this.#host.http.ask("GET", path);
+    const known = view.last || this.#room(id).getSnapshot().last || view.head === 0;
+    const page = known ? undefined : await this.#host.http.ask("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
+    this.#take([page?.entries?.length ? { ...view, last: page.entries.at(-1) } : view]);
     this.#view.changed();
   }
 

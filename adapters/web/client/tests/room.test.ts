@@ -325,3 +325,42 @@ test("after destroy nothing is left that waits", async () => {
   await passes(3_600_000);
   assert.equal(client.getSnapshot().status.state, "stopped");
 });
+
+test("messages and times are found in the log, one page each", async () => {
+  const log = Array.from({ length: 100 }, (_, n) => (n === 49 ? change(50, { type: "deleted", target: 3 }) : entry(n + 1)));
+  const { room } = await setup({ log });
+  assert.equal((await room.message(7))!.body, "m7");
+  assert.equal(await room.message(50), undefined); // no message
+  assert.equal(await room.message(101), undefined);
+  assert.equal(await room.seqAt(new Date(at(42))), 42);
+  assert.equal(await room.seqAt(new Date(Date.parse(at(42)) - 1)), 42);
+  assert.equal(await room.seqAt(new Date(0)), 1);
+  assert.equal(await room.seqAt(new Date(at(9_999))), 100);
+});
+
+test("who reacts is read from the log", async () => {
+  const carol = { id: "carol", name: "Carol" };
+  const { room, client } = await setup({
+    log: [
+      entry(1), entry(2),
+      change(3, { type: "reacted", target: 1, emoji: "👍", count: 1, removed: false }),
+      change(4, { type: "reacted", target: 2, emoji: "👍", count: 1, removed: false }),
+      change(5, { type: "reacted", target: 1, emoji: "👍", count: 2, removed: false, author: carol }),
+      change(6, { type: "reacted", target: 1, emoji: "🎉", count: 1, removed: false, author: carol }),
+      change(7, { type: "reacted", target: 1, emoji: "👍", count: 1, removed: true }),
+    ],
+    cut: 2,
+  });
+  assert.deepEqual(Object.fromEntries(await room.reactors(1)), { "👍": ["carol"], "🎉": ["carol"] });
+  assert.equal(client.name("carol"), "Carol");
+});
+
+test("who listens hears each entry of all rooms once, after it was applied", async () => {
+  const { client, room, live } = await setup();
+  const heard: string[] = [];
+  const end = client.onEntry((id, { seq, type }) => heard.push(`${id} ${seq} ${type} of ${room.getSnapshot().head}`));
+  live(entry(1), change(2, { type: "edited", target: 1, body: "new" }));
+  end();
+  live(entry(3));
+  assert.deepEqual(heard, ["tea 1 message of 1", "tea 2 edited of 2"]);
+});

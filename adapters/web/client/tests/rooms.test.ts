@@ -207,3 +207,13 @@ const FakeSocketOf = (begins: (socket: FakeSocket) => void) => class extends Fak
     setImmediate(() => begins(this));
   }
 };
+
+test("a room that is opened is listed, with its last message", async () => {
+  const rooms: Record<string, any> = { tea: listed("tea", 7, 0, 5) };
+  const { client, list, asked } = await setup(rooms);
+  const { last, ...den } = listed("den", 4, 2, 9);
+  rooms["den"] = { ...den, entries: [last] }; // answers for the room, and for its entries
+  await comes(client.rooms.open("den"));
+  assert.deepEqual(list(), [["den", 2, "den 4"], ["tea", 0, "tea 7"]]);
+  assert.ok(asked.includes("/chat/v1/rooms/den/entries?limit=1&only=messages"), asked.join());
+});

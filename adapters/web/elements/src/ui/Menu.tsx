@@ -21,7 +21,7 @@ export function Menu({ label, choices, near, onClose, children }: {
     const before = desk.root.activeElement as HTMLElement | null;
     menu.showPopover();
     put(menu, near);
-    menu.querySelector("button")?.focus();
+    menu.querySelector<HTMLElement>("input, button")?.focus();
     return () => {
       const now = desk.root.activeElement;
       if (before?.isConnected && (!now || now === desk.root.host)) before.focus();
@@ -59,7 +59,7 @@ function put(menu: HTMLElement, near: Element): void {
   const { offsetWidth: width, offsetHeight: height } = menu;
   const below = at.bottom + GAP + height <= innerHeight || at.top < height;
   const top = below ? Math.min(at.bottom + GAP, innerHeight - height - GAP) : at.top - GAP - height;
-  const left = getComputedStyle(near).direction === "rtl" ? at.left : at.right - width;
+  const left = at.left + at.right < innerWidth ? at.left : at.right - width; // towards the middle
   menu.style.top = `${Math.max(GAP, top)}px`;
   menu.style.left = `${Math.max(GAP, Math.min(left, innerWidth - width - GAP))}px`;
 }
