@@ -111,6 +111,7 @@ export class RoomList {
     this.#listed.clear();
     this.#next = this.#lookedTo = this.#turn = undefined;
     this.#ready = false;
+    this.#view.changed(); // what was shown are rooms that are not there any more
   }
 
   /** @internal */

@@ -217,3 +217,17 @@ test("a room that is opened is listed, with its last message", async () => {
   assert.deepEqual(list(), [["den", 2, "den 4"], ["tea", 0, "tea 7"]]);
   assert.ok(asked.includes("/chat/v1/rooms/den/entries?limit=1&only=messages"), asked.join());
 });
+
+test("another log begins with another list, and goes on", async () => {
+  const rooms: Record<string, any> = { tea: listed("tea", 7, 0, 5) };
+  const { client, socket, list } = await setup(rooms);
+  assert.deepEqual(list(), [["tea", 0, "tea 7"]]);
+  delete rooms["tea"];
+  rooms["den"] = listed("den", 1, 1, 9);
+  socket().ends(1006);
+  await passes(60_000);
+  list(); // somebody looks meanwhile
+  socket().says({ ...welcome, log: "another" });
+  await comes(client.rooms.until(({ rooms: all }) => all.some(({ id }) => id === "den")));
+  assert.deepEqual(list(), [["den", 1, "den 1"]]);
+});

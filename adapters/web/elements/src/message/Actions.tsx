@@ -32,7 +32,7 @@ export function Actions({ message, room, mine, talk }: { message: Message; room:
       {open?.is === "menu" && (
         <Menu label={t("actions")} near={open.near} onClose={close} choices={choices(desk, message, room, mine, writes, talk)}>
           {writes && (
-            <div class="quick">
+            <div class="quick" role="group" aria-label={t("react")}>
               {QUICK.map((char) => (
                 <Fragment key={char}><button type="button" role="menuitem" onClick={() => { close(); react(char); }}>{char}</button></Fragment>
               ))}

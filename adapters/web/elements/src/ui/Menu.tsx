@@ -11,8 +11,8 @@ export interface Choice {
 }
 
 /** A menu near where it was asked for. Arrows, Home, End and Esc do what they do in menus. */
-export function Menu({ label, choices, near, onClose, children }: {
-  label: string; choices: readonly Choice[]; near: Element; onClose: () => void; children?: ComponentChildren;
+export function Menu({ label, choices, near, onClose, children, role = "menu" }: {
+  label: string; choices: readonly Choice[]; near: Element; onClose: () => void; children?: ComponentChildren; role?: "menu" | "dialog";
 }): JSX.Element {
   const ref = useRef<HTMLDivElement>(null);
   const desk = useDesk();
@@ -39,7 +39,7 @@ export function Menu({ label, choices, near, onClose, children }: {
     else if (event.key === "Escape") event.stopPropagation(); // it closes this alone
   };
   return (
-    <div ref={ref} class="menu" part="menu" popover="auto" role="menu" aria-label={label} onKeyDown={keys}
+    <div ref={ref} class="menu" part="menu" popover="auto" role={role} aria-label={label} onKeyDown={keys}
       onToggle={(event) => { if ((event as unknown as ToggleEvent).newState === "closed") onClose(); }}>
       {children}
       {choices.map(({ icon, label: text, danger, act }) => (
