@@ -99,20 +99,21 @@ function useLine(room: Room, window: Window): number {
   const { divider } = useSnapshot(window);
   useEffect(() => { if (divider) setLine(divider); }, [divider]);
   useEffect(() => {
-    let away = !Attention.looks;
-    let head = room.getSnapshot().head;
+    let left = 0; // the last entry that was there for who looked away; 0 while somebody looks
     const look = () => {
-      const was = away;
-      away = !Attention.looks;
-      if (!was && away) head = room.getSnapshot().head;
+      const { read, unread, head } = room.getSnapshot();
+      if (Attention.looks) left = 0;
+      else left ||= unread > 0 ? read : head; // a moment ago all was seen, though it is not marked yet
     };
     const came = () => {
-      const { read, unread, head: now } = room.getSnapshot();
-      if (away && unread > 0 && now > head) {
-        head = Infinity; // the line stands at the first of them
-        setLine((before) => (before > read ? before : read));
+      const { unread, head } = room.getSnapshot();
+      if (left > 0 && unread > 0 && head > left) {
+        const seen = left;
+        setLine((before) => Math.max(before, seen));
+        left = -1; // the line stands at the first of them
       }
     };
+    look();
     addEventListener("blur", look);
     addEventListener("focus", look);
     document.addEventListener("visibilitychange", look);
