@@ -70,6 +70,11 @@ type reader struct {
 }
 
 func (r *reader) number() uint64 {
+	if len(r.data) > 0 && r.data[0] < 0x80 { // most have one byte
+		n := r.data[0]
+		r.data = r.data[1:]
+		return uint64(n)
+	}
 	n, width := binary.Uvarint(r.data)
 	if width <= 0 {
 		r.damage, r.data = true, nil
@@ -101,16 +106,27 @@ func (r *reader) seqs(base chat.Seq, into []chat.Seq, wanted bool) []chat.Seq {
 		r.damage = true
 		return into
 	}
-	if wanted {
-		into = slices.Grow(into, int(n))
+	if !wanted {
+		r.pass(n)
+		return into
 	}
+	into = slices.Grow(into, int(n))
 	for range n {
 		base += chat.Seq(r.number())
-		if wanted {
-			into = append(into, base)
-		}
+		into = append(into, base)
 	}
 	return into
+}
+
+// pass passes over numbers: the last byte of each is below 0x80.
+func (r *reader) pass(n uint64) {
+	i := 0
+	for ; n > 0 && i < len(r.data); i++ {
+		if r.data[i] < 0x80 {
+			n--
+		}
+	}
+	r.data, r.damage = r.data[i:], r.damage || n > 0
 }
 
 // all reads a whole piece. Tokens and seqs share memory with those of the same piece.
