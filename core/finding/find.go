@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -42,6 +43,16 @@ type Place struct {
 type term struct {
 	token  []byte
 	prefix bool
+
+	asked, found int // blocks in which it was looked for, and documents that have it there
+}
+
+// rate is how many documents of a block have the term, as far as was seen.
+func (t term) rate() float64 {
+	if t.asked == 0 {
+		return math.Inf(1)
+	}
+	return float64(t.found) / float64(t.asked)
 }
 
 // compare tells whether a token comes before the term, is it, or comes behind it.
@@ -64,7 +75,7 @@ func (t term) to() (end []byte) {
 // terms puts first those that few documents have, as far as one can tell: long ones.
 func terms(of []ports.SearchTerm) (ts []term) {
 	for _, t := range of {
-		ts = append(ts, term{[]byte(t.Token), t.Prefix})
+		ts = append(ts, term{token: []byte(t.Token), prefix: t.Prefix})
 	}
 	slices.SortStableFunc(ts, func(a, b term) int {
 		if a.prefix != b.prefix {
@@ -203,10 +214,14 @@ func (s *search) look(ctx context.Context, n int) error {
 	return nil
 }
 
-// match finds the hits of units.
+// match finds the hits of units. A term is looked for where those before it were found, so the one
+// comes first that fewest documents were seen to have.
 func (s *search) match(ctx context.Context, units []*unit) error {
-	for i, t := range s.all {
-		if err := s.each(ctx, units, t, func(u *unit, has []chat.Seq) {
+	slices.SortStableFunc(s.all, func(a, b term) int { return cmp.Compare(a.rate(), b.rate()) })
+	for i := range s.all {
+		t := &s.all[i]
+		if err := s.each(ctx, units, *t, func(u *unit, has []chat.Seq) {
+			t.asked, t.found = t.asked+1, t.found+len(has)
 			if i == 0 {
 				u.hits = has
 			} else {

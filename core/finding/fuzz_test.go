@@ -24,7 +24,7 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := Piece{Data: data}
 		for _, prefix := range []bool{false, true} {
-			if _, err := p.has(7, term{[]byte("tea"), prefix}, nil); err != nil && !errors.Is(err, chat.Internal) {
+			if _, err := p.has(7, term{token: []byte("tea"), prefix: prefix}, nil); err != nil && !errors.Is(err, chat.Internal) {
 				t.Error(err)
 			}
 		}

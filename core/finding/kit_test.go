@@ -23,7 +23,11 @@ type table struct {
 	times     map[finding.Place]time.Time
 
 	asked, written int // pieces
+	spent          spent
 }
+
+// spent is what a search asks of a store.
+type spent struct{ statements, blocks, times int }
 
 func newTable(t testing.TB) *table {
 	t.Helper()
@@ -75,6 +79,7 @@ func (x *table) index(room chat.RoomID, docs ...finding.Doc) {
 
 // Manifests implements finding.Rows.
 func (x *table) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
+	x.spent.statements++
 	all := map[chat.RoomID]finding.Manifest{}
 	for _, room := range q.Rooms {
 		all[room] = x.manifest(room)
@@ -84,6 +89,8 @@ func (x *table) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.RoomI
 
 // Pieces implements finding.Rows.
 func (x *table) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+	x.spent.statements++
+	x.spent.blocks += len(blocks)
 	all := make([][]finding.Piece, len(blocks))
 	for i, b := range blocks {
 		pieces := slices.Clone(x.pieces[b.Room][b.Block])
@@ -101,6 +108,8 @@ func (x *table) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to 
 
 // Times implements finding.Rows.
 func (x *table) Times(_ context.Context, places []finding.Place) ([]time.Time, error) {
+	x.spent.statements++
+	x.spent.times += len(places)
 	all := make([]time.Time, len(places))
 	for i, p := range places {
 		all[i] = x.times[p]

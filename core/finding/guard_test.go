@@ -1,0 +1,60 @@
+package finding_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/finding"
+	"github.com/parley-chat/parley/ports"
+)
+
+// A search in 200 rooms asks the store by few statements, however many rows it needs.
+func TestGuardASearchInManyRoomsTakesFewStatements(t *testing.T) {
+	t.Parallel()
+	x := newTable(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	var rooms []chat.RoomID
+	heads := map[chat.RoomID]chat.Seq{}
+	for i := range 200 {
+		rooms = append(rooms, chat.RoomID(fmt.Sprintf("room-%03d", i)))
+	}
+	batches := map[chat.RoomID][]finding.Doc{}
+	const docs = 60_000
+	for i := range docs {
+		room := rooms[int(200*r.Float64()*r.Float64())] // some are busier
+		heads[room]++
+		tokens := append(words(r, 8), fmt.Sprintf("middle%d", r.IntN(500)), fmt.Sprintf("common%d", r.IntN(5)))
+		batches[room] = append(batches[room], finding.Doc{Seq: heads[room], At: began.Add(time.Duration(i) * time.Second), Tokens: tokens})
+		if len(batches[room]) == 40 || i > docs-4000 {
+			x.index(room, batches[room]...)
+			delete(batches, room)
+		}
+	}
+	blocks := 0
+	for _, room := range rooms {
+		x.index(room, batches[room]...)
+		blocks += len(x.manifest(room))
+	}
+	t.Logf("%d blocks", blocks)
+	one := func(token string) []ports.SearchTerm { return []ports.SearchTerm{{Token: token}} }
+	for _, q := range []struct {
+		what               string
+		all                []ports.SearchTerm
+		statements, blocks int
+	}{
+		{"none", one("nowhere"), 4, blocks},
+		{"middle", one("middle7"), 7, blocks},
+		{"common", one("common1"), 6, 250},
+		{"common and middle", append(one("common1"), one("middle9")...), 9, blocks + blocks*3/5},
+	} {
+		x.spent = spent{}
+		n := x.mustFind(ports.FindQuery{Rooms: rooms, All: q.all, Limit: 50})
+		t.Logf("%s: %d found, %+v", q.what, n, x.spent)
+		if x.spent.statements > q.statements || x.spent.blocks > q.blocks {
+			t.Errorf("%s: %+v, want %d statements for %d blocks at most", q.what, x.spent, q.statements, q.blocks)
+		}
+	}
+}
