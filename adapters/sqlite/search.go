@@ -169,7 +169,11 @@ func blob(data []byte) []byte {
 }
 
 // Find implements ports.SearchIndex.
-func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.FoundMessage, err error) {
+func (s *Store) Find(ctx context.Context, query ports.FindQuery) ([]ports.FoundMessage, error) {
+	return finding.Apart(ctx, query, s.find)
+}
+
+func (s *Store) find(ctx context.Context, query ports.FindQuery) (list []ports.FoundMessage, err error) {
 	err = s.view(ctx, "search", func(tx *transaction) error {
 		list, err = finding.Find(ctx, &foundRows{s, tx, map[chat.RoomID]int64{}}, query)
 		return err
