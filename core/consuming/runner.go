@@ -18,6 +18,10 @@ import (
 const (
 	storeTime = 10 * time.Second // for one call to the store
 	stdDrain  = 10 * time.Second
+
+	// together is how long before a consumer asks what another one was given may have been read.
+	// Between such a read and its Take the bounds are written, which takes as long.
+	together = 10 * time.Millisecond
 )
 
 // Config is what a Runner works with. All ports but Bus and Observer are needed.
@@ -89,7 +93,7 @@ func New(cfg Config) *Runner {
 		cfg.Drain = stdDrain
 	}
 	r := &Runner{
-		cfg: cfg, recent: recent.New(cfg.Log, 0), moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
+		cfg: cfg, recent: recent.New(cfg.Log, 0, together), moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
 		turned: make(chan struct{}, 1), sought: make(chan struct{}, 1), untold: make(chan struct{}, 1),
 		consumers: map[string]*following{}, rooms: map[chat.RoomID]*room{}, grown: map[chat.RoomID]chat.Seq{},
 		held: map[ports.Share]*tenure{},

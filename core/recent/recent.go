@@ -24,8 +24,9 @@ const (
 // Log reads rooms of a log near their heads. Its methods may be called concurrently. Make one with
 // New.
 type Log struct {
-	log   ports.Log
-	limit int // bytes
+	log    ports.Log
+	limit  int // bytes
+	within time.Duration
 
 	mu    sync.Mutex
 	runs  map[chat.RoomID]*run
@@ -38,8 +39,9 @@ type Log struct {
 type run struct {
 	first   chat.Seq // the seq of entries[0], or where that is empty of what is to come
 	entries []kept
-	changes int    // how often entries of it were found to have another form
-	seen    uint64 // the tick of a read that found all that is behind it
+	changes int       // how often entries of it were found to have another form
+	seen    uint64    // the tick of a read that found all that is behind it
+	seenAt  time.Time // when that began
 	turn    chan struct{}
 }
 
@@ -67,12 +69,14 @@ type Page struct {
 	changes int
 }
 
-// New returns a Log. It keeps entries of so many bytes at most; 0: 16 MiB.
-func New(log ports.Log, bytes int) *Log {
+// New returns a Log. It keeps entries of so many bytes at most; 0: 16 MiB. What it has at hand is as
+// the log had it when a Read was called, or up to within before that; what this node appends counts
+// at once in any case.
+func New(log ports.Log, bytes int, within time.Duration) *Log {
 	if bytes <= 0 {
 		bytes = stdBytes
 	}
-	return &Log{log: log, limit: bytes, runs: map[chat.RoomID]*run{}}
+	return &Log{log: log, limit: bytes, within: within, runs: map[chat.RoomID]*run{}}
 }
 
 // Add takes a new entry of a room, as every reader gets it. Those of a room come ascending; what is
@@ -113,7 +117,8 @@ func (l *Log) Prune() {
 	}
 }
 
-// Read returns what ports.Log.Read would, for a span without Newest, Messages, Among or Viewer.
+// Read returns what ports.Log.Read would, for a span without Newest, Messages, Among or Viewer. See
+// New for how old that may be.
 func (l *Log) Read(ctx context.Context, room chat.RoomID, span ports.Span) (Page, error) {
 	r, asked := l.near(room, span)
 	if r == nil {
@@ -205,7 +210,7 @@ func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (pag
 	switch {
 	case l.runs[room] != r || span.After+1 < r.first || span.After >= r.end():
 		return page, elsewhere
-	case r.seen <= asked:
+	case r.seen <= asked && (span.After+1 == r.end() || time.Since(r.seenAt) >= l.within):
 		return page, behind
 	}
 	from, bytes := int(span.After+1-r.first), 0
@@ -232,7 +237,7 @@ func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (pag
 func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (page Page, whole bool, err error) {
 	l.mu.Lock()
 	l.ticks++
-	began, last := l.ticks, r.end()-1
+	began, at, last := l.ticks, time.Now(), r.end()-1
 	l.mu.Unlock()
 	ask := ports.Span{After: last, Limit: pageEntries, Bytes: pageBytes}
 	if fresh := span.After == last && span.Before == 0; fresh {
@@ -252,7 +257,7 @@ func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.S
 		}
 	}
 	if !full {
-		r.seen = began
+		r.seen, r.seenAt = began, at
 	}
 	return Page{}, false, nil
 }

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -52,7 +54,7 @@ func newPlace(t testing.TB, bytes int) *place {
 		t.Fatal(err)
 	}
 	p.log = &counted{Log: p.store}
-	p.Log = recent.New(p.log, bytes)
+	p.Log = recent.New(p.log, bytes, 0)
 	return p
 }
 
@@ -244,4 +246,30 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	if n := p.Kept(); n != 0 {
 		t.Errorf("%d bytes are kept of what was cleared", n)
 	}
+}
+
+// Those who come together share one read, though each would take it before the next one asks.
+func TestWhoComesAMomentLaterTakesWhatWasRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, 0)
+		p.Log = recent.New(p.log, 0, 10*time.Millisecond)
+		p.says("one")
+		span := ports.Span{Limit: 10}
+		for range 3 {
+			p.mustBePresent(span, p.reads(span))
+		}
+		if n := p.log.reads.Load(); n != 1 {
+			t.Errorf("%d reads for three, want one", n)
+		}
+		e := p.records(chat.Deleted{Target: 1})
+		p.Add(&e) // on this node
+		p.mustBePresent(span, p.reads(span))
+		p.records(chat.Message{Body: "two"}) // on another one, which says nothing
+		time.Sleep(10 * time.Millisecond)
+		p.mustBePresent(span, p.reads(span))
+		p.records(chat.Message{Body: "three"})
+		span.After = 3
+		p.mustBePresent(span, p.reads(span)) // what is behind all that is at hand is always asked for
+	})
 }
