@@ -69,9 +69,9 @@ type Page struct {
 	changes int
 }
 
-// New returns a Log. It keeps entries of so many bytes at most; 0: 16 MiB. What it has at hand is as
-// the log had it when a Read was called, or up to within before that; what this node appends counts
-// at once in any case.
+// New returns a Log. It keeps entries of so many bytes at most; 0: 16 MiB. What it has at hand is
+// as the log had it when a Read was called, or up to within before that; what this node appends
+// counts at once in any case.
 func New(log ports.Log, bytes int, within time.Duration) *Log {
 	if bytes <= 0 {
 		bytes = stdBytes
