@@ -51,6 +51,7 @@ type Hook struct {
 	Filter  HookFilter
 	Secrets []byte      // sealed: only the core can read it
 	Keys    []byte      // its private keys, sealed too; empty: it has none
+	Signals bool        // it is also told signals of its rooms, as they come; only one that is posted to
 	Bot     chat.Author // who says what the hook's answers ask for
 	Role    chat.Role   // of the bot in the rooms that the hook follows; None: answers do nothing
 	Paused  string      // why nothing is sent, for people; empty: it is
@@ -71,6 +72,9 @@ type Hook struct {
 
 // FeatureHookKeys is that hooks may have key pairs.
 const FeatureHookKeys = "hook_keys"
+
+// FeatureHookSignals is that hooks may be told signals.
+const FeatureHookSignals = "hook_signals"
 
 // HookKind is how a hook gets what it is told.
 type HookKind string

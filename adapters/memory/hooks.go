@@ -78,7 +78,7 @@ func (s *Store) ChangeHook(ctx context.Context, h ports.Hook) (ports.Hook, error
 	}
 	is := &s.hooks[i]
 	is.URL, is.Filter, is.Secrets, is.Keys, is.Bot, is.Role, is.Paused = h.URL, h.Filter, h.Secrets, h.Keys, h.Bot, h.Role, h.Paused
-	is.From, is.Epoch = h.From.UTC().Truncate(time.Microsecond), h.Epoch
+	is.From, is.Epoch, is.Signals = h.From.UTC().Truncate(time.Microsecond), h.Epoch, h.Signals
 	is.Version++
 	*is = copied(*is)
 	return copied(*is), nil

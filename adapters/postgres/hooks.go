@@ -19,7 +19,7 @@ const (
 	// made".
 	hookLock = 0x686f6f6b73206d61
 
-	hookColumns = `id, room_id, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch, keys`
+	hookColumns = `id, room_id, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch, keys, signals`
 
 	hooksQuery = `SELECT ` + hookColumns + ` FROM hook ORDER BY number`
 
@@ -28,11 +28,11 @@ SELECT count(*), count(*) FILTER (WHERE room_id = $1 AND room_id <> ''), count(*
 
 	makeHookStatement = `
 INSERT INTO hook (number, ` + hookColumns + `)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $15 THEN statement_timestamp() ELSE $12::timestamptz END, $13, $14, statement_timestamp(), 1, $16, $17)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $15 THEN statement_timestamp() ELSE $12::timestamptz END, $13, $14, statement_timestamp(), 1, $16, $17, $18)
 RETURNING ` + hookColumns
 
 	changeHookStatement = `
-UPDATE hook SET url = $3, filter = $4, secrets = $5, bot = $6, bot_name = $7, role = $8, paused = $9, from_at = $10, epoch = $11, keys = $12, version = version + 1
+UPDATE hook SET url = $3, filter = $4, secrets = $5, bot = $6, bot_name = $7, role = $8, paused = $9, from_at = $10, epoch = $11, keys = $12, signals = $13, version = version + 1
 WHERE id = $1 AND version = $2 RETURNING ` + hookColumns
 
 	hookThereQuery = `SELECT EXISTS (SELECT FROM hook WHERE id = $1)`
@@ -63,7 +63,7 @@ func scanHook(row pgx.CollectableRow) (h ports.Hook, err error) {
 	var from *time.Time
 	var role int16
 	err = row.Scan(&h.ID, &h.Room, &h.Kind, &h.URL, &filter, &h.Secrets, &h.Bot.ID, &h.Bot.Name, &role, &h.Paused, &from, &h.By, &h.Granted,
-		&h.MadeAt, &h.Version, &h.Epoch, &h.Keys)
+		&h.MadeAt, &h.Version, &h.Epoch, &h.Keys, &h.Signals)
 	if err != nil {
 		return h, err
 	}
@@ -98,7 +98,7 @@ func (s *Store) MakeHook(ctx context.Context, h ports.Hook, now bool) (made port
 			return err
 		}
 		rows, err := tx.Query(ctx, makeHookStatement, last+1, string(h.ID), string(h.Room), string(h.Kind), h.URL, string(filter), h.Secrets,
-			string(h.Bot.ID), h.Bot.Name, int16(h.Role), h.Paused, orNull(h.From), string(h.By), h.Granted, now, h.Epoch, h.Keys)
+			string(h.Bot.ID), h.Bot.Name, int16(h.Role), h.Paused, orNull(h.From), string(h.By), h.Granted, now, h.Epoch, h.Keys, h.Signals)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *Store) ChangeHook(ctx context.Context, h ports.Hook) (changed ports.Hoo
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	rows, err := s.pool.Query(ctx, changeHookStatement, string(h.ID), h.Version, h.URL, string(filter), h.Secrets, string(h.Bot.ID), h.Bot.Name,
-		int16(h.Role), h.Paused, orNull(h.From), h.Epoch, h.Keys)
+		int16(h.Role), h.Paused, orNull(h.From), h.Epoch, h.Keys, h.Signals)
 	if err == nil {
 		changed, err = pgx.CollectExactlyOneRow(rows, scanHook)
 	}

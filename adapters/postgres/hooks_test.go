@@ -11,12 +11,12 @@ import (
 )
 
 // The release before changes hooks, as when one is paused or gets a new secret, and knows nothing
-// of their private keys: they stay as they are.
-func TestTheReleaseBeforeLeavesTheKeysOfHooks(t *testing.T) {
+// of their private keys, and of whether they are told signals: both stay as they are.
+func TestTheReleaseBeforeLeavesKeysAndSignalsOfHooks(t *testing.T) {
 	t.Parallel()
 	cfg := postgres.Config{URL: pgtest.URL(t)}
 	store, db := open(t, cfg), connect(t, cfg.URL)
-	made, err := store.MakeHook(t.Context(), ports.Hook{ID: chat.NewHookID(), Kind: ports.HookPush, Secrets: []byte("a"), Keys: []byte("k")}, true)
+	made, err := store.MakeHook(t.Context(), ports.Hook{ID: chat.NewHookID(), Kind: ports.HookPush, Secrets: []byte("a"), Keys: []byte("k"), Signals: true}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,11 +25,11 @@ func TestTheReleaseBeforeLeavesTheKeysOfHooks(t *testing.T) {
 	exec(t, db, `INSERT INTO hook (number, id, room_id, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch)
 		VALUES (99, 'later', '', 'push', '', '{}', 'c', '', '', 0, '', NULL, '', false, now(), 1, 0)`)
 	all, err := store.AllHooks(t.Context())
-	if err != nil || len(all) != 2 || string(all[0].Keys) != "k" || string(all[0].Secrets) != "b" || all[0].Paused != "gone" || all[1].Keys != nil {
+	if err != nil || len(all) != 2 || string(all[0].Keys) != "k" || string(all[0].Secrets) != "b" || all[0].Paused != "gone" || all[1].Keys != nil || !all[0].Signals || all[1].Signals {
 		t.Errorf("got %+v, %v", all, err)
 	}
 	all[0].From = time.Time{}
-	if changed, err := store.ChangeHook(t.Context(), all[0]); err != nil || string(changed.Keys) != "k" {
+	if changed, err := store.ChangeHook(t.Context(), all[0]); err != nil || string(changed.Keys) != "k" || !changed.Signals {
 		t.Errorf("changed: %+v, %v", changed, err)
 	}
 }

@@ -13,17 +13,17 @@ var _ ports.Hooks = (*Store)(nil)
 
 const (
 	hooksQuery = `
-		SELECT id, room, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch, keys
+		SELECT id, room, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch, keys, signals
 		FROM hook ORDER BY number`
 
 	hookCountQuery = `SELECT count(*), count(*) FILTER (WHERE room = ?1 AND room <> ''), count(*) FILTER (WHERE id = ?2) FROM hook`
 
 	makeHookStatement = `
-		INSERT INTO hook (id, room, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch, keys)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`
+		INSERT INTO hook (id, room, kind, url, filter, secrets, bot, bot_name, role, paused, from_at, made_by, granted, made_at, version, epoch, keys, signals)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`
 
 	changeHookStatement = `
-		UPDATE hook SET url = ?, filter = ?, secrets = ?, bot = ?, bot_name = ?, role = ?, paused = ?, from_at = ?, epoch = ?, keys = ?, version = version + 1
+		UPDATE hook SET url = ?, filter = ?, secrets = ?, bot = ?, bot_name = ?, role = ?, paused = ?, from_at = ?, epoch = ?, keys = ?, signals = ?, version = version + 1
 		WHERE id = ? AND version = ?`
 
 	removeHookStatement = `DELETE FROM hook WHERE id = ?`
@@ -48,7 +48,7 @@ func (s *Store) AllHooks(ctx context.Context) (list []ports.Hook, err error) {
 func scanHook(scan scanner) (h ports.Hook, err error) {
 	var filter string
 	var from, made int64
-	if err := scan(&h.ID, &h.Room, &h.Kind, &h.URL, &filter, &h.Secrets, &h.Bot.ID, &h.Bot.Name, &h.Role, &h.Paused, &from, &h.By, &h.Granted, &made, &h.Version, &h.Epoch, &h.Keys); err != nil {
+	if err := scan(&h.ID, &h.Room, &h.Kind, &h.URL, &filter, &h.Secrets, &h.Bot.ID, &h.Bot.Name, &h.Role, &h.Paused, &from, &h.By, &h.Granted, &made, &h.Version, &h.Epoch, &h.Keys, &h.Signals); err != nil {
 		return h, err
 	}
 	h.From, h.MadeAt = stamp(from), stamp(made)
@@ -80,7 +80,7 @@ func (s *Store) MakeHook(ctx context.Context, h ports.Hook, now bool) (ports.Hoo
 		from := micro(h.From)
 		h.From = stamp(from)
 		return tx.exec(s.w.makeHook, h.ID, h.Room, h.Kind, h.URL, string(filter), h.Secrets, h.Bot.ID, h.Bot.Name, h.Role, h.Paused, from,
-			h.By, h.Granted, made, h.Epoch, h.Keys)
+			h.By, h.Granted, made, h.Epoch, h.Keys, h.Signals)
 	})
 	if err != nil {
 		return ports.Hook{}, err
@@ -96,7 +96,7 @@ func (s *Store) ChangeHook(ctx context.Context, h ports.Hook) (changed ports.Hoo
 	}
 	err = s.write(ctx, "change a hook", func(tx *transaction) error {
 		done, err := tx.changes(s.w.changeHook, h.URL, string(filter), h.Secrets, h.Bot.ID, h.Bot.Name, h.Role, h.Paused,
-			micro(h.From), h.Epoch, h.Keys, h.ID, h.Version)
+			micro(h.From), h.Epoch, h.Keys, h.Signals, h.ID, h.Version)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func aHook() ports.Hook {
 		Filter: ports.HookFilter{
 			Rooms: []chat.RoomPattern{"general", "support-*"}, Types: []string{"message", "x.vote"}, Own: true, Batch: 7, Wait: 1500 * time.Millisecond,
 		},
-		Secrets: []byte{0, 1, 2, 0xff}, Keys: []byte{3, 0, 0xfe}, Bot: chat.Author{ID: "bot", Name: "Ünï 🤖"}, Role: chat.Moderate, Paused: "for a while",
+		Secrets: []byte{0, 1, 2, 0xff}, Keys: []byte{3, 0, 0xfe}, Signals: true, Bot: chat.Author{ID: "bot", Name: "Ünï 🤖"}, Role: chat.Moderate, Paused: "for a while",
 		From: time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC), Epoch: 2, By: "alice", Granted: true,
 	}
 }
@@ -95,7 +95,7 @@ func (s *storeSuite) testHookKept(t *testing.T) {
 	}
 	bare := ports.Hook{ID: chat.NewHookID(), Kind: ports.HookPull, Secrets: []byte{}}
 	s.makes(t, bare, false)
-	if got, _ := s.hookOf(t, bare.ID); !got.From.IsZero() || got.URL != "" || got.Filter.Rooms != nil || got.Keys != nil || got.Role != chat.None {
+	if got, _ := s.hookOf(t, bare.ID); !got.From.IsZero() || got.URL != "" || got.Filter.Rooms != nil || got.Keys != nil || got.Signals || got.Role != chat.None {
 		t.Errorf("with nothing in it: %+v", got)
 	}
 	now := aHook()
@@ -121,7 +121,7 @@ func (s *storeSuite) testHookChanged(t *testing.T) {
 	made := s.makes(t, aHook(), false)
 	want := made
 	want.URL, want.Paused, want.Role, want.Secrets, want.Bot = "https://example.org/other", "", chat.Write, []byte("new"), chat.Author{ID: "other"}
-	want.Keys = nil
+	want.Keys, want.Signals = nil, false
 	want.Filter = ports.HookFilter{Rooms: []chat.RoomPattern{"*"}}
 	want.From, want.Epoch = time.Time{}, 3
 	asked := want
