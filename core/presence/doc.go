@@ -20,6 +20,11 @@
 // when the typist sends a message. The signal for that names the entry, and no reader gets it
 // before the entry.
 //
+// Those who are no readers (see Readers.Arose) are told by one node: of who types by the node of
+// their session; of who comes and goes by the one where they do, if no other node has them. For a
+// node that is gone one of the others does so. That is as good as a node knows the others: who
+// comes to two nodes at once, or goes from both, may be told twice, or not at all.
+//
 // Nothing here is stored, and all of it is bounded. A room is known from Open to Close.
 //
 // # Locks

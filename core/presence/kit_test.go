@@ -44,6 +44,7 @@ type node struct {
 	mu    sync.Mutex
 	deaf  bool
 	told  []told
+	arose []chat.Signal
 	count int // notices of presence that the bus was told of
 	users int // who were named in them
 }
@@ -109,9 +110,17 @@ func (n *node) Spread(signal chat.Signal, origin string) {
 	n.told = append(n.told, told{signal, origin})
 }
 
+// Arose implements presence.Readers.
+func (n *node) Arose(signal chat.Signal) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.arose = append(n.arose, signal)
+}
+
 // Tell implements presence.Readers.
 func (n *node) Tell(signal chat.Signal, origin string) {
 	n.Spread(signal, origin)
+	n.Arose(signal)
 	n.passed <- signal
 }
 
@@ -134,6 +143,22 @@ func (n *node) takes() []told {
 	taken := n.told
 	n.told = nil
 	return taken
+}
+
+// first returns what arose on a node until now, in its order.
+func (n *node) first() (list []string) {
+	synctest.Wait()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.arose {
+		word := sign(s.On) + string(s.User)
+		if s.Kind == chat.SignalTyping {
+			word += " types"
+		}
+		list = append(list, word)
+	}
+	n.arose = nil
+	return list
 }
 
 // news returns who came and went until now, sorted, in one line: the order of several users is not

@@ -16,8 +16,11 @@ import (
 type Readers interface {
 	// Spread gives a signal to the readers of its room on this node, but not to the session origin.
 	Spread(signal chat.Signal, origin string)
-	// Tell does the same, and sends the signal to the other nodes too.
+	// Tell does the same, sends the signal to the other nodes too, and does what Arose does.
 	Tell(signal chat.Signal, origin string)
+	// Arose tells of a signal those who are no readers. Of all nodes one does so, as a rule: the
+	// one where the user is.
+	Arose(signal chat.Signal)
 }
 
 // Config configures a Node. Readers is required.
@@ -104,7 +107,7 @@ func (n *Node) Arrive(id chat.RoomID, who chat.Author, session string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.arrive(who) {
-		n.tell(r, who.ID, true, session)
+		n.tell(r, who.ID, true, session, true)
 	}
 	n.queue(r)
 }
@@ -119,17 +122,21 @@ func (n *Node) Depart(id chat.RoomID, who chat.Author, session string, mayBeBack
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.depart(who, mayBeBack) {
-		n.tell(r, who.ID, false, session)
+		n.tell(r, who.ID, false, session, true)
 	}
 	n.queue(r)
 }
 
-// tell tells the readers of a room that a user came or went. r.mu is held, so that signals leave in
-// the order of the changes.
-func (n *Node) tell(r *room, user chat.UserID, on bool, session string) {
-	if r.count() <= maxTold {
-		sig := chat.Signal{Room: r.id, User: user, Kind: chat.SignalPresence, On: on}
-		n.cfg.Readers.Spread(sig, session)
+// tell tells the readers of a room that a user came or went, and where it arose here others, too.
+// r.mu is held, so that signals leave in the order of the changes.
+func (n *Node) tell(r *room, user chat.UserID, on bool, session string, arose bool) {
+	if r.count() > maxTold {
+		return
+	}
+	sig := chat.Signal{Room: r.id, User: user, Kind: chat.SignalPresence, On: on}
+	n.cfg.Readers.Spread(sig, session)
+	if arose {
+		n.cfg.Readers.Arose(sig)
 	}
 }
 
@@ -156,7 +163,7 @@ func (n *Node) hearPresence(p ports.NodePresence) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.Version > r.others[p.Node].Version {
-		n.replace(r, p)
+		n.replace(r, p, false)
 	}
 	if p.Ask && r.anybody() {
 		r.untold = true
@@ -164,10 +171,10 @@ func (n *Node) hearPresence(p ports.NodePresence) {
 	}
 }
 
-// replace takes the presence of another node, and tells the readers what changes by it. r.mu is
-// held.
-func (n *Node) replace(r *room, p ports.NodePresence) {
-	r.replace(p, func(user chat.UserID, on bool) { n.tell(r, user, on, "") })
+// replace takes the presence of another node, and tells the readers what changes by it. Others the
+// other node has told itself, unless it is gone, and this one does so in its place. r.mu is held.
+func (n *Node) replace(r *room, p ports.NodePresence, inPlace bool) {
+	r.replace(p, func(user chat.UserID, on bool) { n.tell(r, user, on, "", inPlace) })
 }
 
 // Deaf has all nodes, also this one, tell their presence again, as notices may have been lost.

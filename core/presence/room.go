@@ -127,6 +127,18 @@ func (r *room) has(id chat.UserID) bool {
 // anybody reports whether somebody is present on this node. r.mu is held.
 func (r *room) anybody() bool { return len(r.here)+len(r.leaving) > 0 }
 
+// first reports whether this node is the first, by its id, of those that have somebody here and are
+// not gone; where none has, each is. r.mu is held.
+func (r *room) first(self ports.NodeID, gone []ports.NodeID) bool {
+	here := r.anybody()
+	for node := range r.others {
+		if !slices.Contains(gone, node) && (!here || node < self) {
+			return false
+		}
+	}
+	return true
+}
+
 // count returns how many users are present. One on several nodes counts on each. r.mu is held.
 func (r *room) count() int {
 	n := len(r.here) + len(r.leaving)

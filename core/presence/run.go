@@ -78,7 +78,7 @@ func (n *Node) forgetPeers(now time.Time) {
 		r.mu.Lock()
 		for _, node := range gone {
 			if was, ok := r.others[node]; ok {
-				n.replace(r, ports.NodePresence{Node: node, Room: r.id, Version: was.Version})
+				n.replace(r, ports.NodePresence{Node: node, Room: r.id, Version: was.Version}, r.first(n.peers.self, gone))
 			}
 		}
 		if refresh && r.anybody() {
@@ -132,7 +132,7 @@ func (n *Node) take() (due []*room) {
 func (n *Node) attend(ctx context.Context, r *room, now time.Time) {
 	r.mu.Lock()
 	r.queued.Store(false)
-	r.expire(now, func(user chat.UserID) { n.tell(r, user, false, "") })
+	r.expire(now, func(user chat.UserID) { n.tell(r, user, false, "", true) })
 	notice, due := r.notice(now)
 	n.queue(r)
 	r.mu.Unlock()

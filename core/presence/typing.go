@@ -58,7 +58,7 @@ func (n *Node) Types(sig chat.Signal, head chat.Seq, session string) {
 	}
 	if t.shown && sig.Seq > t.since { // a message that ends the shown typing has yet to come here
 		t.shown = false
-		n.cfg.Readers.Spread(typingSignal(r.id, sig.User, false, sig.Seq), t.session)
+		n.over(t, typingSignal(r.id, sig.User, false, sig.Seq))
 	}
 	now := time.Now()
 	t.session, t.heard, t.types, t.since = session, now, true, max(sig.Seq, head)
@@ -103,7 +103,15 @@ func (n *Node) Said(e *chat.Entry) {
 	t.types = false
 	if t.shown {
 		t.shown = false
-		n.cfg.Readers.Spread(typingSignal(r.id, e.Author.ID, false, e.Seq), t.session)
+		n.over(t, typingSignal(r.id, e.Author.ID, false, e.Seq))
+	}
+}
+
+// over tells that typing ends by a message, which all nodes get: so each tells its own readers.
+func (n *Node) over(t *typist, sig chat.Signal) {
+	n.cfg.Readers.Spread(sig, t.session)
+	if t.session != "" {
+		n.cfg.Readers.Arose(sig)
 	}
 }
 

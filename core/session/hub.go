@@ -36,6 +36,10 @@ type Config struct {
 	// are not told.
 	Which func() chat.LogID
 
+	// Arose is told of each signal of a room that arises on this node; nil: nobody is. It does not
+	// wait, and calls nothing of the hub.
+	Arose func(chat.Signal)
+
 	Shards    int           // writer shards; 0: one
 	Linger    time.Duration // max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative: never
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s

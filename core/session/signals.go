@@ -32,16 +32,24 @@ func (h *Hub) Hear(notice ports.Notice) {
 	}
 }
 
-// Tell gives a signal to this node's readers of its room, except the session origin, and sends it
-// to the other nodes. It does not wait.
+// Tell gives a signal that arose here to this node's readers of its room, except the session
+// origin, to the other nodes, and to who is told by Arose. It does not wait.
 func (h *Hub) Tell(signal chat.Signal, origin string) {
 	h.Spread(signal, origin)
+	h.Arose(signal)
 	if h.cfg.Bus == nil {
 		return
 	}
 	select {
 	case h.outgoing <- signal:
 	default: // signals may be lost, and nobody waits for the bus
+	}
+}
+
+// Arose implements presence.Readers.
+func (h *Hub) Arose(signal chat.Signal) {
+	if h.cfg.Arose != nil {
+		h.cfg.Arose(signal)
 	}
 }
 
