@@ -333,7 +333,7 @@ func TestWhatAnOperatorSetsIsTriedThoughTheConsumerIsAway(t *testing.T) {
 			func(room chat.RoomID) error { return n.Retry(t.Context(), "audit", room) },
 		} {
 			room := all[100+i]
-			mustBe(t, "it is away", n.Inspect().Consumers[0].Away, true)
+			mustBe(t, "it is away", []bool{n.Inspect().Consumers[0].Away, n.Idles("audit")}, []bool{true, true})
 			before := len(a.tried(room))
 			if err := act(room); err != nil {
 				t.Fatal(err)

@@ -387,6 +387,15 @@ type ConsumerSeen struct {
 	Resting  string    `json:"resting,omitempty"` // why it is given nothing for now
 }
 
+// Idles reports whether a consumer is given nothing now, as far as this node knows: it is paused,
+// away or not there.
+func (r *Runner) Idles(consumer string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.consumers[consumer]
+	return f == nil || f.rests() || f.away || time.Now().Before(f.paused)
+}
+
 // Inspect shows what the runner does, for operators.
 func (r *Runner) Inspect() Seen {
 	r.mu.Lock()

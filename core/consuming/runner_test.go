@@ -164,6 +164,7 @@ func TestAPairThatFailsForAWeekStallsAndWaitsForAWord(t *testing.T) {
 		n.Appended(p.says("tea", "more"))
 		rest(time.Minute)
 		mustBe(t, "tries once it has stalled", len(a.tried("tea")), tries)
+		mustBe(t, "it idles, and one that is not there", []bool{n.Idles("audit"), n.Idles("nobody")}, []bool{false, true})
 		behind, err := n.Behind(t.Context(), "audit")
 		if err != nil {
 			t.Fatal(err)
