@@ -17,6 +17,7 @@ type hookMetrics struct {
 	tryTime  prometheus.Histogram
 	commands *prometheus.CounterVec
 	hooks    *prometheus.GaugeVec
+	signals  *prometheus.CounterVec
 }
 
 func newHookMetrics(f factory) hookMetrics {
@@ -27,10 +28,15 @@ func newHookMetrics(f factory) hookMetrics {
 		tryTime: f.histogram("parley_hook_try_seconds", "Time of a try to deliver a parcel to a hook.", latencies),
 		commands: f.counters("parley_hook_commands_total",
 			"Commands in the answers of hooks, by result: ok, or the code of the error.", "result"),
+		signals: f.counters("parley_hook_signals_total",
+			"Signals for hooks that ask for them, by fate: told, dropped (there were too many, or the hook is told nothing for now), failed (posted, and not taken).", "fate"),
 		hooks: f.gauges("parley_hooks", "Hooks that there are, by state: active or paused.", "state"),
 	}
 	for _, result := range ports.HookResults {
 		m.tries.WithLabelValues(string(result))
+	}
+	for _, fate := range ports.HookFates {
+		m.signals.WithLabelValues(string(fate))
 	}
 	m.commands.WithLabelValues(resultOK)
 	m.count(0, 0)
@@ -46,6 +52,11 @@ func (m hookMetrics) count(all, paused int) {
 func (o *Observer) HookTried(result ports.HookResult, took time.Duration) {
 	o.metrics.hooks.tries.WithLabelValues(string(result)).Inc()
 	o.metrics.hooks.tryTime.Observe(took.Seconds())
+}
+
+// HookSignals implements ports.HookObserver.
+func (o *Observer) HookSignals(fate ports.HookFate, n int) {
+	o.metrics.hooks.signals.WithLabelValues(string(fate)).Add(float64(n))
 }
 
 // HookActed implements ports.HookObserver.

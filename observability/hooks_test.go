@@ -27,6 +27,7 @@ func TestHooksAreCountedAndWhatIsDoneToThemIsLogged(t *testing.T) {
 		p.HookActed("h", chat.NotFound)
 		p.HookActed("h", chat.Errorf(chat.Invalid, "no such word"))
 		p.HooksCounted(3, 1)
+		p.HookSignals(ports.HookSignalDropped, 7)
 		p.HookFailing("h", errors.New("it answered 500"))
 		p.HookFailing("h", nil)
 		p.HookSet("root", "h", ports.HookSkippedAct, "tea", "it is poison")
@@ -53,7 +54,7 @@ func TestHooksAreCountedAndWhatIsDoneToThemIsLogged(t *testing.T) {
 			}
 		}
 		for name, want := range map[string]float64{
-			"parley_hook_tries_total busy": 1, "parley_hook_commands_total not_found": 1, "parley_hooks active": 2, "parley_hooks paused": 1,
+			"parley_hook_tries_total busy": 1, "parley_hook_commands_total not_found": 1, "parley_hooks active": 2, "parley_hook_signals_total dropped": 7, "parley_hooks paused": 1,
 		} {
 			if is := got[name]; !muted && is != want {
 				t.Errorf("%s: got %v, want %v", name, is, want)

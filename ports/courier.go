@@ -55,6 +55,12 @@ type HookBatch struct {
 	Forms       []*Form // where each of Entries may be kept as it is written; or nil
 }
 
+// HookSignal is a signal as a hook is told it.
+type HookSignal struct {
+	chat.Signal
+	At time.Time // when it arose, by the clock of its node
+}
+
 // HookAnswer is what a hook's owner says to a batch.
 type HookAnswer struct {
 	Ack *chat.Seq     // how far they got; nil: all of it

@@ -12,8 +12,8 @@ import (
 // that it returns have no Secrets and no Keys.
 type HookAdmin interface {
 	// NewHook makes a hook. Its secret is shown this once. It is a Conflict where the service has
-	// no key to keep secrets under, and where there are too many (see Hooks.MakeHook); and so is a
-	// key pair, here and in SetHook, where not all nodes can sign with it.
+	// no key to keep secrets under, and where there are too many (see Hooks.MakeHook); and so
+	// are a key pair and signals, here and in SetHook, where not all nodes know of them.
 	NewHook(ctx context.Context, by chat.Identity, wish HookWish) (HookMade, error)
 
 	// ListHooks returns the hooks of a room, or, to an admin who names none, all.
@@ -77,6 +77,9 @@ type HookWish struct {
 	Bot    chat.Author
 	Role   chat.Role // of its bot; None: Write
 	Pair   bool      // it has a key pair: its parcels are also signed with ed25519
+	// Signals is that it is told signals, too, but for those that Types leaves out: at most once
+	// each, and not at all where that is not possible at once.
+	Signals bool
 }
 
 // HookMade is a hook, and its secret where that is new.
@@ -87,15 +90,16 @@ type HookMade struct {
 
 // HookChange is what to set of a hook; what is nil stays.
 type HookChange struct {
-	URL    *string
-	Types  *[]string
-	Own    *bool
-	Batch  *int
-	Wait   *time.Duration
-	Role   *chat.Role
-	Paused *bool
-	Rotate bool
-	Pair   *bool // whether it has a key pair; one that it has is given up at once
+	URL     *string
+	Types   *[]string
+	Own     *bool
+	Batch   *int
+	Wait    *time.Duration
+	Role    *chat.Role
+	Paused  *bool
+	Rotate  bool
+	Signals *bool
+	Pair    *bool // whether it has a key pair; one that it has is given up at once
 }
 
 // HookTest is what came of a test.

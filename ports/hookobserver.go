@@ -15,6 +15,9 @@ type HookObserver interface {
 	HookTried(result HookResult, took time.Duration)
 	// HookActed tells of one command of a hook's answer: err is nil or has a chat.Kind.
 	HookActed(hook chat.HookID, err error)
+	// HookSignals tells what became of n signals that a hook was to be told.
+	HookSignals(fate HookFate, n int)
+
 	// HookFailing tells that what is sent to a hook does not arrive, and why, once; and with a nil
 	// error, once, that it does again.
 	HookFailing(hook chat.HookID, err error)
@@ -42,6 +45,19 @@ const (
 
 // HookResults are all of them.
 var HookResults = []HookResult{HookOK, HookRefused, HookFailed, HookBusy, HookGone, HookForbidden, HookUnreachable}
+
+// HookFate is what became of a signal for a hook: a word of a closed set.
+type HookFate string
+
+// The fates of signals.
+const (
+	HookSignalTold    HookFate = "told"
+	HookSignalDropped HookFate = "dropped" // there were too many, or the hook is not to be told anything for now
+	HookSignalFailed  HookFate = "failed"  // it was posted, and not taken
+)
+
+// HookFates are all of them.
+var HookFates = []HookFate{HookSignalTold, HookSignalDropped, HookSignalFailed}
 
 // HookAct is what somebody did to a hook: a word of a closed set.
 type HookAct string
@@ -73,6 +89,9 @@ func (Unobserved) HookTried(HookResult, time.Duration) {}
 
 // HookActed ignores it.
 func (Unobserved) HookActed(chat.HookID, error) {}
+
+// HookSignals ignores it.
+func (Unobserved) HookSignals(HookFate, int) {}
 
 // HookFailing ignores it.
 func (Unobserved) HookFailing(chat.HookID, error) {}

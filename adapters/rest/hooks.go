@@ -30,25 +30,26 @@ func (a *API) hookRoutes(r fiber.Router) {
 
 // hook is a hook as it is shown.
 type hook struct {
-	Hook   chat.HookID        `json:"hook"`
-	Room   chat.RoomID        `json:"room,omitempty"`
-	Kind   ports.HookKind     `json:"kind"`
-	URL    string             `json:"url,omitempty"`
-	Rooms  []chat.RoomPattern `json:"rooms,omitempty"`
-	Types  []string           `json:"types,omitempty"`
-	Own    bool               `json:"own"`
-	Batch  int                `json:"batch"`
-	WaitMS int64              `json:"wait_ms"`
-	Bot    hookBot            `json:"bot"`
-	Role   string             `json:"role"`
-	Paused bool               `json:"paused"`
-	Why    string             `json:"why,omitempty"`
-	Error  string             `json:"error,omitempty"`
-	From   string             `json:"from"`
-	By     chat.UserID        `json:"by"`
-	MadeAt string             `json:"made_at"`
-	Keys   []string           `json:"public_keys,omitempty"`
-	Secret string             `json:"secret,omitempty"`
+	Hook    chat.HookID        `json:"hook"`
+	Room    chat.RoomID        `json:"room,omitempty"`
+	Kind    ports.HookKind     `json:"kind"`
+	URL     string             `json:"url,omitempty"`
+	Rooms   []chat.RoomPattern `json:"rooms,omitempty"`
+	Types   []string           `json:"types,omitempty"`
+	Own     bool               `json:"own"`
+	Signals bool               `json:"signals"`
+	Batch   int                `json:"batch"`
+	WaitMS  int64              `json:"wait_ms"`
+	Bot     hookBot            `json:"bot"`
+	Role    string             `json:"role"`
+	Paused  bool               `json:"paused"`
+	Why     string             `json:"why,omitempty"`
+	Error   string             `json:"error,omitempty"`
+	From    string             `json:"from"`
+	By      chat.UserID        `json:"by"`
+	MadeAt  string             `json:"made_at"`
+	Keys    []string           `json:"public_keys,omitempty"`
+	Secret  string             `json:"secret,omitempty"`
 }
 
 type hookBot struct {
@@ -58,7 +59,7 @@ type hookBot struct {
 
 func viewHook(h ports.Hook) hook {
 	shown := hook{
-		Hook: h.ID, Room: h.Room, Kind: h.Kind, URL: h.URL, Rooms: h.Filter.Rooms, Types: h.Filter.Types, Own: h.Filter.Own, Batch: h.Filter.Batch,
+		Hook: h.ID, Room: h.Room, Kind: h.Kind, URL: h.URL, Rooms: h.Filter.Rooms, Types: h.Filter.Types, Own: h.Filter.Own, Signals: h.Signals, Batch: h.Filter.Batch,
 		WaitMS: h.Filter.Wait.Milliseconds(), Bot: hookBot{h.Bot.ID, h.Bot.Name}, Role: h.Role.String(), Paused: h.Paused != "", Why: h.Paused, Error: h.Error,
 		Keys: h.PublicKeys, From: "start", By: h.By, MadeAt: h.MadeAt.UTC().Format(wire.TimeLayout),
 	}

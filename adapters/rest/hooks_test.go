@@ -74,6 +74,10 @@ func TestHooksAreMadeShownChangedAndRemoved(t *testing.T) {
 	root.gets(path).is(200, `{"public_keys":["*"]}`)
 	root.patches(path, `{"ed25519":true,"rotate":true}`).is(200, `{"public_keys":["*","*"],"secret":"*"}`)
 	root.patches(path, `{"ed25519":false}`).is(200, `{"public_keys":null,"secret":null}`)
+	root.patches(path, `{"signals":true}`).is(200, `{"signals":true,"types":null}`)
+	root.patches(path, `{"types":["message"]}`).is(422, `{"error":{"code":"invalid"}}`)
+	root.patches(path, `{"signals":false,"types":["message"]}`).is(200, `{"signals":false}`)
+	root.posts("/v1/hooks", `{"url":"https://example.org/in","rooms":["x"],"types":["read"],"signals":true}`).is(201, `{"signals":true}`)
 	if rotated.member("secret") == made.member("secret") {
 		t.Error("the secret is the one before")
 	}
@@ -107,7 +111,7 @@ func TestRubbishMakesNoHook(t *testing.T) {
 		`{"kind":"fly","rooms":["*"]}`: 422, `{"kind":"pull","url":"https://example.org/","rooms":["*"]}`: 422, `{"kind":"pull","rooms":["*"],"batch":0}`: 422,
 		`{"kind":"pull","rooms":["*"],"batch":101}`: 422, `{"kind":"pull","rooms":["*"],"batch":1.5}`: 422, `{"kind":"pull","rooms":["*"],"wait_ms":5001}`: 422,
 		`{"kind":"pull","rooms":["*"],"from":"later"}`: 422, `{"kind":"pull","rooms":["*"],"from":7}`: 422, `{"kind":"pull","rooms":["*"],"from":{}}`: 422,
-		`{"kind":"pull","rooms":["*"],"ed25519":true}`: 422, `{"url":"https://example.org/","rooms":["*"],"ed25519":"yes"}`: 400,
+		`{"kind":"pull","rooms":["*"],"ed25519":true}`: 422, `{"kind":"pull","rooms":["*"],"signals":true}`: 422, `{"url":"https://example.org/","rooms":["*"],"signals":1}`: 400, `{"url":"https://example.org/","rooms":["*"],"ed25519":"yes"}`: 400,
 		`{"kind":"pull","rooms":["*"],"role":"read"}`: 422, `{"kind":"pull","rooms":["*"],"role":7}`: 400, `{"kind":"pull","rooms":["*"],"bot":{"id":""}}`: 422,
 		`{"kind":"pull","rooms":["*"],"bot":{"id":"~system"}}`: 422, `{"kind":"pull","rooms":["*"],"types":["",7]}`: 400, `{"kind":"pull","rooms":["*"],"types":[""]}`: 422,
 	} {

@@ -32,7 +32,7 @@ func (o object) hookWish() (w ports.HookWish, err error) {
 	}
 	w.Filter.Types, w.Filter.Own = value(change.Types), value(change.Own)
 	w.Filter.Batch, w.Filter.Wait, w.Role = value(change.Batch), value(change.Wait), value(change.Role)
-	w.Pair = value(change.Pair)
+	w.Pair, w.Signals = value(change.Pair), value(change.Signals)
 	if w.Now, w.From, err = o.hookFrom(); err != nil {
 		return w, err
 	}
@@ -138,6 +138,9 @@ func (o object) hookChange() (c ports.HookChange, err error) {
 		return c, err
 	}
 	if c.Pair, err = o.Flag("ed25519"); err != nil {
+		return c, err
+	}
+	if c.Signals, err = o.Flag("signals"); err != nil {
 		return c, err
 	}
 	batch, err := o.whole("batch", 1, ports.MaxHookBatch)

@@ -26,6 +26,28 @@ func AppendTest(dst []byte, hook chat.HookID) []byte {
 	return append(o.dst, '[', ']', '}')
 }
 
+// AppendSignals appends the body of a parcel of signals to dst: each as clients get it, and when it
+// arose. It has no entries, as that of a test.
+func AppendSignals(dst []byte, hook chat.HookID, signals []ports.HookSignal) []byte {
+	o := object{dst: append(dst, '{')}
+	o.text("type", "signals")
+	o.text("hook", string(hook))
+	o.name("signals")
+	o.dst = append(o.dst, '[')
+	for i, s := range signals {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		one := object{dst: append(o.dst, '{')}
+		one.signal(s.Signal)
+		one.time("at", s.At)
+		o.dst = append(one.dst, '}')
+	}
+	o.dst = append(o.dst, ']')
+	o.name("entries")
+	return append(o.dst, '[', ']', '}')
+}
+
 func appendBatch(dst []byte, b *ports.HookBatch, withID bool) []byte {
 	o := object{dst: append(dst, '{')}
 	o.text("type", "entries")

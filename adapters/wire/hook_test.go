@@ -30,6 +30,17 @@ func TestABatchIsTheSameBytesEachTime(t *testing.T) {
 	if got := string(wire.AppendTest(nil, "h")); got != `{"type":"test","hook":"h","entries":[]}` {
 		t.Errorf("a test: got %s", got)
 	}
+	at := time.Date(2026, 11, 23, 12, 0, 0, 5e6, time.UTC)
+	signals := []ports.HookSignal{
+		{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalTyping, On: true, Seq: 7}, At: at},
+		{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalPresence}, At: at},
+		{Signal: chat.Signal{Room: "tea", User: "bob", Kind: chat.SignalRead, Seq: 7}, At: at},
+	}
+	const of, when = `"room":"tea","user":"bob",`, `"at":"2026-11-23T12:00:00.005Z"}`
+	const told = `{"type":"typing",` + of + `"on":true,` + when + `,{"type":"presence",` + of + `"online":false,` + when + `,{"type":"read",` + of + `"seq":7,` + when
+	if got := string(wire.AppendSignals(nil, "h", signals)); got != `{"type":"signals","hook":"h","signals":[`+told+`],"entries":[]}` {
+		t.Errorf("signals: got %s", got)
+	}
 	if got := string(wire.AppendBatches(nil, nil)); got != `{"batches":[]}` {
 		t.Errorf("nothing: got %s", got)
 	}

@@ -215,6 +215,7 @@ func TestTheBackEndOfTheDocumentLosesAndDoublesNothing(t *testing.T) {
 		}
 		hook = frame(h.(map[string]any)).str("hook")
 	}
+	p.types(t, admin, hook, ben, "order-2")
 	p.gets(t, http.StatusNoContent, admin, "POST", "/v1/hooks/"+hook+"/seek", frame{})
 	eventually(t, "all comes again", func() error {
 		if lag := p.gets(t, http.StatusOK, admin, "GET", "/v1/hooks/"+hook+"/behind", nil); lag.num("entries") > 0 {

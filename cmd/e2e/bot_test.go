@@ -49,6 +49,7 @@ func echoes(t *testing.T, begin func(secret, address string) *exec.Cmd) {
 	if !test.flag("ok") || test.num("status") != http.StatusOK || strings.TrimSpace(test.str("body")) != `{"do":[]}` {
 		t.Errorf("a test comes to %v", test)
 	}
+	p.types(t, admin, made.str("hook"), alice, "tea")
 	p.says(t, alice, "tea", "no echo")
 	p.says(t, alice, "tea", "!echo two")
 	said(append(before, "two")...)

@@ -133,11 +133,12 @@ type hubParts struct {
 	Own      Bus // the bus itself
 	Observer ports.Observer
 	Watch    *logwatch.Watch
+	Signals  *hooks.Signals
 }
 
 // features are what clients may ask of this release that one before it ignores in silence: they are
 // told of each once all nodes have it.
-var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata, ports.FeatureHookKeys}
+var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata, ports.FeatureHookKeys, ports.FeatureHookSignals}
 
 // featuresWith returns the features of a node, which may have search or not.
 func featuresWith(s ports.Searcher) []string {
@@ -151,7 +152,7 @@ func newHub(cfg Config, p hubParts) *session.Hub {
 	_, alone := p.Own.(*localbus.Bus) // whoever is on it is of this process
 	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Packer: p.Packer, Bus: p.Bus,
-		Observer: p.Observer, Which: p.Watch.Log, Features: featuresWith(p.Searcher), Alone: alone, Searcher: p.Searcher,
+		Observer: p.Observer, Which: p.Watch.Log, Features: featuresWith(p.Searcher), Alone: alone, Searcher: p.Searcher, Arose: p.Signals.Arose,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})

@@ -125,6 +125,7 @@ type hookParts struct {
 	Bus       ports.Bus
 	Observer  ports.Observer
 	Hub       *session.Hub
+	Signals   *hooks.Signals
 }
 
 func newHooks(cfg Config, p hookParts) (*hooks.Service, error) {
@@ -134,6 +135,6 @@ func newHooks(cfg Config, p hookParts) (*hooks.Service, error) {
 	}
 	return hooks.New(hooks.Config{
 		Store: p.Store, Log: p.Log, Directory: p.Directory, Cursors: p.Store, Consumers: p.Store, Writer: p.Writer, Courier: p.Courier,
-		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Test: wire.AppendTest, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter, Has: p.Hub.Has,
+		Runner: p.Runner, Bus: p.Bus, Observer: p.Observer, Pack: wire.AppendBatch, Test: wire.AppendTest, Signals: p.Signals, PackSignals: wire.AppendSignals, Read: wire.ReadAnswer, Keys: keys, Limiter: p.Limiter, Has: p.Hub.Has,
 	}), nil
 }

@@ -51,7 +51,7 @@ func Options(cfg Config) fx.Option {
 			func(s *people.Service) ports.Profiles { return s },
 			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },
 			newSearch, newSearcher, func() *search.Load { return &search.Load{} },
-			newGuard, newRunner, newCourier, newHooks, newListener,
+			newGuard, newRunner, newCourier, hooks.NewSignals, newHooks, newListener,
 			func(s *hooks.Service) (ports.HookAdmin, ports.HookCursors) { return s, s },
 			func(g *revocation.Guard, s *people.Service) ports.TokenVerifier { return s.Verifier(g) },
 		)),

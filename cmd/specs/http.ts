@@ -143,8 +143,8 @@ async function hooks() {
   const changed = await ok(admin.PATCH("/v1/hooks/{hook}", { params: it, body: { paused: true, rotate: true } }));
   check(changed.paused && changed.secret !== secret, changed.paused);
   await ok(admin.DELETE("/v1/hooks/{hook}", { params: it }));
-  const pushed = await ok(admin.POST("/v1/hooks", { body: { url: "http://127.0.0.1:1/", rooms: [room], ed25519: true } }));
-  check(pushed.public_keys?.length === 1, pushed.public_keys);
+  const pushed = await ok(admin.POST("/v1/hooks", { body: { url: "http://127.0.0.1:1/", rooms: [room], ed25519: true, signals: true } }));
+  check(pushed.public_keys?.length === 1 && pushed.signals, pushed.public_keys);
   const test = await ok(admin.POST("/v1/hooks/{hook}/test", { params: { path: { hook: pushed.hook } } }));
   check(!test.ok && test.error === "the connection was refused" && !test.status, test);
   await ok(admin.DELETE("/v1/hooks/{hook}", { params: { path: { hook: pushed.hook } } }));

@@ -52,6 +52,12 @@ func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.Hook
 			return ports.HookMade{}, err
 		}
 	}
+	if wish.Signals {
+		h.Signals = true
+		if err := s.maySignal(&h, true); err != nil {
+			return ports.HookMade{}, err
+		}
+	}
 	made, err := s.cfg.Store.MakeHook(ctx, h, wish.Now)
 	if err != nil {
 		return ports.HookMade{}, err
@@ -85,6 +91,24 @@ func (s *Service) pair(h *ports.Hook) error {
 		return chat.Errorf(chat.Invalid, "ed25519 must not be given for a hook that pulls: nothing is signed for it")
 	}
 	h.Keys = s.cfg.Keys.seal(ofPairs(h.ID), []secret{newPair()})
+	return nil
+}
+
+var errNoSignals = chat.Errorf(chat.Conflict, "not all nodes of the service can post signals yet: ask again once they are updated")
+
+// maySignal returns why a hook that asks for signals is not to have them; news tells that it
+// had none before.
+func (s *Service) maySignal(h *ports.Hook, news bool) error {
+	types := h.Filter.Types
+	isSignal := func(t string) bool { return slices.Contains(signalTypes, t) }
+	switch {
+	case news && !s.cfg.Has(ports.FeatureHookSignals):
+		return errNoSignals
+	case h.Kind == ports.HookPull:
+		return chat.Errorf(chat.Invalid, "signals must not be given for a hook that pulls: they are not kept")
+	case len(types) > 0 && !slices.ContainsFunc(types, isSignal):
+		return chat.Errorf(chat.Invalid, "types must have one of %s for a hook that is told signals, or no type at all", strings.Join(signalTypes, ", "))
+	}
 	return nil
 }
 
@@ -205,10 +229,15 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 	if err != nil {
 		return ports.HookMade{}, err
 	}
-	before := h.URL
+	before := h
 	acts := apply(&h, by, change)
 	if err := s.check(&h); err != nil {
 		return ports.HookMade{}, err
+	}
+	if h.Signals && (change.Types != nil || change.Signals != nil) {
+		if err := s.maySignal(&h, !before.Signals); err != nil {
+			return ports.HookMade{}, err
+		}
 	}
 	if pair := change.Pair; pair != nil && *pair != (len(h.Keys) > 0) {
 		act := ports.HookUnpairedAct
@@ -236,9 +265,9 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 	for _, act := range acts {
 		s.cfg.Observer.HookSet(by.User, id, act, "", "")
 	}
-	if h.URL != before || slices.Contains(acts, ports.HookResumedAct) {
+	if h.URL != before.URL || slices.Contains(acts, ports.HookResumedAct) {
 		// What another endpoint said of time does not count any more.
-		if err := s.cfg.Runner.Hasten(ctx, nameOf(h), h.URL != before); err != nil { // rooms are tried later
+		if err := s.cfg.Runner.Hasten(ctx, nameOf(h), h.URL != before.URL); err != nil { // rooms are tried later
 			s.cfg.Observer.Fault(ctx, "try the rooms of a hook soon", err)
 		}
 	}
@@ -255,7 +284,8 @@ func apply(h *ports.Hook, by chat.Identity, change ports.HookChange) (acts []por
 	set(&h.Filter.Batch, change.Batch)
 	set(&h.Filter.Wait, change.Wait)
 	set(&h.Role, change.Role)
-	if h.URL != before.URL || !sameFilter(h.Filter, before.Filter) || h.Role != before.Role {
+	set(&h.Signals, change.Signals)
+	if h.URL != before.URL || !sameFilter(h.Filter, before.Filter) || h.Role != before.Role || h.Signals != before.Signals {
 		acts = append(acts, ports.HookChangedAct)
 	}
 	switch {

@@ -26,6 +26,11 @@
 // looked at before each try. Who moderates by a token alone has no place that could be looked at:
 // such a hook ends when they are banned, or when another moderator removes it.
 //
+// # Signals
+//
+// A hook may also be told signals, as they arise on a node, in parcels of their own. They have
+// nothing to do with cursors: each is posted once, or dropped where that is not possible at once.
+//
 // # Secrets
 //
 // What parcels are signed with is kept encrypted (AES-256-GCM) under a key that the store does not

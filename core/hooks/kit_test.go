@@ -41,6 +41,7 @@ type node struct {
 	runner  *consuming.Runner
 	courier *courier
 	seen    *observer
+	signals *hooks.Signals
 	stop    func()
 }
 
@@ -52,12 +53,13 @@ func runs(t *testing.T, store *memory.Store, changes ...func(*hooks.Config)) *no
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, store: store, courier: &courier{}, seen: &observer{}}
+	n := &node{t: t, store: store, courier: &courier{}, seen: &observer{}, signals: hooks.NewSignals()}
 	n.says = messaging.New(messaging.Config{Log: store, Directory: store, Autocreate: true})
 	n.runner = consuming.New(consuming.Config{Log: store, Cursors: store, Consumers: store, Retries: store, Leases: store})
 	cfg := hooks.Config{
 		Store: store, Log: store, Directory: store, Cursors: store, Consumers: store, Writer: n.says, Courier: n.courier, Runner: n.runner,
 		Observer: n.seen, Keys: keys, Pack: pack,
+		Signals: n.signals, PackSignals: packSignals,
 		Test: func(dst []byte, hook chat.HookID) []byte { return fmt.Append(dst, "a test of ", hook) },
 	}
 	for _, change := range changes {
@@ -87,6 +89,14 @@ func pack(dst []byte, b *ports.HookBatch) []byte {
 			body = fmt.Sprint(f.Target, "=", f.Body)
 		}
 		dst = fmt.Append(dst, " ", body)
+	}
+	return dst
+}
+
+// packSignals is a parcel of signals as these tests read it.
+func packSignals(dst []byte, _ chat.HookID, signals []ports.HookSignal) []byte {
+	for _, s := range signals {
+		dst = fmt.Appendf(dst, "%s/%s %d %v %d, ", s.Room, s.User, s.Kind, s.On, s.Seq)
 	}
 	return dst
 }
@@ -161,6 +171,7 @@ type observer struct {
 	fails []string
 	tries map[ports.HookResult]int
 	acted []error
+	fates map[ports.HookFate]int
 }
 
 func (o *observer) Fault(_ context.Context, while string, err error) string {
@@ -195,6 +206,17 @@ func (o *observer) HookActed(_ chat.HookID, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.acted = append(o.acted, err)
+}
+
+func (o *observer) HookSignals(fate ports.HookFate, n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fates == nil {
+		o.fates = map[ports.HookFate]int{}
+	}
+	if n > 0 {
+		o.fates[fate] += n
+	}
 }
 
 // has returns whether an act was told.

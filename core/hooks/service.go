@@ -33,6 +33,7 @@ type Runner interface {
 	Retry(ctx context.Context, consumer string, room chat.RoomID) error
 	Hasten(ctx context.Context, consumer string, told bool) error
 	Behind(ctx context.Context, consumer string) (consuming.Behind, error)
+	Idles(consumer string) bool
 }
 
 // Config is what a Service works with. All ports but Bus and Observer are needed.
@@ -51,6 +52,9 @@ type Config struct {
 	Pack func(dst []byte, b *ports.HookBatch) []byte                           // a batch as it is sent
 	Test func(dst []byte, hook chat.HookID) []byte                             // what is sent as a test
 	Read func(answer []byte, room chat.RoomID) (a ports.HookAnswer, err error) // what is answered to one
+
+	Signals     *Signals // what arises on this node; nil: nothing does
+	PackSignals func(dst []byte, hook chat.HookID, signals []ports.HookSignal) []byte
 
 	Keys    *Keys         // nil: no hook can be made, and none is told anything
 	Limiter ports.Limiter // of what people ask about hooks; nil: there is no limit
@@ -89,6 +93,9 @@ func New(cfg Config) *Service {
 	if cfg.Has == nil {
 		cfg.Has = func(string) bool { return true }
 	}
+	if cfg.Signals == nil {
+		cfg.Signals = NewSignals()
+	}
 	if cfg.Limiter == nil {
 		cfg.Limiter = ports.Unlimited{}
 	}
@@ -104,6 +111,9 @@ func New(cfg Config) *Service {
 // that cannot be read is asked again; what is known stays in force.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Drain()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { s.tellSignals(ctx) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for looks := 0; ; looks++ {
@@ -159,6 +169,7 @@ func (s *Service) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.cfg.Observer.HookSignals(ports.HookSignalDropped, s.cfg.Signals.set(list))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = map[chat.HookID]ports.Hook{}

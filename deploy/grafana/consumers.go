@@ -71,6 +71,8 @@ var hooks = []panel{
 		quantiles("", `sum by (le) (rate(parley_hook_try_seconds_bucket{SEL}[$__rate_interval]))`, "0.5", "0.9", "0.99")...).wide(6),
 	areas("Commands of bots", perSec, "Commands in the answers of hooks, by result: ok, or the code of the error. One that is refused is not tried again.",
 		q("{{result}}", `sum by (result) (rate(parley_hook_commands_total{SEL}[$__rate_interval]))`)).wide(6),
+	areas("Signals", perSec, "Signals for hooks that ask for them, by fate: told; dropped, as there were too many or the hook is told nothing for now; failed, posted and not taken. None is tried again.",
+		q("{{fate}}", `sum by (fate) (rate(parley_hook_signals_total{SEL}[$__rate_interval]))`)).wide(6),
 }
 
 // behindMost returns the query for the 15 consumers with the highest values of a metric that one

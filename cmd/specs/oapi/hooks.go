@@ -33,8 +33,8 @@ func hooks(ctx context.Context, user, admin *api.ClientWithResponses) {
 	check(changed.Paused && *changed.Secret != *made.Secret, changed.Paused)
 	done(admin.RemoveHookWithResponse(ctx, hook))
 
-	pushed := created(admin.MakeHookWithResponse(ctx, api.NewHook{Url: new("http://127.0.0.1:1/"), Rooms: []string{room}, Ed25519: new(true)})).JSON201
-	check(len(*pushed.PublicKeys) == 1, pushed.PublicKeys)
+	pushed := created(admin.MakeHookWithResponse(ctx, api.NewHook{Url: new("http://127.0.0.1:1/"), Rooms: []string{room}, Ed25519: new(true), Signals: new(true)})).JSON201
+	check(len(*pushed.PublicKeys) == 1 && *pushed.Signals, pushed.PublicKeys)
 	test := ok(admin.TestHookWithResponse(ctx, pushed.Hook)).JSON200
 	check(!test.Ok && *test.Error == "the connection was refused" && test.Status == nil, test)
 	done(admin.RemoveHookWithResponse(ctx, pushed.Hook))

@@ -40,9 +40,9 @@ func hooks(ctx context.Context, user, admin *api.Client) {
 	nowhere, err := url.Parse("http://127.0.0.1:1/")
 	fatal(err)
 	pushed := is[*api.HookHeaders](admin.MakeHook(ctx, &api.NewHook{
-		URL: api.NewOptURI(*nowhere), Rooms: []api.RoomPattern{room}, Ed25519: api.NewOptBool(true),
+		URL: api.NewOptURI(*nowhere), Rooms: []api.RoomPattern{room}, Ed25519: api.NewOptBool(true), Signals: api.NewOptBool(true),
 	})).Response
-	check(len(pushed.PublicKeys) == 1, pushed.PublicKeys)
+	check(len(pushed.PublicKeys) == 1 && pushed.Signals.Value, pushed.PublicKeys)
 	test := is[*api.HookTest](admin.TestHook(ctx, api.TestHookParams{Hook: pushed.Hook}))
 	check(!test.Ok && test.Error.Value == "the connection was refused" && !test.Status.Set, test)
 	is[*api.RemoveHookNoContent](admin.RemoveHook(ctx, api.RemoveHookParams{Hook: pushed.Hook}))
