@@ -46,7 +46,7 @@ func echoes(t *testing.T, begin func(secret, address string) *exec.Cmd) {
 	}
 	said(before...)
 	test := p.gets(t, http.StatusOK, admin, "POST", "/v1/hooks/"+made.str("hook")+"/test", nil)
-	if !test.flag("ok") || test.num("status") != http.StatusOK || strings.TrimSpace(test.str("body")) != `{"do":[]}` {
+	if !test.yes("ok") || test.num("status") != http.StatusOK || strings.TrimSpace(test.str("body")) != `{"do":[]}` {
 		t.Errorf("a test comes to %v", test)
 	}
 	p.types(t, admin, made.str("hook"), alice, "tea")

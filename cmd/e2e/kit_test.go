@@ -25,7 +25,6 @@ type frame map[string]any
 
 func (f frame) kind() string        { return f.str("type") }
 func (f frame) str(k string) string { s, _ := f[k].(string); return s }
-func (f frame) flag(k string) bool  { is, _ := f[k].(bool); return is }
 func (f frame) num(k string) int64  { n, _ := f[k].(float64); return int64(n) }
 func (f frame) yes(k string) bool   { b, _ := f[k].(bool); return b }
 func (f frame) sub(k string) frame  { m, _ := f[k].(map[string]any); return m }
