@@ -1,9 +1,13 @@
 package cmd_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,19 +22,39 @@ import (
 
 // spec is one of the documents that describe the service.
 type spec struct {
-	name string
-	tree map[string]any
+	name   string
+	text   []byte
+	served []byte // the same by gzip
+	tree   map[string]any
 }
 
 func readSpecs(t *testing.T) []spec {
 	t.Helper()
-	specs := []spec{{name: "asyncapi.json"}, {name: "openapi.json"}}
-	for i, text := range [][]byte{wire.AsyncAPI, rest.OpenAPI} {
-		if err := json.Unmarshal(text, &specs[i].tree); err != nil {
-			t.Fatalf("%s: %v", specs[i].name, err)
+	specs := []spec{{name: "asyncapi.json", served: wire.AsyncAPI}, {name: "openapi.json", served: rest.OpenAPI}}
+	for i, folder := range []string{"wire", "rest"} {
+		s := &specs[i]
+		var err error
+		if s.text, err = os.ReadFile("../adapters/" + folder + "/" + s.name); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(s.text, &s.tree); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
 		}
 	}
 	return specs
+}
+
+func TestTheDescriptionsAreServedAsTheyStand(t *testing.T) {
+	t.Parallel()
+	for _, s := range readSpecs(t) {
+		r, err := gzip.NewReader(bytes.NewReader(s.served))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(r); err != nil || !bytes.Equal(text, s.text) {
+			t.Errorf("%s.gz is of another text (%v): run make generate", s.name, err)
+		}
+	}
 }
 
 // at returns the object at a path, or nil.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -74,57 +73,48 @@ func weighed(member string) (coding string, weight float64) {
 	return strings.ToLower(strings.TrimSpace(coding)), weight
 }
 
-// A Document is a body that never changes. Each of its forms is made once, when a client first
+// A Document is a body that never changes. A form that it lacks is made once, when a client first
 // wants it.
 type Document struct {
-	plain, gzipped, brotli func() []byte
-	small                  bool // it is never compressed
+	plain, gzipped func() []byte
+	brotli         []byte // nil: it does not have this form
+	small          bool   // it is never compressed
 }
 
 // NewDocument returns a document. It keeps the body, which must not be changed.
 func NewDocument(body []byte) Document {
-	d := documentOf(func() []byte { return body })
-	d.small = len(body) < MinCompressed
-	d.brotli = sync.OnceValue(func() []byte {
-		return packed(body, func(to io.Writer) io.WriteCloser { return brotli.NewWriterLevel(to, documentQuality) })
-	})
-	return d
+	return Document{
+		plain: func() []byte { return body },
+		gzipped: sync.OnceValue(func() []byte {
+			var packed bytes.Buffer
+			w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+			_, _ = w.Write(body) // a buffer takes all
+			_ = w.Close()
+			return packed.Bytes()
+		}),
+		small: len(body) < MinCompressed,
+	}
 }
 
-// PackedDocument returns a document that was compressed before, by brotli. It keeps what it is
-// given, which must not be changed, and panics if a client wants another form and it is not valid.
-func PackedDocument(body []byte) Document {
-	d := documentOf(sync.OnceValue(func() []byte {
-		plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(body)))
-		if err != nil {
-			panic(err)
-		}
-		return plain
-	}))
-	d.brotli = func() []byte { return body }
-	return d
-}
-
-func documentOf(plain func() []byte) Document {
-	return Document{plain: plain, gzipped: sync.OnceValue(func() []byte {
-		return packed(plain(), func(to io.Writer) io.WriteCloser {
-			w, _ := gzip.NewWriterLevel(to, gzip.BestCompression)
-			return w
-		})
-	})}
-}
-
-// documentQuality is brotli's quality for documents. The largest, of 200 kB, takes a quarter of a
-// second of one core, and is a sixth smaller than gzip's best. Quality 11 takes three times as
-// long for 2 % less.
-const documentQuality = 10
-
-func packed(body []byte, in func(io.Writer) io.WriteCloser) []byte {
-	var packed bytes.Buffer
-	w := in(&packed)
-	_, _ = w.Write(body) // a buffer takes all
-	_ = w.Close()
-	return packed.Bytes()
+// PackedDocument returns a document that was compressed before, by gzip and, unless that is nil, by
+// brotli. It keeps what it is given, which must not be changed. It panics when a client wants the
+// plain body and the one by gzip is not valid.
+func PackedDocument(gzipped, brotli []byte) Document {
+	return Document{
+		plain: sync.OnceValue(func() []byte {
+			r, err := gzip.NewReader(bytes.NewReader(gzipped))
+			if err != nil {
+				panic(err)
+			}
+			body, err := io.ReadAll(r)
+			if err != nil {
+				panic(err)
+			}
+			return body
+		}),
+		gzipped: func() []byte { return gzipped },
+		brotli:  brotli,
+	}
 }
 
 // Choose returns the body for the client of a request, and sets the header that says its coding,
@@ -133,9 +123,13 @@ func (d Document) Choose(c *fiber.Ctx) (body []byte, coding string) {
 	if d.small {
 		return d.plain(), ""
 	}
-	switch coding = Coding(c, Brotli, Gzip); coding {
+	offered := []string{Brotli, Gzip}
+	if d.brotli == nil {
+		offered = offered[1:]
+	}
+	switch coding = Coding(c, offered...); coding {
 	case Brotli:
-		body = d.brotli()
+		body = d.brotli
 	case Gzip:
 		body = d.gzipped()
 	default:

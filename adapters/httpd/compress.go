@@ -2,11 +2,9 @@ package httpd
 
 import (
 	"bytes"
-	"io"
 	"strings"
 	"sync"
 
-	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/gzip"
 
@@ -28,19 +26,15 @@ func (s *Server) compress(c *fiber.Ctx) {
 		return
 	}
 	body := answer.Body()
-	if len(body) < edge.MinCompressed {
+	// Brotli would make pages of entries a sixth smaller, in three times as much of the processor's
+	// time. It is for what is compressed when it is built.
+	if len(body) < edge.MinCompressed || edge.Coding(c, edge.Gzip) == "" {
 		return
 	}
-	// Brotli makes pages of entries a sixth smaller than gzip does, in three times as much of the
-	// processor's time. So it is for clients that do not take gzip as gladly.
-	coding := edge.Coding(c, edge.Gzip, edge.Brotli)
-	if coding == "" {
-		return
-	}
-	packed := compressors[coding].compress(body)
+	packed := gzipped(body)
 	s.cfg.Observer.Compressed(ports.Compression{What: ports.Pages, Messages: 1, Plain: len(body), Packed: len(packed)})
 	answer.SetBodyRaw(packed)
-	c.Set(fiber.HeaderContentEncoding, coding)
+	c.Set(fiber.HeaderContentEncoding, edge.Gzip)
 }
 
 // compressible reports whether bodies of a content type get smaller. A stream of events is none: it
@@ -50,36 +44,20 @@ func compressible(contentType string) bool {
 	return kind == fiber.MIMEApplicationJSON || strings.HasPrefix(kind, "text/") && kind != "text/event-stream"
 }
 
-// A compressor lends writers of one coding.
-type compressor struct{ writers sync.Pool }
+// gzips lends compressors that keep no state: a compressor with state has about a megabyte of it,
+// and compresses by a fifth better.
+var gzips = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(nil, gzip.StatelessCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
 
-// A writer compresses what it is given until it is closed, and may then be used anew.
-type writer interface {
-	io.WriteCloser
-	Reset(to io.Writer)
-}
-
-var compressors = map[string]*compressor{
-	// It keeps no state: one with state has about a megabyte of it, and compresses by a fifth
-	// better.
-	edge.Gzip: lending(func() writer {
-		w, err := gzip.NewWriterLevel(nil, gzip.StatelessCompression)
-		if err != nil {
-			panic(err) // the level is a constant
-		}
-		return w
-	}),
-	edge.Brotli: lending(func() writer { return brotli.NewWriterV2(nil, 2) }),
-}
-
-func lending(open func() writer) *compressor {
-	return &compressor{sync.Pool{New: func() any { return open() }}}
-}
-
-func (c *compressor) compress(body []byte) []byte {
+func gzipped(body []byte) []byte {
 	packed := bytes.NewBuffer(make([]byte, 0, len(body)/2))
-	w := c.writers.Get().(writer)
-	defer c.writers.Put(w)
+	w := gzips.Get().(*gzip.Writer)
+	defer gzips.Put(w)
 	w.Reset(packed)
 	_, _ = w.Write(body) // a buffer takes all
 	_ = w.Close()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/parley-chat/parley/adapters/httpd"
@@ -75,11 +74,10 @@ func TestPagesAreCompressedForWhoAcceptsIt(t *testing.T) {
 		{"GET", "/page", "gzip ; q=1.0 , *;q=0", "gzip", true},
 		{"GET", "/page", "", "", true},
 		{"GET", "/page", "deflate, zstd", "", true},
-		{"GET", "/page", "br, deflate", "br", true},
+		{"GET", "/page", "br, deflate", "", true},
 		{"GET", "/page", "gzip, deflate, br, zstd", "gzip", true},
-		{"GET", "/page", "br, gzip;q=0.9", "br", true},
-		{"GET", "/page", "br;q=0.5, identity;q=0.6", "", true},
-		{"GET", "/page", "*, gzip;q=0", "br", true},
+		{"GET", "/page", "br, gzip;q=0.9", "gzip", true},
+		{"GET", "/page", "*, gzip;q=0", "", true},
 		{"GET", "/page", "gzip;q=0", "", true},
 		{"GET", "/page", "gzip;q=0, br;q=0, *", "", true},
 		{"GET", "/page", "gzip;q=0.2, identity", "", true},
@@ -111,7 +109,7 @@ func TestPagesAreCompressedForWhoAcceptsIt(t *testing.T) {
 			if told.What != ports.Pages || told.Messages != 1 || told.Plain != len(plain) || told.Packed != len(reply.text) || told.Packed > told.Plain/4 {
 				t.Errorf("%s: told of %+v, sent %d bytes for %d", row.path, told, len(reply.text), len(plain))
 			}
-			if got := unpack(t, row.coding, reply.text); got != plain {
+			if got := unzip(t, reply.text); got != plain {
 				t.Errorf("%s: %d bytes came out, want the %d", row.path, len(got), len(plain))
 			}
 		} else if row.method != "HEAD" && reply.text != plain {
@@ -129,14 +127,11 @@ func TestPagesAreCompressedForWhoAcceptsIt(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, coding, text string) string {
+func unzip(t *testing.T, text string) string {
 	t.Helper()
-	var r io.Reader = brotli.NewReader(strings.NewReader(text))
-	if coding == "gzip" {
-		var err error
-		if r, err = gzip.NewReader(strings.NewReader(text)); err != nil {
-			t.Fatal(err)
-		}
+	r, err := gzip.NewReader(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
 	}
 	plain, err := io.ReadAll(r)
 	if err != nil {

@@ -98,13 +98,13 @@ func TestFaultsAreLoggedAndNotShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, httpd.Config{}, get("/rooms/:room", handle))
-			reply := s.do("GET", "/rooms/general?access_token=abc", "", "X-Request-ID", "r-1")
+			reply := s.do("GET", "/rooms/general?access_token=xyzzy", "", "X-Request-ID", "r-1")
 			reply.refused(t, 500, "internal", "a fault of the service; it is logged under FAULT7")
 			if !strings.Contains(reply.text, `"trace_id":"FAULT7"`) || strings.Contains(reply.text, "42") {
 				t.Errorf("got %s, want the id and nothing else", reply.text)
 			}
 			log := s.told.all()
-			if !strings.Contains(log, "answer a request: request r-1: GET /rooms/:room: ") || strings.Contains(log, "abc") {
+			if !strings.Contains(log, "answer a request: request r-1: GET /rooms/:room: ") || strings.Contains(log, "xyzzy") {
 				t.Errorf("the log has %q", log)
 			}
 			if strings.HasPrefix(name, "a panic") && (!strings.Contains(log, "secret 42") || !strings.Contains(log, "errors_test.go")) {

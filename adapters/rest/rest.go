@@ -15,9 +15,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// OpenAPI is the description of this API.
+//go:generate go run ../edge/pack openapi.json
+
+// OpenAPI is the description of this API: openapi.json, compressed by gzip.
 //
-//go:embed openapi.json
+//go:embed openapi.json.gz
 var OpenAPI []byte
 
 // Config is what an API works with. All ports are needed, except Searcher, Observer and
@@ -96,8 +98,8 @@ func (a *API) Routes(r fiber.Router) {
 	r.Delete("/v1/rooms/:room/members/:user", a.as(a.removeMember))
 }
 
-func document(text []byte) fiber.Handler {
-	d := edge.NewDocument(text)
+func document(gzipped []byte) fiber.Handler {
+	d := edge.PackedDocument(gzipped, nil)
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		c.Set(fiber.HeaderCacheControl, "no-cache")

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"io/fs"
+	"path"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,9 +14,9 @@ import (
 )
 
 // What pages of others load: the elements, as bundle/ has built and compressed them. The binary has
-// no other form of them.
+// no other forms of them.
 //
-//go:embed elements/dist/*.br
+//go:embed elements/dist/*.br elements/dist/*.gz
 var elements embed.FS
 
 //go:embed frame
@@ -27,9 +28,19 @@ type script struct {
 	tag  string // without quotes
 }
 
-func newScript(packed []byte) script {
-	sum := sha256.Sum256(packed)
-	return script{body: edge.PackedDocument(packed), tag: base64.RawURLEncoding.EncodeToString(sum[:12])}
+// newScript returns the script of a name below elements/dist.
+func newScript(name string) script {
+	brotli, gzipped := mustRead(name+".br"), mustRead(name+".gz")
+	sum := sha256.Sum256(brotli)
+	return script{body: edge.PackedDocument(gzipped, brotli), tag: base64.RawURLEncoding.EncodeToString(sum[:12])}
+}
+
+func mustRead(name string) []byte {
+	body, err := elements.ReadFile("elements/dist/" + name)
+	if err != nil {
+		panic(err) // the file is embedded
+	}
+	return body
 }
 
 // embedRoutes adds what other pages load. Every page may load the scripts, which have no secrets:
@@ -41,11 +52,8 @@ func embedRoutes(router fiber.Router, ancestors []string) {
 		panic(err) // the pattern is well formed
 	}
 	for _, file := range files {
-		body, err := fs.ReadFile(elements, file)
-		if err != nil {
-			panic(err) // the file is embedded
-		}
-		script, name := newScript(body), strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".br")
+		name := strings.TrimSuffix(path.Base(file), ".br")
+		script := newScript(name)
 		hashed := strings.TrimSuffix(name, ".js") + "-" + script.tag + ".js"
 		router.Get("/"+name, script.serve("public, max-age=300, stale-while-revalidate=86400", "/"+hashed))
 		router.Get("/"+hashed, script.serve("public, max-age=31536000, immutable", ""))

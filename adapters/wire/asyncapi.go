@@ -2,7 +2,9 @@ package wire
 
 import _ "embed"
 
-// AsyncAPI describes the socket, as an AsyncAPI 3 document.
+//go:generate go run ../edge/pack asyncapi.json
+
+// AsyncAPI describes the socket, as an AsyncAPI 3 document: asyncapi.json, compressed by gzip.
 //
-//go:embed asyncapi.json
+//go:embed asyncapi.json.gz
 var AsyncAPI []byte

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -15,6 +16,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
+
+//go:embed asyncapi.json
+var asyncAPI []byte
 
 // description is the part of the document that the tests use.
 type description struct {
@@ -66,7 +70,7 @@ func named(refs []ref) (names []string) {
 
 func described(t *testing.T) (d description) {
 	t.Helper()
-	if err := json.Unmarshal(AsyncAPI, &d); err != nil {
+	if err := json.Unmarshal(asyncAPI, &d); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -76,7 +80,7 @@ func described(t *testing.T) (d description) {
 // document allows others. Here it may not: all that is encoded must be described.
 func payload(t *testing.T, message string) *jsonschema.Schema {
 	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(AsyncAPI))
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(asyncAPI))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/andybalholm/brotli"
 	"github.com/evanw/esbuild/pkg/api"
+	"github.com/klauspost/compress/gzip"
 )
 
 // Client returns dist/index.js of the package in dir: one ES module without dependencies,
@@ -25,7 +27,7 @@ func Client(dir string) ([]byte, error) { return build(options(dir, "index.ts"))
 //	                      for pages: this is what the service gives
 //	embed-more.js         what both load after the first view: dialogs, panels, emoji
 //	embed-de.js, …        words in other languages, which both load where they are spoken
-//	*.js.br               the same for the service, compressed
+//	*.js.br, *.js.gz      the same for the service, compressed
 //	custom-elements.json  describes the elements to editors
 //	LICENSE.preact        the licence of the library in them
 //
@@ -43,7 +45,10 @@ func Elements(dir string) (map[string][]byte, error) {
 		if name == "index.js" {
 			continue
 		}
-		if p.files[name+".br"], err = compress(body); err != nil {
+		if p.files[name+".br"], err = compress(body, inBrotli); err != nil {
+			return nil, err
+		}
+		if p.files[name+".gz"], err = compress(body, inGzip); err != nil {
 			return nil, err
 		}
 	}
@@ -109,9 +114,21 @@ var styles = api.Plugin{Name: "styles", Setup: func(b api.PluginBuild) {
 	})
 }}
 
-func compress(body []byte) ([]byte, error) {
+func inBrotli(to io.Writer) (io.WriteCloser, error) {
+	return brotli.NewWriterLevel(to, brotli.BestCompression), nil
+}
+
+// inGzip is not of Go's own library, whose releases may compress otherwise.
+func inGzip(to io.Writer) (io.WriteCloser, error) {
+	return gzip.NewWriterLevel(to, gzip.BestCompression)
+}
+
+func compress(body []byte, in func(io.Writer) (io.WriteCloser, error)) ([]byte, error) {
 	var packed bytes.Buffer
-	w := brotli.NewWriterLevel(&packed, brotli.BestCompression)
+	w, err := in(&packed)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(body); err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (p *parts) build() error {
 	if p.files["embed-more.js"], err = build(o); err != nil {
 		return err
 	}
-	packed, err := compress(p.files["embed-more.js"])
+	packed, err := compress(p.files["embed-more.js"], inBrotli)
 	if err != nil {
 		return err
 	}
