@@ -38,7 +38,6 @@ const address = "https://parley.example/openapi.json"
 //go:embed openapi.json
 var openAPI []byte
 
-
 func readDescription() *description {
 	d := &description{seen: map[string]bool{}}
 	if err := json.Unmarshal(openAPI, &d.doc); err != nil {
