@@ -108,8 +108,11 @@ func signalSuite(t *testing.T, one, two *service) {
 	all.isTold("tea", "presence alice true", "presence bob true")
 	bob.asks("typing", "room", "tea", "on", true)
 	alice.sees("typing")
+	all.isTold("tea", "presence alice true", "presence bob true", "typing bob true")
 	some.isTold("tea", "typing bob true")
 	alice.asks("typing", "room", "tea", "on", true)
+	// What ends before its parcel leaves is not told: so both are to have it first.
+	all.isTold("tea", "presence alice true", "presence bob true", "typing bob true", "typing alice true")
 	some.isTold("tea", "typing bob true", "typing alice true")
 	alice.asks("typing", "room", "tea", "on", false)
 	bob.asks("send", "room", "tea", "body", "hi")
