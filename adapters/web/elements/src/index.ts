@@ -1,6 +1,7 @@
 // Parley in any page: custom elements over @parley-chat/client. To import this defines them.
 import { ParleyButton } from "./elements/button.ts";
 import { ParleyChat } from "./elements/chat.ts";
+import type { ParleyEvents } from "./elements/element.ts";
 import { ParleyRoom } from "./elements/room.ts";
 
 export { createClient, indexedDBStorage, memoryStorage } from "@parley-chat/client";
@@ -18,5 +19,11 @@ declare global {
     "parley-chat": ParleyChat;
     "parley-room": ParleyRoom;
     "parley-button": ParleyButton;
+  }
+  interface HTMLElementEventMap {
+    "parley-message": CustomEvent<ParleyEvents["parley-message"]>;
+    "parley-unread": CustomEvent<ParleyEvents["parley-unread"]>;
+    "parley-room": CustomEvent<ParleyEvents["parley-room"]>;
+    "parley-status": CustomEvent<ParleyEvents["parley-status"]>;
   }
 }

@@ -50,8 +50,10 @@ export declare class ParleyElement extends HTMLElement {
     set theme(theme: string);
     /** How many messages are unread, in all rooms that are not muted. */
     get unread(): number;
-    /** Shows a room, at a message if `seq` is given. */
+    /** Shows a room, at a message if `seq` is given; none, if `room` is empty. */
     open(room: string, seq?: number): void;
+    /** Focuses what one goes on with: where one writes, or what there is to choose. */
+    focus(options?: FocusOptions): void;
     connectedCallback(): void;
     disconnectedCallback(): void;
     attributeChangedCallback(name: string, before: string | null, now: string | null): void;

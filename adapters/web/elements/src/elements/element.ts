@@ -34,6 +34,7 @@ export class ParleyElement extends HTMLElement {
   #desk: Desk | undefined;
   #end: (() => void) | undefined;
   #due = false;
+  #seq: number | undefined; // where it begins
 
   constructor() {
     super();
@@ -86,10 +87,18 @@ export class ParleyElement extends HTMLElement {
   /** How many messages are unread, in all rooms that are not muted. */
   get unread(): number { return this.#desk?.attention.total ?? 0; }
 
-  /** Shows a room, at a message if `seq` is given. */
+  /** Shows a room, at a message if `seq` is given; none, if `room` is empty. */
   open(room: string, seq?: number): void {
-    if (this.#desk) this.#desk.open(room, seq);
-    else this.room = room;
+    if (this.#desk) this.#desk.open(room || undefined, seq);
+    else [this.room, this.#seq] = [room, seq];
+  }
+
+  /** Focuses what one goes on with: where one writes, or what there is to choose. */
+  override focus(options?: FocusOptions): void {
+    // Where fingers write, focus opens a keyboard over half of the messages.
+    const first = matchMedia("(hover: hover)").matches ? "textarea" : ".head h2";
+    const all = [first, ".state-pane .primary", ".find input"].flatMap((one) => [...this.#root.querySelectorAll<HTMLElement>(one)]);
+    all.find((one) => one.checkVisibility())?.focus(options);
   }
 
   connectedCallback(): void {
@@ -104,7 +113,7 @@ export class ParleyElement extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
     if (name === "url") this.#restart();
-    else if (name === "room" && now && this.#desk) this.#desk.open(now);
+    else if (name === "room" && this.#desk) this.#desk.open(now || undefined);
     else this.#draw();
   }
 
@@ -151,6 +160,8 @@ export class ParleyElement extends HTMLElement {
       speak: () => this.#speak(), link: (room, seq) => this.#address(room, seq),
     });
     this.#desk = desk;
+    if (this.room && this.#seq) desk.open(this.room, this.#seq);
+    this.#seq = undefined;
     this.#end = () => {
       desk.end();
       borrowed?.release();

@@ -1,7 +1,7 @@
 // Beside the messages: people, search, pins.
 import type { Room, RoomSnapshot } from "@parley-chat/client";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { People } from "./People.tsx";
@@ -15,7 +15,7 @@ export function Panel({ room, state }: { room: Room; state: RoomSnapshot }): JSX
   const { panel } = useSnapshot(desk.place);
   const head = useRef<HTMLHeadingElement>(null);
   const before = useRef<HTMLElement | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => { // before what is in it takes the focus
     if (panel) {
       before.current = desk.root.activeElement as HTMLElement | null;
       if (panel !== "search") head.current?.focus();

@@ -263,7 +263,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
 
   override render({ desk, shown, line, state }: TimelineProps): ComponentChild {
     const t = desk.words;
-    const made = rows(shown.items, line, shown.hasOlder);
+    const made = rows(shown.items, line, shown.hasOlder, desk.client.getSnapshot().me?.id);
     const { away } = this.state;
     return (
       <div class="stage">

@@ -14,17 +14,18 @@ export const keyOf = (item: Item): string => (item.type === "message" ? item.id 
 
 /**
  * `line` is the read mark before which nothing is new; 0: there is no line. It is drawn where it is
- * known to be: not above the first item if there are older ones.
+ * known to be: not above the first item if there are older ones. What I did myself is not new to me.
  */
-export function rows(items: readonly Item[], line: number, hasOlder: boolean): Row[] {
+export function rows(items: readonly Item[], line: number, hasOlder: boolean, me: string | undefined): Row[] {
   const made: Row[] = [];
+  const isNew = (item: Item) => item.seq > line && item.author.id !== me;
   let drawn = line === 0;
   for (let at = 0; at < items.length; at++) {
     const item = items[at]!;
     const before = items[at - 1];
     const breaks: boolean = !before || !sameDay(before, item);
     if (breaks) made.push({ is: "day", key: `d${item.at.slice(0, 10)}${keyOf(item)}`, at: new Date(item.at) });
-    const begins = !drawn && item.seq > line;
+    const begins = !drawn && isNew(item);
     if (begins) {
       drawn = true;
       if (before || !hasOlder) made.push({ is: "line", key: "line" });
@@ -34,7 +35,7 @@ export function rows(items: readonly Item[], line: number, hasOlder: boolean): R
       made.push({
         is: "message", key: keyOf(item), message: item,
         first: breaks || begins || !follows(before, item),
-        last: !follows(item, items[at + 1]) || !sameDay(item, items[at + 1]!) || (!drawn && items[at + 1]!.seq > line),
+        last: !follows(item, items[at + 1]) || !sameDay(item, items[at + 1]!) || (!drawn && isNew(items[at + 1]!)),
       });
     }
   }
