@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
@@ -143,10 +142,7 @@ func (h *host) visit(browser context.Context, user string, width, height int64) 
 		h.t.Fatal(err)
 	}
 	g.does(
-		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-			return err
-		}),
+		focused(),
 		chromedp.EmulateViewport(width, height),
 		chromedp.Navigate(h.server.URL+"/?user="+user),
 	)

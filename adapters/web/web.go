@@ -1,12 +1,8 @@
-// Package web is the embedded page: a chat client in the browser, without a build step and without
-// external resources.
+// Package web is the embedded page: a chat client in the browser, without external resources.
 //
-// The page lives in static/. Its modules, from the inside out: connection.js (one socket that
-// reconnects by itself), log.js (a room's entries, applied in order), room.js, outbox.js (messages
-// until they are durable) and chat.js (all rooms over one connection) do not use the DOM; view/
-// shows them; app.js connects all. The modules without the DOM have quick tests in tests/, which
-// need Node (`node --test tests/`); the tests in Go drive the whole page in a Chromium, against the
-// whole service.
+// What is served lives in static/. The page signs somebody in and is one host of <parley-chat>, as
+// the pages of others are. Its script, page.js, is built by bundle/ from page/; the element comes
+// with /embed.js. The tests in Go drive the page in a Chromium, against the whole service.
 //
 // Beside it stand packages for the pages of others: client/ is @parley-chat/client, elements/ is
 // @parley-chat/elements, which the service gives to other pages as /embed.js; frame/ is the page
@@ -70,7 +66,7 @@ func Routes(development bool, origins []string) func(fiber.Router) {
 }
 
 // An asset is a file as it is served. Its tag changes with its content. Browsers ask each time and
-// load only changed files, so modules of two versions are mixed only during a deployment. The
+// load only changed files, so files of two versions are mixed only during a deployment. The
 // compressed body has a tag of its own (RFC 9110, 8.8.3.3).
 type asset struct {
 	body        edge.Document

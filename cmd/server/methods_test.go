@@ -15,7 +15,7 @@ func TestAllowSaysWhichMethodsAnAddressTakes(t *testing.T) {
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"}
 	const room = "/v1/rooms/general"
 	paths := []string{
-		"/", "/app.js", "/page.json", "/dev/key", "/dev/token", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/ws", "/ws/general",
+		"/", "/page.js", "/page.json", "/dev/key", "/dev/token", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/ws", "/ws/general",
 		"/v1/rooms", room, room + "/entries", room + "/messages", room + "/messages/1", room + "/messages/1/reactions/x",
 		room + "/members", room + "/members/alice",
 	}

@@ -20,6 +20,9 @@ import (
 // minified.
 func Client(dir string) ([]byte, error) { return build(options(dir, "index.ts")) }
 
+// Page returns the script of the service's own page, whose source is in dir.
+func Page(dir string) ([]byte, error) { return build(options(dir, "page.ts")) }
+
 // Elements returns the files of dist/ of the package in dir, by their names, but for declarations
 // of types:
 //

@@ -13,14 +13,21 @@ import (
 
 func TestWhatIsCommittedIsBuiltFromItsSource(t *testing.T) {
 	t.Parallel()
-	for name, build := range map[string]func(string) ([]byte, error){"client": bundle.Client, "react": bundle.React} {
-		want, err := build("../" + name)
+	for _, one := range []struct {
+		dir, built string
+		build      func(string) ([]byte, error)
+	}{
+		{"../client", "../client/dist/index.js", bundle.Client},
+		{"../react", "../react/dist/index.js", bundle.React},
+		{"../page", "../static/page.js", bundle.Page},
+	} {
+		want, err := one.build(one.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile("../" + name + "/dist/index.js")
+		got, err := os.ReadFile(one.built)
 		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s/dist/index.js is another (%v): run make generate", name, err)
+			t.Errorf("%s is another (%v): run make generate", one.built, err)
 		}
 	}
 }

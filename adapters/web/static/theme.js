@@ -1,5 +1,4 @@
-// Before anything is painted: light or dark, as chosen here, or else as the system says. No module, because modules run too late.
-(() => {
-  const chosen = localStorage.getItem("parley.theme");
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-})();
+// Before anything is drawn: the colours that were chosen here. A browser may keep nothing.
+try {
+  document.documentElement.dataset.theme = localStorage.getItem("parley.theme") ?? "";
+} catch { /* then it is as the system says */ }

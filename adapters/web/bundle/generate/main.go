@@ -1,6 +1,6 @@
 // Command generate writes the built files of the packages for browsers, client/, react/ and
-// elements/ below its argument, for `go generate ./adapters/web`. Their declarations of types are
-// .ci/types's.
+// elements/ below its argument, and static/page.js from page/, for `go generate ./adapters/web`.
+// Their declarations of types are .ci/types's.
 package main
 
 import (
@@ -25,24 +25,30 @@ func run(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := write(filepath.Join(dir, name), map[string][]byte{"index.js": built}); err != nil {
+		if err := write(filepath.Join(dir, name, "dist"), map[string][]byte{"index.js": built}); err != nil {
 			return err
 		}
+	}
+	page, err := bundle.Page(filepath.Join(dir, "page"))
+	if err != nil {
+		return err
+	}
+	if err := write(filepath.Join(dir, "static"), map[string][]byte{"page.js": page}); err != nil {
+		return err
 	}
 	files, err := bundle.Elements(elements)
 	if err != nil {
 		return err
 	}
-	return write(elements, files)
+	return write(filepath.Join(elements, "dist"), files)
 }
 
 func write(dir string, files map[string][]byte) error {
-	dist := filepath.Join(dir, "dist")
-	if err := os.MkdirAll(dist, 0o755); err != nil { //nolint:gosec // the files are public
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the files are public
 		return err
 	}
 	for name, body := range files {
-		if err := os.WriteFile(filepath.Join(dist, name), body, 0o644); err != nil { //nolint:gosec // as above
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o644); err != nil { //nolint:gosec // as above
 			return err
 		}
 	}
