@@ -97,7 +97,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.Replay, "replay", "10000", count(1), "max entries that a join replays after its cursor")
 	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "number of goroutines that write to sockets (unless set: one for two cores)")
 	add(s, &cfg.Linger, "linger", "5ms", linger, "max time that a room with many readers waits under load, to send more entries at once, or off")
-	addNegated(s, &cfg.NoCompression, "compression", "true", "compress what is sent to clients that accept it: frames (permessage-deflate) and pages of HTTP (gzip, br)")
+	addNegated(s, &cfg.NoCompression, "compression", "true", "compress what is sent to clients that accept it: frames (permessage-deflate) and pages of HTTP (gzip)")
 	add(s, &cfg.Sockets, "sockets", "auto", sockets, "how idle connections wait: polled (less memory; Linux, without TLS), goroutine, or auto")
 	add(s, &cfg.ReadyGrace, "ready-grace", "10s", grace, "how long the store may be away before the service reports not ready, or off")
 	add(s, &cfg.DrainDelay, "drain-delay", "0s", delay, "time between reporting not ready and draining, so that a load balancer notices")
