@@ -26,6 +26,8 @@ type host struct {
 	page    string // below <body>
 	script  string // its module
 	inline  bool   // it allows scripts in the page
+
+	short func(user string) (string, error) // gives tokens that end soon, at /short
 }
 
 // newHost starts a site and a service that lets it call. Its page has `body`, and runs `script` as
@@ -36,6 +38,14 @@ func newHost(t *testing.T, body, script string, change func(*server.Config)) *ho
 	mux := http.NewServeMux()
 	mux.HandleFunc("/token", h.token)
 	mux.HandleFunc("/chat-token", h.token)
+	mux.HandleFunc("/short", func(w http.ResponseWriter, r *http.Request) {
+		token, err := h.short(r.FormValue("user"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		fmt.Fprint(w, token)
+	})
 	mux.HandleFunc("/page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprintf(w, "const user = new URLSearchParams(location.search).get('user');\nconst service = %q;\n"+
