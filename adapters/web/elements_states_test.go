@@ -18,7 +18,7 @@ func TestTheLinesOfTheREADMEEmbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile("(?s)```html\n(.*?)```").FindSubmatch(readme)
-	if found == nil || strings.Count(string(found[1]), "\n") != 5 {
+	if len(found) != 2 || strings.Count(string(found[1]), "\n") != 5 {
 		t.Fatal("the README has no five lines of HTML")
 	}
 	h, browser := newHost(t, string(found[1]), "", nil), newBrowser(t)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -156,7 +157,7 @@ func (p *process) types(t *testing.T, admin, hook, token, room string) {
 		defer response.Body.Close()
 		text, err := io.ReadAll(response.Body)
 		if err != nil || !strings.Contains(string(text), "\nparley_hook_signals_total{fate=\"told\"} 1\n") {
-			return fmt.Errorf("%w, %v", errNotYet, err)
+			return errors.Join(errNotYet, err)
 		}
 		return nil
 	})

@@ -33,8 +33,9 @@ func signedBy(t *testing.T, what string, p ports.Parcel, shown []string) {
 func TestAHookHasAKeyPair(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		n := runs(t, memory.New())
-		defer n.stop()
+		store, seen := memory.New(), &observer{}
+		n := runs(t, store, func(c *hooks.Config) { c.Observer = seen })
+		defer func() { n.stop() }()
 		ctx := context.Background()
 		made := n.hooked(func(w *ports.HookWish) { w.Pair = true })
 		if len(made.PublicKeys) != 1 || made.Keys != nil {
@@ -68,7 +69,9 @@ func TestAHookHasAKeyPair(t *testing.T) {
 		told("rotated", 2)
 		n.tests(admin, made.ID)
 		signedBy(t, "a test", n.courier.parcels()[0], rotated.PublicKeys)
+		n.stop() // a node does something all day long
 		time.Sleep(24 * time.Hour)
+		n = runs(t, store, func(c *hooks.Config) { c.Observer = seen })
 		told("a day later", 1)
 		set(ports.HookChange{Pair: new(true)})
 		told("asked for what it has", 1)
@@ -80,8 +83,8 @@ func TestAHookHasAKeyPair(t *testing.T) {
 			t.Errorf("it is the one before: %+v", again)
 		}
 		for _, act := range []string{"paired", "unpaired", "rotated"} {
-			if !n.seen.has("root " + act + "  ") {
-				t.Errorf("that it was %s is not told: %q", act, n.seen.acts)
+			if !seen.has("root " + act + "  ") {
+				t.Errorf("that it was %s is not told: %q", act, seen.acts)
 			}
 		}
 	})

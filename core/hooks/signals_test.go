@@ -338,7 +338,7 @@ func TestAPostOfSignalsEndsWithTheService(t *testing.T) {
 	})
 }
 
-func TestSignalsCostNothingWhereNoHookAsks(t *testing.T) { // not parallel: it counts
+func TestSignalsCostNothingWhereNoHookAsks(t *testing.T) { //nolint:paralleltest // it counts the allocations of the whole process
 	n := runs(t, memory.New())
 	defer n.stop()
 	if _, err := n.NewHook(t.Context(), admin, ports.HookWish{Kind: ports.HookPush, URL: "x", Filter: ports.HookFilter{Rooms: []chat.RoomPattern{"*"}}}); err != nil {
