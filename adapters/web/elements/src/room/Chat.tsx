@@ -1,6 +1,6 @@
 // All of it: the rooms, and the one that is open.
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { Drafts } from "../composer/drafts.ts";
 import { DeskContext } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
@@ -18,18 +18,6 @@ export function Chat({ desk, list }: { desk: Desk; list: boolean }): JSX.Element
   const more = useMore(dialog !== undefined || status.state === "stopped");
   const drafts = useMemo(() => new Drafts(desk.url, me?.id ?? ""), [me?.id]);
   const open = room !== undefined && !gone.has(room) ? room : undefined;
-  const before = useRef(open);
-  useEffect(() => {
-    const closed = before.current !== undefined && open === undefined;
-    before.current = open;
-    if (!closed) return;
-    // What had the focus went with the room; a menu gives it back meanwhile.
-    const timer = setTimeout(() => {
-      const { activeElement: now, body } = document;
-      if (now === body || (now === desk.host && !desk.root.activeElement)) desk.host.focus();
-    });
-    return () => clearTimeout(timer);
-  }, [open]);
   const kind = ["parley", list && "listed", open && "opened"].filter(Boolean).join(" ");
   return (
     <DeskContext.Provider value={desk}>

@@ -1,6 +1,6 @@
 // What is asked over all else: a new room, where to forward, what became of a message, a day, choices.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { goToDate } from "../desk/acts.ts";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
@@ -14,6 +14,18 @@ export function Dialogs(): JSX.Element | null {
   const desk = useDesk();
   const t = useWords();
   const { dialog, room } = useSnapshot(desk.place);
+  const before = useRef(room);
+  useEffect(() => {
+    const closed = before.current !== undefined && room === undefined;
+    before.current = room;
+    if (!closed) return;
+    // What had the focus went with the room; a menu gives it back meanwhile.
+    const timer = setTimeout(() => {
+      const { activeElement: now, body } = document;
+      if (now === body || (now === desk.host && !desk.root.activeElement)) desk.host.focus();
+    });
+    return () => clearTimeout(timer);
+  }, [room]);
   if (!dialog) return null;
   const close = () => desk.ask(undefined);
   switch (dialog.is) {
