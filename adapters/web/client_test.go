@@ -75,11 +75,7 @@ func frontWith(t *testing.T, s *service, more func(*http.ServeMux), seen func(*h
 	mux.HandleFunc("/client.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "client/dist/index.js") })
 	mux.Handle("/", &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			to, err := url.Parse(s.run.URL())
-			if err != nil {
-				panic(err)
-			}
-			r.SetURL(to)
+			r.SetURL(&url.URL{Scheme: "http", Host: s.cfg.HTTPAddr}) // it is that also while it is down
 			r.Out.Host = r.In.Host
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
