@@ -97,8 +97,8 @@ export class ParleyElement extends HTMLElement {
   override focus(options?: FocusOptions): void {
     // Where fingers write, focus opens a keyboard over half of the messages.
     const first = matchMedia("(hover: hover)").matches ? "textarea" : ".head h2";
-    const all = [first, ".state-pane .primary", ".find input"].flatMap((one) => [...this.#root.querySelectorAll<HTMLElement>(one)]);
-    all.find((one) => one.checkVisibility())?.focus(options);
+    [first, ".state-pane .primary", ".find input"].map((one) => this.#root.querySelector<HTMLElement>(one))
+      .find((one) => one?.checkVisibility())?.focus(options);
   }
 
   connectedCallback(): void {
