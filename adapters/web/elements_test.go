@@ -173,7 +173,11 @@ func (g guest) waits(condition string) {
 		const timer = setInterval(look, 20);
 		look();
 	})`, condition)
-	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise)); err != nil {
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "navigated") { // meanwhile
+		_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+	}
+	if err != nil {
 		g.t.Fatalf("wait for %s: %v; the page shows:\n%s", condition, err, g.screen())
 	}
 }

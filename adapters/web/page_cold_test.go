@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestTheFirstMessageIsSoonThere prints how long a signed-in window, with nothing in its cache, works
-// until it shows the first message, and until one that is sent then is stored.
+// TestTheFirstMessageIsSoonThere prints how long a signed-in window, with nothing in its cache,
+// works until it shows the first message, and until one that is sent then is stored.
 func TestTheFirstMessageIsSoonThere(t *testing.T) {
 	t.Parallel()
 	s := newService(t, inMemory)
@@ -54,9 +54,9 @@ func (g guest) works() (seconds float64) {
 	return seconds
 }
 
-// TestAHighNameMovesNobodysLine has somebody speak between others whose name and body are marks upon
-// marks, and turn the text around: the lines of the others stay where they would be. The service takes
-// 128 characters for a name.
+// TestAHighNameMovesNobodysLine has somebody speak between others whose name and body are marks
+// upon marks, and turn the text around: the lines of the others stay where they would be. The
+// service takes 128 characters for a name.
 func TestAHighNameMovesNobodysLine(t *testing.T) {
 	t.Parallel()
 	s := newService(t, inMemory)
