@@ -4,12 +4,14 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -397,8 +399,14 @@ func TestSecretsOfHooksAreShownOnce(t *testing.T) {
 	p.says(t, alice, "tea", "one")
 	rotated := p.gets(t, http.StatusOK, admin, "PATCH", path, frame{"rotate": true})
 	eventually(t, "it fails", func() error {
-		if len(r.parcels()) == 0 {
-			return errNotYet
+		response, err := http.Get(p.admin + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if len(r.parcels()) == 0 || !regexp.MustCompile(`(?m)^parley_hook_tries_total\{[^}]*\} [1-9]`).Match(text) {
+			return errors.Join(errNotYet, err)
 		}
 		return nil
 	})
