@@ -231,35 +231,6 @@ func (r *Runner) Anew() {
 	nudge(r.sought)
 }
 
-// rate counts what there is in a second.
-type rate struct {
-	second   int64 // the present one
-	now, was int   // in it, and in the one before
-}
-
-func (r *rate) add(at time.Time, n int) {
-	r.turn(at.Unix())
-	r.now += n
-}
-
-// is returns how much there was in this second, or in the one before if that was more.
-func (r *rate) is(at time.Time) int {
-	r.turn(at.Unix())
-	return max(r.now, r.was)
-}
-
-func (r *rate) turn(second int64) {
-	switch second - r.second {
-	case 0:
-		return
-	case 1:
-		r.was = r.now
-	default:
-		r.was = 0
-	}
-	r.second, r.now = second, 0
-}
-
 func nudge(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -69,11 +69,11 @@ func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.Hook
 
 // public is a hook without what nobody is shown, and with what ails it on this node.
 func (s *Service) public(h ports.Hook) ports.Hook {
-	_, pairs, err := s.signers(h)
+	signed, err := s.parcel(h)
 	if err != nil {
 		h.Error = err.Error()
 	}
-	_, h.PublicKeys = privateKeys(pairs, time.Now())
+	h.PublicKeys = publicKeys(signed.Keys)
 	h.Secrets, h.Keys = nil, nil
 	return h
 }

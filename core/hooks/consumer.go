@@ -144,19 +144,16 @@ func (c *consumer) post(ctx context.Context, b consuming.Batch) (consuming.Taken
 	if err := c.s.mayRead(ctx, c.h); err != nil {
 		return consuming.Taken{}, c.s.held(ctx, c.h, err)
 	}
-	secrets, pairs, err := c.s.signers(c.h)
+	parcel, err := c.s.parcel(c.h)
 	if err != nil {
 		c.s.cfg.Observer.Fault(ctx, "read the secrets of a hook", err)
 		return consuming.Taken{}, consuming.Pause{For: restTime, Cause: err}
 	}
 	batch := ports.HookBatch{Hook: c.h.ID, Room: b.Room, First: b.First, Last: b.Last, Head: b.Head, Entries: b.Entries, Forms: b.Forms}
-	body := c.s.pack(&batch)
-	now := time.Now()
-	keys, _ := privateKeys(pairs, now)
-	receipt, err := c.deliver(ctx, ports.Parcel{
-		URL: c.h.URL, ID: batch.ID, Secrets: good(secrets, now), Keys: keys, Body: body,
-		Read: func(answer []byte) (ports.HookAnswer, error) { return c.s.cfg.Read(answer, b.Room) },
-	})
+	parcel.Body = c.s.pack(&batch)
+	parcel.ID = batch.ID
+	parcel.Read = func(answer []byte) (ports.HookAnswer, error) { return c.s.cfg.Read(answer, b.Room) }
+	receipt, err := c.deliver(ctx, parcel)
 	if err != nil {
 		return consuming.Taken{}, err
 	}

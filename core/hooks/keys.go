@@ -119,14 +119,20 @@ func newPair() secret {
 
 const publicPrefix = "whpk_"
 
-// privateKeys returns those that sign now; their public parts are shown as such.
-func privateKeys(pairs []secret, now time.Time) (keys []ed25519.PrivateKey, shown []string) {
+// privateKeys returns those that sign now.
+func privateKeys(pairs []secret, now time.Time) (keys []ed25519.PrivateKey) {
 	for _, seed := range good(pairs, now) {
-		key := ed25519.NewKeyFromSeed(seed)
-		keys = append(keys, key)
+		keys = append(keys, ed25519.NewKeyFromSeed(seed))
+	}
+	return keys
+}
+
+// publicKeys returns the public parts of private keys, as they are shown.
+func publicKeys(keys []ed25519.PrivateKey) (shown []string) {
+	for _, key := range keys {
 		shown = append(shown, publicPrefix+base64.StdEncoding.EncodeToString(key[ed25519.SeedSize:]))
 	}
-	return keys, shown
+	return shown
 }
 
 // openPairs returns the seeds of a hook's private keys, if it has any.

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -186,7 +187,7 @@ func (s *Service) look(ctx context.Context) error {
 			continue
 		}
 		c := newConsumer(s, h)
-		if _, _, err := s.signers(h); err != nil && c.rests == "" && h.Kind == ports.HookPush {
+		if _, err := s.parcel(h); err != nil && c.rests == "" && h.Kind == ports.HookPush {
 			s.cfg.Observer.Fault(ctx, "read the secrets of a hook", fmt.Errorf("%s: %w", h.ID, err))
 			c.rests = err.Error()
 		}
@@ -204,13 +205,25 @@ func (s *Service) look(ctx context.Context) error {
 	return nil
 }
 
-// signers returns what a hook's parcels are signed with, or why this node cannot read that.
-func (s *Service) signers(h ports.Hook) (secrets, pairs []secret, err error) {
-	if secrets, err = s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets); err != nil {
-		return nil, nil, err
+// parcel returns an empty parcel to a hook, with what it is signed with now; or why this node
+// cannot read that.
+func (s *Service) parcel(h ports.Hook) (ports.Parcel, error) {
+	secrets, err := s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets)
+	if err != nil {
+		return ports.Parcel{}, err
 	}
-	pairs, err = s.cfg.Keys.openPairs(h.ID, h.Keys)
-	return secrets, pairs, err
+	pairs, err := s.cfg.Keys.openPairs(h.ID, h.Keys)
+	if err != nil {
+		return ports.Parcel{}, err
+	}
+	now := time.Now()
+	return ports.Parcel{URL: h.URL, Secrets: good(secrets, now), Keys: privateKeys(pairs, now)}, nil
+}
+
+// idBeside returns an id of a parcel that is of no room's log: it has a marker where those have a
+// room.
+func idBeside(h chat.HookID, marker string) string {
+	return string(h) + "." + marker + strings.ToLower(rand.Text())
 }
 
 // tidy forgets where hooks have got to that are gone: whoever removed them may have died over it.

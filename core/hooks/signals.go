@@ -2,9 +2,7 @@ package hooks
 
 import (
 	"context"
-	"crypto/rand"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -242,8 +240,9 @@ func (s *Service) post(ctx context.Context, q *gathering, h ports.Hook, signals 
 	}
 	fate := ports.HookSignalDropped
 	if len(signals) > 0 && s.mayRead(ctx, h) == nil {
-		if secrets, pairs, err := s.signers(h); err == nil {
-			fate = s.deliverSignals(ctx, q, parcelOf(h, secrets, pairs, s.cfg.PackSignals(nil, h.ID, signals)))
+		if p, err := s.parcel(h); err == nil {
+			p.ID, p.Body = idBeside(h.ID, signalsMarker), s.cfg.PackSignals(nil, h.ID, signals)
+			fate = s.deliverSignals(ctx, q, p)
 		}
 	}
 	s.cfg.Observer.HookSignals(fate, len(signals))
@@ -269,16 +268,8 @@ func (s *Service) stalls(ctx context.Context, q *gathering, h ports.Hook) {
 	}
 }
 
-func parcelOf(h ports.Hook, secrets, pairs []secret, body []byte) ports.Parcel {
-	now := time.Now()
-	keys, _ := privateKeys(pairs, now)
-	return ports.Parcel{
-		URL: h.URL, ID: string(h.ID) + "." + signalsMarker + strings.ToLower(rand.Text()), Secrets: good(secrets, now), Keys: keys, Body: body,
-		Read: func([]byte) (ports.HookAnswer, error) { return ports.HookAnswer{}, nil }, // it asks for nothing
-	}
-}
-
 func (s *Service) deliverSignals(ctx context.Context, q *gathering, p ports.Parcel) ports.HookFate {
+	p.Read = func([]byte) (ports.HookAnswer, error) { return ports.HookAnswer{}, nil } // it asks for nothing
 	receipt, err := s.cfg.Courier.Deliver(ctx, p)
 	if taken := resultOf(receipt, err) == ports.HookOK; !taken {
 		q.fares(false, receipt.RetryAfter)

@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -68,7 +67,7 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 	if h.Kind == ports.HookPull {
 		return test, chat.Errorf(chat.Conflict, "the hook is one that pulls: nothing is posted to it")
 	}
-	secrets, pairs, err := s.signers(h)
+	parcel, err := s.parcel(h)
 	if err != nil {
 		return test, chat.Errorf(chat.Conflict, "%v", err)
 	}
@@ -76,13 +75,10 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 		return test, err
 	}
 	defer s.tests.end()
+	parcel.ID, parcel.Body, parcel.Piece = idBeside(id, testMarker), s.cfg.Test(nil, id), testPiece
+	parcel.Read = func(answer []byte) (ports.HookAnswer, error) { return s.cfg.Read(answer, "") }
 	began := time.Now()
-	keys, _ := privateKeys(pairs, began)
-	receipt, err := s.untilDrained(ctx, ports.Parcel{
-		URL: h.URL, ID: string(id) + "." + testMarker + strings.ToLower(rand.Text()), Secrets: good(secrets, began), Keys: keys, Body: s.cfg.Test(nil, id),
-		Read:  func(answer []byte) (ports.HookAnswer, error) { return s.cfg.Read(answer, "") },
-		Piece: testPiece,
-	})
+	receipt, err := s.untilDrained(ctx, parcel)
 	if err != nil && s.drained() {
 		return test, chat.Errorf(chat.Unavailable, "the service stops: test again")
 	}
@@ -95,7 +91,7 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 		test.Error = errStatus(receipt.Status).Error()
 	}
 	if by.Admin {
-		test.Body = shownPiece(receipt.Piece, secrets)
+		test.Body = shownPiece(receipt.Piece, parcel.Secrets)
 	}
 	s.cfg.Observer.HookSet(by.User, id, ports.HookTestedAct, h.Room, fmt.Sprintf("%s, %d", result, receipt.Status))
 	return test, nil
@@ -128,10 +124,10 @@ func (s *Service) untilDrained(ctx context.Context, p ports.Parcel) (ports.HookR
 }
 
 // shownPiece is the beginning of an answer as it is shown: text, without the hook's secrets.
-func shownPiece(piece string, secrets []secret) string {
+func shownPiece(piece string, secrets [][]byte) string {
 	text := strings.ToValidUTF8(piece, "\uFFFD")
 	for _, s := range secrets {
-		text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString(s.bytes), "…")
+		text = strings.ReplaceAll(text, base64.StdEncoding.EncodeToString(s), "…")
 	}
 	if runes := []rune(text); len(runes) > ports.MaxTestChars {
 		text = string(runes[:ports.MaxTestChars])
