@@ -66,6 +66,8 @@ type Log interface {
 	//
 	// Of a Group all proposals are Held, or none.
 	//
+	// Append keeps nothing of the slice, which its caller uses again.
+	//
 	// An error of Append itself means that the outcome is not known (Unavailable), or that nothing
 	// was appended (any other kind). The same proposals may be appended again: their keys make that
 	// safe.

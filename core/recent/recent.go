@@ -356,14 +356,12 @@ func (r *run) at(seq chat.Seq) *kept {
 
 // changed marks what has another form because of an entry. It may mark too much.
 func (r *run) changed(by *chat.Entry) {
-	target := by.Target()
 	switch by.Fact.(type) {
 	case chat.Message, chat.MemberChanged, chat.RoomChanged:
 		return
-	case chat.Unknown: // nobody knows what it changes
-		target = 0
 	}
-	_, unknown := by.Fact.(chat.Unknown)
+	target := by.Target()
+	_, unknown := by.Fact.(chat.Unknown) // nobody knows what it changes
 	for i := range r.entries {
 		k := &r.entries[i]
 		_, set := k.Fact.(chat.Set)
