@@ -115,8 +115,8 @@ func TestAHiddenRoomAsksOnceForMany(t *testing.T) {
 	if _, err := rooms.Change(t.Context(), owner, "den", ports.RoomChange{Public: &hidden}); err != nil {
 		t.Fatal(err)
 	}
-	// Once this is said, all are to be asked about. Until then nothing is answered, as how many make
-	// one question would be for the scheduler to say.
+	// Once this is said, all are to be asked about. Until then nothing is answered, as how many
+	// make one question would be for the scheduler to say.
 	if _, err := ports.Record(t.Context(), rooms, owner, ports.Send{Room: "den", Body: "among us"}); err != nil {
 		t.Fatal(err)
 	}
