@@ -15,8 +15,8 @@ import (
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/revocation"
-	"github.com/parley-chat/parley/core/search"
 	"github.com/parley-chat/parley/core/session"
+	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -134,12 +134,12 @@ func (l busListener) Deaf() {
 type journalListener struct {
 	ports.Audience
 	runner *consuming.Runner
-	load   *search.Load
+	rate   *work.Rate
 }
 
 // Entries implements ports.Listener.
 func (l journalListener) Entries(entries []chat.Entry) {
 	l.Audience.Entries(entries)
 	l.runner.Appended(entries)
-	l.load.Add(len(entries))
+	l.rate.Add(len(entries))
 }

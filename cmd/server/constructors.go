@@ -27,6 +27,7 @@ import (
 	"github.com/parley-chat/parley/core/revocation"
 	"github.com/parley-chat/parley/core/search"
 	"github.com/parley-chat/parley/core/session"
+	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -298,7 +299,7 @@ type livingParts struct {
 	Runner    *consuming.Runner
 	Hooks     *hooks.Service
 	Search    *search.Service
-	Load      *search.Load
+	Rate      *work.Rate
 	Store     Store
 	Observer  ports.Observer
 	Watch     *logwatch.Watch
@@ -323,7 +324,7 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "consumers", p.Runner.Run)
 	p.Life.keep(p.Lifecycle, "hooks", p.Hooks.Run)
 	p.Life.keep(p.Lifecycle, "journal", func(ctx context.Context) error {
-		return p.Messaging.Run(ctx, journalListener{p.Listener, p.Runner, p.Load})
+		return p.Messaging.Run(ctx, journalListener{p.Listener, p.Runner, p.Rate})
 	})
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error { return waitFor(ctx, "sockets", p.Sockets.Wait) }))
 	p.Life.listen(p.Lifecycle, "HTTP listener", "PARLEY_HTTP_ADDR", cfg.HTTPAddr, p.HTTP)

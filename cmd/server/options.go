@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/people"
 	"github.com/parley-chat/parley/core/revocation"
-	"github.com/parley-chat/parley/core/search"
 	"github.com/parley-chat/parley/core/session"
+	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/observability"
 	"github.com/parley-chat/parley/ports"
 )
@@ -50,7 +50,7 @@ func Options(cfg Config) fx.Option {
 			},
 			func(s *people.Service) ports.Profiles { return s },
 			func(h *session.Hub) (ports.Sessions, ports.Inspector) { return h, h },
-			newSearch, newSearcher, func() *search.Load { return &search.Load{} },
+			newSearch, newSearcher, func() *work.Rate { return &work.Rate{} },
 			newGuard, newRunner, newCourier, hooks.NewSignals, newHooks, newListener,
 			func(s *hooks.Service) (ports.HookAdmin, ports.HookCursors) { return s, s },
 			func(g *revocation.Guard, s *people.Service) ports.TokenVerifier { return s.Verifier(g) },

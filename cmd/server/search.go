@@ -12,6 +12,7 @@ import (
 	"github.com/parley-chat/parley/core/logwatch"
 	"github.com/parley-chat/parley/core/messaging"
 	"github.com/parley-chat/parley/core/search"
+	"github.com/parley-chat/parley/core/work"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -25,7 +26,7 @@ type searchParts struct {
 	Runner    *consuming.Runner
 	Observer  ports.Observer
 	Watch     *logwatch.Watch
-	Load      *search.Load
+	Rate      *work.Rate
 }
 
 // newSearch returns the search, or nil where it is off, or the store has no index.
@@ -36,7 +37,7 @@ func newSearch(cfg Config, p searchParts) *search.Service {
 	}
 	return search.New(search.Config{
 		Index: index, Words: words.Reader{}, Log: p.Log, Directory: p.Directory, Lists: p.Lists, Cursors: p.Store, Observer: p.Observer,
-		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Rate: p.Load.Rate, Measure: wire.MeasureEntry,
+		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Rate: p.Rate.PerSecond, Measure: wire.MeasureEntry,
 		AnswerBytes: cfg.AnswerBytes,
 	})
 }

@@ -23,7 +23,7 @@ func (r *Runner) linger(rm *room) time.Time {
 	now, each := time.Now(), lingerEach
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rate.is(now) >= busyRate {
+	if r.rate.PerSecond() >= busyRate {
 		each = lingerBusy
 	}
 	d := max(lingerMin, min(lingerMax, each*time.Duration(r.lingering.Add(1))))
@@ -42,33 +42,4 @@ func (a *attempt) lingers() bool {
 	}
 	a.r.retryIn(a.pair, left)
 	return true
-}
-
-// rate counts what there is in a second.
-type rate struct {
-	second   int64 // the present one
-	now, was int   // in it, and in the one before
-}
-
-func (r *rate) add(at time.Time, n int) {
-	r.turn(at.Unix())
-	r.now += n
-}
-
-// is returns how much there was in this second, or in the one before if that was more.
-func (r *rate) is(at time.Time) int {
-	r.turn(at.Unix())
-	return max(r.now, r.was)
-}
-
-func (r *rate) turn(second int64) {
-	switch second - r.second {
-	case 0:
-		return
-	case 1:
-		r.was = r.now
-	default:
-		r.was = 0
-	}
-	r.second, r.now = second, 0
 }

@@ -321,7 +321,7 @@ func (r *Runner) take(entries []chat.Entry, own bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if own {
-		r.rate.add(time.Now(), len(entries))
+		r.rate.Add(len(entries))
 	}
 	for i := range entries {
 		e := &entries[i]

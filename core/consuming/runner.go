@@ -46,6 +46,7 @@ type Runner struct {
 	recent    *recent.Log
 	later     work.Later
 	lingering atomic.Int64  // pairs that linger
+	rate      work.Rate     // of what this node appends
 	busy      atomic.Bool   // there are consumers: without any nothing is done
 	turned    chan struct{} // holds one: there are shares to hold now, or none any more
 	sought    chan struct{} // holds one: there may be something to sweep up
@@ -60,7 +61,6 @@ type Runner struct {
 	until     time.Time // the leases are good until then, by this node's clock
 	nodes     int
 	inFlight  int
-	rate      rate // of what this node appends
 	closing   bool
 	running   sync.WaitGroup
 	hard      context.Context // of what is under way: it ends when that is to be given up

@@ -11,6 +11,15 @@ import (
 )
 
 const (
+	// busyRate is how many entries a second are so many that the indexer leaves time to those who
+	// make them.
+	busyRate = 200
+	// fullRate is how many are so many that those who make them are taken to need all that there
+	// is.
+	fullRate = 3000
+)
+
+const (
 	indexTime = 10 * time.Second // for one write
 	// While others are busy a write waits, so that more goes with it, and so that this takes a
 	// part of a core only: restMin at least, and restShare as long as the write before took, but

@@ -237,27 +237,3 @@ func TestWhatWritesNoIndexAnyMoreIsForgotten(t *testing.T) {
 		})
 	}
 }
-
-func TestLoadKnowsWhenMuchIsSaid(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var l search.Load
-		is := func(when string, want int) {
-			t.Helper()
-			if got := l.Rate(); got != want {
-				t.Errorf("%s it is %d a second, want %d", when, got, want)
-			}
-		}
-		is("before anything is said", 0)
-		l.Add(150)
-		l.Add(60)
-		is("at once", 210)
-		time.Sleep(time.Second)
-		l.Add(7)
-		is("a second later", 210)
-		time.Sleep(time.Second)
-		is("another second later", 7)
-		time.Sleep(2 * time.Second)
-		is("at last", 0)
-	})
-}

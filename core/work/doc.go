@@ -1,2 +1,3 @@
-// Package work hands waiting tasks and values to workers, first come first served.
+// Package work hands waiting tasks and values to workers, first come first served, times what is
+// done, and counts how much that is.
 package work
