@@ -15,31 +15,30 @@ import (
 	"github.com/parley-chat/parley/adapters/web/bundle"
 )
 
+// inNode runs tests in a Node of .tools/, in a folder.
+func inNode(t *testing.T, node, dir string, tests ...string) {
+	t.Helper()
+	program, err := filepath.Abs("../../.tools/" + node + "/bin/node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, append([]string{"--disable-warning=ExperimentalWarning", "--test", "--test-reporter=spec"}, tests...)...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v; run make tools if it is not there\n%s", err, out)
+	}
+}
+
 // TestTheClient runs the tests of @parley-chat/client that need no service. Those that do are in
 // cmd/e2e.
 func TestTheClient(t *testing.T) {
 	t.Parallel()
-	node, err := filepath.Abs("../../.tools/node/bin/node")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exec.LookPath(node); err != nil {
-		t.Fatalf("%v; run make tools", err)
-	}
-	cmd := exec.Command(node, "--disable-warning=ExperimentalWarning", "--test", "--test-reporter=spec", "tests/*.test.ts")
-	cmd.Dir = "client"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	inNode(t, "node", "client", "tests/*.test.ts")
 }
 
 // TestTheClientInNode20 runs them in the oldest Node that the client says it works in.
 func TestTheClientInNode20(t *testing.T) {
 	t.Parallel()
-	node, err := filepath.Abs("../../.tools/node20/bin/node")
-	if err != nil {
-		t.Fatal(err)
-	}
 	tests, err := filepath.Glob("client/tests/*.test.ts")
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("no tests: %v", err)
@@ -52,10 +51,7 @@ func TestTheClientInNode20(t *testing.T) {
 	if err != nil || len(modules) != len(tests) {
 		t.Fatalf("got %d modules of %d tests: %v", len(modules), len(tests), err)
 	}
-	cmd := exec.Command(node, append([]string{"--test", "--test-reporter=spec"}, modules...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v; run make tools\n%s", err, out)
-	}
+	inNode(t, "node20", "", modules...)
 }
 
 // front serves the built client and an empty page before a service.

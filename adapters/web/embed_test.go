@@ -2,8 +2,6 @@ package web_test
 
 import (
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,18 +13,7 @@ import (
 // TestTheElements runs the tests of @parley-chat/elements that need no browser.
 func TestTheElements(t *testing.T) {
 	t.Parallel()
-	node, err := filepath.Abs("../../.tools/node/bin/node")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := exec.LookPath(node); err != nil {
-		t.Fatalf("%v; run make tools", err)
-	}
-	cmd := exec.Command(node, "--disable-warning=ExperimentalWarning", "--test", "--test-reporter=spec", "tests/*.test.ts")
-	cmd.Dir = "elements"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	inNode(t, "node", "elements", "tests/*.test.ts")
 }
 
 func TestPagesOfAllOriginsMayLoadTheElements(t *testing.T) {

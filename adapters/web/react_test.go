@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -42,9 +41,7 @@ func TestReactOnAServer(t *testing.T) {
 	if err := os.WriteFile(module, built, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("../../.tools/node/bin/node", "--test", "--test-reporter=spec", module).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	inNode(t, "node", "", module)
 }
 
 // reactPage serves a page whose script is the entry, before the service, at /react. It counts the
