@@ -72,21 +72,20 @@ func appendBatch(dst []byte, b *ports.HookBatch, withID bool) []byte {
 		if i > 0 {
 			o.dst = append(o.dst, ',')
 		}
-		write := func() []byte {
-			e := b.Entries[i]
-			e.Trace = ""
-			if b.Forms == nil {
-				return AppendEntry(o.dst, &e)
-			}
-			return AppendEntry(make([]byte, 0, formBytes+e.Size()), &e)
-		}
-		if b.Forms == nil {
-			o.dst = write()
+		if e := &b.Entries[i]; b.Forms == nil {
+			o.dst = appendUntraced(o.dst, e)
 		} else {
-			o.dst = append(o.dst, b.Forms[i].Of(write)...)
+			o.dst = append(o.dst, b.Forms[i].Of(func() []byte { return appendUntraced(make([]byte, 0, formBytes+e.Size()), e) })...)
 		}
 	}
 	return append(o.dst, ']', '}')
+}
+
+// appendUntraced appends an entry as hooks get it: a trace is told beside it.
+func appendUntraced(dst []byte, entry *chat.Entry) []byte {
+	e := *entry
+	e.Trace = ""
+	return AppendEntry(dst, &e)
 }
 
 // AppendBatches appends the answer to who pulls: batches with their ids, which a webhook has in a
