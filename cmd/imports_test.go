@@ -86,14 +86,15 @@ var rows = []row{
 	{pkg: "adapters/sse", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
 	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket", deflate}},
 	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},
-	{pkg: "adapters/postgres/pgtest", uses: []string{pgx}},
+	{pkg: "adapters/postgres/pgtest", may: []string{"adapters/freeaddr"}, uses: []string{pgx}},
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
 	{pkg: "adapters/memory", may: []string{"core/chat", "core/ledger", "ports"}},
 	{pkg: "adapters/localbus", may: inner},
 	{pkg: "adapters/bus", may: []string{"core/chat", "ports", "adapters/notices"}},
 	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},
 	{pkg: "adapters/redis", may: buses, uses: []string{"github.com/gomodule/redigo"}},
-	{pkg: "adapters/bustest", may: inner},
+	{pkg: "adapters/bustest", may: append([]string{"adapters/freeaddr"}, inner...)},
+	{pkg: "adapters/freeaddr"},
 	{pkg: "adapters/webhook", may: []string{"core/chat", "ports", "adapters/wire"}, uses: []string{"code.dny.dev/ssrf"}},
 	{pkg: "adapters/pgbus", may: buses, uses: []string{pgx}},
 	{pkg: "adapters/jwt", may: inner, uses: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/time"}},
@@ -105,12 +106,12 @@ var rows = []row{
 	{pkg: "cmd/server", may: all, uses: []string{fx, fiber, pgx, "github.com/exaring/otelpgx"}},
 	{pkg: "cmd/parley", may: all, uses: []string{fx, "github.com/KimMachineGun/automemlimit"}},
 
-	{pkg: "cmd/bench", may: []string{"adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/..."}, uses: []string{pgx, sys}},
+	{pkg: "cmd/bench", may: []string{"adapters/freeaddr", "adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/..."}, uses: []string{pgx, sys}},
 	{pkg: "cmd/bench/load", uses: []string{sys}},
 	{pkg: "cmd/bench/report", uses: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/bench/receiver"},
 	{pkg: "cmd/bench/proc", may: []string{"cmd/bench/report"}, uses: []string{sys}},
-	{pkg: "cmd/torture", may: []string{"adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/proc", "cmd/torture/..."}, uses: []string{"github.com/coder/websocket", "github.com/HdrHistogram/hdrhistogram-go"}},
+	{pkg: "cmd/torture", may: []string{"adapters/freeaddr", "adapters/jwt", "adapters/postgres/pgtest", "cmd/bench/proc", "cmd/torture/..."}, uses: []string{"github.com/coder/websocket", "github.com/HdrHistogram/hdrhistogram-go"}},
 	{pkg: "cmd/torture/history"},
 	{pkg: "cmd/torture/faultproxy"},
 	{pkg: "cmd/torture/planted", may: all, uses: []string{fx}},
@@ -127,7 +128,7 @@ var rows = []row{
 var outsideCore = []string{"database/sql", "embed", "encoding/json", "log", "net", "os", "syscall"}
 
 // testOnly are packages that only tests and benchmarks may import.
-var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "deploy/deploytest", "core/search/searchtest"}
+var testOnly = []string{"ports/portstest", "adapters/postgres/pgtest", "adapters/bustest", "adapters/freeaddr", "deploy/deploytest", "core/search/searchtest"}
 
 // testsOfCore are further packages that tests of the core may import: doubles that pass the
 // contract suites, and the suites.
@@ -219,7 +220,7 @@ func (r row) problems(imports map[string]string) []string {
 		local, ours := strings.CutPrefix(imported, module+"/")
 		host, _, _ := strings.Cut(imported, "/")
 		switch {
-		case ours && anyWithin(local, testOnly) && !within(r.pkg, "cmd/bench") && !within(r.pkg, "cmd/torture"):
+		case ours && anyWithin(local, testOnly) && !anyWithin(r.pkg, append(testOnly, "cmd/bench", "cmd/torture")):
 			problems = append(problems, fmt.Sprintf("%s imports %s, which is for tests", file, local))
 		case ours:
 			if !anyWithin(local, r.may) {

@@ -14,10 +14,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/adapters/freeaddr"
 )
 
 // patience is how long a server may take to listen, or to end.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Server is a server of one test. It ends with the test.
 type Server struct {
@@ -68,7 +70,7 @@ func RedisCluster(t testing.TB) (servers []*Server) {
 	t.Helper()
 	command := []string{"--cluster", "create"}
 	for range 3 {
-		_, gossip, _ := net.SplitHostPort(freeAddr(t))
+		_, gossip, _ := net.SplitHostPort(freeaddr.Must(t))
 		s := Redis(t, "--cluster-enabled", "yes", "--cluster-port", gossip, "--cluster-node-timeout", "2000")
 		servers = append(servers, s)
 		command = append(command, s.Addr)
@@ -95,7 +97,7 @@ func RedisCLI(t testing.TB, args ...string) string {
 
 func start(t testing.TB, program string, args func(host, port string) []string) *Server {
 	t.Helper()
-	s := &Server{t: t, program: program, Addr: freeAddr(t)}
+	s := &Server{t: t, program: program, Addr: freeaddr.Must(t)}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	s.args = args(host, port)
 	s.Start()
@@ -168,16 +170,6 @@ func tool(t testing.TB, name string) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // safeBuffer is the end of a server's output.

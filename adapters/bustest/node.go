@@ -133,9 +133,6 @@ func Message(room chat.RoomID, seq chat.Seq, size int) chat.Entry {
 	return chat.Entry{Room: room, Seq: seq, At: time.Now(), Author: chat.Author{ID: "alice"}, Fact: chat.Message{Body: strings.Repeat("x", size)}}
 }
 
-// FreeAddr returns an address of this machine that nobody listens at.
-func FreeAddr(t testing.TB) string { t.Helper(); return freeAddr(t) }
-
 // Benchmark measures how entries go from one node to another, with several sizes of batches and
 // bodies.
 func Benchmark(b *testing.B, open func() Bus) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/bus"
 	"github.com/parley-chat/parley/adapters/bustest"
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/nats"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -350,7 +351,7 @@ func TestServersWithoutCredentialsGetTheFirst(t *testing.T) {
 
 func TestServersOfTheClusterThatWereNotNamedGetTheCredentialsToo(t *testing.T) {
 	t.Parallel()
-	routes := []string{"nats://" + bustest.FreeAddr(t), "nats://" + bustest.FreeAddr(t)}
+	routes := []string{"nats://" + freeaddr.Must(t), "nats://" + freeaddr.Must(t)}
 	var servers []*bustest.Server
 	for i := range routes {
 		servers = append(servers, bustest.NATS(t, "--user", "parley", "--pass", "s3cret",
@@ -366,7 +367,7 @@ func TestServersOfTheClusterThatWereNotNamedGetTheCredentialsToo(t *testing.T) {
 func TestAddressesOfTheClusterHaveCertificatesWithTheNameThatWasGiven(t *testing.T) {
 	t.Parallel()
 	cert, key := bustest.Certificate(t, "localhost")
-	routes := []string{"nats://" + bustest.FreeAddr(t), "nats://" + bustest.FreeAddr(t)}
+	routes := []string{"nats://" + freeaddr.Must(t), "nats://" + freeaddr.Must(t)}
 	var servers []*bustest.Server
 	var urls []string
 	for i := range routes {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/bustest"
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/nats"
 	"github.com/parley-chat/parley/core/chat"
 )
@@ -78,7 +79,7 @@ func TestANodeGoesOverToAnotherServerOfTheCluster(t *testing.T) {
 	t.Parallel()
 	routes := make([]string, 3)
 	for i := range routes {
-		routes[i] = "nats://" + bustest.FreeAddr(t)
+		routes[i] = "nats://" + freeaddr.Must(t)
 	}
 	var servers []*bustest.Server
 	var urls []string

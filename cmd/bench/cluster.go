@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/cmd/bench/load"
 	"github.com/parley-chat/parley/cmd/bench/proc"
 	"github.com/parley-chat/parley/cmd/bench/report"
@@ -216,7 +217,7 @@ func (g *garage) startBus(ctx context.Context, bus, dir string, nodes proc.Spec)
 		at := slices.IndexFunc(nodes.Env, func(v string) bool { return strings.HasPrefix(v, "PARLEY_STORE_URL=") })
 		return strings.TrimPrefix(nodes.Env[at], "PARLEY_STORE_URL="), nil, nil
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := freeaddr.Find()
 	if err != nil {
 		return "", nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
@@ -115,7 +116,7 @@ func (r *rig) receive() error {
 	if err != nil {
 		return err
 	}
-	addr, err := freeAddr(r.ctx)
+	addr, err := freeaddr.Find()
 	if err != nil {
 		return err
 	}

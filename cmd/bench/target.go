@@ -21,6 +21,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/cmd/bench/load"
@@ -136,7 +137,7 @@ func (g *garage) start(ctx context.Context, name, store string, c cluster) (*tar
 
 // startOne starts a server in a folder of its own, which is removed with it.
 func (g *garage) startOne(ctx context.Context, name string, spec proc.Spec, dialect load.Dialect, dir string) (*target, error) {
-	addr, err := freeAddr(ctx)
+	addr, err := freeaddr.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -349,12 +350,4 @@ func (g *garage) sign(n int) {
 		})
 	}
 	wg.Wait()
-}
-
-func freeAddr(ctx context.Context) (string, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
 }

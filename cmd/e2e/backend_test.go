@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/parley-chat/parley/adapters/freeaddr"
 )
 
 // shop is the back end of deploy/BACKEND.md, as it is printed there, in a folder of its own.
@@ -27,7 +29,7 @@ type shop struct {
 // opens puts the shop into an empty folder and starts it.
 func opens(t *testing.T, p *process) *shop {
 	t.Helper()
-	address := freeAddr(t)
+	address := freeaddr.Must(t)
 	_, port, _ := net.SplitHostPort(address)
 	s := &shop{service: &service{}, t: t, dir: t.TempDir()}
 	s.service.url = "http://" + address

@@ -11,13 +11,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/parley-chat/parley/adapters/freeaddr"
 )
 
 // echoes has a bot of the README that runs at an address, and kills the service while it talks.
 func echoes(t *testing.T, begin func(secret, address string) *exec.Cmd) {
 	t.Helper()
 	p := runs(t)
-	alice, admin, address := p.sign(t, "alice"), p.adminToken(t), freeAddr(t)
+	alice, admin, address := p.sign(t, "alice"), p.adminToken(t), freeaddr.Must(t)
 	wish := strings.ReplaceAll(`{"url":"http://127.0.0.1:9000/","rooms":["*"],"types":["message"],"batch":20,"bot":{"name":"Echo"}}`, "127.0.0.1:9000", address)
 	if !strings.Contains(printed(t, "bash", "/v1/hooks"), strings.ReplaceAll(wish, address, "127.0.0.1:9000")) {
 		t.Fatal("the README makes another hook")

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/adapters/freeaddr"
 )
 
 // behindNginx returns a service as it is seen through nginx, whose settings are its defaults.
@@ -19,7 +21,7 @@ func behindNginx(t *testing.T, s *service) *service {
 	if err != nil {
 		program = "/usr/sbin/nginx"
 	}
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeaddr.Must(t)
 	var own strings.Builder
 	for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&own, "%s_temp_path %s/%s;\n", name, dir, name)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/parley-chat/parley/adapters/freeaddr"
 )
 
 // runGo runs a go command with the flags of a release, which all of CI uses: it compiles once.
@@ -57,7 +58,7 @@ type process struct {
 func runs(t *testing.T, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, dir: t.TempDir(), service: &service{}}
-	addr, admin := freeAddr(t), freeAddr(t)
+	addr, admin := freeaddr.Must(t), freeaddr.Must(t)
 	p.service.url, p.service.admin = "http://"+addr, "http://"+admin
 	p.env = append(environ(), append([]string{"PARLEY_HTTP_ADDR=" + addr, "PARLEY_ADMIN_ADDR=" + admin, "PARLEY_RATE_LIMIT=off"}, env...)...)
 	p.service.sign = p.sign
@@ -132,16 +133,6 @@ func (p *process) sign(t testing.TB, user string, _ ...claim) string {
 		t.Fatalf("parley token: %v", err)
 	}
 	return strings.TrimSpace(string(out))
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // sender sends messages with keys one after the other, and records which were acknowledged.

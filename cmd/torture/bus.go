@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
@@ -36,7 +37,7 @@ func (c *cluster) startBus(ctx context.Context) error {
 	if c.cfg.Bus == "none" || c.cfg.Bus == "postgres" {
 		return nil
 	}
-	addr, err := freeAddr(ctx)
+	addr, err := freeaddr.Find()
 	if err != nil {
 		return err
 	}

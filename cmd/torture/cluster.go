@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/cmd/bench/proc"
@@ -146,7 +146,7 @@ func findSource() (string, error) {
 
 // node makes a node, and does not start it.
 func (c *cluster) node(ctx context.Context, i int, program string) (*node, error) {
-	addr, err := freeAddr(ctx)
+	addr, err := freeaddr.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -277,12 +277,4 @@ func (n *node) stop(s syscall.Signal) {
 	}
 	n.lastSaid = p.Output()
 	_ = p.Stop()
-}
-
-func freeAddr(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }

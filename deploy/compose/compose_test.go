@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/adapters/bustest"
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/cmd/server"
 	"github.com/parley-chat/parley/deploy/deploytest"
@@ -318,7 +319,7 @@ func TestParleyListensWhereOthersLook(t *testing.T) {
 func TestParleyRunsAsTheFileSays(t *testing.T) {
 	t.Parallel()
 	env := environment(t, "parley")
-	http, admin := deploytest.FreeAddr(t), deploytest.FreeAddr(t)
+	http, admin := freeaddr.Must(t), freeaddr.Must(t)
 	env["PARLEY_HTTP_ADDR"], env["PARLEY_ADMIN_ADDR"], env["PARLEY_STORE_URL"] = http, admin, pgtest.URL(t)
 	env["PARLEY_BUS_URL"] = "nats://" + bustest.NATS(t).Addr
 	collector := deploytest.Collect(t)

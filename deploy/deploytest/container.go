@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for an expected event.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Change describes how a container differs from its image.
 type Change struct {
@@ -185,13 +184,4 @@ func (p *Process) Stop() int {
 // killLate kills the process after patience, unless the timer is stopped before.
 func (p *Process) killLate() *time.Timer {
 	return time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
-}
-
-// FreeAddr returns an address of this machine that nothing listens on.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
 }

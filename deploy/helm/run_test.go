@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
@@ -120,7 +121,7 @@ func run(t *testing.T, image deploytest.Image, job map[string]any, mounted map[s
 
 func serves(t *testing.T, image deploytest.Image, deployment map[string]any, mounted map[string][]byte) {
 	t.Helper()
-	addresses := map[string]string{"http": deploytest.FreeAddr(t), "admin": deploytest.FreeAddr(t)}
+	addresses := map[string]string{"http": freeaddr.Must(t), "admin": freeaddr.Must(t)}
 	changed := map[string]string{"PARLEY_HTTP_ADDR": addresses["http"], "PARLEY_ADMIN_ADDR": addresses["admin"]}
 	spec, _ := container(t, deployment)
 	collector := deploytest.Collect(t)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parley-chat/parley/adapters/freeaddr"
 	"github.com/parley-chat/parley/cmd/server"
 	"github.com/parley-chat/parley/deploy/deploytest"
 )
@@ -155,8 +156,8 @@ func refusesToStart(t *testing.T, image deploytest.Image) {
 // here.
 func addresses(t *testing.T) (url string, env map[string]string) {
 	t.Helper()
-	http := deploytest.FreeAddr(t)
-	return "http://" + http, map[string]string{"PARLEY_HTTP_ADDR": http, "PARLEY_ADMIN_ADDR": deploytest.FreeAddr(t)}
+	http := freeaddr.Must(t)
+	return "http://" + http, map[string]string{"PARLEY_HTTP_ADDR": http, "PARLEY_ADMIN_ADDR": freeaddr.Must(t)}
 }
 
 func serves(t *testing.T, image deploytest.Image) {

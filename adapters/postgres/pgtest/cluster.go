@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/parley-chat/parley/adapters/freeaddr"
 )
 
 // superuser is the role that tests connect as.
@@ -24,7 +25,7 @@ type cluster struct {
 	account
 	bin      string // folder of the programs
 	dir      string // everything that the cluster has on disk
-	port     int
+	addr     string
 	password string
 	keeper   *keeper
 }
@@ -91,10 +92,11 @@ func (c *cluster) configure(settings []setting) error {
 // quicker to take it.
 func (c *cluster) launch() (err error) {
 	for range 5 {
-		if c.port, err = freePort(); err != nil {
+		var addr string
+		if addr, err = freeaddr.Find(); err != nil {
 			return err
 		}
-		if err := c.configure([]setting{{"port", strconv.Itoa(c.port)}}); err != nil {
+		if err = c.moves(addr); err != nil {
 			return err
 		}
 		if err = c.start(); err == nil || !strings.Contains(err.Error(), "Address already in use") {
@@ -102,6 +104,13 @@ func (c *cluster) launch() (err error) {
 		}
 	}
 	return err
+}
+
+// moves makes addr the address at which the server listens when it is started next.
+func (c *cluster) moves(addr string) error {
+	c.addr = addr
+	_, port, err := net.SplitHostPort(addr)
+	return cmp.Or(err, c.configure([]setting{{"port", port}}))
 }
 
 // start returns once the server accepts connections.
@@ -163,29 +172,10 @@ func (c *cluster) url() string {
 	return (&url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(superuser, c.password),
-		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)),
+		Host:     c.addr,
 		Path:     "postgres",
 		RawQuery: "sslmode=disable",
 	}).String()
-}
-
-// freePort returns a port that nobody listens on. It is below the ephemeral ports, so that a server
-// that is started again finds its port still free.
-func freePort() (int, error) {
-	const low, high = 15000, 32000
-	for range 100 {
-		n, err := rand.Int(rand.Reader, big.NewInt(high-low))
-		if err != nil {
-			return 0, err
-		}
-		port := low + int(n.Int64())
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			continue
-		}
-		return port, listener.Close()
-	}
-	return 0, errors.New("no free port found for PostgreSQL")
 }
 
 // pids returns the server's processes as they are now: first the postmaster, which starts the

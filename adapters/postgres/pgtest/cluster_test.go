@@ -3,7 +3,6 @@ package pgtest
 import (
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -32,8 +31,7 @@ func TestLaunchTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 	if err := second.stop(Fast); err != nil {
 		t.Fatal(err)
 	}
-	second.port = first.port
-	if err := second.configure([]setting{{"port", strconv.Itoa(first.port)}}); err != nil {
+	if err := second.moves(first.addr); err != nil {
 		t.Fatal(err)
 	}
 	if err := second.start(); err == nil || !strings.Contains(err.Error(), "Address already in use") {
@@ -42,8 +40,8 @@ func TestLaunchTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 	if err := second.launch(); err != nil {
 		t.Fatal(err)
 	}
-	if second.port == first.port {
-		t.Errorf("both servers are on port %d", first.port)
+	if second.addr == first.addr {
+		t.Errorf("both servers are at %s", first.addr)
 	}
 	if err := execute(second.url(), "select 1"); err != nil {
 		t.Error(err)
