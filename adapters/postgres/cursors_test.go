@@ -103,7 +103,8 @@ func TestWhoHoldsARoomHoldsUpNoOtherOfAConsumer(t *testing.T) {
 
 // TestUpdatesOfRoomsStayOnTheirPage holds what makes a bit in the room's row cheap, with consumers
 // that clear it: an update that changes nothing of an index writes none. Somebody else who reads
-// the database for long keeps old versions of rows on their page, so one good run is enough.
+// the database for long keeps old versions of rows on their page, so one good run of many is
+// enough.
 func TestUpdatesOfRoomsStayOnTheirPage(t *testing.T) {
 	t.Parallel()
 	database := pgtest.URL(t)
@@ -135,7 +136,7 @@ func TestUpdatesOfRoomsStayOnTheirPage(t *testing.T) {
 	defer stop()
 	all, hot := round(10)
 	var part float64
-	for range 4 {
+	for range 20 {
 		cleared := ports.RoomHead{Room: "a", Head: pending(t, s, "a")}
 		if err := s.Clear(t.Context(), []ports.RoomHead{cleared}, 1); err != nil {
 			t.Fatal(err)

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for an expected event.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // hub is a ports.Sessions whose sessions do nothing: tests write to their connections.
 type hub struct {

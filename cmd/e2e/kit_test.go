@@ -18,7 +18,7 @@ import (
 
 // patience is how long a test waits for an expected event. It is long because machines are slow at
 // times; no test that passes waits so long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // frame is one frame of the protocol.
 type frame map[string]any

@@ -22,7 +22,7 @@ import (
 
 // patience is how long a test waits for an expected event. It is long because machines are slow at
 // times; no test that passes waits so long.
-const patience = 60 * time.Second
+const patience = time.Minute
 
 // monitor is a running Prometheus.
 type monitor struct {
