@@ -4,16 +4,17 @@ import "strings"
 
 // As names the user for whom a service acts.
 type As struct {
-	User UserID // System: for no user
+	User UserID // System: the service acts for no user
 	Name string // the display name to show there; empty: none
 }
 
-// As returns the identity of whom a service acts for, or Forbidden where it may not act for others.
+// As returns the identity with which a service acts for somebody else. It returns Forbidden if the
+// service may not act for others.
 //
-// For a user it has the user's rights, as if they came with a token that has the service's grants
-// and no scope: by their place in a room, and in public rooms those of everybody. So a ban of the
-// user holds. For the system it may moderate the rooms for which its token has any grant, or all
-// rooms where its token names none.
+// If the service acts for a user, it has that user's rights: those of their place in a room, and in
+// public rooms those that everybody has. It is as if the user's own token had the service's grants,
+// and no scope. So a ban of the user holds. If the service acts for the system, it may moderate the
+// rooms for which its token has any grant, or all rooms if its token names none.
 func (i Identity) As(whom As) (Identity, error) {
 	if !i.Act {
 		return Identity{}, Errorf(Forbidden, "as needs a token with the scope chat:act")
@@ -35,8 +36,8 @@ func (i Identity) systemIn(room RoomID) Rights {
 	return by
 }
 
-// ParseClient returns s, a token's name of the client that it was made for (1–128 characters
-// without control characters), or an Invalid error.
+// ParseClient returns s as the name of a client, which a token names if it was made for a service.
+// The name has 1–128 characters, without control characters; otherwise the error is Invalid.
 func ParseClient(s string) (string, error) {
 	if err := checkText("client", s, MaxClientChars); err != nil {
 		return "", err

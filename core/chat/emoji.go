@@ -32,7 +32,7 @@ func ParseEmoji(s string) (string, error) {
 	return s, nil
 }
 
-// blank are invisible symbols: the blanks of braille and of hieroglyphs, the null notehead, and the
+// blank has invisible symbols: the blanks of braille and of hieroglyphs, the null notehead, and the
 // object replacement character.
 const blank = "\u2800\U00013441\U00013442\U0001d159\ufffc"
 

@@ -13,7 +13,7 @@ type Entry struct {
 	Key      Key    // the proposal's; a key that Made reports is shown to nobody
 	Messages int64  // how many entries up to and including this one are messages
 	Fact     Fact
-	Trace    Trace // of the step that recorded it; only in a new entry, as no log keeps it
+	Trace    Trace // of the step that recorded it; set only in a new entry, as no log keeps it
 
 	// Committed is when this process recorded the entry, by its own clock. It is set only in a new
 	// entry. Where it is zero the entry came from elsewhere, and only At tells how old it is.
@@ -177,18 +177,19 @@ type Proposal struct {
 
 	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
 
-	// If is, of what changes the room or is Set on it, the entry that must have changed the room
-	// last, Room.Changed: otherwise it is a Conflict with the detail Stale. Nil: whatever did.
+	// If is the seq that Room.Changed must have: the entry that changed the room itself last.
+	// Otherwise the proposal is a Conflict with the detail Stale. It is used for a RoomChanged, and
+	// for a Set on the room. Nil: any entry will do.
 	If *Seq
 
-	// Group joins proposals that stand next to each other in one call of the log, all to one room,
-	// and none of them a MemberChanged: those with one number take effect together or not at all.
-	// 0: none.
+	// Group joins proposals that take effect together or not at all: those with the same number.
+	// They stand next to each other in one call of the log and are all to one room. None of them is
+	// a MemberChanged. 0: no group.
 	Group uint64
 }
 
-// EndsReading reports whether a fact may end a user's right to read the room; where user is empty,
-// anybody's right.
+// EndsReading reports whether a fact may end a user's right to read the room. If user is empty, it
+// reports whether the fact may end anybody's right.
 func EndsReading(f Fact, user UserID) bool {
 	switch f := f.(type) {
 	case MemberChanged:

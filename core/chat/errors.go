@@ -12,26 +12,26 @@ type Kind string
 
 // The kinds. Their strings are the codes of the protocol.
 const (
-	// BadRequest is a command that cannot be read at all.
+	// BadRequest is for a command that cannot be read at all.
 	BadRequest Kind = "bad_request"
-	// UnknownType is a command that this version does not have.
+	// UnknownType is for a command that this version does not have.
 	UnknownType Kind = "unknown_type"
-	// Invalid is a value that breaks a rule; the reason names the field.
+	// Invalid is for a value that breaks a rule. The reason names the field.
 	Invalid Kind = "invalid"
-	// Unauthenticated is no token, or one that is bad, expired or revoked.
+	// Unauthenticated is for a token that is missing, bad, expired or revoked.
 	Unauthenticated Kind = "unauthenticated"
-	// Forbidden is something that the user may not do in the room.
+	// Forbidden is for something that the user may not do in the room.
 	Forbidden Kind = "forbidden"
-	// NotFound is a room or an entry that does not exist, or that the user may not know of.
+	// NotFound is for a room or an entry that does not exist, or that the user may not know of.
 	NotFound Kind = "not_found"
-	// Conflict is a change that the present state does not allow.
+	// Conflict is for a change that the present state does not allow.
 	Conflict Kind = "conflict"
-	// RateLimited is over a limit; RetryAfter says when to try again.
+	// RateLimited is for a command over a limit. RetryAfter says when to try again.
 	RateLimited Kind = "rate_limited"
-	// Unavailable is a store, bus or key server out of reach. Whether a change was stored is
-	// unknown. A retry with the same key is safe, and tells.
+	// Unavailable means that a store, bus or key server cannot be reached. It is unknown whether a
+	// change was stored. A retry with the same key is safe, and its answer tells.
 	Unavailable Kind = "unavailable"
-	// Internal is a fault of the service itself.
+	// Internal is for a fault of the service itself.
 	Internal Kind = "internal"
 )
 
@@ -48,7 +48,7 @@ type Error struct {
 	Cause      error         // for the log, or nil
 }
 
-// Detail tells programs more than the kind does.
+// Detail tells programs more than the kind does, where they need more.
 type Detail string
 
 // Ahead is the detail of an Invalid cursor that lies beyond the room's last entry: it belongs to
@@ -69,24 +69,25 @@ func CursorOfOther(log LogID) *Error {
 // Moved is the detail of a Conflict: the room's last entry is not the one that it should have been.
 const Moved Detail = "moved"
 
-// HeadMoved is the error for a proposal that is for a room whose head is wanted, and is head.
+// HeadMoved is the error for a proposal that requires the room's last entry to be wanted, when it
+// is head.
 func HeadMoved(wanted, head Seq) *Error {
 	e := Errorf(Conflict, "if_head is %d, but the room's last entry is %d", wanted, head)
 	e.Detail, e.Head = Moved, head
 	return e
 }
 
-// Stale is a Conflict with a version that the client named and that is not the present one.
+// Stale is the detail of a Conflict: the client named a version that is not the present one.
 const Stale Detail = "stale"
 
-// StaleVersion is the error for a change of what has another version than its client knows.
+// StaleVersion is the error for a change that names another version than the present one.
 func StaleVersion(is int64) *Error {
 	e := Errorf(Conflict, "it has been changed meanwhile: its version is %d", is)
 	e.Detail = Stale
 	return e
 }
 
-// NotThere is the error for a change only of what is there, and is not.
+// NotThere is the error for a change that requires something to exist that does not.
 func NotThere() *Error {
 	e := Errorf(Conflict, "there is nothing yet that it would change")
 	e.Detail = Stale
@@ -100,11 +101,12 @@ func StaleChange(changed Seq) *Error {
 	return e
 }
 
-// UndoneWith is the detail of a Conflict: nothing is wrong with the change itself, but another one
-// that it takes effect together with, or not at all, was refused.
+// UndoneWith is the detail of a Conflict. Nothing is wrong with the change itself. But it takes
+// effect together with another change or not at all, and that one was refused.
 const UndoneWith Detail = "undone"
 
-// Undone is the error for a change that was not done because the one at that index was refused.
+// Undone is the error for a change that was not done because another one was refused: the one with
+// that index.
 func Undone(because int) *Error {
 	e := Errorf(Conflict, "nothing of it was done, because of commands[%d]", because)
 	e.Detail = UndoneWith
@@ -123,8 +125,8 @@ func Errorf(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Reason: fmt.Sprintf(format, args...)}
 }
 
-// Wrap gives a kind to err, which an adapter met while doing what. An err that has a kind already
-// keeps it. The new reason is a fixed text for the kind, and never has err's text.
+// Wrap gives a kind to err. what says what the adapter was doing when it met err. An err that has a
+// kind already keeps it. The new reason is a fixed text for the kind, and never has err's text.
 func Wrap(k Kind, err error, what string) error {
 	if err == nil {
 		return nil

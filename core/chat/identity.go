@@ -17,7 +17,7 @@ type Identity struct {
 	Client  string    // which service; 1–128 characters, empty where it is none
 	Via     string    // the client of the service that acts for the user; empty: none does
 	Grants  Grants    // nil where the token names no rooms
-	Issued  time.Time // zero where the token does not tell; at most MaxIssuedAhead in the future
+	Issued  time.Time // zero if the token does not say; at most MaxIssuedAhead in the future
 	Expires time.Time
 }
 
@@ -112,8 +112,8 @@ func (g Grants) Rooms() (rooms []RoomID) {
 	return rooms
 }
 
-// match looks for the parts between stars in turn, and takes the first place of each. That is
-// enough, as a star matches anything.
+// match looks for the parts between the stars one after the other, and takes the first place of
+// each. That is enough, as a star matches anything.
 func match(pattern, s string) bool {
 	parts := strings.Split(pattern, "*")
 	last := len(parts) - 1

@@ -53,8 +53,8 @@ func ParseUserID(s string) (UserID, error) {
 	return user, err
 }
 
-// ParseOldUserID is ParseUserID, and takes also an id that begins with "~": earlier releases gave a
-// place in rooms to users of such ids, so that there may be some to be listed and removed.
+// ParseOldUserID is like ParseUserID, but also takes an id that begins with "~". Earlier releases
+// let users with such ids be members of rooms. So such members must still be listed and removed.
 func ParseOldUserID(s string) (UserID, error) {
 	if err := checkText("user", s, MaxUserIDChars); err != nil {
 		return "", err
@@ -92,8 +92,8 @@ func NewKey() Key {
 	return Key(keyText.AppendEncode(append(room[:0], madeKey...), random[:]))
 }
 
-// CauseKey returns the key of what the service does for a cause: whoever finds the same cause
-// again, on whatever node, makes the same key, and so the entry is made once.
+// CauseKey returns the key of an entry that the service makes for a cause. Any node that finds the
+// same cause again makes the same key, so the entry is made only once.
 func CauseKey(cause string) Key { return Key(madeKey + cause) }
 
 // Made reports whether the service made the key. Such a key is shown to nobody.

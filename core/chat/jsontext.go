@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// The values of slots are JSON. Those that this package has rules for are texts: these functions
-// write and read them.
+// The value of a slot is JSON. Where this package has rules for a value, it is a text. These
+// functions write and read such texts.
 
-// Text returns s as the data of a set: a JSON string, or nil, which unsets, where s is empty. It
-// must be UTF-8.
+// Text returns s as the data of a set: a JSON string. If s is empty it returns nil, which unsets
+// the slot. s must be UTF-8.
 func Text(s string) []byte {
 	if s == "" {
 		return nil
@@ -21,7 +21,7 @@ func Text(s string) []byte {
 	return appendText(nil, s)
 }
 
-// ReadText returns the text that the data of a set is, or nothing where it is none.
+// ReadText returns the text in the data of a set, or "" if the data is not a text.
 func ReadText(data []byte) string {
 	s, rest, ok := cutText(data)
 	if !ok || len(rest) > 0 {
@@ -76,8 +76,8 @@ func cutText(data []byte) (s string, rest []byte, ok bool) {
 // escapes are the characters that JSON has short escapes for.
 var escapes = map[byte]rune{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// escaped returns the character of the escape that data begins with, and how long that is; 0 where
-// it is none.
+// escaped returns the character of the escape that data begins with, and the escape's length. The
+// length is 0 if data does not begin with an escape.
 func escaped(data []byte) (r rune, n int) {
 	if len(data) < 2 {
 		return 0, 0
@@ -106,7 +106,7 @@ func escaped(data []byte) (r rune, n int) {
 	return 0, 0
 }
 
-// checkTextOf checks data that is a text, as parse leaves it.
+// checkTextOf returns a check that the data of a set is a text which parse returns unchanged.
 func checkTextOf(parse func(string) (string, error)) func([]byte, time.Time) error {
 	return func(data []byte, _ time.Time) error {
 		s, rest, ok := cutText(data)
@@ -121,7 +121,7 @@ func checkTextOf(parse func(string) (string, error)) func([]byte, time.Time) err
 	}
 }
 
-// ParseSettingRole returns s, the role that a setting of a room names, or an Invalid error.
+// ParseSettingRole returns s as the role that a setting of a room names, or an Invalid error.
 func ParseSettingRole(s string) (Role, error) {
 	role, err := ParseRole(s)
 	if err != nil || !role.May(Write) {
@@ -135,7 +135,8 @@ func checkRole(data []byte, _ time.Time) error {
 	return err
 }
 
-// parseText returns s without white space around it, as a text of up to so many characters.
+// parseText returns s without white space around it, or an Invalid error if it has more than most
+// characters.
 func parseText(field, s string, most int) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", Errorf(Invalid, "%s must be UTF-8", field)

@@ -2,12 +2,13 @@ package chat
 
 import "strings"
 
-// RoomPattern says which rooms: one by its id, or those that fit a pattern, where a star stands for
-// any run of characters, as in Grants. It fits no room that is somebody's own.
+// RoomPattern says which rooms are meant: one room by its id, or all rooms whose ids fit a pattern.
+// A star in it stands for any run of characters, as in Grants. It never fits a room that belongs to
+// one user.
 type RoomPattern string
 
-// ParseRoomPattern returns s as a pattern (1–64 characters of a room id's, and stars), or an
-// Invalid error.
+// ParseRoomPattern returns s as a pattern, or an Invalid error. It has 1–64 characters: those of a
+// room id, and stars.
 func ParseRoomPattern(s string) (RoomPattern, error) {
 	if s == "" || len(s) > MaxRoomIDChars {
 		return "", Errorf(Invalid, "a pattern of rooms must have 1 to %d characters", MaxRoomIDChars)
@@ -22,7 +23,7 @@ func ParseRoomPattern(s string) (RoomPattern, error) {
 	return RoomPattern(s), nil
 }
 
-// Fits reports whether a room is one that the pattern says.
+// Fits reports whether the pattern means the room.
 func (p RoomPattern) Fits(room RoomID) bool {
 	if strings.HasPrefix(string(room), "~") {
 		return false

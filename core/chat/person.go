@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// Person is what a store keeps of a user: their profile, and what it came of. The zero value but
-// for User is a user of whom nothing is known.
+// Person is what a store keeps of a user: their profile, and where its values came from. A Person
+// with only User set is a user of whom nothing is known.
 type Person struct {
 	Profile
-	AsOf       time.Time // when what holds was set, or the token was issued that said it
-	SaidName   string    // what tokens said last
+	AsOf       time.Time // when the present values were set, or the token issued that said them
+	SaidName   string    // what the last token said
 	SaidAvatar string
-	Gone       bool // for good: nothing is shown, and nothing is set
+	Gone       bool // gone for good: nothing is shown, and nothing can be set
 }
 
-// ProfileChange is what to set in a profile; what is nil stays.
+// ProfileChange says what to set in a profile. A nil field leaves the value as it is.
 type ProfileChange struct {
 	Name      *string
 	Avatar    *string
-	Custom    []byte // a JSON object; one without members takes what is there
+	Custom    []byte // a JSON object; an object without members removes the present one
 	IfVersion *int64 // nil: whatever the present version is; 0: only where there is no profile
 	IfThere   bool   // only where there is a profile
 }
 
-// Learn takes what a token says, and reports whether that changed anything. It counts if the token
-// was issued after AsOf, or nothing is known; and of it what is not empty, and not what tokens said
-// last.
+// Learn takes what a token says of its user, and reports whether that changed anything. It counts
+// only if the token was issued after AsOf, or if nothing is known yet. Empty values are ignored,
+// and so are values that the last token said already.
 func (p *Person) Learn(c Claim) (changed bool) {
 	name, avatar := c.Name != "" && c.Name != p.SaidName, c.Avatar != "" && c.Avatar != p.SaidAvatar
 	if p.Gone || !name && !avatar || p.Version > 0 && !c.Issued.After(p.AsOf) {
@@ -43,8 +43,9 @@ func (p *Person) Learn(c Claim) (changed bool) {
 	return true
 }
 
-// Set takes a change at a time, and reports whether that changed anything. It is a Conflict with
-// the detail Stale where the change is of another version, and a Conflict of who is gone.
+// Set makes a change at the given time, and reports whether that changed anything. If the change is
+// for another version, the error is a Conflict with the detail Stale. If the user is gone, it is a
+// Conflict.
 func (p *Person) Set(change ProfileChange, at time.Time) (changed bool, err error) {
 	switch {
 	case p.Gone:

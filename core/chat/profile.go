@@ -13,21 +13,21 @@ const (
 	MaxCustomBytes = 4096
 )
 
-// Profile is what a service knows of a user beside their id.
+// Profile is what the service knows of a user apart from their id.
 type Profile struct {
 	User    UserID
 	Name    string // may be empty: then clients show the id
 	Avatar  string // where their picture is: an https address or a relative one; may be empty
 	Custom  []byte // nil, or a JSON object of the application's own
-	Version int64  // 1 for the first that is known, and more with each change
+	Version int64  // 1 for the first profile that is known; each change makes it larger
 }
 
 // Claim is what a token says of its user.
 type Claim struct {
 	User   UserID
-	Name   string    // empty: it says nothing of it
-	Avatar string    // empty: it says nothing of it
-	Issued time.Time // zero where the token does not say: then it counts as older than all others
+	Name   string    // empty: the token does not say
+	Avatar string    // empty: the token does not say
+	Issued time.Time // zero: the token does not say, and the claim counts as older than all others
 }
 
 // Claim returns what the identity's token says of its user.
@@ -39,8 +39,8 @@ func (i Identity) Claim() Claim {
 func (c Claim) Empty() bool { return c.Name == "" && c.Avatar == "" }
 
 // ParseShownName returns s, the display name of a user, without white space around it, or an
-// Invalid error. It is ParseName, and refuses besides what MendName takes out: characters that are
-// invisible or turn the text around them.
+// Invalid error. It is like ParseName, but also refuses characters that are invisible or change the
+// direction of the text: those that MendName removes.
 func ParseShownName(s string) (string, error) {
 	name, err := ParseName(s)
 	switch {
@@ -71,7 +71,7 @@ func ParseAvatar(s string) (string, error) {
 	return s, nil
 }
 
-// MendAvatar returns the address of a picture that a token has, or nothing where that is none.
+// MendAvatar returns the address of a picture that a token has, or "" if that is no such address.
 func MendAvatar(s string) string {
 	avatar, err := ParseAvatar(s)
 	if err != nil {
@@ -80,13 +80,13 @@ func MendAvatar(s string) string {
 	return avatar
 }
 
-// outsideAddress reports whether no address has a character as it is.
+// outsideAddress reports whether a character may not stand in an address unescaped.
 func outsideAddress(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unseen(r) || strings.ContainsRune("<>\"\\^`{|}", r)
 }
 
-// isHTTPS reports whether an address is of that scheme, and has a host and nobody's name in front
-// of it.
+// isHTTPS reports whether an address has the scheme https and a host, and no user name before the
+// host.
 func isHTTPS(s string) bool {
 	rest, ok := strings.CutPrefix(s, "https://")
 	if !ok {

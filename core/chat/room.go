@@ -11,11 +11,13 @@ type Room struct {
 	CreatedAt time.Time
 	Head      Seq   // the last entry's seq
 	Messages  int64 // how many entries are messages
-	Changed   Seq   // the entry that changed the room itself last: its name and the like, or what is set on it of the types room.*; 0: none did
+	// The entry that last changed the room itself: its name or the like, or a slot of a type
+	// room.*. 0: none did.
+	Changed Seq
 }
 
-// Unmade is a room that no store knows of: nobody made it or wrote in it. Where the first message
-// makes a room, it is an empty public room to whoever may make it.
+// Unmade returns a room that no store knows yet: nobody has made it or written in it. A first
+// message may make such a room. To a user who may do that, it looks like an empty public room.
 func Unmade(id RoomID) Room { return Room{ID: id, Public: true} }
 
 // Made reports whether a store knows of the room.
@@ -24,12 +26,12 @@ func (r Room) Made() bool { return !r.CreatedAt.IsZero() }
 // Member is a user's place in a room.
 type Member struct {
 	User   UserID
-	Role   Role // None where banned
+	Role   Role // None if banned
 	Banned bool
 	Since  time.Time // when this place was set
 }
 
-// Standing is how one user stands in one room, as a directory has it.
+// Standing is a user's relation to one room, as a directory has it.
 type Standing struct {
 	Room   Room
 	Member Member // zero where the user has no place in the room
@@ -37,7 +39,7 @@ type Standing struct {
 	Unread int64  // messages of others behind the read mark that are not deleted, counted up to MaxUnread
 }
 
-// MaxUnread is how far unread messages are counted. It stands for that many or more.
+// MaxUnread is how far unread messages are counted. A count of MaxUnread means that many or more.
 const MaxUnread = 999
 
 // Role returns what the identity may do there.

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Set sets a slot on a message, or on the room, to a value. Read from a store it has its data for
-// as long as the slot holds what this very entry set: a later set or a deletion takes it for ever.
+// Set sets a slot on a message, or on the room, to a value. A Set that is read from a store has its
+// data only while the slot still holds what this entry set. A later set or a deletion removes the
+// data for ever.
 type Set struct {
 	Type   SetType
 	Target Seq    // the message; 0: the room itself
 	Slot   string // which of the slots of that type on the target; most types have the one "" only
-	Data   []byte // a JSON value; nil: unset, or superseded
+	Data   []byte // a JSON value; nil: the slot is emptied, or a later set has replaced it
 }
 
-// SetType names what a slot is for. Types that begin with OwnPrefix are the application's own: the
-// service keeps them and does not look into them. What a later release adds, this one passes on as
-// it finds it, and takes no proposals for.
+// SetType says what a slot is for. Types that begin with OwnPrefix belong to the application: the
+// service keeps their values and does not look into them. A type that only a later release knows is
+// passed on unchanged, and cannot be proposed.
 type SetType string
 
 // The types.
@@ -24,15 +25,15 @@ const (
 	Pinned     SetType = "pinned"       // on a message: a Pin
 	RoomTopic  SetType = "room.topic"   // a text, see ParseTopic
 	RoomAvatar SetType = "room.avatar"  // a text, see ParseRoomAvatar
-	RoomCustom SetType = "room.custom"  // any value, in a slot a key
+	RoomCustom SetType = "room.custom"  // any value; the slot's name is its key
 	RoomMayPin SetType = "room.may_pin" // the role that it takes to pin: "write" or "moderate"
 	RoomMaySet SetType = "room.may_set" // the role that it takes to set types of the application's own
 )
 
-// OwnPrefix begins the types that are the application's own.
+// OwnPrefix begins the types that belong to the application.
 const OwnPrefix = "x."
 
-// Own reports whether the type is the application's own.
+// Own reports whether the type belongs to the application.
 func (t SetType) Own() bool { return strings.HasPrefix(string(t), OwnPrefix) }
 
 // Limits on sets. Bytes are those of names and values of slots.
@@ -62,10 +63,10 @@ type Slot struct {
 	Data  []byte
 }
 
-// SetTerms is what holds for sets of a type on a target.
+// SetTerms are the conditions for sets of a type on a target.
 type SetTerms struct {
-	Role    Role    // whom it takes
-	Setting SetType // the room's slot that says another role; empty: there is none
+	Role    Role    // the role that the author needs
+	Setting SetType // the slot of the room that may name another role; empty: none
 	OfRoom  bool    // it is a property of the room, as its name is
 	Cap     Cap
 }
@@ -74,10 +75,10 @@ type SetTerms struct {
 type Cap struct {
 	Slots, Bytes int
 	Pins         bool   // counts the pins of all messages; otherwise what is set on one target
-	What         string // are counted, in words
+	What         string // what is counted, in words
 }
 
-// kindOfSet is all that is particular to a type.
+// kindOfSet is everything that is special about a type.
 type kindOfSet struct {
 	terms SetTerms
 	room  bool // it is on the room, and not on a message
@@ -85,7 +86,7 @@ type kindOfSet struct {
 	check func(data []byte, now time.Time) error
 }
 
-// setKinds are the types but those of the application's own.
+// setKinds has all types except those of the application.
 var setKinds = map[SetType]kindOfSet{
 	Pinned: {
 		terms: SetTerms{Role: Moderate, Setting: RoomMayPin, Cap: Cap{Slots: MaxPins, Pins: true, What: "pinned messages"}},
@@ -103,7 +104,7 @@ var setKinds = map[SetType]kindOfSet{
 
 var ofRoom = SetTerms{Role: Moderate, OfRoom: true}
 
-// ownKind returns what holds for the application's own types on a target.
+// ownKind returns what is special about the application's types on a target.
 func ownKind(target Seq) kindOfSet {
 	terms := SetTerms{Role: Write, Setting: RoomMaySet, Cap: Cap{Slots: MaxMessageSlots, Bytes: MaxMessageBytes, What: "slots of types x. on one message"}}
 	if target == 0 {
@@ -118,7 +119,7 @@ func (t SetType) Known() bool {
 	return known || t.Own()
 }
 
-// Terms returns what holds for the set, which must be of a type that is Known.
+// Terms returns the conditions for the set. Its type must be Known.
 func (s Set) Terms() SetTerms { return s.kind().terms }
 
 func (s Set) kind() kindOfSet {
@@ -128,8 +129,8 @@ func (s Set) kind() kindOfSet {
 	return setKinds[s.Type]
 }
 
-// Check returns an Invalid error where a set of a type that is Known breaks a rule. Whether the
-// data is JSON is for its decoder to know. now is when it is to be set.
+// Check returns an Invalid error if the set breaks a rule. Its type must be Known. now is when it
+// is to be set. Check does not verify that the data is JSON: the decoder does.
 func (s Set) Check(now time.Time) error {
 	kind := s.kind()
 	if s.Type.Own() {

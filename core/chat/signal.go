@@ -6,7 +6,7 @@ type Signal struct {
 	Room RoomID
 	User UserID
 	Kind SignalKind
-	On   bool // SignalTyping: is typing; SignalPresence: is online
+	On   bool // SignalTyping: the user types; SignalPresence: the user is online
 
 	// Seq is the read mark of a SignalRead. Of a SignalTyping it is the last entry that the user
 	// made before, or 0: nobody gets the signal before that entry.
@@ -21,7 +21,7 @@ const (
 	SignalTyping SignalKind = iota + 1
 	SignalPresence
 	SignalRead
-	SignalProfile // of no room: what is known of a user is another version
+	SignalProfile // of no room: a user's profile has another version now
 )
 
 // SignalSlot is what two signals share if the later one replaces the earlier one.
