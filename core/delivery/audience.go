@@ -79,9 +79,9 @@ func (a *Audience) spread(signal chat.Signal, origin string) {
 	}
 }
 
-// Add lets fl hear of the feed, from the cursor on. It returns the last entry that may have ended
-// somebody's right to read, or 0: if the caller checked that right before this entry, it must check
-// it again. Reader.Begin must follow. The reader's lock is held.
+// Add makes fl one of the readers of the feed, from the cursor on. It returns the last entry that
+// may have ended somebody's right to read, or 0. If the caller checked that right before this
+// entry, it must check again. Reader.Begin must follow. The reader's lock is held.
 func (a *Audience) Add(fl *Follow, cursor chat.Seq) (danger chat.Seq) {
 	fl.cursor = cursor
 	a.mu.Lock()
@@ -162,8 +162,8 @@ type part struct {
 	ended   time.Time // of the last pass
 	took    time.Duration
 	entries int       // the highest number that a reader got in it
-	due     time.Time // when a lingering feed is served; zero: it does not linger
-	urgent  bool      // has entries due, or more signals than may wait
+	due     time.Time // when a lingering feed is served; zero: it does not linger now
+	urgent  bool      // entries are due, or more signals than may wait
 }
 
 // passing is one pass over a part's readers.

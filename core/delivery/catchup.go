@@ -63,8 +63,9 @@ func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	r.queue()
 }
 
-// fetchSpan returns what to read for a reader: about one write's worth. Where that reaches up to
-// the ring, it is as much as the ring may be primed with, so that the next reader need not read it.
+// fetchSpan returns what to read for a reader: about as much as one write takes. If that reaches up
+// to the ring, it returns as much as the ring may be primed with, so that the next reader need not
+// read it.
 func (n *Node) fetchSpan(v *feed.View, cursor chat.Seq, viewer chat.UserID) ports.Span {
 	span := ports.Span{After: cursor, Limit: fetchEntries, Bytes: runBytes, Viewer: viewer}
 	if cursor+fetchEntries >= v.Floor {

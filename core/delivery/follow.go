@@ -20,12 +20,12 @@ type Follow struct {
 
 	// Guarded by the reader's lock.
 	cursor   chat.Seq      // the last entry that was handed to the connection or its outbox
-	until    chat.Seq      // with bounded: the last entry that the reader may get
+	until    chat.Seq      // if bounded: the last entry that the reader may get
 	sent     chat.Seq      // the last entry that the client was told is its own
 	reading  *list.Element // its place in the list of readers that wait for the log
 	bounded  bool          // until is set
 	ends     bool          // the follow ends with the entry until
-	wary     bool          // the owner is asked before the next entry
+	wary     bool          // the owner is asked before the follow gets its next entry
 	due      bool          // is in the reader's due list
 	fetching bool          // a worker reads the log for it, or will
 	held     bool          // the next entry is a send of this client, whose answer goes first
@@ -35,8 +35,7 @@ type Follow struct {
 // Owner is told what happens to a follow. Its methods are called with the reader's lock held, and
 // must not wait.
 type Owner interface {
-	// Next tells that the follow is about to get entries, for the first time since it was made
-	// wary.
+	// Next tells that the follow is about to get entries, for the first time since Beware(true).
 	Next()
 	// Served tells that the follow was given an entry from the log.
 	Served(e *chat.Entry)
@@ -53,7 +52,7 @@ func (fl *Follow) Sent() chat.Seq { return fl.sent }
 // Gone reports whether the follow has ended.
 func (fl *Follow) Gone() bool { return fl.gone }
 
-// Beware sets whether the owner is asked before the next entry.
+// Beware sets whether the owner is told, by Next, before the follow gets its next entry.
 func (fl *Follow) Beware(on bool) { fl.wary = on }
 
 // Hold stops the follow at the entry until, for now.
@@ -111,7 +110,7 @@ func (l *follows) in(room chat.RoomID) *Follow {
 	return nil
 }
 
-// put adds a follow; the room has none.
+// put adds a follow of a room that has none yet.
 func (l *follows) put(fl *Follow) {
 	at, _ := l.find(fl.Room())
 	if *l == nil {

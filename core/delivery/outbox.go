@@ -19,7 +19,7 @@ const (
 	pooledOutbox = 16 << 10
 )
 
-// pendingSignal is a signal with its frame, encoded once for all who get it.
+// pendingSignal is a signal with its frame, encoded once for all readers that get it.
 type pendingSignal struct {
 	chat.Signal
 	origin string // the id of the reader that does not get it
@@ -63,7 +63,7 @@ func (r *Reader) put(f ports.Frame) {
 
 // signal queues a signal for the client. The lock is held.
 func (r *Reader) signal(sig pendingSignal) {
-	if sig.origin != r.id && !r.closing { // one of no room has no origin
+	if sig.origin != r.id && !r.closing { // a signal of no room has no origin
 		r.signals = replaceSignal(r.signals, sig)
 	}
 }

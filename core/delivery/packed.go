@@ -22,8 +22,9 @@ func (r *Reader) run(v *feed.View, after, upto chat.Seq, limit int) (frames []by
 	return run.Frames, run.Last
 }
 
-// pack packs the frame at the end of the outbox, from the index at. Then the client has unpacked
-// something else than entries, and a chain does not go on. The lock is held.
+// pack packs the frame at the end of the outbox that begins at the index at. Since the client then
+// unpacks something other than entries, a chain of entries does not continue after it. The lock is
+// held.
 func (r *Reader) pack(at int) {
 	plain := r.outbox[at:]
 	packed, ok := r.node.cfg.Packer.Alone(nil, plain)

@@ -46,7 +46,8 @@ type Reader struct {
 	dead    bool // nothing is written any more
 }
 
-// sendKey names changes that are not answered yet: a send by its key, all others of a room by none.
+// sendKey names changes that are not answered yet. A send is named by its room and key, all other
+// changes of a room by the room alone.
 type sendKey struct {
 	room chat.RoomID
 	key  chat.Key
@@ -88,8 +89,8 @@ func (r *Reader) PutRaw(frame []byte) {
 	r.queue()
 }
 
-// Signal tells the client a signal of no room, by its frame: once it takes what it is told before,
-// and unless a later one of the same slot comes first.
+// Signal queues a signal that belongs to no room, with its encoded frame. The client gets it after
+// what is queued already. A later signal of the same slot replaces it if it is still queued.
 func (r *Reader) Signal(signal chat.Signal, frame []byte) {
 	r.signal(pendingSignal{Signal: signal, frame: frame})
 	if !r.closing {
@@ -97,7 +98,8 @@ func (r *Reader) Signal(signal chat.Signal, frame []byte) {
 	}
 }
 
-// Close queues the close frame; nothing follows it. A failure that is not nil is told before it.
+// Close queues the close frame, and nothing follows it. If failure is not nil, the client is told
+// it first.
 func (r *Reader) Close(reason ports.CloseReason, failure error) {
 	if r.closing {
 		return

@@ -14,7 +14,7 @@ type shard struct {
 	index    int
 	observer ports.DeliveryObserver
 	linger   time.Duration // max
-	wake     chan struct{} // holds one: there may be work
+	wake     chan struct{} // of capacity one: there may be work
 	packed   packedSum
 
 	mu    sync.Mutex
@@ -30,8 +30,8 @@ func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard 
 	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1)}
 }
 
-// queuePassing marks a part as having entries to pass on. The oldest of them became durable at
-// since; traced has those of followed traces.
+// queuePassing marks a part as having entries to pass on. since is when the oldest of them became
+// durable. traced has those entries whose traces are followed.
 func (w *shard) queuePassing(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
 	if p.since.IsZero() || since.Before(p.since) {
@@ -132,17 +132,17 @@ func (w *shard) run(ctx context.Context) {
 const (
 	minLinger    = 500 * time.Microsecond // less is not worth a timer
 	enoughAWrite = 2                      // entries in a write of the last pass; with more a feed lingers less
-	// Signals of a room take at most a hundredth of a shard's time, so that the members of a crowd
-	// that comes to a room are not told of each other one by one.
+	// Signals of a room take at most a hundredth of a shard's time. Otherwise, when a crowd comes
+	// to a room, each of its members would be told of every other one.
 	signalShare  = 99
 	signalLinger = 500 * time.Millisecond // max
 )
 
 // lingers reports whether a feed that has moved waits until p.due, so that later entries share its
-// writes: their number is what limits a shard. A feed lingers for as long as its last pass took,
-// counted from the end of that pass. So one that was quiet for that long does not linger, nor does
-// one with few readers, and one with many is written to at most half of the time. Where only
-// signals are due, which are not urgent, it lingers longer.
+// writes. The number of writes is what limits a shard. A feed lingers for as long as its last pass
+// took, counted from the end of that pass. So a feed that was quiet for that long does not linger,
+// nor does one with few readers. A feed with many readers is written to for at most half of the
+// time. If only signals are due, it lingers longer, as they are not urgent.
 func (w *shard) lingers(p *part) bool {
 	linger := min(p.took, w.linger)
 	if p.entries > enoughAWrite { // its writes are well shared already

@@ -24,7 +24,7 @@ type delivery struct {
 	last    time.Time
 }
 
-// trace begins the summaries of entries that are published now. a.mu is held.
+// trace begins a summary for each traced entry that is published now. a.mu is held.
 func (a *Audience) trace(entries []feed.Traced) (traced []*delivery) {
 	if len(entries) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (a *Audience) trace(entries []feed.Traced) (traced []*delivery) {
 	return traced
 }
 
-// served counts a reader whose cursor a pass has left at cursor.
+// served counts a reader. A pass has moved its cursor to cursor.
 func (d *delivery) served(cursor chat.Seq) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
