@@ -85,7 +85,7 @@ func (f *Feed) trust() {
 	f.catchUp()
 }
 
-// part starts a feed anew whose log differs from some entry on.
+// part starts a feed anew. Its log differs from some entry on.
 func (n *Node) part(ctx context.Context, f *Feed) error {
 	from, err := n.parting(ctx, f)
 	if err != nil {
@@ -98,8 +98,8 @@ func (n *Node) part(ctx context.Context, f *Feed) error {
 	return nil
 }
 
-// parting returns the first entry that the log does not have, or has otherwise than the feed, as
-// far as the feed knows its entries.
+// parting returns the first entry that the log does not have, or has in another form than the feed.
+// It compares only entries that the feed still knows.
 func (n *Node) parting(ctx context.Context, f *Feed) (chat.Seq, error) {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -124,7 +124,8 @@ func (n *Node) parting(ctx context.Context, f *Feed) (chat.Seq, error) {
 	return min(at, heads[f.room]) + 1, nil
 }
 
-// same returns up to which seq entries of the log, which come behind at, are the feed's.
+// same compares entries of the log, which follow at, with those of the feed. It returns the last
+// seq up to which they are the same.
 func (f *Feed) same(at chat.Seq, entries []chat.Entry) chat.Seq {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -182,7 +182,7 @@ func (f *Feed) reaches(seq chat.Seq) (behind bool) {
 	return seq > f.ring.now.Head
 }
 
-// publish shows the readers what was added.
+// publish makes the entries that were added visible to readers.
 func (f *Feed) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

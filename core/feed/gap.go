@@ -22,9 +22,9 @@ const (
 // StoreTime is how long a call of the store may take.
 const StoreTime = 10 * time.Second
 
-// gap is what a feed knows to be missing. A notice may overtake another one, as those of two nodes
-// do, or the commit before it may still be on its way. Such an entry waits a moment for those
-// before it. Then the log is read, once for all readers.
+// gap is what a feed knows that it lacks. Notices of two nodes may arrive in another order than the
+// entries have. Or the commit of an earlier entry is still on its way. So an entry that came early
+// waits a moment for those before it. Then the log is read, once for all readers.
 type gap struct {
 	early   []chat.Entry // behind head+1, ascending
 	known   chat.Seq     // the log reaches at least to this
@@ -65,8 +65,8 @@ func (f *Feed) catchUp() {
 	}
 }
 
-// seek has the gap filled, at once or after a while, unless there is none or that is being done
-// already. lost tells that the feed should have been told of what it lacks.
+// seek starts filling the gap, at once or after a while. It does nothing if there is no gap, or if
+// that is being done already. lost says that the feed should have been told of what it lacks.
 func (n *Node) seek(f *Feed, after time.Duration, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

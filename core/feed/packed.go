@@ -26,7 +26,7 @@ type packs struct {
 	alone   form
 	chains  form
 	spent   int  // bytes of the budget
-	dropped bool // the ring has given up the chunk, and its part of the budget
+	dropped bool // the ring has dropped the chunk, and given back its part of the budget
 }
 
 // form is one form of the first frames of a chunk.
@@ -36,7 +36,7 @@ type form struct {
 }
 
 type packedFrame struct {
-	end    uint32 // in the form's buf
+	end    uint32 // where the frame ends in the form's buf
 	first  int32  // index of the first frame of its chain
 	packed bool   // otherwise it is as it was
 }
@@ -54,16 +54,16 @@ func newPacks(packer ports.Packer, total *budget) *packs {
 type PackedRun struct {
 	Frames []byte // they must not be changed
 	Last   chat.Seq
-	Packed int // how many of them are packed
-	Bytes  int // of these
-	Plain  int // bytes of these before they were packed
+	Packed int // how many of them are packed: so many frames
+	Bytes  int // bytes of the packed ones
+	Plain  int // bytes of the same frames before they were packed
 }
 
-// RunPacked is Run for a connection that takes packed frames. maxBytes is of the frames as they
-// were before. at is what the connection has unpacked last; it is moved on.
+// RunPacked is like Run, for a connection that takes packed frames. maxBytes counts the frames
+// before they are packed. at says what the connection has unpacked last, and is moved forward.
 //
-// A frame of a chain refers back to those before it, so a connection that lacks one of them gets
-// frames as they are, until the next chain begins.
+// A frame of a chain refers back to those before it. So a connection that lacks one of them gets
+// unpacked frames, until the next chain begins.
 func (v *View) RunPacked(packing ports.Packing, at *Unpacked, after, upto chat.Seq, maxBytes int) PackedRun {
 	c, from, to := v.find(after, upto, maxBytes)
 	plain := PackedRun{Frames: c.between(from, to), Last: c.first + chat.Seq(to)}
@@ -101,7 +101,7 @@ func (v *View) RunPacked(packing ports.Packing, at *Unpacked, after, upto chat.S
 	return p.chains.run(c, from, to)
 }
 
-// packAlone packs frames up to the index to by themselves. It fails where the budget is spent.
+// packAlone packs each frame up to the index to by itself. It reports false if the budget is spent.
 func (p *packs) packAlone(c *chunk, to int) bool {
 	f := &p.alone
 	for i := len(f.frames); i <= to; i++ {
@@ -116,8 +116,8 @@ func (p *packs) packAlone(c *chunk, to int) bool {
 	return true
 }
 
-// packChains is packAlone for frames in chains. A chain ends where it would get too large, and
-// behind a frame that cannot be packed.
+// packChains is like packAlone, but packs the frames in chains. A chain ends before it gets too
+// large, and after a frame that cannot be packed.
 func (p *packs) packChains(c *chunk, to int) bool {
 	f := &p.chains
 	for i := len(f.frames); i <= to; i++ {
@@ -156,8 +156,8 @@ func (f *form) run(c *chunk, from, to int) PackedRun {
 	return r
 }
 
-// affords reports whether the budget of all rings has room for packed forms. A quarter of it is for
-// frames as they are: without these, readers need the log.
+// affords reports whether the budget of all rings has room for packed forms. A quarter of the
+// budget is kept for unpacked frames: without those, readers need the log.
 func (p *packs) affords() bool { return p.total.used.Load() < p.total.max/4*3 }
 
 // spend counts the memory of the forms. p.mu is held.

@@ -91,8 +91,8 @@ func (c *chunk) between(from, to int) []byte {
 	return c.buf[start:until:until]
 }
 
-// ring is the changing side of a feed's views: the newest entries in their first form, in chunks,
-// bounded in bytes.
+// ring is what a feed's views are made from, and the only part of them that changes. It has the
+// newest entries in their first form, in chunks. Its bytes are bounded.
 type ring struct {
 	now    View
 	bytes  int // of all chunks, as allocated
@@ -104,7 +104,7 @@ type ring struct {
 	last   newest                // the entry at the head
 }
 
-// setSlot is a slot on a message, or on the room (0).
+// setSlot is a slot on a message, or on the room (0), with its type.
 type setSlot struct {
 	target chat.Seq
 	of     chat.SetType
@@ -203,8 +203,8 @@ func (r *ring) printAt(seq chat.Seq) (of uint32, known bool) {
 	return r.now.chunks[i].ends[seq-r.now.chunks[i].first].print, true
 }
 
-// doubts reports whether an entry that comes again, at the head or before it, differs from the one
-// that was there. Then the log has changed, or the entry is not of this log.
+// doubts reports whether an entry that comes again, at the head or before it, differs from the
+// feed's entry in that place. If it does, the log has changed, or the entry belongs to another log.
 func (r *ring) doubts(e *chat.Entry) bool {
 	if has, known := r.printAt(e.Seq); known {
 		return has != printOf(e)
@@ -296,9 +296,9 @@ func (r *ring) unset(target chat.Seq) {
 	}
 }
 
-// changed removes from the ring what the entry seq, which is added now, makes outdated: the message
-// that its fact changes, and an earlier edit of that, or value of its slot, which nobody may get
-// any more.
+// changed removes from the ring what becomes outdated by the new entry seq. That is the message
+// that its fact changes, an earlier edit of that message, or the entry that had the slot's value
+// until now. Nobody may get these any more.
 func (r *ring) changed(seq chat.Seq, fact chat.Fact) {
 	target := chat.Target(fact)
 	if target > 0 {

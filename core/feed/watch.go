@@ -10,7 +10,7 @@ import (
 
 const (
 	sweepEvery  = time.Second
-	closeIdle   = 30 * time.Second       // how long a feed that nobody has acquired stays open
+	closeIdle   = 30 * time.Second       // until a feed that nobody has acquired is closed
 	confirmWait = 200 * time.Millisecond // after that, a feed that is still behind the log has missed something
 	headsAtOnce = 1000                   // rooms in one query
 	maxIdle     = 4096                   // feeds that nobody has acquired; with more, they are closed at the next sweep
@@ -63,9 +63,9 @@ func (n *Node) sweep(now time.Time) {
 }
 
 // watchHeads compares the feeds with the log until ctx ends, so that a lost notice delays an entry
-// only by seconds. An entry that a feed lacks is mostly on its way from the journal, so it is
-// sought only if it has not come a moment later. If the log ends before the head of a feed, it has
-// lost entries.
+// only by seconds. An entry that a feed lacks is mostly still on its way from the journal. So it is
+// sought only if it has not come a moment later. If the log ends before the head of a feed, the log
+// has lost entries.
 func (n *Node) watchHeads(ctx context.Context) {
 	timer := time.NewTimer(n.cfg.AntiEntropy)
 	defer timer.Stop()
