@@ -15,8 +15,8 @@ const (
 	KindMember
 	KindRoom
 	KindSet
-	// KindSilent is a Message that is Silent. It is a kind of its own so that what counts unread
-	// messages does not come upon it.
+	// KindSilent is a Message that is Silent. It is a kind of its own, so that a query that counts
+	// unread messages does not find it.
 	KindSilent
 )
 
@@ -72,7 +72,7 @@ type Columns struct {
 	Name    string
 	SetType chat.SetType
 	Slot    string
-	Data    []byte // of a set that is read, while its slot holds what it set; rows of entries have none
+	Data    []byte // of a set that is read, while its slot holds it; rows of entries have none
 }
 
 // ColumnsOf returns the columns of an entry with the fact. They do not have an edit's text, which

@@ -5,9 +5,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Check returns an Internal error if the fact of any proposal cannot be appended, such as nil,
-// chat.Unknown, or a chat.Set of a type that this release does not know, or cannot be in its Group.
-// A store calls it first, and on an error appends none of the proposals.
+// Check returns an Internal error if one of the proposals can never be appended. Such a proposal
+// has a Fact that is nil, a chat.Unknown, or a chat.Set of a type that this release does not know;
+// or its Group does not allow it. A store calls Check first. If it fails, the store appends none of
+// the proposals.
 func Check(proposals []chat.Proposal) error {
 	for i := range proposals {
 		p := &proposals[i]

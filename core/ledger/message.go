@@ -8,7 +8,7 @@ import (
 
 type messageRule struct{}
 
-// terms lets only who moderates, and services, send what is unread for nobody.
+// terms allows silent messages, which are unread for nobody, only to moderators and services.
 func (messageRule) terms(p *chat.Proposal) terms {
 	if p.Fact.(chat.Message).Silent && !p.By.Service {
 		return terms{role: chat.Moderate}

@@ -36,7 +36,7 @@ type Rewrite struct {
 // empty, and nothing of it is kept.
 type Slot struct {
 	chat.Set
-	Due time.Time // when the value ends by itself; zero: it does not
+	Due time.Time // when the value ends by itself; zero: never
 }
 
 // Reaction is the new state of an emoji on a message.

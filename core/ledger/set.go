@@ -8,15 +8,15 @@ import (
 
 type setRule struct{}
 
-// terms lets what ends by itself end in an archived room too.
+// terms lets a value that is due end in an archived room too.
 func (setRule) terms(p *chat.Proposal) terms {
 	f := p.Fact.(chat.Set)
 	is := f.Terms()
 	return terms{role: is.Role, setting: is.Setting, archived: is.OfRoom || ends(p, &f), changes: f.Target != 0}
 }
 
-// ends reports whether a proposal is the service's own, to unset what ends by itself, and nobody's
-// who acts for it.
+// ends reports whether the service itself proposes to unset a value that ends by itself. A proposal
+// that the service makes for somebody is not meant.
 func ends(p *chat.Proposal, f *chat.Set) bool {
 	return p.Author.ID == chat.System && p.Via == "" && f.Data == nil
 }
@@ -49,15 +49,15 @@ func (setRule) ruling(c matter) (Ruling, error) {
 	return r, nil
 }
 
-// isDue reports whether what a slot holds has come to its end.
+// isDue reports whether the value of a slot has reached its end.
 func (c matter) isDue(f chat.Set, is chat.Slot) bool {
 	f.Data = is.Data
 	due := f.Due()
 	return !due.IsZero() && !due.After(c.room.Now)
 }
 
-// overCap refuses what would make too many slots hold a value, or too large ones; is is the slot as
-// it was. What makes a value smaller is never refused.
+// overCap refuses a set that would make the values of the slots too many or too large. is is the
+// slot as it was. A set that makes a value smaller is never refused.
 func (c matter) overCap(f *chat.Set, is chat.Slot) (over, _ error) {
 	most := f.Terms().Cap
 	if f.Data == nil || most == (chat.Cap{}) {
@@ -97,8 +97,8 @@ func (c matter) held(f *chat.Set, pins bool) (slots, bytes int, _ error) {
 	return slots, bytes, err
 }
 
-// need returns the role that a proposal takes, where a setting of the room may say another one than
-// the terms do.
+// need returns the role that a proposal needs. A setting of the room may name another role than the
+// terms do.
 func (c matter) need(asked terms) (chat.Role, error) {
 	if asked.setting == "" {
 		return asked.role, nil
@@ -114,7 +114,7 @@ func (c matter) need(asked terms) (chat.Role, error) {
 	return role, nil
 }
 
-// columns leaves the data out: that is kept in the slot alone, for as long as it holds.
+// columns leaves the data out. Only the slot keeps it, for as long as it has that value.
 func (setRule) columns(f chat.Fact) Columns {
 	is := f.(chat.Set)
 	return Columns{Target: is.Target, SetType: is.Type, Slot: is.Slot}

@@ -8,7 +8,7 @@ import (
 )
 
 // Together returns how many of the first proposals take effect together or not at all: those of one
-// Group. It is 1 where the first is of none.
+// Group. It returns 1 if the first one has no group.
 func Together(proposals []chat.Proposal) int {
 	n := 1
 	for first := &proposals[0]; first.Group != 0 && n < len(proposals) && proposals[n].Group == first.Group; {
@@ -18,8 +18,8 @@ func Together(proposals []chat.Proposal) int {
 }
 
 // JudgeTogether rules on proposals to one room that take effect together or not at all. If one of
-// them is refused, all are: the others with chat.Undone, but for those that are Duplicates. The
-// store saves the rulings in their order.
+// them is refused, so are all others except Duplicates, with chat.Undone. The store saves the
+// rulings in their order.
 func JudgeTogether(rows Rows, proposals []chat.Proposal) ([]Ruling, error) {
 	o := &overlay{Rows: rows, room: *rows.Room(), head: rows.Room().Head}
 	rulings := make([]Ruling, len(proposals))
@@ -39,7 +39,7 @@ func JudgeTogether(rows Rows, proposals []chat.Proposal) ([]Ruling, error) {
 	return rulings, nil
 }
 
-// undone returns the rulings on proposals of which the one at failed is refused.
+// undone returns the rulings on proposals when the one at index failed is refused.
 func undone(rows Rows, proposals []chat.Proposal, failed int, refusal Ruling) ([]Ruling, error) {
 	rulings := make([]Ruling, len(proposals))
 	for i := range proposals {
@@ -58,7 +58,7 @@ func undone(rows Rows, proposals []chat.Proposal, failed int, refusal Ruling) ([
 	return rulings, nil
 }
 
-// overlay is a room with rulings applied that no store has saved yet.
+// overlay is a room as it will be when rulings are applied that no store has saved yet.
 type overlay struct {
 	Rows
 	room    Room
