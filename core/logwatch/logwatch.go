@@ -14,9 +14,10 @@ import (
 const (
 	lookEvery = 2 * time.Second
 	lookTime  = 10 * time.Second
-	// minPause is the pause after a look for a notice of another log, however many of them come.
+	// minPause is the pause after a look that a notice of another log has caused, however many such
+	// notices come.
 	minPause = time.Second
-	// slowest is how long another node may take to notice that the log has changed.
+	// slowest is the longest time that another node takes to notice that the log has changed.
 	slowest = time.Minute
 )
 
@@ -31,7 +32,7 @@ type Config struct {
 type Watch struct {
 	cfg     Config
 	now     atomic.Value    // a chat.LogID
-	foreign chan chat.LogID // holds one: the log of a notice of another log
+	foreign chan chat.LogID // of capacity one: another log, which a notice named
 
 	// Only Run uses these.
 	was     chat.LogID // the log before the present one
@@ -105,7 +106,7 @@ func (w *Watch) look(ctx context.Context, changed func()) {
 	}
 }
 
-// Foreign notes that a notice of another log came by the bus. It does not block.
+// Foreign notes that the bus has brought a notice of another log. It does not block.
 func (w *Watch) Foreign(theirs chat.LogID) {
 	select {
 	case w.foreign <- theirs:
@@ -113,8 +114,8 @@ func (w *Watch) Foreign(theirs chat.LogID) {
 	}
 }
 
-// tellOf tells the observer of a notice of another log. It does not if that is the log before a
-// recent change, or the present one: nodes do not all notice a change at the same time.
+// tellOf tells the observer of a notice of another log. It does not if that log is the present one,
+// or the one before a recent change: not all nodes notice a change at the same time.
 func (w *Watch) tellOf(ctx context.Context, theirs chat.LogID) {
 	own := w.Log()
 	if theirs == own || own == "" || theirs == w.was && time.Since(w.changed) < slowest {
