@@ -1,5 +1,5 @@
-// Package paging writes where a list goes on as a text that its client brings back: the cursor of
-// the next page.
+// Package paging makes the cursor of a list's next page: a text that says where the list goes on,
+// which the client sends back.
 package paging
 
 import (
@@ -15,17 +15,17 @@ const (
 	partEnd  = "\x1f" // ids and names have no control characters
 )
 
-// Cursor returns parts as a text: a sum and the parts, in base64. The sum is also over what the
-// list is of, such as its user and its log, so that a cursor which was cut, mended, or taken from
-// another list is known as no good. It guards nothing, as anybody can make one: rights are to be
-// asked for with each page. The parts must have no control characters.
+// Cursor returns parts as a text: a checksum and the parts, in base64. The checksum also covers of,
+// which says what the list is of, such as its user and its log. So Parts notices a cursor that was
+// cut, changed, or taken from another list. The cursor protects nothing, as anybody can make one:
+// rights must be checked for each page. The parts must not have control characters.
 func Cursor(parts []string, of ...string) string {
 	payload := strings.Join(parts, partEnd)
 	return base64.RawURLEncoding.EncodeToString(append(sum(payload, of), payload...))
 }
 
-// Parts returns the parts of a cursor of at most limit bytes, or ok false where it is no cursor of
-// that list.
+// Parts returns the parts of a cursor that has at most limit bytes. ok is false if it is not a
+// cursor of that list.
 func Parts(cursor string, limit int, of ...string) (parts []string, ok bool) {
 	if len(cursor) > limit {
 		return nil, false
