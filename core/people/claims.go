@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	maxWaiting = 4096  // claims; what is more is lost, and told again by the next request
-	maxSettled = 16384 // users in one of two generations, of whom it is known what was heard last
+	maxWaiting = 4096  // claims that wait; any more are lost, and come with a later request
+	maxSettled = 16384 // users in each of two generations whose last claim is remembered
 )
 
-// claims are what tokens say of users: what is to be written, and what was lately.
+// claims are what tokens say of users: the claims that are yet to be written, and those that were
+// written lately.
 type claims struct {
-	wake chan struct{} // holds one: claims wait
+	wake chan struct{} // of capacity one: claims wait
 	seed maphash.Seed
 
 	mu       sync.Mutex
@@ -28,7 +29,7 @@ type claims struct {
 	listener ports.Listener // nil until there is one
 }
 
-// heard is the youngest claim of a user that the store knows.
+// heard is the latest claim of a user that the store knows.
 type heard struct {
 	words  uint64 // a hash
 	issued int64  // Unix nanoseconds
@@ -41,7 +42,7 @@ func newClaims() claims {
 	}
 }
 
-// put has a claim written, unless it is no news or too many wait.
+// put queues a claim to be written, unless the store knows what it says or too many wait.
 func (c *claims) put(claim chat.Claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,7 +63,7 @@ func (c *claims) put(claim chat.Claim) {
 	}
 }
 
-// known reports whether the store has nothing to learn of a claim: it says what the last one said,
+// known reports whether the store can learn nothing from a claim: it says what the last one said,
 // or is older. c.mu is held.
 func (c *claims) known(claim chat.Claim) bool {
 	last, ok := c.young[claim.User]
@@ -72,7 +73,8 @@ func (c *claims) known(claim chat.Claim) bool {
 	return ok && (last.words == c.words(claim) || nanoseconds(claim.Issued) <= last.issued)
 }
 
-// settled reports whether the store knows what a claim says.
+// settled is known for callers that do not hold c.mu: it reports whether the store can learn
+// nothing from a claim.
 func (c *claims) settled(claim chat.Claim) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,15 +1,16 @@
 // Package people knows what users are called, and tells those who look at them when that changes.
 //
-// A profile comes of what a token says of its user, or is set by itself:
+// A profile comes from what tokens say of their user, or is set by a request:
 //
 //	a token that was verified ─► Heard ─► what is new, gathered ─► People.Learn ─┐
 //	PUT /v1/users/{user} ─► SetProfile ─► People.SetProfile ─────────────────────┴─► ProfileChanged:
 //	                                                                                 this node, the bus
 //
-// Nobody who shows a token waits for that: what it says is noted, unless it was heard lately, and
-// written by one goroutine, a batch at a time. Of what cannot be written now, or is too much, the
-// next request with that token tells again.
+// A request with a token does not wait until its claim is written. The claim is noted, unless it
+// was heard lately, and one goroutine writes what was noted, a batch at a time. If a claim cannot
+// be written, or too many wait, it is lost. The next request with that token brings it again.
 //
-// A notice says who has changed and to which version, and not how: nodes where somebody looks at
-// that user read what is there, so that what they show is the latest, however notices come.
+// A notice says who has changed, and which version is the latest, but not what has changed. Nodes
+// where somebody looks at that user read the profile from the store. So they always show the
+// latest one, in whatever order notices come.
 package people

@@ -16,11 +16,11 @@ type Config struct {
 	Bus      ports.Bus           // nil: this node is alone
 	Observer ports.FaultObserver // nil: nobody is told
 
-	AnswerBytes int           // most bytes of a page of profiles; 0: 256 KiB
-	Pause       time.Duration // between batches of claims that are written; 0: 100 ms
+	AnswerBytes int           // max bytes of a page of profiles; 0: 256 KiB
+	Pause       time.Duration // between two batches of claims that are written; 0: 100 ms
 }
 
-// Service implements ports.Profiles, and learns what tokens say.
+// Service implements ports.Profiles, and writes what tokens say of their users.
 type Service struct {
 	cfg    Config
 	claims claims
@@ -28,7 +28,7 @@ type Service struct {
 
 var _ ports.Profiles = (*Service)(nil)
 
-// New returns a service. What tokens say waits until Run.
+// New returns a service. Claims of tokens are not written before Run.
 func New(cfg Config) *Service {
 	if cfg.Limiter == nil {
 		cfg.Limiter = ports.Unlimited{}
@@ -64,10 +64,10 @@ func (s *Service) Profiles(ctx context.Context, by chat.Identity, users []chat.U
 	return s.fit(users, known), nil
 }
 
-// fit returns those of the users who are known, each once, as far as one answer holds them; one at
-// least.
+// fit returns the profiles of those users who are known, each once. It returns as many as fit into
+// one answer, and at least one.
 func (s *Service) fit(users []chat.UserID, known map[chat.UserID]chat.Profile) (page ports.ProfilePage) {
-	left := s.cfg.AnswerBytes - 1<<10 // for what is around them
+	left := s.cfg.AnswerBytes - 1<<10 // less what stands around the profiles
 	full := false
 	for _, user := range users {
 		p, there := known[user]
@@ -86,8 +86,8 @@ func (s *Service) fit(users []chat.UserID, known map[chat.UserID]chat.Profile) (
 	return page
 }
 
-// size is at least how many bytes a profile has in an answer. Of what may be in texts JSON makes
-// twice as much at most.
+// size returns how many bytes a profile has in an answer at most. JSON at most doubles the length
+// of its id, name and avatar.
 func size(p *chat.Profile) int {
 	const around = 100
 	return around + 2*(len(p.User)+len(p.Name)+len(p.Avatar)) + len(p.Custom)
@@ -98,7 +98,7 @@ func (s *Service) Known(ctx context.Context, users []chat.UserID) ([]chat.Profil
 	return s.cfg.Store.Profiles(ctx, users)
 }
 
-// maySet reports whether by may set what is known of a user.
+// maySet reports whether by may set the profile of a user.
 func maySet(by chat.Identity, user chat.UserID) bool { return by.User == user || by.Admin || by.Act }
 
 // SetProfile implements ports.Profiles.
@@ -109,7 +109,7 @@ func (s *Service) SetProfile(ctx context.Context, by chat.Identity, user chat.Us
 	if !maySet(by, user) {
 		return chat.Profile{}, chat.Errorf(chat.Forbidden, "you may set your own profile only")
 	}
-	// What the user's own token says came before this change, also where nobody has noted it yet.
+	// What the user's own token says is older than this change, even if it has not been noted yet.
 	if claim := by.Claim(); by.User == user && by.Via == "" && !claim.Empty() && !s.claims.settled(claim) {
 		if err := s.learn(ctx, []chat.Claim{claim}); err != nil {
 			return chat.Profile{}, err
@@ -122,7 +122,7 @@ func (s *Service) SetProfile(ctx context.Context, by chat.Identity, user chat.Us
 	return is, err
 }
 
-// learn has the store learn claims, and tells what changed.
+// learn writes claims to the store, and tells whose profiles changed.
 func (s *Service) learn(ctx context.Context, list []chat.Claim) error {
 	changed, err := s.cfg.Store.Learn(ctx, list)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Service) learn(ctx context.Context, list []chat.Claim) error {
 	return nil
 }
 
-// tell tells this node and the others that a profile is another one.
+// tell tells this node and the others that a profile has changed.
 func (s *Service) tell(ctx context.Context, p chat.Profile) {
 	notice := ports.ProfileChanged{User: p.User, Version: p.Version}
 	s.claims.tell(notice)
@@ -147,8 +147,8 @@ func (s *Service) tell(ctx context.Context, p chat.Profile) {
 	}
 }
 
-// Run writes what tokens say, and tells listener of profiles that change, until ctx ends. It is
-// called once. What waits then is not written.
+// Run writes claims, and tells listener of profiles that change, until ctx ends. It is called once.
+// Claims that still wait at the end are not written.
 func (s *Service) Run(ctx context.Context, listener ports.Listener) error {
 	s.claims.listen(listener)
 	for {
@@ -181,7 +181,7 @@ func (s *Service) write(ctx context.Context, batch []chat.Claim) {
 	}
 }
 
-// Verifier returns a verifier of the tokens that another one verifies, and notes what they say.
+// Verifier returns a verifier that verifies tokens by means of another one, and notes their claims.
 func (s *Service) Verifier(of ports.TokenVerifier) ports.TokenVerifier { return verifier{of, s} }
 
 type verifier struct {
