@@ -127,8 +127,9 @@ func (n *Node) Depart(id chat.RoomID, who chat.Author, session string, mayBeBack
 	n.queue(r)
 }
 
-// tell tells the readers of a room that a user came or went, and where it arose here others, too.
-// r.mu is held, so that signals leave in the order of the changes.
+// tell tells the readers of a room that a user came or went. If arose is true, it happened on this
+// node, and those who are no readers are told too. r.mu is held, so that signals leave in the order
+// of the changes.
 func (n *Node) tell(r *room, user chat.UserID, on bool, session string, arose bool) {
 	if r.count() > maxTold {
 		return
@@ -171,8 +172,9 @@ func (n *Node) hearPresence(p ports.NodePresence) {
 	}
 }
 
-// replace takes the presence of another node, and tells the readers what changes by it. Others the
-// other node has told itself, unless it is gone, and this one does so in its place. r.mu is held.
+// replace takes the presence of another node, and tells the readers what it changes. Those who are
+// no readers were told by the other node itself. If that node is gone, inPlace is true, and this
+// one tells them in its place. r.mu is held.
 func (n *Node) replace(r *room, p ports.NodePresence, inPlace bool) {
 	r.replace(p, func(user chat.UserID, on bool) { n.tell(r, user, on, "", inPlace) })
 }

@@ -19,7 +19,7 @@ const (
 type peers struct {
 	self     ports.NodeID
 	features []string // that this node has
-	alone    bool     // there are no other nodes
+	alone    bool     // there are no other nodes, and never will be
 	since    time.Time
 
 	mu      sync.Mutex
@@ -60,13 +60,14 @@ func (p *peers) beat() ports.Alive {
 	return alive
 }
 
-// alive takes what another node tells of itself.
+// alive takes another node's notice that it lives.
 func (p *peers) alive(a ports.Alive, now time.Time) {
 	if a.Node == p.self {
 		return
 	}
 	if a.Going {
-		// Its users are on their way to other nodes. They stay present for linger.
+		// The users of a node that goes away are on their way to other nodes. They stay present for
+		// linger.
 		now = now.Add(linger - peerGone)
 	}
 	p.mu.Lock()
@@ -102,7 +103,7 @@ func (p *peers) deaf() {
 	p.ask, p.refresh = true, true
 }
 
-// forgive counts all nodes as heard now.
+// forgive counts all nodes as if they had just been heard.
 func (p *peers) forgive(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,8 +112,8 @@ func (p *peers) forgive(now time.Time) {
 	}
 }
 
-// silent returns the nodes that are gone now, whether this node must tell all its presence again,
-// and how many other nodes are left.
+// silent returns the nodes that are gone from now on, whether this node must tell all its presence
+// again, and how many other nodes are left.
 func (p *peers) silent(now time.Time) (gone []ports.NodeID, refresh bool, left int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +133,7 @@ func (p *peers) silent(now time.Time) (gone []ports.NodeID, refresh bool, left i
 }
 
 // shared returns the features that this node and all others that live have. In its first seconds a
-// node may not have heard all others, and returns none.
+// node may not have heard from all others. Then it returns none.
 func (p *peers) shared(now time.Time) []string {
 	switch {
 	case p.alone:

@@ -32,7 +32,7 @@ type room struct {
 	others  map[ports.NodeID]ports.NodePresence
 	untold  bool      // the other nodes have yet to be told who is here
 	asks    bool      // the next notice asks the other nodes who is there
-	shown   bool      // the last notice to them named somebody
+	shown   bool      // the last notice to the other nodes named somebody
 	told    time.Time // when that notice was sent
 	typing  typing
 }
@@ -127,8 +127,8 @@ func (r *room) has(id chat.UserID) bool {
 // anybody reports whether somebody is present on this node. r.mu is held.
 func (r *room) anybody() bool { return len(r.here)+len(r.leaving) > 0 }
 
-// first reports whether this node is the first, by its id, of those that have somebody here and are
-// not gone; where none has, each is. r.mu is held.
+// first reports whether this node has the lowest id of the nodes with somebody in the room, without
+// those in gone. If no such node has anybody there, it is true on each node. r.mu is held.
 func (r *room) first(self ports.NodeID, gone []ports.NodeID) bool {
 	here := r.anybody()
 	for node := range r.others {

@@ -22,8 +22,8 @@ const (
 	beatEvery = time.Second // how often a node tells that it lives
 )
 
-// Run ends presences, tells the other nodes who is here, and notices which of them are gone, until
-// ctx ends. It is called once.
+// Run does three things until ctx ends: it ends the presence of users who have left, tells the
+// other nodes who is here, and notices which of those nodes are gone. It is called once.
 func (n *Node) Run(ctx context.Context) error {
 	tick := time.NewTicker(tellEvery)
 	defer tick.Stop()
@@ -34,7 +34,7 @@ func (n *Node) Run(ctx context.Context) error {
 			n.beat(context.WithoutCancel(ctx), ports.Alive{Node: n.peers.self, Going: true})
 			return nil
 		case now := <-tick.C:
-			if now.Sub(last) > peerGone/2 { // this node itself was paused: it cannot know who was silent
+			if now.Sub(last) > peerGone/2 { // this node was paused: it cannot know who was silent
 				n.peers.forgive(now)
 			}
 			last = now
@@ -60,7 +60,7 @@ func (n *Node) beat(ctx context.Context, alive ports.Alive) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	// A bus that is Unavailable logs that itself.
+	// If the error is Unavailable, the bus has logged it itself.
 	err := n.cfg.Bus.Tell(ctx, alive)
 	if err != nil && !errors.Is(err, chat.Unavailable) {
 		n.cfg.Observer.Fault(ctx, "tell the other nodes that this one is alive", err)
@@ -101,7 +101,8 @@ func (n *Node) refresh(now time.Time) {
 	}
 }
 
-// queue adds a room that has something to tell, or a presence to end, to those due. r.mu is held.
+// queue adds a room to those that are due: it has something to tell, or a presence to end. r.mu is
+// held.
 func (n *Node) queue(r *room) {
 	if n.cfg.Bus == nil {
 		r.untold = false
@@ -127,8 +128,8 @@ func (n *Node) take() (due []*room) {
 	return due
 }
 
-// attend does for one room what is due. The bus is told without the room's lock, as it may call a
-// listener.
+// attend does for one room what is due. The room's lock is not held while the bus is told, as the
+// bus may call a listener.
 func (n *Node) attend(ctx context.Context, r *room, now time.Time) {
 	r.mu.Lock()
 	r.queued.Store(false)

@@ -9,12 +9,12 @@ import (
 const (
 	typingLasts = 6 * time.Second // after the last sign, on each node that shows it
 	typingEvery = 3 * time.Second // min pause between two signals that a user types
-	typingAgain = time.Second     // a user who still types so long after a signal gets another one
+	typingAgain = time.Second     // who still types so long after a signal is told of again
 	maxTypists  = 100             // max users in a room who are shown as typing
 )
 
-// typing is who types in a room. Each node itself ends the typing that it shows, as other nodes may
-// die, and their signals may be lost.
+// typing is who types in a room. Each node ends the typing that it shows by itself. Another node
+// may die, and its signals may be lost.
 type typing struct {
 	who  map[chat.UserID]*typist
 	look *time.Timer // for what is due next; nil while nobody types
@@ -22,7 +22,7 @@ type typing struct {
 
 // typist is a user who types in a room, or did so a moment ago.
 type typist struct {
-	session string // that typed last; empty: one of another node
+	session string // the session that typed last; empty: it is on another node
 	heard   time.Time
 	told    time.Time // when the room's readers were last told that the user types
 	types   bool
@@ -30,9 +30,9 @@ type typist struct {
 	since   chat.Seq // a message of the user behind this entry ends the typing
 }
 
-// Types tells that a user types in a room, or has stopped: in a session, or, where session is
-// empty, on another node. sig.Seq is the last entry there that is known to be the user's own. head
-// is the last entry that has come to this node.
+// Types tells that a user types in a room, or has stopped. session is where; it is empty if the
+// session is on another node. sig.Seq is the last entry there that is known to be the user's own.
+// head is the last entry that has come to this node.
 func (n *Node) Types(sig chat.Signal, head chat.Seq, session string) {
 	r := n.room(sig.Room)
 	if r == nil {
@@ -107,7 +107,8 @@ func (n *Node) Said(e *chat.Entry) {
 	}
 }
 
-// over tells that typing ends by a message, which all nodes get: so each tells its own readers.
+// over tells this node's readers that typing ends by a message. All nodes get that message, so each
+// tells its own readers.
 func (n *Node) over(t *typist, sig chat.Signal) {
 	n.cfg.Readers.Spread(sig, t.session)
 	if t.session != "" {
@@ -119,7 +120,8 @@ func typingSignal(room chat.RoomID, user chat.UserID, on bool, seq chat.Seq) cha
 	return chat.Signal{Room: room, User: user, Kind: chat.SignalTyping, On: on, Seq: seq}
 }
 
-// tellTyping tells that a user types. Readers get it after the entry behind. r.mu is held.
+// tellTyping tells readers that a user types. They get the signal after the entry behind. r.mu is
+// held.
 func (n *Node) tellTyping(r *room, user chat.UserID, t *typist, now time.Time, behind chat.Seq) {
 	t.told, t.shown = now, true
 	n.pass(typingSignal(r.id, user, true, behind), t.session, t.session)
@@ -156,7 +158,7 @@ func (t *typist) again() time.Time {
 // next returns when something is due for a typist.
 func (t *typist) next() time.Time {
 	if !t.types {
-		return t.told.Add(typingEvery) // kept until then, so that typingEvery holds
+		return t.told.Add(typingEvery) // it is kept until then, so that typingEvery holds
 	}
 	end := t.heard.Add(typingLasts)
 	if again := t.again(); !again.IsZero() && again.Before(end) {
