@@ -8,18 +8,18 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// maxAdditions is how many additions may wait to be told. More are lost.
+// maxAdditions is how many additions may wait to be passed on. Any more are lost.
 const maxAdditions = 1024
 
-// additions gathers notices for users whom others made members, so that one pass over the sessions
-// tells many.
+// additions gathers the notices that users were made members of rooms by others. So one pass over
+// the sessions serves many notices.
 type additions struct {
 	mu      sync.Mutex
 	waiting map[chat.UserID][]ports.MemberAdded
 	count   int
 }
 
-// put adds an addition, unless too many wait. first is true where none waited.
+// put adds an addition, unless too many wait. first says that none waited before.
 func (a *additions) put(n ports.MemberAdded) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -42,7 +42,8 @@ func (a *additions) take() map[chat.UserID][]ports.MemberAdded {
 	return taken
 }
 
-// added has a user's sessions on this node told that the user was made a member of a room.
+// added makes sure that the sessions of a user on this node are told that the user was made a
+// member of a room.
 func (h *Hub) added(n ports.MemberAdded) {
 	h.mu.RLock()
 	here := h.users[n.User] > 0
@@ -63,8 +64,8 @@ func (h *Hub) tellAdditions() {
 	}
 }
 
-// hearsAdditions tells the client about additions, unless it does not even read its answers. The
-// lock is held.
+// hearsAdditions tells the client about additions. A client that does not even read its answers is
+// not told. The lock is held.
 func (s *session) hearsAdditions(additions []ports.MemberAdded) {
 	for _, n := range additions {
 		if s.Clogged() {

@@ -77,8 +77,8 @@ type asked struct {
 	ending ports.Ending
 }
 
-// begins tells that work on a command begins. It is the first step of a trace, unless the client
-// has begun one.
+// begins tells the observer that work on a command begins. This is the first step of a trace,
+// unless the client has begun one.
 func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) (context.Context, asked) {
 	if c.Trace != "" {
 		ctx = ports.WithTrace(ctx, c.Trace)
@@ -89,7 +89,7 @@ func (s *session) begins(ctx context.Context, c ports.Command, began time.Time) 
 
 var errNoToken = chat.Errorf(chat.Unauthenticated, "the first frame must be auth, with a token")
 
-// errNoSearch is what a type is answered with that there is not.
+// errNoSearch is the answer to a search where the service has none. It is that of an unknown type.
 var errNoSearch = chat.Errorf(chat.UnknownType, "this service has no search")
 
 // within bounds how long a command may take, as the next one waits for it.
@@ -160,7 +160,8 @@ func (s *session) okUnless(err error, id string, answer ports.Answer) error {
 	return err
 }
 
-// change records a change, and answers when it is durable. The next command does not wait for that.
+// change records a change, and answers when the change is durable. The next command does not wait
+// for that.
 func (s *session) change(ctx context.Context, by chat.Identity, a asked, ask ports.Change) {
 	var key chat.Key // of a send
 	if send, ok := ask.(ports.Send); ok {
@@ -185,8 +186,8 @@ func (s *session) change(ctx context.Context, by chat.Identity, a asked, ask por
 	})
 }
 
-// changed notes that a change is answered; seq is its entry if it succeeded. Entries that waited
-// for the answer go on.
+// changed notes that a change was answered. seq is its entry if it succeeded. Entries that waited
+// for the answer are sent now.
 func (s *session) changed(room chat.RoomID, key chat.Key, seq chat.Seq) {
 	s.Lock()
 	defer s.Unlock()
@@ -202,7 +203,7 @@ func (s *session) mark(ctx context.Context, by chat.Identity, id string, ask por
 		return err
 	}
 	s.ok(id, marked)
-	if marked.Read == ask.Seq { // others need not hear of a mark behind the present one
+	if marked.Read == ask.Seq { // others need not hear of a mark before the present one
 		s.hub.Tell(chat.Signal{Room: ask.Room, User: by.User, Kind: chat.SignalRead, Seq: marked.Read}, s.ID())
 	}
 	return nil
@@ -251,7 +252,8 @@ func (s *session) typingFeed(ctx context.Context, ask ports.Typing) (f *feed.Fee
 	return f, sent, err
 }
 
-// maxTyping is in how many rooms a session types at once. With one more, typing ends in the first.
+// maxTyping is in how many rooms a session types at once. If it begins to type in one more, its
+// typing in the first one ends.
 const maxTyping = 8
 
 // types notes that a session's user types in a room, or has stopped. sent is the last entry there

@@ -40,8 +40,10 @@ type Config struct {
 	// wait, and calls nothing of the hub.
 	Arose func(chat.Signal)
 
-	Shards    int           // writer shards; 0: one
-	Linger    time.Duration // max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative: never
+	Shards int // writer shards; 0: one
+	// How long a feed with many readers waits at most for more entries to share a write. 0: 5 ms;
+	// negative: not at all.
+	Linger    time.Duration
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
 	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
 
@@ -136,8 +138,8 @@ func New(cfg Config) *Hub {
 	return h
 }
 
-// Run serves the sessions until ctx ends. Call Drain before that, to tell clients. Run is called
-// once.
+// Run serves the sessions until ctx ends. Call Drain before ctx ends, so that clients are told. Run
+// is called once.
 func (h *Hub) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range checkWorkers {
@@ -155,8 +157,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	return errors.Join(failed[:]...)
 }
 
-// Followed implements ports.Audience. It is true while the room's feed is open. That is half a
-// minute longer than somebody follows the room, for clients that reconnect.
+// Followed implements ports.Audience. It is true while the room's feed is open. A feed stays open
+// for half a minute after the last reader has left, for clients that reconnect.
 func (h *Hub) Followed(room chat.RoomID) bool { return h.delivery.Get(room) != nil }
 
 // Has implements ports.Audience.

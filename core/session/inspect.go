@@ -47,7 +47,7 @@ func byFeedLag(a, b ports.FeedSeen) int {
 	return cmp.Or(cmp.Compare(b.Behind.Entries, a.Behind.Entries), byFollowers(a, b))
 }
 
-// first inserts one into a sorted list, and keeps the first limit of that.
+// first inserts one into a sorted list, and returns the first limit elements of the result.
 func first[T any](list []T, one T, limit int, order func(a, b T) int) []T {
 	if len(list) >= limit && order(one, list[len(list)-1]) >= 0 {
 		return list

@@ -44,6 +44,6 @@ func (l *joinLimiter) leave() { <-l.passes }
 // crowded reports whether too many wait.
 func (l *joinLimiter) crowded() bool { return l.waiting.Load() >= int64(crowd*cap(l.passes)) }
 
-// later returns when to try again. It is random: clients that all come back together would be
-// refused again.
+// later returns how long a client should wait before it tries again. It is random: clients that all
+// come back together would be refused again.
 func later() time.Duration { return time.Second + rand.N(4*time.Second) }

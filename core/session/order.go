@@ -9,12 +9,12 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// line has the commands of a session to one room that wait for an earlier change there to be
+// line has the commands of a session to one room that wait until an earlier change there is
 // answered. They take their turns, so that each sees what came before it. Commands to other rooms
 // do not wait for them.
 type line struct {
 	waiting []waiting
-	settled chan struct{} // closed when the first one need not wait any more; nil while it does not
+	settled chan struct{} // closed when the first one need not wait any more; nil: it does not
 	first   ports.Ask     // the first one, while it waits
 }
 
@@ -25,7 +25,7 @@ type waiting struct {
 }
 
 // waitsTurn puts a command into its room's line if it must see an earlier command there that is not
-// done yet. It reports false where the command's turn is now.
+// done yet. It reports false if the command can be done now.
 func (s *session) waitsTurn(ctx context.Context, a asked) bool {
 	room := ports.RoomOf(a.Ask)
 	if room == "" {
@@ -50,8 +50,8 @@ func (s *session) waitsTurn(ctx context.Context, a asked) bool {
 	return true
 }
 
-// unsettled reports whether a change of this session in the room is not answered yet that the
-// command must see. Sends and reactions need not wait, as the journal keeps their order. An edit or
+// unsettled reports whether the command must wait for a change of this session in the room that is
+// not answered yet. Sends and reactions need not wait, as the journal keeps their order. An edit or
 // a deletion must find its message first. The lock is held.
 func (s *session) unsettled(room chat.RoomID, ask ports.Ask) bool {
 	sends := false
@@ -65,8 +65,8 @@ func (s *session) unsettled(room chat.RoomID, ask ports.Ask) bool {
 	return s.Expects(room, sends)
 }
 
-// run gives the commands of a line their turns, until there is none. They are done even if the
-// client goes, like commands that do not wait.
+// run does the commands of a line one after the other, until none is left. They are done even if
+// the client goes, like commands that do not wait.
 func (s *session) run(room chat.RoomID, l *line) {
 	for {
 		next, settled, ok := s.next(room, l)
@@ -84,8 +84,8 @@ func (s *session) run(room chat.RoomID, l *line) {
 	}
 }
 
-// next takes the first command of a line. settled is closed when its wait is over, and nil where it
-// need not wait. ok is false where the line was empty, and has ended.
+// next takes the first command of a line. settled is closed when the command need not wait any
+// more, and is nil if it need not wait at all. ok is false if the line was empty, and has ended.
 func (s *session) next(room chat.RoomID, l *line) (first waiting, settled <-chan struct{}, ok bool) {
 	s.Lock()
 	defer s.Unlock()

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// read joins the rooms of a client that gives no commands. It fails with the first error where it
-// can join none of them. It also fails where it cannot tell now whether it can join one: such a
-// client would not ask again.
+// read joins the rooms of a client that gives no commands. If it can join none of them, it fails
+// with the first error. It also fails if it cannot find out now whether it may join one of them:
+// such a client would not ask again.
 func (s *session) read(ctx context.Context, rooms []ports.Join) error {
 	if len(rooms) == 0 {
 		return nil
@@ -39,8 +39,8 @@ func (s *session) read(ctx context.Context, rooms []ports.Join) error {
 	})
 }
 
-// readOne joins a room. Where that is over the user's limit, it waits: a client with many rooms
-// could not join them in any other way.
+// readOne joins a room. If that is over the user's rate limit, it waits. A client that gives no
+// commands cannot join many rooms in any other way.
 func (s *session) readOne(ctx context.Context, ask ports.Join) error {
 	ctx, a := s.begins(ctx, ports.Command{Ask: ask}, time.Now())
 	err := s.enter(ctx, "", ask)
@@ -57,7 +57,7 @@ func (s *session) readOne(ctx context.Context, ask ports.Join) error {
 	return err
 }
 
-// lasting reports whether a join that failed would fail again.
+// lasting reports whether a join that failed would fail again if it were repeated.
 func lasting(err error) bool {
 	switch chat.AsError(err).Kind {
 	case chat.Unavailable, chat.RateLimited, chat.Internal:
@@ -66,7 +66,8 @@ func lasting(err error) bool {
 	return true
 }
 
-// named returns why one of several rooms was refused, with its name.
+// named returns why a room was refused. If several rooms were asked for, the reason has the room's
+// name.
 func named(f ports.FollowEnded, rooms int) error {
 	if rooms == 1 {
 		return f.Err

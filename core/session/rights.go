@@ -14,18 +14,18 @@ import (
 const (
 	checksAtOnce = 256 // follows in one query
 	checkWorkers = 2
-	checkTries   = 5 // of one follow alone that fail, other than with Unavailable
+	checkTries   = 5 // tries of one follow alone that fail with something other than Unavailable
 	checkPause   = time.Second
 )
 
-// check is the state of the check whether a follow's user may still read.
+// check is where the check of a follow's right to read stands.
 type check uint8
 
 const (
 	checkNone   check = iota
-	checkWaits        // in the hub's list
-	checkAsked        // a worker asks
-	checkPassed       // a worker asks, and something has changed since: ask again
+	checkWaits        // it waits in the hub's list
+	checkAsked        // a worker asks the store
+	checkPassed       // a worker asks the store, but something has changed since: ask again
 )
 
 // checkMembers holds follows at e whose users may lose the right to read by it, until that is
@@ -66,15 +66,15 @@ func (h *Hub) made(n ports.StandingChanged) {
 	}
 }
 
-// recheck has it checked whether a follow's user may still read, as the entry seq may have ended
-// that right, unless the last check saw that entry. The session's mu is held.
+// recheck starts a check whether a follow's user may still read, as the entry seq may have ended
+// that right. It does nothing if the last check saw that entry. The session's mu is held.
 func (h *Hub) recheck(fl *follow, seq chat.Seq) {
 	if seq > fl.cleared {
 		h.doubt(fl, seq)
 	}
 }
 
-// doubt holds a follow at the entry until, and has it checked whether its user may still read the
+// doubt holds a follow at the entry until, and starts a check whether its user may still read the
 // room. If not, the follow ends there. A follow has only one check that waits. The session's mu is
 // held.
 func (h *Hub) doubt(fl *follow, until chat.Seq) {
@@ -95,9 +95,9 @@ func (h *Hub) ask(fl *follow) {
 	fl.asking = h.checks.Put(fl)
 }
 
-// watchRights checks who may still read, for many at once, until ctx ends. Workers that serve
-// readers from the log are separate, so that hiding a room with thousands of followers does not
-// stall other rooms.
+// watchRights checks who may still read, for many follows at once, until ctx ends. Its workers are
+// not those that serve readers from the log. So when a room with thousands of followers is hidden,
+// other rooms do not stall.
 func (h *Hub) watchRights(ctx context.Context) {
 	for h.checks.Wait(ctx) {
 		for batch := h.checks.Take(checksAtOnce); len(batch) > 0 && ctx.Err() == nil; batch = h.checks.Take(checksAtOnce) {
@@ -206,8 +206,8 @@ func (s *session) checked(fl *follow, right ports.Right) {
 		fl.refused = right.Err
 		fl.Finish()
 	case right.Unmade && fl.Cursor() < fl.View().Head:
-		// The room has an entry, but this view of the store does not have the room yet: ask again
-		// until it does.
+		// The room has an entry, but the store does not show the room yet, as a replica may lag
+		// behind. Ask again until it does.
 		fl.check = checkWaits
 		s.hub.later.Do(checkPause, func() {
 			s.Lock()

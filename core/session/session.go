@@ -198,10 +198,10 @@ func (s *session) who() chat.Identity {
 	return *s.identity
 }
 
-// oks lends frames: an encoder keeps none.
+// oks lends frames. That is safe, as an encoder keeps none.
 var oks = sync.Pool{New: func() any { return new(ports.OK) }}
 
-// ok answers a command that succeeded; without an id there is nothing to answer.
+// ok answers a command that succeeded. A command without an id gets no answer.
 func (s *session) ok(id string, answer ports.Answer) {
 	if id == "" {
 		return
@@ -247,7 +247,7 @@ func (s *session) answered(ctx context.Context, a asked, err error) {
 }
 
 const (
-	maxBadRun   = 10               // bad requests in a row
+	maxBadRun   = 10               // so many bad requests in a row
 	maxLimited  = 500              // refusals within limitWindow
 	limitWindow = 10 * time.Second // then the count starts anew
 )
@@ -275,7 +275,7 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	s.Lock()
 	old := s.identity
 	s.Unlock()
-	if old != nil { // connecting, with the first token, has limits of its own
+	if old != nil { // connecting, with the first token, has its own limits
 		if err := s.hub.cfg.Limiter.Charge(*old); err != nil {
 			return err
 		}
@@ -308,5 +308,5 @@ func (s *session) authenticate(ctx context.Context, id string, ask ports.Auth) e
 	return nil
 }
 
-// refused reports whether err refuses a token.
+// refused reports whether err means that a token is refused.
 func refused(err error) bool { return errors.Is(err, chat.Unauthenticated) }

@@ -32,8 +32,8 @@ func (h *Hub) Hear(notice ports.Notice) {
 	}
 }
 
-// Tell gives a signal that arose here to this node's readers of its room, except the session
-// origin, to the other nodes, and to who is told by Arose. It does not wait.
+// Tell passes on a signal that arose on this node: to this node's readers of its room, except the
+// session origin; to the other nodes; and to Config.Arose. It does not wait.
 func (h *Hub) Tell(signal chat.Signal, origin string) {
 	h.Spread(signal, origin)
 	h.Arose(signal)

@@ -12,22 +12,24 @@ const (
 	minStrangers   = 16    // min places for strangers; otherwise a tenth of all places
 	strangersAlone = 1_000 // places for strangers where a node has no limit
 	minShare       = 8     // min places of one network; otherwise a quarter of the strangers' places
-	maxGoing       = 2     // times the places: connections that were sent away and are not gone yet
+	maxGoing       = 2     // times the places: sessions that were sent away and are not gone yet
 )
 
 // strangers are the sessions whose token has yet to come. They have few places, and one network may
 // have only a share of these. When a place is needed, the network with the most strangers loses its
-// oldest one. So connections without a token keep nobody out, and least of all a client with one.
-// While some network has two strangers, one that is alone in its network is not sent away: it has
-// all of Config.AuthTime for its token, however many others come. The hub's mu guards it.
+// oldest one. So connections without a token keep nobody out, least of all a client with a token.
+// While some network has two strangers, a stranger that is alone in its network is not sent away.
+// It has all of Config.AuthTime for its token, however many others come. The hub's mu guards this.
 type strangers struct {
 	places int
 	share  int // max places of one network
 
 	count int
 	from  map[string]*network
-	sizes map[int]*list.List // networks by their number of strangers, longest at that number first
-	top   int                // the highest number of strangers of a network
+	// Networks by their number of strangers. In each list, the one that had that number first
+	// stands first.
+	sizes map[int]*list.List
+	top   int // the highest number of strangers of a network
 
 	// Strangers that were sent away, whose connections are not gone yet. A network with too many of
 	// these gets no new places.
@@ -44,9 +46,9 @@ type network struct {
 // stranger is a session without a token.
 type stranger struct {
 	session  *session
-	from     string        // its network
+	from     string        // the network it comes from
 	place    *list.Element // in its network's list
-	sentAway bool          // then it is in no list
+	sentAway bool          // it was sent away, and is in no list any more
 }
 
 func newStrangers(sessions int) strangers {
@@ -70,7 +72,7 @@ func (g *strangers) add(s *session, from string) {
 	g.resize(of, of.strangers.Len()-1)
 }
 
-// resize moves a network, which had was strangers, to the list of its present size.
+// resize moves a network to the list of its present size. Before, it had was strangers.
 func (g *strangers) resize(of *network, was int) {
 	if before := g.sizes[was]; before != nil {
 		if before.Remove(of.place); before.Len() == 0 {
@@ -116,8 +118,8 @@ func (g *strangers) takeOut(one *stranger) {
 	}
 }
 
-// crowdedOut removes and returns the session that makes way for one more stranger from a network,
-// or returns nil if none must.
+// crowdedOut removes and returns the session that must go to make a place for one more stranger
+// from a network. It returns nil if none must go.
 func (g *strangers) crowdedOut(from string, full bool) *session {
 	if own := g.from[from]; own != nil && own.strangers.Len() >= g.share {
 		return g.sendAway(own)
@@ -141,14 +143,14 @@ func (g *strangers) sendAway(of *network) *session {
 	return one.session
 }
 
-// stay reports whether too many of those who were sent away are not gone yet, in all or of one
-// network.
+// stay reports whether too many of the sessions that were sent away are not gone yet, of one
+// network or of all together.
 func (g *strangers) stay(from string) bool {
 	return g.going >= maxGoing*g.places || g.goingFrom[from] >= g.share
 }
 
-// hurry reports whether so many are not gone yet that who is sent away now must go at once, without
-// a moment to read why.
+// hurry reports whether too many sessions that were sent away are not gone yet. Then the next one
+// must go at once, without a moment to read why.
 func (g *strangers) hurry() bool { return g.going > g.places }
 
 var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and others need the place; give it in the handshake, or at once")
@@ -158,8 +160,8 @@ func (h *Hub) full() bool {
 	return h.cfg.MaxSessions > 0 && len(h.sessions)-h.strangers.going >= h.cfg.MaxSessions
 }
 
-// admit returns an error where there is no place for one more session. opening is nil where it is
-// not known yet whose it is. h.mu is held.
+// admit returns an error if there is no place for one more session. opening is nil if it is not
+// known yet whose session it is. h.mu is held.
 func (h *Hub) admit(opening *ports.Opening) error {
 	switch {
 	case h.draining:
@@ -178,8 +180,8 @@ func (h *Hub) admit(opening *ports.Opening) error {
 	return nil
 }
 
-// enroll gives a session its place. It returns the session that makes way for it, if any, and
-// whether that must be gone at once. The caller ends that session.
+// enroll gives a session its place. It returns the session that must go to make that place, if any,
+// and whether it must go at once. The caller ends that session.
 func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, hurry bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -200,7 +202,7 @@ func (h *Hub) enroll(s *session, opening *ports.Opening) (crowdedOut *session, h
 	return crowdedOut, h.strangers.hurry(), nil
 }
 
-// makeWay ends a session that was sent away.
+// makeWay ends a session that was sent away to make a place.
 func (s *session) makeWay(hurry bool) {
 	s.Lock()
 	defer s.Unlock()
@@ -210,7 +212,7 @@ func (s *session) makeWay(hurry bool) {
 	}
 }
 
-// adopt makes a stranger, whose token has come, one of its user's sessions.
+// adopt makes a stranger one of its user's sessions. Its token has come.
 func (h *Hub) adopt(s *session, who *chat.Identity) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -13,8 +13,8 @@ const (
 	countEvery = 5 * time.Second // how often the sessions that are behind are counted
 )
 
-// watchSessions looks at each session once a second, until ctx ends: is it silent, expired, due a
-// heartbeat?
+// watchSessions looks at each session once a second, until ctx ends. It ends those that are silent
+// or expired, and sends heartbeats.
 func (h *Hub) watchSessions(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -63,8 +63,8 @@ func (s *session) look(now time.Time) {
 	}
 }
 
-// countBehind tells how many sessions are behind: they have not got an entry that was there at the
-// last count. Those that get it in the present pass are not behind.
+// countBehind tells the observer how many sessions are behind: they have not got an entry that was
+// there at the last count. A session that gets it during the present pass is not behind.
 func (h *Hub) countBehind(sessions []*session) {
 	var behind int
 	var entries, furthest int64

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	newsPause = 100 * time.Millisecond // between questions to the store of who has changed
-	newsRetry = time.Second            // after one that failed
+	newsPause = 100 * time.Millisecond // pause between questions to the store about changed users
+	newsRetry = time.Second            // pause after a question that failed
 )
 
-// watchers are the sessions that asked about users, and the users of whom they are to be told.
-// Nothing is locked under its lock.
+// watchers has the sessions that asked about users, and the users whose changes they are to be
+// told. While its lock is held, no other lock is taken.
 type watchers struct {
-	wake chan struct{} // holds one: there are changes
+	wake chan struct{} // of capacity one: users have changed
 
 	mu      sync.Mutex
 	watched map[chat.UserID]*watched
@@ -31,7 +31,7 @@ type watchers struct {
 type watched struct {
 	user    chat.UserID
 	by      map[*session]struct{}
-	version int64 // that all who watch know, or are being told
+	version int64 // the version that all its watchers know, or are being told
 }
 
 func newWatchers() watchers {
@@ -40,8 +40,8 @@ func newWatchers() watchers {
 	}
 }
 
-// add has a session watch users. Of more than ports.MaxWatched it watches those that it asked for
-// last.
+// add makes a session watch users. A session watches at most ports.MaxWatched users: those that it
+// asked for last.
 func (w *watchers) add(s *session, users []chat.UserID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,7 +67,7 @@ func (w *watchers) add(s *session, users []chat.UserID) {
 	w.by[s] = list
 }
 
-// leave has a session watch a user no longer. w.mu is held.
+// leave makes a session stop watching a user. w.mu is held.
 func (w *watchers) leave(is *watched, s *session) {
 	delete(is.by, s)
 	if len(is.by) == 0 {
@@ -86,8 +86,8 @@ func (w *watchers) drop(s *session) {
 	delete(w.by, s)
 }
 
-// read takes which versions an answer has. One that is younger than what the others know is news
-// for them.
+// read notes the versions of the profiles in an answer. If one is newer than what other watchers
+// know, they will be told.
 func (w *watchers) read(profiles []chat.Profile) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +102,7 @@ func (w *watchers) read(profiles []chat.Profile) {
 	}
 }
 
-// hear takes that a user has changed.
+// hear takes a notice that a user has changed.
 func (w *watchers) hear(n ports.ProfileChanged) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,7 +111,7 @@ func (w *watchers) hear(n ports.ProfileChanged) {
 	}
 }
 
-// doubt has all who are watched looked at: changes may have been missed.
+// doubt marks all watched users as perhaps changed, as notices may have been missed.
 func (w *watchers) doubt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +120,7 @@ func (w *watchers) doubt() {
 	}
 }
 
-// change has a user looked at. w.mu is held.
+// change marks a user as perhaps changed. w.mu is held.
 func (w *watchers) change(user chat.UserID) {
 	w.changed[user] = struct{}{}
 	select {
@@ -129,7 +129,7 @@ func (w *watchers) change(user chat.UserID) {
 	}
 }
 
-// take returns some of those who are to be looked at.
+// take returns some of the users that are marked.
 func (w *watchers) take() (users []chat.UserID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -143,7 +143,7 @@ func (w *watchers) take() (users []chat.UserID) {
 	return users
 }
 
-// back puts those back who could not be looked at.
+// back marks users again whose profiles could not be read.
 func (w *watchers) back(users []chat.UserID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,7 +154,8 @@ func (w *watchers) back(users []chat.UserID) {
 	}
 }
 
-// tells returns who is to be told of a profile: nobody where it is no news.
+// tells returns the sessions that are to be told of a profile. There are none if they know that
+// version.
 func (w *watchers) tells(p *chat.Profile) (sessions []*session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,7 +170,8 @@ func (w *watchers) tells(p *chat.Profile) (sessions []*session) {
 	return sessions
 }
 
-// tellNews tells sessions of users who have changed, until ctx ends: of the latest that there is.
+// tellNews tells sessions about users who have changed, until ctx ends. They get the latest
+// profile.
 func (h *Hub) tellNews(ctx context.Context) {
 	for {
 		select {
@@ -218,8 +220,8 @@ func (h *Hub) tellNewsOf(ctx context.Context, users []chat.UserID) error {
 	return nil
 }
 
-// users answers with profiles, and has the session told when they change. It watches before it
-// reads: so it misses none between the two.
+// users answers with profiles, and makes sure that the session is told when they change. It begins
+// to watch before it reads, so it misses no change in between.
 func (s *session) users(ctx context.Context, id string, ask ports.Users) error {
 	if s.hub.cfg.Profiles == nil {
 		return chat.Errorf(chat.UnknownType, "there is no type %q", ports.NameOf(ask))
