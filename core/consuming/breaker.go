@@ -14,45 +14,47 @@ import (
 
 const (
 	awayAfter  = 3                // failures in a row after which a consumer is away
-	probeEvery = 15 * time.Second // to twice that: how often a pair that waits is tried then
-	freshEvery = time.Second      // how often one that has not failed is
-	awayAtOnce = 2                // batches under way then, and at first once it is back
+	probeEvery = 15 * time.Second // to twice that: how often a pair that failed is tried then
+	freshEvery = time.Second      // how often a pair that has not failed is tried then
+	awayAtOnce = 2                // max batches under way then, and at first once it is back
 
-	wakeWithin = 3 * time.Second  // over which those that waited are spread
-	wakeEvery  = 30 * time.Second // how often they are woken
-	wakePage   = 500              // how many at a time
-	wakePages  = 4                // in one sweep
-	probePages = 4                // that are looked through for a pair to probe
+	wakeWithin = 3 * time.Second  // over which tries of pairs that waited are spread then
+	wakeEvery  = 30 * time.Second // how often such pairs are looked for
+	wakePage   = 500              // how many pairs are read at a time
+	wakePages  = 4                // max pages of pairs in one sweep
+	probePages = 4                // max pages that are read to find a pair to probe
 
-	// toldWhen ends the text of a failure where the consumer has said when to try again.
+	// toldWhen ends the text of a failure if the consumer has said when to try again.
 	toldWhen = ", and says when to try again"
 )
 
-// breaker is a circuit breaker: how a consumer fares on this node. While it is away its pairs are
-// left alone but for a few, which probe it. The first success wakes those that wait, on all nodes,
-// and what is under way at once grows by one with each success. r.mu guards it.
+// breaker is a circuit breaker: it knows how a consumer fares on this node. While the consumer is
+// away, its pairs are left alone, except for a few that probe it. The first success wakes the pairs
+// that wait, on all nodes. From then on each success lets one more batch be under way at once. r.mu
+// guards it.
 type breaker struct {
-	failed int // in a row
+	failed int // failures in a row
 	away   bool
 	window int       // batches that may be under way at once
-	probe  time.Time // while it is away no pair that waits is tried before,
-	fresh  time.Time // and none that has not failed before this
+	probe  time.Time // while it is away: no pair that waits is tried before this time,
+	fresh  time.Time // and none that has not failed before this one
 	asked  chat.RoomID
-	sought chat.RoomID // an operator has set the cursor there: it is tried all the same
+	// An operator has set the cursor in this room: it is tried even while the consumer is away.
+	sought chat.RoomID
 
-	doubt  bool        // there may be pairs that wait since before this node had them
+	doubt  bool        // pairs may wait since before this node had their shares
 	wakes  bool        // pairs that wait are to be woken,
-	behind chat.RoomID // those of rooms behind this one
-	woken  time.Time   // when that was begun last
+	behind chat.RoomID // in rooms after this one
+	woken  time.Time   // when waking last began
 }
 
-// rests reports whether a consumer is given nothing for now, by its own will. r.mu is held.
+// rests reports whether a consumer does not want to be given anything for now. r.mu is held.
 func (f *following) rests() bool { return f.limits.Rests != "" }
 
-// room returns how many batches may be under way at once. r.mu is held.
+// room returns how many batches of the consumer may be under way at once. r.mu is held.
 func (f *following) room() int { return min(f.limits.Rooms, f.window) }
 
-// admits reports whether a pair may take its turn now. r.mu is held.
+// admits reports whether a pair may be queued now. r.mu is held.
 func (f *following) admits(p *pair, now time.Time) bool {
 	switch {
 	case f.rests():
@@ -79,8 +81,8 @@ func (f *following) admits(p *pair, now time.Time) bool {
 
 func probeWait() time.Duration { return probeEvery + rand.N(probeEvery) }
 
-// idles takes the turn from all pairs of a consumer that wait for it. Their rooms are pending, or
-// they have rows. r.mu is held.
+// idles takes all pairs of a consumer out of its queue. They are found again, as their rooms are
+// pending or they have rows in the store. r.mu is held.
 func (f *following) idles() {
 	for _, p := range f.queue {
 		p.state = idle
@@ -88,7 +90,7 @@ func (f *following) idles() {
 	f.queue = nil
 }
 
-// leaves has a consumer be away. r.mu is held.
+// leaves notes that a consumer is away from now on. r.mu is held.
 func (f *following) leaves(probe time.Time) {
 	f.away, f.window, f.probe = true, awayAtOnce, probe
 	f.idles()
@@ -116,7 +118,7 @@ func (r *Runner) succeeds(f *following) {
 	}
 }
 
-// failures is the part of a sweep that has to do with what failed.
+// failures is the part of a sweep that deals with failed pairs.
 func (r *Runner) failures(ctx context.Context, shares []ports.Share) error {
 	r.mu.Lock()
 	all := slices.Collect(maps.Values(r.consumers))
@@ -146,7 +148,7 @@ func (r *Runner) failures(ctx context.Context, shares []ports.Share) error {
 	return nil
 }
 
-// seeking returns the consumers whose pairs are looked for that wait.
+// seeking returns the consumers whose waiting pairs are to be looked for.
 func (r *Runner) seeking() (names []string) {
 	now := time.Now()
 	r.mu.Lock()
@@ -159,9 +161,10 @@ func (r *Runner) seeking() (names []string) {
 	return names
 }
 
-// doubts has a consumer be away until it is known better, where pairs wait that this node has not
-// seen fail: it would not know when they need not wait any more. While the consumer fails on this
-// node the question waits: it is away soon, or what waits is of others once it succeeds.
+// doubts treats a consumer as away until more is known, if pairs wait that this node has not seen
+// fail. Otherwise the node would not notice when they need not wait any more. If the consumer fails
+// on this node, nothing is done for now: either it will soon be away, or it succeeds and other
+// nodes look after the pairs that wait.
 func (r *Runner) doubts(ctx context.Context, f *following) error {
 	r.mu.Lock()
 	asks := f.doubt && f.failed == 0 && !f.away && !f.rests()
@@ -181,7 +184,7 @@ func (r *Runner) doubts(ctx context.Context, f *following) error {
 	return nil
 }
 
-// waits finds a pair of this node that failed and waits, in a room behind one of them.
+// waits finds a pair of this node that failed and waits, in a room after the given one.
 func (r *Runner) waits(ctx context.Context, consumer string, after chat.RoomID) (found ports.Cursor, some bool, err error) {
 	for range probePages {
 		list, err := r.cfg.Consumers.Stuck(ctx, consumer, after, wakePage)
@@ -204,12 +207,13 @@ func (r *Runner) waits(ctx context.Context, consumer string, after chat.RoomID) 
 	return found, false, nil
 }
 
-// wakes reports whether a pair waits only because it failed: not as the consumer said.
+// wakes reports whether a pair waits only because it failed. If the consumer has said when to try
+// again, it does not.
 func wakes(c *ports.Cursor) bool {
 	return c.Tries > 0 && !c.Stalled && !c.Next.IsZero() && !strings.HasSuffix(c.Error, toldWhen)
 }
 
-// probe tries a pair that waits, if that is due: another one each time.
+// probe tries a pair that waits, if it is time for that. It takes another pair each time.
 func (r *Runner) probe(ctx context.Context, f *following) error {
 	r.mu.Lock()
 	now, after := time.Now(), f.asked
@@ -236,7 +240,8 @@ func (r *Runner) probe(ctx context.Context, f *following) error {
 	return r.resume(ctx, []ports.Cursor{c})
 }
 
-// wakeThose has the pairs of a consumer tried soon that wait, on all nodes, once it is back.
+// wakeThose makes the pairs of a consumer that wait due soon, on all nodes. It does so once the
+// consumer is back.
 func (r *Runner) wakeThose(ctx context.Context, f *following) error {
 	r.mu.Lock()
 	now := time.Now()
@@ -264,8 +269,8 @@ func (r *Runner) wakeThose(ctx context.Context, f *following) error {
 	return nil
 }
 
-// hasten has those pairs of a consumer looked at soon that are wanted, some pages of them. next is
-// the after of the next call, empty at the end.
+// hasten makes those pairs of a consumer due soon that wanted selects. It reads at most so many
+// pages. next is the after of the next call, and empty at the end.
 func (r *Runner) hasten(ctx context.Context, consumer string, after chat.RoomID, pages int, wanted func(*ports.Cursor) bool, anew bool) (next chat.RoomID, err error) {
 	for range pages {
 		list, err := r.cfg.Consumers.Stuck(ctx, consumer, after, wakePage)
@@ -291,9 +296,10 @@ func (r *Runner) hasten(ctx context.Context, consumer string, after chat.RoomID,
 	return after, nil
 }
 
-// Retry has a consumer tried again where it failed, in a room or, where that is empty, in all:
-// also where it has stalled, and where it said when. Its failures there are forgotten; the batches
-// stay. While it is away a node tries one room first.
+// Retry makes a consumer try again where it failed: in one room, or in all if room is empty. This
+// includes rooms where it has stalled, and those where it has said when to try again. Its failures
+// there are forgotten, but the batches stay the same. If the consumer is away, each node tries one
+// room first.
 func (r *Runner) Retry(ctx context.Context, consumer string, room chat.RoomID) error {
 	if room != "" {
 		err := r.cfg.Retries.Retry(ctx, consumer, []chat.RoomID{room}, 0, true)
@@ -301,12 +307,12 @@ func (r *Runner) Retry(ctx context.Context, consumer string, room chat.RoomID) e
 		return err
 	}
 	err := r.hastenAll(ctx, consumer, func(c *ports.Cursor) bool { return c.Tries > 0 }, true)
-	r.retries(consumer, wakeWithin) // nothing shows any more that they wait: they are found when they are due
+	r.retries(consumer, wakeWithin) // they do not look as if they wait now: they are found when due
 	return err
 }
 
-// Hasten has a consumer tried soon where it waits, as when what it needs is another one now. told
-// is whether that is so where it said when to try again, too.
+// Hasten makes a consumer try again soon where it waits, as when its endpoint has changed. told
+// also includes the rooms where the consumer has said when to try again.
 func (r *Runner) Hasten(ctx context.Context, consumer string, told bool) error {
 	err := r.hastenAll(ctx, consumer, func(c *ports.Cursor) bool { return wakes(c) || told && c.Tries > 0 && !c.Stalled }, false)
 	r.retries(consumer, 0)
@@ -322,8 +328,8 @@ func (r *Runner) hastenAll(ctx context.Context, consumer string, wanted func(*po
 	}
 }
 
-// lookAt has a pair looked at whose cursor an operator has set. While its consumer is away, a sweep
-// would come to it only with the next probe.
+// lookAt looks at a pair whose cursor an operator has set. While its consumer is away, a sweep
+// would look at it only with the next probe.
 func (r *Runner) lookAt(ctx context.Context, consumer string, room chat.RoomID) {
 	defer nudge(r.sought)
 	r.mu.Lock()
@@ -346,7 +352,7 @@ func (r *Runner) lookAt(ctx context.Context, consumer string, room chat.RoomID) 
 	}
 }
 
-// retries has a consumer that is away be tried after that time on this node.
+// retries sets when this node tries a consumer that is away the next time.
 func (r *Runner) retries(consumer string, after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

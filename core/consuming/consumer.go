@@ -10,38 +10,38 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Consumer follows the logs of rooms: what it takes of a room comes in order, and its cursor there
-// moves on only after success. So each entry comes at least once, and a batch that comes again has
-// the bounds that it had before.
+// Consumer follows the logs of rooms. It takes the entries of a room in order, and its cursor there
+// moves on only after success. So each entry comes at least once. A batch that comes again has the
+// same bounds as before.
 //
-// All methods may be called concurrently, for different rooms, and none but Take waits for
-// anything, or calls the Runner: it holds a lock meanwhile. What a consumer says of itself may
-// change while it runs: see Runner.Set.
+// All methods may be called concurrently, for different rooms. Only Take may wait for anything or
+// call the Runner: the Runner holds a lock while it calls the others. What a consumer says of
+// itself may change while it runs: see Runner.Set.
 type Consumer interface {
 	// Name names its cursors, for ever: 1 to MaxName characters of a-z 0-9 . _ - :
 	Name() string
 
-	// Wants reports whether it follows a room.
+	// Wants reports whether the consumer follows a room.
 	Wants(room chat.RoomID) bool
 
-	// From says where it begins in a room where it has no cursor yet. It is the same for as long as
-	// it lives.
+	// From says where the consumer begins in a room in which it has no cursor yet. It never
+	// changes.
 	From() From
 
-	// Limits bounds its batches and how many it takes at once.
+	// Limits returns bounds for the consumer's batches, and for how many it takes at once.
 	Limits() Limits
 
-	// Filter reports whether it takes an entry. Others only move its cursor: there is no Take where
-	// none is left.
+	// Filter reports whether the consumer takes an entry. Other entries only move its cursor. Take
+	// is not called for a batch without entries.
 	Filter(e *chat.Entry) bool
 
-	// Seal returns what is to be kept with a batch's bounds at its first attempt, before that: a
-	// digest of what will be sent, say. It is MaxSeal bytes at most, or nil.
+	// Seal returns what is to be stored with a batch's bounds before its first attempt, such as a
+	// digest of what will be sent. It has at most MaxSeal bytes, or is nil.
 	Seal(b Batch) []byte
 
-	// Take takes a batch, within Limits.Time, after which ctx ends. It returns how far it got; an
-	// error means that it is tried again (see Retry, Pause). Of a room one batch is taken at a
-	// time.
+	// Take takes a batch. It has Limits.Time for that; then ctx ends. It returns how far it got.
+	// After an error the batch is tried again (see Retry, Left and Pause). Of each room one batch
+	// is taken at a time.
 	Take(ctx context.Context, b Batch) (Taken, error)
 }
 
@@ -49,29 +49,33 @@ type Consumer interface {
 const (
 	MaxName  = 64
 	MaxSeal  = 32
-	MaxError = 300 // bytes that are kept of the text of a failure
+	MaxError = 300 // bytes that are stored of the text of a failure
 )
 
 // From is where a consumer begins in a room. The zero value is Start.
 type From struct{ at time.Time }
 
-// Start is before the first entry.
+// Start returns the place before the first entry.
 func Start() From { return From{} }
 
-// At is before the first entry that was made at that time or later, by the store's clock.
+// At returns the place before the first entry that was made at t or later, by the store's clock.
 func At(t time.Time) From { return From{t.UTC()} }
 
-// Time returns the time of At, or zero for Start.
+// Time returns the time given to At, or the zero time for Start.
 func (f From) Time() time.Time { return f.at }
 
-// Limits bounds what a consumer is given. What is zero, or beyond a bound, is what stands here.
+// Limits bounds what a consumer is given. A value that is zero becomes the default, and one beyond
+// its bound becomes the bound.
 type Limits struct {
-	Entries int           // of a batch that it takes: 1–100; 0: 100
-	Bytes   int           // of their bodies, meta and data; one entry at least; up to 1 MiB; 0: 256 KiB
-	Gather  time.Duration // how long to wait for more entries where there are fewer than Entries; up to 1 min; 0: 50–500 ms behind another batch
-	Rooms   int           // batches under way at once, each of another room; up to 64; 0: 16
-	Time    time.Duration // of one attempt; up to 5 min; 0: 15 s
-	Rests   string        // why it is given nothing for now, for operators; empty: it is given what there is
+	Entries int // max entries of a batch: 1–100; 0: 100
+	// Max bytes of their bodies, meta and data, but at least one entry. Up to 1 MiB. 0: 256 KiB.
+	Bytes int
+	// How long to wait for more entries if there are fewer than Entries. Up to 1 min. 0: no wait at
+	// first, and 50–500 ms after another batch.
+	Gather time.Duration
+	Rooms  int           // batches under way at once, each of another room; up to 64; 0: 16
+	Time   time.Duration // for one attempt; up to 5 min; 0: 15 s
+	Rests  string        // why it is to be given nothing for now, for operators; empty: it is not
 }
 
 const (
@@ -99,30 +103,32 @@ func bounded[T int | time.Duration](v, std, limit T) T {
 }
 
 // Batch is a run of a room's entries that a consumer is to take. Room, First, Last, Head and Sealed
-// are fixed before its first attempt and stored, so that they are the same at each further one,
-// also on another node. Entries are read anew, in present form: what was deleted meanwhile comes
-// without its text.
+// are fixed and stored before the first attempt. So they are the same at each later attempt, also
+// on another node. Entries are read again each time, in their present form: an entry that was
+// deleted meanwhile comes without its text.
 type Batch struct {
 	Room        chat.RoomID
-	First, Last chat.Seq      // the run; entries that the consumer does not take may lie in it
-	Head        chat.Seq      // the room's last entry when the run was fixed
-	Entries     []chat.Entry  // those of the run that it takes, ascending; not to be changed
-	Forms       []*ports.Form // a place for each of Entries that others share who take it too; or nil
-	Sealed      []byte        // what Consumer.Seal gave; nil in its own call
-	Tries       int           // how many attempts have failed
-	Trace       chat.Trace    // of the last entry that is news on this node, or empty
+	First, Last chat.Seq     // the run; it may have entries that the consumer does not take
+	Head        chat.Seq     // the room's last entry when the run was fixed
+	Entries     []chat.Entry // those that the consumer takes, ascending; not to be changed
+	// Has a place for each of Entries, which all consumers that take the entry share; or nil.
+	Forms  []*ports.Form
+	Sealed []byte     // what Consumer.Seal returned; nil while Seal is called
+	Tries  int        // how many attempts have failed
+	Trace  chat.Trace // of the last entry that is news on this node, or empty
 
-	page recent.Page // that Entries are of
+	page recent.Page // the page that Entries are part of
 }
 
 // Taken is how far a consumer got.
 type Taken struct {
-	// UpTo is the last entry that it has done with: from Batch.First to Batch.Last. What is behind
-	// it comes again, as a batch of its own. Nothing before First counts as an error.
+	// UpTo is the last entry that the consumer has done with: from Batch.First to Batch.Last. The
+	// entries after it come again, as a batch of their own. If UpTo is before First, the attempt
+	// has failed.
 	UpTo chat.Seq
 }
 
-// All is what to return for a batch that was taken as a whole.
+// All returns what Take returns for a batch that was taken as a whole.
 func (b *Batch) All() Taken { return Taken{b.Last} }
 
 // Retry is an error that says when the batch may be tried again. It counts as a failure like any
@@ -137,17 +143,18 @@ func (r Retry) Error() string { return reasonOf(r.Cause, "to be tried again") }
 // Unwrap returns the cause.
 func (r Retry) Unwrap() error { return r.Cause }
 
-// Left is an error that leaves a batch to somebody else, who moves the cursor by Runner.Seek. It is
-// no failure. Until then the batch is taken again from time to time, to be left again.
+// Left is an error that leaves a batch to somebody else, who moves the cursor by Runner.Seek. It
+// does not count as a failure. Until the cursor moves, Take is called again from time to time, and
+// may return Left again.
 type Left struct {
-	For time.Duration // bounded to 24 h; 0: 1 h
+	For time.Duration // when Take is called again; bounded to 24 h; 0: 1 h
 }
 
 func (Left) Error() string { return "it is left to somebody else" }
 
-// Pause is an error that concerns the consumer as a whole, and not this batch: nothing is counted
-// as a failure of the room, and no room is tried for a while. A consumer that is to rest for longer
-// says so in its Limits.
+// Pause is an error that concerns the consumer as a whole, and not only this batch. It does not
+// count as a failure of the room. The consumer is not tried in any room for a while. A consumer
+// that wants to rest for longer says so in its Limits.
 type Pause struct {
 	For   time.Duration // bounded to 1 h; 0: 5 s
 	Cause error
@@ -165,10 +172,10 @@ func reasonOf(cause error, otherwise string) string {
 	return cause.Error()
 }
 
-// errNothing is for a consumer that returns neither an error nor an entry that it took.
+// errNothing is the failure of a consumer that returns neither an error nor an entry that it took.
 var errNothing = errors.New("the consumer took nothing, and did not say why")
 
-// CheckName returns an Invalid error where a consumer cannot have that name.
+// CheckName returns an Invalid error if a consumer cannot have that name.
 func CheckName(name string) error {
 	if name == "" || len(name) > MaxName {
 		return chat.Errorf(chat.Invalid, "a consumer's name must have 1 to %d characters", MaxName)

@@ -1,8 +1,9 @@
-// Package consuming has consumers follow the logs of rooms: durably, in order, and none of them
-// held up by another. Webhooks are consumers, and whatever else is to be done once for each entry.
+// Package consuming lets consumers follow the logs of rooms: durably, in order, and so that no
+// consumer holds up another one. Webhooks are consumers, and so is everything else that must be
+// done once for each entry.
 //
-// There is no queue: the log is the queue. What is kept is a cursor for each (consumer, room), a
-// pair, which moves on only after success.
+// There is no queue: the log is the queue. What is stored is one cursor for each consumer in each
+// room. The two together are called a pair. A cursor moves on only after success.
 //
 //	journal ──► room.pending ──► sweep ─┐
 //	   └──── nudge ───────────────────► pair ─► fix bounds ─► Take ─► move ─► fix, take, move, …
@@ -12,53 +13,59 @@
 //
 // # Finding work
 //
-// A room whose log was appended to is pending: the append sets that bit in the update of the room
-// that it makes anyway. The bit is the truth, and whoever sweeps finds it within seconds. So that
-// nobody needs to wait for the sweep, the journal nudges the runner of its own node, and tells the
-// others by the bus which rooms have grown.
+// A room whose log was appended to is pending. The append sets this bit in the update of the room
+// that it makes anyway. The bit is never wrong when it is set too often, and a sweep finds every
+// pending room within seconds. So that nobody must wait for the sweep, the journal also nudges the
+// runner of its own node, and tells the other nodes by the bus which rooms have grown.
 //
-// A bit that turns costs ten times what one that stays does, so it is cleared only after five
-// seconds of quiet, when every pair of the room is at its head or waits on its own: pairs that wait
-// to be tried again, or have stalled, are found by their own rows. A node of an earlier release
-// appends without setting the bit. With the bit the head is noted at which it was cleared: a slow
-// walk through all rooms finds those that have another head and are not pending. The same walk
-// makes rooms pending that a new consumer has to begin with.
+// A bit that changes costs ten times as much as one that stays set. So it is cleared only after
+// five seconds of quiet, and only if no pair of the room needs it: each pair is at the room's head,
+// or is found by its own row, as pairs that wait for another try or have stalled are. A node of an
+// earlier release appends without setting the bit. Therefore the head at which the bit was cleared
+// is stored with it. A slow walk through all rooms finds rooms that have another head and are not
+// pending. The same walk makes rooms pending in which a new consumer has to begin.
 //
-// A bit must not be cleared by a node that does not know of a new consumer yet. So each consumer
-// that begins moves a generation on, and to clear takes the present one.
+// A node that does not know of a new consumer yet must not clear a bit. So each consumer that
+// begins increases a generation, and clearing a bit requires the present one.
 //
 // # Who does it
 //
-// The rooms are divided into 256 shares, by a hash of their ids. Nodes lease shares for 15 seconds,
-// as many each, and take over those of a node that fell silent. Each lease has a fence, a number
-// that grows with each change of hands: a cursor moves only under the present one, so that a node
-// which stood still and wakes cannot move what is another's by now.
+// The rooms are divided into 256 shares, by a hash of their ids. Nodes lease shares for 15 seconds.
+// Each node leases the same number, and shares of a node that fell silent are taken over. Each
+// lease has a fence: a number that grows with each change of hands. A cursor moves only under the
+// present fence. So a node that was paused for long and then goes on cannot move cursors that
+// belong to another node by now.
 //
 // # Away, and at rest
 //
-// A consumer that has failed three times in a row on a node, with no success between, is away
-// there. Then it is not every pair that is tried by its own wait: every 15 to 30 seconds one that
-// waits is, and once a second one that has not failed yet, so that a poisoned room does not hold up
-// others. The first success ends that. The pairs that wait are then due within three seconds, by
-// their rows, so that all nodes find them; but for those of which the consumer has said when. What
-// is under way at once grows from two, by one with each success. A node cannot know of failures
-// before it had a share: where it finds pairs that wait, the consumer is away until it is known
+// A consumer is away on a node when it has failed there three times in a row, with no success in
+// between. Then its pairs are no longer tried each at its own time. Every 15 to 30 seconds one pair
+// that waits is tried. Once a second, one pair that has not failed yet is tried too, so that a room
+// with a bad entry does not hold up the others. The first success ends this state. Then all pairs
+// that wait become due within three seconds, except those for which the consumer has said when to
+// try again. This is stored in their rows, so that all nodes find them. Two batches may be under
+// way then, and one more with each success. A node cannot know of failures that happened before it
+// had a share. So if it finds pairs that wait, it treats the consumer as away until it knows
 // better.
 //
-// A consumer may also rest, as it wants (see Limits). Nothing is begun for it then, and what is
-// under way ends. For either a room would stay pending for long. So after five seconds of quiet the
-// pair gets a row that is due at once, and the bit is cleared. Such rows are looked for when the
-// consumer rests no more, also by a node that has just started, or is of an earlier release.
+// A consumer may also ask to rest (see Limits). Then nothing new is begun for it, and batches that
+// are under way end normally.
+//
+// If a consumer is away or rests, its rooms would stay pending for long. So after five seconds of
+// quiet the pair gets a row that is due at once, and the bit is cleared. Such rows are looked for
+// when the consumer no longer rests. A node that has just started, or of an earlier release, finds
+// them too.
 //
 // # A batch
 //
-// Its bounds are fixed and stored before its first attempt, with what the consumer seals of it. Any
-// further attempt, on any node, has the same bounds; its entries are read anew, in present form.
-// The write that moves a cursor past a batch fixes the next one. Writes of many pairs go together,
-// and leave the store four times as long to others as they take.
+// The bounds of a batch are fixed and stored before its first attempt, together with what the
+// consumer seals. Each further attempt, on any node, has the same bounds. Its entries are read
+// again, in their present form. The write that moves a cursor past a batch also fixes the next
+// batch. Cursors of many pairs are written together. After a write the runner pauses for four times
+// as long as the write took, so that others can use the store.
 //
-// Behind a batch a pair lingers while little is there, and the pairs of a room do so together. What
-// they take then is read once for all of them (see core/recent), or not at all where it was
-// appended on this node. What is known to be deleted or edited by the time that the bounds are
-// written is read anew before it is taken.
+// After a batch a pair lingers: it waits for more entries if there are few. The pairs of a room
+// linger together. What they take then is read once for all of them (see core/recent). It is not
+// read at all if it was appended on this node. An entry that is known to be deleted or edited when
+// the bounds have been written is read again before it is taken.
 package consuming

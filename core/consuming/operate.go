@@ -13,33 +13,34 @@ import (
 
 const (
 	surveyEvery = 15 * time.Second
-	surveyShare = 8    // pending rooms of each share that a survey looks at
-	maxStuck    = 1000 // pairs of a consumer that wait or have stalled, the same
-	maxDated    = 50   // entries of a consumer whose age is looked up
-	maxShown    = 100  // of the pairs that wait or have stalled, those that are shown
+	surveyShare = 8    // pending rooms that a survey looks at in each share
+	maxStuck    = 1000 // pairs of a consumer that it looks at among those that wait or have stalled
+	maxDated    = 50   // entries of a consumer that it looks up to learn their age
+	maxShown    = 100  // pairs that it shows of those that wait or have stalled
 	forgetPage  = 1000
 )
 
 // Behind is how far a consumer is behind, on all nodes.
 type Behind struct {
 	Consumer string        `json:"consumer"`
-	Entries  int64         `json:"entries"`           // that it has yet to take, or to pass over
-	Rooms    int           `json:"rooms"`             // where it is behind
-	Waiting  int           `json:"waiting"`           // of them, where it waits to try again
-	Stalled  int           `json:"stalled"`           // where nothing is tried any more
+	Entries  int64         `json:"entries"`           // entries yet to be taken or passed over
+	Rooms    int           `json:"rooms"`             // rooms where it is behind
+	Waiting  int           `json:"waiting"`           // those of them where it waits to try again
+	Stalled  int           `json:"stalled"`           // rooms where nothing is tried any more
 	Oldest   time.Duration `json:"-"`                 // how old the oldest of the entries is
 	Age      float64       `json:"oldest_s"`          // the same, in seconds
 	Resting  string        `json:"resting,omitempty"` // why it is given nothing for now
-	Partial  bool          `json:"partial,omitempty"` // not all was looked at: it is more than that
-	Stuck    []Stuck       `json:"stuck,omitempty"`   // where it waits or has stalled, up to 100, the stalled first
+	// Not everything was looked at: it is behind by more than that.
+	Partial bool    `json:"partial,omitempty"`
+	Stuck   []Stuck `json:"stuck,omitempty"` // where it waits or has stalled, up to 100, the stalled first
 }
 
 // Stuck is a room where a consumer waits to try again, or has stalled.
 type Stuck struct {
 	Room    chat.RoomID `json:"room"`
-	First   chat.Seq    `json:"first"` // of the batch that it fails at
+	First   chat.Seq    `json:"first"` // the first entry of the batch that failed
 	Last    chat.Seq    `json:"last"`
-	Entries int64       `json:"entries"` // that it has yet to take in this room
+	Entries int64       `json:"entries"` // how many entries it has yet to take in this room
 	Tries   int         `json:"tries"`
 	Since   time.Time   `json:"since"`         // when it first failed
 	Next    time.Time   `json:"next,omitzero"` // when it is tried again
@@ -47,9 +48,9 @@ type Stuck struct {
 	Stalled bool        `json:"stalled"`
 }
 
-// Seek sets a consumer's cursor in a room: what is behind seq comes, again or not. It goes on there
-// at once, also where it had stalled. It is NotFound where there is no such room, and Invalid with
-// the detail Ahead beyond its head.
+// Seek sets a consumer's cursor in a room. The entries after seq come next, even if they came
+// before. The consumer goes on there at once, also if it had stalled. The error is NotFound if
+// there is no such room, and Invalid with the detail Ahead if seq is beyond its head.
 func (r *Runner) Seek(ctx context.Context, consumer string, room chat.RoomID, seq chat.Seq) error {
 	if seq < 0 {
 		return chat.Errorf(chat.Invalid, "a cursor is 0 or more")
@@ -59,7 +60,8 @@ func (r *Runner) Seek(ctx context.Context, consumer string, room chat.RoomID, se
 	return err
 }
 
-// SeekTime is Seek to before the first entry that was made at a time or later.
+// SeekTime sets the cursor before the first entry that was made at the given time or later.
+// Otherwise it is like Seek.
 func (r *Runner) SeekTime(ctx context.Context, consumer string, room chat.RoomID, at time.Time) error {
 	heads, err := r.cfg.Log.Heads(ctx, []chat.RoomID{room})
 	if err != nil {
@@ -72,8 +74,8 @@ func (r *Runner) SeekTime(ctx context.Context, consumer string, room chat.RoomID
 	return r.Seek(ctx, consumer, room, seq)
 }
 
-// Skip moves a consumer's cursor in a room on to an entry, which it has done with then. It is a
-// Conflict where it has done with that already; for other errors see Seek.
+// Skip moves a consumer's cursor in a room forward to an entry, as if the consumer had done with
+// it. The error is a Conflict if it has done with that entry already. For other errors see Seek.
 func (r *Runner) Skip(ctx context.Context, consumer string, room chat.RoomID, to chat.Seq) error {
 	all, err := r.cfg.Cursors.Load(ctx, []chat.RoomID{room})
 	if err != nil {
@@ -87,14 +89,14 @@ func (r *Runner) Skip(ctx context.Context, consumer string, room chat.RoomID, to
 	return r.Seek(ctx, consumer, room, to)
 }
 
-// Rewalk has a consumer looked for again in all rooms: after it wants others than before, or is to
-// begin elsewhere in those where it has no cursor.
+// Rewalk starts a new walk through all rooms for a consumer. It is needed when the consumer wants
+// more rooms than before, or is to begin elsewhere in rooms where it has no cursor.
 func (r *Runner) Rewalk(ctx context.Context, consumer string) error {
 	return r.cfg.Consumers.Begin(ctx, consumer)
 }
 
-// Forget drops a consumer's cursors in all rooms, in portions. One that was not taken out before
-// begins anew, as From says.
+// Forget deletes a consumer's cursors in all rooms, in portions. A consumer that has not been
+// removed before begins anew, as its From says.
 func (r *Runner) Forget(ctx context.Context, consumer string) error {
 	for after := chat.RoomID(""); ; {
 		next, err := r.cfg.Consumers.Forget(ctx, consumer, after, forgetPage)
@@ -104,10 +106,10 @@ func (r *Runner) Forget(ctx context.Context, consumer string) error {
 	}
 }
 
-// before returns the last entry up to a head that was made before a time: half of what is left is
-// looked at each time.
+// before returns the last entry up to head that was made before a time. It is a binary search.
 func (r *Runner) before(ctx context.Context, room chat.RoomID, at time.Time, head chat.Seq) (chat.Seq, error) {
-	low, high := chat.Seq(0), head // low is before it, what is behind high is not
+	// The entry low is before that time; those after high are not.
+	low, high := chat.Seq(0), head
 	for low < high {
 		middle := low + (high-low+1)/2
 		ctx, cancel := context.WithTimeout(ctx, storeTime)
@@ -125,8 +127,8 @@ func (r *Runner) before(ctx context.Context, room chat.RoomID, at time.Time, hea
 	return low, nil
 }
 
-// Behind returns how far a consumer is behind, whichever nodes run it. It is NotFound where this
-// node does not know it.
+// Behind returns how far a consumer is behind, on whatever nodes it runs. The error is NotFound if
+// this node does not know the consumer.
 func (r *Runner) Behind(ctx context.Context, consumer string) (Behind, error) {
 	f, ok := r.all()[consumer]
 	if !ok {
@@ -139,7 +141,7 @@ func (r *Runner) Behind(ctx context.Context, consumer string) (Behind, error) {
 	return all[0], nil
 }
 
-// AllBehind is Behind for all consumers that this node knows, in the order of their names.
+// AllBehind is like Behind, for all consumers that this node knows, in the order of their names.
 func (r *Runner) AllBehind(ctx context.Context) ([]Behind, error) {
 	consumers := r.all()
 	if len(consumers) == 0 {
@@ -148,8 +150,8 @@ func (r *Runner) AllBehind(ctx context.Context) ([]Behind, error) {
 	return r.survey(ctx, consumers)
 }
 
-// keepSurveying tells how far consumers are behind that do not rest, on one of the nodes, until ctx
-// ends.
+// keepSurveying tells the observer how far consumers are behind, until ctx ends. Only one of the
+// nodes does so. Consumers that rest are left out.
 func (r *Runner) keepSurveying(ctx context.Context) {
 	tick := time.NewTicker(surveyEvery)
 	defer tick.Stop()
@@ -198,13 +200,13 @@ func (r *Runner) all() map[string]followed {
 	return all
 }
 
-// followed is a consumer as it is now.
+// followed is a consumer as it is at the moment.
 type followed struct {
 	Consumer
 	rests string
 }
 
-// survey finds how far consumers are behind, in the order of their names.
+// survey finds out how far consumers are behind, in the order of their names.
 func (r *Runner) survey(ctx context.Context, consumers map[string]followed) ([]Behind, error) {
 	ctx, cancel := context.WithTimeout(ctx, surveyEvery)
 	defer cancel()
@@ -242,13 +244,13 @@ func (r *Runner) survey(ctx context.Context, consumers map[string]followed) ([]B
 	return all, nil
 }
 
-// surveyor finds how far one consumer is behind.
+// surveyor finds out how far one consumer is behind.
 type surveyor struct {
 	r        *Runner
 	consumer Consumer
 	now      time.Time
 	seen     map[chat.RoomID]bool
-	dated    int // entries whose age was looked up
+	dated    int // entries that were looked up to learn their age
 	of       Behind
 }
 
@@ -298,7 +300,7 @@ func rank(s Stuck) int {
 	return 1
 }
 
-// stuck counts a pair that waits or has stalled, was left, or is being caught up.
+// stuck counts a pair that has its own row: it waits, has stalled, was left, or is being caught up.
 func (s *surveyor) stuck(ctx context.Context, c *ports.Cursor, head chat.Seq) error {
 	s.seen[c.Room] = true
 	entries := int64(max(head-c.Seq, 0))
@@ -322,7 +324,7 @@ func (s *surveyor) stuck(ctx context.Context, c *ports.Cursor, head chat.Seq) er
 	return nil
 }
 
-// left looks up the age of what a pair has left, or has yet to take.
+// left looks up the age of the first entry that a pair has yet to take.
 func (s *surveyor) left(ctx context.Context, c *ports.Cursor, entries int64) error {
 	if entries == 0 {
 		return nil
@@ -337,7 +339,8 @@ func (s *surveyor) left(ctx context.Context, c *ports.Cursor, entries int64) err
 	return err
 }
 
-// healthy counts a pair of a room that is pending. One without a cursor is where it begins.
+// healthy counts a pair of a pending room. A pair without a cursor counts from where its consumer
+// begins.
 func (s *surveyor) healthy(ctx context.Context, is ports.PendingRoom, seq chat.Seq, known bool) error {
 	if from := s.consumer.From().Time(); !known && !from.IsZero() {
 		if is.LastAt.Before(from) {
@@ -369,26 +372,26 @@ func (s *surveyor) healthy(ctx context.Context, is ports.PendingRoom, seq chat.S
 	return nil
 }
 
-// Seen is what a runner does now, on its node.
+// Seen is what a runner does at the moment, on its node.
 type Seen struct {
 	Shares    int            `json:"shares"`
-	Nodes     int            `json:"nodes"` // that run consumers
-	Rooms     int            `json:"rooms"` // that are kept in mind
+	Nodes     int            `json:"nodes"` // nodes that run consumers
+	Rooms     int            `json:"rooms"` // rooms that are kept in memory
 	Consumers []ConsumerSeen `json:"consumers"`
 }
 
-// ConsumerSeen is what a consumer does now, on this node.
+// ConsumerSeen is what a consumer does at the moment, on this node.
 type ConsumerSeen struct {
 	Consumer string    `json:"consumer"`
-	Queued   int       `json:"queued"` // rooms whose turn comes
+	Queued   int       `json:"queued"` // rooms that wait for their turn
 	Taking   int       `json:"taking"` // batches under way
 	Paused   time.Time `json:"paused_until,omitzero"`
-	Away     bool      `json:"away,omitempty"`    // it failed everywhere, and is tried now and then
-	Resting  string    `json:"resting,omitempty"` // why it is given nothing for now
+	Away     bool      `json:"away,omitempty"`    // it failed everywhere, and is rarely tried now
+	Resting  string    `json:"resting,omitempty"` // why it wants to be given nothing for now
 }
 
-// Idles reports whether a consumer is given nothing now, as far as this node knows: it is paused,
-// away or not there.
+// Idles reports whether a consumer is given nothing now, as far as this node knows: it is paused or
+// away, or the node does not have it.
 func (r *Runner) Idles(consumer string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -396,7 +399,7 @@ func (r *Runner) Idles(consumer string) bool {
 	return f == nil || f.rests() || f.away || time.Now().Before(f.paused)
 }
 
-// Inspect shows what the runner does, for operators.
+// Inspect returns what the runner does, for operators.
 func (r *Runner) Inspect() Seen {
 	r.mu.Lock()
 	defer r.mu.Unlock()

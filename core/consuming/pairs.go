@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	maxRooms    = 4096 // rooms that are kept in mind; of others the store knows that they are pending
+	maxRooms    = 4096 // rooms kept in memory; for others, the store knows that they are pending
 	maxUnderWay = 256  // batches under way, of all consumers
-	fairUnder   = 4    // batches that a consumer may have under way however many there are
+	fairUnder   = 4    // batches that each consumer may have under way, however many there are
 
-	tellEvery = 50 * time.Millisecond // how often other nodes are told of rooms
-	maxGrown  = 1024                  // rooms that they are told of each time; others they find by themselves
+	tellEvery = 50 * time.Millisecond // how often other nodes are told which rooms have grown
+	maxGrown  = 1024                  // max rooms to tell of each time; others are found by sweeps
 )
 
-// room is a room where consumers may be behind. r.mu guards all of it.
+// room is a room where consumers may be behind. r.mu guards it.
 type room struct {
 	id       chat.RoomID
 	share    ports.Share
-	head     chat.Seq  // the log reaches that far at least
-	lastAt   time.Time // of the last entry that is known; zero: not known
-	version  int       // of the consumers that pairs are for
+	head     chat.Seq  // the log reaches at least to this entry
+	lastAt   time.Time // when the last known entry was made; zero: not known
+	version  int       // the Runner.version that pairs were made for
 	pairs    map[string]*pair
-	gather   time.Time  // until when pairs that linger do so
+	gather   time.Time  // until when lingering pairs wait
 	trace    chat.Trace // of traceSeq
 	traceSeq chat.Seq
 }
@@ -38,29 +38,31 @@ type state uint8
 const (
 	idle state = iota
 	queued
-	running // what follows is of who runs it
+	running // a goroutine serves it, and owns most of its fields
 )
 
-// pair is a consumer in a room. r.mu guards it unless it is running.
+// pair is a consumer in a room. r.mu guards it unless it is running; then its goroutine owns it.
 type pair struct {
 	of   *following
 	room *room
-	// These are guarded by r.mu always.
+	// r.mu always guards these.
 	state  state
-	tenure *tenure // under which it runs
+	tenure *tenure // the tenure under which it runs
 
 	cursor ports.Cursor // as it is stored
-	loaded bool         // it was looked for
-	stored bool         // it is there
-	placed bool         // at says where it is
-	at     chat.Seq     // what is behind it is to be looked at; cursor.Seq or more
-	kept   bool         // its row has a Next until it is at the head, as the room may not be pending
-	due    time.Time    // nothing is tried before; zero: at once
-	gather time.Time    // no batch is fixed before that has fewer entries than there may be; zero: not begun
+	loaded bool         // the store was asked for the cursor
+	stored bool         // the store has the cursor
+	placed bool         // at is known
+	at     chat.Seq     // entries after it are yet to be looked at; cursor.Seq or later
+	// Its row has a Next until the pair is at the head, as the room may not be pending.
+	kept bool
+	due  time.Time // nothing is tried before this time; zero: at once
+	// Before this time a batch is fixed only if it is full. Zero: it does not gather.
+	gather time.Time
 }
 
-// rests reports whether the pair is left alone by now: it waits, or has stalled, and is found by
-// its row when its time comes.
+// rests reports whether the pair is left alone for now: it waits or has stalled. It is found by its
+// row when its time comes.
 func (p *pair) rests(now time.Time) bool { return p.cursor.Stalled || now.Before(p.due) }
 
 // behind reports whether there is something to do.
@@ -72,7 +74,7 @@ func (p *pair) behind(now time.Time) bool {
 	return !p.placed || p.at < p.room.head || p.cursor.UpTo > p.cursor.Seq || p.kept
 }
 
-// is takes a cursor as it is stored.
+// is sets the pair's state from a cursor as the store has it.
 func (p *pair) is(c ports.Cursor) {
 	p.cursor, p.loaded, p.stored, p.placed, p.at = c, true, true, true, c.Seq
 	p.kept, p.due = !c.Next.IsZero(), time.Time{}
@@ -81,13 +83,14 @@ func (p *pair) is(c ports.Cursor) {
 	}
 }
 
-// settled reports whether the room need not be pending for the pair to be found, if its head is
-// that one. r.mu is held.
+// settled reports whether the pair is found even if its room is not pending. head is the room's
+// head. r.mu is held.
 func (p *pair) settled(head chat.Seq) bool {
 	return p.state == idle && p.loaded && (p.cursor.Stalled || p.kept || p.placed && p.at >= head && p.cursor.UpTo <= p.cursor.Seq)
 }
 
-// know returns a room of a share that is held, or nil where too many are known. r.mu is held.
+// know returns a room of a share that this node holds. It returns nil if too many rooms are in
+// memory. r.mu is held.
 func (r *Runner) know(id chat.RoomID, share ports.Share) *room {
 	rm := r.rooms[id]
 	if rm == nil {
@@ -103,8 +106,8 @@ func (r *Runner) know(id chat.RoomID, share ports.Share) *room {
 	return rm
 }
 
-// pair gives a room the pairs of those who want it. One that runs stays until it ends. r.mu is
-// held.
+// pair gives a room a pair for each consumer that wants it, and removes the others. A pair that
+// runs stays until it ends. r.mu is held.
 func (r *Runner) pair(rm *room) {
 	rm.version = r.version
 	for name, p := range rm.pairs {
@@ -120,7 +123,7 @@ func (r *Runner) pair(rm *room) {
 	}
 }
 
-// unqueue has a pair that waits for its turn have none. r.mu is held.
+// unqueue takes a pair out of the queue, if it is in it. r.mu is held.
 func (r *Runner) unqueue(p *pair) {
 	if p.state == queued {
 		p.of.queue = slices.DeleteFunc(p.of.queue, func(q *pair) bool { return q == p })
@@ -128,7 +131,8 @@ func (r *Runner) unqueue(p *pair) {
 	}
 }
 
-// makePlace forgets a room where nothing is under way. r.mu is held.
+// makePlace forgets a room where nothing is under way. It reports false if there is none. r.mu is
+// held.
 func (r *Runner) makePlace() bool {
 	for id, rm := range r.rooms {
 		if rm.quiet() {
@@ -139,8 +143,8 @@ func (r *Runner) makePlace() bool {
 	return false
 }
 
-// reach takes that the log reaches to an entry, with its time, or zero where that is not known.
-// r.mu is held.
+// reach notes that the log reaches to an entry, and when that was made; zero: not known. r.mu is
+// held.
 func (rm *room) reach(head chat.Seq, at time.Time) {
 	if head > rm.head {
 		rm.head, rm.lastAt = head, at
@@ -157,7 +161,8 @@ func (rm *room) quiet() bool {
 	return true
 }
 
-// drop forgets a room. What runs there ends as its cursor allows. r.mu is held.
+// drop forgets a room. Batches that are under way there end when their cursors cannot be moved.
+// r.mu is held.
 func (r *Runner) drop(id chat.RoomID) {
 	for _, p := range r.rooms[id].pairs {
 		r.unqueue(p)
@@ -174,7 +179,7 @@ func (r *Runner) dropShare(share ports.Share) {
 	}
 }
 
-// enqueue has the pairs of a room take their turn that are behind. r.mu is held.
+// enqueue queues the pairs of a room that are behind and may be served. r.mu is held.
 func (r *Runner) enqueue(rm *room) {
 	now := time.Now()
 	for _, p := range rm.pairs {
@@ -186,7 +191,7 @@ func (r *Runner) enqueue(rm *room) {
 	}
 }
 
-// dispatch begins with a consumer's pairs whose turn it is. r.mu is held.
+// dispatch starts serving a consumer's queued pairs, as far as its limits allow. r.mu is held.
 func (r *Runner) dispatch(f *following) {
 	for len(f.queue) > 0 && !r.closing && f.inFlight < f.room() && !time.Now().Before(f.paused) &&
 		(r.inFlight < maxUnderWay || f.inFlight < fairUnder) {
@@ -208,7 +213,8 @@ func (r *Runner) dispatch(f *following) {
 	}
 }
 
-// ended takes a pair back that was served. again: it has more to do, and goes behind the others.
+// ended takes back a pair that was served. If again is true, it has more to do and is queued after
+// the others.
 func (r *Runner) ended(p *pair, again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -230,7 +236,7 @@ func (r *Runner) ended(p *pair, again bool) {
 	}
 }
 
-// headOf returns how far a room's log is known to reach, and the time of its last entry; zero where
+// headOf returns how far a room's log is known to reach, and when its last entry was made; zero if
 // that is not known.
 func (r *Runner) headOf(rm *room) (chat.Seq, time.Time) {
 	r.mu.Lock()
@@ -238,7 +244,7 @@ func (r *Runner) headOf(rm *room) (chat.Seq, time.Time) {
 	return rm.head, rm.lastAt
 }
 
-// grows asks the log whether it reaches beyond a place by now.
+// grows asks the log whether it reaches beyond an entry by now.
 func (r *Runner) grows(ctx context.Context, rm *room, at chat.Seq) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -252,7 +258,7 @@ func (r *Runner) grows(ctx context.Context, rm *room, at chat.Seq) (bool, error)
 	return rm.head > at, nil
 }
 
-// ends takes that a room's log ends at a place, though it was said to reach to a head.
+// ends notes that a room's log ends at at, though it was said to reach to head.
 func (r *Runner) ends(rm *room, head, at chat.Seq) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -261,7 +267,7 @@ func (r *Runner) ends(rm *room, head, at chat.Seq) {
 	}
 }
 
-// pause has a consumer begin nothing for a while.
+// pause stops serving a consumer for a while. Batches under way go on.
 func (r *Runner) pause(f *following, wait time.Duration) {
 	r.mu.Lock()
 	f.paused = time.Now().Add(wait)
@@ -273,7 +279,7 @@ func (r *Runner) pause(f *following, wait time.Duration) {
 	})
 }
 
-// retryIn has a pair take its turn again after a while, unless it has done so by then.
+// retryIn queues a pair again after a while, unless that has happened before.
 func (r *Runner) retryIn(p *pair, after time.Duration) {
 	r.later.Do(after, func() {
 		r.mu.Lock()
@@ -335,8 +341,8 @@ func (r *Runner) take(entries []chat.Entry, own bool) {
 	}
 }
 
-// reaches takes that a room's log reaches to an entry at least, and reports whether that concerns
-// this node. r.mu is held.
+// reaches notes that a room's log reaches at least to an entry. It reports whether this node serves
+// that room. r.mu is held.
 func (r *Runner) reaches(e *chat.Entry) (here bool) {
 	share := ports.ShareOf(e.Room)
 	if _, here = r.lease(share); !here {
@@ -354,8 +360,8 @@ func (r *Runner) reaches(e *chat.Entry) (here bool) {
 	return true
 }
 
-// keepTelling tells the other nodes which rooms have grown of which this node does not run the
-// consumers, until ctx ends.
+// keepTelling tells the other nodes, until ctx ends, which rooms have grown whose consumers they
+// run.
 func (r *Runner) keepTelling(ctx context.Context) {
 	for {
 		select {

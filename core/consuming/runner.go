@@ -19,12 +19,12 @@ const (
 	storeTime = 10 * time.Second // for one call to the store
 	stdDrain  = 10 * time.Second
 
-	// together is how long before a consumer asks what another one was given may have been read.
-	// Between such a read and its Take the bounds are written, which takes as long.
+	// together is for how long an entry that was read for one consumer may be given to others. The
+	// bounds are written between such a read and Take, which takes about as long.
 	together = 10 * time.Millisecond
 )
 
-// Config is what a Runner works with. All ports but Bus and Observer are needed.
+// Config is what a Runner works with. All ports are needed, except Bus and Observer.
 type Config struct {
 	Log       ports.Log
 	Cursors   ports.Cursors
@@ -34,49 +34,49 @@ type Config struct {
 	Bus       ports.Bus               // nil: this node is alone
 	Observer  ports.ConsumingObserver // nil: nobody is told
 
-	Node  ports.NodeID  // another for each run of a node; empty: one at random
-	Drain time.Duration // how long a stop waits for what is under way; 0: 10 s
+	Node  ports.NodeID  // a different one for each run of a node; empty: a random one
+	Drain time.Duration // how long Run waits at the end for batches that are under way; 0: 10 s
 }
 
-// Runner runs consumers, this node's part of them. Its methods may be called concurrently. Make one
+// Runner runs this node's part of the consumers. Its methods may be called concurrently. Make one
 // with New.
 type Runner struct {
 	cfg       Config
 	moves     moves
 	recent    *recent.Log
 	later     work.Later
-	lingering atomic.Int64  // pairs that linger
+	lingering atomic.Int64  // how many pairs linger
 	rate      work.Rate     // of what this node appends
-	busy      atomic.Bool   // there are consumers: without any nothing is done
-	turned    chan struct{} // holds one: there are shares to hold now, or none any more
-	sought    chan struct{} // holds one: there may be something to sweep up
-	untold    chan struct{} // holds one: other nodes are to be told of rooms
+	busy      atomic.Bool   // there are consumers; without any, nothing is done
+	turned    chan struct{} // of capacity one: shares are to be acquired or given back now
+	sought    chan struct{} // of capacity one: a sweep may find something
+	untold    chan struct{} // of capacity one: other nodes are to be told of rooms
 
 	mu        sync.Mutex
 	consumers map[string]*following
-	version   int // of consumers
+	version   int // counts changes of consumers
 	rooms     map[chat.RoomID]*room
-	grown     map[chat.RoomID]chat.Seq // of other nodes' shares
+	grown     map[chat.RoomID]chat.Seq // rooms in other nodes' shares, and how far their logs reach
 	held      map[ports.Share]*tenure
 	until     time.Time // the leases are good until then, by this node's clock
 	nodes     int
 	inFlight  int
 	closing   bool
 	running   sync.WaitGroup
-	hard      context.Context // of what is under way: it ends when that is to be given up
+	hard      context.Context // for batches under way; it ends when they are to be given up
 	giveUp    context.CancelFunc
 }
 
 // following is a consumer as the runner knows it.
 type following struct {
-	Consumer // as it was set last
+	Consumer // as it was last set
 	name     string
 	limits   Limits
-	ctx      context.Context // ends when it is set anew or taken out
+	ctx      context.Context // ends when the consumer is set again or removed
 	end      context.CancelFunc
 
 	breaker
-	queue    []*pair // whose turn comes
+	queue    []*pair // pairs that wait for their turn
 	inFlight int
 	paused   time.Time
 }
@@ -102,8 +102,9 @@ func New(cfg Config) *Runner {
 	return r
 }
 
-// Run runs consumers until ctx ends. Then it begins nothing more, waits for what is under way as
-// long as Config.Drain says, notes how far that got, and gives its shares back. It is called once.
+// Run runs consumers until ctx ends. Then it begins nothing more and waits for the batches that are
+// under way, at most for Config.Drain. It notes how far they got, and gives its shares back. It is
+// called once.
 func (r *Runner) Run(ctx context.Context) error {
 	var loops, writes sync.WaitGroup
 	done := make(chan struct{})
@@ -131,9 +132,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// Set makes these the consumers, and no others. One that was there under its name goes on with its
-// cursors; what it has under way as the one that it was is given up, and tried again, unless it
-// rests from now on (see Limits): then that ends well.
+// Set replaces all consumers by these. A consumer whose name was known before keeps its cursors.
+// The batches that its predecessor has under way are given up and tried again. But if it rests from
+// now on (see Limits), they end normally.
 func (r *Runner) Set(consumers []Consumer) error {
 	for _, c := range consumers {
 		if err := CheckName(c.Name()); err != nil {
@@ -154,7 +155,7 @@ func (r *Runner) Set(consumers []Consumer) error {
 	return nil
 }
 
-// Add makes c one of the consumers, in place of one of its name.
+// Add adds a consumer, and replaces one of the same name.
 func (r *Runner) Add(c Consumer) error {
 	if err := CheckName(c.Name()); err != nil {
 		return err
@@ -166,9 +167,9 @@ func (r *Runner) Add(c Consumer) error {
 	return nil
 }
 
-// Remove takes a consumer out until it is added again: its cursors stay, and so do the marks of
-// rooms where it is behind. What it has under way is given up. See Forget, and for one that is to
-// rest for long Limits.Rests.
+// Remove removes a consumer until it is added again. Its cursors stay, and its rooms stay pending
+// where it is behind. The batches that it has under way are given up. To delete its cursors see
+// Forget. A consumer that is to rest for long should use Limits.Rests instead.
 func (r *Runner) Remove(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -176,7 +177,7 @@ func (r *Runner) Remove(name string) {
 	r.turn()
 }
 
-// set puts in a consumer. r.mu is held.
+// set adds or replaces a consumer. r.mu is held.
 func (r *Runner) set(c Consumer) {
 	name, limits := c.Name(), c.Limits().bounded()
 	f, window := r.consumers[name], limits.Rooms
@@ -199,7 +200,7 @@ func (r *Runner) set(c Consumer) {
 	}
 }
 
-// remove takes out a consumer. r.mu is held.
+// remove removes a consumer. r.mu is held.
 func (r *Runner) remove(name string) {
 	f := r.consumers[name]
 	if f == nil {
@@ -211,7 +212,8 @@ func (r *Runner) remove(name string) {
 	r.cfg.Observer.Forgot(name)
 }
 
-// turn has everybody look who the consumers are now. r.mu is held.
+// turn notes that the consumers have changed, and wakes the goroutines that must know. r.mu is
+// held.
 func (r *Runner) turn() {
 	r.version++
 	r.busy.Store(len(r.consumers) > 0)
@@ -219,8 +221,8 @@ func (r *Runner) turn() {
 	nudge(r.sought)
 }
 
-// Anew has the runner forget all that it knows of the log, because the store keeps another one now.
-// What is under way ends as its cursor allows.
+// Anew makes the runner forget all that it knows of the log, because the store keeps another one
+// now. Batches that are under way end when their cursors cannot be moved.
 func (r *Runner) Anew() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,18 +241,18 @@ func nudge(c chan<- struct{}) {
 }
 
 const (
-	maxMoves = 500 // cursors that one write moves
+	maxMoves = 500 // max cursors that one write moves
 
-	// Behind a write the next one waits moveRest times as long as that took, moveMost at most, so
-	// that more goes with it and a part of the store's time is left to others.
+	// After a write the next one waits moveRest times as long as that write took, but at most
+	// moveMost. So more cursors are written together, and the store has time for others.
 	moveRest, moveMost = 4, 100 * time.Millisecond
 )
 
-// moves writes cursors in batches: each write takes what has gathered while the last one was under
-// way. A pair has one move under way at most.
+// moves writes cursors in batches. Each write takes the moves that came during the last one. A pair
+// has at most one move under way.
 type moves struct {
 	cursors ports.Cursors
-	wake    chan struct{} // holds one: there are some
+	wake    chan struct{} // of capacity one: moves wait
 
 	mu      sync.Mutex
 	waiting []moving
@@ -266,7 +268,7 @@ type moved struct {
 	err     error
 }
 
-// move moves a cursor, durably, and waits for that.
+// move moves a cursor, and waits until the move is durable.
 func (m *moves) move(move ports.CursorMove) (ports.MoveOutcome, error) {
 	done := make(chan moved, 1)
 	m.mu.Lock()
@@ -277,8 +279,7 @@ func (m *moves) move(move ports.CursorMove) (ports.MoveOutcome, error) {
 	return is.outcome, is.err
 }
 
-// all moves cursors, and returns an error where none is known to have moved. What became of each
-// does not matter.
+// all moves cursors, and returns an error if a write failed. It ignores the outcome of each.
 func (m *moves) all(list []ports.CursorMove) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(list))
@@ -289,7 +290,7 @@ func (m *moves) all(list []ports.CursorMove) error {
 	return errors.Join(errs...)
 }
 
-// run writes until ended is closed. Nobody may move anything after that.
+// run writes moves until ended is closed. After that nobody may call move.
 func (m *moves) run(ended <-chan struct{}) {
 	for {
 		select {

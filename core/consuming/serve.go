@@ -16,15 +16,16 @@ import (
 
 const (
 	turns     = 8    // batches of a pair before others have their turn
-	passed    = 1000 // entries that are passed over before that is written
+	passed    = 1000 // after so many entries that are passed over, the cursor is written
 	faultWait = time.Second
-	soon      = 10 * time.Second // what is to be tried later than that the sweep finds
+	soon      = 10 * time.Second // later tries than that are left to the sweep
 
 	retryFirst = 5 * time.Second
 	retryMost  = time.Hour
-	retryTold  = 24 * time.Hour // at most, where the consumer says when
+	retryTold  = 24 * time.Hour // max wait that a consumer can ask for
 	stalledAge = 7 * 24 * time.Hour
-	keptFor    = time.Minute // after that another node looks at a pair that this one had begun to catch up
+	// When another node looks at a pair that this node has begun to catch up.
+	keptFor = time.Minute
 
 	pauseStd  = 5 * time.Second
 	pauseMost = time.Hour
@@ -36,32 +37,33 @@ var (
 	errWaits   = errors.New("more is to be gathered")
 )
 
-// attempt serves one pair for a while. It is of one goroutine, which owns the pair meanwhile.
+// attempt serves one pair for a while. One goroutine runs it, and owns the pair meanwhile.
 type attempt struct {
 	*pair
 	r        *Runner
 	lease    ports.Lease
 	consumer Consumer
 	limits   Limits
-	ctx      context.Context // of the consumer as it is now
-	rowed    bool            // it is only to have a row by which it is found
+	ctx      context.Context // ends when the consumer is set again or removed
+	rowed    bool            // it only writes a row by which the pair is found
 }
 
-// serve takes batches of the pair. again: there may be more.
+// serve takes batches of the pair. again says that there may be more.
 func (a *attempt) serve() (again bool) {
 	a.due = time.Time{}
 	err := a.load()
 	var b *Batch
 	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.lingers() && !a.r.stops(a.of); turn++ {
 		if b, err = a.next(); b != nil && err == nil && a.r.recent.Changed(&b.page) {
-			b, err = a.again() // what was deleted while its bounds were written is not told
+			b, err = a.again() // something was deleted while the bounds were written
 		}
 		if b == nil || err != nil {
 			break
 		}
 		err = a.try(b)
 	}
-	if err == nil && a.cursor.UpTo > a.cursor.Seq && a.at > a.cursor.Seq { // it was taken
+	// The last batch was taken, but its cursor is not written yet.
+	if err == nil && a.cursor.UpTo > a.cursor.Seq && a.at > a.cursor.Seq {
 		err = a.move(ports.Cursor{Seq: a.at}, a.keeping())
 	}
 	switch {
@@ -81,18 +83,18 @@ func (a *attempt) serve() (again bool) {
 	return false
 }
 
-// later leaves the pair alone for a while, of which nothing is stored.
+// later leaves the pair alone for a while. Nothing of that is stored.
 func (a *attempt) later(wait time.Duration) {
 	a.due = time.Now().Add(wait)
 	a.r.retryIn(a.pair, wait)
 }
 
-// forget has the cursor read anew.
+// forget makes the cursor be read from the store again.
 func (a *attempt) forget() {
 	a.loaded, a.placed, a.stored, a.kept, a.cursor = false, false, false, false, ports.Cursor{}
 }
 
-// load finds where the pair is.
+// load finds out where the pair is, from the store if need be.
 func (a *attempt) load() error {
 	if !a.loaded {
 		ctx, cancel := context.WithTimeout(a.ctx, storeTime)
@@ -128,8 +130,8 @@ func (a *attempt) begin(from time.Time) (chat.Seq, error) {
 	return a.r.before(a.ctx, a.room.id, from, head)
 }
 
-// next returns the batch that is to be tried, or nil where there is none. What was done before is
-// written with its bounds, or alone.
+// next returns the batch that is to be tried, or nil if there is none. What was done before is
+// written together with its bounds, or alone if there is no batch.
 func (a *attempt) next() (*Batch, error) {
 	if a.cursor.UpTo > a.cursor.Seq && a.at == a.cursor.Seq {
 		return a.again()
@@ -161,7 +163,8 @@ func (a *attempt) next() (*Batch, error) {
 	return nil, nil
 }
 
-// keeping returns when another node is to look at the pair, whether its room is pending or not.
+// keeping returns after how long another node looks at the pair even if the room is not pending, or
+// 0.
 func (a *attempt) keeping() time.Duration {
 	if a.kept {
 		return keptFor
@@ -169,8 +172,8 @@ func (a *attempt) keeping() time.Duration {
 	return 0
 }
 
-// again returns the batch that was fixed before, as it is now. Where the consumer takes nothing of
-// it any more it is passed over.
+// again returns the batch whose bounds were fixed before, with its entries in their present form.
+// If the consumer takes none of them any more, the batch is passed over.
 func (a *attempt) again() (*Batch, error) {
 	c := &a.cursor
 	b := a.batch(c.Seq+1, c.UpTo, c.Head)
@@ -198,8 +201,8 @@ func (a *attempt) batch(first, last, head chat.Seq) *Batch {
 	return b
 }
 
-// find returns the next run of which the consumer takes anything, and passes over what it does not
-// take before that.
+// find returns the next run with entries that the consumer takes. It passes over what comes before
+// that.
 func (a *attempt) find() (*Batch, error) {
 	limit := a.limits.Entries
 	for {
@@ -211,7 +214,7 @@ func (a *attempt) find() (*Batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(page.Entries) == 0 { // somebody told of entries that there are not
+		if len(page.Entries) == 0 { // somebody told of entries that do not exist
 			a.r.ends(a.room, head, a.at)
 			return nil, nil
 		}
@@ -231,10 +234,10 @@ func (a *attempt) find() (*Batch, error) {
 	}
 }
 
-// filter returns what the consumer takes of a page, limit entries at most, and the last that was
-// looked at.
+// filter returns the entries of a page that the consumer takes, at most limit, and the last entry
+// that was looked at.
 func (a *attempt) filter(page recent.Page, limit int) (taken recent.Page, last chat.Seq) {
-	n := 0 // those taken stand at the front
+	n := 0 // the first n are those that are taken
 	for i := range page.Entries {
 		if last = page.Entries[i].Seq; !a.consumer.Filter(&page.Entries[i]) {
 			continue
@@ -259,7 +262,7 @@ func (a *attempt) read(span ports.Span) (recent.Page, error) {
 	return a.r.recent.Read(ctx, a.room.id, span)
 }
 
-// gathers reports whether a batch is to wait for more.
+// gathers reports whether a batch must wait for more entries.
 func (a *attempt) gathers(b *Batch) bool {
 	now := time.Now()
 	switch {
@@ -275,7 +278,7 @@ func (a *attempt) gathers(b *Batch) bool {
 	return false
 }
 
-// try has the consumer take a batch, and notes what came of it.
+// try lets the consumer take a batch, and notes the result.
 func (a *attempt) try(b *Batch) error {
 	ctx, cancel := context.WithTimeout(a.ctx, a.limits.Time)
 	defer cancel()
@@ -297,7 +300,7 @@ func (a *attempt) try(b *Batch) error {
 			a.gather = a.r.linger(a.room)
 		}
 		return nil
-	case a.ctx.Err() != nil: // it is given up: that is no failure of the consumer
+	case a.ctx.Err() != nil: // it was given up here: that is no failure of the consumer
 		return a.ctx.Err()
 	case leaves:
 		return a.leave(bounded(left.For, retryMost, retryTold))
@@ -310,7 +313,7 @@ func (a *attempt) try(b *Batch) error {
 	return a.fail(err, tell)
 }
 
-// leave leaves the batch to somebody else: that is no failure.
+// leave leaves the batch to somebody else. That is no failure.
 func (a *attempt) leave(wait time.Duration) error {
 	to := a.cursor
 	to.Tries, to.Error = 0, ""
@@ -322,7 +325,7 @@ func (a *attempt) leave(wait time.Duration) error {
 	return nil
 }
 
-// fail notes that the batch was not taken.
+// fail notes that the batch was not taken, and when it is tried again.
 func (a *attempt) fail(why error, tell func(ports.TakeResult)) error {
 	to := a.cursor
 	to.Tries, to.Error = to.Tries+1, clip(why.Error(), MaxError)
@@ -352,9 +355,9 @@ func (a *attempt) fail(why error, tell func(ports.TakeResult)) error {
 	return nil
 }
 
-// waitAfter returns how long a pair waits after a failure: full jitter, so that those that failed
-// together do not come back together
-// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+// waitAfter returns how long a pair waits after a failure. The wait is random up to a limit (full
+// jitter), so that pairs that failed together do not come back together:
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 func waitAfter(tries int, err error) time.Duration {
 	if retry, ok := errors.AsType[Retry](err); ok && retry.After > 0 {
 		return min(retry.After, retryTold)
@@ -376,7 +379,7 @@ func (a *attempt) move(to ports.Cursor, wait time.Duration) error {
 	outcome, err := a.r.moves.move(m)
 	switch {
 	case err != nil:
-		a.forget() // nobody knows what is stored
+		a.forget() // it is unknown what is stored
 		return err
 	case outcome == ports.MoveLost:
 		return errLost
@@ -390,7 +393,7 @@ func (a *attempt) move(to ports.Cursor, wait time.Duration) error {
 	return nil
 }
 
-// sealed returns what is kept of a seal.
+// sealed returns the part of a seal that is stored.
 func sealed(seal []byte) []byte {
 	if len(seal) == 0 {
 		return nil
@@ -398,8 +401,7 @@ func sealed(seal []byte) []byte {
 	return seal[:min(len(seal), MaxSeal)]
 }
 
-// clip returns what is kept of the text of a failure: one line of valid text, of that many bytes at
-// most.
+// clip returns the text of a failure as it is stored: one line of valid text, at most limit bytes.
 func clip(s string, limit int) string {
 	s = strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {

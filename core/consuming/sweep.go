@@ -14,18 +14,18 @@ import (
 const (
 	sweepEvery = 2 * time.Second
 	sweepPause = 50 * time.Millisecond // between sweeps while there is more to find
-	perShare   = 16                    // rooms of a share that a sweep looks at, and cursors
-	quietFor   = 5 * time.Second       // until a room's bit is cleared
+	perShare   = 16                    // max rooms, and cursors, of a share that a sweep looks at
+	quietFor   = 5 * time.Second       // how long a room must be quiet until its bit is cleared
 
 	walkEvery = 2 * time.Second
-	walkPage  = 1000 // rooms that a walk looks at at a time
+	walkPage  = 1000 // how many rooms a walk looks at at a time
 )
 
-// sweep is one look at what is pending, and how far the looks before have come.
+// sweep is one look at pending rooms, and how far the looks before it have come.
 type sweep struct {
 	after map[ports.Share]chat.RoomID
-	more  bool // there is more behind that
-	moved bool // something was found to do
+	more  bool // more rooms are pending after these
+	moved bool // there was something to do
 }
 
 // keepSweeping finds the pairs that are behind, until ctx ends.
@@ -46,7 +46,7 @@ func (r *Runner) keepSweeping(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		case <-r.sought:
-			select { // many may seek at once
+			select { // many may nudge at once
 			case <-ctx.Done():
 				return
 			case <-time.After(sweepPause):
@@ -82,7 +82,7 @@ func (r *Runner) sweep(ctx context.Context, s *sweep) error {
 	return r.settle(ctx, s, pending, begun)
 }
 
-// begin has the consumers begin that are new, and returns which have begun.
+// begin registers the consumers that are new in the store. It returns all that have begun.
 func (r *Runner) begin(ctx context.Context) (ports.Begun, error) {
 	begun, err := r.cfg.Consumers.Begun(ctx)
 	if err != nil {
@@ -107,7 +107,7 @@ func (r *Runner) begin(ctx context.Context) (ports.Begun, error) {
 	return r.cfg.Consumers.Begun(ctx)
 }
 
-// pending returns the next rooms that are pending, and goes on behind them the next time.
+// pending returns the next rooms that are pending. The next call goes on after them.
 func (r *Runner) pending(ctx context.Context, s *sweep, shares []ports.Share) ([]ports.PendingRoom, error) {
 	asked := make([]ports.SharePlace, len(shares))
 	for i, share := range shares {
@@ -129,7 +129,7 @@ func (r *Runner) pending(ctx context.Context, s *sweep, shares []ports.Share) ([
 	return rooms, nil
 }
 
-// resume has the pairs take their turn whose time has come.
+// resume queues pairs whose time has come.
 func (r *Runner) resume(ctx context.Context, waiting []ports.Cursor) error {
 	if len(waiting) == 0 {
 		return nil
@@ -166,10 +166,10 @@ func (r *Runner) resume(ctx context.Context, waiting []ports.Cursor) error {
 		}
 	}
 	r.mu.Unlock()
-	return r.moves.all(unwanted) // nobody looks at them any more
+	return r.moves.all(unwanted) // nobody looks at these pairs any more
 }
 
-// load finds where the pairs of rooms are of which that is not known.
+// load asks the store for the cursors of pairs that are not loaded yet.
 func (r *Runner) load(ctx context.Context, pending []ports.PendingRoom) error {
 	var unknown []chat.RoomID
 	r.mu.Lock()
@@ -206,7 +206,7 @@ func (r *Runner) load(ctx context.Context, pending []ports.PendingRoom) error {
 	return nil
 }
 
-// loaded takes the cursors of rooms. r.mu is held.
+// loaded takes the cursors of rooms that were read from the store. r.mu is held.
 func (r *Runner) loaded(rooms []chat.RoomID, cursors []ports.Cursor) {
 	asked := func(p *pair) bool { return p.state == idle && !p.loaded }
 	for _, c := range cursors {
@@ -227,19 +227,21 @@ func (r *Runner) loaded(rooms []chat.RoomID, cursors []ports.Cursor) {
 			}
 			p.loaded = true
 			if from := p.of.From().Time(); !rm.lastAt.IsZero() && rm.lastAt.Before(from) {
-				p.at, p.placed = rm.head, true // it has nothing to begin with here
+				p.at, p.placed = rm.head, true // all entries are before the consumer's beginning
 			}
 		}
 	}
 }
 
-// settle has the pairs take their turn that are behind, and clears the bits of rooms where none is.
+// settle queues the pairs that are behind, and clears the bits of rooms where none is.
 func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRoom, begun ports.Begun) error {
 	var quiet []ports.RoomHead
 	var late sync.WaitGroup
 	var failed atomic.Bool
 	r.mu.Lock()
-	known := true // are all who have begun; one that is not may be behind anywhere
+	// Whether this node knows all consumers that have begun. One that it does not know may be
+	// behind anywhere.
+	known := true
 	for name := range begun.Walked {
 		known = known && r.consumers[name] != nil
 	}
@@ -283,8 +285,8 @@ func (r *Runner) settle(ctx context.Context, s *sweep, pending []ports.PendingRo
 	return nil
 }
 
-// settled reports whether all pairs of the room are at its head, or are found without its bit.
-// r.mu is held.
+// settled reports whether each pair of the room is at its head, or is found without the bit. r.mu
+// is held.
 func (rm *room) settled() bool {
 	for _, p := range rm.pairs {
 		if !p.settled(rm.head) && !p.parks() {
@@ -294,12 +296,12 @@ func (rm *room) settled() bool {
 	return true
 }
 
-// parks reports whether the pair is to have a row by which it is found: its consumer rests, or is
-// away, so that the room would be pending for long. r.mu is held.
+// parks reports whether the pair must get a row by which it is found, because its consumer rests or
+// is away. Otherwise the room would stay pending for long. r.mu is held.
 func (p *pair) parks() bool { return p.state == idle && p.loaded && (p.of.rests() || p.of.away) }
 
-// write stores where the pair is. What is behind it is found by the row, as soon as it is looked
-// for.
+// write stores where the pair is. If the pair is parked, its row makes it be found as soon as its
+// consumer is served again.
 func (a *attempt) write() error {
 	if !a.rowed {
 		return a.move(ports.Cursor{Seq: a.at}, 0)
@@ -319,9 +321,8 @@ func (a *attempt) write() error {
 	return err
 }
 
-// unwritten begins to serve the pairs that have passed over entries of which nothing is stored, and
-// those that are to be found by a row.
-// r.mu is held.
+// unwritten begins to write two sorts of pairs: those that have passed over entries without storing
+// that, and those that are to be parked. r.mu is held.
 func (r *Runner) unwritten(rm *room) (list []*attempt) {
 	lease, held := r.lease(rm.share)
 	for _, p := range rm.pairs {
@@ -330,7 +331,7 @@ func (r *Runner) unwritten(rm *room) (list []*attempt) {
 			continue
 		}
 		if !parks && !p.stored && p.of.From().Time().After(rm.lastAt) {
-			continue // it has nothing to begin with here: that need not be stored
+			continue // all entries are before the consumer's beginning: nothing needs to be stored
 		}
 		p.state, p.tenure = running, r.held[rm.share]
 		p.tenure.running++
@@ -368,7 +369,7 @@ func (r *Runner) keepWalking(ctx context.Context) {
 	}
 }
 
-// walkNew makes rooms pending that new consumers have to begin with.
+// walkNew makes rooms pending in which new consumers have to begin.
 func (r *Runner) walkNew(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, storeTime)
 	begun, err := r.cfg.Consumers.Begun(asking)
@@ -392,8 +393,8 @@ func (r *Runner) walkNew(ctx context.Context) error {
 	return nil
 }
 
-// walk makes the rooms pending that a new consumer has to begin with. Where one of them is held by
-// somebody else it is not done, and begins anew later.
+// walk makes rooms pending in which a new consumer has to begin. If the store could not do that for
+// a room, as somebody else had locked it, the walk is repeated later.
 func (r *Runner) walk(ctx context.Context, name string, from time.Time) error {
 	query, held := ports.WakeQuery{Limit: walkPage, Since: &from}, 0
 	for {

@@ -13,15 +13,15 @@ import (
 const (
 	leaseTime    = 15 * time.Second
 	renewEvery   = 5 * time.Second
-	acquireEvery = time.Second // how often it is looked for shares that have come free
+	acquireEvery = time.Second // how often this node looks for shares that have become free
 	leaveTime    = 5 * time.Second
 )
 
 // tenure is a share that this node holds.
 type tenure struct {
 	fence   int64
-	running int  // pairs that are served
-	leaving bool // it is to be given back, once nothing runs
+	running int  // pairs that are being served
+	leaving bool // it is to be given back once nothing runs
 }
 
 // keepTenure holds this node's part of the shares while there are consumers, until ctx ends.
@@ -35,7 +35,7 @@ func (r *Runner) keepTenure(ctx context.Context) {
 				r.leave(ctx)
 				renewed = time.Time{}
 			}
-			wait = time.Hour // somebody turns it on
+			wait = time.Hour // until consumers are set
 		default:
 			if err := r.tend(ctx, &renewed); err != nil && ctx.Err() == nil {
 				r.cfg.Observer.Fault(ctx, "lease shares of the rooms", err)
@@ -50,7 +50,8 @@ func (r *Runner) keepTenure(ctx context.Context) {
 	}
 }
 
-// tend renews the leases where that is due, takes what lacks and gives back what is too much.
+// tend renews leases when that is due. It acquires shares if this node has too few, and gives some
+// back if it has too many.
 func (r *Runner) tend(ctx context.Context, renewed *time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
@@ -66,13 +67,13 @@ func (r *Runner) tend(ctx context.Context, renewed *time.Time) error {
 		return err
 	} else if len(more) > 0 {
 		r.acquired(more)
-		*renewed = time.Time{} // so that it is known soon how many nodes there are
+		*renewed = time.Time{} // so that the number of nodes is soon known
 		return nil
 	}
 	return r.giveBack(ctx)
 }
 
-// hold takes what this node holds, as the store says.
+// hold notes which shares this node holds, as the store says.
 func (r *Runner) hold(is ports.Tenure, until time.Time) {
 	r.mu.Lock()
 	r.until, r.nodes = until, is.Nodes
@@ -91,7 +92,7 @@ func (r *Runner) hold(is ports.Tenure, until time.Time) {
 	r.cfg.Observer.Leasing(held, is.Nodes)
 }
 
-// occupy takes a share, or goes on with it. r.mu is held.
+// occupy notes that this node holds a share. r.mu is held.
 func (r *Runner) occupy(l ports.Lease) {
 	t := r.held[l.Share]
 	if t != nil && t.fence == l.Fence {
@@ -107,7 +108,7 @@ func (r *Runner) occupy(l ports.Lease) {
 	nudge(r.sought)
 }
 
-// vacate takes that a share is this node's no more. r.mu is held.
+// vacate notes that this node no longer holds a share. r.mu is held.
 func (r *Runner) vacate(share ports.Share) {
 	delete(r.held, share)
 	r.dropShare(share)
@@ -130,7 +131,7 @@ func (r *Runner) acquired(more []ports.Lease) {
 	}
 }
 
-// lose takes that another node has the share of a lease.
+// lose notes that another node has taken over the share of a lease.
 func (r *Runner) lose(l ports.Lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,8 +140,8 @@ func (r *Runner) lose(l ports.Lease) {
 	}
 }
 
-// giveBack gives back shares beyond this node's part, those where nothing runs. The others begin
-// nothing more.
+// giveBack gives back shares if this node has more than its part, but only shares where nothing
+// runs. In the others that are too many, nothing new is begun.
 func (r *Runner) giveBack(ctx context.Context) error {
 	r.mu.Lock()
 	var free []ports.Share
@@ -163,7 +164,7 @@ func (r *Runner) giveBack(ctx context.Context) error {
 	return r.cfg.Leases.Release(ctx, r.cfg.Node, free)
 }
 
-// busier orders shares: those where less runs come first. r.mu is held.
+// busier orders shares by how many pairs run in them, the fewest first. r.mu is held.
 func (r *Runner) busier(a, b ports.Share) int {
 	return cmp.Or(cmp.Compare(r.held[a].running, r.held[b].running), cmp.Compare(a, b))
 }
@@ -194,7 +195,7 @@ func (r *Runner) holds() bool {
 	return r.nodes > 0
 }
 
-// lease returns the lease of a share under which something may be begun. r.mu is held.
+// lease returns the lease of a share if work may be begun under it. r.mu is held.
 func (r *Runner) lease(share ports.Share) (ports.Lease, bool) {
 	t := r.held[share]
 	if t == nil || t.leaving || !time.Now().Before(r.until) {
@@ -203,7 +204,7 @@ func (r *Runner) lease(share ports.Share) (ports.Lease, bool) {
 	return ports.Lease{Share: share, Fence: t.fence}, true
 }
 
-// shares returns the shares in which something may be begun, ascending. r.mu is held.
+// shares returns the shares in which work may be begun, ascending. r.mu is held.
 func (r *Runner) shares() (list []ports.Share) {
 	for share := range r.held {
 		if _, ok := r.lease(share); ok {
@@ -214,7 +215,7 @@ func (r *Runner) shares() (list []ports.Share) {
 	return list
 }
 
-// first reports whether this node does what one node does for all.
+// first reports whether this is the node that does what only one node does for all.
 func (r *Runner) first() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -222,7 +223,7 @@ func (r *Runner) first() bool {
 	return ok
 }
 
-// stops reports whether nothing more is to be begun of a consumer.
+// stops reports whether nothing more may be begun for a consumer.
 func (r *Runner) stops(f *following) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
