@@ -8,13 +8,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// apartFrom is from how many rooms on a query is answered in two parts.
+// apartFrom is the number of rooms from which on a query is answered in two parts.
 const apartFrom = 50
 
-// Apart answers a query for many rooms in two parts at a time, each for half of the rooms, so that
-// it takes two cores, and about half as long. The index of a room has nothing to do with that of
-// another one, so the parts need not see them as they were at one time. It is for a store that
-// works in this process: a database is a second process already, and gains nothing.
+// Apart answers a query for many rooms in two parts at the same time, each for half of the rooms.
+// So it uses two cores, and takes about half as long. The two parts may see the index at different
+// moments: that does no harm, as the indexes of two rooms are independent. It is meant for a store
+// that works in this process. A database is a second process already, and gains nothing.
 func Apart(ctx context.Context, query ports.FindQuery, find func(context.Context, ports.FindQuery) ([]ports.FoundMessage, error)) ([]ports.FoundMessage, error) {
 	if query.Public || len(query.Rooms) < apartFrom {
 		return find(ctx, query)
@@ -32,7 +32,7 @@ func Apart(ctx context.Context, query ports.FindQuery, find func(context.Context
 		both.Go(func() {
 			list, err := find(ctx, parts[i])
 			if lists[i] = list; err != nil {
-				fails.Do(func() { failed = err; cancel() }) // the other part is of no use
+				fails.Do(func() { failed = err; cancel() }) // the other part is not needed any more
 			}
 		})
 	}

@@ -11,18 +11,18 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Block says what a block of a room covers.
+// Block describes a block of a room.
 type Block struct {
 	ID              int64
-	First, Last     chat.Seq // its documents are between them
+	First, Last     chat.Seq // the first and the last of its documents
 	FirstAt, LastAt time.Time
-	Size            int // how many tokens its documents have in sum
+	Size            int // how many tokens its documents have together
 }
 
-// Manifest lists the blocks of a room, by their seqs.
+// Manifest lists the blocks of a room, in the order of their seqs.
 type Manifest []Block
 
-// Bytes writes a manifest.
+// Bytes encodes a manifest.
 func (m Manifest) Bytes() (data []byte) {
 	for i := range m {
 		b := &m[i]
@@ -33,7 +33,7 @@ func (m Manifest) Bytes() (data []byte) {
 	return data
 }
 
-// ParseManifest reads a manifest.
+// ParseManifest decodes a manifest.
 func ParseManifest(data []byte) (m Manifest, _ error) {
 	for len(data) > 0 {
 		var ns [6]int64
@@ -52,16 +52,16 @@ func ParseManifest(data []byte) (m Manifest, _ error) {
 	return m, nil
 }
 
-// moment is when a message was made. Times ascend with the seqs of a room.
+// moment is when a message was made. In a room, later seqs never have earlier times.
 type moment struct {
 	seq chat.Seq
 	at  time.Time
 }
 
-// noted is in how many seqs the time of one is noted.
+// noted is the distance in seqs at which times of messages are noted.
 const noted = 32
 
-// thin leaves out moments that come soon after one that stays; the first and the last stay.
+// thin removes moments that come soon after one that is kept. The first and the last are kept.
 func thin(all []moment) (few []moment) {
 	for i, m := range all {
 		if len(few) == 0 || i == len(all)-1 || m.seq-few[len(few)-1].seq >= noted {
@@ -71,7 +71,7 @@ func thin(all []moment) (few []moment) {
 	return few
 }
 
-// around returns the moments from the last one up to first to the first one from last on.
+// around returns the moments that enclose the seqs from first to last.
 func around(all []moment, first, last chat.Seq) []moment {
 	from, exact := slices.BinarySearchFunc(all, first, moment.to)
 	if !exact && from > 0 {
@@ -83,7 +83,7 @@ func around(all []moment, first, last chat.Seq) []moment {
 
 func (m moment) to(seq chat.Seq) int { return cmp.Compare(m.seq, seq) }
 
-// momentsPiece writes moments as the piece of the last key.
+// momentsPiece encodes moments as the piece with the last key.
 func momentsPiece(all []moment) Piece {
 	var data []byte
 	var seq chat.Seq
@@ -96,7 +96,7 @@ func momentsPiece(all []moment) Piece {
 	return Piece{Key: lastKey, Data: data}
 }
 
-// moments reads the piece of the last key.
+// moments decodes the piece with the last key.
 func (p Piece) moments() (all []moment, _ error) {
 	var seq chat.Seq
 	var at int64
@@ -116,13 +116,13 @@ func (p Piece) moments() (all []moment, _ error) {
 	return all, nil
 }
 
-// content is what a block holds.
+// content is what a block contains.
 type content struct {
-	postings []posting // by token
-	moments  []moment  // by seq
+	postings []posting // in the order of their tokens
+	moments  []moment  // in the order of their seqs
 }
 
-// contentOf reads a block.
+// contentOf decodes a block.
 func contentOf(pieces []Piece, base chat.Seq) (c content, err error) {
 	for _, p := range pieces {
 		if bytes.Equal(p.Key, lastKey) {
@@ -137,7 +137,7 @@ func contentOf(pieces []Piece, base chat.Seq) (c content, err error) {
 	return c, nil
 }
 
-// inverted turns documents, which are in the order of their seqs, over.
+// inverted makes postings of documents, which are in the order of their seqs.
 func inverted(docs []Doc) (c content) {
 	at := map[string]int{}
 	for _, d := range docs {
@@ -155,8 +155,8 @@ func inverted(docs []Doc) (c content) {
 	return c
 }
 
-// without takes documents out, and reports whether any was there. The seqs are ascending. It
-// changes c.
+// without removes documents, and reports whether some of them were there. The seqs are ascending.
+// It changes c.
 func (c content) without(seqs []chat.Seq) (left content, some bool) {
 	gone := func(seq chat.Seq) bool {
 		_, ok := slices.BinarySearch(seqs, seq)
@@ -170,7 +170,7 @@ func (c content) without(seqs []chat.Seq) (left content, some bool) {
 	return c, some
 }
 
-// with joins what two blocks hold. No document is in both.
+// with joins the content of two blocks. No document is in both.
 func (c content) with(other content) (sum content) {
 	a, b := c.postings, other.postings
 	sum.postings = make([]posting, 0, len(a)+len(b))
@@ -190,7 +190,7 @@ func (c content) with(other content) (sum content) {
 	return sum
 }
 
-// joined merges two lists that are in the order of seqs, each seq once.
+// joined merges two lists that are in the order of their seqs. A seq that is in both is kept once.
 func joined[T any](a, b []T, seq func(T) chat.Seq) []T {
 	if len(a) == 0 || len(b) == 0 || seq(a[len(a)-1]) < seq(b[0]) {
 		return append(slices.Clip(a), b...)
@@ -200,7 +200,7 @@ func joined[T any](a, b []T, seq func(T) chat.Seq) []T {
 	return slices.CompactFunc(all, func(a, b T) bool { return seq(a) == seq(b) })
 }
 
-// size is how many tokens the documents have in sum.
+// size returns how many tokens the documents have together.
 func (c content) size() (n int) {
 	for _, p := range c.postings {
 		n += len(p.seqs)
@@ -208,7 +208,7 @@ func (c content) size() (n int) {
 	return n
 }
 
-// split parts what a block holds at a seq: those below it, and the others.
+// split splits the content at a seq: documents below it, and the others.
 func (c content) split(at chat.Seq) (below, above content) {
 	for _, p := range c.postings {
 		i, _ := slices.BinarySearch(p.seqs, at)
@@ -223,7 +223,7 @@ func (c content) split(at chat.Seq) (below, above content) {
 	return below, above
 }
 
-// pieces writes what a block holds.
+// pieces encodes the content.
 func (c content) pieces(base chat.Seq) []Piece {
 	return append(cut(c.postings, base), momentsPiece(thin(c.moments)))
 }

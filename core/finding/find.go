@@ -12,18 +12,18 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Rows are the rows of an index, all as they were at one time.
+// Rows are the rows of an index, all from the same moment.
 type Rows interface {
-	// Manifests returns those of the rooms that a query names. A room without one has nothing
-	// indexed.
+	// Manifests returns the manifests of the rooms that a query names. A room without one has
+	// nothing indexed.
 	Manifests(ctx context.Context, query *ports.FindQuery) (map[chat.RoomID]Manifest, error)
 
-	// Pieces returns, for each of some blocks, the last piece whose key is at most from, and, in
-	// order, those behind it whose keys are below to, if there is a to.
+	// Pieces returns pieces for each of some blocks, in the order of their keys: the last piece
+	// whose key is at most from, and those after it whose keys are below to. A nil to is no limit.
 	Pieces(ctx context.Context, blocks []BlockPlace, from, to []byte) ([][]Piece, error)
 
-	// Times returns when messages were made, in the order of their places; zero where there is
-	// none.
+	// Times returns when messages were made, in the order of places. It is zero for a message that
+	// does not exist.
 	Times(ctx context.Context, places []Place) ([]time.Time, error)
 }
 
@@ -39,15 +39,16 @@ type Place struct {
 	Seq  chat.Seq
 }
 
-// term is a token that is looked for, or what it begins with.
+// term is a token that is looked for, or the beginning of tokens that are.
 type term struct {
 	token  []byte
 	prefix bool
 
-	asked, found int // blocks in which it was looked for, and documents that have it there
+	// In how many blocks it was looked for, and how many documents there have it.
+	asked, found int
 }
 
-// rate is how many documents of a block have the term, as far as was seen.
+// rate returns how many documents of a block have the term, judged by the blocks seen so far.
 func (t term) rate() float64 {
 	if t.asked == 0 {
 		return math.Inf(1)
@@ -55,7 +56,8 @@ func (t term) rate() float64 {
 	return float64(t.found) / float64(t.asked)
 }
 
-// compare tells whether a token comes before the term, is it, or comes behind it.
+// compare is negative if a token comes before the term, 0 if it matches, and positive if it comes
+// after.
 func (t term) compare(token []byte) int {
 	if t.prefix && bytes.HasPrefix(token, t.token) {
 		return 0
@@ -63,16 +65,16 @@ func (t term) compare(token []byte) int {
 	return bytes.Compare(token, t.token)
 }
 
-// to is behind all tokens that begin with the term.
+// to returns the first key after all tokens that begin with the term.
 func (t term) to() (end []byte) {
 	if t.prefix && len(t.token) > 0 {
 		end = slices.Clone(t.token)
-		end[len(end)-1]++ // no byte of UTF-8 is the largest one
+		end[len(end)-1]++ // no byte of UTF-8 has the highest value
 	}
 	return end
 }
 
-// terms puts first those that few documents have, as far as one can tell: long ones.
+// terms returns terms with the rarest first. Long tokens are taken to be rare.
 func terms(of []ports.SearchTerm) (ts []term) {
 	for _, t := range of {
 		ts = append(ts, term{token: []byte(t.Token), prefix: t.Prefix})
@@ -102,15 +104,15 @@ type search struct {
 	query     ports.FindQuery
 	all, none []term
 	rooms     []*room
-	found     []ports.FoundMessage // the newest first, Limit at most
+	found     []ports.FoundMessage // the newest first, at most Limit
 }
 
 // room is a room that is being searched.
 type room struct {
 	id     chat.RoomID
-	blocks []Block    // that are left: the last is looked at next
-	hits   []chat.Seq // that are left, of blocks that were looked at: the last comes next
-	upTo   time.Time  // nothing that is left is newer
+	blocks []Block    // the blocks that are left; the last one is looked at next
+	hits   []chat.Seq // hits that are left of blocks that were looked at; the last comes next
+	upTo   time.Time  // nothing that is left is newer than this
 }
 
 // Find answers a query from rows.
@@ -138,7 +140,7 @@ func Find(ctx context.Context, rows Rows, query ports.FindQuery) ([]ports.FoundM
 	}
 }
 
-// add adds a room, with the blocks in which something may be.
+// add adds a room, with its blocks that may have a hit.
 func (s *search) add(id chat.RoomID, m Manifest) {
 	r := &room{id: id}
 	for _, b := range m {
@@ -152,8 +154,8 @@ func (s *search) add(id chat.RoomID, m Manifest) {
 	}
 }
 
-// mayBefore reports whether a message that was made then, or later, may come behind what the query
-// names, and before its To.
+// mayBefore reports whether a message at this place, made at that time or later, may come after the
+// one that the query's cursor names, and before the query's To.
 func (s *search) mayBefore(id chat.RoomID, seq chat.Seq, at time.Time) bool {
 	if to := s.query.To; !to.IsZero() && !at.Before(to) {
 		return false
@@ -170,7 +172,7 @@ func (s *search) mayBefore(id chat.RoomID, seq chat.Seq, at time.Time) bool {
 	}
 }
 
-// drop forgets rooms that can have nothing to add.
+// drop drops rooms that cannot add anything.
 func (s *search) drop() {
 	full := len(s.found) >= s.query.Limit
 	s.rooms = slices.DeleteFunc(s.rooms, func(r *room) bool {
@@ -178,14 +180,14 @@ func (s *search) drop() {
 	})
 }
 
-// unit is a block that is looked at.
+// unit is a block that is being looked at.
 type unit struct {
 	room  *room
 	block Block
 	hits  []chat.Seq
 }
 
-// look looks at the next blocks of rooms that have no hits left, up to n of each.
+// look looks at the next blocks of rooms without hits, up to n blocks of each room.
 func (s *search) look(ctx context.Context, n int) error {
 	var units []*unit
 	for _, r := range s.rooms {
@@ -203,7 +205,7 @@ func (s *search) look(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	for _, u := range units { // of one room in the order of their seqs
+	for _, u := range units { // the units of one room are in the order of their seqs
 		u.room.hits = append(u.room.hits, u.hits...)
 	}
 	for _, r := range s.rooms {
@@ -214,8 +216,8 @@ func (s *search) look(ctx context.Context, n int) error {
 	return nil
 }
 
-// match finds the hits of units. A term is looked for where those before it were found, so the one
-// comes first that fewest documents were seen to have.
+// match finds the hits of units. Each term is looked for only among the documents that the terms
+// before it were found in. So the term that was found in the fewest documents so far comes first.
 func (s *search) match(ctx context.Context, units []*unit) error {
 	slices.SortStableFunc(s.all, func(a, b term) int { return cmp.Compare(a.rate(), b.rate()) })
 	for i := range s.all {
@@ -240,7 +242,7 @@ func (s *search) match(ctx context.Context, units []*unit) error {
 	return s.bound(ctx, units)
 }
 
-// each tells, of each unit, which documents have a term.
+// each calls tell for each unit with the documents that have a term.
 func (s *search) each(ctx context.Context, units []*unit, t term, tell func(u *unit, has []chat.Seq)) error {
 	if len(units) == 0 {
 		return nil
@@ -273,7 +275,7 @@ func places(units []*unit) []BlockPlace {
 	return all
 }
 
-// common returns those of a that are in b too, or that are not.
+// common returns the elements of a that are also in b, or with too false those that are not.
 func common(a, b []chat.Seq, too bool) []chat.Seq {
 	kept := a[:0]
 	for _, seq := range a {
@@ -287,7 +289,8 @@ func common(a, b []chat.Seq, too bool) []chat.Seq {
 	return kept
 }
 
-// bound takes out hits that are too new or too old, as far as that can be told without their times.
+// bound removes hits that are too new or too old, as far as that can be told without reading their
+// times.
 func (s *search) bound(ctx context.Context, units []*unit) error {
 	var cut []*unit
 	for _, u := range units {
@@ -314,7 +317,7 @@ func (s *search) bound(ctx context.Context, units []*unit) error {
 		if err != nil {
 			return err
 		}
-		// What comes at the moment of one that is too new, or behind it, is too new as well.
+		// Messages at the same moment as one that is too new, or after it, are too new as well.
 		tooNew, _ := slices.BinarySearchFunc(all, true, func(m moment, _ bool) int { return b2i(!s.mayBefore(u.room.id, 0, m.at)) - 1 })
 		if tooNew < len(all) {
 			to, _ := slices.BinarySearch(u.hits, all[tooNew].seq)
@@ -329,7 +332,7 @@ func (s *search) bound(ctx context.Context, units []*unit) error {
 	return nil
 }
 
-// date learns when the next hits of rooms were made, and keeps those that are among the newest.
+// date reads the times of the next hits of rooms, and keeps those that are among the newest.
 func (s *search) date(ctx context.Context, round int) error {
 	each := 1 + round*s.query.Limit/max(1, len(s.rooms))
 	var places []Place
@@ -350,7 +353,7 @@ func (s *search) date(ctx context.Context, round int) error {
 		for i := range n {
 			m := ports.FoundMessage{Room: r.id, Seq: places[i].Seq, At: times[i]}
 			if m.At.IsZero() {
-				continue // there is no such message any more
+				continue // the message does not exist any more
 			}
 			r.upTo = m.At
 			if s.mayBefore(m.Room, m.Seq, m.At) && !m.At.Before(s.query.From) {

@@ -10,31 +10,31 @@ import (
 
 // Sizes of blocks, in tokens.
 const (
-	tiny  = 256     // a block that is as small as that is merged in any case
-	full  = 100_000 // no block becomes larger by being merged
-	ratio = 8       // how many times as large as the next one a block is, at least
+	tiny  = 256     // a block as small as this is merged in any case
+	full  = 100_000 // no merged block gets larger than this
+	ratio = 8       // a block is at least so many times as large as the next one
 )
 
-// Doc is what is to be found of a message.
+// Doc is what a message is found by.
 type Doc struct {
 	Seq    chat.Seq
 	At     time.Time // when the message was made
-	Tokens []string  // each once; none: it is found no more
+	Tokens []string  // each once; none: the message is not found any more
 }
 
-// Plan is how documents come into the index of a room.
+// Plan says how documents are put into the index of a room.
 type Plan struct {
 	manifest Manifest
 	groups   []group
 }
 
-// group is blocks that are written anew as one, with the documents that come into it.
+// group is a run of blocks that become one new block, with the documents that are put into it.
 type group struct {
 	from, to int // the blocks manifest[from:to]
 	docs     []Doc
 }
 
-// NewPlan plans how documents come into a room's index. They are of different messages.
+// NewPlan plans how documents are put into a room's index. No two of them are of the same message.
 func NewPlan(m Manifest, docs []Doc) Plan {
 	docs = slices.SortedFunc(slices.Values(docs), func(a, b Doc) int { return cmp.Compare(a.Seq, b.Seq) })
 	p := Plan{manifest: m}
@@ -43,7 +43,7 @@ func NewPlan(m Manifest, docs []Doc) Plan {
 		last := docs[len(docs)-1]
 		docs = docs[:len(docs)-1]
 		if len(last.Tokens) == 0 {
-			continue // nobody finds it
+			continue // nothing finds it
 		}
 		if len(p.groups) == 0 {
 			p.groups = []group{{from: len(m), to: len(m)}}
@@ -70,7 +70,7 @@ func NewPlan(m Manifest, docs []Doc) Plan {
 	return p
 }
 
-// into has a document come into a block.
+// into puts a document into a block.
 func into(groups []group, i int, d Doc) []group {
 	for g := range groups {
 		if groups[g].from <= i && i < groups[g].to {
@@ -91,7 +91,7 @@ func (p Plan) Needs() (ids []int64) {
 	return ids
 }
 
-// Change is what is to be saved.
+// Change is what a store must save.
 type Change struct {
 	Manifest Manifest
 	Dropped  []int64 // blocks whose pieces are to be deleted
@@ -104,8 +104,8 @@ type Made struct {
 	Pieces []Piece
 }
 
-// Change carries the plan out on the pieces of the blocks that it needs. Nothing is dropped and
-// nothing made where nothing changes.
+// Change carries out the plan on the pieces of the blocks that it needs. If nothing changes,
+// nothing is dropped and nothing is made.
 func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
 	id := int64(0)
 	for _, b := range p.manifest {
@@ -134,7 +134,8 @@ func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
 	return c, nil
 }
 
-// content is what a group's block holds, and whether that is anything else than before.
+// content returns the new content of a group's block, and whether it differs from what was there
+// before.
 func (g group) content(blocks []Block, pieces map[int64][]Piece) (sum content, changed bool, err error) {
 	for _, b := range blocks {
 		c, err := contentOf(pieces[b.ID], b.First)
@@ -157,7 +158,8 @@ func (g group) content(blocks []Block, pieces map[int64][]Piece) (sum content, c
 	return sum.with(inverted(found)), changed, nil
 }
 
-// parts splits what is too large for a block, which only documents that come late can make it.
+// parts splits content that is too large for a block. Only documents that come late can make it so
+// large.
 func parts(c content) []content {
 	if c.size() == 0 {
 		return nil
@@ -179,7 +181,7 @@ func (c content) ends() (first, last chat.Seq) {
 	return first, last
 }
 
-// make adds a block.
+// make adds a new block.
 func (c *Change) make(id int64, of content) {
 	first, last := of.ends()
 	b := Block{ID: id, First: first, Last: last, Size: of.size()}

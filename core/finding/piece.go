@@ -7,20 +7,20 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// pieceBytes is how large a piece is, unless it has one token only. It fits into a page of SQLite
-// four times, and into a row of PostgreSQL that is stored as it is.
+// pieceBytes is the size of a piece, unless the piece has only one token. Four pieces fit into a
+// page of SQLite, and one into a row that PostgreSQL stores without compression.
 const pieceBytes = 900
 
-// Piece is a row of a block: tokens with the seqs of their documents. Its key is the first token.
-// The piece of the last key has the times of some documents instead.
+// Piece is a row of a block: tokens with the seqs of their documents. Its key is its first token.
+// The piece with the last key has the times of some documents instead.
 type Piece struct {
 	Key, Data []byte
 }
 
-// lastKey is behind all tokens: no text in UTF-8 has this byte.
+// lastKey comes after all tokens: no text in UTF-8 has this byte.
 var lastKey = []byte{0xff}
 
-// posting is a token and the documents that have it.
+// posting is a token with the documents that have it.
 type posting struct {
 	token string
 	seqs  []chat.Seq // ascending
@@ -28,7 +28,8 @@ type posting struct {
 
 var errDamaged = chat.Errorf(chat.Internal, "the search index is damaged: have the messages indexed anew")
 
-// appendPosting writes a token after the one before, and seqs from base on.
+// appendPosting encodes a posting. before is the token of the posting before it. Seqs are relative
+// to base.
 func appendPosting(data []byte, before string, p posting, base chat.Seq) []byte {
 	shared := 0
 	for shared < min(len(before), len(p.token)) && before[shared] == p.token[shared] {
@@ -45,7 +46,7 @@ func appendPosting(data []byte, before string, p posting, base chat.Seq) []byte 
 	return data
 }
 
-// cut writes postings, which are in the order of their tokens, into pieces.
+// cut encodes postings as pieces. They are in the order of their tokens.
 func cut(all []posting, base chat.Seq) (pieces []Piece) {
 	var data, next []byte
 	var key, before string
@@ -62,7 +63,7 @@ func cut(all []posting, base chat.Seq) (pieces []Piece) {
 	return append(pieces, Piece{[]byte(key), data})
 }
 
-// reader reads a piece.
+// reader decodes a piece.
 type reader struct {
 	data   []byte
 	token  []byte
@@ -70,7 +71,7 @@ type reader struct {
 }
 
 func (r *reader) number() uint64 {
-	if len(r.data) > 0 && r.data[0] < 0x80 { // most have one byte
+	if len(r.data) > 0 && r.data[0] < 0x80 { // most numbers have one byte
 		n := r.data[0]
 		r.data = r.data[1:]
 		return uint64(n)
@@ -84,7 +85,7 @@ func (r *reader) number() uint64 {
 	return n
 }
 
-// next goes on to the next token, and reports whether there is one. Its seqs must be read next.
+// next goes on to the next token, and reports whether there is one. After it, seqs must be called.
 func (r *reader) next() bool {
 	if len(r.data) == 0 || r.damage {
 		return false
@@ -99,10 +100,10 @@ func (r *reader) next() bool {
 	return true
 }
 
-// seqs reads the seqs of a token, or passes over them.
+// seqs decodes the seqs of a token. If they are not wanted, it skips them.
 func (r *reader) seqs(base chat.Seq, into []chat.Seq, wanted bool) []chat.Seq {
 	n := r.number()
-	if n > uint64(len(r.data)) { // each takes a byte at least
+	if n > uint64(len(r.data)) { // each takes at least one byte
 		r.damage = true
 		return into
 	}
@@ -118,7 +119,7 @@ func (r *reader) seqs(base chat.Seq, into []chat.Seq, wanted bool) []chat.Seq {
 	return into
 }
 
-// pass passes over numbers: the last byte of each is below 0x80.
+// pass skips n numbers. The last byte of each number is below 0x80.
 func (r *reader) pass(n uint64) {
 	i := 0
 	for ; n > 0 && i < len(r.data); i++ {
@@ -129,7 +130,7 @@ func (r *reader) pass(n uint64) {
 	r.data, r.damage = r.data[i:], r.damage || n > 0
 }
 
-// all reads a whole piece. Tokens and seqs share memory with those of the same piece.
+// all decodes a whole piece. Its tokens share memory, and so do its seqs.
 func (p Piece) all(base chat.Seq, into []posting) ([]posting, error) {
 	r := reader{data: p.Data}
 	var tokens []byte
@@ -151,12 +152,12 @@ func (p Piece) all(base chat.Seq, into []posting) ([]posting, error) {
 	return into, nil
 }
 
-// has appends the seqs of the documents that have a term, in the order of tokens.
+// has appends the seqs of the documents that have a term, in the order of their tokens.
 func (p Piece) has(base chat.Seq, t term, into []chat.Seq) ([]chat.Seq, error) {
 	r := reader{data: p.Data}
 	for r.next() {
 		switch t.compare(r.token) {
-		case +1: // all later ones are beyond it too
+		case +1: // all later tokens come after it too
 			return into, nil
 		case 0:
 			into = r.seqs(base, into, true)
