@@ -12,9 +12,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// act does what an answer asks for, in its order. What the rules refuse is told and passed over, as
-// it would be refused again. An error means that some of it may not be done, and that the batch is
-// to be sent again: what is done by then stays done once, by its key.
+// act does the commands of an answer, in their order. A command that the rules refuse is reported
+// and passed over, as it would be refused again. After an error some commands may not be done, and
+// the batch is to be sent again. Commands that were done are done only once, by their keys.
 func (c *consumer) act(ctx context.Context, b *ports.HookBatch, do []ports.HookCommand) error {
 	if c.h.Role == chat.None {
 		return nil
@@ -32,7 +32,7 @@ func (c *consumer) act(ctx context.Context, b *ports.HookBatch, do []ports.HookC
 	return nil
 }
 
-// record does one thing as the bot. A bot that does too much at once waits.
+// record does one command as the bot. If the bot is over its rate limit, it waits.
 func (c *consumer) record(ctx context.Context, change ports.Change) error {
 	for {
 		_, err := ports.Record(ctx, c.s.cfg.Writer, c.bot, change)
@@ -47,7 +47,8 @@ func (c *consumer) record(ctx context.Context, change ports.Change) error {
 	}
 }
 
-// keyOf returns the key of a command: its own, or one made of what it answers to.
+// keyOf returns the key of the n-th command of an answer: its own, or one made from the batch that
+// the answer is to.
 func keyOf(b *ports.HookBatch, n int, own chat.Key) chat.Key {
 	if own != "" {
 		return own

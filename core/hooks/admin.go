@@ -67,7 +67,8 @@ func (s *Service) NewHook(ctx context.Context, by chat.Identity, wish ports.Hook
 	return ports.HookMade{Hook: s.public(made), Secret: shown}, nil
 }
 
-// public is a hook without what nobody is shown, and with what ails it on this node.
+// public returns a hook as it is shown: without its secrets, and with the failures of its
+// deliveries on this node.
 func (s *Service) public(h ports.Hook) ports.Hook {
 	signed, err := s.parcel(h)
 	if err != nil {
@@ -80,7 +81,7 @@ func (s *Service) public(h ports.Hook) ports.Hook {
 
 var errNoPairs = chat.Errorf(chat.Conflict, "not all nodes of the service can sign with a key pair yet: ask again once they are updated")
 
-// pair gives a hook a key pair.
+// pair gives a hook a new key pair.
 func (s *Service) pair(h *ports.Hook) error {
 	switch {
 	case s.cfg.Keys == nil:
@@ -96,8 +97,8 @@ func (s *Service) pair(h *ports.Hook) error {
 
 var errNoSignals = chat.Errorf(chat.Conflict, "not all nodes of the service can post signals yet: ask again once they are updated")
 
-// maySignal returns why a hook that asks for signals is not to have them; news tells that it
-// had none before.
+// maySignal returns why a hook that asks for signals may not have them. news says that it did not
+// have them before.
 func (s *Service) maySignal(h *ports.Hook, news bool) error {
 	types := h.Filter.Types
 	isSignal := func(t string) bool { return slices.Contains(signalTypes, t) }
@@ -112,7 +113,7 @@ func (s *Service) maySignal(h *ports.Hook, news bool) error {
 	return nil
 }
 
-// check holds a hook to the rules, and fills in what was not said.
+// check checks a hook against the rules, and fills in what is not set.
 func (s *Service) check(h *ports.Hook) error {
 	f := &h.Filter
 	if f.Batch == 0 {
@@ -148,9 +149,9 @@ func badType(t string) bool {
 	return t == "" || utf8.RuneCountInString(t) > 64 || !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl)
 }
 
-// mayMake reports whether by may have a hand in hooks of a room, or of all where it is empty; and
-// whether they moderate it by their token, and not as a member. Whose right in a room does not go
-// so far learns no more of it than otherwise.
+// mayMake reports whether by may manage hooks of a room, or hooks of all rooms if room is empty.
+// granted says that by moderates the room by their token, and not as a member. If by may not, the
+// error tells no more of the room than any other request would.
 func (s *Service) mayMake(ctx context.Context, by chat.Identity, room chat.RoomID) (granted bool, err error) {
 	if room == "" {
 		if !by.Admin {
@@ -172,7 +173,7 @@ func (s *Service) mayMake(ctx context.Context, by chat.Identity, room chat.RoomI
 	return !st.Member.Role.May(chat.Moderate), nil
 }
 
-// own returns a hook that by may have a hand in. Others learn nothing of it.
+// own returns a hook that by may manage. To others it does not exist.
 func (s *Service) own(ctx context.Context, by chat.Identity, id chat.HookID) (ports.Hook, error) {
 	if err := s.cfg.Limiter.Charge(by); err != nil {
 		return ports.Hook{}, err
@@ -266,8 +267,9 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 		s.cfg.Observer.HookSet(by.User, id, act, "", "")
 	}
 	if h.URL != before.URL || slices.Contains(acts, ports.HookResumedAct) {
-		// What another endpoint said of time does not count any more.
-		if err := s.cfg.Runner.Hasten(ctx, nameOf(h), h.URL != before.URL); err != nil { // rooms are tried later
+		// A retry time that another endpoint asked for does not count any more.
+		// If this fails, the rooms are tried later.
+		if err := s.cfg.Runner.Hasten(ctx, nameOf(h), h.URL != before.URL); err != nil {
 			s.cfg.Observer.Fault(ctx, "try the rooms of a hook soon", err)
 		}
 	}
@@ -275,7 +277,7 @@ func (s *Service) SetHook(ctx context.Context, by chat.Identity, id chat.HookID,
 	return ports.HookMade{Hook: s.public(h), Secret: shown}, nil
 }
 
-// apply makes the changes that are asked for, and returns what they are.
+// apply makes the requested changes to a hook, and returns what was done.
 func apply(h *ports.Hook, by chat.Identity, change ports.HookChange) (acts []ports.HookAct) {
 	before := *h
 	set(&h.URL, change.URL)
@@ -310,8 +312,8 @@ func sameFilter(a, b ports.HookFilter) bool {
 	return slices.Equal(a.Types, b.Types) && a.Own == b.Own && a.Batch == b.Batch && a.Wait == b.Wait
 }
 
-// rotate puts a new secret in front of a hook's, and returns how that is shown; and so with the key
-// pairs of one that has them. What nobody can read any more is given up: the new one is good.
+// rotate gives a hook a new secret, and returns the text that is shown. It does the same with the
+// key pair of a hook that has one. An old secret that no key can open any more is dropped.
 func (s *Service) rotate(h *ports.Hook) (shown string, err error) {
 	if s.cfg.Keys == nil {
 		return "", errNoKeys
@@ -333,7 +335,7 @@ func (s *Service) rotate(h *ports.Hook) (shown string, err error) {
 	return shown, nil
 }
 
-// DropHook implements ports.HookAdmin. What was left of its cursors when this ends early is dropped
+// DropHook implements ports.HookAdmin. If it ends early, the rest of the hook's cursors is dropped
 // later.
 func (s *Service) DropHook(ctx context.Context, by chat.Identity, id chat.HookID) error {
 	h, err := s.own(ctx, by, id)

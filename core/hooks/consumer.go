@@ -19,20 +19,20 @@ import (
 const (
 	batchBytes  = 256 << 10
 	inFlight    = 64
-	postTime    = 15 * time.Second // for an answer
-	takeTime    = 30 * time.Second // for what is to be done about it, too
-	restTime    = time.Minute      // of a hook that cannot be told anything now
-	parkTime    = 24 * time.Hour   // that the runner leaves a batch for who pulls it
+	postTime    = 15 * time.Second // for the endpoint's answer
+	takeTime    = 30 * time.Second // for that, and for the commands in the answer
+	restTime    = time.Minute      // pause of a hook that cannot be told anything now
+	parkTime    = 24 * time.Hour   // for so long the runner leaves a batch to whoever pulls it
 	digestChars = 10
 )
 
-// consumer is a hook as the runner knows it, as it was at one version.
+// consumer is a hook as the runner knows it, at one version.
 type consumer struct {
 	s     *Service
 	h     ports.Hook
 	rooms []chat.RoomPattern
 	bot   chat.Identity
-	rests string // why it is given nothing for now
+	rests string // why it is told nothing for now; empty: it is
 }
 
 func newConsumer(s *Service, h ports.Hook) *consumer {
@@ -52,7 +52,7 @@ func roomsOf(h ports.Hook) []chat.RoomPattern {
 	return h.Filter.Rooms
 }
 
-// nameOf names a hook's consumer: another one each time that it begins anew.
+// nameOf returns the name of a hook's consumer. It changes each time that the hook begins anew.
 func nameOf(h ports.Hook) string {
 	if h.Epoch == 0 {
 		return namePrefix + string(h.ID)
@@ -119,7 +119,8 @@ func typesOf(e *chat.Entry) (name, set string) {
 	return "", ""
 }
 
-// Seal implements consuming.Consumer: that a batch's bytes are the same tells its id.
+// Seal implements consuming.Consumer. Nothing needs to be stored: a batch's id has a digest of its
+// bytes.
 func (c *consumer) Seal(consuming.Batch) []byte { return nil }
 
 // Take implements consuming.Consumer.
@@ -139,7 +140,7 @@ func (c *consumer) Take(ctx context.Context, b consuming.Batch) (consuming.Taken
 
 var errNone = errors.New("the answer says that nothing was taken")
 
-// post sends a batch, and does what the answer says.
+// post sends a batch, and does the commands of the answer.
 func (c *consumer) post(ctx context.Context, b consuming.Batch) (consuming.Taken, error) {
 	if err := c.s.mayRead(ctx, c.h); err != nil {
 		return consuming.Taken{}, c.s.held(ctx, c.h, err)
@@ -170,7 +171,7 @@ func (c *consumer) post(ctx context.Context, b consuming.Batch) (consuming.Taken
 	return consuming.Taken{UpTo: min(*ack, b.Last)}, nil
 }
 
-// pack returns a batch as it is sent, and names it: by its hook, room and bounds, and by a digest
+// pack returns the bytes of a batch, and sets its ID: the hook, the room, the bounds, and a digest
 // of these bytes.
 func (s *Service) pack(b *ports.HookBatch) []byte {
 	body := s.cfg.Pack(nil, b)
@@ -179,18 +180,18 @@ func (s *Service) pack(b *ports.HookBatch) []byte {
 	return body
 }
 
-// nameOfBatch is the part of a batch's id that is the same at each try.
+// nameOfBatch returns the part of a batch's id that is the same for each attempt.
 func nameOfBatch(b *ports.HookBatch) string {
 	return fmt.Sprintf("%s.%s.%d-%d", b.Hook, b.Room, b.First, b.Last)
 }
 
-// deliver sends a parcel. The error says how the runner is to go on.
+// deliver sends a parcel. The error tells the runner how to go on.
 func (c *consumer) deliver(ctx context.Context, p ports.Parcel) (ports.HookReceipt, error) {
 	posting, cancel := context.WithTimeout(ctx, postTime)
 	began := time.Now()
 	receipt, err := c.s.cfg.Courier.Deliver(posting, p)
 	cancel()
-	if ctx.Err() != nil { // it was given up here
+	if ctx.Err() != nil { // the runner has given it up
 		return receipt, ctx.Err()
 	}
 	result := resultOf(receipt, err)
@@ -201,7 +202,7 @@ func (c *consumer) deliver(ctx context.Context, p ports.Parcel) (ports.HookRecei
 	case result != ports.HookOK:
 		err = errStatus(receipt.Status)
 	}
-	if result != ports.HookGone { // it is not tried again, which its pause tells
+	if result != ports.HookGone { // a hook that is gone is paused, which says enough
 		c.s.fares(c.h.ID, err)
 	}
 	switch result {
@@ -240,8 +241,8 @@ func resultOf(r ports.HookReceipt, err error) ports.HookResult {
 	return ports.HookRefused
 }
 
-// mayRead returns why a moderator's hook may not be told anything any more: its maker does not
-// moderate the room. See the package's comment.
+// mayRead returns an error if a moderator's hook may not be told anything any more, as its maker
+// does not moderate the room now. See the package's comment.
 func (s *Service) mayRead(ctx context.Context, h ports.Hook) error {
 	if h.Room == "" {
 		return nil
@@ -257,7 +258,7 @@ func (s *Service) mayRead(ctx context.Context, h ports.Hook) error {
 	return nil
 }
 
-// held pauses a hook for good, for a reason that its owner sees.
+// held pauses a hook until its owner resumes it, and stores the reason for the owner to see.
 func (s *Service) held(ctx context.Context, h ports.Hook, why error) error {
 	if pause, ok := errors.AsType[consuming.Pause](why); ok {
 		return pause
@@ -268,7 +269,8 @@ func (s *Service) held(ctx context.Context, h ports.Hook, why error) error {
 	case err == nil:
 		s.cfg.Observer.HookSet("", changed.ID, ports.HookPausedAct, "", h.Paused)
 		s.changed(ctx)
-	case !errors.Is(err, chat.Conflict) && !errors.Is(err, chat.NotFound): // else somebody was quicker
+	// Otherwise somebody else has changed or removed it first.
+	case !errors.Is(err, chat.Conflict) && !errors.Is(err, chat.NotFound):
 		s.cfg.Observer.Fault(ctx, "pause a hook", err)
 	}
 	return consuming.Pause{For: lookEvery, Cause: why}

@@ -40,8 +40,8 @@ func (s *Service) SeekHook(ctx context.Context, by chat.Identity, id chat.HookID
 	return nil
 }
 
-// seekAll has a hook begin anew in all of its rooms: as another consumer, that has been nowhere. A
-// time that is yet to come is now.
+// seekAll makes a hook begin anew in all of its rooms, as another consumer without cursors. A time
+// in the future counts as now.
 func (s *Service) seekAll(ctx context.Context, by chat.Identity, h ports.Hook, at time.Time) error {
 	before := nameOf(h)
 	h.From, h.Epoch = at, h.Epoch+1
@@ -51,13 +51,13 @@ func (s *Service) seekAll(ctx context.Context, by chat.Identity, h ports.Hook, a
 	s.cfg.Observer.HookSet(by.User, h.ID, ports.HookSoughtAct, "", "")
 	s.cfg.Runner.Remove(before)
 	s.changed(ctx)
-	if err := s.cfg.Runner.Forget(ctx, before); err != nil { // what is left of it is dropped later
+	if err := s.cfg.Runner.Forget(ctx, before); err != nil { // the rest is dropped later
 		s.cfg.Observer.Fault(ctx, "forget where a hook was", err)
 	}
 	return nil
 }
 
-// head returns the last entry of a room, which must be there.
+// head returns the last entry of a room, or NotFound if the room does not exist.
 func (s *Service) head(ctx context.Context, room chat.RoomID) (chat.Seq, error) {
 	heads, err := s.cfg.Log.Heads(ctx, []chat.RoomID{room})
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Service) head(ctx context.Context, room chat.RoomID) (chat.Seq, error) 
 	return head, nil
 }
 
-// cursor returns where a hook is in a room, and whether it has got anywhere there.
+// cursor returns a hook's cursor in a room. there is false if it has none.
 func (s *Service) cursor(ctx context.Context, h ports.Hook, room chat.RoomID) (at ports.Cursor, there bool, err error) {
 	all, err := s.cfg.Cursors.Load(ctx, []chat.RoomID{room})
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *Service) HookBehind(ctx context.Context, by chat.Identity, id chat.Hook
 	switch {
 	case err == nil:
 		lag.Entries, lag.Count, lag.Stalled, lag.Oldest, lag.Partial = behind.Entries, behind.Rooms, behind.Stalled, behind.Oldest, behind.Partial
-	case chat.AsError(err).Kind == chat.NotFound: // this node has yet to hear of it
+	case chat.AsError(err).Kind == chat.NotFound: // this node has not heard of it yet
 		lag.Partial = true
 	default:
 		return lag, err
@@ -147,7 +147,7 @@ func (s *Service) HookBehind(ctx context.Context, by chat.Identity, id chat.Hook
 	return lag, nil
 }
 
-// stuck returns the rooms where a hook waits to try again, or has ceased to.
+// stuck returns the rooms where a hook waits to try again, or has stalled.
 func (s *Service) stuck(ctx context.Context, h ports.Hook, after chat.RoomID, limit int) (rooms []ports.HookRoomLag, next chat.RoomID, err error) {
 	list, err := s.cfg.Consumers.Stuck(ctx, nameOf(h), after, limit)
 	if err != nil || len(list) == 0 {
@@ -169,7 +169,7 @@ func (s *Service) stuck(ctx context.Context, h ports.Hook, after chat.RoomID, li
 			Room: c.Room, Seq: c.Seq, Head: max(heads[c.Room], c.Seq), UpTo: c.UpTo, Tries: c.Tries, Since: c.Since, Next: c.Next, Error: c.Error,
 			Stalled: c.Stalled,
 		}
-		if l.Head > l.Seq { // else it is there, and only not noted yet
+		if l.Head > l.Seq { // otherwise all was taken, only not noted yet
 			rooms = append(rooms, l)
 		}
 	}

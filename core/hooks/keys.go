@@ -16,11 +16,11 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// KeyBytes is how long a key is that secrets are kept under.
+// KeyBytes is the length of a key that encrypts secrets.
 const KeyBytes = 32
 
-// Keys encrypts the secrets of hooks. The first seals, all open: so a key is changed by putting a
-// new one in front.
+// Keys encrypts the secrets of hooks. The first key encrypts, and any of them may decrypt. So a key
+// is replaced by putting a new one before it.
 type Keys struct{ all []key }
 
 type key struct {
@@ -28,7 +28,7 @@ type key struct {
 	aead cipher.AEAD
 }
 
-// NewKeys returns what encrypts under keys of KeyBytes each, at least one.
+// NewKeys returns a Keys with at least one key. Each key must have KeyBytes.
 func NewKeys(keys ...[]byte) (*Keys, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("there is no key")
@@ -52,36 +52,36 @@ func NewKeys(keys ...[]byte) (*Keys, error) {
 	return k, nil
 }
 
-// secret is one that parcels are signed with.
+// secret is one secret that signs parcels.
 type secret struct {
 	bytes []byte
-	until time.Time // good no more from then on; zero: the present one
+	until time.Time // not used from then on; zero: it is the present one
 }
 
 const (
-	secretBytes = 24             // of those that are made here; Standard Webhooks has 24–64
-	secretsKept = 3              // of a hook
-	handOver    = 24 * time.Hour // how long the one before signs beside the present one
+	secretBytes = 24             // of secrets that are made here; Standard Webhooks allows 24–64
+	secretsKept = 3              // max secrets of a hook
+	handOver    = 24 * time.Hour // how long the previous secret is used beside the present one
 	sealVersion = 1
 )
 
 const secretPrefix = "whsec_"
 
-// newSecret makes a secret, and how it is shown.
+// newSecret returns a new secret, and its text as it is shown.
 func newSecret() (secret, string) {
 	b := make([]byte, secretBytes)
-	_, _ = rand.Read(b) // it does not fail
+	_, _ = rand.Read(b) // it never fails
 	return secret{bytes: b}, secretPrefix + base64.StdEncoding.EncodeToString(b)
 }
 
-// is reports whether a secret is the one that is shown as text. It takes as long for any of one
+// is reports whether a text is that of the secret. It takes the same time for all texts of one
 // length.
 func (s secret) is(text string) bool {
 	shown, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, secretPrefix))
 	return err == nil && subtle.ConstantTimeCompare(shown, s.bytes) == 1
 }
 
-// rotated puts a new secret in front; the one before is good for a while.
+// rotated puts a new secret before the others. The previous one stays in use for handOver.
 func rotated(secrets []secret, fresh secret, now time.Time) []secret {
 	all := []secret{fresh}
 	for _, s := range secrets {
@@ -95,7 +95,7 @@ func rotated(secrets []secret, fresh secret, now time.Time) []secret {
 	return all
 }
 
-// good returns the secrets that sign now.
+// good returns the secrets that are in use now.
 func good(secrets []secret, now time.Time) (all [][]byte) {
 	for _, s := range secrets {
 		if s.until.IsZero() || s.until.After(now) {
@@ -105,21 +105,21 @@ func good(secrets []secret, now time.Time) (all [][]byte) {
 	return all
 }
 
-// What is sealed says what it is of: its secrets, or the seeds of its private keys. Another's it
-// cannot become.
+// Encrypted data is bound to what it is: the secrets of one hook, or the seeds of its private keys.
+// It cannot be used for another hook.
 func ofSecrets(id chat.HookID) []byte { return []byte(id) }
 func ofPairs(id chat.HookID) []byte   { return []byte(string(id) + "/ed25519") }
 
-// newPair makes the seed of a private key (RFC 8032), which is a secret too.
+// newPair returns the seed of a new private key (RFC 8032). It is stored like a secret.
 func newPair() secret {
 	seed := make([]byte, ed25519.SeedSize)
-	_, _ = rand.Read(seed) // it does not fail
+	_, _ = rand.Read(seed) // it never fails
 	return secret{bytes: seed}
 }
 
 const publicPrefix = "whpk_"
 
-// privateKeys returns those that sign now.
+// privateKeys returns the private keys that are in use now.
 func privateKeys(pairs []secret, now time.Time) (keys []ed25519.PrivateKey) {
 	for _, seed := range good(pairs, now) {
 		keys = append(keys, ed25519.NewKeyFromSeed(seed))
@@ -127,7 +127,7 @@ func privateKeys(pairs []secret, now time.Time) (keys []ed25519.PrivateKey) {
 	return keys
 }
 
-// publicKeys returns the public parts of private keys, as they are shown.
+// publicKeys returns the public keys of private ones, as they are shown.
 func publicKeys(keys []ed25519.PrivateKey) (shown []string) {
 	for _, key := range keys {
 		shown = append(shown, publicPrefix+base64.StdEncoding.EncodeToString(key[ed25519.SeedSize:]))
@@ -163,14 +163,14 @@ func (k *Keys) seal(of []byte, secrets []secret) []byte {
 	first := k.all[0]
 	sealed := append([]byte{sealVersion}, first.id[:]...)
 	nonce := make([]byte, first.aead.NonceSize())
-	_, _ = rand.Read(nonce) // it does not fail
+	_, _ = rand.Read(nonce) // it never fails
 	return first.aead.Seal(append(sealed, nonce...), nonce, plain, of)
 }
 
 var errSealed = errors.New("the hook's secrets cannot be read: they were kept under another key than PARLEY_HOOKS_KEY has; " +
 	"its operator adds that key to it, or whoever may change the hook has its secret rotated")
 
-// open decrypts what was sealed.
+// open decrypts what seal has encrypted.
 func (k *Keys) open(of, sealed []byte) ([]secret, error) {
 	const head = 1 + len(key{}.id)
 	if k == nil || len(sealed) < head || sealed[0] != sealVersion {

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	pullEvery   = time.Second // how often the store is asked while there is nothing
-	pullWaits   = 8           // who wait for one hook at once, on this node
-	pullRooms   = 64          // rooms that are looked at, at once
-	pullPasses  = 1000        // entries that are passed over in a room at a time
-	maxNudged   = 1000        // rooms of a hook that are kept in mind
+	pullEvery   = time.Second // how often a request that waits asks the store
+	pullWaits   = 8           // max requests that wait for one hook on this node
+	pullRooms   = 64          // max rooms in one look
+	pullPasses  = 1000        // max entries that are passed over in a room in one look
+	maxNudged   = 1000        // max rooms of a hook in nudges
 	stuckAtOnce = 200
 )
 
-// nudges are rooms where there is something to pull, as far as this node knows; and who waits for
-// it. The store knows all of them, a moment later.
+// nudges has the rooms in which a hook may have something to pull, as far as this node knows, and
+// who waits for that. The store knows all such rooms a moment later.
 type nudges struct {
 	mu    sync.Mutex
 	rooms map[chat.HookID]map[chat.RoomID]struct{}
-	wakes map[chat.HookID]chan struct{} // closed with the next one
+	wakes map[chat.HookID]chan struct{} // closed by the next give
 }
 
-// give tells that there is something in a room.
+// give notes that a hook may have something to pull in a room.
 func (n *nudges) give(id chat.HookID, room chat.RoomID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -48,7 +48,7 @@ func (n *nudges) give(id chat.HookID, room chat.RoomID) {
 	}
 }
 
-// take returns some of the rooms, and what is closed when there are more.
+// take returns some of the rooms. more is closed when there are more.
 func (n *nudges) take(id chat.HookID) (rooms []chat.RoomID, more <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,7 +71,7 @@ func (n *nudges) take(id chat.HookID) (rooms []chat.RoomID, more <-chan struct{}
 	return rooms, n.wakes[id]
 }
 
-// owner returns a hook of which the caller may pull.
+// owner returns a hook if the caller may pull from it.
 func (s *Service) owner(ctx context.Context, by ports.HookCaller, id chat.HookID) (ports.Hook, error) {
 	if by.Secret == "" {
 		h, err := s.own(ctx, by.By, id)
@@ -93,7 +93,7 @@ func (s *Service) owner(ctx context.Context, by ports.HookCaller, id chat.HookID
 	return h, pulls(h, nil)
 }
 
-// opens reports whether a secret is one that is good now.
+// opens reports whether a text is a secret of the hook that is in use now.
 func (s *Service) opens(h ports.Hook, text string) bool {
 	secrets, err := s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets)
 	now := time.Now()
@@ -102,8 +102,8 @@ func (s *Service) opens(h ports.Hook, text string) bool {
 	})
 }
 
-// doubts bounds how often the store is asked about secrets that this node does not know: they may
-// be new, but whoever sends them need not have any token.
+// doubts bounds how often the store is asked about secrets that this node does not know. They may
+// be new. But anybody can send such a secret, without a token.
 type doubts struct {
 	mu sync.Mutex
 	bucket
@@ -120,13 +120,13 @@ func (d *doubts) pass() bool {
 	return d.take(time.Now(), doubtEvery, doubtBurst) == 0
 }
 
-// bucket bounds how often something is done. Its zero value is full.
+// bucket is a token bucket, which bounds how often something is done. Its zero value is full.
 type bucket struct {
-	full time.Time // when it is; it has one less for each period that is left until then
+	full time.Time // when it will be full: for each period until then, one is missing
 }
 
-// take takes one of a burst of so many, of which one comes back each period. Where there is none it
-// returns how long until there is.
+// take takes one from a bucket that holds burst, and gets one back each period. If it is empty,
+// take returns how long until it is not.
 func (b *bucket) take(now time.Time, period time.Duration, burst int) (wait time.Duration) {
 	if b.full.Before(now) {
 		b.full = now
@@ -142,7 +142,7 @@ var errTooMany = &chat.Error{Kind: chat.RateLimited, Reason: "too many secrets t
 
 var errBadSecret = chat.Errorf(chat.Unauthenticated, "the secret is not that of the hook")
 
-// errSecret tells who has no good secret nothing of whether there is such a hook.
+// errSecret hides from a caller without a good secret whether the hook exists.
 func errSecret(err error) error {
 	if chat.AsError(err).Kind == chat.NotFound {
 		return errBadSecret
@@ -150,7 +150,7 @@ func errSecret(err error) error {
 	return err
 }
 
-// pulls returns a Conflict for a hook of which nobody pulls.
+// pulls returns a Conflict if nobody can pull from the hook.
 func pulls(h ports.Hook, err error) error {
 	switch {
 	case err != nil:
@@ -189,13 +189,13 @@ func (s *Service) PullHook(ctx context.Context, by ports.HookCaller, id chat.Hoo
 		case <-ctx.Done():
 			return nil, chat.Wrap(chat.Unavailable, ctx.Err(), "wait for something to pull")
 		}
-		if h, err = s.owner(ctx, by, id); err != nil { // it may have been changed meanwhile
+		if h, err = s.owner(ctx, by, id); err != nil { // it may have changed meanwhile
 			return nil, err
 		}
 	}
 }
 
-// begins counts who waits for a hook.
+// begins counts a request that waits for a hook. It fails if there are too many.
 func (s *Service) begins(id chat.HookID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,10 +214,10 @@ func (s *Service) ends(id chat.HookID) {
 	}
 }
 
-// pull takes what there is now. more is closed when there may be more.
+// pull takes the batches that there are now. more is closed when there may be more.
 func (s *Service) pull(ctx context.Context, h ports.Hook, limit int) (batches []ports.HookBatch, more <-chan struct{}, err error) {
 	if err := s.mayRead(ctx, h); err != nil {
-		_ = s.held(ctx, h, err) // the runner has no part in it
+		_ = s.held(ctx, h, err) // the error is for a runner, and there is none here
 		return nil, nil, chat.Errorf(chat.Conflict, "the hook is paused: %v", err)
 	}
 	rooms, more, err := s.behind(ctx, h)
@@ -252,8 +252,8 @@ func (s *Service) pull(ctx context.Context, h ports.Hook, limit int) (batches []
 	return batches, more, err
 }
 
-// behind returns rooms where there may be something to pull: some that this node knows of, and some
-// that the store does.
+// behind returns rooms where a hook may have something to pull: some that this node knows of, and
+// some that the store knows of.
 func (s *Service) behind(ctx context.Context, h ports.Hook) (rooms []chat.RoomID, more <-chan struct{}, err error) {
 	rooms, more = s.nudges.take(h.ID)
 	after := chat.RoomID("")
@@ -275,8 +275,8 @@ func (s *Service) behind(ctx context.Context, h ports.Hook) (rooms []chat.RoomID
 	return rooms, more, nil
 }
 
-// batchOf returns what a hook is to get next of a room, which the caller has leased; without
-// entries where there is nothing. What the hook does not want is passed over for good.
+// batchOf returns the hook's next batch in a room that the caller has leased. It has no entries if
+// there is nothing to pull. Entries that the hook does not want are passed over for good.
 func (s *Service) batchOf(ctx context.Context, h ports.Hook, room chat.RoomID, limit int) (ports.HookBatch, error) {
 	c := newConsumer(s, h)
 	b := ports.HookBatch{Hook: h.ID, Room: room}
@@ -354,8 +354,7 @@ func (s *Service) AckHook(ctx context.Context, by ports.HookCaller, id chat.Hook
 
 var errBatchID = chat.Errorf(chat.Invalid, "id must be that of a batch of this hook")
 
-// parseBatchID reads what a batch's id names: hook.room.first-last.digest, where a room may have
-// dots too.
+// parseBatchID reads a batch's id: hook.room.first-last.digest. The room's id may have dots too.
 func parseBatchID(id string) (b ports.HookBatch, err error) {
 	named, _, ok := cutLast(id, ".")
 	if !ok {

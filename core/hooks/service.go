@@ -17,13 +17,13 @@ import (
 
 const (
 	lookEvery  = 3 * time.Second
-	tidyEvery  = 100 // looks
+	tidyEvery  = 100 // cursors are tidied after so many looks
 	storeTime  = 10 * time.Second
-	namePrefix = "hook:" // of the consumers
+	namePrefix = "hook:" // begins the names of all consumers that are hooks
 	botPrefix  = "~hook."
 )
 
-// Runner runs the consumers that hooks are, and moves their cursors: a consuming.Runner.
+// Runner runs the consumers of hooks, and moves their cursors. A consuming.Runner is one.
 type Runner interface {
 	Add(c consuming.Consumer) error
 	Remove(name string)
@@ -37,46 +37,49 @@ type Runner interface {
 	Idles(consumer string) bool
 }
 
-// Config is what a Service works with. All ports but Bus and Observer are needed.
+// Config is what a Service works with. All ports are needed, except Bus and Observer.
 type Config struct {
 	Store     ports.Hooks
 	Log       ports.Log
 	Directory ports.Directory
 	Cursors   ports.Cursors
 	Consumers ports.Consumers
-	Writer    ports.Writer // of what bots do
+	Writer    ports.Writer // for the commands of bots
 	Courier   ports.Courier
 	Runner    Runner
 	Bus       ports.Bus          // nil: this node is alone
 	Observer  ports.HookObserver // nil: nobody is told
 
-	Pack func(dst []byte, b *ports.HookBatch) []byte                           // a batch as it is sent
-	Test func(dst []byte, hook chat.HookID) []byte                             // what is sent as a test
-	Read func(answer []byte, room chat.RoomID) (a ports.HookAnswer, err error) // what is answered to one
+	// Appends a batch as it is sent.
+	Pack func(dst []byte, b *ports.HookBatch) []byte
+	// Appends a test as it is sent.
+	Test func(dst []byte, hook chat.HookID) []byte
+	// Reads the answer to a batch.
+	Read func(answer []byte, room chat.RoomID) (a ports.HookAnswer, err error)
 
-	Signals     *Signals // what arises on this node; nil: nothing does
+	Signals     *Signals // the signals of this node; nil: there are none
 	PackSignals func(dst []byte, hook chat.HookID, signals []ports.HookSignal) []byte
 
 	Keys    *Keys         // nil: no hook can be made, and none is told anything
-	Limiter ports.Limiter // of what people ask about hooks; nil: there is no limit
+	Limiter ports.Limiter // for requests about hooks; nil: no limit
 
-	Has func(feature string) bool // whether all nodes have it; nil: they do
+	// Whether all nodes have a feature. Nil: they do.
+	Has func(feature string) bool
 }
 
-// Service keeps the runner in step with the hooks that there are, and lets their owners have a hand
-// in them.
+// Service gives the runner the hooks that there are, and lets their owners manage them.
 type Service struct {
 	cfg    Config
-	anew   chan struct{} // holds one: hooks were changed
-	leaves chan struct{} // closed once: nobody is to wait any more
+	anew   chan struct{} // of capacity one: hooks have changed
+	leaves chan struct{} // closed when nobody may wait any more
 	leave  func()
 	nudges nudges
 
 	mu     sync.Mutex
-	known  map[chat.HookID]ports.Hook // as they were read last
+	known  map[chat.HookID]ports.Hook // as they were last read
 	runs   map[string]int64           // by consumer: the version of the hook that the runner has
 	health map[chat.HookID]*health
-	pulls  map[chat.HookID]int // who waits
+	pulls  map[chat.HookID]int // how many requests wait
 	doubts doubts
 	tests  tests
 }
@@ -86,7 +89,7 @@ var (
 	_ ports.HookCursors = (*Service)(nil)
 )
 
-// New returns a service. It knows no hooks before it runs.
+// New returns a service. It knows no hooks before Run.
 func New(cfg Config) *Service {
 	if cfg.Observer == nil {
 		cfg.Observer = ports.Unobserved{}
@@ -108,8 +111,8 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run reads the hooks, and what was changed of them, until ctx ends. It is called once. A store
-// that cannot be read is asked again; what is known stays in force.
+// Run reads the hooks, and later those that have changed, until ctx ends. It is called once. If the
+// store cannot be read, it tries again, and the known hooks stay in force.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.Drain()
 	var wg sync.WaitGroup
@@ -134,10 +137,10 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Drain answers those who wait for something to pull.
+// Drain answers all requests that wait for something to pull.
 func (s *Service) Drain() { s.leave() }
 
-// Hear takes what other nodes tell.
+// Hear takes notices of other nodes.
 func (s *Service) Hear(notice ports.Notice) {
 	if _, ok := notice.(ports.HooksChanged); ok {
 		s.again()
@@ -151,7 +154,7 @@ func (s *Service) again() {
 	}
 }
 
-// changed has all nodes read the hooks again.
+// changed makes all nodes read the hooks again.
 func (s *Service) changed(ctx context.Context) {
 	s.again()
 	if s.cfg.Bus == nil {
@@ -162,7 +165,7 @@ func (s *Service) changed(ctx context.Context) {
 	}
 }
 
-// look reads the hooks and gives the runner those that are new or were changed.
+// look reads the hooks, and gives the runner those that are new or have changed.
 func (s *Service) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -205,8 +208,8 @@ func (s *Service) look(ctx context.Context) error {
 	return nil
 }
 
-// parcel returns an empty parcel to a hook, with what it is signed with now; or why this node
-// cannot read that.
+// parcel returns an empty parcel to a hook, with its signing secrets and keys. It fails if this
+// node cannot decrypt them.
 func (s *Service) parcel(h ports.Hook) (ports.Parcel, error) {
 	secrets, err := s.cfg.Keys.open(ofSecrets(h.ID), h.Secrets)
 	if err != nil {
@@ -220,14 +223,15 @@ func (s *Service) parcel(h ports.Hook) (ports.Parcel, error) {
 	return ports.Parcel{URL: h.URL, Secrets: good(secrets, now), Keys: privateKeys(pairs, now)}, nil
 }
 
-// idBeside returns an id of a parcel that is of no room's log: it has a marker where those have a
-// room.
+// idBeside returns an id for a parcel that belongs to no room. It has a marker where the ids of
+// batches have a room.
 func idBeside(h chat.HookID, marker string) string {
 	return string(h) + "." + marker + strings.ToLower(rand.Text())
 }
 
-// tidy forgets where hooks have got to that are gone: whoever removed them may have died over it.
-// They are read after the consumers, so that a new one is none of these.
+// tidy forgets the cursors of hooks that are gone. A node that removed such a hook may have died
+// before it had done so. The hooks are read after the consumers, so that a new hook is not taken
+// for one that is gone.
 func (s *Service) tidy(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -264,19 +268,19 @@ func (s *Service) hook(ctx context.Context, id chat.HookID) (ports.Hook, error) 
 	return ports.Hook{}, ports.NoHook(id)
 }
 
-// health is whether a hook's deliveries arrive.
+// health says whether a hook's deliveries succeed.
 type health struct {
 	failing bool
-	told    time.Time // when that was said last
+	told    time.Time // when a failure was last reported
 	failed  time.Time
 }
 
 const (
-	tellEvery = 10 * time.Minute // of one hook that fails
-	wellAfter = time.Minute      // without a failure
+	tellEvery = 10 * time.Minute // how often a hook that fails is reported
+	wellAfter = time.Minute      // a hook is well after so long without a failure
 )
 
-// fares notes how a delivery ended, and tells of it where that is news.
+// fares notes the result of a delivery, and reports it if that is news.
 func (s *Service) fares(id chat.HookID, err error) {
 	now := time.Now()
 	s.mu.Lock()

@@ -12,20 +12,22 @@ import (
 )
 
 const (
-	signalsKept   = 100 // that wait for a hook on this node; also the most of a parcel
-	signalsEvery  = 250 * time.Millisecond
-	signalsTime   = 5 * time.Second  // for an answer
-	signalsRest   = time.Second      // after a parcel that was not taken; twice as long after each further one
-	signalsRests  = time.Minute      // the longest, unless the endpoint says another time
-	stalledEvery  = 10 * time.Second // how often is looked where a hook that is told signals has stalled
-	signalsAlone  = time.Hour        // the longest if it does
-	signalsMarker = "~signals."      // where other parcels name a room, and no room is named so
+	signalsKept  = 100 // max signals that wait for a hook on this node; also the max of a parcel
+	signalsEvery = 250 * time.Millisecond
+	signalsTime  = 5 * time.Second // for the endpoint's answer
+	// Pause after a parcel that was not taken. It doubles with each further one.
+	signalsRest  = time.Second
+	signalsRests = time.Minute      // the longest such pause, unless the endpoint asks for another
+	stalledEvery = 10 * time.Second // how often the rooms where a hook has stalled are read
+	signalsAlone = time.Hour        // the longest pause that an endpoint can ask for
+	// signalsMarker stands where the ids of batches have a room; no room has this id.
+	signalsMarker = "~signals."
 )
 
 // signalTypes are the types of signals that hooks are told.
 var signalTypes = []string{"typing", "presence", "read"}
 
-// typeOfSignal returns a signal's type, or nothing where no hook is told it.
+// typeOfSignal returns a signal's type, or "" if no hook is told such signals.
 func typeOfSignal(s chat.Signal) string {
 	switch s.Kind {
 	case chat.SignalTyping:
@@ -38,40 +40,40 @@ func typeOfSignal(s chat.Signal) string {
 	return ""
 }
 
-// Signals gathers the signals that arise on this node for the hooks that ask for them. A Service
-// says which these are, and posts what was gathered. Make one with NewSignals.
+// Signals gathers the signals that arise on this node, for the hooks that ask for them. A Service
+// tells it which hooks these are, and posts what was gathered. Make one with NewSignals.
 type Signals struct {
 	asked atomic.Pointer[[]*gathering] // nil: no hook asks
-	due   chan *gathering              // have something, and nobody who posts it
+	due   chan *gathering              // those that have signals, and that nobody posts yet
 
 	mu  sync.Mutex
-	all map[chat.HookID]*gathering // also of hooks that are told nothing for now
+	all map[chat.HookID]*gathering // also hooks that are told nothing for now
 }
 
-// NewSignals returns a Signals for which no hook asks yet.
+// NewSignals returns a Signals for which no hook has asked yet.
 func NewSignals() *Signals {
 	return &Signals{due: make(chan *gathering, ports.MaxHooks), all: map[chat.HookID]*gathering{}}
 }
 
-// gathering is what one hook has yet to be told.
+// gathering has the signals that one hook has yet to be told.
 type gathering struct {
 	mu      sync.Mutex
 	h       ports.Hook
 	rooms   []chat.RoomPattern
 	open    bool               // the hook is to be told signals
-	waiting []ports.HookSignal // one of a slot; the oldest is the first
+	waiting []ports.HookSignal // at most one of each slot; the oldest is first
 	posting bool               // somebody posts what waits, or is about to
-	failed  int                // parcels in a row
-	rests   time.Time          // until then nothing is gathered
-	dropped int                // that were not counted yet
+	failed  int                // parcels that failed in a row
+	rests   time.Time          // nothing is gathered until then
+	dropped int                // signals that were dropped and not counted yet
 
-	// These are of who posts.
+	// Only the goroutine that posts uses these.
 	stalled map[chat.RoomID]bool
-	looked  time.Time // for those
+	looked  time.Time // when stalled was last read
 }
 
-// Arose takes a signal that arose on this node. It does not wait, and where no hook asks for
-// signals it does nothing. It may be called concurrently.
+// Arose takes a signal that arose on this node. It does not wait. If no hook asks for signals it
+// does nothing. It may be called concurrently.
 func (g *Signals) Arose(signal chat.Signal) {
 	asked := g.asked.Load()
 	if asked == nil {
@@ -83,8 +85,8 @@ func (g *Signals) Arose(signal chat.Signal) {
 	}
 }
 
-// put keeps a signal in the place of an earlier one of its slot. Where there are too many, the
-// oldest is dropped.
+// put adds a signal, and removes an earlier one of its slot. If there are too many, the oldest is
+// dropped.
 func (q *gathering) put(name string, s ports.HookSignal, due chan<- *gathering) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,12 +114,11 @@ func (q *gathering) put(name string, s ports.HookSignal, due chan<- *gathering) 
 	select {
 	case due <- q:
 		q.posting = true
-	default: // more than there may be hooks are due: the next signal tries again
+	default: // the channel is full: the next signal tries again
 	}
 }
 
-// take returns what waits, with the hook that is to be told; and ends the posting where nothing
-// does.
+// take returns the signals that wait, and the hook. If none waits, posting ends.
 func (q *gathering) take() (h ports.Hook, signals []ports.HookSignal) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -126,7 +127,8 @@ func (q *gathering) take() (h ports.Hook, signals []ports.HookSignal) {
 	return q.h, signals
 }
 
-// fares notes how a parcel ended: how long the endpoint wants to be left alone then, if it says so.
+// fares notes the result of a parcel. alone is how long the endpoint asked to be left alone; 0: it
+// did not ask.
 func (q *gathering) fares(taken bool, alone time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -140,13 +142,13 @@ func (q *gathering) fares(taken bool, alone time.Duration) {
 	q.empty()
 }
 
-// empty drops what waits. q.mu is held.
+// empty drops the signals that wait. q.mu is held.
 func (q *gathering) empty() {
 	q.dropped += len(q.waiting)
 	q.waiting = nil
 }
 
-// is takes a hook as it is now, and returns how many signals were dropped since it was asked last.
+// is sets the hook. It returns how many signals were dropped since the last call.
 func (q *gathering) is(h ports.Hook, open bool) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -160,8 +162,7 @@ func (q *gathering) is(h ports.Hook, open bool) (dropped int) {
 	return dropped
 }
 
-// set takes the hooks that there are, and returns how many signals were dropped since the last
-// time.
+// set sets the hooks. It returns how many signals were dropped since the last call.
 func (g *Signals) set(list []ports.Hook) (dropped int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -182,7 +183,7 @@ func (g *Signals) set(list []ports.Hook) (dropped int) {
 			asked = append(asked, q)
 		}
 	}
-	for _, q := range g.all { // of hooks that are gone
+	for _, q := range g.all { // hooks that are gone
 		dropped += q.is(ports.Hook{}, false)
 	}
 	g.all = left
@@ -194,7 +195,7 @@ func (g *Signals) set(list []ports.Hook) (dropped int) {
 	return dropped
 }
 
-// tellSignals posts what is gathered until ctx ends: of each hook one parcel at a time.
+// tellSignals posts the gathered signals until ctx ends. Each hook gets one parcel at a time.
 func (s *Service) tellSignals(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -209,7 +210,7 @@ func (s *Service) tellSignals(ctx context.Context) {
 	}
 }
 
-// tellOf posts what waits for a hook, until nothing does.
+// tellOf posts the signals that wait for a hook, until none waits.
 func (s *Service) tellOf(ctx context.Context, q *gathering) {
 	for {
 		h, signals := q.take()
@@ -249,8 +250,8 @@ func (s *Service) post(ctx context.Context, q *gathering, h ports.Hook, signals 
 	s.cfg.Observer.HookSignals(ports.HookSignalDropped, all-len(signals))
 }
 
-// stalls looks where a hook has stalled, now and then; where that cannot be read, what was known
-// counts.
+// stalls reads from time to time in which rooms a hook has stalled. If that fails, it keeps what it
+// has read before.
 func (s *Service) stalls(ctx context.Context, q *gathering, h ports.Hook) {
 	if time.Since(q.looked) < stalledEvery {
 		return
@@ -269,7 +270,8 @@ func (s *Service) stalls(ctx context.Context, q *gathering, h ports.Hook) {
 }
 
 func (s *Service) deliverSignals(ctx context.Context, q *gathering, p ports.Parcel) ports.HookFate {
-	p.Read = func([]byte) (ports.HookAnswer, error) { return ports.HookAnswer{}, nil } // it asks for nothing
+	// Only the status of the answer counts.
+	p.Read = func([]byte) (ports.HookAnswer, error) { return ports.HookAnswer{}, nil }
 	receipt, err := s.cfg.Courier.Deliver(ctx, p)
 	if taken := resultOf(receipt, err) == ports.HookOK; !taken {
 		q.fares(false, receipt.RetryAfter)

@@ -14,23 +14,27 @@ import (
 )
 
 const (
-	testEvery  = 10 * time.Second // one test of a user, in the long run
-	testBurst  = 5
-	testsRun   = 16       // at once, on this node
-	testPiece  = 4 << 10  // bytes of an answer: more than is shown, so that a secret in it is seen whole
-	testMarker = "~test." // where other parcels name a room, and no room is named so
+	testEvery = 10 * time.Second // one test of a user in that time, in the long run
+	testBurst = 5
+	testsRun  = 16 // max tests under way on this node
+	// Bytes of an answer that are read: more than is shown, so that a secret in it is seen as a
+	// whole.
+	testPiece  = 4 << 10
+	testMarker = "~test." // stands where the ids of batches have a room; no room has this id
 )
 
-// tests bounds tests: whoever may make hooks is not to look around with them.
+// tests bounds how many tests are made. Otherwise somebody who may make hooks could use tests to
+// scan a network.
 type tests struct {
 	mu   sync.Mutex
 	run  int
-	pace map[chat.UserID]*bucket // without those that are full
+	pace map[chat.UserID]*bucket // buckets of users that are not full
 }
 
 var errTests = &chat.Error{Kind: chat.RateLimited, Reason: "too many test hooks at once", RetryAfter: time.Second}
 
-// begin lets a user test, who then calls end; or says when they may.
+// begin lets a user make a test, after which they call end. If it refuses, the error says when they
+// may.
 func (t *tests) begin(user chat.UserID, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,8 +61,8 @@ func (t *tests) end() {
 	t.run--
 }
 
-// TestHook implements ports.HookAdmin. What is answered may come from within a network that the
-// operator allows: so only admins see it.
+// TestHook implements ports.HookAdmin. The answer may come from a network that the operator allows.
+// So only admins see its text.
 func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID) (test ports.HookTest, err error) {
 	h, err := s.own(ctx, by, id)
 	if err != nil {
@@ -97,7 +101,7 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 	return test, nil
 }
 
-// drained reports whether the service stops.
+// drained reports whether the service is stopping.
 func (s *Service) drained() bool {
 	select {
 	case <-s.leaves:
@@ -107,7 +111,7 @@ func (s *Service) drained() bool {
 	}
 }
 
-// untilDrained delivers a parcel, for as long as the service does not stop.
+// untilDrained delivers a parcel, and gives up when the service stops.
 func (s *Service) untilDrained(ctx context.Context, p ports.Parcel) (ports.HookReceipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, postTime)
 	var wg sync.WaitGroup
@@ -123,7 +127,7 @@ func (s *Service) untilDrained(ctx context.Context, p ports.Parcel) (ports.HookR
 	return s.cfg.Courier.Deliver(ctx, p)
 }
 
-// shownPiece is the beginning of an answer as it is shown: text, without the hook's secrets.
+// shownPiece returns the beginning of an answer as it is shown: text, without the hook's secrets.
 func shownPiece(piece string, secrets [][]byte) string {
 	text := strings.ToValidUTF8(piece, "\uFFFD")
 	for _, s := range secrets {
