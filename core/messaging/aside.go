@@ -32,8 +32,8 @@ type aside struct {
 	room  chat.RoomID
 	since time.Time
 	told  time.Time     // when the observer was told last
-	wake  chan struct{} // holds one: there may be drafts
-	queue []draft       // under the lane's mu
+	wake  chan struct{} // of capacity one: there may be drafts
+	queue []draft       // guarded by the lane's mu
 }
 
 func roomHeld() error {
@@ -46,7 +46,7 @@ func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener 
 	if len(held) == 0 {
 		return
 	}
-	if ctx.Err() != nil { // they had their one try
+	if ctx.Err() != nil { // they have had their one try
 		fail(held, roomHeld())
 		return
 	}
@@ -159,7 +159,7 @@ func (l *lane) takeAside(a *aside, limit int) []draft {
 	return batch
 }
 
-// putBack puts drafts before all others of their room.
+// putBack puts drafts back before all others of their room.
 func (l *lane) putBack(a *aside, held []draft) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -30,8 +30,8 @@ func (s *Service) SetMembers(ctx context.Context, by chat.Identity, room chat.Ro
 	return b.results, nil
 }
 
-// placed returns which of the users have a place in the room, or nil where nobody counts those who
-// have none.
+// placed returns which of the users have a place in the room. It returns nil if additions are not
+// counted for by.
 func (s *Service) placed(ctx context.Context, by chat.Identity, room chat.RoomID, set []ports.MemberSet) (map[chat.UserID]bool, error) {
 	if !s.adding.limits(by) {
 		return nil, nil
@@ -60,11 +60,11 @@ type bulk struct {
 	room    chat.RoomID
 	placed  map[chat.UserID]bool // nil: additions are not counted
 	results []ports.MemberResult
-	done    chan settled // takes one of each without waiting
+	done    chan settled // has room for the result of each
 	waits   int
 }
 
-// settled is what became of one of them.
+// settled is the result of one place.
 type settled struct {
 	at      int
 	charged bool
@@ -72,7 +72,7 @@ type settled struct {
 	err     error
 }
 
-// set submits one place, or says why it may not be.
+// set submits one place, or returns why it may not be set.
 func (b *bulk) set(ctx context.Context, at int, to ports.MemberSet) error {
 	fact := chat.MemberChanged{User: to.User, Change: chat.MemberRole, Role: to.Role}
 	switch {

@@ -10,8 +10,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// clockSkew is how far the store's clock may be behind this node's. An entry that is older by more
-// than that than the try that may have appended it, is from an earlier send.
+// clockSkew is how far the store's clock may be behind this node's. An entry may be older than the
+// try that seems to have appended it. If it is older by more than clockSkew, it is from an earlier
+// send.
 const clockSkew = 500 * time.Millisecond
 
 // regainBytes bounds how much of what earlier tries appended is read again. The node's feeds find
@@ -32,11 +33,12 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	outcomes, err := j.append(ctx, batch)
 	unreachable := errors.Is(err, chat.Unavailable)
 	if half := middle(batch); err != nil && !unreachable && half < len(batch) {
-		// One proposal that the log cannot take must not affect the others: halving finds it.
+		// One proposal that the log cannot take must not affect the others. Halving the batch finds
+		// it.
 		return j.commitHalves(ctx, batch, half, listener)
 	}
-	// This comes before anybody hears of it, and also where the outcome is unknown, as a ban may be
-	// in force.
+	// This must come before anybody hears of the entries, as a ban may be in force. It is needed
+	// also if the outcome is unknown.
 	j.standings.learn(batch)
 	if err != nil {
 		fail(batch, err)
@@ -51,7 +53,8 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	return held, nil
 }
 
-// middle returns a place near the middle of a batch where no group is split, or the end.
+// middle returns a place near the middle of a batch where no group is split. It returns the end if
+// there is none.
 func middle(batch []draft) int {
 	if half := cut(batch, len(batch)/2); half > 0 {
 		return half
@@ -188,7 +191,7 @@ func (j *journal) tell(ctx context.Context, entries []chat.Entry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
 	var err error
-	for i := range entries { // first, so that nodes know of a ban before its entry comes
+	for i := range entries { // first: nodes must know of a ban before its entry comes
 		if changed, ok := standingChanged(entries[i].Room, entries[i].Fact); ok {
 			err = errors.Join(err, j.cfg.Bus.Tell(ctx, changed))
 		}
@@ -271,8 +274,8 @@ func lose(batch []draft, began time.Time) {
 	}
 }
 
-// appendOnce tries once, for up to AppendTimeout. It tries even if ctx has ended, to write what
-// waits then.
+// appendOnce tries once, for up to AppendTimeout. It tries even if ctx has ended, so that what
+// waits then is still written.
 func (j *journal) appendOnce(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	ctx, limit := j.limits.Begin(ctx, j.cfg.AppendTimeout)
 	defer limit.End()

@@ -9,12 +9,12 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// A cursor is a view, of a user and a log. Whoever makes one by themselves sees their own rooms in
-// an order of their own.
+// A cursor carries a view, and belongs to a user and a log. A client that makes one itself can only
+// change the order in which it sees its own rooms.
 
 const (
 	cursorRelease = "1"
-	maxCursor     = 8 << 10 // bytes of its text; the longest that text makes is far shorter
+	maxCursor     = 8 << 10 // bytes of a cursor's text; a real one is far shorter
 )
 
 // cursorParts are the parts of a cursor's payload, before the rooms of view.but.
@@ -32,7 +32,7 @@ const (
 
 var errCursor = chat.Errorf(chat.Invalid, "cursor must be the next of a page before, of the same user, sort and log; begin without one")
 
-// text returns the view as a cursor of a user in a log.
+// text returns the view as a cursor for a user and a log.
 func (v *view) text(user chat.UserID, log chat.LogID) string {
 	var behind ports.RoomKey
 	if v.behind != nil {
@@ -48,7 +48,7 @@ func (v *view) text(user chat.UserID, log chat.LogID) string {
 	return paging.Cursor(parts, string(user), string(log))
 }
 
-// parseView returns the view that a query asks for: a new one, or that of its cursor.
+// parseView returns the view for a query: that of its cursor, or a new one if it has none.
 func parseView(q ports.ListQuery, user chat.UserID, log chat.LogID) (view, error) {
 	v := view{sort: q.Sort}
 	if q.Cursor == "" {
@@ -62,7 +62,7 @@ func parseView(q ports.ListQuery, user chat.UserID, log chat.LogID) (view, error
 	return v, err
 }
 
-// read takes the parts of a payload whose sum is right.
+// read reads the parts of a payload whose checksum is right.
 func (v *view) read(parts []string) error {
 	at, ok := stampOf(parts[partAt])
 	asOf, okToo := stampOf(parts[partAsOf])
@@ -87,7 +87,7 @@ func (v *view) read(parts []string) error {
 	return nil
 }
 
-// micros writes a time as stores keep it; nothing for the zero time.
+// micros writes a time with the precision of stores. The zero time is written as an empty text.
 func micros(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	sweepEvery = 2 * time.Second // between looks for what is due
-	sweepMost  = 100             // pins that one look ends
+	sweepEvery = 2 * time.Second // between two looks for pins that are due
+	sweepMost  = 100             // max pins that one look ends
 )
 
-// expire ends pins whose time has come, until ctx ends. Each node does so: an entry's key is made
-// from its cause, so that whichever is first, the pin ends by one entry.
+// expire ends pins whose time has come, until ctx ends. Each node does so. An entry's key is made
+// from its cause, so a pin is ended by one entry, whichever node is first.
 func (s *Service) expire(ctx context.Context) {
 	if s.cfg.Slots == nil {
 		return
@@ -34,7 +34,8 @@ func (s *Service) expire(ctx context.Context) {
 	}
 }
 
-// sweep ends pins that are due, and returns how many. What fails is tried with the next look.
+// sweep ends pins that are due, and returns how many. A pin that cannot be ended is tried again at
+// the next look.
 func (s *Service) sweep(ctx context.Context) (ended int) {
 	if !s.audience.Has(ports.FeaturePins) {
 		return 0
@@ -60,7 +61,7 @@ func (s *Service) sweep(ctx context.Context) (ended int) {
 	return ended
 }
 
-// unpinning proposes to end a pin.
+// unpinning returns the proposal that ends a pin.
 func unpinning(pin ports.DuePin) chat.Proposal {
 	return chat.Proposal{
 		Room: pin.Room, Author: chat.Author{ID: chat.System}, By: chat.Rights{Admin: true},

@@ -22,7 +22,7 @@ type journal struct {
 	seed      maphash.Seed
 	lanes     []*lane
 	asides    sync.WaitGroup // the goroutines of rooms that are aside
-	asking    chan struct{}  // holds one for each aside that asks the log
+	asking    chan struct{}  // has one value for each aside that asks the log
 	groups    atomic.Uint64  // the last number of a group
 	limits    work.Limits    // for the time of an append
 	proposals sync.Pool      // of *[]chat.Proposal, empty, for appends
@@ -32,10 +32,10 @@ type journal struct {
 type draft struct {
 	proposal chat.Proposal
 	done     func(ports.Outcome, error)
-	written  func(ports.Receipt, error) // in place of done: who only wants the receipt
+	written  func(ports.Receipt, error) // in place of done, for callers that only want the receipt
 	made     *ports.RoomMade            // for the receipt
 	trace    chat.Trace                 // of the step that proposes it
-	lost     time.Time                  // when the first try with an unknown outcome began; zero: there was none
+	lost     time.Time                  // when the first try with unknown outcome began; zero: none
 	held     error                      // why it waits aside
 }
 
@@ -52,7 +52,7 @@ func (d *draft) answer(o ports.Outcome, err error) {
 }
 
 type lane struct {
-	wake chan struct{} // holds one: there may be drafts, or the lane closes
+	wake chan struct{} // of capacity one: there may be drafts, or the lane closes
 
 	mu     sync.Mutex
 	queue  []draft
@@ -69,7 +69,8 @@ func newJournal(cfg Config, st *standings) *journal {
 	return j
 }
 
-// submit queues drafts of one room next to each other, or answers at once that it cannot.
+// submit queues drafts of one room next to each other. If it cannot queue them, it answers them at
+// once.
 func (j *journal) submit(drafts ...draft) {
 	room, n := drafts[0].proposal.Room, len(drafts)
 	l := j.lanes[maphash.String(j.seed, string(room))%uint64(len(j.lanes))]
@@ -91,7 +92,7 @@ func (j *journal) submit(drafts ...draft) {
 		refused = &chat.Error{Kind: chat.Unavailable, Reason: "too much waits to be written; try again", RetryAfter: retryAfter}
 	default:
 		l.queue = append(l.queue, drafts...)
-		j.cfg.Observer.Queued(n) // before the lane can take them, and tell so
+		j.cfg.Observer.Queued(n) // before the lane can take them, and report that
 	}
 	l.mu.Unlock()
 	switch {
@@ -122,9 +123,9 @@ func (l *lane) take(batch []draft, limit int) (_ []draft, open bool) {
 	return batch, !l.closed || n > 0
 }
 
-// together returns how many of the first drafts may be committed together: up to limit, and those
-// before the first reaction, or set, that sets the same value as an earlier one. Groups stay whole,
-// also one that is larger than limit.
+// together returns how many of the first drafts may be committed together: at most limit. It stops
+// before the first reaction or set that sets the same value as an earlier one. Groups are not
+// split, even if one is larger than limit.
 func together(drafts []draft, limit int) int {
 	n := cut(drafts, clash(drafts[:min(limit, len(drafts))]))
 	if n == 0 && len(drafts) > 0 {
@@ -141,7 +142,7 @@ func cut(drafts []draft, n int) int {
 	return n
 }
 
-// groupEnd returns where the group that begins at a place ends.
+// groupEnd returns where the group that begins at at ends.
 func groupEnd(drafts []draft, at int) int {
 	for at++; at < len(drafts) && sameGroup(drafts, at); {
 		at++
@@ -149,15 +150,15 @@ func groupEnd(drafts []draft, at int) int {
 	return at
 }
 
-// sameGroup reports whether a draft is of the group of the one before it.
+// sameGroup reports whether the draft at at belongs to the group of the one before it.
 func sameGroup(drafts []draft, at int) bool {
 	group := drafts[at].proposal.Group
 	return group != 0 && drafts[at-1].proposal.Group == group
 }
 
 // clash returns the place of the first draft that sets the same value as an earlier one, or the
-// end. Of two such drafts the first may store nothing, as its value is set already. If the outcome
-// of both were lost then, a retry would store the first behind the second.
+// end. The earlier of two such drafts may store nothing, as its value is set already. If the
+// outcomes of both were then lost, a retry would store the earlier draft after the later one.
 func clash(drafts []draft) int {
 	type slot struct {
 		room   chat.RoomID
@@ -197,7 +198,7 @@ func (l *lane) close() {
 	l.nudge()
 }
 
-// run drives the lanes until ctx ends and everything that was queued by then is answered.
+// run drives the lanes until ctx ends and everything that was queued before is answered.
 func (j *journal) run(ctx context.Context, listener ports.Listener) {
 	var wg sync.WaitGroup
 	for _, l := range j.lanes {
@@ -211,9 +212,9 @@ func (j *journal) run(ctx context.Context, listener ports.Listener) {
 	j.asides.Wait()
 }
 
-// drive commits a lane's drafts. Once ctx has ended each batch has one try, and when one fails the
-// rest is refused. So stopping a node whose log is out of reach takes the time of one try, and not
-// that of all batches.
+// drive commits a lane's drafts. Once ctx has ended, each batch has one try. When one fails, the
+// rest is refused. So a node whose log is out of reach stops after the time of one try, not of one
+// for each batch.
 func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 	var batch []draft
 	var gone error

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Rate is how much a user may do: PerSecond in the long run, Burst at once. A write costs 1, a read
-// or a signal a tenth of that, and a page of rooms in an order of its own half of it. PerSecond 0
-// or less is no limit. Burst 0 is PerSecond, rounded up, but at least 1.
+// Rate is how much a user may do: PerSecond in the long run, and Burst at once. A write costs 1, a
+// read or a signal a tenth of that. A page of rooms that are not ordered by id costs half of it.
+// PerSecond 0 or less: no limit. Burst 0: PerSecond, rounded up, but at least 1.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -19,10 +19,10 @@ type Rate struct {
 
 const (
 	costWrite  = 1.0
-	costOne    = 1.0 // of what has a limiter of its own, such as a room
+	costOne    = 1.0 // of an act with a limiter of its own, such as making a room
 	costRead   = 0.1
-	costList   = 0.5 // goes through all rooms of a user
-	costSearch = 1.0 // of a service; a user has a limiter for it
+	costList   = 0.5 // of a list that goes through all rooms of a user
+	costSearch = 1.0 // of a search by a service; for users a limiter of its own counts searches
 	// crumb is less than any cost, and more than the rounding errors of floating point.
 	crumb = 1e-9
 )
@@ -32,8 +32,8 @@ const (
 // Admins are not limited: they are a product's back end.
 type limiter struct {
 	rate     Rate
-	reason   string // of a refusal
-	services bool   // it limits services, and no users; or else users, and no services
+	reason   string // of the error when it refuses
+	services bool   // it limits services only; otherwise users only
 
 	mu      sync.Mutex
 	buckets map[chat.UserID]*bucket
@@ -82,7 +82,7 @@ func (l *limiter) limits(by chat.Identity) bool {
 	return l.rate.PerSecond > 0 && !by.Admin && by.Service() == l.services
 }
 
-// payer returns whose bucket is charged.
+// payer returns the user, or service, whose bucket is charged.
 func payer(by chat.Identity) chat.UserID {
 	if by.Service() {
 		return chat.UserID(by.Client)
@@ -90,7 +90,7 @@ func payer(by chat.Identity) chat.UserID {
 	return by.User
 }
 
-// give returns what was taken for something that failed.
+// give gives back what was taken for an act that failed.
 func (l *limiter) give(by chat.Identity, cost float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -20,8 +20,8 @@ func (s *Service) make(ctx context.Context, by chat.Identity, room chat.Room, ow
 	return err
 }
 
-// makeFor makes the room for by's first message in it, and returns what to tell by about it. It
-// returns nil if somebody else has made the room already: then the message goes there.
+// makeFor makes a room for by's first message in it. It returns what to tell by about the new room.
+// It returns nil if somebody else has made the room already: then the message goes there.
 func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomID) (*ports.RoomMade, error) {
 	var made ports.RoomMade
 	if s.mayOwn(by, room) {
@@ -38,13 +38,14 @@ func (s *Service) makeFor(ctx context.Context, by chat.Identity, room chat.RoomI
 	return &made, nil
 }
 
-// mayOwn reports whether by becomes the moderator of a room that they make. A token with grants
-// must grant that.
+// mayOwn reports whether by becomes the moderator of a room that they make. If their token has
+// grants, these must allow it.
 func (s *Service) mayOwn(by chat.Identity, room chat.RoomID) bool {
 	return by.Admin || by.Grants == nil || by.In(room).Granted.May(chat.Moderate)
 }
 
-// owner returns who moderates a room that by makes: the system has no place in rooms.
+// owner returns who moderates a room that by makes. It is nobody for the system, which has no place
+// in rooms.
 func owner(by chat.Identity) chat.UserID {
 	if by.User == chat.System {
 		return ""
@@ -52,15 +53,15 @@ func owner(by chat.Identity) chat.UserID {
 	return by.User
 }
 
-// tellMade tells this node and the others that a room was made. Users who followed it as Unmade may
-// not be allowed to read it.
+// tellMade tells this node and the others that a room was made. Users who followed it while it was
+// Unmade may not be allowed to read it.
 func (s *Service) tellMade(ctx context.Context, room chat.RoomID, public bool) {
 	notice := ports.StandingChanged{Room: room, Opened: public}
 	s.standings.hear(notice)
 	select {
 	case <-s.runs:
 		s.audience.Hear(notice)
-	default: // it does not run yet, so nobody follows a room
+	default: // the service does not run yet, so nobody follows a room
 	}
 	if s.cfg.Bus == nil {
 		return

@@ -10,12 +10,12 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// marker moves read marks in batches, as the journal appends: it takes those that came while the
-// last commit ran. Their order does not matter, as of several of a user in a room the furthest
-// counts. So it needs no lanes, only one batch at a time.
+// marker moves read marks in batches, as the journal appends entries. Each batch has the marks that
+// came while the last one was committed. Their order does not matter: of several marks of a user in
+// a room the furthest counts. So it needs no lanes, only one batch at a time.
 type marker struct {
 	cfg  Config
-	wake chan struct{} // holds one: there may be marks, or the marker closes
+	wake chan struct{} // of capacity one: there may be marks, or the marker closes
 
 	mu     sync.Mutex
 	queue  []marking
@@ -26,7 +26,7 @@ type marker struct {
 type marking struct {
 	ports.ReadMark
 	since time.Time
-	done  chan<- ports.MarkOutcome // takes one without waiting
+	done  chan<- ports.MarkOutcome // has room for the outcome
 }
 
 // heldPause is the pause before a mark that somebody else has locked is tried again.
@@ -34,7 +34,7 @@ const heldPause = 20 * time.Millisecond
 
 func newMarker(cfg Config) *marker { return &marker{cfg: cfg, wake: make(chan struct{}, 1)} }
 
-// move moves a mark, and waits until that is durable.
+// move moves a mark, and waits until the move is durable.
 func (m *marker) move(ctx context.Context, mark ports.ReadMark) (ports.MarkOutcome, error) {
 	done := make(chan ports.MarkOutcome, 1)
 	if err := m.submit(marking{mark, time.Now(), done}); err != nil {
@@ -88,7 +88,7 @@ func (m *marker) close() {
 	m.nudge()
 }
 
-// run moves marks until ctx ends and everything that was queued by then is answered.
+// run moves marks until ctx ends and everything that was queued before is answered.
 func (m *marker) run(ctx context.Context) {
 	closed := context.AfterFunc(ctx, m.close)
 	defer closed()
@@ -129,7 +129,8 @@ func (m *marker) commit(ctx context.Context, batch []marking) (held []marking) {
 	}
 	outcomes, err := m.mark(ctx, batch)
 	if err != nil && !errors.Is(err, chat.Unavailable) && len(batch) > 1 {
-		// One mark that the store cannot take must not affect the others: halving finds it.
+		// One mark that the store cannot take must not affect the others. Halving the batch finds
+		// it.
 		half := len(batch) / 2
 		held = m.commit(ctx, batch[:half])
 		return append(held, m.commit(ctx, batch[half:])...)
@@ -152,7 +153,7 @@ func (m *marker) commit(ctx context.Context, batch []marking) (held []marking) {
 	return held
 }
 
-// mark tries once, even if ctx has ended, to move what waits then.
+// mark tries once. It tries even if ctx has ended, so that what waits then is still moved.
 func (m *marker) mark(ctx context.Context, batch []marking) ([]ports.MarkOutcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.cfg.AppendTimeout)
 	defer cancel()

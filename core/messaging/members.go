@@ -64,8 +64,8 @@ func (s *Service) SetMember(ctx context.Context, by chat.Identity, room chat.Roo
 	return standings[0].Member, nil
 }
 
-// chargeAdding counts it against the limit when by makes somebody else a member who has no place in
-// the room, as they did not ask for it.
+// chargeAdding charges by for making somebody else a member, who has no place in the room yet. This
+// is limited, as the other user did not ask for it.
 func (s *Service) chargeAdding(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.MemberChanged) (charged bool, err error) {
 	if by.Admin || by.Service() || fact.Change == chat.MemberBanned || fact.User == by.User {
 		return false, nil

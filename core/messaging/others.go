@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// largeFor is how long a room that had too many marks is not asked for them again: who joins it
-	// costs no more than before.
+	// largeFor is how long the store is not asked again for the marks of a room that had too many.
+	// Otherwise each user who joins it would cost a query that returns nothing.
 	largeFor = time.Minute
-	// markBytes is more than an answer takes for a mark besides its user's id, of which JSON makes
-	// at most twice as many bytes.
+	// markBytes is more than a mark takes in an answer without its user's id. JSON at most doubles
+	// the bytes of an id.
 	markBytes = 48
-	// maxLarge bounds how many such rooms are remembered. When they are more, all are forgotten.
+	// maxLarge bounds how many such rooms are remembered. If there are more, all are forgotten.
 	maxLarge = 1 << 14
 )
 

@@ -25,7 +25,7 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 	if err != nil {
 		return ports.Page{}, err
 	}
-	// One entry more than asked for tells whether there are more.
+	// One entry more than asked for is read. It tells whether there are more.
 	span := ports.Span{
 		Before: q.Before, Limit: q.Limit + 1, Newest: q.After == nil, Messages: q.Messages, Viewer: by.User, Bytes: s.cfg.AnswerBytes - answerHead,
 	}
@@ -51,7 +51,7 @@ func (s *Service) History(ctx context.Context, by chat.Identity, q ports.History
 const answerHead = 1 << 10
 
 // fit returns the entries that go into one answer, at least one, and whether there are more. The
-// span's limit is one more than the client's.
+// limit of span is one more than the client's.
 func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry, more bool) {
 	fits, bytes, sizes := 0, 0, 0
 	for fits < min(len(entries), span.Limit-1) {

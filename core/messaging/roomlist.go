@@ -11,13 +11,12 @@ import (
 var _ ports.RoomLister = (*Service)(nil)
 
 const (
-	// lateCommit is how much later than its time an entry may become visible: its transaction has
-	// begun by then, and ends within that.
+	// lateCommit is the longest time from an entry's time stamp until the entry can be read. Its
+	// transaction has begun by then, and ends within lateCommit.
 	lateCommit = 10 * time.Second
 	// maxShownBytes is how many bytes of ids of lately active rooms a cursor carries.
 	maxShownBytes = 2 << 10
-	// joinSpace is how many rooms may come to those that a truncated list looks at, while it is
-	// paged through.
+	// joinSpace is by how many rooms a truncated list may grow while it is paged through.
 	joinSpace = 1000
 )
 
@@ -51,8 +50,8 @@ func (s *Service) List(ctx context.Context, by chat.Identity, q ports.ListQuery)
 	return page, nil
 }
 
-// show returns the rooms of keys that by may read, up to where the page has its bytes, and how many
-// of keys it has gone through for that.
+// show returns views of the rooms of keys that by may read, as many as fit into the bytes of a
+// page. It also returns how many of keys it has gone through.
 func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomKey) (rooms []ports.ListedRoom, passed int, err error) {
 	if len(keys) == 0 {
 		return nil, 0, nil
@@ -101,26 +100,29 @@ func roomSize(v *ports.RoomView) int {
 	return rest + len(v.Room.ID) + 2*len(v.Room.Name) + 6*len(v.Topic) + 6*len(v.Avatar)
 }
 
-// view is which of a user's rooms are in a list, in which order, and how far it has been shown. It
-// is kept by the client, as a cursor, and by nobody else.
+// view says which of a user's rooms are in a list, in which order, and how far the list has been
+// shown. Only the client keeps it, as a cursor.
 //
-// The order of activity changes all the time, so that a view is frozen at a time: asOf, which is so
-// long before its first page that all entries up to then were visible. At first come the rooms that
-// are active since: the view is hot. Each of them goes into but when it is shown, and is not shown
-// again. Then come the others, and each room that is not in but stands where its last entry up to
-// asOf puts it, whatever came since: it was shown if and only if that is not behind the last room
-// that was. Where but is full, hot rooms that were not shown come as the others do, by what they
-// did before asOf, and those that were made since first of all.
+// Rooms are listed by their activity, which changes all the time. So a view is frozen at a time:
+// asOf. That is so long before the first page that all entries up to asOf were visible then.
+//
+// First come the rooms that are active since asOf: as long as these come, the view is hot. Each of
+// them is put into but when it is shown, and is not shown again. Then come the other rooms. A room
+// that is not in but stands where its last entry up to asOf puts it, whatever has been said in it
+// since. Such a room has been shown already if its place is not after that of the last room shown.
+//
+// If but is full, the remaining hot rooms come with the others, in the order of what was said in
+// them before asOf. Rooms that were made after asOf come first.
 type view struct {
 	sort   ports.RoomSort
-	upTo   chat.RoomID    // empty, or the last that is looked at
-	behind *ports.RoomKey // nil: from the first on
+	upTo   chat.RoomID    // the last room that is looked at, or empty
+	behind *ports.RoomKey // the last room that was shown; nil: none
 	asOf   time.Time
 	hot    bool
 	but    []chat.RoomID
 }
 
-// begin makes the view that of a first page with these rooms.
+// begin starts the view with the rooms of its first page.
 func (v *view) begin(first []ports.RoomKey, cut chat.RoomID) {
 	v.upTo = cut
 	if v.sort == ports.SortActive && len(first) > 0 {
@@ -128,7 +130,8 @@ func (v *view) begin(first []ports.RoomKey, cut chat.RoomID) {
 	}
 }
 
-// query asks for one room more than the page is to have, which tells whether there are more.
+// query returns the query for the next page. It asks for one room more than the page holds, which
+// tells whether there are more.
 func (v *view) query(by chat.Identity, q ports.ListQuery) ports.OrderQuery {
 	limit := ports.MaxListed
 	if v.upTo != "" {
@@ -143,8 +146,8 @@ func (v *view) query(by chat.Identity, q ports.ListQuery) ports.OrderQuery {
 	return order
 }
 
-// fits returns how many of the rooms of a page can be shown: those that are active since asOf as
-// long as but has space.
+// fits returns how many of the rooms of a page can be shown. A room that is active since asOf can
+// be shown only while but has space.
 func (v *view) fits(keys []ports.RoomKey) int {
 	space := maxShownBytes - v.carried()
 	for i, k := range keys {
@@ -157,7 +160,7 @@ func (v *view) fits(keys []ports.RoomKey) int {
 	return len(keys)
 }
 
-// pass notes that a page went through keys.
+// pass notes that a page has gone through keys.
 func (v *view) pass(keys []ports.RoomKey) {
 	for _, k := range keys {
 		if v.recent(k) {

@@ -53,7 +53,7 @@ func (s *Service) Room(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	return s.view(ctx, by, room)
 }
 
-// view returns a room to a user who may read it.
+// view returns the view of a room, for a user who may read it.
 func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) (ports.RoomView, error) {
 	st, role, err := s.standing(ctx, by, room)
 	if err != nil || !st.Room.Made() {
@@ -62,8 +62,7 @@ func (s *Service) view(ctx context.Context, by chat.Identity, room chat.RoomID) 
 	if st, err = s.cfg.Directory.Standing(ctx, room, by.User); err != nil {
 		return ports.RoomView{}, err
 	}
-	// Asked in this order, what is shown is at least as new as the change that it is shown to be
-	// of.
+	// In this order, what is shown is at least as new as the change that it is said to belong to.
 	set, err := s.described(ctx, []chat.Room{st.Room}, metadataTypes...)
 	return ports.RoomView{Standing: st, Role: role, Metadata: set[room]}, err
 }
@@ -109,8 +108,8 @@ func (s *Service) Change(ctx context.Context, by chat.Identity, room chat.RoomID
 	return view, err
 }
 
-// recordAll records facts one after the other. The first that changes the room is to meet it as the
-// condition says; of two changes at once with the same condition the other one comes to nothing.
+// recordAll records facts one after the other. The condition is for the first of them that changes
+// the room. So if two changes with the same condition come at once, one of them is refused.
 func (s *Service) recordAll(ctx context.Context, by chat.Identity, room chat.RoomID, facts []chat.Fact, changed *chat.Seq) error {
 	for _, fact := range facts {
 		status, err := s.recordIf(ctx, by, room, fact, changed)

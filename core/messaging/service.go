@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Log       ports.Log
 	Directory ports.Directory
-	Lists     ports.RoomLists       // nil: there are no lists of rooms but those by id
+	Lists     ports.RoomLists       // nil: rooms are listed by id only
 	Slots     ports.Slots           // nil: nothing can be set
 	Bus       ports.Bus             // nil: this node is alone
 	Observer  ports.JournalObserver // nil: nobody is told
@@ -23,23 +23,26 @@ type Config struct {
 	// are not told.
 	Which func() chat.LogID
 
-	Autocreate   bool // the first message in a room that does not exist makes it, public
+	Autocreate   bool // the first message to a room that does not exist makes it, as a public room
 	RateLimit    Rate // of each user; zero or negative: none
-	ServiceLimit Rate // of each service; the other limits do not count for it; zero or negative: none
-	RoomsLimit   Rate // of rooms that a user makes; zero or negative: none
-	AddsLimit    Rate // of newcomers whom a user makes members of rooms; zero or negative: none
-	SearchLimit  Rate // of searches; zero or negative: none
-	Reactions    int  // max different emoji on a message at once; 0: chat.MaxReactions
+	ServiceLimit Rate // of each service; the other limits do not count for it; zero or less: none
+	RoomsLimit   Rate // of rooms that one user makes; zero or negative: none
+	AddsLimit    Rate // of users whom one user makes members of rooms; zero or negative: none
+	SearchLimit  Rate // of searches of one user; zero or negative: none
+	// Max different emoji on a message at once. 0: chat.MaxReactions.
+	Reactions int
 
 	AnswerBytes int                   // max bytes of a page; 0: 256 KiB
-	Measure     func(*chat.Entry) int // how many bytes of a page an entry takes; nil: its Size
+	Measure     func(*chat.Entry) int // how many bytes an entry takes in a page; nil: its Size
 
-	Lanes    int // batches that may be committed at once; those of one room never are; 0: 4
+	// How many batches may be committed at once. Batches of one room never are. 0: 4.
+	Lanes    int
 	MaxBatch int // max proposals, or read marks, in a batch; 0: 512
-	MaxQueue int // max proposals waiting in a lane, and max read marks waiting; more are refused; 0: 8192
+	// Max proposals that wait in a lane, and max read marks that wait. More are refused. 0: 8192.
+	MaxQueue int
 
 	AppendTimeout time.Duration // for one try; 0: 5 s
-	RetryFor      time.Duration // how long an append that cannot reach the log is retried; 0: 2 s
+	RetryFor      time.Duration // how long an append is retried if it cannot reach the log; 0: 2 s
 }
 
 func (c Config) withDefaults() Config {
@@ -78,12 +81,12 @@ type Service struct {
 	standings *standings
 	large     largeRooms
 	limiter   *limiter
-	services  *limiter       // of what services do
-	making    *limiter       // of rooms
-	adding    *limiter       // of members
-	searching *limiter       // of searches
-	runs      chan struct{}  // closed once it runs
-	audience  ports.Audience // once it runs
+	services  *limiter       // limits what services do
+	making    *limiter       // limits making rooms
+	adding    *limiter       // limits adding members
+	searching *limiter       // limits searches
+	runs      chan struct{}  // closed once Run has begun
+	audience  ports.Audience // set once Run has begun
 }
 
 var (
@@ -95,7 +98,7 @@ var (
 	_ ports.Limiter = (*Service)(nil)
 )
 
-// New returns a service. What is written waits until Run.
+// New returns a service. Nothing is written before Run.
 func New(cfg Config) *Service {
 	s := &Service{cfg: cfg.withDefaults(), runs: make(chan struct{}), standings: newStandings(), limiter: newLimiter(cfg.RateLimit), services: newLimiter(cfg.ServiceLimit), making: newLimiter(cfg.RoomsLimit), adding: newLimiter(cfg.AddsLimit), searching: newLimiter(cfg.SearchLimit)}
 	s.services.services = true
@@ -108,10 +111,9 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Run appends proposals, moves read marks, ends pins that are due, and tells audience of entries,
-// until ctx ends. Then it refuses new proposals and marks, writes those that wait, answers all, and
-// returns. It is called
-// once.
+// Run serves until ctx ends: it appends proposals, moves read marks, ends pins that are due, and
+// tells audience of entries. Then it refuses new proposals and marks, writes those that wait,
+// answers all of them, and returns. It is called once.
 func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	s.audience = audience
 	close(s.runs)
@@ -138,13 +140,14 @@ func (s *Service) Hear(notice ports.Notice) {
 // Deaf forgets all standings, as notices of other nodes may have been lost.
 func (s *Service) Deaf() { s.standings.clear() }
 
-// standing asks the directory, and caches the answer for Write and Allowed.
+// standing asks the directory for a user's standing and role in a room, and caches the answer for
+// Write and Allowed.
 func (s *Service) standing(ctx context.Context, by chat.Identity, room chat.RoomID) (chat.Standing, chat.Role, error) {
 	return s.standingAt(ctx, by, room, false)
 }
 
-// standingAt is standing, with first also for acts that are possible before the room exists: to
-// enter it, or to send its first message.
+// standingAt is like standing. With first it also allows acts that are possible before the room
+// exists: entering it, and sending its first message.
 func (s *Service) standingAt(ctx context.Context, by chat.Identity, room chat.RoomID, first bool) (chat.Standing, chat.Role, error) {
 	ticket := s.standings.ticket(by.User, room)
 	st, err := s.place(ctx, room, by, first)
@@ -252,8 +255,8 @@ func (s *Service) Charge(by chat.Identity) error { return s.charge(by, costWrite
 // ChargeRead implements ports.Limiter.
 func (s *Service) ChargeRead(by chat.Identity) error { return s.charge(by, costRead) }
 
-// ChargeSearch counts a search, or fails with RateLimited. What services ask for counts as what
-// they do.
+// ChargeSearch charges by for a search, or fails with RateLimited. For a service it is charged like
+// anything else that the service does.
 func (s *Service) ChargeSearch(by chat.Identity) error {
 	if by.Service() {
 		return s.services.take(by, costSearch)
@@ -261,13 +264,13 @@ func (s *Service) ChargeSearch(by chat.Identity) error {
 	return s.searching.take(by, costOne)
 }
 
-// require returns the role of by in room, which may be cached, if it covers need.
+// require returns the role of by in room if it covers need. The role may come from the cache.
 func (s *Service) require(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role) (chat.Role, error) {
 	_, role, err := s.known(ctx, by, room, need, false)
 	return role, err
 }
 
-// known is require, and also returns the standing. first is as in standingAt.
+// known is like require, and also returns the standing. first is as in standingAt.
 func (s *Service) known(ctx context.Context, by chat.Identity, room chat.RoomID, need chat.Role, first bool) (chat.Standing, chat.Role, error) {
 	st, ok := s.standings.get(by.User, room)
 	if !ok {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// needs refuses, as a type that there is not, what not all nodes can do: a node of an earlier
-// release could not serve it.
+// needs refuses a command if not all nodes have the feature: a node of an earlier release could not
+// serve it. The error is that of an unknown type.
 func (s *Service) needs(ctx context.Context, feature string) error {
 	if s.cfg.Slots != nil {
 		select {
@@ -77,7 +77,8 @@ func (s *Service) Pins(ctx context.Context, by chat.Identity, query ports.PinsQu
 			break
 		}
 		page.Next = pins[i].SetBy
-		if m, said := e.Fact.(chat.Message); said && pinned(m) { // or it was unpinned or deleted between the two questions
+		// Otherwise it was unpinned or deleted between the two queries.
+		if m, said := e.Fact.(chat.Message); said && pinned(m) {
 			page.Messages = append(page.Messages, *e)
 		}
 	}
@@ -100,7 +101,7 @@ func (s *Service) RoomSets(ctx context.Context, by chat.Identity, room chat.Room
 	return slices.DeleteFunc(all[room], func(is chat.Slot) bool { return !is.Type.Own() }), err
 }
 
-// mayLookAt checks that by may read what is set in a room.
+// mayLookAt checks that by may read what is set on a room.
 func (s *Service) mayLookAt(ctx context.Context, by chat.Identity, room chat.RoomID, feature string) error {
 	if err := s.limiter.take(by, costRead); err != nil {
 		return err
@@ -112,8 +113,8 @@ func (s *Service) mayLookAt(ctx context.Context, by chat.Identity, room chat.Roo
 	return err
 }
 
-// described returns what is set on rooms, of the types. It does not ask about rooms that nobody has
-// ever changed.
+// described returns what is set on rooms, of the given types. It does not ask the store about rooms
+// that nobody has ever changed.
 func (s *Service) described(ctx context.Context, rooms []chat.Room, types ...chat.SetType) (map[chat.RoomID]ports.Metadata, error) {
 	var changed []chat.RoomID
 	for i := range rooms {
@@ -138,7 +139,7 @@ func (s *Service) described(ctx context.Context, rooms []chat.Room, types ...cha
 // listTypes are the types that lists of rooms show.
 var listTypes = []chat.SetType{chat.RoomTopic, chat.RoomAvatar}
 
-// metadataTypes are the types of which a room's metadata is.
+// metadataTypes are the types that make up a room's metadata.
 var metadataTypes = []chat.SetType{chat.RoomTopic, chat.RoomAvatar, chat.RoomCustom, chat.RoomMayPin, chat.RoomMaySet}
 
 func metadata(slots []chat.Slot) (is ports.Metadata) {
@@ -152,7 +153,7 @@ func metadata(slots []chat.Slot) (is ports.Metadata) {
 		case chat.RoomCustom:
 			is.Custom = append(is.Custom, slot)
 		case chat.RoomMayPin:
-			is.MayPin, _ = chat.ParseSettingRole(text) // what a later release says there shows as nothing
+			is.MayPin, _ = chat.ParseSettingRole(text) // a value of a later release shows as none
 		case chat.RoomMaySet:
 			is.MaySet, _ = chat.ParseSettingRole(text)
 		}
@@ -160,8 +161,8 @@ func metadata(slots []chat.Slot) (is ports.Metadata) {
 	return is
 }
 
-// metadataSets returns the facts that a change of metadata comes to: first those that unset, which
-// make room for the others.
+// metadataSets returns the facts that make a change of metadata. Those that unset something come
+// first, as they make room for the others.
 func metadataSets(change ports.RoomChange) (facts []chat.Set) {
 	text := func(of chat.SetType, wish *string) {
 		if wish != nil {
@@ -189,8 +190,8 @@ func metadataSets(change ports.RoomChange) (facts []chat.Set) {
 	return append(first, slices.DeleteFunc(facts, unset)...)
 }
 
-// mayDescribe checks a change of metadata as a whole, before a part of it is recorded. The log
-// looks at each part.
+// mayDescribe checks a change of metadata as a whole, before any part of it is recorded. The log
+// checks each part again.
 func (s *Service) mayDescribe(ctx context.Context, room chat.RoomID, facts []chat.Set) error {
 	if len(facts) == 0 {
 		return nil

@@ -26,7 +26,7 @@ type standings struct {
 	known     map[standingKey]standingAt // those put since the maps were rotated
 	older     map[standingKey]standingAt // those put before that
 	ages      bool                       // a timer runs that rotates the maps
-	forgotten uint64                     // how often something was forgotten
+	forgotten uint64                     // counts how often something was forgotten
 }
 
 type standingKey struct {
@@ -39,8 +39,8 @@ type standingAt struct {
 	until time.Time
 }
 
-// ticket is drawn before the directory is asked. So an answer is not cached if something changed
-// meanwhile, and its age counts from the question.
+// ticket is taken before the directory is asked. With it, an answer is not cached if something
+// changed meanwhile, and the age of a cached answer counts from the question.
 type ticket struct {
 	standingKey
 	forgotten uint64
@@ -105,8 +105,8 @@ func (c *standings) learn(batch []draft) {
 	}
 }
 
-// correct forgets the standings of authors whom the log refused something that this node had
-// allowed: those are out of date.
+// correct forgets standings that are out of date. The log refused something to their authors that
+// this node had allowed.
 func (c *standings) correct(batch []draft, outcomes []ports.Outcome) {
 	for i := range outcomes {
 		if p := &batch[i].proposal; errors.Is(outcomes[i].Err, chat.Forbidden) || errors.Is(outcomes[i].Err, chat.NotFound) {
@@ -126,7 +126,7 @@ func standingChanged(room chat.RoomID, fact chat.Fact) (changed ports.StandingCh
 	return ports.StandingChanged{}, false
 }
 
-// hear forgets what has changed.
+// hear forgets the standings that have changed.
 func (c *standings) hear(n ports.StandingChanged) {
 	c.forget(func(known map[standingKey]standingAt) {
 		if n.User != "" {

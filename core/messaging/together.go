@@ -24,7 +24,7 @@ func (s *Service) WriteTogether(ctx context.Context, parts []ports.Part) []ports
 		outcome ports.Outcome
 		err     error
 	}
-	done := make(chan settled, len(drafts)) // takes one of each without waiting
+	done := make(chan settled, len(drafts)) // has room for the result of each
 	group := s.journal.groups.Add(1)
 	for i := range drafts {
 		drafts[i].proposal.Group, drafts[i].trace = group, ports.TraceOf(ctx)
@@ -37,7 +37,7 @@ func (s *Service) WriteTogether(ctx context.Context, parts []ports.Part) []ports
 		case is := <-done:
 			if results[is.at].Err = is.err; is.err == nil {
 				results[is.at].Receipt = receipt(parts[is.at].Change.In(), &is.outcome, made)
-				made = nil // the first one tells of it
+				made = nil // only the first part's answer tells that the room was made
 			}
 		case <-ctx.Done():
 			return results
@@ -46,9 +46,9 @@ func (s *Service) WriteTogether(ctx context.Context, parts []ports.Part) []ports
 	return results
 }
 
-// checkTogether checks that the parts may be recorded, and makes the room if they are the first to
-// be said there. It returns their drafts, or the place of the first part that is refused, or else
-// -1. The results say why parts are refused.
+// checkTogether checks that the parts may be recorded, and makes the room if they are the first
+// messages there. It returns their drafts and -1. If a part is refused, it returns that part's
+// place instead of -1. results say why parts are refused.
 func (s *Service) checkTogether(ctx context.Context, parts []ports.Part, results []ports.Written) (drafts []draft, made *ports.RoomMade, failed int) {
 	failed = -1
 	refuse := func(at int, err error) {
@@ -58,7 +58,8 @@ func (s *Service) checkTogether(ctx context.Context, parts []ports.Part, results
 		}
 	}
 	drafts = make([]draft, len(parts))
-	unmade, other := 0, -1 // how many are to be the first of the room, and the place of one that is not
+	// How many parts are the first messages of the room, and the place of a part that is not.
+	unmade, other := 0, -1
 	for i := range parts {
 		if err := s.mayPay(parts, i); err != nil {
 			refuse(i, err)
@@ -93,7 +94,7 @@ func (s *Service) checkTogether(ctx context.Context, parts []ports.Part, results
 	return drafts, made, failed
 }
 
-// part returns what to propose for one of the parts.
+// part returns the proposal for one of the parts.
 func (s *Service) part(ctx context.Context, parts []ports.Part, at int) (p chat.Proposal, first bool, err error) {
 	by, change := parts[at].By, parts[at].Change
 	if change.In() != parts[0].Change.In() {
@@ -106,8 +107,8 @@ func (s *Service) part(ctx context.Context, parts []ports.Part, at int) (p chat.
 	return p, first, err
 }
 
-// mayPay charges a part. With the first part of somebody it charges all of theirs, or says that
-// they are more than ever go at once.
+// mayPay charges the parts. With the first part of each user it charges all of that user's parts.
+// It refuses them if they are more than the user's limit ever allows at once.
 func (s *Service) mayPay(parts []ports.Part, at int) error {
 	by, n := parts[at].By, 0
 	for i := range parts {

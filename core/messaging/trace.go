@@ -7,9 +7,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// follow begins the step in which a batch is appended. The work is done once, so its step belongs
-// to the trace of the first draft that has one, with links to the other traces. Each of those has a
-// step of its own, with a link to the first.
+// follow begins the step of a trace in which a batch is appended. The work is done once, so its
+// step belongs to the trace of the first draft that has one. It has links to the other traces. Each
+// of those has a step of its own, with a link to the first.
 func (j *journal) follow(ctx context.Context, batch []draft) (context.Context, ports.Ending) {
 	traces := j.traced(batch)
 	if len(traces) == 0 {
@@ -36,7 +36,7 @@ func (j *journal) traced(batch []draft) (traces []chat.Trace) {
 	return traces
 }
 
-// endings end together.
+// endings end several steps together.
 type endings []ports.Ending
 
 // End implements ports.Ending.

@@ -48,8 +48,9 @@ func (s *Service) propose(ctx context.Context, by chat.Identity, change ports.Ch
 	return p, made, err
 }
 
-// proposal checks that by may make the change, and returns what to propose: with a key only if the
-// change has one. first is true for a message that is to be the first of a room that is not made.
+// proposal checks that by may make the change, and returns the proposal. It has a key only if the
+// change has one. first is true for a message that would be the first of a room that is not made
+// yet.
 func (s *Service) proposal(ctx context.Context, by chat.Identity, change ports.Change) (_ chat.Proposal, first bool, err error) {
 	send, says := change.(ports.Send)
 	st, role, err := s.known(ctx, by, change.In(), chat.Write, send.Makes)
@@ -57,7 +58,8 @@ func (s *Service) proposal(ctx context.Context, by chat.Identity, change ports.C
 		return chat.Proposal{}, false, err
 	}
 	if first = says && !st.Room.Made(); first {
-		if err := s.mayBeFirst(by, send); err != nil { // the log would refuse it, but the room would exist
+		// Otherwise the log would refuse the message, but the room would exist.
+		if err := s.mayBeFirst(by, send); err != nil {
 			return chat.Proposal{}, false, err
 		}
 	}
@@ -89,7 +91,7 @@ func (s *Service) proposal(ctx context.Context, by chat.Identity, change ports.C
 	return p, first, err
 }
 
-// mayBeFirst refuses a message that the log would not take in the room that it makes.
+// mayBeFirst refuses a message that the log would not take as the first one of a room.
 func (s *Service) mayBeFirst(by chat.Identity, send ports.Send) error {
 	switch {
 	case send.ReplyTo != 0:
@@ -102,8 +104,8 @@ func (s *Service) mayBeFirst(by chat.Identity, send ports.Send) error {
 	return nil
 }
 
-// own checks that a message is the user's. The author of a message never changes, so this still
-// holds at the append.
+// own checks that the user is the author of a message. The author never changes, so this still
+// holds when the change is appended.
 func (s *Service) own(ctx context.Context, by chat.Identity, room chat.RoomID, seq chat.Seq, act string) error {
 	entry, err := s.cfg.Log.Entry(ctx, room, seq)
 	if err != nil {
@@ -125,7 +127,7 @@ func (s *Service) record(ctx context.Context, by chat.Identity, room chat.RoomID
 	return err
 }
 
-// recordIf is record with the condition of a proposal, and returns what became of it.
+// recordIf is like record, with the condition of a proposal. It returns the status.
 func (s *Service) recordIf(ctx context.Context, by chat.Identity, room chat.RoomID, fact chat.Fact, changed *chat.Seq) (ports.Status, error) {
 	type result struct {
 		status ports.Status
