@@ -11,13 +11,13 @@ import (
 
 const (
 	stdBytes = 16 << 20
-	maxRun   = 1024 // entries of a room that are kept
+	maxRun   = 1024 // max entries of a room that are kept
 	keptFor  = 10 * time.Second
 
-	// entryBytes is about what an entry takes besides what its Size counts.
+	// entryBytes is about the memory that an entry takes, without what its Size counts.
 	entryBytes = 640
 
-	pageEntries, pageBytes = 100, 256 << 10 // of a read of what is behind a run
+	pageEntries, pageBytes = 100, 256 << 10 // max size of a read of what comes after a run
 	maxPages               = 3
 )
 
@@ -25,33 +25,33 @@ const (
 // New.
 type Log struct {
 	log    ports.Log
-	limit  int // bytes
+	limit  int // in bytes
 	within time.Duration
 
 	mu    sync.Mutex
 	runs  map[chat.RoomID]*run
-	ticks uint64  // counts what begins
-	order []place // of what is kept, the oldest first
-	bytes int     // of what order has
+	ticks uint64  // counts reads, to order them
+	order []place // the entries that are kept, the oldest first
+	bytes int     // of the entries in order
 }
 
-// run is the newest entries of a room, one behind the other. mu of the Log guards it.
+// run has the newest entries of a room, without holes. The Log's mu guards it.
 type run struct {
-	first   chat.Seq // the seq of entries[0], or where that is empty of what is to come
+	first   chat.Seq // the seq of entries[0], or of the next entry if that is empty
 	entries []kept
-	changes int       // how often entries of it were found to have another form
-	seen    uint64    // the tick of a read that found all that is behind it
-	seenAt  time.Time // when that began
+	changes int       // how often some of its entries were found to have changed
+	seen    uint64    // the tick of a read that found all entries after the run
+	seenAt  time.Time // when that read began
 	turn    chan struct{}
 }
 
 type kept struct {
 	chat.Entry
 	form  *ports.Form
-	stale bool // it has another form by now
+	stale bool // it has changed
 }
 
-// place is an entry of a run in the order in which they came.
+// place is an entry of a run. Places are in the order in which the entries came.
 type place struct {
 	of    *run
 	room  chat.RoomID
@@ -63,15 +63,15 @@ type place struct {
 // Page is what a Read returns.
 type Page struct {
 	Entries []chat.Entry  // not to be changed
-	Forms   []*ports.Form // one for each of Entries, the same for all who read them; or nil
+	Forms   []*ports.Form // one for each of Entries, shared by all who read the entry; or nil
 
 	of      *run
 	changes int
 }
 
-// New returns a Log. It keeps entries of so many bytes at most; 0: 16 MiB. What it has at hand is
-// as the log had it when a Read was called, or up to within before that; what this node appends
-// counts at once in any case.
+// New returns a Log. It keeps entries of at most so many bytes; 0: 16 MiB. Read returns entries as
+// they were in the log when Read was called, or at most within before. Entries that this node has
+// appended always count at once.
 func New(log ports.Log, bytes int, within time.Duration) *Log {
 	if bytes <= 0 {
 		bytes = stdBytes
@@ -79,8 +79,8 @@ func New(log ports.Log, bytes int, within time.Duration) *Log {
 	return &Log{log: log, limit: bytes, within: within, runs: map[chat.RoomID]*run{}}
 }
 
-// Add takes a new entry of a room, as every reader gets it. Those of a room come ascending; what is
-// missing between them is read when it is wanted.
+// Add takes a new entry of a room, in the form that every reader gets. The entries of a room come
+// in ascending order. Missing entries between them are read when they are needed.
 func (l *Log) Add(e *chat.Entry) {
 	if e.Fact == nil {
 		return
@@ -104,7 +104,7 @@ func (l *Log) Clear() {
 	l.order, l.bytes = nil, 0
 }
 
-// Prune forgets what has been there for long.
+// Prune forgets entries that have been kept for long.
 func (l *Log) Prune() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,8 +117,8 @@ func (l *Log) Prune() {
 	}
 }
 
-// Read returns what ports.Log.Read would, for a span without Newest, Messages, Among or Viewer. See
-// New for how old that may be.
+// Read returns what ports.Log.Read would return, for a span without Newest, Messages, Among or
+// Viewer. See New for how old that may be.
 func (l *Log) Read(ctx context.Context, room chat.RoomID, span ports.Span) (Page, error) {
 	r, asked := l.near(room, span)
 	if r == nil {
@@ -153,8 +153,8 @@ func (l *Log) Read(ctx context.Context, room chat.RoomID, span ports.Span) (Page
 	return l.direct(ctx, room, span)
 }
 
-// Changed reports whether it has become known since a page was read that an entry of it has another
-// form. It does not ask the log.
+// Changed reports whether an entry of a page is known to have changed since the page was read. It
+// does not ask the log.
 func (l *Log) Changed(p *Page) bool {
 	if p.of == nil || len(p.Entries) == 0 {
 		return false
@@ -177,8 +177,8 @@ func (l *Log) direct(ctx context.Context, room chat.RoomID, span ports.Span) (Pa
 	return Page{Entries: entries}, err
 }
 
-// near returns the run of a room that has what is behind a place, or that can begin there; nil
-// where there is none. asked is the tick of what asks.
+// near returns the room's run if it reaches the beginning of span, or if one can begin there;
+// otherwise nil. asked is the tick of this read.
 func (l *Log) near(room chat.RoomID, span ports.Span) (r *run, asked uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -200,12 +200,12 @@ type answer uint8
 
 const (
 	there     answer = iota
-	stale            // there, but in another form
-	elsewhere        // it is not of the run any more
-	behind           // the log is to be read from the run's end on
+	stale            // it is there, but has changed
+	elsewhere        // the run does not have it any more
+	behind           // the log must be read from the run's end on
 )
 
-// have returns what the run has of a span. mu is held.
+// have returns the entries of a span that the run has. mu is held.
 func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (page Page, is answer) {
 	switch {
 	case l.runs[room] != r || span.After+1 < r.first || span.After >= r.end():
@@ -232,8 +232,8 @@ func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (pag
 	return page, there
 }
 
-// extend reads what is behind the run. whole reports that the page is what the span asks for: there
-// is more behind it, so that the run ends.
+// extend reads what comes after the run. whole reports that the page is the answer to the span.
+// Then more comes after it, so the run is dropped.
 func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (page Page, whole bool, err error) {
 	l.mu.Lock()
 	l.ticks++
@@ -269,7 +269,7 @@ func sum(entries []chat.Entry) (bytes int) {
 	return bytes
 }
 
-// renew reads a span of which some entries have another form by now, and keeps that.
+// renew reads a span with entries that have changed, and keeps what it has read.
 func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (Page, error) {
 	l.mu.Lock()
 	changes := r.changes
@@ -295,7 +295,7 @@ func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Sp
 	return page, nil
 }
 
-// begin begins a run, in place of another one of its room. mu is held.
+// begin begins a run, and replaces the room's previous one. mu is held.
 func (l *Log) begin(room chat.RoomID, first chat.Seq) *run {
 	r := &run{first: first, turn: make(chan struct{}, 1)}
 	l.runs[room] = r
@@ -313,7 +313,8 @@ func (l *Log) drop(room chat.RoomID, r *run) {
 func (l *Log) put(r *run, e *chat.Entry) {
 	r.changed(e)
 	r.entries = append(r.entries, kept{Entry: *e, form: new(ports.Form)})
-	is := place{of: r, room: e.Room, seq: e.Seq, bytes: entryBytes + 2*e.Size(), at: time.Now()} // it may be kept encoded, too
+	// Twice the size, as it may be kept in its encoded form too.
+	is := place{of: r, room: e.Room, seq: e.Seq, bytes: entryBytes + 2*e.Size(), at: time.Now()}
 	l.order = append(l.order, is)
 	for l.bytes += is.bytes; l.bytes > l.limit; {
 		l.evict()
@@ -343,7 +344,7 @@ func (r *run) shift() {
 	r.first++
 }
 
-// end returns the seq that the next entry has.
+// end returns the seq after the last entry.
 func (r *run) end() chat.Seq { return r.first + chat.Seq(len(r.entries)) }
 
 // at returns an entry, or nil.
@@ -354,7 +355,7 @@ func (r *run) at(seq chat.Seq) *kept {
 	return &r.entries[seq-r.first]
 }
 
-// changed marks what has another form because of an entry. It may mark too much.
+// changed marks entries that an entry has changed. It may mark too many.
 func (r *run) changed(by *chat.Entry) {
 	switch by.Fact.(type) {
 	case chat.Message, chat.MemberChanged, chat.RoomChanged:
