@@ -19,8 +19,9 @@ const (
 	lookTime  = 10 * time.Second
 	page      = 1000
 
-	// anewEvery is after how many looks all revocations are read again, not only those behind the
-	// place. A store that was restored, or whose standby took over, may give the same places again.
+	// anewEvery is after how many looks all revocations are read again, and not only those after
+	// the place. If a store was restored, or a standby took over, the same places may be given
+	// again.
 	anewEvery = 150
 )
 
@@ -41,7 +42,7 @@ type Guard struct {
 	loaded  bool
 	until   map[chat.UserID]time.Time
 	place   int64             // up to which the store was read
-	logs    int               // how often the store was found to keep another log
+	logs    int               // how often the store was found to have another log
 	read    int               // logs at the last look; if logs is higher, place is not valid
 	fresh   []chat.Revocation // learned since the last look
 	again   []chat.Revocation // learned before that: told of once more at the next look
@@ -108,7 +109,7 @@ func (g *Guard) Run(ctx context.Context, learned func(chat.Revocation)) error {
 	}
 }
 
-// due returns the revocations to tell of again.
+// due returns the revocations that are to be told of again.
 func (g *Guard) due() []chat.Revocation {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -160,14 +161,15 @@ func (g *Guard) Revoke(ctx context.Context, user chat.UserID) (chat.Revocation, 
 	}
 	g.learn(r)
 	if g.cfg.Bus != nil {
-		if err := g.cfg.Bus.Tell(ctx, ports.Revoked{User: r.User, Until: r.Until}); err != nil { // others find it in the store
+		// If this fails, others find it in the store.
+		if err := g.cfg.Bus.Tell(ctx, ports.Revoked{User: r.User, Until: r.Until}); err != nil {
 			g.cfg.Observer.Fault(ctx, "tell of a revocation", err)
 		}
 	}
 	return r, nil
 }
 
-// Anew has all revocations read at the next look, because the store keeps another log. Known ones
+// Anew makes all revocations be read at the next look, as the store has another log. Known ones
 // stay in force.
 func (g *Guard) Anew() {
 	g.mu.Lock()
