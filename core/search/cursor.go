@@ -9,12 +9,12 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// A cursor is the last message that was looked at: its time, seq and room. It is of a user, a log,
-// and what was asked for.
+// A cursor is the last message that was looked at: its time, seq and room. It belongs to a user, a
+// log, and a query.
 
 const (
 	cursorRelease = "1"
-	maxCursor     = 1 << 10 // bytes of its text; the longest that text makes is far shorter
+	maxCursor     = 1 << 10 // bytes of a cursor's text; a real one is far shorter
 	cursorParts   = 4
 )
 
@@ -26,7 +26,7 @@ func cursorOf(last *ports.FoundMessage, ask *ports.Search, user chat.UserID, log
 	}, listOf(ask, user, log)...)
 }
 
-// listOf returns what a cursor is of.
+// listOf returns what a cursor belongs to.
 func listOf(ask *ports.Search, user chat.UserID, log chat.LogID) []string {
 	return []string{
 		string(user), string(log), ask.Text, string(ask.Room), strconv.FormatBool(ask.Public), string(ask.Author),
@@ -34,7 +34,7 @@ func listOf(ask *ports.Search, user chat.UserID, log chat.LogID) []string {
 	}
 }
 
-// parseCursor returns the message that a query's cursor names, or nil where it has none.
+// parseCursor returns the message that a query's cursor names, or nil if the query has no cursor.
 func parseCursor(ask *ports.Search, user chat.UserID, log chat.LogID) (*ports.FoundMessage, error) {
 	if ask.Cursor == "" {
 		return nil, nil

@@ -11,42 +11,43 @@ import (
 )
 
 const (
-	// busyRate is how many entries a second are so many that the indexer leaves time to those who
-	// make them.
+	// busyRate is how many entries a second make the indexer leave time to those who append them.
 	busyRate = 200
-	// fullRate is how many are so many that those who make them are taken to need all that there
+	// fullRate is how many entries a second mean that those who append them need all the time there
 	// is.
 	fullRate = 3000
 )
 
 const (
 	indexTime = 10 * time.Second // for one write
-	// While others are busy a write waits, so that more goes with it, and so that this takes a
-	// part of a core only: restMin at least, and restShare as long as the write before took, but
-	// restMost at most, as what is said is to be found soon.
+	// While others are busy, a write waits. So it takes more documents at once, and the indexer
+	// needs only a part of a core. It waits restShare times as long as the last write took, but at
+	// least restMin. It waits at most restMost, so that new messages are soon found.
 	restMin, restMost = 100 * time.Millisecond, time.Second
 	restShare         = 4
-	// While they can hardly do more, what is indexed is a fullShare of what they say: to read it
-	// and to note how far it got costs as much as to write it. It is caught up with later.
+	// At fullRate, only one document is indexed for every fullShare entries that are appended.
+	// Reading documents and noting progress costs as much as writing them. The index catches up
+	// later.
 	fullShare = 10
 	fullMost  = 2 * time.Second
 )
 
 var errStopped = errors.New("the service stops")
 
-// gather writes documents of many rooms together: each write takes what has come while the last one
-// was under way. What waits is bounded by how many batches the consumer may have under way.
+// gather writes documents of many rooms together. Each write takes what has come during the last
+// one. How much can wait is bounded by the number of batches that the consumer may have under way.
 type gather struct {
 	index ports.SearchIndex
-	rate  func() int    // entries a second that others append
-	wake  chan struct{} // holds one: there are some
+	rate  func() int    // entries a second that are appended
+	wake  chan struct{} // of capacity one: documents wait
 	ended chan struct{} // closed once nothing is written any more
 
 	mu      sync.Mutex
 	waiting []gathered
 }
 
-// gathered is the documents of a batch, all of one room, and who waits for them to be written.
+// gathered has the documents of a batch, all of one room, and tells who waits when they are
+// written.
 type gathered struct {
 	docs []ports.SearchDoc
 	done chan<- error
@@ -59,7 +60,7 @@ func newGather(index ports.SearchIndex, rate func() int) *gather {
 	return &gather{index: index, rate: rate, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-// put writes documents, and waits for that.
+// put writes documents, and waits until they are written.
 func (g *gather) put(ctx context.Context, docs []ports.SearchDoc) error {
 	if len(docs) == 0 {
 		return nil
@@ -104,7 +105,7 @@ func (g *gather) run(ctx context.Context) {
 	}
 }
 
-// rest returns how long to wait behind a write.
+// rest returns how long to wait after a write.
 func (g *gather) rest(docs int, took time.Duration) time.Duration {
 	rate := g.rate()
 	if rate < busyRate {
@@ -117,7 +118,7 @@ func (g *gather) rest(docs int, took time.Duration) time.Duration {
 	return rest
 }
 
-// sleep reports whether a time has passed before ctx ended.
+// sleep waits. It reports false if ctx ended before.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -130,8 +131,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// take takes what goes into one write: one batch of each room, as one that was given up may have
-// come again.
+// take takes the documents of one write: at most one batch of each room, as a batch that was given
+// up may have come again.
 func (g *gather) take() (batch []gathered) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -140,7 +141,7 @@ func (g *gather) take() (batch []gathered) {
 	for _, is := range g.waiting {
 		room := is.docs[0].Room
 		if docs+len(is.docs) > ports.MaxIndexed || rooms[room] {
-			rooms[room] = true // what is behind it stays behind it
+			rooms[room] = true // later batches of the room stay after it
 			rest = append(rest, is)
 			continue
 		}
@@ -152,9 +153,9 @@ func (g *gather) take() (batch []gathered) {
 	return batch
 }
 
-// write writes batches together. If that fails for another reason than that the store is away, each
-// is tried by itself, so that one which cannot be written spoils no other. It returns how many
-// documents there were.
+// write writes batches together. If that fails, each batch is tried alone, so that one that cannot
+// be written does not hold up the others. It is not tried alone if the store is unavailable. It
+// returns how many documents there were.
 func (g *gather) write(ctx context.Context, batch []gathered) int {
 	var docs []ports.SearchDoc
 	for i := range batch {

@@ -11,16 +11,15 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Consumer is the name of the consumer that writes the index. Its number grows where tokens are
-// made in another way: then all rooms are indexed anew, by a consumer that begins at their first
-// entries.
+// Consumer is the name of the consumer that writes the index. The number in it grows when tokens
+// are made in another way. Then a new consumer indexes all rooms from their first entries.
 const Consumer = "search:1"
 
 const (
 	batchBytes = 256 << 10
 	inFlight   = 64
 	takeTime   = 30 * time.Second
-	awayTime   = 2 * time.Second // of a store that cannot be reached
+	awayTime   = 2 * time.Second // pause when the store cannot be reached
 )
 
 // indexer is the consumer that writes the index.
@@ -28,7 +27,7 @@ type indexer struct{ s *Service }
 
 var _ consuming.Consumer = indexer{}
 
-// Indexer returns the consumer that writes the index, for a runner. The service must run.
+// Indexer returns the consumer that writes the index, for a runner. It works only while Run runs.
 func (s *Service) Indexer() consuming.Consumer { return indexer{s} }
 
 // Name implements consuming.Consumer.
@@ -48,7 +47,7 @@ func (indexer) Limits() consuming.Limits {
 // Filter implements consuming.Consumer.
 func (indexer) Filter(e *chat.Entry) bool { return concerns(e) }
 
-// concerns reports whether an entry changes what is found.
+// concerns reports whether an entry changes what can be found.
 func concerns(e *chat.Entry) bool {
 	switch e.Fact.(type) {
 	case chat.Message, chat.Edited, chat.Deleted:
@@ -66,20 +65,21 @@ func (i indexer) Take(ctx context.Context, b consuming.Batch) (consuming.Taken, 
 	err := i.s.gather.put(ctx, docs)
 	switch {
 	case errors.Is(err, chat.Unavailable):
-		return consuming.Taken{}, consuming.Pause{For: awayTime, Cause: err} // that is no fault of the room
+		// This is no fault of the room.
+		return consuming.Taken{}, consuming.Pause{For: awayTime, Cause: err}
 	case err != nil:
 		return consuming.Taken{}, err
 	}
 	return b.All(), nil
 }
 
-// docs returns what the messages that entries are about are found by from now on, each once.
-// Entries come in present form: an edit has the body that its message has now, and only a message's
+// docs returns the new documents of the messages that the entries are about, each message once.
+// Entries come in their present form: an edit has its message's present body. Only a message's
 // author edits it.
 func (s *Service) docs(room chat.RoomID, entries []chat.Entry) []ports.SearchDoc {
 	docs := make([]ports.SearchDoc, 0, len(entries))
 	var words []ports.Word
-	for n := range slices.Backward(entries) { // the last that is said of a message counts
+	for n := range slices.Backward(entries) { // the last entry about a message counts
 		e := &entries[n]
 		doc := ports.SearchDoc{Room: room, Seq: e.Seq}
 		body := ""

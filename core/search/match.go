@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// match reports whether a body has what a query asks for, and where. words are those of the body.
+// match reports whether a body matches the query, and where. words are the words of the body.
 func (q *query) match(body string, words []ports.Word) (marks []ports.SearchMark, does bool) {
 	for i := range q.terms {
 		t := &q.terms[i]
@@ -30,7 +30,7 @@ func (q *query) match(body string, words []ports.Word) (marks []ports.SearchMark
 	return inChars(body, merged(marks)), true
 }
 
-// at reports whether the words of a term stand at a place.
+// at reports whether the words of a term stand at a place in words.
 func (t *term) at(words []ports.Word, at int) bool {
 	if at+len(t.words) > len(words) {
 		return false
@@ -44,7 +44,7 @@ func (t *term) at(words []ports.Word, at int) bool {
 	return true
 }
 
-// like reports whether a word is one that is asked for, or begins with it.
+// like reports whether a word is the one asked for. With prefix it may also begin with that.
 func like(asked, is *ports.Word, prefix bool) bool {
 	if asked.Form == is.Form || asked.Form == is.Bare {
 		return true
@@ -52,7 +52,7 @@ func like(asked, is *ports.Word, prefix bool) bool {
 	return prefix && (strings.HasPrefix(is.Form, asked.Form) || strings.HasPrefix(is.Bare, asked.Form))
 }
 
-// merged returns marks in their order, those that overlap or touch as one.
+// merged returns marks in their order. Marks that overlap or touch become one.
 func merged(marks []ports.SearchMark) (all []ports.SearchMark) {
 	slices.SortFunc(marks, func(a, b ports.SearchMark) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	for _, m := range marks {
@@ -68,7 +68,7 @@ func merged(marks []ports.SearchMark) (all []ports.SearchMark) {
 	return all
 }
 
-// inChars returns marks in bytes, which are ascending, as marks in characters.
+// inChars converts ascending marks from bytes to characters.
 func inChars(body string, marks []ports.SearchMark) []ports.SearchMark {
 	chars, at := 0, 0
 	place := func(bytes int) int {

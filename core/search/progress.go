@@ -9,30 +9,30 @@ import (
 )
 
 const (
-	// atLeastTime is how long a search waits for an entry to be looked at.
+	// atLeastTime is how long a search waits until an entry is indexed.
 	atLeastTime = 2 * time.Second
-	// lookFirst and lookMost are how often it looks meanwhile: less and less.
+	// While it waits, it looks again after lookFirst, and then less and less often, up to lookMost.
 	lookFirst, lookMost = 20 * time.Millisecond, 160 * time.Millisecond
-	// surveyed is for how long it is remembered how far the index is behind in all rooms.
+	// surveyed is how long the result of a survey is kept.
 	surveyed = 5 * time.Second
-	// surveyTime bounds how long a search waits for that.
+	// surveyTime bounds how long a search waits for a survey.
 	surveyTime = time.Second
-	// unread is how many entries behind a cursor are looked at, which may all be none that is
-	// indexed: a cursor that passes over such entries is stored later.
+	// unread is how many entries after a cursor are looked at. They may all be of kinds that are
+	// not indexed: when a consumer passes over such entries, its cursor is stored later.
 	unread = 100
-	// skew is how far clocks may differ.
+	// skew is the largest difference of two clocks.
 	skew = 10 * time.Second
 )
 
 // progress is how far the index is in all rooms.
 type progress struct {
 	asked   time.Time
-	upTo    time.Time // what was made up to then is indexed; zero: not known
-	looking bool      // somebody does
+	upTo    time.Time // all that was said up to then is indexed; zero: not known
+	looking bool      // somebody surveys now
 }
 
-// tell puts into a page how far the index has got. It is asked before the index itself is, so that
-// this has got at least as far.
+// tell adds to a page how far the index has got. It is called before the index is asked, so the
+// index has got at least as far.
 func (s *Service) tell(ctx context.Context, ask *ports.Search, in *scope, page *ports.SearchPage) error {
 	if ask.Room == "" {
 		return s.tellAll(ctx, in, page)
@@ -63,7 +63,7 @@ func (s *Service) tell(ctx context.Context, ask *ports.Search, in *scope, page *
 	}
 }
 
-// indexed returns up to which entry of a room all is indexed.
+// indexed returns up to which entry all of a room is indexed.
 func (s *Service) indexed(ctx context.Context, room chat.RoomID, head chat.Seq) (chat.Seq, error) {
 	cursors, err := s.cfg.Cursors.Load(ctx, []chat.RoomID{room})
 	if err != nil {
@@ -118,9 +118,9 @@ func (s *Service) tellAll(ctx context.Context, in *scope, page *ports.SearchPage
 	return nil
 }
 
-// survey returns how far the index is in all rooms, as it was found a moment ago. While somebody
-// looks, others get what is known from before: all of that is still indexed. A survey that fails
-// tells nothing, and fails nobody's search.
+// survey returns how far the index has got in all rooms, as it was a moment ago. While one caller
+// surveys, others get the previous result, which is still true. If a survey fails, the result is
+// empty, and the search goes on.
 func (s *Service) survey(ctx context.Context) progress {
 	if s.cfg.Behind == nil {
 		return progress{}

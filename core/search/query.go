@@ -12,19 +12,19 @@ import (
 // query is what is looked for in a body.
 type query struct{ terms []term }
 
-// term is words that stand one behind the other.
+// term is a sequence of words.
 type term struct {
 	words  []ports.Word
-	prefix bool // the last word stands for all that begin with it
-	not    bool // a message that has it is not meant
+	prefix bool // the last word stands for all words that begin with it
+	not    bool // a message that has the term does not match
 }
 
-// minPrefix is how many characters a word before a star has at least: all words with one first
-// letter are more than anybody looks for.
+// minPrefix is how many characters a word before a star must have. Nobody looks for all words that
+// begin with one letter.
 const minPrefix = 2
 
-// parse reads a query. Nothing in it is a pattern but a star at the end of a word. What has no word
-// in it, such as a dash between spaces, is passed over.
+// parse reads a query. Only a star at the end of a word is special. What has no word in it, such as
+// a dash between spaces, is ignored.
 func parse(text string, split ports.Words) (query, error) {
 	var q query
 	switch {
@@ -43,7 +43,7 @@ func parse(text string, split ports.Words) (query, error) {
 		last := &t.words[len(t.words)-1]
 		switch {
 		case last.Part:
-			t.prefix = false // what is asked for is a part of a run anyway
+			t.prefix = false // such a text finds parts of longer ones anyway
 		case t.prefix && utf8.RuneCountInString(last.Form) < minPrefix:
 			return q, chat.Errorf(chat.Invalid, "q must have at least %d characters before a star", minPrefix)
 		}
@@ -54,8 +54,8 @@ func parse(text string, split ports.Words) (query, error) {
 	return q, nil
 }
 
-// next reads the term at the beginning of a text, which is not empty, and returns what is behind
-// it.
+// next reads the term at the beginning of text, which is not empty. It also returns the rest of
+// text.
 func next(text string, split ports.Words) (t term, rest string) {
 	if after, is := strings.CutPrefix(text, "-"); is {
 		t.not, text = true, after
@@ -76,7 +76,8 @@ func next(text string, split ports.Words) (t term, rest string) {
 	return t, rest
 }
 
-// quote returns the quotation mark that a text begins with, and its bytes, or 0.
+// quote returns the quotation mark that a text begins with, and its length in bytes; the length is
+// 0 if there is none.
 func quote(text string) (c rune, n int) {
 	if c, n = utf8.DecodeRuneInString(text); strings.ContainsRune("\"“”„", c) {
 		return c, n
@@ -84,8 +85,8 @@ func quote(text string) (c rune, n int) {
 	return 0, 0
 }
 
-// phrase returns what is quoted, and what is behind it. A quotation that does not end goes to the
-// end of the text.
+// phrase returns the text in quotation marks, and the rest. If there is no closing mark, the phrase
+// goes to the end of the text.
 func phrase(text string) (said, rest string) {
 	end := strings.IndexAny(text, "\"“”„")
 	if end < 0 {
@@ -95,7 +96,8 @@ func phrase(text string) (said, rest string) {
 	return text[:end], text[end+n:]
 }
 
-// wants reports whether anything is looked for, and not only what is not meant.
+// wants reports whether the query looks for something. It does not if all its terms are excluded
+// ones.
 func (q *query) wants() bool {
 	for i := range q.terms {
 		if !q.terms[i].not {
@@ -105,7 +107,7 @@ func (q *query) wants() bool {
 	return false
 }
 
-// check returns why a query says nothing to look for.
+// check returns an error if a query does not say what to look for.
 func (q *query) check(text string) error {
 	switch {
 	case q.wants():

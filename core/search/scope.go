@@ -11,17 +11,17 @@ import (
 
 func hasText(s string) bool { return strings.TrimSpace(s) != "" }
 
-// scope is where a search looks: in rooms that its user may read.
+// scope is where a search looks: rooms that its user may read.
 type scope struct {
-	rooms     []chat.RoomID // those that were active last come first
-	heads     []chat.Seq    // theirs
-	active    []time.Time   // when their last entries were made
-	public    bool          // also in public rooms
-	but       []chat.RoomID // but in these, from which the user is banned
+	rooms     []chat.RoomID // the one that was active last comes first
+	heads     []chat.Seq    // the last entries of rooms
+	active    []time.Time   // when these were made
+	public    bool          // public rooms too
+	but       []chat.RoomID // but not these, from which the user is banned
 	truncated bool
 }
 
-// scope returns where a query looks.
+// scope returns where a query looks for matches.
 func (s *Service) scope(ctx context.Context, by chat.Identity, ask *ports.Search) (scope, error) {
 	if ask.Room != "" {
 		return s.oneRoom(ctx, by, ask.Room)
@@ -53,8 +53,8 @@ func (s *Service) scope(ctx context.Context, by chat.Identity, ask *ports.Search
 	return in, nil
 }
 
-// oneRoom is the scope of a search in one room. What the user may not read is NotFound, as it is
-// elsewhere, or Forbidden where they are banned.
+// oneRoom returns the scope of a search in one room. If the user may not read the room, the error
+// is NotFound, as for other requests, or Forbidden if they are banned.
 func (s *Service) oneRoom(ctx context.Context, by chat.Identity, room chat.RoomID) (scope, error) {
 	standings, err := s.cfg.Directory.Places(ctx, []ports.Place{{Room: room, User: by.User}})
 	if err != nil {

@@ -21,14 +21,16 @@ type Config struct {
 	Cursors   ports.Cursors
 	Observer  ports.SearchObserver // nil: nobody is told
 
-	// Behind tells how far the index is behind in all rooms, as consuming.Runner does; nil: nobody
-	// is told up to which time a page is complete.
+	// Behind returns how far the index is behind in all rooms, as consuming.Runner does. Nil: pages
+	// do not say up to which time they are complete.
 	Behind func(ctx context.Context, consumer string) (consuming.Behind, error)
 
-	Charge  func(by chat.Identity) error // counts a search against its user's limit; nil: there is none
-	Which   func() chat.LogID            // the store's log, which cursors belong to; nil: they belong to any
-	Rate    func() int                   // how many entries a second others append here, to whom the indexer leaves time; nil: none
-	Measure func(*chat.Entry) int        // how many bytes of a page an entry takes; nil: its Size
+	Charge func(by chat.Identity) error // charges for a search; nil: searches are not limited
+	// The store's log, to which cursors belong; nil: they belong to any log.
+	Which func() chat.LogID
+	// Entries a second that are appended on this node. The indexer leaves time for them. Nil: none.
+	Rate    func() int
+	Measure func(*chat.Entry) int // how many bytes an entry takes in a page; nil: its Size
 
 	AnswerBytes int // max bytes of a page; 0: 256 KiB
 }
@@ -44,7 +46,7 @@ type Service struct {
 
 var _ ports.Searcher = (*Service)(nil)
 
-// New returns a service. What is to be indexed waits until Run.
+// New returns a service. Nothing is indexed before Run.
 func New(cfg Config) *Service {
 	if cfg.Observer == nil {
 		cfg.Observer = ports.Unobserved{}
@@ -64,23 +66,24 @@ func New(cfg Config) *Service {
 	return &Service{cfg: cfg, gather: newGather(cfg.Index, cfg.Rate)}
 }
 
-// Run writes what is to be indexed until ctx ends. It is called once.
+// Run writes the index until ctx ends. It is called once.
 func (s *Service) Run(ctx context.Context) error {
 	s.gather.run(ctx)
 	return nil
 }
 
 const (
-	// candidates is how many messages that the index names are read for one page. Where more of
-	// them do not match any more, the page is short.
+	// candidates is how many of the messages that the index names are read for one page. If too
+	// many of them do not match any more, the page is short.
 	candidates = 2 * ports.MaxFound
 	// listed is how many of a user's rooms are looked at to find those that were active last.
 	listed = 4 * ports.MaxListed
 	// readers is how many rooms are read at once.
 	readers = 4
-	// answerHead is more bytes than an answer has around its hits, and hitHead around one of them.
+	// answerHead is more bytes than an answer has around its hits. hitHead is more than it has
+	// around each hit.
 	answerHead, hitHead = 1 << 10, 64
-	// markBytes is as much as a mark takes in an answer.
+	// markBytes is how many bytes a mark takes in an answer.
 	markBytes = 12
 )
 
@@ -152,18 +155,18 @@ func (s *Service) understand(ask *ports.Search) (query, error) {
 	return q, nil
 }
 
-// walk goes through what the index names, the newest first, until a page is full.
+// walk goes through the messages that the index names, the newest first, until a page is full.
 type walk struct {
 	s     *Service
 	by    chat.Identity
 	ask   *ports.Search
 	query *query
 	find  ports.FindQuery
-	bytes int // that are left of the page
+	bytes int // that are left for the page
 
 	hits []ports.SearchHit
-	last *ports.FoundMessage // the last that was looked at
-	more bool                // there may be others behind it
+	last *ports.FoundMessage // the last message that was looked at
+	more bool                // there may be others after it
 }
 
 func (w *walk) fill(ctx context.Context, in scope) error {
@@ -188,7 +191,7 @@ func (w *walk) fill(ctx context.Context, in scope) error {
 	return nil
 }
 
-// take takes what matches of the messages that were found, and reports whether the page is full.
+// take adds the messages that match to the page, and reports whether the page is full.
 func (w *walk) take(ctx context.Context, found []ports.FoundMessage) (full bool, err error) {
 	entries, err := w.read(ctx, found)
 	if err != nil {
@@ -296,7 +299,7 @@ func reads(st *chat.Standing, by chat.Identity) bool {
 	return st.Room.ID != "" && st.Role(by).May(chat.Read)
 }
 
-// hit returns what is shown of a message, if it is what was asked for.
+// hit returns how a message is shown. is reports whether it matches the query.
 func (w *walk) hit(e *chat.Entry) (hit ports.SearchHit, is bool) {
 	if e == nil {
 		return hit, false

@@ -8,11 +8,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// consumers is how the names of all consumers begin that wrote an index.
+// consumers begins the names of all consumers that write or wrote an index.
 const consumers = "search:"
 
-// Tidy forgets how far consumers have got that write no index any more: those of earlier releases,
-// and where search was turned off also the present one. Otherwise all rooms would stay pending for
+// Tidy forgets the cursors of consumers that do not write an index any more: those of earlier
+// releases, and the present one if search is turned off. Otherwise all rooms would stay pending for
 // them.
 type Tidy struct {
 	Consumers ports.Consumers
@@ -21,10 +21,10 @@ type Tidy struct {
 	}
 	Observer ports.FaultObserver
 	Own      bool          // the present consumer runs
-	Wait     time.Duration // until it is done, and done again
+	Wait     time.Duration // between two attempts
 }
 
-// Run forgets them until ctx ends.
+// Run tidies until ctx ends.
 func (t Tidy) Run(ctx context.Context) error {
 	for sleep(ctx, t.Wait) {
 		if err := t.tidy(ctx); err != nil && ctx.Err() == nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Tokens that are no words have a colon, which no word has.
+// Tokens that are not words have a colon. No word has one.
 const (
 	authorFacet = "f:"
 	linkFacet   = "h:link"
 )
 
-// tokens returns what a message is found by. words are those of its body.
+// tokens returns the tokens of a message. words are the words of its body.
 func tokens(author chat.UserID, body string, words []ports.Word) []string {
 	all := make([]string, 0, len(words)+4)
 	all = append(all, authorToken(author))
@@ -37,7 +37,7 @@ func tokens(author chat.UserID, body string, words []ports.Word) []string {
 	return all[:min(len(all), ports.MaxDocTokens)]
 }
 
-// authorToken returns the token of an author. That of one with a long id may be another's too.
+// authorToken returns the token of an author. Two authors with long ids may have the same token.
 func authorToken(author chat.UserID) string {
 	token := authorFacet + string(author)
 	if len(token) <= ports.MaxTokenBytes {
@@ -80,7 +80,8 @@ func startsHost(s string) bool {
 
 func alphanumeric(c rune) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' }
 
-// asks returns what the index is asked for. It finds all messages that match, and maybe others.
+// asks returns the terms that the index is asked for: those that a message must have, and those
+// that it must not have. The index then finds all messages that match, and maybe others.
 func (q *query) asks(ask *ports.Search) (all, none []ports.SearchTerm) {
 	for i := range q.terms {
 		t := &q.terms[i]
@@ -88,11 +89,13 @@ func (q *query) asks(ask *ports.Search) (all, none []ports.SearchTerm) {
 		switch {
 		case !t.not:
 			all = append(all, list...)
-		case len(list) == 1: // that it has several does not mean that they stand together
+		// A message may have all words of a phrase without having the phrase.
+		case len(list) == 1:
 			none = append(none, list...)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b ports.SearchTerm) int { return cmp.Compare(len(b.Token), len(a.Token)) }) // long words are rare
+	// Long words are rare, so they come first.
+	slices.SortStableFunc(all, func(a, b ports.SearchTerm) int { return cmp.Compare(len(b.Token), len(a.Token)) })
 	all = cutTerms(all)
 	if ask.Author != "" {
 		all = append(all, ports.SearchTerm{Token: authorToken(ask.Author)})
@@ -103,8 +106,7 @@ func (q *query) asks(ask *ports.Search) (all, none []ports.SearchTerm) {
 	return all, cutTerms(none)
 }
 
-// maxAsked bounds the terms that the index is asked for, on each side. The rest is left to the
-// match.
+// maxAsked bounds the terms that the index is asked for, of each sort. The rest is left to match.
 const maxAsked = 16
 
 func cutTerms(list []ports.SearchTerm) []ports.SearchTerm {
@@ -117,8 +119,8 @@ func cutTerms(list []ports.SearchTerm) []ports.SearchTerm {
 	return kept
 }
 
-// asks returns the tokens of a term. Of a run of characters these are pairs, so that each character
-// is in one.
+// asks returns the tokens of a term. For text in a script without spaces these are pairs of
+// characters, so that each character is in one.
 func (t *term) asks() (list []ports.SearchTerm) {
 	for i := 0; i < len(t.words); {
 		end := i + 1

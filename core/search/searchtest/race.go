@@ -1,5 +1,5 @@
-// Package searchtest races searches with all that takes text, or the right to it, away: for the
-// tests of stores.
+// Package searchtest races searches with everything that removes text, or the right to read it. It
+// is for the tests of stores.
 package searchtest
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// span is a time in which something may have been so: from the beginning of the call that made it
-// so to the end of the call that ended it, by one clock. to is 0 while nothing has ended it.
+// span is a time in which something may have been true: from the beginning of the call that made it
+// true to the end of the call that ended it, by one clock. to is 0 while nothing has ended it.
 type span struct{ from, to int64 }
 
-// past is what a message said, and whether somebody could read a room, at which times.
+// past records what messages said, and whether somebody could read a room, at which times.
 type past struct {
 	clock atomic.Int64
 	mu    sync.Mutex
@@ -38,7 +38,7 @@ type said struct {
 	span
 }
 
-// says notes that a message has a body from a time on; empty: none.
+// says notes that a message has a body from now on; empty: it has none.
 func (p *past) says(at place, body string, began int64) {
 	ended := p.clock.Add(1)
 	p.mu.Lock()
@@ -51,7 +51,7 @@ func (p *past) says(at place, body string, began int64) {
 	}
 }
 
-// may notes whether the reader may read a room from a time on.
+// may notes whether the reader may read a room from now on.
 func (p *past) may(room chat.RoomID, reads bool, began int64) {
 	ended := p.clock.Add(1)
 	p.mu.Lock()
@@ -66,15 +66,15 @@ func (p *past) may(room chat.RoomID, reads bool, began int64) {
 	}
 }
 
-// could reports whether there was a time within asked at which a message said that and the reader
-// could read it.
+// could reports whether a message said that at some time within asked, while the reader could read
+// it.
 func (p *past) could(at place, body string, asked span) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, text := range p.texts[at] {
 		rights := p.reads[at.room]
 		if at.room == "granted" {
-			rights = []span{asked} // a token is good for a request as it is when that comes
+			rights = []span{asked} // a request has the rights that its token had when it came
 		}
 		for _, right := range rights {
 			from := max(text.from, right.from, asked.from)
@@ -97,9 +97,9 @@ type Store interface {
 	ports.SearchIndex
 }
 
-// Race races searches with edits, deletions, bans, changes of who sees a room, and grants that
-// shrink, so many of each. Whatever is found must have said that, and have been readable, at some
-// moment of the search. The store must be empty.
+// Race races searches with edits, deletions, bans, changes of a room's visibility, and grants that
+// shrink. It makes rounds of each. What a search finds must have been said, and readable, at some
+// moment of that search. The store must be empty.
 func Race(t *testing.T, store Store, words ports.Words, rounds int) {
 	t.Helper()
 	const searchers = 3
@@ -238,7 +238,7 @@ func (w world) opensAndCloses(p *past, room chat.RoomID, granted *atomic.Bool, r
 	}
 }
 
-// asks searches once, checks what is found, and returns how much that is.
+// asks searches once, checks what is found, and returns how many messages that is.
 func (w world) asks(p *past, room chat.RoomID, granted *atomic.Bool, i int) int {
 	defer p.asked.Add(1)
 	asked := span{from: p.clock.Add(1)}

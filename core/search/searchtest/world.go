@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// world is a store, and a search on it that runs. Its methods report it when something fails, and
-// go on: they are called by many goroutines.
+// world is a store with a search that runs on it. Many goroutines call its methods. When something
+// fails, the methods report it and go on.
 type world struct {
 	*testing.T
 	store  Store
@@ -54,7 +54,7 @@ func (w world) makes(id chat.RoomID, public bool, members ...chat.UserID) {
 	}
 }
 
-// does appends a fact, and tells the runner of it.
+// does appends a fact, and tells the runner.
 func (w world) does(room chat.RoomID, by chat.UserID, fact chat.Fact) chat.Entry {
 	w.Helper()
 	for {
@@ -73,7 +73,7 @@ func (w world) does(room chat.RoomID, by chat.UserID, fact chat.Fact) chat.Entry
 	}
 }
 
-// indexed waits until all that was said in a room is indexed.
+// indexed waits until everything that was said in a room is indexed.
 func (w world) indexed(room chat.RoomID) {
 	w.Helper()
 	heads, err := w.store.Heads(w.Context(), []chat.RoomID{room})
