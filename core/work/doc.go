@@ -1,3 +1,3 @@
-// Package work hands waiting tasks and values to workers, first come first served, times what is
-// done, and counts how much that is.
+// Package work hands waiting tasks and values to workers in the order in which they came. It also
+// runs things later, bounds their time, and counts how many are done.
 package work

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Limits lends contexts that end after a while, as those of context.WithTimeout do, for callers
-// that need many: one that was given back in time is lent again, with its timer. The zero value is
-// ready. Its methods may be called concurrently.
+// Limits lends contexts that end after a while, like those of context.WithTimeout. It is for
+// callers that need many: a context that is given back in time is lent again, with its timer. The
+// zero value is ready. Its methods may be called concurrently.
 type Limits struct{ idle sync.Pool }
 
-// Limit is a context that is lent. It ends with context.Canceled, and its cause is then
-// context.DeadlineExceeded.
+// Limit is a context that is lent. When its time is over, its error is context.Canceled, and its
+// cause context.DeadlineExceeded.
 type Limit struct {
 	context.Context // for its values
 	limits          *Limits
@@ -20,15 +20,15 @@ type Limit struct {
 	of              *limit
 }
 
-// limit is the part of a Limit that is lent again.
+// limit is the part of a Limit that is used again.
 type limit struct {
 	ctx   context.Context
 	timer *time.Timer // cancels ctx
 }
 
-// Begin lends a context that ends after a while, with the values of ctx. It does not end when ctx
-// does. The caller must call End once, when neither it nor anybody whom it gave the context uses
-// it, or what was derived from it, any more.
+// Begin lends a context that ends after a while. It has the values of ctx, but does not end when
+// ctx does. The caller must call End exactly once. By then nobody may use the context, or one
+// derived from it, any more.
 func (l *Limits) Begin(ctx context.Context, after time.Duration) (context.Context, *Limit) {
 	of, _ := l.idle.Get().(*limit)
 	if of == nil {
@@ -45,7 +45,7 @@ func newLimit(after time.Duration) *limit {
 	return &limit{ctx, time.AfterFunc(after, func() { cancel(context.DeadlineExceeded) })}
 }
 
-// End gives the context back. One that has ended meanwhile is not lent again.
+// End gives the context back. If it has ended meanwhile, it is not lent again.
 func (l *Limit) End() {
 	if l.of.timer.Stop() {
 		l.limits.idle.Put(l.of)
@@ -61,8 +61,8 @@ func (l *Limit) Done() <-chan struct{} { return l.of.ctx.Done() }
 // Err implements context.Context.
 func (l *Limit) Err() error { return l.of.ctx.Err() }
 
-// Value implements context.Context. What the context package looks for in it is that of the part
-// that ends: so contexts that are derived need no goroutine.
+// Value implements context.Context. The context package looks for a value of its own, to derive
+// contexts without a goroutine. For that the part that ends is asked.
 func (l *Limit) Value(key any) any {
 	if v := l.of.ctx.Value(key); v != nil {
 		return v

@@ -8,7 +8,7 @@ import (
 // Queue hands tasks to workers, first come first served. It is not bounded: its users must bound
 // the number of tasks. Its methods may be called concurrently. Make one with NewQueue.
 type Queue struct {
-	wake chan struct{} // holds one: there may be tasks
+	wake chan struct{} // of capacity one: there may be tasks
 
 	mu    sync.Mutex
 	tasks []func(context.Context)
@@ -36,7 +36,7 @@ func (q *Queue) take() (task func(context.Context), more bool) {
 	return task, len(q.tasks) > 0
 }
 
-// Run does tasks until ctx ends. Any number of workers may run.
+// Run does tasks until ctx ends. Any number of workers may call it.
 func (q *Queue) Run(ctx context.Context) {
 	for {
 		select {

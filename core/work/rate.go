@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Rate knows how much is done in a second. The zero value is ready. Its methods may be called
+// Rate counts how much is done in a second. The zero value is ready. Its methods may be called
 // concurrently.
 type Rate struct {
 	mu     sync.Mutex
-	second int64 // the present one
-	is     int   // in it
-	was    int   // and in the one before
+	second int64 // the present second
+	is     int   // what was done in it
+	was    int   // what was done in the second before
 }
 
 // Add counts what was done.

@@ -9,7 +9,7 @@ import (
 // Waitlist has values that wait for a worker, first come first served. A value can leave before its
 // turn. Its methods may be called concurrently. Make one with NewWaitlist.
 type Waitlist[T any] struct {
-	wake chan struct{} // holds one: there may be values
+	wake chan struct{} // of capacity one: there may be values
 
 	mu   sync.Mutex
 	list list.List
@@ -47,7 +47,7 @@ func (w *Waitlist[T]) Wait(ctx context.Context) bool {
 	}
 }
 
-// Take takes the first values, at most limit. It wakes another worker where more are left.
+// Take takes the first values, at most limit. If more are left, it wakes another worker.
 func (w *Waitlist[T]) Take(limit int) (first []T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
