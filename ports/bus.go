@@ -8,10 +8,10 @@ import (
 )
 
 // Bus carries what nodes tell each other: new entries of a room to the nodes that follow it, and
-// notices. It is best effort. Notices may be lost, doubled or reordered. That costs latency, never
-// entries, as the log is the truth. A node does not hear its own notices, nor those of nodes with
-// another log, which may use the same servers by mistake: their rooms are other rooms. It does hear
-// nodes that do not say which log they have, as nodes of earlier releases do.
+// notices. It is best effort. Notices may be lost, doubled or reordered. That costs latency but
+// never entries, as the log is the truth. A node does not hear its own notices. Nor does it hear
+// those of nodes with another log, which may use the same servers by mistake: their rooms are other
+// rooms. It does hear nodes that do not say which log they have, as nodes of earlier releases do.
 type Bus interface {
 	// Run keeps the bus connected and tells listener what comes, until ctx ends. It is called once.
 	// It calls the listener from one goroutine or several; the listener does not block. If the bus
@@ -46,15 +46,15 @@ type Listener interface {
 	Head(room chat.RoomID, seq chat.Seq)
 	// Hear tells of a notice.
 	Hear(notice Notice)
-	// Deaf tells that notices about any room may have been lost until now.
+	// Deaf tells that notices of any kind, about any room, may have been lost until now.
 	Deaf()
 }
 
-// Audience is a Listener that knows who follows rooms on its own node, and of the other nodes.
+// Audience is a Listener that knows which rooms are followed on its own node, and what the other
+// nodes can do.
 type Audience interface {
 	Listener
-	// Has reports whether this node and all others that live, as far as is known, can do what a
-	// feature says.
+	// Has reports whether this node, and all others that live as far as is known, have a feature.
 	Has(feature string) bool
 	// Followed reports whether somebody on this node follows the room, or did until a moment ago.
 	Followed(room chat.RoomID) bool
@@ -63,46 +63,47 @@ type Audience interface {
 // NodeID names one run of a node. It changes each time that the node starts.
 type NodeID string
 
-// Notice is what nodes tell each other besides entries: Signalled and NodePresence, which are about
-// a room, or Alive, StandingChanged, MemberAdded, ProfileChanged, Disconnected, Revoked and Grown,
-// which are for all nodes.
+// Notice is what nodes tell each other besides entries. Signalled and NodePresence are about a
+// room. Alive, StandingChanged, MemberAdded, ProfileChanged, HooksChanged, Disconnected, Revoked
+// and Grown are for all nodes.
 type Notice interface {
-	// About returns the room that the notice is about, or "" where it is for all nodes.
+	// About returns the room that the notice is about, or "" if it is for all nodes.
 	About() chat.RoomID
 }
 
 // Signalled carries a signal of typing or reading. For presence nodes use NodePresence.
 type Signalled struct{ chat.Signal }
 
-// NodePresence is everybody who follows a room on a node. A later one replaces an earlier one, so a
-// lost one matters only until the next.
+// NodePresence has everybody who follows a room on a node. A later one replaces an earlier one, so
+// a lost one matters only until the next.
 type NodePresence struct {
-	Node    NodeID
-	Room    chat.RoomID
-	Version uint64        // grows with each one about the room; a lower one came late: ignore it
-	Users   []chat.Author // each once, ascending by ID; a bus may leave some of many out
+	Node NodeID
+	Room chat.RoomID
+	// Grows with each one about the room; if it is lower than before, ignore it.
+	Version uint64
+	Users   []chat.Author // each once, ascending by ID; a bus may leave out some if there are many
 	Total   int           // how many users there are in all
 	Ask     bool          // the node has begun to follow the room, and asks the others who is there
 }
 
-// Alive is told by each node once a second.
+// Alive is what each node tells once a second.
 type Alive struct {
 	Node  NodeID
-	Going bool // it stops, and this is its last notice
-	Ask   bool // it has missed notices, and asks the others for all their presences in its rooms
+	Going bool // the node stops, and this is its last notice
+	Ask   bool // the node has missed notices, and asks the others for all presences in its rooms
 
 	Features []string // beyond the first published protocol v1; empty from an earlier release
 }
 
-// StandingChanged tells that the standing of a user in a room has changed; where User is empty,
-// everybody's.
+// StandingChanged tells that a user's standing in a room has changed. If User is empty, everybody's
+// may have.
 type StandingChanged struct {
 	Room   chat.RoomID
 	User   chat.UserID
 	Opened bool // the room was made, and is public: sessions that followed it as Unmade go on
 }
 
-// MemberAdded tells a user, on whatever node they are, that somebody made them a member of a room.
+// MemberAdded tells a user, on any node, that somebody made them a member of a room.
 type MemberAdded struct {
 	Room chat.RoomID
 	User chat.UserID
@@ -110,7 +111,7 @@ type MemberAdded struct {
 	Role chat.Role
 }
 
-// ProfileChanged tells that what is known of a user is another version.
+// ProfileChanged tells that a user's profile has a new version.
 type ProfileChanged struct {
 	User    chat.UserID
 	Version int64 // from 1
@@ -125,11 +126,11 @@ type Revoked struct {
 	Until time.Time
 }
 
-// Grown tells that rooms' logs reach that far at least: for the node that runs the consumers of
-// their shares. It names each room once, and MaxGrown rooms at most.
+// Grown tells how far the logs of rooms reach at least. It is for the nodes that run the consumers
+// of these rooms' shares. It names each room once, and at most MaxGrown rooms.
 type Grown struct{ Rooms []RoomHead }
 
-// MaxGrown is how many rooms a Grown may name: as many as fit into what any bus carries.
+// MaxGrown is how many rooms a Grown may name. So many fit into a message of any bus.
 const MaxGrown = 64
 
 // About implements Notice.

@@ -9,14 +9,15 @@ import (
 
 // Command is one frame of a client.
 type Command struct {
-	ID    string // of the client's choice, at most 64 characters; empty: only a failure is answered
+	ID    string // chosen by the client, at most 64 characters; empty: only a failure is answered
 	Trace chat.Trace
-	As    *chat.As // nil: for whoever asks
+	As    *chat.As // nil: for the client's own user
 	Ask   Ask
 }
 
-// By returns for whom a command is, if by asks: by themselves, or whom they act for. Where they may
-// not act for others it is Forbidden; where nobody acts for another in that, Invalid.
+// By returns the identity for which the command is done, if by gives it: by itself, or the user for
+// whom by acts. The error is Forbidden if by may not act for others, and Invalid if nobody may act
+// for others in such a command.
 func (c Command) By(by chat.Identity) (chat.Identity, error) {
 	if c.As == nil {
 		return by, nil
@@ -30,7 +31,8 @@ func (c Command) By(by chat.Identity) (chat.Identity, error) {
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React, Pin,
 // Unpin, Set), History, Search, Mark, Typing, Presence, Users, Ping, or Malformed. Its ids, bodies
-// and other values are valid, as the decoder parses them; the text of a Search is not.
+// and other values are valid, as the decoder has parsed them. Only the text of a Search is not
+// checked yet.
 type Ask interface{ ask() }
 
 // Auth gives the first token, or a fresh one.
@@ -46,11 +48,12 @@ type Join struct {
 // Leave stops following a room.
 type Leave struct{ Room chat.RoomID }
 
-// Change is what a user wants recorded in a room: a Send, Edit, Delete, React, Pin, Unpin or Set.
+// Change is what a user wants to be recorded in a room: a Send, Edit, Delete, React, Pin, Unpin or
+// Set.
 type Change interface {
 	Ask
 	In() chat.RoomID
-	// WithKey returns the change with that key, instead of the one that it has.
+	// WithKey returns a copy of the change with another key.
 	WithKey(key chat.Key) Change
 }
 
@@ -63,7 +66,7 @@ type Send struct {
 	Meta    []byte    // nil, or a JSON object
 	IfHead  *chat.Seq // the seq that the room's last entry must have, 0: none; nil: any
 	Silent  bool      // counts as unread for nobody; needs Moderate, or a service
-	Makes   bool      // makes the room even if nobody follows it, where a first message makes rooms
+	Makes   bool      // the message may make the room even if nobody follows it
 }
 
 // Edit gives a message another body.
@@ -98,7 +101,7 @@ type Pin struct {
 	Key   chat.Key  // may be empty
 }
 
-// Unpin ends that a message is pinned.
+// Unpin makes a message no longer pinned.
 type Unpin struct {
 	Room chat.RoomID
 	Seq  chat.Seq
@@ -108,15 +111,15 @@ type Unpin struct {
 // Set sets a slot of a type of the application's own.
 type Set struct {
 	Room   chat.RoomID
-	Type   chat.SetType // Own
+	Type   chat.SetType // one of the application's own: SetType.Own
 	Target chat.Seq     // a message; 0: the room
 	Slot   string
-	Data   []byte   // a JSON value; nil: unset
+	Data   []byte   // a JSON value; nil: the slot is emptied
 	Key    chat.Key // may be empty
 }
 
-// History asks for a page of entries: those before Before, those behind After, or, with neither,
-// the newest.
+// History asks for a page of entries: those before Before, those after After, or the newest if
+// neither is given.
 type History struct {
 	Room     chat.RoomID
 	Before   chat.Seq  // 0: not given
@@ -125,17 +128,18 @@ type History struct {
 	Messages bool      // messages only
 }
 
-// Search asks for messages. Without Text it is those of an author, or that have something.
+// Search asks for messages. Without Text it finds the messages of an author, or those that have
+// something.
 type Search struct {
 	Text     string      // words, "phrases", -not, pre*; at most MaxQueryChars
 	Room     chat.RoomID // empty: all of the user's rooms
 	Public   bool        // without Room: also all rooms that are public
 	Author   chat.UserID // empty: anybody
-	From, To time.Time   // said at From or later, and before To; zero: whenever
+	From, To time.Time   // said at From or later, and before To; zero: at any time
 	Has      string      // HasLink, or empty
 	Limit    int         // 1–MaxHits
 	Cursor   string      // empty: the first page
-	AtLeast  chat.Seq    // with Room: wait a moment until that entry is looked at; 0: do not
+	AtLeast  chat.Seq    // with Room: wait a moment until this entry is indexed; 0: do not wait
 }
 
 // Mark moves the user's read mark.
@@ -153,7 +157,7 @@ type Typing struct {
 // Presence asks who is in a room.
 type Presence struct{ Room chat.RoomID }
 
-// Users asks for the profiles of users, and to be told when they change.
+// Users asks for the profiles of users. The client is also told when these change.
 type Users struct{ IDs []chat.UserID } // 1 to MaxUsers
 
 // Ping asks for a Pong.
@@ -161,7 +165,7 @@ type Ping struct{}
 
 // Malformed is a frame that could not be decoded, and why.
 type Malformed struct {
-	Of  string // the type that it seems to be, as NameOf names it, or "" where that is not known
+	Of  string // the type that it seems to be, as NameOf names it; "": not known
 	Err error
 }
 

@@ -14,13 +14,13 @@ type ConsumingObserver interface {
 	Lagging(all []ConsumerLag)
 	// Leasing tells how many shares the node holds, and how many nodes run consumers.
 	Leasing(shares, nodes int)
-	// TookOver tells that the node took over shares of nodes that are silent.
+	// TookOver tells that the node took over shares of nodes that fell silent.
 	TookOver(shares int)
-	// Forgot tells that a consumer does not exist any more. Drop what is kept of it.
+	// Forgot tells that a consumer does not exist any more. Whatever is kept of it can be dropped.
 	Forgot(consumer string)
 }
 
-// TakeResult is the result of an attempt: a word of a closed set.
+// TakeResult is the result of an attempt: one of a closed set of words.
 type TakeResult string
 
 // The results of attempts.
@@ -34,7 +34,7 @@ const (
 // ConsumerLag is how far a consumer is behind.
 type ConsumerLag struct {
 	Consumer string
-	Entries  int64         // that it has yet to take, or to pass over
+	Entries  int64         // that it has yet to take or pass over
 	Rooms    int           // where it is behind
 	Waiting  int           // rooms where it waits to try again
 	Stalled  int           // rooms where it is stalled

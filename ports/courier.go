@@ -8,51 +8,52 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Courier brings what hooks are told to where their owners want it. It may be called concurrently.
+// Courier brings to the owners of hooks what these are told. It may be called concurrently.
 type Courier interface {
-	// Deliver tries once, for as long as ctx allows, and returns what was answered, be it a
-	// refusal. It fails with Forbidden where the operator does not allow the address, and with
-	// Unavailable where there was no answer, or none that could be read: whether the parcel came is
-	// not known then. What an error says, the owner of the hook may see: it has no secret in it,
-	// and nothing of what was answered.
+	// Deliver tries once, for as long as ctx allows, and returns the answer, even if that is a
+	// refusal. It fails with Forbidden if the operator does not allow the address. It fails with
+	// Unavailable if there was no answer, or none that could be read: then it is unknown whether
+	// the parcel arrived. The hook's owner may see the text of an error. It contains no secret, and
+	// nothing of the answer.
 	Deliver(ctx context.Context, parcel Parcel) (HookReceipt, error)
 
-	// CheckURL returns an Invalid error where nothing would ever be delivered to a URL.
+	// CheckURL returns an Invalid error if nothing can ever be delivered to a URL.
 	CheckURL(url string) error
 }
 
-// Parcel is what is brought.
+// Parcel is what is delivered at once.
 type Parcel struct {
 	URL     string
-	ID      string   // of the body: two parcels of one ID have the same Body
-	Secrets [][]byte // it is signed with each, and so with each of Keys
+	ID      string   // two parcels with one ID have the same Body
+	Secrets [][]byte // the parcel is signed with each of these, and with each of Keys
 	Keys    []ed25519.PrivateKey
 	Body    []byte // JSON
 
-	// Read reads what is answered to it.
+	// Read reads the answer to the parcel.
 	Read func(answer []byte) (HookAnswer, error)
 
-	Piece int // bytes of the answer's body to return as they are, whatever its Status; 0: none
+	Piece int // how many bytes of the answer's body to return as they are, whatever its Status
 }
 
-// HookReceipt is an answer.
+// HookReceipt is the answer to a parcel.
 type HookReceipt struct {
 	Status     int           // of HTTP
-	RetryAfter time.Duration // not before that; 0: it does not say
-	Answer     HookAnswer    // with a Status from 200 to 299
-	Piece      string        // the beginning of the answer's body, where the parcel asks for it; also beside an error
+	RetryAfter time.Duration // do not try again before that; 0: the answer does not say
+	Answer     HookAnswer    // if Status is 200 to 299
+	// The beginning of the answer's body, if the parcel asks for it. It may be set beside an error.
+	Piece string
 }
 
-// HookBatch is what a hook is told at once: entries of a room, ascending, of those from First to
-// Last. Head was the room's last entry when the batch was made.
+// HookBatch is what a hook is told at once: entries of a room, ascending, which lie between First
+// and Last. Head was the room's last entry when the batch was made.
 type HookBatch struct {
-	ID          string // of these bytes: where an entry was changed meanwhile, it is another one
+	ID          string // it changes when the batch's bytes do, as when an entry was edited
 	Hook        chat.HookID
 	Room        chat.RoomID
 	First, Last chat.Seq
 	Head        chat.Seq
 	Entries     []chat.Entry
-	Forms       []*Form // where each of Entries may be kept as it is written; or nil
+	Forms       []*Form // a place for each of Entries to keep its encoded form; or nil
 }
 
 // HookSignal is a signal as a hook is told it.
@@ -61,15 +62,15 @@ type HookSignal struct {
 	At time.Time // when it arose, by the clock of its node
 }
 
-// HookAnswer is what a hook's owner says to a batch.
+// HookAnswer is what a hook's owner answers to a batch.
 type HookAnswer struct {
-	Ack *chat.Seq     // how far they got; nil: all of it
-	Do  []HookCommand // what the hook's bot is to do, in this order; MaxHookCommands at most
+	Ack *chat.Seq     // the last entry that was taken; nil: all were
+	Do  []HookCommand // commands for the hook's bot, in this order; at most MaxHookCommands
 }
 
-// HookCommand is one thing to do, or why it cannot be read.
+// HookCommand is one command for a bot, or why it cannot be read.
 type HookCommand struct {
-	Change Change // in the batch's room, unless it says another one
+	Change Change // in the batch's room, unless it names another one
 	Key    chat.Key
 	Err    error
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // Cursors keeps how far consumers have got in rooms, and finds the rooms where they may be behind.
-// A room becomes pending when it is made, and with each new entry, and stays so until Clear. Times
-// are by the store's clock. It may be called concurrently.
+// A room becomes pending when it is made, and with each new entry. It stays pending until Clear.
+// Times are by the store's clock. It may be called concurrently.
 type Cursors interface {
-	// Pending returns pending rooms: up to limit of each share that is asked for, those behind its
+	// Pending returns pending rooms, up to limit of each share that is asked for: those after its
 	// After, in the order of their ids (bytewise).
 	Pending(ctx context.Context, asked []SharePlace, limit int) ([]PendingRoom, error)
 
@@ -23,24 +23,25 @@ type Cursors interface {
 	Load(ctx context.Context, rooms []chat.RoomID) ([]Cursor, error)
 
 	// Move sets cursors in one durable commit, and returns one outcome per move, in their order.
-	// The moves must be of different pairs. One that is refused does not affect the others.
+	// The moves must be of different pairs. A move that is refused does not affect the others.
 	//
 	// An error of Move itself means that the outcome is not known (Unavailable), or that no cursor
-	// was moved. A move that is repeated then is MoveChanged if it was done the first time.
+	// was moved. If such a move is repeated and was done the first time, its outcome is
+	// MoveChanged.
 	Move(ctx context.Context, moves []CursorMove) ([]MoveOutcome, error)
 
-	// Clear ends the pending state of rooms that still have that head, if the generation is the
-	// present one. A room that somebody else holds at that time stays pending; Clear does not wait
-	// for it.
+	// Clear ends the pending state of rooms that still have the given heads, if the generation is
+	// the present one. If somebody else has locked a room at that time, the room stays pending.
+	// Clear does not wait for it.
 	Clear(ctx context.Context, rooms []RoomHead, generation int64) error
 
-	// Wake looks at rooms in the order of their ids, and makes these pending: those to which an
-	// earlier release appended, which does not know of pending rooms, and those that query asks
-	// for.
+	// Wake looks at rooms in the order of their ids, and makes some of them pending. These are
+	// rooms to which an earlier release has appended, which does not know of pending rooms, and the
+	// rooms that query asks for.
 	Wake(ctx context.Context, query WakeQuery) (Woken, error)
 }
 
-// SharePlace asks for the rooms of a share behind one of them.
+// SharePlace asks for the rooms of a share that come after a room.
 type SharePlace struct {
 	Share Share
 	After chat.RoomID // empty: from the first on
@@ -66,7 +67,7 @@ type Cursor struct {
 	Room     chat.RoomID
 	Seq      chat.Seq // the last entry that it has finished
 
-	// The batch that was fixed last and is not finished.
+	// The last batch whose bounds were fixed, if it is not finished.
 	UpTo   chat.Seq // its last entry; 0: there is none
 	Head   chat.Seq // the room's head when it was fixed
 	Sealed []byte   // up to 32 bytes, or nil
@@ -101,59 +102,59 @@ const (
 
 // WakeQuery asks to make rooms pending.
 type WakeQuery struct {
-	After chat.RoomID // rooms behind it; empty: from the first on
+	After chat.RoomID // rooms after it; empty: from the first on
 	Limit int         // how many rooms to look at, at least 1
-	Since *time.Time  // also rooms with an entry of that time or later; nil: none
+	Since *time.Time  // also rooms with an entry made at that time or later; nil: no others
 }
 
 // Woken is what Wake has done.
 type Woken struct {
 	Next  chat.RoomID // the After of the next call; empty at the end
 	Count int         // rooms that have become pending
-	Held  int         // rooms that somebody else held, which were left unchanged
+	Held  int         // rooms that somebody else had locked, which were left as they were
 }
 
 // Consumers knows which consumers there are, and changes their cursors for operators. It may be
 // called concurrently.
 type Consumers interface {
-	// Begin notes that there is a consumer, or that it has to be walked again. It raises the
-	// generation, and a Clear of an earlier generation has no effect then.
+	// Begin notes that there is a consumer, or that its rooms must be walked again. It raises the
+	// generation. From then on a Clear with an earlier generation has no effect.
 	Begin(ctx context.Context, consumer string) error
 
 	// Begun returns the consumers that have begun.
 	Begun(ctx context.Context) (Begun, error)
 
-	// Walked notes that all rooms that the consumer has to begin with are pending. It does nothing
+	// Walked notes that all rooms in which the consumer has to begin are pending. It does nothing
 	// for a consumer that has not begun.
 	Walked(ctx context.Context, consumer string) error
 
-	// Seek sets a consumer's cursor in a room, has the pair looked at, and forgets its failures. It
-	// is NotFound where there is no such room, and Invalid with the detail Ahead for a seq beyond
-	// its head.
+	// Seek sets a consumer's cursor in a room, makes the pair be looked at, and forgets its
+	// failures. The error is NotFound if there is no such room, and Invalid with the detail Ahead
+	// if seq is beyond its head.
 	Seek(ctx context.Context, consumer string, room chat.RoomID, seq chat.Seq) error
 
 	// Stuck returns a consumer's cursors that have a Next or are Stalled, in the order of their
-	// rooms' ids (bytewise), those behind after, at most limit.
+	// rooms' ids (bytewise): those after after, at most limit.
 	Stuck(ctx context.Context, consumer string, after chat.RoomID, limit int) ([]Cursor, error)
 
-	// Forget removes a consumer's cursors in rooms behind after, and, if after is empty, the note
-	// that it has begun. It looks at limit cursors, of any consumer. next is the after of the next
-	// call, empty at the end.
+	// Forget removes a consumer's cursors in rooms after after. If after is empty, it also removes
+	// the note that the consumer has begun. It looks at limit cursors, of any consumer. next is the
+	// after of the next call, and empty at the end.
 	Forget(ctx context.Context, consumer string, after chat.RoomID, limit int) (next chat.RoomID, err error)
 }
 
-// Retries has pairs looked at before their time. It may be called concurrently.
+// Retries makes pairs be looked at before their time. It may be called concurrently.
 type Retries interface {
-	// Retry has a consumer's pairs in these rooms looked at at random times within that long from
-	// now, by the store's clock: those that have failed and wait for a later time. With anew it is
-	// all that have failed, also those that are Stalled, and their failures are forgotten. The
-	// batch that is fixed stays. A pair that somebody moves at that time is left as it is; Retry
-	// does not wait for it.
+	// Retry makes a consumer's pairs in these rooms be looked at soon: at random times within the
+	// given duration from now, by the store's clock. It changes pairs that have failed and wait for
+	// a later time. With anew it changes all that have failed, also those that are Stalled, and
+	// forgets their failures. A batch that is fixed stays as it is. A pair that somebody else moves
+	// at that time does not change, and Retry does not wait for it.
 	Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error
 }
 
-// Begun is which consumers have begun.
+// Begun says which consumers have begun.
 type Begun struct {
 	Generation int64           // grows with each Begin
-	Walked     map[string]bool // by name: whether Walked was noted
+	Walked     map[string]bool // by name: whether Walked was called
 }

@@ -1,5 +1,5 @@
-// Package ports says what the core needs from the world and what it offers to it. Each interface's
-// comment is its contract; package portstest proves an implementation against it.
+// Package ports says what the core needs from the world, and what it offers to it. Each interface's
+// comment is its contract. Package portstest tests an implementation against the contract.
 //
 // Driven ports (adapters implement them): Log, LogIdentity, Directory, Revocations, Cursors,
 // Consumers, Leases, Hooks, Courier, Bus, TokenVerifier, Conn, Encoder, Observer, Checker. Driving

@@ -6,7 +6,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Frame is what goes to a client beside entries: a Welcome, *OK, Failure, SignalFrame, Added,
+// Frame is what a client gets besides entries: a Welcome, *OK, Failure, SignalFrame, Added,
 // ProfileFrame, FollowEnded, Drain, Heartbeat or CloseFrame.
 type Frame interface{ frame() }
 
@@ -15,20 +15,20 @@ type Welcome struct {
 	Session   string
 	User      chat.Author
 	Heartbeat time.Duration
-	Expires   time.Time  // when the token does
-	Log       chat.LogID // cursors of another log are not valid; empty where it is not known
+	Expires   time.Time  // when the token expires
+	Log       chat.LogID // cursors of another log are not valid; empty: not known
 	Features  []string   // of this node and all others, beyond the first published protocol v1
 	Limits    Limits
 }
 
-// Limits are the limits of a session, as its client is told them.
+// Limits are the limits of a session that its client is told.
 type Limits struct {
 	FrameBytes  int  // of a frame that the client sends
 	AnswerBytes int  // of a frame that the client gets
-	Rooms       int  // joined at once
+	Rooms       int  // that are joined at once
 	Replay      int  // entries that a join replays from its cursor
 	Reactions   int  // different emoji on a message at once
-	People      bool // the client may ask for users: MaxUsers at once, and it watches MaxWatched
+	People      bool // the client may ask for MaxUsers users at once, and watches MaxWatched
 	Search      bool // the client may search
 }
 
@@ -50,12 +50,12 @@ type SignalFrame struct{ Signal chat.Signal }
 // Added tells a user that somebody has made them a member of a room. It may be lost.
 type Added struct{ MemberAdded }
 
-// ProfileFrame tells of a user whose profile changed. It may be lost, and of two of a user the one
-// of the higher version is enough.
+// ProfileFrame tells of a user whose profile has changed. It may be lost. Of two about one user,
+// the one with the higher version is enough.
 type ProfileFrame struct{ chat.Profile }
 
-// FollowEnded tells that the session stopped following a room, though its client did not leave, and
-// why.
+// FollowEnded tells that the session stopped following a room although its client did not leave it,
+// and why.
 type FollowEnded struct {
 	Room chat.RoomID
 	Err  error
@@ -97,7 +97,7 @@ type Joined struct {
 	Truncated bool       // the cursor was further back than the service replays
 	Role      chat.Role
 	Read      chat.Seq
-	Marks     []ReadMark // of the others; nil: they are not told, as they are too many
+	Marks     []ReadMark // of the other users; nil: not told, as they are too many
 }
 
 // Left answers Leave.
@@ -115,7 +115,7 @@ type Receipt struct {
 
 // RoomMade tells of a room that the first message in it made.
 type RoomMade struct {
-	Moderator chat.UserID // its maker; empty where their token does not let them moderate it
+	Moderator chat.UserID // its maker; empty if their token does not let them moderate it
 }
 
 // Sent answers Send.

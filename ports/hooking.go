@@ -7,88 +7,92 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// HookAdmin makes and changes hooks. Admins may do so with all of them; a moderator of a room with
-// those of that room. To anybody else a hook is NotFound, or what they want Forbidden. The Hooks
-// that it returns have no Secrets and no Keys.
+// HookAdmin makes and changes hooks. Admins may do so with all hooks, and a moderator of a room
+// with the hooks of that room. For anybody else a hook is NotFound, or the request is Forbidden.
+// The Hooks that it returns have no Secrets and no Keys.
 type HookAdmin interface {
-	// NewHook makes a hook. Its secret is shown this once. It is a Conflict where the service has
-	// no key to keep secrets under, and where there are too many (see Hooks.MakeHook); and so
-	// are a key pair and signals, here and in SetHook, where not all nodes know of them.
+	// NewHook makes a hook. Its secret is shown only this once. The error is a Conflict if the
+	// service has no key to encrypt secrets, or if there are too many hooks (see Hooks.MakeHook).
+	// Here and in SetHook it is also a Conflict to ask for a key pair or for signals while not all
+	// nodes support them.
 	NewHook(ctx context.Context, by chat.Identity, wish HookWish) (HookMade, error)
 
-	// ListHooks returns the hooks of a room, or, to an admin who names none, all.
+	// ListHooks returns the hooks of a room. For an admin who names no room it returns all.
 	ListHooks(ctx context.Context, by chat.Identity, room chat.RoomID) ([]Hook, error)
 
-	// Hook returns one.
+	// Hook returns one hook.
 	Hook(ctx context.Context, by chat.Identity, id chat.HookID) (Hook, error)
 
-	// SetHook changes one. With change.Rotate it has a new secret, which is shown this once, and a
-	// new key pair if it has one; for a day parcels are signed with those before too.
+	// SetHook changes a hook. With change.Rotate the hook gets a new secret, which is shown only
+	// this once. If it has a key pair, it gets a new one too. For a day parcels are also signed
+	// with the previous secret and key.
 	SetHook(ctx context.Context, by chat.Identity, id chat.HookID, change HookChange) (HookMade, error)
 
-	// DropHook removes one, and where it has got to.
+	// DropHook removes a hook and its cursors.
 	DropHook(ctx context.Context, by chat.Identity, id chat.HookID) error
 
-	// TestHook posts a parcel that tells nothing to a hook's URL, once, and returns what came of
-	// it. Nothing else comes of it: no cursor moves, no command is done, no failure is counted, and
-	// a hook that is paused stays so. It is a Conflict for a hook that pulls, and where the secrets
-	// cannot be read, and RateLimited where somebody tests too often or too many do at once.
+	// TestHook posts a parcel without content to a hook's URL, once, and returns the result. It has
+	// no other effect: no cursor moves, no command is done, no failure is counted, and a paused
+	// hook stays paused. The error is a Conflict if the hook is one that pulls, or if its secrets
+	// cannot be read. It is RateLimited if the user tests too often, or if too many tests are under
+	// way.
 	TestHook(ctx context.Context, by chat.Identity, id chat.HookID) (HookTest, error)
 }
 
-// HookCursors shows and moves how far hooks have come, and hands out what a hook pulls.
+// HookCursors shows and moves the cursors of hooks, and returns what a hook pulls.
 type HookCursors interface {
-	// Seek sends a hook to a place: it begins anew behind that. A room that it does not follow, and
-	// a place beyond the head, are Invalid.
+	// SeekHook moves a hook's cursor: the hook goes on after that place. The error is Invalid if
+	// the hook does not follow the room, or if the place is beyond the head.
 	SeekHook(ctx context.Context, by chat.Identity, id chat.HookID, seek HookSeek) error
 
-	// SkipHook gives entries up: the hook goes on behind To. It is a Conflict where it is there
-	// already, and beyond the head. Who, what and why is logged.
+	// SkipHook gives up entries: the hook goes on after To. The error is a Conflict if the hook is
+	// there already, or if To is beyond the head. Who did it, in which room and why is logged.
 	SkipHook(ctx context.Context, by chat.Identity, id chat.HookID, skip HookSkip) error
 
-	// RetryHook has a hook tried now where it waits or has stalled, in a room or, where that is
-	// empty, in all: its failures there are forgotten. A room that it does not follow is Invalid; a
-	// hook that is paused is a Conflict.
+	// RetryHook makes a hook try again now where it waits or has stalled: in one room, or in all if
+	// room is empty. Its failures there are forgotten. The error is Invalid if the hook does not
+	// follow the room, and a Conflict if the hook is paused.
 	RetryHook(ctx context.Context, by chat.Identity, id chat.HookID, room chat.RoomID) error
 
-	// HookBehind tells how far a hook is behind, and where it waits to try again or has ceased to:
-	// rooms in the order of their ids, those behind after. limit is 1–200.
+	// HookBehind tells how far a hook is behind, and where it waits to try again or has stalled:
+	// rooms in the order of their ids, those after after. limit is 1–200.
 	HookBehind(ctx context.Context, by chat.Identity, id chat.HookID, after chat.RoomID, limit int) (HookLag, error)
 
-	// PullHook waits until there is something for a hook of the kind HookPull, or wait is over, and
-	// returns batches, of limit entries together at most. For LeaseTime nobody else gets them;
-	// then, unless they were acknowledged, they come again. It is a Conflict for another kind of
-	// hook, and for one that is paused, and RateLimited where too many wait at once.
+	// PullHook waits until a hook of the kind HookPull has something to pull, or until wait is
+	// over. It returns batches, with at most limit entries together. For LeaseTime nobody else gets
+	// these batches. After that they come again, unless they were acknowledged. The error is a
+	// Conflict for another kind of hook, and for a paused one. It is RateLimited if too many
+	// requests wait at once.
 	PullHook(ctx context.Context, by HookCaller, id chat.HookID, wait time.Duration, limit int) ([]HookBatch, error)
 
-	// AckHook says that a batch was taken, or up to where, and what the bot is to do. It returns
-	// how far the hook is in that room. A batch that was acknowledged already is no error.
+	// AckHook acknowledges a batch, or the first part of it, and does the commands for the bot. It
+	// returns how far the hook is in that room. Acknowledging a batch twice is no error.
 	AckHook(ctx context.Context, by HookCaller, id chat.HookID, ack HookAck) (chat.Seq, error)
 }
 
-// HookWish is a hook to be made.
+// HookWish describes a hook to be made.
 type HookWish struct {
-	Room   chat.RoomID // by a moderator, for that room; empty: by an admin
+	Room   chat.RoomID // made by a moderator, for that room; empty: made by an admin
 	Kind   HookKind
 	URL    string
 	Filter HookFilter
-	Now    bool      // begins with what is recorded from now on
-	From   time.Time // or with entries made at that time or later; zero: with the first
+	Now    bool      // the hook begins with entries from now on
+	From   time.Time // or with entries made at that time or later; zero: with the first one
 	Bot    chat.Author
 	Role   chat.Role // of its bot; None: Write
-	Pair   bool      // it has a key pair: its parcels are also signed with ed25519
-	// Signals is that it is told signals, too, but for those that Types leaves out: at most once
-	// each, and not at all where that is not possible at once.
+	Pair   bool      // the hook gets a key pair: its parcels are also signed with ed25519
+	// Signals says that the hook is also told signals, except those that Types leaves out. Each is
+	// told at most once. It is dropped if it cannot be told at once.
 	Signals bool
 }
 
-// HookMade is a hook, and its secret where that is new.
+// HookMade is a hook, with its secret if that is new.
 type HookMade struct {
 	Hook
-	Secret string // whsec_…; empty: as it was
+	Secret string // whsec_…; empty: it has not changed
 }
 
-// HookChange is what to set of a hook; what is nil stays.
+// HookChange says what to change in a hook. A nil field leaves the value as it is.
 type HookChange struct {
 	URL     *string
 	Types   *[]string
@@ -99,63 +103,65 @@ type HookChange struct {
 	Paused  *bool
 	Rotate  bool
 	Signals *bool
-	Pair    *bool // whether it has a key pair; one that it has is given up at once
+	Pair    *bool // whether it has a key pair; false removes the present one at once
 }
 
-// HookTest is what came of a test.
+// HookTest is the result of a test.
 type HookTest struct {
 	Status int           // of the answer; 0: there was none
-	Took   time.Duration // until it was read
+	Took   time.Duration // until the answer was read
 	Body   string        // the beginning of the answer's body, up to MaxTestChars; to admins only
-	Error  string        // why the test failed; empty: it did not
+	Error  string        // why the test failed; empty: it succeeded
 }
 
-// MaxTestChars is how much is shown of the answer to a test.
+// MaxTestChars is how many characters of the answer to a test are shown.
 const MaxTestChars = 500
 
-// HookSeek is where to send a hook.
+// HookSeek says where to move a hook's cursor.
 type HookSeek struct {
-	Room  chat.RoomID // empty: all of its rooms, and then to a time
-	After *chat.Seq   // behind that entry
-	At    time.Time   // before the first entry that was made at that time or later; zero with no After: to the start
+	Room  chat.RoomID // empty: all of its rooms, and only with At
+	After *chat.Seq   // after that entry
+	// Before the first entry that was made at that time or later. Zero with no After: the start.
+	At time.Time
 }
 
-// HookSkip is what to give up.
+// HookSkip says what to give up.
 type HookSkip struct {
 	Room chat.RoomID
 	To   chat.Seq
 	Why  string // 1–200 characters, for the log
 }
 
-// HookLag is where a hook is behind.
+// HookLag says how far a hook is behind.
 type HookLag struct {
-	Entries int64         // that it has yet to take, or to pass over
+	Entries int64         // that it has yet to take or pass over
 	Count   int           // of rooms where it is behind
-	Stalled int           // of them
+	Stalled int           // those of them where it has stalled
 	Oldest  time.Duration // how old the oldest of the entries is
-	Partial bool          // not all was looked at: it is more than that
+	// Not everything was looked at: it is behind by more than that.
+	Partial bool
 
 	Rooms []HookRoomLag // where it waits, or has stalled
 	Next  chat.RoomID   // the after of the next page; empty at the end
 }
 
-// HookRoomLag is how a hook stands in a room where it waits.
+// HookRoomLag is the state of a hook in a room where it waits.
 type HookRoomLag struct {
 	Room    chat.RoomID
-	Seq     chat.Seq // done up to here
+	Seq     chat.Seq // the last entry that it has done with
 	Head    chat.Seq
 	UpTo    chat.Seq  // the last entry of the batch that it tries
-	Tries   int       // that failed
-	Since   time.Time // when the first did; zero: none
+	Tries   int       // how many tries failed
+	Since   time.Time // when the first one failed; zero: none did
 	Next    time.Time // when it is tried again; zero: it has stalled
-	Error   string    // why the last one did
+	Error   string    // why the last one failed
 	Stalled bool
 }
 
-// HookCaller is who pulls: a hook's owner by its secret, or somebody who may change it.
+// HookCaller is who pulls: a client with the hook's secret, or a user who may change the hook.
 type HookCaller struct {
 	By     chat.Identity
-	Secret string // not empty: that counts
+	Secret string // if it is set, By does not count
 }
 
 // HookAck acknowledges a batch.
@@ -164,5 +170,5 @@ type HookAck struct {
 	Answer func(room chat.RoomID) (HookAnswer, error)
 }
 
-// LeaseTime is how long a batch is kept for who pulled it.
+// LeaseTime is how long a pulled batch is kept for the one who pulled it.
 const LeaseTime = 30 * time.Second

@@ -6,36 +6,36 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// HookObserver hears how hooks fare. Hooks are named; there are few.
+// HookObserver hears about the deliveries of hooks. Hooks are named in metrics, as there are few.
 type HookObserver interface {
 	FaultObserver
 	StepObserver
 
 	// HookTried tells of one try to deliver a parcel: how it ended and how long it took.
 	HookTried(result HookResult, took time.Duration)
-	// HookActed tells of one command of a hook's answer: err is nil or has a chat.Kind.
+	// HookActed tells of one command in a hook's answer. err is nil or has a chat.Kind.
 	HookActed(hook chat.HookID, err error)
-	// HookSignals tells what became of n signals that a hook was to be told.
+	// HookSignals tells what happened to n signals for a hook.
 	HookSignals(fate HookFate, n int)
 
-	// HookFailing tells that what is sent to a hook does not arrive, and why, once; and with a nil
-	// error, once, that it does again.
+	// HookFailing tells, once, that deliveries to a hook fail, and why. When they succeed again it
+	// is called once with a nil error.
 	HookFailing(hook chat.HookID, err error)
-	// HookSet tells what somebody did to a hook, for the records: who, which, and where and why if
-	// they said so.
+	// HookSet tells what somebody did to a hook, for the records: who, to which hook, in which
+	// room, and why if they said so.
 	HookSet(by chat.UserID, hook chat.HookID, what HookAct, room chat.RoomID, why string)
 	// HooksCounted tells, every few seconds, how many hooks there are, and how many of them are
 	// paused.
 	HooksCounted(all, paused int)
 }
 
-// HookResult is how a try ended: a word of a closed set.
+// HookResult is the result of a try: one of a closed set of words.
 type HookResult string
 
 // The results of tries.
 const (
 	HookOK          HookResult = "ok"
-	HookRefused     HookResult = "refused"     // an answer of another status than the others
+	HookRefused     HookResult = "refused"     // an answer with a status that has no other result
 	HookFailed      HookResult = "failed"      // a status from 500
 	HookBusy        HookResult = "busy"        // 429 or 503
 	HookGone        HookResult = "gone"        // 410
@@ -43,23 +43,24 @@ const (
 	HookUnreachable HookResult = "unreachable" // there was no answer, or none that could be read
 )
 
-// HookResults are all of them.
+// HookResults are all results.
 var HookResults = []HookResult{HookOK, HookRefused, HookFailed, HookBusy, HookGone, HookForbidden, HookUnreachable}
 
-// HookFate is what became of a signal for a hook: a word of a closed set.
+// HookFate is what happened to a signal for a hook: one of a closed set of words.
 type HookFate string
 
 // The fates of signals.
 const (
-	HookSignalTold    HookFate = "told"
-	HookSignalDropped HookFate = "dropped" // there were too many, or the hook is not to be told anything for now
-	HookSignalFailed  HookFate = "failed"  // it was posted, and not taken
+	HookSignalTold HookFate = "told"
+	// There were too many, or the hook is told nothing for now.
+	HookSignalDropped HookFate = "dropped"
+	HookSignalFailed  HookFate = "failed" // it was posted, but not taken
 )
 
-// HookFates are all of them.
+// HookFates are all fates.
 var HookFates = []HookFate{HookSignalTold, HookSignalDropped, HookSignalFailed}
 
-// HookAct is what somebody did to a hook: a word of a closed set.
+// HookAct is what somebody did to a hook: one of a closed set of words.
 type HookAct string
 
 // The acts.
@@ -74,11 +75,12 @@ const (
 	HookSkippedAct  HookAct = "skipped"
 	HookRetriedAct  HookAct = "retried"
 	HookTestedAct   HookAct = "tested"
-	HookPairedAct   HookAct = "paired"   // it has a key pair
+	HookPairedAct   HookAct = "paired"   // it has a key pair now
 	HookUnpairedAct HookAct = "unpaired" // it has none any more
 )
 
-// HooksChanged tells the other nodes that hooks were made, changed or removed: to be read again.
+// HooksChanged tells the other nodes that hooks were made, changed or removed, and must be read
+// again.
 type HooksChanged struct{}
 
 // About implements Notice.

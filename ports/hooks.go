@@ -7,91 +7,94 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Hooks keeps hooks: who is told what is recorded in rooms. How far each has come is kept by the
-// cursors of its consumer. It may be called concurrently.
+// Hooks keeps hooks. How far each of them has got is kept as the cursors of its consumer. It may be
+// called concurrently.
 type Hooks interface {
-	// AllHooks returns all hooks, in the order in which they were made. They are MaxHooks at most.
+	// AllHooks returns all hooks, in the order in which they were made. There are at most MaxHooks.
 	AllHooks(ctx context.Context) ([]Hook, error)
 
-	// MakeHook keeps a new hook, and returns it with MadeAt, by the store's clock, and Version 1.
-	// With now it begins at that time too, whatever From says. It is a Conflict where there are
-	// MaxHooks already, or MaxRoomHooks of its Room, or one of its ID; and of one with a Room where
-	// only SpareHooks could be made.
+	// MakeHook stores a new hook, and returns it with MadeAt, by the store's clock, and Version 1.
+	// With now, the hook's From is that time too, whatever hook says. The error is a Conflict if
+	// there are MaxHooks already, if its Room has MaxRoomHooks, or if a hook has that ID. A hook
+	// with a Room is also refused if only SpareHooks are left.
 	MakeHook(ctx context.Context, hook Hook, now bool) (Hook, error)
 
-	// ChangeHook sets all of a hook but ID, Room, Kind, By, Granted and MadeAt, if it has that
-	// Version still, and returns it with the next one. A hook that has another Version is a
-	// Conflict, one that is not there NotFound.
+	// ChangeHook changes a hook, except ID, Room, Kind, By, Granted and MadeAt. It returns the hook
+	// with its next Version. The error is a Conflict if the stored hook has another Version than
+	// the given one, and NotFound if there is no such hook.
 	ChangeHook(ctx context.Context, hook Hook) (Hook, error)
 
-	// RemoveHook forgets a hook and what is leased of it, or is NotFound.
+	// RemoveHook removes a hook and its leases. The error is NotFound if there is no such hook.
 	RemoveHook(ctx context.Context, id chat.HookID) error
 
-	// LeaseRooms leases rooms of a hook to the caller, for so long from now by the store's clock,
-	// and returns those that it got: nobody else has them leased. With 0 it gives rooms back,
-	// whoever leased them. A hook that is not there gets none.
+	// LeaseRooms leases rooms of a hook to the caller, for lasts from now, by the store's clock. It
+	// returns the rooms that it has leased: those that nobody else has. If lasts is 0 it gives
+	// rooms back, whoever has leased them. If there is no such hook it returns none.
 	LeaseRooms(ctx context.Context, id chat.HookID, rooms []chat.RoomID, lasts time.Duration) ([]chat.RoomID, error)
 }
 
-// How many hooks there may be: in all, and of those that the moderators of a room made for it. The
-// last SpareHooks of all are for admins, so that whoever makes many rooms does not take every
-// place.
+// How many hooks there may be: in all, and for one room by its moderators. The last SpareHooks are
+// for admins. So somebody who makes many rooms cannot take all places.
 const (
 	MaxHooks     = 50
 	MaxRoomHooks = 5
 	SpareHooks   = 20
 )
 
-// Hook is somebody's back end that is told what is recorded in rooms.
+// Hook is a back end of somebody else that is told what is recorded in rooms.
 type Hook struct {
 	ID      chat.HookID
 	Room    chat.RoomID // made by a moderator of that room, for it alone; empty: made by an admin
 	Kind    HookKind
-	URL     string // where to; empty for one that pulls
+	URL     string // where to post to; empty for a hook that pulls
 	Filter  HookFilter
-	Secrets []byte      // sealed: only the core can read it
-	Keys    []byte      // its private keys, sealed too; empty: it has none
-	Signals bool        // it is also told signals of its rooms, as they come; only one that is posted to
-	Bot     chat.Author // who says what the hook's answers ask for
+	Secrets []byte      // encrypted: only the core can read them
+	Keys    []byte      // its private keys, encrypted too; empty: it has none
+	Signals bool        // it is also told signals of its rooms; only a push hook can be
+	Bot     chat.Author // the author of what the hook's answers ask for
 	Role    chat.Role   // of the bot in the rooms that the hook follows; None: answers do nothing
-	Paused  string      // why nothing is sent, for people; empty: it is
+	Paused  string      // why it is told nothing, for people to read; empty: it is not paused
 	From    time.Time   // begins with entries made at that time or later; zero: with the first
 	Epoch   int         // how often it was made to begin anew in all of its rooms
 	By      chat.UserID // who made it
-	Granted bool        // of one with a Room: its maker moderates there by their token, and not as a member
+	// If it has a Room: its maker moderates there by their token, and not as a member.
+	Granted bool
 	MadeAt  time.Time
 	Version int64
 
-	// Error is why a node can tell it nothing though it is not paused; the store does not keep it.
+	// Error says why this node can tell the hook nothing although it is not paused. Stores do not
+	// keep it.
 	Error string
 
-	// PublicKeys are those with which its parcels can be verified now, the newest first: whpk_…;
-	// the store does not keep them.
+	// PublicKeys are the keys with which its parcels can be verified now, the newest first: whpk_….
+	// Stores do not keep them.
 	PublicKeys []string
 }
 
-// FeatureHookKeys is that hooks may have key pairs.
+// FeatureHookKeys says that hooks may have key pairs.
 const FeatureHookKeys = "hook_keys"
 
-// FeatureHookSignals is that hooks may be told signals.
+// FeatureHookSignals says that hooks may be told signals.
 const FeatureHookSignals = "hook_signals"
 
-// HookKind is how a hook gets what it is told.
+// HookKind says how a hook gets what it is told.
 type HookKind string
 
 // The kinds.
 const (
-	HookPush HookKind = "push" // it is posted to its URL
-	HookPull HookKind = "pull" // it asks
+	HookPush HookKind = "push" // parcels are posted to its URL
+	HookPull HookKind = "pull" // its owner asks for batches
 )
 
-// HookFilter is what a hook wants to be told, and how.
+// HookFilter says what a hook wants to be told, and how.
 type HookFilter struct {
-	Rooms []chat.RoomPattern `json:"rooms,omitempty"` // those that fit any; of a hook with a Room it is that one
-	Types []string           `json:"types,omitempty"` // of entries, or of what they set; none: all
-	Own   bool               `json:"own,omitempty"`   // also what its own bot says
-	Batch int                `json:"batch,omitempty"` // most entries at once, 1–100
-	Wait  time.Duration      `json:"wait,omitempty"`  // for more entries of a room where there are fewer, up to 5 s
+	// Rooms that fit any of these. If the hook has a Room, it is only that one.
+	Rooms []chat.RoomPattern `json:"rooms,omitempty"`
+	Types []string           `json:"types,omitempty"` // of entries, or of what they set; empty: all
+	Own   bool               `json:"own,omitempty"`   // also entries of its own bot
+	Batch int                `json:"batch,omitempty"` // max entries at once, 1–100
+	// How long to wait for more entries of a room if there are fewer; up to 5 s.
+	Wait time.Duration `json:"wait,omitempty"`
 }
 
 // Limits on a HookFilter, and on an answer.
@@ -103,8 +106,8 @@ const (
 	MaxHookCommands = 20
 )
 
-// RoomForHook returns the Conflict of a hook that is one too many: of an admin if room is empty,
-// beside so many in all, and in its room.
+// RoomForHook returns a Conflict if there is no place for one more hook. all is how many hooks
+// there are, and inRoom how many of them are in room. room is empty for an admin's hook.
 func RoomForHook(room chat.RoomID, all, inRoom int) error {
 	switch {
 	case room != "" && inRoom >= MaxRoomHooks:
@@ -117,10 +120,10 @@ func RoomForHook(room chat.RoomID, all, inRoom int) error {
 	return nil
 }
 
-// NoHook says that there is no such hook, or none that the user may know of.
+// NoHook is the error for a hook that does not exist, or that the user may not know of.
 func NoHook(id chat.HookID) error { return chat.Errorf(chat.NotFound, "there is no hook %s", id) }
 
-// StaleHook says that somebody else has changed a hook.
+// StaleHook is the error for a change of a hook that somebody else has changed.
 func StaleHook(id chat.HookID) error {
 	return chat.Errorf(chat.Conflict, "hook %s was changed meanwhile: read it again", id)
 }

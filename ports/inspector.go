@@ -29,21 +29,22 @@ type FeedsSeen struct {
 
 // FeedSeen is the state of a feed.
 type FeedSeen struct {
-	Room      chat.RoomID `json:"room"`
-	Head      chat.Seq    `json:"head"`
-	Ring      chat.Seq    `json:"ring_after"` // entries behind it are served from memory, others from the log
-	RingBytes int         `json:"ring_bytes"`
-	Followers int         `json:"followers"`
-	Present   int         `json:"present"` // users
-	Behind    Lag         `json:"behind"`
-	Idle      time.Time   `json:"idle_since,omitzero"` // since when nobody follows
+	Room chat.RoomID `json:"room"`
+	Head chat.Seq    `json:"head"`
+	// Later entries are served from memory, others from the log.
+	Ring      chat.Seq  `json:"ring_after"`
+	RingBytes int       `json:"ring_bytes"`
+	Followers int       `json:"followers"`
+	Present   int       `json:"present"` // users
+	Behind    Lag       `json:"behind"`
+	Idle      time.Time `json:"idle_since,omitzero"` // since when nobody has followed it
 }
 
 // Lag is how far sessions are behind.
 type Lag struct {
 	Sessions int   `json:"sessions"` // how many are behind
-	Entries  int64 `json:"entries"`  // that they have yet to get, together
-	Most     int64 `json:"most"`     // that the furthest behind of them has yet to get
+	Entries  int64 `json:"entries"`  // that they have yet to get, all together
+	Most     int64 `json:"most"`     // that the session which is furthest behind has yet to get
 }
 
 // SessionQuery asks for sessions: those that are furthest behind first, and of equal ones the
@@ -63,7 +64,7 @@ type SessionsSeen struct {
 // SessionSeen is the state of a session.
 type SessionSeen struct {
 	ID        string       `json:"session"`
-	User      chat.UserID  `json:"user,omitempty"` // empty where the token has yet to come
+	User      chat.UserID  `json:"user,omitempty"` // empty while the token has not come yet
 	Remote    string       `json:"remote"`
 	Via       string       `json:"via"` // socket, or the kind of stream
 	Opened    time.Time    `json:"opened"`

@@ -25,8 +25,8 @@ func ShareOf(room chat.RoomID) Share {
 // until it gives it back, or until another node takes it over because this one was silent. All
 // times are by the store's clock. It may be called concurrently.
 type Leases interface {
-	// Renew tells that a node lives, for that long from now, and returns what it holds. A node that
-	// is late still holds the shares that no other node has taken meanwhile.
+	// Renew tells that a node lives, for that long from now, and returns the shares that it holds.
+	// A node that is late still holds the shares that no other node has taken meanwhile.
 	Renew(ctx context.Context, node NodeID, lives time.Duration) (Tenure, error)
 
 	// Acquire takes shares that no living node holds, until the node has its part: 256 divided by

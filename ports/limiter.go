@@ -2,12 +2,12 @@ package ports
 
 import "github.com/parley-chat/parley/core/chat"
 
-// Limiter counts what users do, where no other port counts it itself.
+// Limiter counts what users do, if no other port counts it.
 type Limiter interface {
 	// Charge counts something that costs as much as a write, or fails with RateLimited and the time
 	// until the user may try again.
 	Charge(by chat.Identity) error
-	// ChargeRead counts something that is as dear as a read, as Charge does.
+	// ChargeRead is like Charge, for something that costs as much as a read.
 	ChargeRead(by chat.Identity) error
 }
 

@@ -7,10 +7,10 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Observer is told what happens, in the domain's words, so that the core needs no metrics, traces
-// or logs. It joins the observers of all parts; each part takes only its own. The methods of all of
-// them never block and never fail, and may be called concurrently. Embed Unobserved to implement
-// only some of them.
+// Observer is told what happens, in the domain's words. So the core needs no metrics, traces or
+// logs. It joins the observers of all parts; each part uses only its own. The methods of all of
+// them never block and never fail, and may be called concurrently. To implement only some of them,
+// embed Unobserved.
 type Observer interface {
 	JournalObserver
 	FeedObserver
@@ -26,11 +26,11 @@ type Observer interface {
 	SearchObserver
 }
 
-// FaultObserver hears what goes wrong inside.
+// FaultObserver hears of internal errors.
 type FaultObserver interface {
-	// Fault tells of an internal error that no answer to a client reports in full. while is what
-	// was being done. The observer logs it, and nobody else does. The id returned finds it in the
-	// log and is safe to show to a client.
+	// Fault tells of an internal error that no answer to a client reports in full. while says what
+	// was being done. The observer logs the error, and nobody else does. The returned id finds it
+	// in the log, and is safe to show to a client.
 	Fault(ctx context.Context, while string, err error) (id string)
 }
 
@@ -39,8 +39,8 @@ type JournalObserver interface {
 	FaultObserver
 	StepObserver
 
-	// Appended tells of one batch: how many proposals, how long from the call to the outcome, and
-	// the error of the whole batch. ctx carries the trace of one of them, if any has one.
+	// Appended tells of one batch: how many proposals it has, how long it took, and the error of
+	// the whole batch. ctx carries the trace of one of them, if any has one.
 	Appended(ctx context.Context, proposals int, took time.Duration, err error)
 	// Held tells that somebody else holds a room in the log, so that nothing can be written to it,
 	// and for how long. err names the holder, if known. It comes at the start, every few seconds
@@ -54,7 +54,7 @@ type JournalObserver interface {
 type FeedObserver interface {
 	FaultObserver
 
-	// Follows reports whether a trace is recorded. Of one that is not, nothing needs to be told.
+	// Follows reports whether a trace is recorded. If not, nothing needs to be told of it.
 	Follows(t chat.Trace) bool
 	// Feeds tells, every second, how many feeds are open, and how many bytes their rings hold.
 	Feeds(open int, ringBytes int64)
@@ -136,7 +136,7 @@ type RequestObserver interface {
 	Requested(ctx context.Context, method, path string) (_ context.Context, answered func(route string, status int))
 }
 
-// StreamObserver hears of clients that read without a socket. Their sessions are told of like all
+// StreamObserver hears of clients that read without a socket. Their sessions are reported like all
 // others.
 type StreamObserver interface {
 	FaultObserver
@@ -165,14 +165,14 @@ func (k StreamKind) String() string { return streamKinds[k] }
 type TokenObserver interface {
 	FaultObserver
 
-	// TokenRefused tells that a token was refused. The reason is a word of a closed set.
+	// TokenRefused tells that a token was refused. The reason is one of a closed set of words.
 	TokenRefused(reason string)
 }
 
 // FanOut is one pass of a writer shard over a room's readers. Times are counted from the commit of
-// the oldest entry of the pass. For an entry of this process its own clock counts; for others it is
-// At, by the store's clock, so that an entry that comes late counts as late. Times are never
-// negative, and at most a minute longer than the pass.
+// the oldest entry of the pass. If this process has recorded the entry, the time is by its own
+// clock. Otherwise it is the entry's At, by the store's clock, so that an entry that comes late
+// counts as late. Times are never negative, and at most a minute longer than the pass.
 type FanOut struct {
 	Room    chat.RoomID
 	Readers int           // who got entries, at least 1
@@ -186,8 +186,8 @@ type FanOut struct {
 type Compression struct {
 	What     Compressed
 	Messages int
-	Plain    int // their bytes as they are
-	Packed   int // their bytes on the way
+	Plain    int // bytes before compression
+	Packed   int // bytes as sent
 }
 
 // Compressed is a kind of traffic that may be compressed.

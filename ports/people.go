@@ -6,53 +6,55 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Profiles shows and changes what is known of users. Everybody with a token may ask for anybody by
+// Profiles shows and changes the profiles of users. Everybody with a token may ask for any user by
 // their id.
 type Profiles interface {
-	// Profiles returns the profiles of users, each once, in the order in which they are asked for;
-	// there are 1 to MaxUsers of them. Who has no profile is left out. What is more than one answer
-	// holds is in Rest.
+	// Profiles returns the profiles of 1 to MaxUsers users, each once, in the order in which they
+	// are asked for. Users without a profile are left out. Users whose profiles do not fit into one
+	// answer are in Rest.
 	Profiles(ctx context.Context, by chat.Identity, users []chat.UserID) (ProfilePage, error)
 
-	// SetProfile sets what a user is called and the like. It takes to be that user, or a service or
-	// an admin: Forbidden. With an IfVersion that is not the present one, and IfThere where there
-	// is none, it is a Conflict with the detail Stale.
+	// SetProfile changes a user's profile. The error is Forbidden, unless by is that user, a
+	// service or an admin. It is a Conflict with the detail Stale if IfVersion is not the present
+	// version, or if IfThere is set and there is no profile.
 	SetProfile(ctx context.Context, by chat.Identity, user chat.UserID, change chat.ProfileChange) (chat.Profile, error)
 
-	// Known returns the profiles of up to MaxUsers users who have one, in any order. It is a
-	// question of the service's own, and counts against nobody's limit.
+	// Known returns the profiles of up to MaxUsers users, if they have one, in any order. The
+	// service calls it for itself: it counts against nobody's limit.
 	Known(ctx context.Context, users []chat.UserID) ([]chat.Profile, error)
 }
 
-// MaxUsers is of how many users one asks at once.
+// MaxUsers is how many users one request may ask about.
 const MaxUsers = 100
 
-// MaxWatched is of how many users a session is told when they change: those that it asked for last.
+// MaxWatched is how many users a session watches: it is told when they change. If it asks for more,
+// it watches the last ones.
 const MaxWatched = 1000
 
-// ProfilePage is what is known of users.
+// ProfilePage has the profiles of some users.
 type ProfilePage struct {
 	Users []chat.Profile
-	Rest  []chat.UserID // to be asked for again: they did not fit into the answer
+	Rest  []chat.UserID // to be asked for again, as they did not fit into the answer
 }
 
-// People keeps what is known of users. A profile comes of what a token says, or is set by itself;
-// what is younger counts. A claim of a token counts only where it is another one than tokens said
-// before: so a name that was set stays until the issuer says something new.
+// People keeps the profiles of users. A profile comes from the claims of tokens, or is set by a
+// request; the later one counts. A claim counts only if it differs from what tokens said before. So
+// a name that was set stays until the issuer says something new.
 type People interface {
-	// Profiles returns the profiles of those of the users who have one, each once, in any order.
+	// Profiles returns the profiles of those users who have one, each once, in any order.
 	Profiles(ctx context.Context, users []chat.UserID) ([]chat.Profile, error)
 
-	// SetProfile changes a profile, or makes it, in one durable commit, and returns it and whether
-	// anything changed: if nothing does, nothing is written. With an IfVersion that is not the
-	// present one, which is 0 where there is none, and IfThere where there is none, it is a
-	// Conflict with the detail Stale; of a user who is gone for good it is a Conflict.
+	// SetProfile changes or makes a profile, in one durable commit. It returns the profile, and
+	// whether anything changed: if not, nothing is written. The error is a Conflict with the detail
+	// Stale if IfVersion is not the present version, which is 0 if there is no profile, or if
+	// IfThere is set and there is no profile. It is a Conflict without a detail if the user is gone
+	// for good.
 	SetProfile(ctx context.Context, user chat.UserID, change chat.ProfileChange) (is chat.Profile, changed bool, err error)
 
-	// Learn takes what tokens say of users, at most one claim of each, in one durable commit, and
-	// returns the profiles that it changed or made. A claim counts if its token was issued after
-	// the last one that counted, and after the profile was last set; and of it what is not empty,
-	// and not what the claims that counted before said last. Where nothing counts nothing is
-	// written. Nobody who is gone comes back by it.
+	// Learn takes claims of tokens, at most one of each user, in one durable commit. It returns the
+	// profiles that it has changed or made. A claim counts if its token was issued after the last
+	// one that counted, and after the profile was last set. Of such a claim only values count that
+	// are not empty, and that differ from what the last claim that counted said. If nothing counts,
+	// nothing is written. It does not bring back a user who is gone.
 	Learn(ctx context.Context, claims []chat.Claim) ([]chat.Profile, error)
 }

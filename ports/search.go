@@ -7,20 +7,21 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// FeatureSearch is that messages can be searched for.
+// FeatureSearch says that messages can be searched for.
 const FeatureSearch = "search"
 
-// SearchIndex knows which messages have which tokens. It is written behind the log and may lag, so
-// what it finds is a hint: who asks reads each message anew, and looks whether it matches still and
-// may be read.
+// SearchIndex knows which messages have which tokens. It is written later than the log, so it may
+// lag. What it finds is only a hint: the caller must read each message again, and check that it
+// still matches and may be read.
 type SearchIndex interface {
-	// Index has these documents found from now on, each in place of what was there for its message.
-	// One without tokens is found no more. All of it is one commit, at most MaxIndexed documents,
-	// each of another message. Documents of a room that does not exist are passed over.
+	// Index makes messages be found by these documents from now on. A document replaces the earlier
+	// one of its message. A message whose document has no tokens is not found any more. All
+	// documents are written in one commit: at most MaxIndexed, each of another message. Documents
+	// of a room that does not exist are ignored.
 	Index(ctx context.Context, docs []SearchDoc) error
 
-	// Find returns messages that have what the query asks for, the newest first: by time, then by
-	// room bytewise, then by seq, each descending.
+	// Find returns messages that match the query, the newest first: by time, then by room
+	// (bytewise), then by seq, each descending.
 	Find(ctx context.Context, query FindQuery) ([]FoundMessage, error)
 }
 
@@ -34,34 +35,35 @@ const (
 	MaxFound      = 200
 )
 
-// SearchDoc is what is to be found of a message.
+// SearchDoc says by which tokens a message is found.
 type SearchDoc struct {
 	Room   chat.RoomID
 	Seq    chat.Seq
 	Tokens []string // at most MaxDocTokens, each once, in any order; of valid UTF-8, 1–MaxTokenBytes bytes each, without NUL
 }
 
-// SearchTerm is a token, or all that begin with it. Tokens are compared bytewise.
+// SearchTerm is a token, or the beginning of tokens. Tokens are compared bytewise.
 type SearchTerm struct {
 	Token  string
 	Prefix bool
 }
 
-// FindQuery asks for messages in some rooms that have all terms of All and none of None. Of the
-// public rooms a store may pass over some where there are more than MaxFindRooms: then it looks at
-// those that were active last, as far as it knows.
+// FindQuery asks for messages in some rooms that have all terms of All and none of None. If there
+// are more than MaxFindRooms public rooms, a store may leave some out. Then it looks at those that
+// were active last, as far as it knows.
 type FindQuery struct {
-	Rooms    []chat.RoomID // at most MaxFindRooms, each once
-	Public   bool          // also in rooms that are public now
-	But      []chat.RoomID // at most MaxFindRooms; of no meaning without Public
-	All      []SearchTerm  // at least one
+	Rooms  []chat.RoomID // at most MaxFindRooms, each once
+	Public bool          // in public rooms too
+	// But not in these, at most MaxFindRooms; it has no meaning without Public.
+	But      []chat.RoomID
+	All      []SearchTerm // at least one
 	None     []SearchTerm
 	From, To time.Time     // made at From or later, and before To; zero: no bound
-	Before   *FoundMessage // what comes behind that one only; nil: from the newest on
+	Before   *FoundMessage // only messages that come after this one; nil: from the newest on
 	Limit    int           // 1–MaxFound
 }
 
-// FoundMessage is where a message is that may match.
+// FoundMessage is the place of a message that may match.
 type FoundMessage struct {
 	Room chat.RoomID
 	Seq  chat.Seq
@@ -74,25 +76,27 @@ type Words interface {
 	Words(dst []Word, text string) []Word
 }
 
-// Word is a word of a text. Two are alike if their forms are the same. One that is asked for
-// without accents is also like one that has some, if its Form is the other's Bare.
+// Word is a word of a text. Two words are alike if their forms are the same. A word of a query
+// without accents is also like a word with accents whose Bare is its Form.
 type Word struct {
 	Form string // 1–MaxTokenBytes bytes: a longer word is cut
-	Bare string // Form without accents; where there are none the same
-	Part bool   // a character of a script without spaces between words
-	Next bool   // it is a Part, and follows the Part before it directly
+	Bare string // Form without accents; the same if it has none
+	Part bool   // it is one character of a script that has no spaces between words
+	Next bool   // it is a Part, and directly follows the Part before it
 
-	From, To int // where it stands in the text, in bytes, from the beginning of a character to that of another
+	// Where it stands in the text, in bytes. Both are at the beginning of a character.
+	From, To int
 }
 
 // Searcher finds messages for those who may read them.
 type Searcher interface {
-	// Search returns a page of the messages that the query asks for, the newest first. Each is as
-	// it is now, in a room that the user may read now. Without Room these are the rooms where they
-	// are a member, have a read mark or have made an entry, and those that the token names by id.
+	// Search returns a page of the messages that match the query, the newest first. Each is in its
+	// present form, in a room that the user may read now. Without Room it searches the rooms where
+	// they are a member, have a read mark or have made an entry, and those that the token names by
+	// id.
 	//
-	// A page may have fewer than Limit hits, or none: there may be more while there is a Next. What
-	// was said a moment ago may lack: see SearchPage.
+	// A page may have fewer than Limit hits, or none. As long as there is a Next, there may be
+	// more. A message that was sent a moment ago may be missing: see SearchPage.
 	Search(ctx context.Context, by chat.Identity, query Search) (SearchPage, error)
 }
 
@@ -106,7 +110,7 @@ const (
 	MaxCounted    = 200
 )
 
-// HasLink is Search.Has for messages with a link.
+// HasLink is the value of Search.Has for messages with a link.
 const HasLink = "link"
 
 // SearchPage is some of the messages that were found.
@@ -114,16 +118,16 @@ type SearchPage struct {
 	Hits []SearchHit
 	Next string // the Cursor of the next page; empty at the end
 
-	// Truncated is that the user has more rooms than are looked at: those were, that were active
-	// last.
+	// Truncated says that the user has more rooms than a search looks at. It has looked at those
+	// that were active last.
 	Truncated bool
 
-	OneRoom bool // a room was asked for
+	OneRoom bool // the query named one room
 
-	// The index is written behind the log. Behind is how many entries it has yet to look at in the
-	// rooms that were searched; of many rooms, in the MaxCounted that were active last. IndexedSeq
-	// is up to which entry of the one room the page is complete; Indexed up to which time, zero
-	// where that is not known.
+	// The index is written later than the log. Behind is how many entries it has yet to look at in
+	// the rooms that were searched; if these are many, in the MaxCounted that were active last. If
+	// one room was searched, the page is complete up to the entry IndexedSeq. Otherwise it is
+	// complete up to the time Indexed; zero means that this is not known.
 	Behind     int64
 	IndexedSeq chat.Seq
 	Indexed    time.Time
@@ -137,7 +141,6 @@ type SearchHit struct {
 	Marks []SearchMark
 }
 
-// SearchMark is a part of a body in which something is that was asked for: from one character up to
-// another, counted from 0 as chat.MaxBodyChars counts them, in code points. At most MaxHitMarks are
-// told of a message.
+// SearchMark is a part of a body that matches the query: from one character up to another. They are
+// counted from 0 in code points, as chat.MaxBodyChars counts. A hit has at most MaxHitMarks.
 type SearchMark struct{ From, To int }

@@ -2,7 +2,7 @@ package ports
 
 import "time"
 
-// SearchObserver hears how searches fare.
+// SearchObserver hears of searches.
 type SearchObserver interface {
 	// Searched tells of one search that was not refused by its limit: how many hits it has, how
 	// long it took, and its error, which is nil or has a chat.Kind.

@@ -9,36 +9,37 @@ import (
 // Sessions takes live connections.
 type Sessions interface {
 	// Open begins a session on conn. If opening.Identity is nil, the first command must be Auth,
-	// within 10 s. Until then the session may be closed to make place for another. Open fails as
-	// Ready does, and where nothing of opening.Reads can be read; after that conn is not used.
+	// within 10 s. Until then the session may be closed to make a place for another one. Open fails
+	// as Ready does. It also fails if none of the rooms of opening.Reads can be read. After a
+	// failure conn is not used.
 	Open(conn Conn, opening Opening) (Session, error)
 
-	// Ready reports why Open would fail now, so that a connection can be refused before it is made:
-	// Unavailable when the node is draining or full, RateLimited when that user has too many
-	// connections. A node is full when sessions with a token have all its places. opening is nil
-	// where there is a token that is not verified yet.
+	// Ready reports why Open would fail now, so that a connection can be refused before it is made.
+	// The error is Unavailable if the node is draining or full, and RateLimited if that user has
+	// too many connections. A node is full when sessions with a token have all its places. opening
+	// is nil if there is a token that is not verified yet.
 	Ready(opening *Opening) error
 
 	// Disconnect ends the sessions of a user on this node, and returns how many.
 	Disconnect(user chat.UserID) int
 
-	// Drain refuses new sessions. It tells the live ones to reconnect at times spread over a part
-	// of ctx's remaining time, lets their answers and entries out, and closes them with
-	// CloseRestart. It returns when none is left or ctx has ended.
+	// Drain refuses new sessions. It tells the present ones to reconnect, at times that are spread
+	// over a part of ctx's remaining time. It sends their remaining answers and entries, and closes
+	// them with CloseRestart. It returns when none is left or ctx has ended.
 	Drain(ctx context.Context)
 }
 
 // Opening is what is known of a client when its connection is made.
 //
-// Open joins the rooms of Reads before it returns. It fails with the first error where it can join
-// none of them, or cannot tell now. Of others that it cannot join, the client is told by
-// FollowEnded.
+// Open joins the rooms of Reads before it returns. If it can join none of them, it fails with the
+// first error. It also fails if it cannot tell now whether it can join one. If it can join only
+// some, the client is told of the others by FollowEnded.
 type Opening struct {
 	Identity *chat.Identity // nil: the token comes in a frame
 	Join     *Join          // nil, or a room to join at once
 	Reads    []Join         // the rooms of a client that gives no commands; it has an identity
-	Via      string         // what the client is connected by, for operators; empty: a socket
-	Remote   string         // where the client is, for the log
+	Via      string         // the kind of connection, for operators; empty: a socket
+	Remote   string         // the client's address, for the log
 	Network  string         // its IPv4 address or IPv6 /56: strangers of one network make way for each other
 	Packing  Packing        // how its connection takes packed frames
 }

@@ -7,22 +7,22 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Slots knows what slots hold. What sets them are entries, by Log.Append, which keeps the slots in
-// step in the same commit; of messages Log.Read tells what is set on them.
+// Slots knows what slots hold. Entries set them, by Log.Append, which keeps the slots in step in
+// the same commit. The slots of messages are returned by Log.Read.
 type Slots interface {
-	// RoomSlots returns, of each of the rooms, what is set on the room itself of the types, or of
-	// all types where none is named: by type and then by slot, bytewise. A room that does not exist
-	// has none.
+	// RoomSlots returns the slots that are set on each of the rooms itself, by type and then by
+	// slot (bytewise). It returns those of the given types, or of all types if none is given. A
+	// room that does not exist has none.
 	RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...chat.SetType) (map[chat.RoomID][]chat.Slot, error)
 
-	// Pins returns the messages that are pinned in a room and not deleted, at most limit of those
-	// whose pin was set before an entry, 0 being no bound: the one that was pinned last comes
-	// first.
+	// Pins returns messages that are pinned in a room and not deleted, the one that was pinned last
+	// first. It returns at most limit, and only those that were pinned before the entry before; 0:
+	// no bound.
 	Pins(ctx context.Context, room chat.RoomID, before chat.Seq, limit int) ([]PinnedMessage, error)
 
-	// DuePins returns pins of messages that are not deleted whose end has come by the store's
-	// clock, at most limit, those first that are due the longest. They stand until an entry unsets
-	// them.
+	// DuePins returns pins whose end has come by the store's clock, of messages that are not
+	// deleted. It returns at most limit, those first that have been due for longest. They stay
+	// until an entry unsets them.
 	DuePins(ctx context.Context, limit int) ([]DuePin, error)
 }
 

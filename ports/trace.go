@@ -10,23 +10,24 @@ import (
 // StepObserver follows the work for one command or request through the service, as steps of a
 // trace, and on to other programs. A context carries the current step: see TraceOf.
 type StepObserver interface {
-	// Began tells that a step begins, as a child of the one that ctx carries. Where ctx carries
-	// none, only a step that Begins is followed, and starts a trace. The returned context carries
-	// the new step; if nobody follows it, it is ctx itself. The ending is never nil. Whoever began
-	// the step ends it, once.
+	// Began tells that a step begins, as a child of the step that ctx carries. If ctx carries none,
+	// the step is followed only if it Begins, and then starts a trace. The returned context carries
+	// the new step; if the step is not followed, it is ctx itself. The ending is never nil. Whoever
+	// began the step ends it, once.
 	Began(ctx context.Context, step Step) (context.Context, Ending)
 
-	// Follows reports whether a trace is recorded. Of one that is not, nothing needs to be told.
+	// Follows reports whether a trace is recorded. If not, nothing needs to be told of it.
 	Follows(t chat.Trace) bool
 }
 
 // Step is one piece of work.
 type Step struct {
-	Name   string       // of a closed set: send, check, append, …
-	Begins bool         // the step answers somebody outside
-	Room   chat.RoomID  // or empty
-	Count  int          // what it is done to, such as an append's proposals; 0: not known
-	Links  []chat.Trace // other steps that it is done for
+	Name   string      // of a closed set: send, check, append, …
+	Begins bool        // the step answers somebody outside
+	Room   chat.RoomID // or empty
+	// How many things it is done to, such as the proposals of an append. 0: not known.
+	Count int
+	Links []chat.Trace // other steps that it is done for
 }
 
 // Ending ends a step, from any goroutine.
