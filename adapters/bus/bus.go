@@ -198,8 +198,8 @@ func (b *Bus) Unfollow(room chat.RoomID) {
 	b.change(room)
 }
 
-// change has the room's link pass the change to the server, and returns the link, or nil if there
-// is none. b.mu must be held.
+// change makes the room's link pass the change to the server, and returns the link. It returns nil
+// if there is none. b.mu must be held.
 func (b *Bus) change(room chat.RoomID) *link {
 	if len(b.links) == 0 {
 		return nil
@@ -246,8 +246,8 @@ func (b *Bus) Check(ctx context.Context) error {
 	}
 }
 
-// check has the first connection pinged, unless an error is known already. answered is closed when
-// the server has answered, gone when the connection has ended.
+// check makes the first connection be pinged, unless an error is known already. answered is closed
+// when the server has answered, gone when the connection has ended.
 func (b *Bus) check() (answered, gone <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

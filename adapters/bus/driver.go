@@ -37,7 +37,7 @@ type Conn interface {
 	// Receive returns the next packet, which the caller owns. At the end ctx ends and Close is
 	// called: it must return after one of the two.
 	Receive(ctx context.Context) (packet []byte, err error)
-	// Publish sends messages in their order, or has the library send them. It is called only for
+	// Publish sends messages in their order, or makes the library send them. It is called only for
 	// group 0, with messages about rooms of all groups. It fails if the server does not take them
 	// within some seconds.
 	Publish(ctx context.Context, messages []Message) error
