@@ -25,7 +25,7 @@ func (s *Server) Restart(t *testing.T, node func() *Node) {
 	Eventually(t, "it was deaf", func() bool { return b.Deafened() > deaf })
 }
 
-// Hang has the server answer nothing for a while: nodes must notice it, and no call may wait for
+// Hang makes the server answer nothing for a while. Nodes must notice it, and no call may wait for
 // it.
 func (s *Server) Hang(t *testing.T, node func() *Node) {
 	t.Helper()
