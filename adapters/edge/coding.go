@@ -21,9 +21,9 @@ const (
 // packet of the network anyway.
 const MinCompressed = 1 << 10
 
-// Coding returns which of the codings offered the client of a request wants its body in, or nothing
-// if it would rather have it plain (RFC 9110, 12.5.3). Of those that it weighs alike, the first is
-// chosen. It also tells caches that the answer depends on this.
+// Coding returns which of the offered codings the client prefers for its body, or "" if it prefers
+// the plain body (RFC 9110, 12.5.3). If it weighs several alike, the first of these is chosen. It
+// also tells caches that the answer depends on this.
 func Coding(c *fiber.Ctx, offered ...string) string {
 	c.Vary(fiber.HeaderAcceptEncoding)
 	weights := accepted(c)
@@ -73,11 +73,11 @@ func weighed(member string) (coding string, weight float64) {
 	return strings.ToLower(strings.TrimSpace(coding)), weight
 }
 
-// A Document is a body that never changes. A form that it lacks is made once, when a client first
-// wants it.
+// Document is a body that never changes. A compressed form is made once, when a client first wants
+// it.
 type Document struct {
 	plain, gzipped func() []byte
-	brotli         []byte // nil: it does not have this form
+	brotli         []byte // nil: the document has no such form
 	small          bool   // it is never compressed
 }
 
@@ -117,8 +117,8 @@ func PackedDocument(gzipped, brotli []byte) Document {
 	}
 }
 
-// Choose returns the body for the client of a request, and sets the header that says its coding,
-// which it returns too. It is empty for the plain body.
+// Choose returns the body in the form that the client prefers. It returns its coding, and sets the
+// header for it. The coding is empty for the plain body.
 func (d Document) Choose(c *fiber.Ctx) (body []byte, coding string) {
 	if d.small {
 		return d.plain(), ""

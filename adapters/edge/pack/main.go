@@ -1,5 +1,5 @@
-// Command pack compresses each FILE of its arguments into FILE.gz, for documents that the service
-// has in it in no other form. It is run by go generate.
+// Command pack compresses each FILE of its arguments into FILE.gz. It is for documents that the
+// service contains only in compressed form. go generate runs it.
 package main
 
 import (
