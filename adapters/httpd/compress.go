@@ -12,12 +12,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// compress compresses the body of a page for a client that accepts it. It leaves others alone:
+// compress compresses the body of a page for a client that accepts it. It does not change:
 //
 //   - Answers to other methods than GET. Only they show a secret, and next to what the client sent:
-//     the size of both compressed together tells about the secret (the BREACH attack).
-//   - Answers with an ETag. It is that of the plain body, and If-Match compares it exactly.
-//   - Streams, and what is compressed already.
+//
+// the size of both compressed together would tell about the secret (the BREACH attack).
+//   - Answers with an ETag. It belongs to the plain body, and If-Match compares it exactly.
+//   - Streams, and bodies that are compressed already.
 func (s *Server) compress(c *fiber.Ctx) {
 	answer := c.Response()
 	if c.Method() != fiber.MethodGet || answer.StatusCode() != fiber.StatusOK || answer.IsBodyStream() ||
@@ -26,8 +27,8 @@ func (s *Server) compress(c *fiber.Ctx) {
 		return
 	}
 	body := answer.Body()
-	// Brotli would make pages of entries a sixth smaller, in three times as much of the processor's
-	// time. It is for what is compressed when it is built.
+	// Brotli would make pages of entries a sixth smaller, but takes three times as much processor
+	// time. It is used for documents that are compressed when they are built.
 	if len(body) < edge.MinCompressed || edge.Coding(c, edge.Gzip) == "" {
 		return
 	}
@@ -37,15 +38,15 @@ func (s *Server) compress(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentEncoding, edge.Gzip)
 }
 
-// compressible reports whether bodies of a content type get smaller. A stream of events is none: it
-// must not wait for more.
+// compressible reports whether bodies of a content type are worth compressing. A stream of events
+// is not, as its events must not wait for later ones.
 func compressible(contentType string) bool {
 	kind, _, _ := strings.Cut(contentType, ";")
 	return kind == fiber.MIMEApplicationJSON || strings.HasPrefix(kind, "text/") && kind != "text/event-stream"
 }
 
-// gzips lends compressors that keep no state: a compressor with state has about a megabyte of it,
-// and compresses by a fifth better.
+// gzips lends compressors that keep no state. A compressor with state would need about a megabyte,
+// and compress a fifth better.
 var gzips = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(nil, gzip.StatelessCompression)
 	if err != nil {

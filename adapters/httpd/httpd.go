@@ -35,11 +35,11 @@ type Config struct {
 	BodyBytes   int           // max size of a body; 0: 64 KiB
 	Plain       bool          // compress no answer
 
-	// Larger returns the max size of a body to a route that takes larger ones, or 0; nil: none
-	// does.
+	// Larger returns the max size of a body to a route that takes larger ones, or 0. If it is nil,
+	// no route does.
 	Larger func(method, path string) int
-	// MayLarger returns why a request with these headers may not have such a body; nil: each may.
-	// It is asked before the body is read.
+	// MayLarger returns an error if a request with these headers may not have such a body. It is
+	// called before the body is read. If it is nil, every request may.
 	MayLarger func(h edge.Headers) error
 }
 
@@ -107,15 +107,16 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 
 // bodyBytes returns the max size of the body of a request.
 func (s *Server) bodyBytes(h *fasthttp.RequestHeader) int {
-	if length := h.ContentLength(); 0 <= length && length <= s.cfg.BodyBytes { // it is negative where it is not told
+	// It is negative if the request does not say it.
+	if length := h.ContentLength(); 0 <= length && length <= s.cfg.BodyBytes {
 		return s.cfg.BodyBytes
 	}
 	limit, _ := s.largeBytes(h)
 	return limit
 }
 
-// largeBytes is bodyBytes for a body that may be large. If the limit is smaller only because of
-// whose request it is, err says why.
+// largeBytes returns the limit for a body that may be large. If the limit is smaller only because
+// the client may not send a larger body, err says why.
 func (s *Server) largeBytes(h *fasthttp.RequestHeader) (limit int, err error) {
 	if s.cfg.Larger == nil {
 		return s.cfg.BodyBytes, nil
