@@ -58,8 +58,8 @@ func LoadDevKeys(dir string) (*DevKeys, error) {
 	return &DevKeys{private}, nil
 }
 
-// LoadOrMakeDevKeys is LoadDevKeys, but makes the folder and the keys if there are none. If several
-// processes do so at once, all get the same keys.
+// LoadOrMakeDevKeys is like LoadDevKeys, but makes the folder and the keys if there are none. If
+// several processes do so at once, all get the same keys.
 func LoadOrMakeDevKeys(dir string) (*DevKeys, error) {
 	keys, err := LoadDevKeys(dir)
 	if !errors.Is(err, fs.ErrNotExist) {

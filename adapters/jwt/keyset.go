@@ -43,7 +43,7 @@ type keySet struct {
 	timeout   time.Duration
 	onFault   func(error)
 	onLeftOut func(kid, why string)
-	asked     chan struct{}     // room for one; empty while wanted is false
+	asked     chan struct{}     // of capacity one; empty while wanted is false
 	leftOut   map[string]string // unusable keys of the last read, and why; only for the reading goroutine
 
 	mu       sync.Mutex
@@ -303,7 +303,7 @@ func (s *keySet) find(ctx context.Context, token *jwt.Token) (found jwt.Verifica
 	return found, refused(unknownKey, "the token is signed by a key that is not known here")
 }
 
-// match returns the keys that fit the token. known is false if the set may have to be read anew.
+// match returns the keys that fit the token. known is false if the set may have to be read again.
 func (s *keySet) match(token *jwt.Token, kid string, named bool) (found jwt.VerificationKeySet, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -319,7 +319,7 @@ func (s *keySet) match(token *jwt.Token, kid string, named bool) (found jwt.Veri
 	return found, known || len(found.Keys) > 0
 }
 
-// ask has the set read anew and waits for the end, unless the last read was just now.
+// ask makes the set be read again and waits for the end, unless the last read was just now.
 func (s *keySet) ask(ctx context.Context) error {
 	ended, err := s.queue()
 	if ended == nil {

@@ -33,7 +33,7 @@ func refused(w why, format string, args ...any) error {
 	return &refusal{chat.Errorf(chat.Unauthenticated, format, args...), w}
 }
 
-// because is refused for what err says.
+// because returns the refusal of a token for the reason that err says.
 func because(err error, w why, text string) error {
 	return &refusal{&chat.Error{Kind: chat.Unauthenticated, Reason: text, Cause: err}, w}
 }
