@@ -20,12 +20,12 @@ var (
 	_ ports.Leases    = (*Store)(nil)
 )
 
-// consuming is what is known of consumers.
+// consuming has what the store knows of consumers.
 type consuming struct {
 	cursors    map[pairKey]*ports.Cursor
-	walked     map[string]bool // of those who have begun
+	walked     map[string]bool // only of those that have begun
 	generation int64
-	leases     [ports.Shares]ports.Lease // From is who holds it
+	leases     [ports.Shares]ports.Lease // From is the node that holds it
 	nodes      map[ports.NodeID]time.Time
 }
 
@@ -44,7 +44,7 @@ func newConsuming() consuming {
 
 func stamp() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// Pending implements ports.Cursors. It goes through every room that there is.
+// Pending implements ports.Cursors. It goes through all rooms.
 func (s *Store) Pending(ctx context.Context, asked []ports.SharePlace, limit int) ([]ports.PendingRoom, error) {
 	if err := ended(ctx, "read pending rooms"); err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (s *Store) Clear(ctx context.Context, rooms []ports.RoomHead, generation in
 	return nil
 }
 
-// Wake implements ports.Cursors. There is no release that would append otherwise to a memory.
+// Wake implements ports.Cursors. No earlier release has ever appended to a memory.
 func (s *Store) Wake(ctx context.Context, query ports.WakeQuery) (woken ports.Woken, err error) {
 	if err := ended(ctx, "look through rooms"); err != nil {
 		return woken, err

@@ -56,11 +56,12 @@ type room struct {
 	log      []chat.Entry // in first form, but without the bodies of messages and edits and the data of sets
 	messages map[chat.Seq]*message
 	keys     map[authorKey]chat.Seq
-	places   map[chat.UserID]ledger.Place // the member of one who left is zero
+	places   map[chat.UserID]ledger.Place // a user who has left has a zero Member
 	marks    map[chat.UserID]chat.Seq
 	said     []chat.Seq // the messages that are not deleted, ascending
 	speakers map[chat.UserID]*speaker
-	slots    map[chat.Seq][]slot // of each message, and of the room at 0, those that hold something, by type and slot
+	// Of each message, and of the room at 0: the slots that hold a value, by type and slot.
+	slots map[chat.Seq][]slot
 }
 
 type authorKey struct {
@@ -78,7 +79,7 @@ type message struct {
 // speaker is a user who has made entries in a room.
 type speaker struct {
 	said []chat.Seq // their messages that are not deleted, ascending
-	left bool       // and made no entry since
+	left bool       // and has made no entry since
 }
 
 // reaction is the users who react, or did, to a message with one emoji.

@@ -14,7 +14,7 @@ import (
 
 var _ ports.RoomLists = (*Store)(nil)
 
-// Order implements ports.RoomLists. It goes through every room that there is.
+// Order implements ports.RoomLists. It goes through all rooms.
 func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.RoomKey, cut chat.RoomID, err error) {
 	if err := ended(ctx, "list rooms"); err != nil {
 		return nil, "", err
@@ -37,7 +37,7 @@ func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.Roo
 	return keys[:min(q.Limit, len(keys))], cut, nil
 }
 
-// mine returns the rooms that are a user's, and those of granted that exist, ascending.
+// mine returns the user's rooms, and those of granted that exist, ascending.
 func (s *Store) mine(user chat.UserID, granted []chat.RoomID) (mine []chat.RoomID) {
 	for id, r := range s.rooms {
 		_, marked := r.marks[user]
@@ -50,7 +50,7 @@ func (s *Store) mine(user chat.UserID, granted []chat.RoomID) (mine []chat.RoomI
 	return mine
 }
 
-// key returns where a room stands in an order, and whether it is there at all.
+// key returns the place of a room in an order. there is false if the room is not in it.
 func (r *room) key(q *ports.OrderQuery) (k ports.RoomKey, there bool) {
 	k.Room = r.ID
 	switch q.Sort {
@@ -63,8 +63,8 @@ func (r *room) key(q *ports.OrderQuery) (k ports.RoomKey, there bool) {
 	return k, true
 }
 
-// active returns when the last entry was made up to a time, or at all where that is zero, or else
-// the room.
+// active returns when the room's last entry up to asOf was made; zero asOf is no bound. If there is
+// none, it returns when the room was made.
 func (r *room) active(asOf time.Time) time.Time {
 	entries := len(r.log)
 	if !asOf.IsZero() {

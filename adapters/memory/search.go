@@ -14,8 +14,8 @@ import (
 
 var _ ports.SearchIndex = (*Store)(nil)
 
-// index is what messages are found by. It has a lock of its own, as who looks goes through all of a
-// room's documents, which is to hold up nobody who writes.
+// index has the tokens of messages. It has a lock of its own: a search goes through all documents
+// of a room, and must not hold up writers.
 type index struct {
 	mu    sync.RWMutex
 	rooms map[chat.RoomID][]document // ascending by seq
@@ -62,7 +62,7 @@ func (s *Store) madeAt(room chat.RoomID, seq chat.Seq) (at time.Time, is bool) {
 	return r.log[seq-1].At, true
 }
 
-// put sets what a message is found by. x.mu is held.
+// put sets the document of a message. x.mu is held.
 func (x *index) put(room chat.RoomID, d document) {
 	all := x.rooms[room]
 	at, found := slices.BinarySearchFunc(all, d.seq, func(d document, seq chat.Seq) int { return cmp.Compare(d.seq, seq) })
@@ -79,7 +79,7 @@ func (x *index) put(room chat.RoomID, d document) {
 	x.rooms[room] = all
 }
 
-// Find implements ports.SearchIndex. It goes through the documents of all rooms asked for.
+// Find implements ports.SearchIndex. It goes through the documents of all rooms of the query.
 func (s *Store) Find(ctx context.Context, q ports.FindQuery) ([]ports.FoundMessage, error) {
 	if err := ended(ctx, "search"); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *Store) Find(ctx context.Context, q ports.FindQuery) ([]ports.FoundMessa
 	return all[:min(len(all), q.Limit)], nil
 }
 
-// withPublic returns rooms and all that are public, but for some of those.
+// withPublic returns rooms and all public rooms, except those in but.
 func (s *Store) withPublic(rooms, but []chat.RoomID) []chat.RoomID {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -111,7 +111,7 @@ func (s *Store) withPublic(rooms, but []chat.RoomID) []chat.RoomID {
 	return all
 }
 
-// find returns the newest messages of a room that a query asks for. x.mu is held.
+// find returns the newest messages of a room that match a query. x.mu is held.
 func (x *index) find(room chat.RoomID, q *ports.FindQuery) (found []ports.FoundMessage) {
 	docs := x.rooms[room]
 	for i := len(docs) - 1; i >= 0 && len(found) < q.Limit; i-- {
@@ -121,7 +121,7 @@ func (x *index) find(room chat.RoomID, q *ports.FindQuery) (found []ports.FoundM
 		case !q.To.IsZero() && !d.at.Before(q.To), q.Before != nil && newestFirst(place, *q.Before) <= 0:
 			continue
 		case d.at.Before(q.From):
-			return found // a room's later entries are not made earlier
+			return found // later entries of the room are not older
 		case d.fits(q):
 			found = append(found, place)
 		}

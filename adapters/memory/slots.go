@@ -21,14 +21,15 @@ func compareSlots(a, b chat.Slot) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Slot, b.Slot))
 }
 
-// find returns where a slot is among those of a target, or would be.
+// find returns the place of a slot among those of a target. If the slot is empty, it returns where
+// it would be.
 func (r *room) find(target chat.Seq, of chat.SetType, name string) (at int, held bool) {
 	return slices.BinarySearchFunc(r.slots[target], chat.Slot{Type: of, Slot: name}, func(is slot, want chat.Slot) int {
 		return compareSlots(is.Slot, want)
 	})
 }
 
-// set makes a slot hold what the entry e set, or nothing.
+// set makes a slot hold the value that the entry e has set, or none.
 func (r *room) set(to *ledger.Slot, e *chat.Entry) {
 	all := r.slots[to.Target]
 	at, held := r.find(to.Target, to.Type, to.Set.Slot)
@@ -46,7 +47,7 @@ func (r *room) set(to *ledger.Slot, e *chat.Entry) {
 	r.slots[to.Target] = all
 }
 
-// presentSet returns a set as it is read: with its data while that is what its slot holds.
+// presentSet returns a set as it is read: with its data only while the slot still holds it.
 func (r *room) presentSet(f chat.Set, seq chat.Seq) chat.Set {
 	if at, held := r.find(f.Target, f.Type, f.Slot); held && r.slots[f.Target][at].SetBy == seq {
 		f.Data = r.slots[f.Target][at].Data
@@ -54,7 +55,8 @@ func (r *room) presentSet(f chat.Set, seq chat.Seq) chat.Set {
 	return f
 }
 
-// slotsOf returns what is set on a message, or on the room (0), of the types, or of all.
+// slotsOf returns the slots that are set on a message, or on the room (0), of the given types, or
+// of all types if none is given.
 func (r *room) slotsOf(target chat.Seq, types ...chat.SetType) (all []chat.Slot) {
 	for _, is := range r.slots[target] {
 		if len(types) == 0 || slices.Contains(types, is.Type) {
@@ -100,7 +102,7 @@ func (s *Store) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...cha
 	return all, nil
 }
 
-// pins returns the room's pins, with the messages that they are on, in no order.
+// pins returns the room's pins with their messages, in any order.
 func (r *room) pins() (all []ports.DuePin) {
 	for target := range r.slots {
 		if at, held := r.find(target, chat.Pinned, ""); held {
@@ -132,7 +134,7 @@ func (s *Store) Pins(ctx context.Context, id chat.RoomID, before chat.Seq, limit
 	return pins[:min(limit, len(pins))], nil
 }
 
-// DuePins implements ports.Slots. It goes through every room that there is.
+// DuePins implements ports.Slots. It goes through all rooms.
 func (s *Store) DuePins(ctx context.Context, limit int) ([]ports.DuePin, error) {
 	if err := ended(ctx, "look for pins that are due"); err != nil {
 		return nil, err
