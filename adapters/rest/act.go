@@ -7,10 +7,10 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// asHeader is the header by which a request says for whom it is made.
+// asHeader is the header that says for whom a service makes a request.
 const asHeader = "Parley-As"
 
-// actByHeader makes the request that of whom its header names, if there is one.
+// actByHeader applies the header Parley-As, if the request has one.
 func (r *request) actByHeader() error {
 	switch lines := r.Request().Header.PeekAll(asHeader); len(lines) {
 	case 0:
@@ -31,7 +31,7 @@ var (
 	errAs      = chat.Errorf(chat.Invalid, asHeader+" must be system, or user and an id, percent-encoded: user bob")
 )
 
-// act makes the request that of whom it is made for.
+// act makes by the identity for which the request is made.
 func (r *request) act(whom chat.As) error {
 	if r.acts {
 		return errAsTwice
@@ -44,7 +44,7 @@ func (r *request) act(whom chat.As) error {
 	return nil
 }
 
-// parseAs reads the header: "system", or "user" and behind a space an id, percent-encoded as in a
+// parseAs reads the header: "system", or "user", a space, and an id that is percent-encoded as in a
 // path.
 func parseAs(text string) (whom chat.As, err error) {
 	if text == "system" {

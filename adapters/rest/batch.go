@@ -14,10 +14,10 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// retryAfter is when to try again what is Unavailable, where nothing says when.
+// retryAfter is when to try again after an Unavailable error that does not say it.
 const retryAfter = time.Second
 
-// The max bytes of the bodies that may be larger than others.
+// Max bytes of the bodies that may be larger than others.
 const (
 	batchBytes   = 512 << 10
 	membersBytes = 256 << 10
@@ -25,7 +25,8 @@ const (
 
 var membersPath = regexp.MustCompile(`^/v1/rooms/[^/]+/members$`)
 
-// BodyBytes returns the max bytes of a body to a route, where that is more than for others, or 0.
+// BodyBytes returns the max bytes of a body to a route that takes larger ones than others. For
+// other routes it returns 0.
 func BodyBytes(method, path string) int {
 	switch {
 	case method == fiber.MethodPost && path == "/v1/batch":
@@ -36,8 +37,8 @@ func BodyBytes(method, path string) int {
 	return 0
 }
 
-// MayLarger returns why nothing larger than other bodies is read of who sends these headers: they
-// have no good token.
+// MayLarger returns an error if a request with these headers may not have a larger body than
+// others, as it has no valid token.
 func (a *API) MayLarger(h edge.Headers) error {
 	token, err := edge.HeaderToken(h)
 	if err != nil {
@@ -49,7 +50,7 @@ func (a *API) MayLarger(h edge.Headers) error {
 	return err
 }
 
-// batch is a list of commands, and what became of each.
+// batch is a list of commands, with the result of each.
 type batch struct {
 	*API
 	r        *request
@@ -57,8 +58,9 @@ type batch struct {
 	results  [][]byte
 }
 
-// batch does commands as the socket would: those of one room in their order, and rooms apart. Those
-// of an atomic batch are of one room, and are done all or not at all.
+// batch does commands as the socket would: those of one room in their order, and those of different
+// rooms at the same time. All commands of an atomic batch are for one room. They are all done, or
+// none is.
 func (a *API) batch(r *request) error {
 	commands, atomic, err := r.commands()
 	if err != nil {
@@ -80,8 +82,8 @@ func (a *API) batch(r *request) error {
 	return r.answer(fiber.StatusOK, append(text, "]}"...))
 }
 
-// commands returns the commands of the body, and the room of an atomic batch. Whom the body names
-// as the one that it is for counts for those that name nobody.
+// commands returns the commands of the body, and the room of an atomic batch. If the body says for
+// whom it is, that applies to the commands that do not say it themselves.
 func (r *request) commands() (_ []ports.Command, atomic chat.RoomID, err error) {
 	if err := r.isJSON(); err != nil {
 		return nil, "", err
@@ -104,7 +106,7 @@ func (r *request) commands() (_ []ports.Command, atomic chat.RoomID, err error) 
 	return commands, atomic, err
 }
 
-// apart does the commands, each by itself.
+// apart does each command by itself.
 func (b *batch) apart() {
 	rooms := map[chat.RoomID][]int{}
 	for i, c := range b.commands {
@@ -118,7 +120,7 @@ func (b *batch) apart() {
 	wg.Wait()
 }
 
-// together does all commands, which must be changes of that room, or none.
+// together does all commands, or none. They must be changes of the given room.
 func (b *batch) together(room chat.RoomID) {
 	parts, errs := make([]ports.Part, len(b.commands)), make([]error, len(b.commands))
 	failed := -1
@@ -145,7 +147,7 @@ func (b *batch) together(room chat.RoomID) {
 	}
 }
 
-// part returns a command of an atomic batch as a change, and whose it is.
+// part returns a command of an atomic batch as a change, with its author.
 func (b *batch) part(at int, room chat.RoomID) (part ports.Part, err error) {
 	c := b.commands[at]
 	switch ask := c.Ask.(type) {
@@ -169,7 +171,7 @@ func (b *batch) part(at int, room chat.RoomID) (part ports.Part, err error) {
 // sending is a change that is on its way to the log.
 type sending struct {
 	at   int
-	done chan result // takes one without waiting
+	done chan result // has room for the result
 }
 
 type result struct {
@@ -177,8 +179,9 @@ type result struct {
 	err     error
 }
 
-// inOrder does some commands of one room. Messages and reactions go to the log without waiting
-// for what comes before them; other changes look for a message first, and wait, as marks do.
+// inOrder does the commands of one room in their order. Messages and reactions go to the log
+// without waiting for the commands before them. Other changes must find a message first, so they
+// wait. Marks wait too.
 func (b *batch) inOrder(in []int) {
 	var sent []sending
 	for _, at := range in {
@@ -203,7 +206,8 @@ func (b *batch) inOrder(in []int) {
 	b.settle(sent)
 }
 
-// by returns for whom a command is: whom it names, or else whom the whole request is for.
+// by returns the identity for which a command is done: the one that the command names, or else that
+// of the request.
 func (b *batch) by(c ports.Command) (chat.Identity, error) {
 	if c.As == nil {
 		return b.r.by, nil
@@ -231,7 +235,7 @@ func (b *batch) change(at int, ask ports.Change, sent []sending) []sending {
 	return append(sent, sending{at, done})
 }
 
-// settle waits for changes, as long as the request may take, and returns none.
+// settle waits for changes, as long as the request may take. It returns an empty list.
 func (b *batch) settle(sent []sending) []sending {
 	for _, one := range sent {
 		var is result
@@ -275,7 +279,7 @@ func (b *batch) fails(at int, err error) {
 	b.count(c, err)
 }
 
-// count tells how a send ended.
+// count reports how a send ended.
 func (b *batch) count(c ports.Command, err error) {
 	if ports.IsSend(c.Ask) {
 		b.cfg.Observer.Sent(err)

@@ -10,7 +10,7 @@ import (
 )
 
 // object is the JSON object of a request's body. Members that no request has are ignored, as on the
-// socket. Whom it names as the one that it is made for is by from then on.
+// socket. If the body says for whom the request is made, that was applied when it was read.
 type object struct{ wire.Body }
 
 func (r *request) object() (object, error) {
@@ -28,7 +28,7 @@ func (r *request) object() (object, error) {
 	return object{body}, err
 }
 
-// isJSON checks what the request says of its body.
+// isJSON checks that the request says that its body is JSON.
 func (r *request) isJSON() error {
 	kind, _, err := mime.ParseMediaType(r.Get(fiber.HeaderContentType))
 	if err != nil || kind != fiber.MIMEApplicationJSON {

@@ -14,13 +14,13 @@ import (
 // maxMembers is the max places that one request sets.
 const maxMembers = 1000
 
-// wish is a place that a request sets, or why it is none.
+// wish is one place that a request sets, or the reason why it is invalid.
 type wish struct {
 	ports.MemberSet
 	err error
 }
 
-// wishes returns the places of a list, of up to maxMembers.
+// wishes returns the places of a list, at most maxMembers.
 func (o object) wishes(name string) ([]wish, error) {
 	list, err := o.List(name, maxMembers)
 	if err != nil {
@@ -37,7 +37,7 @@ func (o object) wishes(name string) ([]wish, error) {
 	return wishes, nil
 }
 
-// noRole is the role of who has none, as lists of places name it.
+// noRole is how lists of places name the role of a user who has none.
 const noRole = "none"
 
 func memberSet(o object) (set ports.MemberSet, err error) {
@@ -65,7 +65,7 @@ func memberSet(o object) (set ports.MemberSet, err error) {
 	return set, err
 }
 
-// placeSet is what became of a wish.
+// placeSet is the result of a wish.
 type placeSet struct {
 	User    chat.UserID     `json:"user,omitempty"`
 	Role    string          `json:"role,omitempty"`
@@ -99,7 +99,7 @@ func (a *API) setMembers(r *request) error {
 	}{results})
 }
 
-// grant sets the places that are none of the bad ones, and returns what became of each, in order.
+// grant sets the valid ones of places, and returns a result for each, in order.
 func (a *API) grant(r *request, room chat.RoomID, wishes []wish) ([]placeSet, error) {
 	var set []ports.MemberSet
 	for _, w := range wishes {
@@ -135,15 +135,15 @@ func (a *API) grant(r *request, room chat.RoomID, wishes []wish) ([]placeSet, er
 	return results, nil
 }
 
-// told returns what a client is told of an error that is one of several results: a fault of the
-// service is told to the observer.
+// told returns the error that a client gets as one of several results. If it is a fault of the
+// service, the observer is told too.
 func (a *API) told(r *request, err error) error {
 	e := *chat.AsError(err)
 	switch e.Kind {
 	case chat.Internal:
 		e = chat.Error{Kind: chat.Internal, Reason: "a fault of the service; it is logged under " + a.cfg.Faults.Fault(r.ctx, "answer a part of a request", err)}
 	case chat.Unavailable:
-		if e.Cause != nil { // that nobody has told of yet
+		if e.Cause != nil { // the observer was not told yet
 			a.cfg.Faults.Fault(r.ctx, "answer a part of a request", err)
 		}
 		if e.RetryAfter <= 0 {

@@ -40,7 +40,7 @@ func (a *API) seekHook(r *request) error {
 	return nil
 }
 
-// hookCommand returns the hook that a request names, and what it is to do there.
+// hookCommand returns the hook that a request names, and its body.
 func (r *request) hookCommand() (id chat.HookID, o object, err error) {
 	if id, err = r.hookID(); err != nil {
 		return "", o, err
@@ -49,7 +49,7 @@ func (r *request) hookCommand() (id chat.HookID, o object, err error) {
 	return id, o, err
 }
 
-// roomOrAll returns the room that an object names, or nothing where it means all.
+// roomOrAll returns the room that an object names, or "" if it means all rooms.
 func (o object) roomOrAll() (chat.RoomID, error) {
 	text, err := o.Text("room")
 	if err != nil || text == nil {

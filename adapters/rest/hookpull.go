@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// puller is a request of who pulls.
+// puller is a request that pulls from a hook.
 type puller struct {
 	*request
 	caller ports.HookCaller
@@ -22,7 +22,8 @@ type puller struct {
 
 const maxPullWait = 30 // seconds
 
-// pulls knows who pulls: by a token, or by the hook's secret in its place.
+// pulls returns a handler for requests that pull. They are authorized by a token, or by the hook's
+// secret in its place.
 func (a *API) pulls(handle func(*puller) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout+maxPullWait*time.Second)

@@ -28,7 +28,7 @@ func (a *API) hookRoutes(r fiber.Router) {
 	r.Post("/v1/rooms/:room/hooks", a.as(a.makeHook))
 }
 
-// hook is a hook as it is shown.
+// hook is the JSON form of a hook.
 type hook struct {
 	Hook    chat.HookID        `json:"hook"`
 	Room    chat.RoomID        `json:"room,omitempty"`
@@ -78,7 +78,7 @@ func (r *request) hookID() (chat.HookID, error) {
 	return chat.ParseHookID(s)
 }
 
-// hookRoom returns the room of the path, or nothing on the routes that have none.
+// hookRoom returns the room of the path, or "" on routes without a room.
 func (r *request) hookRoom() (chat.RoomID, error) {
 	if r.Params("room") == "" {
 		return "", nil
@@ -140,7 +140,7 @@ func (a *API) hook(r *request) error {
 	return r.encode(fiber.StatusOK, viewHook(h))
 }
 
-// fixed are what a hook keeps for as long as it lives.
+// fixed are the properties of a hook that never change.
 var fixed = []string{"kind", "rooms", "from", "bot"}
 
 func (a *API) changeHook(r *request) error {
@@ -193,7 +193,8 @@ func (a *API) removeHook(r *request) error {
 // maxTestWait is longer than the service waits for the endpoint of a hook.
 const maxTestWait = 20 * time.Second
 
-// testHook tells what came of a test. That the endpoint failed is not a failure of the request.
+// testHook answers with the result of a test. If the endpoint failed, the request has still
+// succeeded.
 func (a *API) testHook(r *request) error {
 	id, err := r.hookID()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// hookWish returns what the body asks to be made.
+// hookWish returns the hook that the body asks for.
 func (o object) hookWish() (w ports.HookWish, err error) {
 	if w.Kind, w.URL, err = o.hookKind(); err != nil {
 		return w, err
@@ -62,8 +62,8 @@ func (o object) hookKind() (kind ports.HookKind, url string, err error) {
 
 var errFrom = chat.Errorf(chat.Invalid, `from must be "now", "start", or a time such as 2026-11-23T12:00:00Z`)
 
-// hookFrom returns where a hook begins: from now on, unless the body says otherwise. A time may
-// stand in an object, too: {"at":…}.
+// hookFrom returns where a hook begins: from now on, unless the body says otherwise. The time may
+// also be in an object: {"at":…}.
 func (o object) hookFrom() (now bool, at time.Time, err error) {
 	if inner, err := o.Object("from"); err == nil && inner != nil {
 		from, err := object{inner}.time("at")
@@ -88,7 +88,7 @@ func (o object) hookFrom() (now bool, at time.Time, err error) {
 	return false, *from, nil
 }
 
-// hookBot returns the user that speaks for the hook, or nobody where it is to have one of its own.
+// hookBot returns the user who is the hook's bot, or nobody if the hook is to get a bot of its own.
 func (o object) hookBot() (bot chat.Author, err error) {
 	inner, err := o.Object("bot")
 	if err != nil || inner == nil {
@@ -108,7 +108,7 @@ func (o object) hookBot() (bot chat.Author, err error) {
 	return bot, err
 }
 
-// time returns a member that is a time, or nil where it is not there.
+// time returns a member that is a time, or nil if it is missing.
 func (o object) time(name string) (*time.Time, error) {
 	text, err := o.Text(name)
 	if err != nil || text == nil {
@@ -122,7 +122,7 @@ func (o object) time(name string) (*time.Time, error) {
 	return &at, nil
 }
 
-// hookChange returns what the body sets of a hook.
+// hookChange returns what the body changes in a hook.
 func (o object) hookChange() (c ports.HookChange, err error) {
 	if c.URL, err = o.Text("url"); err != nil {
 		return c, err
@@ -171,7 +171,7 @@ func (o object) hookChange() (c ports.HookChange, err error) {
 	return c, nil
 }
 
-// whole returns a member that is a whole number, or nil where it is not there.
+// whole returns a member that is a whole number, or nil if it is missing.
 func (o object) whole(name string, low, high int64) (*int64, error) {
 	n, there, err := o.Whole(name, low, high)
 	if err != nil || !there {

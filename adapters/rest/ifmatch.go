@@ -12,9 +12,9 @@ import (
 
 var errIfMatch = chat.Errorf(chat.Invalid, `If-Match must be one version, in quotes, as ETag has it: "7"`)
 
-// ifMatch returns the version that what the request changes must have, or nil where it may have
-// any. present is true where it must be there: If-Match is *. A weak entity tag is never that of
-// anything (RFC 9110, 13.1.1), and gives a version that nothing has.
+// ifMatch reads If-Match. version is the version that the resource must have, or nil if it may have
+// any. present is true for "*": then the resource must exist. A weak entity tag never matches (RFC
+// 9110, 13.1.1), and gives a version that nothing has.
 func (r *request) ifMatch() (version *int64, present bool, err error) {
 	lines := slices.Collect(slices.Values(r.Request().Header.PeekAll(fiber.HeaderIfMatch)))
 	if len(lines) == 0 {
@@ -40,8 +40,8 @@ func (r *request) ifMatch() (version *int64, present bool, err error) {
 	return &is, false, nil
 }
 
-// ifChanged returns which entry must have changed the room last, or nil for whichever did. A room
-// that is changed is there.
+// ifChanged returns the entry that must have last changed the room, or nil for any. "*" is any too,
+// as a room that is changed exists.
 func (r *request) ifChanged() (*chat.Seq, error) {
 	version, _, err := r.ifMatch()
 	if version == nil || err != nil {

@@ -108,7 +108,7 @@ func (a *API) removeMember(r *request) error {
 	return nil
 }
 
-// marks answers with how far the others have read a room.
+// marks answers with how far the other users have read a room.
 func (a *API) marks(r *request) error {
 	id, err := r.room()
 	if err != nil {

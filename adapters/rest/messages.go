@@ -126,8 +126,8 @@ func (r *request) key(o object) (chat.Key, error) {
 	return chat.ParseKey(*key)
 }
 
-// headerKey reads a key as it is, or as in the IETF's draft ("The Idempotency-Key HTTP Header
-// Field"): a string in quotes, with escapes (RFC 9651, 3.3.3). Parameters behind it are ignored.
+// headerKey reads a key, either as it is or as a quoted string with escapes (RFC 9651, 3.3.3), as
+// in the IETF's draft "The Idempotency-Key HTTP Header Field". Parameters after it are ignored.
 func headerKey(header string) (chat.Key, error) {
 	rest, quoted := strings.CutPrefix(header, `"`)
 	if !quoted {

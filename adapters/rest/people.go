@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// users answers with the profiles of those that the query names, with commas between. Who has a
-// comma in their id is asked for by POST.
+// users answers with the profiles of the users that the query names, separated by commas. Users
+// with a comma in their id can only be asked for by POST.
 func (a *API) users(r *request) error {
 	var texts []string
 	if text := utils.CopyString(r.Query("ids")); text != "" {
@@ -25,7 +25,7 @@ func (a *API) users(r *request) error {
 	return a.profiles(r, users)
 }
 
-// askedUsers answers with the profiles of those that the body names.
+// askedUsers answers with the profiles of the users that the body names.
 func (a *API) askedUsers(r *request) error {
 	o, err := r.object()
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *request) profileChange() (change chat.ProfileChange, err error) {
 	return change, err
 }
 
-// parsed returns text of a member as parse has it, or nil where it is not there.
+// parsed returns a member that is a text, as parse returns it, or nil if it is missing.
 func (o object) parsed(name string, parse func(string) (string, error)) (*string, error) {
 	text, err := o.Text(name)
 	if err != nil || text == nil {

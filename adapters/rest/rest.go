@@ -22,8 +22,7 @@ import (
 //go:embed openapi.json.gz
 var OpenAPI []byte
 
-// Config is what an API works with. All ports are needed, except Searcher, Observer and
-// Faults.
+// Config is what an API works with. All ports are needed, except Searcher, Observer and Faults.
 type Config struct {
 	Writer   ports.Writer
 	Reader   ports.Reader
@@ -36,8 +35,9 @@ type Config struct {
 	Sets     ports.Sets
 	Searcher ports.Searcher // nil: there is no search
 	Verifier ports.TokenVerifier
-	Observer ports.SendObserver  // nil: nobody is told
-	Faults   ports.FaultObserver // of parts of requests; nil: nobody is told
+	Observer ports.SendObserver // nil: nobody is told
+	// Hears faults in one of several results of a request; nil: nobody is told.
+	Faults ports.FaultObserver
 
 	Timeout time.Duration // for one request; 0: 10 s
 }
@@ -113,15 +113,16 @@ func document(gzipped []byte) fiber.Handler {
 type request struct {
 	*fiber.Ctx
 	ctx    context.Context
-	sender chat.Identity // whose token it is
-	by     chat.Identity // for whom: the sender, or whom they act for
-	acts   bool          // the sender acts for by
+	sender chat.Identity // the identity of the token
+	// The identity for which the request is made: sender, or the user for whom it acts.
+	by   chat.Identity
+	acts bool // sender acts for by
 }
 
 // as returns a handler that verifies the token before it calls handle.
 func (a *API) as(handle func(*request) error) fiber.Handler { return a.asFor(a.cfg.Timeout, handle) }
 
-// asFor is as, with another time for the request.
+// asFor is like as, with another time limit for the request.
 func (a *API) asFor(timeout time.Duration, handle func(*request) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), timeout)

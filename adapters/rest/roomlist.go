@@ -11,14 +11,14 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// listedRoom is a room of a list in an order, as one user sees it.
+// listedRoom is a room of a sorted list, as one user sees it.
 type listedRoom struct {
 	room
-	ActiveAt string          `json:"active_at,omitempty"` // in the order of activity
+	ActiveAt string          `json:"active_at,omitempty"` // only in the order of activity
 	Last     json.RawMessage `json:"last,omitempty"`      // the last message
 }
 
-// sortedRooms answers with the user's rooms in an order, each with its last message.
+// sortedRooms answers with the user's rooms in the requested order, each with its last message.
 func (a *API) sortedRooms(r *request, limit int) error {
 	q, err := r.listQuery(limit)
 	if err != nil {

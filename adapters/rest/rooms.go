@@ -26,9 +26,9 @@ type room struct {
 
 	Topic  string                     `json:"topic,omitempty"`
 	Avatar string                     `json:"avatar,omitempty"`
-	Custom map[string]json.RawMessage `json:"custom,omitempty"`  // of one room
-	MayPin string                     `json:"may_pin,omitempty"` // of one room
-	MaySet string                     `json:"may_set,omitempty"` // of one room
+	Custom map[string]json.RawMessage `json:"custom,omitempty"`  // not in lists
+	MayPin string                     `json:"may_pin,omitempty"` // not in lists
+	MaySet string                     `json:"may_set,omitempty"` // not in lists
 }
 
 func view(v ports.RoomView) room {
@@ -56,7 +56,7 @@ func view(v ports.RoomView) room {
 	return shown
 }
 
-// described answers with one room, and the entry that changed it last as an entity tag.
+// described answers with one room. The entity tag is the entry that last changed it.
 func (r *request) described(v ports.RoomView) error {
 	r.Set(fiber.HeaderETag, fmt.Sprintf(`"%d"`, v.Room.Changed))
 	return r.encode(fiber.StatusOK, view(v))
@@ -134,15 +134,15 @@ func (a *API) createRoom(r *request) error {
 	if len(members) > 0 {
 		answer.Members = a.admit(r, wish.ID, members)
 		if v, err := a.cfg.Rooms.Room(r.ctx, r.by, wish.ID); err == nil {
-			answer.room = view(v) // as it is after them
+			answer.room = view(v) // as it is after the members were set
 		}
 	}
 	r.Set(fiber.HeaderLocation, "/v1/rooms/"+string(wish.ID))
 	return r.encode(fiber.StatusCreated, answer)
 }
 
-// admit is grant for a room that was made just now: whatever happens, the answer is that it is
-// there.
+// admit is like grant, for a room that was made just now. Whatever fails, the answer must say that
+// the room exists.
 func (a *API) admit(r *request, room chat.RoomID, wishes []wish) []placeSet {
 	results, err := a.grant(r, room, wishes)
 	if err == nil {
@@ -226,7 +226,7 @@ func (r *request) roomChange() (change ports.RoomChange, err error) {
 	return change, err
 }
 
-// metadata reads what is to be set on a room beside its properties, and the condition.
+// metadata reads the metadata that a request sets on a room, and its condition.
 func (r *request) metadata(o object, change *ports.RoomChange) (err error) {
 	if change.If, err = r.ifChanged(); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 var errNoSearch = chat.Errorf(chat.NotFound, "this service has no search")
 
-// search answers with messages that the query asks for.
+// search answers with messages that match the query.
 func (a *API) search(r *request) error {
 	if a.cfg.Searcher == nil {
 		return errNoSearch

@@ -41,7 +41,7 @@ func (a *API) pins(r *request) error {
 	}{page.Room, messages, page.Next})
 }
 
-// pin pins a message. A body may say until when.
+// pin pins a message. The body may say until when.
 func (a *API) pin(r *request) error {
 	room, seq, err := r.message()
 	if err != nil {
@@ -82,7 +82,8 @@ func (a *API) set(r *request, ask ports.Change) error {
 	return r.answer(fiber.StatusOK, wire.AppendAnswer(nil, ports.SlotSet{Receipt: receipt}))
 }
 
-// slot returns a set of the slot that path and query name, on a message where the path has one.
+// slot returns a Set of the slot that the path and the query name. With onMessage it is a slot of
+// the message in the path.
 func (r *request) slot(onMessage bool) (ask ports.Set, err error) {
 	if onMessage {
 		ask.Room, ask.Target, err = r.message()
@@ -103,7 +104,7 @@ func (r *request) slot(onMessage bool) (ask ports.Set, err error) {
 	return ask, err
 }
 
-// setSlot sets a slot of a type of the application's own.
+// setSlot sets a slot of one of the application's own types.
 func (a *API) setSlot(onMessage bool) func(*request) error {
 	return func(r *request) error {
 		ask, err := r.slot(onMessage)
@@ -134,7 +135,7 @@ func (a *API) unsetSlot(onMessage bool) func(*request) error {
 	}
 }
 
-// sets answers with what is set on a room of the application's own types.
+// sets answers with the slots of the application's own types that are set on a room.
 func (a *API) sets(r *request) error {
 	room, err := r.room()
 	if err != nil {
