@@ -15,17 +15,17 @@ import (
 //	<log>.<rooms>.<cursor>-<cursor>-…       of several: a hash of their ids, and the cursors in the
 //	                                        order of the ids, in base 36, empty where not known
 //
-// So an id has all that a client needs to go on, on any node, and does not fit another log or other
-// rooms.
+// So an id has all that a client needs to continue, on any node. It is not accepted for another log
+// or other rooms.
 type cursors struct {
 	rooms []chat.RoomID // sorted
 	at    []chat.Seq    // the last entry that the client got; -1: not known
-	head  string        // of the id: all before the cursors
+	head  string        // the beginning of the id, before the cursors
 }
 
 const unknown chat.Seq = -1
 
-// newCursors returns the cursors of rooms, which differ, of a log. No place is known.
+// newCursors returns the cursors of rooms, all different, in a log. No place is known yet.
 func newCursors(log chat.LogID, rooms []chat.RoomID) cursors {
 	c := cursors{rooms: slices.Sorted(slices.Values(rooms)), at: make([]chat.Seq, len(rooms)), head: string(log) + "."}
 	for i := range c.at {
@@ -57,7 +57,7 @@ func (c *cursors) find(room []byte) int {
 	return -1
 }
 
-// appendID appends the id of an event after which the cursors stand where they do.
+// appendID appends the id of an event after which a client is at these cursors.
 func (c *cursors) appendID(dst []byte) []byte {
 	dst = append(dst, c.head...)
 	if len(c.at) == 1 {
@@ -74,7 +74,7 @@ func (c *cursors) appendID(dst []byte) []byte {
 	return dst
 }
 
-// parse sets the cursors by an id of the same log and rooms.
+// parse sets the cursors from an id of the same log and rooms.
 func (c *cursors) parse(log chat.LogID, id string) error {
 	of, rest, ok := strings.Cut(id, ".")
 	switch {

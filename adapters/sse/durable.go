@@ -31,13 +31,13 @@ const (
 	durableWait = 25 * time.Second // of a long poll
 )
 
-// durableWish is what a request of a Durable Streams client asks for.
+// durableWish is what a Durable Streams client asks for.
 type durableWish struct {
 	room  chat.RoomID
 	log   chat.LogID
 	after chat.Seq // unknown: from the end on
 	live  string   // "long-poll", "sse", or empty
-	tag   string   // a cursor for caches, which goes on with time
+	tag   string   // a cursor for caches, which changes with time
 }
 
 func (a *Adapter) durable(c *fiber.Ctx) error {
@@ -49,14 +49,14 @@ func (a *Adapter) durable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set("Cross-Origin-Resource-Policy", "cross-origin") // who may read it is decided by the token
+	c.Set("Cross-Origin-Resource-Policy", "cross-origin") // the token decides who may read it
 	if w.live == "sse" {
 		return a.durableError(c, a.durableEvents(c, who, w))
 	}
 	return a.durableError(c, a.durablePage(c, who, w))
 }
 
-// durableError gives an error the status that the protocol wants.
+// durableError gives an error the status that the protocol requires.
 func (a *Adapter) durableError(c *fiber.Ctx, err error) error {
 	if err == nil {
 		return nil
@@ -91,7 +91,7 @@ func (a *Adapter) durableWish(c *fiber.Ctx) (w durableWish, err error) {
 	return w, err
 }
 
-// offsetDigits are those of the largest seq.
+// offsetDigits is the number of digits of the largest seq.
 const offsetDigits = 16
 
 func appendOffset(dst []byte, at chat.Seq, log chat.LogID) []byte {
@@ -104,7 +104,7 @@ func appendOffset(dst []byte, at chat.Seq, log chat.LogID) []byte {
 
 var errOffset = chat.Errorf(chat.Invalid, "offset must be -1, now, or one that the service has given")
 
-// parseOffset returns the seq behind which an offset lies; unknown is the end.
+// parseOffset returns the seq after which an offset lies. It returns unknown for the end.
 func parseOffset(text string, log chat.LogID) (chat.Seq, error) {
 	switch text {
 	case "-1":
@@ -123,16 +123,17 @@ func parseOffset(text string, log chat.LogID) (chat.Seq, error) {
 	return chat.Seq(n), nil
 }
 
-// cacheTag returns the number of the present 20 s, or a higher one than the client has.
+// cacheTag returns the number of the present period of 20 s. If the client has that number or a
+// higher one, it returns a still higher one.
 func cacheTag(has string, now time.Time) string {
-	n := (now.Unix() - 1_728_432_000) / 20 // since 2024-10-09, as the protocol has it
+	n := (now.Unix() - 1_728_432_000) / 20 // since 2024-10-09, as the protocol says
 	if before, err := strconv.ParseInt(has, 10, 53); err == nil && before >= n {
 		n = before + 1 + rand.N[int64](180)
 	}
 	return strconv.FormatInt(n, 10)
 }
 
-// durablePage answers with the entries that there are. Where there are none, a long poll waits.
+// durablePage answers with the entries that exist. If there are none, a long poll waits.
 func (a *Adapter) durablePage(c *fiber.Ctx, who chat.Identity, w durableWish) error {
 	q := ports.History{Room: w.room, Limit: ports.MaxPage, After: &w.after}
 	now := w.after == unknown || c.Method() == fiber.MethodHead
@@ -164,7 +165,7 @@ func (a *Adapter) durablePage(c *fiber.Ctx, who chat.Identity, w durableWish) er
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if !now {
-		// What is shown of an entry may change, so the tag is of the bytes.
+		// The shown form of an entry may change, so the tag is a hash of the bytes.
 		h := fnv.New64a()
 		_, _ = h.Write(body)
 		tag := fmt.Sprintf(`"%d:%d:%x"`, w.after, next, h.Sum64())
@@ -177,7 +178,7 @@ func (a *Adapter) durablePage(c *fiber.Ctx, who chat.Identity, w durableWish) er
 	return c.Status(fiber.StatusOK).Send(body)
 }
 
-// describe sets the headers of an answer after which the client stands at next.
+// describe sets the headers of an answer. next is the seq that the client has reached after it.
 func (w *durableWish) describe(c *fiber.Ctx, next chat.Seq, upToDate bool) {
 	c.Set(headerOffset, string(appendOffset(nil, next, w.log)))
 	if upToDate {
@@ -212,7 +213,7 @@ func (a *Adapter) durablePoll(c *fiber.Ctx, who chat.Identity, w durableWish) er
 
 // durableEvents answers with a stream of events.
 func (a *Adapter) durableEvents(c *fiber.Ctx, who chat.Identity, w durableWish) error {
-	// A room that is not there yet can be followed, but a stream that is not there cannot.
+	// A room that does not exist yet can be followed, but a stream that does not exist cannot.
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.VerifyTime)
 	defer cancel()
 	if _, err := a.cfg.Reader.History(ctx, who, ports.History{Room: w.room, Limit: 1}); err != nil {
@@ -231,8 +232,8 @@ func (w *durableWish) reads() []ports.Join {
 	return []ports.Join{read}
 }
 
-// durable is the form of streams for clients of Durable Streams: an event with an entry, in an
-// array, and behind it one that says where the client stands then.
+// durable is the form of streams for clients of Durable Streams. An entry is an event with an
+// array. After it comes an event that says how far the client has got.
 type durable struct {
 	log chat.LogID
 	tag string

@@ -12,40 +12,41 @@ import (
 
 // events is the Conn of a stream of server-sent events (the HTML standard, "Server-sent events").
 //
-// It makes an event of each frame, and tells the session which frames the client has taken whole.
-// Of a frame that the client took in part it remembers how many bytes of its event that were: the
-// frame comes again, and becomes the same event. So it keeps no bytes.
+// It makes an event of each frame, and tells the session which frames the client has received
+// completely. If the client has received only a part of a frame's event, events remembers how many
+// bytes. The session writes that frame again, it becomes the same event, and the rest of it is
+// sent. So events keeps no bytes.
 type events struct {
 	link
 	form    form
-	session ports.Session // it is there once the line is
+	session ports.Session // it is set once the line is there
 
 	// Only one call of the session at a time uses these.
 	cursors cursors
 	head    []byte // of the answer, until it is written
 	begun   bool   // the head was written, or is about to be
-	sent    int    // bytes of the first frame's event that the client has already
-	left    int    // rooms that are not followed any more
+	sent    int    // bytes of the first frame's event that the client has received
+	left    int    // how many rooms are not followed any more
 }
 
 var _ ports.Conn = (*events)(nil)
 
-// form makes events of frames. It returns the same for the same frame and cursors.
+// form makes events of frames. For the same frame and cursors the event is always the same.
 type form interface {
-	// event appends the event of a frame, which may have moved a cursor. rest are further frames
-	// that are due now.
+	// event appends the event of a frame. moved says that the frame has moved a cursor. rest are
+	// further frames that are due now.
 	event(dst []byte, f frame, c *cursors, moved bool, rest []byte) []byte
 }
 
-// step is one frame on its way, and how to undo what it did.
+// step is one frame that is being written, with what is needed to undo its effect.
 type step struct {
 	in, out int // where the frame and its event end
-	room    int // whose cursor it moved; -1: none
+	room    int // the room whose cursor it moved; -1: none
 	before  chat.Seq
-	leaves  bool // it tells that a room is not followed any more
+	leaves  bool // it says that a room is not followed any more
 }
 
-const batchBytes = 32 << 10 // of events that are written at once, about
+const batchBytes = 32 << 10 // of events that are written at once, approximately
 
 // scratch is memory that one write needs.
 type scratch struct {
@@ -79,7 +80,7 @@ func (e *events) Write(p []byte) error {
 	return err
 }
 
-// push writes the events of frames, and returns how many bytes of these are done.
+// push writes the events of frames. It returns how many bytes of p are done.
 func (e *events) push(p []byte, write func([]byte) (int, error)) (done int, err error) {
 	s := scratches.Get().(*scratch)
 	defer func() {
@@ -96,7 +97,7 @@ func (e *events) push(p []byte, write func([]byte) (int, error)) (done int, err 
 			n, err = write(out)
 		}
 		if n > 0 {
-			e.session.Heard() // it takes what it gets: nothing else is to be heard of it
+			e.session.Heard() // taking data is the only sign of life of this client
 		}
 		whole := e.settle(s, e.sent+n)
 		if e.left >= len(e.cursors.rooms) {
@@ -112,7 +113,7 @@ func (e *events) push(p []byte, write func([]byte) (int, error)) (done int, err 
 	return done, nil
 }
 
-// encode makes events of the frames of p behind from, for one write.
+// encode makes events of the frames in p after from, for one write.
 func (e *events) encode(s *scratch, p []byte, from int) error {
 	s.out, s.steps = s.out[:0], s.steps[:0]
 	for at := from; at < len(p) && len(s.out) < batchBytes; {
@@ -139,8 +140,8 @@ func (e *events) encode(s *scratch, p []byte, from int) error {
 	return nil
 }
 
-// settle undoes the frames whose events the client does not have whole, and returns how many it
-// has. got is how many bytes it has.
+// settle undoes the frames whose events the client has not received completely. got is how many
+// bytes it has received. It returns how many frames are complete.
 func (e *events) settle(s *scratch, got int) (whole int) {
 	for whole < len(s.steps) && s.steps[whole].out <= got {
 		if s.steps[whole].leaves {
@@ -184,8 +185,8 @@ func moved(f frame, c *cursors) (room int, to chat.Seq, moves bool) {
 	return 0, 0, false
 }
 
-// plain is the form of the service's own streams: an event is a frame of protocol v1. Those that
-// move a cursor have an id.
+// plain is the form of the service's own streams: an event is a frame of protocol v1. If it moves a
+// cursor, it has an id.
 type plain struct{}
 
 func (plain) event(dst []byte, f frame, c *cursors, moved bool, _ []byte) []byte {
@@ -206,8 +207,8 @@ func (plain) event(dst []byte, f frame, c *cursors, moved bool, _ []byte) []byte
 	return append(appendData(dst, f.payload), '\n')
 }
 
-// appendData appends lines of data. A frame has line breaks only between the parts of what clients
-// gave as JSON.
+// appendData appends text as lines of data. A frame has line breaks only in JSON that clients gave,
+// between its parts.
 func appendData(dst, text []byte) []byte {
 	for {
 		dst = append(dst, "data: "...)
@@ -220,7 +221,8 @@ func appendData(dst, text []byte) []byte {
 	}
 }
 
-// appendEnd appends the event of a close frame, whose payload is a code and perhaps words.
+// appendEnd appends the event of a close frame. Its payload is a code, perhaps followed by a
+// reason.
 func appendEnd(dst, payload []byte) []byte {
 	if len(payload) < 2 {
 		return dst
@@ -229,7 +231,8 @@ func appendEnd(dst, payload []byte) []byte {
 	dst = append(dst, `data: {"type":"close","code":`...)
 	dst = strconv.AppendInt(dst, code, 10)
 	dst = append(dst, `,"message":`...)
-	dst = strconv.AppendQuote(dst, string(payload[2:])) // words of the service, without special characters
+	// Reasons are the service's own, without special characters.
+	dst = strconv.AppendQuote(dst, string(payload[2:]))
 	return append(dst, "}\n\n"...)
 }
 
@@ -238,12 +241,14 @@ func appendRetry(dst []byte, ms int) []byte {
 }
 
 const (
-	retryMS = 2000 // what a client waits before it connects again; up to as much again is random
-	drainMS = 250  // after a drain, whose ends are spread already; up to four times that is random
+	// How long a client waits before it connects again; a random time of up to as much is added.
+	retryMS = 2000
+	// The same after a drain, which is spread already; up to four times that is random.
+	drainMS = 250
 )
 
-// afterDrain returns how long to wait after the end that a drain frame announces, by the random
-// time in that frame.
+// afterDrain returns how long a client waits after its stream was ended by a drain. digits is the
+// random time in the drain frame.
 func afterDrain(digits []byte) int {
 	n := 0
 	for _, c := range digits {

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// frame is one of the frames that a session writes: a WebSocket frame of a server (RFC 6455, 5.2).
-// It is whole, and not masked.
+// frame is one frame that a session writes: a WebSocket frame of a server (RFC 6455, 5.2). It is
+// complete, and not masked.
 type frame struct {
 	op      byte
 	payload []byte
@@ -19,7 +19,7 @@ const (
 	opPong  = 0xA
 )
 
-// nudge is a frame that has no content: it makes a session write to its Conn.
+// nudge is a frame without content. It makes a session write to its Conn.
 var nudge = []byte{0x80 | opPong, 0}
 
 var errFrame = errors.New("the session writes frames of another kind than sockets take")

@@ -8,19 +8,19 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// link is the way to a client. A session may write to it before the HTTP server has let go of the
-// client's connection, and waits until then.
+// link connects a session with its client. The session may write before the HTTP server has given
+// up the client's connection. Then it waits.
 type link struct {
 	mu    sync.Mutex
-	line  ports.Conn    // nil until it is there
-	there chan struct{} // closed once line is there, or never comes; nil after that
-	over  bool          // closed before line was there
-	done  bool          // the client has all that it gets
+	line  ports.Conn    // nil until the HTTP server has given it up
+	there chan struct{} // closed when line is there, or will never come; nil after that
+	over  bool          // it was closed before line was there
+	done  bool          // the client has received everything
 }
 
 func newLink() link { return link{there: make(chan struct{})} }
 
-// now returns the line, or nil where it is not there yet.
+// now returns the line, or nil if it is not there yet.
 func (l *link) now() ports.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,7 +41,7 @@ func (l *link) wait() (ports.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// attach gives the link its line, which it closes if it was closed itself meanwhile.
+// attach sets the line. If the link was closed meanwhile, it closes the line.
 func (l *link) attach(line ports.Conn) {
 	l.mu.Lock()
 	over := l.over
@@ -56,10 +56,11 @@ func (l *link) attach(line ports.Conn) {
 	}
 }
 
-// errDone ends the session of a client that has all that it gets.
+// errDone ends the session of a client that has received everything.
 var errDone = errors.New("the answer is complete")
 
-// finish notes that the client has all that it gets, and returns the error that ends the session.
+// finish notes that the client has received everything, and returns the error that ends the
+// session.
 func (l *link) finish() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,7 +71,7 @@ func (l *link) finish() error {
 // Resume implements ports.Conn: nothing is read.
 func (l *link) Resume() {}
 
-// Close implements ports.Conn. A client that has all that it gets has a moment to read it.
+// Close implements ports.Conn. If the client has received everything, it has a moment to read it.
 func (l *link) Close(reason ports.CloseReason) {
 	l.mu.Lock()
 	line := l.line

@@ -21,7 +21,7 @@ import (
 
 const mimeEvents = "text/event-stream"
 
-// serve returns the handler of the streams whose wish read reads.
+// serve returns the handler of streams. read reads what a request asks for.
 func (a *Adapter) serve(read func(*fiber.Ctx) (*wish, error)) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		w, err := read(c)
@@ -46,12 +46,12 @@ func (a *Adapter) begin(c *fiber.Ctx, w *wish) error {
 	return a.stream(c, who, w.reads(), ports.StreamEvents, &events{link: newLink(), form: plain{}, cursors: w.cursors})
 }
 
-// identify verifies the token of a request, if the node takes anybody.
+// identify verifies the token of a request, unless the node accepts nobody.
 func (a *Adapter) identify(c *fiber.Ctx) (chat.Identity, error) {
 	if !c.App().Server().KeepHijackedConns {
 		return chat.Identity{}, errors.New("the HTTP server closes the connections that streams take: KeepHijackedConns is not set")
 	}
-	if err := a.cfg.Sessions.Ready(nil); err != nil { // verify no token if the node accepts nobody
+	if err := a.cfg.Sessions.Ready(nil); err != nil { // then no token needs to be verified
 		return chat.Identity{}, err
 	}
 	token, err := edge.StreamToken(c)
@@ -66,8 +66,9 @@ func (a *Adapter) identify(c *fiber.Ctx) (chat.Identity, error) {
 // stream opens a session that writes to e, and answers with its events.
 func (a *Adapter) stream(c *fiber.Ctx, who chat.Identity, reads []ports.Join, kind ports.StreamKind, e *events) error {
 	c.Set(fiber.HeaderContentType, mimeEvents)
-	c.Set(fiber.HeaderCacheControl, "no-cache, no-store") // some proxies look for the first
-	c.Set("X-Accel-Buffering", "no")                      // nginx passes each event on
+	c.Set(fiber.HeaderCacheControl, "no-cache, no-store") // some proxies look for no-cache
+	// So that nginx passes on each event at once.
+	c.Set("X-Accel-Buffering", "no")
 	session, err := a.open(c, who, reads, kind, e)
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func (a *Adapter) poll(c *fiber.Ctx, who chat.Identity, w *wish) error {
 	return nil
 }
 
-// wait hands a poll over to its session.
+// wait gives a poll to its session.
 func (a *Adapter) wait(c *fiber.Ctx, kind ports.StreamKind, session ports.Session, l *poll, wait time.Duration) {
 	a.hijack(c, kind, session, func(raw net.Conn, session ports.Session) {
 		l.session = session
@@ -108,7 +109,7 @@ func (a *Adapter) wait(c *fiber.Ctx, kind ports.StreamKind, session ports.Sessio
 	})
 }
 
-// open opens a session. For a HEAD request it ends at once: all is checked by then.
+// open opens a session. For a HEAD request the session ends at once, as everything was checked.
 func (a *Adapter) open(c *fiber.Ctx, who chat.Identity, reads []ports.Join, kind ports.StreamKind, conn ports.Conn) (ports.Session, error) {
 	opening := ports.Opening{
 		Identity: &who, Remote: utils.CopyString(c.IP()), Reads: reads, Via: kind.String(),
@@ -119,11 +120,11 @@ func (a *Adapter) open(c *fiber.Ctx, who chat.Identity, reads []ports.Join, kind
 	return a.cfg.Sessions.Open(conn, opening)
 }
 
-// handover is how long the HTTP server may take to let go of a connection.
+// handover is how long the HTTP server may take to give up a connection.
 const handover = 10 * time.Second
 
-// hijack takes the connection from the HTTP server, without an answer by that, and passes it to
-// take. If the server lets go of it in no other way than by ending it, the session ends too.
+// hijack takes the connection from the HTTP server, which sends no answer, and gives it to take. If
+// the server ends the connection instead of giving it up, the session ends too.
 func (a *Adapter) hijack(c *fiber.Ctx, kind ports.StreamKind, session ports.Session, take func(net.Conn, ports.Session)) {
 	if c.Method() == fiber.MethodHead {
 		session.Closed()
@@ -148,7 +149,7 @@ func (a *Adapter) hijack(c *fiber.Ctx, kind ports.StreamKind, session ports.Sess
 	})
 }
 
-// counted is a session whose end is counted.
+// counted is a session that tells when it ends.
 type counted struct {
 	ports.Session
 	observer ports.StreamObserver
@@ -161,8 +162,8 @@ func (s *counted) Closed() {
 	s.observer.Streams(s.kind, -1)
 }
 
-// bare returns the connection below those of the HTTP server. What the client has sent behind its
-// request is dropped.
+// bare returns the connection below those of the HTTP server. Bytes that the client has sent after
+// its request are dropped.
 func bare(in net.Conn) net.Conn {
 	if hijacked, ok := in.(interface{ UnsafeConn() net.Conn }); ok {
 		in = hijacked.UnsafeConn()
@@ -173,11 +174,11 @@ func bare(in net.Conn) net.Conn {
 	return in
 }
 
-// unbounded is the length of a body that ends with the connection: neither a length nor chunks are
-// told (fasthttp).
+// unbounded is the length of a body that ends when the connection does. It is sent without a length
+// and without chunks (fasthttp).
 const unbounded = -2
 
-// response is what the answer to a request has by now, for an answer that is made later.
+// response has the headers that were set so far, for an answer that is written later.
 type response struct{ header fasthttp.ResponseHeader }
 
 func responseOf(c *fiber.Ctx) *response {
@@ -186,7 +187,7 @@ func responseOf(c *fiber.Ctx) *response {
 	return r
 }
 
-// head returns the head of an answer, behind which the connection ends.
+// head returns the head of an answer. The connection ends after that answer.
 func (r *response) head(status, length int) []byte {
 	r.header.SetStatusCode(status)
 	r.header.SetContentLength(length)
@@ -196,8 +197,8 @@ func (r *response) head(status, length int) []byte {
 
 func headOf(c *fiber.Ctx, status, length int) []byte { return responseOf(c).head(status, length) }
 
-// refuse answers with an error. A browser's EventSource gives up for good where the status is not
-// 200: where it should come back, it is told so by a stream that ends at once.
+// refuse answers with an error. A browser's EventSource gives up for good if the status is not 200.
+// So if it should come back, the answer is a stream that ends at once and says so.
 func (a *Adapter) refuse(c *fiber.Ctx, err error) error {
 	e := chat.AsError(err)
 	passing := e.Kind == chat.RateLimited || e.Kind == chat.Unavailable
@@ -215,7 +216,7 @@ func (a *Adapter) refuse(c *fiber.Ctx, err error) error {
 	return c.Status(fiber.StatusOK).Send(text)
 }
 
-// accepts reports whether a request names a media type among those that it accepts.
+// accepts reports whether a request accepts a media type.
 func accepts(c *fiber.Ctx, mime string) bool {
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderAccept) {
 		if bytes.Contains(line, []byte(mime)) {

@@ -11,17 +11,18 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// poll is the Conn of a request that waits for entries. When the first have come, or its time is
-// over, it answers with what there is. Its session ends then.
+// poll is the Conn of a request that waits for entries. When the first entries have come, or its
+// time is over, it answers with what it has. Then its session ends.
 type poll struct {
 	link
-	session ports.Session // it is there once the line is
+	session ports.Session // it is set once the line is there
 	respond func(page) []byte
-	most    int // bytes of entries in an answer, about
+	// Bytes of entries in an answer, approximately.
+	most int
 
 	// Only one call of the session at a time uses these.
 	page   page
-	answer []byte // what is not written yet; with done
+	answer []byte // with done: the part that is not written yet
 	done   bool   // the answer is made
 
 	ending sync.Mutex
@@ -31,12 +32,13 @@ type poll struct {
 
 var _ ports.Conn = (*poll)(nil)
 
-// page is what a poll has got.
+// page is what a poll has received.
 type page struct {
-	cursors   cursors
-	entries   []byte        // frames, with commas between them
-	left      []byte        // frames of rooms that cannot be read, with commas
-	truncated []chat.RoomID // where entries behind the cursor are left out
+	cursors cursors
+	entries []byte // frames, with commas between them
+	left    []byte // frames of rooms that cannot be read, with commas
+	// Rooms where entries after the cursor were left out.
+	truncated []chat.RoomID
 }
 
 // begin starts the time of the wait.
@@ -62,7 +64,7 @@ func (l *poll) TryWrite(p []byte) (int, error) {
 		return 0, err
 	}
 	if l.answer = l.answer[n:]; len(l.answer) > 0 {
-		return 0, nil // the session calls Write
+		return 0, nil // then the session calls Write
 	}
 	return 0, l.finish()
 }
@@ -82,7 +84,7 @@ func (l *poll) Write(p []byte) error {
 	return l.finish()
 }
 
-// take adds frames to the page, and makes the answer if it is time.
+// take adds frames to the page. When the page is complete it makes the answer.
 func (l *poll) take(p []byte) (n int, err error) {
 	l.session.Heard()
 	over := l.done
@@ -103,7 +105,7 @@ func (l *poll) take(p []byte) (n int, err error) {
 // add adds a frame, and reports whether the page is complete.
 func (g *page) add(f frame, most int) (complete bool) {
 	if f.op != opText {
-		return f.op != opPing // the time is over, or the session is
+		return f.op != opPing // a ping is not the end; a nudge and a close are
 	}
 	if room, to, moves := moved(f, &g.cursors); moves {
 		g.cursors.at[room] = to

@@ -18,12 +18,12 @@ type Config struct {
 	Which    func() chat.LogID // the present log
 	Observer ports.StreamObserver
 
-	// Carry serves a client's connection once the HTTP server has let go of it. The session gets
-	// bytes to the client by the returned Conn. Session.Closed is called when the connection ends.
+	// Carry serves a client's connection when the HTTP server has given it up. The session writes
+	// to the returned Conn. Session.Closed is called when the connection ends.
 	Carry func(raw net.Conn, session ports.Session) ports.Conn
 
 	Rooms       int           // max rooms of a stream; 0: 500
-	AnswerBytes int           // max bytes of an answer to a poll, about; 0: 256 KiB
+	AnswerBytes int           // max bytes of an answer to a poll, approximately; 0: 256 KiB
 	VerifyTime  time.Duration // how long the verification of a token may take; 0: 10 s
 }
 

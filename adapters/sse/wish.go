@@ -16,10 +16,10 @@ import (
 // wish is what a request for a stream or a poll asks for.
 type wish struct {
 	log     chat.LogID
-	cursors cursors // where the client stands, as far as it says
-	limit   int     // of the last entries to begin with, where it does not say
+	cursors cursors // the client's cursors, as far as it names them
+	limit   int     // how many of the last entries to begin with if there is no cursor
 	polls   bool
-	wait    time.Duration // of a poll
+	wait    time.Duration // how long a poll waits
 }
 
 // maxWait is how long a poll may wait. It is shorter than proxies usually wait for an answer.
@@ -59,8 +59,8 @@ func roomIn(c *fiber.Ctx) (chat.RoomID, error) {
 	return chat.ParseRoomID(name)
 }
 
-// wish reads what all streams have in common. The id of an event goes before the cursors of the
-// address, which a browser repeats as it was.
+// wish reads what all requests for streams have in common. The id of an event takes precedence over
+// the cursors in the URL: a browser repeats the URL unchanged when it reconnects.
 func (a *Adapter) wish(c *fiber.Ctx, rooms []chat.RoomID, after []chat.Seq) (*wish, error) {
 	w := &wish{log: a.cfg.Which(), limit: ports.DefaultPage}
 	if of := c.Query("log"); of != "" && of != string(w.log) {
@@ -91,7 +91,7 @@ func (a *Adapter) wish(c *fiber.Ctx, rooms []chat.RoomID, after []chat.Seq) (*wi
 	return w, err
 }
 
-// reads returns the rooms as a session joins them.
+// reads returns the joins for the rooms.
 func (w *wish) reads() []ports.Join {
 	reads := make([]ports.Join, len(w.cursors.rooms))
 	for i, room := range w.cursors.rooms {
