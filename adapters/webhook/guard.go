@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// guard says which addresses may be dialled: public ones, and those that the operator allows.
+// guard decides which addresses may be dialled: public ones, and those that the operator allows.
 type guard struct {
 	allowed []netip.Prefix
 	public  *ssrf.Guardian
@@ -27,8 +27,9 @@ var errGuard = errors.New("the address is of a network that is not public, and t
 
 var errPlain = errors.New("without TLS only networks that the operator allows by PARLEY_HOOKS_ALLOW are reached: take https://")
 
-// control is for net.Dialer: it sees the address that a name was resolved to, each time that it is
-// dialled. Without TLS only what the operator allows is.
+// control returns a function for net.Dialer. It checks the address that a name was resolved to,
+// each time that it is dialled. Without TLS (plain), only addresses that the operator allows may be
+// dialled.
 func (g *guard) control(plain bool) func(network, address string, _ syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
@@ -56,7 +57,7 @@ func (g *guard) reaches(to netip.Addr, plain bool) error {
 	return nil
 }
 
-const anyPort = 443 // all are allowed
+const anyPort = 443 // every port is allowed, so any that the library allows will do
 
 // allows reports whether the operator allows an address.
 func (g *guard) allows(a netip.Addr) bool {
@@ -70,7 +71,7 @@ func (g *guard) allows(a netip.Addr) bool {
 
 const maxURLBytes = 2000
 
-// check returns an Invalid error for a URL to which nothing would be delivered.
+// check returns an Invalid error for a URL to which nothing can be delivered.
 func (g *guard) check(raw string) error {
 	u, err := url.Parse(raw)
 	switch {

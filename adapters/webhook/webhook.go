@@ -17,25 +17,28 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Config is what a Courier works with. Its zero value reaches public addresses by TLS.
+// Config is what a Courier works with. With its zero value only public addresses are reached, and
+// only by TLS.
 type Config struct {
-	// Allow are networks that may be reached besides public ones, with or without TLS.
+	// Allow are networks that may be reached besides public addresses, with or without TLS.
 	Allow []netip.Prefix
-	// Agent is what the service calls itself; empty: Parley.
+	// Agent is the name that the service gives of itself; empty: Parley.
 	Agent string
-	// Timeout is for one try, whatever its context allows; 0: 15 s.
+	// Timeout bounds one try, whatever its context allows; 0: 15 s.
 	Timeout time.Duration
-	// TLS is for tests with certificates of their own; nil: the system's authorities count.
+	// TLS is for tests with certificates of their own. Nil: the system's authorities are trusted.
 	TLS *tls.Config
-	// Resolver looks names up; nil: the system's.
+	// Resolver resolves names. Nil: the system's.
 	Resolver *net.Resolver
 }
 
 const (
-	maxAnswer  = 64 << 10 // that is read of an answer
+	maxAnswer  = 64 << 10 // bytes of an answer that are read
 	maxHeaders = 16 << 10 // of an answer
-	perHost    = 64       // connections, also idle ones: a hook may have as many rooms under way, one request after the other
-	maxIdle    = 256      // idle connections, of all hosts
+	// Max connections to a host, with idle ones. A hook may have batches of so many rooms under
+	// way.
+	perHost = 64
+	maxIdle = 256 // idle connections, of all hosts
 )
 
 // Courier is a ports.Courier over HTTP.
@@ -60,14 +63,14 @@ func New(cfg Config) *Courier {
 	return c
 }
 
-// client returns a client that follows nothing and goes by no proxy: the address that it dials is
-// the one that the parcel goes to.
+// client returns a client that follows no redirects and uses no proxy. So the address that it dials
+// is the one that gets the parcel.
 func (c *Courier) client(plain bool) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: c.guard.control(plain), Resolver: c.cfg.Resolver}
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSClientConfig: c.cfg.TLS, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: !plain,
-			DisableCompression: true, // an answer of few bytes could become one of many
+			DisableCompression: true, // a small compressed answer could become a huge one
 			MaxConnsPerHost:    perHost, MaxIdleConnsPerHost: perHost, MaxIdleConns: maxIdle, IdleConnTimeout: 60 * time.Second,
 			MaxResponseHeaderBytes: maxHeaders,
 		},
@@ -75,7 +78,7 @@ func (c *Courier) client(plain bool) *http.Client {
 	}
 }
 
-// Close ends the connections that nothing goes over.
+// Close ends idle connections.
 func (c *Courier) Close() {
 	c.tls.CloseIdleConnections()
 	c.plain.CloseIdleConnections()
@@ -86,7 +89,7 @@ func (c *Courier) CheckURL(url string) error { return c.guard.check(url) }
 
 // Deliver implements ports.Courier.
 func (c *Courier) Deliver(ctx context.Context, p ports.Parcel) (ports.HookReceipt, error) {
-	if err := c.CheckURL(p.URL); err != nil { // the operator may have thought better of it
+	if err := c.CheckURL(p.URL); err != nil { // the operator may have changed what is allowed
 		return ports.HookReceipt{}, chat.Errorf(chat.Forbidden, "%s", chat.AsError(err).Reason)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
@@ -113,7 +116,7 @@ func (c *Courier) Deliver(ctx context.Context, p ports.Parcel) (ports.HookReceip
 	text, err := io.ReadAll(io.LimitReader(response.Body, int64(most)))
 	r.Piece = string(text[:min(len(text), p.Piece)])
 	switch {
-	case !taken: // the status says it all
+	case !taken: // the status is the whole answer
 		return r, nil
 	case err != nil:
 		return r, failure(err)
@@ -122,12 +125,12 @@ func (c *Courier) Deliver(ctx context.Context, p ports.Parcel) (ports.HookReceip
 	return r, err
 }
 
-// answer reads what was answered to a parcel that was taken.
+// answer reads the answer to a parcel that was taken.
 func answer(text []byte, p ports.Parcel) (ports.HookAnswer, error) {
 	if long := len(text) > maxAnswer; long && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) {
 		return ports.HookAnswer{}, chat.Errorf(chat.Unavailable, "the answer has more than %d bytes", maxAnswer)
 	} else if long {
-		return ports.HookAnswer{}, nil // some page, that says nothing to us
+		return ports.HookAnswer{}, nil // it is no answer for us, but some page
 	}
 	a, err := p.Read(text)
 	if err != nil {
@@ -154,7 +157,8 @@ func (c *Courier) request(ctx context.Context, p ports.Parcel) (*http.Request, e
 	return request, nil
 }
 
-// retryAfter reads a number of seconds, or a date (RFC 9110, 10.2.3); what is neither says nothing.
+// retryAfter reads a number of seconds, or a date (RFC 9110, 10.2.3). It returns 0 for anything
+// else.
 func retryAfter(text string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -165,8 +169,8 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// failure says why there was no answer, in words that give away nothing of the network: whoever
-// made the hook reads them.
+// failure says why there was no answer. The owner of the hook reads it, so it tells nothing about
+// the network.
 func failure(err error) error {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
