@@ -2,7 +2,7 @@ package wire
 
 import "github.com/parley-chat/parley/core/chat"
 
-// As returns the user or system that a body's member as names, or nil if the sender acts for
+// As returns the user or system that the body's member as names, or nil if the sender acts for
 // themselves.
 func (b Body) As() (*chat.As, error) {
 	v, ok, err := b.want("as", kindObject, "an object")
@@ -53,7 +53,7 @@ func readAs(v value) (*chat.As, error) {
 
 var errAs = chat.Errorf(chat.Invalid, `as must be {"user":"…"} or {"system":true}`)
 
-// inAs adds to an error about a member that the member is one of as.
+// inAs adds to an error that its member is a member of as.
 func inAs(err error) error {
 	if err == nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 // refused. It refers to memory of the request; the results of its methods do not.
 type Body map[string]value
 
-// ReadBody returns the object that data is.
+// ReadBody returns the object in data.
 func ReadBody(data []byte) (Body, error) {
 	body := Body{}
 	var flawed *chat.Error
@@ -112,8 +112,8 @@ func ParseWhole(name, text string, minimum, maximum int64) (int64, error) {
 	return n, nil
 }
 
-// ParseQuery is ParseWhole for a query, where 5.0 is accepted for 5, as in JSON: languages without
-// whole numbers write it so.
+// ParseQuery is like ParseWhole, for a query. It also accepts 5.0 for 5, as in JSON: languages
+// without whole numbers write it in this way.
 func ParseQuery(name, text string, minimum, maximum int64) (int64, error) {
 	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
 		text = whole

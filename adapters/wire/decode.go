@@ -255,7 +255,7 @@ func (f *fields) trace() chat.Trace {
 	return chat.ParseTrace(string(bare(v.raw)))
 }
 
-// as returns for whom the frame asks, or nil where that is the sender.
+// as returns for whom the frame asks, or nil if it is for the sender.
 func (f *fields) as() *chat.As {
 	v, ok := f.want(nameAs, kindObject, "an object")
 	if !ok || f.flawed != nil {

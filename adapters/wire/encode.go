@@ -188,7 +188,7 @@ func (o *object) answer(answer ports.Answer) {
 	}
 }
 
-// marks writes how far others have read, where that is told.
+// marks writes how far the other users have read, if that is told.
 func (o *object) marks(marks []ports.ReadMark) {
 	if marks == nil {
 		return
@@ -207,7 +207,7 @@ func (o *object) marks(marks []ports.ReadMark) {
 	o.dst = append(o.dst, ']')
 }
 
-// AppendMarks appends how far others have read a room to dst, as an object of its own.
+// AppendMarks appends how far the other users have read a room to dst, as an object.
 func AppendMarks(dst []byte, room chat.RoomID, marks []ports.ReadMark) []byte {
 	o := object{dst: append(dst, '{')}
 	o.text("room", string(room))

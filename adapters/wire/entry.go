@@ -13,7 +13,7 @@ import (
 const (
 	MaxEntryBytes = 64 << 10
 	maxReactions  = 24 << 10
-	maxSets       = 19 << 9 // more than may be set on a message, with the names of members around it
+	maxSets       = 19 << 9 // more than may be set on a message, with the names of its members
 
 	// MaxReactions is how many different emoji of a message are shown at least, however long they
 	// are. It is the upper limit of the setting. A character of an emoji has at most 4 bytes: an
@@ -147,7 +147,7 @@ func (o *object) message(e *chat.Entry, m *chat.Message) {
 	o.dst = append(o.dst, ']')
 }
 
-// set writes what an entry sets. Without data the slot is empty, or has another value by now.
+// set writes what an entry sets. Without data the slot is empty, or has another value now.
 func (o *object) set(f *chat.Set) {
 	o.text("set", string(f.Type))
 	if f.Target > 0 {
@@ -159,9 +159,9 @@ func (o *object) set(f *chat.Set) {
 	}
 }
 
-// folded writes what is set on a message: a pin as a member of its own, and everything else in a
-// list, also what a later release sets. If that is more than maxSets, which this release does not
-// let anybody set, it writes what fits.
+// folded writes the slots that are set on a message: a pin as a member of its own, and all others
+// in a list, including types of later releases. If they take more than maxSets, it writes as many
+// as fit. This release does not allow so many.
 func (o *object) folded(slots []chat.Slot) {
 	listed := false
 	end := len(o.dst) + maxSets

@@ -8,16 +8,16 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// formBytes is what an entry takes as JSON, besides what its Size counts, mostly.
+// formBytes is how many bytes an entry usually takes as JSON, without those that its Size counts.
 const formBytes = 240
 
-// AppendBatch appends what a hook is told to dst: the body of a webhook, or one of the batches that
-// a hook pulls. It is a pure function of b: the entries are written without the trace that they
-// have while they are news, so that those of a later try are the same bytes.
+// AppendBatch appends a batch as hooks get it to dst: the body of a webhook, or one of the batches
+// that a hook pulls. The result depends only on b. Entries are written without their trace, which
+// only new entries have, so that a later try has the same bytes.
 func AppendBatch(dst []byte, b *ports.HookBatch) []byte { return appendBatch(dst, b, false) }
 
-// AppendTest appends the body of a parcel that tests a hook to dst. It has entries, and there are
-// none: so a receiver that does not look at the type finds nothing to do.
+// AppendTest appends the body of a parcel that tests a hook to dst. It has a list of entries, which
+// is empty. So a receiver that ignores the type finds nothing to do.
 func AppendTest(dst []byte, hook chat.HookID) []byte {
 	o := object{dst: append(dst, '{')}
 	o.text("type", "test")
@@ -26,8 +26,8 @@ func AppendTest(dst []byte, hook chat.HookID) []byte {
 	return append(o.dst, '[', ']', '}')
 }
 
-// AppendSignals appends the body of a parcel of signals to dst: each as clients get it, and when it
-// arose. It has no entries, as that of a test.
+// AppendSignals appends the body of a parcel of signals to dst. Each signal has the form that
+// clients get, and when it arose. Its list of entries is empty, as in a test.
 func AppendSignals(dst []byte, hook chat.HookID, signals []ports.HookSignal) []byte {
 	o := object{dst: append(dst, '{')}
 	o.text("type", "signals")
@@ -81,15 +81,16 @@ func appendBatch(dst []byte, b *ports.HookBatch, withID bool) []byte {
 	return append(o.dst, ']', '}')
 }
 
-// appendUntraced appends an entry as hooks get it: a trace is told beside it.
+// appendUntraced appends an entry as hooks get it: without its trace, which is sent beside the
+// entries.
 func appendUntraced(dst []byte, entry *chat.Entry) []byte {
 	e := *entry
 	e.Trace = ""
 	return AppendEntry(dst, &e)
 }
 
-// AppendBatches appends the answer to who pulls: batches with their ids, which a webhook has in a
-// header.
+// AppendBatches appends the answer to a request that pulls: batches with their ids. A webhook has
+// its id in a header.
 func AppendBatches(dst []byte, batches []ports.HookBatch) []byte {
 	dst = append(dst, `{"batches":[`...)
 	for i := range batches {
@@ -101,10 +102,10 @@ func AppendBatches(dst []byte, batches []ports.HookBatch) []byte {
 	return append(dst, ']', '}')
 }
 
-// ReadAnswer reads what the owner of a hook answers to a batch of a room. What is no JSON object
-// ("OK", or nothing) says that they took all of it. A command that cannot be read is told as such
-// and keeps none of the others from being done. An answer of which nobody could say how much was
-// taken is an error, and so is one with more commands than MaxHookCommands: nothing of it counts.
+// ReadAnswer reads the answer of a hook's owner to a batch of a room. An answer that is no JSON
+// object ("OK", or an empty one) means that all of it was taken. A command that cannot be read is
+// returned with its error, and does not keep the others from being done. If ack cannot be read, or
+// there are more commands than MaxHookCommands, the whole answer is an error.
 func ReadAnswer(data []byte, room chat.RoomID) (a ports.HookAnswer, err error) {
 	if text := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(text) == 0 || text[0] != '{' {
 		return a, nil
@@ -120,7 +121,7 @@ func ReadAnswer(data []byte, room chat.RoomID) (a ports.HookAnswer, err error) {
 	return body.Answer(room)
 }
 
-// Answer is what a body says as ReadAnswer would, with the members ack and do.
+// Answer reads the members ack and do of a body, as ReadAnswer does.
 func (b Body) Answer(room chat.RoomID) (a ports.HookAnswer, err error) {
 	ack, ok, err := b.want("ack", kindNumber, "a number")
 	if err != nil {
@@ -154,7 +155,7 @@ func (b Body) Answer(room chat.RoomID) (a ports.HookAnswer, err error) {
 
 var errNoCommand = chat.Errorf(chat.BadRequest, "a command must be an object")
 
-// eachItem calls each for the items of an array that was found to be one, until that returns false.
+// eachItem calls each for the items of an array, until it returns false. array must be one.
 func eachItem(array []byte, each func(value) bool) {
 	s := &scanner{data: array}
 	s.take('[')
@@ -172,8 +173,8 @@ func eachItem(array []byte, each func(value) bool) {
 	}
 }
 
-// readCommand reads one thing that a hook's bot is to do: as a frame of the socket, in that room
-// unless it names another.
+// readCommand reads one command for a hook's bot. It has the form of a socket's frame. It is for
+// the given room unless it names another.
 func readCommand(v value, room chat.RoomID) (c ports.HookCommand) {
 	if v.kind != kindObject {
 		return ports.HookCommand{Err: errNoCommand}
@@ -203,7 +204,7 @@ func readCommand(v value, room chat.RoomID) (c ports.HookCommand) {
 // Has reports whether there is a member of that name.
 func (b Body) Has(name string) bool { _, ok := b[name]; return ok }
 
-// Whole returns a member that is a whole number within bounds, and whether it is there.
+// Whole returns a member that is a whole number within bounds, and whether it exists.
 func (b Body) Whole(name string, minimum, maximum int64) (int64, bool, error) {
 	v, ok, err := b.want(name, kindNumber, "a number")
 	if !ok {

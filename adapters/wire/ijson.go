@@ -86,8 +86,8 @@ func tooDeep(name string) *chat.Error {
 	return chat.Errorf(chat.Invalid, "%s must not nest deeper than %d levels", name, MaxMetaDepth)
 }
 
-// checkNested says what is wrong with what is kept as it was sent, beside its size; depth is what
-// it lies in.
+// checkNested checks JSON that is kept as it was sent, apart from its size. depth is the depth of
+// the object that it lies in.
 func (v *value) checkNested(name string, depth int) *chat.Error {
 	switch {
 	case int(v.deepest) > depth+MaxMetaDepth:
@@ -98,8 +98,8 @@ func (v *value) checkNested(name string, depth int) *chat.Error {
 	return nil
 }
 
-// checkData says what is wrong with a value that is to be set, and in which check has found
-// nothing; depth is what it lies in.
+// checkData checks a value that is to be set, after check has passed it. depth is the depth of the
+// object that it lies in.
 func (v *value) checkData(name string, depth int) *chat.Error {
 	if len(v.raw) > chat.MaxSetBytes {
 		return chat.Errorf(chat.Invalid, "%s must have at most %d bytes", name, chat.MaxSetBytes)

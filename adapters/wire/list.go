@@ -13,11 +13,11 @@ const MaxBatch = 500
 // Element is one object of a list in a request's body.
 type Element struct {
 	Body
-	Err error // why it is no object; nil where it is one
+	Err error // why it is not an object; nil: it is one
 }
 
-// List returns the elements of a member that is an array of up to limit objects, or nil where it is
-// not there.
+// List returns the elements of a member that is an array of at most limit objects, or nil if it is
+// missing.
 func (b Body) List(name string, limit int) (list []Element, err error) {
 	v, ok, err := b.want(name, kindArray, "an array")
 	if !ok {
@@ -40,9 +40,10 @@ func (b Body) List(name string, limit int) (list []Element, err error) {
 	return list, nil
 }
 
-// fill puts the members of an object into the body, in which check has found nothing.
+// fill puts the members of an object into the body. check has passed the object.
 func (b Body) fill(raw []byte) {
-	_ = members(raw, "", func(name []byte, v value) { // it was read as an object before
+	// It was read as an object before, so this cannot fail.
+	_ = members(raw, "", func(name []byte, v value) {
 		if v.kind != kindNull {
 			b[string(name)] = v
 		}
@@ -67,15 +68,15 @@ func elements(raw []byte, each func(value) bool) {
 	}
 }
 
-// ReadBatch returns the commands of a batch, and what else its body says. Each command is read by
-// itself, as a frame is, so that a bad one spoils no other; but each change may have a key. That it
-// has one where it needs one is for the caller to see.
+// ReadBatch returns the commands of a batch, and the other members of its body. Each command is
+// read by itself, as a frame is, so that a bad one does not affect the others. Unlike in frames,
+// each change may have a key. The caller checks that it has one if it needs one.
 func ReadBatch(data []byte) (commands []ports.Command, rest Body, err error) {
 	body := Body{}
 	var flawed *chat.Error
 	if err := members(data, "the body", func(name []byte, v value) {
 		isList := string(name) == "commands"
-		if flawed == nil && (!isList || v.inName) { // what is in a command is that command's
+		if flawed == nil && (!isList || v.inName) { // flaws in a command belong to that command
 			flawed = v.check(name, "the body")
 		}
 		if v.kind != kindNull {
@@ -111,7 +112,7 @@ func ReadBatch(data []byte) (commands []ports.Command, rest Body, err error) {
 
 var errCommand = chat.Errorf(chat.BadRequest, "a command must be one JSON object, in UTF-8")
 
-// decodeKeyed is Decode for a place where each change may have a key.
+// decodeKeyed is like Decode, but each change may have a key.
 func decodeKeyed(data []byte) ports.Command {
 	var f fields
 	c := f.decode(data)
@@ -126,7 +127,7 @@ func decodeKeyed(data []byte) ports.Command {
 	return c
 }
 
-// AppendError appends an error to dst, as an object of its own: what a client may see of it.
+// AppendError appends the part of an error that a client may see to dst, as an object.
 func AppendError(dst []byte, err error) []byte {
 	o := object{dst: append(dst, '{')}
 	o.failure(chat.AsError(err))

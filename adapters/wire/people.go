@@ -67,8 +67,7 @@ func (f *fields) users() []chat.UserID {
 	return users
 }
 
-// Users returns the member ids, which must be there: 1 to ports.MaxUsers users, of whom some may be
-// the same.
+// Users returns the required member ids: 1 to ports.MaxUsers users. Some may be the same.
 func (b Body) Users() ([]chat.UserID, error) {
 	v, ok, err := b.want("ids", kindArray, "an array of strings")
 	switch {
@@ -98,8 +97,8 @@ func (v *value) users() ([]chat.UserID, error) {
 	return ParseUsers(texts)
 }
 
-// ParseUsers returns texts as users whom one asks about: 1 to ports.MaxUsers of them. Who asks for
-// the authors of a room's entries may name the service and its bots, too.
+// ParseUsers returns texts as the ids of 1 to ports.MaxUsers users to ask about. The service and
+// its bots are allowed too, as they can be authors of entries.
 func ParseUsers(texts []string) ([]chat.UserID, error) {
 	if len(texts) == 0 || len(texts) > ports.MaxUsers {
 		return nil, chat.Errorf(chat.Invalid, "ids must have 1 to %d users", ports.MaxUsers)
@@ -114,8 +113,7 @@ func ParseUsers(texts []string) ([]chat.UserID, error) {
 	return users, nil
 }
 
-// Custom returns the member of that name, an object of the application's own, or nil where it is
-// not there.
+// Custom returns the member custom, an object of the application's own, or nil if it is missing.
 func (b Body) Custom() ([]byte, error) {
 	v, ok, err := b.want("custom", kindObject, "an object")
 	switch {

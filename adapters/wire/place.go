@@ -38,7 +38,7 @@ func TypeOf(frame []byte) []byte {
 	return frame[len(typeHead) : len(frame)-len(rest)-1]
 }
 
-// Place is where the answer to a join says that its room stands.
+// Place is how far a client is in a room after a join, as the answer to it says.
 type Place struct {
 	Room      chat.RoomID
 	Head      chat.Seq

@@ -138,7 +138,7 @@ func (s *scanner) object(depth int, each func([]byte, value)) {
 	}
 }
 
-// name reads a member's name and the colon behind it.
+// name reads a member's name and the colon after it.
 func (s *scanner) name(seen *siblings) []byte {
 	nul := s.nul
 	s.nul = false

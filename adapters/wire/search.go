@@ -7,7 +7,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// search reads a search. What its text means, and what is wrong with it, is the core's to say.
+// search reads a search. The core checks its text.
 func (f *fields) search() ports.Ask {
 	s := ports.Search{
 		Public: f.flag(namePublic, false), From: f.moment(nameFrom), To: f.moment(nameTo),
@@ -30,8 +30,8 @@ func (f *fields) search() ports.Ask {
 	return s
 }
 
-// ParseAuthor returns the author of messages to search for, who may be the service itself, or an
-// Invalid error.
+// ParseAuthor returns the author whose messages are searched for, or an Invalid error. It may be
+// the service itself.
 func ParseAuthor(s string) (chat.UserID, error) {
 	author, err := chat.ParseOldUserID(s)
 	if err != nil {
@@ -42,7 +42,7 @@ func ParseAuthor(s string) (chat.UserID, error) {
 	return author, nil
 }
 
-// found writes what was found.
+// found writes a page of search results.
 func (o *object) found(p *ports.SearchPage) {
 	o.name("hits")
 	o.dst = append(o.dst, '[')

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// SetMembers returns what the row of a set's entry says of it beside its target, as one JSON
-// object: a release that does not know sets passes just that on.
+// SetMembers returns the members of a set's entry besides its target, as one JSON object. It is
+// stored in the entry's row. A release that does not know sets passes it on.
 func SetMembers(of chat.SetType, slot string) []byte {
 	o := object{dst: []byte{'{'}}
 	o.text("set", string(of))
@@ -15,7 +15,7 @@ func SetMembers(of chat.SetType, slot string) []byte {
 	return append(o.dst, '}')
 }
 
-// ReadSetMembers is the way back. It reports false where the row says something else.
+// ReadSetMembers is the reverse of SetMembers. ok is false if data is something else.
 func ReadSetMembers(data []byte) (of chat.SetType, slot string, ok bool) {
 	var has [2]bool
 	err := members(data, "a set", func(name []byte, v value) {
@@ -32,7 +32,7 @@ func ReadSetMembers(data []byte) (of chat.SetType, slot string, ok bool) {
 	return of, slot, err == nil && has[0] && has[1]
 }
 
-// AppendSlots appends what is set on a room to dst, as an object.
+// AppendSlots appends the slots that are set on a room to dst, as an object.
 func AppendSlots(dst []byte, room chat.RoomID, slots []chat.Slot) []byte {
 	o := object{dst: append(dst, '{')}
 	o.text("room", string(room))
@@ -48,7 +48,7 @@ func AppendSlots(dst []byte, room chat.RoomID, slots []chat.Slot) []byte {
 	return append(o.dst, '}')
 }
 
-// Data returns the value that is to be set, which must be there.
+// Data returns the required member data: the value that is to be set.
 func (b Body) Data() ([]byte, error) {
 	v, ok := b["data"]
 	if !ok {
@@ -60,8 +60,8 @@ func (b Body) Data() ([]byte, error) {
 	return bytes.Clone(v.raw), nil
 }
 
-// CustomKeys returns the keys of the member custom with their values, nil for null; or nil where it
-// is not there.
+// CustomKeys returns the keys and values of the member custom; a null becomes nil. It returns nil
+// if the member is missing.
 func (b Body) CustomKeys() (map[string][]byte, error) {
 	const maxKeys = 2 * chat.MaxCustomKeys
 	v, ok, err := b.want("custom", kindObject, "an object")
@@ -90,7 +90,7 @@ func (b Body) CustomKeys() (map[string][]byte, error) {
 	return keys, nil
 }
 
-// Role returns a member that is a role as a room's setting has it, or nil where it is not there.
+// Role returns a member that is a role, as a room's setting names it, or nil if it is missing.
 func (b Body) Role(name string) (*chat.Role, error) {
 	text, err := b.Text(name)
 	if err != nil || text == nil {

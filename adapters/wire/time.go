@@ -6,7 +6,7 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// moment returns a time, or the zero time where it is not there.
+// moment returns a time, or the zero time if it is missing.
 func (f *fields) moment(n name) time.Time {
 	s, ok := f.text(n)
 	if !ok {
@@ -17,7 +17,7 @@ func (f *fields) moment(n name) time.Time {
 	return at
 }
 
-// ParseTime returns a time that a client gives, by the millisecond, or an Invalid error.
+// ParseTime returns a time that a client gives, to the millisecond, or an Invalid error.
 func ParseTime(name, s string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
