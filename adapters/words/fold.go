@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// lowered returns a word of ASCII in small letters, if it is one.
+// lowered returns a word of ASCII in small letters. is is false if it is not ASCII.
 func lowered(s string) (form string, is bool) {
 	upper := false
 	for i := range len(s) {
@@ -25,7 +25,7 @@ func lowered(s string) (form string, is bool) {
 	return s, true
 }
 
-// fold returns the form of a word that is in normal form. It may be empty, where it had marks only.
+// fold returns the form of a word that is in normal form. It is empty if the word has only marks.
 func fold(s string) string {
 	if !strings.ContainsFunc(s, changes) {
 		return cut(s)
@@ -47,17 +47,17 @@ func fold(s string) string {
 	return cut(norm.NFKC.String(b.String()))
 }
 
-// changes reports whether a character may not stay as it is in a form.
+// changes reports whether a form may not have the character as it is.
 func changes(c rune) bool {
 	return c == 'ß' || c == dotAbove || c != small(c) || c >= 0xad && (optional(c) || kindOf(c) == unseen)
 }
 
 const (
 	dotAbove = '\u0307'
-	tatweel  = '\u0640' // it makes Arabic words longer, for the eye
+	tatweel  = '\u0640' // it only makes Arabic words look longer
 )
 
-// small returns a letter without case, and a digit as others know it.
+// small returns a letter without case, and any digit as an ASCII digit.
 func small(c rune) rune {
 	switch {
 	case c < utf8.RuneSelf:
@@ -77,7 +77,7 @@ func small(c rune) rune {
 	return unicode.ToLower(unicode.ToUpper(c)) // so that ς is σ, and ı is i
 }
 
-// arabic returns a letter for all that Arabic and Persian writers take for it.
+// arabic returns one letter for several that Arabic and Persian writers use for each other.
 func arabic(c rune) rune {
 	switch c {
 	case 'آ', 'أ', 'إ', 'ٱ':
@@ -92,7 +92,7 @@ func arabic(c rune) rune {
 	return c
 }
 
-// optional reports whether writers leave a mark out at will: points in Hebrew, vowels in Arabic.
+// optional reports whether a mark is optional in writing: points in Hebrew, vowels in Arabic.
 func optional(c rune) bool {
 	switch {
 	case c < 0x591:
@@ -103,8 +103,8 @@ func optional(c rune) bool {
 	return c == tatweel
 }
 
-// accent reports whether a mark is an accent on a letter. A vowel is none: without those of Hindi,
-// say, another word is left.
+// accent reports whether a mark is an accent on a letter. A vowel sign is not: without it a Hindi
+// word, for example, would be another word.
 func accent(c rune) bool {
 	switch {
 	case 0x300 <= c && c <= 0x36f, 0x483 <= c && c <= 0x487, 0x653 <= c && c <= 0x655:
@@ -116,15 +116,17 @@ func accent(c rune) bool {
 }
 
 const (
-	// nuktas are dots that make an Indian letter one of a foreign sound; many leave them out.
+	// nuktas are dots that change an Indian letter to one for a foreign sound. Many writers leave
+	// them out.
 	nuktas = "\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc"
 	breve  = '\u0306'
 )
 
-// whole are letters with an accent that Unicode does not take apart.
+// whole has letters with an accent that Unicode does not split.
 var whole = map[rune]string{'đ': "d", 'ð': "d", 'ł': "l", 'ø': "o", 'ħ': "h", 'ŧ': "t", 'æ': "ae", 'œ': "oe"}
 
-// changesBare reports whether a character, of a text that was taken apart, is not in a bare form.
+// changesBare reports whether a bare form may not have the character. The text was split into
+// letters and marks before.
 func changesBare(c rune) bool { return accent(c) || c < 0x180 && whole[c] != "" }
 
 // bare returns a form without accents.
@@ -153,7 +155,7 @@ func bare(form string) string {
 	return form
 }
 
-// cut returns the beginning of a word that is longer than a token may be.
+// cut returns the beginning of a word that is too long for a token.
 func cut(s string) string {
 	if len(s) <= ports.MaxTokenBytes {
 		return s

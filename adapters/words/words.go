@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// maxWords bounds the words of a text, of which there may be more than characters: one can stand
-// for several words (U+FDFA). What is behind that is not found.
+// maxWords bounds the words of a text. There may be more words than characters: one character can
+// stand for several words (U+FDFA). Words beyond the bound are not found.
 const maxWords = ports.MaxDocTokens
 
 // Reader splits texts into words. The zero value is ready.
@@ -38,7 +38,7 @@ type reader struct {
 	most  int
 }
 
-// next passes over a separator, or reads a run of characters of one kind.
+// next skips a separator, or reads a run of characters of one kind.
 func (r *reader) next() {
 	c, n := utf8.DecodeRuneInString(r.text[r.at:])
 	is := kindOf(c)
@@ -56,14 +56,14 @@ func (r *reader) next() {
 			r.emoji(c, n)
 			return
 		}
-		r.at += n // a letter in a circle, say
+		r.at += n // such as a letter in a circle
 		r.pieces(norm.NFKC.String(r.text[from:r.at]), from, r.at)
 	default:
 		r.at += n
 	}
 }
 
-// run goes to the end of a run of letters, or of parts. Characters that are not seen do not end it.
+// run goes to the end of a run of letters, or of parts. Invisible characters do not end it.
 func (r *reader) run(of kind) {
 	end := r.at
 	for r.at < len(r.text) {
@@ -91,7 +91,8 @@ func (r *reader) word(from, to int) {
 	r.pieces(norm.NFKC.String(r.text[from:to]), from, to)
 }
 
-// pieces adds the words in a text in normal form, which stands for a part of the text.
+// pieces adds the words of a text in normal form. It stands for the part of the original text from
+// from to to.
 func (r *reader) pieces(normal string, from, to int) {
 	begin := -1
 	end := func(i int) {
@@ -140,14 +141,14 @@ func (r *reader) parts(from, to int) {
 	for !iter.Done() {
 		begin := iter.Pos()
 		normal := slices.Clone(iter.Next())
-		for iter.Pos() == begin && !iter.Done() { // one character may stand for several
+		for iter.Pos() == begin && !iter.Done() { // one character may become several
 			normal = append(normal, iter.Next()...)
 		}
 		r.pieces(string(normal), from+begin, from+iter.Pos())
 	}
 }
 
-// part adds a character of a run. One that is not seen goes with the one before it.
+// part adds a character of a run. An invisible character is joined to the one before it.
 func (r *reader) part(form string, from, to int) {
 	var last ports.Word
 	if n := len(r.words); n > 0 {
@@ -186,7 +187,7 @@ func (r *reader) emoji(c rune, n int) {
 
 func (r *reader) add(w ports.Word) { r.words = append(r.words, w) }
 
-// kind is what a character is to a word.
+// kind says how a character is treated.
 type kind uint8
 
 const (
@@ -195,10 +196,10 @@ const (
 	mark           // on a letter
 	part           // a letter of a script without spaces between words
 	symbol         // or emoji
-	unseen         // within a word it does not matter
+	unseen         // has no effect within a word
 )
 
-// kinds are those of the characters of most alphabets.
+// kinds has the kinds of the characters of most alphabets.
 var kinds = sync.OnceValue(func() *[0x2000]kind {
 	var table [0x2000]kind
 	for c := range table {
@@ -246,16 +247,16 @@ func lookUp(c rune) kind {
 }
 
 const (
-	zeroSpace = '\u200b' // it is not seen, and stands between words
+	zeroSpace = '\u200b' // it is invisible, and separates words
 	joiner    = '\u200d'
 )
 
-// ignored reports whether a character matters to nobody who reads a word.
+// ignored reports whether a character has no meaning within a word.
 func ignored(c rune) bool {
 	return c >= 0xad && unicode.In(c, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// scripts are those without spaces between words, and Korean.
+// scripts has the scripts without spaces between words, and Korean.
 var scripts = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x0e00, Hi: 0x0eff, Stride: 1}, // Thai, Lao
@@ -285,13 +286,13 @@ var scripts = &unicode.RangeTable{
 
 func isPart(c rune) bool { return c >= 0x0e00 && unicode.Is(scripts, c) }
 
-// flag reports whether two such letters make a flag.
+// flag reports whether a character is one of the letters of which two make a flag.
 func flag(c rune) bool { return 0x1f1e6 <= c && c <= 0x1f1ff }
 
-// toned reports whether a character gives an emoji the tone of its skin.
+// toned reports whether a character sets the skin tone of an emoji.
 func toned(c rune) bool { return 0x1f3fb <= c && c <= 0x1f3ff }
 
-// drawn reports whether a character goes with the emoji before it: it says how that is drawn, or
+// drawn reports whether a character belongs to the emoji before it: it says how that is drawn, or
 // is a tag of a flag.
 func drawn(c rune) bool { return drawnAs(c) || 0xe0020 <= c && c <= 0xe007f || c == '\u20e3' }
 
