@@ -28,7 +28,8 @@ type conn struct {
 	socket *socket // nil if every write may block: TLS, a pipe, systems without support
 	stall  time.Duration
 
-	wake    chan struct{} // holds one; wakes the reading goroutine when one of these, or the debt, changed
+	// Of capacity one; wakes the reading goroutine when one of these, or the debt, changed.
+	wake    chan struct{}
 	resumed atomic.Bool
 	closing atomic.Bool // Close was called
 

@@ -8,12 +8,11 @@
 //	client ──► conn or polled ──► reader, parser ──► Session.Command, Reply, Finish, Closed
 //	client ◄── conn or polled ◄── Session (TryWrite, Write, Close)
 //
-// A connection is one of two kinds, which clients and sessions cannot tell apart:
-//
-//   - conn has a goroutine that waits for the client. It carries everything: TLS, systems without epoll, pipes in tests. When idle it
-//     costs about 5 KiB, most of it the goroutine's stack.
-//   - polled has none, and costs about 110 bytes when idle. The poller hears of its socket by epoll, and the worker pool, a few workers, read
-//     where there is something to read. It is for plain TCP on Linux.
+// A connection is one of two kinds, which clients and sessions cannot tell apart. A conn has a
+// goroutine that waits for the client. It carries everything: TLS, systems without epoll, pipes in
+// tests. When idle it costs about 5 KiB, most of it the goroutine's stack. A polled has no
+// goroutine, and costs about 110 bytes when idle. The poller learns by epoll that its socket has
+// something to read, and a few workers, the worker pool, read it. It is for plain TCP on Linux.
 //
 // Neither keeps the handshake, its request or its buffers. Nor does it keep a read buffer while
 // there is nothing to read, if the system can tell.

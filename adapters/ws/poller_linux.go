@@ -36,7 +36,7 @@ const (
 	eventsAtOnce = 256
 )
 
-// poll has the poller serve a connection. If it returns false, the connection is unchanged.
+// poll makes the poller serve a connection. If it returns false, the connection is unchanged.
 func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool {
 	c := a.move(raw, &polled{inflates: opening.Packing != ports.Unpacked})
 	if c == nil {

@@ -32,7 +32,8 @@ type reader struct {
 
 // line is what a reader needs of its connection.
 type line interface {
-	// wakeBy has expire called after due, unless it is called again before; a zero time cancels it.
+	// wakeBy makes expire be called after due, unless wakeBy is called again before. A zero time
+	// cancels it.
 	wakeBy(due time.Time)
 	// owe counts bytes of pongs that the client has not taken yet, and reports whether they are too
 	// many.

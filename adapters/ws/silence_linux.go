@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// giveUpAfter has the system end the connection when data is not acknowledged for that long
+// giveUpAfter makes the system end the connection when data is not acknowledged for that long
 // (TCP_USER_TIMEOUT, tcp(7)).
 func giveUpAfter(tcp *net.TCPConn, d time.Duration) {
 	const userTimeout = 0x12 // of package syscall on no system
