@@ -19,10 +19,10 @@ type Log interface {
 	//   - There is no such room: NotFound.
 	//   - An entry with that (room, author, key) exists, perhaps from earlier in the same call:
 	//     Duplicate if the entry is what is proposed, otherwise Conflict. It is what is proposed if
-	//     it is of the same kind (a Message may be Silent or not) and about the same thing, whatever
-	//     its value: an Edited or Deleted of that target, a Reacted of that target with that emoji,
-	//     a Set of that type, target and slot, a MemberChanged of that user. An entry of a kind that
-	//     this release does not know may be the same too.
+	//     it is of the same kind (a Message may be Silent or not) and about the same thing,
+	//     whatever its value: an Edited or Deleted of that target, a Reacted of that target with
+	//     that emoji, a Set of that type, target and slot, a MemberChanged of that user. An entry
+	//     of a kind that this release does not know may be the same too.
 	//   - The author may not do that, as the room and their place in it are now: Forbidden, or
 	//     NotFound if they may not know of the room (see chat.Rights.Entitle). A change of the room
 	//     or of its members needs Moderate. Leaving needs nothing. A Set needs what its
@@ -31,8 +31,8 @@ type Log interface {
 	//     room, the lowering of their role, or the hiding of a public room.
 	//   - The room is archived: Conflict. But it takes MemberChanged, RoomChanged, a Set of the
 	//     types room.*, and a Set by chat.System that unsets a slot.
-	//   - Message.ReplyTo, or the target of Edited, Deleted, Reacted or a Set on a message, is not a
-	//     message: NotFound.
+	//   - Message.ReplyTo, or the target of Edited, Deleted, Reacted or a Set on a message, is not
+	//     a message: NotFound.
 	//   - Proposal.IfHead is given, and is not the room's head: Conflict, with the detail Moved.
 	//   - The target of Deleted is another user's, and the author does not moderate: Forbidden.
 	//   - The target of Edited, Reacted or Set is deleted: Conflict.
@@ -44,8 +44,8 @@ type Log interface {
 	//     end their own role: Conflict.
 	//   - Reacted has one more emoji than the message may have (chat.Proposal.Reactions): Conflict.
 	//   - What it sets is set already: Unchanged. This applies to Deleted of a deleted message,
-	//     Reacted, MemberChanged, RoomChanged, a Set to the same bytes, and a Set by chat.System that
-	//     unsets what is not due. Edited with the same body is still a change.
+	//     Reacted, MemberChanged, RoomChanged, a Set to the same bytes, and a Set by chat.System
+	//     that unsets what is not due. Edited with the same body is still a change.
 	//   - A Set would make more slots hold a value, or larger ones, than chat.Cap allows: Conflict.
 	//
 	// Proposals of one chat.Proposal.Group take effect together or not at all. Each is judged as if
