@@ -17,7 +17,7 @@ import (
 const lockQuery = `
 SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
 
-// lockFreeQuery is lockQuery for the rooms that nobody else has locked.
+// lockFreeQuery locks only those rooms that nobody else has locked.
 const lockFreeQuery = lockQuery + ` SKIP LOCKED`
 
 // The outcomes of a proposal in sayQuery.
@@ -31,17 +31,17 @@ const (
 	isReaders  // its author may read only
 	isBanned   // its author is banned
 	isHidden   // its author may not know of the room
-	isTaken    // its key was used for another thing than a message
+	isTaken    // its key was used for something else
 )
 
-// sayQuery appends messages in one statement, after lockQuery: it sees all that was committed
-// before it got its locks, and nobody else appends to these rooms until it is committed. It must
-// not be put together with lockQuery in one statement, which would see the tables as they were
-// before it waited. If a proposal isForward, it appends nothing.
+// sayQuery appends messages in one statement, after lockQuery. So it sees everything that was
+// committed before it got its locks, and nobody else appends to these rooms until it is committed.
+// The two must not be put into one statement: that would see the tables as they were before it
+// waited. If a proposal isForward, it appends nothing.
 //
 // A message begins a turn if its author is not the last speaker. Authors who speak for the first
-// time are recorded. The room's row names the last speaker; if it does not, or is not up to date
-// with the head, the statement looks the speaker up.
+// time are recorded. The room's row names the last speaker. If it does not, or does not belong to
+// the head, the statement looks the speaker up.
 var sayQuery = ofTurns(`
 WITH judged AS (
   SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
@@ -123,8 +123,9 @@ type said struct {
 	rooms, authors, names, keys, bodies []string
 	replies                             []int64
 	metas                               [][]byte
-	granted, everybody                  []int16  // the roles that the authors' tokens give them there, and in public rooms
-	vias                                []string // nil if no service acts for anybody, the usual case
+	// Roles that the authors' tokens give them in the room, and in public rooms.
+	granted, everybody []int16
+	vias               []string // nil if no service acts for anybody, the usual case
 }
 
 // aboveBans is the role granted to admins: it holds even if their user is banned.
@@ -178,7 +179,7 @@ func (b *said) entitle(by chat.Rights) {
 	b.everybody = append(b.everybody, everybody)
 }
 
-// givenMeta turns an empty meta into nil, which is stored as NULL.
+// givenMeta returns nil for an empty meta, which is stored as NULL.
 func givenMeta(meta []byte) []byte {
 	if len(meta) == 0 {
 		return nil

@@ -45,8 +45,8 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	}
 	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
 		err = undo(ctx, conn, err)
-		// The rooms' rows are locked already. So another row is held (nobody can tell of which
-		// room), or a whole table.
+		// The rooms' rows are locked already. So what is held is another row, and it is unknown of
+		// which room, or a whole table.
 		if isHeld(err) && !tableLocked(ctx, conn) {
 			return heldAll(ctx, conn, proposals, l.exists), nil
 		}
@@ -61,26 +61,27 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 // undo ends a transaction that failed with err, so that its connection can be used again.
 func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
-		conn.Exec(ctx, "rollback") //nolint:errcheck // a connection on which that fails is closed, as it is in a transaction still
+		// If this fails, the connection is still in a transaction, and is closed.
+		conn.Exec(ctx, "rollback") //nolint:errcheck
 	}
 	return err
 }
 
-// loaded holds the rows that a batch is about: first as they were read, then as the batch changes
+// loaded has the rows that a batch is about: first as they were read, then as the batch changes
 // them. A row that is not in the tables is nil or missing.
 type loaded struct {
 	locked     map[chat.RoomID]struct{} // the rooms that are locked for the batch
 	rooms      map[chat.RoomID]*room
 	used       map[usedKey]chat.Entry
 	messages   map[place]*message
-	reactions  map[place][]*reaction // all those on each message that is reacted to
+	reactions  map[place][]*reaction // all reactions on each message that is reacted to
 	reactors   map[reactorKey]*reactor
 	members    map[memberKey]*member
-	unmarked   map[memberKey]struct{} // whose read marks go
+	unmarked   map[memberKey]struct{} // users whose read marks are removed
 	forgotten  columns                // emoji whose reactions are deleted from messages
-	moderators []memberKey            // of rooms where one may resign, as many as tell
+	moderators []memberKey            // moderators of rooms where one may resign; enough to tell
 	left       map[memberKey]struct{} // users who left and have made no entry since
-	slots      map[slotKey]*slot      // of what sets are about
+	slots      map[slotKey]*slot      // the slots that sets are about
 	deleted    []place
 	entries    []chat.Entry     // new
 	columns    []ledger.Columns // of the new entries
@@ -120,7 +121,7 @@ type room struct {
 
 type message struct {
 	ledger.Message
-	body                string // set if it was changed
+	body                string // the new body, if it was changed
 	editedAt, deletedAt *time.Time
 	reacted, slotted    bool
 	changed             bool
@@ -192,8 +193,8 @@ FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, user_id)
 JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target
 JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
 
-	// It reads so many moderators of each room that, whatever the proposals change, it is known
-	// whether another one remains.
+	// The query reads so many moderators of each room that, whatever the proposals change, it is
+	// known whether another one remains.
 	moderatorsQuery = `
 SELECT p.room_id, m.user_id
 FROM unnest($1::text[], $2::bigint[]) p (room_id, n) CROSS JOIN LATERAL (
@@ -265,7 +266,7 @@ func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 	}
 }
 
-// columns are keys of rows, by columns. Each query uses those that it needs.
+// columns has the keys of rows, column by column. Each query uses those that it needs.
 type columns struct {
 	rooms []string
 	seqs  []int64

@@ -73,10 +73,10 @@ func (c Config) warn(err error) {
 	}
 }
 
-// parse makes the pool's configuration. Its errors do not show the URL's password.
+// parse makes the pool's configuration. The password of the URL is not in its errors.
 func (c Config) parse() (*pgxpool.Config, error) { return c.parseFor(false) }
 
-// parseFor is parse, where pooled says that a pooler is in between, whatever the URL says.
+// parseFor is like parse. pooled says that there is a pooler in between, whatever the URL says.
 func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	pool, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -107,8 +107,8 @@ func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	return pool, nil
 }
 
-// maxAppends is the default of Config.Appends at most: one for each lane of a journal, and two for
-// rooms that are held.
+// maxAppends is the highest default of Config.Appends: one connection for each lane of a journal,
+// and two for rooms that are held.
 const maxAppends = 6
 
 // appends returns how many of conns connections are for appends alone.
@@ -126,9 +126,9 @@ func (c Config) setsSession(conn *pgx.ConnConfig) bool {
 }
 
 // setAppends adds the settings for appends, unless the URL has them: how long they wait for a lock,
-// and that they are planned once. Otherwise the server would plan each append of a single message
-// anew, because its generic plan is costed for the number of messages that it guesses. Planning
-// costs more than the append, and always results in the same plan: to go by the keys.
+// and that they are planned only once. Otherwise the server would plan each append of a single
+// message again: it estimates the cost of its generic plan for a number of messages that it
+// guesses. Planning costs more than the append, and the plan is always the same: to use the keys.
 func setAppends(params map[string]string) {
 	setDefaults(params, map[string]string{
 		"lock_timeout":    strconv.FormatInt(heldAfter.Milliseconds(), 10),
@@ -138,15 +138,16 @@ func setAppends(params map[string]string) {
 
 // setSession adds the settings of all sessions, unless the URL has them.
 //
-// Every query of the store goes by a key. While a table is new and has no statistics, the planner
-// does not know that. Its plan for a prepared statement may be used for minutes while the table
-// grows. So plans that read whole tables are disabled. Just-in-time compilation is off because it
-// would be started by the high cost of a disabled plan.
+// Every query of the store uses a key. While a table is new and has no statistics, the planner does
+// not know that. Its plan for a prepared statement may then be used for minutes while the table
+// grows. So plans that read whole tables are disabled. Just-in-time compilation is off because the
+// high cost of a disabled plan would start it.
 func (c Config) setSession(params map[string]string) {
 	limit := strconv.FormatInt(c.timeout().Milliseconds(), 10)
 	setDefaults(params, map[string]string{
-		"application_name":                    "parley",
-		"default_transaction_isolation":       "read committed", // once Append has a lock, it must see what the holder before committed
+		"application_name": "parley",
+		// Once Append has a lock, it must see what its previous holder committed.
+		"default_transaction_isolation":       "read committed",
 		"statement_timeout":                   limit,
 		"idle_in_transaction_session_timeout": limit, // a node that froze with locked rooms must not hold up the others
 		"enable_seqscan":                      "off",
@@ -177,7 +178,7 @@ func (c Config) wait(ctx context.Context, try func() error) error {
 		if err == nil || !errors.Is(err, chat.Unavailable) || ctx.Err() != nil {
 			return err
 		}
-		if isUnsupported(err) { // though the store's own settings were left out
+		if isUnsupported(err) { // although the store's own settings were left out
 			return chat.Errorf(chat.Internal, "a pooler in between refuses a parameter of the store's URL, which must lead to the server itself or go without: %v", err)
 		}
 		if isRefusal(err) {

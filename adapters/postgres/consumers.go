@@ -39,7 +39,8 @@ ON CONFLICT (room_id, consumer) DO UPDATE SET seq = excluded.seq, upto = 0, head
 SELECT ` + cursorColumns + ` FROM hook_cursor
 WHERE consumer = $1 AND room_id > $2 COLLATE "C" AND (next_at IS NOT NULL OR stalled) ORDER BY room_id LIMIT $3`
 
-	// Nobody waits for a cursor that is moved just then, so that there is no deadlock with a Move.
+	// The statement does not wait for a cursor that is being moved. So there is no deadlock with a
+	// Move.
 	retryStatement = `
 WITH failed AS (
   SELECT room_id FROM hook_cursor
@@ -53,7 +54,7 @@ FROM failed f WHERE c.room_id = f.room_id AND c.consumer = $1`
 
 	forgetStatement = `DELETE FROM consumer WHERE name = $1`
 
-	// The page may end within a room: its cursor of the consumer goes with the page.
+	// The page may end within a room. Then the consumer's cursor there is removed with this page.
 	forgetCursorsStatement = `
 WITH page AS MATERIALIZED (
   SELECT room_id FROM hook_cursor WHERE room_id > $2 COLLATE "C" ORDER BY room_id LIMIT $3
@@ -64,7 +65,7 @@ WITH page AS MATERIALIZED (
 )
 SELECT CASE WHEN n < $3 THEN '' ELSE last END FROM ends`
 
-	// The nodes that live are counted as they were before the statement, but for the node itself.
+	// The living nodes are counted as they were before the statement, except for the node itself.
 	renewNodeStatement = `
 WITH gone AS (
   DELETE FROM lease_node WHERE until < clock_timestamp() - interval '1 hour' AND node <> $1
@@ -76,9 +77,9 @@ SELECT count(*) FROM lease_node WHERE until > clock_timestamp() AND node <> $1`
 
 	leasesQuery = `SELECT share, fence FROM lease WHERE node = $1 ORDER BY share`
 
-	// A share that another node takes just then is looked at again once it has, with the same
-	// nodes: which needs an array, as a row of a table that is joined would not be looked for
-	// again.
+	// If another node is taking a share at the same time, PostgreSQL checks its row again after
+	// waiting. This check must use the same list of nodes. So the list is an array: a joined table
+	// would not be read again.
 	acquireStatement = `
 WITH living AS MATERIALIZED (
   SELECT node FROM lease_node WHERE until > clock_timestamp()
@@ -197,8 +198,8 @@ func (s *Store) Renew(ctx context.Context, node ports.NodeID, lives time.Duratio
 	return is, err
 }
 
-// Acquire implements ports.Leases. A try whose outcome was lost is no harm: Renew tells of what it
-// got.
+// Acquire implements ports.Leases. A try whose outcome was lost does no harm, as Renew returns the
+// shares that it got.
 func (s *Store) Acquire(ctx context.Context, node ports.NodeID) (more []ports.Lease, err error) {
 	err = s.read(ctx, "acquire leases", func(ctx context.Context) (err error) {
 		more, err = queryAll(ctx, s.pool, acquireStatement, []any{string(node)}, func(row pgx.CollectableRow) (l ports.Lease, err error) {

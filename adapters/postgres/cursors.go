@@ -12,11 +12,11 @@ import (
 
 var _ ports.Cursors = (*Store)(nil)
 
-// shareOf is ports.ShareOf, as the indexes have it.
+// shareOf computes ports.ShareOf in SQL, in the form that the indexes have.
 const shareOf = `get_byte(sha256(room_id::bytea), 0)`
 
 const (
-	// Of each share the first that come in its index.
+	// For each share, the first rooms in its index.
 	pendingQuery = `
 SELECT r.room_id, r.head, r.last_at, extract(epoch FROM clock_timestamp() - r.last_at)::float8
 FROM unnest($1::integer[], $2::text[]) AS a (share, after), LATERAL (
@@ -35,8 +35,9 @@ SELECT c.* FROM unnest($1::integer[]) AS a (share), LATERAL (
 	cursorsQuery = `
 SELECT ` + cursorColumns + ` FROM hook_cursor WHERE room_id = ANY($1::text[])`
 
-	// Whoever takes a share over waits for the lock on its lease, so that what is moved under it is
-	// moved before. A lease that was taken over while this waited is read anew.
+	// A node that takes over a share waits for the lock on its lease. So everything that is moved
+	// under the old lease is moved before that. If a lease was taken over while this statement
+	// waited, its row is read again.
 	moveStatement = `
 WITH held AS MATERIALIZED (
   SELECT share, fence FROM lease WHERE share = ANY($14::smallint[]) AND node <> '' ORDER BY share FOR SHARE
@@ -64,8 +65,8 @@ SELECT CASE WHEN NOT p.held THEN 0
   WHEN p.n IN (SELECT n FROM moved) OR (p.is_new AND (p.room_id, p.consumer) IN (SELECT room_id, consumer FROM made)) THEN 2 ELSE 1 END::smallint
 FROM p ORDER BY p.n`
 
-	// Begin waits for the lock on the generation, so that nothing is cleared under an earlier one
-	// after it. Nobody waits for a room.
+	// Begin waits for the lock on the generation. So after Begin nothing is cleared under an
+	// earlier generation. The statement waits for no room.
 	clearStatement = `
 WITH present AS MATERIALIZED (
   SELECT generation FROM consumer WHERE name = '' FOR SHARE
@@ -146,7 +147,7 @@ func (s *Store) Load(ctx context.Context, rooms []chat.RoomID) ([]ports.Cursor, 
 	return s.cursors(ctx, "read cursors", cursorsQuery, texts(rooms))
 }
 
-// moving is a call of Move by columns.
+// moving has the moves of one call, column by column.
 type moving struct {
 	rooms, consumers, errors  []string
 	seqs, uptos, heads, waits []int64
@@ -207,7 +208,7 @@ func (s *Store) Clear(ctx context.Context, rooms []ports.RoomHead, generation in
 	})
 }
 
-// Wake implements ports.Cursors. It locks only what there is to change.
+// Wake implements ports.Cursors. It locks only rows that it changes.
 func (s *Store) Wake(ctx context.Context, query ports.WakeQuery) (woken ports.Woken, err error) {
 	err = s.read(ctx, "look through rooms", func(ctx context.Context) error {
 		woken = ports.Woken{}

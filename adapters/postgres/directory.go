@@ -69,13 +69,13 @@ FROM (
 LEFT JOIN room r ON r.room_id = mine.room_id` + standingTables + `
 ORDER BY mine.room_id`
 
-// allRoomsQuery is roomsOfQuery of all rooms that there are.
+// allRoomsQuery is like roomsOfQuery, for all rooms.
 var allRoomsQuery = standingColumns + `, r.room_id
 FROM (SELECT * FROM room WHERE room_id > $2 ORDER BY room_id LIMIT $3) r` + standingTables + `
 ORDER BY r.room_id`
 
-// placesQuery takes pairs of a room and a user. It returns the index and the standing of each pair
-// whose room exists.
+// placesQuery takes pairs of a room and a user. For each pair whose room exists it returns the
+// pair's index and standing.
 const placesQuery = `
 SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
   greatest(r.name_set, r.public_set, r.archived_set, r.meta_set), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at

@@ -10,31 +10,38 @@
 //	     of their ids                                          ├── first readers see it
 //	                                                           └── then the next one gets the lock
 //
-// From this follows what ports.Log promises:
-//   - Numbers have no holes: a transaction that is rolled back never moved the head.
-//   - Whoever sees an entry sees all below it: the lock passes on only after the commit is visible, so entries become
-//     visible in the order of their numbers, and a statement sees all of a commit or nothing.
-//   - A used key is seen: what was committed under the lock before is visible to the statements after it. Two nodes that append
-//     the same proposals do so one after the other, and the second finds the keys. No entry relies on a unique index to fail.
-//   - No deadlock: all take the locks of rooms in one order, and nothing else is locked before them. A read mark is locked without
-//     them, and by a transaction that then waits for nothing.
+// This gives what ports.Log promises:
 //
-// If something else locks a room's row (an operator, a node that froze), it holds up that room
-// only. Appends wait for a lock for a time that is short, but long against a commit. Then they lock
-// the rooms that they can without waiting, and the other rooms are Held. If a row of another table
-// is locked, nobody can tell which room it belongs to, and all rooms of the batch are Held. When
-// the caller then appends each room alone, the rooms that are not concerned succeed. Appends have
-// connections of their own, so that reads, which may wait for a locked table, do not hold them up.
+// Numbers have no holes. A transaction that is rolled back has never moved the head.
+//
+// Whoever sees an entry sees all entries before it. The lock passes on only after the commit is
+// visible. So entries become visible in the order of their numbers, and a statement sees all of a
+// commit or nothing.
+//
+// A used key is seen. A statement sees everything that was committed under the lock before. If two
+// nodes append the same proposals, they do so one after the other, and the second one finds the
+// keys. No entry depends on the failure of a unique index.
+//
+// There is no deadlock. All transactions lock rooms in one order, and lock nothing else before
+// them. Only a read mark is locked without its room, and such a transaction then waits for nothing.
+//
+// If something else locks a room's row (an operator, a node that froze), it holds up only that
+// room. Appends wait for a lock for a time that is short, but long compared with a commit. Then
+// they lock the rooms that they can without waiting, and the other rooms are Held. If a row of
+// another table is locked, it is unknown which room it belongs to, and all rooms of the batch are
+// Held. When the caller then appends each room alone, the rooms that are not concerned succeed.
+// Appends have connections of their own, so that reads, which may wait for a locked table, do not
+// hold them up.
 //
 // A batch of messages is judged and written by one statement, which is sent together with the lock
 // statement: one round trip. The rules of other facts are too complex for one statement. They take
 // one round trip to lock and read, and one to write and commit; in between core/ledger judges. A
 // test compares the statement with core/ledger.
 //
-// If an error leaves open whether a batch was committed (the connection broke after the commit was
-// sent, the server stopped), the call fails with Unavailable. The caller appends the same proposals
-// again, and their keys tell what was stored. The adapter never repeats an append itself: its
-// caller would take the Duplicate of the second attempt for a repetition by the client.
+// An error may leave open whether a batch was committed: the connection broke after the commit was
+// sent, or the server stopped. Then the call fails with Unavailable. The caller appends the same
+// proposals again, and their keys tell what was stored. The adapter never repeats an append itself:
+// its caller would take the Duplicate of the second attempt for a repetition by the client.
 //
 // An append is as durable as the server's commit: leave its fsync and synchronous_commit on.
 package postgres

@@ -26,7 +26,7 @@ var kinds = map[string]chat.Kind{
 	"57": chat.Unavailable, // canceled, shutting down, starting up
 	"58": chat.Unavailable, // errors of the server's system: I/O errors
 
-	"0A000": chat.Unavailable, // a cached plan that a migration made invalid; the next call plans anew
+	"0A000": chat.Unavailable, // a migration made a cached plan invalid; the next call plans again
 	"23505": chat.Unavailable, // somebody else inserted the key without the room's lock; a repetition will find it
 	"26000": chat.Unavailable, // a prepared statement does not exist any more
 	"3D000": chat.Unavailable, // no such database: it may be being restored

@@ -39,7 +39,7 @@ WHERE id = $1 AND version = $2 RETURNING ` + hookColumns
 
 	removeHookStatement = `DELETE FROM hook WHERE id = $1`
 
-	// Rooms are taken in one order by all, so that two do not wait for each other.
+	// All transactions lock rooms in one order, so that no two wait for each other.
 	leaseRoomsStatement = `
 INSERT INTO hook_lease AS l (hook_id, room_id, until_time)
 SELECT h.id, r.id, now() + $3 FROM hook h, unnest($2::text[]) r (id) WHERE h.id = $1 ORDER BY r.id
@@ -74,7 +74,7 @@ func scanHook(row pgx.CollectableRow) (h ports.Hook, err error) {
 	return h, json.Unmarshal([]byte(filter), &h.Filter)
 }
 
-// MakeHook implements ports.Hooks. Those who make some at once wait for one another.
+// MakeHook implements ports.Hooks. Concurrent calls wait for each other.
 func (s *Store) MakeHook(ctx context.Context, h ports.Hook, now bool) (made ports.Hook, err error) {
 	filter, err := json.Marshal(h.Filter)
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Store) RemoveHook(ctx context.Context, id chat.HookID) error {
 	return nil
 }
 
-// orNull is how a time is kept that may not be set.
+// orNull returns a time, or nil for the zero time, which is stored as NULL.
 func orNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

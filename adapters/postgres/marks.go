@@ -12,12 +12,12 @@ import (
 )
 
 // markPatience is how long the insertion of a new mark waits for another transaction that inserts
-// the same mark and has not committed. Marks that exist are not waited for at all.
+// the same mark and has not committed. It does not wait at all for marks that exist.
 const markPatience = "100ms"
 
-// markStatement moves marks, but not back, and not beyond the head. A mark that already stands
-// there is not touched: a batch that moves none writes nothing. A mark that somebody else has
-// locked is left out. Rooms are read and not locked.
+// markStatement moves marks forward, never back, and not beyond the head. A mark that already
+// stands there is not touched, so a batch that moves none writes nothing. A mark that somebody else
+// has locked is left out. Rooms are read and not locked.
 const markStatement = `
 WITH asked AS (
   SELECT p.room_id, p.user_id, max(p.seq) AS seq
@@ -116,7 +116,7 @@ func (s *Store) markTogether(ctx context.Context, marks []ports.ReadMark) ([]por
 	return outcomes, nil
 }
 
-// marked is where a user's mark stands in a room.
+// marked is a user's mark in a room.
 type marked struct {
 	exists     bool
 	head, read chat.Seq
@@ -136,8 +136,8 @@ func (m marked) outcome(seq chat.Seq) ports.MarkOutcome {
 	return ports.MarkOutcome{Read: m.read, Unread: m.unread}
 }
 
-// marksQuery returns whether room $1 has more than $2 members and banned, and, if not, its marks:
-// up to one more than $2. There is always one row at least.
+// marksQuery returns whether room $1 has more than $2 members and banned users. If not, it returns
+// its marks, at most $2 and one more. It always returns at least one row.
 const marksQuery = `
 SELECT n.large, coalesce(k.user_id, ''), coalesce(k.seq, 0) FROM (
   SELECT count(*) > $2::bigint AS large FROM (

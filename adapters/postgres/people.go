@@ -19,9 +19,9 @@ SELECT a.user_id, coalesce(u.name, ''), coalesce(u.avatar, ''), u.custom, coales
   coalesce(u.said_name, ''), coalesce(u.said_avatar, ''), coalesce(u.gone, false), clock_timestamp()
 FROM unnest($1::text[]) a (user_id) LEFT JOIN usr u ON u.user_id = a.user_id`
 
-	// savePeopleStatement writes users that are one version further than they were read, and
-	// returns them: not those whom somebody else has changed meanwhile. It goes by their ids, so
-	// that two of it do not lock one another out.
+	// savePeopleStatement writes users whose version is still the one that was read, and returns
+	// those that it has written. Users that somebody else has changed meanwhile are left out. It
+	// locks users in the order of their ids, so that two such statements cause no deadlock.
 	savePeopleStatement = `
 INSERT INTO usr AS u (user_id, name, avatar, custom, v, as_of, said_name, said_avatar)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::timestamptz[], $7::text[], $8::text[]) AS a (user_id)
@@ -32,11 +32,11 @@ ON CONFLICT (user_id) DO UPDATE SET
 WHERE u.v = excluded.v - 1 AND NOT u.gone
 RETURNING user_id`
 
-	// personTries is how often a change is tried that others come before.
+	// personTries is how often a change is tried if changes of others come first.
 	personTries = 5
 )
 
-// people returns users, known or not, and the time.
+// people returns users, known or not, and the server's time.
 func (s *Store) people(ctx context.Context, users []chat.UserID) (known map[chat.UserID]chat.Person, at time.Time, err error) {
 	ids := make([]string, len(users))
 	for i, user := range users {
@@ -115,7 +115,8 @@ func (s *Store) SetProfile(ctx context.Context, user chat.UserID, change chat.Pr
 	return chat.Profile{}, false, chat.Errorf(chat.Unavailable, "others change this profile at the same time; try again")
 }
 
-// Learn implements ports.People. Of whom somebody else changes at the same time it learns again.
+// Learn implements ports.People. If somebody else changes a user at the same time, it tries again
+// for that user.
 func (s *Store) Learn(ctx context.Context, claims []chat.Claim) (changed []chat.Profile, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 // Store is a log and a directory in a PostgreSQL database. It may share the database with any
 // number of other stores, in this process and in others.
 type Store struct {
-	pool      *pgxpool.Pool // of all calls but appends
-	appends   *pgxpool.Pool // of appends; the same one where there is one connection only
+	pool      *pgxpool.Pool // for all calls except appends
+	appends   *pgxpool.Pool // for appends; the same as pool if there is only one connection
 	unbounded bool          // connections have no lock_timeout, so each append sets it
 	timeout   time.Duration
 }
@@ -161,7 +161,7 @@ func (s *Store) read(ctx context.Context, what string, do func(ctx context.Conte
 	return failure(ctx, err, what)
 }
 
-// queryAll returns what scan makes of each row of a query.
+// queryAll returns the result of scan for each row of a query.
 func queryAll[T any](ctx context.Context, pool *pgxpool.Pool, sql string, args []any, scan pgx.RowToFunc[T]) ([]T, error) {
 	rows, err := pool.Query(ctx, sql, args...)
 	if err != nil {

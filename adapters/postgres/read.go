@@ -17,11 +17,12 @@ import (
 
 // spanQuery reads a span of a room in its present form. It is one statement, so it sees one
 // snapshot. An edit's body comes from a subquery, because a join might be planned to read the whole
-// room. The same holds for "gone": whether the message that an entry of a later kind is about is
-// deleted. A deleted message may still have its meta: the release before deleted only the body.
+// room. The same holds for the column gone: whether the message that an entry of a later kind is
+// about is deleted. A deleted message may still have its meta, as the previous release deleted only
+// the body.
 //
-// After $6 bytes no more rows are sent. Long values that are not sent are not read either: their
-// length stands in the row.
+// After $6 bytes no more rows are sent. Long values of rows that are not sent are not read either,
+// as their length is in the row.
 const spanQuery = `
 SELECT seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, edited_at, deleted_at, target, emoji, removed, total,
   change, member, role, name, type, data, gone, emojis, totals, mine,
@@ -67,14 +68,14 @@ ORDER BY seq`
 const allRows = `
 SELECT * FROM entry WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq /*newest*/ LIMIT $4::bigint`
 
-// pickedRows are the rows of entries that are named one by one.
+// pickedRows selects entries that are named one by one.
 const pickedRows = `
 SELECT e.* FROM (SELECT DISTINCT unnest($7::bigint[]) AS seq) p CROSS JOIN LATERAL (
   SELECT * FROM entry WHERE room_id = $1 AND seq = p.seq AND p.seq > $2 AND p.seq < $3 OFFSET 0
 ) e
 ORDER BY e.seq LIMIT $4::bigint`
 
-// pickedQuery is the query for such a span.
+// pickedQuery is the query for such entries.
 var pickedQuery = strings.Replace(spanQuery, "/*rows*/", pickedRows, 1)
 
 // messageRows selects the messages of a span, however far apart they are. Each row has the number
@@ -191,7 +192,7 @@ func scanEntry(row pgx.CollectableRow, room chat.RoomID) (chat.Entry, error) {
 	return e, nil
 }
 
-// slotColumns is what is set on a message.
+// slotColumns has the slots of a message.
 type slotColumns struct {
 	types, slots []string
 	setBy        []int64
@@ -205,25 +206,26 @@ func (c *slotColumns) all() (slots []chat.Slot) {
 	return slots
 }
 
-// set reads what the row of a set says of it. A row that says something else is of a later release.
+// set reads the members of a set from its row. If they are something else, the row is of a later
+// release.
 func (l *laterKind) set(c *ledger.Columns) {
 	var ok bool
 	if c.SetType, c.Slot, ok = wire.ReadSetMembers(l.data); !ok || l.name != c.Kind.String() {
 		c.Kind = 0
 	}
-	if l.gone { // the release before may have left it there
+	if l.gone { // the previous release may have left it there
 		c.Data = nil
 	}
 }
 
-// laterKind holds the columns of an entry whose kind a later release added.
+// laterKind has the columns of an entry whose kind only a later release knows.
 type laterKind struct {
 	name string // may be empty
 	data []byte // may be nil
-	gone bool   // the message that it is about is deleted
+	gone bool   // the message that the entry is about is deleted
 }
 
-// fact returns the fact of such an entry; c holds the columns that this release knows.
+// fact returns the fact of such an entry. c has the columns that this release knows.
 func (l *laterKind) fact(c *ledger.Columns) chat.Fact {
 	if l.gone {
 		return wire.Unknown(l.name, int(c.Kind), c.Target, nil, nil)
@@ -275,7 +277,7 @@ func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID
 	return heads, err
 }
 
-// places returns places in a log as the driver takes them.
+// places returns seqs in the type that the driver takes.
 func places(seqs []chat.Seq) []int64 {
 	all := make([]int64, len(seqs))
 	for i, seq := range seqs {
@@ -284,7 +286,7 @@ func places(seqs []chat.Seq) []int64 {
 	return all
 }
 
-// texts returns rooms as the driver takes them.
+// texts returns rooms in the type that the driver takes.
 func texts(rooms []chat.RoomID) []string {
 	ids := make([]string, len(rooms))
 	for i, room := range rooms {

@@ -14,8 +14,8 @@ import (
 
 var _ ports.RoomLists = (*Store)(nil)
 
-// mineTable are the first $3 rooms of the user $1 by their ids, up to $2, with those of $4. As each
-// of the ways in which a room is a user's is in that order, they are merged.
+// mineTable has the first $3 rooms of the user $1 by their ids, up to $2, and those in $4. The
+// sources of a user's rooms are all read in this order, and merged.
 const mineTable = `
 WITH mine AS MATERIALIZED (
   SELECT DISTINCT room_id FROM (
@@ -30,19 +30,20 @@ WITH mine AS MATERIALIZED (
   ORDER BY room_id LIMIT $3
 )`
 
-// cutColumn tells whether there are so many of mine that there may be more, and the last of them.
+// cutColumn is the last room of mine if mine is full, as there may be more rooms then. Otherwise it
+// is empty.
 const cutColumn = `(SELECT CASE WHEN count(*) = $3 THEN max(room_id) ELSE '' END FROM mine)`
 
-// byActive goes through the rooms as they are; $5 is how many are wanted.
+// byActive orders the rooms as they are now. It returns $5 rooms.
 const byActive = mineTable + `
 SELECT r.room_id, r.last_at, '', ` + cutColumn + `
 FROM mine JOIN room r ON r.room_id = mine.room_id
 ORDER BY r.last_at DESC, r.room_id LIMIT $5`
 
-// byActiveThen goes through the rooms as they were at $6, but $7, from behind the room $9 at $8 on.
-// Times ascend with the entries of a room. So in one that moved since the last entry up to then is
-// looked for backwards, by steps that double, and then by halves: in about 2·log2(n) rows of n that
-// came since.
+// byActiveThen orders the rooms as they were at $6. It leaves out those in $7, and begins after the
+// room $9 with the time $8. In a room, later entries never have earlier times. So if a room has
+// changed since, its last entry up to that time is searched backwards: first in steps that double,
+// then by halving. For n entries that came since, this reads about 2·log2(n) rows.
 const byActiveThen = mineTable + `, known AS MATERIALIZED (
   SELECT r.room_id, CASE
     WHEN r.last_at <= $6 THEN r.last_at
@@ -68,8 +69,8 @@ SELECT room_id, at, '', ` + cutColumn + ` FROM known
 WHERE at < $8 OR at = $8 AND room_id > $9
 ORDER BY at DESC, room_id LIMIT $5`
 
-// byName sorts by names whose letters A to Z are small, or else by ids; $6 and $7 are the name and
-// the room behind which it begins.
+// byName sorts by names with the letters A to Z made small, or by ids if there is no name. It
+// begins after the name $6 and the room $7.
 const byName = mineTable + `
 SELECT room_id, 'epoch'::timestamptz, name, ` + cutColumn + `
 FROM (
@@ -85,7 +86,7 @@ FROM mine JOIN room r ON r.room_id = mine.room_id
 WHERE r.room_id > $6
 ORDER BY r.room_id LIMIT $5`
 
-// lastRoomID is behind all ids of rooms.
+// lastRoomID is greater than all ids of rooms.
 const lastRoomID = "~"
 
 // Order implements ports.RoomLists.
@@ -124,7 +125,7 @@ func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.Roo
 	return keys, cut, err
 }
 
-// never is later than all entries.
+// never is later than the times of all entries.
 var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 func orNever(t time.Time) time.Time {
@@ -134,12 +135,13 @@ func orNever(t time.Time) time.Time {
 	return t
 }
 
-// sightsQuery tells how user $1 stands in rooms, each where it stood among them.
+// sightsQuery returns the standings of user $1 in rooms, each with its index among them.
 var sightsQuery = standingColumns + `, a.at
 FROM unnest($2::text[]) WITH ORDINALITY a (room_id, at) JOIN room r ON r.room_id = a.room_id` + standingTables
 
-// lastRows are the last messages of rooms. Those that are not deleted, and those that begin a turn,
-// are in one index, by their seqs above and below zero; the deleted ones are in another.
+// lastRows are the last messages of rooms. Two indexes are read. One, entry_turn, has a message
+// that begins a turn by its seq, and any other message that is not deleted by its negative seq. The
+// other index has deleted messages.
 var lastRows = ofTurns(`
 SELECT e.* FROM unnest($1::text[]) a (room_id) CROSS JOIN LATERAL (
   SELECT greatest((
@@ -152,13 +154,13 @@ SELECT e.* FROM unnest($1::text[]) a (room_id) CROSS JOIN LATERAL (
   )) AS seq
 ) l JOIN entry e ON e.room_id = a.room_id AND e.seq = l.seq`)
 
-// lastsQuery reads these rows as spanQuery does, with the room before the rest.
+// lastsQuery reads these rows as spanQuery does. The room is the first column.
 var lastsQuery = strings.NewReplacer(
 	"\nSELECT seq,", "\nSELECT room_id, seq,", "SELECT e.seq,", "SELECT e.room_id, e.seq,",
 	"/*rows*/", lastRows, "/*newest*/", "", "$5", "$2", "$6::bigint", "$3::bigint",
 ).Replace(spanQuery)
 
-// behindRoom scans a row whose first column is a room.
+// behindRoom scans a row without its first column, which is a room.
 type behindRoom struct {
 	pgx.CollectableRow
 	room *chat.RoomID
@@ -169,7 +171,7 @@ func (r behindRoom) Scan(into ...any) error {
 	return r.CollectableRow.Scan(append([]any{r.room}, into...)...)
 }
 
-// Sights implements ports.RoomLists. It asks two questions, however many rooms there are.
+// Sights implements ports.RoomLists. It makes two queries, however many rooms there are.
 func (s *Store) Sights(ctx context.Context, user chat.UserID, rooms []chat.RoomID) (sights []ports.RoomSight, err error) {
 	ids := texts(rooms)
 	err = s.read(ctx, "show rooms", func(ctx context.Context) error {

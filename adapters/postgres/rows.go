@@ -7,8 +7,8 @@ import (
 
 var _ ledger.Rows = rows{}
 
-// rows is a room as the judge sees it. All rows that the judge may ask for were loaded before: it
-// never fails.
+// rows is a room as the judge sees it. All rows that the judge may ask for were loaded before, so
+// it never fails.
 type rows struct{ *room }
 
 // Room implements ledger.Rows.

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// append has the judge rule on a proposal, or on those of a group, and puts the rulings into the
+// append lets the judge rule on a proposal, or on those of a group. It puts the rulings into the
 // rows that will be written.
 func (l *loaded) append(proposals []chat.Proposal, outcomes []ports.Outcome) error {
 	id := proposals[0].Room
@@ -41,7 +41,7 @@ func (l *loaded) append(proposals []chat.Proposal, outcomes []ports.Outcome) err
 	return err
 }
 
-// save does what a ruling says.
+// save applies a ruling to the loaded rows.
 func (l *loaded) save(r *room, ruling *ledger.Ruling) error {
 	r.Follow(ruling)
 	e := &ruling.Entry

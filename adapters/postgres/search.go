@@ -15,7 +15,8 @@ import (
 var _ ports.SearchIndex = (*Store)(nil)
 
 const (
-	// Who writes the index of a room locks its row. All take the locks in the order of the rooms.
+	// A transaction that writes the index of a room locks its row. All take these locks in the
+	// order of the rooms.
 	openFoundStatement = `
 INSERT INTO found (room_id, blocks)
 SELECT r.room_id, '' FROM room r WHERE r.room_id = ANY($1::text[]) AND NOT EXISTS (SELECT FROM found f WHERE f.room_id = r.room_id)
@@ -42,7 +43,7 @@ UPDATE found f SET blocks = a.blocks FROM unnest($1::text[], $2::bytea[]) AS a (
 	manifestsQuery = `
 SELECT room_id, blocks FROM found WHERE room_id = ANY($1::text[])`
 
-	// So many public rooms at most are looked at to find those that were active last.
+	// At most so many public rooms are looked at to find those that were active last.
 	publicManifestsQuery = `
 SELECT f.room_id, f.blocks
 FROM (SELECT room_id, last_at FROM room WHERE public LIMIT 50000) r JOIN found f ON f.room_id = r.room_id
@@ -69,8 +70,8 @@ SELECT a.n, e.at
 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, seq, n) JOIN entry e ON e.room_id = a.room_id AND e.seq = a.seq`
 )
 
-// Index implements ports.SearchIndex. Its commit does not wait for the disk: the log of the server
-// is written in order, so that whatever the caller commits next is not kept without it.
+// Index implements ports.SearchIndex. Its commit does not wait for the disk. The server writes its
+// log in order. So if a later commit of the caller is durable, this one is too.
 func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	if len(docs) == 0 {
 		return nil
@@ -91,7 +92,7 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	return failure(ctx, err, "index messages")
 }
 
-// planFound locks the rooms' rows, and plans how the documents come into what is there.
+// planFound locks the rooms' rows, and plans how the documents are put into the index.
 func planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat.RoomID]finding.Plan, error) {
 	rooms, seqs := make([]string, len(docs)), make([]int64, len(docs))
 	for i := range docs {
@@ -129,7 +130,7 @@ func readManifests(rows pgx.Rows, into map[chat.RoomID]finding.Manifest) error {
 	return err
 }
 
-// readTimes reads what timesQuery returns.
+// readTimes reads the result of timesQuery.
 func readTimes(rows pgx.Rows, tell func(i int, at time.Time)) error {
 	var n int
 	var at time.Time

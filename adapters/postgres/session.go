@@ -29,7 +29,7 @@ func checkEncoding(_ context.Context, conn *pgconn.PgConn) error {
 	}
 }
 
-// sqlASCII means no encoding: the server keeps bytes as they come, so UTF-8 too.
+// sqlASCII means that there is no encoding: the server keeps bytes as they come, and so UTF-8 too.
 const sqlASCII = "SQL_ASCII"
 
 var errASCII = errors.New("the database's encoding is SQL_ASCII: the server does not check text, and other programs may write text that is not UTF-8; " +

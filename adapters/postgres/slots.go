@@ -12,13 +12,13 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// A message that the release before deleted may still have slots: they count no more. As a value,
-// it is not planned as a join, which might go through the whole room.
+// If the previous release has deleted a message, that may still have slots. They do not count any
+// more. The condition is a scalar subquery: a join might be planned to read the whole room.
 const stands = ` AND (SELECT t.deleted_by FROM entry t WHERE t.room_id = s.room_id AND t.seq = s.target) IS NULL`
 
 const (
-	// Of each target that sets are proposed for, what is set on it; the values of those slots alone
-	// that are asked for, and of settings.
+	// The slots that are set on each target that sets are proposed for. Only slots that are asked
+	// for, and settings, come with their values.
 	slotsQuery = `
 SELECT s.room_id, s.target, s.type, s.slot, s.set_by, octet_length(s.slot) + octet_length(s.data),
   CASE WHEN s.type LIKE 'room.may\_%' OR EXISTS (
@@ -55,18 +55,18 @@ type slotKey struct {
 	slot string
 }
 
-// slot is what a slot holds; nothing where data is nil and it was changed.
+// slot is the value of a slot. If data is nil and it was changed, the slot is empty.
 type slot struct {
 	ledger.SlotSize
 	setBy   chat.Seq
-	data    []byte // as far as it was asked for
+	data    []byte // nil if it was not asked for
 	at, due time.Time
 	changed bool
 }
 
 func (s *slot) holds() bool { return !s.changed || s.data != nil }
 
-// asked is slots by columns.
+// asked has slots, column by column.
 type asked struct {
 	columns
 	types, slots []string
@@ -78,7 +78,7 @@ func (c *asked) add(k slotKey) {
 	c.slots = append(c.slots, k.slot)
 }
 
-// readSlots asks for what sets are judged by.
+// readSlots queues the queries for the slots that the judge needs for sets.
 func (l *loaded) readSlots(batch *pgx.Batch, c asked) {
 	if len(c.rooms) == 0 {
 		return
@@ -133,7 +133,7 @@ func (r rows) Pins() (n int, _ error) {
 	return n, nil
 }
 
-// set makes a slot hold what the entry e set, or nothing.
+// set makes a slot hold the value that the entry e has set, or none.
 func (l *loaded) set(to *ledger.Slot, e *chat.Entry) {
 	k := slotKey{place{e.Room, to.Target}, to.Type, to.Set.Slot}
 	l.slots[k] = &slot{
@@ -145,7 +145,7 @@ func (l *loaded) set(to *ledger.Slot, e *chat.Entry) {
 	}
 }
 
-// unslot takes all that is set on a message.
+// unslot empties all slots of a message.
 func (l *loaded) unslot(at place) {
 	for k := range l.slots {
 		if k.place == at {

@@ -27,14 +27,14 @@ func ofTurns(sql string) string {
 	return strings.ReplaceAll(sql, "{end}", "9223372036854775807")
 }
 
-// unreadOf counts, up to chat.MaxUnread, the messages of others than user in a room that are behind
-// a seq and not deleted. Its arguments are SQL expressions. It counts first the messages that begin
-// a turn, then the rest of the turn that the seq lies in, then the rests of the turns behind it.
+// unreadOf counts, up to chat.MaxUnread, the messages of others than user in a room that come after
+// a seq and are not deleted. Its arguments are SQL expressions. It counts first the messages that
+// begin a turn, then the rest of the turn that the seq is in, then the rests of the turns after it.
 //
 // The next turn is always another author's, so it looks at no more than two turns for each message
-// that it counts. It looks at none if the user never made an entry and nothing behind the seq is
-// deleted. Then the result is messages, the number of the room's messages, less the number of those
-// up to the seq.
+// that it counts. It looks at none if the user has never made an entry and no message after the seq
+// is deleted. Then the result is messages, the number of the room's messages, less the number of
+// those up to the seq.
 func unreadOf(room, behind, user, messages string) string {
 	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{messages}", messages, "{max}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
 CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {user} LIMIT 1) IS NULL AND (
@@ -75,9 +75,9 @@ CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {use
 ) unread) END`))
 }
 
-// turnStatement mends the turns after a message that began one was deleted. The next message of the
-// turn begins it instead. If there is none, and the turns before and after it have one author, they
-// become one.
+// turnStatement corrects the turns after a message that began one was deleted. The next message of
+// the turn begins it instead. If there is none, and the turns before and after it have the same
+// author, these become one turn.
 var turnStatement = ofTurns(`
 WITH gone AS MATERIALIZED (
   SELECT room_id, seq, author, turn, deleted_at FROM entry WHERE room_id = $1 AND seq = $2

@@ -105,7 +105,7 @@ func (l *loaded) writing() *pgx.Batch {
 	return batch
 }
 
-// insertion holds new entries by columns.
+// insertion has new entries, column by column.
 type insertion struct {
 	kinds, roles            []int16
 	ats                     []time.Time
@@ -119,7 +119,7 @@ type insertion struct {
 	bodies, emoji           []string
 	changes, members, named []string
 	vias                    []string
-	types                   []string // of kinds that the release before does not know
+	types                   []string // of kinds that the previous release does not know
 }
 
 func (l *loaded) writeEntries(batch *pgx.Batch) {
@@ -225,7 +225,7 @@ func (l *loaded) writeReactions(batch *pgx.Batch) {
 			setBy = append(setBy, int64(r.setBy))
 		}
 	}
-	if gone := l.forgotten; len(gone.rooms) > 0 { // before the reactions that came again
+	if gone := l.forgotten; len(gone.rooms) > 0 { // before reactions that were added again
 		batch.Queue(forgetReactorsStatement, gone.rooms, gone.seqs, gone.emoji)
 		batch.Queue(forgetReactionsStatement, gone.rooms, gone.seqs, gone.emoji)
 	}
@@ -289,7 +289,7 @@ func (l *loaded) writeRooms(batch *pgx.Batch) {
 		metaSet = append(metaSet, int64(r.Set[ledger.Metadata]))
 		speaker := string(r.speaker)
 		if r.deleted {
-			speaker = "" // not known
+			speaker = "" // unknown
 		}
 		speakers = append(speakers, speaker)
 	}

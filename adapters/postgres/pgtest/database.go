@@ -50,7 +50,8 @@ func URL(t testing.TB) string {
 	return Encoded(t, "UTF8")
 }
 
-// Encoded is URL for a database of another encoding, such as LATIN1, whose text compares by bytes.
+// Encoded is like URL, for a database of another encoding, such as LATIN1, whose text compares by
+// bytes.
 func Encoded(t testing.TB, encoding string) string {
 	t.Helper()
 	server, err := shared()

@@ -9,15 +9,15 @@
 // URL shares one throwaway server among all tests of the process. Start gives a test a server of
 // its own, to stop, start again and freeze.
 //
-// A server lives in a temporary directory, listens on a free port of 127.0.0.1 and asks for a
-// password that only the test process knows. As PostgreSQL refuses to run as root, it runs as user
-// postgres (nobody, where there is none) under root.
+// A server has a temporary directory, listens on a free port of 127.0.0.1, and asks for a password
+// that only the test process knows. PostgreSQL refuses to run as root. So if the tests run as root,
+// it runs as the user postgres, or as nobody if there is no such user.
 //
 // # How a server ends
 //
 // A test process can end without cleaning up: by a panic, a timeout, SIGKILL. So each server has a
-// keeper, a shell that reads a pipe whose other end only the test process holds. However the test
-// process ends, the pipe is closed; then the keeper stops the server and removes its directory. A
+// keeper: a shell that reads a pipe whose other end only the test process holds. However the test
+// process ends, the pipe is closed. Then the keeper stops the server and removes its directory. A
 // keeper has its own process group, so that signals to the group of the tests do not reach it. It
 // needs no goroutine in the test process that a leak check would find.
 //
