@@ -128,7 +128,7 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 	}, wanted, 2)
 }
 
-// append has the judge rule on a proposal, and saves the ruling.
+// append lets the judge rule on a proposal, and saves the ruling.
 func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	r := b.rooms[p.Room]
 	if r == nil {
@@ -174,8 +174,8 @@ func (b *batch) together(proposals []chat.Proposal, outcomes []ports.Outcome) er
 	return nil
 }
 
-// say appends a message. A conflict at the insertion shows that its key is used: so the key is
-// looked up only then, and for refused messages.
+// say appends a message. If its key is used, the insertion meets a conflict. So the key is looked
+// up only then, and for refused messages.
 func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
 	ruling, err := ledger.JudgeNew(rows{r}, p)
 	if err != nil {
@@ -197,7 +197,7 @@ func (b *batch) addMessage(r *roomRow, ruling *ledger.Ruling) (isNew bool, err e
 	e := &ruling.Entry
 	f := e.Fact.(chat.Message)
 	before, turn, kind := r.speaker, false, ledger.KindSilent
-	if !f.Silent { // such a one belongs to no turn
+	if !f.Silent { // a silent message belongs to no turn
 		kind = ledger.KindMessage
 		if turn, err = b.turns(r, e.Author.ID); err != nil {
 			return false, err

@@ -13,16 +13,16 @@ import (
 	"github.com/parley-chat/parley/core/chat"
 )
 
-// Backup copies the store in the file from to a new file. The copy is a snapshot; other processes
-// may go on using the store. It has all that was acknowledged before the call, and of each later
-// batch all or nothing. When Backup returns, the copy was checked from end to end, is on the disk,
-// and needs no other file beside it; after an error there is no copy.
+// Backup copies the store in the file from to a new file. The copy is a snapshot. Other processes
+// may go on using the store. The copy has everything that was acknowledged before the call, and of
+// each later batch all or nothing. When Backup returns, the copy was checked from end to end, is on
+// the disk, and needs no other file beside it. After an error there is no copy.
 //
 // The log in the copy has an identity of its own: a restored copy is an older state, and will give
 // the seqs of later entries a second time. A copy that is restored twice needs Store.RenewLog.
 //
-// Only its owner may read it. An existing file is never overwritten; that is a Conflict. The
-// store's WAL file (-wal) cannot shrink during the copy, and grows by what is written meanwhile.
+// Only its owner may read the copy. An existing file is never overwritten; that is a Conflict.
+// During the copy the store's WAL file (-wal) cannot shrink, and grows with each write.
 func Backup(ctx context.Context, from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return chat.Wrap(chat.NotFound, err, "there is no store to copy")
@@ -81,7 +81,7 @@ func on(path, mode string, do func(*sql.DB) error) error {
 	return errors.Join(do(db), db.Close())
 }
 
-// whole has SQLite check all of a database, and fails if it finds an error.
+// whole makes SQLite check all of a database, and fails if it finds an error.
 func whole(ctx context.Context, db *sql.DB) error {
 	var found string
 	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {

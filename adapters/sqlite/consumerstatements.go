@@ -17,7 +17,7 @@ type consumerWrites struct {
 	leaveNode, releaseAll, vacate                   *sql.Stmt
 }
 
-// living tells whether the node of a lease lives at ?2.
+// living is true if the node of a lease l lives at the time ?2.
 const living = `SELECT 1 FROM lease_node n WHERE n.node = l.node AND n.until > ?2`
 
 func (w *consumerWrites) prepare(ctx context.Context, db *sql.DB) error {

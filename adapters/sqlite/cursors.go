@@ -18,7 +18,7 @@ var (
 	_ ports.Retries   = (*Store)(nil)
 )
 
-// cursors selects what scanCursor takes.
+// cursors selects the columns that scanCursor reads.
 const cursors = `
 	SELECT r.id, c.consumer, c.seq, c.upto, c.head, c.sealed, c.tries, c.since, coalesce(c.next_at, 0), c.stalled, c.error
 	FROM hook_cursor c JOIN room r ON r.number = c.room`
@@ -149,7 +149,7 @@ func (s *Store) Clear(ctx context.Context, rooms []ports.RoomHead, generation in
 	})
 }
 
-// Wake implements ports.Cursors. It writes only where there is something to change.
+// Wake implements ports.Cursors. It writes only if there is something to change.
 func (s *Store) Wake(ctx context.Context, query ports.WakeQuery) (woken ports.Woken, err error) {
 	since := chat.MaxSeq // later than any time
 	if query.Since != nil {

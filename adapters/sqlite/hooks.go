@@ -135,7 +135,7 @@ func (s *Store) RemoveHook(ctx context.Context, id chat.HookID) error {
 	})
 }
 
-// micro is how times are kept: 0 for one that is not set.
+// micro returns a time as it is stored: 0 for the zero time.
 func micro(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -13,7 +13,7 @@ import (
 var _ ports.Leases = (*Store)(nil)
 
 const (
-	sharesAtOnce   = 1000 // rooms whose share is noted in one transaction
+	sharesAtOnce   = 1000 // max rooms whose shares are noted in one transaction
 	nodesForgotten = time.Hour
 )
 
@@ -43,7 +43,8 @@ func (s *Store) Renew(ctx context.Context, node ports.NodeID, lives time.Duratio
 	return is, nil
 }
 
-// noteShares notes the shares of rooms where none is, and reports whether there may be more.
+// noteShares notes the shares of rooms that have none, and reports whether there may be more such
+// rooms.
 func (s *Store) noteShares(ctx context.Context) (more bool, err error) {
 	var ids []chat.RoomID
 	err = eachRow(ctx, s.r.shareless, func(scan scanner) error {
@@ -65,7 +66,7 @@ func (s *Store) noteShares(ctx context.Context) (more bool, err error) {
 	})
 }
 
-// Acquire implements ports.Leases. It writes only where there is something to take.
+// Acquire implements ports.Leases. It writes only if there is something to take.
 func (s *Store) Acquire(ctx context.Context, node ports.NodeID) (more []ports.Lease, err error) {
 	var free bool
 	at := now()
@@ -115,8 +116,8 @@ func (s *Store) Leave(ctx context.Context, node ports.NodeID) error {
 	})
 }
 
-// vacate gives back the leases of services that had the file before: who has claimed it is the only
-// one, and need not wait until they lapse.
+// vacate gives back the leases of services that had the file before. The service that has claimed
+// the file is the only one, so it need not wait until these lapse.
 func (s *Store) vacate(ctx context.Context) error {
 	return s.write(ctx, "give back leases", func(tx *transaction) error {
 		return errors.Join(tx.exec(s.w.forgetNodes, int64(math.MaxInt64)), tx.exec(s.w.vacate))

@@ -45,8 +45,9 @@ func marked(scan scanner, seq chat.Seq) (o ports.MarkOutcome, err error) {
 	return o, err
 }
 
-// marksQuery tells whether the room ?1 has more than ?2 members and banned, and if not, its marks:
-// up to one more than ?2. There is one row at least, unless there is no such room.
+// marksQuery tells whether the room ?1 has more than ?2 members and banned users. If not, it
+// returns its marks, at most ?2 and one more. It returns at least one row, unless there is no such
+// room.
 const marksQuery = `
 	SELECT n.large, coalesce(k.user, ''), coalesce(k.seq, 0) FROM (
 		SELECT r.number, (SELECT count(*) FROM (

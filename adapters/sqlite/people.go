@@ -12,7 +12,7 @@ import (
 
 var _ ports.People = (*Store)(nil)
 
-// peopleStatements are those of users, prepared once.
+// peopleStatements are the statements for users, prepared once.
 type peopleStatements struct {
 	read        *sql.Stmt // of the readers' pool
 	known, save *sql.Stmt // of the writer's connection
@@ -34,7 +34,7 @@ func (p *peopleStatements) prepare(ctx context.Context, reader, writer *sql.DB) 
 	return prepareAll(ctx, writer, map[**sql.Stmt]string{&p.known: peopleQuery, &p.save: savePerson})
 }
 
-// people gathers what is known of users.
+// people has the users that were read.
 type people map[chat.UserID]chat.Person
 
 func (p people) add(scan scanner) error {
@@ -46,7 +46,7 @@ func (p people) add(scan scanner) error {
 	return err
 }
 
-// of returns a user, who is perhaps not known.
+// of returns a user, who may not be known.
 func (p people) of(user chat.UserID) chat.Person {
 	is := p[user]
 	is.User = user
@@ -94,7 +94,8 @@ func (s *Store) savePerson(tx *transaction, p *chat.Person) error {
 	return tx.exec(s.p.save, p.User, p.Name, p.Avatar, p.Custom, p.Version, p.AsOf.UnixMicro(), p.SaidName, p.SaidAvatar, p.Gone)
 }
 
-// Learn implements ports.People. What counts is looked for before the file is asked for a write.
+// Learn implements ports.People. It checks first, by a read, whether any claim counts, and writes
+// only then.
 func (s *Store) Learn(ctx context.Context, claims []chat.Claim) (changed []chat.Profile, err error) {
 	users := make([]chat.UserID, len(claims))
 	for i, c := range claims {

@@ -102,9 +102,9 @@ func (p *page) complete(tx *transaction, s *Store, viewer chat.UserID) error {
 	return p.fold(tx, s.r.slots)
 }
 
-// parts returns which parts of a span to read, in the order in which they are wanted. Each part
-// goes from behind one seq up to another. If only messages are wanted, the parts have few other
-// entries in them.
+// parts returns which parts of a span to read, in the order in which they are wanted. Each part is
+// a pair of seqs: it begins after the first, and ends with the second. If only messages are wanted,
+// the parts have few other entries in them.
 func (s *Store) parts(tx *transaction, room chat.RoomID, span ports.Span, before chat.Seq) (parts [][2]chat.Seq, err error) {
 	if !span.Messages {
 		return [][2]chat.Seq{{span.After, before - 1}}, nil
@@ -150,23 +150,23 @@ func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat
 type page struct {
 	room    int64
 	entries []chat.Entry
-	reacted []chat.Seq // messages that have or had reactions
-	slotted []chat.Seq // messages on which anything is or was set
-	bytes   int        // if not 0: how many bytes may still follow
+	reacted []chat.Seq // messages that have reactions, or had some
+	slotted []chat.Seq // messages that have slots, or had some
+	bytes   int        // if not 0: how many more bytes fit
 }
 
 // errEnough ends a page that has reached its limit of bytes.
 var errEnough = errors.New("the page is full")
 
-// entryRow is a row that the const entries selects.
+// entryRow is a row that the query entries returns.
 type entryRow struct {
 	chat.Entry
 	ledger.Columns
 	at, editedAt, deletedAt int64
 	kind                    string
 	reacted, slotted        bool
-	data                    []byte // of a kind that a later release added
-	gone                    bool   // the message that it is about is deleted
+	data                    []byte // of a kind that only a later release knows
+	gone                    bool   // the message that the entry is about is deleted
 }
 
 func (p *page) add(scan scanner) error {
@@ -197,7 +197,8 @@ func (p *page) add(scan scanner) error {
 	return nil
 }
 
-// settle completes the entry from its columns: without a fact where a later release added the kind.
+// settle completes the entry from its columns. If only a later release knows its kind, the entry
+// has no fact.
 func (r *entryRow) settle() {
 	r.At, r.Kind = stamp(r.at), ledger.KindNamed(r.kind)
 	if r.Kind == ledger.KindSet {
@@ -206,18 +207,19 @@ func (r *entryRow) settle() {
 	r.Entry.Fact, _ = r.Columns.Fact()
 }
 
-// set reads what the row of a set says of it. A row that says something else is of a later release.
+// set reads the members of a set from its row. If they are something else, the row is of a later
+// release.
 func (r *entryRow) set() {
 	var ok bool
 	if r.SetType, r.Columns.Slot, ok = wire.ReadSetMembers(r.data); !ok {
 		r.Kind = 0
 	}
-	if r.gone { // the release before may have left it there
+	if r.gone { // the previous release may have left it there
 		r.Columns.Data = nil
 	}
 }
 
-// later returns the fact of an entry whose kind a later release added.
+// later returns the fact of an entry whose kind only a later release knows.
 func (r *entryRow) later() chat.Fact {
 	if r.gone {
 		return wire.Unknown(r.kind, 0, r.Columns.Target, nil, nil)

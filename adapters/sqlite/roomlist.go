@@ -12,14 +12,14 @@ import (
 
 var _ ports.RoomLists = (*Store)(nil)
 
-// listStatements are those that list a user's rooms in an order, prepared once for each of the
-// readers' connections.
+// listStatements list a user's rooms in an order. They are prepared once for each of the readers'
+// connections.
 type listStatements struct {
 	byActive, byActiveThen, byName, byID *sql.Stmt
 	last                                 *sql.Stmt
 }
 
-// mineTable are the first ?3 rooms of the user ?1 by their ids, up to ?2, with those of ?4.
+// mineTable has the first ?3 rooms of the user ?1 by their ids, up to ?2, and those in ?4.
 const mineTable = `
 	WITH mine (id, number) AS MATERIALIZED (
 		SELECT * FROM (
@@ -31,18 +31,19 @@ const mineTable = `
 		)
 	)`
 
-// cutColumn tells whether there are so many of mine that there may be more, and the last of them.
+// cutColumn is the last room of mine if mine is full, as there may be more rooms then. Otherwise it
+// is empty.
 const cutColumn = `(SELECT iif(count(*) = ?3, max(id), '') FROM mine)`
 
-// byActive goes through the rooms as they are; ?5 is how many are wanted.
+// byActive orders the rooms as they are now. It returns ?5 rooms.
 const byActive = mineTable + `
 	SELECT r.id, r.last_at, '', ` + cutColumn + ` FROM mine m CROSS JOIN room r ON r.number = m.number
 	ORDER BY r.last_at DESC, r.id LIMIT ?5`
 
-// byActiveThen goes through the rooms as they were at ?6, but ?7, from behind the room ?9 at ?8 on.
-// Times ascend with the entries of a room. So in one that moved since the last entry up to then is
-// looked for backwards, by steps that double, and then by halves: in about 2·log2(n) rows of n that
-// came since.
+// byActiveThen orders the rooms as they were at ?6. It leaves out those in ?7, and begins after the
+// room ?9 with the time ?8. In a room, later entries never have earlier times. So if a room has
+// changed since, its last entry up to that time is searched backwards: first in steps that double,
+// then by halving. For n entries that came since, this reads about 2·log2(n) rows.
 const byActiveThen = mineTable + `, known (id, at) AS MATERIALIZED (
 		SELECT r.id, CASE
 			WHEN r.last_at <= ?6 THEN r.last_at
@@ -66,8 +67,8 @@ const byActiveThen = mineTable + `, known (id, at) AS MATERIALIZED (
 	WHERE at < ?8 OR at = ?8 AND id > ?9
 	ORDER BY at DESC, id LIMIT ?5`
 
-// byName sorts by names whose letters A to Z are small, or else by ids; ?6 and ?7 are the name and
-// the room behind which it begins.
+// byName sorts by names with the letters A to Z made small, or by ids if there is no name. It
+// begins after the name ?6 and the room ?7.
 const byName = mineTable + `
 	SELECT id, 0, name, ` + cutColumn + ` FROM (
 		SELECT r.id, lower(iif(r.name = '', r.id, r.name)) AS name FROM mine m CROSS JOIN room r ON r.number = m.number
@@ -77,9 +78,9 @@ const byName = mineTable + `
 const byID = mineTable + `
 	SELECT id, 0, '', ` + cutColumn + ` FROM mine WHERE id > ?6 ORDER BY id LIMIT ?5`
 
-// lastOf is the seq of the last message of the room e.room. Those that are not deleted, and those
-// that begin a turn, are in one index, by their seqs above and below zero; the deleted ones are in
-// another.
+// lastOf is the seq of the last message of the room e.room. Two indexes are read. One, entry_turn,
+// has a message that begins a turn by its seq, and any other message that is not deleted by its
+// negative seq. The other index has deleted messages.
 var lastOf = strings.NewReplacer("{said t}", isSaid("t"), "{turn t}", itsTurn("t")).Replace(`
 	SELECT max(
 		coalesce((SELECT t.seq FROM entry t INDEXED BY entry_turn WHERE t.room = e.room AND {said t} AND {turn t} > 0 ORDER BY {turn t} DESC LIMIT 1), 0),
@@ -87,7 +88,7 @@ var lastOf = strings.NewReplacer("{said t}", isSaid("t"), "{turn t}", itsTurn("t
 		coalesce((SELECT g.seq FROM entry g INDEXED BY entry_gone
 			WHERE g.room = e.room AND g.kind = 'message' AND g.deleted_at IS NOT NULL ORDER BY g.seq DESC LIMIT 1), 0))`)
 
-// lastQuery reads the last message of the room ?1 as a span is read.
+// lastQuery reads the last message of the room ?1 in the same form as a span.
 var lastQuery = entries + ` AND e.seq = (` + strings.ReplaceAll(lastOf, "= e.room", "= (SELECT number FROM room WHERE id = ?1)") + `)`
 
 func (l *listStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -96,10 +97,10 @@ func (l *listStatements) prepare(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-// lastRoomID is behind all ids of rooms.
+// lastRoomID is greater than all ids of rooms.
 const lastRoomID = "~"
 
-// never is later than all entries.
+// never is later than the times of all entries.
 const never = int64(1) << 60
 
 // Order implements ports.RoomLists.

@@ -13,24 +13,24 @@ import (
 
 var _ ports.SearchIndex = (*Store)(nil)
 
-// searchStatements are those of the search index, prepared once.
+// searchStatements are the statements for the search index, prepared once.
 type searchStatements struct {
 	manifests, public, one, several, times       *sql.Stmt // of the readers' pool
 	manifest, made, load, drop, putPiece, putRow *sql.Stmt // of the writer's connection
 }
 
-// Joins in another order would go through whole tables.
+// CROSS JOIN keeps the order of the tables. Another order would read whole tables.
 const (
 	manifestsQuery = `
 		SELECT r.id, r.number, f.blocks FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value CROSS JOIN found f ON f.room = r.number`
 
-	// So many public rooms at most are looked at to find those that were active last.
+	// At most so many public rooms are looked at to find those that were active last.
 	publicManifestsQuery = `
 		SELECT r.id, r.number, f.blocks
 		FROM (SELECT number, id, last_at FROM room INDEXED BY room_public WHERE public LIMIT 50000) r CROSS JOIN found f ON f.room = r.number
 		ORDER BY r.last_at DESC LIMIT ?1`
 
-	// Each of ?1 is a room's number and a block, as unitOf puts them together.
+	// Each value of ?1 is a room's number and a block in one number: see unitOf.
 	pieceQuery = `
 		SELECT a.key, (SELECT p.data FROM found_piece p
 			WHERE p.room = a.value >> 32 AND p.block = a.value & 0xffffffff AND p.key <= ?2 ORDER BY p.key DESC LIMIT 1)
@@ -82,14 +82,14 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	})
 }
 
-// indexed is a room with the documents that come into its index.
+// indexed is a room with the documents that are to be put into its index.
 type indexed struct {
 	manifest finding.Manifest
 	docs     []finding.Doc
 }
 
-// dated returns documents with the times of their messages, by the numbers of their rooms: not
-// those of which there is no message.
+// dated returns the documents with the times of their messages, by the numbers of their rooms.
+// Documents without a message are left out.
 func (s *Store) dated(tx *transaction, docs []ports.SearchDoc) (map[int64]*indexed, error) {
 	ids, rooms, numbers := make([]chat.RoomID, len(docs)), map[int64]*indexed{}, map[chat.RoomID]int64{}
 	for i := range docs {
@@ -123,7 +123,7 @@ func (s *Store) dated(tx *transaction, docs []ports.SearchDoc) (map[int64]*index
 	}, list(places))
 }
 
-// indexRoom has documents come into a room's index.
+// indexRoom puts documents into a room's index.
 func (s *Store) indexRoom(tx *transaction, number int64, r *indexed) error {
 	plan := finding.NewPlan(r.manifest, r.docs)
 	pieces := map[int64][]finding.Piece{}
@@ -160,7 +160,7 @@ func (s *Store) saveFound(tx *transaction, number int64, change *finding.Change)
 	return tx.exec(s.f.putRow, number, blob(change.Manifest.Bytes()))
 }
 
-// blob is never NULL.
+// blob returns data, or an empty blob for nil, which would be stored as NULL.
 func blob(data []byte) []byte {
 	if data == nil {
 		return []byte{}
@@ -213,8 +213,8 @@ func (r *foundRows) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.R
 	return all, r.tx.each(r.f.manifests, add, list(q.Rooms))
 }
 
-// unitOf is a room's number and a block as one number, from which a statement gets both sooner than
-// from a list of two. Rooms are fewer than 2³¹, and a room makes a block with each write at most.
+// unitOf returns a room's number and a block as one number. A statement reads that faster than a
+// list of two. There are fewer than 2³¹ rooms, and a room makes at most one block with each write.
 func unitOf(room, block int64) int64 { return room<<32 | block }
 
 // Pieces implements finding.Rows.

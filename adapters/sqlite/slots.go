@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// The statements of slots. A message that the release before deleted may still have some: they
-// count no more.
+// The statements for slots. If the previous release has deleted a message, that may still have
+// slots. They do not count any more.
 const (
 	standsQuery = ` AND NOT EXISTS (SELECT 1 FROM entry t WHERE t.room = s.room AND t.seq = s.target AND t.deleted_by IS NOT NULL)`
 
@@ -30,7 +30,7 @@ const (
 		WHERE s.due <= ? AND s.type = 'pinned'` + standsQuery + `
 		ORDER BY s.due LIMIT ?`
 
-	// A join the other way round would look at each slot that there is.
+	// A join in the other order would read all slots.
 	roomSlotsQuery = `
 		SELECT r.id, s.type, s.slot, s.set_by, s.data
 		FROM (SELECT DISTINCT value FROM json_each(?1)) a CROSS JOIN room r ON r.id = a.value CROSS JOIN slot s ON s.room = r.number AND s.target = 0
@@ -65,7 +65,7 @@ func (r rows) Pins() (n int, _ error) {
 	return n, err
 }
 
-// set makes a slot hold what the entry e set, or nothing.
+// set makes a slot hold the value that the entry e has set, or none.
 func (b *batch) set(r *roomRow, to *ledger.Slot, e *chat.Entry) error {
 	if to.Data == nil {
 		return b.exec(b.w.unsetSlot, r.number, to.Target, to.Type, to.Set.Slot)
@@ -79,7 +79,7 @@ func (b *batch) set(r *roomRow, to *ledger.Slot, e *chat.Entry) error {
 		b.exec(b.w.slotted, r.number, to.Target))
 }
 
-// fold adds what is set on the page's messages. The entries are ascending.
+// fold adds their slots to the page's messages. The entries are ascending.
 func (p *page) fold(tx *transaction, query *sql.Stmt) error {
 	if len(p.slotted) == 0 {
 		return nil

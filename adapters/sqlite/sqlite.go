@@ -1,10 +1,10 @@
 // Package sqlite keeps rooms in one SQLite file: the store of a single node, durable without any
 // other service.
 //
-// Writes go over one connection, in one transaction a batch, and are on the disk when they return
-// (WAL with synchronous=FULL). Reads go over a pool of their own, and do not wait for writes.
-// Several processes may use one file on a local disk. On a network file system SQLite's locks do
-// not work.
+// Writes go over one connection, one transaction for each batch, and are on the disk when they
+// return (WAL with synchronous=FULL). Reads go over a pool of their own, and do not wait for
+// writes. Several processes may use one file on a local disk. On a network file system SQLite's
+// locks do not work.
 package sqlite
 
 import (
@@ -46,7 +46,7 @@ type Config struct {
 // Store is a log and a directory in a SQLite file.
 type Store struct {
 	path   string
-	writer *sql.DB // one connection: who has it, writes
+	writer *sql.DB // one connection; only its holder writes
 	reader *sql.DB
 	w      writeStatements
 	r      readStatements

@@ -38,7 +38,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set, share)
 			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0, ?5) ON CONFLICT (id) DO NOTHING RETURNING number`,
 		&w.updateRoom: updateRoom + ` WHERE number = ?`,
-		// Setting a column writes the index that has it, also where it stays as it is.
+		// Setting a column rewrites each index that has it, even if the value stays the same.
 		&w.wakeRoom: updateRoom + `, pending = 1 WHERE number = ?`,
 		&w.message: `
 			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, turn)
@@ -135,9 +135,9 @@ type readStatements struct {
 	pins, duePins    *sql.Stmt
 }
 
-// entries selects the columns of scanEntry. An edit has the present body of its target, and a set
-// the data of its slot, if that is what this very entry set. A deleted message may still have its
-// meta: the release before deleted only the body.
+// entries selects the columns of scanEntry. An edit has the present body of its target. A set has
+// the data of its slot, if this very entry has set it. A deleted message may still have its meta,
+// as the previous release deleted only the body.
 const entries = `
 	SELECT e.room, e.seq, e.at, e.author, e.author_name, coalesce(e.via, ''), e.key, e.messages, e.kind,
 		coalesce(CASE e.kind WHEN 'edited' THEN (SELECT t.body FROM entry t WHERE t.room = e.room AND t.seq = e.target) ELSE e.body END, ''),
@@ -177,7 +177,7 @@ const messageParts = `
 
 const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind IN ('message', 'silent') OR NOT ?) ORDER BY e.seq`
 
-// changed is the entry that changed the room r last.
+// changed is the entry that last changed the room r itself.
 const changed = `max(r.name_set, r.public_set, r.archived_set, r.meta_set)`
 
 // standingOf selects the columns of scanStanding, for the user ?1.

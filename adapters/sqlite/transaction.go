@@ -9,26 +9,27 @@ import (
 	"strings"
 )
 
-// write runs do in one transaction, which is durable when write returns nil.
+// write runs do in one transaction. When write returns nil, the transaction is durable.
 func (s *Store) write(ctx context.Context, what string, do func(tx *transaction) error) error {
 	return within(ctx, inTransaction(ctx, s.writer, do), what)
 }
 
-// writeSoon is write, but the transaction is durable only with the next one of write, at the
-// latest: the WAL file is written in order, and synced as a whole. It is for what can be made anew
-// until something that comes later is durable.
+// writeSoon is like write, but its transaction is durable only when the next transaction of write
+// is. This holds as the WAL file is written in order, and synced as a whole. It is for data that
+// can be made again as long as nothing later is durable.
 func (s *Store) writeSoon(ctx context.Context, what string, do func(tx *transaction) error) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return within(ctx, err, what)
 	}
-	defer conn.Close() // it goes back
+	defer conn.Close() // this gives the connection back
 	if _, err = conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err == nil {
 		err = inTransaction(ctx, conn, do)
 	}
 	if _, fault := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); fault != nil {
 		err = errors.Join(err, fault)
-		conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // so that the connection is closed, and nobody writes by it
+		// This closes the connection, so that nobody writes over it.
+		conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck
 	}
 	return within(ctx, err, what)
 }
@@ -52,7 +53,7 @@ func inTransaction(ctx context.Context, db beginner, do func(tx *transaction) er
 	return tx.Commit()
 }
 
-// view runs do in one read transaction: it sees one snapshot.
+// view runs do in one read transaction, which sees one snapshot.
 func (s *Store) view(ctx context.Context, what string, do func(tx *transaction) error) error {
 	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -85,7 +86,7 @@ func (t *transaction) exec(stmt *sql.Stmt, args ...any) error {
 	return err
 }
 
-// changes is exec, and reports whether a row changed.
+// changes is like exec, and also reports whether a row has changed.
 func (t *transaction) changes(stmt *sql.Stmt, args ...any) (bool, error) {
 	result, err := t.stmt(stmt).ExecContext(t.ctx, args...) //nolint:sqlclosecheck // it ends with the transaction
 	if err != nil {

@@ -23,14 +23,14 @@ func itsTurn(alias string) string {
 // end is greater than all seqs.
 const end = "9007199254740993"
 
-// unread counts, up to chat.MaxUnread, the messages of others than ?1 in the room r that are behind
-// the mark k and not deleted. It counts first the messages that begin a turn, then the rest of the
-// turn that the mark lies in, then the rests of the turns behind it.
+// unread counts, up to chat.MaxUnread, the messages of others than ?1 in the room r that come after
+// the mark k and are not deleted. It counts first the messages that begin a turn, then the rest of
+// the turn that the mark is in, then the rests of the turns after it.
 //
 // The next turn is always another author's, so it looks at no more than two turns for each message
-// that it counts. It looks at none if the user never made an entry and nothing behind the mark is
-// deleted. Then the result is the number of the room's messages, less the number of those up to the
-// mark.
+// that it counts. It looks at none if the user has never made an entry and no message after the
+// mark is deleted. Then the result is the number of the room's messages, less the number of those
+// up to the mark.
 var unread = strings.NewReplacer(
 	"{said t}", isSaid("t"), "{turn t}", itsTurn("t"), "{said n}", isSaid("n"), "{turn n}", itsTurn("n"),
 	"{said e}", isSaid("e"), "{turn e}", itsTurn("e"), "{mark}", "coalesce(k.seq, 0)", "{end}", end, "{max}", strconv.Itoa(chat.MaxUnread),
@@ -65,14 +65,14 @@ var unread = strings.NewReplacer(
 		LIMIT {max}
 	)) END`)
 
-// markedQuery reads how far ?1 has read the room ?2.
+// markedQuery reads how far the user ?1 has read the room ?2.
 var markedQuery = `
 	SELECT r.head, coalesce(k.seq, 0), ` + unread + `
 	FROM room r LEFT JOIN mark k ON k.room = r.number AND k.user = ?1 WHERE r.id = ?2`
 
-// aroundQuery returns a row if the message ?2 of the room ?1 begins a turn: the authors of this
-// turn and of those before and behind it, the seq where the turn behind begins, and the next
-// message of this turn.
+// aroundQuery returns a row if the message ?2 of the room ?1 begins a turn. The row has the authors
+// of this turn and of those before and after it, the seq where the turn after it begins, and the
+// next message of this turn.
 var aroundQuery = strings.NewReplacer(
 	"{said n}", isSaid("n"), "{turn n}", itsTurn("n"), "{said x}", isSaid("x"), "{turn x}", itsTurn("x"), "{end}", end,
 ).Replace(`
@@ -105,9 +105,9 @@ func (b *batch) turns(r *roomRow, author chat.UserID) (bool, error) {
 	return begins, nil
 }
 
-// unturn mends the turns after a message that began one was deleted. The next message of the turn
-// begins it instead. If there is none, and the turns before and after it have one author, they
-// become one.
+// unturn corrects the turns after a message that began one was deleted. The next message of the
+// turn begins it instead. If there is none, and the turns before and after it have the same author,
+// these become one turn.
 func (b *batch) unturn(r *roomRow, seq chat.Seq) error {
 	var author, before, behind chat.UserID
 	var after, next chat.Seq
