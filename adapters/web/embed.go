@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/adapters/edge"
 )
 
-// What pages of others load: the elements, as bundle/ has built and compressed them. The binary has
-// no other forms of them.
+// What other pages load: the elements, as bundle/ has built and compressed them. The binary
+// contains no other forms of them.
 //
 //go:embed elements/dist/*.br elements/dist/*.gz
 var elements embed.FS
@@ -22,13 +22,13 @@ var elements embed.FS
 //go:embed frame
 var frame embed.FS
 
-// script is what other pages load, which is embedded compressed.
+// script is a script for other pages. It is embedded in compressed form.
 type script struct {
 	body edge.Document
 	tag  string // without quotes
 }
 
-// newScript returns the script of a name below elements/dist.
+// newScript returns the script with a name below elements/dist.
 func newScript(name string) script {
 	brotli, gzipped := mustRead(name+".br"), mustRead(name+".gz")
 	sum := sha256.Sum256(brotli)
@@ -43,9 +43,9 @@ func mustRead(name string) []byte {
 	return body
 }
 
-// embedRoutes adds what other pages load. Every page may load the scripts, which have no secrets:
-// a script of another origin that is a module is fetched with CORS. Frames may be shown by pages of
-// `ancestors` alone, and by the service's own.
+// embedRoutes adds the routes for other pages. Every page may load the scripts, which have no
+// secrets: a module script of another origin is fetched with CORS. Only pages of ancestors, and the
+// service's own, may show frames.
 func embedRoutes(router fiber.Router, ancestors []string) {
 	files, err := fs.Glob(elements, "elements/dist/*.br")
 	if err != nil {
@@ -72,14 +72,14 @@ func embedRoutes(router fiber.Router, ancestors []string) {
 	router.Get("/embed-frame.css", assets["embed-frame.css"].serve)
 }
 
-// framePolicy is the policy of the page for frames: it is shown within pages of the service's own
-// origin and of those that may call it.
+// framePolicy returns the policy of the page for frames. Pages of the service's own origin, and of
+// those in ancestors, may show it.
 func framePolicy(ancestors []string) string {
 	list := strings.Join(append([]string{"frame-ancestors 'self'"}, ancestors...), " ")
 	return strings.Replace(policy, "frame-ancestors 'none'", list, 1)
 }
 
-// serve answers with the script; `at` is where this content of it stays.
+// serve answers with the script. at is the address at which this version of it stays for ever.
 func (s script) serve(caching, at string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")

@@ -1,12 +1,12 @@
 // Package web is the embedded page: a chat client in the browser, without external resources.
 //
-// What is served lives in static/. The page signs somebody in and is one host of <parley-chat>, as
-// the pages of others are. Its script, page.js, is built by bundle/ from page/; the element comes
-// with /embed.js. The tests in Go drive the page in a Chromium, against the whole service.
+// The files that are served are in static/. The page signs somebody in and shows <parley-chat>, as
+// other pages do. bundle/ builds its script, page.js, from page/. The element comes with /embed.js.
+// The tests in Go drive the page in a Chromium, against the whole service.
 //
-// Beside it stand packages for the pages of others: client/ is @parley-chat/client, elements/ is
-// @parley-chat/elements, which the service gives to other pages as /embed.js; frame/ is the page
-// for frames, /embed; react/ is @parley-chat/react.
+// Beside it are packages for other pages. client/ is @parley-chat/client. elements/ is
+// @parley-chat/elements, which the service gives to other pages as /embed.js. frame/ is the page
+// for frames, /embed. react/ is @parley-chat/react.
 package web
 
 //go:generate go run ./bundle/generate .
@@ -47,8 +47,8 @@ func below(embedded fs.FS, dir string) fs.FS {
 // at `/dev/token` to pages that know its key, and checks a key at `/dev/key`; these two are not
 // served here.
 //
-// For pages of others there are `/embed.js`, the elements, and `/embed`, a page for frames, which
-// pages of `origins` may show.
+// For other pages there are `/embed.js`, the elements, and `/embed`, a page for frames, which pages
+// of `origins` may show.
 func Routes(development bool, origins []string) func(fiber.Router) {
 	assets := loadAssets(Files())
 	return func(router fiber.Router) {

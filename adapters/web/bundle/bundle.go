@@ -1,5 +1,5 @@
-// Package bundle builds the packages for browsers from their TypeScript, without Node. What it
-// builds is committed, so that nobody needs it to build or run the service.
+// Package bundle builds the packages for browsers from their TypeScript, without Node. The results
+// are committed, so that nobody needs this package to build or run the service.
 package bundle
 
 import (
@@ -23,8 +23,8 @@ func Client(dir string) ([]byte, error) { return build(options(dir, "index.ts"))
 // Page returns the script of the service's own page, whose source is in dir.
 func Page(dir string) ([]byte, error) { return build(options(dir, "page.ts")) }
 
-// Elements returns the files of dist/ of the package in dir, by their names, but for declarations
-// of types:
+// Elements returns the files of dist/ of the package in dir, by their names, without type
+// declarations:
 //
 //	index.js, embed.js    with the client as a package of its own, for those who bundle; with all,
 //	                      for pages: this is what the service gives
@@ -97,8 +97,7 @@ func told(fault api.Message) error {
 	return errors.New(fault.Text)
 }
 
-// styles makes each sheet of style a text, for sheets that scripts adopt, without what people alone
-// need.
+// styles makes each style sheet a text, which scripts adopt. It removes what only people need.
 var styles = api.Plugin{Name: "styles", Setup: func(b api.PluginBuild) {
 	b.OnLoad(api.OnLoadOptions{Filter: `\.css$`}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 		source, err := os.ReadFile(args.Path)
@@ -121,7 +120,7 @@ func inBrotli(to io.Writer) (io.WriteCloser, error) {
 	return brotli.NewWriterLevel(to, brotli.BestCompression), nil
 }
 
-// inGzip is not of Go's own library, whose releases may compress otherwise.
+// inGzip does not use Go's own library, as another release of it may compress in another way.
 func inGzip(to io.Writer) (io.WriteCloser, error) {
 	return gzip.NewWriterLevel(to, gzip.BestCompression)
 }

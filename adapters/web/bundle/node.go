@@ -2,9 +2,9 @@ package bundle
 
 import "github.com/evanw/esbuild/pkg/api"
 
-// Node writes a module for Node of each entry in TypeScript into the folder out, NAME.mjs, with all
-// that it imports: for versions of Node that do not take types away by themselves. The entries are
-// of one folder.
+// Node writes a module for Node for each entry in TypeScript: NAME.mjs in the folder out, with
+// everything that it imports. It is for versions of Node that do not remove types themselves. All
+// entries are in one folder.
 func Node(entries []string, out string) error {
 	result := api.Build(api.BuildOptions{
 		EntryPoints:  entries,

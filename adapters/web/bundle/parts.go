@@ -13,14 +13,14 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// languages are those of the elements that are files of their own, beside English.
+// languages are the languages of the elements, besides English, that have files of their own.
 var languages = []string{"de", "ru"}
 
 // parts builds the elements: a main file, one that it loads later, and languages.
 //
-// The later one uses modules of the main one, which must exist once. It finds them in a table that
-// the main one keeps (src/lazy/kit.ts) under a name that changes with the source, so that two
-// versions on one page do not meet.
+// The later one uses modules of the main one, which must exist only once. It finds them in a table
+// that the main one keeps (src/lazy/kit.ts). The table's name changes with the source, so that two
+// versions on one page use different tables.
 type parts struct {
 	dir   string // src/
 	files map[string][]byte
@@ -80,7 +80,8 @@ func (p *parts) options(entry string) api.BuildOptions {
 	return o
 }
 
-// later leaves what is imported when it is wanted to files of their own, beside the one that asks.
+// later keeps modules that are imported only when they are needed as files of their own, beside the
+// importing file.
 func later(more string) api.Plugin {
 	return api.Plugin{Name: "later", Setup: func(b api.PluginBuild) {
 		b.OnResolve(api.OnResolveOptions{Filter: `^\./[a-z]+\.ts$`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
@@ -98,7 +99,7 @@ func later(more string) api.Plugin {
 
 var kitEntry = regexp.MustCompile(`(?m)^  "?([a-z/]+)"?: `)
 
-// shared has the modules of the kit looked up there.
+// shared makes the modules of the kit be looked up in the table.
 func (p *parts) shared() (api.Plugin, error) {
 	source, err := os.ReadFile(filepath.Join(p.dir, "lazy", "kit.ts"))
 	if err != nil {
@@ -130,13 +131,14 @@ func (p *parts) shared() (api.Plugin, error) {
 	}}, nil
 }
 
-// Tag names what is in a file: it is in the address at which the service gives that for ever.
+// Tag returns a name for the content of a file. It is a part of the address at which the service
+// gives this content for ever.
 func Tag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// sumOf is the tag of all files below dir together.
+// sumOf returns the tag of all files below dir together.
 func sumOf(dir string) (string, error) {
 	hash := sha256.New()
 	files := os.DirFS(dir)

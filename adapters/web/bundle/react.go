@@ -11,16 +11,16 @@ import (
 func React(dir string) ([]byte, error) {
 	o := options(dir, "index.ts")
 	o.External = []string{"react", clientPackage}
-	// Without it, frameworks that render on a server take hooks for a mistake.
+	// Without this banner, frameworks that render on a server report hooks as a mistake.
 	o.Banner = map[string]string{"js": `"use client";`}
 	return build(o)
 }
 
 const clientPackage = "@parley-chat/client"
 
-// ReactApp returns a page's script that uses the package for React, for React in production or,
-// for its checks, in development. Both packages are read from dist/ below web, as their users have
-// them, and React from modules, a folder node_modules.
+// ReactApp returns a page's script that uses the package for React. With production it has React
+// for production; otherwise React for development, with its checks. Both packages are read from
+// dist/ below web, as their users have them. React is read from modules, a folder node_modules.
 func ReactApp(web, entry, modules string, production bool) ([]byte, error) {
 	mode := "development"
 	if production {
@@ -43,7 +43,7 @@ func ReactOnServer(web, entry, modules string) ([]byte, error) {
 		return nil, err
 	}
 	o.Platform = api.PlatformNode
-	// React's own modules are of Node's older kind, and ask for Node's by require.
+	// React's own modules are CommonJS, and load Node's modules by require.
 	o.Banner = map[string]string{"js": `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`}
 	return build(o)
 }
