@@ -181,7 +181,8 @@ func (p program) healthcheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // ignores proxies of the environment
+	// It ignores proxies of the environment.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
 		return err

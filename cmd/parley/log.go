@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/cmd/server"
 )
 
-// log prints the identity of the store's log, or gives the log a new one: then clients drop what
-// they have of the old one.
+// log prints the identity of the store's log, or gives the log a new one. After that clients drop
+// what they have of the old log.
 func (p program) log(ctx context.Context, args []string) error {
 	what := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
