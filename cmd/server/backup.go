@@ -21,8 +21,8 @@ func Backup(ctx context.Context, cfg Config, to string) error {
 	return sqlite.Backup(ctx, path, to)
 }
 
-// WriteBackup is Backup to a writer. The copy is first made in the store's folder, and needs disk
-// space there until the end.
+// WriteBackup is like Backup, but writes to a writer. The copy is first made in the store's folder,
+// and needs disk space there until the end.
 func WriteBackup(ctx context.Context, cfg Config, w io.Writer) (err error) {
 	path, err := storeFile(cfg)
 	if err != nil {

@@ -88,7 +88,7 @@ func openBus(cfg Config, o ports.Observer, w *logwatch.Watch) (Bus, error) {
 	return b, nil
 }
 
-// busListener passes notices to the parts that they concern, most of them to the feeds.
+// busListener passes notices to the parts that need them, most of them to the feeds.
 type busListener struct {
 	*session.Hub
 	service *messaging.Service
@@ -129,8 +129,8 @@ func (l busListener) Deaf() {
 	l.runner.Deaf()
 }
 
-// journalListener passes entries that this node has appended to the bus's listener, nudges the
-// consumers, on whichever node they run, and counts what is said.
+// journalListener passes entries that this node has appended to the bus's listener. It nudges the
+// consumers, on whichever node they run, and counts the messages.
 type journalListener struct {
 	ports.Audience
 	runner *consuming.Runner

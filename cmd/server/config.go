@@ -39,8 +39,10 @@ type Config struct {
 	JWTAlgorithms     []string
 	Development       bool // allows development mode on an address that other machines can reach
 
-	HooksKeys  [][]byte       // of 32 bytes each, the first for new secrets; empty: no hooks, but in development mode
-	HooksAllow []netip.Prefix // besides public addresses
+	// Keys of 32 bytes each; the first one encrypts new secrets. Empty: no hooks, except in
+	// development mode.
+	HooksKeys  [][]byte
+	HooksAllow []netip.Prefix // networks that hooks may reach besides public addresses
 
 	NoAutocreate bool           // PARLEY_ROOMS_AUTOCREATE=false
 	RoomsPerUser messaging.Rate // rooms that each user may make; negative: off

@@ -76,7 +76,7 @@ func newStore(ctx context.Context, cfg Config, l *life, t *observability.Telemet
 	return s, nil
 }
 
-// seenStore returns the ports of a store for the core, watched by the observer.
+// seenStore returns the ports of a store for the core, with the observer watching their calls.
 func seenStore(s Store, o *observability.Observer) (ports.Log, ports.Directory, ports.Slots, ports.RoomLists, ports.People, ports.Revocations) {
 	if p, ok := s.(ports.Pooled); ok {
 		o.Pool(p)
@@ -137,11 +137,11 @@ type hubParts struct {
 	Signals  *hooks.Signals
 }
 
-// features are what clients may ask of this release that one before it ignores in silence: they are
-// told of each once all nodes have it.
+// features are what clients may use of this release, and what earlier releases would silently
+// ignore. Clients are told of a feature once all nodes have it.
 var features = []string{"act", "if_head", "silent", "people", "room_list", ports.FeatureSets, ports.FeaturePins, ports.FeatureMetadata, ports.FeatureHookKeys, ports.FeatureHookSignals}
 
-// featuresWith returns the features of a node, which may have search or not.
+// featuresWith returns the features of a node. s is nil if it has no search.
 func featuresWith(s ports.Searcher) []string {
 	if s == nil {
 		return features
@@ -150,7 +150,7 @@ func featuresWith(s ports.Searcher) []string {
 }
 
 func newHub(cfg Config, p hubParts) *session.Hub {
-	_, alone := p.Own.(*localbus.Bus) // whoever is on it is of this process
+	_, alone := p.Own.(*localbus.Bus) // a local bus reaches only nodes of this process
 	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Packer: p.Packer, Bus: p.Bus,
 		Observer: p.Observer, Which: p.Watch.Log, Features: featuresWith(p.Searcher), Alone: alone, Searcher: p.Searcher, Arose: p.Signals.Arose,
@@ -159,8 +159,8 @@ func newHub(cfg Config, p hubParts) *session.Hub {
 	})
 }
 
-// newRunner returns the runner of consumers. It has none until somebody sets them, and does nothing
-// then.
+// newRunner returns the runner of consumers. It has no consumers until somebody sets them, and does
+// nothing before.
 func newRunner(s Store, log ports.Log, b ports.Bus, o ports.Observer) *consuming.Runner {
 	return consuming.New(consuming.Config{Log: log, Cursors: s, Consumers: s, Retries: s, Leases: s, Bus: b, Observer: o})
 }
@@ -331,7 +331,8 @@ func live(cfg Config, p livingParts) {
 	p.Lifecycle.Append(fx.StartStopHook(p.Health.Serve, func(ctx context.Context) { leave(ctx, cfg, p) }))
 }
 
-// begin resets the parts that hold state of a log after the store's log was replaced by another.
+// begin resets the parts that have state of a log, after the store's log was replaced by another
+// one.
 func (p livingParts) begin() {
 	p.Messaging.Deaf()
 	p.Guard.Anew()

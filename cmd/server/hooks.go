@@ -22,14 +22,14 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// hooksKeyFile has the key of development mode, in the data folder.
+// hooksKeyFile is the file in the data folder with the key of development mode.
 const hooksKeyFile = "hooks.key"
 
-// thisMachine is what hooks may reach in development mode besides public addresses, so that a bot
+// thisMachine is what hooks may reach besides public addresses in development mode, so that a bot
 // can be tried out.
 var thisMachine = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// hooksKey reads a key that secrets of hooks are kept under.
+// hooksKey reads a key that encrypts the secrets of hooks.
 func hooksKey(s string) ([]byte, error) {
 	bad := errors.New("32 random bytes in base64, such as openssl rand -base64 32 gives")
 	for _, decode := range []func(string) ([]byte, error){
@@ -43,7 +43,7 @@ func hooksKey(s string) ([]byte, error) {
 	return nil, bad
 }
 
-// hooksKeys reads several keys, of which an error shows none.
+// hooksKeys reads several keys. No key is shown in an error.
 func hooksKeys(s string) (keys [][]byte, err error) {
 	for part := range strings.SplitSeq(s, ",") {
 		key, err := hooksKey(strings.TrimSpace(part))
@@ -55,7 +55,7 @@ func hooksKeys(s string) (keys [][]byte, err error) {
 	return keys, nil
 }
 
-// showHooksKeys tells nothing but that there are some.
+// showHooksKeys tells only whether there are keys.
 func showHooksKeys(keys [][]byte) string {
 	if len(keys) == 0 {
 		return ""
@@ -63,8 +63,8 @@ func showHooksKeys(keys [][]byte) string {
 	return "set"
 }
 
-// newHookKeys returns what the secrets of hooks are kept under, or nil where there is no key: then
-// no hook can be made. Development mode makes one.
+// newHookKeys returns the keys that encrypt the secrets of hooks. It returns nil if there is no
+// key: then no hook can be made. In development mode it makes one.
 func newHookKeys(cfg Config) (*hooks.Keys, error) {
 	all := cfg.HooksKeys
 	if len(all) == 0 && cfg.InDevelopment() {
@@ -80,16 +80,17 @@ func newHookKeys(cfg Config) (*hooks.Keys, error) {
 	return hooks.NewKeys(all...)
 }
 
-// loadOrMakeHooksKey reads the key of a data folder, and makes both where they are not there.
+// loadOrMakeHooksKey reads the key in a data folder. It makes the folder and the key if they do not
+// exist.
 func loadOrMakeHooksKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, hooksKeyFile)
-	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the folder is the operator's to name
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the operator names the folder
 		return nil, err
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // as above
 	if err == nil {
 		key := make([]byte, hooks.KeyBytes)
-		_, _ = rand.Read(key) // it does not fail
+		_, _ = rand.Read(key) // it never fails
 		_, err = file.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
 		err = errors.Join(err, file.Sync(), file.Close())
 	}

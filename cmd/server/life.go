@@ -82,8 +82,8 @@ type listener interface {
 	Run(ctx context.Context) error
 }
 
-// listen is keep for a listener. If the port is in use, the start fails, and the error names the
-// setting of the address.
+// listen is like keep, for a listener. If the port is in use, the start fails, and the error names
+// the setting of the address.
 func (l *life) listen(lc fx.Lifecycle, name, setting, addr string, what listener) {
 	lc.Append(fx.StartHook(func() error {
 		err := what.Listen()

@@ -29,7 +29,7 @@ type searchParts struct {
 	Rate      *work.Rate
 }
 
-// newSearch returns the search, or nil where it is off, or the store has no index.
+// newSearch returns the search. It returns nil if search is off, or if the store has no index.
 func newSearch(cfg Config, p searchParts) *search.Service {
 	index, has := p.Store.(ports.SearchIndex)
 	if cfg.NoSearch || !has {
@@ -42,7 +42,7 @@ func newSearch(cfg Config, p searchParts) *search.Service {
 	})
 }
 
-// newSearcher returns the port, which is nil where there is no search.
+// newSearcher returns the search as a port, which is nil if there is none.
 func newSearcher(s *search.Service) ports.Searcher {
 	if s == nil {
 		return nil
@@ -50,7 +50,7 @@ func newSearcher(s *search.Service) ports.Searcher {
 	return s
 }
 
-// searching runs the search, and has what is said indexed.
+// searching runs the search, and adds its indexer to the runner.
 func searching(s *search.Service, r *consuming.Runner, store ports.Consumers, o ports.FaultObserver) func(context.Context) error {
 	return func(ctx context.Context) error {
 		t := search.Tidy{Consumers: store, Runner: r, Observer: o, Own: s != nil, Wait: forgetAfter}
@@ -68,6 +68,6 @@ func searching(s *search.Service, r *consuming.Runner, store ports.Consumers, o 
 	}
 }
 
-// forgetAfter is when a node forgets how far an index has got that nobody writes any more. Until
-// then all nodes have the same release and settings.
+// forgetAfter is when a node forgets the cursors of an index that is not written any more. By then
+// all nodes have the same release and settings.
 const forgetAfter = 5 * time.Minute

@@ -159,8 +159,8 @@ func (s *Settings) Load(args, environ []string) error {
 	return faults.orNil()
 }
 
-// LoadPart is Load for a command that needs only some of the settings: it does not check the rules
-// that concern several of them.
+// LoadPart is like Load, for a command that needs only some of the settings: it does not check the
+// rules that concern several of them.
 func (s *Settings) LoadPart(args, environ []string) error {
 	faults, err := s.values(args, environ)
 	if err != nil {
@@ -224,7 +224,7 @@ func (s *setting) apply(raw, from string) Fault {
 	return Fault{envName(s.name), fmt.Sprintf("is %s; it should be %v", shown, err)}
 }
 
-// masked is show without secrets.
+// masked is like show, without secrets.
 func (s *setting) masked() string {
 	if s.secret {
 		return observability.MaskURL(s.show())
