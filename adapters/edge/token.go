@@ -84,7 +84,7 @@ var (
 		"a token in the query opens sockets and streams only, as addresses end up in logs: send Authorization: Bearer <token>")
 )
 
-// authorization returns the token behind Bearer (RFC 6750, 2.1), which may be empty, and whether
+// authorization returns the token after Bearer (RFC 6750, 2.1), which may be empty, and whether
 // there is such a header. It ignores other schemes.
 func authorization(h Headers) (token string, given bool, err error) {
 	for _, line := range h.PeekAll(fiber.HeaderAuthorization) {

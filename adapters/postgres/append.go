@@ -31,7 +31,7 @@ const (
 	isReaders  // its author may read only
 	isBanned   // its author is banned
 	isHidden   // its author may not know of the room
-	isTaken    // its key was used for something else
+	isTaken    // its key was used for an entry that is not a message
 )
 
 // sayQuery appends messages in one statement, after lockQuery. So it sees everything that was

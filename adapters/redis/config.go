@@ -24,7 +24,7 @@ const (
 type Config struct {
 	// URL names the servers: redis://user:password@host:6379, or
 	// redis+cluster://host:6379,host:6379 for a Redis Cluster, where some servers are enough to
-	// find the others. rediss and rediss+cluster require TLS. A database behind the host, such as
+	// find the others. rediss and rediss+cluster require TLS. A database after the host, such as
 	// /0, is allowed and makes no difference to publish and subscribe. The parameter tls_ca is a
 	// file with the certificates to trust (PEM).
 	URL     string

@@ -18,9 +18,9 @@
 //	entry      one thing in a room's log; its fact says what
 //	fact       a message, an edit, a deletion, a reaction, a change of a member or of the room, a set
 //	message    something said
-//	set        that a slot has a value from now on, or has none any more
+//	set        gives a slot a value, or empties it
 //	slot       a place on a message, or on the room, for one value of some type
-//	pin        that a message is pinned: the value of such a slot
+//	pin        the value of the slot that says that a message is pinned
 //	seq        an entry's place in its room: 1, 2, 3, …
 //	head       the seq of a room's last entry
 //	log        all entries of all rooms of a store; it has an identity, and cursors belong to it
@@ -33,9 +33,9 @@
 //	member     a user with a place in a room: a role, or a ban
 //	role       what a user may do in a room: none, read, write, moderate
 //	grant      a role that a token gives
-//	standing   how a user stands in a room: the room, their place, their mark
+//	standing   a user's relation to a room: the room, their place, their mark
 //	mark       how far a user has read in a room
-//	unread     messages of others behind the mark that are not deleted
+//	unread     messages of others after the mark that are not deleted
 //	turn       a run of messages of one author
 //	session    one connection's life, from its opening to its end
 //	stranger   a session whose token has yet to come
@@ -47,25 +47,25 @@
 //	packed     of a frame: made smaller for the way to a client, alone or in a chain
 //	chain      frames of a ring, of which each packed one refers back to those before it
 //	shard      one of the writers, each with a part of the readers
-//	journal    what gathers drafts and appends them in batches, by lanes
+//	journal    gathers drafts and appends them in batches, by lanes
 //	aside      a room that has left its lane, because somebody else holds it in the store
-//	bus        how nodes tell each other; a driver is for one server
+//	bus        carries notices between nodes; a driver is for one kind of server
 //	notice     what nodes tell each other
-//	signal     what is told to readers and is not in the log: presence, typing, reading
+//	signal     is told to readers and is not in the log: presence, typing, reading
 //	presence   who follows a room now, on all nodes
 //	node       one process of the service; a peer is another one
-//	consumer   who takes the entries of rooms in order, at least once; has a cursor in each of them
+//	consumer   takes the entries of rooms in order, at least once; has a cursor in each of them
 //	pair       a consumer and a room, with the cursor that it has there
-//	stalled    a pair that has failed for so long that an operator is to say how it goes on
+//	stalled    a pair that has failed for so long that an operator must decide how it goes on
 //	pending    a room that was appended to since all consumers were known to be at its head
 //	share      one of the 256 parts of all rooms that nodes divide among them to run consumers
 //	lease      a node's hold on a share for a while
 //	fence      the number of a lease, which grows with each change of hands
-//	hook       somebody's back end that is told what is recorded in rooms: posted to, or it pulls
-//	parcel     what is brought to a hook at once, signed
+//	hook       somebody's back end that is told what is recorded in rooms: by posts, or it pulls
+//	parcel     what a hook gets at once, signed
 //	token      a word of a message, or something else that it is found by
-//	block      the documents of a part of a room's messages, turned over: by token; it is cut into
-//	           pieces, which are rows
+//	block      an inverted index of a part of a room's messages: which of them have a token; it is
+//	           cut into pieces, which are rows
 //	drain      going away in an orderly manner
-//	store      what keeps logs and the directory of rooms, members and marks
+//	store      keeps logs and the directory of rooms, members and marks
 package chat

@@ -36,7 +36,7 @@ type Standing struct {
 	Room   Room
 	Member Member // zero where the user has no place in the room
 	Read   Seq    // the user's read mark
-	Unread int64  // messages of others behind the read mark that are not deleted, counted up to MaxUnread
+	Unread int64  // messages of others after the read mark that are not deleted, up to MaxUnread
 }
 
 // MaxUnread is how far unread messages are counted. A count of MaxUnread means that many or more.

@@ -23,7 +23,7 @@ func (n *Node) serveReaders(ctx context.Context) {
 	}
 }
 
-// fetch serves a reader from the log: the entries behind its cursor, up to one write's worth.
+// fetch serves a reader from the log: the entries after its cursor, up to one write's worth.
 func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	r := fl.Reader
 	r.Lock()

@@ -1,7 +1,7 @@
 // Package delivery brings entries to the connections that follow their rooms.
 //
 // A reader is the writing side of a connection. It has one cursor per room: a Follow. Its client
-// gets the entries of a room behind the cursor, in order:
+// gets the entries of a room after the cursor, in order:
 //
 //	           ┌─ ring: the newest entries, encoded once ─┐
 //	feed: view ┤                                          ├─► follow: cursor ─► one write

@@ -210,7 +210,7 @@ func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	return p
 }
 
-// inRing reports whether the ring may serve the entries behind the cursor of fl. The lock is held.
+// inRing reports whether the ring may serve the entries after the cursor of fl. The lock is held.
 func (r *Reader) inRing(fl *Follow, v *feed.View) bool {
 	return fl.cursor >= v.Floor && (fl.cursor >= v.Primed || len(r.sending) == 0)
 }

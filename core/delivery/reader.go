@@ -37,7 +37,7 @@ type Reader struct {
 	owed    int             // bytes of answers in outbox
 	handed  int             // bytes of answers that a goroutine waits to write
 	signals []pendingSignal // the latest of each slot
-	due     []*Follow       // behind their feeds, to be served by the next write
+	due     []*Follow       // follows that are behind their feeds, to be served by the next write
 
 	paused  bool // the connection is to read nothing until Conn.Resume
 	writing bool // a goroutine waits for the socket
@@ -244,7 +244,7 @@ func (r *Reader) Follows() []*Follow { return slices.Clone(r.follows) }
 // Rooms returns how many rooms the reader follows.
 func (r *Reader) Rooms() int { return len(r.follows) }
 
-// Begin starts a follow that was given to Audience.Add, right behind an answer. The reader must not
+// Begin starts a follow that was given to Audience.Add, right after an answer. The reader must not
 // follow that room already.
 func (r *Reader) Begin(fl *Follow, answer ports.Frame) {
 	r.follows.put(fl)

@@ -124,7 +124,7 @@ func (f *Feed) extend(e *chat.Entry) extension {
 	return added
 }
 
-// add adds the entry behind the head. f.mu is held.
+// add adds the entry after the head. f.mu is held.
 func (f *Feed) add(e *chat.Entry) {
 	f.ring.changed(e.Seq, e.Fact)
 	f.frame = f.node.cfg.Encoder.Entry(f.frame[:0], e)

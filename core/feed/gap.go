@@ -26,7 +26,7 @@ const StoreTime = 10 * time.Second
 // entries have. Or the commit of an earlier entry is still on its way. So an entry that came early
 // waits a moment for those before it. Then the log is read, once for all readers.
 type gap struct {
-	early   []chat.Entry // behind head+1, ascending
+	early   []chat.Entry // after head+1, ascending
 	known   chat.Seq     // the log reaches at least to this
 	waiting bool         // a timer runs, after which the gap is filled
 	filling bool         // the gap is being filled
@@ -118,8 +118,8 @@ func (n *Node) fill(ctx context.Context, f *Feed) {
 
 var errParted = chat.Errorf(chat.Internal, "the log does not go on from where the feed is")
 
-// fillFrom adds entries of the log behind the feed's head. The head must still be the log's: if the
-// log has lost it, the entries behind it belong to another history.
+// fillFrom adds entries of the log after the feed's head. The head must still be the log's: if the
+// log has lost it, the entries after it belong to another history.
 func (n *Node) fillFrom(ctx context.Context, f *Feed, l lack) error {
 	ctx, cancel := context.WithTimeout(ctx, StoreTime)
 	defer cancel()
@@ -187,7 +187,7 @@ func (f *Feed) skipTo(head chat.Seq) (left int) {
 	return left
 }
 
-// lack is how many entries a feed lacks behind its head.
+// lack is how many entries a feed lacks after its head.
 type lack struct {
 	head, missing chat.Seq
 	lost          bool // it should have been told of them

@@ -16,7 +16,7 @@ const (
 )
 
 // View is a feed at one moment: its head, and the encoded frames of the entries Floor+1 … Head, one
-// behind the other. It never changes, so a reader takes it once and needs no lock.
+// after the other. It never changes, so a reader takes it once and needs no lock.
 type View struct {
 	Head  chat.Seq
 	Floor chat.Seq
@@ -28,7 +28,7 @@ type View struct {
 	chunks []chunk // ascending; entries at the front that are not above Floor are outdated
 }
 
-// chunk is a run of frames. It is written only behind the part that views show.
+// chunk is a run of frames. It is written only after the part that views show.
 type chunk struct {
 	first chat.Seq
 	buf   []byte
@@ -54,7 +54,7 @@ func printOf(e *chat.Entry) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// Run returns frames of the entries behind after up to upto: as many as lie in one chunk and fit
+// Run returns frames of the entries after after, up to upto: as many as lie in one chunk and fit
 // into maxBytes, but at least one. last is the seq of the last of them. The frames must not be
 // changed. Floor <= after < upto <= Head must hold.
 func (v *View) Run(after, upto chat.Seq, maxBytes int) (frames []byte, last chat.Seq) {

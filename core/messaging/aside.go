@@ -86,7 +86,7 @@ func (j *journal) setAside(ctx context.Context, l *lane, held []draft, listener 
 	}
 }
 
-// putAside puts a draft behind the others of its room. l.mu is held.
+// putAside puts a draft after the others of its room. l.mu is held.
 func (l *lane) putAside(a *aside, d draft) {
 	a.queue = append(a.queue, d)
 	l.aside++

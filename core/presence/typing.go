@@ -27,7 +27,7 @@ type typist struct {
 	told    time.Time // when the room's readers were last told that the user types
 	types   bool
 	shown   bool     // the last signal to the readers said that the user types
-	since   chat.Seq // a message of the user behind this entry ends the typing
+	since   chat.Seq // a message of the user after this entry ends the typing
 }
 
 // Types tells that a user types in a room, or has stopped. session is where; it is empty if the
