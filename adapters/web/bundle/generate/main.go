@@ -1,6 +1,6 @@
 // Command generate writes the built files of the packages for browsers, client/, react/ and
-// elements/ below its argument, and static/page.js from page/, for `go generate ./adapters/web`.
-// Their declarations of types are .ci/types's.
+// elements/ below its argument, and static/page.js from page/. It is run by `go generate
+// ./adapters/web`. .ci/types makes the type declarations.
 package main
 
 import (
