@@ -18,8 +18,7 @@ import (
 	"github.com/parley-chat/parley/cmd/bench/proc"
 )
 
-// The consumers that a scenario compares: none; hooks that follow other rooms than those of the
-// run; and hooks that are told everything, by a receiver that answers at once.
+// tell adds to the result the measures that every scenario with messages has.
 const (
 	noHooks   = ""
 	idleHooks = "idle"
@@ -30,7 +29,7 @@ const (
 
 var everyHooks = []string{noHooks, idleHooks, busyHooks}
 
-// consumers is durable beside hooks of the rig's kind.
+// consumers is like durable, with hooks of the rig's kind.
 func consumers(senders int) func(*rig) error {
 	return func(r *rig) (err error) {
 		if r.garage.url != "" {
@@ -44,7 +43,7 @@ func consumers(senders int) func(*rig) error {
 			if err := r.hook("http://" + r.receiver.addr); err != nil {
 				return fmt.Errorf("make webhooks: %w", err)
 			}
-			if err := r.rest(warmUp); err != nil { // so that they have begun
+			if err := r.rest(warmUp); err != nil { // so that the hooks have begun
 				return err
 			}
 		}
@@ -102,12 +101,12 @@ func makeHook(ctx context.Context, server, token string, wish map[string]any) er
 	return nil
 }
 
-// receiver is who the webhooks tell: a process of its own.
+// receiver is the endpoint of the webhooks: a process of its own.
 type receiver struct {
 	addr    string
 	process *proc.Process
 	used    proc.Usage // before the measurement
-	told    int64      // entries, before the measurement
+	told    int64      // entries received before the measurement
 }
 
 // receive starts the receiver.
@@ -134,7 +133,7 @@ func (r *rig) receive() error {
 	return errors.Join(err, process.Stop())
 }
 
-// count returns how many entries it was told.
+// count returns how many entries it has received.
 func (r *receiver) count(ctx context.Context) (int64, error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.addr+"/told", nil)
 	if err != nil {

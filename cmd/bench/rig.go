@@ -48,8 +48,8 @@ type rig struct {
 	measuring bool
 
 	garage   *garage
-	hooks    string    // which webhooks there are, of everyHooks
-	receiver *receiver // who they tell; nil: there are none
+	hooks    string    // which webhooks there are: one of everyHooks
+	receiver *receiver // their endpoint; nil: there are no webhooks
 
 	result report.Result
 }

@@ -20,13 +20,13 @@ import (
 )
 
 const (
-	askEvery = 10 * time.Millisecond // how often it is looked whether a message is found
+	askEvery = 10 * time.Millisecond // how often it checks whether a message can be found
 	askFor   = 30 * time.Second
 )
 
-// searching has messages sent at a fixed rate into many rooms. Beside that one message after the
-// other is sent with a word of its own, and searched for until it is found. Latency is how long
-// that takes from the answer to its send.
+// searching sends messages at a fixed rate into many rooms. At the same time it sends one message
+// after the other with a word of its own, and searches for it until it is found. The latency is the
+// time from the answer to that send until then.
 func searching(rate int) func(*rig) error {
 	return func(r *rig) error {
 		const senders = 200
@@ -64,7 +64,7 @@ func searching(rate int) func(*rig) error {
 	}
 }
 
-// prober sends messages, and looks when each is found.
+// prober sends messages, and measures when each can be found.
 type prober struct {
 	server, token string
 	rooms         []string

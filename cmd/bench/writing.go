@@ -169,7 +169,7 @@ func slow(readers, percent, rate int) func(*rig) error {
 	}
 }
 
-// goOn has stopped clients read again: those that were not closed get all that they missed.
+// goOn lets stopped clients read again. Those that were not closed get all that they have missed.
 func (t *chatter) goOn(stopped []*load.Client) error {
 	t.countedFrom = never
 	for _, c := range stopped {

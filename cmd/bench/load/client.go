@@ -45,7 +45,7 @@ type Client struct {
 	part    []byte // the beginning of an incomplete frame
 	out     []byte // bytes that the socket did not take
 	window  []byte // the last texts that came compressed
-	texts   uint64 // stands for all of them, and those before
+	texts   uint64 // a hash of all texts so far
 }
 
 type state uint8
@@ -124,7 +124,7 @@ func (c *Client) joining() []byte {
 	return c.loop.Dialect.Join(nil, JoinID, c.Room, c.history)
 }
 
-// Send sends a message. Ids begin behind JoinID.
+// Send sends a message. Ids begin after JoinID.
 func (c *Client) Send(id int, body string) {
 	c.loop.buf = c.loop.Dialect.Send(c.loop.buf[:0], id, c.Room, body)
 	c.write(opText, c.loop.buf)
@@ -220,7 +220,7 @@ func (c *Client) readable() {
 	}
 	c.loop.now = c.loop.Clock()
 	c.part = c.part[:0]
-	// Handlers may send, which uses the buffer behind these bytes.
+	// Handlers may send, which uses the buffer after these bytes.
 	whole := c.loop.buf
 	c.loop.buf = whole[kept+n:]
 	rest := c.hear(whole[:kept+n])

@@ -1,5 +1,5 @@
-// Receiver is what webhooks tell in a benchmark: a back end that answers at once, as a process of
-// its own, so that what it takes is not taken for the service's.
+// Receiver is the endpoint of webhooks in a benchmark. It is a back end that answers at once. It is
+// a process of its own, so that its CPU time is not counted as the service's.
 package main
 
 import (
@@ -39,8 +39,8 @@ func main() {
 	}
 }
 
-// entriesOf returns how many entries a batch has by its id, <hook>.<room>.<first>-<last>.<digest>:
-// a hook without types takes all between the bounds.
+// entriesOf returns how many entries a batch has, by its id <hook>.<room>.<first>-<last>.<digest>.
+// A hook without types takes all entries between the bounds.
 func entriesOf(id string) int64 {
 	parts := strings.Split(id, ".")
 	if len(parts) < 4 {

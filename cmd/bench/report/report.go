@@ -54,7 +54,7 @@ type Param struct {
 }
 
 // Measure is a number with its unit. Those with the same name and unit are compared. A unit that
-// begins with "/" is read behind the name ("deliveries" and "/s"); one that begins with "bytes" is
+// begins with "/" is shown after the name ("deliveries" and "/s"). One that begins with "bytes" is
 // shown in KiB, MiB and so on.
 type Measure struct {
 	Name  string  `json:"name"`
