@@ -86,8 +86,8 @@ func (h *hook) close() {
 	h.way.Close()
 }
 
-// startHooks starts the receivers of all hooks, and makes those but each third, which is made while
-// there are faults.
+// startHooks starts the receivers of all hooks. It makes two thirds of the hooks; the others are
+// made while there are faults.
 func (r *run) startHooks(ctx context.Context) (hooks []*hook, err error) {
 	for i := range r.cfg.Hooks {
 		h, err := r.hook(ctx, i)
@@ -122,8 +122,8 @@ func (r *run) late(ctx context.Context, hooks []*hook) error {
 	return errors.Join(errs...)
 }
 
-// make makes the hook, on one node after the other until one answers. One of which no answer came
-// may have been made: it is removed.
+// make makes the hook, on one node after the other until one answers. If no answer comes, the hook
+// may have been made, and is removed.
 func (h *hook) make(ctx context.Context) (err error) {
 	for ctx.Err() == nil {
 		if err = h.tryMake(ctx, h.somewhere()); err == nil {
@@ -202,7 +202,7 @@ func (c *client) call(ctx context.Context, n *node, method, path string, body, a
 // lag is how far the service says that a hook is behind.
 type lag struct {
 	Entries int  `json:"entries"`
-	Partial bool `json:"partial"` // it is not all of them
+	Partial bool `json:"partial"` // not everything was counted
 	Waiting []struct {
 		Next time.Time `json:"next"`
 	} `json:"waiting"`
@@ -211,8 +211,8 @@ type lag struct {
 // notKnown is recorded if the service cannot say how far a hook is behind.
 const notKnown = -1
 
-// awaitHooks waits until no hook is behind, as the service says, and records that. Where a room
-// waits to be tried again, because its receiver misbehaved, it waits for that.
+// awaitHooks waits until no hook is behind, as the service says, and records that. If a room waits
+// to be tried again because its receiver misbehaved, it waits for that too.
 func (r *run) awaitHooks(ctx context.Context, hooks []*hook) {
 	began := time.Now()
 	deadline := began.Add(endTime)

@@ -67,7 +67,7 @@ func (c *client) post(ctx context.Context, n *node, what change) (f frame, err e
 	return f, nil
 }
 
-// log reads a room's log from behind after to its end, and returns its head.
+// log reads a room's log from after after to its end, and returns its head.
 func (c *client) log(ctx context.Context, room string, after int64, each func(history.Record)) (head int64, err error) {
 	for {
 		page, err := c.page(ctx, room, after)

@@ -234,7 +234,8 @@ func (t *trap) take() func() {
 	return nil
 }
 
-// spring has act done when a batch is taken, or after d if none is. It returns when that is done.
+// spring makes act be called when a batch is taken, or after d if none is. It returns when act is
+// done.
 func (t *trap) spring(ctx context.Context, d time.Duration, act func()) {
 	done := make(chan struct{})
 	both := func() { act(); close(done) }

@@ -185,8 +185,8 @@ func (r *run) play(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// load has writers write during the faults, and returns when all is repaired and all requests are
-// answered.
+// load lets writers write during the faults, and returns when everything is repaired and all
+// requests are answered.
 func (r *run) load(ctx context.Context, hooks []*hook) error {
 	writing, stop := context.WithTimeout(ctx, r.cfg.Time)
 	defer stop()

@@ -96,8 +96,8 @@ func (h *hook) follows(room string) bool {
 	})
 }
 
-// follower is a hook in one room. Batches follow one another there; the newest is told until it is
-// taken, and the next one begins where the answer says.
+// follower is a hook in one room. Batches follow one another there. The newest one comes again
+// until it is taken. The next one begins where the answer says.
 type follower struct {
 	*hook
 	room   *room
@@ -105,7 +105,7 @@ type follower struct {
 	newest bounds
 	taken  []int64 // how far it got, by each answer to the newest batch that takes any of it
 	before map[bounds]bool
-	stale  bool // one that is not the newest came, behind the newest
+	stale  bool // an older batch came after the newest one
 }
 
 type bounds struct{ first, last int64 }
@@ -120,7 +120,7 @@ func (h *hook) follower(rm *room) *follower {
 	return f
 }
 
-// next returns the first entry behind seq that the hook takes, or 0.
+// next returns the first entry after seq that the hook takes, or 0.
 func (f *follower) next(seq int64) int64 {
 	i, _ := slices.BinarySearch(f.due, seq+1)
 	if i == len(f.due) {
@@ -150,12 +150,13 @@ func (f *follower) told(c *checker, r *Record) {
 	}
 }
 
-// troubled is how long after the start of a fault a request may come that was made before it.
+// troubled is how long after the start of a fault a request may still come that was made before the
+// fault.
 const troubled = time.Minute
 
-// late judges a batch that comes again although a later one has come. A node may send one that
-// stood still, or was cut off from the store, while another node took over; its next one it cannot
-// send any more.
+// late judges a batch that comes again although a later one has come. A node may send such a batch
+// if it was paused, or cut off from the store, while another node took over. It cannot send its
+// next batch any more.
 func (f *follower) late(c *checker, r *Record) {
 	recent := func(at time.Duration) bool { return at <= r.At && r.At-at <= troubled }
 	if f.stale || !slices.ContainsFunc(c.struck, recent) {
@@ -164,7 +165,7 @@ func (f *follower) late(c *checker, r *Record) {
 	f.stale = true
 }
 
-// goesOn judges the bounds of a batch that did not come before.
+// goesOn judges the bounds of a batch that has not come before.
 func (f *follower) goesOn(c *checker, is bounds) {
 	for _, seq := range f.taken {
 		if is.first == f.next(seq) {

@@ -17,15 +17,15 @@ const (
 	Vacuous    Rule = "vacuous"          // a history proves something: there were acknowledgements, readers, and an end
 	AckedStore Rule = "acked-stored"     // [I1] what was acknowledged is in the log, where the acknowledgement said, as it was asked for
 	NoHoles    Rule = "no-holes"         // [I2] a room's log is 1, 2, 3, … to its head
-	RealTime   Rule = "real-time-order"  // [I2] what was asked for once another had been acknowledged stands behind it
+	RealTime   Rule = "real-time-order"  // [I2] what was asked for after another was acknowledged comes after it
 	StoredOnce Rule = "stored-once"      // [I4] one (room, author, key) is one entry, and every answer names that
 	Invented   Rule = "nothing-invented" // [I4] what is stored was asked for, and what was refused for good is not stored
 	Once       Rule = "seen-once"        // [I3] no reader sees an entry twice
 	NoGap      Rule = "no-gap"           // [I3] no reader misses an entry, over all of its connections
 	AsStored   Rule = "seen-is-stored"   // [I2] what is seen is what is stored there, and no text that nobody wrote
-	TheEnd     Rule = "reached-the-end"  // [I3] who is connected at the end has seen all
-	Converges  Rule = "replay-converges" // [I6] who applies what it saw, in order, has what the log has
-	Resumes    Rule = "resumes-as-asked" // [I3] a join goes on right behind the cursor, unless it says that it cannot
+	TheEnd     Rule = "reached-the-end"  // [I3] a reader that is connected at the end has seen all
+	Converges  Rule = "replay-converges" // [I6] a client that applies what it saw, in order, has what the log has
+	Resumes    Rule = "resumes-as-asked" // [I3] a join continues right after the cursor, unless it says that it cannot
 
 	HookSigned  Rule = "hook-signed"       // [consumers] each request to a webhook is signed with its secret
 	HookBytes   Rule = "hook-same-bytes"   // [consumers] one webhook-id has the same bytes, for ever
