@@ -6,10 +6,10 @@
 //	consumers.go  what follows the logs of rooms, and deliveries to hooks
 //	runtime.go    the processes
 //
-// Each is a board: rows of panels, in words of its own (board.go), of which model.go makes the JSON
-// that Grafana reads. The files in dashboards/ are generated, so change the code and run go
-// generate; a test checks that they are in step. The tests of deploy/prometheus run the queries on
-// a real Prometheus.
+// Each dashboard is a board: rows of panels, in the terms of board.go. model.go makes of it the
+// JSON that Grafana reads. The files in dashboards/ are generated: change the code and run go
+// generate. A test checks that they are up to date. The tests of deploy/prometheus run the queries
+// on a real Prometheus.
 //
 // Queries of histograms use their classic buckets, which Prometheus keeps by default. With
 // scrape_native_histograms, it keeps them only with always_scrape_classic_histograms.

@@ -58,8 +58,8 @@ var variables = []object{
 	labelValues("instance", "Instance", `label_values(parley_build_info{job=~"$job"}, instance)`),
 }
 
-// labelValues is a variable of which several values, or all, can be chosen; it is refreshed when
-// the time range changes.
+// labelValues is a variable with the values of a label. Several of them, or all, can be chosen.
+// They are refreshed when the time range changes.
 func labelValues(name, label, definition string) object {
 	return object{
 		"name": name, "label": label, "type": "query", "datasource": datasource, "definition": definition,
