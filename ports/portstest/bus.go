@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// BusUnderTest is what a node needs of a bus.
+// BusUnderTest is what a node needs from a bus.
 type BusUnderTest interface {
 	ports.Bus
 	ports.Checker
@@ -27,8 +27,8 @@ type Link interface {
 	Mend()
 }
 
-// BusPlace is what a bus needs to know of a node: which log it keeps, if it tells that, and who
-// hears of notices of other logs.
+// BusPlace is what a bus needs to know of a node: which log the node keeps, if it tells that, and
+// whom to tell of notices of other logs.
 type BusPlace struct {
 	Log     func() chat.LogID // nil: the node does not tell
 	Foreign func(chat.LogID)
@@ -120,7 +120,7 @@ type busNode struct {
 // suiteLog is the log of the suite's nodes.
 func suiteLog() chat.LogID { return "5f2c9a01d7e35f2c9a01d7e3" }
 
-// node starts one more node.
+// node starts another node.
 func (s *busSuite) node(t *testing.T) *busNode {
 	t.Helper()
 	n := s.still(t)
@@ -128,7 +128,7 @@ func (s *busSuite) node(t *testing.T) *busNode {
 	return n
 }
 
-// nodeOf starts one more node, that keeps a log.
+// nodeOf starts another node, which keeps the given log.
 func (s *busSuite) nodeOf(t *testing.T, log func() chat.LogID) *busNode {
 	t.Helper()
 	n := s.stillOf(t, log)
@@ -236,7 +236,8 @@ func (n *busNode) hear(note func()) {
 	n.news = make(chan struct{})
 }
 
-// hears waits until ok returns true of what the node heard. ok is called with the node's lock held.
+// hears waits until ok returns true. ok looks at what the node has heard. It is called with the
+// node's lock held.
 func (n *busNode) hears(what string, ok func() bool) {
 	n.t.Helper()
 	deadline := time.After(busPatience)
@@ -261,7 +262,7 @@ func (n *busNode) heardSoFar() string {
 	return fmt.Sprintf("heads %v, %d notices, deaf %d times", n.head, len(n.notices), n.deaf)
 }
 
-// eventually waits until ok returns true. It polls, for changes that nobody tells of.
+// eventually waits until ok returns true. It polls, for changes that cause no call of the listener.
 func (n *busNode) eventually(what string, ok func() bool) {
 	n.t.Helper()
 	for deadline := time.Now().Add(busPatience); !ok(); time.Sleep(10 * time.Millisecond) {

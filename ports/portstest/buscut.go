@@ -38,7 +38,7 @@ func (s *busSuite) testCut(t *testing.T) {
 		defer cancel()
 		return b.Check(ctx) != nil
 	})
-	a.announces(busEntries(room, 2, 2)...) // to nobody
+	a.announces(busEntries(room, 2, 2)...) // nobody hears this
 	within(t, "telling while cut off", func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()

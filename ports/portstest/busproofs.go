@@ -69,7 +69,7 @@ func (s *busSuite) testLarge(t *testing.T) {
 			batch = append(batch, busEntry(room, seq, chat.Message{Body: long, Meta: []byte(strings.Repeat("x", chat.MaxMetaBytes))}))
 		}
 	}
-	for i := range 90 { // more than fits into one message of any bus, in one room
+	for i := range 90 { // more entries of one room than fit into one message of any bus
 		batch = append(batch, busEntry(rooms[0], chat.Seq(13+i), chat.Message{Body: long}))
 	}
 	b.follows(rooms...)
@@ -210,7 +210,7 @@ func (s *busSuite) testAll(t *testing.T) {
 	}
 }
 
-// noticesOf are one of each kind, about a room and a user.
+// noticesOf returns one notice of each kind, about a room and a user.
 func noticesOf(room chat.RoomID, user chat.UserID) []ports.Notice {
 	return []ports.Notice{
 		ports.Signalled{Signal: chat.Signal{Room: room, User: user, Kind: chat.SignalTyping, On: true}},
@@ -238,7 +238,7 @@ func (s *busSuite) testForeign(t *testing.T) {
 	for _, n := range foreign {
 		theirs.tells(n)
 	}
-	for _, n := range []*busNode{early, late} { // which do not tell their log
+	for _, n := range []*busNode{early, late} { // these do not tell their log
 		n.reaches(room, 3)
 		for _, notice := range foreign {
 			n.hasHeard(notice)
@@ -349,7 +349,7 @@ func (s *busSuite) testFollowBeforeRun(t *testing.T) {
 	b.follows(room)
 	b.run()
 	b.connected()
-	// Whether it follows already is for its Deaf to say, or for another try.
+	// If it does not follow yet, its Deaf, or another try, will tell.
 	for seq, deadline := chat.Seq(1), time.Now().Add(busPatience); ; seq++ {
 		a.announces(busEntries(room, seq, seq)...)
 		time.Sleep(10 * time.Millisecond)

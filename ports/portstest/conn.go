@@ -15,8 +15,9 @@ import (
 // ConnUnderTest is a connection and its client's end. The suite makes the calls that a session
 // makes.
 type ConnUnderTest struct {
-	Conn   ports.Conn
-	Client io.ReadCloser // reads what is written to Conn, byte for byte; to close it is the client's going
+	Conn ports.Conn
+	// Reads what is written to Conn, byte for byte; closing it is the client's end.
+	Client io.ReadCloser
 }
 
 // Conn proves a connection against the contract of ports.Conn. open is called for each subtest. The

@@ -22,7 +22,7 @@ type CursorsUnderTest interface {
 	ports.Leases
 }
 
-// Cursors holds a store to the contracts of ports.Cursors, ports.Consumers, ports.Retries and
+// Cursors tests a store against the contracts of ports.Cursors, ports.Consumers, ports.Retries and
 // ports.Leases. open returns an empty store for one test.
 func Cursors(t *testing.T, open func(t *testing.T) CursorsUnderTest) {
 	t.Helper()
@@ -46,7 +46,7 @@ type rail struct {
 	CursorsUnderTest
 }
 
-// makes makes rooms, of which the log has that many entries each.
+// makes makes rooms with so many entries each.
 func (r rail) makes(entries int, names ...chat.RoomID) {
 	r.Helper()
 	for _, id := range names {
@@ -108,7 +108,7 @@ func (r rail) clears(generation int64, rooms ...ports.RoomHead) {
 	}
 }
 
-// holds has a node live and take all that it can get.
+// holds makes a node live and take all shares that it can get.
 func (r rail) holds(node ports.NodeID, lives time.Duration) map[ports.Share]ports.Lease {
 	r.Helper()
 	tenure, err := r.Renew(r.Context(), node, lives)
@@ -126,7 +126,7 @@ func (r rail) holds(node ports.NodeID, lives time.Duration) map[ports.Share]port
 	return all
 }
 
-// silences has a node be silent for a second.
+// silences makes a node be silent for a second.
 func (r rail) silences(node ports.NodeID) {
 	r.Helper()
 	if _, err := r.Renew(r.Context(), node, -time.Second); err != nil {
@@ -134,7 +134,7 @@ func (r rail) silences(node ports.NodeID) {
 	}
 }
 
-// seeks has a cursor looked at now.
+// seeks makes cursors be looked at now.
 func (r rail) seeks(consumer string, rooms ...chat.RoomID) {
 	r.Helper()
 	for _, id := range rooms {
@@ -144,7 +144,7 @@ func (r rail) seeks(consumer string, rooms ...chat.RoomID) {
 	}
 }
 
-// moves moves cursors, and returns what became of it.
+// moves moves cursors, and returns the outcomes.
 func (r rail) moves(moves ...ports.CursorMove) []ports.MoveOutcome {
 	r.Helper()
 	outcomes, err := r.Move(r.Context(), moves)
@@ -160,7 +160,7 @@ func (r rail) mustMove(m ports.CursorMove) {
 	mustEqual(r, "the outcome of a move", r.moves(m)[0], ports.Moved)
 }
 
-// cursor returns a cursor, or false where there is none.
+// cursor returns a cursor, or false if there is none.
 func (r rail) cursor(room chat.RoomID, consumer string) (ports.Cursor, bool) {
 	r.Helper()
 	list, err := r.Load(r.Context(), []chat.RoomID{room, "elsewhere"})
@@ -312,7 +312,7 @@ func (r rail) wakes(since *time.Time) (count int) {
 	}
 }
 
-// isTo returns a move of a new cursor.
+// isTo returns a move that sets a new cursor.
 func isTo(l ports.Lease, c ports.Cursor) ports.CursorMove { return ports.CursorMove{Lease: l, To: c} }
 
 var moveSentences = []railSentence{
@@ -410,7 +410,8 @@ var moveSentences = []railSentence{
 		mustEqualSlices(r, "all that wait", waits(9, []string{"audit", "other"}, "tea", "den", "zoo"), []string{"audit in tea", "audit in zoo", "other in den"})
 		mustEqualSlices(r, "of one consumer", waits(9, []string{"audit", "nobody"}, "tea", "den", "zoo"), []string{"audit in tea", "audit in zoo"})
 		mustEqualSlices(r, "of one share", waits(9, []string{"audit"}, "tea"), []string{"audit in tea"})
-		for before := time.Now().Add(time.Millisecond); time.Now().Before(before); { // so that it is later by any clock
+		// So that it is later by any clock.
+		for before := time.Now().Add(time.Millisecond); time.Now().Before(before); {
 			r.pends()
 		}
 		r.seeks("third", "zoo")

@@ -179,7 +179,7 @@ var leaseSentences = []railSentence{
 				r.Error(err)
 			}
 		})
-		for i, node := range nodes { // what one has left to another
+		for i, node := range nodes { // the shares that one node has left to another
 			more, err := r.Acquire(r.Context(), node)
 			if err != nil {
 				r.Fatal(err)

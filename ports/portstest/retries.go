@@ -9,8 +9,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// wait has pairs of two consumers in each of these rooms: one that fails and waits for an hour, one
-// that has stalled, one that waits without having failed, and one that waits for nothing.
+// wait makes pairs of two consumers in each of these rooms. In the first room the pair has failed
+// and waits for an hour. In the second one it has stalled. In the third one it waits without having
+// failed. In the fourth one it waits for nothing.
 func (r rail) wait(names [4]chat.RoomID) {
 	r.Helper()
 	r.makes(9, names[:]...)
@@ -41,7 +42,8 @@ func (r rail) shows(room chat.RoomID, consumer string) string {
 	return fmt.Sprint(c)
 }
 
-// mustWait fails the test unless a pair is looked at within that time from now on, or never.
+// mustWait fails the test unless a pair is looked at within the given time from now, or never for
+// 0.
 func (r rail) mustWait(room chat.RoomID, consumer string, within time.Duration) {
 	r.Helper()
 	c, _ := r.cursor(room, consumer)
@@ -87,7 +89,7 @@ var retrySentences = []railSentence{
 		if err := r.Retry(r.Context(), "audit", []chat.RoomID{"fails"}, time.Hour, false); err != nil {
 			r.Fatal(err)
 		}
-		r.mustWait("fails", "audit", time.Second) // what is due sooner stays so
+		r.mustWait("fails", "audit", time.Second) // a pair that is due sooner does not change
 	}},
 	{"pairs are begun anew, if that is asked for, also those that have stalled", func(r rail) {
 		names := [4]chat.RoomID{"fails", "stalled", "kept", "idle"}

@@ -21,8 +21,8 @@ type SearchUnderTest interface {
 	ports.SearchIndex
 }
 
-// SearchIndex holds a store to the contract of ports.SearchIndex. open returns a store for one
-// test, which may have other rooms, but none that are public.
+// SearchIndex tests a store against the contract of ports.SearchIndex. open returns a store for one
+// test. It may have other rooms, but no public ones.
 func SearchIndex(t *testing.T, open func(t *testing.T) SearchUnderTest) {
 	t.Helper()
 	for _, sentence := range slices.Concat(findSentences, indexSentences, findOrderSentences) {
@@ -39,7 +39,7 @@ type seekSentence struct {
 	test func(s seeker)
 }
 
-// seeker is a store in a test of what is found. Its methods fail the test when the store fails.
+// seeker is a store in a test of searches. Its methods fail the test when the store fails.
 type seeker struct {
 	*testing.T
 	SearchUnderTest
@@ -78,7 +78,7 @@ func (s seeker) says(rooms ...chat.RoomID) []ports.FoundMessage {
 	return said
 }
 
-// tells appends a message to a room, and has it found by tokens.
+// tells appends a message to a room, and indexes it with tokens.
 func (s seeker) tells(room chat.RoomID, tokens ...string) ports.FoundMessage {
 	s.Helper()
 	m := s.says(room)[0]
@@ -125,8 +125,8 @@ func showFound(all []ports.FoundMessage) string {
 	return b.String()
 }
 
-// all asks for what has all of these words in a room. A word that ends in a star stands for all
-// that begin with it.
+// all returns a query for messages of a room that have all of these words. A word that ends in a
+// star stands for all words that begin with it.
 func (s seeker) all(room chat.RoomID, words ...string) ports.FindQuery {
 	return ports.FindQuery{Rooms: []chat.RoomID{room}, All: terms(words...)}
 }

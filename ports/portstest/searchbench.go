@@ -21,23 +21,23 @@ type SearchBench struct {
 	Store SearchUnderTest
 	// Fill makes rooms with these messages, as quickly as it can. They come room by room.
 	Fill func(b *testing.B, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage])
-	// Filled is whether an earlier run has left the messages there, and their index.
+	// Filled says that an earlier run has left the messages and their index in the store.
 	Filled bool
-	// Bytes is how much the index takes on the disk.
+	// Bytes returns how many bytes the index has on the disk.
 	Bytes func(b *testing.B) int64
 }
 
-// searchMessages is the variable that says how many messages BenchmarkSearch makes.
+// searchMessages is the variable with the number of messages that BenchmarkSearch makes.
 const searchMessages = "BENCH_MESSAGES"
 
-// The user who searches has each tenth room.
+// The user who searches has every tenth room.
 const (
 	searchRooms = 2000
 	vocabulary  = 300_000
 )
 
-// talk makes messages of about twelve tokens, in rooms of which some are busier than others. The
-// words are as frequent as those of a language: the first one is in a third of the messages.
+// talk makes messages of about twelve tokens, in rooms that are not all equally busy. The words are
+// as frequent as in a language: the first one is in a third of the messages.
 type talk struct {
 	rand         *rand.Rand
 	word, inRoom *rand.Zipf
@@ -59,7 +59,7 @@ func newTalk() *talk {
 	return t
 }
 
-// place draws where the next message is.
+// place returns the place of the next message, at random.
 func (t *talk) place() (chat.RoomID, chat.Seq) {
 	room := t.rooms[t.inRoom.Uint64()]
 	t.heads[room]++
@@ -81,9 +81,10 @@ func (t *talk) tokens(room chat.RoomID) []string {
 	return tokens
 }
 
-// BenchmarkSearch measures an index of BENCH_MESSAGES messages (100,000 where that is not
-// set): how long searches take in the 200 rooms of a user and in one of them, for words of
-// different frequency; how quickly documents are indexed; and what is sent beside that.
+// BenchmarkSearch measures an index of BENCH_MESSAGES messages (100,000 if that is not set). It
+// measures searches in the 200 rooms of a user and in one of them, for words of different
+// frequency. It also measures how fast documents are indexed, and how fast messages are sent at the
+// same time.
 func BenchmarkSearch(b *testing.B, s SearchBench) {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv(searchMessages), "100000"))
 	if err != nil {
@@ -117,7 +118,7 @@ func (t *talk) fill(b *testing.B, s SearchBench, n int) {
 	t.index(b, s, places[n-tail/2:], "as they come, 100 at once", 100)
 }
 
-// index has messages found, and logs how quickly.
+// index indexes messages, and logs how fast.
 func (t *talk) index(b *testing.B, s SearchBench, places []ports.FoundMessage, how string, size int) {
 	var took time.Duration
 	for part := range slices.Chunk(places, size) {
@@ -182,8 +183,8 @@ func (t *talk) find(b *testing.B, s SearchBench) {
 	}
 }
 
-// send measures sends by batches of 16 that come one behind the other, alone, and while they are
-// indexed.
+// send measures sends, in batches of 16, one batch after the other. First nothing is indexed at the
+// same time, then the messages are.
 func (t *talk) send(b *testing.B, s SearchBench) {
 	for _, indexed := range []bool{false, true} {
 		b.Run(fmt.Sprint("send/indexed=", indexed), func(b *testing.B) {
@@ -221,7 +222,7 @@ func (t *talk) send(b *testing.B, s SearchBench) {
 	}
 }
 
-// follow indexes what is said, in batches of what has come meanwhile.
+// follow indexes the messages that were sent. Each batch has those that came during the last one.
 func (t *talk) follow(b *testing.B, s SearchBench, said <-chan ports.SearchDoc) {
 	for first := range said {
 		docs := []ports.SearchDoc{first}

@@ -88,7 +88,7 @@ type storeSuite struct {
 	store StoreUnderTest
 	again func(t *testing.T, first StoreUnderTest) StoreUnderTest // nil: not shared
 	plant func(t *testing.T, entry LaterEntry)                    // nil: no later release writes
-	hold  func(t *testing.T, room chat.RoomID) (release func())   // nil: nobody can
+	hold  func(t *testing.T, room chat.RoomID) (release func())   // nil: nobody can lock a room
 }
 
 // sentence is one promise of a contract and the test that tries to break it.

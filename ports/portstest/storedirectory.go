@@ -307,8 +307,8 @@ func pagesRooms(t *testing.T, r room) {
 	mustEqual(t, "standing", page[0], alice.stands())
 }
 
-// pagesWantedRooms makes rooms of every sort that a list has or leaves out. Each page must go on
-// where the one before ended, even if rooms in between are left out.
+// pagesWantedRooms makes rooms of every sort that a list has or leaves out. Each page must continue
+// where the one before it has ended, even if rooms in between are left out.
 func pagesWantedRooms(t *testing.T, r room) {
 	alice, root := r.user("alice"), r.user("root")
 	in := func(u user, end string) user { u.room = r.in(r.id + "x" + chat.RoomID(end)); return u }
@@ -344,7 +344,7 @@ func pagesWantedRooms(t *testing.T, r room) {
 			case "left":
 				other.makes(there, chat.MemberJoined, chat.Read)
 				other.makes(there, chat.MemberLeft, chat.None)
-			case "leaver": // whose only entry is that
+			case "leaver": // who has only made that entry
 				other.makes(there, chat.MemberJoined, chat.Read)
 				there.makes(there, chat.MemberLeft, chat.None)
 			case "unlisted", "back":

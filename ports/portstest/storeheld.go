@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// testHeld proves what a store promises where somebody outside it can hold a room.
+// testHeld tests what a store promises if somebody outside the store can lock a room.
 func (s *storeSuite) testHeld(t *testing.T) {
 	s.prove(t, []sentence{
 		{"a room that somebody else holds is left out, and all others are appended to", s.heldIsLeftOut},
@@ -37,7 +37,7 @@ func (s *storeSuite) heldIsLeftOut(t *testing.T, r room) {
 	} {
 		head := held.stands().Room.Head
 		release := s.hold(t, held.room.id)
-		for range 2 { // and again, while the room is held
+		for range 2 { // once more while the room is held
 			for i, outcome := range r.appendsOnce(batch) {
 				switch batch[i].Room {
 				case held.room.id:

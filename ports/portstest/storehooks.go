@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// testHooks holds the contract of ports.Hooks. Its parts come one after the other, as they are
-// bounded together.
+// testHooks tests the contract of ports.Hooks. Its parts run one after the other, as hooks of all
+// parts count against the same limits.
 func (s *storeSuite) testHooks(t *testing.T) {
 	t.Parallel()
 	for _, part := range []struct {
@@ -33,7 +33,7 @@ func (s *storeSuite) testHooks(t *testing.T) {
 	}
 }
 
-// aHook is a hook with something in each of its fields.
+// aHook returns a hook with a value in each of its fields.
 func aHook() ports.Hook {
 	return ports.Hook{
 		ID: chat.NewHookID(), Kind: ports.HookPush, URL: "https://example.org/in?a=1",
@@ -45,7 +45,7 @@ func aHook() ports.Hook {
 	}
 }
 
-// makes makes a hook that goes with the test.
+// makes makes a hook that is removed with the test.
 func (s *storeSuite) makes(t *testing.T, h ports.Hook, now bool) ports.Hook {
 	t.Helper()
 	made, err := s.store.MakeHook(t.Context(), h, now)
@@ -151,7 +151,7 @@ func (s *storeSuite) testHookChanged(t *testing.T) {
 	}
 }
 
-// stores are the handles that race.
+// stores returns the handles that race.
 func (s *storeSuite) stores(t *testing.T) []StoreUnderTest {
 	if s.again == nil {
 		return []StoreUnderTest{s.store, s.store}

@@ -32,8 +32,8 @@ func (s *storeSuite) testKeys(t *testing.T) {
 	}
 }
 
-// things are facts of which no two are about the same. Each of them is a new entry in a room with
-// two messages, of which nothing else is known.
+// things are facts that are all about different things. Each of them is a new entry in a room that
+// has only two messages.
 func things(other, another chat.UserID) []chat.Fact {
 	return []chat.Fact{
 		chat.Message{Body: "hi"},
@@ -98,7 +98,8 @@ func keyOfAnotherValue(t *testing.T, r room) {
 		{chat.Reacted{Target: 1, Emoji: "❤"}, chat.Reacted{Target: 1, Emoji: "❤\ufe0f"}, chat.Reacted{Target: 1, Emoji: "❤", Removed: true}},
 		{setOf("x.a", 1, "", `1`), setOf("x.a", 1, "", `2`), setOf("x.a", 1, "", "")},
 		{
-			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Write}, // which is recorded as MemberJoined
+			// The entry has MemberJoined.
+			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Write},
 			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Read}, chat.MemberChanged{User: "bob", Change: chat.MemberLeft},
 		},
 		{chat.RoomChanged{Change: chat.RoomPublished}, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}},
@@ -123,7 +124,7 @@ func keyOutlivesIt(t *testing.T, r room) {
 	r.mustRefuse(r.appends(alice.proposesAs("set", said.Fact))[0], chat.Conflict)
 }
 
-// sameThing reports whether an entry is what a proposal asks for, whatever its value.
+// sameThing reports whether an entry is what a proposal asks for, except for its value.
 func sameThing(asked, is chat.Fact) bool {
 	name := func(f chat.Fact) string {
 		switch f := f.(type) {

@@ -64,15 +64,15 @@ type user struct {
 	id chat.UserID
 }
 
-// user names somebody whom no other test knows.
+// user returns somebody whom no other test knows.
 func (r room) user(name string) user { return user{r, chat.UserID(name + "-" + string(r.id))} }
 
-// proposes makes a proposal with a new key, of a user with all rights.
+// proposes makes a proposal with a new key, by a user with all rights.
 func (u user) proposes(fact chat.Fact) chat.Proposal {
 	return u.proposesBy(chat.Rights{Admin: true}, fact)
 }
 
-// proposesBy makes a proposal with a new key, of a user whose token gives these rights.
+// proposesBy makes a proposal with a new key, by a user whose token gives these rights.
 func (u user) proposesBy(by chat.Rights, fact chat.Fact) chat.Proposal {
 	return chat.Proposal{Room: u.room.id, Author: chat.Author{ID: u.id, Name: "The " + string(u.id)}, By: by, Key: chat.NewKey(), Fact: fact}
 }
@@ -84,8 +84,7 @@ func (u user) proposesAs(key chat.Key, fact chat.Fact) chat.Proposal {
 	return p
 }
 
-// appends gives proposals to the store in one call. It repeats those to rooms that somebody else
-// held at that time.
+// appends gives proposals to the store in one call. It repeats those that were Held.
 func (r room) appends(proposals ...chat.Proposal) []ports.Outcome {
 	r.Helper()
 	outcomes := r.appendsOnce(proposals)

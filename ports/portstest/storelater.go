@@ -25,7 +25,7 @@ func Later(plant func(t *testing.T, entry LaterEntry)) StoreOption {
 
 func (s *storeSuite) testLater(t *testing.T) {
 	if s.plant == nil {
-		return // only this release writes into it
+		return // no later release writes into this store
 	}
 	plant := func(u user, name string, target chat.Seq, data string) {
 		s.plant(t, LaterEntry{Room: u.room.id, Author: u.proposes(nil).Author, Type: name, Target: target, Data: []byte(data)})

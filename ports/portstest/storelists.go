@@ -24,7 +24,7 @@ func (s *storeSuite) testLists(t *testing.T) {
 	})
 }
 
-// shelf is rooms of one user.
+// shelf has the rooms of one user.
 type shelf struct {
 	user
 	rooms []room
@@ -43,7 +43,7 @@ func (r room) shelf(n int) shelf {
 	return s
 }
 
-// in returns the user in one of the rooms, at a time that is later than all before.
+// in returns the user in one of the rooms. The time is later than all before.
 func (s shelf) in(i int) user {
 	tick()
 	return user{s.rooms[i], s.user.id}
@@ -55,7 +55,7 @@ func tick() {
 	}
 }
 
-// orders asks for the rooms in an order, and returns which they are.
+// orders asks for the rooms in an order, and returns their indexes.
 func (s shelf) orders(q ports.OrderQuery) (which []int, keys []ports.RoomKey, cut chat.RoomID) {
 	s.Helper()
 	q.User = s.user.id
@@ -175,7 +175,8 @@ func ordersAsOf(t *testing.T, r room) {
 	s.mustOrder(ports.OrderQuery{Sort: ports.SortActive, AsOf: time.Unix(1, 0)}, -1, 4, 3, 2, 1, 0)
 }
 
-// ordersFarBack looks at each entry of a log as the last one of a time.
+// ordersFarBack asks for the order at the time of each entry of a log, so that each one is the last
+// once.
 func ordersFarBack(t *testing.T, r room) {
 	s := r.on(t, r.StoreUnderTest).shelf(1)
 	var at []time.Time

@@ -109,7 +109,7 @@ func unreadCounts(t *testing.T, r room) {
 	}
 }
 
-// unreadInTurns has three users write in turns of all lengths and delete in all orders, and checks
+// unreadInTurns lets three users write in turns of all lengths, and delete in all orders. It checks
 // the unread counts after each change.
 func unreadInTurns(t *testing.T, r room) {
 	users := []user{r.user("alice"), r.user("bob"), r.user("carol")}
@@ -182,7 +182,8 @@ func tellsMarks(t *testing.T, r room) {
 	bob.marks(2)
 	marks(2, true, of(bob, 2), of(carol, 1))
 	marks(1, false)
-	// Members count, be it that they have no mark, and so do the banned, whose marks are not told.
+	// Members count even if they have no mark. Banned users count too, though their marks are not
+	// told.
 	alice.makes(bob, chat.MemberJoined, chat.Read)
 	alice.makes(alice, chat.MemberJoined, chat.Write)
 	marks(2, true, of(bob, 2), of(carol, 1))

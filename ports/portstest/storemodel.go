@@ -123,7 +123,7 @@ func (m *model) decide(p chat.Proposal) (ports.Status, chat.Kind, chat.Seq, chat
 	return ports.Appended, "", next, p.Fact
 }
 
-// decideSet says what should become of a set.
+// decideSet returns the outcome that a set should have.
 func (m *model) decideSet(f chat.Set, next chat.Seq) (ports.Status, chat.Kind, chat.Seq, chat.Fact) {
 	if f.Target != 0 && !m.isMessage(f.Target) {
 		return ports.Refused, chat.NotFound, 0, nil
@@ -144,8 +144,8 @@ func (m *model) deletion(target chat.Seq) *chat.Entry {
 	return m.last(target, func(f chat.Fact, _ chat.UserID) bool { _, ok := f.(chat.Deleted); return ok })
 }
 
-// setter returns the last of the first n entries that sets the slot of f, if that sets it to a
-// value that no deletion has taken.
+// setter returns the last of the first n entries that sets the slot of f. It returns nil if that
+// unsets the slot, or if a deletion has removed the value.
 func (m *model) setter(f chat.Set, n int) *chat.Entry {
 	for i := n - 1; i >= 0; i-- {
 		e := &m.log[i]
@@ -335,7 +335,7 @@ func (m *model) messages(n int) (count int64) {
 	return count
 }
 
-// unread counts the messages behind a mark that are of others than user and not deleted.
+// unread counts the messages after a mark that are of others than user and not deleted.
 func (m *model) unread(user chat.UserID, mark chat.Seq) (count int64) {
 	for _, e := range m.log[mark:] {
 		said, ok := e.Fact.(chat.Message)

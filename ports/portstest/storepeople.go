@@ -27,7 +27,7 @@ func (s *storeSuite) testPeople(t *testing.T) {
 	t.Run("of changes that race each counts", func(t *testing.T) { t.Parallel(); s.racesProfiles(t) })
 }
 
-// profile returns a user's profile, which is zero where there is none.
+// profile returns a user's profile. It is zero if there is none.
 func (u user) profile() chat.Profile {
 	u.Helper()
 	got, err := u.Profiles(u.Context(), []chat.UserID{u.id, u.id})
@@ -40,7 +40,7 @@ func (u user) profile() chat.Profile {
 	return got[0]
 }
 
-// claims has the store learn a claim of the user, and reports whether it changed anything.
+// claims lets the store learn a claim of the user, and reports whether that changed anything.
 func (u user) claims(name, avatar string, issued time.Time) bool {
 	u.Helper()
 	changed, err := u.Learn(u.Context(), []chat.Claim{{User: u.id, Name: name, Avatar: avatar, Issued: issued}})
@@ -92,7 +92,7 @@ func learnsProfile(t *testing.T, r room) {
 	}
 	mustBeProfile(t, alice.profile(), chat.Profile{User: alice.id, Name: "Alice", Avatar: "https://a.example/1.png", Version: 1})
 	mustBeProfile(t, bob.profile(), chat.Profile{})
-	if !bob.claims("Bob", "", time.Time{}) { // of a token that does not say when it was issued
+	if !bob.claims("Bob", "", time.Time{}) { // the token does not say when it was issued
 		t.Fatal("nothing was learnt of a token without a time")
 	}
 	if bob.claims("Bobby", "", time.Time{}) {
@@ -256,8 +256,8 @@ func keepsText(t *testing.T, r room) {
 	mustBeProfile(t, is, want)
 }
 
-// racesProfiles has many change one profile with the version that they know: each version is
-// somebody's.
+// racesProfiles changes one profile from many goroutines, each with the version that it knows. Each
+// new version must belong to exactly one of them.
 func (s *storeSuite) racesProfiles(t *testing.T) {
 	r := newRoom(t, s.store)
 	stores := []StoreUnderTest{s.store}

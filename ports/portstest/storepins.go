@@ -34,7 +34,7 @@ func pinsBounded(t *testing.T, r room) {
 	r.mustRefuse(outcomes[chat.MaxPins], chat.Conflict)
 	r.mustRefuse(alice.tries(alice.pin(chat.MaxPins+1)), chat.Conflict)
 	r.mustBe(alice.tries(alice.pin(1)), ports.Unchanged)
-	alice.does(alice.pin(1, time.Now().Add(time.Hour))) // another value, no more of them
+	alice.does(alice.pin(1, time.Now().Add(time.Hour))) // this changes a value, and adds none
 	alice.setsSlot(chat.Pinned, 1, "", "")
 	alice.does(alice.pin(chat.MaxPins + 1))
 	r.mustRefuse(alice.tries(alice.pin(chat.MaxPins+2)), chat.Conflict)
@@ -48,7 +48,7 @@ func slotsBounded(t *testing.T, r room) {
 	alice := r.user("alice")
 	alice.says("one")
 	alice.says("two")
-	alice.does(alice.pin(1)) // does not count
+	alice.does(alice.pin(1)) // pins do not count
 	for i := range chat.MaxMessageSlots {
 		alice.setsSlot(chat.SetType(fmt.Sprint("x.t", i%3)), 1, fmt.Sprint("s", i), `1`)
 	}
@@ -62,7 +62,7 @@ func slotsBounded(t *testing.T, r room) {
 	r.mustRefuse(alice.tries(setOf("x.big3", 2, "", `1`)), chat.Conflict)
 	alice.setsSlot("x.big2", 2, "", big[:100]+`"`)
 	alice.setsSlot("x.big3", 2, "", `1`)
-	alice.setsSlot("x.big", 0, "", big) // the room is another place
+	alice.setsSlot("x.big", 0, "", big) // the room is another target
 }
 
 // pins returns the messages that are pinned, each with the entry that pinned it.

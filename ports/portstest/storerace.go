@@ -29,7 +29,7 @@ func (s *storeSuite) testRaces(t *testing.T) {
 	}
 }
 
-// handles returns the handles of the store that a race uses in turn: two where the store can be
+// handles returns the handles of the store that a race uses in turn: two if the store can be
 // shared.
 func (s *storeSuite) handles(t *testing.T) []StoreUnderTest {
 	t.Helper()

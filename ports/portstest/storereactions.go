@@ -168,7 +168,7 @@ func reactionsForgotten(t *testing.T, r room) {
 		r.mustBeSeq(alice.tries(chat.Reacted{Target: 1, Emoji: emoji, Removed: true}), ports.Unchanged, want)
 	}
 	gone("a", set["a"])
-	set["d"] = comesAndGoes("d") // a is one too many
+	set["d"] = comesAndGoes("d") // with a there would be one too many
 	gone("a", 0)
 	gone("b", set["b"])
 	set["b"] = comesAndGoes("b") // a remembered one does not make the message forget another
@@ -177,7 +177,7 @@ func reactionsForgotten(t *testing.T, r room) {
 	r.mustBe(r.appends(bob.reactsWithin(2, "b"))[0], ports.Appended)
 	mustEqualSlices(t, "reactions", r.message(1, "").Reactions, []chat.Reaction{{Emoji: "b", Count: 1}, {Emoji: "d", Count: 1}})
 	bob.unreacts(1, "b")
-	r.mustBe(r.appends(bob.reactsWithin(2, "a"))[0], ports.Appended) // again, and anew
+	r.mustBe(r.appends(bob.reactsWithin(2, "a"))[0], ports.Appended) // added again, as a new one
 	mustEqualSlices(t, "reactions", r.message(1, bob.id).Reactions, []chat.Reaction{{Emoji: "d", Count: 1, Me: true}, {Emoji: "a", Count: 1, Me: true}})
 }
 

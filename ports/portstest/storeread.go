@@ -85,7 +85,7 @@ func messagesAmongOthers(t *testing.T, r room) {
 		for _, before := range []chat.Seq{0, 1, 2, 71, 72, 73, 116, 200, 256, 257, 455, 456, 500, last, last + 1, last + 2, chat.MaxSeq} {
 			for _, limit := range []int{1, 3, 51, 201, everything} {
 				if wide := widthOf(after, before, last); limit < everything && limit > max(wide, 1) {
-					continue // it bounds nothing, as everything does
+					continue // it bounds nothing, and neither does everything
 				}
 				for _, newest := range []bool{false, true} {
 					span := ports.Span{After: after, Before: before, Limit: limit, Newest: newest, Messages: true}
@@ -102,7 +102,7 @@ func messagesAmongOthers(t *testing.T, r room) {
 	}
 }
 
-// widthOf returns how many entries lie behind after and before before, of a log that ends at last.
+// widthOf returns how many entries lie after after and before before, in a log that ends at last.
 func widthOf(after, before, last chat.Seq) int {
 	if before == 0 || before > last {
 		before = last + 1

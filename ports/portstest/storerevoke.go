@@ -97,7 +97,7 @@ func (s *storeSuite) testRevocations(t *testing.T) {
 	})
 }
 
-// revoked returns the revocations behind a place.
+// revoked returns the revocations after a place.
 func (s *storeSuite) revoked(t *testing.T, behind int64) map[chat.UserID]time.Time {
 	t.Helper()
 	all, _ := s.all(t, behind)

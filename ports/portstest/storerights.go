@@ -27,11 +27,11 @@ func (s *storeSuite) testRights(t *testing.T) {
 	})
 }
 
-// nothing is the kind where a proposal is not refused.
+// nothing is the kind of a proposal that is not refused.
 const nothing chat.Kind = ""
 
-// standings are standings in a room, and whether such a user's proposals are refused that need the
-// role write, or moderate.
+// standings are standings in a room. They say whether proposals of such a user that need Write, or
+// Moderate, are refused.
 var standings = []struct {
 	is              string
 	public          bool
@@ -168,8 +168,8 @@ func rightsComeFirst(t *testing.T, r room) {
 	r.mustRefuse(writer(chat.Deleted{Target: 1}), chat.Forbidden) // another's message, even a deleted one
 }
 
-// raceRights lets a user write from all handles at once, in every way, while somebody else's change
-// takes their right to it.
+// raceRights lets a user write over all handles at once, in every way, while somebody else's change
+// takes away their right to.
 func (s *storeSuite) raceRights(by chat.Rights, taken chat.Fact) func(*testing.T, room) {
 	return s.race(by, chat.Write, taken, func(i int, _ user) chat.Fact {
 		switch i % 5 {
@@ -218,7 +218,7 @@ func (s *storeSuite) race(by chat.Rights, role chat.Role, taken chat.Fact, does 
 			taken = f
 		}
 		var made atomic.Int64
-		var end chat.Seq // of the entry that takes the right
+		var end chat.Seq // the seq of the entry that takes the right
 		done, refused := make(chan struct{}), [writers]bool{}
 		together(t, writers+1, func(w int) {
 			there := r.on(t, handles[w%len(handles)])
@@ -232,7 +232,7 @@ func (s *storeSuite) race(by chat.Rights, role chat.Role, taken chat.Fact, does 
 			}
 			for i := w; !refused[w]; i += writers {
 				select {
-				case <-done: // what is proposed from here on must be refused
+				case <-done: // every later proposal must be refused
 					refused[w] = true
 				default:
 				}

@@ -21,14 +21,14 @@ func (s *storeSuite) testSends(t *testing.T) {
 	})
 }
 
-// proposesIf makes a proposal of a message that is for a head.
+// proposesIf proposes a message that requires a head.
 func (u user) proposesIf(head chat.Seq, body string) chat.Proposal {
 	p := u.proposes(chat.Message{Body: body})
 	p.IfHead = &head
 	return p
 }
 
-// mustBeMoved fails the test unless the proposal was refused, as the head is another.
+// mustBeMoved fails the test unless the proposal was refused because the head is another one.
 func (r room) mustBeMoved(got ports.Outcome, head chat.Seq) {
 	r.Helper()
 	r.mustRefuse(got, chat.Conflict)
@@ -41,7 +41,7 @@ func ifHeadIsTheHead(t *testing.T, r room) {
 	alice := r.user("alice")
 	r.mustBeMoved(r.appends(alice.proposesIf(1, "one"))[0], 0)
 	r.mustBeSeq(r.appends(alice.proposesIf(0, "one"))[0], ports.Appended, 1)
-	alice.does(chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}) // any entry moves it
+	alice.does(chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}) // any entry moves the head
 	r.mustBeMoved(r.appends(alice.proposesIf(1, "two"))[0], 2)
 	r.mustBeSeq(r.appends(alice.proposesIf(2, "two"))[0], ports.Appended, 3)
 	r.mustBeMoved(r.appends(alice.proposesIf(chat.MaxSeq, "three"))[0], 3)
@@ -57,7 +57,8 @@ func ifHeadMoved(t *testing.T, r room) {
 	r.mustBeMoved(r.appends(p)[0], 0)
 	alice.says("before")
 	r.mustBeSeq(r.appends(p)[0], ports.Appended, 2)
-	// The key comes first: who repeats a send is not told that the head is their own message.
+	// The key is checked first: somebody who repeats a send is not told that the head is their own
+	// message.
 	r.mustBeSeq(r.appends(p)[0], ports.Duplicate, 2)
 	// So do rights and what the message is about.
 	stranger := r.user("stranger").proposesIf(99, "x")
@@ -106,8 +107,8 @@ func (s *storeSuite) raceIfHead(t *testing.T, r room) {
 	mustEqual(t, "entries", len(r.log("")), rounds)
 }
 
-// insists proposes until the store says what became of it. On a slow machine the racers wait for
-// each other longer than the store waits for a lock; its key tells who won all the same.
+// insists proposes until the store tells the outcome. On a slow machine the racers may wait for
+// each other longer than the store waits for a lock. The key still tells who has won.
 func (u user) insists(p chat.Proposal) ports.Outcome {
 	u.Helper()
 	for {

@@ -59,7 +59,7 @@ func (u user) pin(target chat.Seq, until ...time.Time) chat.Set {
 	return chat.Set{Type: chat.Pinned, Target: target, Data: pin.Data()}
 }
 
-// held returns what is set on a message, or on the room (0), in words.
+// held returns the slots that are set on a message, or on the room (0), as text.
 func (r room) held(target chat.Seq) string {
 	r.Helper()
 	if target > 0 {
@@ -80,7 +80,7 @@ func showSlots(slots []chat.Slot) string {
 	return strings.Join(all, " ")
 }
 
-// data returns what the set at a place says when it is read.
+// data returns the data of the set at a place when it is read.
 func (r room) data(seq chat.Seq) string {
 	r.Helper()
 	f, ok := r.entry(seq).Fact.(chat.Set)
@@ -359,7 +359,8 @@ func readAmong(t *testing.T, r room) {
 	}
 }
 
-// setsConverge applies what is read from each place on to what is known there, as a client does.
+// setsConverge takes the state at each place, and applies the entries after it, as a client does.
+// All must end in the same state.
 func setsConverge(t *testing.T, r room) {
 	alice := r.user("alice")
 	alice.manyMessages(3)
@@ -379,7 +380,8 @@ func setsConverge(t *testing.T, r room) {
 	}
 	for after := range chat.Seq(len(steps) + 4) {
 		seen := slotsSeen{}
-		for _, e := range r.reads(ports.Span{Limit: int(after) + 1, Before: after + 1}) { // what it knew
+		// The state that it knew.
+		for _, e := range r.reads(ports.Span{Limit: int(after) + 1, Before: after + 1}) {
 			seen.apply(e)
 		}
 		for _, e := range r.reads(ports.Span{After: after, Limit: everything}) {
@@ -393,7 +395,7 @@ func setsConverge(t *testing.T, r room) {
 
 type slots map[chat.Seq]string
 
-// slotsSeen is what a reader knows to be set, who applies entries in order.
+// slotsSeen has the slots that a reader knows who applies entries in order.
 type slotsSeen map[chat.Seq][]chat.Slot
 
 func (s slotsSeen) apply(e chat.Entry) {

@@ -158,7 +158,7 @@ func groupKeepsDuplicates(t *testing.T, r room) {
 	alice := r.user("alice")
 	first, last := alice.proposes(chat.Message{Body: "one"}), alice.proposes(chat.Message{Body: "two"})
 	r.appends(first, last)
-	another := alice.proposesAs(last.Key, chat.Reacted{Target: 1, Emoji: "👍"}) // whose key is taken
+	another := alice.proposesAs(last.Key, chat.Reacted{Target: 1, Emoji: "👍"}) // this key was used
 	outcomes := r.appends(asGroup(1, first, alice.proposes(chat.Message{Body: "three"}), another, last, alice.proposes(chat.Message{Body: "four"}))...)
 	r.mustBeSeq(outcomes[0], ports.Duplicate, 1)
 	r.mustBeUndone(outcomes[1], 2)
@@ -166,7 +166,7 @@ func groupKeepsDuplicates(t *testing.T, r room) {
 	r.mustBeSeq(outcomes[3], ports.Duplicate, 2)
 	r.mustBeUndone(outcomes[4], 2)
 	mustEqual(t, "head", alice.stands().Room.Head, 2)
-	// A key twice in a group is one entry, if it is of the same.
+	// If a group has a key twice, for the same thing, it makes one entry.
 	same := alice.proposes(chat.Message{Body: "three"})
 	outcomes = r.appends(asGroup(1, same, alice.proposes(chat.Message{Body: "four"}), same)...)
 	r.mustBeSeq(outcomes[0], ports.Appended, 3)

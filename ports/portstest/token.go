@@ -44,8 +44,8 @@ func TokenVerifier(t *testing.T, open func(t *testing.T) VerifierUnderTest) {
 	}
 }
 
-// TokensOutOfReach proves that a verifier whose keys cannot be reached fails with Unavailable, as
-// it cannot judge token.
+// TokensOutOfReach tests that a verifier whose keys cannot be reached fails with Unavailable: it
+// cannot judge the token.
 func TokensOutOfReach(t *testing.T, v ports.TokenVerifier, token string) {
 	t.Helper()
 	_, err := v.Verify(t.Context(), token)
