@@ -410,7 +410,7 @@ var moveSentences = []railSentence{
 		mustEqualSlices(r, "all that wait", waits(9, []string{"audit", "other"}, "tea", "den", "zoo"), []string{"audit in tea", "audit in zoo", "other in den"})
 		mustEqualSlices(r, "of one consumer", waits(9, []string{"audit", "nobody"}, "tea", "den", "zoo"), []string{"audit in tea", "audit in zoo"})
 		mustEqualSlices(r, "of one share", waits(9, []string{"audit"}, "tea"), []string{"audit in tea"})
-		// So that it is later by any clock.
+		// Wait until it is later by any clock.
 		for before := time.Now().Add(time.Millisecond); time.Now().Before(before); {
 			r.pends()
 		}

@@ -98,7 +98,7 @@ func keyOfAnotherValue(t *testing.T, r room) {
 		{chat.Reacted{Target: 1, Emoji: "❤"}, chat.Reacted{Target: 1, Emoji: "❤\ufe0f"}, chat.Reacted{Target: 1, Emoji: "❤", Removed: true}},
 		{setOf("x.a", 1, "", `1`), setOf("x.a", 1, "", `2`), setOf("x.a", 1, "", "")},
 		{
-			// The entry has MemberJoined.
+			// The entry will have MemberJoined.
 			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Write},
 			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Read}, chat.MemberChanged{User: "bob", Change: chat.MemberLeft},
 		},

@@ -380,7 +380,7 @@ func setsConverge(t *testing.T, r room) {
 	}
 	for after := range chat.Seq(len(steps) + 4) {
 		seen := slotsSeen{}
-		// The state that it knew.
+		// What it knew before.
 		for _, e := range r.reads(ports.Span{Limit: int(after) + 1, Before: after + 1}) {
 			seen.apply(e)
 		}
