@@ -26,7 +26,7 @@ func (c Command) By(by chat.Identity) (chat.Identity, error) {
 	case Change, History, Search, Mark:
 		return by.As(*c.As)
 	}
-	return chat.Identity{}, chat.Errorf(chat.Invalid, "as does not go with %s", NameOf(c.Ask))
+	return chat.Identity{}, chat.Errorf(chat.Invalid, "as cannot be used with %s", NameOf(c.Ask))
 }
 
 // Ask is what a command asks for: Auth, Join, Leave, a Change (Send, Edit, Delete, React, Pin,

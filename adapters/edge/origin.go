@@ -92,7 +92,7 @@ var (
 		"capacitor://localhost, or * for all")
 	errNull   = errors.New("an origin with a host: null stands for any sandboxed page; * allows all")
 	errSocket = errors.New("the origin of a page, with https:// or http://")
-	errTop    = errors.New("a domain of at least two labels behind the star, such as https://*.example.com (or http://*.localhost)")
+	errTop    = errors.New("a domain of at least two labels after the star, such as https://*.example.com (or http://*.localhost)")
 )
 
 // ParseOrigin returns an entry of a list of origins in its canonical form. An entry is an origin;

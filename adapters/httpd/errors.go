@@ -72,7 +72,7 @@ var refusals = map[int]chat.Error{
 	fiber.StatusRequestEntityTooLarge:       {Kind: chat.BadRequest, Reason: "the body is too large"},
 	fiber.StatusUnsupportedMediaType:        {Kind: chat.BadRequest, Reason: "the body must be application/json, and not compressed"},
 	fiber.StatusRequestHeaderFieldsTooLarge: {Kind: chat.BadRequest, Reason: "the headers are too large: they and the address may have 16 KiB"},
-	fiber.StatusHTTPVersionNotSupported:     {Kind: chat.BadRequest, Reason: "this is HTTP/1.1: ask by that"},
+	fiber.StatusHTTPVersionNotSupported:     {Kind: chat.BadRequest, Reason: "this server speaks HTTP/1.1: use that"},
 }
 
 // translate gives an error of Fiber a kind, and keeps its status.

@@ -113,7 +113,7 @@ func (b *Bus) Mend() {
 }
 
 var (
-	errCut        = chat.Errorf(chat.Unavailable, "this node is cut off the bus")
+	errCut        = chat.Errorf(chat.Unavailable, "this node is cut off from the bus")
 	errNotRunning = chat.Errorf(chat.Unavailable, "the bus does not run yet")
 )
 

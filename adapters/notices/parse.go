@@ -265,7 +265,7 @@ func (p *Packet) grown(packed field) error {
 		v, err := parseFact(f.bytes)
 		head := ports.RoomHead{Room: chat.RoomID(v.room), Head: chat.Seq(v.seq)}
 		if err == nil && !isPlace(head.Room, head.Head) {
-			err = errors.New("a room that has grown to no place")
+			err = errors.New("a room that has grown, without a seq")
 		}
 		grown.Rooms = append(grown.Rooms, head)
 		return err

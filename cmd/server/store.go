@@ -61,7 +61,7 @@ var backends = map[string]backend{
 		lanes: 1,
 		check: func(rest string) error {
 			if rest != "" {
-				return errors.New("memory:// with nothing behind it")
+				return errors.New("memory:// with nothing after it")
 			}
 			return nil
 		},

@@ -53,7 +53,7 @@ type Stuck struct {
 // there is no such room, and Invalid with the detail Ahead if seq is beyond its head.
 func (r *Runner) Seek(ctx context.Context, consumer string, room chat.RoomID, seq chat.Seq) error {
 	if seq < 0 {
-		return chat.Errorf(chat.Invalid, "a cursor is 0 or more")
+		return chat.Errorf(chat.Invalid, "a cursor must be 0 or more")
 	}
 	err := r.cfg.Consumers.Seek(ctx, consumer, room, seq)
 	r.lookAt(ctx, consumer, room)
@@ -83,7 +83,7 @@ func (r *Runner) Skip(ctx context.Context, consumer string, room chat.RoomID, to
 	}
 	for i := range all {
 		if all[i].Consumer == consumer && to <= all[i].Seq {
-			return chat.Errorf(chat.Conflict, "it has got to %d already", all[i].Seq)
+			return chat.Errorf(chat.Conflict, "it has done with all entries up to %d already", all[i].Seq)
 		}
 	}
 	return r.Seek(ctx, consumer, room, to)

@@ -42,7 +42,7 @@ func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	defer cancel()
 	entries, err := n.cfg.Log.Read(ctx, fl.Room(), n.fetchSpan(v, cursor, viewer))
 	if err == nil && (len(entries) == 0 || entries[0].Seq != cursor+1) {
-		err = chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", cursor, fl.Room())
+		err = chat.Errorf(chat.Internal, "the log has no entry after %d in %s", cursor, fl.Room())
 	}
 	if err == nil {
 		fl.Prime(v, entries)

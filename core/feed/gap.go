@@ -116,7 +116,7 @@ func (n *Node) fill(ctx context.Context, f *Feed) {
 	}
 }
 
-var errParted = chat.Errorf(chat.Internal, "the log does not go on from where the feed is")
+var errParted = chat.Errorf(chat.Internal, "the log has no entry after the head of the feed")
 
 // fillFrom adds entries of the log after the feed's head. The head must still be the log's: if the
 // log has lost it, the entries after it belong to another history.
@@ -138,7 +138,7 @@ func (n *Node) fillFrom(ctx context.Context, f *Feed, l lack) error {
 		entries = entries[1:]
 	}
 	if len(entries) == 0 || entries[0].Seq != l.head+1 {
-		return chat.Errorf(chat.Internal, "the log does not go on behind %d in %s", l.head, f.room)
+		return chat.Errorf(chat.Internal, "the log has no entry after %d in %s", l.head, f.room)
 	}
 	for i := range entries {
 		f.Readers.Adding(&entries[i])

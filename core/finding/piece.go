@@ -26,7 +26,7 @@ type posting struct {
 	seqs  []chat.Seq // ascending
 }
 
-var errDamaged = chat.Errorf(chat.Internal, "the search index is damaged: have the messages indexed anew")
+var errDamaged = chat.Errorf(chat.Internal, "the search index is damaged: index the messages again")
 
 // appendPosting encodes a posting. before is the token of the posting before it. Seqs are relative
 // to base.

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	errNoKeys = chat.Errorf(chat.Conflict, "the service has no key to keep secrets of hooks under: its operator sets PARLEY_HOOKS_KEY")
-	errAdmins = chat.Errorf(chat.Forbidden, "this needs a token with the scope chat:admin; who moderates a room may make hooks for it")
+	errNoKeys = chat.Errorf(chat.Conflict, "the service has no key to encrypt the secrets of hooks: its operator must set PARLEY_HOOKS_KEY")
+	errAdmins = chat.Errorf(chat.Forbidden, "this needs a token with the scope chat:admin; a moderator of a room may make hooks for it")
 )
 
 // NewHook implements ports.HookAdmin.

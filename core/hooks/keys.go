@@ -167,7 +167,7 @@ func (k *Keys) seal(of []byte, secrets []secret) []byte {
 	return first.aead.Seal(append(sealed, nonce...), nonce, plain, of)
 }
 
-var errSealed = errors.New("the hook's secrets cannot be read: they were kept under another key than PARLEY_HOOKS_KEY has; " +
+var errSealed = errors.New("the hook's secrets cannot be read: they were encrypted with another key than PARLEY_HOOKS_KEY has; " +
 	"its operator adds that key to it, or whoever may change the hook has its secret rotated")
 
 // open decrypts what seal has encrypted.

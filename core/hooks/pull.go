@@ -138,7 +138,7 @@ func (b *bucket) take(now time.Time, period time.Duration, burst int) (wait time
 	return 0
 }
 
-var errTooMany = &chat.Error{Kind: chat.RateLimited, Reason: "too many secrets that are not known; wait a moment", RetryAfter: doubtEvery}
+var errTooMany = &chat.Error{Kind: chat.RateLimited, Reason: "too many unknown secrets; wait a moment", RetryAfter: doubtEvery}
 
 var errBadSecret = chat.Errorf(chat.Unauthenticated, "the secret is not that of the hook")
 
@@ -156,7 +156,7 @@ func pulls(h ports.Hook, err error) error {
 	case err != nil:
 		return err
 	case h.Kind != ports.HookPull:
-		return chat.Errorf(chat.Conflict, "the hook is one that is posted to")
+		return chat.Errorf(chat.Conflict, "this is a push hook: nobody can pull from it")
 	case h.Paused != "":
 		return chat.Errorf(chat.Conflict, "the hook is paused: %s", h.Paused)
 	}
@@ -200,7 +200,7 @@ func (s *Service) begins(id chat.HookID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pulls[id] >= pullWaits {
-		return &chat.Error{Kind: chat.RateLimited, Reason: "too many pull of this hook at once", RetryAfter: time.Second}
+		return &chat.Error{Kind: chat.RateLimited, Reason: "too many requests pull from this hook at once", RetryAfter: time.Second}
 	}
 	s.pulls[id]++
 	return nil

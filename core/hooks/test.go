@@ -31,7 +31,7 @@ type tests struct {
 	pace map[chat.UserID]*bucket // buckets of users that are not full
 }
 
-var errTests = &chat.Error{Kind: chat.RateLimited, Reason: "too many test hooks at once", RetryAfter: time.Second}
+var errTests = &chat.Error{Kind: chat.RateLimited, Reason: "too many tests of hooks are under way", RetryAfter: time.Second}
 
 // begin lets a user make a test, after which they call end. If it refuses, the error says when they
 // may.
@@ -69,7 +69,7 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 		return test, err
 	}
 	if h.Kind == ports.HookPull {
-		return test, chat.Errorf(chat.Conflict, "the hook is one that pulls: nothing is posted to it")
+		return test, chat.Errorf(chat.Conflict, "this is a pull hook: nothing is posted to it")
 	}
 	parcel, err := s.parcel(h)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Service) TestHook(ctx context.Context, by chat.Identity, id chat.HookID
 	began := time.Now()
 	receipt, err := s.untilDrained(ctx, parcel)
 	if err != nil && s.drained() {
-		return test, chat.Errorf(chat.Unavailable, "the service stops: test again")
+		return test, chat.Errorf(chat.Unavailable, "the service is stopping: test again")
 	}
 	test.Status, test.Took = receipt.Status, time.Since(began)
 	result := resultOf(receipt, err)

@@ -29,7 +29,7 @@ func (s *Service) WriteTogether(ctx context.Context, parts []ports.Part) []ports
 	for i := range drafts {
 		drafts[i].proposal.Group, drafts[i].trace = group, ports.TraceOf(ctx)
 		drafts[i].done = func(o ports.Outcome, err error) { done <- settled{i, o, err} }
-		results[i].Err = chat.Errorf(chat.Unavailable, "what becomes of it is not known yet; ask again with the same keys")
+		results[i].Err = chat.Errorf(chat.Unavailable, "the outcome is not known yet; send it again with the same keys")
 	}
 	s.journal.submit(drafts...)
 	for range drafts {

@@ -59,7 +59,7 @@ func New(cfg Config) *Guard {
 }
 
 var (
-	errNotLoaded = chat.Errorf(chat.Unavailable, "what tokens were revoked is not known yet; try again")
+	errNotLoaded = chat.Errorf(chat.Unavailable, "it is not known yet which tokens were revoked; try again")
 	errRevoked   = chat.Errorf(chat.Unauthenticated, "the token was revoked")
 )
 

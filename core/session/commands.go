@@ -215,7 +215,7 @@ func (s *session) typing(ctx context.Context, id string, ask ports.Typing) error
 		return err
 	}
 	if !role.May(chat.Write) {
-		return chat.Errorf(chat.Forbidden, "who may only read does not type")
+		return chat.Errorf(chat.Forbidden, "you may only read here, so you cannot type")
 	}
 	f, sent, err := s.typingFeed(ctx, ask)
 	if err != nil {

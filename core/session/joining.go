@@ -58,7 +58,7 @@ func (s *session) begin(a *delivery.Audience, id string, ask ports.Join, answer 
 	}
 	earlier := s.In(ask.Room)
 	if earlier == nil && s.Rooms() >= s.hub.cfg.RoomsPerSession {
-		return chat.Errorf(chat.Conflict, "you have joined %d rooms, the most that one connection may", s.Rooms())
+		return chat.Errorf(chat.Conflict, "you have joined %d rooms, and one connection may join no more", s.Rooms())
 	}
 	cursor, truncated, err := s.start(ask, answer.Head)
 	if err != nil {

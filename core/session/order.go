@@ -76,7 +76,7 @@ func (s *session) run(room chat.RoomID, l *line) {
 		if s.settles(settled, next.began) {
 			s.perform(next.ctx, next.asked)
 		} else {
-			s.fail(next.ctx, next.asked, chat.Errorf(chat.Unavailable, "what you did in %s before is not stored yet; try again", room))
+			s.fail(next.ctx, next.asked, chat.Errorf(chat.Unavailable, "an earlier command in %s is not stored yet; try again", room))
 		}
 		s.Lock()
 		s.concluded()

@@ -136,7 +136,7 @@ func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	default:
 		h.cfg.Observer.Fault(ctx, "check who may still read", err)
 		if fl := held[0]; fl.triedOften() {
-			fl.session.checked(fl, ports.Right{Err: chat.Errorf(chat.Internal, "it cannot be told whether you may read %s", fl.Room())})
+			fl.session.checked(fl, ports.Right{Err: chat.Errorf(chat.Internal, "it cannot be checked now whether you may read %s", fl.Room())})
 			return
 		}
 		h.askLater(ctx, held)

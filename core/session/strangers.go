@@ -153,7 +153,7 @@ func (g *strangers) stay(from string) bool {
 // must go at once, without a moment to read why.
 func (g *strangers) hurry() bool { return g.going > g.places }
 
-var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and others need the place; give it in the handshake, or at once")
+var errCrowdedOut = chat.Errorf(chat.Unauthenticated, "no token came, and another client needs the place; give the token in the handshake, or at once")
 
 // full reports whether all places are taken, also those that strangers have. h.mu is held.
 func (h *Hub) full() bool {
