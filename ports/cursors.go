@@ -73,7 +73,7 @@ type Cursor struct {
 	Sealed []byte   // up to 32 bytes, or nil
 
 	Tries   int       // how often the batch failed
-	Since   time.Time // when it first failed; zero where Tries is 0
+	Since   time.Time // when it first failed; zero if Tries is 0
 	Error   string    // why it last failed, up to 300 bytes
 	Next    time.Time // when to look at the pair, even if the room is not pending; zero: never
 	Stalled bool      // no more tries until an operator decides

@@ -108,7 +108,7 @@ type SessionObserver interface {
 
 // SendObserver hears of clients' sends, over WebSocket and HTTP alike.
 type SendObserver interface {
-	// Sent tells that a send was answered. err is nil where the message is durable, or has a
+	// Sent tells that a send was answered. err is nil if the message is durable, or has a
 	// chat.Kind. A send that could not be decoded counts too.
 	Sent(err error)
 }

@@ -13,7 +13,7 @@ import (
 //
 //	<log>.<seq>                             of one room
 //	<log>.<rooms>.<cursor>-<cursor>-…       of several: a hash of their ids, and the cursors in the
-//	                                        order of the ids, in base 36, empty where not known
+//	                                        order of the ids, in base 36, empty if not known
 //
 // So an id has all that a client needs to continue, on any node. It is not accepted for another log
 // or other rooms.

@@ -13,7 +13,7 @@ import (
 const deflateExtension = "permessage-deflate"
 
 // negotiate returns the answer to the first offer of permessage-deflate that is acceptable, and how
-// the connection takes packed frames. The answer is empty where there is none.
+// the connection takes packed frames. The answer is empty if there is none.
 //
 // The client must compress each message by itself, so that no state is kept for it here. Offers
 // whose parameters are unknown, doubled or invalid are declined, as RFC 7692 demands (7.1), and so

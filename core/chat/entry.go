@@ -16,7 +16,7 @@ type Entry struct {
 	Trace    Trace // of the step that recorded it; set only in a new entry, as no log keeps it
 
 	// Committed is when this process recorded the entry, by its own clock. It is set only in a new
-	// entry. Where it is zero the entry came from elsewhere, and only At tells how old it is.
+	// entry. If it is zero, the entry came from elsewhere, and only At tells how old it is.
 	Committed time.Time
 }
 
@@ -144,7 +144,7 @@ func (e *Entry) Size() int {
 	return 0
 }
 
-// Target returns the seq of the message that the entry changes, or 0 where it changes none.
+// Target returns the seq of the message that the entry changes, or 0 if it changes none.
 func (e *Entry) Target() Seq { return Target(e.Fact) }
 
 // Target returns the seq of the message that f changes (that an Unknown may change), or 0.

@@ -43,7 +43,7 @@ type Error struct {
 	Kind       Kind
 	Reason     string
 	RetryAfter time.Duration // 0: not known
-	Detail     Detail        // empty where programs need only the kind
+	Detail     Detail        // empty if programs need only the kind
 	Head       Seq           // with Ahead and Moved: the room's last entry
 	Cause      error         // for the log, or nil
 }

@@ -14,9 +14,9 @@ type Identity struct {
 	Avatar  string    // where their picture is; may be empty
 	Admin   bool      // may everything
 	Act     bool      // a service, which may act for others: see As
-	Client  string    // which service; 1–128 characters, empty where it is none
+	Client  string    // which service; 1–128 characters, empty if it is none
 	Via     string    // the client of the service that acts for the user; empty: none does
-	Grants  Grants    // nil where the token names no rooms
+	Grants  Grants    // nil if the token names no rooms
 	Issued  time.Time // zero if the token does not say; at most MaxIssuedAhead in the future
 	Expires time.Time
 }
@@ -61,7 +61,7 @@ func (r Rights) Role(room Room, place Member) Role {
 	return role
 }
 
-// Entitle returns the role in a room of a user with these rights and that place. It fails where the
+// Entitle returns the role in a room of a user with these rights and that place. It fails if the
 // role does not cover need: with Forbidden, or with NotFound if the user may not even read, so that
 // they do not learn that the room exists. A banned user knows that, and gets Forbidden.
 func (r Rights) Entitle(room Room, place Member, need Role) (Role, error) {

@@ -106,7 +106,7 @@ type Seq int64
 // MaxSeq is the largest seq.
 const MaxSeq Seq = 1<<53 - 1
 
-// LogID names a log, with all of its rooms. It is random, and empty where it is not known. A log
+// LogID names a log, with all of its rooms. It is random, and empty if it is not known. A log
 // that was restored to an older state gets another id. A cursor is valid only for the log that it
 // came from.
 type LogID string

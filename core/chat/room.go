@@ -34,7 +34,7 @@ type Member struct {
 // Standing is a user's relation to one room, as a directory has it.
 type Standing struct {
 	Room   Room
-	Member Member // zero where the user has no place in the room
+	Member Member // zero if the user has no place in the room
 	Read   Seq    // the user's read mark
 	Unread int64  // messages of others after the read mark that are not deleted, up to MaxUnread
 }

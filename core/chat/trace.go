@@ -3,13 +3,13 @@ package chat
 import "strings"
 
 // Trace names a step of a distributed trace: a W3C traceparent
-// (https://www.w3.org/TR/trace-context/) of version 00, or empty where nobody follows. It contains
+// (https://www.w3.org/TR/trace-context/) of version 00, or empty if nobody follows. It contains
 // nothing of what was said, so whoever is in the room may see it.
 type Trace string
 
 const traceLength = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
-// ParseTrace returns s as a trace, or an empty one where s is no traceparent: the recommendation
+// ParseTrace returns s as a trace, or an empty one if s is no traceparent: the recommendation
 // says to treat an unreadable one as none.
 func ParseTrace(s string) Trace {
 	if len(s) < traceLength || s[2] != '-' || s[35] != '-' || s[52] != '-' {

@@ -115,14 +115,14 @@ func (a *Audience) followers() (n int) {
 	return n
 }
 
-// Of returns the follows of a user, or of everybody where user is empty.
+// Of returns the follows of a user, or of everybody if user is empty.
 func (a *Audience) Of(user chat.UserID) (follows []*Follow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.followsOf(user)
 }
 
-// Endangered notes that the entry seq may have ended a user's right to read, or everybody's where
+// Endangered notes that the entry seq may have ended a user's right to read, or everybody's if
 // user is empty, and returns their follows.
 func (a *Audience) Endangered(seq chat.Seq, user chat.UserID) []*Follow {
 	a.mu.Lock()

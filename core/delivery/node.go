@@ -106,7 +106,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// Audience returns the audience of a room, or nil where it has none.
+// Audience returns the audience of a room, or nil if it has none.
 func (n *Node) Audience(room chat.RoomID) *Audience {
 	if f := n.Get(room); f != nil {
 		return audienceOf(f)

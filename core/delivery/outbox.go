@@ -181,7 +181,7 @@ func (r *Reader) emptyOutbox() {
 }
 
 // entries returns the ring's next bytes for fl, the first of the due list, and moves its cursor. It
-// takes fl off the list when nothing more is due from the ring. Where the ring does not reach back
+// takes fl off the list when nothing more is due from the ring. If the ring does not reach back
 // to the cursor, it queues fl for a worker that reads the log.
 func (r *Reader) entries(fl *Follow, limit int) (p []byte) {
 	v := fl.View()

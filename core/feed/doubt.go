@@ -38,7 +38,7 @@ func (n *Node) suspect(f *Feed) {
 }
 
 // compare asks the log about a feed that is doubted. told is the entry of a notice that caused the
-// doubt, or 0 where the log itself did.
+// doubt, or 0 if the log itself did.
 func (n *Node) compare(f *Feed, told chat.Seq) {
 	n.fills.Put(func(ctx context.Context) {
 		if err := n.settle(ctx, f, told); err != nil {

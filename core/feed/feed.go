@@ -57,7 +57,7 @@ type Readers interface {
 	GoBack(seq chat.Seq)
 
 	// Close tells that the feed is to be closed, as nobody has acquired it for long. It returns
-	// false where the feed is still needed. If late is true the feed is closed in any case. The
+	// false if the feed is still needed. If late is true the feed is closed in any case. The
 	// node's lock is held: Close must not call the node, nor wait.
 	Close(late bool) (closes bool)
 }

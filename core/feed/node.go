@@ -79,7 +79,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// Get returns the feed of a room, or nil where none is open.
+// Get returns the feed of a room, or nil if none is open.
 func (n *Node) Get(room chat.RoomID) *Feed {
 	n.mu.RLock()
 	defer n.mu.RUnlock()

@@ -78,7 +78,7 @@ func (v *View) find(after, upto chat.Seq, maxBytes int) (c *chunk, from, to int)
 	return c, from, to
 }
 
-// between returns the frames of the indexes from to to; none where from is greater.
+// between returns the frames of the indexes from to to; none if from is greater.
 func (c *chunk) between(from, to int) []byte {
 	start := uint32(0)
 	if from > 0 {

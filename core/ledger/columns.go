@@ -35,7 +35,7 @@ var kinds = [...]struct {
 	KindSet:     {"set", setRule{}},
 }
 
-// KindNamed returns the kind of that name, or 0 where this release does not know it.
+// KindNamed returns the kind of that name, or 0 if this release does not know it.
 func KindNamed(name string) Kind {
 	for k := KindMessage; int(k) < len(kinds); k++ {
 		if kinds[k].name == name && k.known() {
@@ -45,7 +45,7 @@ func KindNamed(name string) Kind {
 	return 0
 }
 
-// String returns the kind's name, or "" where this release does not know the kind.
+// String returns the kind's name, or "" if this release does not know the kind.
 func (k Kind) String() string {
 	if !k.known() {
 		return ""
@@ -87,7 +87,7 @@ func ColumnsOf(f chat.Fact) (Columns, error) {
 	return c, nil
 }
 
-// Fact returns the fact that the columns hold, or false where a later release made it.
+// Fact returns the fact that the columns hold, or false if a later release made it.
 func (c *Columns) Fact() (chat.Fact, bool) {
 	if !c.Kind.known() {
 		return nil, false

@@ -93,7 +93,7 @@ type rule interface {
 	fact(c *Columns) chat.Fact
 }
 
-// kindOf returns the kind of a fact, or an Internal error where the fact cannot be appended.
+// kindOf returns the kind of a fact, or an Internal error if the fact cannot be appended.
 func kindOf(f chat.Fact) (Kind, error) {
 	switch f := f.(type) {
 	case chat.Message:

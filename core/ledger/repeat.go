@@ -35,7 +35,7 @@ type subject struct {
 	slot   string
 }
 
-// subjectOf returns what a fact is about, or false where this release does not know.
+// subjectOf returns what a fact is about, or false if this release does not know.
 func subjectOf(fact chat.Fact) (is subject, known bool) {
 	switch f := fact.(type) {
 	case chat.Message: // silent or not

@@ -20,7 +20,7 @@ const clockSkew = 500 * time.Millisecond
 const regainBytes = 1 << 20
 
 // commit appends a batch, answers each of its drafts, and then tells the listener and the bus. It
-// does not answer drafts whose rooms somebody else holds, and returns these. err is not nil where
+// does not answer drafts whose rooms somebody else holds, and returns these. err is not nil if
 // the log is out of reach.
 func (j *journal) commit(ctx context.Context, batch []draft, listener ports.Listener) (held []draft, err error) {
 	ctx, ending := j.follow(ctx, batch)
@@ -143,7 +143,7 @@ func (p places) with(room chat.RoomID, seq chat.Seq) places {
 }
 
 // regain reads what earlier tries appended, and returns it followed by entries, ascending per room.
-// Where the log cannot be read, the listener at least hears of the head.
+// If the log cannot be read, the listener at least hears of the head.
 func (j *journal) regain(ctx context.Context, lost places, entries []chat.Entry, listener ports.Listener) []chat.Entry {
 	if lost == nil {
 		return entries

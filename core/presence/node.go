@@ -68,7 +68,7 @@ func (n *Node) Open(id chat.RoomID) {
 	n.rooms[id] = newRoom(id)
 }
 
-// Close closes a room, before the bus stops following it. It reports false where the room stays
+// Close closes a room, before the bus stops following it. It reports false if the room stays
 // open because the other nodes have yet to hear of it. With anyway it is closed in any case.
 func (n *Node) Close(id chat.RoomID, anyway bool) (closed bool) {
 	n.mu.Lock()
@@ -197,7 +197,7 @@ func (n *Node) Here(id chat.RoomID) int {
 	return len(r.here)
 }
 
-// Present returns who is present in a room. The total is exact where each node names all of its
+// Present returns who is present in a room. The total is exact if each node names all of its
 // users.
 func (n *Node) Present(id chat.RoomID) ports.Present {
 	answer := ports.Present{Room: id, Users: []chat.Author{}}

@@ -169,7 +169,7 @@ func (h *Hub) askLater(ctx context.Context, list []*follow) {
 	}
 }
 
-// asks begins a check, and returns the user. ok is false where the follow or its session has ended.
+// asks begins a check, and returns the user. ok is false if the follow or its session has ended.
 func (fl *follow) asks() (by chat.Identity, ok bool) {
 	s := fl.session
 	s.Lock()

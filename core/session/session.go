@@ -140,7 +140,7 @@ func (s *session) Finish(closeFrame []byte, reason ports.CloseReason) {
 type parting struct {
 	frame  []byte
 	reason ports.CloseReason
-	late   *time.Timer // nil where it did not wait
+	late   *time.Timer // nil if it did not wait
 }
 
 // part ends the session in the way that its transport asked for. The lock is held.
