@@ -1,5 +1,4 @@
-// Command frames reads examples of asyncapi.json with the code that Modelina makes of it: frames <
-// DOCUMENT.
+// Command frames reads examples of asyncapi.json into what Modelina makes of it: frames < DOCUMENT.
 package main
 
 import (

@@ -45,7 +45,7 @@ func hooks(ctx context.Context, user, admin *api.ClientWithResponses) {
 	done(user.RemoveHookWithResponse(ctx, own.Hook))
 }
 
-// pulls takes a batch with the hook's own secret, and answers with commands for the bot.
+// pulls takes a batch by the hook's own secret, and has the bot answer.
 func pulls(ctx context.Context, c *api.ClientWithResponses, hook string) {
 	due := ok(c.PullEntriesWithResponse(ctx, hook, &api.PullEntriesParams{Wait: new(20)})).JSON200
 	check(len(due.Batches) == 1 && due.Batches[0].Room == room && len(due.Batches[0].Entries) > 0, due)

@@ -1,5 +1,5 @@
-// Command oapi calls every route with the client that oapi-codegen makes of openapi.json. $ALICE,
-// $SHOP and $ADMIN are tokens of a user, a service and an admin. $URL is the service's address.
+// Command oapi calls every route by what oapi-codegen makes of openapi.json. $ALICE, $SHOP and
+// $ADMIN are tokens of a user, a service and an admin; the service is at $URL.
 package main
 
 import (
@@ -85,7 +85,7 @@ func messages(ctx context.Context, c *api.ClientWithResponses) api.Seq {
 	return seq
 }
 
-// streams uses polls only, as a stream of events would not end.
+// streams polls: a stream of events would not end.
 func streams(ctx context.Context, c *api.ClientWithResponses, known *api.EntryPage) {
 	one := ok(c.StreamRoomWithResponse(ctx, room, &api.StreamRoomParams{After: new(int64(0)), Wait: new(20)})).JSON200
 	check(len(one.Entries) >= len(known.Entries) && one.Log == *known.Log, one)
@@ -141,7 +141,7 @@ func people(ctx context.Context, c *api.ClientWithResponses) {
 	check(len(many.Users) == 1 && many.Users[0].Id == "alice", many)
 }
 
-// acting lets a service speak for a user and for the system.
+// acting has a service speak for a user and for the system.
 func acting(ctx context.Context, c *api.ClientWithResponses) {
 	results := ok(c.RunBatchWithResponse(ctx, nil, api.Batch{Atomic: new(room), Commands: []api.BatchCommand{
 		{Type: "send", Room: room, Body: new("for alice"), Key: new("k3"), As: &api.ActAs{User: new("alice")}},
@@ -152,7 +152,7 @@ func acting(ctx context.Context, c *api.ClientWithResponses) {
 	check(got.Author.Id == "~system" && *got.Via == "shop" && bool(*got.Silent), got)
 }
 
-// itself calls the routes by which the service describes itself.
+// itself asks what the service tells of itself.
 func itself(ctx context.Context, c *api.ClientWithResponses) {
 	ok(c.GetHealthWithResponse(ctx))
 	ok(c.GetReadinessWithResponse(ctx))

@@ -53,7 +53,7 @@ func hooks(ctx context.Context, user, admin *api.Client) {
 	is[*api.RemoveHookNoContent](user.RemoveHook(ctx, api.RemoveHookParams{Hook: own.Hook}))
 }
 
-// pulls takes a batch with the hook's own secret, and answers with commands for the bot.
+// pulls takes a batch by the hook's own secret, and has the bot answer.
 func pulls(ctx context.Context, c *api.Client, hook api.HookID) {
 	due := is[*api.BatchList](c.PullEntries(ctx, api.PullEntriesParams{Hook: hook, Wait: api.NewOptInt(20)}))
 	check(len(due.Batches) == 1 && due.Batches[0].Room == room && len(due.Batches[0].Entries) > 0, due)

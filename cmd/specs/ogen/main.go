@@ -1,5 +1,5 @@
-// Command ogen calls every route with the client that ogen makes of openapi.json. $ALICE, $SHOP and
-// $ADMIN are tokens of a user, a service and an admin. $URL is the service's address.
+// Command ogen calls every route by what ogen makes of openapi.json. $ALICE, $SHOP and $ADMIN
+// are tokens of a user, a service and an admin; the service is at $URL.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	check(archived.Response.Archived, archived)
 }
 
-// token is the value of the header.
+// token is what stands in the header.
 type token string
 
 func (t token) Bearer(context.Context, api.OperationName) (api.Bearer, error) {
@@ -60,7 +60,7 @@ func rooms(ctx context.Context, c *api.Client) {
 	check(listed.Rooms[0].Room == room, listed)
 }
 
-// streams uses polls only, as a stream of events would not end.
+// streams polls: a stream of events would not end.
 func streams(ctx context.Context, c *api.Client, known *api.EntryPage) {
 	one := is[*api.PolledPage](c.StreamRoom(ctx, api.StreamRoomParams{Room: room, After: api.NewOptInt64(0), Wait: api.NewOptInt(20)}))
 	check(len(one.Entries) >= len(known.Entries) && one.Log == known.Log.Value, one)
@@ -143,7 +143,7 @@ func people(ctx context.Context, c *api.Client) {
 	check(len(many.Users) == 1 && many.Users[0].ID == "alice", many)
 }
 
-// acting lets a service speak for a user and for the system.
+// acting has a service speak for a user and for the system.
 func acting(ctx context.Context, c *api.Client) {
 	alice, system := api.ActAs{User: api.NewOptString("alice")}, api.ActAs{System: api.NewOptActAsSystem(true)}
 	results := is[*api.BatchResults](c.RunBatch(ctx, &api.Batch{Atomic: api.NewOptRoomID(room), Commands: []api.BatchCommand{
@@ -160,7 +160,7 @@ func acting(ctx context.Context, c *api.Client) {
 	check(got.Author.ID == "~system" && got.Via.Value == "shop" && bool(got.Silent.Value), got)
 }
 
-// itself calls the routes by which the service describes itself.
+// itself asks what the service tells of itself.
 func itself(ctx context.Context, c *api.Client) {
 	_, err := c.GetHealth(ctx)
 	fatal(err)

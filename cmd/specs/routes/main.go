@@ -1,6 +1,6 @@
-// Command routes runs a client and checks that it calls every route of openapi.json with success:
-// routes DOCUMENT URL COMMAND [ARG...]. It is a proxy between the client and the service, and
-// counts answers with 200–299. The command finds the service at $URL.
+// Command routes runs a client and checks that it calls every route of openapi.json, with success:
+// routes DOCUMENT URL COMMAND [ARG...]. It stands between the client and the service, and counts
+// what the service answers with 200–299. The command finds the service at $URL.
 package main
 
 import (
@@ -65,7 +65,7 @@ func run(ctx context.Context, document, service string, command []string) error 
 	return seen.verdict(strings.Join(command, " "))
 }
 
-// routes returns the routes of the document: "GET /v1/rooms/{room}", ….
+// routes returns what the document describes: "GET /v1/rooms/{room}", ….
 func routes(document string) ([]string, error) {
 	text, err := os.ReadFile(document)
 	if err != nil {
@@ -92,12 +92,12 @@ func routes(document string) ([]string, error) {
 	return all, nil
 }
 
-// record counts the successful calls of each route.
+// record counts the calls of each route that had success.
 type record struct {
 	described []string
 	mu        sync.Mutex
 	called    map[string]int
-	strange   []string // calls of routes that the document does not have
+	strange   []string // calls of what the document does not describe
 }
 
 func (r *record) add(answer *http.Response) error {
@@ -113,7 +113,7 @@ func (r *record) add(answer *http.Response) error {
 	return nil
 }
 
-// fits reports whether a call is a call of a route: each {parameter} is one segment.
+// fits reports whether a call is one of a route: each {parameter} is one segment.
 func fits(route, call string) bool {
 	parts, given := strings.Split(route, "/"), strings.Split(call, "/")
 	return slices.EqualFunc(parts, given, func(part, given string) bool {
