@@ -77,9 +77,9 @@ SELECT count(*) FROM lease_node WHERE until > clock_timestamp() AND node <> $1`
 
 	leasesQuery = `SELECT share, fence FROM lease WHERE node = $1 ORDER BY share`
 
-	// If another node is taking a share at the same time, PostgreSQL checks its row again after
-	// waiting. This check must use the same list of nodes. So the list is an array: a joined table
-	// would not be read again.
+	// If another node takes a share at the same moment, PostgreSQL checks the changed row again.
+	// This check must use the same list of nodes. So the list is an array: a joined table would not
+	// be read again.
 	acquireStatement = `
 WITH living AS MATERIALIZED (
   SELECT node FROM lease_node WHERE until > clock_timestamp()

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// lowered returns a word of ASCII in small letters. is is false if it is not ASCII.
+// lowered returns a word of ASCII in small letters. For any other word it reports false.
 func lowered(s string) (form string, is bool) {
 	upper := false
 	for i := range len(s) {

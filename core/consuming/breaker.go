@@ -162,9 +162,8 @@ func (r *Runner) seeking() (names []string) {
 }
 
 // doubts treats a consumer as away until more is known, if pairs wait that this node has not seen
-// fail. Otherwise the node would not notice when they need not wait any more. If the consumer fails
-// on this node, nothing is done for now: either it will soon be away, or it succeeds and other
-// nodes look after the pairs that wait.
+// fail. Otherwise the node would not notice when they need not wait any more. If the last attempt
+// of the consumer on this node failed, the question waits until it is away, or succeeds.
 func (r *Runner) doubts(ctx context.Context, f *following) error {
 	r.mu.Lock()
 	asks := f.doubt && f.failed == 0 && !f.away && !f.rests()

@@ -14,9 +14,9 @@
 // # Finding work
 //
 // A room whose log was appended to is pending. The append sets this bit in the update of the room
-// that it makes anyway. The bit is never wrong when it is set too often, and a sweep finds every
-// pending room within seconds. So that nobody must wait for the sweep, the journal also nudges the
-// runner of its own node, and tells the other nodes by the bus which rooms have grown.
+// that it makes anyway. A sweep looks for rooms with the bit, and finds each of them within
+// seconds. So that nobody must wait for the sweep, the journal also nudges the runner of its own
+// node, and tells the other nodes by the bus which rooms have grown.
 //
 // A bit that changes costs ten times as much as one that stays set. So it is cleared only after
 // five seconds of quiet, and only if no pair of the room needs it: each pair is at the room's head,

@@ -56,7 +56,7 @@ func (c matter) isDue(f chat.Set, is chat.Slot) bool {
 	return !due.IsZero() && !due.After(c.room.Now)
 }
 
-// overCap refuses a set that would make the values of the slots too many or too large. is is the
+// overCap refuses a set that would make the values of the slots too many or too large. is has the
 // slot as it was. A set that makes a value smaller is never refused.
 func (c matter) overCap(f *chat.Set, is chat.Slot) (over, _ error) {
 	most := f.Terms().Cap

@@ -233,7 +233,7 @@ func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (pag
 }
 
 // extend reads what comes after the run. whole reports that the page is the answer to the span.
-// Then more comes after it, so the run is dropped.
+// Then the run is dropped, as more comes after the page, or as there is nothing.
 func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (page Page, whole bool, err error) {
 	l.mu.Lock()
 	l.ticks++
