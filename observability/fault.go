@@ -13,7 +13,8 @@ import (
 const (
 	faultQuiet    = time.Second // at first, how long repetitions of a logged fault are only counted;
 	faultMaxQuiet = time.Minute // doubled each time that it came again, up to this
-	faultKinds    = 256         // max faults that are distinguished; beyond, faults of one task count as the same
+	// Max faults that are distinguished; beyond, faults of one task count as the same.
+	faultKinds = 256
 )
 
 // faults logs each fault once, and later how often it came again, so that an unreachable store does

@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	checkTime  = 2 * time.Second        // how long a part may take to answer
-	checkAge   = time.Second            // how long an answer is valid, so that probes do not load a store
-	checkEvery = 2 * time.Second        // interval of the regular checks
-	answerTime = 400 * time.Millisecond // max time of a probe; for slower parts the previous result is used
+	checkTime = 2 * time.Second // how long a part may take to answer
+	// How long an answer is valid, so that probes do not load a store.
+	checkAge   = time.Second
+	checkEvery = 2 * time.Second // interval of the regular checks
+	// Max time of a probe; for slower parts the previous result is used.
+	answerTime = 400 * time.Millisecond
 )
 
 // Part is something that the service depends on. If its Checker is a ports.Cached, the part is
@@ -120,9 +122,10 @@ func (h *Health) Drain(until time.Time) {
 
 // Report is the answer to a probe.
 type Report struct {
-	Ready    bool         `json:"ready"`
-	State    State        `json:"state"`
-	Degraded bool         `json:"degraded,omitempty"` // ready, but a part is away: a spare one, or for less than the grace time
+	Ready bool  `json:"ready"`
+	State State `json:"state"`
+	// Ready, but a part is away: a spare one, or for less than the grace time.
+	Degraded bool         `json:"degraded,omitempty"`
 	Parts    []PartReport `json:"parts,omitempty"`
 }
 
@@ -192,7 +195,8 @@ func (h *Health) look(ctx context.Context) *check {
 	if c == nil || !c.at.IsZero() && time.Since(c.at) >= checkAge {
 		c = &check{done: make(chan struct{})}
 		h.latest = c
-		go h.ask(context.WithoutCancel(ctx), c) // takes at most checkTime; the caller may leave earlier
+		// It takes at most checkTime. The caller may leave earlier.
+		go h.ask(context.WithoutCancel(ctx), c)
 	}
 	return c
 }

@@ -109,7 +109,8 @@ const masked = "[masked]"
 // show returns an attribute as it is logged.
 func show(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String()) // JSON would have a number without a unit
+		// JSON would have a number without a unit.
+		a.Value = slog.StringValue(a.Value.Duration().String())
 		return a
 	}
 	switch strings.ToLower(a.Key) {

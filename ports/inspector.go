@@ -63,20 +63,23 @@ type SessionsSeen struct {
 
 // SessionSeen is the state of a session.
 type SessionSeen struct {
-	ID        string       `json:"session"`
-	User      chat.UserID  `json:"user,omitempty"` // empty while the token has not come yet
-	Remote    string       `json:"remote"`
-	Via       string       `json:"via"` // socket, or the kind of stream
-	Opened    time.Time    `json:"opened"`
-	Heard     time.Time    `json:"heard"` // when something last came from the client
-	Rooms     int          `json:"rooms"`
-	Cursors   []CursorSeen `json:"cursors,omitempty"` // the rooms where it is furthest behind
-	Behind    int64        `json:"behind"`            // entries that it has yet to get, over all rooms
-	Unwritten int          `json:"unwritten_bytes"`   // answers and entries that wait for the socket
-	Sending   int          `json:"sending"`           // changes that are not durable yet, and commands that wait for them
-	Blocked   bool         `json:"blocked"`           // its client does not keep up
-	Paused    bool         `json:"paused"`            // nothing is read from it for now
-	Closing   string       `json:"closing,omitempty"` // why it ends
+	ID      string       `json:"session"`
+	User    chat.UserID  `json:"user,omitempty"` // empty while the token has not come yet
+	Remote  string       `json:"remote"`
+	Via     string       `json:"via"` // socket, or the kind of stream
+	Opened  time.Time    `json:"opened"`
+	Heard   time.Time    `json:"heard"` // when something last came from the client
+	Rooms   int          `json:"rooms"`
+	Cursors []CursorSeen `json:"cursors,omitempty"` // the rooms where it is furthest behind
+	// Entries that it has yet to get, over all rooms.
+	Behind int64 `json:"behind"`
+	// Answers and entries that wait for the socket.
+	Unwritten int `json:"unwritten_bytes"`
+	// Changes that are not durable yet, and commands that wait for them.
+	Sending int    `json:"sending"`
+	Blocked bool   `json:"blocked"`           // its client does not keep up
+	Paused  bool   `json:"paused"`            // nothing is read from it for now
+	Closing string `json:"closing,omitempty"` // why it ends
 }
 
 // CursorSeen is a session's place in a room.

@@ -37,9 +37,11 @@ const (
 
 // SearchDoc says by which tokens a message is found.
 type SearchDoc struct {
-	Room   chat.RoomID
-	Seq    chat.Seq
-	Tokens []string // at most MaxDocTokens, each once, in any order; of valid UTF-8, 1–MaxTokenBytes bytes each, without NUL
+	Room chat.RoomID
+	Seq  chat.Seq
+	// At most MaxDocTokens, each once, in any order; of valid UTF-8, 1–MaxTokenBytes bytes each,
+	// without NUL.
+	Tokens []string
 }
 
 // SearchTerm is a token, or the beginning of tokens. Tokens are compared bytewise.

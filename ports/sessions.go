@@ -40,8 +40,9 @@ type Opening struct {
 	Reads    []Join         // the rooms of a client that gives no commands; it has an identity
 	Via      string         // the kind of connection, for operators; empty: a socket
 	Remote   string         // the client's address, for the log
-	Network  string         // its IPv4 address or IPv6 /56: strangers of one network make way for each other
-	Packing  Packing        // how its connection takes packed frames
+	// Its IPv4 address or IPv6 /56: strangers of one network make way for each other.
+	Network string
+	Packing Packing // how its connection takes packed frames
 }
 
 // Session is one connection's life. Its connection drives it: one call of Command, Reply or Closed

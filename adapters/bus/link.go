@@ -26,7 +26,8 @@ type link struct {
 	wake     chan struct{} // holds one; there is a request for the server
 	received atomic.Uint64 // number of packets
 
-	asked map[chat.RoomID]struct{} // used by serve and its callees: rooms that this connection has subscribed to
+	// Used by serve and its callees: rooms that this connection has subscribed to.
+	asked map[chat.RoomID]struct{}
 
 	// Guarded by Bus.mu.
 	gone    <-chan struct{} // closed when the connection has ended; nil if there is none

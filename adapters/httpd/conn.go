@@ -18,7 +18,8 @@ const lingerTime = 2 * time.Second
 type conn struct {
 	net.Conn
 	lingers atomic.Bool
-	origin  string // Origin of the current request, if it was seen; for requests that cannot be parsed
+	// Origin of the current request, if it was seen; for requests that cannot be parsed.
+	origin string
 }
 
 // Unwrap returns the underlying connection.

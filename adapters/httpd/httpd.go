@@ -22,13 +22,15 @@ import (
 
 // Config is what a Server works with. Addr is needed; the zero values of all others are usable.
 type Config struct {
-	Addr           string                // host:port; port 0 takes a free one
-	CertFile       string                // with KeyFile: use TLS
-	KeyFile        string                //
-	TrustedProxies []netip.Prefix        // proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted
-	Origins        []string              // other web origins that may call, in the form of edge.ParseOrigin
-	Observer       ports.RequestObserver // may be nil
-	Log            *slog.Logger          // for requests, at debug level; nil: none
+	Addr     string // host:port; port 0 takes a free one
+	CertFile string // with KeyFile: use TLS
+	KeyFile  string //
+	// Proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted.
+	TrustedProxies []netip.Prefix
+	// Other web origins that may call, in the form of edge.ParseOrigin.
+	Origins  []string
+	Observer ports.RequestObserver // may be nil
+	Log      *slog.Logger          // for requests, at debug level; nil: none
 
 	ReadTimeout time.Duration // for receiving a request; 0: 10 s
 	IdleTimeout time.Duration // between requests of a connection; 0: 75 s

@@ -86,7 +86,8 @@ const unrouted = "none"
 // route returns the pattern of the route that answered, for metrics: patterns are few, paths are
 // unbounded.
 func route(c *fiber.Ctx) string {
-	if r := c.Route(); r.Path != "/" || c.Path() == "/" { // requests without a route end at our own handler, at the root
+	// Requests without a route end at our own handler, at the root.
+	if r := c.Route(); r.Path != "/" || c.Path() == "/" {
 		return r.Path
 	}
 	return unrouted

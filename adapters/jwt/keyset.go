@@ -43,8 +43,9 @@ type keySet struct {
 	timeout   time.Duration
 	onFault   func(error)
 	onLeftOut func(kid, why string)
-	asked     chan struct{}     // of capacity one; empty while wanted is false
-	leftOut   map[string]string // unusable keys of the last read, and why; only for the reading goroutine
+	asked     chan struct{} // of capacity one; empty while wanted is false
+	// Unusable keys of the last read, and why; only for the reading goroutine.
+	leftOut map[string]string
 
 	mu       sync.Mutex
 	keys     []publishedKey // nil until the set could be read

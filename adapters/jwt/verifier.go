@@ -35,7 +35,8 @@ type Config struct {
 	Refresh     time.Duration     // how often the key set is read anew; 0: 15 min
 	HTTPTimeout time.Duration     // for reading the key set; 0: 5 s
 	Transport   http.RoundTripper // that reads the key set; nil: http.DefaultTransport
-	OnFault     func(err error)   // called when the key set cannot be read, by one goroutine at a time; may be nil
+	// Called when the key set cannot be read, by one goroutine at a time; may be nil.
+	OnFault func(err error)
 
 	// OnLeftOut is called for a published key that is unusable, with the reason: once as long as it
 	// is published in that form. It may be nil.

@@ -51,9 +51,11 @@ func (s *Store) Check(ctx context.Context) error { return ended(ctx, "check the 
 // room is all data of one room.
 type room struct {
 	ledger.Room
-	lastAt   time.Time
-	pending  bool         // consumers may be behind
-	log      []chat.Entry // in first form, but without the bodies of messages and edits and the data of sets
+	lastAt  time.Time
+	pending bool // consumers may be behind
+	// Entries in their first form, but without the bodies of messages and edits and the data of
+	// sets.
+	log      []chat.Entry
 	messages map[chat.Seq]*message
 	keys     map[authorKey]chat.Seq
 	places   map[chat.UserID]ledger.Place // a user who has left has a zero Member

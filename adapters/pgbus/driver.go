@@ -57,7 +57,8 @@ func New(cfg Config) (*bus.Bus, error) {
 	}
 	conn := pool.ConnConfig
 	conn.RuntimeParams["application_name"] = cfg.Name
-	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the default of the role or database is
+	// Text is UTF-8, whatever the default of the role or the database is.
+	conn.RuntimeParams["client_encoding"] = "UTF8"
 	conn.ConnectTimeout = dialTime
 	// Nothing is prepared: one round trip, and no state on the server.
 	conn.DefaultQueryExecMode = pgx.QueryExecModeExec

@@ -147,9 +147,10 @@ func (c Config) setSession(params map[string]string) {
 	setDefaults(params, map[string]string{
 		"application_name": "parley",
 		// Once Append has a lock, it must see what its previous holder committed.
-		"default_transaction_isolation":       "read committed",
-		"statement_timeout":                   limit,
-		"idle_in_transaction_session_timeout": limit, // a node that froze with locked rooms must not hold up the others
+		"default_transaction_isolation": "read committed",
+		"statement_timeout":             limit,
+		// A node that froze with locked rooms must not hold up the others.
+		"idle_in_transaction_session_timeout": limit,
 		"enable_seqscan":                      "off",
 		"enable_hashjoin":                     "off",
 		"enable_mergejoin":                    "off",

@@ -19,7 +19,8 @@ import (
 var kinds = map[string]chat.Kind{
 	"08": chat.Unavailable, // connection exceptions
 	"25": chat.Unavailable, // such as 25006: the server became a standby and accepts no writes
-	"28": chat.Unavailable, // the role or its password is refused: for a running store, while a password is being changed
+	// The role or its password is refused: for a running store, while a password is being changed.
+	"28": chat.Unavailable,
 	"40": chat.Unavailable, // rolled back: serialization failure, deadlock
 	"53": chat.Unavailable, // no disk, memory or connection left
 	"55": chat.Unavailable, // such as 55P03: a lock could not be got in time
@@ -27,7 +28,8 @@ var kinds = map[string]chat.Kind{
 	"58": chat.Unavailable, // errors of the server's system: I/O errors
 
 	"0A000": chat.Unavailable, // a migration made a cached plan invalid; the next call plans again
-	"23505": chat.Unavailable, // somebody else inserted the key without the room's lock; a repetition will find it
+	// Somebody else inserted the key without the room's lock; a repetition will find it.
+	"23505": chat.Unavailable,
 	"26000": chat.Unavailable, // a prepared statement does not exist any more
 	"3D000": chat.Unavailable, // no such database: it may be being restored
 	"22021": chat.Invalid,     // a character that the database's encoding does not have

@@ -96,7 +96,8 @@ func (s *Store) markTogether(ctx context.Context, marks []ports.ReadMark) ([]por
 	}
 	stand := make([]marked, 0, len(each.rooms))
 	batch := &pgx.Batch{}
-	batch.Queue("SELECT set_config('lock_timeout', '" + markPatience + "', true)") // until the transaction ends
+	// This holds until the transaction ends.
+	batch.Queue("SELECT set_config('lock_timeout', '" + markPatience + "', true)")
 	batch.Queue(markStatement, all.rooms, all.users, all.seqs)
 	batch.Queue(markedQuery, each.rooms, each.users).Query(func(rows pgx.Rows) error {
 		var m marked

@@ -54,8 +54,9 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	if err != nil {
 		return seen, err
 	}
-	defer conn.Close(ctx)                                     // it only asked
-	for _, statement := range []string{"BEGIN", "ROLLBACK"} { // one by one, so that a pooler sees an open transaction
+	defer conn.Close(ctx) // it only asked
+	// One by one, so that a pooler sees an open transaction.
+	for _, statement := range []string{"BEGIN", "ROLLBACK"} {
 		if _, err := conn.PgConn().Exec(ctx, statement).ReadAll(); isByStatement(err) {
 			return seen, errByStatement
 		} else if err != nil {

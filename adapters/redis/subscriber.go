@@ -150,7 +150,8 @@ func (s *subscriber) Receive(ctx context.Context) ([]byte, error) {
 
 // hear reads the next message or answer, and returns the packet if it is a message.
 func (s *subscriber) hear() (packet []byte, message bool, err error) {
-	said, err := redis.Values(redis.ReceiveWithTimeout(s.conn.Conn, 0)) // no timeout: pings detect a dead server
+	// No timeout: pings detect a dead server.
+	said, err := redis.Values(redis.ReceiveWithTimeout(s.conn.Conn, 0))
 	if err != nil || len(said) < 3 {
 		return nil, false, err
 	}

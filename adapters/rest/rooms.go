@@ -14,15 +14,16 @@ import (
 
 // room is a room as one user sees it.
 type room struct {
-	Room      chat.RoomID `json:"room"`
-	Name      string      `json:"name"`
-	Public    bool        `json:"public"`
-	Archived  bool        `json:"archived"`
-	CreatedAt string      `json:"created_at,omitempty"` // empty for a room that nobody has written in
-	Head      chat.Seq    `json:"head"`
-	Role      string      `json:"role"`
-	Read      chat.Seq    `json:"read"`
-	Unread    int64       `json:"unread"`
+	Room     chat.RoomID `json:"room"`
+	Name     string      `json:"name"`
+	Public   bool        `json:"public"`
+	Archived bool        `json:"archived"`
+	// Empty for a room that nobody has written in.
+	CreatedAt string   `json:"created_at,omitempty"`
+	Head      chat.Seq `json:"head"`
+	Role      string   `json:"role"`
+	Read      chat.Seq `json:"read"`
+	Unread    int64    `json:"unread"`
 
 	Topic  string                     `json:"topic,omitempty"`
 	Avatar string                     `json:"avatar,omitempty"`

@@ -34,7 +34,8 @@ func Backup(ctx context.Context, from, to string) error {
 }
 
 func backup(ctx context.Context, from, to string) error {
-	part, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part") // its name says that it may be incomplete
+	// The file's name says that it may be incomplete.
+	part, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.part")
 	if err != nil {
 		return err
 	}

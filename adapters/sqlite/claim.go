@@ -45,7 +45,8 @@ func claimFile(ctx context.Context, path, holder string) (_ *claim, err error) {
 	if err := makeFile(lock); err != nil {
 		return nil, err
 	}
-	query := url.Values{"_pragma": {"busy_timeout(250)"}} // a holder keeps the lock, or needs a moment to write its name
+	// A holder keeps the lock, or needs a moment to write its name.
+	query := url.Values{"_pragma": {"busy_timeout(250)"}}
 	db, err := sql.Open("sqlite", fileURL(lock)+"?"+query.Encode())
 	if err != nil {
 		return nil, err

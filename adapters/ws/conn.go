@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	goodbye     = time.Second     // how long a client may take to answer a close frame
-	lastAnswers = 2 * time.Second // how long a client that sends no more may take to read its answers
-	waitingStep = 16 << 10        // bytes of a step of a blocking write whose progress is not visible: a TLS record
+	goodbye = time.Second // how long a client may take to answer a close frame
+	// How long a client that sends no more may take to read its answers.
+	lastAnswers = 2 * time.Second
+	// Bytes of a step of a blocking write whose progress is not visible: a TLS record.
+	waitingStep = 16 << 10
 )
 
 // conn is a client's connection after the handshake, with a goroutine that reads it. Its session
@@ -33,8 +35,9 @@ type conn struct {
 	resumed atomic.Bool
 	closing atomic.Bool // Close was called
 
-	once    sync.Once
-	timer   *time.Timer // ends a goodbye that takes too long; nil: no goodbye; written before closing
+	once sync.Once
+	// Ends a goodbye that takes too long; nil: no goodbye; written before closing.
+	timer   *time.Timer
 	parting atomic.Bool // only closing is waited for
 }
 
@@ -149,7 +152,8 @@ func (c *conn) read(r *reader, early []byte) {
 		}
 	}()
 	c.feed(r, early)
-	var late *time.Timer // ends the wait for a client that sends no more and does not read its answers
+	// Ends the wait for a client that sends no more and does not read its answers.
+	var late *time.Timer
 	for !r.ended {
 		data, err := from.next()
 		if len(data) > 0 {

@@ -32,7 +32,8 @@ type poller struct {
 }
 
 const (
-	edges        = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which is negative in syscall
+	// 1<<31 is EPOLLET, which is negative in package syscall.
+	edges        = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31
 	eventsAtOnce = 256
 )
 
@@ -121,7 +122,8 @@ func (p *poller) start(a *Adapter) error {
 	if err != nil {
 		return fmt.Errorf("make an epoll: %w", err)
 	}
-	if err := syscall.SetNonblock(fd, true); err != nil { // so that NewFile has the runtime watch it
+	// Then NewFile makes the runtime watch it.
+	if err := syscall.SetNonblock(fd, true); err != nil {
 		_ = syscall.Close(fd)
 		return fmt.Errorf("prepare an epoll: %w", err)
 	}

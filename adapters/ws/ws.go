@@ -22,8 +22,9 @@ const Subprotocol = "parley.v1.json"
 type Config struct {
 	Sessions ports.Sessions
 	Verifier ports.TokenVerifier
-	Observer ports.SocketObserver    // may be nil
-	Client   func(*fiber.Ctx) string // the client's address, for the log; nil: that of the connection
+	Observer ports.SocketObserver // may be nil
+	// The client's address, for the log; nil: that of the connection.
+	Client func(*fiber.Ctx) string
 
 	// Compress accepts the offer of clients to compress (RFC 7692).
 	Compress bool
@@ -82,10 +83,11 @@ const openingKey = "parley.opening"
 // outlive the handler that upgrades them, and the adapter closes them.
 func (a *Adapter) Routes(r fiber.Router) {
 	upgrade := websocket.New(a.take, websocket.Config{
-		Origins:         []string{"*"},            // the handshake has checked it
-		ReadBufferSize:  512,                      // the library does not read
-		WriteBufferSize: 512,                      // and does not write
-		RecoverHandler:  func(*websocket.Conn) {}, // take does not panic; the default would show the panic to the client
+		Origins:         []string{"*"}, // the handshake has checked it
+		ReadBufferSize:  512,           // the library does not read
+		WriteBufferSize: 512,           // and does not write
+		// Take does not panic; the default would show the panic to the client.
+		RecoverHandler: func(*websocket.Conn) {},
 	})
 	for _, path := range []string{"/ws", "/ws/:room"} {
 		r.Add(fiber.MethodGet, path, a.handshake, upgrade) // Get would add HEAD too

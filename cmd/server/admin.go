@@ -75,7 +75,8 @@ func (p adminParts) handler(cfg Config) http.Handler {
 	mux.Handle("GET /debug/build", answers(func(url.Values) (any, error) { return observability.ReadBuild(cfg.Version), nil }))
 	mux.HandleFunc("GET /debug/log-level", p.showLevel)
 	mux.HandleFunc("PUT /debug/log-level", p.changeLevel)
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // without pprof.Cmdline: flags may hold a password
+	// Without pprof.Cmdline: flags may hold a password.
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -301,7 +302,8 @@ func (p adminParts) changeLevel(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.level.change(to, until)
-	p.log.Warn("the log level was changed", "level", to, "for", until) // a warning, so that it is seen at any level
+	// A warning, so that it is seen at any level.
+	p.log.Warn("the log level was changed", "level", to, "for", until)
 	p.showLevel(w, r)
 }
 

@@ -89,8 +89,9 @@ type Sockets string
 
 // TLS connections always have a goroutine each.
 const (
-	SocketsAuto      Sockets = "auto"      // polled if the system supports it
-	SocketsPolled    Sockets = "polled"    // polled together, without a goroutine each: less memory (Linux)
+	SocketsAuto Sockets = "auto" // polled if the system supports it
+	// Polled together, without a goroutine each: less memory (Linux).
+	SocketsPolled    Sockets = "polled"
 	SocketsGoroutine Sockets = "goroutine" // one goroutine for each
 )
 

@@ -61,7 +61,8 @@ var rules = []rule{
 			"or PARLEY_JWT_AUDIENCE is set, but nothing says whose signatures to trust; set %s", ownKeys)
 	}},
 	{[]string{"jwt-audience", "jwt-jwks-url"}, func(c Config) string {
-		alone := c.JWTJWKSURL != "" && len(c.JWTPublicKeyFiles) == 0 && !c.Development // otherwise another rule is broken
+		// Otherwise another rule is broken.
+		alone := c.JWTJWKSURL != "" && len(c.JWTPublicKeyFiles) == 0 && !c.Development
 		return when(alone && c.JWTAudience == "",
 			"must say which aud the tokens for this service have, such as chat: tokens that your issuer makes for other applications are "+
 				"signed by the same keys (or none, to accept them anyway)")

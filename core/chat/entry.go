@@ -175,7 +175,8 @@ type Proposal struct {
 
 	IfHead *Seq // of Message: the seq that the room's last entry must have, 0: none; nil: any
 
-	Reactions int // of Reacted: how many different emoji the message may have at once; 0: MaxReactions
+	// Of Reacted: how many different emoji the message may have at once. 0: MaxReactions.
+	Reactions int
 
 	// If is the seq that Room.Changed must have: the entry that changed the room itself last.
 	// Otherwise the proposal is a Conflict with the detail Stale. It is used for a RoomChanged, and

@@ -27,7 +27,8 @@ const (
 	RoomAvatar SetType = "room.avatar"  // a text, see ParseRoomAvatar
 	RoomCustom SetType = "room.custom"  // any value; the slot's name is its key
 	RoomMayPin SetType = "room.may_pin" // the role that it takes to pin: "write" or "moderate"
-	RoomMaySet SetType = "room.may_set" // the role that it takes to set types of the application's own
+	// The role that it takes to set types of the application's own.
+	RoomMaySet SetType = "room.may_set"
 )
 
 // OwnPrefix begins the types that belong to the application.

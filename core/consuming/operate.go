@@ -31,8 +31,9 @@ type Behind struct {
 	Age      float64       `json:"oldest_s"`          // the same, in seconds
 	Resting  string        `json:"resting,omitempty"` // why it is given nothing for now
 	// Not everything was looked at: it is behind by more than that.
-	Partial bool    `json:"partial,omitempty"`
-	Stuck   []Stuck `json:"stuck,omitempty"` // where it waits or has stalled, up to 100, the stalled first
+	Partial bool `json:"partial,omitempty"`
+	// Where it waits or has stalled, up to 100, the stalled first.
+	Stuck []Stuck `json:"stuck,omitempty"`
 }
 
 // Stuck is a room where a consumer waits to try again, or has stalled.

@@ -184,7 +184,8 @@ func (r *Runner) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
 	if err := r.cfg.Leases.Leave(ctx, r.cfg.Node); err != nil {
-		r.cfg.Observer.Fault(ctx, "give back the shares of the rooms", err) // they lapse by themselves
+		// They lapse by themselves.
+		r.cfg.Observer.Fault(ctx, "give back the shares of the rooms", err)
 	}
 	r.cfg.Observer.Leasing(0, 0)
 }

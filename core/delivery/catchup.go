@@ -29,7 +29,8 @@ func (n *Node) fetch(ctx context.Context, fl *Follow) {
 	r.Lock()
 	v := fl.View()
 	cursor, viewer, over := fl.cursor, fl.Who.ID, fl.gone || r.closing
-	if inRing := r.inRing(fl, v); over || inRing { // another reader's fetch has just primed the ring
+	// Then another reader's fetch has just primed the ring.
+	if inRing := r.inRing(fl, v); over || inRing {
 		fl.fetching = false
 		r.want(fl)
 		r.Unlock()

@@ -21,9 +21,11 @@ type Config struct {
 	Bus      ports.Bus              // nil: this node is alone
 	Observer ports.DeliveryObserver // nil: nobody is told
 
-	Shards   int           // writer shards; 0: one
-	Linger   time.Duration // max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative: never
-	CatchUps int           // readers served from the log at once; 0: 8
+	Shards int // writer shards; 0: one
+	// Max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative:
+	// never.
+	Linger   time.Duration
+	CatchUps int // readers served from the log at once; 0: 8
 
 	RingBytes      int           // max bytes of a feed's ring, without packed frames; 0: 256 KiB
 	RingBytesTotal int64         // max bytes of all rings, with packed frames; 0: 256 MiB

@@ -130,8 +130,9 @@ func (w *shard) run(ctx context.Context) {
 }
 
 const (
-	minLinger    = 500 * time.Microsecond // less is not worth a timer
-	enoughAWrite = 2                      // entries in a write of the last pass; with more a feed lingers less
+	minLinger = 500 * time.Microsecond // less is not worth a timer
+	// If the writes of the last pass had more entries than this, a feed lingers less.
+	enoughAWrite = 2
 	// Signals of a room take at most a hundredth of a shard's time. Otherwise, when a crowd comes
 	// to a room, each of its members would be told of every other one.
 	signalShare  = 99

@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	earlyWait   = 25 * time.Millisecond // how long an entry that came early waits for those before it
-	maxEarly    = 256                   // entries of a feed that wait so
-	maxFilled   = 2000                  // a feed that lacks more starts anew, and its readers read the log
+	// How long an entry that came early waits for those before it.
+	earlyWait = 25 * time.Millisecond
+	maxEarly  = 256 // entries of a feed that wait so
+	// A feed that lacks more entries starts anew, and its readers read the log.
+	maxFilled   = 2000
 	fillWorkers = 4
 	fillBytes   = 256 << 10 // Span.Bytes of a read
 	maxFetched  = 200       // entries of a read

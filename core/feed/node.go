@@ -132,7 +132,8 @@ func (n *Node) open(ctx context.Context, f *Feed) {
 	defer close(f.ready)
 	if n.cfg.Bus != nil {
 		if err := n.cfg.Bus.Follow(ctx, f.room); err != nil {
-			n.cfg.Observer.Fault(ctx, "follow a room on the bus", err) // comparing heads finds what is missed
+			// Comparing heads finds what is missed.
+			n.cfg.Observer.Fault(ctx, "follow a room on the bus", err)
 		}
 	}
 	heads, err := n.cfg.Log.Heads(ctx, []chat.RoomID{f.room})

@@ -98,10 +98,11 @@ type ring struct {
 	bytes  int // of all chunks, as allocated
 	bound  int
 	total  *budget
-	packer ports.Packer          // nil: frames are not packed
-	edited map[chat.Seq]chat.Seq // message → the last entry in the ring that may have its text: an edit, or an unknown
-	sets   map[setSlot]chat.Seq  // slot → the last entry in the ring that sets it to a value
-	last   newest                // the entry at the head
+	packer ports.Packer // nil: frames are not packed
+	// Message → the last entry in the ring that may have its text: an edit, or an unknown.
+	edited map[chat.Seq]chat.Seq
+	sets   map[setSlot]chat.Seq // slot → the last entry in the ring that sets it to a value
+	last   newest               // the entry at the head
 }
 
 // setSlot is a slot on a message, or on the room (0), with its type.

@@ -9,11 +9,13 @@ import (
 )
 
 const (
-	sweepEvery  = time.Second
-	closeIdle   = 30 * time.Second       // until a feed that nobody has acquired is closed
-	confirmWait = 200 * time.Millisecond // after that, a feed that is still behind the log has missed something
-	headsAtOnce = 1000                   // rooms in one query
-	maxIdle     = 4096                   // feeds that nobody has acquired; with more, they are closed at the next sweep
+	sweepEvery = time.Second
+	closeIdle  = 30 * time.Second // until a feed that nobody has acquired is closed
+	// A feed that is still behind the log after this time has missed something.
+	confirmWait = 200 * time.Millisecond
+	headsAtOnce = 1000 // rooms in one query
+	// Max feeds that nobody has acquired. If there are more, these are closed at the next sweep.
+	maxIdle = 4096
 )
 
 // watchIdle closes feeds that nobody needs, until ctx ends.

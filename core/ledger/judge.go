@@ -126,8 +126,9 @@ type terms struct {
 	setting  chat.SetType // the setting of the room that may say another role; empty: none
 	archived bool         // an archived room takes the fact too
 	changes  bool         // the fact is about a message, which must exist
-	others   chat.Role    // which the author needs for somebody else's message; None: role is enough
-	deleted  bool         // a deleted message takes the fact too
+	// The role that the author needs for somebody else's message. None: role is enough.
+	others  chat.Role
+	deleted bool // a deleted message takes the fact too
 }
 
 // matter is a proposal before the judge.

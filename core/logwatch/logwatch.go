@@ -23,8 +23,9 @@ const (
 
 // Config configures a Watch. Store is required.
 type Config struct {
-	Store    ports.LogIdentity
-	Bus      string              // a name of the bus for log messages: "redis with the prefix parley"
+	Store ports.LogIdentity
+	// A name of the bus for log messages: "redis with the prefix parley".
+	Bus      string
 	Observer ports.FaultObserver // nil: nobody is told
 }
 

@@ -115,7 +115,8 @@ func (b *bulk) wait(ctx context.Context) {
 		case is := <-b.done:
 			waiting[is.at] = false
 			b.results[is.at] = ports.MemberResult{Unchanged: is.outcome.Status == ports.Unchanged, Err: is.err}
-			if is.err != nil && is.charged && !errors.Is(is.err, chat.Unavailable) { // if Unavailable, they may be a member
+			// If it is Unavailable, they may be a member.
+			if is.err != nil && is.charged && !errors.Is(is.err, chat.Unavailable) {
 				b.adding.give(b.by, costOne)
 			}
 		case <-ctx.Done():

@@ -68,7 +68,8 @@ func (s *Service) fit(entries []chat.Entry, span ports.Span) (page []chat.Entry,
 	if page = entries[:fits]; span.Newest {
 		page = entries[len(entries)-fits:]
 	}
-	return page, fits < len(entries) || sizes >= span.Bytes // the log ends a span when it has its bytes
+	// The log ends a span when it has its bytes.
+	return page, fits < len(entries) || sizes >= span.Bytes
 }
 
 // Mark implements ports.Reader.

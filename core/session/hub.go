@@ -47,8 +47,9 @@ type Config struct {
 	Heartbeat time.Duration // between pings; a client silent for two is closed; 0: 25 s
 	AuthTime  time.Duration // for the token of a session that began without; 0: 10 s
 
-	Replay          int // max entries that a join replays from its cursor; 0: 10,000
-	Reactions       int // max different emoji on a message at once, told in the welcome; 0: chat.MaxReactions
+	Replay int // max entries that a join replays from its cursor; 0: 10,000
+	// Max different emoji on a message at once, told in the welcome; 0: chat.MaxReactions.
+	Reactions       int
 	RoomsPerSession int // max rooms joined at once; 0: MaxRooms
 	MaxSessions     int // max sessions of this node; 0: no limit
 	SessionsPerUser int // max sessions of a user on this node; 0: no limit

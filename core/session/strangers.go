@@ -11,8 +11,9 @@ import (
 const (
 	minStrangers   = 16    // min places for strangers; otherwise a tenth of all places
 	strangersAlone = 1_000 // places for strangers where a node has no limit
-	minShare       = 8     // min places of one network; otherwise a quarter of the strangers' places
-	maxGoing       = 2     // times the places: sessions that were sent away and are not gone yet
+	// Min places of one network; otherwise a quarter of the strangers' places.
+	minShare = 8
+	maxGoing = 2 // times the places: sessions that were sent away and are not gone yet
 )
 
 // strangers are the sessions whose token has yet to come. They have few places, and one network may

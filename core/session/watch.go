@@ -53,7 +53,8 @@ func (s *session) look(now time.Time) {
 		s.Close(ports.CloseUnauthenticated, chat.Errorf(chat.Unauthenticated, "no token came within %v", cfg.AuthTime))
 	case s.identity != nil && !now.Before(s.identity.Expires):
 		s.Close(ports.CloseExpired, chat.Errorf(chat.Unauthenticated, "the token has expired"))
-	case now.Sub(heard) > 2*cfg.Heartbeat && heard.Before(s.pinged): // after an answer to the last ping comes another ping
+	// If the last ping was answered, another ping comes first.
+	case now.Sub(heard) > 2*cfg.Heartbeat && heard.Before(s.pinged):
 		s.Close(ports.CloseSilent, nil)
 	case now.Sub(s.pinged) >= cfg.Heartbeat:
 		s.pinged = now

@@ -20,7 +20,8 @@ func putHead(frame []byte, packed bool) {
 	if packed {
 		frame[0] = 1
 	}
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(frame)-grpcHead)) // a batch is far smaller than 4 GiB
+	// A batch is far smaller than 4 GiB.
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(frame)-grpcHead))
 }
 
 func grpcHeaders(h http.Header, packed bool) {

@@ -88,10 +88,11 @@ func encode(records []sdklog.Record) *logspb.LogsData {
 
 func line(r *sdklog.Record) *logspb.LogRecord {
 	l := &logspb.LogRecord{
-		TimeUnixNano:           nanoseconds(r.Timestamp()),
-		ObservedTimeUnixNano:   nanoseconds(r.ObservedTimestamp()),
-		EventName:              r.EventName(),
-		SeverityNumber:         logspb.SeverityNumber(r.Severity()), // both are numbered from 1 to 24
+		TimeUnixNano:         nanoseconds(r.Timestamp()),
+		ObservedTimeUnixNano: nanoseconds(r.ObservedTimestamp()),
+		EventName:            r.EventName(),
+		// Both are numbered from 1 to 24.
+		SeverityNumber:         logspb.SeverityNumber(r.Severity()),
 		SeverityText:           r.SeverityText(),
 		Body:                   encoded(r.Body()),
 		DroppedAttributesCount: uint32(min(max(r.DroppedAttributes(), 0), math.MaxInt32)),

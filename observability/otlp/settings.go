@@ -98,7 +98,8 @@ func (env environment) endpoint(s signal, grpc bool) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%s: want a URL such as http://collector:%s", variable, port) // it may have a password
+		// The value is not shown, as it may have a password.
+		return nil, fmt.Errorf("%s: want a URL such as http://collector:%s", variable, port)
 	}
 	switch {
 	case grpc:
@@ -123,7 +124,8 @@ func (env environment) headers(s signal) (http.Header, error) {
 		name = strings.TrimSpace(name)
 		text, err := url.PathUnescape(strings.TrimSpace(text))
 		if !found || err != nil || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(text) {
-			return nil, fmt.Errorf("%s: want name=value pairs, with commas between and values URL-encoded", variable) // they are secrets
+			// The value is not shown, as it is a secret.
+			return nil, fmt.Errorf("%s: want name=value pairs, with commas between and values URL-encoded", variable)
 		}
 		headers.Set(name, text)
 	}
