@@ -27,7 +27,6 @@ var kinds = map[string]chat.Kind{
 	"57": chat.Unavailable, // canceled, shutting down, starting up
 	"58": chat.Unavailable, // errors of the server's system: I/O errors
 
-	"0A000": chat.Unavailable, // a migration made a cached plan invalid; the next call plans again
 	// Somebody else inserted the key without the room's lock; a repetition will find it.
 	"23505": chat.Unavailable,
 	"26000": chat.Unavailable, // a prepared statement does not exist any more
@@ -58,12 +57,21 @@ func failure(ctx context.Context, err error, what string) error {
 		return chat.Wrap(chat.Internal, err, what)
 	case !ok:
 		return chat.Wrap(chat.Unavailable, err, what)
+	case isOldPlan(refused):
+		return chat.Wrap(chat.Unavailable, err, what)
 	case kinds[refused.Code] != "":
 		return chat.Wrap(kinds[refused.Code], err, what)
 	case len(refused.Code) == 5 && kinds[refused.Code[:2]] != "":
 		return chat.Wrap(kinds[refused.Code[:2]], err, what)
 	}
 	return chat.Wrap(chat.Internal, err, what)
+}
+
+// isOldPlan reports whether a migration made a cached plan invalid. The next call plans anew. The
+// server tells that by the code of what it does not support, which no repetition mends; only the
+// routine tells them apart, as messages may be in any language.
+func isOldPlan(refused *pgconn.PgError) bool {
+	return refused.Code == "0A000" && refused.Routine == "RevalidateCachedQuery"
 }
 
 // isRefusal reports whether the server refuses the user: then Open must not wait.

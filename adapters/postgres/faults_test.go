@@ -270,6 +270,36 @@ func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
 	}
 }
 
+func TestAPlanThatAMigrationBrokeIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	store := open(t, postgres.Config{URL: database, MaxConns: 1})
+	before, err := store.LogID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, connect(t, database), `ALTER TABLE log ALTER COLUMN log_id TYPE varchar`)
+	_, err = store.LogID(t.Context())
+	mustFail(t, err, chat.Unavailable)
+	if after, err := store.LogID(t.Context()); err != nil || after != before {
+		t.Errorf("planned anew it is %q, %v, want %q", after, err, before)
+	}
+}
+
+// TestWhatTheServerDoesNotSupportIsNoOutage has the server refuse a statement as engines do that
+// speak PostgreSQL's protocol and lack a part of it. It would refuse a repetition too.
+func TestWhatTheServerDoesNotSupportIsNoOutage(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	store, admin := open(t, postgres.Config{URL: database}), connect(t, database)
+	room := newRoom(t, store)
+	exec(t, admin, `CREATE FUNCTION lacks() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'complex joins are not supported' USING ERRCODE = 'feature_not_supported'; END $$`)
+	exec(t, admin, `CREATE TRIGGER lacks BEFORE INSERT ON entry EXECUTE FUNCTION lacks()`)
+	_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
+	mustFail(t, err, chat.Internal)
+}
+
 // TestADiskThatIsFullIsKnownWhileReadsWork has the server refuse writes that need space, as on a
 // full disk.
 func TestADiskThatIsFullIsKnownWhileReadsWork(t *testing.T) {
