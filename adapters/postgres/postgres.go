@@ -18,6 +18,7 @@ type Store struct {
 	appends   *pgxpool.Pool // for appends; the same as pool if there is only one connection
 	unbounded bool          // connections have no lock_timeout, so each append sets it
 	timeout   time.Duration
+	laneKey   [16]byte
 }
 
 var (
@@ -63,6 +64,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{timeout: cfg.timeout()}
 	if err := s.connect(ctx, cfg, poolConfig); err != nil {
 		return nil, failure(ctx, err, "open the store")
+	}
+	if err := cfg.wait(ctx, func() error { return s.learnLanes(ctx) }); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }

@@ -98,6 +98,7 @@ func newLogWatch(ctx context.Context, cfg Config, s Store, o ports.Observer) (*l
 
 type messagingParts struct {
 	fx.In
+	Store     Store
 	Log       ports.Log
 	Directory ports.Directory
 	Lists     ports.RoomLists
@@ -108,10 +109,12 @@ type messagingParts struct {
 }
 
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
+	spread, _ := p.Store.(ports.Spread) // where it has one writer, more lanes would only make smaller batches
 	return messaging.New(messaging.Config{
 		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
-		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, SearchLimit: cfg.SearchRate, Reactions: cfg.Reactions, Lanes: lanes(cfg),
+		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, SearchLimit: cfg.SearchRate, Reactions: cfg.Reactions,
+		Spread: spread, Lanes: 1,
 	})
 }
 

@@ -42,7 +42,6 @@ type Store interface {
 // backend is the store of a URL's scheme.
 type backend struct {
 	shared  bool // several nodes may share one
-	lanes   int  // batches that it commits concurrently
 	check   func(rest string) error
 	open    func(ctx context.Context, by opening) (Store, func() error, error)
 	migrate func(cfg Config) *migrations.Migrator // nil: no schema
@@ -58,7 +57,6 @@ type opening struct {
 
 var backends = map[string]backend{
 	"memory": {
-		lanes: 1,
 		check: func(rest string) error {
 			if rest != "" {
 				return errors.New("memory:// with nothing after it")
@@ -70,7 +68,6 @@ var backends = map[string]backend{
 		},
 	},
 	"sqlite": {
-		lanes: 1, // it has one writer: more lanes would only make smaller batches
 		check: func(rest string) error {
 			if rest == "" || strings.Contains(rest, "?") {
 				return errors.New("sqlite://PATH, such as sqlite://./parley-data/parley.db, without parameters")
@@ -100,7 +97,6 @@ var backends = map[string]backend{
 
 var postgresql = backend{
 	shared: true,
-	lanes:  4,
 	check: func(rest string) error {
 		if _, err := pgxpool.ParseConfig("postgres://" + rest); err != nil || rest == "" {
 			return errors.New("a URL such as postgres://user:password@host:5432/database")
@@ -160,12 +156,6 @@ func holder(cfg Config) string {
 	}
 	return fmt.Sprintf("process %d on %s, with PARLEY_HTTP_ADDR %s and PARLEY_ADMIN_ADDR %s, since %s",
 		os.Getpid(), host, cfg.HTTPAddr, cfg.AdminAddr, time.Now().UTC().Format(time.RFC3339))
-}
-
-// lanes returns how many batches the store that cfg names commits concurrently.
-func lanes(cfg Config) int {
-	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
-	return backends[scheme].lanes
 }
 
 // shared reports whether several nodes may use one store of that scheme.

@@ -19,7 +19,7 @@ const retryAfter = time.Second
 type journal struct {
 	cfg       Config
 	standings *standings
-	seed      maphash.Seed
+	spread    ports.Spread
 	lanes     []*lane
 	asides    sync.WaitGroup // the goroutines of rooms that are aside
 	asking    chan struct{}  // has one value for each aside that asks the log
@@ -62,18 +62,34 @@ type lane struct {
 }
 
 func newJournal(cfg Config, st *standings) *journal {
-	j := &journal{cfg: cfg, standings: st, seed: maphash.MakeSeed(), lanes: make([]*lane, cfg.Lanes), asking: make(chan struct{}, maxAsking)}
+	j := &journal{cfg: cfg, standings: st, spread: cfg.Spread, asking: make(chan struct{}, maxAsking)}
+	if j.spread == nil {
+		j.spread = ownSpread{maphash.MakeSeed(), cfg.Lanes}
+	}
+	j.lanes = make([]*lane, j.spread.Lanes())
 	for i := range j.lanes {
 		j.lanes[i] = &lane{wake: make(chan struct{}, 1), asides: map[chat.RoomID]*aside{}}
 	}
 	return j
 }
 
+// ownSpread spreads rooms by a hash of this process.
+type ownSpread struct {
+	seed  maphash.Seed
+	lanes int
+}
+
+func (s ownSpread) Lanes() int { return s.lanes }
+
+func (s ownSpread) Lane(room chat.RoomID) int {
+	return int(maphash.String(s.seed, string(room)) % uint64(s.lanes))
+}
+
 // submit queues drafts of one room next to each other. If it cannot queue them, it answers them at
 // once.
 func (j *journal) submit(drafts ...draft) {
 	room, n := drafts[0].proposal.Room, len(drafts)
-	l := j.lanes[maphash.String(j.seed, string(room))%uint64(len(j.lanes))]
+	l := j.lanes[j.spread.Lane(room)]
 	full := func(waiting, limit int) bool { return waiting > 0 && waiting+n > max(1, limit) }
 	l.mu.Lock()
 	var refused error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -131,6 +132,41 @@ func TestOneSlowCommitDoesNotHoldUpEveryRoom(t *testing.T) {
 			t.Errorf("%d of 100 other rooms' messages went while one lane was held up", through)
 		}
 		close(gate)
+	})
+}
+
+// byLength spreads rooms over two lanes by the lengths of their ids.
+type byLength struct{}
+
+func (byLength) Lanes() int                { return 2 }
+func (byLength) Lane(room chat.RoomID) int { return len(room) % 2 }
+
+func TestRoomsGoByTheLanesThatTheStoreSays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *messaging.Config) { c.Spread = byLength{} })
+		alice, gate := n.user("alice"), make(chan struct{})
+		n.log.meets(held(gate))
+		var odd, even []*answer
+		for i := range 50 {
+			odd = append(odd, alice.tries(ports.Send{Room: n.room(chat.RoomID(fmt.Sprint("o", 10+i)), true), Body: "hi"}))
+			synctest.Wait()
+			even = append(even, alice.tries(ports.Send{Room: n.room(chat.RoomID(fmt.Sprint("ev", 10+i)), true), Body: "hi"}))
+			synctest.Wait()
+		}
+		for i := range odd {
+			if odd[i].isHere() || !even[i].isHere() {
+				t.Fatalf("send %d: of the lane that is held up %t, of the other one %t", i, odd[i].isHere(), even[i].isHere())
+			}
+		}
+		mustBe(t, "batches", n.log.batches(), slices.Repeat([]int{1}, 51)...)
+		close(gate)
+		for _, a := range odd {
+			if _, err := a.wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustBe(t, "batches behind the gate", n.log.batches(), 49)
 	})
 }
 

@@ -35,8 +35,10 @@ type Config struct {
 	AnswerBytes int                   // max bytes of a page; 0: 256 KiB
 	Measure     func(*chat.Entry) int // how many bytes an entry takes in a page; nil: its Size
 
-	// How many batches may be committed at once. Batches of one room never are. 0: 4.
-	Lanes    int
+	// Spread spreads rooms over lanes, of which each commits one batch at a time. nil: over Lanes,
+	// by a hash of this process.
+	Spread   ports.Spread
+	Lanes    int // 0: 4
 	MaxBatch int // max proposals, or read marks, in a batch; 0: 512
 	// Max proposals that wait in a lane, and max read marks that wait. More are refused. 0: 8192.
 	MaxQueue int
