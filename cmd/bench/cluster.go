@@ -162,7 +162,7 @@ func clusterAppend(senders, nodes int, same bool) func(*rig) error {
 		for i := range names {
 			names[i] = "bench-" + strconv.Itoa(i)
 		}
-		if err := r.make(names); err != nil {
+		if err := r.begin(names); err != nil {
 			return err
 		}
 		return r.append(senders, 1, func(i int) string { // the i-th connection goes to node i modulo nodes
@@ -172,6 +172,30 @@ func clusterAppend(senders, nodes int, same bool) func(*rig) error {
 			return names[i%nodes*count+i/nodes%count]
 		})
 	}
+}
+
+// begin makes rooms by a message in each. One that is only joined exists on the node where somebody
+// did that, and on no other.
+func (r *rig) begin(rooms []string) error {
+	t := newChatter(r, 1)
+	from := len(r.clients)
+	if err := r.dial(len(rooms), 0, dialling, t, func(i int) string { return rooms[i] }); err != nil {
+		return err
+	}
+	t.arrived = func(int) {
+		if t.under == 0 {
+			r.loop.Stop()
+		}
+	}
+	for _, c := range r.clients[from:] {
+		t.say(c, r.loop.Clock())
+	}
+	err := r.within(10*time.Second, "the rooms are made")
+	for _, c := range r.clients[from:] {
+		c.Close()
+	}
+	r.clients = r.clients[:from]
+	return err
 }
 
 // startCluster starts the nodes of a cluster, with their bus.
