@@ -22,13 +22,13 @@ type Cursors interface {
 	// Load returns all cursors in these rooms, of any consumer, in no order.
 	Load(ctx context.Context, rooms []chat.RoomID) ([]Cursor, error)
 
-	// Move sets cursors in one durable commit, and returns one outcome per move, in their order.
-	// The moves must be of different pairs. A move that is refused does not affect the others.
+	// Move sets cursors in one durable commit, and returns one result per move, in their order. The
+	// moves must be of different pairs. A move that is refused does not affect the others.
 	//
 	// An error of Move itself means that the outcome is not known (Unavailable), or that no cursor
 	// was moved. If such a move is repeated and was done the first time, its outcome is
 	// MoveChanged.
-	Move(ctx context.Context, moves []CursorMove) ([]MoveOutcome, error)
+	Move(ctx context.Context, moves []CursorMove) ([]CursorMoved, error)
 
 	// Clear ends the pending state of rooms that still have the given heads, if the generation is
 	// the present one. If somebody else has locked a room at that time, the room stays pending.
@@ -89,6 +89,15 @@ type CursorMove struct {
 
 // CursorState identifies a state of a cursor, to see whether it has changed.
 type CursorState struct{ Seq, UpTo chat.Seq }
+
+// CursorMoved is the result of a move.
+type CursorMoved struct {
+	Outcome MoveOutcome
+	// Head is the room's head at the move: all that was appended before Move was called is before
+	// or at it. So a consumer learns whether it knows the present log of the room. It is 0 unless
+	// the cursor was Moved.
+	Head chat.Seq
+}
 
 // MoveOutcome is the outcome of a move.
 type MoveOutcome uint8

@@ -129,17 +129,20 @@ func (s *Store) Load(ctx context.Context, rooms []chat.RoomID) ([]ports.Cursor, 
 }
 
 // Move implements ports.Cursors.
-func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.MoveOutcome, error) {
+func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	if err := ended(ctx, "move cursors"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	outcomes := make([]ports.MoveOutcome, len(moves))
+	all := make([]ports.CursorMoved, len(moves))
 	for i := range moves {
-		outcomes[i] = s.consuming.move(&moves[i])
+		all[i].Outcome = s.consuming.move(&moves[i])
+		if r := s.rooms[moves[i].To.Room]; r != nil && all[i].Outcome == ports.Moved {
+			all[i].Head = r.Head
+		}
 	}
-	return outcomes, nil
+	return all, nil
 }
 
 func (c *consuming) move(m *ports.CursorMove) ports.MoveOutcome {

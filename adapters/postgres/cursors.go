@@ -61,9 +61,11 @@ WITH held AS MATERIALIZED (
   ON CONFLICT (room_id, consumer) DO NOTHING
   RETURNING room_id, consumer
 )
-SELECT CASE WHEN NOT p.held THEN 0
-  WHEN p.n IN (SELECT n FROM moved) OR (p.is_new AND (p.room_id, p.consumer) IN (SELECT room_id, consumer FROM made)) THEN 2 ELSE 1 END::smallint
-FROM p ORDER BY p.n`
+SELECT outcome, CASE WHEN outcome = 2 THEN coalesce((SELECT head FROM room r WHERE r.room_id = q.room_id), 0) ELSE 0 END FROM (
+  SELECT n, room_id, CASE WHEN NOT held THEN 0
+    WHEN n IN (SELECT n FROM moved) OR (is_new AND (room_id, consumer) IN (SELECT room_id, consumer FROM made)) THEN 2 ELSE 1 END::smallint AS outcome
+  FROM p
+) q ORDER BY n`
 
 	// Begin waits for the lock on the generation. So after Begin nothing is cleared under an
 	// earlier generation. The statement waits for no room.
@@ -173,7 +175,7 @@ func (c *moving) add(m *ports.CursorMove) {
 }
 
 // Move implements ports.Cursors.
-func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) (outcomes []ports.MoveOutcome, err error) {
+func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) (all []ports.CursorMoved, err error) {
 	if len(moves) == 0 {
 		return nil, nil
 	}
@@ -186,14 +188,14 @@ func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) (outcomes []
 	args := []any{
 		c.rooms, c.consumers, c.seqs, c.uptos, c.heads, c.sealed, c.tries, c.waits, c.stalled, c.errors, c.isNew, c.wasSeqs, c.wasUptos, c.shares, c.fences,
 	}
-	outcomes, err = queryAll(ctx, s.pool, moveStatement, args, func(row pgx.CollectableRow) (o ports.MoveOutcome, err error) {
-		err = row.Scan(&o)
-		return o, err
+	all, err = queryAll(ctx, s.pool, moveStatement, args, func(row pgx.CollectableRow) (is ports.CursorMoved, err error) {
+		err = row.Scan(&is.Outcome, &is.Head)
+		return is, err
 	})
 	if err != nil {
 		return nil, failure(ctx, err, "move cursors")
 	}
-	return outcomes, nil
+	return all, nil
 }
 
 // Clear implements ports.Cursors.

@@ -96,12 +96,12 @@ func (s *Store) Load(ctx context.Context, rooms []chat.RoomID) ([]ports.Cursor, 
 }
 
 // Move implements ports.Cursors.
-func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.MoveOutcome, error) {
-	outcomes := make([]ports.MoveOutcome, len(moves))
+func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
+	all := make([]ports.CursorMoved, len(moves))
 	err := s.write(ctx, "move cursors", func(tx *transaction) error {
 		for i := range moves {
 			var err error
-			if outcomes[i], err = s.move(tx, &moves[i]); err != nil {
+			if all[i], err = s.move(tx, &moves[i]); err != nil {
 				return err
 			}
 		}
@@ -110,13 +110,13 @@ func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.Mov
 	if err != nil {
 		return nil, err
 	}
-	return outcomes, nil
+	return all, nil
 }
 
-func (s *Store) move(tx *transaction, m *ports.CursorMove) (ports.MoveOutcome, error) {
+func (s *Store) move(tx *transaction, m *ports.CursorMove) (is ports.CursorMoved, err error) {
 	var holds bool
 	if err := tx.row(s.w.holds, m.Lease.Share, m.Lease.Fence).Scan(&holds); err != nil || !holds {
-		return ports.MoveLost, err
+		return ports.CursorMoved{Outcome: ports.MoveLost}, err
 	}
 	to, at := &m.To, now()
 	var next any
@@ -124,7 +124,6 @@ func (s *Store) move(tx *transaction, m *ports.CursorMove) (ports.MoveOutcome, e
 		next = at + m.Wait.Microseconds()
 	}
 	var done bool
-	var err error
 	if m.Was == nil {
 		done, err = tx.changes(s.w.insertCursor, to.Room, to.Consumer, to.Seq, to.UpTo, to.Head, to.Sealed, to.Tries, at, next, to.Stalled, to.Error)
 	} else {
@@ -132,9 +131,10 @@ func (s *Store) move(tx *transaction, m *ports.CursorMove) (ports.MoveOutcome, e
 			m.Was.Seq, m.Was.UpTo)
 	}
 	if err != nil || !done {
-		return ports.MoveChanged, err
+		return ports.CursorMoved{Outcome: ports.MoveChanged}, err
 	}
-	return ports.Moved, nil
+	is.Outcome = ports.Moved
+	return is, tx.row(s.w.head, to.Room).Scan(&is.Head)
 }
 
 // Clear implements ports.Cursors.

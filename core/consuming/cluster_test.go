@@ -49,7 +49,7 @@ func (c *cut) Leave(ctx context.Context, node ports.NodeID) error {
 	return c.place.Leave(ctx, node)
 }
 
-func (c *cut) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.MoveOutcome, error) {
+func (c *cut) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}

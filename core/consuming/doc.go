@@ -66,6 +66,10 @@
 //
 // After a batch a pair lingers: it waits for more entries if there are few. The pairs of a room
 // linger together. What they take then is read once for all of them (see core/recent). It is not
-// read at all if it was appended on this node. An entry that is known to be deleted or edited when
-// the bounds have been written is read again before it is taken.
+// read at all if it was appended on this node.
+//
+// The write of the bounds also returns the room's head. So an entry that any node has deleted or
+// edited before that write is read again before it is taken. The same holds for what this node has
+// deleted or edited before the attempt begins. This needs no statement of its own. Only what
+// another node deletes after the write may still be in the batch, which is on its way by then.
 package consuming

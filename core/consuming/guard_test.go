@@ -27,7 +27,7 @@ func (s *spent) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]
 }
 
 // Move takes a millisecond, as a disk does.
-func (s *spent) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.MoveOutcome, error) {
+func (s *spent) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	time.Sleep(time.Millisecond)
 	s.writes.Add(1)
 	s.moves.Add(int64(len(moves)))

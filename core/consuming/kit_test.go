@@ -240,7 +240,7 @@ type counted struct {
 	moves atomic.Int64
 }
 
-func (c *counted) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.MoveOutcome, error) {
+func (c *counted) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	c.moves.Add(int64(len(moves)))
 	return c.Cursors.Move(ctx, moves)
 }

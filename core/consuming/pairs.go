@@ -244,17 +244,23 @@ func (r *Runner) headOf(rm *room) (chat.Seq, time.Time) {
 	return rm.head, rm.lastAt
 }
 
-// grows asks the log whether it reaches beyond an entry by now.
-func (r *Runner) grows(ctx context.Context, rm *room, at chat.Seq) (bool, error) {
+// headNow asks the log for the head of a room.
+func (r *Runner) headNow(ctx context.Context, rm *room) (chat.Seq, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	heads, err := r.cfg.Log.Heads(ctx, []chat.RoomID{rm.id})
+	return heads[rm.id], err
+}
+
+// grows asks the log whether it reaches beyond an entry by now.
+func (r *Runner) grows(ctx context.Context, rm *room, at chat.Seq) (bool, error) {
+	head, err := r.headNow(ctx, rm)
 	if err != nil {
 		return false, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rm.reach(heads[rm.id], time.Time{})
+	rm.reach(head, time.Time{})
 	return rm.head > at, nil
 }
 
@@ -349,10 +355,12 @@ func (r *Runner) reaches(e *chat.Entry) (here bool) {
 		return false
 	}
 	rm := r.know(e.Room, share)
-	if rm == nil || e.Seq <= rm.head {
+	if rm == nil {
 		return true
 	}
-	r.recent.Add(e)
+	if r.recent.Add(e); e.Seq <= rm.head {
+		return true
+	}
 	if rm.reach(e.Seq, e.At); e.Trace != "" {
 		rm.trace, rm.traceSeq = e.Trace, e.Seq
 	}

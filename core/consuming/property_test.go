@@ -22,7 +22,7 @@ type faulty struct {
 	dice func() int // 0 to 99
 }
 
-func (f *faulty) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.MoveOutcome, error) {
+func (f *faulty) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	switch roll := f.dice(); {
 	case roll < 10:
 		return nil, chat.Errorf(chat.Unavailable, "not done")

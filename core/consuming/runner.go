@@ -18,10 +18,6 @@ import (
 const (
 	storeTime = 10 * time.Second // for one call to the store
 	stdDrain  = 10 * time.Second
-
-	// together is for how long an entry that was read for one consumer may be given to others. The
-	// bounds are written between such a read and Take, which takes about as long.
-	together = 10 * time.Millisecond
 )
 
 // Config is what a Runner works with. All ports are needed, except Bus and Observer.
@@ -93,7 +89,7 @@ func New(cfg Config) *Runner {
 		cfg.Drain = stdDrain
 	}
 	r := &Runner{
-		cfg: cfg, recent: recent.New(cfg.Log, 0, together), moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
+		cfg: cfg, recent: recent.New(cfg.Log, 0), moves: moves{cursors: cfg.Cursors, wake: make(chan struct{}, 1)},
 		turned: make(chan struct{}, 1), sought: make(chan struct{}, 1), untold: make(chan struct{}, 1),
 		consumers: map[string]*following{}, rooms: map[chat.RoomID]*room{}, grown: map[chat.RoomID]chat.Seq{},
 		held: map[ports.Share]*tenure{},
@@ -264,19 +260,19 @@ type moving struct {
 }
 
 type moved struct {
-	outcome ports.MoveOutcome
-	err     error
+	ports.CursorMoved
+	err error
 }
 
 // move moves a cursor, and waits until the move is durable.
-func (m *moves) move(move ports.CursorMove) (ports.MoveOutcome, error) {
+func (m *moves) move(move ports.CursorMove) (ports.CursorMoved, error) {
 	done := make(chan moved, 1)
 	m.mu.Lock()
 	m.waiting = append(m.waiting, moving{move, done})
 	m.mu.Unlock()
 	nudge(m.wake)
 	is := <-done
-	return is.outcome, is.err
+	return is.CursorMoved, is.err
 }
 
 // all moves cursors, and returns an error if a write failed. It ignores the outcome of each.
@@ -327,12 +323,12 @@ func (m *moves) write(batch []moving) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	outcomes, err := m.cursors.Move(ctx, all)
+	done, err := m.cursors.Move(ctx, all)
 	for i := range batch {
 		if err != nil {
 			batch[i].done <- moved{err: err}
 			continue
 		}
-		batch[i].done <- moved{outcome: outcomes[i]}
+		batch[i].done <- moved{CursorMoved: done[i]}
 	}
 }

@@ -46,6 +46,7 @@ type attempt struct {
 	limits   Limits
 	ctx      context.Context // ends when the consumer is set again or removed
 	rowed    bool            // it only writes a row by which the pair is found
+	reached  chat.Seq        // the room's head at the last move, or before a batch is tried again
 }
 
 // serve takes batches of the pair. again says that there may be more.
@@ -54,8 +55,8 @@ func (a *attempt) serve() (again bool) {
 	err := a.load()
 	var b *Batch
 	for turn := 0; err == nil && turn < turns && !a.rests(time.Now()) && !a.lingers() && !a.r.stops(a.of); turn++ {
-		if b, err = a.next(); b != nil && err == nil && a.r.recent.Changed(&b.page) {
-			b, err = a.again() // something was deleted while the bounds were written
+		if b, err = a.next(); b != nil && err == nil {
+			b, err = a.present(b)
 		}
 		if b == nil || err != nil {
 			break
@@ -134,6 +135,11 @@ func (a *attempt) begin(from time.Time) (chat.Seq, error) {
 // written together with its bounds, or alone if there is no batch.
 func (a *attempt) next() (*Batch, error) {
 	if a.cursor.UpTo > a.cursor.Seq && a.at == a.cursor.Seq {
+		head, err := a.r.headNow(a.ctx, a.room)
+		if err != nil {
+			return nil, err
+		}
+		a.reached = head // so that the batch is read as it is now
 		return a.again()
 	}
 	b, err := a.find()
@@ -161,6 +167,16 @@ func (a *attempt) next() (*Batch, error) {
 		return nil, a.move(ports.Cursor{Seq: a.at}, 0)
 	}
 	return nil, nil
+}
+
+// present returns a batch without what any node has deleted before its bounds were written.
+func (a *attempt) present(b *Batch) (*Batch, error) {
+	ctx, cancel := context.WithTimeout(a.ctx, storeTime)
+	defer cancel()
+	if holds, err := a.r.recent.Holds(ctx, a.room.id, &b.page, a.reached); err != nil || holds {
+		return b, err
+	}
+	return a.again()
 }
 
 // keeping returns after how long another node looks at the pair even if the room is not pending, or
@@ -259,7 +275,8 @@ func (a *attempt) filter(page recent.Page, limit int) (taken recent.Page, last c
 func (a *attempt) read(span ports.Span) (recent.Page, error) {
 	ctx, cancel := context.WithTimeout(a.ctx, storeTime)
 	defer cancel()
-	return a.r.recent.Read(ctx, a.room.id, span)
+	head, _ := a.r.headOf(a.room)
+	return a.r.recent.Read(ctx, a.room.id, span, max(head, a.reached))
 }
 
 // gathers reports whether a batch must wait for more entries.
@@ -376,16 +393,17 @@ func (a *attempt) move(to ports.Cursor, wait time.Duration) error {
 	if a.stored {
 		m.Was = &ports.CursorState{Seq: a.cursor.Seq, UpTo: a.cursor.UpTo}
 	}
-	outcome, err := a.r.moves.move(m)
+	is, err := a.r.moves.move(m)
 	switch {
 	case err != nil:
 		a.forget() // it is unknown what is stored
 		return err
-	case outcome == ports.MoveLost:
+	case is.Outcome == ports.MoveLost:
 		return errLost
-	case outcome == ports.MoveChanged:
+	case is.Outcome == ports.MoveChanged:
 		return errChanged
 	}
+	a.reached = is.Head
 	if to.Tries == 0 {
 		to.Since = time.Time{}
 	}

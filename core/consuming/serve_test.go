@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,14 +117,64 @@ func TestDeletedTextIsNotSentByALaterTry(t *testing.T) {
 		defer n.stop()
 		p.says("tea", "secret", "2")
 		rest(500 * time.Millisecond)
-		if _, err := p.Append(t.Context(), []chat.Proposal{{
-			Room: "tea", Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: "d", Fact: chat.Deleted{Target: 1},
-		}}); err != nil {
-			t.Fatal(err)
-		}
+		p.deletes("tea", 1)
 		rest(time.Minute)
 		mustBe(t, "bodies", bodies, []string{"secret", ""})
 	})
+}
+
+// late is a store where another node deletes the first message just before bounds are written. It
+// sends no notice.
+type late struct {
+	place
+	once sync.Once
+}
+
+func (l *late) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
+	l.once.Do(func() { l.deletes("tea", 1) })
+	return l.place.Move(ctx, moves)
+}
+
+// deletes deletes a message without telling any node.
+func (p place) deletes(room chat.RoomID, target chat.Seq) {
+	p.Helper()
+	outcomes, err := p.Append(context.WithoutCancel(p.Context()), []chat.Proposal{{
+		Room: room, Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: chat.Deleted{Target: target},
+	}})
+	if err != nil || outcomes[0].Status != ports.Appended {
+		p.Fatalf("delete: %+v, %v", outcomes, err)
+	}
+}
+
+func TestWhatAnotherNodeDeletesWhileBoundsAreWrittenIsNotTold(t *testing.T) {
+	t.Parallel()
+	for what, says := range map[string]func(place, node){
+		"of what this node has appended": func(p place, n node) { n.Appended(p.says("tea", "secret", "2")) },
+		"of what another one has":        func(p place, n node) { n.Head("tea", p.says("tea", "secret", "2")[1].Seq) },
+		"of a log that is far ahead": func(p place, n node) {
+			n.Head("tea", p.says("tea", append([]string{"secret"}, numbered(300)...)...)[300].Seq)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlace(t)
+				p.makes("tea")
+				a := &audit{name: "audit", filter: func(e *chat.Entry) bool { _, ok := e.Fact.(chat.Message); return ok }}
+				store := &late{place: p}
+				n := p.runs("n1", func(c *consuming.Config) { c.Cursors = store }, a)
+				defer n.stop()
+				rest(soon)
+				says(p, n)
+				rest(soon)
+				if got := a.has("tea"); len(got) < 2 || got[0] != "" {
+					t.Errorf("it was told %.60q", got)
+				}
+				mustBe(t, "how often the first one was told", len(slices.DeleteFunc(a.tried("tea"), func(b consuming.Batch) bool { return b.First > 1 })), 1)
+				n.seen.mustBeWell()
+			})
+		})
+	}
 }
 
 func TestWhatIsUnderWayEndsAtAStopAndItsCursorMoves(t *testing.T) {

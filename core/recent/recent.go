@@ -2,6 +2,7 @@ package recent
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,13 +25,11 @@ const (
 // Log reads rooms of a log near their heads. Its methods may be called concurrently. Make one with
 // New.
 type Log struct {
-	log    ports.Log
-	limit  int // in bytes
-	within time.Duration
+	log   ports.Log
+	limit int // in bytes
 
 	mu    sync.Mutex
 	runs  map[chat.RoomID]*run
-	ticks uint64  // counts reads, to order them
 	order []place // the entries that are kept, the oldest first
 	bytes int     // of the entries in order
 }
@@ -39,9 +38,7 @@ type Log struct {
 type run struct {
 	first   chat.Seq // the seq of entries[0], or of the next entry if that is empty
 	entries []kept
-	changes int       // how often some of its entries were found to have changed
-	seen    uint64    // the tick of a read that found all entries after the run
-	seenAt  time.Time // when that read began
+	changes int // how often some of its entries were found to have changed
 	turn    chan struct{}
 }
 
@@ -49,6 +46,7 @@ type kept struct {
 	chat.Entry
 	form  *ports.Form
 	stale bool // it has changed
+	anew  int  // the run's changes when it was read again; 0: it was not
 }
 
 // place is an entry of a run. Places are in the order in which the entries came.
@@ -65,18 +63,17 @@ type Page struct {
 	Entries []chat.Entry  // not to be changed
 	Forms   []*ports.Form // one for each of Entries, shared by all who read the entry; or nil
 
-	of      *run
+	of      *run // nil: it was read from the log
 	changes int
+	upTo    chat.Seq // the room's head when it was read, or an earlier one
 }
 
-// New returns a Log. It keeps entries of at most so many bytes; 0: 16 MiB. Read returns entries as
-// they were in the log when Read was called, or at most within before. Entries that this node has
-// appended always count at once.
-func New(log ports.Log, bytes int, within time.Duration) *Log {
+// New returns a Log. It keeps entries of so many bytes at most; 0: 16 MiB.
+func New(log ports.Log, bytes int) *Log {
 	if bytes <= 0 {
 		bytes = stdBytes
 	}
-	return &Log{log: log, limit: bytes, within: within, runs: map[chat.RoomID]*run{}}
+	return &Log{log: log, limit: bytes, runs: map[chat.RoomID]*run{}}
 }
 
 // Add takes a new entry of a room, in the form that every reader gets. The entries of a room come
@@ -117,83 +114,131 @@ func (l *Log) Prune() {
 	}
 }
 
-// Read returns what ports.Log.Read would return, for a span without Newest, Messages, Among or
-// Viewer. See New for how old that may be.
-func (l *Log) Read(ctx context.Context, room chat.RoomID, span ports.Span) (Page, error) {
-	r, asked := l.near(room, span)
+// Read returns what ports.Log.Read would return when the room had this head, or a later one. The
+// span has no Newest, Messages, Among or Viewer. If the present head is not known yet, see Holds.
+func (l *Log) Read(ctx context.Context, room chat.RoomID, span ports.Span, head chat.Seq) (Page, error) {
+	r := l.near(room, span)
 	if r == nil {
-		return l.direct(ctx, room, span)
+		return l.direct(ctx, room, span, head)
 	}
-	select {
-	case r.turn <- struct{}{}:
-	case <-ctx.Done():
-		return Page{}, ctx.Err()
+	if err := r.lock(ctx); err != nil {
+		return Page{}, err
 	}
-	defer func() { <-r.turn }()
+	defer r.unlock()
+	wanted := head
 	for range maxPages {
 		l.mu.Lock()
-		page, is := l.have(r, room, span, asked)
+		page, is := l.have(r, room, span, wanted)
 		l.mu.Unlock()
 		switch is {
 		case there:
 			return page, nil
 		case stale:
-			return l.renew(ctx, r, room, span)
+			return l.renew(ctx, r, room, span, head)
 		case elsewhere:
-			return l.direct(ctx, room, span)
+			return l.direct(ctx, room, span, head)
 		}
-		page, whole, err := l.extend(ctx, r, room, span)
-		if err != nil || whole {
-			return page, err
+		got, err := l.extend(ctx, r, room, span)
+		switch {
+		case err != nil:
+			return Page{}, err
+		case got.gone:
+			return Page{Entries: got.entries, upTo: head}, nil
+		case got.all:
+			wanted = 0 // the log does not reach so far
 		}
 	}
 	l.mu.Lock()
 	l.drop(room, r)
 	l.mu.Unlock()
-	return l.direct(ctx, room, span)
+	return l.direct(ctx, room, span, head)
 }
 
-// Changed reports whether an entry of a page is known to have changed since the page was read. It
-// does not ask the log.
-func (l *Log) Changed(p *Page) bool {
-	if p.of == nil || len(p.Entries) == 0 {
-		return false
+// Holds reports whether the entries of a page had not changed when the room had this head, or a
+// later one. It asks the log if its entries up to head are not at hand. If it cannot tell, it
+// returns false.
+func (l *Log) Holds(ctx context.Context, room chat.RoomID, p *Page, head chat.Seq) (bool, error) {
+	if len(p.Entries) == 0 {
+		return true, nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p.of.changes == p.changes {
-		return false
+	if p.of == nil {
+		return l.holdsSince(ctx, room, p, head)
 	}
-	for i := range p.Entries {
-		if k := p.of.at(p.Entries[i].Seq); k != nil && k.stale {
-			return true
+	if is := l.held(room, p, head); is != behind {
+		return is == there, nil
+	}
+	if err := p.of.lock(ctx); err != nil {
+		return false, err
+	}
+	defer p.of.unlock()
+	for range maxPages {
+		if is := l.held(room, p, head); is != behind {
+			return is == there, nil
+		}
+		got, err := l.extend(ctx, p.of, room, ports.Span{})
+		if err != nil {
+			return false, err
+		}
+		if got.all {
+			head = 0
 		}
 	}
-	return false
+	return false, nil
 }
 
-func (l *Log) direct(ctx context.Context, room chat.RoomID, span ports.Span) (Page, error) {
+// held is Holds as far as it is known without asking the log.
+func (l *Log) held(room chat.RoomID, p *Page, head chat.Seq) answer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.runs[room] != p.of:
+		return elsewhere
+	case p.of.changes != p.changes && p.of.changed(p):
+		return stale
+	case p.of.end() <= head:
+		return behind
+	}
+	return there
+}
+
+// holdsSince is Holds for a page that was read from the log.
+func (l *Log) holdsSince(ctx context.Context, room chat.RoomID, p *Page, head chat.Seq) (bool, error) {
+	if p.upTo >= head {
+		return true, nil
+	}
+	since, err := l.log.Read(ctx, room, ports.Span{After: p.upTo, Limit: pageEntries, Bytes: pageBytes})
+	if err != nil || full(since, pageEntries, pageBytes) && since[len(since)-1].Seq < head {
+		return false, err
+	}
+	for i := range since {
+		if changes(&since[i]) && slices.ContainsFunc(p.Entries, func(e chat.Entry) bool { return touches(&since[i], &e) }) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (l *Log) direct(ctx context.Context, room chat.RoomID, span ports.Span, head chat.Seq) (Page, error) {
 	entries, err := l.log.Read(ctx, room, span)
-	return Page{Entries: entries}, err
+	return Page{Entries: entries, upTo: head}, err
 }
 
 // near returns the room's run if it reaches the beginning of span, or if one can begin there;
-// otherwise nil. asked is the tick of this read.
-func (l *Log) near(room chat.RoomID, span ports.Span) (r *run, asked uint64) {
+// otherwise nil.
+func (l *Log) near(room chat.RoomID, span ports.Span) *run {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ticks++
-	r = l.runs[room]
+	r := l.runs[room]
 	switch {
 	case r == nil || span.After >= r.end():
 		if span.Before != 0 {
-			return nil, l.ticks
+			return nil
 		}
-		return l.begin(room, span.After+1), l.ticks
+		return l.begin(room, span.After+1)
 	case span.After+1 < r.first:
-		return nil, l.ticks
+		return nil
 	}
-	return r, l.ticks
+	return r
 }
 
 type answer uint8
@@ -206,11 +251,11 @@ const (
 )
 
 // have returns the entries of a span that the run has. mu is held.
-func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (page Page, is answer) {
+func (l *Log) have(r *run, room chat.RoomID, span ports.Span, head chat.Seq) (page Page, is answer) {
 	switch {
 	case l.runs[room] != r || span.After+1 < r.first || span.After >= r.end():
 		return page, elsewhere
-	case r.seen <= asked && (span.After+1 == r.end() || time.Since(r.seenAt) >= l.within):
+	case r.end() <= head:
 		return page, behind
 	}
 	from, bytes := int(span.After+1-r.first), 0
@@ -232,34 +277,44 @@ func (l *Log) have(r *run, room chat.RoomID, span ports.Span, asked uint64) (pag
 	return page, there
 }
 
-// extend reads what comes after the run. whole reports that the page is the answer to the span.
-// Then the run is dropped, as more comes after the page, or as there is nothing.
-func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (page Page, whole bool, err error) {
+// extension is the result of extend.
+type extension struct {
+	entries []chat.Entry
+	gone    bool // the run was dropped, and the entries are the answer to the span
+	all     bool // the run has all that the log had
+}
+
+// extend reads what comes after the run. The run is dropped if the span begins there and more comes
+// after its entries, and if there is nothing.
+func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (got extension, err error) {
 	l.mu.Lock()
-	l.ticks++
-	began, at, last := l.ticks, time.Now(), r.end()-1
+	last := r.end() - 1
 	l.mu.Unlock()
-	ask := ports.Span{After: last, Limit: pageEntries, Bytes: pageBytes}
-	if fresh := span.After == last && span.Before == 0; fresh {
+	ask, whole := ports.Span{After: last, Limit: pageEntries, Bytes: pageBytes}, false
+	if span.Limit > 0 && span.After == last && span.Before == 0 {
 		ask, whole = span, true
 	}
-	found, err := l.log.Read(ctx, room, ask)
+	got.entries, err = l.log.Read(ctx, room, ask)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	full := len(found) >= ask.Limit || ask.Bytes > 0 && sum(found) >= ask.Bytes
-	if err != nil || whole && full || len(found) == 0 && len(r.entries) == 0 {
+	more := full(got.entries, ask.Limit, ask.Bytes)
+	if err != nil || whole && more || len(got.entries) == 0 && len(r.entries) == 0 {
 		l.drop(room, r)
-		return Page{Entries: found}, true, err
+		got.gone = true
+		return got, err
 	}
-	for i := range found {
-		if found[i].Seq == r.end() {
-			l.put(r, &found[i])
+	for i := range got.entries {
+		if got.entries[i].Seq == r.end() {
+			l.put(r, &got.entries[i])
 		}
 	}
-	if !full {
-		r.seen, r.seenAt = began, at
-	}
-	return Page{}, false, nil
+	got.all = !more
+	return got, nil
+}
+
+// full reports whether a read returned as much as was asked for.
+func full(entries []chat.Entry, limit, bytes int) bool {
+	return len(entries) >= limit || bytes > 0 && sum(entries) >= bytes
 }
 
 func sum(entries []chat.Entry) (bytes int) {
@@ -270,11 +325,11 @@ func sum(entries []chat.Entry) (bytes int) {
 }
 
 // renew reads a span with entries that have changed, and keeps what it has read.
-func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Span) (Page, error) {
+func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Span, head chat.Seq) (Page, error) {
 	l.mu.Lock()
 	changes := r.changes
 	l.mu.Unlock()
-	page, err := l.direct(ctx, room, span)
+	page, err := l.direct(ctx, room, span, head)
 	if err != nil {
 		return page, err
 	}
@@ -289,7 +344,7 @@ func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Sp
 		e := &page.Entries[i]
 		page.Forms[i] = new(ports.Form)
 		if k := r.at(e.Seq); k != nil {
-			*k = kept{Entry: *e, form: page.Forms[i]}
+			*k = kept{Entry: *e, form: page.Forms[i], anew: changes}
 		}
 	}
 	return page, nil
@@ -311,7 +366,7 @@ func (l *Log) drop(room chat.RoomID, r *run) {
 
 // put adds the next entry to a run. mu is held.
 func (l *Log) put(r *run, e *chat.Entry) {
-	r.changed(e)
+	r.mark(e)
 	r.entries = append(r.entries, kept{Entry: *e, form: new(ports.Form)})
 	// Twice the size, as it may be kept in its encoded form too.
 	is := place{of: r, room: e.Room, seq: e.Seq, bytes: entryBytes + 2*e.Size(), at: time.Now()}
@@ -355,20 +410,52 @@ func (r *run) at(seq chat.Seq) *kept {
 	return &r.entries[seq-r.first]
 }
 
-// changed marks entries that an entry has changed. It may mark too many.
-func (r *run) changed(by *chat.Entry) {
-	switch by.Fact.(type) {
-	case chat.Message, chat.MemberChanged, chat.RoomChanged:
+// lock waits until nobody else reads the log for the run.
+func (r *run) lock(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *run) unlock() { <-r.turn }
+
+// changed reports whether an entry of a page has changed since, or is not in the run any more.
+func (r *run) changed(p *Page) bool {
+	return slices.ContainsFunc(p.Entries, func(e chat.Entry) bool {
+		k := r.at(e.Seq)
+		return k == nil || k.stale || k.anew > p.changes
+	})
+}
+
+// mark marks entries that an entry has changed. It may mark too many.
+func (r *run) mark(by *chat.Entry) {
+	if !changes(by) {
 		return
 	}
-	target := by.Target()
-	_, unknown := by.Fact.(chat.Unknown) // nobody knows what it changes
 	for i := range r.entries {
-		k := &r.entries[i]
-		_, set := k.Fact.(chat.Set)
-		if unknown || target == 0 && set || target != 0 && (k.Seq == target || k.Target() == target) {
+		if k := &r.entries[i]; touches(by, &k.Entry) {
 			k.stale = true
 		}
 	}
 	r.changes++
+}
+
+// changes reports whether an entry may change others.
+func changes(by *chat.Entry) bool {
+	switch by.Fact.(type) {
+	case chat.Message, chat.MemberChanged, chat.RoomChanged:
+		return false
+	}
+	return true
+}
+
+// touches reports whether an entry that changes others may change e.
+func touches(by, e *chat.Entry) bool {
+	target := by.Target()
+	_, unknown := by.Fact.(chat.Unknown) // nobody knows what it changes
+	_, set := e.Fact.(chat.Set)
+	return unknown || target == 0 && set || target != 0 && (e.Seq == target || e.Target() == target)
 }

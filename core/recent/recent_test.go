@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -54,7 +52,7 @@ func newPlace(t testing.TB, bytes int) *place {
 		t.Fatal(err)
 	}
 	p.log = &counted{Log: p.store}
-	p.Log = recent.New(p.log, bytes, 0)
+	p.Log = recent.New(p.log, bytes)
 	return p
 }
 
@@ -76,13 +74,42 @@ func (p *place) says(body string) chat.Entry {
 	return e
 }
 
+// head returns the present head of the room.
+func (p *place) head() chat.Seq {
+	p.Helper()
+	heads, err := p.store.Heads(context.Background(), []chat.RoomID{tea})
+	if err != nil {
+		p.Fatal(err)
+	}
+	return heads[tea]
+}
+
+// reads reads a span in its present form.
 func (p *place) reads(span ports.Span) recent.Page {
 	p.Helper()
-	page, err := p.Read(context.Background(), tea, span)
+	return p.readsAt(span, p.head())
+}
+
+func (p *place) readsAt(span ports.Span, head chat.Seq) recent.Page {
+	p.Helper()
+	page, err := p.Read(context.Background(), tea, span, head)
 	if err != nil {
 		p.Fatal(err)
 	}
 	return page
+}
+
+// holds reports whether a page holds now, and fails the test if it has changed all the same.
+func (p *place) holds(page recent.Page) bool {
+	p.Helper()
+	holds, err := p.Holds(context.Background(), tea, &page, p.head())
+	if err != nil {
+		p.Fatal(err)
+	}
+	if n := len(page.Entries); holds && n > 0 {
+		p.mustBePresent(ports.Span{After: page.Entries[0].Seq - 1, Before: page.Entries[n-1].Seq + 1, Limit: n}, page)
+	}
+	return holds
 }
 
 // mustBePresent fails the test unless a page is what the log has.
@@ -110,13 +137,15 @@ func (p *place) mustBePresent(span ports.Span, page recent.Page) {
 	}
 }
 
-// Whatever is appended, with or without a word, each read returns what the log would.
+// Whatever is appended, with or without a notice, each read returns what the log would return. A
+// page that holds has not changed.
 func TestWhatIsReadIsAlwaysThePresent(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		p := newPlace(t, rapid.SampledFrom([]int{0, 20_000}).Draw(rt, "bytes"))
 		messages := []chat.Seq{p.says("first").Seq}
 		head := chat.Seq(1)
+		var pages []recent.Page
 		for range rapid.IntRange(1, 80).Draw(rt, "steps") {
 			target := rapid.SampledFrom(messages).Draw(rt, "target")
 			var fact chat.Fact
@@ -139,8 +168,16 @@ func TestWhatIsReadIsAlwaysThePresent(t *testing.T) {
 				if rapid.Bool().Draw(rt, "bounded") {
 					span.Before = span.After + 1 + chat.Seq(rapid.IntRange(1, 20).Draw(rt, "width"))
 				}
-				p.mustBePresent(span, p.reads(span))
+				if rapid.Bool().Draw(rt, "now") {
+					p.mustBePresent(span, p.reads(span))
+				} else {
+					pages = append(pages, p.readsAt(span, chat.Seq(rapid.IntRange(0, int(head)).Draw(rt, "as of"))))
+				}
 				continue
+			}
+			if len(pages) > 0 && rapid.Bool().Draw(rt, "asked") {
+				p.holds(pages[len(pages)-1])
+				pages = pages[:len(pages)-1]
 			}
 			outcomes, err := p.store.Append(context.Background(), []chat.Proposal{{
 				Room: tea, Author: chat.Author{ID: "alice"}, By: chat.Rights{Admin: true}, Key: chat.NewKey(), Fact: fact,
@@ -194,19 +231,67 @@ func TestWhatIsDeletedIsKnownAtOnce(t *testing.T) {
 	p := newPlace(t, 0)
 	p.says("secret")
 	page := p.reads(ports.Span{Limit: 10})
-	if p.Changed(&page) {
+	if !p.holds(page) {
 		t.Error("a page has changed by itself")
 	}
 	e := p.records(chat.Deleted{Target: 1})
 	p.Add(&e)
-	if !p.Changed(&page) {
+	if p.holds(page) {
 		t.Error("nobody knows that a message was deleted")
 	}
 	span := ports.Span{Limit: 1}
 	again := p.reads(span)
 	p.mustBePresent(span, again)
-	if p.Changed(&again) {
+	if !p.holds(again) {
 		t.Error("what was read anew has changed")
+	}
+}
+
+// The log is asked for what another node has appended, once the head is known. It is not asked for
+// what this node has appended.
+func TestGuardWhatIsAppendedElsewhereIsAskedFor(t *testing.T) {
+	t.Parallel()
+	for what, reads := range map[string]func(*place) recent.Page{
+		"at hand":           func(p *place) recent.Page { return p.reads(ports.Span{Limit: 2}) },
+		"read from the log": func(p *place) recent.Page { return p.reads(ports.Span{Limit: 2, Before: 9}) },
+	} {
+		p := newPlace(t, 0)
+		p.says("one")
+		p.says("two")
+		if what != "at hand" {
+			p.Clear()
+		}
+		page := reads(p)
+		before := p.log.reads.Load()
+		mustAsk := func(so string, holds bool, asked int64) {
+			t.Helper()
+			if is, n := p.holds(page), p.log.reads.Load()-before; is != holds || n != asked {
+				t.Errorf("%s, %s: it holds: %v, after %d reads; want %v after %d", what, so, is, n, holds, asked)
+			}
+		}
+		mustAsk("nothing was said", true, 0)
+		if what == "at hand" {
+			p.says("three")
+			mustAsk("this node said something", true, 0)
+		}
+		p.records(chat.Message{Body: "four"})
+		mustAsk("another node said something", true, 1)
+		p.records(chat.Deleted{Target: 2})
+		mustAsk("another node deleted a message", false, 2)
+	}
+}
+
+// A page from before a deletion has changed, even after others have read the entry again.
+func TestWhatIsReadAgainForOneHasChangedForOthers(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, 0)
+	p.says("secret")
+	page := p.reads(ports.Span{Limit: 1})
+	e := p.records(chat.Deleted{Target: 1})
+	p.Add(&e)
+	p.reads(ports.Span{Limit: 1})
+	if p.holds(page) {
+		t.Error("the page from before holds")
 	}
 }
 
@@ -246,30 +331,4 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	if n := p.Kept(); n != 0 {
 		t.Errorf("%d bytes are kept of what was cleared", n)
 	}
-}
-
-// Those who come together share one read, though each would take it before the next one asks.
-func TestWhoComesAMomentLaterTakesWhatWasRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t, 0)
-		p.Log = recent.New(p.log, 0, 10*time.Millisecond)
-		p.says("one")
-		span := ports.Span{Limit: 10}
-		for range 3 {
-			p.mustBePresent(span, p.reads(span))
-		}
-		if n := p.log.reads.Load(); n != 1 {
-			t.Errorf("%d reads for three, want one", n)
-		}
-		e := p.records(chat.Deleted{Target: 1})
-		p.Add(&e) // on this node
-		p.mustBePresent(span, p.reads(span))
-		p.records(chat.Message{Body: "two"}) // on another one, which says nothing
-		time.Sleep(10 * time.Millisecond)
-		p.mustBePresent(span, p.reads(span))
-		p.records(chat.Message{Body: "three"})
-		span.After = 3
-		p.mustBePresent(span, p.reads(span)) // what is behind all that is at hand is always asked for
-	})
 }

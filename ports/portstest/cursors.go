@@ -145,11 +145,16 @@ func (r rail) seeks(consumer string, rooms ...chat.RoomID) {
 }
 
 // moves moves cursors, and returns the outcomes.
-func (r rail) moves(moves ...ports.CursorMove) []ports.MoveOutcome {
+func (r rail) moves(moves ...ports.CursorMove) (outcomes []ports.MoveOutcome) {
 	r.Helper()
-	outcomes, err := r.Move(r.Context(), moves)
-	if err != nil || len(outcomes) != len(moves) {
-		r.Fatalf("%d outcomes, %v", len(outcomes), err)
+	all, err := r.Move(r.Context(), moves)
+	if err != nil || len(all) != len(moves) {
+		r.Fatalf("%d outcomes, %v", len(all), err)
+	}
+	for i, is := range all {
+		if outcomes = append(outcomes, is.Outcome); is.Outcome != ports.Moved && is.Head != 0 {
+			r.Errorf("move %d: %+v", i, is)
+		}
 	}
 	return outcomes
 }
@@ -342,6 +347,25 @@ var moveSentences = []railSentence{
 		r.mustMove(ports.CursorMove{Lease: l, Was: &ports.CursorState{Seq: 2, UpTo: 5}, To: ports.Cursor{Consumer: "audit", Room: "tea", Seq: 5}})
 		got, _ = r.cursor("tea", "audit")
 		mustEqual(r, "the cursor after success", fmt.Sprint(got), fmt.Sprint(ports.Cursor{Consumer: "audit", Room: "tea", Seq: 5}))
+	}},
+	{"a move tells the head of its room", func(r rail) {
+		r.makes(9, "tea")
+		r.makes(0, "empty")
+		all := r.holds("n1", time.Minute)
+		mustReach := func(room chat.RoomID, was *ports.CursorState, to, head chat.Seq) {
+			r.Helper()
+			got, err := r.Move(r.Context(), []ports.CursorMove{
+				{Lease: all[ports.ShareOf("den")], Was: &ports.CursorState{Seq: 1}, To: ports.Cursor{Consumer: "audit", Room: "den", Seq: 2}},
+				{Lease: all[ports.ShareOf(room)], Was: was, To: ports.Cursor{Consumer: "audit", Room: room, Seq: to}},
+			})
+			if err != nil || len(got) != 2 || got[0] != (ports.CursorMoved{Outcome: ports.MoveChanged}) || got[1] != (ports.CursorMoved{Outcome: ports.Moved, Head: head}) {
+				r.Errorf("%s to %d: %+v, %v; want the head %d", room, to, got, err, head)
+			}
+		}
+		mustReach("empty", nil, 0, 0)
+		mustReach("tea", nil, 2, 9)
+		r.says("tea")
+		mustReach("tea", &ports.CursorState{Seq: 2}, 3, 10)
 	}},
 	{"a cursor that was changed meanwhile is not moved, and spoils no other", func(r rail) {
 		r.makes(9, "tea", "den")
