@@ -15,6 +15,7 @@ func backendSuite(t *testing.T, s *service) {
 		"a service acts for users and as the system": actsForOthers,
 		"a node says what it can do":                 featuresAreListed,
 		"a send may be for a head, and silent":       headsAndSilence,
+		"of fifty senders for a head one gets it":    fiftyForAHead,
 		"a batch does many things in order":          batches,
 		"rooms are made and filled at once":          membersInBulk,
 		"who joins learns how far others have read":  marksAtJoining,
@@ -104,6 +105,38 @@ func headsAndSilence(t *testing.T, s *service) {
 	}
 	if page := bob.asks("history", "room", room, "only", "messages"); len(page.list("entries")) != 3 {
 		t.Errorf("got %v", page)
+	}
+}
+
+func fiftyForAHead(t *testing.T, s *service) {
+	const racers, rounds = 50, 3
+	room, other := s.room(), s.room()
+	peers := make([]*peer, racers)
+	for i := range peers {
+		peers[i] = s.connects(t, fmt.Sprint("racer", i))
+	}
+	bystander := s.connects(t, "bystander")
+	for head := range rounds {
+		asked := make([]string, racers)
+		for i, p := range peers {
+			asked[i] = p.sends("send", "room", room, "body", "mine", "if_head", head)
+		}
+		bystander.asks("send", "room", other, "body", "nothing holds me up")
+		won := 0
+		for i, p := range peers {
+			switch f := p.answer(asked[i]); {
+			case f.is("ok") && f.num("seq") == int64(head+1):
+				won++
+			case f.str("code") != "conflict" || f.str("reason") != "moved" || f.num("head") != int64(head+1):
+				t.Errorf("round %d: %s got %v", head, p.name, f)
+			}
+		}
+		if won != 1 {
+			t.Errorf("round %d: %d have won", head, won)
+		}
+	}
+	if page := bystander.asks("history", "room", room); len(page.list("entries")) != rounds {
+		t.Errorf("the log is %v", page)
 	}
 }
 
