@@ -69,7 +69,7 @@ func TestThePackagesAreSmall(t *testing.T) {
 		{"@parley-chat/client", client, 15_000},
 		{"@parley-chat/react", react, 2_500},
 		{"@parley-chat/elements with the client", elements["embed.js"], 45_000},
-		{"what the elements load after the first view", elements["embed-more.js"], 15_000},
+		{"what the elements load after the first view", elements["embed-more.js"], 16_000},
 	} {
 		packed := gzipped(t, one.body)
 		t.Logf("%s: %d bytes, %d gzipped", one.what, len(one.body), packed)

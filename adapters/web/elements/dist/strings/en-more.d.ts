@@ -92,4 +92,35 @@ export declare const enMore: {
     "event.archived": string;
     "event.unarchived": string;
     "event.other": string;
+    "role.read": string;
+    "role.write": string;
+    "role.moderate": string;
+    save: string;
+    cancel: string;
+    less: string;
+    replying: string;
+    editing: string;
+    suggestions: string;
+    "left.chars": {
+        one: string;
+        other: string;
+    };
+    "too.long": {
+        one: string;
+        other: string;
+    };
+    "create.named": string;
+    others: {
+        one: string;
+        other: string;
+    };
+    "fault.forbidden": string;
+    "fault.not_found": string;
+    "fault.conflict": string;
+    "fault.left": string;
+    "fault.rate_limited": string;
+    "fault.unavailable": string;
+    "fault.unanswered": string;
+    "fault.unauthenticated": string;
+    "fault.full": string;
 };

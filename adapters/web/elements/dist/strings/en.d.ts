@@ -12,14 +12,10 @@ export declare const en: {
     "room.empty": string;
     "room.more": string;
     create: string;
-    "create.named": string;
     private: string;
-    save: string;
     send: string;
-    cancel: string;
     close: string;
     more: string;
-    less: string;
     search: string;
     people: string;
     here: {
@@ -27,9 +23,6 @@ export declare const en: {
         other: string;
     };
     you: string;
-    "role.read": string;
-    "role.write": string;
-    "role.moderate": string;
     archived: string;
     "read.only": string;
     muted: string;
@@ -44,8 +37,6 @@ export declare const en: {
     };
     "to.end": string;
     reactions: string;
-    replying: string;
-    editing: string;
     edited: string;
     deleted: string;
     "copy.code": string;
@@ -61,15 +52,6 @@ export declare const en: {
     discard: string;
     "write.to": string;
     emoji: string;
-    suggestions: string;
-    "left.chars": {
-        one: string;
-        other: string;
-    };
-    "too.long": {
-        one: string;
-        other: string;
-    };
     typing: {
         one: string;
         other: string;
@@ -86,20 +68,7 @@ export declare const en: {
     "first.two": string;
     pick: string;
     "pick.about": string;
-    "fault.forbidden": string;
-    "fault.not_found": string;
-    "fault.conflict": string;
-    "fault.left": string;
-    "fault.rate_limited": string;
-    "fault.unavailable": string;
-    "fault.unanswered": string;
-    "fault.unauthenticated": string;
-    "fault.full": string;
     "fault.other": string;
-    others: {
-        one: string;
-        other: string;
-    };
     today: string;
     yesterday: string;
 };

@@ -4,7 +4,6 @@
 import type { Client, MessageEntry } from "@parley-chat/client";
 import type { Desk } from "../desk/desk.ts";
 import { load, moreNow } from "../lazy/load.ts";
-import { plain } from "../message/markdown.ts";
 import { title } from "./title.ts";
 
 /** The parts of one element. */
@@ -59,23 +58,12 @@ export class Attention {
     const { muted, notify, sound } = this.#desk.prefs.getSnapshot();
     const mine = entry.author.id === me?.id;
     if (mine || entry.silent || entry.deleted_at || muted.includes(room) || Attention.looks) return;
-    if (sound) void load().then(() => moreNow()?.chime());
-    if (notify) this.#notify(room, entry);
-  }
-
-  #notify(room: string, { author, body = "", seq }: MessageEntry): void {
-    if (globalThis.Notification?.permission !== "granted") return;
-    try {
-      const name = this.#client.rooms.getSnapshot().rooms.find(({ id }) => id === room)?.name || room;
-      const notice = new Notification(`${author.name} · ${name}`, {
-        body: plain(body).slice(0, 200), tag: `parley ${this.#desk.url} ${room}`,
-      });
-      notice.onclick = () => {
-        globalThis.focus();
-        this.#desk.open(room, seq);
-        notice.close();
-      };
-    } catch { /* phones want a service worker for that */ }
+    if (!sound && !notify) return;
+    void load().then(() => {
+      const more = moreNow();
+      if (sound) more?.chime();
+      if (notify) more?.notify(this.#desk, room, entry);
+    });
   }
 }
 

@@ -208,11 +208,6 @@ export class Desk {
     else this.later(key, "deleted", act);
   }
 
-  async join(id: string): Promise<void> {
-    this.open(id);
-    await this.client.rooms.open(id).catch(() => {});
-  }
-
   may(feature: string): boolean {
     return this.client.getSnapshot().features.has(feature);
   }

@@ -1,23 +1,21 @@
 // What the file that is loaded later takes from this one: the bundler has it look here for these
-// modules, so that there is one copy of each.
-import { Component, Fragment, h } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import * as context from "../desk/context.ts";
-import * as store from "../desk/store.ts";
-import * as markdown from "../message/markdown.ts";
-import * as ids from "../rooms/ids.ts";
-import * as strings from "../strings/index.ts";
-import * as icons from "../ui/icons.tsx";
-import * as parts from "../ui/parts.tsx";
+// modules, so that there is one copy of each. They have here what that file uses of them.
+import { Fragment, h } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useDesk, useWords } from "../desk/context.ts";
+import { useSnapshot } from "../desk/store.ts";
+import { plain, safe } from "../message/markdown.ts";
+import { isolated } from "../strings/index.ts";
+import { Icon } from "../ui/icons.tsx";
+import { Avatar, IconButton, Name } from "../ui/parts.tsx";
 
 export const kit = {
-  preact: { Component, Fragment, h },
-  "preact/hooks": { useEffect, useLayoutEffect, useMemo, useRef, useState },
-  "desk/context": context,
-  "desk/store": store,
-  "message/markdown": markdown,
-  "rooms/ids": ids,
-  "strings/index": strings,
-  "ui/icons": icons,
-  "ui/parts": parts,
+  preact: { Fragment, h },
+  "preact/hooks": { useEffect, useLayoutEffect, useRef, useState },
+  "desk/context": { useDesk, useWords },
+  "desk/store": { useSnapshot },
+  "message/markdown": { plain, safe },
+  "strings/index": { isolated },
+  "ui/icons": { Icon },
+  "ui/parts": { Avatar, IconButton, Name },
 };

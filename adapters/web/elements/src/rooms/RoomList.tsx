@@ -4,11 +4,11 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
+import { load, moreNow, useMore } from "../lazy/load.ts";
 import { plain } from "../message/markdown.ts";
 import { Connection } from "../states/Connection.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Avatar, IconButton, Name } from "../ui/parts.tsx";
-import { isRoomId, toRoomId } from "./ids.ts";
 
 const MOST = 999;
 
@@ -29,11 +29,17 @@ export function RoomList(): JSX.Element {
   }, [open]);
   const wanted = text.trim().toLowerCase();
   const shown = rooms.filter(({ id, name }) => !gone.has(id) && (!wanted || id.includes(wanted) || name.toLowerCase().includes(wanted)));
-  const id = toRoomId(wanted);
-  const other = isRoomId(id) && !rooms.some((room) => room.id === id) ? id : undefined;
-  const go = (room: string) => {
+  useMore(wanted !== "" || error !== undefined);
+  const named = () => {
+    const more = moreNow();
+    const id = more?.toRoomId(wanted) ?? "";
+    return more?.isRoomId(id) && !rooms.some((room) => room.id === id) ? id : undefined;
+  };
+  const other = named();
+  const go = (room: string | undefined) => {
+    if (!room) return;
     setText("");
-    void desk.join(room);
+    desk.open(room);
   };
   return (
     <nav class="rooms-pane" part="rooms" aria-label={t("rooms")}>
@@ -41,7 +47,7 @@ export function RoomList(): JSX.Element {
         <slot name="title"><h1>{t("chats")}</h1></slot>
         <IconButton icon="plus" label={t("create")} part="create" onClick={() => desk.ask({ is: "create", name: "" })} />
       </header>
-      <form class="find" role="search" onSubmit={(event) => { event.preventDefault(); if (shown[0]) go(shown[0].id); else if (other) go(other); }}>
+      <form class="find" role="search" onSubmit={(event) => { event.preventDefault(); if (shown[0]) go(shown[0].id); else void load().then(() => go(named())); }}>
         <Icon name="search" />
         <input type="search" value={text} aria-label={t("rooms.find")} placeholder={t("rooms.find")} autocomplete="off" spellcheck={false} maxLength={64}
           onInput={(event) => setText(event.currentTarget.value)} />

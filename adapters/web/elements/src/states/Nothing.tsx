@@ -20,7 +20,7 @@ export function Nothing({ connecting, list }: { connecting: boolean; list: boole
         <h2>{t(first ? "first" : "pick")}</h2>
         <p>{t(first ? "first.about" : "pick.about")}</p>
         {first && <div class="example" aria-hidden="true"><p class="bubble">{t("first.one")}</p><p class="bubble own">{t("first.two")}</p></div>}
-        {first || !list ? <button type="button" class="primary" onClick={() => void desk.join(suggested)}>{t("room.open", { room: suggested })}</button>
+        {first || !list ? <button type="button" class="primary" onClick={() => desk.open(suggested)}>{t("room.open", { room: suggested })}</button>
           : <button type="button" class="primary" onClick={() => desk.ask({ is: "create", name: "" })}>{t("create")}</button>}
       </slot>
     </section>

@@ -76,7 +76,7 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
     fault: (thrown: unknown) => {
       if (!(thrown instanceof ParleyError)) return speak("fault.other", { why: String(thrown) });
       const word = `fault.${thrown.code === "stopped" ? "unanswered" : thrown.code}` as Word;
-      return word in en ? speak(word) : speak("fault.other", { why: thrown.message });
+      return word in english ? speak(word) : speak("fault.other", { why: thrown.message });
     },
     clock,
     moment,
