@@ -138,8 +138,18 @@ func TestWhatIsDoneCanBeUndone(t *testing.T) {
 	alice.waits(`((e) => (e.focus(), e.getRootNode().activeElement === e))(all(".row")[1])`)
 	alice.presses(remove)
 	alice.waits(`text(".row .deleted") !== ""`)
-	alice.does(chromedp.Reload()) // what was not undone is done
-	alice.waits(`text(".row .body") === "one" && text(".row .deleted") !== ""`)
+	alice.waits(`((e) => (e.focus(), e.getRootNode().activeElement === e))(all(".row")[0])`)
+	alice.presses(remove)
+	alice.waits(`all(".row .deleted").length === 2`)
+	// What another user has noted in this browser is not for her to do.
+	alice.waits(`(localStorage.setItem(Object.keys(localStorage).find((k) => k.startsWith("parley.delete ") && k.endsWith("/2")).replace(" alice ", " bob ").replace("/2", "/3"), "1"), true)`)
+	alice.says("three")
+	alice.sees("three")
+	alice.does(chromedp.Reload()) // what was not undone is done, each of it
+	alice.waits(`all(".row .deleted").length === 2`)
+	alice.waits(`!Object.keys(localStorage).some((k) => k.startsWith("parley.delete ") && k.includes(" alice "))`)
+	alice.sees("three")
+	alice.waits(`Object.keys(localStorage).some((k) => k.startsWith("parley.delete ") && k.endsWith(" bob tea/3"))`)
 
 	alice.clicks(`.head .tool:last-child`)
 	alice.clicks(`.menu .danger`)

@@ -4,7 +4,7 @@ import { ParleyError, type Client, type Message, type Room } from "@parley-chat/
 import { Attention, attend } from "../attention/attention.ts";
 import type { Speaker, Word } from "../strings/index.ts";
 import { load } from "../lazy/load.ts";
-import { keep, kept, prefs, type Prefs } from "./prefs.ts";
+import { keep, kept, keysOf, prefs, type Prefs } from "./prefs.ts";
 import { Store } from "./store.ts";
 
 export type Panel = "people" | "search" | "pins";
@@ -59,7 +59,7 @@ export class Desk {
   words: Speaker;
 
   #parts: DeskParts;
-  #waiting = new Map<string, { act: () => void; due: number; timer: ReturnType<typeof setTimeout> }>();
+  #waiting = new Map<string, { act: () => void; timer: ReturnType<typeof setTimeout> }>();
   #keys = 0;
   #turns = 0;
   #ends: (() => void)[] = [];
@@ -77,16 +77,20 @@ export class Desk {
     const go = () => this.#followLink();
     addEventListener("hashchange", go);
     this.#ends.push(() => removeEventListener("hashchange", go));
-    let status = "";
+    let status = "", known = false;
+    const meet = () => {
+      if (!known && (known = !!this.client.getSnapshot().me)) this.#doNoted();
+    };
     const told = () => {
+      meet();
       const { status: now } = this.client.getSnapshot();
       if (JSON.stringify(now) === status) return;
       status = JSON.stringify(now);
       this.emit("parley-status", { state: now.state, ...("reason" in now && { reason: now.reason }) });
     };
     this.#ends.push(this.client.subscribe(told));
+    meet();
     go();
-    this.#doNoted();
   }
 
   get host(): HTMLElement { return this.#parts.host; }
@@ -149,10 +153,12 @@ export class Desk {
   later(key: string, word: Word, act: () => void): void {
     const shown = new Set(this.gone.getSnapshot()).add(key);
     this.gone.set(shown);
+    // A page that ends has no time to send: what is to be deleted is noted, and done by the next one.
+    const note = key.includes("/") && this.#notes + key;
     const ended = () => {
       clearTimeout(this.#waiting.get(key)?.timer);
       this.#waiting.delete(key);
-      this.#keep();
+      if (note) keep(note, undefined);
     };
     const toast = this.say(this.words(word), () => {
       ended();
@@ -163,28 +169,25 @@ export class Desk {
       ended();
       act();
     };
-    this.#waiting.set(key, { act: due, due: Date.now() + UNDO_WITHIN, timer: setTimeout(due, UNDO_WITHIN) });
-    this.#keep();
+    this.#waiting.set(key, { act: due, timer: setTimeout(due, UNDO_WITHIN) });
+    if (note) keep(note, Date.now() + UNDO_WITHIN);
   }
 
-  // A page that ends has no time to send: what is to be deleted is noted, and done by the next one.
-  #keep(): void {
-    const notes = [...this.#waiting].filter(([key]) => key.includes("/")).map(([key, { due }]) => [key, due]);
-    keep(this.#notes, notes.length ? notes : undefined);
+  // Where notes of this user are: what others have noted in this browser is theirs to delete.
+  get #notes(): string {
+    return `parley.delete ${this.url} ${encodeURIComponent(this.client.getSnapshot().me!.id)} `;
   }
-
-  get #notes(): string { return `parley.delete ${this.url}`; }
 
   // Another tab may have noted it: then it is undone there, or done.
   #doNoted(): void {
-    const notes = kept(this.#notes) as [key: string, due: number][] | null;
-    for (const note of Array.isArray(notes) ? notes : []) {
-      const [room, seq] = String(note[0]).split("/");
+    const notes = this.#notes;
+    for (const note of keysOf(notes)) {
+      const [room, seq] = note.slice(notes.length).split("/");
       setTimeout(() => {
-        if (!room || !Number(seq) || !JSON.stringify(kept(this.#notes)).includes(JSON.stringify(note))) return;
-        keep(this.#notes, undefined);
-        this.remove(this.client.room(room), Number(seq), true);
-      }, Math.min(UNDO_WITHIN, note[1] - Date.now()) + NOTED_AFTER);
+        if (!kept(note)) return;
+        keep(note, undefined);
+        this.remove(this.client.room(room!), Number(seq), true);
+      }, Math.min(UNDO_WITHIN, Number(kept(note)) - Date.now()) + NOTED_AFTER);
     }
   }
 

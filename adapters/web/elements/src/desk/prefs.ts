@@ -25,6 +25,15 @@ export function keep(key: string, value: unknown): void {
   } catch { /* full, or there is none: it counts until the page ends */ }
 }
 
+/** The keys under which something is kept, of those that begin so. */
+export function keysOf(prefix: string): string[] {
+  try {
+    return Object.keys(localStorage).filter((key) => key.startsWith(prefix));
+  } catch {
+    return [];
+  }
+}
+
 /** The choices for a service. */
 export function prefs(url: string): Store<Prefs> {
   const key = `parley.prefs ${url}`;
