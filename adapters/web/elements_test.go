@@ -27,7 +27,8 @@ type host struct {
 	script  string // its module
 	inline  bool   // it allows scripts in the page
 
-	short func(user string) (string, error) // gives tokens that end soon, at /short
+	short    func(user string) (string, error) // gives tokens that end soon, at /short
+	pictures http.HandlerFunc                  // at /pictures/
 }
 
 // newHost starts a site and a service that lets it call. Its page has `body`, and runs `script` as
@@ -46,6 +47,7 @@ func newHost(t *testing.T, body, script string, change func(*server.Config)) *ho
 		}
 		fmt.Fprint(w, token)
 	})
+	mux.HandleFunc("/pictures/", func(w http.ResponseWriter, r *http.Request) { h.pictures(w, r) })
 	mux.HandleFunc("/page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprintf(w, "const user = new URLSearchParams(location.search).get('user');\nconst service = %q;\n"+
@@ -57,7 +59,7 @@ func newHost(t *testing.T, body, script string, change func(*server.Config)) *ho
 			scripts += "'unsafe-inline' "
 		}
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+scripts+service+"; frame-src "+service+
-			"; connect-src 'self' "+service+" "+strings.Replace(service, "http", "ws", 1)+"; style-src 'self'; img-src data:")
+			"; connect-src 'self' "+service+" "+strings.Replace(service, "http", "ws", 1)+"; style-src 'self'; img-src 'self' data:")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Shop</title>`+
 			`<link rel="icon" href="data:,"><link rel="stylesheet" href="/page.css"><body>%s<script type="module" src="/page.js"></script>`,

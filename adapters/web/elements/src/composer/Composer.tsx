@@ -5,7 +5,7 @@ import type { Desk } from "../desk/desk.ts";
 import { plain } from "../message/markdown.ts";
 import { load, moreNow } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Avatar, IconButton } from "../ui/parts.tsx";
+import { Face, IconButton } from "../ui/parts.tsx";
 import type { Offer, Wish } from "./complete.ts";
 import type { Drafts } from "./drafts.ts";
 
@@ -236,7 +236,7 @@ export class Composer extends Component<ComposerProps, State> {
             {offers.map((offer, at) => (
               <li key={offer.by} id={`offer${at}`} role="option" aria-selected={at === chosen}
                 onMouseDown={(event) => { event.preventDefault(); this.#complete(offer); }}>
-                {offer.face ? <Avatar small id={offer.face} name={offer.name} /> : <span class="glyph">{offer.show}</span>}<bdi>{offer.name}</bdi>
+                {offer.face ? <Face small id={offer.face} name={offer.name} /> : <span class="glyph">{offer.show}</span>}<bdi>{offer.name}</bdi>
               </li>
             ))}
           </ul>

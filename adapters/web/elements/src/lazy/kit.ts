@@ -7,7 +7,7 @@ import { useSnapshot } from "../desk/store.ts";
 import { plain, safe } from "../message/markdown.ts";
 import { isolated } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Avatar, IconButton, Name } from "../ui/parts.tsx";
+import { Avatar, Face, IconButton, Name } from "../ui/parts.tsx";
 
 export const kit = {
   preact: { Fragment, h },
@@ -17,5 +17,5 @@ export const kit = {
   "message/markdown": { plain, safe },
   "strings/index": { isolated },
   "ui/icons": { Icon },
-  "ui/parts": { Avatar, IconButton, Name },
+  "ui/parts": { Avatar, Face, IconButton, Name },
 };

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
-import { Avatar, Name } from "../ui/parts.tsx";
+import { Face, Name } from "../ui/parts.tsx";
 
 export function Details({ room, message }: { room: Room; message: Message }): JSX.Element {
   const desk = useDesk();
@@ -38,5 +38,5 @@ export function Details({ room, message }: { room: Room; message: Message }): JS
 
 function People({ ids }: { ids: readonly string[] }): JSX.Element {
   const { client } = useDesk();
-  return <ul class="people">{ids.map((id) => <li key={id}><Avatar small id={id} name={client.name(id)} /><Name>{client.name(id)}</Name></li>)}</ul>;
+  return <ul class="people">{ids.map((id) => <li key={id}><Face small id={id} name={client.name(id)} /><Name>{client.name(id)}</Name></li>)}</ul>;
 }

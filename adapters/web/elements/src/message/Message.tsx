@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DeskContext, useDesk, useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Avatar, hue, Name } from "../ui/parts.tsx";
+import { Face, hue, Name } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
 import { Body } from "./Body.tsx";
 import { plain } from "./markdown.ts";
@@ -42,7 +42,7 @@ export class MessageRow extends Component<MessageProps> {
         {(desk: Desk) => (
           <li class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
             tabIndex={-1} aria-label={label(desk, message, gone)}>
-            {!mine && <span class="face">{first && <Avatar id={message.author.id} name={message.author.name} />}</span>}
+            {!mine && <span class="face">{first && <Face id={message.author.id} name={message.author.name} />}</span>}
             <div class="stack">
               <div class="bubble" part="bubble">
                 {first && !mine && <Author message={message} />}

@@ -20,7 +20,7 @@ export function Head({ room, state, list }: { room: Room; state: RoomSnapshot; l
   return (
     <header class="head" part="header">
       {list && <IconButton icon="back" class="back" label={t("rooms")} onClick={() => desk.open(undefined)} />}
-      <Avatar id={room.id} name={name} />
+      <Avatar id={room.id} name={name} picture={state.avatar} />
       <div class="titles">
         <h2 tabIndex={-1}><Name>{name}</Name>{!state.public && <span title={t("private")}><Icon name="lock" /></span>}{mutes && <span title={t("muted")}><Icon name="mute" /></span>}</h2>
         <p dir="auto">{state.topic ?? (state.joined && state.present.total > 0 ? t("here", { n: state.present.total }) : "")}</p>

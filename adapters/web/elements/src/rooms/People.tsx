@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
 import { Menu, type Choice } from "../ui/Menu.tsx";
-import { Avatar, IconButton, Name } from "../ui/parts.tsx";
+import { Face, IconButton, Name } from "../ui/parts.tsx";
 
 const SHOWN = 200;
 
@@ -32,7 +32,7 @@ export function People({ room, state }: { room: Room; state: RoomSnapshot }): JS
       <ul class="people">
         {people.slice(0, SHOWN).map(({ id, name, here, member }) => (
           <li key={id}>
-            <Avatar small id={id} name={name} />
+            <Face small id={id} name={name} />
             <span class="who"><Name>{name}</Name><span class="about">{about(desk, member, here, id === me)}</span></span>
             {moderates && id !== me && <IconButton icon="more" menu label={t("person.more", { who: name })} onClick={(event) => setMenu({ user: id, near: event.currentTarget as Element })} />}
           </li>

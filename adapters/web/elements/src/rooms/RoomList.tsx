@@ -8,7 +8,7 @@ import { load, moreNow, useMore } from "../lazy/load.ts";
 import { plain } from "../message/markdown.ts";
 import { Connection } from "../states/Connection.tsx";
 import { Icon } from "../ui/icons.tsx";
-import { Avatar, IconButton, Name } from "../ui/parts.tsx";
+import { Avatar, Face, IconButton, Name } from "../ui/parts.tsx";
 
 const MOST = 999;
 
@@ -66,7 +66,7 @@ export function RoomList(): JSX.Element {
         {hasMore && !wanted && <li><button type="button" class="text" disabled={loading} onClick={() => void desk.client.rooms.more()}>{t("rooms.more")}</button></li>}
       </ul>
       <footer class="account" part="account">
-        {me && <Avatar small id={me.id} name={me.name || me.id} />}
+        {me && <Face small id={me.id} name={me.name || me.id} />}
         <p class="me"><Name>{me?.name || me?.id || ""}</Name><Connection /></p>
         <IconButton icon="cog" label={t("settings")} onClick={() => desk.ask({ is: "settings" })} />
         <slot name="account" />
@@ -85,7 +85,7 @@ function Entry({ room, open, me, onOpen }: { room: RoomSnapshot; open: boolean; 
   const what = !last ? t("room.quiet") : last.deletedAt ? t("deleted") : plain(last.body);
   return (
     <button type="button" class={unread ? "entry new" : "entry"} part={open ? "room-entry current" : "room-entry"} aria-current={open ? "page" : undefined} data-room={id} onClick={onOpen}>
-      <Avatar id={id} name={name} />
+      <Avatar id={id} name={name} picture={room.avatar} />
       <span class="lines">
         <span class="line-one"><Name>{name}</Name>{!room.public && <Icon name="lock" />}{quiet && <Icon name="mute" />}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
         <span class="line-two">

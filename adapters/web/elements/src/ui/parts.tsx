@@ -1,6 +1,9 @@
 // Small things that all are made of.
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { useDesk } from "../desk/context.ts";
 import { Icon, type IconName } from "./icons.tsx";
+import { pictureAt } from "./picture.ts";
 
 /** A button that has a picture and a name. */
 export function IconButton({ icon, label, onClick, pressed, part, class: kind = "", disabled = false, expanded, menu = false }: {
@@ -28,9 +31,22 @@ export function initials(name: string): string {
   return letters.map((word) => [...word][0]!.toUpperCase()).join("") || "?";
 }
 
-export function Avatar({ id, name, small = false }: { id: string; name: string; small?: boolean }): JSX.Element {
+/** A picture, or initials until it is there, and where there is none. */
+export function Avatar({ id, name, picture, small = false }: { id: string; name: string; picture?: string | undefined; small?: boolean }): JSX.Element {
+  const [shown, setShown] = useState<string>(); // the address of which the browser has a picture
   const tint = (element: HTMLElement | null) => void element?.style.setProperty("--hue", String(hue(id)));
-  return <span class={small ? "avatar small" : "avatar"} part="avatar" aria-hidden="true" ref={tint}>{initials(name)}</span>;
+  const src = pictureAt(picture, document.baseURI);
+  return (
+    <span class={small ? "avatar small" : "avatar"} part="avatar" aria-hidden="true" ref={tint}>
+      {src && <img key={src} alt="" loading="lazy" referrerpolicy="no-referrer" src={src} onLoad={() => setShown(src)} />}
+      {(!src || shown !== src) && initials(name)}
+    </span>
+  );
+}
+
+/** The picture of a user, as it is now. */
+export function Face(person: { id: string; name: string; small?: boolean }): JSX.Element {
+  return <Avatar {...person} picture={useDesk().client.person(person.id).avatar} />;
 }
 
 /** A name of somebody's choosing: it is isolated, so that it turns nobody's line, and clipped. */
