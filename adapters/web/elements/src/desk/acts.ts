@@ -9,7 +9,9 @@ export function leave(desk: Desk, id: string): void {
   desk.later(id, "left.done", async () => {
     try {
       const me = client.getSnapshot().me?.id ?? "";
-      await client.ask("DELETE", `v1/rooms/${encodeURIComponent(id)}/members/${encodeURIComponent(me)}`);
+      // Where nothing was ever written, the service knows of no room.
+      if (client.peek(id).getSnapshot().head > 0) await client.ask("DELETE", `v1/rooms/${encodeURIComponent(id)}/members/${encodeURIComponent(me)}`);
+      desk.opened.forget(id);
       client.leave(id);
     } catch (thrown) {
       desk.fail(thrown);

@@ -1,9 +1,10 @@
 // Where a person sits: which room is open and where in it, what lies over it, and what waits to be
 // undone. One for each element.
-import { ParleyError, type Client, type Message, type Room } from "@parley-chat/client";
+import type { Client, Message, ParleyError, Room } from "@parley-chat/client";
 import { Attention, attend } from "../attention/attention.ts";
 import type { Speaker, Word } from "../strings/index.ts";
 import { load } from "../lazy/load.ts";
+import { Opened } from "./opened.ts";
 import { keep, kept, keysOf, prefs, type Prefs } from "./prefs.ts";
 import { Store } from "./store.ts";
 
@@ -54,6 +55,7 @@ export class Desk {
   /** Entries that are as good as gone: `room/seq` of messages, `room` of rooms. */
   readonly gone = new Store<ReadonlySet<string>>(new Set());
   readonly prefs: Store<Prefs>;
+  readonly opened = new Opened(this);
   readonly appearance = new Store<{ readonly dir: "ltr" | "rtl"; readonly theme: string }>({ dir: "ltr", theme: "" });
   readonly attention: Attention;
   words: Speaker;
@@ -233,5 +235,6 @@ export class Desk {
   }
 }
 
-export const isGone = (error: ParleyError | undefined): boolean =>
-  error !== undefined && ["forbidden", "not_found", "left"].includes(error.code);
+/** There is no such room, or not for me. */
+export const isGone = (error: unknown): boolean =>
+  ["forbidden", "not_found", "left"].includes((error as ParleyError | undefined)?.code as string);

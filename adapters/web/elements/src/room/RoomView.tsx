@@ -27,7 +27,7 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
   const start = useRef(place.at?.seq);
   const window = useMemo<Window>(() => room.window({ around: start.current ?? "unread", size: SIZE, keep: KEEP }), [room]);
   useEffect(() => () => window.close(), [window]);
-  useEffect(() => { if (list) desk.client.rooms.open(id).catch(() => {}); }, [id]);
+  useEffect(() => { if (list) void desk.opened.list(id); }, [id]);
   const state = useSnapshot(room);
   const shown = useHeld(window);
   const quotes = useQuotes(room, shown);
@@ -62,7 +62,7 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
   const turn = useMemo(() => ({}), [names, t]);
 
   const { error } = state;
-  if (error && isGone(error)) return more ? <more.Shut room={state} error={error} list={list} /> : <section class="room" />;
+  if (isGone(error)) return more ? <more.Shut room={state} error={error!} list={list} /> : <section class="room" />;
   const reads = state.role === "read" || state.archived;
   return (
     <section class="room" part="room" aria-label={state.name || id}>

@@ -1,7 +1,7 @@
 // My rooms: those first in which something happened last.
 import type { RoomSnapshot } from "@parley-chat/client";
 import type { JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { load, moreNow, useMore } from "../lazy/load.ts";
@@ -27,6 +27,7 @@ export function RoomList(): JSX.Element {
     if (open === undefined && before.current && !desk.root.activeElement) list.current?.querySelector<HTMLElement>(`[data-room="${CSS.escape(before.current)}"]`)?.focus();
     before.current = open;
   }, [open]);
+  useEffect(() => { if (me) desk.opened.again(); }, [me?.id]);
   const wanted = text.trim().toLowerCase();
   const shown = rooms.filter(({ id, name }) => !gone.has(id) && (!wanted || id.includes(wanted) || name.toLowerCase().includes(wanted)));
   useMore(wanted !== "" || error !== undefined);
