@@ -97,7 +97,7 @@ export class ParleyElement extends HTMLElement {
   override focus(options?: FocusOptions): void {
     // Where fingers write, focus opens a keyboard over half of the messages.
     const first = matchMedia("(hover: hover)").matches ? "textarea" : ".head h2";
-    [first, ".state-pane .primary", ".find input"].map((one) => this.#root.querySelector<HTMLElement>(one))
+    [first, ".state-pane .primary", ".state-pane [tabindex]", ".find input"].map((one) => this.#root.querySelector<HTMLElement>(one))
       .find((one) => one?.checkVisibility())?.focus(options);
   }
 

@@ -1,11 +1,12 @@
 // What is asked over all else: a new room, where to forward, what became of a message, a day, choices.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { goToDate } from "../desk/acts.ts";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { Details } from "../message/Details.tsx";
 import { Forward } from "../message/Forward.tsx";
+import { keepFocus } from "../ui/focus.ts";
 import { Modal } from "../ui/Modal.tsx";
 import { Create } from "./Create.tsx";
 import { Settings } from "./Settings.tsx";
@@ -14,18 +15,7 @@ export function Dialogs(): JSX.Element | null {
   const desk = useDesk();
   const t = useWords();
   const { dialog, room } = useSnapshot(desk.place);
-  const before = useRef(room);
-  useEffect(() => {
-    const closed = before.current !== undefined && room === undefined;
-    before.current = room;
-    if (!closed) return;
-    // What had the focus went with the room; a menu gives it back meanwhile.
-    const timer = setTimeout(() => {
-      const { activeElement: now, body } = document;
-      if (now === body || (now === desk.host && !desk.root.activeElement)) desk.host.focus();
-    });
-    return () => clearTimeout(timer);
-  }, [room]);
+  useEffect(() => keepFocus(desk), [desk]);
   if (!dialog) return null;
   const close = () => desk.ask(undefined);
   switch (dialog.is) {

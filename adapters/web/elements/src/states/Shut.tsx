@@ -11,7 +11,7 @@ export function Shut({ room, error, list }: { room: RoomSnapshot; error: ParleyE
   return (
     <section class="state-pane room" part="state" role="status">
       <Icon name="lock" />
-      <h2>{t(missing ? "shut.missing" : "shut", { room: room.name || room.id })}</h2>
+      <h2 tabIndex={-1}>{t(missing ? "shut.missing" : "shut", { room: room.name || room.id })}</h2>
       <p>{t(missing ? "shut.missing.about" : "shut.about")}</p>
       {list && <button type="button" class="primary" onClick={() => desk.open(undefined)}>{t("rooms")}</button>}
     </section>

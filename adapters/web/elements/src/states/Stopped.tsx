@@ -10,7 +10,7 @@ export function Stopped({ reason }: { reason: StopReason }): JSX.Element {
   return (
     <section class="state-pane" part="state" role="alert">
       <Icon name={reason === "banned" ? "lock" : "alert"} />
-      <h2>{t(`stopped.${reason}`)}</h2>
+      <h2 tabIndex={-1}>{t(`stopped.${reason}`)}</h2>
       <p>{t(`stopped.${reason}.about`)}</p>
       {reason !== "banned" && <button type="button" class="primary" onClick={() => client.reconnect()}>{t(reason === "token" ? "sign.in" : "try.now")}</button>}
       <slot name="stopped" />
