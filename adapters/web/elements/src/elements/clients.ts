@@ -4,6 +4,7 @@ import { createClient, indexedDBStorage, memoryStorage, type Client, type GetTok
 interface Shared {
   readonly client: Client;
   uses: number;
+  end?: ReturnType<typeof setTimeout>;
 }
 
 const LINGERS = 2_000; // ms: an element that is moved leaves the page and comes back
@@ -15,20 +16,22 @@ export function borrow(url: string, getToken: GetToken): { readonly client: Clie
   let byUrl = shared.get(getToken);
   if (!byUrl) shared.set(getToken, (byUrl = new Map()));
   let one = byUrl.get(url);
+  // One that nobody uses and that has stopped does not come back: the next element begins anew.
+  if (one?.uses === 0 && one.client.getSnapshot().status.state === "stopped") one = undefined;
   if (!one) byUrl.set(url, (one = { client: createClient({ url, getToken, storage: storage(url) }), uses: 0 }));
-  const { client } = one;
   const held = one;
-  let released = false;
+  clearTimeout(held.end);
   held.uses++;
+  let released = false;
   return {
-    client,
+    client: held.client,
     release() {
       if (released) return;
       released = true;
-      setTimeout(() => {
-        if (--held.uses > 0) return;
-        byUrl.delete(url);
-        client.destroy();
+      if (--held.uses > 0) return;
+      held.end = setTimeout(() => {
+        if (byUrl.get(url) === held) byUrl.delete(url);
+        held.client.destroy();
       }, LINGERS);
     },
   };
