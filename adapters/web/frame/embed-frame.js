@@ -37,7 +37,7 @@ if (parent === window) {
   for (const name of ["room", "theme", "lang", "dir", "suggest"]) {
     if (wanted.has(name)) element.setAttribute(name, wanted.get(name));
   }
-  if (wanted.has("lang")) document.documentElement.lang = wanted.get("lang");
+  document.documentElement.lang = wanted.get("lang") ?? navigator.language;
   element.getToken = getToken;
   for (const type of EVENTS) {
     element.addEventListener(type, ({ detail }) => {

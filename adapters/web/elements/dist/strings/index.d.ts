@@ -12,6 +12,7 @@ export declare const extend: (words: Partial<Strings>) => void;
 export declare function learn(lang: string): Promise<void>;
 export interface Speaker {
     (word: Word, values?: Readonly<Record<string, string | number>>): string;
+    /** That of the words. */
     readonly lang: string;
     fault(thrown: unknown): string;
     clock(at: string): string;

@@ -34,6 +34,7 @@ export async function learn(lang: string): Promise<void> {
 
 export interface Speaker {
   (word: Word, values?: Readonly<Record<string, string | number>>): string;
+  /** That of the words. */
   readonly lang: string;
   fault(thrown: unknown): string;
   clock(at: string): string;
@@ -50,7 +51,8 @@ const DAY = 86_400_000; // ms
 /** Speaks the language, or English where there are no words in it; `own` counts before those. */
 export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const tag = valid(lang);
-  const words = [own, loaded.get(main(lang)) ?? {}, english];
+  const spoken = loaded.get(main(lang));
+  const words = [own, spoken ?? {}, english];
   const forms = new Intl.PluralRules(tag);
   const numbers = new Intl.NumberFormat(tag);
   const time = (options: Intl.DateTimeFormatOptions) => {
@@ -72,7 +74,7 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
     });
   };
   return Object.assign(speak, {
-    lang: tag,
+    lang: spoken || Object.keys(own).length ? tag : "en",
     fault: (thrown: unknown) => {
       if (!(thrown instanceof ParleyError)) return speak("fault.other", { why: String(thrown) });
       const word = `fault.${thrown.code === "stopped" ? "unanswered" : thrown.code}` as Word;
