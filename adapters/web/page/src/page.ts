@@ -7,10 +7,11 @@ import { takeKey } from "./key.ts";
 import * as session from "./session.ts";
 import { SignIn } from "./signin.ts";
 import * as theme from "./theme.ts";
-
-const REFUSED = "Your token is no longer accepted. Please sign in again.";
+import { t, translate } from "./words.ts";
 
 const main = $("chat");
+const parts = $<HTMLTemplateElement>("chat-parts").content;
+translate(document, parts);
 const signIn = new SignIn(takeKey(), (found) => {
   session.begin(found);
   void enter();
@@ -33,7 +34,7 @@ async function enter(): Promise<void> {
   chat.getToken = (reason) => session.getToken(reason); // another function is another client
   chat.link = link;
   chat.theme = theme.chosen();
-  chat.append($<HTMLTemplateElement>("chat-parts").content.cloneNode(true));
+  chat.append(parts.cloneNode(true));
   listen(chat);
   main.append(chat);
   theme.choose(chat);
@@ -46,7 +47,7 @@ function listen(element: ParleyChat): void {
     entitle(element);
   });
   element.addEventListener("parley-status", ({ detail: { state, reason } }) => {
-    if (state === "stopped" && reason === "token") leave(REFUSED);
+    if (state === "stopped" && reason === "token") leave(t("refused"));
     else if (state === "open") begin(element);
   });
   element.addEventListener("click", ({ target }) => {

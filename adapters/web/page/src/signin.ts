@@ -3,6 +3,7 @@ import { $, say } from "./dom.ts";
 import { pageKey } from "./key.ts";
 import { HTTPError, isDevelopment } from "./service.ts";
 import { tokenFor, type Session } from "./session.ts";
+import { t } from "./words.ts";
 
 export class SignIn {
   #development = false;
@@ -29,20 +30,18 @@ export class SignIn {
   async show(fault = ""): Promise<void> {
     $("signin").hidden = false;
     $<HTMLTextAreaElement>("signin-token").value = "";
-    document.title = "Sign in · Parley";
+    document.title = `${t("signin")} · Parley`;
     say($("signin-fault"), fault);
     const wrongKey = await this.#wrongKey;
     this.#wrongKey = false; // it is said once
     try {
       this.#development = await isDevelopment();
     } catch {
-      say($("signin-fault"), "The service cannot be reached.");
+      say($("signin-fault"), t("unreachable"));
     }
     this.#locked = this.#development && !pageKey.get();
     if (wrongKey && !fault) {
-      say($("signin-fault"), this.#locked
-        ? "The key in the address was not this service’s: it is another’s, or was cut off."
-        : "The key in the address was not this service’s. The one that this browser had is still here: go on with that.");
+      say($("signin-fault"), t(this.#locked ? "key.wrong" : "key.kept"));
     }
     this.#choose(!this.#development || this.#locked);
   }
@@ -56,22 +55,17 @@ export class SignIn {
     $("by-name").hidden = byToken;
     $("by-token").hidden = !byToken;
     $("signin-locked").hidden = !this.#locked;
-    say($("signin-lead"), this.#lead(byToken));
+    say($("signin-lead"), t(this.#locked ? "lead.locked" : byToken ? "lead.token" : "lead.name"));
     $("signin-other").hidden = !this.#development || this.#locked;
-    say($("signin-other"), byToken ? "Use a name instead" : "Use a token instead");
+    say($("signin-other"), t(byToken ? "by.name" : "by.token"));
     $(byToken ? "signin-token" : "signin-name").focus();
-  }
-
-  #lead(byToken: boolean): string {
-    if (this.#locked) return "Or paste a token: “parley token” makes one, where the service was started.";
-    return byToken ? "Paste the access token that your product gave you." : "Development mode: any name will do.";
   }
 
   async #submit(): Promise<void> {
     const field = $<HTMLInputElement | HTMLTextAreaElement>(this.#byToken ? "signin-token" : "signin-name");
     const value = field.value.trim();
     if (!value) {
-      this.#fail(field, this.#byToken ? "Paste a token first." : "Type your name first.");
+      this.#fail(field, t(this.#byToken ? "no.token" : "no.name"));
       return;
     }
     say($("signin-fault"), "");
@@ -83,7 +77,7 @@ export class SignIn {
         void this.show();
         return;
       }
-      this.#fail(field, `That did not work: ${(thrown as Error).message}.`);
+      this.#fail(field, t("failed", (thrown as Error).message));
     }
   }
 
