@@ -17,8 +17,8 @@ window.put = (getToken) => {
 };
 `
 
-// TestAnElementThatComesSoonAfterAnotherWorks has elements take the place of others, within the time
-// that their client lives on.
+// TestAnElementThatComesSoonAfterAnotherWorks has elements take the place of others, within the
+// time that their client lives on.
 func TestAnElementThatComesSoonAfterAnotherWorks(t *testing.T) {
 	t.Parallel()
 	h, browser := newHost(t, ``, counted+`window.put(window.mine);`, nil), newBrowser(t)

@@ -9,7 +9,16 @@ const readme = read("README.md");
 const unique = (all: Iterable<string>) => [...new Set(all)].sort();
 const matches = (pattern: RegExp, text = source) => unique([...text.matchAll(pattern)].map(([, name]) => name!));
 
-// What the manifest says is what there is, and the README says it too.
+const members = (pattern: RegExp) => matches(pattern, read("src/elements/element.ts")).filter((name) => !name.endsWith("Callback"));
+
+// What stands in the README under a heading, up to the next one: in the first column, if it is a table.
+function inReadme(heading: string): string[] {
+  const [, text] = new RegExp(`\\*\\*${heading}\\*\\*([^]*?)\\n?(?:\\*\\*|\\n#|$)`).exec(readme)!;
+  const rows = text!.split("\n").filter((line) => line.startsWith("| ")).map((line) => line.split(" | ")[0]);
+  return matches(/`([a-zA-Z-]+)`/g, rows.length ? rows.join() : text);
+}
+
+// What the manifest says is what there is, and the README says it too, and nothing else.
 for (const element of manifest.modules[0].declarations) {
   const names = (what: string) => unique(element[what].map(({ name }: { name: string }) => name));
   const told = (all: string[]) => assert.deepEqual(all.filter((name) => !readme.includes(`\`${name}\``)), []);
@@ -18,11 +27,13 @@ for (const element of manifest.modules[0].declarations) {
     const given = [...source.matchAll(/\bpart=(?:"([^"]+)"|\{([^}]*)\})/g)].flatMap(([, plain, made]) => (plain ? [plain] : [...(made ?? "").matchAll(/"([^"]+)"/g)].map(([, one]) => one!)));
     assert.deepEqual(names("cssParts"), unique(given.flatMap((one) => one.split(" "))));
     told(names("cssParts"));
+    assert.deepEqual(inReadme("Parts"), names("cssParts"));
   });
 
   test(`${element.tagName}: variables`, () => {
     assert.deepEqual(names("cssProperties"), matches(/var\((--parley-[a-z-]+)/g));
     told(names("cssProperties"));
+    assert.deepEqual(matches(/(--parley-[a-z-]+)/g, readme), names("cssProperties"));
   });
 
   test(`${element.tagName}: events, slots and attributes`, () => {
@@ -31,5 +42,16 @@ for (const element of manifest.modules[0].declarations) {
     const observed = /observedAttributes = \[([^\]]+)\]/.exec(source)![1]!;
     assert.deepEqual(names("attributes"), unique([...matches(/"([a-z]+)"/g, observed), "suggest"]));
     for (const what of ["events", "slots", "attributes"]) told(names(what));
+    assert.deepEqual(inReadme("Events"), names("events"));
+    assert.deepEqual(inReadme("Slots"), names("slots"));
+    assert.deepEqual(inReadme("Attributes"), names("attributes"));
+  });
+
+  test(`${element.tagName}: properties and methods`, () => {
+    const named = (kind: string) => unique(element.members.filter((one: { kind: string }) => one.kind === kind).map(({ name }: { name: string }) => name));
+    assert.deepEqual(named("field"), members(/^  get (\w+)\(/gm));
+    assert.deepEqual(inReadme("Properties"), named("field"));
+    assert.deepEqual(named("method"), members(/^  (?:override )?(\w+)\(.*\): void \{/gm));
+    for (const name of named("method")) assert.match(readme, new RegExp(`\`${name}\\(`));
   });
 }
