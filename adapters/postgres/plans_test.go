@@ -78,10 +78,13 @@ var statements = []struct{ name, sql, args string }{
 	{"read blocks", blocksQuery, `array['big'], array[7]`},
 	{"drop blocks", dropBlocksStatement, `array['big'], array[7]`},
 	{"write pieces", putPiecesStatement, `array['big'], array[1000], array['a']::bytea[], array['1']::bytea[]`},
-	{"write the blocks of rooms", putFoundStatement, `array['big'], array['1']::bytea[]`},
+	{"sweep filters", sweepFiltersStatement, `array['big'], array['big'], array[7]`},
+	{"write filters", putFiltersStatement, `array['big'], array[1000], array['1']::bytea[]`},
+	{"write the blocks of rooms", putFoundStatement, `array['big'], array['1']::bytea[], array['1']::bytea[]`},
 	{"blocks of rooms", manifestsQuery, `array['big','r7','nowhere']`},
 	{"a piece of each block", pieceQuery, `array['big','big'], array[7,8], 'w55'`},
 	{"some pieces of each block", piecesQuery, `array['big','big'], array[7,8], 'w55', 'w56'`},
+	{"filters of blocks", filtersQuery, `array['big','big'], array[7,8]`},
 	{"times", timesQuery, `array['big','big','r7'], array[9,9000,1]`},
 	{"check", checkQuery, ``},
 }
@@ -109,6 +112,7 @@ var fill = []string{
 	`INSERT INTO found (room_id, blocks) SELECT room_id, '' FROM room`,
 	`INSERT INTO found_piece (room_id, block, key, data)
 		SELECT 'big', b, convert_to('w' || n, 'UTF8'), convert_to(repeat('x', 900), 'UTF8') FROM generate_series(1, 100) b, generate_series(10, 99) n`,
+	`INSERT INTO found_filter (room_id, block, data) SELECT room_id, b, convert_to(repeat('x', 900), 'UTF8') FROM room, generate_series(7, 8) b`,
 	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/finding"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -19,6 +20,7 @@ type Store struct {
 	unbounded bool          // connections have no lock_timeout, so each append sets it
 	timeout   time.Duration
 	laneKey   [16]byte
+	filters   finding.Filters // of the search index
 }
 
 var (

@@ -24,7 +24,7 @@ ORDER BY r.room_id
 ON CONFLICT (room_id) DO NOTHING`
 
 	lockFoundQuery = `
-SELECT room_id, blocks FROM found WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
+SELECT room_id, blocks, filters FROM found WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
 
 	blocksQuery = `
 SELECT p.room_id, p.block, p.key, p.data
@@ -37,15 +37,25 @@ DELETE FROM found_piece p USING unnest($1::text[], $2::bigint[]) AS a (room_id, 
 	putPiecesStatement = `
 INSERT INTO found_piece (room_id, block, key, data) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[])`
 
+	// Rows stay for the blocks $2 and $3.
+	sweepFiltersStatement = `
+DELETE FROM found_filter f USING unnest($1::text[]) AS a (room_id)
+WHERE f.room_id = a.room_id AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS s (room_id, block) WHERE s.room_id = f.room_id AND s.block = f.block)`
+
+	putFiltersStatement = `
+INSERT INTO found_filter (room_id, block, data) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])
+ON CONFLICT (room_id, block) DO UPDATE SET data = excluded.data`
+
 	putFoundStatement = `
-UPDATE found f SET blocks = a.blocks FROM unnest($1::text[], $2::bytea[]) AS a (room_id, blocks) WHERE f.room_id = a.room_id`
+UPDATE found f SET blocks = a.blocks, filters = a.filters
+FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS a (room_id, blocks, filters) WHERE f.room_id = a.room_id`
 
 	manifestsQuery = `
-SELECT room_id, blocks FROM found WHERE room_id = ANY($1::text[])`
+SELECT room_id, blocks, filters FROM found WHERE room_id = ANY($1::text[])`
 
 	// At most so many public rooms are looked at to find those that were active last.
 	publicManifestsQuery = `
-SELECT f.room_id, f.blocks
+SELECT f.room_id, f.blocks, f.filters
 FROM (SELECT room_id, last_at FROM room WHERE public LIMIT 50000) r JOIN found f ON f.room_id = r.room_id
 ORDER BY r.last_at DESC LIMIT $1`
 
@@ -64,6 +74,12 @@ FROM (
   FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) OFFSET 0
 ) a JOIN found_piece p ON p.room_id = a.room_id AND p.block = a.block AND p.key >= a.key AND p.key < $4::bytea
 ORDER BY a.n, p.key`
+
+	filtersQuery = `
+SELECT a.n, f.data
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) CROSS JOIN LATERAL (
+  SELECT f.data FROM found_filter f WHERE f.room_id = a.room_id AND f.block = a.block LIMIT 1
+) f`
 
 	timesQuery = `
 SELECT a.n, e.at
@@ -122,9 +138,9 @@ func planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat
 
 func readManifests(rows pgx.Rows, into map[chat.RoomID]finding.Manifest) error {
 	var id chat.RoomID
-	var blocks []byte
-	_, err := pgx.ForEachRow(rows, []any{&id, &blocks}, func() (err error) {
-		into[id], err = finding.ParseManifest(blocks)
+	var blocks, filters []byte
+	_, err := pgx.ForEachRow(rows, []any{&id, &blocks, &filters}, func() (err error) {
+		into[id], err = finding.ParseManifest(blocks, filters)
 		return err
 	})
 	return err
@@ -172,43 +188,90 @@ func loadBlocks(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Pl
 
 // saveFound carries plans out.
 func saveFound(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan, pieces map[chat.RoomID]map[int64][]finding.Piece) error {
-	var dropRooms, putRooms, rooms []string
-	var dropBlocks, putBlocks []int64
-	var keys, datas, manifests [][]byte
+	var w foundWrite
 	for room, plan := range plans {
 		change, err := plan.Change(pieces[room])
 		if err != nil {
 			return err
 		}
-		for _, block := range change.Dropped {
-			dropRooms, dropBlocks = append(dropRooms, string(room)), append(dropBlocks, block)
-		}
-		for _, made := range change.Made {
-			for _, p := range made.Pieces {
-				putRooms, putBlocks = append(putRooms, string(room)), append(putBlocks, made.ID)
-				keys, datas = append(keys, p.Key), append(datas, p.Data)
-			}
-		}
-		if len(change.Dropped)+len(change.Made) > 0 {
-			manifest := change.Manifest.Bytes()
-			if manifest == nil {
-				manifest = []byte{}
-			}
-			rooms, manifests = append(rooms, string(room)), append(manifests, manifest)
+		if !change.Empty() {
+			w.add(string(room), &change)
 		}
 	}
-	if len(rooms) == 0 {
+	if len(w.rooms) == 0 {
 		return nil
 	}
+	return tx.SendBatch(ctx, w.batch()).Close()
+}
+
+// foundWrite is what is written together.
+type foundWrite struct {
+	rooms              []string
+	manifests, filters [][]byte
+
+	drop, swept, stay foundBlocks // swept: rooms only
+	pieces, bits      foundBlocks
+	keys              [][]byte // of pieces
+}
+
+// foundBlocks are blocks, or parts of them.
+type foundBlocks struct {
+	rooms  []string
+	blocks []int64
+	data   [][]byte
+}
+
+func (l *foundBlocks) add(room string, block int64, data []byte) {
+	l.rooms, l.blocks, l.data = append(l.rooms, room), append(l.blocks, block), append(l.data, data)
+}
+
+func (w *foundWrite) add(room string, change *finding.Change) {
+	w.rooms = append(w.rooms, room)
+	w.manifests, w.filters = append(w.manifests, blob(change.Manifest.Bytes())), append(w.filters, blob(change.Manifest.Filters()))
+	for _, block := range change.Dropped {
+		w.drop.add(room, block, nil)
+	}
+	for _, made := range change.Made {
+		for _, p := range made.Pieces {
+			w.pieces.add(room, made.ID, p.Data)
+			w.keys = append(w.keys, p.Key)
+		}
+	}
+	if change.Sweeps {
+		w.swept.add(room, 0, nil)
+		for _, block := range change.Manifest.Apart() {
+			w.stay.add(room, block, nil)
+		}
+	}
+	for _, f := range change.Filters {
+		w.bits.add(room, f.ID, f.Filter)
+	}
+}
+
+// blob is never NULL.
+func blob(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}
+
+func (w *foundWrite) batch() *pgx.Batch {
 	batch := &pgx.Batch{}
-	if len(dropRooms) > 0 {
-		batch.Queue(dropBlocksStatement, dropRooms, dropBlocks)
+	if len(w.drop.rooms) > 0 {
+		batch.Queue(dropBlocksStatement, w.drop.rooms, w.drop.blocks)
 	}
-	if len(putRooms) > 0 {
-		batch.Queue(putPiecesStatement, putRooms, putBlocks, keys, datas)
+	if len(w.pieces.rooms) > 0 {
+		batch.Queue(putPiecesStatement, w.pieces.rooms, w.pieces.blocks, w.keys, w.pieces.data)
 	}
-	batch.Queue(putFoundStatement, rooms, manifests)
-	return tx.SendBatch(ctx, batch).Close()
+	if len(w.swept.rooms) > 0 {
+		batch.Queue(sweepFiltersStatement, w.swept.rooms, w.stay.rooms, w.stay.blocks)
+	}
+	if len(w.bits.rooms) > 0 {
+		batch.Queue(putFiltersStatement, w.bits.rooms, w.bits.blocks, w.bits.data)
+	}
+	batch.Queue(putFoundStatement, w.rooms, w.manifests, w.filters)
+	return batch
 }
 
 // Find implements ports.SearchIndex.
@@ -216,7 +279,7 @@ func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.F
 	err = s.read(ctx, "search", func(ctx context.Context) error {
 		snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
-			list, err = finding.Find(ctx, foundRows{tx}, query)
+			list, err = finding.Find(ctx, foundRows{tx}, &s.filters, query)
 			return err
 		})
 	})
@@ -247,12 +310,17 @@ func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.
 	return all, read(manifestsQuery, texts(q.Rooms))
 }
 
-// Pieces implements finding.Rows.
-func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
-	rooms, ids := make([]string, len(blocks)), make([]int64, len(blocks))
+func unitsOf(blocks []finding.BlockPlace) (rooms []string, ids []int64) {
+	rooms, ids = make([]string, len(blocks)), make([]int64, len(blocks))
 	for i, b := range blocks {
 		rooms[i], ids[i] = string(b.Room), b.Block
 	}
+	return rooms, ids
+}
+
+// Pieces implements finding.Rows.
+func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+	rooms, ids := unitsOf(blocks)
 	query, args := pieceQuery, []any{rooms, ids, from}
 	if to != nil {
 		query, args = piecesQuery, append(args, to)
@@ -267,6 +335,23 @@ func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from
 	_, err = pgx.ForEachRow(rows, []any{&n, &p.Data}, func() error {
 		all[n-1] = append(all[n-1], p)
 		p = finding.Piece{}
+		return nil
+	})
+	return all, err
+}
+
+// Filters implements finding.Rows.
+func (r foundRows) Filters(ctx context.Context, blocks []finding.BlockPlace) ([]finding.Filter, error) {
+	rooms, ids := unitsOf(blocks)
+	rows, err := r.tx.Query(ctx, filtersQuery, rooms, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]finding.Filter, len(blocks))
+	var n int
+	var data []byte
+	_, err = pgx.ForEachRow(rows, []any{&n, &data}, func() error {
+		all[n-1], data = data, nil
 		return nil
 	})
 	return all, err

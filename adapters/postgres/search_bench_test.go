@@ -37,7 +37,7 @@ func BenchmarkSearch(b *testing.B) {
 		Bytes: func(b *testing.B) (n int64) {
 			exec(b, conn, `VACUUM found_piece`)
 			exec(b, conn, `VACUUM found`)
-			if err := conn.QueryRow(b.Context(), `SELECT pg_total_relation_size('found') + pg_total_relation_size('found_piece')`).Scan(&n); err != nil {
+			if err := conn.QueryRow(b.Context(), `SELECT pg_total_relation_size('found') + pg_total_relation_size('found_piece') + pg_total_relation_size('found_filter')`).Scan(&n); err != nil {
 				b.Fatal(err)
 			}
 			return n

@@ -49,6 +49,7 @@ func TestPlansOfTheDirectoryGoAlongAnIndex(t *testing.T) {
 			"SEARCH p USING INDEX sqlite_autoindex_found_piece_1 (room=? AND block=? AND key>? AND key<?)": 1,
 			"SEARCH q USING COVERING INDEX sqlite_autoindex_found_piece_1 (room=? AND block=? AND key<?)":  1,
 		}},
+		{"filters of blocks", filtersQuery, map[string]int{"SEARCH f USING INTEGER PRIMARY KEY (rowid=?)": 1}},
 		{"times", timesQuery, map[string]int{"SEARCH e USING INDEX sqlite_autoindex_entry_1 (room=? AND seq=?)": 1}},
 		{"who spoke last", speakerQuery, map[string]int{"entry_turn (room=? AND <expr>>?)": 1}},
 	} {

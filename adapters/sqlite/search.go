@@ -15,18 +15,18 @@ var _ ports.SearchIndex = (*Store)(nil)
 
 // searchStatements are the statements for the search index, prepared once.
 type searchStatements struct {
-	manifests, public, one, several, times       *sql.Stmt // of the readers' pool
-	manifest, made, load, drop, putPiece, putRow *sql.Stmt // of the writer's connection
+	manifests, public, one, several, filters, times                *sql.Stmt // of the readers' pool
+	manifest, made, load, drop, putPiece, sweep, putFilter, putRow *sql.Stmt // of the writer's connection
 }
 
 // CROSS JOIN keeps the order of the tables. Another order would read whole tables.
 const (
 	manifestsQuery = `
-		SELECT r.id, r.number, f.blocks FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value CROSS JOIN found f ON f.room = r.number`
+		SELECT r.id, r.number, f.blocks, f.filters FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value CROSS JOIN found f ON f.room = r.number`
 
 	// At most so many public rooms are looked at to find those that were active last.
 	publicManifestsQuery = `
-		SELECT r.id, r.number, f.blocks
+		SELECT r.id, r.number, f.blocks, f.filters
 		FROM (SELECT number, id, last_at FROM room INDEXED BY room_public WHERE public LIMIT 50000) r CROSS JOIN found f ON f.room = r.number
 		ORDER BY r.last_at DESC LIMIT ?1`
 
@@ -41,6 +41,9 @@ const (
 		ON p.room = a.value >> 32 AND p.block = a.value & 0xffffffff AND p.key < ?3 AND p.key >= coalesce((SELECT q.key FROM found_piece q
 			WHERE q.room = a.value >> 32 AND q.block = a.value & 0xffffffff AND q.key <= ?2 ORDER BY q.key DESC LIMIT 1), ?2)`
 
+	filtersQuery = `
+		SELECT a.key, f.data FROM json_each(?1) a CROSS JOIN found_filter f ON f.unit = a.value`
+
 	// Each of ?1 is a room's number and a seq.
 	timesQuery = `
 		SELECT a.key, e.at FROM json_each(?1) a CROSS JOIN entry e ON e.room = a.value ->> 0 AND e.seq = a.value ->> 1`
@@ -48,18 +51,23 @@ const (
 
 func (q *searchStatements) prepare(ctx context.Context, reader, writer *sql.DB) error {
 	if err := prepareAll(ctx, reader, map[**sql.Stmt]string{
-		&q.manifests: manifestsQuery, &q.public: publicManifestsQuery, &q.one: pieceQuery, &q.several: piecesQuery, &q.times: timesQuery,
+		&q.manifests: manifestsQuery, &q.public: publicManifestsQuery, &q.one: pieceQuery, &q.several: piecesQuery, &q.filters: filtersQuery, &q.times: timesQuery,
 	}); err != nil {
 		return err
 	}
 	return prepareAll(ctx, writer, map[**sql.Stmt]string{
 		&q.manifest: `
-			SELECT r.id, r.number, coalesce(f.blocks, x'') FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value LEFT JOIN found f ON f.room = r.number`,
+			SELECT r.id, r.number, coalesce(f.blocks, x''), coalesce(f.filters, x'') FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value LEFT JOIN found f ON f.room = r.number`,
 		&q.made:     timesQuery,
 		&q.load:     `SELECT key, data FROM found_piece WHERE room = ? AND block = ? ORDER BY key`,
 		&q.drop:     `DELETE FROM found_piece WHERE room = ? AND block = ?`,
 		&q.putPiece: `INSERT INTO found_piece (room, block, key, data) VALUES (?, ?, ?, ?)`,
-		&q.putRow:   `INSERT INTO found (room, blocks) VALUES (?, ?) ON CONFLICT DO UPDATE SET blocks = excluded.blocks`,
+		&q.sweep:    `DELETE FROM found_filter WHERE unit BETWEEN ?1 << 32 AND ?1 << 32 | 0xffffffff AND unit NOT IN (SELECT value FROM json_each(?2))`,
+		&q.putFilter: `
+			INSERT INTO found_filter (unit, data) VALUES (?, ?) ON CONFLICT DO UPDATE SET data = excluded.data`,
+		&q.putRow: `
+			INSERT INTO found (room, blocks, filters) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET blocks = excluded.blocks, filters = excluded.filters`,
 	})
 }
 
@@ -99,12 +107,12 @@ func (s *Store) dated(tx *transaction, docs []ports.SearchDoc) (map[int64]*index
 	if err := tx.each(s.f.manifest, func(scan scanner) (err error) {
 		var id chat.RoomID
 		var number int64
-		var blocks []byte
-		if err := scan(&id, &number, &blocks); err != nil {
+		var blocks, filters []byte
+		if err := scan(&id, &number, &blocks, &filters); err != nil {
 			return err
 		}
 		numbers[id], rooms[number] = number, &indexed{}
-		rooms[number].manifest, err = finding.ParseManifest(blocks)
+		rooms[number].manifest, err = finding.ParseManifest(blocks, filters)
 		return err
 	}, list(slices.Compact(ids))); err != nil {
 		return nil, err
@@ -138,7 +146,7 @@ func (s *Store) indexRoom(tx *transaction, number int64, r *indexed) error {
 		}
 	}
 	change, err := plan.Change(pieces)
-	if err != nil || len(change.Dropped)+len(change.Made) == 0 {
+	if err != nil || change.Empty() {
 		return err
 	}
 	return s.saveFound(tx, number, &change)
@@ -157,7 +165,29 @@ func (s *Store) saveFound(tx *transaction, number int64, change *finding.Change)
 			}
 		}
 	}
-	return tx.exec(s.f.putRow, number, blob(change.Manifest.Bytes()))
+	if err := s.saveFilters(tx, number, change); err != nil {
+		return err
+	}
+	return tx.exec(s.f.putRow, number, blob(change.Manifest.Bytes()), blob(change.Manifest.Filters()))
+}
+
+// saveFilters saves filters that are rows of their own.
+func (s *Store) saveFilters(tx *transaction, number int64, change *finding.Change) error {
+	if change.Sweeps {
+		stay := []int64{} // not nil, which is no list
+		for _, block := range change.Manifest.Apart() {
+			stay = append(stay, unitOf(number, block))
+		}
+		if err := tx.exec(s.f.sweep, number, list(stay)); err != nil {
+			return err
+		}
+	}
+	for _, f := range change.Filters {
+		if err := tx.exec(s.f.putFilter, unitOf(number, f.ID), []byte(f.Filter)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // blob returns data, or an empty blob for nil, which would be stored as NULL.
@@ -175,7 +205,7 @@ func (s *Store) Find(ctx context.Context, query ports.FindQuery) ([]ports.FoundM
 
 func (s *Store) find(ctx context.Context, query ports.FindQuery) (list []ports.FoundMessage, err error) {
 	err = s.view(ctx, "search", func(tx *transaction) error {
-		list, err = finding.Find(ctx, &foundRows{s, tx, map[chat.RoomID]int64{}}, query)
+		list, err = finding.Find(ctx, &foundRows{s, tx, map[chat.RoomID]int64{}}, &s.filters, query)
 		return err
 	})
 	return list, err
@@ -194,11 +224,11 @@ func (r *foundRows) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.R
 	add := func(scan scanner) error {
 		var id chat.RoomID
 		var number int64
-		var blocks []byte
-		if err := scan(&id, &number, &blocks); err != nil {
+		var blocks, filters []byte
+		if err := scan(&id, &number, &blocks, &filters); err != nil {
 			return err
 		}
-		m, err := finding.ParseManifest(blocks)
+		m, err := finding.ParseManifest(blocks, filters)
 		all[id], r.numbers[id] = m, number
 		return err
 	}
@@ -217,12 +247,17 @@ func (r *foundRows) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.R
 // list of two. There are fewer than 2³¹ rooms, and a room makes at most one block with each write.
 func unitOf(room, block int64) int64 { return room<<32 | block }
 
+func (r *foundRows) units(blocks []finding.BlockPlace) string {
+	units := make([]int64, len(blocks))
+	for i, b := range blocks {
+		units[i] = unitOf(r.numbers[b.Room], b.Block)
+	}
+	return list(units)
+}
+
 // Pieces implements finding.Rows.
 func (r *foundRows) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
-	places := make([]int64, len(blocks))
-	for i, b := range blocks {
-		places[i] = unitOf(r.numbers[b.Room], b.Block)
-	}
+	places := r.units(blocks)
 	all := make([][]finding.Piece, len(blocks))
 	add := func(scan scanner) error {
 		var i int
@@ -234,9 +269,21 @@ func (r *foundRows) Pieces(_ context.Context, blocks []finding.BlockPlace, from,
 		return nil
 	}
 	if to == nil {
-		return all, r.tx.each(r.f.one, add, list(places), from)
+		return all, r.tx.each(r.f.one, add, places, from)
 	}
-	return all, r.tx.each(r.f.several, add, list(places), from, to)
+	return all, r.tx.each(r.f.several, add, places, from, to)
+}
+
+// Filters implements finding.Rows.
+func (r *foundRows) Filters(_ context.Context, blocks []finding.BlockPlace) ([]finding.Filter, error) {
+	all := make([]finding.Filter, len(blocks))
+	return all, r.tx.each(r.f.filters, func(scan scanner) error {
+		var i int
+		var data []byte
+		err := scan(&i, &data)
+		all[i] = data
+		return err
+	}, r.units(blocks))
 }
 
 // Times implements finding.Rows.

@@ -26,7 +26,7 @@ func BenchmarkSearch(b *testing.B) {
 		},
 		Bytes: func(b *testing.B) (n int64) {
 			db := openFile(b, path)
-			if err := db.QueryRowContext(b.Context(), `SELECT sum(pgsize) FROM dbstat WHERE name IN ('found', 'found_piece', 'sqlite_autoindex_found_piece_1')`).Scan(&n); err != nil {
+			if err := db.QueryRowContext(b.Context(), `SELECT sum(pgsize) FROM dbstat WHERE name IN ('found', 'found_piece', 'sqlite_autoindex_found_piece_1', 'found_filter')`).Scan(&n); err != nil {
 				b.Fatal(err)
 			}
 			return n

@@ -22,6 +22,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/core/finding"
 	"github.com/parley-chat/parley/ports"
 )
 
@@ -54,6 +55,8 @@ type Store struct {
 	p      peopleStatements
 	f      searchStatements
 	claim  *claim // nil: no Holder
+
+	filters finding.Filters // of the search index
 }
 
 var (

@@ -32,7 +32,7 @@ func TestAQueryInTwoPartsFindsTheSame(t *testing.T) {
 			var parts atomic.Int64
 			got, err := finding.Apart(t.Context(), q, func(ctx context.Context, q ports.FindQuery) ([]ports.FoundMessage, error) {
 				parts.Add(1)
-				return finding.Find(ctx, still{x}, q)
+				return finding.Find(ctx, still{x}, x.filters, q)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -55,6 +55,11 @@ func (s still) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.Room
 func (s still) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
 	c := *s.table
 	return c.Pieces(ctx, blocks, from, to)
+}
+
+func (s still) Filters(ctx context.Context, blocks []finding.BlockPlace) ([]finding.Filter, error) {
+	c := *s.table
+	return c.Filters(ctx, blocks)
 }
 
 func (s still) Times(ctx context.Context, places []finding.Place) ([]time.Time, error) {

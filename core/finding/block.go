@@ -16,13 +16,15 @@ type Block struct {
 	ID              int64
 	First, Last     chat.Seq // the first and the last of its documents
 	FirstAt, LastAt time.Time
-	Size            int // how many tokens its documents have together
+	Size            int    // how many tokens its documents have together
+	Filter          Filter // nil if there is none, or if it is a row of its own
+	Apart           bool   // there is a filter, and it is a row of its own
 }
 
 // Manifest lists the blocks of a room, in the order of their seqs.
 type Manifest []Block
 
-// Bytes encodes a manifest.
+// Bytes encodes a manifest without its filters.
 func (m Manifest) Bytes() (data []byte) {
 	for i := range m {
 		b := &m[i]
@@ -33,23 +35,75 @@ func (m Manifest) Bytes() (data []byte) {
 	return data
 }
 
-// ParseManifest decodes a manifest.
-func ParseManifest(data []byte) (m Manifest, _ error) {
+// Filters encodes which blocks have filters, and those filters that are not rows of their own. They
+// are separate from the rest because nodes of the last release do not know them: such a node writes
+// blocks, and leaves the filters as they are. So each filter names its block.
+func (m Manifest) Filters() (data []byte) {
+	for i := range m {
+		b := &m[i]
+		if b.Filter == nil && !b.Apart {
+			continue
+		}
+		for _, n := range []int64{b.ID, int64(b.Last), int64(b.Size), int64(len(b.Filter))} {
+			data = binary.AppendVarint(data, n)
+		}
+		data = append(data, b.Filter...)
+	}
+	return data
+}
+
+// Apart returns the blocks whose filters are rows of their own.
+func (m Manifest) Apart() (ids []int64) {
+	for i := range m {
+		if m[i].Apart {
+			ids = append(ids, m[i].ID)
+		}
+	}
+	return ids
+}
+
+// ParseManifest decodes a manifest and its filters.
+func ParseManifest(data, filters []byte) (m Manifest, err error) {
 	for len(data) > 0 {
 		var ns [6]int64
-		for i := range ns {
-			n, width := binary.Varint(data)
-			if width <= 0 {
-				return nil, errDamaged
-			}
-			ns[i], data = n, data[width:]
+		if data, err = varints(data, ns[:]); err != nil {
+			return nil, err
 		}
 		m = append(m, Block{
 			ID: ns[0], First: chat.Seq(ns[1]), Last: chat.Seq(ns[2]), Size: int(ns[5]),
 			FirstAt: time.UnixMicro(ns[3]).UTC(), LastAt: time.UnixMicro(ns[4]).UTC(),
 		})
 	}
+	for len(filters) > 0 {
+		var ns [4]int64
+		if filters, err = varints(filters, ns[:]); err != nil {
+			return nil, err
+		}
+		n := ns[3]
+		if n < 0 || n > int64(len(filters)) {
+			return nil, errDamaged
+		}
+		i := slices.IndexFunc(m, func(b Block) bool { return b.ID == ns[0] && int64(b.Last) == ns[1] && int64(b.Size) == ns[2] })
+		if i >= 0 { // else there is no such block any more
+			if m[i].Apart = n == 0; n > 0 {
+				m[i].Filter = Filter(filters[:n:n])
+			}
+		}
+		filters = filters[n:]
+	}
 	return m, nil
+}
+
+// varints decodes numbers, and returns what comes after them.
+func varints(data []byte, into []int64) ([]byte, error) {
+	for i := range into {
+		n, width := binary.Varint(data)
+		if width <= 0 {
+			return nil, errDamaged
+		}
+		into[i], data = n, data[width:]
+	}
+	return data, nil
 }
 
 // moment is when a message was made. In a room, later seqs never have earlier times.

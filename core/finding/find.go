@@ -22,6 +22,9 @@ type Rows interface {
 	// whose key is at most from, and those after it whose keys are below to. A nil to is no limit.
 	Pieces(ctx context.Context, blocks []BlockPlace, from, to []byte) ([][]Piece, error)
 
+	// Filters returns the filters of blocks, in the order of blocks. Each is a row of its own.
+	Filters(ctx context.Context, blocks []BlockPlace) ([]Filter, error)
+
 	// Times returns when messages were made, in the order of places. It is zero for a message that
 	// does not exist.
 	Times(ctx context.Context, places []Place) ([]time.Time, error)
@@ -43,6 +46,7 @@ type Place struct {
 type term struct {
 	token  []byte
 	prefix bool
+	hash   uint64
 
 	// In how many blocks it was looked for, and how many documents there have it.
 	asked, found int
@@ -77,7 +81,7 @@ func (t term) to() (end []byte) {
 // terms returns terms with the rarest first. Long tokens are taken to be rare.
 func terms(of []ports.SearchTerm) (ts []term) {
 	for _, t := range of {
-		ts = append(ts, term{token: []byte(t.Token), prefix: t.Prefix})
+		ts = append(ts, term{token: []byte(t.Token), prefix: t.Prefix, hash: hashOf(t.Token)})
 	}
 	slices.SortStableFunc(ts, func(a, b term) int {
 		if a.prefix != b.prefix {
@@ -95,12 +99,18 @@ func b2i(b bool) int {
 	return 0
 }
 
-// maxUnits is how many blocks are looked at together.
-const maxUnits = 2000
+const (
+	// maxUnits is how many blocks are looked at together.
+	maxUnits = 2000
+	// firstRooms is in how many rooms, at least, is looked first: those with the newest messages,
+	// and those which are at most so many times as far behind.
+	firstRooms, behindFirst = 50, 4
+)
 
 // search is one call of Find.
 type search struct {
 	rows      Rows
+	filters   *Filters
 	query     ports.FindQuery
 	all, none []term
 	rooms     []*room
@@ -115,9 +125,9 @@ type room struct {
 	upTo   time.Time  // nothing that is left is newer than this
 }
 
-// Find answers a query from rows.
-func Find(ctx context.Context, rows Rows, query ports.FindQuery) ([]ports.FoundMessage, error) {
-	s := search{rows: rows, query: query, all: terms(query.All), none: terms(query.None)}
+// Find answers a query from rows, and from filters of blocks, where it keeps those that it reads.
+func Find(ctx context.Context, rows Rows, filters *Filters, query ports.FindQuery) ([]ports.FoundMessage, error) {
+	s := search{rows: rows, filters: filters, query: query, all: terms(query.All), none: terms(query.None)}
 	manifests, err := rows.Manifests(ctx, &query)
 	if err != nil {
 		return nil, err
@@ -144,7 +154,13 @@ func Find(ctx context.Context, rows Rows, query ports.FindQuery) ([]ports.FoundM
 func (s *search) add(id chat.RoomID, m Manifest) {
 	r := &room{id: id}
 	for _, b := range m {
-		if s.mayBefore(id, b.First, b.FirstAt) && !b.LastAt.Before(s.query.From) {
+		if !s.mayBefore(id, b.First, b.FirstAt) || b.LastAt.Before(s.query.From) {
+			continue
+		}
+		if b.Apart {
+			b.Filter = s.filters.get(b.filterKey(id))
+		}
+		if s.mayHave(b.Filter) {
 			r.blocks = append(r.blocks, b)
 		}
 	}
@@ -152,6 +168,11 @@ func (s *search) add(id chat.RoomID, m Manifest) {
 		r.upTo = r.blocks[len(r.blocks)-1].LastAt
 		s.rooms = append(s.rooms, r)
 	}
+}
+
+// mayHave reports whether a block with this filter may have all tokens that are looked for.
+func (s *search) mayHave(f Filter) bool {
+	return !slices.ContainsFunc(s.all, func(t term) bool { return !t.prefix && !f.mayHave(t.hash) })
 }
 
 // mayBefore reports whether a message at this place, made at that time or later, may come after the
@@ -187,18 +208,29 @@ type unit struct {
 	hits  []chat.Seq
 }
 
-// look looks at the next blocks of rooms without hits, up to n blocks of each room.
+// look looks at the next blocks of rooms without hits, up to n blocks of each room. Rooms with the
+// newest blocks come first: what is found in them may make it unnecessary to look at the others.
 func (s *search) look(ctx context.Context, n int) error {
+	slices.SortFunc(s.rooms, func(a, b *room) int { return b.upTo.Compare(a.upTo) })
+	newest := s.rooms[0].upTo
+	behind := newest.Sub(s.rooms[min(len(s.rooms), max(firstRooms, s.query.Limit))-1].upTo)
 	var units []*unit
 	for _, r := range s.rooms {
 		if len(r.hits) > 0 {
 			continue
+		}
+		if n <= behindFirst && newest.Sub(r.upTo) > behindFirst*time.Duration(n)*behind {
+			break
 		}
 		next := r.blocks[max(0, len(r.blocks)-n):]
 		r.blocks = r.blocks[:len(r.blocks)-len(next)]
 		for _, b := range next {
 			units = append(units, &unit{room: r, block: b})
 		}
+	}
+	units, err := s.sift(ctx, units)
+	if err != nil {
+		return err
 	}
 	for some := range slices.Chunk(units, maxUnits) {
 		if err := s.match(ctx, some); err != nil {
@@ -214,6 +246,30 @@ func (s *search) look(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// sift reads the filters that are not known yet, and removes the blocks that lack a token.
+func (s *search) sift(ctx context.Context, units []*unit) ([]*unit, error) {
+	if !slices.ContainsFunc(s.all, func(t term) bool { return !t.prefix }) {
+		return units, nil
+	}
+	var unknown []*unit
+	for _, u := range units {
+		if u.block.Apart && u.block.Filter == nil {
+			unknown = append(unknown, u)
+		}
+	}
+	for some := range slices.Chunk(unknown, maxUnits) {
+		filters, err := s.rows.Filters(ctx, places(some))
+		if err != nil {
+			return nil, err
+		}
+		for i, u := range some {
+			u.block.Filter = filters[i]
+			s.filters.put(u.block.filterKey(u.room.id), filters[i])
+		}
+	}
+	return slices.DeleteFunc(units, func(u *unit) bool { return !s.mayHave(u.block.Filter) }), nil
 }
 
 // match finds the hits of units. Each term is looked for only among the documents that the terms

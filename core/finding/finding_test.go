@@ -27,8 +27,8 @@ func words(r *rand.Rand, n int) (tokens []string) {
 	return tokens
 }
 
-// Whatever is indexed, in any order, and again, and taken out: what is found is what going through
-// all documents finds, page by page.
+// Whatever is indexed, in any order, and again, and taken out, by nodes of this release and of the
+// one before: what is found is what going through all documents finds, page by page.
 func TestWhatIsFoundIsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -61,6 +61,7 @@ func TestWhatIsFoundIsWhatIsThere(t *testing.T) {
 				for _, d := range batch { // in no order
 					docs = append(docs, d)
 				}
+				x.old = r.IntN(8) == 0
 				x.index(rooms[i], docs...)
 				if step%10 == 0 {
 					someQueries(x, r, rooms, at)
@@ -162,7 +163,7 @@ func TestRowsThatAreDamagedAreAnErrorAndNoCrash(t *testing.T) {
 	whole := x.pieces["tea"][1]
 	find := func() error {
 		q := ports.FindQuery{Rooms: []chat.RoomID{"tea"}, All: []ports.SearchTerm{{Token: "tea"}}, To: began.Add(time.Second), From: began, Limit: 1}
-		_, err := finding.Find(context.Background(), x, q)
+		_, err := finding.Find(context.Background(), x, x.filters, q)
 		return err
 	}
 	if err := find(); err != nil {
@@ -182,7 +183,51 @@ func TestRowsThatAreDamagedAreAnErrorAndNoCrash(t *testing.T) {
 			}
 		}
 	}
-	if _, err := finding.ParseManifest([]byte{1, 2}); !errors.Is(err, chat.Internal) {
+	if _, err := finding.ParseManifest([]byte{1, 2}, nil); !errors.Is(err, chat.Internal) {
 		t.Errorf("half a manifest: %v", err)
+	}
+}
+
+// A node of the release before writes no filters. Each write of a room gives one of its blocks what
+// it lacks, and takes the filters of blocks away that are gone.
+func TestBlocksOfTheReleaseBeforeGetFilters(t *testing.T) {
+	t.Parallel()
+	x := newTable(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	seq := chat.Seq(0)
+	write := func(n int) {
+		var docs []finding.Doc
+		for range n {
+			seq++
+			docs = append(docs, finding.Doc{Seq: seq, At: began.Add(time.Duration(seq) * time.Second), Tokens: append(words(r, 8), fmt.Sprint("n", seq))})
+		}
+		x.index("tea", docs...)
+	}
+	for _, x.old = range []bool{true, false, true} {
+		for _, n := range []int{2000, 200, 20} {
+			write(n)
+		}
+	}
+	x.old = false
+	lacking := func() (n int) {
+		for _, b := range x.manifest("tea") {
+			if !b.Apart && b.Filter == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if lacking() == 0 {
+		t.Fatal("all blocks have filters")
+	}
+	for n := lacking(); n > 0; n-- {
+		write(1)
+		if is := lacking(); is >= n {
+			t.Errorf("%d blocks have no filters, before it were %d", is, n)
+		}
+	}
+	write(3000) // all are merged
+	if m := x.manifest("tea"); len(m.Apart()) != len(x.apart) {
+		t.Errorf("the blocks %v have filters in rows of their own, there are %d", m.Apart(), len(x.apart))
 	}
 }

@@ -21,6 +21,7 @@ func FuzzRows(f *testing.F) {
 		f.Add(p.Data)
 	}
 	f.Add(change.Manifest.Bytes())
+	f.Add(change.Manifest.Filters())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := Piece{Data: data}
 		for _, prefix := range []bool{false, true} {
@@ -44,9 +45,10 @@ func FuzzRows(f *testing.F) {
 				t.Errorf("moments %v are read again as %v, %v", all, again, err)
 			}
 		}
-		if m, err := ParseManifest(data); err == nil && len(m) > 0 {
+		_, _ = ParseManifest(change.Manifest.Bytes(), data)
+		if m, err := ParseManifest(data, nil); err == nil && len(m) > 0 {
 			again := m.Bytes()
-			if second, err := ParseManifest(again); err != nil || !bytes.Equal(second.Bytes(), again) {
+			if second, err := ParseManifest(again, nil); err != nil || !bytes.Equal(second.Bytes(), again) {
 				t.Errorf("%v is read again as %v, %v", m, second, err)
 			}
 		}

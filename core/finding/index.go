@@ -22,10 +22,15 @@ type Doc struct {
 	Tokens []string  // each once; none: the message is not found any more
 }
 
+// inline is the max size in bytes of a filter that is stored beside its manifest. PostgreSQL stores
+// a row of up to 2 KB as it is.
+const inline = 256
+
 // Plan says how documents are put into the index of a room.
 type Plan struct {
 	manifest Manifest
 	groups   []group
+	bare     int // index of a block that stays and gets a filter; -1: none
 }
 
 // group is a run of blocks that become one new block, with the documents that are put into it.
@@ -37,7 +42,7 @@ type group struct {
 // NewPlan plans how documents are put into a room's index. No two of them are of the same message.
 func NewPlan(m Manifest, docs []Doc) Plan {
 	docs = slices.SortedFunc(slices.Values(docs), func(a, b Doc) int { return cmp.Compare(a.Seq, b.Seq) })
-	p := Plan{manifest: m}
+	p := Plan{manifest: m, bare: -1}
 	size := 0
 	for len(docs) > 0 && (len(m) == 0 || docs[len(docs)-1].Seq > m[len(m)-1].Last) {
 		last := docs[len(docs)-1]
@@ -67,7 +72,17 @@ func NewPlan(m Manifest, docs []Doc) Plan {
 		i, _ := slices.BinarySearchFunc(m, d.Seq, func(b Block, seq chat.Seq) int { return cmp.Compare(b.Last, seq) })
 		p.groups = into(p.groups, i, d)
 	}
+	for i := range m {
+		if b := &m[i]; !b.Apart && b.Filter == nil && !p.changes(i) && (p.bare < 0 || b.Size > m[p.bare].Size) {
+			p.bare = i
+		}
+	}
 	return p
+}
+
+// changes reports whether a block is written again.
+func (p *Plan) changes(i int) bool {
+	return slices.ContainsFunc(p.groups, func(g group) bool { return g.from <= i && i < g.to })
 }
 
 // into puts a document into a block.
@@ -88,6 +103,9 @@ func (p Plan) Needs() (ids []int64) {
 			ids = append(ids, b.ID)
 		}
 	}
+	if p.bare >= 0 {
+		ids = append(ids, p.manifest[p.bare].ID)
+	}
 	return ids
 }
 
@@ -96,6 +114,9 @@ type Change struct {
 	Manifest Manifest
 	Dropped  []int64 // blocks whose pieces are to be deleted
 	Made     []Made
+	Filters  []Filtered // rows to be written
+	Sweeps   bool       // rows of filters are to be deleted: those of all blocks but Manifest.Apart
+	filled   bool       // a block that stays got a filter
 }
 
 // Made is a new block.
@@ -104,14 +125,33 @@ type Made struct {
 	Pieces []Piece
 }
 
+// Filtered is a block with its filter, which is a row of its own.
+type Filtered struct {
+	ID     int64
+	Filter Filter
+}
+
+// Empty reports whether there is nothing to save.
+func (c *Change) Empty() bool { return len(c.Dropped)+len(c.Made) == 0 && !c.filled }
+
 // Change carries out the plan on the pieces of the blocks that it needs. If nothing changes,
-// nothing is dropped and nothing is made.
+// nothing is dropped and nothing is made. A block that a node of the last release made has no
+// filter: each change gives one to one such block.
 func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
 	id := int64(0)
 	for _, b := range p.manifest {
 		id = max(id, b.ID)
 	}
 	c.Manifest = slices.Clone(p.manifest)
+	if p.bare >= 0 {
+		b := &c.Manifest[p.bare]
+		is, err := contentOf(pieces[b.ID], b.First)
+		if err != nil {
+			return c, err
+		}
+		c.filled = true
+		c.filter(b, is)
+	}
 	for _, g := range p.groups {
 		blocks := p.manifest[g.from:g.to]
 		sum, changed, err := g.content(blocks, pieces)
@@ -123,6 +163,7 @@ func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
 		}
 		for _, b := range blocks {
 			c.Dropped = append(c.Dropped, b.ID)
+			c.Sweeps = c.Sweeps || b.Apart
 		}
 		c.Manifest = slices.DeleteFunc(c.Manifest, func(b Block) bool { return slices.Contains(c.Dropped, b.ID) })
 		for _, part := range parts(sum) {
@@ -187,6 +228,17 @@ func (c *Change) make(id int64, of content) {
 	b := Block{ID: id, First: first, Last: last, Size: of.size()}
 	of.moments = around(of.moments, first, last)
 	b.FirstAt, b.LastAt = of.moments[0].at, of.moments[len(of.moments)-1].at
+	c.filter(&b, of)
 	c.Manifest = append(c.Manifest, b)
 	c.Made = append(c.Made, Made{ID: id, Pieces: of.pieces(first)})
+}
+
+// filter gives a block its filter.
+func (c *Change) filter(b *Block, of content) {
+	f := filterOf(of.postings)
+	if b.Apart = len(f) > inline; b.Apart {
+		c.Filters = append(c.Filters, Filtered{b.ID, f})
+	} else {
+		b.Filter = f
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,11 @@ import (
 type table struct {
 	t         testing.TB
 	manifests map[chat.RoomID][]byte
+	beside    map[chat.RoomID][]byte // the filters of the manifests
 	pieces    map[chat.RoomID]map[int64][]finding.Piece
+	apart     map[finding.BlockPlace]finding.Filter
+	filters   *finding.Filters
+	old       bool // it is written by a node of the release before, which knows no filters
 	docs      map[chat.RoomID]map[chat.Seq]finding.Doc
 	times     map[finding.Place]time.Time
 
@@ -27,18 +32,19 @@ type table struct {
 }
 
 // spent is what a search asks of a store.
-type spent struct{ statements, blocks, times int }
+type spent struct{ statements, filters, blocks, times int }
 
 func newTable(t testing.TB) *table {
 	t.Helper()
 	return &table{
-		t: t, manifests: map[chat.RoomID][]byte{}, pieces: map[chat.RoomID]map[int64][]finding.Piece{},
+		t: t, manifests: map[chat.RoomID][]byte{}, beside: map[chat.RoomID][]byte{},
+		pieces: map[chat.RoomID]map[int64][]finding.Piece{}, apart: map[finding.BlockPlace]finding.Filter{}, filters: new(finding.Filters),
 		docs: map[chat.RoomID]map[chat.Seq]finding.Doc{}, times: map[finding.Place]time.Time{},
 	}
 }
 
 func (x *table) manifest(room chat.RoomID) finding.Manifest {
-	m, err := finding.ParseManifest(x.manifests[room])
+	m, err := finding.ParseManifest(x.manifests[room], x.beside[room])
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -51,7 +57,11 @@ func (x *table) index(room chat.RoomID, docs ...finding.Doc) {
 	if x.docs[room] == nil {
 		x.docs[room], x.pieces[room] = map[chat.Seq]finding.Doc{}, map[int64][]finding.Piece{}
 	}
-	plan := finding.NewPlan(x.manifest(room), docs)
+	manifest := x.manifest(room)
+	if x.old {
+		manifest, _ = finding.ParseManifest(x.manifests[room], nil)
+	}
+	plan := finding.NewPlan(manifest, docs)
 	loaded := map[int64][]finding.Piece{}
 	for _, id := range plan.Needs() {
 		loaded[id] = x.pieces[room][id]
@@ -71,10 +81,40 @@ func (x *table) index(room chat.RoomID, docs ...finding.Doc) {
 		x.written += len(made.Pieces)
 	}
 	x.manifests[room] = change.Manifest.Bytes()
+	if !x.old {
+		x.filter(room, &change)
+	}
 	for _, d := range docs {
 		x.docs[room][d.Seq] = d
 		x.times[finding.Place{Room: room, Seq: d.Seq}] = d.At
 	}
+}
+
+// filter saves what a change says of filters.
+func (x *table) filter(room chat.RoomID, change *finding.Change) {
+	x.beside[room] = change.Manifest.Filters()
+	for _, f := range change.Filters {
+		x.apart[finding.BlockPlace{Room: room, Block: f.ID}] = f.Filter
+	}
+	if change.Sweeps {
+		stay := change.Manifest.Apart()
+		maps.DeleteFunc(x.apart, func(p finding.BlockPlace, _ finding.Filter) bool {
+			return p.Room == room && !slices.Contains(stay, p.Block)
+		})
+	}
+}
+
+// Filters implements finding.Rows.
+func (x *table) Filters(_ context.Context, blocks []finding.BlockPlace) ([]finding.Filter, error) {
+	x.spent.statements++
+	x.spent.filters += len(blocks)
+	all := make([]finding.Filter, len(blocks))
+	for i, b := range blocks {
+		if all[i] = x.apart[b]; all[i] == nil {
+			x.t.Errorf("the filter of %v is missing", b)
+		}
+	}
+	return all, nil
 }
 
 // Manifests implements finding.Rows.
@@ -145,7 +185,7 @@ func newestFirst(a, b ports.FoundMessage) int {
 // mustFind fails the test unless a query finds what is there.
 func (x *table) mustFind(q ports.FindQuery) int {
 	x.t.Helper()
-	got, err := finding.Find(context.Background(), x, q)
+	got, err := finding.Find(context.Background(), x, x.filters, q)
 	if err != nil {
 		x.t.Fatal(err)
 	}

@@ -304,6 +304,30 @@ var indexSentences = []seekSentence{
 			s.mustFind(ports.FindQuery{Rooms: rooms, All: terms(fmt.Sprintf("cup%d", i))}, said[i])
 		}
 	}},
+	{"words of many messages are found while more come and some change", func(s seeker) {
+		room := s.makes(false)
+		said := s.says(slices.Repeat([]chat.RoomID{room}, 640)...)
+		word := func(i int) string { return fmt.Sprint("cup", i) }
+		for from := 0; from < len(said); from = 3*from/2 + 40 {
+			var docs []ports.SearchDoc
+			to := min(3*from/2+40, len(said))
+			for i := from; i < to; i++ {
+				docs = append(docs, docOf(said[i], "tea", word(i), fmt.Sprint("pot", i)))
+			}
+			s.indexes(docs...)
+			for _, i := range []int{0, to / 3, to / 2, to - 1} {
+				s.mustFind(s.all(room, word(i)), said[i])
+			}
+			for i := to; i < to+50; i++ {
+				s.mustFind(s.all(room, word(i)))
+			}
+			s.indexes(docOf(said[to/2], "tea", "kettle"))
+			s.mustFind(s.all(room, word(to/2)))
+			s.indexes(docOf(said[to/2], "tea", word(to/2)))
+			s.mustFind(s.all(room, word(to/2)), said[to/2])
+		}
+		s.mustFind(s.all(room, "kettle"))
+	}},
 	{"what is indexed together at the same time, and found meanwhile, is all there in the end", func(s seeker) {
 		const writers, each = 4, 20
 		room := s.makes(false)
