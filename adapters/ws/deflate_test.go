@@ -360,6 +360,54 @@ func TestAChainIsSmall(t *testing.T) {
 	}
 }
 
+// A small text gets fixed codes, which make it no larger than codes of its own, whatever it has in
+// common with what was before.
+func TestSmallTextsArePackedByFixedCodes(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	alphabets := []string{"a", "ab", `{"type":"entry",}`, "abcdefghijklmnopqrstuvwxyz \u00e4\u6771", string([]byte{0, 143, 144, 200, 255})}
+	var p packing
+	tried, small, fixedBytes, ownBytes := 0, 0, 0, 0
+	for range 4000 {
+		text := make([]byte, 1+r.IntN(fixedText))
+		if r.IntN(2) == 0 {
+			text = text[:1+r.IntN(min(len(text), 80))]
+		}
+		p.before = p.before[:0]
+		for range r.IntN(packWindow - len(text) + 1) {
+			alphabet := alphabets[r.IntN(len(alphabets))]
+			p.before = append(p.before, alphabet[r.IntN(len(alphabet))])
+		}
+		for n := 0; n < len(text); {
+			if r.IntN(3) > 0 && len(p.before) > 0 {
+				from := r.IntN(len(p.before))
+				n += copy(text[n:], p.before[from:min(len(p.before), from+1+r.IntN(300))])
+			}
+			if n < len(text) {
+				text[n] = byte(r.IntN(256))
+				n++
+			}
+		}
+		tried++
+		got := p.repeats(text)
+		if got == nil {
+			continue
+		}
+		small++
+		fixedBytes += len(got)
+		back, err := io.ReadAll(flate.NewReaderDict(bytes.NewReader(append(bytes.Clone(got), tail...)), p.before))
+		if err != nil || !bytes.Equal(back, text) {
+			t.Fatalf("%d bytes behind %d come back as others: %v", len(text), len(p.before), err)
+		}
+		p.deflate(text)
+		ownBytes += p.out.Len()
+	}
+	if small < tried/10 || fixedBytes > ownBytes {
+		t.Errorf("%d of %d have fixed codes, and %d bytes; with codes of their own they have %d", small, tried, fixedBytes, ownBytes)
+	}
+	t.Logf("%d of %d are small: %d bytes, with codes of their own %d", small, tried, fixedBytes, ownBytes)
+}
+
 func TestOnlyTextIsPacked(t *testing.T) {
 	t.Parallel()
 	for _, frame := range [][]byte{Encoder{}.Frame(nil, ports.Heartbeat{}), Encoder{}.Frame(nil, ports.CloseFrame{}), sealText(make([]byte, len(reserved)), 0)} {

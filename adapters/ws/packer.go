@@ -35,6 +35,8 @@ const (
 type packing struct {
 	before []byte
 	out    bytes.Buffer
+	small  []byte
+	fixed  fixed
 }
 
 var packings = sync.Pool{New: func() any { return new(packing) }}
@@ -51,7 +53,7 @@ func (Packer) Alone(dst, frame []byte) (_ []byte, packed bool) {
 	if p.deflate(text); p.out.Len() >= len(text) {
 		return append(dst, frame...), false
 	}
-	return p.seal(dst), true
+	return seal(dst, p.out.Bytes()), true
 }
 
 // Chained implements ports.Packer.
@@ -68,12 +70,29 @@ func (Packer) Chained(dst, before, frame []byte) (_ []byte, packed bool) {
 		earlier, _ := textOf(before[:size])
 		p.before, before = append(p.before, earlier...), before[size:]
 	}
+	if small := p.repeats(text); small != nil {
+		return seal(dst, small), true
+	}
 	p.deflate(text)
-	return p.seal(dst), true
+	return seal(dst, p.out.Bytes()), true
 }
 
 // ChainBytes implements ports.Packer.
 func (Packer) ChainBytes() int { return packWindow }
+
+// repeats deflates a small text that mostly repeats what was before. It returns nil for others.
+func (p *packing) repeats(text []byte) []byte {
+	from := len(p.before)
+	if len(text) > fixedText || from+len(text) > packWindow {
+		return nil
+	}
+	p.before = append(p.before, text...)
+	small := p.fixed.deflate(p.small[:0], p.before, from)
+	if p.before = p.before[:from]; small != nil {
+		p.small = small
+	}
+	return small
+}
 
 // deflate compresses a text into p.out, in pieces, so that nothing refers back further than
 // packWindow.
@@ -92,9 +111,9 @@ func (p *packing) deflate(text []byte) {
 }
 
 // seal appends the frame of a deflated message.
-func (p *packing) seal(dst []byte) []byte {
+func seal(dst, deflated []byte) []byte {
 	const first = finBit | deflatedBit | byte(opText)
-	size := p.out.Len()
+	size := len(deflated)
 	switch {
 	case size < 126:
 		dst = append(dst, first, byte(size))
@@ -103,7 +122,7 @@ func (p *packing) seal(dst []byte) []byte {
 	default:
 		dst = binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(size))
 	}
-	return append(dst, p.out.Bytes()...)
+	return append(dst, deflated...)
 }
 
 // frameSize returns the size of the first of several frames of ours.
