@@ -13,17 +13,21 @@ import (
 // lingerTime is how long bytes are read and dropped from a connection that the server ends.
 const lingerTime = 2 * time.Second
 
-// conn is a client's connection during HTTP. After an upgrade, use the connection that Unwrap
-// returns.
+// conn is a client's connection during HTTP. Who takes it for something else uses the connection
+// that Unwrap returns.
 type conn struct {
 	net.Conn
+	given   atomic.Bool // the connection below is somebody else's
 	lingers atomic.Bool
 	// Origin of the current request, if it was seen; for requests that cannot be parsed.
 	origin string
 }
 
-// Unwrap returns the underlying connection.
-func (c *conn) Unwrap() net.Conn { return c.Conn }
+// Unwrap returns the underlying connection, which the caller closes: Close does nothing any more.
+func (c *conn) Unwrap() net.Conn {
+	c.given.Store(true)
+	return c.Conn
+}
 
 // Read looks for the origin: if a request's headers are too large, there is no other way to find
 // it.
@@ -44,6 +48,9 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close closes the connection. After linger, it first waits until the client has the answer: a
 // connection that is closed with unread bytes is reset, and the answer is lost (RFC 9112, 9.6).
 func (c *conn) Close() error {
+	if c.given.Load() {
+		return nil
+	}
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.Swap(false) && half.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.Copy(io.Discard, c.Conn)

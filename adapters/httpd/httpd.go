@@ -91,9 +91,9 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 		StrictRouting:         true,
 		UnescapePath:          false, // an id may contain an escaped slash
 	})
-	// Sockets outlive the handler that upgrades them, and their adapter closes them.
+	// KeepHijackedConns is not set, as the buffer of each connection that is taken would be lost with
+	// it: what Unwrap gave away is not closed.
 	server := s.app.Server()
-	server.KeepHijackedConns = true
 	server.ErrorHandler = s.unread
 	server.ExpectHandler = s.expected
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {

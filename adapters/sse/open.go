@@ -48,7 +48,7 @@ func (a *Adapter) begin(c *fiber.Ctx, w *wish) error {
 
 // identify verifies the token of a request, unless the node accepts nobody.
 func (a *Adapter) identify(c *fiber.Ctx) (chat.Identity, error) {
-	if !c.App().Server().KeepHijackedConns {
+	if !edge.Keeps(c) {
 		return chat.Identity{}, errors.New("the HTTP server closes the connections that streams take: KeepHijackedConns is not set")
 	}
 	if err := a.cfg.Sessions.Ready(nil); err != nil { // then no token needs to be verified
@@ -138,7 +138,7 @@ func (a *Adapter) hijack(c *fiber.Ctx, kind ports.StreamKind, session ports.Sess
 	})
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(in net.Conn) {
-		raw := bare(in)
+		raw := edge.Take(in) // what the client has sent behind its request is dropped
 		if taken.Swap(true) {
 			_ = raw.Close()
 			return
@@ -160,18 +160,6 @@ type counted struct {
 func (s *counted) Closed() {
 	s.Session.Closed()
 	s.observer.Streams(s.kind, -1)
-}
-
-// bare returns the connection below those of the HTTP server. Bytes that the client has sent after
-// its request are dropped.
-func bare(in net.Conn) net.Conn {
-	if hijacked, ok := in.(interface{ UnsafeConn() net.Conn }); ok {
-		in = hijacked.UnsafeConn()
-	}
-	if wrapped, ok := in.(interface{ Unwrap() net.Conn }); ok {
-		in = wrapped.Unwrap()
-	}
-	return in
 }
 
 // unbounded is the length of a body that ends when the connection does. It is sent without a length

@@ -47,8 +47,8 @@ func New(cfg Config) *Adapter {
 	return &Adapter{cfg}
 }
 
-// Routes adds the routes of streams. The app's server must have KeepHijackedConns set: connections
-// outlive the handler that takes them.
+// Routes adds the routes of streams. The app's server must leave connections to who takes them, as
+// edge.Keeps says: they outlive the handler.
 func (a *Adapter) Routes(r fiber.Router) {
 	r.Get("/v1/stream", a.serve(a.ofRooms))
 	r.Get("/v1/rooms/:room/stream", a.serve(a.ofRoom))

@@ -24,7 +24,7 @@ import (
 // its results for the connection. All checks come before the library sees the request, because the
 // library would answer every failure with 426.
 func (a *Adapter) handshake(c *fiber.Ctx) error {
-	if !c.App().Server().KeepHijackedConns {
+	if !edge.Keeps(c) {
 		return a.refuse(c, 0, errors.New("the HTTP server closes the sockets that it upgrades: KeepHijackedConns is not set"))
 	}
 	if status, err := a.upgradable(c); err != nil {

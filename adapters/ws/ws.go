@@ -79,8 +79,8 @@ func New(cfg Config) *Adapter {
 // openingKey is the key under which the handshake stores its results for the connection.
 const openingKey = "parley.opening"
 
-// Routes adds the socket's routes. The app's server must have KeepHijackedConns set: connections
-// outlive the handler that upgrades them, and the adapter closes them.
+// Routes adds the socket's routes. The app's server must leave connections to who takes them, as
+// edge.Keeps says: they outlive the handler that upgrades them, and the adapter closes them.
 func (a *Adapter) Routes(r fiber.Router) {
 	upgrade := websocket.New(a.take, websocket.Config{
 		Origins:         []string{"*"}, // the handshake has checked it
@@ -106,13 +106,7 @@ func (a *Adapter) Wait() {
 func (a *Adapter) take(w *websocket.Conn) {
 	opening, _ := w.Locals(openingKey).(*ports.Opening)
 	in := w.NetConn()
-	raw := in
-	if hijacked, ok := in.(interface{ UnsafeConn() net.Conn }); ok {
-		raw = hijacked.UnsafeConn()
-	}
-	if wrapped, ok := raw.(interface{ Unwrap() net.Conn }); ok {
-		raw = wrapped.Unwrap()
-	}
+	raw := edge.Take(in)
 	early, err := takeOver(in, raw)
 	if opening == nil || err != nil {
 		_ = raw.Close()
