@@ -100,6 +100,7 @@ func refusedStreams(t *testing.T, s *service) {
 		{"/v1/rooms/" + room + "/stream", "nonsense", token, 422, "invalid", "Last-Event-ID"},
 		{"/v1/rooms/" + room + "/stream", log + ".abc.1-2", token, 422, "invalid", "other rooms"},
 		{"/v1/rooms/" + private + "/stream", "", token, 404, "not_found", ""},
+		{"/v1/rooms/" + private + "/stream", log + ".1", token, 404, "not_found", ""},
 		{"/v1/rooms/%FF/stream", "", token, 422, "invalid", "room"},
 		{"/v1/rooms/UPPER/stream", "", token, 422, "invalid", "room"},
 		{"/v1/stream", "", token, 422, "invalid", "rooms must be a list"},
