@@ -6,12 +6,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// given is a connection of a listener that knows which connections outlive their requests: who
-// unwraps it has the connection below for their own, and Close of this one does nothing any more.
+// given is a connection that can be taken from the HTTP server. Unwrap returns the connection below
+// it, which belongs to the caller from then on: Close of this one does nothing any more.
 type given interface{ Unwrap() net.Conn }
 
-// Keeps reports whether the HTTP server leaves a request's connection to whoever takes it. With
-// KeepHijackedConns it does so too, but then it drops the buffer of each.
+// Keeps reports whether a request's connection stays open when it is taken from the HTTP server.
+// With KeepHijackedConns any connection does, but then the server loses the buffer of each.
 func Keeps(c *fiber.Ctx) bool {
 	_, is := c.Context().Conn().(given)
 	return is || c.App().Server().KeepHijackedConns

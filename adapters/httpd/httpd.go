@@ -91,8 +91,8 @@ func New(cfg Config, routes ...func(fiber.Router)) *Server {
 		StrictRouting:         true,
 		UnescapePath:          false, // an id may contain an escaped slash
 	})
-	// KeepHijackedConns is not set, as the buffer of each connection that is taken would be lost with
-	// it: what Unwrap gave away is not closed.
+	// KeepHijackedConns is not set: with it, the buffer of each connection that is taken would be
+	// lost. A connection that Unwrap has given away is not closed without it either.
 	server := s.app.Server()
 	server.ErrorHandler = s.unread
 	server.ExpectHandler = s.expected

@@ -21,16 +21,16 @@
 // it is applied to each room by itself. Blocks that are full are not merged any more. When a
 // document changes, its block is written again.
 //
-// Each block has a filter, with a byte for each of its tokens. A filter says of most tokens that the
-// block does not have them. Small filters are stored beside the manifest. Larger ones are rows of
-// their own, and a node keeps those in memory that it used last. Nodes of the last release make
+// Each block has a filter, with a byte for each of its tokens. A filter says of most tokens that
+// the block does not have them. Small filters are stored beside the manifest. Larger ones are rows
+// of their own, and a node keeps those in memory that it used last. Nodes of the last release make
 // blocks without filters. Such a block gets its filter by a later write.
 //
 // # Finding
 //
-// Find looks at the rooms and blocks first that are newest. It ends as soon as no block that is left
-// can have anything newer than what was found. So a word that is in every message costs a look at
-// the newest blocks of the rooms with the newest messages. A rare word costs one row of each room,
-// its manifest, and one row of each block that has it. Find need not know which of the two a word
-// is, and the database has no choice between query plans.
+// Find looks at the newest rooms and blocks first. It ends as soon as no block that is left can
+// have anything newer than what was found. So a word that is in every message costs a look at the
+// newest blocks of the rooms with the newest messages. A rare word costs one row of each room, its
+// manifest, and one row of each block that has it. Find need not know which of the two a word is,
+// and the database has no choice between query plans.
 package finding

@@ -11,9 +11,9 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// A search in 200 rooms asks the store by few statements, however many rows it needs. A word that is
-// nowhere needs no rows but those of the rooms, once the filters are known, and some for which
-// filters take it for another word.
+// A search in 200 rooms takes few statements, however many rows it needs. A word that is nowhere
+// needs only the manifests, once the filters are known, and a row of each block whose filter
+// mistakes it for another word.
 func TestGuardASearchInManyRoomsTakesFewStatements(t *testing.T) {
 	t.Parallel()
 	x := newTable(t)
