@@ -28,6 +28,14 @@ func (r *request) object() (object, error) {
 	return object{body}, err
 }
 
+// optionalObject is object for a request that may come without a body. Then it has no members.
+func (r *request) optionalObject() (object, error) {
+	if len(r.BodyRaw()) == 0 {
+		return object{}, nil
+	}
+	return r.object()
+}
+
 // isJSON checks that the request says that its body is JSON.
 func (r *request) isJSON() error {
 	kind, _, err := mime.ParseMediaType(r.Get(fiber.HeaderContentType))

@@ -59,7 +59,11 @@ func (o object) roomOrAll() (chat.RoomID, error) {
 }
 
 func (a *API) retryHook(r *request) error {
-	id, o, err := r.hookCommand()
+	id, err := r.hookID()
+	if err != nil {
+		return err
+	}
+	o, err := r.optionalObject()
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,7 @@ func TestABadProfileIsRefusedAndNothingIsSet(t *testing.T) {
 		`{"name":"a\u202eb"}`:                            unseen,
 		`{"name":"\u2067a"}`:                             unseen,
 		`{"name":"\u200b"}`:                              unseen,
+		`{"name":"  "}`:                                  "name must have a character that can be seen",
 		`{"name":"\u200d"}`:                              "name must have a character that can be seen",
 		`{"name":"a\ud800"}`:                             "name must be Unicode text: there is half of a surrogate pair in it",
 		`{"avatar":"javascript:alert(1)"}`:               address,

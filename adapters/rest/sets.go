@@ -47,20 +47,18 @@ func (a *API) pin(r *request) error {
 	if err != nil {
 		return err
 	}
+	o, err := r.optionalObject()
+	if err != nil {
+		return err
+	}
+	text, err := o.Text("until")
+	if err != nil {
+		return err
+	}
 	ask := ports.Pin{Room: room, Seq: seq}
-	if len(r.BodyRaw()) > 0 {
-		o, err := r.object()
-		if err != nil {
+	if text != nil {
+		if ask.Until, err = wire.ParseTime("until", *text); err != nil {
 			return err
-		}
-		text, err := o.Text("until")
-		if err != nil {
-			return err
-		}
-		if text != nil {
-			if ask.Until, err = wire.ParseTime("until", *text); err != nil {
-				return err
-			}
 		}
 	}
 	return a.set(r, ask)

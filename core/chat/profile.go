@@ -48,7 +48,7 @@ func ParseShownName(s string) (string, error) {
 		return "", err
 	case strings.ContainsFunc(name, func(r rune) bool { return unseen(r) && !joins(r) }):
 		return "", Errorf(Invalid, "name must not have characters that are invisible or turn the text around")
-	case name != "" && MendName(name) == "":
+	case s != "" && MendName(name) == "":
 		return "", Errorf(Invalid, "name must have a character that can be seen")
 	}
 	return name, nil
