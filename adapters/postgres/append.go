@@ -32,12 +32,13 @@ const (
 	isBanned   // its author is banned
 	isHidden   // its author may not know of the room
 	isTaken    // its key was used for an entry that is not a message
+	isStrange  // the database is not the one that was opened: for all proposals
 )
 
 // sayQuery appends messages in one statement, after lockQuery. So it sees everything that was
 // committed before it got its locks, and nobody else appends to these rooms until it is committed.
 // The two must not be put into one statement: that would see the tables as they were before it
-// waited. If a proposal isForward, it appends nothing.
+// waited. If a proposal isForward, or all are isStrange, it appends nothing.
 //
 // A message begins a turn if its author is not the last speaker. Authors who speak for the first
 // time are recorded. The room's row names the last speaker. If it does not, or does not belong to
@@ -47,6 +48,7 @@ WITH judged AS (
   SELECT p.*, r.head, r.messages AS said, greatest((SELECT clock_timestamp()), r.last_at) AS now, old.seq AS old_seq, old.at AS old_at,
     CASE r.speaker_head WHEN r.head THEN nullif(r.speaker, '') END AS speaker,
     CASE
+      WHEN (SELECT ` + shardStamp + ` <> $11::text) THEN 10
       WHEN r.room_id IS NULL THEN 2
       WHEN old.seq IS NOT NULL THEN CASE WHEN (
         SELECT o.kind BETWEEN 2 AND 6 OR o.kind = 7 AND o.type = 'set' FROM entry o WHERE o.room_id = p.room_id AND o.seq = old.seq
@@ -195,10 +197,11 @@ func givenMeta(meta []byte) []byte {
 func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ []ports.Outcome, done bool, _ error) {
 	outcomes := make([]ports.Outcome, 0, len(proposals))
 	done = true
+	strange := false
 	batch := &pgx.Batch{}
 	s.bound(batch)
 	batch.Queue(lockQuery, b.rooms)
-	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody, b.vias).Query(func(rows pgx.Rows) error {
+	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody, b.vias, s.stamp).Query(func(rows pgx.Rows) error {
 		var verdict int16
 		var seq, messages int64
 		var at time.Time
@@ -210,6 +213,7 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 				e.Messages, e.Fact = messages, chat.Message{Body: m.Body, ReplyTo: m.ReplyTo, Meta: bytes.Clone(givenMeta(m.Meta))}
 			}
 			done = done && verdict != isForward
+			strange = strange || verdict == isStrange
 			outcomes = append(outcomes, outcomeOf(verdict, e))
 			return nil
 		})
@@ -219,6 +223,9 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 	// is committed.
 	if err := s.appends.SendBatch(ctx, batch).Close(); err != nil || !done {
 		return nil, false, err
+	}
+	if strange {
+		return nil, false, s.strange("another place")
 	}
 	return outcomes, true, nil
 }

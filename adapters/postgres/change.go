@@ -35,6 +35,9 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, undo(ctx, conn, err)
 	}
+	if l.stamp != s.stamp {
+		return nil, s.strange(l.stamp)
+	}
 	outcomes := make([]ports.Outcome, len(proposals))
 	for i := 0; i < len(proposals); {
 		n := ledger.Together(proposals[i:])
@@ -70,6 +73,7 @@ func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 // loaded has the rows that a batch is about: first as they were read, then as the batch changes
 // them. A row that is not in the tables is nil or missing.
 type loaded struct {
+	stamp      string                   // of the database, as shardStamp has it
 	locked     map[chat.RoomID]struct{} // the rooms that are locked for the batch
 	rooms      map[chat.RoomID]*room
 	used       map[usedKey]chat.Entry
@@ -246,6 +250,7 @@ func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) 
 		}
 	}
 	batch.Queue(lock, rooms).Query(l.readLocked)
+	batch.Queue(stampQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&l.stamp) })
 	batch.Queue(roomsQuery, rooms).Query(l.readRooms)
 	batch.Queue(usedQuery, rooms, authors, keys).Query(l.readUsed)
 	if len(targets.rooms) > 0 {

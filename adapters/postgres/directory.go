@@ -11,31 +11,38 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// createQuery makes a room and its owner's place; it returns no row if the room exists.
+// createQuery makes a room and its owner's place. It returns no time if the room exists, or if the
+// database is another one than was opened, which it tells.
 const createQuery = `
-WITH made AS (
+WITH here AS MATERIALIZED (
+  SELECT ` + shardStamp + ` AS stamp
+), made AS (
   INSERT INTO room (room_id, name, public, created_at, last_at)
-  SELECT $1, $2, $3, now, now FROM (SELECT clock_timestamp() AS now) c
+  SELECT $1, $2, $3, now, now FROM (SELECT clock_timestamp() AS now) c, here WHERE here.stamp = $5
   ON CONFLICT (room_id) DO NOTHING RETURNING room_id, created_at
 ), owner AS (
   INSERT INTO member (room_id, user_id, role, banned, since, set_by)
   SELECT room_id, $4, 3, false, created_at, 0 FROM made WHERE $4::text <> ''
 )
-SELECT created_at FROM made`
+SELECT here.stamp, made.created_at FROM here LEFT JOIN made ON true`
 
 // Create implements ports.Directory.
 func (s *Store) Create(ctx context.Context, room chat.Room, owner chat.UserID) (chat.Room, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	made := chat.Room{ID: room.ID, Name: room.Name, Public: room.Public}
-	err := s.pool.QueryRow(ctx, createQuery, string(room.ID), room.Name, room.Public, string(owner)).Scan(&made.CreatedAt)
-	if errors.Is(err, pgx.ErrNoRows) {
+	var stamp string
+	var at *time.Time
+	err := s.pool.QueryRow(ctx, createQuery, string(room.ID), room.Name, room.Public, string(owner), s.stamp).Scan(&stamp, &at)
+	switch {
+	case err != nil:
+		return chat.Room{}, failure(ctx, err, "create a room")
+	case stamp != s.stamp:
+		return chat.Room{}, s.strange(stamp)
+	case at == nil:
 		return chat.Room{}, chat.Errorf(chat.Conflict, "there is a room of that id")
 	}
-	if err != nil {
-		return chat.Room{}, failure(ctx, err, "create a room")
-	}
-	made.CreatedAt = made.CreatedAt.UTC()
+	made.CreatedAt = at.UTC()
 	return made, nil
 }
 

@@ -17,7 +17,7 @@ import (
 var statements = []struct{ name, sql, args string }{
 	{"lock", lockQuery, `array['big','r7']`},
 	{"say", sayQuery, `array['big','big'], array['u1','u2'], array['',''], array['k1','new'], array['a','b'], array[0,77], array[null,null]::bytea[],
-		array[0,0], array[2,2], null`},
+		array[0,0], array[2,2], null, ''`},
 	{"rooms", roomsQuery, `array['big','r7']`},
 	{"used", usedQuery, `array['big','big'], array['u1','u2'], array['k1','k7']`},
 	{"targets", targetsQuery, `array['big','big'], array[77,9000]`},
@@ -53,7 +53,7 @@ var statements = []struct{ name, sql, args string }{
 	{"pins", pinsQuery, `'big', 9223372036854775807, 50`},
 	{"due pins", duePinsQuery, `100`},
 	{"heads", headsQuery, `array['big','r7']`},
-	{"create", createQuery, `'r-new', 'New', true, 'u1'`},
+	{"create", createQuery, `'r-new', 'New', true, 'u1', ''`},
 	{"standing", standingQuery, `'u1', 'big'`},
 	{"all rooms", allRoomsQuery, `'u1', 'c', 10`},
 	{"places", placesQuery, `array['big','r7','big'], array['u1','u36','u9000']`},
@@ -87,6 +87,7 @@ var statements = []struct{ name, sql, args string }{
 	{"filters of blocks", filtersQuery, `array['big','big'], array[7,8]`},
 	{"times", timesQuery, `array['big','big','r7'], array[9,9000,1]`},
 	{"check", checkQuery, ``},
+	{"which database", stampQuery, ``},
 }
 
 // fill makes a room with 20,000 entries among 3,000 rooms with 5 members each; every user is in few
@@ -196,7 +197,7 @@ func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), `SELECT sum(custom_plans) FROM pg_prepared_statements`).Scan(&plans); err != nil || plans != 0 {
 		t.Errorf("sends were planned anew %d times, %v", plans, err)
 	}
-	const next = `array['room'], array['bob'], array[''], array['k'], array['hi'], array[0], array[null]::bytea[], array[3], array[0], null`
+	const next = `array['room'], array['bob'], array[''], array['k'], array['hi'], array[0], array[null]::bytea[], array[3], array[0], null, ''`
 	said := `PREPARE say AS ` + sayQuery + `; EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE say(` + next + `)`
 	results, err := conn.Conn().PgConn().Exec(t.Context(), said).ReadAll()
 	if err != nil {

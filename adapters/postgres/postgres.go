@@ -21,6 +21,8 @@ type Store struct {
 	timeout   time.Duration
 	laneKey   [16]byte
 	filters   finding.Filters // of the search index
+	shard     Shard
+	stamp     string // shard's
 }
 
 var (
@@ -36,10 +38,41 @@ var (
 // database at once, one migrates while the others wait.
 //
 // It fails at once with Invalid for a URL that cannot be read, with Conflict for a schema that is
-// too old under NoMigrate, and with Internal if waiting does not help: a password that is refused,
-// a right that is missing. It fails with Unavailable if the database could not be reached until ctx
-// ended.
+// too old under NoMigrate and for a database that is one of a cluster, and with Internal if waiting
+// does not help: a password that is refused, a right that is missing. It fails with Unavailable if
+// the database could not be reached until ctx ended.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s, _, err := openAs(ctx, cfg, Shard{}, false)
+	return s, err
+}
+
+// openAs opens a database that is, or becomes, the one of a cluster that as says, and tells whether
+// it knows that the cluster was formed.
+func openAs(ctx context.Context, cfg Config, as Shard, formed bool) (_ *Store, wasFormed bool, err error) {
+	poolConfig, err := cfg.reach(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	s := &Store{timeout: cfg.timeout()}
+	if err := cfg.wait(ctx, func() (err error) {
+		s.shard, wasFormed, err = join(ctx, poolConfig.ConnConfig, as, formed)
+		return err
+	}); err != nil {
+		return nil, false, err
+	}
+	s.stamp = s.shard.stamp()
+	if err := s.connect(ctx, cfg, poolConfig); err != nil {
+		return nil, false, failure(ctx, err, "open the store")
+	}
+	if err := cfg.wait(ctx, func() error { return s.learnLanes(ctx) }); err != nil {
+		s.Close()
+		return nil, false, err
+	}
+	return s, wasFormed, nil
+}
+
+// reach waits for the database, applies the migrations that are due, and returns how to connect.
+func (cfg Config) reach(ctx context.Context) (*pgxpool.Config, error) {
 	poolConfig, err := cfg.parse()
 	if err != nil {
 		return nil, err
@@ -63,15 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, cfg.NoMigrate || seen.pooled) }); err != nil {
 		return nil, tooOld(err, !cfg.setsSession(poolConfig.ConnConfig))
 	}
-	s := &Store{timeout: cfg.timeout()}
-	if err := s.connect(ctx, cfg, poolConfig); err != nil {
-		return nil, failure(ctx, err, "open the store")
-	}
-	if err := cfg.wait(ctx, func() error { return s.learnLanes(ctx) }); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return poolConfig, nil
 }
 
 // connect makes the pools. Some of the connections are for appends alone, so that neither many
@@ -79,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (err error) {
 	own := cfg.appends(int(all.MaxConns))
 	s.unbounded = own == 0 || !cfg.setsSession(all.ConnConfig)
+	all.AfterConnect = s.isHere
 	if own > 0 {
 		appends := all.Copy()
 		appends.MaxConns = int32(own)
@@ -136,19 +162,23 @@ func (s *Store) Pool() (sum ports.Pool) {
 }
 
 // checkQuery reads from a table, and whether the server takes writes: a standby answers reads too.
-const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room)`
+const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room), ` + shardStamp
 
-// Check asks the database, over the pool, for a row and whether it takes writes.
+// Check asks the database, over the pool, for a row, whether it takes writes, and whether it is the
+// one that was opened.
 func (s *Store) Check(ctx context.Context) error {
 	var readOnly, rooms bool
+	var stamp string
 	err := s.read(ctx, "check the store", func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, checkQuery).Scan(&readOnly, &rooms)
+		return s.pool.QueryRow(ctx, checkQuery).Scan(&readOnly, &rooms, &stamp)
 	})
 	switch {
 	case err != nil:
 		return &chat.Error{Kind: chat.Unavailable, Reason: "the store does not work", Cause: err}
 	case readOnly:
 		return chat.Errorf(chat.Unavailable, "the store takes no writes now")
+	case stamp != s.stamp:
+		return s.strange(stamp)
 	}
 	return nil
 }

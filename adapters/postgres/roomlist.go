@@ -30,13 +30,13 @@ WITH mine AS MATERIALIZED (
   ORDER BY room_id LIMIT $3
 )`
 
-// cutColumn is the last room of mine if mine is full, as there may be more rooms then. Otherwise it
-// is empty.
-const cutColumn = `(SELECT CASE WHEN count(*) = $3 THEN max(room_id) ELSE '' END FROM mine)`
+// mineColumns are how many rooms mine has, and its last room if it is full, as there may be more
+// rooms then. Otherwise the latter is empty.
+const mineColumns = `(SELECT count(*) FROM mine), (SELECT CASE WHEN count(*) = $3 THEN max(room_id) ELSE '' END FROM mine)`
 
 // byActive orders the rooms as they are now. It returns $5 rooms.
 const byActive = mineTable + `
-SELECT r.room_id, r.last_at, '', ` + cutColumn + `
+SELECT r.room_id, r.last_at, '', ` + mineColumns + `
 FROM mine JOIN room r ON r.room_id = mine.room_id
 ORDER BY r.last_at DESC, r.room_id LIMIT $5`
 
@@ -65,14 +65,14 @@ const byActiveThen = mineTable + `, known AS MATERIALIZED (
   FROM mine JOIN room r ON r.room_id = mine.room_id
   WHERE r.room_id <> ALL($7::text[])
 )
-SELECT room_id, at, '', ` + cutColumn + ` FROM known
+SELECT room_id, at, '', ` + mineColumns + ` FROM known
 WHERE at < $8 OR at = $8 AND room_id > $9
 ORDER BY at DESC, room_id LIMIT $5`
 
 // byName sorts by names with the letters A to Z made small, or by ids if there is no name. It
 // begins after the name $6 and the room $7.
 const byName = mineTable + `
-SELECT room_id, 'epoch'::timestamptz, name, ` + cutColumn + `
+SELECT room_id, 'epoch'::timestamptz, name, ` + mineColumns + `
 FROM (
   SELECT r.room_id, lower((CASE r.name WHEN '' THEN r.room_id ELSE r.name END) COLLATE "C") COLLATE "C" AS name
   FROM mine JOIN room r ON r.room_id = mine.room_id
@@ -81,7 +81,7 @@ WHERE (name, room_id) > ($6, $7)
 ORDER BY name, room_id LIMIT $5`
 
 const byID = mineTable + `
-SELECT r.room_id, 'epoch'::timestamptz, '', ` + cutColumn + `
+SELECT r.room_id, 'epoch'::timestamptz, '', ` + mineColumns + `
 FROM mine JOIN room r ON r.room_id = mine.room_id
 WHERE r.room_id > $6
 ORDER BY r.room_id LIMIT $5`
@@ -91,6 +91,12 @@ const lastRoomID = "~"
 
 // Order implements ports.RoomLists.
 func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.RoomKey, cut chat.RoomID, err error) {
+	keys, _, cut, err = s.Listed(ctx, q)
+	return keys, cut, err
+}
+
+// Listed is Order, and tells at how many rooms it looked; 0 where there are no keys.
+func (s *Store) Listed(ctx context.Context, q ports.OrderQuery) (keys []ports.RoomKey, looked int, cut chat.RoomID, err error) {
 	upTo := q.UpTo
 	if upTo == "" {
 		upTo = lastRoomID
@@ -114,15 +120,15 @@ func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.Roo
 		args = append(args, string(behind.Room))
 	}
 	err = s.read(ctx, "list rooms", func(ctx context.Context) error {
-		cut = ""
+		looked, cut = 0, ""
 		keys, err = queryAll(ctx, s.pool, query, args, func(row pgx.CollectableRow) (k ports.RoomKey, err error) {
-			err = row.Scan(&k.Room, &k.At, &k.Name, &cut)
+			err = row.Scan(&k.Room, &k.At, &k.Name, &looked, &cut)
 			k.At = k.At.UTC()
 			return k, err
 		})
 		return err
 	})
-	return keys, cut, err
+	return keys, looked, cut, err
 }
 
 // never is later than the times of all entries.

@@ -1,0 +1,214 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
+)
+
+// Shard says which database of a cluster a database is. The zero Shard is one that is alone.
+type Shard struct {
+	Cluster string // which cluster
+	Number  int    // from 1 to Count
+	Count   int    // how many databases the cluster has
+	Epoch   int64  // grows each time that rooms are spread over the databases anew
+}
+
+func (s Shard) String() string {
+	if s.Count == 0 {
+		return "a database that is alone"
+	}
+	return fmt.Sprintf("database %d of %d of the cluster %s, epoch %d", s.Number, s.Count, s.Cluster, s.Epoch)
+}
+
+// stamp is what shardStamp is in that database.
+func (s Shard) stamp() string {
+	if s.Count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d/%d/%d", s.Cluster, s.Number, s.Count, s.Epoch)
+}
+
+const (
+	// shardStamp is all of a database's Shard, or empty where it is alone. A statement that
+	// compares it once it has the lock of a room writes nothing by an old map: whoever spreads
+	// rooms anew locks the table of rooms for that, and so waits for all appends before.
+	shardStamp = `coalesce((SELECT cluster || '/' || number || '/' || count || '/' || epoch FROM shard WHERE one), '')`
+
+	stampQuery = `SELECT ` + shardStamp
+
+	shardQuery = `SELECT cluster, number, count, epoch, formed FROM shard WHERE one`
+
+	// It keeps anybody from making a room until the row is there.
+	lockRoomsStatement = `LOCK TABLE room IN EXCLUSIVE MODE`
+
+	anyRoomQuery = `SELECT EXISTS (SELECT FROM room)`
+
+	joinStatement = `INSERT INTO shard (cluster, number, count, epoch) VALUES ($1, $2, $3, $4)`
+
+	formStatement = `UPDATE shard SET formed = true WHERE NOT formed`
+)
+
+// OpenShards opens the databases of a cluster, in their order, as Open does each. Empty databases
+// become a cluster when they are opened together for the first time. It fails with Conflict if they
+// are not the databases of one cluster, all of them and in their order.
+func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err error) {
+	defer func() {
+		if err != nil {
+			for _, s := range stores {
+				s.Close()
+			}
+		}
+	}()
+	as, formed := Shard{Count: len(configs)}, false
+	for i, cfg := range configs {
+		as.Number = i + 1
+		s, was, err := openAs(ctx, cfg, as, formed)
+		if err != nil {
+			return stores, err
+		}
+		stores = append(stores, s)
+		if i == 0 {
+			as, formed = s.shard, was
+		}
+	}
+	if formed {
+		return stores, nil
+	}
+	_, err = stores[0].pool.Exec(ctx, formStatement)
+	return stores, failure(ctx, err, "form a cluster of databases")
+}
+
+// Shard returns which database of a cluster the store is in.
+func (s *Store) Shard() Shard { return s.shard }
+
+// join finds which database of a cluster a database is, or makes it that of as if it is empty and
+// the cluster is not formed. as has no Cluster and no Epoch where it is the first.
+func join(ctx context.Context, config *pgx.ConnConfig, as Shard, formed bool) (is Shard, wasFormed bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return is, false, err
+	}
+	defer conn.Close(ctx) // all is committed
+	is, wasFormed, err = readShard(ctx, conn)
+	if err == nil && is.Count == 0 && as.Count > 0 {
+		is, err = joinEmpty(ctx, conn, as, formed)
+	}
+	if err != nil {
+		return is, false, err
+	}
+	return is, wasFormed, is.mustBe(as)
+}
+
+// readShard reads which database of a cluster a database is.
+func readShard(ctx context.Context, conn interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) (is Shard, formed bool, err error) {
+	err = conn.QueryRow(ctx, shardQuery).Scan(&is.Cluster, &is.Number, &is.Count, &is.Epoch, &formed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Shard{}, false, nil
+	}
+	return is, formed, err
+}
+
+// joinEmpty makes an empty database one of a cluster that is not formed yet. Of several nodes one
+// does, and the others find what it did.
+func joinEmpty(ctx context.Context, conn *pgx.Conn, as Shard, formed bool) (is Shard, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(ctx, lockRoomsStatement); err != nil {
+			return err
+		}
+		if is, _, err = readShard(ctx, tx); err != nil || is.Count > 0 {
+			return err
+		}
+		var rooms bool
+		if err := tx.QueryRow(ctx, anyRoomQuery).Scan(&rooms); err != nil {
+			return err
+		}
+		switch {
+		case rooms:
+			return chat.Errorf(chat.Conflict, "database %d of the store's URLs has rooms, and is not of a cluster: one that was alone cannot become one of several by being named with others", as.Number)
+		case formed:
+			return chat.Errorf(chat.Conflict, "database %d of the store's URLs is empty, and the cluster was formed with another one: it is not the right one, or was lost; restore it", as.Number)
+		}
+		if is = as; is.Cluster == "" {
+			is.Cluster, is.Epoch = rand.Text()[:12], 1
+		}
+		_, err = tx.Exec(ctx, joinStatement, is.Cluster, is.Number, is.Count, is.Epoch)
+		return err
+	})
+	return is, err
+}
+
+// mustBe fails with Conflict where a database is another one than as says.
+func (s Shard) mustBe(as Shard) error {
+	switch {
+	case as.Count == 0 && s.Count == 0:
+		return nil
+	case as.Count == 0:
+		return chat.Errorf(chat.Conflict, "the database is number %d of %d: the store's URL must name them all, in their order, separated by spaces", s.Number, s.Count)
+	case s.Count != as.Count:
+		return chat.Errorf(chat.Conflict, "the store has %d URLs, and the database at the one in place %d is number %d of %d: name them all, in their order", as.Count, as.Number, s.Number, s.Count)
+	case s.Number != as.Number:
+		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is number %d of %d: name them in their order", as.Number, s.Number, s.Count)
+	case as.Cluster != "" && s.Cluster != as.Cluster:
+		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is of another cluster, %s, than the first one, %s", as.Number, s.Cluster, as.Cluster)
+	case as.Cluster != "" && s.Epoch != as.Epoch:
+		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d has the epoch %d, and the first one %d: the rooms are being spread anew, or it was restored to an older state", as.Number, s.Epoch, as.Epoch)
+	}
+	return nil
+}
+
+// strange is the error of a store that finds another database than it opened, or one that has
+// another place in its cluster by now. Nothing was written.
+func (s *Store) strange(stamp string) error {
+	return &chat.Error{
+		Kind: chat.Unavailable, Reason: "the store is not what this node knows; try again",
+		Cause: fmt.Errorf("the node opened %s, and finds %q: rooms were spread anew, and the node must be started again, or a name leads to another database", s.shard, stamp),
+	}
+}
+
+// isHere checks on a new connection that it leads to the database that was opened.
+func (s *Store) isHere(ctx context.Context, conn *pgx.Conn) error {
+	var stamp string
+	if err := conn.QueryRow(ctx, stampQuery, pgx.QueryExecModeSimpleProtocol).Scan(&stamp); err != nil {
+		return err
+	}
+	if stamp != s.stamp {
+		return s.strange(stamp)
+	}
+	return nil
+}
+
+const (
+	holdStatement = `
+WITH due AS MATERIALIZED (
+  SELECT p.* FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS p (share, fence, node)
+  JOIN lease l ON l.share = p.share WHERE l.fence < p.fence ORDER BY p.share FOR UPDATE OF l
+)
+UPDATE lease l SET node = d.node, fence = d.fence FROM due d WHERE l.share = d.share AND l.fence < d.fence`
+
+	raiseStatement = `UPDATE consumer SET generation = $1 WHERE name = '' AND generation < $1`
+)
+
+// Hold takes over from the first database of a cluster who holds leases, where that is later than
+// what is known here. It waits for moves under earlier leases.
+func (s *Store) Hold(ctx context.Context, leases []ports.Lease, nodes []ports.NodeID) error {
+	shares, fences, names := make([]int16, len(leases)), make([]int64, len(leases)), make([]string, len(leases))
+	for i, l := range leases {
+		shares[i], fences[i], names[i] = int16(l.Share), l.Fence, string(nodes[i])
+	}
+	return s.exec(ctx, "take over leases", holdStatement, shares, fences, names)
+}
+
+// Raise takes over from the first database of a cluster which generation of consumers is the
+// present one. A Clear of an earlier one has no effect then.
+func (s *Store) Raise(ctx context.Context, generation int64) error {
+	return s.exec(ctx, "take over the generation of consumers", raiseStatement, generation)
+}
