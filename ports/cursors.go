@@ -105,7 +105,7 @@ type MoveOutcome uint8
 // The outcomes of moves.
 const (
 	MoveLost    MoveOutcome = iota // the lease is not the present one: another node may have it
-	MoveChanged                    // the cursor differs from Was
+	MoveChanged                    // the cursor differs from Was, or nothing is known of it
 	Moved
 )
 

@@ -20,6 +20,7 @@ type Directory interface {
 
 	// Places returns one standing for each place that is asked for, in that order, each from one
 	// consistent view. Unread is not counted. For a room that does not exist the standing is zero.
+	// Its error may be a Partial.
 	Places(ctx context.Context, asked []Place) ([]chat.Standing, error)
 
 	// Rooms returns a page of a user's rooms, in the order of their ids (bytewise). A user's rooms
@@ -28,7 +29,7 @@ type Directory interface {
 	// left out. With query.All it returns all rooms, whatever the user's place there, and leaves
 	// none out. It looks at no more than query.Limit rooms, so a page may have fewer, or none. next
 	// is the After of the next page, and empty at the end. Each standing comes from one consistent
-	// view, and has Unread counted.
+	// view, and has Unread counted. Its error may be a Partial.
 	Rooms(ctx context.Context, query RoomsQuery) (page []chat.Standing, next chat.RoomID, err error)
 
 	// Members returns at most limit of a room's members and banned users: those after after, in the

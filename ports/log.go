@@ -88,7 +88,8 @@ type Log interface {
 	// Entry returns one entry in its present form, or NotFound. Me is not set in its reactions.
 	Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat.Entry, error)
 
-	// Heads returns the last seq of each room that exists, in one query.
+	// Heads returns the last seq of each room that exists, in one query. Its error may be a
+	// Partial.
 	Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error)
 }
 

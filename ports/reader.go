@@ -50,5 +50,5 @@ type Follower struct {
 type Right struct {
 	Head   chat.Seq // the room's last entry at that time; it has no meaning if Err is set
 	Unmade bool     // there is no such room, but they may make it
-	Err    error    // nil if they may; otherwise the error of Reader.Allowed
+	Err    error    // nil if they may; otherwise the error of Reader.Allowed, or Unavailable
 }

@@ -18,7 +18,7 @@ type RoomLister interface {
 	// Sort or log.
 	//
 	// A page is also limited by bytes, as a page of a log is. So it may have fewer than Limit
-	// rooms, or none. As long as there is a Next, there are more.
+	// rooms, or none. As long as there is a Next, there are more. Its error may be a Partial.
 	List(ctx context.Context, by chat.Identity, query ListQuery) (RoomListPage, error)
 }
 
@@ -67,7 +67,7 @@ const MaxListed = 5000
 type RoomLists interface {
 	// Order returns the first query.Limit rooms in an order: of those that Directory.Rooms returns,
 	// and those from which the user is banned. If there are more than query.Max of them, it looks
-	// only at those up to the id cut. Otherwise cut is empty.
+	// only at those up to the id cut. Otherwise cut is empty. Its error may be a Partial.
 	Order(ctx context.Context, query OrderQuery) (keys []RoomKey, cut chat.RoomID, err error)
 
 	// Sights returns one sight for each of the rooms, in their order: how a user sees it. Unread is

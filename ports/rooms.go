@@ -11,7 +11,8 @@ type Rooms interface {
 	// Mine returns a page of the user's rooms that they may read, in the order of their ids: those
 	// after after. A user's rooms are those where they are a member, have a read mark, or have made
 	// an entry and not left since, and those that the token names by id. limit is 1–200. A page may
-	// have fewer rooms, or none. next is the after of the next page, and empty at the end.
+	// have fewer rooms, or none. next is the after of the next page, and empty at the end. Its
+	// error may be a Partial.
 	Mine(ctx context.Context, by chat.Identity, after chat.RoomID, limit int) (rooms []RoomView, next chat.RoomID, err error)
 
 	// All is like Mine, but for all rooms, whatever the user's place there. It needs a token with

@@ -25,7 +25,7 @@ func (a *API) sortedRooms(r *request, limit int) error {
 		return err
 	}
 	page, err := a.cfg.Lists.List(r.ctx, r.by, q)
-	if err != nil {
+	if err != nil && !ports.IsPartial(err) {
 		return err
 	}
 	rooms := make([]listedRoom, len(page.Rooms))
@@ -42,7 +42,8 @@ func (a *API) sortedRooms(r *request, limit int) error {
 		Rooms     []listedRoom `json:"rooms"`
 		Next      string       `json:"next,omitempty"`
 		Truncated bool         `json:"truncated,omitempty"`
-	}{rooms, page.Next, page.Truncated})
+		Lacking   bool         `json:"lacking,omitempty"`
+	}{rooms, page.Next, page.Truncated, err != nil})
 }
 
 func (r *request) listQuery(limit int) (q ports.ListQuery, err error) {

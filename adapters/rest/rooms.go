@@ -98,7 +98,7 @@ func (a *API) listRooms(r *request) error {
 		return chat.Errorf(chat.Invalid, "all must be true or false")
 	}
 	page, next, err := list(r.ctx, r.by, after, limit)
-	if err != nil {
+	if err != nil && !ports.IsPartial(err) {
 		return err
 	}
 	rooms := make([]room, len(page))
@@ -106,9 +106,10 @@ func (a *API) listRooms(r *request) error {
 		rooms[i] = view(v)
 	}
 	return r.encode(fiber.StatusOK, struct {
-		Rooms []room      `json:"rooms"`
-		Next  chat.RoomID `json:"next,omitempty"`
-	}{rooms, next})
+		Rooms   []room      `json:"rooms"`
+		Next    chat.RoomID `json:"next,omitempty"`
+		Lacking bool        `json:"lacking,omitempty"`
+	}{rooms, next, err != nil})
 }
 
 func (a *API) createRoom(r *request) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,9 +40,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOn(t, func(l ports.Log) ports.Log { return l })
+}
+
+// newWorldOn is newWorld with something between the feeds and the log.
+func newWorldOn(t *testing.T, over func(ports.Log) ports.Log) *world {
+	t.Helper()
 	w := &world{t: t, store: memory.New()}
 	w.Node = feed.New(feed.Config{
-		Log: w.store, Encoder: bodies{}, Open: func(*feed.Feed) feed.Readers { return readers{w} },
+		Log: over(w.store), Encoder: bodies{}, Open: func(*feed.Feed) feed.Readers { return readers{w} },
 	})
 	if _, err := w.store.Create(t.Context(), chat.Room{ID: "tea", Public: true}, ""); err != nil {
 		t.Fatal(err)
@@ -171,6 +178,46 @@ func TestAGapIsFilledFromTheLog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// halfAway is a log of which one room is away.
+type halfAway struct {
+	ports.Log
+	away atomic.Pointer[chat.RoomID]
+}
+
+func (l *halfAway) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
+	away := l.away.Load()
+	if away == nil {
+		return l.Log.Heads(ctx, rooms)
+	}
+	lacks := func(room chat.RoomID) bool { return room == *away }
+	heads, err := l.Log.Heads(ctx, slices.DeleteFunc(slices.Clone(rooms), lacks))
+	if err != nil {
+		return nil, err
+	}
+	return heads, &ports.Partial{Lacks: lacks, Err: chat.Errorf(chat.Unavailable, "away")}
+}
+
+func TestAGapIsFilledWhileOtherRoomsAreAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &halfAway{}
+		w := newWorldOn(t, func(l ports.Log) ports.Log { log.Log = l; return log })
+		f := w.acquire()
+		if _, err := w.store.Create(t.Context(), chat.Room{ID: "den"}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Acquire(t.Context(), "den"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		den := chat.RoomID("den")
+		log.away.Store(&den)
+		w.says("one")
+		time.Sleep(3 * time.Second) // the heads are compared every 2
+		w.shows(f, 1, "one.")
+	})
 }
 
 func TestAFeedThatLacksVeryManyGoesOnAtTheHead(t *testing.T) {

@@ -2,10 +2,12 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 const (
@@ -108,13 +110,17 @@ func (n *Node) findBehind(ctx context.Context) map[*Feed]chat.Seq {
 		ctx, cancel := context.WithTimeout(ctx, StoreTime)
 		defer cancel()
 		heads, err := n.cfg.Log.Heads(ctx, rooms)
+		partial, partly := errors.AsType[*ports.Partial](err)
 		if err != nil {
 			n.cfg.Observer.Fault(ctx, "compare feeds with the log", err)
-			return false
+			if !partly {
+				return false
+			}
 		}
 		for i, room := range rooms {
 			f, head := open[room], heads[room]
 			switch {
+			case partly && partial.Lacks(room):
 			case head > f.view.Load().Head:
 				behind[f] = head
 			case head < was[i]:

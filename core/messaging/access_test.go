@@ -520,6 +520,40 @@ func TestWhoMayStillReadIsOneQuestionThatChargesNobody(t *testing.T) {
 	n.user("bob").says("tea", "I have done nothing yet")
 }
 
+func TestWhoMayReadIsKnownOfRoomsThatAreNotAway(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *messaging.Config) { c.Directory = lacking{c.Directory, "den"} })
+	n.room("tea", true)
+	n.room("den", true)
+	bob := n.user("bob").Identity
+	rights, err := n.MayRead(t.Context(), []ports.Follower{{By: bob, Room: "den"}, {By: bob, Room: "tea"}})
+	if err != nil || !errors.Is(rights[0].Err, chat.Unavailable) || rights[1].Err != nil {
+		t.Errorf("rights are %+v, %v", rights, err)
+	}
+}
+
+// lacking is a directory of which one room is away.
+type lacking struct {
+	ports.Directory
+	room chat.RoomID
+}
+
+func (d lacking) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
+	standings := make([]chat.Standing, len(asked))
+	for i := range asked {
+		if asked[i].Room == d.room {
+			continue
+		}
+		one, err := d.Directory.Places(ctx, asked[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		standings[i] = one[0]
+	}
+	lacks := func(room chat.RoomID) bool { return room == d.room }
+	return standings, &ports.Partial{Lacks: lacks, Err: chat.Errorf(chat.Unavailable, "away")}
+}
+
 // lookup stands between a service and its directory's Places.
 type lookup struct {
 	ports.Directory

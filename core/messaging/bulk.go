@@ -136,8 +136,5 @@ func (s *Service) All(ctx context.Context, by chat.Identity, after chat.RoomID, 
 		return nil, "", chat.Errorf(chat.Forbidden, "to list all rooms needs a token with the scope chat:admin")
 	}
 	page, next, err := s.cfg.Directory.Rooms(ctx, ports.RoomsQuery{User: by.User, All: true, After: after, Limit: limit})
-	if err != nil {
-		return nil, "", err
-	}
-	return s.cutList(ctx, by, page, next)
+	return s.cutList(ctx, by, page, next, err)
 }

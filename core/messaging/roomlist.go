@@ -30,9 +30,9 @@ func (s *Service) List(ctx context.Context, by chat.Identity, q ports.ListQuery)
 	if err != nil {
 		return ports.RoomListPage{}, err
 	}
-	keys, cut, err := s.cfg.Lists.Order(ctx, v.query(by, q))
-	if err != nil {
-		return ports.RoomListPage{}, err
+	keys, cut, lacks := s.cfg.Lists.Order(ctx, v.query(by, q))
+	if lacks != nil && !ports.IsPartial(lacks) {
+		return ports.RoomListPage{}, lacks
 	}
 	if q.Cursor == "" {
 		v.begin(keys, cut)
@@ -47,7 +47,7 @@ func (s *Service) List(ctx context.Context, by chat.Identity, q ports.ListQuery)
 		v.pass(keys[:passed])
 		page.Next = v.text(by.User, log)
 	}
-	return page, nil
+	return page, lacks
 }
 
 // show returns views of the rooms of keys that by may read, as many as fit into the bytes of a

@@ -13,14 +13,15 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 		return nil, "", err
 	}
 	page, next, err := s.cfg.Directory.Rooms(ctx, ports.RoomsQuery{User: by.User, Granted: by.Grants.Rooms(), After: after, Limit: limit})
-	if err != nil {
-		return nil, "", err
-	}
-	return s.cutList(ctx, by, page, next)
+	return s.cutList(ctx, by, page, next, err)
 }
 
-// cutList returns the views of rooms that by may read, as many as go into one answer.
-func (s *Service) cutList(ctx context.Context, by chat.Identity, page []chat.Standing, next chat.RoomID) ([]ports.RoomView, chat.RoomID, error) {
+// cutList returns the views of rooms that by may read, as many as go into one answer. lacks is the
+// error of what listed them.
+func (s *Service) cutList(ctx context.Context, by chat.Identity, page []chat.Standing, next chat.RoomID, lacks error) ([]ports.RoomView, chat.RoomID, error) {
+	if lacks != nil && !ports.IsPartial(lacks) {
+		return nil, "", lacks
+	}
 	rooms := make([]chat.Room, len(page))
 	for i, st := range page {
 		rooms[i] = st.Room
@@ -38,11 +39,11 @@ func (s *Service) cutList(ctx context.Context, by chat.Identity, page []chat.Sta
 		}
 		view := ports.RoomView{Standing: st, Role: role, Metadata: set[st.Room.ID]}
 		if bytes += roomSize(&view); bytes > s.cfg.AnswerBytes && len(views) > 0 {
-			return views, views[len(views)-1].Room.ID, nil
+			return views, views[len(views)-1].Room.ID, lacks
 		}
 		views = append(views, view)
 	}
-	return views, next, nil
+	return views, next, lacks
 }
 
 // Room implements ports.Rooms.

@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -226,11 +227,16 @@ func (s *Service) MayRead(ctx context.Context, readers []ports.Follower) ([]port
 		asked[i] = ports.Place{Room: r.Room, User: r.By.User}
 	}
 	standings, err := s.cfg.Directory.Places(ctx, asked)
-	if err != nil {
+	partial, partly := errors.AsType[*ports.Partial](err)
+	if err != nil && !partly {
 		return nil, err
 	}
 	rights := make([]ports.Right, len(readers))
 	for i, st := range standings {
+		if partly && partial.Lacks(readers[i].Room) {
+			rights[i].Err = partial
+			continue
+		}
 		rights[i].Head = st.Room.Head
 		if st.Room.ID == "" {
 			if rights[i].Unmade = s.mayMake(readers[i].By, readers[i].Room); !rights[i].Unmade {

@@ -122,8 +122,17 @@ func (h *Hub) checkRights(ctx context.Context, batch []*follow) {
 	rights, err := h.mayRead(ctx, asked)
 	switch {
 	case err == nil:
+		var unknown []*follow
 		for i, fl := range held {
-			fl.session.checked(fl, rights[i])
+			if err = rights[i].Err; errors.Is(err, chat.Unavailable) {
+				h.cfg.Observer.Fault(ctx, "check who may still read", err)
+				unknown = append(unknown, fl)
+			} else {
+				fl.session.checked(fl, rights[i])
+			}
+		}
+		if len(unknown) > 0 {
+			h.askLater(ctx, unknown)
 		}
 	case ctx.Err() != nil:
 	case errors.Is(err, chat.Unavailable):

@@ -177,6 +177,46 @@ func TestWhileTheStoreIsAwayNobodyIsSentAway(t *testing.T) {
 	})
 }
 
+// awayFor cannot tell now who may read one room.
+type awayFor struct {
+	ports.Reader
+	room chat.RoomID
+	back atomic.Bool
+}
+
+func (a *awayFor) MayRead(ctx context.Context, readers []ports.Follower) ([]ports.Right, error) {
+	rights, err := a.Reader.MayRead(ctx, readers)
+	for i := range rights {
+		if readers[i].Room == a.room && !a.back.Load() {
+			rights[i] = ports.Right{Err: chat.Errorf(chat.Unavailable, "away")}
+		}
+	}
+	return rights, err
+}
+
+func TestARoomThatIsAwayHoldsUpNoOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		away := &awayFor{room: "den"}
+		w := newWorld(t, 1, func(d *session.Config, _ *messaging.Config) {
+			d.Reader = around{reader: func(r ports.Reader) ports.Reader { away.Reader = r; return away }}
+		})
+		alice := w.connects("alice")
+		for _, room := range []chat.RoomID{"tea", "den", "pub"} {
+			alice.joins(room)
+		}
+		alice.gets(ports.Auth{Token: "alice@*"}, nil)
+		for _, room := range []chat.RoomID{"tea", "pub"} {
+			alice.sends(room, string(room))
+			alice.sees(string(room))
+		}
+		alice.sends("den", "late")
+		time.Sleep(time.Minute / 2)
+		away.back.Store(true)
+		alice.sees("late")
+	})
+}
+
 func TestAFaultOfOneQuestionEndsThatFollowOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
