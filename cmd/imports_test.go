@@ -89,6 +89,7 @@ var rows = []row{
 	{pkg: "adapters/postgres/pgtest", may: []string{"adapters/freeaddr"}, uses: []string{pgx}},
 	{pkg: "adapters/sqlite", may: stores, uses: []string{"modernc.org/sqlite", goose}},
 	{pkg: "adapters/memory", may: []string{"core/chat", "core/ledger", "ports"}},
+	{pkg: "adapters/shards", may: []string{"core/chat", "core/ledger", "ports"}},
 	{pkg: "adapters/localbus", may: inner},
 	{pkg: "adapters/bus", may: []string{"core/chat", "ports", "adapters/notices"}},
 	{pkg: "adapters/nats", may: buses, uses: []string{"github.com/nats-io/nats.go"}},

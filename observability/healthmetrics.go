@@ -13,7 +13,7 @@ func (o *Observer) Health(h *Health) { o.registry.MustRegister(wellness{h}) }
 type wellness struct{ of *Health }
 
 var (
-	partUp     = prometheus.NewDesc("parley_part_up", "1 if a part that the service works with (store, bus, keys) answers, 0 if it is away.", []string{"part"}, nil)
+	partUp     = prometheus.NewDesc("parley_part_up", "1 if a part that the service works with (store, bus, keys; store-1, store-2, … of several servers) answers, 0 if it is away.", []string{"part"}, nil)
 	ready      = prometheus.NewDesc("parley_ready", "1 if the service should get traffic, 0 if not: it starts or drains, or a part has been away for too long.", nil, nil)
 	drainStart = prometheus.NewDesc("parley_drain_start_time_seconds", "When the current stop began, in Unix time; 0 if the service does not stop.", nil, nil)
 	drainEnd   = prometheus.NewDesc("parley_drain_deadline_time_seconds", "When the current stop should be over, in Unix time; 0 if the service does not stop.", nil, nil)

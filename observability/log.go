@@ -123,8 +123,16 @@ func show(_ []string, a slog.Attr) slog.Attr {
 }
 
 // MaskURL returns a URL with its password and the values of its query masked, because both may be
-// secret.
+// secret. It may be several, separated by spaces.
 func MaskURL(raw string) string {
+	urls := strings.Fields(raw)
+	for i, one := range urls {
+		urls[i] = maskOne(one)
+	}
+	return strings.Join(urls, " ")
+}
+
+func maskOne(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return masked // an invalid URL may contain anything

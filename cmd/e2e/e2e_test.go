@@ -111,9 +111,10 @@ func startFor(t *testing.T, issuer *issuer, store string, settings map[string]st
 func TestProtocol(t *testing.T) {
 	t.Parallel()
 	stores := map[string]func(t *testing.T) string{
-		"memory":     func(*testing.T) string { return "memory://" },
-		"SQLite":     func(t *testing.T) string { return "sqlite://" + t.TempDir() + "/parley.db" },
-		"PostgreSQL": func(t *testing.T) string { return pgtest.URL(t) },
+		"memory":        func(*testing.T) string { return "memory://" },
+		"SQLite":        func(t *testing.T) string { return "sqlite://" + t.TempDir() + "/parley.db" },
+		"PostgreSQL":    func(t *testing.T) string { return pgtest.URL(t) },
+		"two databases": func(t *testing.T) string { return pgtest.URL(t) + " " + pgtest.URL(t) },
 	}
 	for name, url := range stores {
 		t.Run(name, func(t *testing.T) {

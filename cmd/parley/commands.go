@@ -64,20 +64,28 @@ func (p program) migrate(ctx context.Context, args []string) error {
 	if what != "down" && *yes != 0 {
 		return misuse("--yes is for migrate down")
 	}
-	m, err := server.NewMigrator(cfg)
+	databases, err := server.NewMigrators(cfg)
 	if err != nil {
 		return err
 	}
-	switch what {
-	case "up":
-		err = m.Up(ctx)
-	case "down":
-		err = p.down(ctx, m, *yes)
+	for i, m := range databases {
+		if len(databases) > 1 {
+			fmt.Fprintf(p.out, "database %d of %d:\n", i+1, len(databases))
+		}
+		switch what {
+		case "up":
+			err = m.Up(ctx)
+		case "down":
+			err = p.down(ctx, m, *yes)
+		}
+		if err == nil {
+			err = p.schema(ctx, m)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return p.schema(ctx, m)
+	return nil
 }
 
 // down reverts the last migration if its version is given. Otherwise it prints what would be

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/adapters/localbus"
 	"github.com/parley-chat/parley/adapters/rest"
+	"github.com/parley-chat/parley/adapters/shards"
 	"github.com/parley-chat/parley/adapters/sse"
 	"github.com/parley-chat/parley/adapters/web"
 	"github.com/parley-chat/parley/adapters/wire"
@@ -59,6 +60,11 @@ func newObserver(cfg Config, log *slog.Logger, t *observability.Telemetry, l *li
 
 func newHealth(cfg Config, s Store, b Bus, v Verifier, log *slog.Logger, o *observability.Observer) *observability.Health {
 	parts := []observability.Part{{Name: "store", Checker: o.Store(s)}, {Name: "bus", Checker: b, Spare: true}}
+	if several, ok := s.(*shards.Store); ok {
+		for i, server := range several.Servers() { // one that is away takes only its own rooms away
+			parts = append(parts, observability.Part{Name: fmt.Sprint("store-", i+1), Checker: server, Spare: true})
+		}
+	}
 	if tokens, ok := v.(*jwt.Verifier); ok && tokens.Published() != nil {
 		parts = append(parts, observability.Part{Name: "keys", Checker: tokens.Published()})
 	}

@@ -55,7 +55,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.TrustedProxies, "trusted-proxies", "", list(network), "networks of proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted: 10.0.0.0/8,…")
 	add(s, &cfg.Origins, "origins", "", list(edge.ParseOrigin), "other web origins that may connect and call: https://app.example, https://*.example.com (subdomains), capacitor://localhost, …, or *")
 
-	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir)").secret = true
+	add(s, &cfg.StoreURL, "store-url", "", storeURL, "sqlite://PATH, postgres://… or memory:// (unless set: a file in data-dir); several postgres://…, separated by spaces, share the rooms").secret = true
 	add(s, &cfg.BusURL, "bus-url", "local://", busURL, "how nodes notify each other: nats://…, redis://…, redis+cluster://…, postgres://…, or local:// for a single node").secret = true
 	add(s, &cfg.BusPrefix, "bus-prefix", "parley", busPrefix, "how subjects and channels begin, if several services share a bus")
 	add(s, &cfg.DataDir, "data-dir", defaultDataDir, text, "where the service keeps files of its own")

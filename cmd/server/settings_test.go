@@ -173,6 +173,24 @@ func TestABusThatCannotBeUsedIsRefusedByWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestAStoreMayBeSeveralDatabases(t *testing.T) {
+	t.Parallel()
+	for urls, want := range map[string]string{
+		"postgres://a,b/d postgres://u:s3cret@c/d\npostgresql://e/d": "",
+		"sqlite:///my files/x.db":                                    "",
+		"postgres://u:s3cret@a/d sqlite://x.db":                      "of sqlite://… there is one",
+		"postgres://u:s3cret@a/d memory://":                          "of memory://… there is one",
+		"postgres://u:s3cret@a/d b/d":                                "sqlite://PATH, postgres://",
+		"postgres://a/d postgres://u:s3cret@h:x/d":                   "a URL such as postgres://",
+		strings.Repeat("postgres://a/d ", 65):                        "up to 64 URLs",
+	} {
+		_, err := load(nil, "PARLEY_STORE_URL="+urls)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret")) {
+			t.Errorf("%s: got %v, want %q", urls, err, want)
+		}
+	}
+}
+
 func TestAllFaultsAreToldAtOnceByName(t *testing.T) {
 	t.Parallel()
 	_, err := load([]string{"-drain=soon", "-sessions", "0"},
@@ -327,10 +345,10 @@ func TestAConfigLogsWhatDiffersFromTheDefaultsWithoutSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.StoreURL = "postgres://parley:s3cret@db/parley"
+	cfg.StoreURL = "postgres://parley:s3cret@db/parley postgres://parley:s3cret@db2/parley"
 	var out bytes.Buffer
 	slog.New(slog.NewTextHandler(&out, nil)).Info("settings", "set", cfg)
-	for _, want := range []string{"set.drain=3s", "set.migrate=false", "set.data-dir=/d", "db/parley"} {
+	for _, want := range []string{"set.drain=3s", "set.migrate=false", "set.data-dir=/d", "db/parley", "db2/parley"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in %s", want, out.String())
 		}

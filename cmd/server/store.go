@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/memory"
 	"github.com/parley-chat/parley/adapters/postgres"
+	"github.com/parley-chat/parley/adapters/shards"
 	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/migrations"
 	"github.com/parley-chat/parley/observability"
@@ -39,12 +40,13 @@ type Store interface {
 	ports.Checker
 }
 
-// backend is the store of a URL's scheme.
+// backend is the store of a URL's scheme. open and migrate take the URLs of a cluster where several
+// databases can be one store, and otherwise one.
 type backend struct {
 	shared  bool // several nodes may share one
 	check   func(rest string) error
 	open    func(ctx context.Context, by opening) (Store, func() error, error)
-	migrate func(cfg Config) *migrations.Migrator // nil: no schema
+	migrate func(cfg Config, url string) *migrations.Migrator // nil: no schema
 }
 
 // opening says for whom a store is opened.
@@ -89,7 +91,7 @@ var backends = map[string]backend{
 			}
 			return s, s.Close, nil
 		},
-		migrate: func(cfg Config) *migrations.Migrator { return sqlite.NewMigrator(sqliteConfig(cfg)) },
+		migrate: func(cfg Config, _ string) *migrations.Migrator { return sqlite.NewMigrator(sqliteConfig(cfg)) },
 	},
 	"postgres":   postgresql,
 	"postgresql": postgresql,
@@ -104,33 +106,69 @@ var postgresql = backend{
 		return nil
 	},
 	open: func(ctx context.Context, by opening) (Store, func() error, error) {
-		config := postgresConfig(by.cfg, by.log)
-		if traces := by.telemetry.Traces(); traces != nil {
-			config.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(traces))
+		var configs []postgres.Config
+		for _, url := range storeURLs(by.cfg) {
+			config := postgresConfig(by.cfg, url, by.log)
+			if traces := by.telemetry.Traces(); traces != nil {
+				config.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(traces))
+			}
+			configs = append(configs, config)
 		}
-		s, err := postgres.Open(ctx, config)
+		if len(configs) > 1 {
+			return openShards(ctx, configs)
+		}
+		s, err := postgres.Open(ctx, configs[0])
 		if err != nil {
 			return nil, nil, err
 		}
 		return s, func() error { s.Close(); return nil }, nil
 	},
-	migrate: func(cfg Config) *migrations.Migrator {
-		return postgres.NewMigrator(postgresConfig(cfg, slog.Default()))
+	migrate: func(cfg Config, url string) *migrations.Migrator {
+		return postgres.NewMigrator(postgresConfig(cfg, url, slog.Default()))
 	},
 }
 
-func postgresConfig(cfg Config, log *slog.Logger) postgres.Config {
-	return postgres.Config{
-		URL: cfg.StoreURL, NoMigrate: cfg.NoMigrate, OnWait: waiting(cfg, log),
-		OnWarn: func(err error) { log.Warn("the database", "url", cfg.StoreURL, "warning", err) },
+// openShards opens several databases as one store.
+func openShards(ctx context.Context, configs []postgres.Config) (Store, func() error, error) {
+	stores, err := postgres.OpenShards(ctx, configs)
+	if err != nil {
+		return nil, nil, err
 	}
+	servers := make([]shards.Server, len(stores))
+	for i, s := range stores {
+		servers[i] = s
+	}
+	return shards.New(servers...), func() error {
+		for _, s := range stores {
+			s.Close()
+		}
+		return nil
+	}, nil
+}
+
+func postgresConfig(cfg Config, url string, log *slog.Logger) postgres.Config {
+	return postgres.Config{
+		URL: url, NoMigrate: cfg.NoMigrate, OnWait: waiting(url, log),
+		OnWarn: func(err error) { log.Warn("the database", "url", url, "warning", err) },
+	}
+}
+
+// storeURLs returns the URLs of the store: several are those of databases that share the rooms.
+func storeURLs(cfg Config) []string { return splitURLs(cfg.StoreURL) }
+
+// splitURLs splits the URLs of databases. A file's name may have spaces.
+func splitURLs(raw string) []string {
+	if strings.HasPrefix(raw, "postgres") {
+		return strings.Fields(raw)
+	}
+	return []string{raw}
 }
 
 // stillWaiting is how often a start that waits repeats the same reason in the log.
 const stillWaiting = 15 * time.Second
 
 // waiting returns a function that logs failed attempts to reach the database.
-func waiting(cfg Config, log *slog.Logger) func(error) {
+func waiting(url string, log *slog.Logger) func(error) {
 	began := time.Now()
 	var told time.Time
 	var why string
@@ -139,7 +177,7 @@ func waiting(cfg Config, log *slog.Logger) func(error) {
 			return
 		}
 		told, why = time.Now(), err.Error()
-		log.Warn("waiting for the database", "url", cfg.StoreURL, "error", err, "for", time.Since(began).Round(time.Millisecond))
+		log.Warn("waiting for the database", "url", url, "error", err, "for", time.Since(began).Round(time.Millisecond))
 	}
 }
 
@@ -162,30 +200,47 @@ func holder(cfg Config) string {
 func shared(scheme string) bool { return backends[scheme].shared }
 
 func storeURL(raw string) (string, error) {
-	scheme, rest, _ := strings.Cut(raw, "://")
-	b, ok := backends[scheme]
-	if !ok {
-		return "", errors.New("sqlite://PATH, postgres://user@host/database or memory://")
+	urls := splitURLs(raw)
+	for _, url := range urls {
+		scheme, rest, _ := strings.Cut(url, "://")
+		b, ok := backends[scheme]
+		switch {
+		case !ok:
+			return "", errors.New("sqlite://PATH, postgres://user@host/database or memory://")
+		case len(urls) > 1 && !b.shared:
+			return "", fmt.Errorf("one URL, or several that are postgres://…: of %s://… there is one", scheme)
+		case len(urls) > maxServers:
+			return "", fmt.Errorf("up to %d URLs", maxServers)
+		}
+		if err := b.check(rest); err != nil {
+			return "", err
+		}
 	}
-	return raw, b.check(rest)
+	return raw, nil
 }
+
+// maxServers is of how many databases a store may be: so that each has about as many slots.
+const maxServers = shards.Slots / 16
 
 func openStore(ctx context.Context, cfg Config, log *slog.Logger, t *observability.Telemetry) (Store, func() error, error) {
 	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
 	return backends[scheme].open(ctx, opening{cfg, log, t, true})
 }
 
-// NewMigrator returns the migrator of the store that cfg names. It fails if the store has no
-// schema.
-func NewMigrator(cfg Config) (*migrations.Migrator, error) {
+// NewMigrators returns the migrators of the store that cfg names, one for each of its databases. It
+// fails if the store has no schema.
+func NewMigrators(cfg Config) (list []*migrations.Migrator, err error) {
 	cfg, faults := cfg.withDefaults()
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	scheme, _, _ := strings.Cut(cfg.StoreURL, "://")
+	scheme := schemeOf(cfg.StoreURL)
 	b := backends[scheme]
 	if b.migrate == nil {
 		return nil, fmt.Errorf("a %s:// store has no schema to migrate", scheme)
 	}
-	return b.migrate(cfg), nil
+	for _, url := range storeURLs(cfg) {
+		list = append(list, b.migrate(cfg, url))
+	}
+	return list, nil
 }
