@@ -28,7 +28,7 @@ func (c *cluster) busURL() string {
 	case c.bus != nil:
 		return c.bus.url
 	case c.cfg.Bus == "postgres":
-		return c.store.URL()
+		return c.stores[0].URL()
 	}
 	return ""
 }

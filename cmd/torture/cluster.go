@@ -24,13 +24,13 @@ import (
 
 // cluster is everything that a run has started.
 type cluster struct {
-	cfg   Config
-	dir   string
-	keys  *jwt.DevKeys
-	store *pgtest.Program
-	bus   *busServer // nil: no bus, or PostgreSQL is the bus
-	nodes []*node
-	trap  trap
+	cfg    Config
+	dir    string
+	keys   *jwt.DevKeys
+	stores []*pgtest.Program
+	bus    *busServer // nil: no bus, or PostgreSQL is the bus
+	nodes  []*node
+	trap   trap
 }
 
 // node is one node, with its own proxies to PostgreSQL and the bus.
@@ -38,7 +38,7 @@ type node struct {
 	name     string
 	addr     string
 	spec     proc.Spec
-	toStore  *faultproxy.Proxy
+	toStores []*faultproxy.Proxy
 	toBus    *faultproxy.Proxy // nil: no bus
 	up       atomic.Bool
 	mu       sync.Mutex
@@ -64,9 +64,13 @@ func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.say("starting PostgreSQL")
-	if c.store, err = pgtest.Begin(); err != nil {
-		return nil, err
+	for range cfg.Stores {
+		cfg.say("starting PostgreSQL")
+		store, err := pgtest.Begin()
+		if err != nil {
+			return nil, err
+		}
+		c.stores = append(c.stores, store)
 	}
 	if err := c.startBus(ctx); err != nil {
 		return nil, err
@@ -89,7 +93,9 @@ func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 func (c *cluster) end() (err error) {
 	for _, n := range c.nodes {
 		n.kill()
-		n.toStore.Close()
+		for _, p := range n.toStores {
+			p.Close()
+		}
 		if n.toBus != nil {
 			n.toBus.Close()
 		}
@@ -97,8 +103,8 @@ func (c *cluster) end() (err error) {
 	if c.bus != nil {
 		c.bus.kill()
 	}
-	if c.store != nil {
-		err = c.store.Remove()
+	for _, store := range c.stores {
+		err = errors.Join(err, store.Remove())
 	}
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
@@ -151,11 +157,14 @@ func (c *cluster) node(ctx context.Context, i int, program string) (*node, error
 		return nil, err
 	}
 	n := &node{name: fmt.Sprint("n", i+1), addr: addr}
-	storeURL, toStore, err := through(ctx, c.store.URL())
-	if err != nil {
-		return nil, err
+	var storeURLs []string
+	for _, store := range c.stores {
+		storeURL, toStore, err := through(ctx, store.URL())
+		if err != nil {
+			return nil, err
+		}
+		storeURLs, n.toStores = append(storeURLs, storeURL), append(n.toStores, toStore)
 	}
-	n.toStore = toStore
 	busURL := "local://"
 	if bus := c.busURL(); bus != "" {
 		if busURL, n.toBus, err = through(ctx, bus); err != nil {
@@ -167,7 +176,7 @@ func (c *cluster) node(ctx context.Context, i int, program string) (*node, error
 		return nil, err
 	}
 	n.spec = proc.Spec{Path: program, Args: []string{"serve"}, Dir: dir, Env: append(environ(),
-		"PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+c.dir, "PARLEY_STORE_URL="+storeURL,
+		"PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+c.dir, "PARLEY_STORE_URL="+strings.Join(storeURLs, " "),
 		"PARLEY_BUS_URL="+busURL, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=warn", "PARLEY_LOG_FORMAT=text",
 		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off", "PARLEY_ADDS_PER_USER=off")}
 	n.spec.Env = append(n.spec.Env, c.cfg.Settings...)

@@ -29,6 +29,7 @@ type fault struct {
 	after time.Duration // after the previous fault was repaired
 	what  string
 	node  int
+	store int // of the PostgreSQL servers
 	hold  time.Duration
 }
 
@@ -36,6 +37,9 @@ func (f fault) String() string {
 	where := "all nodes"
 	if f.node >= 0 {
 		where = fmt.Sprint("n", f.node+1)
+	}
+	if f.store > 0 {
+		where += fmt.Sprint(", PostgreSQL ", f.store+1)
 	}
 	return fmt.Sprintf("%s, %s, for %v", f.what, where, f.hold.Round(time.Millisecond))
 }
@@ -84,6 +88,9 @@ func plan(cfg Config) (faults []fault) {
 	}
 	for sum := time.Duration(0); sum < cfg.Time; {
 		f := all[r.IntN(len(all))]()
+		if strings.Contains(f.what, "PostgreSQL") && cfg.Stores > 1 {
+			f.store = r.IntN(cfg.Stores)
+		}
 		f.after = between(200*ms, 1500*ms)
 		sum += f.after + f.hold
 		faults = append(faults, f)
@@ -150,11 +157,11 @@ func (c *cluster) strike(ctx context.Context, f fault) error {
 		if strings.Contains(f.what, "immediate") {
 			mode = pgtest.Immediate
 		}
-		if err := c.store.Stop(mode); err != nil {
+		if err := c.stores[f.store].Stop(mode); err != nil {
 			return err
 		}
 		hold()
-		return c.store.Start()
+		return c.stores[f.store].Start()
 	default:
 		ways := c.ways(f)
 		for _, p := range ways {
@@ -196,7 +203,7 @@ func (c *cluster) ways(f fault) (ways []*faultproxy.Proxy) {
 		if strings.Contains(f.what, "the bus") {
 			ways = append(ways, n.toBus)
 		} else {
-			ways = append(ways, n.toStore)
+			ways = append(ways, n.toStores[f.store])
 		}
 	}
 	return ways

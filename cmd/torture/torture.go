@@ -24,6 +24,7 @@ type Config struct {
 	Nodes, Rooms, Writers, Readers int
 	Time                           time.Duration // of faults under load
 	Pace                           time.Duration // max time that a writer waits between changes
+	Stores                         int           // PostgreSQL servers that share the rooms
 	Bus                            string        // nats, redis, postgres or none
 	Hooks                          int           // webhooks; 0: none
 	Faults                         []string      // of FaultKinds
@@ -37,12 +38,12 @@ type Config struct {
 var Buses = []string{"nats", "redis", "postgres", "none"}
 
 func (c Config) withDefaults() (Config, error) {
-	for field, std := range map[*int]int{&c.Nodes: 3, &c.Rooms: 4, &c.Writers: 8, &c.Readers: 12} {
+	for field, std := range map[*int]int{&c.Nodes: 3, &c.Stores: 1, &c.Rooms: 4, &c.Writers: 8, &c.Readers: 12} {
 		if *field == 0 {
 			*field = std
 		}
 		if *field < 1 {
-			return c, errors.New("nodes, rooms, writers and readers: at least one each")
+			return c, errors.New("nodes, stores, rooms, writers and readers: at least one each")
 		}
 	}
 	for field, std := range map[*time.Duration]time.Duration{&c.Time: 30 * time.Second, &c.Pace: 20 * time.Millisecond} {
@@ -118,8 +119,8 @@ func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 		r.rooms = append(r.rooms, fmt.Sprint("room-", i+1))
 	}
 	r.history.Write(history.Record{Kind: history.Began, Seed: cfg.Seed, Text: fmt.Sprintf(
-		"%d nodes, bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
-		cfg.Nodes, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
+		"%d nodes, %d stores, bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
+		cfg.Nodes, cfg.Stores, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
 	if err := r.play(ctx); err != nil {
 		return v, err
 	}
