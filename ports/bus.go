@@ -64,8 +64,8 @@ type Audience interface {
 type NodeID string
 
 // Notice is what nodes tell each other besides entries. Signalled and NodePresence are about a
-// room. Alive, StandingChanged, MemberAdded, ProfileChanged, HooksChanged, Disconnected, Revoked
-// and Grown are for all nodes.
+// room. Alive, Writing, StandingChanged, MemberAdded, ProfileChanged, HooksChanged, Disconnected,
+// Revoked and Grown are for all nodes.
 type Notice interface {
 	// About returns the room that the notice is about, or "" if it is for all nodes.
 	About() chat.RoomID
@@ -94,6 +94,9 @@ type Alive struct {
 
 	Features []string // beyond the first published protocol v1; empty from an earlier release
 }
+
+// Writing is told by each node that appends much, once a second while it does.
+type Writing struct{ Node NodeID }
 
 // StandingChanged tells that a user's standing in a room has changed. If User is empty, everybody's
 // may have.
@@ -141,6 +144,9 @@ func (p NodePresence) About() chat.RoomID { return p.Room }
 
 // About implements Notice.
 func (Alive) About() chat.RoomID { return "" }
+
+// About implements Notice.
+func (Writing) About() chat.RoomID { return "" }
 
 // About implements Notice.
 func (StandingChanged) About() chat.RoomID { return "" }

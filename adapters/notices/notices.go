@@ -100,6 +100,7 @@ const (
 	packetProfile
 	packetGrown
 	packetHooks
+	packetWriting
 )
 
 // The fields of an entry. One of those from entryMessage on is its fact.
@@ -184,6 +185,8 @@ func appendNotice(b []byte, notice ports.Notice) []byte {
 			}
 			return b
 		})
+	case ports.Writing:
+		return nested(b, packetWriting, func(b []byte) []byte { return text(b, fieldNode, string(n.Node)) })
 	case ports.StandingChanged:
 		return nested(b, packetStanding, func(b []byte) []byte {
 			return flag(text(text(b, fieldRoom, string(n.Room)), fieldUser, string(n.User)), fieldOn, n.Opened)

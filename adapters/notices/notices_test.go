@@ -55,6 +55,7 @@ func specimens() []notices.Packet {
 		ports.Alive{Node: "n2", Going: true, Ask: true},
 		ports.Alive{Node: "n2"},
 		ports.Alive{Node: "n2", Features: []string{"threads", "search"}},
+		ports.Writing{Node: "n2"},
 		ports.StandingChanged{Room: "tea", User: "bob"},
 		ports.StandingChanged{Room: "tea"},
 		ports.MemberAdded{Room: "tea", User: "bob", By: chat.Author{ID: "alice", Name: "Alice"}, Role: chat.Write},

@@ -33,7 +33,7 @@ func Parse(b []byte) (p Packet, err error) {
 			return p.grown(f)
 		case packetHooks:
 			p.Notice = ports.HooksChanged{}
-		case packetAlive, packetStanding, packetAdded, packetProfile, packetDisconnected, packetRevoked:
+		case packetAlive, packetStanding, packetAdded, packetProfile, packetDisconnected, packetRevoked, packetWriting:
 			return p.toAll(f)
 		}
 		return nil
@@ -284,6 +284,8 @@ func (p *Packet) toAll(f field) error {
 	switch f.number {
 	case packetAlive:
 		p.Notice, named = ports.Alive{Node: ports.NodeID(v.node), Going: v.off, Ask: v.ask, Features: v.features}, v.node != ""
+	case packetWriting:
+		p.Notice, named = ports.Writing{Node: ports.NodeID(v.node)}, v.node != ""
 	case packetStanding:
 		p.Notice, named = ports.StandingChanged{Room: room, User: user, Opened: v.on}, room != ""
 	case packetAdded:

@@ -40,6 +40,7 @@ func (j *journal) commitAs(ctx context.Context, batch []draft, listener ports.Li
 	// This must come before anybody hears of the entries, as a ban may be in force. It is needed
 	// also if the outcome is unknown.
 	j.standings.learn(batch)
+	j.sharing.drafts.Add(int64(len(batch)))
 	if err != nil {
 		fail(batch, err)
 		if unreachable {

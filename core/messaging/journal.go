@@ -21,6 +21,7 @@ type journal struct {
 	standings *standings
 	spread    ports.Spread
 	lanes     []*lane
+	sharing   sharing
 	asides    sync.WaitGroup // the goroutines of rooms that are aside
 	asking    chan struct{}  // has one value for each aside that asks the log
 	groups    atomic.Uint64  // the last number of a group
@@ -56,6 +57,7 @@ type lane struct {
 
 	mu     sync.Mutex
 	queue  []draft
+	busy   bool // drafts that were taken are being committed
 	asides map[chat.RoomID]*aside
 	aside  int // how many drafts wait in asides
 	closed bool
@@ -70,6 +72,7 @@ func newJournal(cfg Config, st *standings) *journal {
 	for i := range j.lanes {
 		j.lanes[i] = &lane{wake: make(chan struct{}, 1), asides: map[chat.RoomID]*aside{}}
 	}
+	j.sharing.start(len(j.lanes))
 	return j
 }
 
@@ -89,7 +92,8 @@ func (s ownSpread) Lane(room chat.RoomID) int {
 // once.
 func (j *journal) submit(drafts ...draft) {
 	room, n := drafts[0].proposal.Room, len(drafts)
-	l := j.lanes[j.spread.Lane(room)]
+	at := j.spread.Lane(room)
+	l := j.lanes[at]
 	full := func(waiting, limit int) bool { return waiting > 0 && waiting+n > max(1, limit) }
 	l.mu.Lock()
 	var refused error
@@ -115,7 +119,7 @@ func (j *journal) submit(drafts ...draft) {
 	case refused != nil:
 		fail(drafts, refused)
 	case a == nil:
-		l.nudge()
+		j.lanes[at%j.sharing.step()].nudge()
 	}
 }
 
@@ -126,17 +130,62 @@ func (l *lane) nudge() {
 	}
 }
 
-// take moves up to limit drafts that may be committed together into batch. open is false when the
-// lane is closed and empty.
-func (l *lane) take(batch []draft, limit int) (_ []draft, open bool) {
+// take moves drafts that may be committed together into batch: those of lane at, and of the lanes
+// that go with it, of which another one is the first in each turn. Their lanes are added to from,
+// and are busy until they are released. open is false when the lane is closed and empty.
+func (j *journal) take(at, turn int, batch []draft, from []*lane) (_ []draft, _ []*lane, open bool) {
+	batch, from = batch[:0], from[:0]
+	step := j.sharing.step()
+	closed, busy := j.lanes[at].state()
+	if closed {
+		step = len(j.lanes) // each goes alone
+	}
+	if at >= step {
+		j.lanes[at%step].nudge()
+		return batch, from, true
+	}
+	group := (len(j.lanes) - at + step - 1) / step
+	for i := 0; i < group && len(batch) < j.cfg.MaxBatch; i++ {
+		l, before := j.lanes[at+(turn+i)%group*step], len(batch)
+		if batch = l.take(batch, j.cfg.MaxBatch-before); len(batch) > before {
+			from = append(from, l)
+		}
+	}
+	return batch, from, !closed || busy || len(batch) > 0
+}
+
+// take adds up to limit drafts that may be committed together to batch. Then the lane is busy.
+func (l *lane) take(batch []draft, limit int) []draft {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.busy {
+		return batch
+	}
 	n := together(l.queue, limit)
-	batch = append(batch[:0], l.queue[:n]...)
+	batch = append(batch, l.queue[:n]...)
 	rest := copy(l.queue, l.queue[n:])
 	clear(l.queue[rest:])
 	l.queue = l.queue[:rest]
-	return batch, !l.closed || n > 0
+	l.busy = n > 0
+	return batch
+}
+
+// state reports whether the lane is closed, and whether drafts of it are being committed.
+func (l *lane) state() (closed, busy bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed, l.busy
+}
+
+// free notes that what was taken is committed.
+func (l *lane) free() {
+	l.mu.Lock()
+	l.busy = false
+	more := len(l.queue) > 0 || l.closed
+	l.mu.Unlock()
+	if more {
+		l.nudge()
+	}
 }
 
 // together returns how many of the first drafts may be committed together: at most limit. It stops
@@ -207,6 +256,26 @@ func clash(drafts []draft) int {
 	return len(drafts)
 }
 
+// release frees lanes whose drafts were committed, but for those that are held.
+func (j *journal) release(ctx context.Context, from []*lane, held []draft, listener ports.Listener) {
+	for _, l := range from {
+		if len(held) > 0 {
+			j.setAside(ctx, l, j.of(l, held), listener)
+		}
+		l.free()
+	}
+}
+
+// of returns those of drafts that are of a lane.
+func (j *journal) of(l *lane, drafts []draft) (own []draft) {
+	for _, d := range drafts {
+		if j.lanes[j.spread.Lane(d.proposal.Room)] == l {
+			own = append(own, d)
+		}
+	}
+	return own
+}
+
 func (l *lane) close() {
 	l.mu.Lock()
 	l.closed = true
@@ -217,9 +286,10 @@ func (l *lane) close() {
 // run drives the lanes until ctx ends and everything that was queued before is answered.
 func (j *journal) run(ctx context.Context, listener ports.Listener) {
 	var wg sync.WaitGroup
-	for _, l := range j.lanes {
-		wg.Go(func() { j.drive(ctx, l, listener) })
+	for i := range j.lanes {
+		wg.Go(func() { j.drive(ctx, i, listener) })
 	}
+	wg.Go(func() { j.share(ctx) })
 	<-ctx.Done()
 	for _, l := range j.lanes {
 		l.close()
@@ -231,13 +301,14 @@ func (j *journal) run(ctx context.Context, listener ports.Listener) {
 // drive commits a lane's drafts. Once ctx has ended, each batch has one try. When one fails, the
 // rest is refused. So a node whose log is out of reach stops after the time of one try, not of one
 // for each batch.
-func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
+func (j *journal) drive(ctx context.Context, at int, listener ports.Listener) {
 	var batch []draft
+	var from []*lane
 	var gone error
-	for range l.wake {
-		for {
+	for range j.lanes[at].wake {
+		for turn := 0; ; turn++ {
 			var open bool
-			if batch, open = l.take(batch, j.cfg.MaxBatch); !open {
+			if batch, from, open = j.take(at, turn, batch, from); !open {
 				return
 			}
 			if len(batch) == 0 {
@@ -247,6 +318,7 @@ func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 			stopping := ctx.Err() != nil
 			if gone != nil {
 				fail(batch, gone)
+				j.release(ctx, from, nil, listener)
 				clear(batch)
 				continue
 			}
@@ -254,7 +326,7 @@ func (j *journal) drive(ctx context.Context, l *lane, listener ports.Listener) {
 			if stopping {
 				gone = err
 			}
-			j.setAside(ctx, l, held, listener)
+			j.release(ctx, from, held, listener)
 			clear(batch)
 		}
 	}

@@ -133,10 +133,13 @@ func (s *Service) Run(ctx context.Context, audience ports.Audience) error {
 	return nil
 }
 
-// Hear takes notices of other nodes. It forgets standings that have changed.
+// Hear takes notices of other nodes: of standings that have changed, and of nodes that write.
 func (s *Service) Hear(notice ports.Notice) {
-	if n, ok := notice.(ports.StandingChanged); ok {
+	switch n := notice.(type) {
+	case ports.StandingChanged:
 		s.standings.hear(n)
+	case ports.Writing:
+		s.journal.sharing.hear(n)
 	}
 }
 

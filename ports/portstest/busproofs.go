@@ -195,6 +195,7 @@ func (s *busSuite) testAll(t *testing.T) {
 	user := chat.UserID(busRoom())
 	for _, n := range []ports.Notice{
 		ports.Alive{Node: ports.NodeID(user), Going: true, Ask: true, Features: []string{"threads", "search"}},
+		ports.Writing{Node: ports.NodeID(user)},
 		ports.StandingChanged{Room: busRoom(), User: user},
 		ports.StandingChanged{Room: busRoom()},
 		ports.MemberAdded{Room: busRoom(), User: user, By: chat.Author{ID: "alice", Name: "Alice"}, Role: chat.Read},
@@ -217,6 +218,7 @@ func noticesOf(room chat.RoomID, user chat.UserID) []ports.Notice {
 		ports.Signalled{Signal: chat.Signal{Room: room, User: user, Kind: chat.SignalRead, Seq: 7}},
 		ports.NodePresence{Node: ports.NodeID(user), Room: room, Version: 1, Users: []chat.Author{{ID: user}}, Total: 1},
 		ports.Alive{Node: ports.NodeID(user)},
+		ports.Writing{Node: ports.NodeID(user)},
 		ports.StandingChanged{Room: room, User: user},
 		ports.Disconnected{User: user},
 		ports.Revoked{User: user, Until: busTime},
