@@ -7,7 +7,7 @@ import (
 
 // has returns the condition that the focus is on what the selector finds.
 func has(selector string) string {
-	return `one(` + quoted(selector) + `)?.getRootNode().activeElement === one(` + quoted(selector) + `)`
+	return `((e) => e && e.getRootNode().activeElement === e)(one(` + quoted(selector) + `))`
 }
 
 // TestTheFocusStaysWhenARoomGoesAway has alice write in rooms that are taken from her.
@@ -20,6 +20,7 @@ func TestTheFocusStaysWhenARoomGoesAway(t *testing.T) {
 	}
 	alice := h.visit(browser, "alice", 1280, 800)
 	alice.sees("welcome")
+	alice.waits(`one(".actions")`) // all is loaded
 	alice.writes("textarea", "I was about to")
 	h.as("bob", "PUT", "/v1/rooms/tea/members/alice", `{"role":"read"}`)
 	alice.keeps(`one(".reads") && ` + has(".head h2"))
@@ -50,6 +51,8 @@ func TestTheFocusStaysInAPageOfOneRoom(t *testing.T) {
 	alice, carol := h.visit(browser, "alice", 1280, 800), h.visit(browser, "carol", 1280, 800)
 	alice.sees("welcome")
 	carol.sees("welcome")
+	alice.waits(`one(".actions")`)
+	carol.waits(`one(".actions")`)
 	alice.writes("textarea", "I was about to")
 	h.as("bob", "PUT", "/v1/rooms/tea/members/alice", `{"banned":true}`)
 	alice.keeps(has(".state-pane h2"))

@@ -36,12 +36,13 @@ func TestPeopleAreShownWithTheirPictures(t *testing.T) {
 	}
 	h.as("bob", "PATCH", "/v1/rooms/tea", `{"avatar":"/pictures/tea.png"}`)
 	alice := h.visit(browser, "alice", 1280, 800)
-	const shows = `(e) => !e.textContent && e.querySelector("img").naturalWidth === 8`
+	const shows = `(e) => !e.textContent && e.querySelector("img").naturalWidth === 8 && getComputedStyle(e.querySelector("img")).opacity === "1"`
 	alice.waits(`((shows, [bob, carol, dave, erin]) => shows(bob) && carol.textContent === "C" && dave.textContent === "D" && erin.textContent === "E"
-		&& [carol, dave].every((e) => e.querySelector("img").complete && !e.querySelector("img").naturalWidth) && !erin.querySelector("img"))(` + shows + `, all(".row .avatar"))`)
+		&& [carol, dave].every((e) => e.querySelector("img").complete && !e.querySelector("img").naturalWidth && getComputedStyle(e.querySelector("img")).opacity === "0") && !erin.querySelector("img"))(` + shows + `, all(".row .avatar"))`)
 	alice.waits(`all(".avatar img").every((e) => e.loading === "lazy" && e.referrerPolicy === "no-referrer" && e.alt === "")`)
 	alice.waits(`[".account .avatar", ".head .avatar", '.entry[data-room="tea"] .avatar'].map(one).every(` + shows + `)`)
 	alice.axe()
+	alice.shot("pictures")
 	alice.accessible("pictures")
 
 	alice.clicks(".head .wide")

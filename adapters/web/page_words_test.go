@@ -32,6 +32,7 @@ func TestThePageSpeaksTheLanguageOfTheBrowser(t *testing.T) {
 		g.waits(`document.documentElement.lang === ` + quoted(one.lang) + ` && document.documentElement.dir === "ltr"`)
 		g.waits(`document.querySelector("#by-name").checkVisibility() && document.querySelector("#signin .primary").textContent === ` + quoted(one.signIn))
 		g.waits(`document.title.startsWith(` + quoted(one.signIn) + `) && [...document.querySelectorAll("[data-word]")].every((e) => e.textContent || e.ariaLabel)`)
+		g.shot("sign-in-" + one.lang)
 		g.axe()
 		g.accessible("sign-in, " + one.browser)
 		g.signsIn("Alice")

@@ -1,6 +1,6 @@
 // What is asked over all else: a new room, where to forward, what became of a message, a day, choices.
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { goToDate } from "../desk/acts.ts";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
@@ -15,7 +15,7 @@ export function Dialogs(): JSX.Element | null {
   const desk = useDesk();
   const t = useWords();
   const { dialog, room } = useSnapshot(desk.place);
-  useEffect(() => keepFocus(desk), [desk]);
+  useLayoutEffect(() => keepFocus(desk), [desk]);
   if (!dialog) return null;
   const close = () => desk.ask(undefined);
   switch (dialog.is) {

@@ -38,7 +38,7 @@ export function Avatar({ id, name, picture, small = false }: { id: string; name:
   const src = pictureAt(picture, document.baseURI);
   return (
     <span class={small ? "avatar small" : "avatar"} part="avatar" aria-hidden="true" ref={tint}>
-      {src && <img key={src} alt="" loading="lazy" referrerpolicy="no-referrer" src={src} onLoad={() => setShown(src)} />}
+      {src && <img key={src} class={shown === src ? "shown" : ""} alt="" loading="lazy" referrerpolicy="no-referrer" src={src} onLoad={() => setShown(src)} />}
       {(!src || shown !== src) && initials(name)}
     </span>
   );
