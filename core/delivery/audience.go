@@ -161,16 +161,17 @@ type part struct {
 	began   time.Time // of the present pass, or of the last one
 	ended   time.Time // of the last pass
 	took    time.Duration
-	entries int       // the highest number that a reader got in it
-	due     time.Time // when a lingering feed is served; zero: it does not linger now
-	urgent  bool      // entries are due, or more signals than may wait
+	entries int           // the highest number that a reader got in it
+	due     time.Time     // when a lingering feed is served; zero: it does not linger now
+	urgent  bool          // entries are due, or more signals than may wait
+	telling time.Duration // what it counts for in shard.telling
 }
 
 // passing is one pass over a part's readers.
 type passing struct {
 	since            time.Time
 	traced           []*delivery
-	signals          []pendingSignal
+	told             told
 	readers, entries int       // how many readers got entries, and the highest number that one got
 	first            time.Time // when the first of them was written to
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/parley-chat/parley/core/chat"
@@ -40,6 +41,30 @@ func replaceSignal(list []pendingSignal, sig pendingSignal) []pendingSignal {
 	return append(list, sig)
 }
 
+// told is what all readers of a feed are told in one pass.
+type told struct {
+	signals []pendingSignal
+	frames  []byte   // of all of them, in a row; it never changes
+	seq     chat.Seq // the last entry that one of them speaks of
+}
+
+// join puts the frames in a row.
+func (t *told) join() {
+	if len(t.signals) == 1 {
+		t.frames, t.seq = t.signals[0].frame, t.signals[0].Seq
+		return
+	}
+	for i := range t.signals {
+		t.frames = append(t.frames, t.signals[i].frame...)
+		t.seq = max(t.seq, t.signals[i].Seq)
+	}
+}
+
+// of reports whether one of the signals is a reader's own.
+func (t *told) of(reader string) bool {
+	return slices.ContainsFunc(t.signals, func(sig pendingSignal) bool { return sig.origin == reader })
+}
+
 var outboxes = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 // openOutbox sees to it that there is an outbox. The lock is held.
@@ -68,6 +93,27 @@ func (r *Reader) signal(sig pendingSignal) {
 	}
 }
 
+// tell queues what the readers of fl's feed are told, for flush. Where nothing else is due, it
+// writes that at once, the same bytes to all, and reports true. The lock is held.
+func (r *Reader) tell(fl *Follow, t *told) (wrote bool) {
+	switch {
+	case len(t.frames) == 0:
+		return false
+	case r.idle() && !fl.bounded && fl.cursor >= max(fl.View().Head, t.seq) && !t.of(r.id):
+		r.write(t.frames, true, 0)
+		return true
+	}
+	for _, sig := range t.signals {
+		r.signal(sig)
+	}
+	return false
+}
+
+// idle reports whether nothing is due. The lock is held.
+func (r *Reader) idle() bool {
+	return !r.dead && !r.writing && !r.closing && len(r.outbox) == 0 && len(r.signals) == 0 && len(r.due) == 0
+}
+
 // want notes that fl may be behind its feed. The lock is held.
 func (r *Reader) want(fl *Follow) {
 	if !fl.due && !fl.fetching && !fl.held && !fl.gone {
@@ -89,23 +135,32 @@ func (r *Reader) flush(w *shard) {
 			r.settle()
 			return
 		}
-		n, err := r.conn.TryWrite(p)
-		if err != nil {
-			r.Kill(ports.CloseGone)
-			return
-		}
-		if n < len(p) {
-			rest := p[n:]
-			if !shared {
-				rest = append([]byte(nil), rest...)
-			}
-			r.writing, r.handed = true, max(owed-n, 0)
-			r.running.Go(func() { r.writeBehind(rest) })
+		if !r.write(p, shared, owed) {
 			return
 		}
 		r.unpause()
 	}
 	w.queueReader(r)
+}
+
+// write writes p, of which the first owed bytes are answers, and reports whether all was written.
+// If the socket would block, a goroutine goes on; shared says that p does not change meanwhile.
+func (r *Reader) write(p []byte, shared bool, owed int) (whole bool) {
+	n, err := r.conn.TryWrite(p)
+	if err != nil {
+		r.Kill(ports.CloseGone)
+		return false
+	}
+	if n == len(p) {
+		return true
+	}
+	rest := p[n:]
+	if !shared {
+		rest = append([]byte(nil), rest...)
+	}
+	r.writing, r.handed = true, max(owed-n, 0)
+	r.running.Go(func() { r.writeBehind(rest) })
+	return false
 }
 
 // writeBehind waits for a socket that would block, and serves its reader until nothing more is due.

@@ -23,7 +23,8 @@ type shard struct {
 
 	// Only the shard's goroutine uses these.
 	scratch   []byte
-	lingering []*part // moved, and wait a moment for more
+	lingering []*part       // moved, and wait a moment for more
+	telling   time.Duration // what the signals that linger take: the last passes of their feeds
 }
 
 func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard {
@@ -133,9 +134,10 @@ const (
 	minLinger = 500 * time.Microsecond // less is not worth a timer
 	// If the writes of the last pass had more entries than this, a feed lingers less.
 	enoughAWrite = 2
-	// Signals of a room take at most a hundredth of a shard's time. Otherwise, when a crowd comes
-	// to a room, each of its members would be told of every other one.
+	// Signals of a room take at most a hundredth of a shard's time, and those of all rooms together
+	// a tenth. Otherwise, when a crowd comes, each of its members would be told of every other one.
 	signalShare  = 99
+	signalsShare = 9
 	signalLinger = 500 * time.Millisecond // max
 )
 
@@ -150,7 +152,7 @@ func (w *shard) lingers(p *part) bool {
 		linger = linger * enoughAWrite / time.Duration(p.entries)
 	}
 	if !p.urgent {
-		linger = min(signalShare*p.took, signalLinger)
+		linger = min(max(signalShare*p.took, signalsShare*w.telling), signalLinger)
 	}
 	if linger < minLinger || len(p.left) > 0 {
 		return false
@@ -159,6 +161,10 @@ func (w *shard) lingers(p *part) bool {
 	if due := p.ended.Add(linger); time.Now().Before(due) {
 		if p.due = due; !waits {
 			w.lingering = append(w.lingering, p)
+		}
+		if !p.urgent && p.telling == 0 {
+			p.telling = p.took
+			w.telling += p.telling
 		}
 		return true
 	}
@@ -207,12 +213,15 @@ const readersATurn = 1024
 func (w *shard) pass(p *part) {
 	w.mu.Lock()
 	if len(p.left) == 0 {
-		p.passing = passing{since: p.since, traced: p.traced, signals: p.signals}
+		p.passing = passing{since: p.since, traced: p.traced, told: told{signals: p.signals}}
 		p.since, p.traced, p.signals = time.Time{}, nil, nil
 	}
 	w.mu.Unlock()
 	if len(p.left) == 0 {
+		p.passing.told.join()
 		p.began, p.due = time.Now(), time.Time{}
+		w.telling -= p.telling
+		p.telling = 0
 		p.audience.mu.Lock()
 		p.readers = append(p.readers[:0], p.followers...)
 		p.audience.mu.Unlock()
@@ -259,12 +268,11 @@ func (w *shard) serve(p *part, fl *Follow) {
 	if fl.gone {
 		return
 	}
-	for _, sig := range p.passing.signals {
-		r.signal(sig)
-	}
-	r.want(fl)
 	before := fl.cursor
-	r.flush(w)
+	if !r.tell(fl, &p.passing.told) {
+		r.want(fl)
+		r.flush(w)
+	}
 	if n := int(fl.cursor - before); n > 0 {
 		if p.passing.readers == 0 {
 			p.passing.first = time.Now()

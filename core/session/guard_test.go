@@ -44,12 +44,14 @@ func (c *tally) Write(p []byte) error    { _, err := c.TryWrite(p); return err }
 func (c *tally) Resume()                 {}
 func (c *tally) Close(ports.CloseReason) {}
 
-// newCrowd does not linger: that has tests of its own.
-func newCrowd(t testing.TB) *crowd {
+func newCrowd(t testing.TB) *crowd { t.Helper(); return newCrowdOf(t, fixed{}) }
+
+// newCrowdOf makes a crowd that does not linger for entries: that has tests of its own.
+func newCrowdOf(t testing.TB, encoder ports.Encoder) *crowd {
 	t.Helper()
 	w := newWorld(t, 0)
 	c := &crowd{Hub: session.New(session.Config{
-		Log: w.store, Reader: open{w.store}, Encoder: fixed{}, AntiEntropy: time.Hour, Linger: -1,
+		Log: w.store, Reader: open{w.store}, Encoder: encoder, AntiEntropy: time.Hour, Linger: -1,
 	})}
 	c.reached = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -112,6 +114,33 @@ func TestGuardADeliveryAllocatesNothing(t *testing.T) {
 				t.Errorf("a batch to %d readers allocates %.2f times, want at most %v", crowdSize, made/rounds, limit)
 			}
 		})
+	}
+}
+
+// TestGuardACrowdIsToldByTheSameBytes tells a crowd of many who come. Whoever has nothing else due
+// is written the same bytes in one call, and nothing is kept for each reader.
+//
+//nolint:paralleltest // it counts the allocations of the whole process
+func TestGuardACrowdIsToldByTheSameBytes(t *testing.T) {
+	const rounds, each = 4, 30
+	c := newCrowdOf(t, signalling{})
+	tells := func() {
+		c.want.Store(c.bytes.Load() + crowdSize*each*signalSize)
+		for i := range each {
+			c.Hear(ports.Signalled{Signal: chat.Signal{Room: "tea", User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true}})
+		}
+		<-c.reached
+	}
+	tells()
+	before, writes := mallocs(), c.writes.Load()
+	for range rounds {
+		tells()
+	}
+	if made := float64(mallocs()-before) / (rounds * each); made > 20 {
+		t.Errorf("a signal to %d readers allocates %.1f times", crowdSize, made)
+	}
+	if n := float64(c.writes.Load()-writes) / (rounds * crowdSize); n > 3 {
+		t.Errorf("%d signals took %.1f writes to a reader", each, n)
 	}
 }
 

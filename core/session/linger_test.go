@@ -181,6 +181,56 @@ func TestACrowdIsToldToEachOtherTogether(t *testing.T) {
 	})
 }
 
+// TestSignalsOfManyRoomsTakeLittleOfAShard has users come to 40 rooms all the time. Each room by
+// itself might be told of them fifty times a second.
+func TestSignalsOfManyRoomsTakeLittleOfAShard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const rooms, readers, takes, lasts = 40, 10, 20 * time.Microsecond, 700 * time.Millisecond
+		w := newWorld(t, 0)
+		h := session.New(session.Config{Log: w.store, Reader: open{w.store}, Encoder: signalling{}, AntiEntropy: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); h.Run(ctx) }()
+		t.Cleanup(func() { cancel(); <-done })
+		var all []*laggard
+		room := func(i int) chat.RoomID { return chat.RoomID(fmt.Sprint("room-", i%rooms)) }
+		for i := range rooms {
+			if _, err := w.store.Create(ctx, chat.Room{ID: room(i), Public: true}, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range rooms * readers {
+			conn := &laggard{}
+			s, err := h.Open(conn, ports.Opening{Identity: identity("everybody"), Join: &ports.Join{Room: room(i)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Closed)
+			t.Cleanup(func() { time.Sleep(betweenTicks) })
+			all = append(all, conn)
+		}
+		time.Sleep(betweenTicks)
+		synctest.Wait()
+		for _, conn := range all {
+			conn.takes, conn.at = takes, nil
+		}
+		for i := range int(lasts / (250 * time.Microsecond)) {
+			h.Hear(ports.Signalled{Signal: chat.Signal{Room: room(i), User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true}})
+			time.Sleep(250 * time.Microsecond)
+		}
+		time.Sleep(betweenTicks)
+		synctest.Wait()
+		writes := 0
+		for _, conn := range all {
+			writes += len(conn.at)
+		}
+		if busy := time.Duration(writes) * takes; busy > lasts*15/100 || writes < 5*len(all) {
+			t.Errorf("%d writes took %v of %v", writes, busy, lasts)
+		}
+	})
+}
+
 const signalSize = 10
 
 // signalling is fixed, with signals.
