@@ -150,6 +150,7 @@ type part struct {
 
 	// Guarded by the shard's mu.
 	queued  bool
+	moved   bool      // entries came since the shard looked
 	since   time.Time // when the oldest entry that this shard has not passed on became durable
 	traced  []*delivery
 	signals []pendingSignal
@@ -164,7 +165,9 @@ type part struct {
 	entries int           // the highest number that a reader got in it
 	due     time.Time     // when a lingering feed is served; zero: it does not linger now
 	urgent  bool          // entries are due, or more signals than may wait
+	came    bool          // entries came since the last look
 	telling time.Duration // what it counts for in shard.telling
+	patience
 }
 
 // passing is one pass over a part's readers.

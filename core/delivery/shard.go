@@ -35,6 +35,7 @@ func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard 
 // durable. traced has those entries whose traces are followed.
 func (w *shard) queuePassing(p *part, since time.Time, traced []*delivery) {
 	w.mu.Lock()
+	p.moved = true
 	if p.since.IsZero() || since.Before(p.since) {
 		p.since = since
 	}
@@ -96,6 +97,7 @@ func (w *shard) run(ctx context.Context) {
 			feeds, w.feeds = w.feeds, feeds[:0]
 			for _, p := range feeds {
 				p.queued, p.urgent = false, !p.since.IsZero() || len(p.signals) >= maxSignals/2
+				p.came, p.moved = p.moved, false
 			}
 			dirty = w.takeDirty(dirty)
 			w.mu.Unlock()
@@ -145,7 +147,8 @@ const (
 // writes. The number of writes is what limits a shard. A feed lingers for as long as its last pass
 // took, counted from the end of that pass. So a feed that was quiet for that long does not linger,
 // nor does one with few readers. A feed with many readers is written to for at most half of the
-// time. If only signals are due, it lingers longer, as they are not urgent.
+// time. If only signals are due, it lingers longer, as they are not urgent. A feed that has
+// lingered in vain goes without for a while.
 func (w *shard) lingers(p *part) bool {
 	linger := min(p.took, w.linger)
 	if p.entries > enoughAWrite { // its writes are well shared already
@@ -159,6 +162,9 @@ func (w *shard) lingers(p *part) bool {
 	}
 	waits := !p.due.IsZero()
 	if due := p.ended.Add(linger); time.Now().Before(due) {
+		if p.urgent && !p.waits(p.came) {
+			return false
+		}
 		if p.due = due; !waits {
 			w.lingering = append(w.lingering, p)
 		}
@@ -220,6 +226,7 @@ func (w *shard) pass(p *part) {
 	if len(p.left) == 0 {
 		p.passing.told.join()
 		p.began, p.due = time.Now(), time.Time{}
+		p.waited()
 		w.telling -= p.telling
 		p.telling = 0
 		p.audience.mu.Lock()

@@ -23,11 +23,15 @@ type laggard struct {
 	takes time.Duration
 	at    []time.Time
 	sizes []int
+	wrote func() // nil: nobody is told
 }
 
 func (l *laggard) TryWrite(p []byte) (int, error) {
 	l.at, l.sizes = append(l.at, time.Now()), append(l.sizes, len(p))
 	time.Sleep(l.takes)
+	if l.wrote != nil {
+		l.wrote()
+	}
 	return len(p), nil
 }
 
@@ -138,6 +142,56 @@ func TestFewReadersDoNotLinger(t *testing.T) {
 		synctest.Wait()
 		if first := l.readers[0]; len(first.at) != 2 {
 			t.Errorf("the first reader was written to at %v", first.at)
+		}
+	})
+}
+
+// TestOneWriterWhoWaitsIsNotHeldUp has a reader in the middle send an entry when it has got the one
+// before. No other can come while the feed lingers.
+func TestOneWriterWhoWaitsIsNotHeldUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const entries = 200
+		l := newLingering(t, 0, 10, 100*time.Microsecond) // a pass takes 1 ms
+		writer := l.readers[5]
+		writer.wrote = func() {
+			if l.seq < entries {
+				go l.come(1) // the reader's lock is held here
+			}
+		}
+		l.come(1)
+		time.Sleep(betweenTicks)
+		synctest.Wait()
+		if len(writer.at) != entries {
+			t.Fatalf("the writer got its %d entries in %d writes", entries, len(writer.at))
+		}
+		lingered := 0
+		for i := range entries / 2 {
+			if writer.at[entries-1-i].Sub(writer.at[entries-2-i]) > time.Millisecond {
+				lingered++
+			}
+		}
+		if lingered > 16 {
+			t.Errorf("of the last %d entries %d were held up", entries/2, lingered)
+		}
+	})
+}
+
+// TestEntriesAtARateShareWritesForGood sends entries at a rate that the shard could just keep up
+// with one by one.
+func TestEntriesAtARateShareWritesForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const entries = 600
+		l := newLingering(t, 0, 10, 100*time.Microsecond)
+		for range entries {
+			l.come(1)
+			time.Sleep(1250 * time.Microsecond)
+		}
+		time.Sleep(betweenTicks)
+		synctest.Wait()
+		if n := len(l.readers[0].at); n > entries*7/10 {
+			t.Errorf("%d entries took %d writes to a reader", entries, n)
 		}
 	})
 }
