@@ -39,7 +39,9 @@ type Bus interface {
 // methods do not block and may be called concurrently.
 type Listener interface {
 	// Entries tells of appended entries, ascending per room. Some of them may be known already. The
-	// listener does not keep the slice.
+	// listener does not keep the slice. Whoever appended them on this node was answered just
+	// before, and a listener may hold back the answer until this call. If entries of such an answer
+	// cannot come at once, the call comes without them, and later again.
 	Entries(entries []chat.Entry)
 	// Head tells that a room's log reaches at least to seq, where the bus does not carry the
 	// entries themselves.

@@ -108,6 +108,15 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
+// Entries tells of appended entries, as feed.Node.Entries does. Answers that wait for theirs wait
+// no longer.
+func (n *Node) Entries(entries []chat.Entry) {
+	n.Node.Entries(entries)
+	for _, w := range n.shards {
+		w.release()
+	}
+}
+
 // Audience returns the audience of a room, or nil if it has none.
 func (n *Node) Audience(room chat.RoomID) *Audience {
 	if f := n.Get(room); f != nil {

@@ -24,6 +24,7 @@ type Reader struct {
 	running sync.WaitGroup // a goroutine that waits for the socket, and those of Go
 
 	queued bool // is in the shard's dirty list; guarded by shard.mu
+	early  bool // is in the shard's early list; guarded by shard.mu
 
 	packing  ports.Packing
 	unpacked feed.Unpacked // what the client has unpacked last
@@ -74,6 +75,17 @@ func (r *Reader) Put(f ports.Frame) {
 		r.put(f)
 		r.queue()
 	}
+}
+
+// PutBefore is Put for the answer to a change that made an entry, which follows at once, by
+// Node.Entries. Both are written together, as a rule; the answer waits until then.
+func (r *Reader) PutBefore(fl *Follow, answer ports.Frame) {
+	if r.closing {
+		return
+	}
+	r.put(answer)
+	r.want(fl)
+	r.shard.queueEarly(r)
 }
 
 // PutRaw is Put for an encoded frame.

@@ -20,6 +20,8 @@ type shard struct {
 	mu    sync.Mutex
 	feeds []*part
 	dirty []*Reader
+	early []*Reader // have answers whose entries are about to come
+	ready bool      // these entries have come
 
 	// Only the shard's goroutine uses these.
 	scratch   []byte
@@ -72,6 +74,41 @@ func (w *shard) queueReader(r *Reader) {
 	w.nudge()
 }
 
+// queueEarly marks a reader that has an answer due whose entry is about to come. A pass over its
+// room writes both together; where there is none, as while the room lingers, release has it
+// written.
+func (w *shard) queueEarly(r *Reader) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !r.queued && !r.early {
+		r.early = true
+		w.early = append(w.early, r)
+	}
+}
+
+// release notes that the entries of early readers have come.
+func (w *shard) release() {
+	w.mu.Lock()
+	w.ready = len(w.early) > 0
+	ready := w.ready
+	w.mu.Unlock()
+	if ready {
+		w.nudge()
+	}
+}
+
+// takeEarly moves the early readers whose entries have come into list. w.mu is held.
+func (w *shard) takeEarly(list []*Reader) []*Reader {
+	if list = list[:0]; !w.ready {
+		return list
+	}
+	list, w.early, w.ready = w.early, list, false
+	for _, r := range list {
+		r.early = false
+	}
+	return list
+}
+
 func (w *shard) nudge() {
 	select {
 	case w.wake <- struct{}{}:
@@ -82,7 +119,7 @@ func (w *shard) nudge() {
 // run serves the shard's readers until ctx ends.
 func (w *shard) run(ctx context.Context) {
 	var feeds []*part
-	var dirty []*Reader
+	var dirty, early []*Reader
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -99,19 +136,15 @@ func (w *shard) run(ctx context.Context) {
 				p.queued, p.urgent = false, !p.since.IsZero() || len(p.signals) >= maxSignals/2
 				p.came, p.moved = p.moved, false
 			}
-			dirty = w.takeDirty(dirty)
+			dirty, early = w.takeDirty(dirty), w.takeEarly(early)
 			w.mu.Unlock()
 			over := w.rested()
-			if len(feeds)+len(dirty)+len(over) == 0 || ctx.Err() != nil {
+			if len(feeds)+len(dirty)+len(early)+len(over) == 0 || ctx.Err() != nil {
 				break
 			}
 			// These come first: they have answers due, and the answer to a send goes before its
 			// entry.
-			for _, r := range dirty {
-				r.Lock()
-				r.flush(w)
-				r.Unlock()
-			}
+			w.flush(dirty)
 			for _, p := range feeds {
 				if !w.lingers(p) {
 					w.pass(p)
@@ -122,13 +155,23 @@ func (w *shard) run(ctx context.Context) {
 					w.pass(p)
 				}
 			}
+			w.flush(early)
 			clear(feeds)
 			clear(dirty)
+			clear(early)
 		}
 		if len(w.lingering) > 0 {
 			first := slices.MinFunc(w.lingering, func(a, b *part) int { return a.due.Compare(b.due) })
 			timer.Reset(time.Until(first.due))
 		}
+	}
+}
+
+func (w *shard) flush(readers []*Reader) {
+	for _, r := range readers {
+		r.Lock()
+		r.flush(w)
+		r.Unlock()
 	}
 }
 

@@ -149,6 +149,7 @@ func (j *journal) regain(ctx context.Context, lost places, entries []chat.Entry,
 	if lost == nil {
 		return entries
 	}
+	listener.Entries(nil) // answers may wait for it, and reading takes time
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.cfg.AppendTimeout)
 	defer cancel()
 	var all []chat.Entry

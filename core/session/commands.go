@@ -179,7 +179,11 @@ func (s *session) change(ctx context.Context, by chat.Identity, a asked, ask por
 		if err != nil {
 			s.fail(context.WithoutCancel(ctx), a, err)
 		} else {
-			s.ok(a.ID, ports.AnswerTo(ask, receipt))
+			made := ask.In()
+			if receipt.Duplicate || receipt.Unchanged {
+				made = ""
+			}
+			s.okBefore(a.ID, ports.AnswerTo(ask, receipt), made)
 			s.answered(ctx, a, nil)
 		}
 		s.changed(ask.In(), key, receipt.Seq)

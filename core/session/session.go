@@ -202,14 +202,22 @@ func (s *session) who() chat.Identity {
 var oks = sync.Pool{New: func() any { return new(ports.OK) }}
 
 // ok answers a command that succeeded. A command without an id gets no answer.
-func (s *session) ok(id string, answer ports.Answer) {
+func (s *session) ok(id string, answer ports.Answer) { s.okBefore(id, answer, "") }
+
+// okBefore is ok for a change that made an entry in a room, of which the hub is told next. If the
+// session follows the room, the client gets both together.
+func (s *session) okBefore(id string, answer ports.Answer, room chat.RoomID) {
 	if id == "" {
 		return
 	}
 	f := oks.Get().(*ports.OK)
 	f.ID, f.Answer = id, answer
 	s.Lock()
-	s.Put(f)
+	if fl := s.In(room); fl != nil {
+		s.PutBefore(fl, f)
+	} else {
+		s.Put(f)
+	}
 	s.Unlock()
 	*f = ports.OK{}
 	oks.Put(f)
