@@ -186,7 +186,12 @@ func TestElementsSpeakOtherLanguages(t *testing.T) {
 	alice.waits(`(document.querySelector("parley-chat").lang = "ru", true)`)
 	alice.waits(`text(".state-pane h2") === "Начните разговор"`)
 	alice.waits(`(document.querySelector("parley-chat").strings = { first: "Привет" }, true)`)
-	alice.waits(`text(".state-pane h2") === "Привет"`)
+	alice.waits(`text(".state-pane h2") === "Привет" && one(".parley").lang === "ru"`)
+	// What is said in English is marked as English.
+	alice.waits(`(Object.assign(document.querySelector("parley-chat"), { lang: "fr", strings: undefined }), true)`)
+	alice.waits(`text(".state-pane h2") === "Start a conversation" && one(".parley").lang === "en"`)
+	alice.waits(`(document.querySelector("parley-chat").strings = { first: "Bonjour" }, true)`)
+	alice.waits(`text(".state-pane h2") === "Bonjour" && one(".parley").lang === "fr"`)
 	alice.hasNoComplaint()
 }
 
