@@ -36,15 +36,16 @@ type Log struct {
 
 // run has the newest entries of a room, without holes. The Log's mu guards it.
 type run struct {
+	room    chat.RoomID
 	first   chat.Seq // the seq of entries[0], or of the next entry if that is empty
-	entries []kept
-	changes int // how often some of its entries were found to have changed
+	entries []*kept  // by reference, as entries come and go all the time
+	changes int      // how often some of its entries were found to have changed
 	turn    chan struct{}
 }
 
 type kept struct {
 	chat.Entry
-	form  *ports.Form
+	form  ports.Form
 	stale bool // it has changed
 	anew  int  // the run's changes when it was read again; 0: it was not
 }
@@ -52,7 +53,6 @@ type kept struct {
 // place is an entry of a run. Places are in the order in which the entries came.
 type place struct {
 	of    *run
-	room  chat.RoomID
 	seq   chat.Seq
 	bytes int
 	at    time.Time
@@ -149,7 +149,7 @@ func (l *Log) Read(ctx context.Context, room chat.RoomID, span ports.Span, head 
 		}
 	}
 	l.mu.Lock()
-	l.drop(room, r)
+	l.drop(r)
 	l.mu.Unlock()
 	return l.direct(ctx, room, span, head)
 }
@@ -262,14 +262,14 @@ func (l *Log) have(r *run, room chat.RoomID, span ports.Span, head chat.Seq) (pa
 	many := min(span.Limit, len(r.entries)-from)
 	page = Page{Entries: make([]chat.Entry, 0, many), Forms: make([]*ports.Form, 0, many), of: r, changes: r.changes}
 	for i := from; i < from+many; i++ {
-		k := &r.entries[i]
+		k := r.entries[i]
 		if span.Before != 0 && k.Seq >= span.Before {
 			break
 		}
 		if k.stale {
 			return Page{}, stale
 		}
-		page.Entries, page.Forms = append(page.Entries, k.Entry), append(page.Forms, k.form)
+		page.Entries, page.Forms = append(page.Entries, k.Entry), append(page.Forms, &k.form)
 		if bytes += k.Size(); span.Bytes > 0 && bytes >= span.Bytes {
 			break
 		}
@@ -299,7 +299,7 @@ func (l *Log) extend(ctx context.Context, r *run, room chat.RoomID, span ports.S
 	defer l.mu.Unlock()
 	more := full(got.entries, ask.Limit, ask.Bytes)
 	if err != nil || whole && more || len(got.entries) == 0 && len(r.entries) == 0 {
-		l.drop(room, r)
+		l.drop(r)
 		got.gone = true
 		return got, err
 	}
@@ -342,9 +342,10 @@ func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Sp
 	page.Forms = make([]*ports.Form, len(page.Entries))
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		page.Forms[i] = new(ports.Form)
-		if k := r.at(e.Seq); k != nil {
-			*k = kept{Entry: *e, form: page.Forms[i], anew: changes}
+		k := &kept{Entry: *e, anew: changes}
+		page.Forms[i] = &k.form
+		if r.at(e.Seq) != nil {
+			r.entries[e.Seq-r.first] = k
 		}
 	}
 	return page, nil
@@ -352,24 +353,24 @@ func (l *Log) renew(ctx context.Context, r *run, room chat.RoomID, span ports.Sp
 
 // begin begins a run, and replaces the room's previous one. mu is held.
 func (l *Log) begin(room chat.RoomID, first chat.Seq) *run {
-	r := &run{first: first, turn: make(chan struct{}, 1)}
+	r := &run{room: room, first: first, turn: make(chan struct{}, 1)}
 	l.runs[room] = r
 	return r
 }
 
 // drop forgets a run. mu is held.
-func (l *Log) drop(room chat.RoomID, r *run) {
-	if l.runs[room] == r {
-		delete(l.runs, room)
+func (l *Log) drop(r *run) {
+	if l.runs[r.room] == r {
+		delete(l.runs, r.room)
 	}
 }
 
 // put adds the next entry to a run. mu is held.
 func (l *Log) put(r *run, e *chat.Entry) {
 	r.mark(e)
-	r.entries = append(r.entries, kept{Entry: *e, form: new(ports.Form)})
+	r.entries = append(r.entries, &kept{Entry: *e})
 	// Twice the size, as it may be kept in its encoded form too.
-	is := place{of: r, room: e.Room, seq: e.Seq, bytes: entryBytes + 2*e.Size(), at: time.Now()}
+	is := place{of: r, seq: e.Seq, bytes: entryBytes + 2*e.Size(), at: time.Now()}
 	l.order = append(l.order, is)
 	for l.bytes += is.bytes; l.bytes > l.limit; {
 		l.evict()
@@ -389,12 +390,12 @@ func (l *Log) evict() {
 		is.of.shift()
 	}
 	if len(is.of.entries) == 0 {
-		l.drop(is.room, is.of)
+		l.drop(is.of)
 	}
 }
 
 func (r *run) shift() {
-	r.entries[0] = kept{}
+	r.entries[0] = nil
 	r.entries = r.entries[1:]
 	r.first++
 }
@@ -407,7 +408,7 @@ func (r *run) at(seq chat.Seq) *kept {
 	if seq < r.first || seq >= r.end() {
 		return nil
 	}
-	return &r.entries[seq-r.first]
+	return r.entries[seq-r.first]
 }
 
 // lock waits until nobody else reads the log for the run.
@@ -436,8 +437,8 @@ func (r *run) mark(by *chat.Entry) {
 		return
 	}
 	for i := range r.entries {
-		if k := &r.entries[i]; touches(by, &k.Entry) {
-			k.stale = true
+		if touches(by, &r.entries[i].Entry) {
+			r.entries[i].stale = true
 		}
 	}
 	r.changes++
