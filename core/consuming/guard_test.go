@@ -66,7 +66,7 @@ func TestGuardWhatThreeConsumersAskOfTheStore(t *testing.T) {
 		}
 		for what, is := range map[string][2]int{
 			"batches of 5,000 entries for three": {batches, 3100},
-			"reads of the log":                   {int(store.reads.Load()), 4000},
+			"reads of the log":                   {int(store.reads.Load()), 0},
 			"cursors that were moved":            {int(store.moves.Load()), 6200},
 			"writes that moved them":             {int(store.writes.Load()), 1050},
 		} {
