@@ -67,9 +67,11 @@ export class RoomList {
   async open(id: string): Promise<void> {
     const path = `v1/rooms/${encodeURIComponent(id)}`;
     const view = await this.#host.http.ask("GET", path);
-    const known = view.last || this.#room(id).getSnapshot().last || view.head === 0;
+    const room = this.#room(id);
+    const known = view.last || room.getSnapshot().last || view.head === 0;
     const page = known ? undefined : await this.#host.http.ask("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
     this.#take([page?.entries?.length ? { ...view, last: page.entries.at(-1) } : view]);
+    if (this.#host.follows(room)) room.join(); // once more, if it was refused
     this.#view.changed();
   }
 
