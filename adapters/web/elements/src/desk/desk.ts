@@ -116,6 +116,7 @@ export class Desk {
   open(id: string | undefined, seq?: number): void {
     const { room, panel } = this.place.getSnapshot();
     const at = id !== undefined && seq ? { seq, turn: ++this.#turns } : undefined;
+    if (id !== undefined) this.client.room(id); // joined once more, if it was refused
     this.place.set({ room: id, at, panel: id === room ? panel : undefined, dialog: undefined });
     if (id !== room) this.emit("parley-room", { room: id });
   }
