@@ -7,7 +7,7 @@ import { Icon } from "../ui/icons.tsx";
 export function Shut({ room, error, list }: { room: RoomSnapshot; error: ParleyError; list: boolean }): JSX.Element {
   const desk = useDesk();
   const t = useWords();
-  const missing = error.code === "not_found";
+  const missing = error.code === "not_found" && room.head === 0; // else I was there
   return (
     <section class="state-pane room" part="state" role="status">
       <Icon name="lock" />
