@@ -59,7 +59,7 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
     edit: (message) => composer.current?.edit(message),
   }), [id]);
   const message = (seq: number): Message | undefined => window.message(seq) ?? quotes.get(seq) ?? undefined;
-  const turn = useMemo(() => ({}), [names, t]);
+  const turn = useMemo(() => ({}), [names, t, state.role, state.archived]);
 
   const { error } = state;
   if (isGone(error)) return more ? <more.Shut room={state} error={error!} list={list} /> : <section class="room" />;
