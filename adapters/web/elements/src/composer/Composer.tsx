@@ -29,7 +29,6 @@ interface State {
   readonly replyTo: number | undefined;
   readonly editing: Message | undefined;
   readonly wish: Wish | undefined;
-  readonly offers: readonly Offer[];
   readonly chosen: number;
   readonly picker: Element | undefined;
 }
@@ -38,7 +37,7 @@ const NEAR_FULL = 200; // characters before the limit that the rest is told
 const TALLEST = 0.4; // of the window
 
 export class Composer extends Component<ComposerProps, State> {
-  override state: State = { text: "", replyTo: undefined, editing: undefined, wish: undefined, offers: [], chosen: 0, picker: undefined };
+  override state: State = { text: "", replyTo: undefined, editing: undefined, wish: undefined, chosen: 0, picker: undefined };
   #area = createRef<HTMLTextAreaElement>();
 
   constructor(props: ComposerProps) {
@@ -70,7 +69,7 @@ export class Composer extends Component<ComposerProps, State> {
 
   /** The draft stays where it is meanwhile. */
   edit(message: Message): void {
-    this.setState({ editing: message, text: message.body, wish: undefined, offers: [] });
+    this.setState({ editing: message, text: message.body, wish: undefined });
     this.focus();
     queueMicrotask(() => this.#area.current?.setSelectionRange(message.body.length, message.body.length));
   }
@@ -85,7 +84,7 @@ export class Composer extends Component<ComposerProps, State> {
 
   #endEditing(): void {
     const { text, replyTo } = this.#draft();
-    this.setState({ editing: undefined, text, replyTo, wish: undefined, offers: [] });
+    this.setState({ editing: undefined, text, replyTo, wish: undefined });
     this.focus();
   }
 
@@ -129,7 +128,7 @@ export class Composer extends Component<ComposerProps, State> {
       return;
     }
     this.#save({ text: "" });
-    this.setState({ text: "", replyTo: undefined, wish: undefined, offers: [] });
+    this.setState({ text: "", replyTo: undefined, wish: undefined });
     this.props.sent();
   };
 
@@ -137,15 +136,20 @@ export class Composer extends Component<ComposerProps, State> {
 
   #offer(): void {
     const area = this.#area.current!;
-    const more = moreNow();
-    const now = area.selectionStart === area.selectionEnd ? more?.wish(area.value, area.selectionStart) : undefined;
-    this.setState({ wish: now, offers: now ? more!.offers(now, this.props.desk, this.props.state) : [], chosen: 0 });
+    const now = area.selectionStart === area.selectionEnd ? moreNow()?.wish(area.value, area.selectionStart) : undefined;
+    this.setState({ wish: now, chosen: 0 });
+  }
+
+  // Names may come to be known meanwhile.
+  get #offers(): readonly Offer[] {
+    const { wish } = this.state;
+    return wish ? moreNow()!.offers(wish, this.props.desk, this.props.state) : [];
   }
 
   #complete(offer: Offer): void {
     const done = moreNow()!.fulfil(this.#area.current!.value, this.state.wish!, offer.by);
     this.#write(done.text, done.caret);
-    this.setState({ wish: undefined, offers: [] });
+    this.setState({ wish: undefined });
   }
 
   #insert = (char: string): void => {
@@ -158,7 +162,8 @@ export class Composer extends Component<ComposerProps, State> {
 
   #keys = (event: KeyboardEvent): void => {
     if (event.isComposing || event.keyCode === 229) return; // an input method is at work: Enter is its
-    const { offers, chosen, editing, replyTo } = this.state;
+    const { chosen, editing, replyTo } = this.state;
+    const offers = this.#offers;
     if (offers.length && this.#chooses(event, offers, chosen)) {
       event.preventDefault();
       return;
@@ -186,7 +191,7 @@ export class Composer extends Component<ComposerProps, State> {
       case "ArrowDown": this.setState({ chosen: (chosen + 1) % offers.length }); return true;
       case "ArrowUp": this.setState({ chosen: (chosen + offers.length - 1) % offers.length }); return true;
       case "Enter": case "Tab": this.#complete(offers[chosen]!); return true;
-      case "Escape": this.setState({ wish: undefined, offers: [] }); event.stopPropagation(); return true;
+      case "Escape": this.setState({ wish: undefined }); event.stopPropagation(); return true;
       default: return false;
     }
   }
@@ -215,7 +220,8 @@ export class Composer extends Component<ComposerProps, State> {
 
   override render({ desk, state, message }: ComposerProps): ComponentChild {
     const t = desk.words;
-    const { text, replyTo, editing, offers, chosen, picker } = this.state;
+    const { text, replyTo, editing, chosen, picker } = this.state;
+    const offers = this.#offers;
     const left = this.#limit - this.#length;
     const quoted = replyTo ? message(replyTo) : undefined;
     const room = state.name || state.id;
