@@ -24,12 +24,12 @@ export function Forward({ message }: { message: Message }): JSX.Element {
     }
   };
   return (
-    <div class="form">
+    <form class="form" onSubmit={(event) => { event.preventDefault(); if (wanted && shown[0]) send(shown[0].id); }}>
       <input class="field" type="search" autofocus aria-label={t("rooms.find")} placeholder={t("rooms.find")} value={text} onInput={(event) => setText(event.currentTarget.value)} />
       <ul class="people">
         {shown.map(({ id, name, avatar }) => <li key={id}><button type="button" class="hit" onClick={() => send(id)}><Avatar small id={id} name={name || id} picture={avatar} /><Name>{name || id}</Name></button></li>)}
       </ul>
       {shown.length === 0 && <p class="note">{t("nothing")}</p>}
-    </div>
+    </form>
   );
 }
