@@ -4,13 +4,14 @@ import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 
 /**
- * Toasts stand below the room's head: never over the composer. One that goes gives the focus back to
+ * Toasts stand below the room's head, and the banner of a lost connection: never over the composer. One that goes gives the focus back to
  * where it was.
  */
 export function Toasts(): JSX.Element {
   const desk = useDesk();
   const t = useWords();
   const toasts = useSnapshot(desk.toasts);
+  const { status } = useSnapshot(desk.client);
   const before = useRef<HTMLElement | null>(null);
   const within = useRef(false);
   useLayoutEffect(() => {
@@ -20,7 +21,7 @@ export function Toasts(): JSX.Element {
     back?.focus({ preventScroll: true });
   }, [toasts]);
   return (
-    <div class="toasts" part="toasts" role="status"
+    <div class={status.state === "open" ? "toasts" : "toasts lower"} part="toasts" role="status"
       onFocusIn={({ currentTarget, relatedTarget }) => {
         within.current = true;
         if (relatedTarget instanceof HTMLElement && !currentTarget.contains(relatedTarget)) before.current = relatedTarget;
