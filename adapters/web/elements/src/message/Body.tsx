@@ -4,11 +4,11 @@ import { useMemo } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { load, moreNow } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
-import { isBig, parse, type Block, type Inline } from "./markdown.ts";
+import { isBig, isHigh, parse, type Block, type Inline } from "./markdown.ts";
 
 export function Body({ text }: { text: string }): JSX.Element {
   const blocks = useMemo(() => parse(text), [text]);
-  return <div class={isBig(text) ? "body big" : "body"} part="body" dir="auto">{blocks.map(block)}</div>;
+  return <div class={`body${isBig(text) ? " big" : ""}${isHigh(text) ? " high" : ""}`} part="body" dir="auto">{blocks.map(block)}</div>;
 }
 
 function block(one: Block, key: number): JSX.Element {

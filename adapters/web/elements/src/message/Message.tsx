@@ -2,8 +2,9 @@
 import type { Message as Shown, Room } from "@parley-chat/client";
 import { Component, type ComponentChild, type JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { DeskContext, useDesk, useWords } from "../desk/context.ts";
+import { useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
+import type { Speaker } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Face, hue, Name } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
@@ -12,6 +13,7 @@ import { plain } from "./markdown.ts";
 import type { Talk } from "./talk.ts";
 
 export interface MessageProps {
+  readonly desk: Desk;
   readonly message: Shown;
   readonly room: Room;
   /** The first, and the last, of those that one person wrote in a row. */
@@ -27,34 +29,38 @@ export interface MessageProps {
   readonly turn: unknown;
 }
 
-/** Drawn again only when something of it is another: a page has many. */
-export class MessageRow extends Component<MessageProps> {
-  override shouldComponentUpdate(next: MessageProps): boolean {
+/**
+ * Drawn again only when something of it is another. What may be done with it is made
+ * when the pointer or the focus first comes to it, as that has more parts than the message.
+ */
+export class MessageRow extends Component<MessageProps, { met: boolean }> {
+  override state = { met: false };
+  #meet = () => this.setState({ met: true });
+
+  override shouldComponentUpdate(next: MessageProps, { met }: { met: boolean }): boolean {
+    if (met !== this.state.met) return true;
     for (const name in next) if (next[name as keyof MessageProps] !== this.props[name as keyof MessageProps]) return true;
     return false;
   }
 
   override render(props: MessageProps): ComponentChild {
-    const { message, first, last, mine, gone, found } = props;
+    const { desk, message, first, last, mine, gone, found } = props;
     const kind = ["row", mine && "mine", first && "first", last && "last", message.state === "failed" && "failed", found && "found"];
+    // Functions, and not components, where there is nothing to keep: a page has many.
     return (
-      <DeskContext.Consumer>
-        {(desk: Desk) => (
-          <li class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
-            tabIndex={-1} aria-label={label(desk, message, gone)}>
-            {!mine && <span class="face">{first && <Face id={message.author.id} name={message.author.name} />}</span>}
-            <div class="stack">
-              <div class="bubble" part="bubble">
-                {first && !mine && <Author message={message} />}
-                {gone || message.deletedAt ? <p class="deleted">{desk.words("deleted")}</p> : <Content {...props} />}
-              </div>
-              {!gone && <Reactions {...props} />}
-              {message.state === "failed" && <Failed {...props} />}
-            </div>
-            {!gone && !message.deletedAt && message.seq > 0 && <Acting {...props} />}
-          </li>
-        )}
-      </DeskContext.Consumer>
+      <li class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
+        tabIndex={-1} aria-label={label(desk, message, gone)} onPointerEnter={this.#meet} onFocusIn={this.#meet}>
+        {!mine && <span class="face">{first && <Face id={message.author.id} name={message.author.name} />}</span>}
+        <div class="stack">
+          <div class="bubble" part="bubble">
+            {first && !mine && author(props)}
+            {gone || message.deletedAt ? <p class="deleted">{desk.words("deleted")}</p> : content(props)}
+          </div>
+          {!gone && message.reactions.length > 0 && reactions(props)}
+          {message.state === "failed" && failure(props)}
+        </div>
+        {this.state.met && !gone && !message.deletedAt && message.seq > 0 && <Acting {...props} />}
+      </li>
     );
   }
 }
@@ -71,31 +77,29 @@ function label(desk: Desk, { author, body, at, deletedAt, state }: Shown, gone: 
   return `${author.name}: ${text}, ${state === "sending" ? t("sending") : state === "failed" ? t("failed") : t.clock(at)}`;
 }
 
-function Author({ message: { author, via } }: { message: Shown }): JSX.Element {
-  const t = useWords();
+function author({ desk, message: { author, via } }: MessageProps): JSX.Element {
   return (
     <p class="author" ref={(element) => void element?.style.setProperty("--hue", String(hue(author.id)))}>
       <Name>{author.name}</Name>
-      {via !== undefined && <span class="tag">{t("via", { who: via })}</span>}
+      {via !== undefined && <span class="tag">{desk.words("via", { who: via })}</span>}
     </p>
   );
 }
 
-function Content({ message, quoted, talk }: MessageProps): JSX.Element {
-  const t = useWords();
+function content({ desk, message, quoted, talk }: MessageProps): JSX.Element {
+  const t = desk.words;
   const from = message.meta?.["forwarded"];
   return (
     <>
       {typeof from === "string" && <p class="forwarded"><Icon name="forward" />{t("forwarded", { who: "" })}<bdi>{from}</bdi></p>}
-      {message.replyTo !== undefined && <Quote seq={message.replyTo} quoted={quoted} talk={talk} />}
+      {message.replyTo !== undefined && quote(t, message.replyTo, quoted, talk)}
       <Folded><Body text={message.body} /></Folded>
-      <Stamp message={message} />
+      {stamp(t, message)}
     </>
   );
 }
 
-export function Quote({ seq, quoted, talk }: { seq: number; quoted: Shown | null | undefined; talk: Talk }): JSX.Element {
-  const t = useWords();
+function quote(t: Speaker, seq: number, quoted: Shown | null | undefined, talk: Talk): JSX.Element {
   return (
     <button type="button" class="quote" part="quote" onClick={() => talk.goTo(seq)}>
       {quoted ? <><bdi class="who">{quoted.author.name}</bdi><span dir="auto">{quoted.deletedAt ? t("deleted") : plain(quoted.body).slice(0, 200)}</span></>
@@ -104,13 +108,12 @@ export function Quote({ seq, quoted, talk }: { seq: number; quoted: Shown | null
   );
 }
 
-function Stamp({ message: { at, editedAt, pinned, state } }: { message: Shown }): JSX.Element {
-  const t = useWords();
+function stamp(t: Speaker, { at, editedAt, pinned, state }: Shown): JSX.Element {
   return (
     <span class="stamp">
       {pinned && <span title={t("pinned")}><Icon name="pin" /><span class="unseen">{t("pinned")}</span></span>}
       {editedAt && <span title={t.moment(editedAt)}>{t("edited")}</span>}
-      <time dateTime={at} title={t.moment(at)}>{t.clock(at)}</time>
+      <time dateTime={at} onPointerEnter={(event) => { event.currentTarget.title = t.moment(at); }}>{t.clock(at)}</time>
       {state === "sending" && <span title={t("sending")}><Icon name="clock" /><span class="unseen">{t("sending")}</span></span>}
     </span>
   );
@@ -134,10 +137,8 @@ function Folded({ children }: { children: ComponentChild }): JSX.Element {
   );
 }
 
-function Reactions({ message, room }: MessageProps): JSX.Element | null {
-  const desk = useDesk();
-  const t = useWords();
-  if (message.reactions.length === 0) return null;
+function reactions({ desk, message, room }: MessageProps): JSX.Element {
+  const t = desk.words;
   return (
     <div class="reactions" role="group" aria-label={t("reactions")}>
       {message.reactions.map(({ emoji, count, me = false }) => (
@@ -151,8 +152,8 @@ function Reactions({ message, room }: MessageProps): JSX.Element | null {
   );
 }
 
-function Failed({ message, room }: MessageProps): JSX.Element {
-  const t = useWords();
+function failure({ desk, message, room }: MessageProps): JSX.Element {
+  const t = desk.words;
   const { error, failed } = message;
   return (
     <p class="fault" role="alert">

@@ -23,7 +23,15 @@ const QUOTE = /^ {0,3}> ?/;
 const BULLET = /^ {0,3}[-*+] +(?=\S)/;
 const NUMBER = /^ {0,3}(\d{1,9})[.)] +(?=\S)/;
 
-export function parse(body: string, depth = 0): Block[] {
+export function parse(body: string): Block[] {
+  if (body !== last.body) last = { body, blocks: blocksOf(body, 0) };
+  return last.blocks;
+}
+
+// A message's name is made of its body just before that is drawn.
+let last: { body: string; blocks: Block[] } = { body: "", blocks: [] };
+
+function blocksOf(body: string, depth: number): Block[] {
   const lines = body.split("\n");
   const blocks: Block[] = [];
   let plainLines: string[] = [];
@@ -45,7 +53,7 @@ export function parse(body: string, depth = 0): Block[] {
       flush();
       const from = at;
       while (at < lines.length && QUOTE.test(lines[at]!)) at++;
-      blocks.push({ is: "quote", of: parse(lines.slice(from, at).map((one) => one.replace(QUOTE, "")).join("\n"), depth + 1) });
+      blocks.push({ is: "quote", of: blocksOf(lines.slice(from, at).map((one) => one.replace(QUOTE, "")).join("\n"), depth + 1) });
     } else if (BULLET.test(line) || NUMBER.test(line)) {
       flush();
       const mark = BULLET.test(line) ? BULLET : NUMBER;
@@ -217,3 +225,6 @@ export function isBig(body: string): boolean {
   if (body.length > 80 || !EMOJI.test(body)) return false;
   return [...body.matchAll(/\p{RGI_Emoji}/gv)].length <= BIG;
 }
+
+/** Whether marks stand upon marks, which may be higher than their line. */
+export const isHigh = (body: string): boolean => /\p{M}{3}/u.test(body);

@@ -57,9 +57,10 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const numbers = new Intl.NumberFormat(tag);
   const time = (options: Intl.DateTimeFormatOptions) => {
     const format = new Intl.DateTimeFormat(tag, options);
-    return (at: string | Date) => format.format(new Date(at));
+    let last: string | Date, said = ""; // many ask twice
+    return (at: string | Date) => (at === last ? said : (said = format.format(new Date((last = at)))));
   };
-  const [clock, moment] = [time({ hour: "2-digit", minute: "2-digit" }), time({ dateStyle: "full", timeStyle: "medium" })];
+  const [clock, moment] = [time({ hour: "numeric", minute: "2-digit" }), time({ dateStyle: "full", timeStyle: "medium" })];
   const weekday = time({ weekday: "long", day: "numeric", month: "long" });
   const [long, short] = [time({ day: "numeric", month: "long", year: "numeric" }), time({ day: "numeric", month: "short" })];
   const numeric = time({ day: "2-digit", month: "2-digit", year: "2-digit" });

@@ -37,6 +37,7 @@ const AT_END = 48; // px
 export class Timeline extends Component<TimelineProps, { away: boolean }> {
   override state = { away: false };
   #scroll = createRef<HTMLDivElement>();
+  #list = createRef<HTMLOListElement>();
   #sticks = true; // at the end, and stays there
   #anchor: Anchor | undefined;
   #placed = false; // it was scrolled to where it begins
@@ -117,7 +118,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
   }
 
   get #rows(): HTMLElement[] {
-    return [...this.#scroll.current!.querySelectorAll<HTMLElement>(".rows > li")];
+    return [...this.#list.current!.children] as HTMLElement[];
   }
 
   #row(key: string): HTMLElement | undefined {
@@ -273,7 +274,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
             {shown.hasOlder && <p class="beginning" aria-hidden={!shown.error}>{shown.error ? t.fault(shown.error) : t("loading")}</p>}
             {!shown.ready && shown.items.length === 0 && !shown.error && <Skeleton />}
             {shown.ready && shown.items.length === 0 && <p class="empty"><Icon name="chat" />{t("room.empty")}</p>}
-            <ol class="rows">{made.map((row) => this.#draw(row))}</ol>
+            <ol ref={this.#list} class="rows">{made.map((row) => this.#draw(row))}</ol>
           </div>
         </div>
         {(away || !shown.live) && shown.ready && (
@@ -300,7 +301,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
         const { message } = row;
         const quoted = message.replyTo === undefined ? undefined : (find(shown, message.replyTo) ?? quotes.get(message.replyTo));
         return (
-          <MessageRow key={row.key} message={message} room={room} first={row.first} last={row.last} mine={message.author.id === me}
+          <MessageRow key={row.key} desk={desk} message={message} room={room} first={row.first} last={row.last} mine={message.author.id === me}
             gone={gone.has(`${room.id}/${message.seq}`)} found={at?.seq === message.seq} quoted={quoted} talk={talk} turn={turn} />
         );
       }

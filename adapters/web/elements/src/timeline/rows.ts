@@ -19,11 +19,12 @@ export const keyOf = (item: Item): string => (item.type === "message" ? item.id 
 export function rows(items: readonly Item[], line: number, hasOlder: boolean, me: string | undefined): Row[] {
   const made: Row[] = [];
   const isNew = (item: Item) => item.seq > line && item.author.id !== me;
+  const days = items.map(({ at }) => new Date(at).setHours(0, 0, 0, 0));
   let drawn = line === 0;
   for (let at = 0; at < items.length; at++) {
     const item = items[at]!;
     const before = items[at - 1];
-    const breaks: boolean = !before || !sameDay(before, item);
+    const breaks = days[at] !== days[at - 1];
     if (breaks) made.push({ is: "day", key: `d${item.at.slice(0, 10)}${keyOf(item)}`, at: new Date(item.at) });
     const begins = !drawn && isNew(item);
     if (begins) {
@@ -35,7 +36,7 @@ export function rows(items: readonly Item[], line: number, hasOlder: boolean, me
       made.push({
         is: "message", key: keyOf(item), message: item,
         first: breaks || begins || !follows(before, item),
-        last: !follows(item, items[at + 1]) || !sameDay(item, items[at + 1]!) || (!drawn && isNew(items[at + 1]!)),
+        last: !follows(item, items[at + 1]) || days[at] !== days[at + 1] || (!drawn && isNew(items[at + 1]!)),
       });
     }
   }
@@ -45,8 +46,4 @@ export function rows(items: readonly Item[], line: number, hasOlder: boolean, me
 function follows(before: Item | undefined, item: Item | undefined): boolean {
   return before?.type === "message" && item?.type === "message" && before.author.id === item.author.id && before.via === item.via
     && Math.abs(Date.parse(item.at) - Date.parse(before.at)) < GROUP_WITHIN;
-}
-
-function sameDay(a: Item, b: Item): boolean {
-  return new Date(a.at).toDateString() === new Date(b.at).toDateString();
 }
