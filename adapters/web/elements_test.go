@@ -162,26 +162,34 @@ func (h *host) visit(browser context.Context, user string, width, height int64) 
 }
 
 // waits returns once the expression is true. `one` finds the first element of a selector in any of
-// the page's elements, `all` finds all of them.
+// the page's elements, `all` finds all of them; `text` is theirs,
+// without the marks that isolate names.
 func (g guest) waits(condition string) {
+	g.t.Helper()
+	until[bool](g, "Boolean("+condition+")")
+}
+
+// until returns what an expression gives, as in waits, once that is neither false nor nothing.
+func until[T any](g guest, expression string) T {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.tab, patience)
 	defer cancel()
 	script := fmt.Sprintf(`new Promise((resolve) => {
 		const all = (selector) => [...document.querySelectorAll("parley-chat, parley-room, parley-button")].flatMap((e) => [...e.shadowRoot.querySelectorAll(selector)]);
 		const one = (selector) => all(selector)[0];
-		const text = (selector) => all(selector).map((e) => e.textContent).join("|");
-		const look = () => { let is = false; try { is = %s } catch {} if (is) { clearInterval(timer); resolve(true); } };
+		const text = (selector) => all(selector).map((e) => e.textContent.replace(/[\u2066-\u2069]/g, "")).join("|");
+		const look = () => { let is; try { is = %s } catch {} if (is) { clearInterval(timer); resolve(is); } };
 		const timer = setInterval(look, 20);
 		look();
-	})`, condition)
-	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+	})`, expression)
+	is, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "navigated") { // meanwhile
-		_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+		is, err = chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	}
 	if err != nil {
-		g.t.Fatalf("wait for %s: %v; the page shows:\n%s", condition, err, g.screen())
+		g.t.Fatalf("wait for %s: %v; the page shows:\n%s", expression, err, g.screen())
 	}
+	return is
 }
 
 // screen returns what all elements show, as text.
@@ -196,10 +204,60 @@ func (g guest) screen() string {
 	return text
 }
 
-// clicks clicks an element once it is there.
+// clicks clicks the first element of a selector with the mouse.
 func (g guest) clicks(selector string) {
 	g.t.Helper()
-	g.waits(fmt.Sprintf(`((e) => e?.checkVisibility() && !e.disabled && (e.focus(), e.click(), true))(one(%s))`, quoted(selector)))
+	g.clicksOn(fmt.Sprintf(`one(%s)`, quoted(selector)))
+}
+
+// picks clicks what is called so in the menu that is open.
+func (g guest) picks(label string) {
+	g.t.Helper()
+	g.clicksOn(fmt.Sprintf(`all(".menu [role=menuitem]").find((e) => e.textContent === %s)`, quoted(label)))
+}
+
+// acts does with a message what its menu calls so.
+func (g guest) acts(seq int, label string) {
+	g.t.Helper()
+	g.hovers(seq)
+	g.clicks(fmt.Sprintf(`.row[data-seq="%d"] .act-more`, seq))
+	g.picks(label)
+}
+
+// hovers has the mouse come to a message, which shows what may be done with it.
+func (g guest) hovers(seq int) {
+	g.t.Helper()
+	g.comesTo(fmt.Sprintf(`one('.row[data-seq="%d"] .bubble')`, seq))
+}
+
+// comesTo moves the mouse to the middle of the element that an expression gives, as in waits, once
+// it is there and stays where it is.
+func (g guest) comesTo(element string) (x, y float64) {
+	g.t.Helper()
+	g.waits(fmt.Sprintf(`((e) => e?.checkVisibility() && (e.scrollIntoView({ block: "nearest" }), true))(%s)`, element))
+	at := until[[]float64](g, fmt.Sprintf(`((e) => {
+		const { left, top, width, height } = e.getBoundingClientRect();
+		const middle = [left + width / 2, Math.min(Math.max(top + height / 2, 1), innerHeight - 1)];
+		const before = window.middle;
+		window.middle = String(middle);
+		return before === window.middle && middle;
+	})(%s)`, element))
+	g.does(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	return at[0], at[1]
+}
+
+// clicksOn clicks the element that an expression gives, as in waits, with the mouse. Nothing may lie
+// over it.
+func (g guest) clicksOn(element string) {
+	g.t.Helper()
+	g.waits(fmt.Sprintf(`((e) => e && !e.disabled)(%s)`, element))
+	x, y := g.comesTo(element)
+	g.waits(fmt.Sprintf(`((e, x, y) => {
+		let hit = document.elementFromPoint(x, y);
+		for (let within; (within = hit.shadowRoot?.elementFromPoint(x, y)) && within !== hit; ) hit = within;
+		return e.contains(hit) || hit.closest("label")?.contains(e);
+	})(%s, %v, %v)`, element, x, y))
+	g.does(chromedp.MouseClickXY(x, y))
 }
 
 // writes focuses an element and writes there, as a keyboard or an input method does.

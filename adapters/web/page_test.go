@@ -290,7 +290,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	alice.sees("hello", "hi there")
 	alice.waits(`text(".typing") === "" && text("[role=log]") === "Bob: hi there"`)
 
-	alice.waits(`one('.row[data-seq="2"] .act-react')`)
+	alice.waits(`one("[role=log]")`)
 	alice.at(2, plus) // opens the choice of reactions
 	alice.waits(`one(".menu").getRootNode().activeElement?.type === "search"`)
 	alice.presses(arrowDown)
@@ -302,7 +302,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 	bob.clicks(`.reaction[aria-pressed="true"]`)
 	alice.waits(`text('.reaction[aria-pressed="true"]') === "👍1"`)
 
-	bob.waits(`one('.row[data-seq="1"] .act-reply')`)
+	bob.waits(`one("[role=log]")`)
 	bob.at(1, letterR)
 	bob.says("an answer")
 	alice.waits(`text(".quote span") === "hello"`)
