@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,6 +133,61 @@ func TestElementsHoldFewRowsOfALongHistory(t *testing.T) {
 	t.Logf("the quoted message was there after %d ms", alice.number(`Math.round(performance.now())`)-began)
 	if n := alice.number(`all(".rows > li").length`); n > rows {
 		t.Errorf("%d rows, want at most %d", n, rows)
+	}
+	alice.hasNoComplaint()
+}
+
+// wholeHistory is set where TestElementsScrollThroughALongHistory scrolls through all of it, which
+// takes minutes.
+var wholeHistory = os.Getenv("PARLEY_TEST_WHOLE_HISTORY") != ""
+
+// TestElementsScrollThroughALongHistory goes up through pages of 50 from the end of 100,000
+// messages, and from their middle, and down again. It prints what a page takes of the processor.
+func TestElementsScrollThroughALongHistory(t *testing.T) {
+	t.Parallel()
+	const messages, size, rows = 100_000, 50, 400
+	pages := 60
+	if wholeHistory {
+		pages = messages/size - 10
+	}
+	h, browser := newHost(t, wholeChat, connects, func(cfg *server.Config) {
+		longRoom(t, messages)(cfg)
+		cfg.NoSearch = true // nothing is indexed meanwhile
+	}), newBrowser(t)
+	h.reads("alice", messages)
+	alice := h.visit(browser, "alice", 1280, 800)
+	alice.waits(`text(".row:last-child .body") === "as was said first" && ` + atEnd + ` && one("[role=log]")`)
+	alice.measures()
+	most := 0
+	scrolls := func(pages int, to string) {
+		t.Helper()
+		began := alice.works()
+		n, err := chromedp.Run(alice.tab, chromedp.Evaluate[int](fmt.Sprintf(`(async (pages, to) => {
+			const scroll = document.querySelector("parley-chat").shadowRoot.querySelector(".scroll"), rows = scroll.querySelector(".rows");
+			const last = () => [...rows.querySelectorAll("[data-seq]")].at(to === "up" ? 0 : -1).dataset.seq;
+			let most = 0;
+			for (let n = 0; n < pages; n++) {
+				const before = last();
+				scroll.scrollTop = to === "up" ? 0 : scroll.scrollHeight;
+				do await new Promise(requestAnimationFrame); while (last() === before);
+				most = Math.max(most, rows.childElementCount);
+			}
+			return most;
+		})(%d, %q)`, pages, to), chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, n)
+		t.Logf("%d pages %s: %.1f ms of CPU for each, at most %d rows", pages, to, 1000*(alice.works()-began)/float64(pages), n)
+	}
+	scrolls(pages, "up")
+	alice.waits(fmt.Sprintf(`Number(all(".row")[0].dataset.seq) <= %d`, messages-pages*size))
+	scrolls(pages/2, "down")
+	alice.does(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`location.hash = "#parley/tea/%d"`, messages/2)))
+	alice.waits(fmt.Sprintf(`one('.found[data-seq="%d"]')`, messages/2))
+	scrolls(pages/2, "up")
+	if most > rows || most < 100 {
+		t.Errorf("%d rows were in the document, want at most %d", most, rows)
 	}
 	alice.hasNoComplaint()
 }
