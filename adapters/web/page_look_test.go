@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/parley-chat/parley/adapters/jwt"
@@ -66,9 +67,15 @@ func (s *service) talks() {
 	}
 	s.as("Carol", "PUT", "/v1/rooms/tea/messages/2/reactions/❤️", ``)
 	s.as("Bob", "PUT", "/v1/rooms/tea/messages/2/reactions/👍", ``)
-	for i, name := range []string{"Garden", "Книжный клуб", "Releases", "Support"} {
-		s.as("Bob", "POST", "/v1/rooms", fmt.Sprintf(`{"room":"r%d","name":%q,"public":true,"members":[{"user":"alice","role":"write"}]}`, i, name))
-		s.as("Bob", "POST", fmt.Sprintf("/v1/rooms/r%d/messages", i), `{"body":"The roses want water, and so do I, to be honest"}`)
+	s.as("Carol", "PUT", "/v1/rooms/tea/messages/8/reactions/🫖", ``)
+	for i, room := range [][2]string{
+		{"Garden", "The roses want water, and so do I, to be honest"},
+		{"Книжный клуб", "В четверг читаем третью главу"},
+		{"Releases", "1.2 is out, thanks to all of you 🚀"},
+		{"Support", "That was it. Now it works, thank you!"},
+	} {
+		s.as("Bob", "POST", "/v1/rooms", fmt.Sprintf(`{"room":"r%d","name":%q,"public":true,"members":[{"user":"alice","role":"write"}]}`, i, room[0]))
+		s.as("Bob", "POST", fmt.Sprintf("/v1/rooms/r%d/messages", i), fmt.Sprintf(`{"body":%q}`, room[1]))
 	}
 }
 
@@ -99,6 +106,21 @@ func (g guest) shot(name string) {
 	if err := os.WriteFile(filepath.Join(screenshots, name+".png"), picture, 0o600); err != nil {
 		g.t.Fatal(err)
 	}
+}
+
+// forREADME writes a picture that belongs into elements/pictures.
+func (g guest) forREADME(name string) {
+	g.t.Helper()
+	if screenshots == "" {
+		return
+	}
+	g.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		picture, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: new(int64(80))})
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(screenshots, name+".webp"), picture.Data, 0o600)
+	}))
 }
 
 // fits fails the test if something is wider than the window, or the composer is not seen, or is not
@@ -159,7 +181,7 @@ func TestThePageFitsAllWindows(t *testing.T) {
 	s := newService(t, inMemory)
 	s.talks()
 	g := s.join(newBrowser(t), "Alice", "tea")
-	g.waits(`all(".row").length === 7 && all(".actions").length > 3`)
+	g.waits(`all(".row").length === 7 && one("[role=log]")`)
 	for _, one := range []struct {
 		name          string
 		width, height int64
@@ -186,6 +208,9 @@ func TestThePageFitsAllWindows(t *testing.T) {
 		g.waits(fmt.Sprintf(`(document.querySelector("parley-chat").dir = %q, innerWidth === %d)`, one.dir, one.width))
 		g.fits(one.name)
 		g.shot(one.name)
+		if name := map[string]string{"1280-light": "light", "1280-dark": "dark", "360-dark": "phone"}[one.name]; name != "" {
+			g.forREADME(name)
+		}
 	}
 	g.hasNoComplaint()
 }
@@ -221,17 +246,19 @@ func TestThePageIsForEveryone(t *testing.T) {
 	check("choose")
 	g.clicks(`.entry[data-room="r0"]`)
 	g.does(chromedp.Evaluate[chromedp.Void](`location.hash = "#tea"`))
-	g.waits(`all(".row").length === 7 && all(".actions").length > 3`)
+	g.waits(`all(".row").length === 7 && one("[role=log]")`)
 	check("room")
 	g.writes("textarea", "")
 	g.presses(arrowUp)
 	g.waits(`one(".context")`)
 	check("editing")
 	g.presses(escape)
+	g.hovers(7)
 	g.clicks(`.row[data-seq="7"] .act-more`)
 	g.waits(`one(".menu")`)
 	check("menu")
 	g.presses(escape)
+	g.hovers(7)
 	g.clicks(`.row[data-seq="7"] .act-react`)
 	g.waits(`one(".menu")`)
 	check("picker")
