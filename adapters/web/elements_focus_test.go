@@ -20,7 +20,7 @@ func TestTheFocusStaysWhenARoomGoesAway(t *testing.T) {
 	}
 	alice := h.visit(browser, "alice", 1280, 800)
 	alice.sees("welcome")
-	alice.waits(`one(".actions")`) // all is loaded
+	alice.waits(`one("[role=log]")`) // all is loaded
 	alice.writes("textarea", "I was about to")
 	h.as("bob", "PUT", "/v1/rooms/tea/members/alice", `{"role":"read"}`)
 	alice.keeps(`one(".reads") && ` + has(".head h2"))
@@ -51,8 +51,8 @@ func TestTheFocusStaysInAPageOfOneRoom(t *testing.T) {
 	alice, carol := h.visit(browser, "alice", 1280, 800), h.visit(browser, "carol", 1280, 800)
 	alice.sees("welcome")
 	carol.sees("welcome")
-	alice.waits(`one(".actions")`)
-	carol.waits(`one(".actions")`)
+	alice.waits(`one("[role=log]")`)
+	carol.waits(`one("[role=log]")`)
 	alice.writes("textarea", "I was about to")
 	h.as("bob", "PUT", "/v1/rooms/tea/members/alice", `{"banned":true}`)
 	alice.keeps(has(".state-pane h2"))
