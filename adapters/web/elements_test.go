@@ -246,8 +246,8 @@ func (g guest) comesTo(element string) (x, y float64) {
 	return at[0], at[1]
 }
 
-// clicksOn clicks the element that an expression gives, as in waits, with the mouse. Nothing may lie
-// over it.
+// clicksOn clicks the element that an expression gives, as in waits, with the mouse. Nothing may
+// lie over it.
 func (g guest) clicksOn(element string) {
 	g.t.Helper()
 	g.waits(fmt.Sprintf(`((e) => e && !e.disabled)(%s)`, element))
