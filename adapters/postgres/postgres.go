@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +25,10 @@ type Store struct {
 	filters   finding.Filters // of the search index
 	shard     Shard
 	stamp     string // shard's
+
+	unseen    atomic.Bool // it was away when the store was opened, and the schema may be too old
+	noMigrate bool        // for that
+	seeing    sync.Mutex
 }
 
 var (

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -55,9 +56,15 @@ const (
 	formStatement = `UPDATE shard SET formed = true WHERE NOT formed`
 )
 
+// shardTime is how long OpenShards waits for a database of a cluster that was formed, but the first.
+const shardTime = 10 * time.Second
+
 // OpenShards opens the databases of a cluster, in their order, as Open does each. Empty databases
 // become a cluster when they are opened together for the first time. It fails with Conflict if they
 // are not the databases of one cluster, all of them and in their order.
+//
+// Once the cluster is formed, it needs only the first one. Another one that is away for long is
+// checked, and migrated, by the first connection to it.
 func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err error) {
 	defer func() {
 		if err != nil {
@@ -69,7 +76,7 @@ func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err err
 	as, formed := Shard{Count: len(configs)}, false
 	for i, cfg := range configs {
 		as.Number = i + 1
-		s, was, err := openAs(ctx, cfg, as, formed)
+		s, was, err := openInTime(ctx, cfg, as, formed)
 		if err != nil {
 			return stores, err
 		}
@@ -83,6 +90,51 @@ func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err err
 	}
 	_, err = stores[0].pool.Exec(ctx, formStatement)
 	return stores, failure(ctx, err, "form a cluster of databases")
+}
+
+// openInTime is openAs, but if the cluster is formed it does not wait for long.
+func openInTime(ctx context.Context, cfg Config, as Shard, formed bool) (_ *Store, wasFormed bool, err error) {
+	if !formed {
+		return openAs(ctx, cfg, as, false)
+	}
+	soon, cancel := context.WithTimeout(ctx, shardTime)
+	defer cancel()
+	s, _, err := openAs(soon, cfg, as, true)
+	if errors.Is(err, chat.Unavailable) && ctx.Err() == nil {
+		s, err = openUnseen(ctx, cfg, as)
+	}
+	return s, true, err
+}
+
+// openUnseen returns the store of a database that is away.
+func openUnseen(ctx context.Context, cfg Config, as Shard) (*Store, error) {
+	poolConfig, err := cfg.parse()
+	if err != nil {
+		return nil, err
+	}
+	poolConfig.MinConns, poolConfig.MinIdleConns = 0, 0
+	s := &Store{timeout: cfg.timeout(), shard: as, stamp: as.stamp()}
+	s.unseen.Store(true)
+	s.noMigrate = cfg.NoMigrate
+	_, _ = rand.Read(s.laneKey[:]) // it never fails; on other nodes its rooms go by other lanes
+	if err := s.connect(ctx, cfg, poolConfig); err != nil {
+		return nil, failure(ctx, err, "open the store")
+	}
+	return s, nil
+}
+
+// see brings the schema of a database up to date that was away when the store was opened.
+func (s *Store) see(ctx context.Context, config *pgx.ConnConfig) error {
+	s.seeing.Lock()
+	defer s.seeing.Unlock()
+	if !s.unseen.Load() {
+		return nil
+	}
+	if err := prepare(ctx, config, s.noMigrate); err != nil {
+		return &chat.Error{Kind: chat.Unavailable, Reason: "the store is not ready; try again", Cause: err}
+	}
+	s.unseen.Store(false)
+	return nil
 }
 
 // Shard returns which database of a cluster the store is in.
@@ -176,6 +228,11 @@ func (s *Store) strange(stamp string) error {
 
 // isHere checks on a new connection that it leads to the database that was opened.
 func (s *Store) isHere(ctx context.Context, conn *pgx.Conn) error {
+	if s.unseen.Load() {
+		if err := s.see(ctx, conn.Config()); err != nil {
+			return err
+		}
+	}
 	var stamp string
 	if err := conn.QueryRow(ctx, stampQuery, pgx.QueryExecModeSimpleProtocol).Scan(&stamp); err != nil {
 		return err

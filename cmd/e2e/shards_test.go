@@ -79,3 +79,40 @@ func TestAServerOfTheStoreThatIsAwayTakesOnlyItsRoomsAway(t *testing.T) {
 	lists(2, false)
 	s.awaits(t, "nothing lacks any more", func(ready frame) bool { return !ready.yes("degraded") })
 }
+
+func TestANodeStartsWithoutAServerOfTheStore(t *testing.T) {
+	t.Parallel()
+	issuer, second := newIssuer(t), pgtest.Start(t)
+	store := pgtest.URL(t) + " " + second.Database()
+	before := startFor(t, issuer, store, nil)
+	here, there := before.roomOn(0), before.roomOn(1)
+	alice := before.connects(t, "alice")
+	for _, room := range []string{here, there} {
+		alice.asks("join", "room", room)
+		alice.asks("send", "room", room, "body", "hi")
+	}
+	before.stop()
+	second.Stop(pgtest.Fast)
+
+	s := startFor(t, issuer, store, nil)
+	s.awaits(t, "the node is ready and says what lacks", func(ready frame) bool {
+		return ready.yes("degraded") && strings.Contains(fmt.Sprint(ready["parts"]), "store-2")
+	})
+	says := func(room string, status int) {
+		t.Helper()
+		s.gets(t, status, s.token(t, "alice"), "POST", "/v1/rooms/"+room+"/messages", frame{"body": "hi", "key": "again"})
+	}
+	says(here, http.StatusCreated)
+	says(there, http.StatusServiceUnavailable)
+	second.Start()
+	eventually(t, "the room is back", func() error {
+		status, answer, _ := s.calls(t, s.token(t, "alice"), "POST", "/v1/rooms/"+there+"/messages", frame{"body": "hi", "key": "again"})
+		if status != http.StatusCreated && status != http.StatusOK {
+			return fmt.Errorf("%d %v: %w", status, answer, errNotYet)
+		}
+		return nil
+	})
+	if entries := s.gets(t, http.StatusOK, s.token(t, "alice"), "GET", "/v1/rooms/"+there+"/entries", nil).list("entries"); len(entries) != 2 {
+		t.Errorf("entries are %v", entries)
+	}
+}
