@@ -259,7 +259,7 @@ func TestALeaseThatWasGivenWhileAServerWasAwayCountsThereOnceItIsBack(t *testing
 	}
 }
 
-func TestAConsumerBeginsOnceAllServersKnow(t *testing.T) {
+func TestAConsumerIsWalkedOnceAllServersKnow(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	there := ports.RoomHead{Room: p.there[0], Head: 1}
@@ -276,12 +276,16 @@ func TestAConsumerBeginsOnceAllServersKnow(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.second.Stop(pgtest.Immediate)
-	mustBe(t, p.Begin(t.Context(), "audit"), chat.Unavailable)
+	if err := p.Begin(t.Context(), "audit"); err != nil {
+		t.Errorf("begin: %v", err)
+	}
+	_, err = p.Wake(t.Context(), ports.WakeQuery{Limit: 100})
+	mustBe(t, err, chat.Unavailable)
 	if pends() {
 		t.Error("a room of a server that is away is pending")
 	}
 	p.isBack()
-	if err := p.Begin(t.Context(), "audit"); err != nil {
+	if _, err := p.Wake(t.Context(), ports.WakeQuery{Limit: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Clear(t.Context(), []ports.RoomHead{there}, before.Generation); err != nil || !pends() {

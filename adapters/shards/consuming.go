@@ -165,10 +165,14 @@ func (s *Store) Clear(ctx context.Context, rooms []ports.RoomHead, generation in
 }
 
 // Wake implements ports.Cursors. Rooms behind the end of the page that ends first are looked at
-// again by the next call.
+// again by the next call. A server knows the generation before its rooms become pending, so that
+// nobody who does not know it clears them.
 func (s *Store) Wake(ctx context.Context, query ports.WakeQuery) (sum ports.Woken, err error) {
 	all, nexts := make([]ports.Woken, len(s.all)), make([]chat.RoomID, len(s.all))
 	err = s.each(func(i int, server Server) (err error) {
+		if err := s.raise(ctx, i); err != nil {
+			return err
+		}
 		all[i], err = server.Wake(ctx, query)
 		nexts[i] = all[i].Next
 		return err
@@ -181,46 +185,56 @@ func (s *Store) Wake(ctx context.Context, query ports.WakeQuery) (sum ports.Woke
 	return sum, err
 }
 
-// Begin implements ports.Consumers. It needs all servers.
+// Begin implements ports.Consumers. A server that is away learns of it before its rooms become
+// pending for the consumer: see Wake.
 func (s *Store) Begin(ctx context.Context, consumer string) error {
 	if err := s.first.Begin(ctx, consumer); err != nil {
 		return s.named(0, err)
 	}
-	begun, err := s.first.Begun(ctx)
-	if err != nil {
-		return s.named(0, err)
-	}
-	return s.raise(ctx, begun.Generation)
+	_, err := s.Begun(ctx)
+	return err
 }
 
-// raise has the other servers take over a generation.
-func (s *Store) raise(ctx context.Context, generation int64) error {
-	low := func(i int) bool {
-		b := s.behind[i]
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return i > 0 && b.raised < generation
-	}
-	return s.some(low, func(i int, server Server) error {
-		if err := server.Raise(ctx, generation); err != nil {
-			return err
+// saw notes a generation, unless a later one is known.
+func (s *Store) saw(generation int64) {
+	for {
+		was := s.generation.Load()
+		if was >= generation || s.generation.CompareAndSwap(was, generation) {
+			return
 		}
-		b := s.behind[i]
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.raised = max(b.raised, generation)
+	}
+}
+
+// raise has a server take over the generation, as far as it is known.
+func (s *Store) raise(ctx context.Context, i int) error {
+	generation, b := s.generation.Load(), s.behind[i]
+	b.mu.Lock()
+	low := i > 0 && b.raised < generation
+	b.mu.Unlock()
+	if !low {
 		return nil
-	})
+	}
+	if err := s.all[i].Raise(ctx, generation); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.raised = max(b.raised, generation)
+	return nil
 }
 
 // Begun implements ports.Consumers. Rooms of a server that has not taken over the generation stay
 // pending until it has.
 func (s *Store) Begun(ctx context.Context) (ports.Begun, error) {
 	begun, err := s.first.Begun(ctx)
-	if err == nil {
-		_ = s.raise(ctx, begun.Generation) // it is tried again by the next call
+	if err != nil {
+		return begun, s.named(0, err)
 	}
-	return begun, s.named(0, err)
+	s.saw(begun.Generation)
+	ctx, cancel := context.WithTimeout(ctx, awayTime)
+	defer cancel()
+	_ = s.each(func(i int, _ Server) error { return s.raise(ctx, i) }) // it is tried again
+	return begun, nil
 }
 
 // Walked implements ports.Consumers.

@@ -14,11 +14,11 @@
 // ceases to be pending in one with a look at the generation of consumers. So both are on all
 // servers. The first one decides, and the others take over what it decided before anything relies
 // on it there: a lease before the node that got it reads a cursor or moves one, and a generation
-// before Begin returns. Both only grow, and so none comes late.
+// before rooms become pending for the consumer that begins. Both only grow, so none comes late.
 //
 // # A server that is away
 //
 // It takes its rooms away, and no others. Calls about several rooms return what they have with a
 // ports.Partial, or leave out what is found later. Those that need all servers fail until it is
-// back: a search in many rooms, and that a consumer begins or is walked.
+// back: a search in many rooms, and that a consumer is walked.
 package shards

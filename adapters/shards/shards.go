@@ -64,6 +64,10 @@ type Store struct {
 	all    []Server
 	behind []*behind // by server
 	lanes  []int     // the first lane of each server, and how many there are in all
+
+	generation atomic.Int64 // of consumers, the latest that was seen
+
+	generation atomic.Int64 // of consumers, as it was last seen
 }
 
 var (
