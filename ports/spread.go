@@ -14,4 +14,8 @@ type Spread interface {
 	// for one another, wherever they come from. What it depends on is known only to the store, so
 	// that nobody can choose rooms that go by one lane.
 	Lane(room chat.RoomID) int
+
+	// Apart returns how many lanes must stay apart, at least 1: lanes whose numbers differ by a
+	// multiple of it may be appended in one batch, and others must not. It does not change.
+	Apart() int
 }

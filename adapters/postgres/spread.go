@@ -23,6 +23,9 @@ const laneKeyQuery = `SELECT lane_key FROM log`
 // Lanes implements ports.Spread.
 func (s *Store) Lanes() int { return lanes }
 
+// Apart implements ports.Spread. All lanes may go together.
+func (s *Store) Apart() int { return 1 }
+
 // Lane implements ports.Spread.
 func (s *Store) Lane(room chat.RoomID) int {
 	var text [len(s.laneKey) + chat.MaxRoomIDChars]byte

@@ -171,6 +171,9 @@ func TestEachLaneIsOfOneServer(t *testing.T) {
 		if was, known := servers[lane]; known && was != at {
 			t.Fatalf("lane %d has rooms of server %d and of server %d", lane, was, at)
 		}
+		if lane%s.Apart() != at {
+			t.Fatalf("lane %d of server %d may go with lanes of others", lane, at)
+		}
 		servers[lane] = at
 		rooms[at]++
 		if is := other.Lane(room); is != lane {

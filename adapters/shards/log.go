@@ -12,12 +12,15 @@ import (
 )
 
 // Lanes implements ports.Spread.
-func (s *Store) Lanes() int { return s.lanes[len(s.all)] }
+func (s *Store) Lanes() int { return s.lanes * len(s.all) }
+
+// Apart implements ports.Spread. Lanes of one server may go together.
+func (s *Store) Apart() int { return len(s.all) }
 
 // Lane implements ports.Spread. All rooms of a lane are of one server.
 func (s *Store) Lane(room chat.RoomID) int {
 	at := s.at(room)
-	return s.lanes[at] + s.all[at].Lane(room)
+	return s.all[at].Lane(room)*len(s.all) + at
 }
 
 // Append implements ports.Log. Proposals to rooms of one server are one commit there. If a batch is

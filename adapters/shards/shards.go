@@ -63,11 +63,9 @@ type Store struct {
 	first  Server
 	all    []Server
 	behind []*behind // by server
-	lanes  []int     // the first lane of each server, and how many there are in all
+	lanes  int       // of one server, at most
 
 	generation atomic.Int64 // of consumers, the latest that was seen
-
-	generation atomic.Int64 // of consumers, as it was last seen
 }
 
 var (
@@ -91,9 +89,8 @@ var (
 func New(servers ...Server) *Store {
 	first := servers[0]
 	s := &Store{LogIdentity: first, People: first, Revocations: first, Hooks: first, first: first, all: servers}
-	s.lanes = []int{0}
-	for i, server := range servers {
-		s.lanes = append(s.lanes, s.lanes[i]+server.Lanes())
+	for _, server := range servers {
+		s.lanes = max(s.lanes, server.Lanes())
 		s.behind = append(s.behind, &behind{leases: map[ports.Share]granted{}, taken: map[ports.Share]int64{}})
 	}
 	return s

@@ -72,7 +72,7 @@ func newJournal(cfg Config, st *standings) *journal {
 	for i := range j.lanes {
 		j.lanes[i] = &lane{wake: make(chan struct{}, 1), asides: map[chat.RoomID]*aside{}}
 	}
-	j.sharing.start(len(j.lanes))
+	j.sharing.start(len(j.lanes), j.spread.Apart())
 	return j
 }
 
@@ -83,6 +83,8 @@ type ownSpread struct {
 }
 
 func (s ownSpread) Lanes() int { return s.lanes }
+
+func (s ownSpread) Apart() int { return 1 }
 
 func (s ownSpread) Lane(room chat.RoomID) int {
 	return int(maphash.String(s.seed, string(room)) % uint64(s.lanes))

@@ -139,6 +139,7 @@ func TestOneSlowCommitDoesNotHoldUpEveryRoom(t *testing.T) {
 type byLength struct{}
 
 func (byLength) Lanes() int                { return 2 }
+func (byLength) Apart() int                { return 1 }
 func (byLength) Lane(room chat.RoomID) int { return len(room) % 2 }
 
 func TestRoomsGoByTheLanesThatTheStoreSays(t *testing.T) {

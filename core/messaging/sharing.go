@@ -19,11 +19,13 @@ const (
 	writesMuch = 100
 )
 
-// sharing has a node commit one batch at a time while other nodes write too: its lanes go together.
+// sharing has a node commit one batch at a time while other nodes write too: its lanes go together,
+// but for those that must stay apart.
 // Otherwise batches would be smaller the more nodes there are, the log would spend its time on the
 // batches instead of what is in them, and batches would wait longer for each other's rooms.
 type sharing struct {
 	lanes  int
+	apart  int
 	self   ports.NodeID
 	now    atomic.Int64 // what step returns
 	drafts atomic.Int64 // appended since the last look
@@ -32,8 +34,8 @@ type sharing struct {
 	others map[ports.NodeID]time.Time // the other nodes that write, and when they told so
 }
 
-func (s *sharing) start(lanes int) {
-	s.lanes, s.self, s.others = lanes, ports.NodeID(rand.Text()), map[ports.NodeID]time.Time{}
+func (s *sharing) start(lanes, apart int) {
+	s.lanes, s.apart, s.self, s.others = lanes, apart, ports.NodeID(rand.Text()), map[ports.NodeID]time.Time{}
 	s.now.Store(int64(lanes))
 }
 
@@ -61,7 +63,7 @@ func (s *sharing) look(now time.Time) (changed, writes bool) {
 	}
 	step := int64(s.lanes)
 	if len(s.others) > 0 {
-		step = 1
+		step = int64(s.apart)
 	}
 	s.mu.Unlock()
 	return s.now.Swap(step) != step, s.drafts.Swap(0) >= writesMuch

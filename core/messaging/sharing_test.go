@@ -65,6 +65,28 @@ func TestLanesGoTogetherWhileOtherNodesWrite(t *testing.T) {
 	})
 }
 
+// twoServers spreads rooms over two lanes on each of two servers, by the lengths of their ids.
+type twoServers struct{}
+
+func (twoServers) Lanes() int                { return 4 }
+func (twoServers) Apart() int                { return 2 }
+func (twoServers) Lane(room chat.RoomID) int { return len(room) % 4 }
+
+func TestLanesThatMustStayApartNeverGoTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *messaging.Config) { c.Spread = twoServers{} })
+		alice, first, same, other := n.user("alice"), n.room("four", true), n.room("sixsix", true), n.room("fifth", true)
+		for range 5 {
+			n.Hear(ports.Writing{Node: "another"})
+			time.Sleep(time.Second)
+		}
+		mustBe(t, "batches of the same server", n.both(alice, same, first), 1, 6)
+		n.Hear(ports.Writing{Node: "another"})
+		mustBe(t, "batches of two servers", n.both(alice, other, first), 1, 1, 1, 1, 3)
+	})
+}
+
 func TestANodeTellsWhileItWritesMuch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
