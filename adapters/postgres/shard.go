@@ -56,7 +56,8 @@ const (
 	formStatement = `UPDATE shard SET formed = true WHERE NOT formed`
 )
 
-// shardTime is how long OpenShards waits for a database of a cluster that was formed, but the first.
+// shardTime is how long OpenShards waits for a database of a cluster that was formed, unless it is
+// the first one.
 const shardTime = 10 * time.Second
 
 // OpenShards opens the databases of a cluster, in their order, as Open does each. Empty databases
