@@ -79,7 +79,7 @@ func plan(cfg Config) (faults []fault) {
 	}
 	among("store", one("cut PostgreSQL", 300*ms, 2500*ms), one("stall PostgreSQL", 300*ms, 2500*ms), everywhere("delay PostgreSQL by 20ms", 500*ms, 3000*ms),
 		everywhere("restart PostgreSQL (fast)", 100*ms, 800*ms), everywhere("restart PostgreSQL (immediate)", 100*ms, 800*ms))
-	if cfg.Hooks > 0 && cfg.Time >= long { // a node that is silent for 15 s loses its part of the consumers to others
+	if cfg.Hooks > 0 && cfg.Time >= long { // a node that is silent for 12 s loses its part of the consumers to others
 		among("pause", one("SIGSTOP", 16000*ms, 22000*ms))
 		among("store", one("cut PostgreSQL", 16000*ms, 22000*ms))
 	}

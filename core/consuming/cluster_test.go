@@ -156,7 +156,7 @@ func TestWhatADeadNodeHadIsTakenOverAndTriedAgainAsItWas(t *testing.T) {
 		for len(now.has(all[0])) == 0 {
 			rest(100 * time.Millisecond)
 		}
-		if took := time.Since(died); took > 16*time.Second {
+		if took := time.Since(died); took > 15*time.Second {
 			t.Errorf("it was taken over after %v", took)
 		}
 		rest(soon)

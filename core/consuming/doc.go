@@ -30,7 +30,7 @@
 //
 // # Who does it
 //
-// The rooms are divided into 256 shares, by a hash of their ids. Nodes lease shares for 15 seconds.
+// The rooms are divided into 256 shares, by a hash of their ids. Nodes lease shares for 12 seconds.
 // Each node leases the same number, and shares of a node that fell silent are taken over. Each
 // lease has a fence: a number that grows with each change of hands. A cursor moves only under the
 // present fence. So a node that was paused for long and then goes on cannot move cursors that

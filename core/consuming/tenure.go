@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	leaseTime    = 15 * time.Second
-	renewEvery   = 5 * time.Second
+	leaseTime    = 12 * time.Second // so that the shares of a node that dies are taken over within 15 s
+	renewEvery   = 4 * time.Second
 	acquireEvery = time.Second // how often this node looks for shares that have become free
 	leaveTime    = 5 * time.Second
 )

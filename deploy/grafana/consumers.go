@@ -53,7 +53,7 @@ var shares = []panel{
 	lines("Nodes", number, "Nodes that run consumers, as each instance knows them. All instances should say the same number. One that says fewer does not reach the store.",
 		q("{{instance}}", `parley_consumer_nodes{SEL}`)),
 	lines("Takeovers", number,
-		"Shares that an instance took over, within five minutes, from a node that was silent for 15 seconds. Some after a crash are normal. Without a crash, a node was too slow to renew "+
+		"Shares that an instance took over, within five minutes, from a node that was silent for 12 seconds. Some after a crash are normal. Without a crash, a node was too slow to renew "+
 			"its leases: look at its CPU and at the store.",
 		q("{{instance}}", `sum by (instance) (increase(parley_consumer_takeovers_total{SEL}[5m]))`)),
 }
