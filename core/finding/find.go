@@ -121,6 +121,7 @@ type search struct {
 type room struct {
 	id     chat.RoomID
 	blocks []Block    // the blocks that are left; the last one is looked at next
+	looks  int        // how often blocks of it were looked at
 	hits   []chat.Seq // hits that are left of blocks that were looked at; the last comes next
 	upTo   time.Time  // nothing that is left is newer than this
 }
@@ -208,9 +209,10 @@ type unit struct {
 	hits  []chat.Seq
 }
 
-// look looks at the next blocks of rooms without hits, up to n blocks of each room. Rooms with the
-// newest blocks come first: what is found in them may make it unnecessary to look at the others.
-func (s *search) look(ctx context.Context, n int) error {
+// look looks at the next blocks of rooms without hits: one block of a room at first, then two, and
+// so on. Rooms with the newest blocks come first: what is found in them may make it unnecessary to
+// look at the others.
+func (s *search) look(ctx context.Context, round int) error {
 	slices.SortFunc(s.rooms, func(a, b *room) int { return b.upTo.Compare(a.upTo) })
 	newest := s.rooms[0].upTo
 	behind := newest.Sub(s.rooms[min(len(s.rooms), max(firstRooms, s.query.Limit))-1].upTo)
@@ -219,10 +221,11 @@ func (s *search) look(ctx context.Context, n int) error {
 		if len(r.hits) > 0 {
 			continue
 		}
-		if n <= behindFirst && newest.Sub(r.upTo) > behindFirst*time.Duration(n)*behind {
+		if round <= behindFirst && newest.Sub(r.upTo) > behindFirst*time.Duration(round)*behind {
 			break
 		}
-		next := r.blocks[max(0, len(r.blocks)-n):]
+		next := r.blocks[max(0, len(r.blocks)-1<<r.looks):]
+		r.looks++
 		r.blocks = r.blocks[:len(r.blocks)-len(next)]
 		for _, b := range next {
 			units = append(units, &unit{room: r, block: b})
