@@ -211,7 +211,7 @@ type unit struct {
 
 // look looks at the next blocks of rooms without hits: one block of a room at first, then two, and
 // so on. Rooms with the newest blocks come first: what is found in them may make it unnecessary to
-// look at the others.
+// look at the others. With prefixes alone all rooms come at once, which was measured to be quicker.
 func (s *search) look(ctx context.Context, round int) error {
 	slices.SortFunc(s.rooms, func(a, b *room) int { return b.upTo.Compare(a.upTo) })
 	newest := s.rooms[0].upTo
@@ -221,7 +221,7 @@ func (s *search) look(ctx context.Context, round int) error {
 		if len(r.hits) > 0 {
 			continue
 		}
-		if round <= behindFirst && newest.Sub(r.upTo) > behindFirst*time.Duration(round)*behind {
+		if s.whole() && round <= behindFirst && newest.Sub(r.upTo) > behindFirst*time.Duration(round)*behind {
 			break
 		}
 		next := r.blocks[max(0, len(r.blocks)-1<<r.looks):]
@@ -251,9 +251,14 @@ func (s *search) look(ctx context.Context, round int) error {
 	return nil
 }
 
+// whole reports whether a whole token is looked for.
+func (s *search) whole() bool {
+	return slices.ContainsFunc(s.all, func(t term) bool { return !t.prefix })
+}
+
 // sift reads the filters that are not known yet, and removes the blocks that lack a token.
 func (s *search) sift(ctx context.Context, units []*unit) ([]*unit, error) {
-	if !slices.ContainsFunc(s.all, func(t term) bool { return !t.prefix }) {
+	if !s.whole() {
 		return units, nil
 	}
 	var unknown []*unit
