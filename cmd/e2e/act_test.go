@@ -116,6 +116,9 @@ func fiftyForAHead(t *testing.T, s *service) {
 		peers[i] = s.connects(t, fmt.Sprint("racer", i))
 	}
 	bystander := s.connects(t, "bystander")
+	for _, room := range []string{room, other} {
+		bystander.asks("join", "room", room) // which makes it
+	}
 	for head := range rounds {
 		asked := make([]string, racers)
 		for i, p := range peers {
