@@ -29,7 +29,7 @@ func hooks(ctx context.Context, user, admin *api.Client) {
 
 	more := is[*api.SendMessageCreated](user.SendMessage(ctx, &api.NewMessage{Body: "not pulled"}, api.SendMessageParams{Room: room}))
 	is[*api.SkipHookNoContent](admin.SkipHook(ctx, &api.HookSkip{Room: room, To: more.Response.Seq, Why: "a test"}, api.SkipHookParams{Hook: hook}))
-	is[*api.RetryHookNoContent](admin.RetryHook(ctx, &api.HookRetry{Room: api.NewOptRoomID(room)}, api.RetryHookParams{Hook: hook}))
+	is[*api.RetryHookNoContent](admin.RetryHook(ctx, api.NewOptHookRetry(api.HookRetry{Room: api.NewOptRoomID(room)}), api.RetryHookParams{Hook: hook}))
 	place := &api.HookPlace{Room: api.NewOptRoomID(room), After: api.NewOptInt64(1)}
 	is[*api.SeekHookNoContent](admin.SeekHook(ctx, place, api.SeekHookParams{Hook: hook}))
 	update := &api.HookUpdate{Paused: api.NewOptBool(true), Rotate: api.NewOptBool(true)}
