@@ -49,6 +49,7 @@ interface Entry {
   log: string;
   kept: boolean;
   settle: (outcome: Outcome) => void;
+  readonly outcome: Promise<Outcome>;
 }
 
 export interface OutboxParts {
@@ -96,25 +97,27 @@ export class Outbox {
     return [...new Set(this.#entries.map(({ item }) => item.room))];
   }
 
-  /** Takes a command. It is sent when those before it in its room are, and kept until then. */
-  add(room: string, command: Command): { readonly item: Item; readonly outcome: Promise<Outcome> } {
+  /**
+   * Takes a command. It is sent when those before it in its room are, and kept until then. Of a
+   * message whose key is here already there is no second one, unless the first failed.
+   */
+  add(room: string, command: Command, key = newKey()): { readonly item: Item; readonly outcome: Promise<Outcome> } {
+    const same = this.#find(room, key);
+    if (same && same.item.state !== "failed") return same;
+    if (same) this.#drop(same);
     if (this.#entries.length >= HELD) throw new ParleyError({ code: "full", message: `more than ${HELD} commands wait to be sent` });
-    const key = newKey();
     const item: Item = {
       key, room, at: new Date().toISOString(), state: "sending",
       command: command.type === "send" ? { ...command, key } : command,
     };
-    let settle!: (outcome: Outcome) => void;
-    const outcome = new Promise<Outcome>((resolve) => { settle = resolve; });
-    const entry = { item, place: this.#place(), log: this.#log, kept: false, settle };
-    this.#entries.push(entry);
+    const entry = this.#enter(item, this.#place(), this.#log, false);
     this.#parts.changed(room);
     void this.#keep(entry).then(() => this.flush(room));
-    return { item, outcome };
+    return entry;
   }
 
-  retry(key: string): void {
-    const entry = this.#find(key);
+  retry(room: string, key: string): void {
+    const entry = this.#find(room, key);
     if (entry?.item.state !== "failed") return;
     const { error: _, ...item } = entry.item;
     this.#replace(entry, { ...item, state: "sending" });
@@ -122,8 +125,8 @@ export class Outbox {
   }
 
   /** Forgets a command. One that is on its way may take effect all the same. */
-  discard(key: string): void {
-    const entry = this.#find(key);
+  discard(room: string, key: string): void {
+    const entry = this.#find(room, key);
     if (!entry) return;
     this.#drop(entry);
     entry.settle({ state: "discarded" });
@@ -202,7 +205,7 @@ export class Outbox {
       return true;
     } catch (thrown) {
       const error = asError(thrown);
-      if (this.#find(key) !== entry) return true; // discarded meanwhile
+      if (this.#find(room, key) !== entry) return true; // discarded meanwhile
       if (error.code === "unanswered" || error.code === "stopped" || error.code === "unauthenticated") return false; // the next connection sends it again
       if (error.retryable) {
         this.#wait(room, error.retryAfter);
@@ -224,7 +227,7 @@ export class Outbox {
   }
 
   #stored(entry: Entry, seq: number): void {
-    if (this.#find(entry.item.key) !== entry) return;
+    if (this.#find(entry.item.room, entry.item.key) !== entry) return;
     if (!seq || this.#parts.applied(entry.item.room, seq)) this.#drop(entry);
     else {
       this.#replace(entry, { ...entry.item, state: "sent", seq });
@@ -244,8 +247,17 @@ export class Outbox {
     }, wait));
   }
 
-  #find(key: string): Entry | undefined {
-    return this.#entries.find(({ item }) => item.key === key);
+  // Keys count in their rooms.
+  #find(room: string, key: string): Entry | undefined {
+    return this.#entries.find(({ item }) => item.key === key && item.room === room);
+  }
+
+  #enter(item: Item, place: string, log: string, kept: boolean): Entry {
+    let settle!: (outcome: Outcome) => void;
+    const outcome = new Promise<Outcome>((resolve) => { settle = resolve; });
+    const entry = { item, place, log, kept, settle, outcome };
+    this.#entries.push(entry);
+    return entry;
   }
 
   #replace(entry: Entry, item: Item): void {
@@ -286,12 +298,12 @@ export class Outbox {
   // Takes up a command of an earlier life, or of another tab. Of the latter it may be on its way: then
   // it is gone from the storage when its turn comes here.
   #take(place: string, { key, room, command, at, log, failed }: Kept): void {
-    if (this.#find(key)) return;
+    if (this.#find(room, key)) return;
     const item: Item = {
       key, room, command, at,
       ...(failed ? { state: "failed", error: new ParleyError(failed) } : { state: "sending" }),
     };
-    this.#entries.push({ item, place, log, kept: true, settle: () => {} });
+    this.#enter(item, place, log, true);
     this.#sort();
     this.#lastPlace = Math.max(this.#lastPlace, Number(place.split("-")[0]));
     this.#parts.changed(room);

@@ -16,9 +16,10 @@ export function overlaid(items: readonly Item[], outgoing: readonly Outgoing[], 
   return shown;
 }
 
-/** My messages that are not in the log yet. */
-export function unsent(outgoing: readonly Outgoing[], me: Author): Message[] {
-  return outgoing.filter(({ command }) => command.type === "send").map((item) => ({
+/** My messages that are not in the log yet. One that is sent again may be among the items. */
+export function unsent(outgoing: readonly Outgoing[], items: readonly Item[], me: Author): Message[] {
+  const there = new Set(outgoing.length > 0 ? items.map((item) => item.type === "message" && item.id) : []);
+  return outgoing.filter(({ command, key }) => command.type === "send" && !there.has(`k${key}`)).map((item) => ({
     type: "message",
     id: `k${item.key}`,
     seq: 0,

@@ -180,10 +180,11 @@ export class Room {
 
   // ─── writing: each is shown at once, in order, and sent until it is durable ───
 
-  send(body: string, { replyTo, meta, silent }: SendOptions = {}): Sending {
+  send(body: string, { replyTo, meta, silent, key }: SendOptions = {}): Sending {
+    if (key !== undefined && !isKey(key)) throw new ParleyError({ code: "invalid", message: "key must have 1 to 64 characters, none of control" });
     this.#typedAt = 0;
     const rest = { ...(replyTo && { reply_to: replyTo }), ...(meta && { meta }), ...(silent && { silent }) };
-    return this.#do({ type: "send", body: lines(body), ...rest });
+    return this.#do({ type: "send", body: lines(body), ...rest }, key);
   }
 
   edit(seq: number, body: string): Sending {
@@ -215,11 +216,11 @@ export class Room {
   }
 
   retry(key: string): void {
-    this.#host.outbox.retry(key);
+    this.#host.outbox.retry(this.id, key);
   }
 
   discard(key: string): void {
-    this.#host.outbox.discard(key);
+    this.#host.outbox.discard(this.id, key);
   }
 
   /** I am typing, or not any more; call it with each key that is pressed. */
@@ -444,9 +445,9 @@ export class Room {
     return this.#stream.page(ask, take);
   }
 
-  #do(command: Command): Sending {
+  #do(command: Command, key?: string): Sending {
     this.#host.use(this);
-    const { item, outcome } = this.#host.outbox.add(this.id, { ...command, room: this.id });
+    const { item, outcome } = this.#host.outbox.add(this.id, { ...command, room: this.id }, key);
     return { key: item.key, outcome };
   }
 
@@ -473,6 +474,9 @@ export class Room {
     };
   }
 }
+
+// As the service takes it: surrogates come in pairs there.
+const isKey = (key: string): boolean => /^[^\p{Cc}\p{Cs}]{1,64}$/u.test(key);
 
 // Line ends as the service takes them.
 const lines = (body: string): string => body.replace(/\r\n?/g, "\n");

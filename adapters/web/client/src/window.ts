@@ -210,7 +210,7 @@ export class Window {
     const live = this.#ready && !this.#has("newer");
     const items = overlaid(segment.items, outgoing, (seq) => segment.find(seq), me);
     return {
-      items: live ? [...items, ...unsent(outgoing, me)] : items === segment.items ? [...items] : items,
+      items: live ? [...items, ...unsent(outgoing, items, me)] : items === segment.items ? [...items] : items,
       hasOlder: this.#has("older"),
       hasNewer: this.#has("newer"),
       live,

@@ -120,7 +120,7 @@ test("what the service refuses fails with the reason, and the rest goes on", asy
   assert.equal(outcome.error!.code, "forbidden");
   assert.equal(box.in("a")[0]!.error!.message, "no");
   state.refuse = () => undefined;
-  box.retry(bad.item.key);
+  box.retry("a", bad.item.key);
   await idle();
   assert.deepEqual(bodies(log), ["good", "bad"]);
 });
@@ -130,7 +130,7 @@ test("what is discarded is not sent", async () => {
   const box = outbox(request);
   const { item, outcome } = say(box, "1");
   say(box, "2");
-  box.discard(item.key);
+  box.discard("a", item.key);
   await box.open("alice", "l1");
   await idle();
   assert.deepEqual(bodies(log), ["2"]);
@@ -222,6 +222,41 @@ test("what was written about another history is not done to this one", async () 
   await idle();
   assert.equal((await edit.outcome).error!.reason, "log");
   assert.deepEqual(commands.map(({ body, reply_to }) => [body, reply_to]), [["reply", undefined]]);
+});
+
+test("a second send with a key gives what becomes of the first, and one that failed goes out again", async () => {
+  const { log, state, request } = service();
+  const box = outbox(request);
+  const keyed = (body: string, room = "a") => box.add(room, { type: "send", room, body }, "k1");
+  const [first, again, elsewhere] = [keyed("1"), keyed("2"), keyed("1", "b")];
+  state.refuse = () => new ParleyError({ code: "forbidden" });
+  await box.open("alice", "l1");
+  await idle();
+  assert.equal((await again.outcome).state, "failed");
+  assert.equal(await again.outcome, await first.outcome);
+  state.refuse = () => undefined;
+  const third = keyed("3");
+  await idle();
+  assert.deepEqual(await third.outcome, { state: "sent", seq: 1 });
+  assert.deepEqual(await keyed("4").outcome, { state: "sent", seq: 1 });
+  assert.deepEqual(log, [{ room: "a", key: "k1", body: "3" }]);
+  assert.equal((await elsewhere.outcome).state, "failed");
+  assert.deepEqual(box.in("a").map(({ state: s }) => s), ["sent"]);
+});
+
+test("of a second send after a restart the outcome is that of the first", async () => {
+  const { log, request } = service();
+  const storage = memoryStorage();
+  const before = outbox(async () => { throw lost(); }, storage);
+  await before.open("alice", "l1");
+  before.add("a", { type: "send", room: "a", body: "1" }, "k1");
+  await idle();
+  const after = outbox(request, storage);
+  await after.open("alice", "l1");
+  const again = after.add("a", { type: "send", room: "a", body: "1" }, "k1");
+  await idle();
+  assert.deepEqual(await again.outcome, { state: "sent", seq: 1 });
+  assert.equal(log.length, 1);
 });
 
 test("the outbox is bounded", () => {
