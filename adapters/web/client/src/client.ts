@@ -1,5 +1,6 @@
 // The client: all rooms over one connection.
 import { Connection, type Socket, type Status } from "./connection.ts";
+import type { ParleyError } from "./errors.ts";
 import { Following } from "./following.ts";
 import type { Host } from "./host.ts";
 import { Http } from "./http.ts";
@@ -53,6 +54,7 @@ export class Client {
   #limits: Limits | undefined;
   #people = new People((ids) => this.#askPeople(ids), () => this.#view.changed());
   #following = new Following(() => this.#list?.latest ?? []);
+  #warned = new Set<string>();
   #ignored = new Map<string, number>();
   #entries = new Set<(room: string, entry: Entry) => void>();
   #destroyed = false;
@@ -73,6 +75,7 @@ export class Client {
       onStatus: () => this.#statusChanged(),
       onWelcome: (welcome) => this.#welcome(welcome),
       onFrame: (frame) => this.#receive(frame),
+      refusal: (token) => this.#http.refusal(token),
     });
     this.#outbox = new Outbox({
       storage,
@@ -202,11 +205,21 @@ export class Client {
   // ─── connection ───
 
   #statusChanged(): void {
-    if (this.#connection.status.state !== "open") {
+    const { status } = this.#connection;
+    if (status.state !== "open") {
+      if (status.error) this.#warn(status.error);
       this.#outbox.close();
       for (const room of this.#known.values()) room.interrupted();
     }
     this.#view.changed();
+  }
+
+  // Once for each reason: who builds a page looks into the console first.
+  #warn({ code, message }: ParleyError): void {
+    const why = `${code}: ${message}`;
+    if (this.#warned.has(why)) return;
+    this.#warned.add(why);
+    console.warn(`Parley refuses the connection, ${why}`);
   }
 
   #welcome({ user, log, features, limits }: Welcome): void {

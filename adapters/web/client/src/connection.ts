@@ -23,10 +23,12 @@ export interface Socket {
  */
 export type StopReason = "closed" | "token" | "banned" | "protocol" | "limited" | "user";
 
+/** `error` is why the service refused the last attempts, if it has said so. */
 export type Status =
-  | { readonly state: "connecting" | "open" }
-  | { readonly state: "waiting"; /** When it tries again, epoch ms. */ readonly retryAt: number }
-  | { readonly state: "stopped"; readonly reason: StopReason };
+  | { readonly state: "open" }
+  | { readonly state: "connecting"; readonly error?: ParleyError }
+  | { readonly state: "waiting"; /** When it tries again, epoch ms. */ readonly retryAt: number; readonly error?: ParleyError }
+  | { readonly state: "stopped"; readonly reason: StopReason; readonly error?: ParleyError };
 
 export interface Callbacks {
   /** `status` has changed. */
@@ -35,6 +37,8 @@ export interface Callbacks {
   onWelcome(welcome: Welcome): void;
   /** A frame that is no answer, in order. */
   onFrame(frame: Frame): void;
+  /** Asks in another way why the service refuses the token; nothing where it does not say. */
+  refusal(token: string): Promise<ParleyError | undefined>;
 }
 
 const CLOSED_TOKEN = 4401;
@@ -67,6 +71,9 @@ export class Connection {
   #token = "";
   #refused = 0;
   #impatient = 0;
+  #error: ParleyError | undefined;
+  #told = false; // the present attempt was refused in words
+  #asks = false; // why it was refused
   #drainUntil = 0;
   #heartbeat = 25_000;
   #frameBytes = 65_536;
@@ -81,6 +88,7 @@ export class Connection {
   start(): void {
     this.#abandon();
     this.#attempt = this.#refused = this.#impatient = this.#drainUntil = 0;
+    this.#error = undefined;
     void this.#connect();
   }
 
@@ -151,6 +159,7 @@ export class Connection {
       return;
     }
     this.#socket = socket;
+    this.#told = false;
     // A socket that was given up may still speak: only the present one is listened to.
     const present = <E>(act: (event: E) => void) => (event: E) => { if (socket === this.#socket) act(event); };
     if (byFrame) socket.onopen = present(() => this.#write({ type: "auth", token }));
@@ -177,8 +186,12 @@ export class Connection {
         this.#answers.settle(frame);
         break;
       case "error":
-        if (frame["id"] === undefined) this.#on.onFrame(frame);
-        else this.#answers.settle(frame);
+        if (frame["id"] !== undefined) this.#answers.settle(frame);
+        else if (this.#welcomedAt) this.#on.onFrame(frame);
+        else {
+          this.#told = true;
+          this.#error = new ParleyError(frame as { code?: string });
+        }
         break;
       case "drain":
         this.#drain(frame["reconnect_in_ms"] ?? 0);
@@ -193,6 +206,7 @@ export class Connection {
     this.#welcomedAt = Date.now();
     this.#byFrame = false;
     this.#refused = 0;
+    this.#error = undefined;
     this.#heartbeat = welcome.heartbeat_ms || this.#heartbeat;
     this.#frameBytes = welcome.limits?.frame_bytes || this.#frameBytes;
     this.#enter({ state: "open" });
@@ -240,6 +254,7 @@ export class Connection {
     const welcomed = this.#welcomedAt > 0;
     this.#abandon();
     this.#byFrame = !welcomed && code !== CLOSED_IMPATIENT;
+    if (!welcomed && !this.#told) void this.#ask();
     if (lived > STEADY_AFTER) this.#attempt = this.#impatient = 0;
     const final = FINAL.get(code);
     if (final) return this.#enter({ state: "stopped", reason: final });
@@ -252,6 +267,18 @@ export class Connection {
       if (++this.#impatient >= IMPATIENT_TIMES) return this.#enter({ state: "stopped", reason: "limited" });
     }
     this.#wait(this.#drainUntil ? Math.max(0, this.#drainUntil - Date.now()) : backoff(this.#attempt++));
+  }
+
+  // A browser does not tell why a handshake failed, and a close code tells little.
+  async #ask(): Promise<void> {
+    if (this.#asks) return;
+    this.#asks = true;
+    const error = await this.#on.refusal(this.#token);
+    this.#asks = false;
+    const { status } = this;
+    if (!error || error.message === this.#error?.message || status.state === "open" || (status.state === "stopped" && status.reason === "closed")) return;
+    this.#error = error;
+    this.#enter(status);
   }
 
   #wait(ms: number): void {
@@ -273,7 +300,7 @@ export class Connection {
   }
 
   #enter(status: Status): void {
-    this.status = status;
+    this.status = status.state === "open" || !this.#error ? status : { ...status, error: this.#error };
     this.#on.onStatus();
   }
 }

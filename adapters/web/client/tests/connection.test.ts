@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { Connection } from "../src/connection.ts";
+import { ParleyError } from "../src/errors.ts";
 import { backoff } from "../src/timing.ts";
 import { Tokens, type GetToken } from "../src/tokens.ts";
 import { FakeSocket, passes, settle, token, welcome } from "./socket.ts";
@@ -10,7 +11,7 @@ const NOW = 1_000_000_000;
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"], now: NOW }));
 afterEach(() => mock.timers.reset());
 
-async function setup(getToken: GetToken = () => "tok") {
+async function setup(getToken: GetToken = () => "tok", refusal: (token: string) => Promise<ParleyError | undefined> = async () => undefined) {
   const sockets: FakeSocket[] = [];
   const frames: any[] = [];
   const statuses: string[] = [];
@@ -21,6 +22,7 @@ async function setup(getToken: GetToken = () => "tok") {
     onStatus: () => statuses.push(connection.status.state),
     onWelcome: () => {},
     onFrame: (frame) => frames.push(frame),
+    refusal,
   });
   connection.start();
   await settle();
@@ -105,6 +107,7 @@ test("after a handshake that failed the token goes in a frame, which is answered
   socket().opens();
   socket().says({ type: "error", code: "unauthenticated", message: "expired" });
   socket().ends(4401);
+  assert.deepEqual([connection.status.state, (connection.status as { error?: ParleyError }).error?.message], ["waiting", "expired"]);
   await passes(30_000);
   assert.deepEqual(asked, ["first", "refused"]);
   assert.equal(sockets.length, 3);
@@ -112,6 +115,36 @@ test("after a handshake that failed the token goes in a frame, which is answered
   assert.equal(socket().last("auth").token, "t2");
   socket().says(welcome);
   assert.equal(connection.status.state, "open");
+});
+
+test("why a handshake was refused is asked, once for each attempt, and told until it is open", async () => {
+  const asked: string[] = [];
+  const answers: ((error?: ParleyError) => void)[] = [];
+  const { connection, socket } = await setup(() => "tok", (token) => {
+    asked.push(token);
+    return new Promise((resolve) => answers.push(resolve));
+  });
+  const error = () => (connection.status as { error?: ParleyError }).error?.message;
+  socket().ends(1006);
+  await passes(500);
+  socket().ends(1006);
+  assert.deepEqual(asked, ["tok"]); // the first answer is yet to come
+  answers[0]!(new ParleyError({ code: "unauthenticated", message: "the audience is another" }));
+  await settle();
+  assert.deepEqual([connection.status.state, error()], ["waiting", "the audience is another"]);
+  await passes(30_000);
+  assert.deepEqual([connection.status.state, error()], ["connecting", "the audience is another"]);
+  socket().ends(4401);
+  await settle();
+  assert.equal(asked.length, 2);
+  await passes(30_000);
+  socket().says(welcome);
+  answers[1]!(new ParleyError({ code: "unauthenticated", message: "late" }));
+  await settle();
+  assert.deepEqual(connection.status, { state: "open" });
+  socket().ends(1006);
+  await passes(10);
+  assert.equal(asked.length, 2); // it was no refusal
 });
 
 test("what getToken throws is tried again with backoff; with nothing it stops", async () => {
