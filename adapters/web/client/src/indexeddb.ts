@@ -11,7 +11,8 @@ const done = <T>(request: IDBRequest<T>): Promise<T> =>
 
 /**
  * Keeps all in an IndexedDB of that name, which tabs of one origin share. Give each user one of their
- * own where several sign in on a device.
+ * own where several sign in on a device. Where the browser lets a page keep nothing, each call
+ * rejects: a client goes on in memory.
  */
 export function indexedDBStorage(name = "parley"): Storage {
   let opened: Promise<IDBDatabase> | undefined;
@@ -36,7 +37,7 @@ export function indexedDBStorage(name = "parley"): Storage {
       store.transaction.onabort = () => reject(store.transaction.error);
     });
   };
-  const locks = globalThis.navigator?.locks;
+  const alone = memoryStorage().lock;
   return {
     get: async (key) => done((await kept("readonly")).get(key)),
     set: (key, value) => write((store) => store.put(value, key)),
@@ -47,9 +48,20 @@ export function indexedDBStorage(name = "parley"): Storage {
       const [keys, values] = await Promise.all([done(store.getAllKeys(range)), done(store.getAll(range))]);
       return keys.map((key, i) => [String(key), values[i]]);
     },
-    // Where there are no locks between tabs, those of one tab must do: keys keep sends from doubling.
-    lock: locks
-      ? (lock, act) => locks.request(`${name}/${lock}`, act) as ReturnType<typeof act>
-      : memoryStorage().lock,
+    // Where there are no locks between tabs, or a page may not have them, those of one tab must do:
+    // keys keep sends from doubling.
+    lock: async (lock, act) => {
+      let began = false;
+      const begin = () => {
+        began = true;
+        return act();
+      };
+      try {
+        return await (navigator.locks.request(`${name}/${lock}`, begin) as ReturnType<typeof act>);
+      } catch (thrown) {
+        if (began) throw thrown;
+        return alone(lock, act);
+      }
+    },
   };
 }

@@ -1,5 +1,5 @@
 // Elements that have the same service and the same source of tokens share a client.
-import { createClient, indexedDBStorage, memoryStorage, type Client, type GetToken, type Storage } from "@parley-chat/client";
+import { createClient, indexedDBStorage, type Client, type GetToken } from "@parley-chat/client";
 
 interface Shared {
   readonly client: Client;
@@ -18,7 +18,7 @@ export function borrow(url: string, getToken: GetToken): { readonly client: Clie
   let one = byUrl.get(url);
   // One that nobody uses and that has stopped does not come back: the next element begins anew.
   if (one?.uses === 0 && one.client.getSnapshot().status.state === "stopped") one = undefined;
-  if (!one) byUrl.set(url, (one = { client: createClient({ url, getToken, storage: storage(url) }), uses: 0 }));
+  if (!one) byUrl.set(url, (one = { client: createClient({ url, getToken, storage: indexedDBStorage(`parley ${url}`) }), uses: 0 }));
   const held = one;
   clearTimeout(held.end);
   held.uses++;
@@ -35,9 +35,4 @@ export function borrow(url: string, getToken: GetToken): { readonly client: Clie
       }, LINGERS);
     },
   };
-}
-
-// Pages of which the browser keeps nothing have no IndexedDB that works: the client goes on in memory.
-function storage(url: string): Storage {
-  return globalThis.indexedDB ? indexedDBStorage(`parley ${url}`) : memoryStorage();
 }
