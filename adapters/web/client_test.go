@@ -51,7 +51,7 @@ func TestTheClientInNode20(t *testing.T) {
 	if err != nil || len(modules) != len(tests) {
 		t.Fatalf("got %d modules of %d tests: %v", len(modules), len(tests), err)
 	}
-	inNode(t, "node20", "", modules...)
+	inNode(t, "node20", "client", modules...)
 }
 
 // front serves the built client and an empty page before a service.
