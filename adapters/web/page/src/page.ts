@@ -16,6 +16,7 @@ const signIn = new SignIn(takeKey(), (found) => {
   session.begin(found);
   void enter();
 });
+const OVER_LIST = "over the list"; // the state of an entry of the history
 let chat: ParleyChat | undefined;
 let shown: string | undefined; // the room in it
 
@@ -42,8 +43,8 @@ async function enter(): Promise<void> {
 
 function listen(element: ParleyChat): void {
   element.addEventListener("parley-room", ({ detail: { room } }) => {
+    go(room);
     shown = room;
-    if (place(location.hash).room !== room) history.pushState(null, "", room === undefined ? location.pathname : `#${room}`);
     entitle(element);
   });
   element.addEventListener("parley-status", ({ detail: { state, reason } }) => {
@@ -79,6 +80,13 @@ function signOut(): void {
 }
 
 // ─── the address and the title ───
+
+// "Back" leads from a room to the list that it was opened from; so does the chat's own way back.
+function go(room: string | undefined): void {
+  if (place(location.hash).room === room) return;
+  if (room === undefined && history.state === OVER_LIST) history.back();
+  else history.pushState(room !== undefined && shown === undefined ? OVER_LIST : null, "", room === undefined ? location.pathname : `#${room}`);
+}
 
 function entitle({ client }: ParleyChat): void {
   const name = shown === undefined ? "" : client?.peek(shown).getSnapshot().name || shown;
