@@ -11,7 +11,7 @@ export { ParleyButton, ParleyChat, ParleyRoom };
 
 // Two copies of this on a page, of two services perhaps: the first one counts.
 for (const [name, element] of [["parley-chat", ParleyChat], ["parley-room", ParleyRoom], ["parley-button", ParleyButton]] as const) {
-  if (!customElements.get(name)) customElements.define(name, element);
+  if (globalThis.customElements?.get(name) === undefined) globalThis.customElements?.define(name, element);
 }
 
 declare global {

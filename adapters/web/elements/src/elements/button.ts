@@ -7,6 +7,6 @@ import { ParleyElement } from "./element.ts";
 export class ParleyButton extends ParleyElement {
   /** @internal */
   override view(desk: Desk): ComponentChild {
-    return h(Button, { desk, list: !this.room });
+    return h(Button, { desk, list: !this.getAttribute("room") });
   }
 }

@@ -2,7 +2,7 @@
 import type { Client, GetToken, MessageEntry } from "@parley-chat/client";
 import { render, type ComponentChild } from "preact";
 import { Desk } from "../desk/desk.ts";
-import { learn, speaker, type Speaker } from "../strings/index.ts";
+import { direction, learn, speaker, type Speaker } from "../strings/index.ts";
 import type { Strings } from "../strings/index.ts";
 import { dress } from "../style/sheets.ts";
 import { borrow } from "./clients.ts";
@@ -16,14 +16,23 @@ export interface ParleyEvents {
   /** Another room is shown, or none. */
   "parley-room": { readonly room: string | undefined };
   /** The connection's state. */
-  "parley-status": { readonly state: "connecting" | "open" | "waiting" | "stopped"; readonly reason?: string };
+  "parley-status": {
+    readonly state: "connecting" | "open" | "waiting" | "stopped";
+    /** Why it has stopped. */
+    readonly reason?: string;
+    /** Why the service refused the last attempts, as it says it: to programs, and to people. */
+    readonly code?: string;
+    readonly message?: string;
+  };
 }
 
 const PROPERTIES = ["getToken", "client", "strings", "link"] as const;
-const RIGHT_TO_LEFT = /^(ar|dv|fa|he|ku-arab|ps|sd|ug|ur|yi)\b/i;
+
+// On a server there are no elements: to import this does no harm there.
+const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 /** The base of the elements. It draws nothing by itself. */
-export class ParleyElement extends HTMLElement {
+export class ParleyElement extends Base {
   static observedAttributes = ["url", "room", "lang", "theme", "dir"];
 
   #getToken: GetToken | undefined;
@@ -34,7 +43,8 @@ export class ParleyElement extends HTMLElement {
   #desk: Desk | undefined;
   #end: (() => void) | undefined;
   #due = false;
-  #seq: number | undefined; // where it begins
+  #room: string | undefined; // where it begins, if not where the attribute says
+  #seq: number | undefined;
 
   constructor() {
     super();
@@ -47,7 +57,7 @@ export class ParleyElement extends HTMLElement {
   set getToken(give: GetToken | undefined) {
     if (give === this.#getToken) return;
     this.#getToken = give;
-    this.#restart();
+    this.#another();
   }
 
   /** A client of the page's own, in place of `url` and `getToken`. It is the page's to destroy. */
@@ -55,7 +65,7 @@ export class ParleyElement extends HTMLElement {
   set client(client: Client | undefined) {
     if (client === this.#client) return;
     this.#client = client;
-    this.#restart();
+    this.#another();
   }
 
   /** Words in place of those of the element's language. */
@@ -76,9 +86,15 @@ export class ParleyElement extends HTMLElement {
   get url(): string { return this.getAttribute("url") ?? ""; }
   set url(url: string) { this.setAttribute("url", url); }
 
-  /** The room that is shown. */
-  get room(): string { return this.getAttribute("room") ?? ""; }
-  set room(room: string) { this.setAttribute("room", room); }
+  /** The room that is shown, or "": also one that was chosen from the list. */
+  get room(): string {
+    const chosen = this.#desk ? (this.#desk.place.getSnapshot().room ?? "") : this.#room;
+    return chosen ?? this.getAttribute("room") ?? "";
+  }
+  set room(room: string) {
+    if (this.getAttribute("room") === room) this.open(room);
+    else this.setAttribute("room", room);
+  }
 
   /** `light`, `dark`, `contrast`, or as the system says. */
   get theme(): string { return this.getAttribute("theme") ?? ""; }
@@ -90,7 +106,7 @@ export class ParleyElement extends HTMLElement {
   /** Shows a room, at a message if `seq` is given; none, if `room` is empty. */
   open(room: string, seq?: number): void {
     if (this.#desk) this.#desk.open(room || undefined, seq);
-    else [this.room, this.#seq] = [room, seq];
+    else [this.#room, this.#seq] = [room, seq];
   }
 
   /** Focuses what one goes on with: where one writes, or what there is to choose. */
@@ -107,13 +123,14 @@ export class ParleyElement extends HTMLElement {
   }
 
   disconnectedCallback(): void {
+    this.#room = this.room; // it may only be moved
     this.#stop();
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
     if (name === "url") this.#restart();
-    else if (name === "room" && this.#desk) this.#desk.open(now || undefined);
+    else if (name === "room") this.open(now ?? "");
     else this.#draw();
   }
 
@@ -133,6 +150,12 @@ export class ParleyElement extends HTMLElement {
     const value = this[name] as never;
     delete this[name];
     this[name] = value;
+  }
+
+  // What somebody else had chosen is not for the next one.
+  #another(): void {
+    if (this.#desk) this.#room = undefined;
+    this.#restart();
   }
 
   // Once for all that a page sets in one go.
@@ -197,13 +220,13 @@ export class ParleyElement extends HTMLElement {
   }
 
   #speak(): Speaker {
-    return speaker(this.#lang, this.#strings);
+    return speaker(this.#lang, this.#strings, this.#direction());
   }
 
   #direction(): "ltr" | "rtl" {
     const said = this.closest("[dir]")?.getAttribute("dir")?.toLowerCase();
     if (said === "rtl" || said === "ltr") return said;
-    return RIGHT_TO_LEFT.test(this.getAttribute("lang") ?? "") ? "rtl" : "ltr";
+    return direction(this.getAttribute("lang") ?? "");
   }
 
   #address(room: string, seq: number): string {
