@@ -1,6 +1,6 @@
 // Where a person sits: which room is open and where in it, what lies over it, and what waits to be
 // undone. One for each element.
-import type { Client, Message, ParleyError, Room } from "@parley-chat/client";
+import type { Client, Message, ParleyError, Room, Status } from "@parley-chat/client";
 import { Attention, attend } from "../attention/attention.ts";
 import type { Speaker, Word } from "../strings/index.ts";
 import { load } from "../lazy/load.ts";
@@ -79,16 +79,19 @@ export class Desk {
     const go = () => this.#followLink();
     addEventListener("hashchange", go);
     this.#ends.push(() => removeEventListener("hashchange", go));
-    let status = "", known = false;
+    let status: Status | undefined, known = false;
     const meet = () => {
       if (!known && (known = !!this.client.getSnapshot().me)) this.#doNoted();
     };
     const told = () => {
       meet();
       const { status: now } = this.client.getSnapshot();
-      if (JSON.stringify(now) === status) return;
-      status = JSON.stringify(now);
-      this.emit("parley-status", { state: now.state, ...("reason" in now && { reason: now.reason }) });
+      if (now === status) return;
+      status = now;
+      const error = "error" in now ? now.error : undefined;
+      this.emit("parley-status", {
+        state: now.state, ...("reason" in now && { reason: now.reason }), ...(error && { code: error.code, message: error.message }),
+      });
     };
     this.#ends.push(this.client.subscribe(told));
     meet();

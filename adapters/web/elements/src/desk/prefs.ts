@@ -18,11 +18,15 @@ export function kept(key: string): unknown {
   }
 }
 
-export function keep(key: string, value: unknown): void {
+/** Returns whether it is kept: a storage may be full, or there is none. */
+export function keep(key: string, value: unknown): boolean {
   try {
     if (value === undefined) localStorage.removeItem(key);
     else localStorage.setItem(key, JSON.stringify(value));
-  } catch { /* full, or there is none: it counts until the page ends */ }
+    return true;
+  } catch {
+    return false; // it counts until the page ends
+  }
 }
 
 /** The keys under which something is kept, of those that begin so. */
