@@ -55,3 +55,9 @@ for (const element of manifest.modules[0].declarations) {
     for (const name of named("method")) assert.match(readme, new RegExp(`\`${name}\\(`));
   });
 }
+
+test("the types for JSX that the README has are those that tsc checks", () => {
+  const read = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
+  const [, lines] = /```ts\n(import type \{ ParleyButton.*?)```/s.exec(read("../README.md"))!;
+  for (const library of ["react", "preact"]) assert.ok(read(`jsx/${library}.tsx`).includes(lines!.replaceAll('"react"', `"${library}"`)), library);
+});
