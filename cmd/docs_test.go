@@ -187,22 +187,36 @@ func TestLinksBetweenDocumentsLeadSomewhere(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+var packed = regexp.MustCompile(`^adapters/web/[a-z]+/README\.md$`) // in a package for npm
+
+var link = regexp.MustCompile(`(?m)\]\(([^()\s]+)\)|^\[[^\]]+\]: +(\S+)$`)
+
+// home is where the repository is on the web. The packages for npm link there, as they do not have
+// what is beside them.
+const home = "https://github.com/parley-chat/parley/blob/main/"
 
 // badLinks returns the broken links of a document. Links to other sites are not followed.
 func badLinks(d document, anchors map[string]map[string]bool, exists func(path string) bool) (problems []string) {
 	prose := span.ReplaceAllString(fence.ReplaceAllString(d.text, ""), "")
 	for _, found := range link.FindAllStringSubmatch(prose, -1) {
-		path, anchor, _ := strings.Cut(found[1], "#")
-		if strings.Contains(found[1], ":") { // https:, mailto:
+		to := found[1] + found[2]
+		address, here := strings.CutPrefix(to, home)
+		path, anchor, _ := strings.Cut(address, "#")
+		if strings.Contains(address, ":") { // https:, mailto:
 			continue
 		}
 		target := d.name
-		if path != "" {
+		switch {
+		case here:
+			target = path
+		case path != "" && packed.MatchString(d.name):
+			problems = append(problems, fmt.Sprintf("%s is not in the package: link to %s…", to, home))
+			continue
+		case path != "":
 			target = filepath.ToSlash(filepath.Join(filepath.Dir(d.name), path))
 		}
 		if !exists(target) {
-			problems = append(problems, fmt.Sprintf("%s is not there", found[1]))
+			problems = append(problems, fmt.Sprintf("%s is not there", to))
 		} else if anchor != "" && anchors[target] != nil && !anchors[target][anchor] {
 			problems = append(problems, fmt.Sprintf("%s has no heading #%s", target, anchor))
 		}
@@ -262,6 +276,11 @@ func TestDocumentsThatAreWrongAreFound(t *testing.T) {
 		"[ok](#a-title-with-code) [ok](#twice-1) [ok](../b.md) [ok](https://example.org/x) [bad](#no-heading) [bad](c.md)"}
 	problems := badLinks(d, map[string]map[string]bool{d.name: anchorsOf(d.text)}, func(path string) bool { return path == d.name || path == "b.md" })
 	if want := []string{"docs/a.md has no heading #no-heading", "c.md is not there"}; !slices.Equal(problems, want) {
+		t.Errorf("got %q, want %q", problems, want)
+	}
+	d = document{"adapters/web/x/README.md", "[ok](#a) [ok][b] [bad](../b.md) [bad][c]\n\n# A\n\n[b]: " + home + "b.md\n[c]: " + home + "c.md\n"}
+	problems = badLinks(d, map[string]map[string]bool{d.name: anchorsOf(d.text)}, func(path string) bool { return path == d.name || path == "b.md" })
+	if want := []string{"../b.md is not in the package: link to " + home + "…", home + "c.md is not there"}; !slices.Equal(problems, want) {
 		t.Errorf("got %q, want %q", problems, want)
 	}
 }
