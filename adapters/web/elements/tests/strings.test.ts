@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { registerHooks } from "node:module";
 import { test } from "node:test";
 import { de } from "../src/strings/de.ts";
 import { enMore } from "../src/strings/en-more.ts";
 import { en } from "../src/strings/en.ts";
 import { ru } from "../src/strings/ru.ts";
+
+// The client is another package, which is not installed here.
+registerHooks({
+  resolve: (name, context, next) => (name === "@parley-chat/client" ? next("../../client/src/index.ts", { ...context, parentURL: import.meta.url }) : next(name, context)),
+});
+const { speaker } = await import("../src/strings/index.ts");
 
 const english = { ...en, ...enMore } as Record<string, any>;
 const holes = (text: any): string[] => [...new Set(typeof text === "string" ? text.match(/\{\w+\}/g) : Object.values(text).flatMap((one) => (one as string).match(/\{\w+\}/g) ?? []))].sort() as string[];
@@ -27,4 +34,19 @@ test("no word is there for nobody", () => {
   const made = /^(role|make|stopped|state|fault)\./;
   const missing = Object.keys(english).filter((word) => !made.test(word) && !source.includes(`"${word}"`));
   assert.deepEqual(missing, []);
+});
+
+test("a sentence with a number or a name stays in order on a page of the other direction", () => {
+  assert.equal(speaker("en", {}, "rtl")("here", { n: 3 }), "\u20663 people here\u2069");
+  assert.equal(speaker("en", {}, "rtl")("loading"), "\u2066Loading…\u2069");
+  assert.equal(speaker("en", {}, "rtl")("close"), "Close");
+  assert.equal(speaker("en", {}, "ltr")("here", { n: 3 }), "3 people here");
+  assert.equal(speaker("he", { here: "{n} כאן" }, "rtl")("here", { n: 3 }), "3 כאן");
+  assert.equal(speaker("he", { here: "{n} כאן" }, "ltr")("here", { n: 3 }), "\u20673 כאן\u2069");
+});
+
+test("the service's own author has a word for a name, which a page may choose", () => {
+  const system = { id: "~system", name: "~system" };
+  assert.deepEqual([speaker("en").who(system), speaker("en", { system: "Shop" }).who(system)], ["System", "Shop"]);
+  assert.equal(speaker("en").who({ id: "bob", name: "Bob" }), "Bob");
 });

@@ -7,7 +7,7 @@ export function notify(desk: Desk, room: string, { author, body = "", seq }: Mes
   if (globalThis.Notification?.permission !== "granted") return;
   try {
     const name = desk.client.rooms.getSnapshot().rooms.find(({ id }) => id === room)?.name || room;
-    const notice = new Notification(`${author.name} · ${name}`, {
+    const notice = new Notification(`${desk.words.who(author)} · ${name}`, {
       body: plain(body).slice(0, 200), tag: `parley ${desk.url} ${room}`,
     });
     notice.onclick = () => {

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { load, moreNow } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
-import { isBig, isHigh, parse, type Block, type Inline } from "./markdown.ts";
+import { isBig, isHigh, parse, unturned, type Block, type Inline } from "./markdown.ts";
 
 export function Body({ text }: { text: string }): JSX.Element {
   const blocks = useMemo(() => parse(text), [text]);
@@ -25,8 +25,8 @@ function block(one: Block, key: number): JSX.Element {
 
 function piece(one: Inline, key: number): JSX.Element {
   switch (one.is) {
-    case "text": return <Fragment key={key}>{one.text}</Fragment>;
-    case "code": return <code key={key}>{one.text}</code>;
+    case "text": return <Fragment key={key}>{unturned(one.text)}</Fragment>;
+    case "code": return <code key={key}>{unturned(one.text)}</code>;
     case "strong": return <strong key={key}>{one.of.map(piece)}</strong>;
     case "em": return <em key={key}>{one.of.map(piece)}</em>;
     case "del": return <del key={key}>{one.of.map(piece)}</del>;
@@ -58,7 +58,7 @@ function Code({ text, lang }: { text: string; lang: string }): JSX.Element {
   return (
     <div class="fence" part="code" dir="ltr">
       <button type="button" class="copy" aria-label={t("copy.code")} title={t("copy.code")} onClick={() => void load().then(() => moreNow()?.copy(desk, text))}><Icon name="copy" /></button>
-      <pre tabIndex={0} aria-label={lang || undefined}><code>{text}</code></pre>
+      <pre tabIndex={0} aria-label={lang || undefined}><code>{unturned(text)}</code></pre>
     </div>
   );
 }

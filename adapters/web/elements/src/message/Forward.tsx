@@ -15,7 +15,7 @@ export function Forward({ message }: { message: Message }): JSX.Element {
   const shown = rooms.filter(({ id, name, role, archived }) => role !== "read" && !archived && (!wanted || id.includes(wanted) || name.toLowerCase().includes(wanted)));
   const send = (id: string) => {
     try {
-      const meta = { forwarded: message.author.name };
+      const meta = { forwarded: desk.words.who(message.author) };
       desk.client.room(id).send(message.body, { meta });
       desk.ask(undefined);
       desk.say(t("forward.done", { room: desk.client.room(id).getSnapshot().name || id }));

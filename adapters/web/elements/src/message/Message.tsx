@@ -4,7 +4,7 @@ import { Component, type ComponentChild, type JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
-import type { Speaker } from "../strings/index.ts";
+import { isolated, type Speaker } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Face, hue, Name } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
@@ -50,7 +50,7 @@ export class MessageRow extends Component<MessageProps, { met: boolean }> {
     return (
       <li class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
         tabIndex={-1} aria-label={label(desk, message, gone)} onPointerEnter={this.#meet} onFocusIn={this.#meet}>
-        {!mine && <span class="face">{first && <Face id={message.author.id} name={message.author.name} />}</span>}
+        {!mine && <span class="face">{first && <Face id={message.author.id} name={desk.words.who(message.author)} />}</span>}
         <div class="stack">
           <div class="bubble" part="bubble">
             {first && !mine && author(props)}
@@ -74,14 +74,14 @@ function Acting({ message, room, mine, talk }: MessageProps): JSX.Element | null
 function label(desk: Desk, { author, body, at, deletedAt, state }: Shown, gone: boolean): string {
   const t = desk.words;
   const text = gone || deletedAt ? t("deleted") : plain(body).slice(0, 300);
-  return `${author.name}: ${text}, ${state === "sending" ? t("sending") : state === "failed" ? t("failed") : t.clock(at)}`;
+  return `${t.who(author)}: ${text}, ${state === "sending" ? t("sending") : state === "failed" ? t("failed") : t.clock(at)}`;
 }
 
 function author({ desk, message: { author, via } }: MessageProps): JSX.Element {
   return (
     <p class="author" ref={(element) => void element?.style.setProperty("--hue", String(hue(author.id)))}>
-      <Name>{author.name}</Name>
-      {via !== undefined && <span class="tag">{desk.words("via", { who: via })}</span>}
+      <Name>{desk.words.who(author)}</Name>
+      {via !== undefined && <span class="tag">{desk.words("via", { who: isolated(via) })}</span>}
     </p>
   );
 }
@@ -102,7 +102,7 @@ function content({ desk, message, quoted, talk }: MessageProps): JSX.Element {
 function quote(t: Speaker, seq: number, quoted: Shown | null | undefined, talk: Talk): JSX.Element {
   return (
     <button type="button" class="quote" part="quote" onClick={() => talk.goTo(seq)}>
-      {quoted ? <><bdi class="who">{quoted.author.name}</bdi><span dir="auto">{quoted.deletedAt ? t("deleted") : plain(quoted.body).slice(0, 200)}</span></>
+      {quoted ? <><bdi class="who">{t.who(quoted.author)}</bdi><span dir="auto">{quoted.deletedAt ? t("deleted") : plain(quoted.body).slice(0, 200)}</span></>
         : <span>{quoted === null ? t("quote.missing") : t("quote.loading")}</span>}
     </button>
   );

@@ -197,6 +197,9 @@ export function safe(href: string): string | undefined {
   }
 }
 
+/** The text as it is shown: without the characters that would turn it around. */
+export const unturned = (text: string): string => text.replace(/[\u202d\u202e]/g, "");
+
 /** What a body says, in one line without marks. */
 export function plain(body: string): string {
   const words = (all: readonly Inline[]): string => all.map((one) => {
@@ -214,7 +217,7 @@ export function plain(body: string): string {
       case "lines": return words(block.of);
     }
   }).join(" ");
-  return text(parse(body.slice(0, 1_000))).replace(/\s+/g, " ").trim();
+  return unturned(text(parse(body.slice(0, 1_000)))).replace(/\s+/g, " ").trim();
 }
 
 const EMOJI = /^(?:\p{RGI_Emoji}|\s)+$/v;

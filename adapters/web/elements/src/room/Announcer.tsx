@@ -20,7 +20,7 @@ export function Announcer({ shown }: { shown: WindowSnapshot }): JSX.Element {
     const newest = shown.items.findLast(({ seq }) => seq > 0)?.seq ?? 0;
     const began = last.current === 0;
     for (const item of began ? [] : shown.items) {
-      if (item.type === "message" && item.seq > last.current && item.author.id !== me?.id) due.current.push(`${item.author.name}: ${plain(item.body).slice(0, 200)}`);
+      if (item.type === "message" && item.seq > last.current && item.author.id !== me?.id) due.current.push(`${t.who(item.author)}: ${plain(item.body).slice(0, 200)}`);
     }
     last.current = Math.max(last.current, newest, 1);
     if (due.current.length === 0 || timer.current !== undefined) return;

@@ -17,7 +17,7 @@ export function Pins({ room, state }: { room: Room; state: RoomSnapshot }): JSX.
         {state.pins?.map((message) => (
           <li key={message.seq}>
             <button type="button" class="hit" onClick={() => desk.open(room.id, message.seq)}>
-              <span class="hit-head"><bdi>{message.author.name}</bdi> · {t.ago(message.at)}</span>
+              <span class="hit-head"><bdi>{t.who(message.author)}</bdi> · {t.ago(message.at)}</span>
               <span class="hit-body" dir="auto">{plain(message.body)}</span>
             </button>
           </li>

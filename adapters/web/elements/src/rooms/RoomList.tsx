@@ -91,7 +91,7 @@ function Entry({ room, open, me, onOpen }: { room: RoomSnapshot; open: boolean; 
         <span class="line-one"><Name>{name}</Name>{!room.public && <Icon name="lock" />}{quiet && <Icon name="mute" />}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
         <span class="line-two">
           {typing.length > 0 ? <span class="preview typing-now">{t("typing.short")}</span> : (
-            <span class="preview" dir="auto">{last && !last.deletedAt && <bdi class="by">{last.author.id === me ? t("you") : last.author.name}: </bdi>}<bdi>{what}</bdi></span>
+            <span class="preview" dir="auto">{last && !last.deletedAt && <bdi class="by">{last.author.id === me ? t("you") : t.who(last.author)}: </bdi>}<bdi>{what}</bdi></span>
           )}
           {unread > 0 && <span class={quiet ? "badge quiet" : "badge"} part="badge" aria-label={t("unread", { n: unread })}>{unread >= MOST ? `${MOST}+` : unread}</span>}
         </span>

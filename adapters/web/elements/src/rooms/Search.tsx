@@ -41,7 +41,7 @@ export function Search({ room }: { room: Room }): JSX.Element {
         {hits?.map((hit) => (
           <li key={`${hit.room}/${hit.message.seq}`}>
             <button type="button" class="hit" onClick={() => desk.open(hit.room, hit.message.seq)}>
-              <span class="hit-head"><bdi>{hit.message.author.name}</bdi>{all && <bdi> · #{hit.room}</bdi>} · {t.ago(hit.message.at)}</span>
+              <span class="hit-head"><bdi>{t.who(hit.message.author)}</bdi>{all && <bdi> · #{hit.room}</bdi>} · {t.ago(hit.message.at)}</span>
               <span class="hit-body" dir="auto">{marked(hit)}</span>
             </button>
           </li>

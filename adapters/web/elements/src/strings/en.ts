@@ -40,6 +40,7 @@ export const en = {
   pinned: "Pinned",
   details: "Reactions and readers",
   via: "via {who}",
+  system: "System",
   "quote.missing": "A message that is gone",
   "quote.loading": "Loading…",
   sending: "Sending",

@@ -8,7 +8,7 @@ const ROOM: Readonly<Record<string, Word>> = {
 };
 
 export function eventText(item: MemberEntry | RoomEntry, { words: t, client }: Desk): string {
-  const who = isolated(item.author.name);
+  const who = isolated(t.who(item.author));
   if (item.type === "room") {
     if (item.change === "renamed") return t("event.renamed", { who, name: isolated(item.name ?? "") });
     const known = ROOM[item.change];

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useDesk } from "../desk/context.ts";
+import { unturned } from "../message/markdown.ts";
 import { Icon, type IconName } from "./icons.tsx";
 import { pictureAt } from "./picture.ts";
 
@@ -51,5 +52,5 @@ export function Face(person: { id: string; name: string; small?: boolean }): JSX
 
 /** A name of somebody's choosing: it is isolated, so that it turns nobody's line, and clipped. */
 export function Name({ children }: { children: string }): JSX.Element {
-  return <bdi class="name">{children}</bdi>;
+  return <bdi class="name">{unturned(children)}</bdi>;
 }
