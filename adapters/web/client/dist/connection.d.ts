@@ -1,3 +1,4 @@
+import { ParleyError } from "./errors.js";
 import type { Command, Frame, Ok, Welcome } from "./protocol.js";
 import type { Tokens } from "./tokens.js";
 /** What this library needs of a WebSocket: that of browsers, of Node from 22 on, and of `ws`. */
@@ -15,14 +16,20 @@ export interface Socket {
  * too much, or the tokens are another user's.
  */
 export type StopReason = "closed" | "token" | "banned" | "protocol" | "limited" | "user";
+/** `error` is why the service refused the last attempts, if it has said so. */
 export type Status = {
-    readonly state: "connecting" | "open";
+    readonly state: "open";
+} | {
+    readonly state: "connecting";
+    readonly error?: ParleyError;
 } | {
     readonly state: "waiting"; /** When it tries again, epoch ms. */
     readonly retryAt: number;
+    readonly error?: ParleyError;
 } | {
     readonly state: "stopped";
     readonly reason: StopReason;
+    readonly error?: ParleyError;
 };
 export interface Callbacks {
     /** `status` has changed. */
@@ -31,6 +38,8 @@ export interface Callbacks {
     onWelcome(welcome: Welcome): void;
     /** A frame that is no answer, in order. */
     onFrame(frame: Frame): void;
+    /** Asks in another way why the service refuses the token; nothing where it does not say. */
+    refusal(token: string): Promise<ParleyError | undefined>;
 }
 /** Begins with `start`, and lives until `stop` or until the service sends it away for good. */
 export declare class Connection {

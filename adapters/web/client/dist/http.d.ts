@@ -1,3 +1,4 @@
+import { ParleyError } from "./errors.js";
 import type { Tokens } from "./tokens.js";
 export interface Ask {
     readonly query?: Readonly<Record<string, string | number | undefined>>;
@@ -10,5 +11,7 @@ export declare class Http {
     constructor(base: string, tokens: Tokens, fetcher: typeof fetch);
     /** Asks for a path below the service's address, `v1/rooms`; resolves to the answer's JSON. */
     ask(method: string, path: string, ask?: Ask): Promise<any>;
+    /** Why the service refuses the token; nothing where it does not, or does not answer. */
+    refusal(token: string): Promise<ParleyError | undefined>;
     end(): void;
 }

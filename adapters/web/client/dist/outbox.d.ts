@@ -40,14 +40,17 @@ export declare class Outbox {
     constructor(parts: OutboxParts, user?: string);
     in(room: string): readonly Item[];
     get rooms(): string[];
-    /** Takes a command. It is sent when those before it in its room are, and kept until then. */
-    add(room: string, command: Command): {
+    /**
+     * Takes a command. It is sent when those before it in its room are, and kept until then. Of a
+     * message whose key is here already there is no second one, unless the first failed.
+     */
+    add(room: string, command: Command, key?: string): {
         readonly item: Item;
         readonly outcome: Promise<Outcome>;
     };
-    retry(key: string): void;
+    retry(room: string, key: string): void;
     /** Forgets a command. One that is on its way may take effect all the same. */
-    discard(key: string): void;
+    discard(room: string, key: string): void;
     /** The log has applied the entry: what waited for it is done. */
     seen(room: string, seq: number, mine: boolean, key?: string): void;
     /** Connected, as this user and to this log: what is kept for them is taken up, and sent. */

@@ -35,7 +35,7 @@ export declare class Room {
     loadMembers(): Promise<void>;
     /** Loads what is pinned, once; then `pins` is kept up to date. */
     loadPins(): Promise<void>;
-    send(body: string, { replyTo, meta, silent }?: SendOptions): Sending;
+    send(body: string, { replyTo, meta, silent, key }?: SendOptions): Sending;
     edit(seq: number, body: string): Sending;
     delete(seq: number): Sending;
     react(seq: number, emoji: string, on?: boolean): Sending;

@@ -49,6 +49,12 @@ export interface Sending {
     readonly outcome: Promise<Outcome>;
 }
 export interface SendOptions {
+    /**
+     * Makes it repeatable: of one user there is one message with the key in the room, for ever. 1 to 64
+     * characters, none of control. To send again with it gives what became of the first one; one that
+     * failed is sent again.
+     */
+    readonly key?: string;
     readonly replyTo?: number;
     readonly meta?: Readonly<Record<string, unknown>>;
     /** It counts as unread for nobody; moderators may. */

@@ -61,7 +61,7 @@ export class Client {
   #deaf: () => void;
 
   constructor({ url, getToken, storage = memoryStorage(), user = "", WebSocket = globalThis.WebSocket, fetch: fetcher }: ClientOptions) {
-    if (!WebSocket) throw new TypeError("there is no WebSocket here: give one as an option, that of `ws` for example");
+    if (!WebSocket) throw new TypeError("no WebSocket: give one, that of `ws` for example");
     const base = new URL(url, globalThis.location?.href);
     base.protocol = base.protocol.replace(/^ws/, "http");
     base.pathname = base.pathname.replace(/\/?$/, "/");
@@ -219,7 +219,7 @@ export class Client {
     const why = `${code}: ${message}`;
     if (this.#warned.has(why)) return;
     this.#warned.add(why);
-    console.warn(`Parley refuses the connection, ${why}`);
+    console.warn(`Parley: ${why}`);
   }
 
   #welcome({ user, log, features, limits }: Welcome): void {

@@ -37,7 +37,7 @@ export class Http {
   /** Why the service refuses the token; nothing where it does not, or does not answer. */
   async refusal(token: string): Promise<ParleyError | undefined> {
     try {
-      const response = await this.#send("GET", "v1/users", { query: { ids: "~" } }, token);
+      const response = await this.#send("GET", "v1/users?ids=~", {}, token);
       return response.ok ? undefined : refusal(response, await response.json().catch(() => ({})));
     } catch {
       return undefined;

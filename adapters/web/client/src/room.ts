@@ -181,7 +181,7 @@ export class Room {
   // ─── writing: each is shown at once, in order, and sent until it is durable ───
 
   send(body: string, { replyTo, meta, silent, key }: SendOptions = {}): Sending {
-    if (key !== undefined && !isKey(key)) throw new ParleyError({ code: "invalid", message: "key must have 1 to 64 characters, none of control" });
+    if (key !== undefined && !isKey(key)) throw new ParleyError({ code: "invalid", message: "key: 1 to 64 characters" });
     this.#typedAt = 0;
     const rest = { ...(replyTo && { reply_to: replyTo }), ...(meta && { meta }), ...(silent && { silent }) };
     return this.#do({ type: "send", body: lines(body), ...rest }, key);

@@ -9,9 +9,11 @@ export { ParleyElement, type ParleyEvents } from "./elements/element.ts";
 export type { Strings } from "./strings/index.ts";
 export { ParleyButton, ParleyChat, ParleyRoom };
 
+const known = globalThis.customElements; // a server has none
+
 // Two copies of this on a page, of two services perhaps: the first one counts.
 for (const [name, element] of [["parley-chat", ParleyChat], ["parley-room", ParleyRoom], ["parley-button", ParleyButton]] as const) {
-  if (globalThis.customElements?.get(name) === undefined) globalThis.customElements?.define(name, element);
+  if (!known?.get(name)) known?.define(name, element);
 }
 
 declare global {

@@ -15,6 +15,6 @@ test("why a token is refused is told, with the service's words, and once on the 
   await eventually("it stops", () => alice.getSnapshot().status.state === "stopped");
   const last = alice.getSnapshot().status as { reason: string; error: Error };
   assert.deepEqual([last.reason, last.error.message], ["token", message]);
-  assert.deepEqual(warn.mock.calls.map(({ arguments: [text] }) => text), [`Parley refuses the connection, unauthenticated: ${message}`]);
+  assert.deepEqual(warn.mock.calls.map(({ arguments: [text] }) => text), [`Parley: unauthenticated: ${message}`]);
   assert.equal(proxy.sockets, 6); // of which the first did not tell why
 });

@@ -19,11 +19,16 @@ export interface ParleyEvents {
     /** The connection's state. */
     "parley-status": {
         readonly state: "connecting" | "open" | "waiting" | "stopped";
+        /** Why it has stopped. */
         readonly reason?: string;
+        /** Why the service refused the last attempts, as it says it: to programs, and to people. */
+        readonly code?: string;
+        readonly message?: string;
     };
 }
+declare const Base: typeof HTMLElement;
 /** The base of the elements. It draws nothing by itself. */
-export declare class ParleyElement extends HTMLElement {
+export declare class ParleyElement extends Base {
     #private;
     static observedAttributes: string[];
     constructor();
@@ -42,7 +47,7 @@ export declare class ParleyElement extends HTMLElement {
     /** Where the service is: of the page's own origin unless it is set. */
     get url(): string;
     set url(url: string);
-    /** The room that is shown. */
+    /** The room that is shown, or "": also one that was chosen from the list. */
     get room(): string;
     set room(room: string);
     /** `light`, `dark`, `contrast`, or as the system says. */
@@ -58,3 +63,4 @@ export declare class ParleyElement extends HTMLElement {
     disconnectedCallback(): void;
     attributeChangedCallback(name: string, before: string | null, now: string | null): void;
 }
+export {};

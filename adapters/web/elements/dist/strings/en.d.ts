@@ -44,6 +44,7 @@ export declare const en: {
     pinned: string;
     details: string;
     via: string;
+    system: string;
     "quote.missing": string;
     "quote.loading": string;
     sending: string;

@@ -14,6 +14,11 @@ export interface Speaker {
     (word: Word, values?: Readonly<Record<string, string | number>>): string;
     /** That of the words. */
     readonly lang: string;
+    /** What somebody is called: the service's own author has a word for a name. */
+    who(somebody: {
+        readonly id: string;
+        readonly name: string;
+    }): string;
     fault(thrown: unknown): string;
     clock(at: string): string;
     moment(at: string): string;

@@ -36,12 +36,11 @@ interface State {
 const NEAR_FULL = 200; // characters before the limit that the rest is told
 const TALLEST = 0.4; // of the window
 const MEASURED = 5_000; // characters: more are as tall as can be, and it takes long to lay them out
-const TAKEN = 4; // times the limit: who pastes more is told so
+const TAKEN = 4; // times the limit: of more the browser takes the first part
 
 export class Composer extends Component<ComposerProps, State> {
   override state: State = { text: "", replyTo: undefined, editing: undefined, wish: undefined, chosen: 0, picker: undefined };
   #area = createRef<HTMLTextAreaElement>();
-  #end: (() => void) | undefined;
 
   constructor(props: ComposerProps) {
     super(props);
@@ -51,14 +50,9 @@ export class Composer extends Component<ComposerProps, State> {
   }
 
   override componentDidMount(): void {
-    this.#end = this.props.drafts.follow(this.props.room.id, (before) => this.#follow(before));
     this.#grow();
     // Where fingers write, focus opens a keyboard over half of the messages.
     if (matchMedia("(hover: hover)").matches && this.props.desk.host.matches(":focus-within")) this.focus();
-  }
-
-  override componentWillUnmount(): void {
-    this.#end?.();
   }
 
   override componentDidUpdate(_: ComposerProps, before: State): void {
@@ -80,14 +74,6 @@ export class Composer extends Component<ComposerProps, State> {
     this.setState({ editing: message, text: message.body, wish: undefined });
     this.focus();
     queueMicrotask(() => this.#area.current?.setSelectionRange(message.body.length, message.body.length));
-  }
-
-  // The draft was changed or sent in another tab, unless something else is being written here.
-  #follow(before: string): void {
-    const { editing, text } = this.state;
-    if (editing || (text !== before && this.props.desk.root.activeElement === this.#area.current)) return;
-    const draft = this.#draft();
-    this.setState({ text: draft.text, replyTo: draft.replyTo });
   }
 
   #draft() {
@@ -225,13 +211,6 @@ export class Composer extends Component<ComposerProps, State> {
     this.#write(made.text, made.caret);
   };
 
-  // The browser takes no more than maxlength, and says nothing.
-  #before = ({ data }: InputEvent): void => {
-    const { desk } = this.props;
-    const { value, selectionStart, selectionEnd } = this.#area.current!;
-    if ((data?.length ?? 0) + value.length - (selectionEnd - selectionStart) > this.#limit * TAKEN) void load().then(() => desk.say(desk.words("cut.off", { n: this.#limit * TAKEN })));
-  };
-
   #grow(): void {
     const area = this.#area.current;
     if (!area) return;
@@ -277,7 +256,7 @@ export class Composer extends Component<ComposerProps, State> {
           <textarea ref={this.#area} part="input" rows={1} dir={text ? "auto" : undefined} value={text} enterkeyhint="send" autocomplete="off"
             aria-label={t("write.to", { room })} placeholder={t("write.to", { room })} aria-describedby="left"
             aria-autocomplete="list" aria-controls={offers.length ? "offers" : undefined} aria-activedescendant={offers.length ? `offer${chosen}` : undefined}
-            maxLength={this.#limit * TAKEN} onBeforeInput={this.#before} onInput={this.#input} onKeyDown={this.#keys} onPaste={this.#paste} onClick={() => this.#offer()} onBlur={() => this.props.room.typing(false)} />
+            maxLength={this.#limit * TAKEN} onInput={this.#input} onKeyDown={this.#keys} onPaste={this.#paste} onClick={() => this.#offer()} onBlur={() => this.props.room.typing(false)} />
           <button type="button" class="send" part="send" disabled={!text.trim() || left < 0} title={t(editing ? "save" : "send")} aria-label={t(editing ? "save" : "send")} onClick={this.#send}>
             <Icon name={editing ? "check" : "send"} />
           </button>

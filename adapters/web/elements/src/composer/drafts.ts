@@ -19,22 +19,12 @@ export class Drafts {
   get(room: string): Draft {
     const held = this.#held.get(room);
     if (held) return held;
-    return draft(kept(this.#prefix + room));
+    const found = kept(this.#prefix + room) as Draft | null;
+    return typeof found?.text === "string" ? found : NONE;
   }
 
   set(room: string, draft: Draft): void {
-    if (keep(this.#prefix + room, draft.text || draft.replyTo ? draft : undefined)) this.#held.delete(room);
-    else this.#held.set(room, draft);
-  }
-
-  /** Calls `changed` with the text that there was when another tab changes it. Returns what ends it. */
-  follow(room: string, changed: (before: string) => void): () => void {
-    const look = ({ key, oldValue }: StorageEvent) => {
-      if (key === this.#prefix + room) changed(draft(JSON.parse(oldValue ?? "null")).text);
-    };
-    addEventListener("storage", look);
-    return () => removeEventListener("storage", look);
+    this.#held.set(room, draft);
+    keep(this.#prefix + room, draft.text || draft.replyTo ? draft : undefined);
   }
 }
-
-const draft = (found: unknown): Draft => (typeof (found as Draft | null)?.text === "string" ? found as Draft : NONE);

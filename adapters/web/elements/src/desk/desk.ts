@@ -88,10 +88,8 @@ export class Desk {
       const { status: now } = this.client.getSnapshot();
       if (now === status) return;
       status = now;
-      const error = "error" in now ? now.error : undefined;
-      this.emit("parley-status", {
-        state: now.state, ...("reason" in now && { reason: now.reason }), ...(error && { code: error.code, message: error.message }),
-      });
+      const { state, reason, error } = now as { state: string; reason?: string; error?: ParleyError };
+      this.emit("parley-status", { state, reason, code: error?.code, message: error?.message });
     };
     this.#ends.push(this.client.subscribe(told));
     meet();

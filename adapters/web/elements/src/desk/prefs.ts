@@ -18,15 +18,11 @@ export function kept(key: string): unknown {
   }
 }
 
-/** Returns whether it is kept: a storage may be full, or there is none. */
-export function keep(key: string, value: unknown): boolean {
+export function keep(key: string, value: unknown): void {
   try {
     if (value === undefined) localStorage.removeItem(key);
     else localStorage.setItem(key, JSON.stringify(value));
-    return true;
-  } catch {
-    return false; // it counts until the page ends
-  }
+  } catch { /* full, or there is none: it counts until the page ends */ }
 }
 
 /** The keys under which something is kept, of those that begin so. */

@@ -2,7 +2,7 @@
 import type { Client, GetToken, MessageEntry } from "@parley-chat/client";
 import { render, type ComponentChild } from "preact";
 import { Desk } from "../desk/desk.ts";
-import { direction, learn, speaker, type Speaker } from "../strings/index.ts";
+import { learn, speaker, type Speaker } from "../strings/index.ts";
 import type { Strings } from "../strings/index.ts";
 import { dress } from "../style/sheets.ts";
 import { borrow } from "./clients.ts";
@@ -27,6 +27,7 @@ export interface ParleyEvents {
 }
 
 const PROPERTIES = ["getToken", "client", "strings", "link"] as const;
+const RIGHT_TO_LEFT = /^(ar|dv|fa|he|ku-arab|ps|sd|ug|ur|yi)\b/i;
 
 // On a server there are no elements: to import this does no harm there.
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
@@ -220,13 +221,13 @@ export class ParleyElement extends Base {
   }
 
   #speak(): Speaker {
-    return speaker(this.#lang, this.#strings, this.#direction());
+    return speaker(this.#lang, this.#strings);
   }
 
   #direction(): "ltr" | "rtl" {
     const said = this.closest("[dir]")?.getAttribute("dir")?.toLowerCase();
     if (said === "rtl" || said === "ltr") return said;
-    return direction(this.getAttribute("lang") ?? "");
+    return RIGHT_TO_LEFT.test(this.getAttribute("lang") ?? "") ? "rtl" : "ltr";
   }
 
   #address(room: string, seq: number): string {

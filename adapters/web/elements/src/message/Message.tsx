@@ -4,7 +4,7 @@ import { Component, type ComponentChild, type JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
-import { isolated, type Speaker } from "../strings/index.ts";
+import type { Speaker } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Face, hue, Name } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
@@ -81,7 +81,7 @@ function author({ desk, message: { author, via } }: MessageProps): JSX.Element {
   return (
     <p class="author" ref={(element) => void element?.style.setProperty("--hue", String(hue(author.id)))}>
       <Name>{desk.words.who(author)}</Name>
-      {via !== undefined && <span class="tag">{desk.words("via", { who: isolated(via) })}</span>}
+      {via !== undefined && <span class="tag">{desk.words("via", { who: via })}</span>}
     </p>
   );
 }

@@ -113,7 +113,6 @@ export const de: Strings = {
   "emoji.search": "Emoji suchen",
   suggestions: "Vorschläge",
   "left.chars": { one: "Noch {n} Zeichen", other: "Noch {n} Zeichen" },
-  "cut.off": { one: "Nur das erste {n} Zeichen wurde übernommen", other: "Nur die ersten {n} Zeichen wurden übernommen" },
   system: "System",
   "too.long": { one: "{n} Zeichen zu lang", other: "{n} Zeichen zu lang" },
   typing: { one: "{who} schreibt…", other: "{who} schreiben…" },

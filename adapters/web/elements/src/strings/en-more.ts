@@ -100,7 +100,6 @@ export const enMore = {
   suggestions: "Suggestions",
   "left.chars": { one: "{n} character left", other: "{n} characters left" },
   "too.long": { one: "{n} character too long", other: "{n} characters too long" },
-  "cut.off": { one: "Only the first {n} character was taken", other: "Only the first {n} characters were taken" },
   "create.named": "Create “{name}”",
   others: { one: "{n} other", other: "{n} others" },
   "fault.forbidden": "You may not do that here.",

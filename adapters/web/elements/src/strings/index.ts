@@ -49,24 +49,13 @@ export interface Speaker {
 }
 
 const SYSTEM = "~system"; // the author of what the service says for no user
-/** How a language is written. */
-export const direction = (lang: string): "ltr" | "rtl" => (RIGHT_TO_LEFT.test(lang) ? "rtl" : "ltr");
-
-const RIGHT_TO_LEFT = /^(ar|dv|fa|he|ku-arab|ps|sd|ug|ur|yi)\b/i;
 const DAY = 86_400_000; // ms
 
-const MIXED = /\{|^\P{L}|\P{L}$/u; // a text that a page of the other direction would put in another order
-
-/**
- * Speaks the language, or English where there are no words in it; `own` counts before those. `dir` is
- * that of the page around the words.
- */
-export function speaker(lang: string, own: Partial<Strings> = {}, dir: "ltr" | "rtl" = "ltr"): Speaker {
+/** Speaks the language, or English where there are no words in it; `own` counts before those. */
+export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const tag = valid(lang);
   const spoken = loaded.get(main(lang));
   const words = [own, spoken ?? {}, english];
-  const written = spoken || Object.keys(own).length ? tag : "en";
-  const along = direction(written);
   const forms = new Intl.PluralRules(tag);
   const numbers = new Intl.NumberFormat(tag);
   const time = (options: Intl.DateTimeFormatOptions) => {
@@ -83,14 +72,13 @@ export function speaker(lang: string, own: Partial<Strings> = {}, dir: "ltr" | "
   const speak = (word: Word, values: Readonly<Record<string, string | number>> = {}): string => {
     const text: Text = words.find((some) => some[word] !== undefined)?.[word] ?? word;
     const form = typeof text === "string" ? text : (text[forms.select(Number(values["n"]))] ?? text.other ?? "");
-    const said = form.replace(/\{(\w+)\}/g, (_, name: string) => {
+    return form.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = values[name] ?? "";
       return typeof value === "number" ? numbers.format(value) : value;
     });
-    return dir !== along && MIXED.test(form) ? `${along === "ltr" ? "\u2066" : "\u2067"}${said}\u2069` : said;
   };
   return Object.assign(speak, {
-    lang: written,
+    lang: spoken || Object.keys(own).length ? tag : "en",
     who: ({ id, name }: { id: string; name: string }) => (id === SYSTEM ? speak("system") : name),
     fault: (thrown: unknown) => {
       if (!(thrown instanceof ParleyError)) return speak("fault.other", { why: String(thrown) });
