@@ -122,26 +122,32 @@ func TestGuardADeliveryAllocatesNothing(t *testing.T) {
 //
 //nolint:paralleltest // it counts the allocations of the whole process
 func TestGuardACrowdIsToldByTheSameBytes(t *testing.T) {
-	const rounds, each = 4, 30
-	c := newCrowdOf(t, signalling{})
-	tells := func() {
-		c.want.Store(c.bytes.Load() + crowdSize*each*signalSize)
-		for i := range each {
-			c.Hear(ports.Signalled{Signal: chat.Signal{Room: "tea", User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true}})
+	synctest.Test(t, func(t *testing.T) {
+		const rounds, each = 4, 30
+		c := newCrowdOf(t, signalling{})
+		tells := func() {
+			before := c.bytes.Load()
+			for i := range each {
+				c.Hear(ports.Signalled{Signal: chat.Signal{Room: "tea", User: chat.UserID(fmt.Sprint("new", i)), Kind: chat.SignalPresence, On: true}})
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if got := c.bytes.Load() - before; got != crowdSize*each*signalSize {
+				t.Errorf("%d signals came as %d bytes, want %d", each, got, crowdSize*each*signalSize)
+			}
 		}
-		<-c.reached
-	}
-	tells()
-	before, writes := mallocs(), c.writes.Load()
-	for range rounds {
 		tells()
-	}
-	if made := float64(mallocs()-before) / (rounds * each); made > 20 {
-		t.Errorf("a signal to %d readers allocates %.1f times", crowdSize, made)
-	}
-	if n := float64(c.writes.Load()-writes) / (rounds * crowdSize); n > 3 {
-		t.Errorf("%d signals took %.1f writes to a reader", each, n)
-	}
+		before, writes := mallocs(), c.writes.Load()
+		for range rounds {
+			tells()
+		}
+		if made := float64(mallocs()-before) / (rounds * each); made > 20 {
+			t.Errorf("a signal to %d readers allocates %.1f times", crowdSize, made)
+		}
+		if n := float64(c.writes.Load()-writes) / (rounds * crowdSize); n > 3 {
+			t.Errorf("%d signals took %.1f writes to a reader", each, n)
+		}
+	})
 }
 
 func mallocs() uint64 {
