@@ -107,7 +107,7 @@ export class Connection {
     const text = JSON.stringify(command);
     // A frame that is too long would end the socket, and so would the next attempt.
     if (text.length * 3 > this.#frameBytes - 100 && new TextEncoder().encode(text).length > this.#frameBytes - 100) {
-      return Promise.reject(new ParleyError({ code: "invalid", message: "this is too long for a frame" }));
+      return Promise.reject(new ParleyError({ code: "invalid", message: "too long for a frame" }));
     }
     return this.#answers.await((id) => this.#write({ ...command, id }), take);
   }

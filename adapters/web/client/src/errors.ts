@@ -57,8 +57,13 @@ export const unanswered = (): ParleyError =>
 
 export const stopped = (message = "the connection was stopped"): ParleyError => new ParleyError({ code: "stopped", message });
 
+/** Throws if the service is known, and does not have the feature. */
+export function need({ features }: { readonly features: ReadonlySet<string> }, feature: string): void {
+  if (features.size && !features.has(feature)) throw new ParleyError({ code: "unsupported", message: `the service has no ${feature}` });
+}
+
 /** Anything that was thrown, as a ParleyError. */
 export function asError(thrown: unknown): ParleyError {
   if (thrown instanceof ParleyError) return thrown;
-  return new ParleyError({ code: "internal", message: String(thrown instanceof Error ? thrown.message : thrown) });
+  return new ParleyError({ code: "internal", message: String((thrown as Error | undefined)?.message ?? thrown) });
 }

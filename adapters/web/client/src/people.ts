@@ -66,14 +66,20 @@ export class People {
   learn({ id, name }: Author): void {
     const held = this.#held.get(id);
     if (!name || held?.v || held?.person.name === name) return;
-    put(this.#held, id, { person: { id, name, avatar: undefined, custom: NOTHING }, v: 0 });
+    this.#hold({ id, name, avatar: undefined, custom: NOTHING }, 0);
   }
 
   /** Takes a profile. */
   take({ id, name, avatar, custom = NOTHING, v }: Profile): void {
     if (v <= (this.#held.get(id)?.v ?? 0)) return;
-    put(this.#held, id, { person: { id, name: name || id, avatar, custom }, v });
+    this.#hold({ id, name: name || id, avatar, custom }, v);
     this.#strangers.delete(id);
+  }
+
+  // What is shown already stays the same object.
+  #hold(person: Person, v: number): void {
+    const shown = this.#held.get(person.id)?.person ?? this.#strangers.get(person.id);
+    put(this.#held, person.id, { person: JSON.stringify(shown) === JSON.stringify(person) ? shown! : person, v });
   }
 
   /** There is a new connection, which has to be asked again: it tells what changes since. */

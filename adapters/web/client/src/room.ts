@@ -1,5 +1,5 @@
 // One room: it follows the log, and tells windows, readers and its own state what comes.
-import { asError, ParleyError } from "./errors.ts";
+import { asError, need, ParleyError } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { toMessage, type Message } from "./message.ts";
 import { Observable } from "./observable.ts";
@@ -171,7 +171,7 @@ export class Room {
 
   /** Loads what is pinned, once; then `pins` is kept up to date. */
   async loadPins(): Promise<void> {
-    this.#need("pins");
+    need(this.#host, "pins");
     await this.#fetched(async () => {
       const { messages } = await this.#ask("GET", "/pins", { query: { limit: PINS } });
       this.#state.pins = messages.map((entry: any) => toMessage(entry, this.#host.me.id));
@@ -200,18 +200,18 @@ export class Room {
   }
 
   pin(seq: number): Sending {
-    this.#need("pins");
+    need(this.#host, "pins");
     return this.#do({ type: "pin", seq });
   }
 
   unpin(seq: number): Sending {
-    this.#need("pins");
+    need(this.#host, "pins");
     return this.#do({ type: "unpin", seq });
   }
 
   /** Sets a slot of an application's own type, `x.…`, on a message or the room; null unsets it. */
   set(type: string, data: unknown, { target, slot }: { target?: number; slot?: string } = {}): Sending {
-    this.#need("sets");
+    need(this.#host, "sets");
     return this.#do({ type: "set", set: type, data, ...(target && { target }), ...(slot && { slot }) });
   }
 
@@ -449,12 +449,6 @@ export class Room {
     this.#host.use(this);
     const { item, outcome } = this.#host.outbox.add(this.id, { ...command, room: this.id }, key);
     return { key: item.key, outcome };
-  }
-
-  #need(feature: string): void {
-    if (this.#host.features.size > 0 && !this.#host.features.has(feature)) {
-      throw new ParleyError({ code: "unsupported", message: `the service has no ${feature}` });
-    }
   }
 
   #changed(): void {

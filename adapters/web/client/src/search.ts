@@ -1,5 +1,5 @@
 // Search in messages, where the service has it.
-import { ParleyError } from "./errors.ts";
+import { need } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { toMessage, type Message } from "./message.ts";
 import type { MessageEntry } from "./protocol.ts";
@@ -41,7 +41,7 @@ export interface Found {
 
 /** See `client.search`. */
 export async function search(host: Host, q: string, options: SearchOptions = {}): Promise<Found> {
-  if (!host.features.has("search")) throw new ParleyError({ code: "unsupported", message: "the service has no search" });
+  need(host, "search");
   const { public: open, ...rest } = options;
   const query = { q: q || undefined, ...rest, public: open ? "true" : undefined };
   const { hits, next, truncated = false, behind } = await host.http.ask("GET", "v1/search", { query });

@@ -1,14 +1,13 @@
 // A body as elements.
-import { Fragment, type JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import type { ComponentChild, JSX } from "preact";
 import { useDesk, useWords } from "../desk/context.ts";
 import { load, moreNow } from "../lazy/load.ts";
 import { Icon } from "../ui/icons.tsx";
 import { isBig, isHigh, parse, unturned, type Block, type Inline } from "./markdown.ts";
 
-export function Body({ text }: { text: string }): JSX.Element {
-  const blocks = useMemo(() => parse(text), [text]);
-  return <div class={`body${isBig(text) ? " big" : ""}${isHigh(text) ? " high" : ""}`} part="body" dir="auto">{blocks.map(block)}</div>;
+/** A function, and no component: who draws it does so only if the text is another. */
+export function body(text: string): JSX.Element {
+  return <div class={`body${isBig(text) ? " big" : ""}${isHigh(text) ? " high" : ""}`} part="body" dir="auto">{parse(text).map(block)}</div>;
 }
 
 function block(one: Block, key: number): JSX.Element {
@@ -23,9 +22,9 @@ function block(one: Block, key: number): JSX.Element {
   }
 }
 
-function piece(one: Inline, key: number): JSX.Element {
+function piece(one: Inline, key: number): ComponentChild {
   switch (one.is) {
-    case "text": return <Fragment key={key}>{unturned(one.text)}</Fragment>;
+    case "text": return unturned(one.text);
     case "code": return <code key={key}>{unturned(one.text)}</code>;
     case "strong": return <strong key={key}>{one.of.map(piece)}</strong>;
     case "em": return <em key={key}>{one.of.map(piece)}</em>;

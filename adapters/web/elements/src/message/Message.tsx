@@ -8,7 +8,7 @@ import type { Speaker } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Face, hue, Name } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
-import { Body } from "./Body.tsx";
+import { body } from "./Body.tsx";
 import { plain } from "./markdown.ts";
 import type { Talk } from "./talk.ts";
 
@@ -93,7 +93,7 @@ function content({ desk, message, quoted, talk }: MessageProps): JSX.Element {
     <>
       {typeof from === "string" && <p class="forwarded"><Icon name="forward" />{t("forwarded", { who: "" })}<bdi>{from}</bdi></p>}
       {message.replyTo !== undefined && quote(t, message.replyTo, quoted, talk)}
-      <Folded><Body text={message.body} /></Folded>
+      {mayBeTall(message.body) ? <Folded>{body(message.body)}</Folded> : body(message.body)}
       {stamp(t, message)}
     </>
   );
@@ -118,6 +118,10 @@ function stamp(t: Speaker, { at, editedAt, pinned, state }: Shown): JSX.Element 
     </span>
   );
 }
+
+// Whether a body may be taller than a screen, where a line has 20 characters: most are not, and need
+// not be measured.
+const mayBeTall = (text: string): boolean => text.length / 20 + text.split("\n").length > 11;
 
 // What is taller than a screen is folded until it is asked for.
 function Folded({ children }: { children: ComponentChild }): JSX.Element {

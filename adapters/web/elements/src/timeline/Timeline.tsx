@@ -310,15 +310,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
 }
 
 function find({ items }: WindowSnapshot, seq: number): Message | undefined {
-  let [low, high] = [0, items.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const one = items[middle]!;
-    if (one.seq === seq) return one.type === "message" ? one : undefined;
-    if (one.seq < seq && one.seq !== 0) low = middle + 1;
-    else high = middle - 1;
-  }
-  return undefined;
+  return items.find((item) => item.type === "message" && item.seq === seq) as Message | undefined;
 }
 
 function Skeleton(): ComponentChild {
