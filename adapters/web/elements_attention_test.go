@@ -62,6 +62,7 @@ func TestWhoLooksElsewhereIsToldAsTheyLike(t *testing.T) {
 	t.Log("muted")
 	alice.hides(false)
 	alice.opens("den")
+	alice.waits(`document.querySelector("parley-chat").unread === 0`) // she has read it
 	alice.clicks(`.head [aria-label="Room menu"]`)
 	alice.picks("Mute")
 	alice.waits(`one('.head h2 [title="Muted"]') && document.title === "Shop"`)
