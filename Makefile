@@ -67,7 +67,7 @@ race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-r
 
 counts: ## what must stay as low as it is: allocations, bytes, writes and round trips, counted without the race detector
 	@echo "== counts"
-	@$(GO) test -vet=off -run '^TestGuard' $$(grep -rl --include='*_test.go' '^func TestGuard' . | xargs -n 1 dirname | sort -u)
+	@$(GO) test -vet=off -count=1 -run '^TestGuard' $$(grep -rl --include='*_test.go' '^func TestGuard' . | xargs -n 1 dirname | sort -u)
 
 lint: ## golangci-lint, by .golangci.yaml
 	@echo "== golangci-lint"

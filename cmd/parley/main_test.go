@@ -138,7 +138,7 @@ func TestOneServiceAtATimeHasASQLiteFile(t *testing.T) {
 			t.Errorf("parley %v beside it: %d %q", args, code, errOut)
 		}
 	}
-	if code, _, errOut := call(t, nil, "migrate", "down", "--yes", lastMigration(t), "-data-dir", dir); code != failed || !strings.Contains(errOut, "in use") {
+	if code, _, errOut := call(t, nil, "migrate", "down", "--yes", lastMigration(t, migrations.SQLite), "-data-dir", dir); code != failed || !strings.Contains(errOut, "in use") {
 		t.Errorf("parley migrate down beside it: %d %q", code, errOut)
 	}
 	first.signal(syscall.SIGKILL) // it cannot release anything by itself
@@ -241,7 +241,7 @@ func TestHelpListsCommandsAndSettings(t *testing.T) {
 func TestTheSchemaGoesUpAndDown(t *testing.T) {
 	t.Parallel()
 	environ := []string{"PARLEY_STORE_URL=sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "x.db")), "PARLEY_HTTP_ADDR=:8080"}
-	last := lastMigration(t)
+	last := lastMigration(t, migrations.SQLite)
 	for _, step := range []struct{ what, want string }{{"status", "not applied"}, {"up", "applied 2"}, {"down --yes " + last, "not applied"}} {
 		if code, out, errOut := call(t, environ, append([]string{"migrate"}, strings.Fields(step.what)...)...); code != ok || !strings.Contains(out, step.want) {
 			t.Errorf("migrate %s: got %d %q %q, want %q", step.what, code, out, errOut, step.want)
@@ -249,10 +249,10 @@ func TestTheSchemaGoesUpAndDown(t *testing.T) {
 	}
 }
 
-// lastMigration returns the version of the newest migration.
-func lastMigration(t *testing.T) string {
+// lastMigration returns the version of a store's newest migration.
+func lastMigration(t *testing.T, of fs.FS) string {
 	t.Helper()
-	names, err := fs.Glob(migrations.SQLite, "*.sql")
+	names, err := fs.Glob(of, "*.sql")
 	if err != nil || len(names) == 0 {
 		t.Fatal(names, err)
 	}
@@ -261,22 +261,22 @@ func lastMigration(t *testing.T) string {
 
 func TestTheSchemaGoesDownOnlyWhereThatIsMeant(t *testing.T) {
 	t.Parallel()
-	last := lastMigration(t)
 	path := filepath.Join(t.TempDir(), "x.db")
 	database := pgtest.URL(t)
 	for name, row := range map[string]struct {
 		url  string
+		of   fs.FS
 		open func() (io.Closer, error)
 	}{
-		"SQLite": {"sqlite://" + filepath.ToSlash(path), func() (io.Closer, error) { return sqlite.Open(t.Context(), sqlite.Config{Path: path}) }},
-		"PostgreSQL": {database, func() (io.Closer, error) {
+		"SQLite": {"sqlite://" + filepath.ToSlash(path), migrations.SQLite, func() (io.Closer, error) { return sqlite.Open(t.Context(), sqlite.Config{Path: path}) }},
+		"PostgreSQL": {database, migrations.Postgres, func() (io.Closer, error) {
 			return openPostgres(t, database)
 		}},
-		"PostgreSQL through a pooler": {database, func() (io.Closer, error) {
+		"PostgreSQL through a pooler": {database, migrations.Postgres, func() (io.Closer, error) {
 			return openPostgres(t, database+"&default_query_exec_mode=exec")
 		}},
 	} {
-		environ := []string{"PARLEY_STORE_URL=" + row.url}
+		environ, last := []string{"PARLEY_STORE_URL=" + row.url}, lastMigration(t, row.of)
 		node, err := row.open()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
