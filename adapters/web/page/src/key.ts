@@ -14,8 +14,15 @@ export async function takeKey(): Promise<boolean> {
   const query = new URLSearchParams(location.search);
   const key = query.get("key");
   if (key === null) return false;
-  query.delete("key");
-  history.replaceState(null, "", location.pathname + (query.size > 0 ? `?${query}` : "") + location.hash);
+  try {
+    return await isWrong(key);
+  } finally { // not before it is kept: the page may be loaded anew meanwhile
+    query.delete("key");
+    history.replaceState(null, "", location.pathname + (query.size > 0 ? `?${query}` : "") + location.hash);
+  }
+}
+
+async function isWrong(key: string): Promise<boolean> {
   const kept = pageKey.get();
   if (!key || key === kept) return false;
   try {
