@@ -18,7 +18,7 @@ export async function takeKey(): Promise<boolean> {
     return await isWrong(key);
   } finally { // not before it is kept: the page may be loaded anew meanwhile
     query.delete("key");
-    history.replaceState(null, "", location.pathname + (query.size > 0 ? `?${query}` : "") + location.hash);
+    history.replaceState(history.state, "", location.pathname + (query.size > 0 ? `?${query}` : "") + location.hash);
   }
 }
 
