@@ -23,7 +23,8 @@ import (
 
 // Store is what a store adapter implements. To use your own adapter, decorate this type. To put a
 // layer only between the core and a store's log or directory, decorate ports.Log or
-// ports.Directory.
+// ports.Directory. A type that decorates it must pass on what the store has besides, such as
+// ports.Spread: without that, all drafts are appended in one lane.
 type Store interface {
 	ports.Log
 	ports.LogIdentity

@@ -13,7 +13,8 @@
 //
 // Rooms are spread over lanes, by the store if it can, in the same way on all nodes. A node alone
 // commits a batch of each lane at a time. While other nodes write too, its lanes go together in one
-// batch at a time: smaller batches of more nodes would cost the log more than they gain.
+// batch at a time, or one for each server if the store has several: smaller batches of more nodes
+// would cost the log more than they gain.
 //
 // A room that somebody else holds in the log leaves its lane, with all its drafts. The journal
 // tries it separately until it is free, however long that takes; then it returns to the lane. The

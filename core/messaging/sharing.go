@@ -19,10 +19,10 @@ const (
 	writesMuch = 100
 )
 
-// sharing has a node commit one batch at a time while other nodes write too: its lanes go together,
-// but for those that must stay apart.
-// Otherwise batches would be smaller the more nodes there are, the log would spend its time on the
-// batches instead of what is in them, and batches would wait longer for each other's rooms.
+// sharing makes a node commit one batch at a time while other nodes write too: its lanes go
+// together, except for those that must stay apart (ports.Spread). Otherwise batches would be
+// smaller the more nodes there are. The log would then spend its time on the batches instead of
+// what is in them, and batches would wait longer for each other's rooms.
 type sharing struct {
 	lanes  int
 	apart  int
