@@ -43,7 +43,6 @@ type node struct {
 	up       atomic.Bool
 	mu       sync.Mutex
 	process  *proc.Process
-	lastSaid string // by the previous process
 }
 
 // begin starts a cluster. If it fails, it ends what it has started.
@@ -252,6 +251,24 @@ func ready(ctx context.Context, addr string) error {
 	return nil
 }
 
+// fallen returns an error that names the nodes that have ended by themselves, and what they said.
+func (c *cluster) fallen() (err error) {
+	for _, n := range c.nodes {
+		n.mu.Lock()
+		p := n.process
+		n.mu.Unlock()
+		if p == nil {
+			continue
+		}
+		select {
+		case <-p.Exited():
+			err = errors.Join(err, fmt.Errorf("%s has ended by itself: %s", n.name, p.Output()))
+		default:
+		}
+	}
+	return err
+}
+
 // signal sends the node's process a signal.
 func (n *node) signal(s syscall.Signal) {
 	n.mu.Lock()
@@ -284,6 +301,5 @@ func (n *node) stop(s syscall.Signal) {
 		_ = syscall.Kill(p.PID(), syscall.SIGKILL)
 		<-p.Exited()
 	}
-	n.lastSaid = p.Output()
 	_ = p.Stop()
 }

@@ -172,6 +172,9 @@ func (r *run) play(ctx context.Context) error {
 		return err
 	}
 	r.cfg.say("all is mended and nobody writes; readers catch up")
+	if err := r.cluster.fallen(); err != nil {
+		return err
+	}
 	heads, err := r.readLogs(ctx)
 	if err != nil {
 		return err

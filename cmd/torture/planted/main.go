@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,8 +83,8 @@ func (h *hasty) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 			Room: p.Room, Seq: seq, At: time.Now().UTC(), Author: p.Author, Key: p.Key, Fact: p.Fact,
 		}}
 	}
-	late := context.WithoutCancel(ctx)
-	time.AfterFunc(lateness, func() { _, _ = h.Log.Append(late, proposals) })
+	late, kept := context.WithoutCancel(ctx), slices.Clone(proposals) // the caller uses its slice again
+	time.AfterFunc(lateness, func() { _, _ = h.Log.Append(late, kept) })
 	return outcomes, nil
 }
 
