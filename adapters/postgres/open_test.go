@@ -68,6 +68,21 @@ func TestOpen(t *testing.T) {
 		mustFail(t, err, chat.Internal)
 	})
 
+	t.Run("takes no rooms that Citus distributes, and takes those beside it", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.URL(t)
+		room := newRoom(t, open(t, postgres.Config{URL: database}))
+		conn := connect(t, database)
+		exec(t, conn, `CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY)`) // as the catalogue of Citus
+		appendsMany(t, open(t, postgres.Config{URL: database}), room, 1)
+		exec(t, conn, `INSERT INTO pg_dist_partition VALUES ('room')`)
+		_, err := postgres.Open(t.Context(), postgres.Config{URL: database})
+		mustFail(t, err, chat.Internal)
+		if !strings.Contains(err.Error(), "undistribute_table") {
+			t.Errorf("the error does not say what to do: %v", err)
+		}
+	})
+
 	t.Run("takes no URL that it cannot read, and shows no password", func(t *testing.T) {
 		t.Parallel()
 		for _, bad := range []string{"postgres://user:s3cret@host:port/name", "postgres://user:s3cret@host/name?pool_max_conns=many", "nonsense"} {

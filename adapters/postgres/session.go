@@ -63,6 +63,11 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 			return seen, err
 		}
 	}
+	if spread, err := isDistributed(ctx, conn.PgConn()); err != nil {
+		return seen, err
+	} else if spread {
+		return seen, errDistributed
+	}
 	seen.ascii = conn.PgConn().ParameterStatus("server_encoding") == sqlASCII
 	const asked = "enable_seqscan"
 	results, err := conn.PgConn().Exec(ctx, "SHOW "+asked).ReadAll()
@@ -72,6 +77,23 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	seen.pooled = config.RuntimeParams[asked] == "off" && string(results[0].Rows[0][0]) != "off"
 	return seen, nil
 }
+
+// isDistributed reports whether Citus is in the database, and distributes the rooms.
+func isDistributed(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	for _, question := range []string{
+		`SELECT 1 WHERE to_regclass('pg_dist_partition') IS NOT NULL`,
+		`SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('room')`,
+	} {
+		answers, err := conn.Exec(ctx, question).ReadAll()
+		if err != nil || len(answers) != 1 || len(answers[0].Rows) == 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+var errDistributed = chat.Errorf(chat.Internal, "Citus distributes the table room, and does not keep the lock on a room's row until the transaction ends, so two nodes may give "+
+	"one number to two entries: undo it with SELECT undistribute_table('room'), and the same for each other table. To use several servers, list their URLs in PARLEY_STORE_URL")
 
 var errByStatement = chat.Errorf(chat.Internal, "a pooler in between is in statement mode, and the store needs transactions: set the pooler's pool_mode to "+
 	"transaction or session, or have the store's URL lead to the server itself")
