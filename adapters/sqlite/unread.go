@@ -35,7 +35,7 @@ var unread = strings.NewReplacer(
 	"{said t}", isSaid("t"), "{turn t}", itsTurn("t"), "{said n}", isSaid("n"), "{turn n}", itsTurn("n"),
 	"{said e}", isSaid("e"), "{turn e}", itsTurn("e"), "{mark}", "coalesce(k.seq, 0)", "{end}", end, "{max}", strconv.Itoa(chat.MaxUnread),
 ).Replace(`
-	CASE WHEN NOT EXISTS (SELECT 1 FROM entry u WHERE u.room = r.number AND u.author = ?1) AND NOT EXISTS (
+	CASE WHEN NOT EXISTS (SELECT 1 FROM spoke u WHERE u.room = r.number AND u.user = ?1) AND NOT EXISTS (
 		SELECT 1 FROM entry g INDEXED BY entry_gone
 		WHERE g.room = r.number AND g.kind = 'message' AND g.deleted_at IS NOT NULL AND g.seq > {mark}
 	) AND NOT EXISTS (

@@ -109,3 +109,72 @@ func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 		t.Errorf("members are %+v, %v", members, err)
 	}
 }
+
+// The index of keys changes its order, and keys that were used stay used. Entries of the release
+// before, which still inserts as it did, count as well.
+func TestKeysStayUsedInTheNewOrderOfTheirIndex(t *testing.T) {
+	t.Parallel()
+	cfg := sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}
+	m := sqlite.NewMigrator(cfg)
+	if err := m.UpTo(t.Context(), 15); err != nil {
+		t.Fatal(err)
+	}
+	before := openFile(t, cfg.Path)
+	says := func(seq int, author, key string) (isNew bool) {
+		t.Helper()
+		result, err := before.ExecContext(t.Context(), `
+			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, turn)
+			VALUES (1, ?1, 1, ?2, '', NULL, ?3, ?1, 'message', 'hi', NULL, NULL, 1) ON CONFLICT (room, author, key) DO NOTHING`, seq, author, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, before, `UPDATE room SET head = (SELECT max(seq) FROM entry), messages = head WHERE number = 1`)
+		rows, err := result.RowsAffected()
+		return err == nil && rows == 1
+	}
+	run(t, before, `
+		INSERT INTO room (number, id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set)
+		VALUES (1, 'general', '', 1, 0, 1, 0, 1, 0, 0, 0, 0)`)
+	says(1, "alice", "first")
+	says(2, "bob", "first")
+
+	store := openStore(t, cfg)
+	appends := func(author chat.UserID, key chat.Key, want ports.Status, seq chat.Seq) {
+		t.Helper()
+		outcomes, err := store.Append(t.Context(), []chat.Proposal{
+			{Room: "general", Author: chat.Author{ID: author}, By: chat.Rights{Admin: true}, Key: key, Fact: chat.Message{Body: "hi"}},
+		})
+		if err != nil || outcomes[0].Err != nil || outcomes[0].Status != want || outcomes[0].Entry.Seq != seq {
+			t.Errorf("%s with the key %q: got %+v, %v", author, key, outcomes, err)
+		}
+	}
+	appends("alice", "first", ports.Duplicate, 1)
+	appends("bob", "first", ports.Duplicate, 2)
+	appends("carol", "first", ports.Appended, 3)
+	if !says(4, "dave", "first") || says(5, "carol", "first") {
+		t.Error("the release before does not see which keys are used")
+	}
+	appends("dave", "first", ports.Duplicate, 4)
+	var check string
+	if err := before.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {
+		t.Errorf("the store is %q, %v", check, err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Close(); err != nil { // a migration is taken back alone
+		t.Fatal(err)
+	}
+	if err := m.DownFrom(t.Context(), 16); err != nil {
+		t.Fatal(err)
+	}
+	before = openFile(t, cfg.Path)
+	if !says(5, "erin", "first") || says(6, "erin", "first") {
+		t.Error("after the migration was taken back, it is not seen which keys are used")
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store = openStore(t, cfg)
+	appends("erin", "first", ports.Duplicate, 5)
+}

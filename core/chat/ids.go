@@ -3,8 +3,10 @@ package chat
 import (
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -81,15 +83,20 @@ func ParseKey(s string) (Key, error) {
 	return Key(s), nil
 }
 
-var keyText = base32.StdEncoding.WithPadding(base32.NoPadding)
+// The digits are in the order of their bytes, so that keys are in the order of their times.
+var keyText = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// NewKey makes a random key (128 bits) for a proposal whose client gave none. With it the service
-// can retry the proposal.
+// NewKey makes a key for a proposal whose client gave none. With it the service can retry the
+// proposal. It begins with the time, in ms, so that stores put keys of the same time together; 80
+// bits of it are random.
 func NewKey() Key {
-	var random [16]byte
+	var made [16]byte
 	var room [32]byte
-	rand.Read(random[:]) // it never fails
-	return Key(keyText.AppendEncode(append(room[:0], madeKey...), random[:]))
+	rand.Read(made[6:]) // it never fails
+	now := uint64(time.Now().UnixMilli())
+	binary.BigEndian.PutUint16(made[:], uint16(now>>32))
+	binary.BigEndian.PutUint32(made[2:], uint32(now))
+	return Key(keyText.AppendEncode(append(room[:0], madeKey...), made[:]))
 }
 
 // CauseKey returns the key of an entry that the service makes for a cause. Any node that finds the

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -265,4 +267,18 @@ func TestKeysThatTheServiceMakesMeetNoClients(t *testing.T) {
 			t.Errorf("the key %q counts as made", key)
 		}
 	}
+}
+
+func TestKeysThatTheServiceMakesAreInTheOrderOfTheirTimes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for last := chat.NewKey(); time.Now().Year() < 2100; time.Sleep(1000 * time.Hour) {
+			time.Sleep(time.Millisecond)
+			key := chat.NewKey()
+			if key <= last {
+				t.Fatalf("at %s came %q after %q", time.Now(), key, last)
+			}
+			last = key
+		}
+	})
 }
