@@ -71,6 +71,7 @@ type roomRow struct {
 	speaker chat.UserID // the author of the last turn; empty: unknown
 	pending bool        // consumers may be behind
 	changed bool
+	set     bool // its properties changed
 }
 
 // load reads the rooms of the proposals, and the places of their authors and members.
@@ -216,6 +217,7 @@ func (b *batch) addMessage(r *roomRow, ruling *ledger.Ruling) (isNew bool, err e
 // follow updates the room by a ruling.
 func (r *roomRow) follow(ruling *ledger.Ruling) {
 	r.Follow(ruling)
+	r.set = r.set || ruling.Room != nil
 	r.changed = r.changed || ruling.Status == ports.Appended
 }
 
@@ -237,12 +239,18 @@ func (b *batch) saveRooms() error {
 		if r == nil || !r.changed {
 			continue
 		}
-		update := b.w.updateRoom
+		move := b.w.moveRoom
 		if !r.pending {
-			update = b.w.wakeRoom
+			move = b.w.wakeRoom
 		}
-		if err := b.exec(update, r.Name, r.Public, r.Archived, r.Head, r.at, r.Messages,
-			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.Set[ledger.Metadata], r.speaker, r.number); err != nil {
+		if err := b.exec(move, r.number, r.Head, r.at, r.Messages, r.speaker); err != nil {
+			return err
+		}
+		if !r.set {
+			continue
+		}
+		if err := b.exec(b.w.setRoom, r.number, r.Name, r.Public, r.Archived,
+			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.Set[ledger.Metadata]); err != nil {
 			return err
 		}
 	}

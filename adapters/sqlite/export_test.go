@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	driver "modernc.org/sqlite"
 )
 
 // LimitPages simulates a full disk once the store's file has that many pages; 0 removes the limit.
@@ -81,4 +83,18 @@ func (s *Store) Plant(ctx context.Context, room, author, name, kind string, targ
 func (s *Store) Synchronous(ctx context.Context) (level int, err error) {
 	err = s.writer.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level)
 	return level, err
+}
+
+// PagesWritten returns how many pages the writer's connection has written to the WAL so far.
+func (s *Store) PagesWritten(ctx context.Context) (pages int, err error) {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	err = conn.Raw(func(of any) error {
+		pages, _, err = of.(driver.DBStatus).Status(driver.DBStatusCacheWrite, false)
+		return err
+	})
+	return pages, err
 }

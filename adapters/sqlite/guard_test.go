@@ -2,7 +2,9 @@ package sqlite_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -60,6 +62,49 @@ func TestGuardABatchIsOneTransaction(t *testing.T) {
 		return err
 	})
 	mustCommit("a check", 0, func() error { return store.Check(t.Context()) })
+}
+
+// TestGuardASendToScatteredRoomsWritesFewPages counts the pages that batches write to the WAL. The
+// rooms are drawn from a thousand, and each entry has a key that the service made.
+func TestGuardASendToScatteredRoomsWritesFewPages(t *testing.T) {
+	t.Parallel()
+	const rooms = 1000
+	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})
+	for i := range rooms {
+		if _, err := store.Create(t.Context(), chat.Room{ID: chat.RoomID(fmt.Sprint("room", i)), Public: true}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	draw := rand.New(rand.NewPCG(1, 2))
+	send := func(batches, size int) (pages float64) {
+		t.Helper()
+		before, err := store.PagesWritten(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range batches {
+			batch := make([]chat.Proposal, size)
+			for i := range batch {
+				batch[i] = proposal(draw.IntN(rooms), chat.Message{Body: "hello hello hello hello hello hello"})
+			}
+			outcomes, err := store.Append(t.Context(), batch)
+			if err != nil || slices.ContainsFunc(outcomes, func(o ports.Outcome) bool { return o.Status != ports.Appended }) {
+				t.Fatalf("outcomes are %+v, %v", outcomes, err)
+			}
+		}
+		after, err := store.PagesWritten(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(after-before) / float64(batches*size)
+	}
+	send(40, 500)
+	for size, atMost := range map[int]float64{1: 6, 16: 3.3, 256: 0.8} {
+		pages := send(min(2560/size, 300), size)
+		if t.Logf("%.2f pages a send in batches of %d", pages, size); pages > atMost {
+			t.Errorf("a send takes %.2f pages in batches of %d, want at most %.1f", pages, size, atMost)
+		}
+	}
 }
 
 func proposal(room int, fact chat.Fact) chat.Proposal {

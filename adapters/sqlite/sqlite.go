@@ -128,7 +128,7 @@ func openWriter(ctx context.Context, cfg Config) (db *sql.DB, err error) {
 func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(cfg.Path,
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(FAST)",
-		"cache_size(-32768)", "journal_size_limit(67108864)")+"&_txlock=immediate")
+		"cache_size(-32768)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointAfter), "journal_size_limit(67108864)")+"&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +138,10 @@ func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
 	}
 	return db, nil
 }
+
+// checkpointAfter is how many pages the WAL takes, 16 MB, before they are copied into the file. A
+// page that batches change again and again is then copied once for many batches.
+const checkpointAfter = 4_000
 
 // busyTimeout is how long a call waits for another process that writes, unless its context ends
 // first.

@@ -9,7 +9,7 @@ import (
 // writeStatements are those of the writer's connection, prepared once.
 type writeStatements struct {
 	rooms, members                           lookup
-	insertRoom, updateRoom, wakeRoom         *sql.Stmt
+	insertRoom, moveRoom, wakeRoom, setRoom  *sql.Stmt
 	key, message, change                     *sql.Stmt
 	target, edit, remove                     *sql.Stmt
 	tallies, setReactor, reaction, reactedTo *sql.Stmt
@@ -37,9 +37,12 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.insertRoom: `
 			INSERT INTO room (id, name, public, archived, created_at, head, last_at, messages, name_set, public_set, archived_set, share)
 			VALUES (?1, ?2, ?3, 0, ?4, 0, ?4, 0, 0, 0, 0, ?5) ON CONFLICT (id) DO NOTHING RETURNING number`,
-		&w.updateRoom: updateRoom + ` WHERE number = ?`,
 		// Setting a column rewrites each index that has it, even if the value stays the same.
-		&w.wakeRoom: updateRoom + `, pending = 1 WHERE number = ?`,
+		&w.moveRoom: moveRoom + ` WHERE number = ?1`,
+		&w.wakeRoom: moveRoom + `, pending = 1 WHERE number = ?1`,
+		&w.setRoom: `
+			UPDATE room SET name = ?2, public = ?3, archived = ?4, name_set = ?5, public_set = ?6, archived_set = ?7, meta_set = ?8
+			WHERE number = ?1`,
 		&w.message: `
 			INSERT INTO entry (room, seq, at, author, author_name, via, key, messages, kind, body, reply_to, meta, turn)
 			VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, nullif(?, 0), ?, ?)
@@ -99,9 +102,7 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-const updateRoom = `
-	UPDATE room SET name = ?, public = ?, archived = ?, head = ?4, last_at = ?, messages = ?, name_set = ?, public_set = ?, archived_set = ?,
-		meta_set = ?, speaker = ?, speaker_head = ?4`
+const moveRoom = `UPDATE room SET head = ?2, last_at = ?3, messages = ?4, speaker = ?5, speaker_head = ?2`
 
 // roomsQuery reads n rooms.
 func roomsQuery(n int) string {
