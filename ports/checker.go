@@ -26,6 +26,14 @@ type Pooled interface {
 	Pool() Pool
 }
 
+// Mapped is a store of several servers, or one that can become that. Stores need not implement it.
+type Mapped interface {
+	// AwaitMap returns Conflict once rooms were spread over servers anew since the store was opened:
+	// it refuses all writes then, and must be opened anew with the URLs of all servers. Otherwise
+	// it returns the error of ctx once that ends.
+	AwaitMap(ctx context.Context) error
+}
+
 // Pool describes a store's connections to its server: how many are in each state, and how many
 // there may be (Most). It also has how often, and how long, calls have waited for one since the
 // store was opened.

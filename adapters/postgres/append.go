@@ -225,7 +225,7 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 		return nil, false, err
 	}
 	if strange {
-		return nil, false, s.strange("another place")
+		return nil, false, s.elsewhere(ctx)
 	}
 	return outcomes, true, nil
 }

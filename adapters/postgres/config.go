@@ -170,6 +170,8 @@ func setDefaults(params, defaults map[string]string) {
 const (
 	firstPause = 50 * time.Millisecond
 	maxPause   = 2 * time.Second
+
+	growPause = 100 * time.Millisecond // while a cluster grows: clients wait too
 )
 
 // wait tries until it succeeds, fails for good, or ctx ends.
@@ -187,6 +189,9 @@ func (c Config) wait(ctx context.Context, try func() error) error {
 		}
 		if c.OnWait != nil {
 			c.OnWait(err)
+		}
+		if errors.Is(err, errGrowing) {
+			pause = growPause
 		}
 		select {
 		case <-time.After(pause):

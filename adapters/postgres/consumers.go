@@ -31,20 +31,21 @@ UPDATE consumer SET generation = generation + 1 WHERE name = ''`
 	headQuery = `SELECT head FROM room WHERE room_id = $1`
 
 	seekStatement = `
-INSERT INTO hook_cursor (` + cursorColumns + `) VALUES ($1, $2, $3, 0, 0, NULL, 0, NULL, clock_timestamp(), false, '')
+INSERT INTO hook_cursor (` + cursorColumns + `)
+SELECT $1, $2, $3, 0, 0, NULL, 0, NULL, clock_timestamp(), false, '' WHERE ` + shardStamp + ` = $4::text
 ON CONFLICT (room_id, consumer) DO UPDATE SET seq = excluded.seq, upto = 0, head = 0, sealed = NULL, tries = 0, since = NULL,
   next_at = excluded.next_at, stalled = false, error = ''`
 
 	stuckQuery = `
 SELECT ` + cursorColumns + ` FROM hook_cursor
-WHERE consumer = $1 AND room_id > $2 COLLATE "C" AND (next_at IS NOT NULL OR stalled) ORDER BY room_id LIMIT $3`
+WHERE consumer = $1 AND room_id > $2 COLLATE "C" AND (next_at IS NOT NULL OR stalled)/*own room_id*/ ORDER BY room_id LIMIT $3`
 
 	// The statement does not wait for a cursor that is being moved. So there is no deadlock with a
 	// Move.
 	retryStatement = `
 WITH failed AS (
   SELECT room_id FROM hook_cursor
-  WHERE consumer = $1 AND room_id = ANY($2::text[]) AND tries > 0
+  WHERE consumer = $1 AND room_id = ANY($2::text[]) AND tries > 0 AND ` + shardStamp + ` = $5::text
     AND ($4 OR NOT stalled AND next_at > clock_timestamp() + $3 * interval '1 microsecond')
   FOR UPDATE SKIP LOCKED
 )
@@ -61,9 +62,9 @@ WITH page AS MATERIALIZED (
 ), ends AS (
   SELECT max(room_id) AS last, count(*) AS n FROM page
 ), gone AS (
-  DELETE FROM hook_cursor c USING ends WHERE c.consumer = $1 AND c.room_id > $2 COLLATE "C" AND c.room_id <= ends.last
+  DELETE FROM hook_cursor c USING ends WHERE ` + shardStamp + ` = $4::text AND c.consumer = $1 AND c.room_id > $2 COLLATE "C" AND c.room_id <= ends.last
 )
-SELECT CASE WHEN n < $3 THEN '' ELSE last END FROM ends`
+SELECT ` + shardStamp + `, CASE WHEN n < $3 THEN '' ELSE last END FROM ends`
 
 	// The living nodes are counted as they were before the statement, except for the node itself.
 	renewNodeStatement = `
@@ -104,6 +105,22 @@ func (s *Store) exec(ctx context.Context, what, statement string, args ...any) e
 		_, err := s.pool.Exec(ctx, statement, args...)
 		return err
 	})
+}
+
+// execHere executes a statement that writes nothing where the database is not the one that was
+// opened, and tells if so.
+func (s *Store) execHere(ctx context.Context, statement string, args ...any) error {
+	var stamp string
+	batch := &pgx.Batch{}
+	batch.Queue(statement, args...)
+	batch.Queue(stampQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&stamp) })
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	if stamp != s.stamp {
+		return s.strange(stamp)
+	}
+	return nil
 }
 
 // Begin implements ports.Consumers.
@@ -153,8 +170,7 @@ func (s *Store) Seek(ctx context.Context, consumer string, room chat.RoomID, seq
 		case seq > head:
 			return chat.CursorAhead(seq, head)
 		}
-		_, err = s.pool.Exec(ctx, seekStatement, string(room), consumer, int64(seq))
-		return err
+		return s.execHere(ctx, seekStatement, string(room), consumer, int64(seq), s.stamp)
 	})
 }
 
@@ -171,14 +187,21 @@ func (s *Store) Forget(ctx context.Context, consumer string, after chat.RoomID, 
 				return err
 			}
 		}
-		return s.pool.QueryRow(ctx, forgetCursorsStatement, consumer, string(after), limit).Scan(&next)
+		var stamp string
+		err := s.pool.QueryRow(ctx, forgetCursorsStatement, consumer, string(after), limit, s.stamp).Scan(&stamp, &next)
+		if err == nil && stamp != s.stamp {
+			return s.strange(stamp)
+		}
+		return err
 	})
 	return next, err
 }
 
 // Retry implements ports.Retries.
 func (s *Store) Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error {
-	return s.exec(ctx, "have pairs tried again", retryStatement, consumer, texts(rooms), within.Microseconds(), anew)
+	return s.read(ctx, "have pairs tried again", func(ctx context.Context) error {
+		return s.execHere(ctx, retryStatement, consumer, texts(rooms), within.Microseconds(), anew, s.stamp)
+	})
 }
 
 // Renew implements ports.Leases.

@@ -20,7 +20,7 @@ const (
 	pendingQuery = `
 SELECT r.room_id, r.head, r.last_at, extract(epoch FROM clock_timestamp() - r.last_at)::float8
 FROM unnest($1::integer[], $2::text[]) AS a (share, after), LATERAL (
-  SELECT room_id, head, last_at FROM room WHERE pending AND ` + shareOf + ` = a.share AND room_id > a.after COLLATE "C"
+  SELECT room_id, head, last_at FROM room WHERE pending AND ` + shareOf + ` = a.share AND room_id > a.after COLLATE "C"/*own room_id*/
   ORDER BY room_id LIMIT $3
 ) r`
 
@@ -28,7 +28,7 @@ FROM unnest($1::integer[], $2::text[]) AS a (share, after), LATERAL (
 
 	waitingQuery = `
 SELECT c.* FROM unnest($1::integer[]) AS a (share), LATERAL (
-  SELECT ` + cursorColumns + ` FROM hook_cursor WHERE next_at <= clock_timestamp() AND ` + shareOf + ` = a.share AND consumer = ANY($2::text[])
+  SELECT ` + cursorColumns + ` FROM hook_cursor WHERE next_at <= clock_timestamp() AND ` + shareOf + ` = a.share AND consumer = ANY($2::text[])/*own room_id*/
   ORDER BY next_at LIMIT $3
 ) c`
 
@@ -37,10 +37,11 @@ SELECT ` + cursorColumns + ` FROM hook_cursor WHERE room_id = ANY($1::text[])`
 
 	// A node that takes over a share waits for the lock on its lease. So everything that is moved
 	// under the old lease is moved before that. If a lease was taken over while this statement
-	// waited, its row is read again.
+	// waited, its row is read again. No lease holds where the database is not the one that was
+	// opened.
 	moveStatement = `
 WITH held AS MATERIALIZED (
-  SELECT share, fence FROM lease WHERE share = ANY($14::smallint[]) AND node <> '' ORDER BY share FOR SHARE
+  SELECT share, fence FROM lease WHERE share = ANY($14::smallint[]) AND node <> '' AND ` + shardStamp + ` = $16::text ORDER BY share FOR SHARE
 ), p AS (
   SELECT p.*, h.share IS NOT NULL AS held
   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::integer[], $8::bigint[], $9::boolean[], $10::text[],
@@ -99,7 +100,7 @@ func (s *Store) Pending(ctx context.Context, asked []ports.SharePlace, limit int
 		shares[i], places[i] = int32(a.Share), string(a.After)
 	}
 	err = s.read(ctx, "read pending rooms", func(ctx context.Context) (err error) {
-		rooms, err = queryAll(ctx, s.pool, pendingQuery, []any{shares, places, limit}, func(row pgx.CollectableRow) (is ports.PendingRoom, err error) {
+		rooms, err = queryAll(ctx, s.pool, s.own(pendingQuery), []any{shares, places, limit}, func(row pgx.CollectableRow) (is ports.PendingRoom, err error) {
 			var quiet float64
 			err = row.Scan(&is.Room, &is.Head, &is.LastAt, &quiet)
 			is.LastAt, is.Quiet = is.LastAt.UTC(), time.Duration(max(0, quiet)*float64(time.Second))
@@ -125,7 +126,7 @@ func scanCursor(row pgx.CollectableRow) (c ports.Cursor, err error) {
 // cursors runs a query for cursors.
 func (s *Store) cursors(ctx context.Context, what, query string, args ...any) (list []ports.Cursor, err error) {
 	err = s.read(ctx, what, func(ctx context.Context) (err error) {
-		list, err = queryAll(ctx, s.pool, query, args, scanCursor)
+		list, err = queryAll(ctx, s.pool, s.own(query), args, scanCursor)
 		return err
 	})
 	return list, err
@@ -187,6 +188,7 @@ func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) (all []ports
 	}
 	args := []any{
 		c.rooms, c.consumers, c.seqs, c.uptos, c.heads, c.sealed, c.tries, c.waits, c.stalled, c.errors, c.isNew, c.wasSeqs, c.wasUptos, c.shares, c.fences,
+		s.stamp,
 	}
 	all, err = queryAll(ctx, s.pool, moveStatement, args, func(row pgx.CollectableRow) (is ports.CursorMoved, err error) {
 		err = row.Scan(&is.Outcome, &is.Head)

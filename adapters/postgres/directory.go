@@ -64,11 +64,11 @@ WHERE r.room_id = $2`
 // that are not to be listed.
 var roomsOfQuery = standingColumns + `, mine.room_id
 FROM (
-  (SELECT room_id FROM member WHERE user_id = $1 AND room_id > $2 AND role > 0 ORDER BY room_id LIMIT $3)
+  (SELECT room_id FROM member WHERE user_id = $1 AND room_id > $2 AND role > 0/*own room_id*/ ORDER BY room_id LIMIT $3)
   UNION
-  (SELECT room_id FROM mark WHERE user_id = $1 AND room_id > $2 ORDER BY room_id LIMIT $3)
+  (SELECT room_id FROM mark WHERE user_id = $1 AND room_id > $2/*own room_id*/ ORDER BY room_id LIMIT $3)
   UNION
-  (SELECT room_id FROM spoke WHERE user_id = $1 AND room_id > $2 AND listed ORDER BY room_id LIMIT $3)
+  (SELECT room_id FROM spoke WHERE user_id = $1 AND room_id > $2 AND listed/*own room_id*/ ORDER BY room_id LIMIT $3)
   UNION
   (SELECT granted COLLATE "C" FROM unnest($4::text[]) granted)
   ORDER BY room_id LIMIT $3
@@ -78,7 +78,7 @@ ORDER BY mine.room_id`
 
 // allRoomsQuery is like roomsOfQuery, for all rooms.
 var allRoomsQuery = standingColumns + `, r.room_id
-FROM (SELECT * FROM room WHERE room_id > $2 ORDER BY room_id LIMIT $3) r` + standingTables + `
+FROM (SELECT * FROM room WHERE room_id > $2/*own room_id*/ ORDER BY room_id LIMIT $3) r` + standingTables + `
 ORDER BY r.room_id`
 
 // placesQuery takes pairs of a room and a user. For each pair whose room exists it returns the
@@ -164,7 +164,7 @@ func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.
 		list, args = allRoomsQuery, args[:3]
 	}
 	err = s.read(ctx, "list rooms", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, list, args...)
+		rows, err := s.pool.Query(ctx, s.own(list), args...)
 		if err != nil {
 			return err
 		}

@@ -17,12 +17,13 @@ const markPatience = "100ms"
 
 // markStatement moves marks forward, never back, and not beyond the head. A mark that already
 // stands there is not touched, so a batch that moves none writes nothing. A mark that somebody else
-// has locked is left out. Rooms are read and not locked.
+// has locked is left out, and so are all where the database is not the one that was opened. Rooms
+// are read and not locked.
 const markStatement = `
 WITH asked AS (
   SELECT p.room_id, p.user_id, max(p.seq) AS seq
   FROM unnest($1::text[], $2::text[], $3::bigint[]) p (room_id, user_id, seq) JOIN room r ON r.room_id = p.room_id
-  WHERE p.seq <= r.head GROUP BY p.room_id, p.user_id
+  WHERE p.seq <= r.head AND ` + shardStamp + ` = $4::text GROUP BY p.room_id, p.user_id
 ), due AS MATERIALIZED (
   SELECT a.room_id, a.user_id, a.seq, k.seq AS was
   FROM asked a LEFT JOIN mark k ON k.room_id = a.room_id AND k.user_id = a.user_id
@@ -98,7 +99,7 @@ func (s *Store) markTogether(ctx context.Context, marks []ports.ReadMark) ([]por
 	batch := &pgx.Batch{}
 	// This holds until the transaction ends.
 	batch.Queue("SELECT set_config('lock_timeout', '" + markPatience + "', true)")
-	batch.Queue(markStatement, all.rooms, all.users, all.seqs)
+	batch.Queue(markStatement, all.rooms, all.users, all.seqs, s.stamp)
 	batch.Queue(markedQuery, each.rooms, each.users).Query(func(rows pgx.Rows) error {
 		var m marked
 		_, err := pgx.ForEachRow(rows, []any{&m.exists, &m.head, &m.read, &m.unread}, func() error {

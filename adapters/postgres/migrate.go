@@ -95,18 +95,23 @@ func prepare(ctx context.Context, conn *pgx.ConnConfig, noMigrate bool) error {
 // withProvider runs do with connections of its own, which have no timeout, unlike a store's: a
 // migration may take as long as it needs.
 func withProvider(conn *pgx.ConnConfig, do func(*goose.Provider) error) error {
-	conn = conn.Copy()
-	conn.RuntimeParams = maps.Clone(conn.RuntimeParams)
-	for _, name := range []string{"statement_timeout", "idle_in_transaction_session_timeout", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
-		delete(conn.RuntimeParams, name)
-	}
-	db := stdlib.OpenDB(*conn)
+	db := stdlib.OpenDB(*bare(conn))
 	defer db.Close() // all work is committed
 	p, err := provider(db)
 	if err != nil {
 		return err
 	}
 	return do(p)
+}
+
+// bare returns how to connect without the settings that a store makes.
+func bare(conn *pgx.ConnConfig) *pgx.ConnConfig {
+	conn = conn.Copy()
+	conn.RuntimeParams = maps.Clone(conn.RuntimeParams)
+	for _, name := range sessionSettings {
+		delete(conn.RuntimeParams, name)
+	}
+	return conn
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {

@@ -69,7 +69,7 @@ var statements = []struct{ name, sql, args string }{
 	{"members of a room", membersOfQuery, `'big', 'u5', 50`},
 	{"marks of a room", marksQuery, `'r7', 200`},
 	{"marks of a large room", marksQuery, `'big', 200`},
-	{"mark", markStatement, `array['big','big','r7'], array['u1','u2','u1'], array[9001,9002,0]`},
+	{"mark", markStatement, `array['big','big','r7'], array['u1','u2','u1'], array[9001,9002,0], ''`},
 	{"marked", markedQuery, `array['big','r7'], array['u1','u1']`},
 	{"revoke", revokeStatement, `'u1', now()`},
 	{"revoked", revokedQuery, `19990, 1000`},

@@ -29,6 +29,9 @@ type Store struct {
 	unseen    atomic.Bool // it was away when the store was opened, and the schema may be too old
 	noMigrate bool        // for that
 	seeing    sync.Mutex
+
+	split    atomic.Bool // the database has rows of other databases' rooms; see own
+	outdated outdated
 }
 
 var (
@@ -37,6 +40,7 @@ var (
 	_ ports.Directory = (*Store)(nil)
 	_ ports.Checker   = (*Store)(nil)
 	_ ports.Pooled    = (*Store)(nil)
+	_ ports.Mapped    = (*Store)(nil)
 )
 
 // Open connects to the database and applies the migrations that are due. If the database cannot be
@@ -48,33 +52,38 @@ var (
 // does not help: a password that is refused, a right that is missing. It fails with Unavailable if
 // the database could not be reached until ctx ended.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s, _, err := openAs(ctx, cfg, Shard{}, false)
+	s, _, err := openAs(ctx, cfg, Shard{}, standing{})
 	return s, err
 }
 
-// openAs opens a database that is, or becomes, the one of a cluster that as says, and tells whether
-// it knows that the cluster was formed.
-func openAs(ctx context.Context, cfg Config, as Shard, formed bool) (_ *Store, wasFormed bool, err error) {
+func newStore(cfg Config) *Store {
+	return &Store{timeout: cfg.timeout(), outdated: outdated{done: make(chan struct{})}}
+}
+
+// openAs opens a database that is, or becomes, the one of a cluster that as says, and returns what
+// it says of itself. first is what the first one says, where there is one before.
+func openAs(ctx context.Context, cfg Config, as Shard, first standing) (_ *Store, is standing, err error) {
 	poolConfig, err := cfg.reach(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, is, err
 	}
-	s := &Store{timeout: cfg.timeout()}
+	s := newStore(cfg)
 	if err := cfg.wait(ctx, func() (err error) {
-		s.shard, wasFormed, err = join(ctx, poolConfig.ConnConfig, as, formed)
+		is, err = join(ctx, poolConfig.ConnConfig, as, first)
 		return err
 	}); err != nil {
-		return nil, false, err
+		return nil, is, err
 	}
-	s.stamp = s.shard.stamp()
+	s.shard, s.stamp = is.Shard, is.stamp()
+	s.split.Store(is.splitAt != nil)
 	if err := s.connect(ctx, cfg, poolConfig); err != nil {
-		return nil, false, failure(ctx, err, "open the store")
+		return nil, is, failure(ctx, err, "open the store")
 	}
 	if err := cfg.wait(ctx, func() error { return s.learnLanes(ctx) }); err != nil {
 		s.Close()
-		return nil, false, err
+		return nil, is, err
 	}
-	return s, wasFormed, nil
+	return s, is, nil
 }
 
 // reach waits for the database, applies the migrations that are due, and returns how to connect.
@@ -168,15 +177,15 @@ func (s *Store) Pool() (sum ports.Pool) {
 }
 
 // checkQuery reads from a table, and whether the server takes writes: a standby answers reads too.
-const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room), ` + shardStamp
+const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room), ` + shardStamp + `, ` + shardSplit
 
 // Check asks the database, over the pool, for a row, whether it takes writes, and whether it is the
 // one that was opened.
 func (s *Store) Check(ctx context.Context) error {
-	var readOnly, rooms bool
+	var readOnly, rooms, split bool
 	var stamp string
 	err := s.read(ctx, "check the store", func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, checkQuery).Scan(&readOnly, &rooms, &stamp)
+		return s.pool.QueryRow(ctx, checkQuery).Scan(&readOnly, &rooms, &stamp, &split)
 	})
 	switch {
 	case err != nil:
@@ -186,6 +195,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case stamp != s.stamp:
 		return s.strange(stamp)
 	}
+	s.split.Store(split)
 	return nil
 }
 

@@ -19,11 +19,11 @@ var _ ports.RoomLists = (*Store)(nil)
 const mineTable = `
 WITH mine AS MATERIALIZED (
   SELECT DISTINCT room_id FROM (
-    (SELECT room_id FROM member WHERE user_id = $1 AND room_id <= $2 AND role > 0 ORDER BY room_id LIMIT $3)
+    (SELECT room_id FROM member WHERE user_id = $1 AND room_id <= $2 AND role > 0/*own room_id*/ ORDER BY room_id LIMIT $3)
     UNION ALL
-    (SELECT room_id FROM mark WHERE user_id = $1 AND room_id <= $2 ORDER BY room_id LIMIT $3)
+    (SELECT room_id FROM mark WHERE user_id = $1 AND room_id <= $2/*own room_id*/ ORDER BY room_id LIMIT $3)
     UNION ALL
-    (SELECT room_id FROM spoke WHERE user_id = $1 AND room_id <= $2 AND listed ORDER BY room_id LIMIT $3)
+    (SELECT room_id FROM spoke WHERE user_id = $1 AND room_id <= $2 AND listed/*own room_id*/ ORDER BY room_id LIMIT $3)
     UNION ALL
     (SELECT r.room_id FROM unnest($4::text[]) granted JOIN room r ON r.room_id = granted WHERE r.room_id <= $2 ORDER BY r.room_id)
   ) ways
@@ -121,7 +121,7 @@ func (s *Store) Listed(ctx context.Context, q ports.OrderQuery) (keys []ports.Ro
 	}
 	err = s.read(ctx, "list rooms", func(ctx context.Context) error {
 		looked, cut = 0, ""
-		keys, err = queryAll(ctx, s.pool, query, args, func(row pgx.CollectableRow) (k ports.RoomKey, err error) {
+		keys, err = queryAll(ctx, s.pool, s.own(query), args, func(row pgx.CollectableRow) (k ports.RoomKey, err error) {
 			err = row.Scan(&k.Room, &k.At, &k.Name, &looked, &cut)
 			k.At = k.At.UTC()
 			return k, err

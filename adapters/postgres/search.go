@@ -56,7 +56,7 @@ SELECT room_id, blocks, filters FROM found WHERE room_id = ANY($1::text[])`
 	// At most so many public rooms are looked at to find those that were active last.
 	publicManifestsQuery = `
 SELECT f.room_id, f.blocks, f.filters
-FROM (SELECT room_id, last_at FROM room WHERE public LIMIT 50000) r JOIN found f ON f.room_id = r.room_id
+FROM (SELECT room_id, last_at FROM room WHERE public/*own room_id*/ LIMIT 50000) r JOIN found f ON f.room_id = r.room_id
 ORDER BY r.last_at DESC LIMIT $1`
 
 	pieceQuery = `
@@ -95,7 +95,7 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		plans, err := planFound(ctx, tx, docs)
+		plans, err := s.planFound(ctx, tx, docs)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 }
 
 // planFound locks the rooms' rows, and plans how the documents are put into the index.
-func planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat.RoomID]finding.Plan, error) {
+func (s *Store) planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat.RoomID]finding.Plan, error) {
 	rooms, seqs := make([]string, len(docs)), make([]int64, len(docs))
 	for i := range docs {
 		rooms[i], seqs[i] = string(docs[i].Room), int64(docs[i].Seq)
@@ -118,6 +118,8 @@ func planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat
 	batch := &pgx.Batch{}
 	batch.Queue("SET LOCAL synchronous_commit = off")
 	batch.Queue(openFoundStatement, ids)
+	var stamp string
+	batch.Queue(stampQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&stamp) })
 	manifests := map[chat.RoomID]finding.Manifest{}
 	batch.Queue(lockFoundQuery, ids).Query(func(rows pgx.Rows) error { return readManifests(rows, manifests) })
 	dated := map[chat.RoomID][]finding.Doc{}
@@ -128,6 +130,9 @@ func planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc) (map[chat
 	})
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, err
+	}
+	if stamp != s.stamp {
+		return nil, s.strange(stamp)
 	}
 	plans := map[chat.RoomID]finding.Plan{}
 	for room, manifest := range manifests {
@@ -279,7 +284,7 @@ func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.F
 	err = s.read(ctx, "search", func(ctx context.Context) error {
 		snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
-			list, err = finding.Find(ctx, foundRows{tx}, &s.filters, query)
+			list, err = finding.Find(ctx, foundRows{tx, s.own(publicManifestsQuery)}, &s.filters, query)
 			return err
 		})
 	})
@@ -287,7 +292,10 @@ func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.F
 }
 
 // foundRows are the rows of the index in a transaction.
-type foundRows struct{ tx pgx.Tx }
+type foundRows struct {
+	tx     pgx.Tx
+	public string // publicManifestsQuery
+}
 
 // Manifests implements finding.Rows.
 func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
@@ -300,7 +308,7 @@ func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.
 		return readManifests(rows, all)
 	}
 	if q.Public {
-		if err := read(publicManifestsQuery, ports.MaxFindRooms+len(q.But)); err != nil {
+		if err := read(r.public, ports.MaxFindRooms+len(q.But)); err != nil {
 			return nil, err
 		}
 		for _, id := range q.But {

@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +47,12 @@ const (
 
 	stampQuery = `SELECT ` + shardStamp
 
-	shardQuery = `SELECT cluster, number, count, epoch, formed FROM shard WHERE one`
+	// shardSplit is whether the database has rows of rooms that another one has now.
+	shardSplit = `EXISTS (SELECT FROM shard WHERE one AND split_at IS NOT NULL)`
+
+	hereQuery = `SELECT ` + shardStamp + `, ` + shardSplit
+
+	shardQuery = `SELECT cluster, number, count, epoch, formed, split_at FROM shard WHERE one`
 
 	// It keeps anybody from making a room until the row is there.
 	lockRoomsStatement = `LOCK TABLE room IN EXCLUSIVE MODE`
@@ -65,7 +73,8 @@ const shardTime = 10 * time.Second
 // are not the databases of one cluster, all of them and in their order.
 //
 // Once the cluster is formed, it needs only the first one. Another one that is away for long is
-// checked, and migrated, by the first connection to it.
+// checked, and migrated, by the first connection to it. If there are half as many databases in the
+// cluster yet, OpenShards waits until it has grown (see Growth).
 func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err error) {
 	defer func() {
 		if err != nil {
@@ -74,37 +83,56 @@ func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err err
 			}
 		}
 	}()
-	as, formed := Shard{Count: len(configs)}, false
+	as := Shard{Count: len(configs)}
+	var first standing
 	for i, cfg := range configs {
 		as.Number = i + 1
-		s, was, err := openInTime(ctx, cfg, as, formed)
+		var s *Store
+		if i == 0 {
+			s, first, err = openFirst(ctx, configs, as)
+		} else {
+			s, err = openInTime(ctx, cfg, as, first)
+		}
 		if err != nil {
 			return stores, err
 		}
 		stores = append(stores, s)
-		if i == 0 {
-			as, formed = s.shard, was
-		}
+		as = s.shard
 	}
-	if formed {
+	if first.formed {
 		return stores, nil
 	}
 	_, err = stores[0].pool.Exec(ctx, formStatement)
 	return stores, failure(ctx, err, "form a cluster of databases")
 }
 
+// openFirst opens the first database. One that is alone, and named with a copy of it, is about to
+// become one of two: that is awaited.
+func openFirst(ctx context.Context, configs []Config, as Shard) (s *Store, is standing, err error) {
+	cfg := configs[0]
+	err = cfg.wait(ctx, func() (err error) {
+		s, is, err = openAs(ctx, cfg, as, standing{})
+		if len(configs) == 2 && errors.Is(err, errAlone) && isCopy(ctx, configs[0], configs[1]) {
+			return growing("the database is alone, and the store has 2 URLs")
+		}
+		return err
+	})
+	return s, is, err
+}
+
 // openInTime is openAs, but if the cluster is formed it does not wait for long.
-func openInTime(ctx context.Context, cfg Config, as Shard, formed bool) (_ *Store, wasFormed bool, err error) {
-	if !formed {
-		return openAs(ctx, cfg, as, false)
+func openInTime(ctx context.Context, cfg Config, as Shard, first standing) (*Store, error) {
+	if !first.formed {
+		s, _, err := openAs(ctx, cfg, as, first)
+		return s, err
 	}
 	soon, cancel := context.WithTimeout(ctx, shardTime)
 	defer cancel()
-	s, _, err := openAs(soon, cfg, as, true)
+	s, _, err := openAs(soon, cfg, as, first)
 	if errors.Is(err, chat.Unavailable) && ctx.Err() == nil {
-		s, err = openUnseen(ctx, cfg, as)
+		return openUnseen(ctx, cfg, as)
 	}
-	return s, true, err
+	return s, err
 }
 
 // openUnseen returns the store of a database that is away.
@@ -114,7 +142,8 @@ func openUnseen(ctx context.Context, cfg Config, as Shard) (*Store, error) {
 		return nil, err
 	}
 	poolConfig.MinConns, poolConfig.MinIdleConns = 0, 0
-	s := &Store{timeout: cfg.timeout(), shard: as, stamp: as.stamp()}
+	s := newStore(cfg)
+	s.shard, s.stamp = as, as.stamp()
 	s.unseen.Store(true)
 	s.noMigrate = cfg.NoMigrate
 	_, _ = rand.Read(s.laneKey[:]) // it never fails; on other nodes its rooms go by other lanes
@@ -141,43 +170,58 @@ func (s *Store) see(ctx context.Context, config *pgx.ConnConfig) error {
 // Shard returns which database of a cluster the store is in.
 func (s *Store) Shard() Shard { return s.shard }
 
+// standing is what a database says of itself.
+type standing struct {
+	Shard
+	formed  bool       // of the first: all have joined
+	splitAt *time.Time // nil unless it has rows of rooms that another one has now
+}
+
 // join finds which database of a cluster a database is, or makes it that of as if it is empty and
-// the cluster is not formed. as has no Cluster and no Epoch where it is the first.
-func join(ctx context.Context, config *pgx.ConnConfig, as Shard, formed bool) (is Shard, wasFormed bool, err error) {
+// the cluster is not formed. as has no Cluster and no Epoch where it is the first, and first is
+// empty then.
+func join(ctx context.Context, config *pgx.ConnConfig, as Shard, first standing) (is standing, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return is, false, err
+		return is, err
 	}
 	defer conn.Close(ctx) // all is committed
-	is, wasFormed, err = readShard(ctx, conn)
+	is, err = readShard(ctx, conn)
 	if err == nil && is.Count == 0 && as.Count > 0 {
-		is, err = joinEmpty(ctx, conn, as, formed)
+		is, err = joinEmpty(ctx, conn, as, first)
 	}
 	if err != nil {
-		return is, false, err
+		return is, err
 	}
-	return is, wasFormed, is.mustBe(as)
+	return is, is.mustBe(as, first)
 }
 
 // readShard reads which database of a cluster a database is.
 func readShard(ctx context.Context, conn interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}) (is Shard, formed bool, err error) {
-	err = conn.QueryRow(ctx, shardQuery).Scan(&is.Cluster, &is.Number, &is.Count, &is.Epoch, &formed)
+},
+) (is standing, err error) {
+	err = conn.QueryRow(ctx, shardQuery).Scan(&is.Cluster, &is.Number, &is.Count, &is.Epoch, &is.formed, &is.splitAt)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Shard{}, false, nil
+		return standing{}, nil
 	}
-	return is, formed, err
+	return is, err
 }
+
+// errAlone is the cause where a database that is alone is opened as one of several.
+var errAlone = errors.New("is not of a cluster")
 
 // joinEmpty makes an empty database one of a cluster that is not formed yet. Of several nodes one
 // does, and the others find what it did.
-func joinEmpty(ctx context.Context, conn *pgx.Conn, as Shard, formed bool) (is Shard, err error) {
+func joinEmpty(ctx context.Context, conn *pgx.Conn, as Shard, first standing) (is standing, err error) {
+	if first.splitAt != nil && as.Number > as.Count/2 {
+		return is, growing("the copy of database %d does not follow yet", as.Number-as.Count/2)
+	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
 		if _, err := tx.Exec(ctx, lockRoomsStatement); err != nil {
 			return err
 		}
-		if is, _, err = readShard(ctx, tx); err != nil || is.Count > 0 {
+		if is, err = readShard(ctx, tx); err != nil || is.Count > 0 {
 			return err
 		}
 		var rooms bool
@@ -186,12 +230,14 @@ func joinEmpty(ctx context.Context, conn *pgx.Conn, as Shard, formed bool) (is S
 		}
 		switch {
 		case rooms:
-			return chat.Errorf(chat.Conflict, "database %d of the store's URLs has rooms, and is not of a cluster: one that was alone cannot become one of several by being named with others", as.Number)
-		case formed:
+			err := fmt.Errorf("database %d of the store's URLs has rooms, and %w: "+
+				"one that was alone becomes one of two by parley shards grow, and not by being named with others", as.Number, errAlone)
+			return &chat.Error{Kind: chat.Conflict, Reason: err.Error(), Cause: err}
+		case first.formed:
 			return chat.Errorf(chat.Conflict, "database %d of the store's URLs is empty, and the cluster was formed with another one: it is not the right one, or was lost; restore it", as.Number)
 		}
-		if is = as; is.Cluster == "" {
-			is.Cluster, is.Epoch = rand.Text()[:12], 1
+		if is = (standing{Shard: as}); is.Cluster == "" {
+			is.Cluster, is.Epoch = newCluster(), 1
 		}
 		_, err = tx.Exec(ctx, joinStatement, is.Cluster, is.Number, is.Count, is.Epoch)
 		return err
@@ -199,32 +245,92 @@ func joinEmpty(ctx context.Context, conn *pgx.Conn, as Shard, formed bool) (is S
 	return is, err
 }
 
-// mustBe fails with Conflict where a database is another one than as says.
-func (s Shard) mustBe(as Shard) error {
+func newCluster() string { return rand.Text()[:12] }
+
+// mustBe fails with Conflict where a database is another one than as says, and with growing where
+// it is to become that.
+func (s standing) mustBe(as Shard, first standing) error {
+	known := as.Cluster != ""
+	half := as.Count / 2
+	grows := as.Count == 2*half && (!known || first.splitAt != nil && s.Cluster == as.Cluster)
 	switch {
 	case as.Count == 0 && s.Count == 0:
 		return nil
 	case as.Count == 0:
 		return chat.Errorf(chat.Conflict, "the database is number %d of %d: the store's URL must name them all, in their order, separated by spaces", s.Number, s.Count)
+	case grows && s.Count == half && (s.Number == as.Number || s.Number == as.Number-half):
+		return growing("the store has %d URLs, and the cluster %d databases", as.Count, s.Count)
+	case grows && known && s.Count == as.Count && s.Number == as.Number-half && s.splitAt != nil:
+		return growing("the copy of database %d is that still", s.Number)
 	case s.Count != as.Count:
 		return chat.Errorf(chat.Conflict, "the store has %d URLs, and the database at the one in place %d is number %d of %d: name them all, in their order", as.Count, as.Number, s.Number, s.Count)
 	case s.Number != as.Number:
 		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is number %d of %d: name them in their order", as.Number, s.Number, s.Count)
-	case as.Cluster != "" && s.Cluster != as.Cluster:
+	case known && s.Cluster != as.Cluster:
 		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is of another cluster, %s, than the first one, %s", as.Number, s.Cluster, as.Cluster)
-	case as.Cluster != "" && s.Epoch != as.Epoch:
+	case known && s.Epoch != as.Epoch:
 		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d has the epoch %d, and the first one %d: the rooms are being spread anew, or it was restored to an older state", as.Number, s.Epoch, as.Epoch)
 	}
 	return nil
 }
 
+// errGrowing is the cause where a cluster is to grow before it can be opened.
+var errGrowing = errors.New("the node waits until parley shards grow is done")
+
+func growing(format string, args ...any) error {
+	err := fmt.Errorf(format+": %w", append(args, errGrowing)...)
+	return &chat.Error{Kind: chat.Unavailable, Reason: err.Error(), Cause: err}
+}
+
+// outdated is closed once a store knows that rooms were spread anew since it was opened.
+type outdated struct {
+	once sync.Once
+	done chan struct{}
+}
+
+// AwaitMap implements ports.Mapped.
+func (s *Store) AwaitMap(ctx context.Context) error {
+	select {
+	case <-s.outdated.done:
+		return chat.Errorf(chat.Conflict, "the rooms were spread over databases anew: start again with a PARLEY_STORE_URL that names them all")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // strange is the error of a store that finds another database than it opened, or one that has
 // another place in its cluster by now. Nothing was written.
 func (s *Store) strange(stamp string) error {
+	if s.isLater(stamp) {
+		s.outdated.once.Do(func() { close(s.outdated.done) })
+	}
 	return &chat.Error{
 		Kind: chat.Unavailable, Reason: "the store is not what this node knows; try again",
-		Cause: fmt.Errorf("the node opened %s, and finds %q: rooms were spread anew, and the node must be started again, or a name leads to another database", s.shard, stamp),
+		Cause: fmt.Errorf("the node opened %s, and finds %q: rooms were spread anew, and the node must be started again with the URLs of all databases, "+
+			"or a name leads to another database", s.shard, stamp),
 	}
+}
+
+// isLater reports whether a stamp is that of the same database once rooms were spread anew.
+func (s *Store) isLater(stamp string) bool {
+	if s.stamp == "" {
+		return stamp != ""
+	}
+	parts := strings.Split(stamp, "/")
+	if len(parts) != 4 || parts[0] != s.shard.Cluster {
+		return false
+	}
+	epoch, err := strconv.ParseInt(parts[3], 10, 64)
+	return err == nil && epoch > s.shard.Epoch
+}
+
+// elsewhere asks which database it is that is not the one that was opened, and returns strange.
+func (s *Store) elsewhere(ctx context.Context) error {
+	var stamp string
+	if err := s.appends.QueryRow(ctx, stampQuery).Scan(&stamp); err != nil {
+		return err
+	}
+	return s.strange(stamp)
 }
 
 // isHere checks on a new connection that it leads to the database that was opened.
@@ -235,12 +341,14 @@ func (s *Store) isHere(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	var stamp string
-	if err := conn.QueryRow(ctx, stampQuery, pgx.QueryExecModeSimpleProtocol).Scan(&stamp); err != nil {
+	var split bool
+	if err := conn.QueryRow(ctx, hereQuery, pgx.QueryExecModeSimpleProtocol).Scan(&stamp, &split); err != nil {
 		return err
 	}
 	if stamp != s.stamp {
 		return s.strange(stamp)
 	}
+	s.split.Store(split)
 	return nil
 }
 

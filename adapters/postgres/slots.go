@@ -245,13 +245,13 @@ func (s *Store) Pins(ctx context.Context, room chat.RoomID, before chat.Seq, lim
 
 const duePinsQuery = `
 SELECT s.room_id, s.target, s.set_by, s.due FROM slot s
-WHERE s.due <= (SELECT clock_timestamp()) AND s.type = 'pinned'` + stands + `
+WHERE s.due <= (SELECT clock_timestamp()) AND s.type = 'pinned'/*own s.room_id*/` + stands + `
 ORDER BY s.due LIMIT $1::bigint`
 
 // DuePins implements ports.Slots.
 func (s *Store) DuePins(ctx context.Context, limit int) (due []ports.DuePin, err error) {
 	err = s.read(ctx, "look for pins that are due", func(ctx context.Context) error {
-		due, err = queryAll(ctx, s.pool, duePinsQuery, []any{limit},
+		due, err = queryAll(ctx, s.pool, s.own(duePinsQuery), []any{limit},
 			func(row pgx.CollectableRow) (p ports.DuePin, err error) {
 				err = row.Scan(&p.Room, &p.Message, &p.SetBy, &p.Due)
 				p.Due = p.Due.UTC()

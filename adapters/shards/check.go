@@ -43,6 +43,18 @@ func (s *Store) Servers() (list []ports.Checker) {
 	return list
 }
 
+// AwaitMap implements ports.Mapped.
+func (s *Store) AwaitMap(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	_ = s.each(func(_ int, server Server) error {
+		err := server.AwaitMap(ctx)
+		cancel(err)
+		return err
+	})
+	return context.Cause(ctx)
+}
+
 // Pool implements ports.Pooled, for the connections to all servers together.
 func (s *Store) Pool() (sum ports.Pool) {
 	for _, server := range s.all {

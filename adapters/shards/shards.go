@@ -42,6 +42,7 @@ type Server interface {
 	ports.Checker
 	ports.WriteChecker
 	ports.Pooled
+	ports.Mapped
 
 	// Hold takes over leases that the first server gave to nodes, one node a lease, where they are
 	// later than what is known here. It waits for moves under earlier leases.
@@ -82,6 +83,7 @@ var (
 	_ ports.Checker      = (*Store)(nil)
 	_ ports.WriteChecker = (*Store)(nil)
 	_ ports.Pooled       = (*Store)(nil)
+	_ ports.Mapped       = (*Store)(nil)
 )
 
 // New returns the store of these servers, of which there must be 1 to Slots. Their order says which

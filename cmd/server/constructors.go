@@ -325,6 +325,9 @@ func live(cfg Config, p livingParts) {
 	p.Life.keep(p.Lifecycle, "bus", func(ctx context.Context) error { return p.Bus.Run(ctx, p.Listener) })
 	p.Lifecycle.Append(fx.StartHook(func(ctx context.Context) { meet(ctx, p.Checked) }))
 	p.Life.keep(p.Lifecycle, "health", p.Health.Run)
+	if m, ok := p.Store.(ports.Mapped); ok {
+		p.Life.keep(p.Lifecycle, "store", m.AwaitMap)
+	}
 	p.Life.keep(p.Lifecycle, "feeds", p.Hub.Run)
 	p.Life.keep(p.Lifecycle, "log identity", func(ctx context.Context) error { return p.Watch.Run(ctx, p.begin) })
 	p.Life.keep(p.Lifecycle, "revocations", func(ctx context.Context) error { return p.Guard.Run(ctx, p.Hub.Expel) })
