@@ -51,6 +51,7 @@ type service struct {
 	url, admin string
 	sign       func(t testing.TB, user string, claims ...claim) string
 	stop       func() // ends it before the test does
+	failed     <-chan error
 }
 
 // claim is a further claim of a token.
@@ -104,7 +105,7 @@ func startFor(t *testing.T, issuer *issuer, store string, settings map[string]st
 		}
 	})
 	t.Cleanup(stop)
-	return &service{url: running.URL(), admin: running.AdminURL(), sign: issuer.sign, stop: stop}
+	return &service{url: running.URL(), admin: running.AdminURL(), sign: issuer.sign, stop: stop, failed: running.Failed()}
 }
 
 // TestProtocol tests the protocol, which is the same on every store.

@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -114,5 +116,94 @@ func TestANodeStartsWithoutAServerOfTheStore(t *testing.T) {
 	})
 	if entries := s.gets(t, http.StatusOK, s.token(t, "alice"), "GET", "/v1/rooms/"+there+"/entries", nil).list("entries"); len(entries) != 2 {
 		t.Errorf("entries are %v", entries)
+	}
+}
+
+// shardsCommand is a call of parley shards for a store.
+func shardsCommand(t *testing.T, store, what string) *exec.Cmd {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "shards", what)
+	cmd.Env = append(environ(), "PARLEY_STORE_URL="+store)
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// killedAt kills a call once it has said a number of lines, and waits until it has ended.
+func killedAt(t *testing.T, cmd *exec.Cmd, lines int) {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := bufio.NewScanner(out)
+	for range lines {
+		if said.Scan(); said.Text() == "" {
+			t.Error("it said nothing more")
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // it was killed, or had ended
+}
+
+func TestAServiceGrowsToTwoServers(t *testing.T) {
+	t.Parallel()
+	issuer, first := newIssuer(t), pgtest.Start(t)
+	before := startFor(t, issuer, first.URL(), nil)
+	here, there := before.roomOn(0), before.roomOn(1)
+	alice := before.connects(t, "alice")
+	for _, room := range []string{here, there} {
+		alice.asks("join", "room", room)
+		alice.asks("send", "room", room, "body", "hi")
+	}
+	standby := first.Standby(t)
+	both := first.URL() + " " + standby.URL()
+	mustSay := func(what, want string) {
+		t.Helper()
+		if out, err := shardsCommand(t, both, what).CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v, %s", what, err, out)
+		}
+	}
+	mustSay("status", "next: parley shards grow")
+	alice.asks("send", "room", there, "body", "hi")
+	for lines := 1; lines < 3; lines++ {
+		killedAt(t, shardsCommand(t, both, "grow"), lines)
+	}
+	mustSay("grow", "2 databases")
+	if err := <-before.failed; !strings.Contains(err.Error(), "PARLEY_STORE_URL") {
+		t.Errorf("the node that does not know the map ends with %v", err)
+	}
+	before.stop()
+
+	after := startFor(t, issuer, both, nil)
+	says := func() {
+		t.Helper()
+		for _, room := range []string{here, there} {
+			after.gets(t, http.StatusCreated, after.token(t, "alice"), "POST", "/v1/rooms/"+room+"/messages", frame{"body": "hi"})
+		}
+	}
+	says()
+	killedAt(t, shardsCommand(t, both, "drop"), 1)
+	mustSay("drop", "database 2")
+	mustSay("status", "nothing to do")
+	says()
+	for room, want := range map[string]int{here: 3, there: 4} {
+		if entries := after.gets(t, http.StatusOK, after.token(t, "alice"), "GET", "/v1/rooms/"+room+"/entries", nil).list("entries"); len(entries) != want {
+			t.Errorf("%s: entries are %v", room, entries)
+		}
+	}
+	if page := after.gets(t, http.StatusOK, after.token(t, "alice"), "GET", "/v1/rooms", nil); len(page.list("rooms")) != 2 {
+		t.Errorf("rooms are %v", page)
+	}
+	if out, err := shardsCommand(t, standby.URL()+" "+first.URL(), "grow").CombinedOutput(); err == nil {
+		t.Errorf("another order is taken: %s", out)
 	}
 }

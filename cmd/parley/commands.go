@@ -282,6 +282,9 @@ func (p program) usage(c command) {
 	if c.name == "log" {
 		fmt.Fprint(p.out, "  With none of the words it shows the identity. --yes has renew done; without, it says what that means.\n")
 	}
+	if c.name == "shards" {
+		fmt.Fprint(p.out, shardsUsage)
+	}
 	if c.name == "token" {
 		fmt.Fprint(p.out, "  -name NAME  -room ROOM=read|write|moderate  -act  -admin  -ttl 24h\n"+
 			"  -act: a back end's, which may act for others; -admin: may everything\n")

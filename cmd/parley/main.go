@@ -57,6 +57,7 @@ func commands() []command {
 		{"serve", "", "run the service", program.serve},
 		{"migrate", "up|down|status", "change the store's schema, or tell how it stands; down needs --yes VERSION", program.migrate},
 		{"log", "[renew --yes]", "tell which log the store keeps, or give it a new identity after a restore", program.log},
+		{"shards", "status|grow|drop|undo", "have twice as many PostgreSQL databases share the rooms", program.shards},
 		{"backup", "FILE|-", "copy a SQLite store that is in use, to a file or to standard output", program.backup},
 		{"token", "-sub USER", "make a token for a service in development mode", program.token},
 		{"healthcheck", "", "ask a running service whether it is ready: exit 0 or 1", program.healthcheck},
