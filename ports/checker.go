@@ -28,9 +28,9 @@ type Pooled interface {
 
 // Mapped is a store of several servers, or one that can become that. Stores need not implement it.
 type Mapped interface {
-	// AwaitMap returns Conflict once rooms were spread over servers anew since the store was opened:
-	// it refuses all writes then, and must be opened anew with the URLs of all servers. Otherwise
-	// it returns the error of ctx once that ends.
+	// AwaitMap returns Conflict once rooms were spread over servers anew since the store was
+	// opened: it refuses all writes then, and must be opened anew with the URLs of all servers.
+	// Otherwise it returns the error of ctx once that ends.
 	AwaitMap(ctx context.Context) error
 }
 

@@ -64,8 +64,8 @@ func (t *table) endSessions(ctx context.Context) error {
 const dropBlocks = 1000
 
 // Drop deletes from each database of a cluster that has grown what is of the rooms that another one
-// has now. It looks through all tables once, and rests as long as it works, so that nodes can go on.
-// It may be broken off and repeated.
+// has now. It looks through all tables once, and rests as long as it works, so that nodes can go
+// on. It may be broken off and repeated.
 func (g *Growth) Drop(ctx context.Context) error {
 	t, err := g.sitDown(ctx)
 	defer t.close(ctx)

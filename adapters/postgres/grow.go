@@ -40,8 +40,8 @@ SELECT current_setting('synchronous_standby_names') <> '' AND (SELECT count(*) <
 // about as long as the promotion of a standby. If it fails, nothing is lost: it can be repeated, or
 // given up by Undo.
 //
-// With byHand, copies need not follow: it only takes the first step. The copies are made after that,
-// and Grow is called again once they are there.
+// With byHand, copies need not follow: it only takes the first step. The copies are made after
+// that, and Grow is called again once they are there.
 func (g *Growth) Grow(ctx context.Context, byHand bool) error {
 	t, err := g.sitDown(ctx)
 	defer t.close(ctx)

@@ -22,8 +22,8 @@ import (
 // half of its rooms, and its copy, the new number i+n, gets the other half.
 //
 // A copy is a standby that follows, or one that was made otherwise. Each step is one transaction on
-// one database, and what is done is read from the databases: so each method may be repeated after it
-// was broken off at any moment.
+// one database, and what is done is read from the databases: so each method may be repeated after
+// it was broken off at any moment.
 //
 //	  database i            its copy               who writes
 //	  i of n, epoch e       the same, follows      nodes with n URLs

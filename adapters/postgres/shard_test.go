@@ -147,8 +147,8 @@ func TestNothingIsWrittenByAnOldMap(t *testing.T) {
 	mustBe(t, appends(t, mustOpenShards(t, a, b)[0], says(room, "alice", "again")), ports.Appended, 4)
 }
 
-// writes are all calls that write what is of a room, but for appends. The error is Unavailable where
-// nothing was written.
+// writes are all calls that write what is of a room, but for appends. The error is Unavailable
+// where nothing was written.
 func writes(store *postgres.Store, room chat.RoomID) map[string]func() error {
 	refused := func(done bool) error {
 		if done {

@@ -95,8 +95,8 @@ func (c *chatter) took(room chat.RoomID, is ports.Outcome, key chat.Key) {
 	c.gap, c.last = max(c.gap, time.Since(c.last)), time.Now()
 }
 
-// mustHave fails the test unless a store has what was acknowledged, each once, in order, and nothing
-// else.
+// mustHave fails the test unless a store has what was acknowledged, each once, in order, and
+// nothing else.
 func (c *chatter) mustHave(store ports.Log) {
 	c.Helper()
 	for room, acked := range c.acked {
