@@ -72,6 +72,7 @@ func parse(args []string, errOut io.Writer) (cfg torture.Config, err error) {
 	flags.Int64Var(&cfg.Seed, "seed", rand.Int64N(1_000_000), "what is broken, and when, comes from it")
 	flags.IntVar(&cfg.Nodes, "nodes", 3, "nodes")
 	flags.IntVar(&cfg.Stores, "stores", 1, "PostgreSQL servers, which share the rooms")
+	flags.BoolVar(&cfg.Grow, "grow", false, "to twice as many of them in the middle, by their standbys")
 	flags.StringVar(&cfg.Bus, "bus", "nats", "how nodes tell each other: "+strings.Join(torture.Buses, ", "))
 	flags.DurationVar(&cfg.Time, "time", 30*time.Second, "how long things break")
 	flags.IntVar(&cfg.Rooms, "rooms", 4, "rooms")

@@ -27,6 +27,7 @@ type cluster struct {
 	cfg    Config
 	dir    string
 	keys   *jwt.DevKeys
+	parley string // the binary
 	stores []*pgtest.Program
 	bus    *busServer // nil: no bus, or PostgreSQL is the bus
 	nodes  []*node
@@ -38,6 +39,7 @@ type node struct {
 	name     string
 	addr     string
 	spec     proc.Spec
+	urls     []string // of the stores, through their proxies
 	toStores []*faultproxy.Proxy
 	toBus    *faultproxy.Proxy // nil: no bus
 	up       atomic.Bool
@@ -59,13 +61,12 @@ func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 	if c.keys, err = jwt.LoadOrMakeDevKeys(c.dir); err != nil {
 		return nil, err
 	}
-	program, err := c.program(ctx)
-	if err != nil {
+	if c.parley, err = c.program(ctx); err != nil {
 		return nil, err
 	}
 	for range cfg.Stores {
 		cfg.say("starting PostgreSQL")
-		store, err := pgtest.Begin()
+		store, err := pgtest.Begin(pgtest.With("wal_keep_size", "512MB")) // for standbys
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +76,7 @@ func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 		return nil, err
 	}
 	for i := range cfg.Nodes {
-		n, err := c.node(ctx, i, program)
+		n, err := c.node(ctx, i)
 		if err != nil {
 			return nil, err
 		}
@@ -150,19 +151,14 @@ func findSource() (string, error) {
 }
 
 // node makes a node, and does not start it.
-func (c *cluster) node(ctx context.Context, i int, program string) (*node, error) {
+func (c *cluster) node(ctx context.Context, i int) (*node, error) {
 	addr, err := freeaddr.Find()
 	if err != nil {
 		return nil, err
 	}
 	n := &node{name: fmt.Sprint("n", i+1), addr: addr}
-	var storeURLs []string
-	for _, store := range c.stores {
-		storeURL, toStore, err := through(ctx, store.URL())
-		if err != nil {
-			return nil, err
-		}
-		storeURLs, n.toStores = append(storeURLs, storeURL), append(n.toStores, toStore)
+	if err := n.reach(ctx, c.stores...); err != nil {
+		return nil, err
 	}
 	busURL := "local://"
 	if bus := c.busURL(); bus != "" {
@@ -174,13 +170,28 @@ func (c *cluster) node(ctx context.Context, i int, program string) (*node, error
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	n.spec = proc.Spec{Path: program, Args: []string{"serve"}, Dir: dir, Env: append(environ(),
-		"PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+c.dir, "PARLEY_STORE_URL="+strings.Join(storeURLs, " "),
+	n.spec = proc.Spec{Path: c.parley, Args: []string{"serve"}, Dir: dir, Env: append(environ(),
+		"PARLEY_HTTP_ADDR="+addr, "PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_DATA_DIR="+c.dir, n.storeURL(),
 		"PARLEY_BUS_URL="+busURL, "PARLEY_DRAIN=2s", "PARLEY_LOG_LEVEL=warn", "PARLEY_LOG_FORMAT=text",
 		"PARLEY_RATE_LIMIT=off", "PARLEY_SESSIONS_PER_USER=off", "PARLEY_ROOMS_PER_USER=off", "PARLEY_ADDS_PER_USER=off")}
 	n.spec.Env = append(n.spec.Env, c.cfg.Settings...)
 	return n, nil
 }
+
+// reach adds stores to those that the node names when it is started next.
+func (n *node) reach(ctx context.Context, stores ...*pgtest.Program) error {
+	for _, store := range stores {
+		storeURL, toStore, err := through(ctx, store.URL())
+		if err != nil {
+			return err
+		}
+		n.urls, n.toStores = append(n.urls, storeURL), append(n.toStores, toStore)
+	}
+	return nil
+}
+
+// storeURL returns the setting of the stores.
+func (n *node) storeURL() string { return "PARLEY_STORE_URL=" + strings.Join(n.urls, " ") }
 
 // environ returns the environment of this process, without Parley's settings.
 func environ() (env []string) {
@@ -208,6 +219,14 @@ func through(ctx context.Context, raw string) (string, *faultproxy.Proxy, error)
 
 // start starts the node's process and waits until it is ready.
 func (n *node) start(ctx context.Context) error {
+	if err := n.launch(ctx); err != nil {
+		return err
+	}
+	return n.await(ctx)
+}
+
+// launch starts the node's process.
+func (n *node) launch(ctx context.Context) error {
 	p, err := proc.Start(ctx, n.spec)
 	if err != nil {
 		return err
@@ -215,6 +234,12 @@ func (n *node) start(ctx context.Context) error {
 	n.mu.Lock()
 	n.process = p
 	n.mu.Unlock()
+	return nil
+}
+
+// await waits until the node's process is ready.
+func (n *node) await(ctx context.Context) error {
+	p := n.running()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
@@ -254,9 +279,7 @@ func ready(ctx context.Context, addr string) error {
 // fallen returns an error that names the nodes that have ended by themselves, and what they said.
 func (c *cluster) fallen() (err error) {
 	for _, n := range c.nodes {
-		n.mu.Lock()
-		p := n.process
-		n.mu.Unlock()
+		p := n.running()
 		if p == nil {
 			continue
 		}
@@ -267,6 +290,13 @@ func (c *cluster) fallen() (err error) {
 		}
 	}
 	return err
+}
+
+// running returns the node's process; nil: it has none.
+func (n *node) running() *proc.Process {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.process
 }
 
 // signal sends the node's process a signal.

@@ -21,6 +21,16 @@ var FaultKinds = []string{"kill", "pause", "drain", "bus", "store", "clients", "
 // killAnswered kills all nodes when a webhook takes a batch: the cursor has not moved then.
 const killAnswered = "kill -9 as a webhook answers"
 
+// grow has the rooms spread over twice as many PostgreSQL servers, and drop has them drop what is
+// not theirs any more.
+const (
+	grow = "grow"
+	drop = "drop what others have"
+)
+
+// growTime is about how long it takes to make standbys and to start nodes again.
+const growTime = 5 * time.Second
+
 // long is the length of a run that has time for long faults.
 const long = 2 * time.Minute
 
@@ -83,13 +93,26 @@ func plan(cfg Config) (faults []fault) {
 		among("pause", one("SIGSTOP", 16000*ms, 22000*ms))
 		among("store", one("cut PostgreSQL", 16000*ms, 22000*ms))
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && !cfg.Grow {
 		return nil
 	}
+	if len(all) == 0 {
+		all = append(all, everywhere("nothing", 100*ms, 500*ms))
+	}
+	dropped := false
+	stores := cfg.Stores
 	for sum := time.Duration(0); sum < cfg.Time; {
 		f := all[r.IntN(len(all))]()
-		if strings.Contains(f.what, "PostgreSQL") && cfg.Stores > 1 {
-			f.store = r.IntN(cfg.Stores)
+		switch {
+		case cfg.Grow && stores == cfg.Stores && sum >= cfg.Time/3:
+			f = fault{what: grow, node: -1, store: r.IntN(stores), hold: between(0, 400*ms)}
+			stores *= 2
+			sum += growTime
+		case cfg.Grow && !dropped && sum >= cfg.Time*2/3:
+			f = fault{what: drop, node: -1, hold: between(0, 400*ms)}
+			dropped = true
+		case strings.Contains(f.what, "PostgreSQL") && stores > 1:
+			f.store = r.IntN(stores)
 		}
 		f.after = between(200*ms, 1500*ms)
 		sum += f.after + f.hold
@@ -138,6 +161,12 @@ func (c *cluster) strike(ctx context.Context, f fault) error {
 		return n.start(mending)
 	case f.what == killAnswered:
 		return c.killAnswering(ctx, hold)
+	case f.what == grow:
+		return c.grow(mending, f)
+	case f.what == drop:
+		return c.shards(mending, "drop", f.hold)
+	case f.what == "nothing":
+		hold()
 	case f.what == "SIGTERM":
 		n := c.nodes[f.node]
 		n.stop(syscall.SIGTERM)

@@ -25,6 +25,7 @@ type Config struct {
 	Time                           time.Duration // of faults under load
 	Pace                           time.Duration // max time that a writer waits between changes
 	Stores                         int           // PostgreSQL servers that share the rooms
+	Grow                           bool          // to twice as many of them, in the middle
 	Bus                            string        // nats, redis, postgres or none
 	Hooks                          int           // webhooks; 0: none
 	Faults                         []string      // of FaultKinds
@@ -119,8 +120,8 @@ func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 		r.rooms = append(r.rooms, fmt.Sprint("room-", i+1))
 	}
 	r.history.Write(history.Record{Kind: history.Began, Seed: cfg.Seed, Text: fmt.Sprintf(
-		"%d nodes, %d stores, bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
-		cfg.Nodes, cfg.Stores, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
+		"%d nodes, %d stores (grow: %t), bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
+		cfg.Nodes, cfg.Stores, cfg.Grow, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
 	if err := r.play(ctx); err != nil {
 		return v, err
 	}
@@ -170,6 +171,9 @@ func (r *run) play(ctx context.Context) error {
 	}
 	if err := r.load(ctx, hooks); err != nil {
 		return err
+	}
+	if r.cfg.Grow && len(r.cluster.stores) == r.cfg.Stores {
+		return errors.New("there was no time to grow: make the run longer")
 	}
 	r.cfg.say("all is mended and nobody writes; readers catch up")
 	if err := r.cluster.fallen(); err != nil {

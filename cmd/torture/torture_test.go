@@ -99,6 +99,15 @@ func TestEveryPromiseIsKeptOnSeveralStores(t *testing.T) { //nolint:paralleltest
 	}
 }
 
+// TestEveryPromiseIsKeptWhileStoresAreAdded has one PostgreSQL become two under load, and the nodes
+// learn of it; nodes and servers are killed before and after.
+func TestEveryPromiseIsKeptWhileStoresAreAdded(t *testing.T) { //nolint:paralleltest // a run needs the whole machine
+	v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Grow: true, Rooms: 8, Hooks: 1, Time: 20 * time.Second, Faults: []string{"kill", "store"}})
+	if !v.Pass() || v.Hooks != 1 {
+		t.Errorf("a promise was not kept; %d webhooks", v.Hooks)
+	}
+}
+
 // busy is a seed by which the first webhook answers 429 and 503 from the first second to the third.
 const busy = 25
 
