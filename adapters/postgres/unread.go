@@ -37,7 +37,7 @@ func ofTurns(sql string) string {
 // those up to the seq.
 func unreadOf(room, behind, user, messages string) string {
 	return strings.NewReplacer("{room}", room, "{behind}", behind, "{user}", user, "{messages}", messages, "{max}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
-CASE WHEN (SELECT 1 FROM used_key u WHERE u.room_id = {room} AND u.author = {user} LIMIT 1) IS NULL AND (
+CASE WHEN (SELECT 1 FROM spoke u WHERE u.room_id = {room} AND u.user_id = {user}) IS NULL AND (
   SELECT 1 FROM entry g
   WHERE g.room_id = {room} AND g.kind = 1 AND g.deleted_at IS NOT NULL AND (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) > {behind}
   ORDER BY (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) LIMIT 1
