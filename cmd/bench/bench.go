@@ -213,8 +213,12 @@ func (o *options) measure(ctx context.Context, out, errOut io.Writer) (err error
 	return nil
 }
 
-// variant is a server, its store, and the webhooks that it has.
-type variant struct{ server, store, hooks string }
+// variant is a server, its store, the webhooks that it has, and how many servers of their own the
+// store is of; 0: the one of all runs.
+type variant struct {
+	server, store, hooks string
+	servers              int
+}
 
 func (o *options) variants(c benchCase) (list []variant) {
 	if o.url != "" {
@@ -228,6 +232,12 @@ func (o *options) variants(c benchCase) (list []variant) {
 			stores := o.stores
 			if c.stores != nil {
 				stores = c.stores
+			}
+			for _, n := range c.servers {
+				list = append(list, variant{server: server, store: "postgres", servers: n})
+			}
+			if c.servers != nil {
+				continue
 			}
 			for _, store := range stores {
 				for i := range max(len(c.hooks), 1) {
@@ -285,6 +295,9 @@ func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, r
 	if v.store != "" {
 		r.result.Server += "/" + v.store
 	}
+	if v.servers > 0 {
+		r.result.Server += fmt.Sprintf(", servers: %d", v.servers)
+	}
 	if v.hooks != noHooks {
 		r.result.Server += fmt.Sprintf(", %d %s webhooks", manyHooks, v.hooks)
 	}
@@ -298,10 +311,21 @@ func (o *options) once(ctx context.Context, g *garage, c benchCase, v variant, r
 }
 
 func (r *rig) on(g *garage, v variant, c benchCase) (err error) {
-	if r.target, err = g.start(r.ctx, v.server, v.store, c.cluster); err != nil {
+	store, h := v.store, &held{}
+	if v.servers > 0 {
+		if h, err = beginHeld(v.servers); err != nil {
+			return err
+		}
+		store = h.url()
+	}
+	defer func() { err = errors.Join(err, h.release()) }()
+	if r.target, err = g.start(r.ctx, v.server, store, c.cluster); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.target.stop()) }()
+	if err := h.hold(); err != nil {
+		return err
+	}
 	if r.loop, err = load.New(r.target.addr, r.target.dialect); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -103,5 +104,23 @@ func TestTheCasesAreListed(t *testing.T) {
 	var out bytes.Buffer
 	if code := bench.Run(t.Context(), []string{"-list", "-run", "fan-out"}, &out, &out); code != 0 || !strings.Contains(out.String(), "fan-out/readers=1000/window=16\n") {
 		t.Errorf("exit code %d: %s", code, &out)
+	}
+}
+
+// TestServersGetTheirShare measures one to three PostgreSQL servers that are held, or says what is
+// missing.
+func TestServersGetTheirShare(t *testing.T) {
+	t.Parallel()
+	var out, errOut bytes.Buffer
+	code := bench.Run(t.Context(), []string{"-run", "^servers/", "-time", "200ms"}, &out, &errOut)
+	if code != 0 && !strings.Contains(errOut.String(), "which takes Linux and a right to make control groups") {
+		t.Errorf("exit code %d\n%s", code, &errOut)
+	}
+	if code == 0 && !strings.Contains(out.String(), "servers: 3") {
+		t.Errorf("it measured\n%s", &out)
+	}
+	left, err := filepath.Glob("/sys/fs/cgroup/*/parley-bench-" + strconv.Itoa(os.Getpid()) + "-*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("it leaves %q, %v", left, err)
 	}
 }

@@ -19,6 +19,7 @@ type benchCase struct {
 	long     bool     // run only if asked for by name
 	cluster  cluster  // zero: a single server
 	hooks    []string // webhooks to compare, on each store; nil: there are none
+	servers  []int    // how many PostgreSQL servers the store is of, to compare; nil: one, of all runs
 	run      func(*rig) error
 }
 
@@ -75,5 +76,5 @@ func cases(sockets int) []benchCase {
 	add(benchCase{scenario: "history", params: with("entries", "20000", "page", 50, "readers", 16), users: 32, run: history(20_000, 50, 16)})
 	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "1%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 1, 200)})
 	add(benchCase{scenario: "slow", params: with("readers", 1_000, "stopped", "0%", "rate", 200), users: 1_000, peers: true, run: slow(1_000, 0, 200)})
-	return append(all, clusterCases()...)
+	return append(append(all, clusterCases()...), serversCase())
 }

@@ -229,6 +229,9 @@ func (g *garage) keyFile() string { return filepath.Join(g.dir, jwt.DevKeyFile) 
 
 // storeURL makes an empty store.
 func (g *garage) storeURL(ctx context.Context, store, dir string) (string, error) {
+	if strings.Contains(store, "://") {
+		return store, nil // it is there
+	}
 	switch store {
 	case "memory":
 		return "memory://", nil

@@ -36,5 +36,8 @@ func (p *Program) Pause() error { return p.cluster.pause() }
 // Resume ends Pause.
 func (p *Program) Resume() error { return p.cluster.resume() }
 
+// Processes returns the server's processes as they are now, the one that starts others first.
+func (p *Program) Processes() ([]int, error) { return p.cluster.pids() }
+
 // Remove stops the server, if it runs, and removes all that is on disk.
 func (p *Program) Remove() error { return p.cluster.remove() }
