@@ -22,7 +22,7 @@ const (
 	// later ones away.
 	sessionsCondition = `
 FROM pg_stat_activity, shard WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-  AND backend_start < split_at AND (application_name LIKE 'parley%' OR usename = current_user AND application_name <> 'psql')
+  AND backend_start < split_at AND (application_name LIKE 'parley%' OR usename = current_user AND application_name NOT IN ('psql', 'pg_dump'))
   AND application_name <> '` + growthName + `'`
 
 	endSessionsStatement = `SELECT count(pg_terminate_backend(pid))` + sessionsCondition

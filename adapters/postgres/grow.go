@@ -33,7 +33,7 @@ ON CONFLICT (one) DO UPDATE SET count = excluded.count, epoch = excluded.epoch, 
 	behindQuery = `SELECT greatest(pg_wal_lsn_diff($1::text::pg_lsn, pg_last_wal_replay_lsn()), 0)::bigint`
 
 	syncQuery = `
-SELECT current_setting('synchronous_standby_names') <> '' AND (SELECT count(*) < 2 FROM pg_stat_replication WHERE state IS NULL OR state = 'streaming')`
+SELECT current_setting('synchronous_standby_names') <> '' AND (SELECT count(*) <= $1 FROM pg_stat_replication WHERE state IS NULL OR state = 'streaming')`
 )
 
 // Grow makes the cluster grow. Nobody can write from its first step to its last one, which takes
@@ -116,12 +116,18 @@ func (t *table) ready(ctx context.Context, i int) error {
 	if behind > maxLag {
 		return chat.Errorf(chat.Conflict, "%s is %d MB behind %s, and nobody could write until it has caught up: wait for it", copied, behind>>20, s)
 	}
-	var alone bool
-	if err := s.conn.QueryRow(ctx, syncQuery).Scan(&alone); err != nil {
+	return errors.Join(s.mayCommit(ctx, 1), copied.mayCommit(ctx, 0))
+}
+
+// mayCommit fails with Conflict if the database commits only with a standby, and has none besides
+// some.
+func (s *seat) mayCommit(ctx context.Context, besides int) error {
+	var hangs bool
+	if err := s.conn.QueryRow(ctx, syncQuery, besides).Scan(&hangs); err != nil {
 		return s.failure(ctx, err)
 	}
-	if alone {
-		return chat.Errorf(chat.Conflict, "%s commits only with a standby (synchronous_standby_names), and has no other one than the copy: give it another one, or let it commit alone", s)
+	if hangs {
+		return chat.Errorf(chat.Conflict, "%s commits only with a standby (synchronous_standby_names), and will have none: give it one, or let it commit alone", s)
 	}
 	return nil
 }

@@ -494,6 +494,32 @@ func TestAGrowthOfOtherDatabasesIsRefused(t *testing.T) {
 	open(t, one) // nothing was changed
 }
 
+// A standby that is about to be the only one of a server that waits for one would hold all commits
+// up.
+func TestAGrowthThatWouldHoldUpCommitsIsRefused(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	cfg := otherAlone(t, postgres.Config{URL: server.URL()})
+	standby := server.Standby(t)
+	g := growth(t, []postgres.Config{cfg, {URL: standby.URL()}})
+	conn, err := pgx.Connect(t.Context(), server.URL())
+	must(t, err)
+	for _, names := range []string{"'*'", "''"} {
+		for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = " + names, "SELECT pg_reload_conf()"} {
+			_, err := conn.Exec(t.Context(), statement)
+			must(t, err)
+		}
+		for now := ""; "'"+now+"'" != names; {
+			must(t, conn.QueryRow(t.Context(), "SHOW synchronous_standby_names").Scan(&now))
+		}
+		err := g.Grow(t.Context(), false)
+		if refused := errors.Is(err, chat.Conflict); refused != (names == "'*'") {
+			t.Errorf("with %s: %v", names, err)
+		}
+	}
+	must(t, conn.Close(t.Context()))
+}
+
 func otherAlone(t testing.TB, cfg postgres.Config) postgres.Config {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), cfg)

@@ -211,6 +211,13 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 		{"token -sub alice -ttl -1s", []string{data}, failed, "ttl"},
 		{"token -sub alice", []string{"PARLEY_JWT_JWKS_URL=https://id.example/keys"}, failed, "your own issuer"},
 		{"healthcheck", []string{"PARLEY_ADMIN_ADDR=127.0.0.1:1"}, failed, "refused"},
+		{"shards", []string{data}, misused, "say shards status, grow, drop or undo"},
+		{"shards shrink", []string{data}, misused, "say shards status, grow, drop or undo"},
+		{"shards status now", []string{data}, misused, `"now" is no flag`},
+		{"shards drop -by-hand", []string{data}, misused, "-by-hand is for grow"},
+		{"shards status", []string{data}, misused, "only PostgreSQL has"},
+		{"shards status", []string{data, "PARLEY_STORE_URL=postgres://h/a"}, misused, "2, 4, 6, …; there are 1"},
+		{"shards status", []string{data, "PARLEY_STORE_URL=postgres://127.0.0.1:1/a postgres://127.0.0.1:1/b"}, failed, "database 2 (127.0.0.1:1/b)"},
 	} {
 		code, _, errOut := call(t, row.environ, strings.Fields(row.args)...)
 		if code != row.code || !strings.Contains(errOut, row.want) {

@@ -105,7 +105,7 @@ func plan(cfg Config) (faults []fault) {
 		f := all[r.IntN(len(all))]()
 		switch {
 		case cfg.Grow && stores == cfg.Stores && sum >= cfg.Time/3:
-			f = fault{what: grow, node: -1, store: r.IntN(stores), hold: between(0, 400*ms)}
+			f = fault{what: grow, node: -1, store: r.IntN(stores), hold: between(0, 200*ms)}
 			stores *= 2
 			sum += growTime
 		case cfg.Grow && !dropped && sum >= cfg.Time*2/3:
