@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/finding"
@@ -121,7 +122,12 @@ func (s *Store) planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc
 	var stamp string
 	batch.Queue(stampQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&stamp) })
 	manifests := map[chat.RoomID]finding.Manifest{}
-	batch.Queue(lockFoundQuery, ids).Query(func(rows pgx.Rows) error { return readManifests(rows, manifests) })
+	batch.Queue(lockFoundQuery, ids).Query(func(rows pgx.Rows) error {
+		return readManifests(rows, func(room chat.RoomID, blocks, beside []byte) (err error) {
+			manifests[room], err = finding.ParseManifest(blocks, slices.Clone(beside))
+			return err
+		})
+	})
 	dated := map[chat.RoomID][]finding.Doc{}
 	batch.Queue(timesQuery, rooms, seqs).Query(func(rows pgx.Rows) error {
 		return readTimes(rows, func(i int, at time.Time) {
@@ -141,13 +147,10 @@ func (s *Store) planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc
 	return plans, nil
 }
 
-func readManifests(rows pgx.Rows, into map[chat.RoomID]finding.Manifest) error {
+func readManifests(rows pgx.Rows, tell func(room chat.RoomID, blocks, beside []byte) error) error {
 	var id chat.RoomID
-	var blocks, filters []byte
-	_, err := pgx.ForEachRow(rows, []any{&id, &blocks, &filters}, func() (err error) {
-		into[id], err = finding.ParseManifest(blocks, filters)
-		return err
-	})
+	var blocks, beside pgtype.DriverBytes
+	_, err := pgx.ForEachRow(rows, []any{&id, &blocks, &beside}, func() error { return tell(id, blocks, beside) })
 	return err
 }
 
@@ -232,7 +235,7 @@ func (l *foundBlocks) add(room string, block int64, data []byte) {
 
 func (w *foundWrite) add(room string, change *finding.Change) {
 	w.rooms = append(w.rooms, room)
-	w.manifests, w.filters = append(w.manifests, blob(change.Manifest.Bytes())), append(w.filters, blob(change.Manifest.Filters()))
+	w.manifests, w.filters = append(w.manifests, blob(change.Manifest.Bytes())), append(w.filters, blob(change.Manifest.Beside()))
 	for _, block := range change.Dropped {
 		w.drop.add(room, block, nil)
 	}
@@ -298,24 +301,31 @@ type foundRows struct {
 }
 
 // Manifests implements finding.Rows.
-func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
-	all := map[chat.RoomID]finding.Manifest{}
-	read := func(sql string, arg any) error {
+func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery, tell func(room chat.RoomID, blocks, beside []byte) error) error {
+	read := func(sql string, arg any, tell func(room chat.RoomID, blocks, beside []byte) error) error {
 		rows, err := r.tx.Query(ctx, sql, arg)
 		if err != nil {
 			return err
 		}
-		return readManifests(rows, all)
+		return readManifests(rows, tell)
 	}
 	if q.Public {
-		if err := read(r.public, ports.MaxFindRooms+len(q.But)); err != nil {
-			return nil, err
+		told := map[chat.RoomID]bool{}
+		for _, ids := range [][]chat.RoomID{q.But, q.Rooms} {
+			for _, id := range ids {
+				told[id] = true
+			}
 		}
-		for _, id := range q.But {
-			delete(all, id)
+		if err := read(r.public, ports.MaxFindRooms+len(q.But), func(room chat.RoomID, blocks, beside []byte) error {
+			if told[room] {
+				return nil
+			}
+			return tell(room, blocks, beside)
+		}); err != nil {
+			return err
 		}
 	}
-	return all, read(manifestsQuery, texts(q.Rooms))
+	return read(manifestsQuery, texts(q.Rooms), tell)
 }
 
 func unitsOf(blocks []finding.BlockPlace) (rooms []string, ids []int64) {
@@ -327,7 +337,7 @@ func unitsOf(blocks []finding.BlockPlace) (rooms []string, ids []int64) {
 }
 
 // Pieces implements finding.Rows.
-func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte, tell func(block int, data []byte) error) error {
 	rooms, ids := unitsOf(blocks)
 	query, args := pieceQuery, []any{rooms, ids, from}
 	if to != nil {
@@ -335,17 +345,12 @@ func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from
 	}
 	rows, err := r.tx.Query(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all := make([][]finding.Piece, len(blocks))
 	var n int
-	var p finding.Piece
-	_, err = pgx.ForEachRow(rows, []any{&n, &p.Data}, func() error {
-		all[n-1] = append(all[n-1], p)
-		p = finding.Piece{}
-		return nil
-	})
-	return all, err
+	var data pgtype.DriverBytes
+	_, err = pgx.ForEachRow(rows, []any{&n, &data}, func() error { return tell(n-1, data) })
+	return err
 }
 
 // Filters implements finding.Rows.

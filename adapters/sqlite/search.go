@@ -168,7 +168,7 @@ func (s *Store) saveFound(tx *transaction, number int64, change *finding.Change)
 	if err := s.saveFilters(tx, number, change); err != nil {
 		return err
 	}
-	return tx.exec(s.f.putRow, number, blob(change.Manifest.Bytes()), blob(change.Manifest.Filters()))
+	return tx.exec(s.f.putRow, number, blob(change.Manifest.Bytes()), blob(change.Manifest.Beside()))
 }
 
 // saveFilters saves filters that are rows of their own.
@@ -219,28 +219,32 @@ type foundRows struct {
 }
 
 // Manifests implements finding.Rows.
-func (r *foundRows) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
-	all := map[chat.RoomID]finding.Manifest{}
+func (r *foundRows) Manifests(_ context.Context, q *ports.FindQuery, tell func(room chat.RoomID, blocks, beside []byte) error) error {
+	var id chat.RoomID
+	var number int64
+	var blocks, beside sql.RawBytes
 	add := func(scan scanner) error {
-		var id chat.RoomID
-		var number int64
-		var blocks, filters []byte
-		if err := scan(&id, &number, &blocks, &filters); err != nil {
+		if err := scan(&id, &number, &blocks, &beside); err != nil {
 			return err
 		}
-		m, err := finding.ParseManifest(blocks, filters)
-		all[id], r.numbers[id] = m, number
-		return err
+		if _, told := r.numbers[id]; told {
+			return nil
+		}
+		r.numbers[id] = number
+		return tell(id, blocks, beside)
 	}
 	if q.Public {
+		for _, id := range q.But {
+			r.numbers[id] = 0 // not to be told
+		}
 		if err := r.tx.each(r.f.public, add, ports.MaxFindRooms+len(q.But)); err != nil {
-			return nil, err
+			return err
 		}
 		for _, id := range q.But {
-			delete(all, id)
+			delete(r.numbers, id)
 		}
 	}
-	return all, r.tx.each(r.f.manifests, add, list(q.Rooms))
+	return r.tx.each(r.f.manifests, add, list(q.Rooms))
 }
 
 // unitOf returns a room's number and a block as one number. A statement reads that faster than a
@@ -256,22 +260,19 @@ func (r *foundRows) units(blocks []finding.BlockPlace) string {
 }
 
 // Pieces implements finding.Rows.
-func (r *foundRows) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
-	places := r.units(blocks)
-	all := make([][]finding.Piece, len(blocks))
+func (r *foundRows) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte, tell func(block int, data []byte) error) error {
+	var i int
+	var data sql.RawBytes
 	add := func(scan scanner) error {
-		var i int
-		var p finding.Piece
-		if err := scan(&i, &p.Data); err != nil || p.Data == nil {
+		if err := scan(&i, &data); err != nil || data == nil {
 			return err
 		}
-		all[i] = append(all[i], p)
-		return nil
+		return tell(i, data)
 	}
 	if to == nil {
-		return all, r.tx.each(r.f.one, add, places, from)
+		return r.tx.each(r.f.one, add, r.units(blocks), from)
 	}
-	return all, r.tx.each(r.f.several, add, places, from, to)
+	return r.tx.each(r.f.several, add, r.units(blocks), from, to)
 }
 
 // Filters implements finding.Rows.

@@ -47,14 +47,14 @@ func TestAQueryInTwoPartsFindsTheSame(t *testing.T) {
 // still is a table that counts nothing, so that several may read it.
 type still struct{ *table }
 
-func (s still) Manifests(ctx context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
+func (s still) Manifests(ctx context.Context, q *ports.FindQuery, tell func(room chat.RoomID, blocks, beside []byte) error) error {
 	c := *s.table
-	return c.Manifests(ctx, q)
+	return c.Manifests(ctx, q, tell)
 }
 
-func (s still) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+func (s still) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte, tell func(block int, data []byte) error) error {
 	c := *s.table
-	return c.Pieces(ctx, blocks, from, to)
+	return c.Pieces(ctx, blocks, from, to, tell)
 }
 
 func (s still) Filters(ctx context.Context, blocks []finding.BlockPlace) ([]finding.Filter, error) {

@@ -19,6 +19,7 @@ type Block struct {
 	Size            int    // how many tokens its documents have together
 	Filter          Filter // nil if there is none, or if it is a row of its own
 	Apart           bool   // there is a filter, and it is a row of its own
+	Noted           []byte // when some of its messages were made: see notes; nil: that is not known
 }
 
 // Manifest lists the blocks of a room, in the order of their seqs.
@@ -35,19 +36,25 @@ func (m Manifest) Bytes() (data []byte) {
 	return data
 }
 
-// Filters encodes which blocks have filters, and those filters that are not rows of their own. They
-// are separate from the rest because nodes of the last release do not know them: such a node writes
-// blocks, and leaves the filters as they are. So each filter names its block.
-func (m Manifest) Filters() (data []byte) {
-	for i := range m {
-		b := &m[i]
-		if b.Filter == nil && !b.Apart {
-			continue
-		}
-		for _, n := range []int64{b.ID, int64(b.Last), int64(b.Size), int64(len(b.Filter))} {
+// Beside encodes the rest: which blocks have filters, those filters that are not rows of their own,
+// and the notes of blocks. A node that does not know it writes blocks, and leaves this as it is. So
+// each part names its block. A node that knows filters only passes over notes, as no block has a
+// negative id.
+func (m Manifest) Beside() (data []byte) {
+	add := func(id int64, b *Block, part []byte) {
+		for _, n := range []int64{id, int64(b.Last), int64(b.Size), int64(len(part))} {
 			data = binary.AppendVarint(data, n)
 		}
-		data = append(data, b.Filter...)
+		data = append(data, part...)
+	}
+	for i := range m {
+		b := &m[i]
+		if b.Filter != nil || b.Apart {
+			add(b.ID, b, b.Filter)
+		}
+		if b.Noted != nil {
+			add(-b.ID, b, b.Noted)
+		}
 	}
 	return data
 }
@@ -62,8 +69,13 @@ func (m Manifest) Apart() (ids []int64) {
 	return ids
 }
 
-// ParseManifest decodes a manifest and its filters.
-func ParseManifest(data, filters []byte) (m Manifest, err error) {
+// ParseManifest decodes a manifest and what is beside it. It keeps beside.
+func ParseManifest(blocks, beside []byte) (Manifest, error) {
+	return Manifest(nil).parse(blocks, beside)
+}
+
+// parse appends the blocks of a manifest to m.
+func (m Manifest) parse(data, beside []byte) (_ Manifest, err error) {
 	for len(data) > 0 {
 		var ns [6]int64
 		if data, err = varints(data, ns[:]); err != nil {
@@ -74,24 +86,33 @@ func ParseManifest(data, filters []byte) (m Manifest, err error) {
 			FirstAt: time.UnixMicro(ns[3]).UTC(), LastAt: time.UnixMicro(ns[4]).UTC(),
 		})
 	}
-	for len(filters) > 0 {
+	for len(beside) > 0 {
 		var ns [4]int64
-		if filters, err = varints(filters, ns[:]); err != nil {
+		if beside, err = varints(beside, ns[:]); err != nil {
 			return nil, err
 		}
 		n := ns[3]
-		if n < 0 || n > int64(len(filters)) {
+		if n < 0 || n > int64(len(beside)) {
 			return nil, errDamaged
 		}
-		i := slices.IndexFunc(m, func(b Block) bool { return b.ID == ns[0] && int64(b.Last) == ns[1] && int64(b.Size) == ns[2] })
-		if i >= 0 { // else there is no such block any more
-			if m[i].Apart = n == 0; n > 0 {
-				m[i].Filter = Filter(filters[:n:n])
-			}
-		}
-		filters = filters[n:]
+		m.put(ns[0], chat.Seq(ns[1]), int(ns[2]), beside[:n:n])
+		beside = beside[n:]
 	}
 	return m, nil
+}
+
+// put gives a block a part of what is beside the manifest, unless there is no such block any more.
+func (m Manifest) put(id int64, last chat.Seq, size int, part []byte) {
+	i := slices.IndexFunc(m, func(b Block) bool { return (b.ID == id || b.ID == -id) && b.Last == last && b.Size == size })
+	switch {
+	case i < 0:
+	case id < 0:
+		m[i].Noted = part
+	default:
+		if m[i].Apart = len(part) == 0; !m[i].Apart {
+			m[i].Filter = part
+		}
+	}
 }
 
 // varints decodes numbers, and returns what comes after them.
@@ -137,9 +158,27 @@ func around(all []moment, first, last chat.Seq) []moment {
 
 func (m moment) to(seq chat.Seq) int { return cmp.Compare(m.seq, seq) }
 
-// momentsPiece encodes moments as the piece with the last key.
-func momentsPiece(all []moment) Piece {
-	var data []byte
+// notes encodes some of a block's moments: all of the newest seqs, and of older ones fewer, the
+// further back they are. They are kept beside the manifest. So the time of a new message is known
+// without a look at another row, and that of an older one is known about.
+func notes(all []moment) []byte {
+	var few []moment
+	end := all[len(all)-1].seq
+	for i, m := range slices.Backward(all) {
+		if len(few) == 0 || i == 0 || few[len(few)-1].seq-m.seq >= (end-m.seq-notedAll)/notedShare {
+			few = append(few, m)
+		}
+	}
+	slices.Reverse(few)
+	return encoded(few)
+}
+
+// Of the newest notedAll seqs of a block, all times are noted. Then there is a time for each part
+// of 1/notedShare of the way back.
+const notedAll, notedShare = 24, 4
+
+// encoded encodes moments.
+func encoded(all []moment) (data []byte) {
 	var seq chat.Seq
 	var at int64
 	for _, m := range all {
@@ -147,14 +186,19 @@ func momentsPiece(all []moment) Piece {
 		data = binary.AppendVarint(data, m.at.UnixMicro()-at)
 		seq, at = m.seq, m.at.UnixMicro()
 	}
-	return Piece{Key: lastKey, Data: data}
+	return data
 }
 
-// moments decodes the piece with the last key.
-func (p Piece) moments() (all []moment, _ error) {
+// moments decodes moments.
+func moments(data []byte) ([]moment, error) {
+	n := 0
+	for _, b := range data {
+		n += int(^b >> 7) // numbers end with a byte below 0x80, and a moment has two
+	}
+	all := make([]moment, 0, n/2)
 	var seq chat.Seq
 	var at int64
-	for data := p.Data; len(data) > 0; {
+	for len(data) > 0 {
 		step, n := binary.Uvarint(data)
 		if n <= 0 {
 			return nil, errDamaged
@@ -180,7 +224,7 @@ type content struct {
 func contentOf(pieces []Piece, base chat.Seq) (c content, err error) {
 	for _, p := range pieces {
 		if bytes.Equal(p.Key, lastKey) {
-			c.moments, err = p.moments()
+			c.moments, err = moments(p.Data)
 		} else {
 			c.postings, err = p.all(base, c.postings)
 		}
@@ -277,7 +321,11 @@ func (c content) split(at chat.Seq) (below, above content) {
 	return below, above
 }
 
-// pieces encodes the content.
-func (c content) pieces(base chat.Seq) []Piece {
-	return append(cut(c.postings, base), momentsPiece(thin(c.moments)))
+// pieces encodes the content. A tiny block keeps all of its moments.
+func (c content) pieces(base chat.Seq, tiny bool) []Piece {
+	few := c.moments
+	if !tiny {
+		few = thin(few)
+	}
+	return append(cut(c.postings, base), Piece{Key: lastKey, Data: encoded(few)})
 }

@@ -26,10 +26,15 @@
 // of their own, and a node keeps those in memory that it used last. Nodes of the last release make
 // blocks without filters. Such a block gets its filter by a later write.
 //
+// Beside the manifest, it is also noted when some messages of each block were made: all of the
+// newest ones, and fewer of older ones. So each hit has a time that it is not older than, and one
+// that it is not newer than, without a look at the message.
+//
 // # Finding
 //
 // Find looks at the newest rooms and blocks first. It ends as soon as no block that is left can
-// have anything newer than what was found. So a word that is in every message costs a look at the
+// have anything newer than what was found. Only then it reads when those hits were made that may
+// be among the newest, unless that is noted. So a word that is in every message costs a look at the
 // newest blocks of the rooms with the newest messages. A rare word costs one row of each room, its
 // manifest, and one row of each block that has it. Find need not know which of the two a word is,
 // and the database has no choice between query plans.

@@ -188,9 +188,9 @@ func TestRowsThatAreDamagedAreAnErrorAndNoCrash(t *testing.T) {
 	}
 }
 
-// A node of the release before writes no filters. Each write of a room gives one of its blocks what
-// it lacks, and takes the filters of blocks away that are gone.
-func TestBlocksOfTheReleaseBeforeGetFilters(t *testing.T) {
+// A node of the release before writes no filters and no notes. Each write of a room gives one of
+// its blocks what it lacks, and takes the filters of blocks away that are gone.
+func TestBlocksOfTheReleaseBeforeGetWhatTheyLack(t *testing.T) {
 	t.Parallel()
 	x := newTable(t)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -211,19 +211,19 @@ func TestBlocksOfTheReleaseBeforeGetFilters(t *testing.T) {
 	x.old = false
 	lacking := func() (n int) {
 		for _, b := range x.manifest("tea") {
-			if !b.Apart && b.Filter == nil {
+			if !b.Apart && b.Filter == nil || b.Noted == nil {
 				n++
 			}
 		}
 		return n
 	}
 	if lacking() == 0 {
-		t.Fatal("all blocks have filters")
+		t.Fatal("no block lacks anything")
 	}
 	for n := lacking(); n > 0; n-- {
 		write(1)
 		if is := lacking(); is >= n {
-			t.Errorf("%d blocks have no filters, before it were %d", is, n)
+			t.Errorf("%d blocks lack something, before it were %d", is, n)
 		}
 	}
 	write(3000) // all are merged

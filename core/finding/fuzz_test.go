@@ -21,7 +21,7 @@ func FuzzRows(f *testing.F) {
 		f.Add(p.Data)
 	}
 	f.Add(change.Manifest.Bytes())
-	f.Add(change.Manifest.Filters())
+	f.Add(change.Manifest.Beside())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := Piece{Data: data}
 		for _, prefix := range []bool{false, true} {
@@ -40,8 +40,8 @@ func FuzzRows(f *testing.F) {
 				t.Errorf("%x is read and written as %x, %v", data, again, err)
 			}
 		}
-		if all, err := p.moments(); err == nil && len(all) > 0 {
-			if again, err := momentsPiece(all).moments(); err != nil || len(again) != len(all) {
+		if all, err := moments(data); err == nil && len(all) > 0 {
+			if again, err := moments(encoded(all)); err != nil || len(again) != len(all) {
 				t.Errorf("moments %v are read again as %v, %v", all, again, err)
 			}
 		}

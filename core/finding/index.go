@@ -30,7 +30,7 @@ const inline = 256
 type Plan struct {
 	manifest Manifest
 	groups   []group
-	bare     int // index of a block that stays and gets a filter; -1: none
+	bare     int // index of a block that stays and gets what it lacks; -1: none
 }
 
 // group is a run of blocks that become one new block, with the documents that are put into it.
@@ -73,15 +73,18 @@ func NewPlan(m Manifest, docs []Doc) Plan {
 		p.groups = into(p.groups, i, d)
 	}
 	for i := range m {
-		if b := &m[i]; !b.Apart && b.Filter == nil && !p.changes(i) && (p.bare < 0 || b.Size > m[p.bare].Size) {
+		if b := &m[i]; b.bare() && !p.changes(i) && (p.bare < 0 || b.Size > m[p.bare].Size) {
 			p.bare = i
 		}
 	}
 	return p
 }
 
+// bare reports whether a block lacks what is beside the manifest.
+func (b *Block) bare() bool { return !b.Apart && b.Filter == nil || b.Noted == nil }
+
 // changes reports whether a block is written again.
-func (p *Plan) changes(i int) bool {
+func (p Plan) changes(i int) bool {
 	return slices.ContainsFunc(p.groups, func(g group) bool { return g.from <= i && i < g.to })
 }
 
@@ -116,7 +119,7 @@ type Change struct {
 	Made     []Made
 	Filters  []Filtered // rows to be written
 	Sweeps   bool       // rows of filters are to be deleted: those of all blocks but Manifest.Apart
-	filled   bool       // a block that stays got a filter
+	filled   bool       // a block that stays got what it lacked
 }
 
 // Made is a new block.
@@ -135,8 +138,8 @@ type Filtered struct {
 func (c *Change) Empty() bool { return len(c.Dropped)+len(c.Made) == 0 && !c.filled }
 
 // Change carries out the plan on the pieces of the blocks that it needs. If nothing changes,
-// nothing is dropped and nothing is made. A block that a node of the last release made has no
-// filter: each change gives one to one such block.
+// nothing is dropped and nothing is made. A block that a node of an earlier release made may lack a
+// filter and notes: each change gives them to one such block.
 func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
 	id := int64(0)
 	for _, b := range p.manifest {
@@ -150,7 +153,7 @@ func (p Plan) Change(pieces map[int64][]Piece) (c Change, err error) {
 			return c, err
 		}
 		c.filled = true
-		c.filter(b, is)
+		c.beside(b, is)
 	}
 	for _, g := range p.groups {
 		blocks := p.manifest[g.from:g.to]
@@ -228,13 +231,14 @@ func (c *Change) make(id int64, of content) {
 	b := Block{ID: id, First: first, Last: last, Size: of.size()}
 	of.moments = around(of.moments, first, last)
 	b.FirstAt, b.LastAt = of.moments[0].at, of.moments[len(of.moments)-1].at
-	c.filter(&b, of)
+	c.beside(&b, of)
 	c.Manifest = append(c.Manifest, b)
-	c.Made = append(c.Made, Made{ID: id, Pieces: of.pieces(first)})
+	c.Made = append(c.Made, Made{ID: id, Pieces: of.pieces(first, b.Size <= tiny)})
 }
 
-// filter gives a block its filter.
-func (c *Change) filter(b *Block, of content) {
+// beside gives a block its notes and its filter.
+func (c *Change) beside(b *Block, of content) {
+	b.Noted = notes(of.moments)
 	f := filterOf(of.postings)
 	if b.Apart = len(f) > inline; b.Apart {
 		c.Filters = append(c.Filters, Filtered{b.ID, f})

@@ -92,7 +92,7 @@ func (x *table) index(room chat.RoomID, docs ...finding.Doc) {
 
 // filter saves what a change says of filters.
 func (x *table) filter(room chat.RoomID, change *finding.Change) {
-	x.beside[room] = change.Manifest.Filters()
+	x.beside[room] = change.Manifest.Beside()
 	for _, f := range change.Filters {
 		x.apart[finding.BlockPlace{Room: room, Block: f.ID}] = f.Filter
 	}
@@ -118,32 +118,49 @@ func (x *table) Filters(_ context.Context, blocks []finding.BlockPlace) ([]findi
 }
 
 // Manifests implements finding.Rows.
-func (x *table) Manifests(_ context.Context, q *ports.FindQuery) (map[chat.RoomID]finding.Manifest, error) {
+func (x *table) Manifests(_ context.Context, q *ports.FindQuery, tell func(room chat.RoomID, blocks, beside []byte) error) error {
 	x.spent.statements++
-	all := map[chat.RoomID]finding.Manifest{}
 	for _, room := range q.Rooms {
-		all[room] = x.manifest(room)
+		if err := lent(func(b [][]byte) error { return tell(room, b[0], b[1]) }, x.manifests[room], x.beside[room]); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	return nil
+}
+
+// lent lends copies of bytes, and spoils them afterwards.
+func lent(to func([][]byte) error, bytes ...[]byte) error {
+	for i := range bytes {
+		bytes[i] = slices.Clone(bytes[i])
+	}
+	defer func() {
+		for _, b := range bytes {
+			for i := range b {
+				b[i] = 0xee
+			}
+		}
+	}()
+	return to(bytes)
 }
 
 // Pieces implements finding.Rows.
-func (x *table) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte) ([][]finding.Piece, error) {
+func (x *table) Pieces(_ context.Context, blocks []finding.BlockPlace, from, to []byte, tell func(block int, data []byte) error) error {
 	x.spent.statements++
 	x.spent.blocks += len(blocks)
-	all := make([][]finding.Piece, len(blocks))
 	for i, b := range blocks {
 		pieces := slices.Clone(x.pieces[b.Room][b.Block])
 		slices.SortFunc(pieces, func(a, b finding.Piece) int { return bytes.Compare(a.Key, b.Key) })
 		for j, p := range pieces {
 			last := bytes.Compare(p.Key, from) <= 0 && (j+1 == len(pieces) || bytes.Compare(pieces[j+1].Key, from) > 0)
 			if last || bytes.Compare(p.Key, from) > 0 && bytes.Compare(p.Key, to) < 0 {
-				all[i] = append(all[i], p)
+				x.asked++
+				if err := lent(func(b [][]byte) error { return tell(i, b[0]) }, p.Data); err != nil {
+					return err
+				}
 			}
 		}
-		x.asked += len(all[i])
 	}
-	return all, nil
+	return nil
 }
 
 // Times implements finding.Rows.
