@@ -104,7 +104,7 @@ func plan(cfg Config) (faults []fault) {
 	for sum := time.Duration(0); sum < cfg.Time; {
 		f := all[r.IntN(len(all))]()
 		switch {
-		case cfg.Grow && stores == cfg.Stores && sum >= cfg.Time/3:
+		case cfg.Grow && stores == cfg.Stores && sum >= cfg.Time/4:
 			f = fault{what: grow, node: -1, store: r.IntN(stores), hold: between(0, 200*ms)}
 			stores *= 2
 			sum += growTime
