@@ -95,6 +95,15 @@ func (c *chatter) took(room chat.RoomID, is ports.Outcome, key chat.Key) {
 	c.gap, c.last = max(c.gap, time.Since(c.last)), time.Now()
 }
 
+// longest returns the longest time without an acknowledgement, and begins anew.
+func (c *chatter) longest() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.gap
+	c.gap = 0
+	return was
+}
+
 // mustHave fails the test unless a store has what was acknowledged, each once, in order, and
 // nothing else.
 func (c *chatter) mustHave(store ports.Log) {
@@ -233,14 +242,14 @@ func TestAClusterGrowsUnderLoad(t *testing.T) {
 		}()
 		g := growth(t, configs)
 		must(t, g.Status(t.Context()))
-		c.gap = 0
+		c.longest()
 		must(t, g.Grow(t.Context(), false))
 		next := <-opened
 		if next == nil {
 			t.FailNow()
 		}
 		c.awaits(200)
-		t.Logf("%d databases; the longest time without an acknowledgement was %v", len(configs), c.gap)
+		t.Logf("%d databases; the longest time without an acknowledgement was %v", len(configs), c.longest())
 		mustBe(t, running.AwaitMap(t.Context()), chat.Conflict)
 		running = next
 		lists(t, next, rooms)
