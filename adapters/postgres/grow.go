@@ -26,6 +26,8 @@ ON CONFLICT (one) DO UPDATE SET count = excluded.count, epoch = excluded.epoch, 
 
 	takeStatement = `UPDATE shard SET number = $1, formed = false WHERE number <> $1`
 
+	sinceQuery = `SELECT coalesce(extract(epoch FROM clock_timestamp() - split_at), 0)::float8 FROM shard`
+
 	promoteStatement = `SELECT pg_promote(false)`
 
 	lagQuery = `SELECT pg_current_wal_lsn()::text`
@@ -61,15 +63,30 @@ func (g *Growth) Grow(ctx context.Context, byHand bool) error {
 	if err := together(t.half, func(i int) error { return t.ready(ctx, i) }); err != nil {
 		return err
 	}
-	began := time.Now()
 	if err := t.split(ctx); err != nil {
 		return err
 	}
 	if err := together(t.half, func(i int) error { return t.take(ctx, i) }); err != nil {
 		return errors.Join(err, chat.Errorf(chat.Unavailable, "nobody can write until this is done: go on by the same command once the reason is mended, or give it up by parley shards undo"))
 	}
-	g.say("the cluster has grown to %d databases; writes were held up for %v", len(t.seats), time.Since(began).Round(time.Millisecond))
+	if err := t.sayGrown(ctx); err != nil {
+		return err
+	}
 	return t.endSessions(ctx)
+}
+
+// sayGrown tells how long it took, from the first step of all, by the databases' clocks.
+func (t *table) sayGrown(ctx context.Context) error {
+	longest := time.Duration(0)
+	for _, s := range t.seats[:t.half] {
+		var seconds float64
+		if err := s.conn.QueryRow(ctx, sinceQuery).Scan(&seconds); err != nil {
+			return s.failure(ctx, err)
+		}
+		longest = max(longest, time.Duration(seconds*float64(time.Second)))
+	}
+	t.say("the cluster has grown to %d databases; writes were held up for %v", len(t.seats), longest.Round(time.Millisecond))
+	return nil
 }
 
 // grown reports whether all databases have their places.
