@@ -553,7 +553,7 @@ func TestDatabasesComputeSlotsToo(t *testing.T) {
 }
 
 // A message costs as many statements on several servers as on one.
-func TestASendCostsTheSameOnSeveralServers(t *testing.T) {
+func TestGuardASendCostsTheSameOnSeveralServers(t *testing.T) {
 	t.Parallel()
 	counts := map[int]int64{}
 	for _, n := range []int{1, 3} {
