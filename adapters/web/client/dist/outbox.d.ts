@@ -33,8 +33,11 @@ export interface OutboxParts {
     /** What waits there is another. */
     changed(room: string): void;
 }
-/** A random key; crypto.randomUUID is missing where a page does not come by https. */
-export declare function newKey(): string;
+/**
+ * A key that begins with the time, as stores then put keys of the same time together; 96 bits are random.
+ * crypto.randomUUID is missing where a page does not come by https.
+ */
+export declare const newKey: () => string;
 export declare class Outbox {
     #private;
     constructor(parts: OutboxParts, user?: string);

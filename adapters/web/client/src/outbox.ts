@@ -66,11 +66,11 @@ const STORED_WITHIN = 2_000; // ms: a storage that takes longer is not waited fo
 
 const path = (user: string, place = ""): string => `outbox/${encodeURIComponent(user)}/${place}`;
 
-/** A random key; crypto.randomUUID is missing where a page does not come by https. */
-export function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+/**
+ * A key that begins with the time, as stores then put keys of the same time together; 96 bits are random.
+ * crypto.randomUUID is missing where a page does not come by https.
+ */
+export const newKey = (): string => Date.now().toString(16) + crypto.getRandomValues(new Uint32Array(3)).join("");
 
 export class Outbox {
   #parts: OutboxParts;
@@ -276,7 +276,7 @@ export class Outbox {
   // Places grow, also when this machine's clock is set back.
   #place(): string {
     this.#lastPlace = Math.max(this.#lastPlace + 1, Date.now() * 1_000);
-    return `${String(this.#lastPlace).padStart(17, "0")}-${newKey().slice(0, 8)}`;
+    return `${String(this.#lastPlace).padStart(17, "0")}-${newKey().slice(-8)}`;
   }
 
   async #keep(entry: Entry): Promise<void> {
