@@ -43,6 +43,9 @@ type Join struct {
 	Room  chat.RoomID
 	After *chat.Seq // the cursor; nil: begin with the last Limit entries
 	Limit int       // 0–200; ignored with After
+	// Presence is set for clients that cannot ask who is present. They are told who comes and goes
+	// as if they had asked.
+	Presence bool
 }
 
 // Leave stops following a room.

@@ -95,7 +95,7 @@ func (a *Adapter) wish(c *fiber.Ctx, rooms []chat.RoomID, after []chat.Seq) (*wi
 func (w *wish) reads() []ports.Join {
 	reads := make([]ports.Join, len(w.cursors.rooms))
 	for i, room := range w.cursors.rooms {
-		reads[i] = ports.Join{Room: room, Limit: w.limit}
+		reads[i] = ports.Join{Room: room, Limit: w.limit, Presence: true}
 		if at := w.cursors.at[i]; at != unknown {
 			reads[i].After = new(at)
 		}

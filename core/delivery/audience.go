@@ -63,19 +63,20 @@ func (a *Audience) GoBack(seq chat.Seq) {
 // Close implements feed.Readers.
 func (a *Audience) Close(late bool) bool { return a.node.cfg.Rooms.Closing(a.Room(), late) }
 
-// spread gives a signal to the readers, except origin.
-func (a *Audience) spread(signal chat.Signal, origin string) {
+// spread gives a signal to the readers, or only to those who asked, except origin.
+func (a *Audience) spread(signal chat.Signal, origin string, asked bool) {
+	sig := pendingSignal{Signal: signal, origin: origin, asked: asked}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.followed() {
-		return
-	}
-	frame := a.node.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal})
-	sig := pendingSignal{Signal: signal, origin: origin, frame: frame}
 	for i, w := range a.node.shards {
-		if len(a.parts[i].followers) > 0 {
-			w.queueSignal(&a.parts[i], sig)
+		p := &a.parts[i]
+		if len(p.followers) == 0 || asked && p.asked == 0 {
+			continue
 		}
+		if sig.frame == nil {
+			sig.frame = a.node.cfg.Encoder.Frame(nil, ports.SignalFrame{Signal: signal})
+		}
+		w.queueSignal(p, sig)
 	}
 }
 
@@ -102,6 +103,9 @@ func (a *Audience) remove(fl *Follow) {
 	p.followers[fl.pos].pos = fl.pos
 	p.followers[last] = nil
 	p.followers = p.followers[:last]
+	if fl.asked {
+		p.asked--
+	}
 }
 
 // followed reports whether readers follow the feed. a.mu is held.
@@ -147,6 +151,7 @@ func (a *Audience) followsOf(user chat.UserID) (follows []*Follow) {
 type part struct {
 	audience  *Audience
 	followers []*Follow // guarded by Audience.mu
+	asked     int       // how many of them asked; guarded by Audience.mu
 
 	// Guarded by the shard's mu.
 	queued  bool
@@ -174,7 +179,8 @@ type part struct {
 type passing struct {
 	since            time.Time
 	traced           []*delivery
-	told             told
+	told             told      // what those are told who asked
+	common           told      // what all are told
 	readers, entries int       // how many readers got entries, and the highest number that one got
 	first            time.Time // when the first of them was written to
 }

@@ -18,6 +18,8 @@ type Follow struct {
 
 	pos int // in the part's followers; guarded by Audience.mu
 
+	asked bool // is told what only those are who asked; changes with both locks held
+
 	// Guarded by the reader's lock.
 	cursor   chat.Seq      // the last entry that was handed to the connection or its outbox
 	until    chat.Seq      // if bounded: the last entry that the reader may get
@@ -48,6 +50,20 @@ func (fl *Follow) Cursor() chat.Seq { return fl.cursor }
 
 // Sent returns the last entry that the client was told is its own, or 0.
 func (fl *Follow) Sent() chat.Seq { return fl.sent }
+
+// Ask has the follow told, from now on, what only those are who asked.
+func (fl *Follow) Ask() {
+	a := fl.Audience
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !fl.asked && !fl.gone {
+		fl.asked = true
+		a.parts[fl.Reader.shard.index].asked++
+	}
+}
+
+// Asked reports whether Ask was called.
+func (fl *Follow) Asked() bool { return fl.asked }
 
 // Gone reports whether the follow has ended.
 func (fl *Follow) Gone() bool { return fl.gone }

@@ -145,10 +145,11 @@ func (n *Node) Join(ctx context.Context, room chat.RoomID) (*Audience, error) {
 	return audienceOf(f), nil
 }
 
-// Spread gives a signal to the readers of its room, except origin. It does not wait.
-func (n *Node) Spread(signal chat.Signal, origin string) {
+// Spread gives a signal to the readers of its room, except origin. With asked, only those get it
+// who asked. It does not wait.
+func (n *Node) Spread(signal chat.Signal, origin string, asked bool) {
 	if a := n.Audience(signal.Room); a != nil {
-		a.spread(signal, origin)
+		a.spread(signal, origin, asked)
 	}
 }
 

@@ -25,6 +25,7 @@ type pendingSignal struct {
 	chat.Signal
 	origin string // the id of the reader that does not get it
 	frame  []byte
+	asked  bool // only those get it who asked
 }
 
 // replaceSignal adds sig at the end, and removes an earlier one of its slot.
@@ -58,6 +59,21 @@ func (t *told) join() {
 		t.frames = append(t.frames, t.signals[i].frame...)
 		t.seq = max(t.seq, t.signals[i].Seq)
 	}
+}
+
+// common returns what those are told who did not ask.
+func (t *told) common() told {
+	if !slices.ContainsFunc(t.signals, func(sig pendingSignal) bool { return sig.asked }) {
+		return *t
+	}
+	var c told
+	for _, sig := range t.signals {
+		if !sig.asked {
+			c.signals = append(c.signals, sig)
+		}
+	}
+	c.join()
+	return c
 }
 
 // of reports whether one of the signals is a reader's own.

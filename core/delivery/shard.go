@@ -268,6 +268,7 @@ func (w *shard) pass(p *part) {
 	w.mu.Unlock()
 	if len(p.left) == 0 {
 		p.passing.told.join()
+		p.passing.common = p.passing.told.common()
 		p.began, p.due = time.Now(), time.Time{}
 		p.waited()
 		w.telling -= p.telling
@@ -318,8 +319,11 @@ func (w *shard) serve(p *part, fl *Follow) {
 	if fl.gone {
 		return
 	}
-	before := fl.cursor
-	if !r.tell(fl, &p.passing.told) {
+	before, t := fl.cursor, &p.passing.common
+	if fl.asked {
+		t = &p.passing.told
+	}
+	if !r.tell(fl, t) {
 		r.want(fl)
 		r.flush(w)
 	}

@@ -14,6 +14,9 @@
 // matters only until the next one. Each node tells once a second that it lives. One that is silent
 // for five seconds is gone, and its users with it.
 //
+// In a room of a few, all readers are told of each one who comes or goes. Where more are present,
+// only those are who have asked who is there, and in a large room nobody is.
+//
 // A user whose last connection broke stays present for two seconds, as most are back by then.
 //
 // Typing ends by itself on each node that shows it, six seconds after the last sign. It also ends

@@ -110,6 +110,9 @@ func (n *node) Spread(signal chat.Signal, origin string) {
 	n.told = append(n.told, told{signal, origin})
 }
 
+// SpreadAsked implements presence.Readers: nobody here has asked.
+func (n *node) SpreadAsked(chat.Signal, string) {}
+
 // Arose implements presence.Readers.
 func (n *node) Arose(signal chat.Signal) {
 	n.mu.Lock()

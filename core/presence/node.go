@@ -16,7 +16,9 @@ import (
 type Readers interface {
 	// Spread gives a signal to the readers of its room on this node, but not to the session origin.
 	Spread(signal chat.Signal, origin string)
-	// Tell does the same, sends the signal to the other nodes too, and does what Arose does.
+	// SpreadAsked gives it only to those who have asked who is present.
+	SpreadAsked(signal chat.Signal, origin string)
+	// Tell does the same as Spread, sends the signal to the other nodes too, and does what Arose does.
 	Tell(signal chat.Signal, origin string)
 	// Arose tells of a signal those who are no readers. Of all nodes one does so, as a rule: the
 	// one where the user is.
@@ -131,11 +133,16 @@ func (n *Node) Depart(id chat.RoomID, who chat.Author, session string, mayBeBack
 // node, and those who are no readers are told too. r.mu is held, so that signals leave in the order
 // of the changes.
 func (n *Node) tell(r *room, user chat.UserID, on bool, session string, arose bool) {
-	if r.count() > maxTold {
+	present := r.count()
+	if present > maxTold {
 		return
 	}
 	sig := chat.Signal{Room: r.id, User: user, Kind: chat.SignalPresence, On: on}
-	n.cfg.Readers.Spread(sig, session)
+	if present > maxUnasked {
+		n.cfg.Readers.SpreadAsked(sig, session)
+	} else {
+		n.cfg.Readers.Spread(sig, session)
+	}
 	if arose {
 		n.cfg.Readers.Arose(sig)
 	}

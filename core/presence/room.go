@@ -14,6 +14,9 @@ const (
 	// maxTold is up to how many present users a room's readers are told of each one who comes or
 	// goes. The cost of that grows with the square of their number.
 	maxTold = 200
+	// maxUnasked is up to how many present users those are told, too, who have not asked who is
+	// present. They do not know who was there before.
+	maxUnasked = 50
 	// maxNamed is how many users an answer names, and a notice to the other nodes.
 	maxNamed = 200
 	// linger is how long a user whose last connection broke stays present. Most are back by then,

@@ -141,6 +141,7 @@ func (s *session) do(ctx context.Context, c ports.Command) error {
 		if _, err := s.hub.cfg.Reader.Allowed(ctx, s.who(), ask.Room); err != nil {
 			return err
 		}
+		s.asks(ask.Room)
 		s.ok(id, s.hub.presence.Present(ask.Room))
 		return nil
 	case ports.Users:
@@ -150,6 +151,16 @@ func (s *session) do(ctx context.Context, c ports.Command) error {
 		return nil
 	default:
 		return chat.Errorf(chat.Internal, "no command %T", ask)
+	}
+}
+
+// asks notes that the client wants to know who comes to a room and goes. That must come before it
+// is told who is present.
+func (s *session) asks(room chat.RoomID) {
+	s.Lock()
+	defer s.Unlock()
+	if fl := s.In(room); fl != nil {
+		fl.Ask()
 	}
 }
 

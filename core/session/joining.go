@@ -69,6 +69,9 @@ func (s *session) begin(a *delivery.Audience, id string, ask ports.Join, answer 
 	if a.Add(&fl.Follow, cursor) > seen.Head {
 		s.hub.doubt(fl, seen.Head)
 	}
+	if ask.Presence || earlier != nil && earlier.Asked() {
+		fl.Ask()
+	}
 	s.hub.presence.Arrive(a.Room(), fl.Who, s.ID())
 	if earlier != nil {
 		s.endFollow(of(earlier))

@@ -130,3 +130,53 @@ func TestAPresenceAnswerEndsByBytes(t *testing.T) {
 		}
 	})
 }
+
+// In a room of many, names go to those who have asked who is there. Who only reads gets nothing, as
+// long as so many are present.
+func TestInALargeRoomThoseAreToldWhoHaveAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const unasked = 50 // present users up to whom all are told
+		w := newWorld(t, 2)
+		alice, bob, stream := w.connectsTo(0, "alice", 1<<20), w.connectsTo(1, "bob", 1<<20), w.connectsTo(0, "carol", 1<<20)
+		alice.joins("tea")
+		bob.joins("tea")
+		stream.gets(ports.Join{Room: "tea", Presence: true}, nil)
+		for i := range unasked - 3 {
+			w.connectsTo(i%2, fmt.Sprintf("member%02d", i), 1<<20).joins("tea")
+		}
+		time.Sleep(longEnough)
+		if told := strings.Fields(alice.told()); len(told) != unasked-1 {
+			t.Errorf("in a room of %d, alice is told of %d", unasked, len(told))
+		}
+		bob.told()
+		stream.told()
+
+		if got := bob.present("tea"); !strings.HasSuffix(got, fmt.Sprint(" of ", unasked)) {
+			t.Errorf("bob sees %s", got)
+		}
+		dave, erin := w.connectsTo(0, "dave", 1<<20), w.connectsTo(1, "erin", 1<<20)
+		dave.joins("tea")
+		erin.joins("tea")
+		time.Sleep(time.Second)
+		mustSay(t, "alice, who has not asked, is told", alice.told(), "")
+		mustSay(t, "bob, who has, is told", bob.told(), "+dave +erin")
+		mustSay(t, "a stream, which cannot ask, is told", stream.told(), "+dave +erin")
+
+		bob.joins("tea") // once more
+		erin.gets(ports.Leave{Room: "tea"}, nil)
+		time.Sleep(time.Second)
+		mustSay(t, "bob, who has joined again, is told", bob.told(), "-erin")
+		mustSay(t, "alice is told", alice.told(), "")
+		dave.gets(ports.Leave{Room: "tea"}, nil)
+		time.Sleep(time.Second)
+		mustSay(t, "of one of a few, alice is told", alice.told(), "-dave")
+		mustSay(t, "and bob", bob.told(), "-dave")
+
+		bob.gets(ports.Leave{Room: "tea"}, nil)
+		bob.joins("tea")
+		dave.joins("tea")
+		time.Sleep(time.Second)
+		mustSay(t, "bob, who has left and not asked since, is told", bob.told(), "")
+	})
+}

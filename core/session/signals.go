@@ -56,7 +56,12 @@ func (h *Hub) Arose(signal chat.Signal) {
 // Spread gives a signal to this node's readers of its room, except the session origin. It does not
 // wait.
 func (h *Hub) Spread(signal chat.Signal, origin string) {
-	h.delivery.Spread(signal, origin)
+	h.delivery.Spread(signal, origin, false)
+}
+
+// SpreadAsked implements presence.Readers.
+func (h *Hub) SpreadAsked(signal chat.Signal, origin string) {
+	h.delivery.Spread(signal, origin, true)
 }
 
 // passSignals hands signals to the bus until ctx ends.
