@@ -18,7 +18,8 @@ type Readers interface {
 	Spread(signal chat.Signal, origin string)
 	// SpreadAsked gives it only to those who have asked who is present.
 	SpreadAsked(signal chat.Signal, origin string)
-	// Tell does the same as Spread, sends the signal to the other nodes too, and does what Arose does.
+	// Tell does the same as Spread, sends the signal to the other nodes too, and does what Arose
+	// does.
 	Tell(signal chat.Signal, origin string)
 	// Arose tells of a signal those who are no readers. Of all nodes one does so, as a rule: the
 	// one where the user is.
