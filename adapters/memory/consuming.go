@@ -65,7 +65,7 @@ func (s *Store) Pending(ctx context.Context, asked []ports.SharePlace, limit int
 	}
 	var all []ports.PendingRoom
 	for _, rooms := range found {
-		slices.SortFunc(rooms, func(a, b ports.PendingRoom) int { return cmp.Compare(a.Room, b.Room) })
+		slices.SortStableFunc(rooms, func(a, b ports.PendingRoom) int { return cmp.Compare(a.Room, b.Room) })
 		all = append(all, rooms[:min(limit, len(rooms))]...)
 	}
 	return all, nil
@@ -106,7 +106,7 @@ func (c *consuming) sorted(wanted func(*ports.Cursor) bool, by func(a, b ports.C
 			list = append(list, is)
 		}
 	}
-	slices.SortFunc(list, by)
+	slices.SortStableFunc(list, by)
 	return list
 }
 

@@ -33,7 +33,7 @@ func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.Roo
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, compareKeys)
+	slices.SortStableFunc(keys, compareKeys)
 	return keys[:min(q.Limit, len(keys))], cut, nil
 }
 

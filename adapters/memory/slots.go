@@ -150,6 +150,6 @@ func (s *Store) DuePins(ctx context.Context, limit int) ([]ports.DuePin, error) 
 			}
 		}
 	}
-	slices.SortFunc(due, func(a, b ports.DuePin) int { return a.Due.Compare(b.Due) })
+	slices.SortStableFunc(due, func(a, b ports.DuePin) int { return a.Due.Compare(b.Due) })
 	return due[:min(limit, len(due))], nil
 }

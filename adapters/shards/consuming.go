@@ -105,7 +105,7 @@ func (s *Store) Pending(ctx context.Context, asked []ports.SharePlace, limit int
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b ports.PendingRoom) int { return cmp.Compare(a.Room, b.Room) })
+	slices.SortStableFunc(all, func(a, b ports.PendingRoom) int { return cmp.Compare(a.Room, b.Room) })
 	return limited(all, limit, func(is *ports.PendingRoom) chat.RoomID { return is.Room }), nil
 }
 
@@ -117,7 +117,7 @@ func (s *Store) Waiting(ctx context.Context, shares []ports.Share, consumers []s
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(all, func(a, b ports.Cursor) int { return a.Next.Compare(b.Next) })
+	slices.SortStableFunc(all, func(a, b ports.Cursor) int { return a.Next.Compare(b.Next) })
 	return limited(all, limit, func(c *ports.Cursor) chat.RoomID { return c.Room }), nil
 }
 
@@ -258,7 +258,7 @@ func (s *Store) Stuck(ctx context.Context, consumer string, after chat.RoomID, l
 		return nil, err
 	}
 	all := flat(lists)
-	slices.SortFunc(all, func(a, b ports.Cursor) int { return cmp.Compare(a.Room, b.Room) })
+	slices.SortStableFunc(all, func(a, b ports.Cursor) int { return cmp.Compare(a.Room, b.Room) })
 	return all[:min(len(all), limit)], nil
 }
 

@@ -46,7 +46,7 @@ func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.
 	if next != "" {
 		page = slices.DeleteFunc(page, func(st chat.Standing) bool { return st.Room.ID > next })
 	}
-	slices.SortFunc(page, func(a, b chat.Standing) int { return cmp.Compare(a.Room.ID, b.Room.ID) })
+	slices.SortStableFunc(page, func(a, b chat.Standing) int { return cmp.Compare(a.Room.ID, b.Room.ID) })
 	if len(page) >= query.Limit {
 		page = page[:query.Limit]
 		next = page[query.Limit-1].Room.ID
@@ -130,7 +130,7 @@ func (s *Store) listed(ctx context.Context, query ports.OrderQuery) (keys []port
 		looked += n
 	}
 	keys = flat(lists)
-	slices.SortFunc(keys, func(a, b ports.RoomKey) int {
+	slices.SortStableFunc(keys, func(a, b ports.RoomKey) int {
 		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Room, b.Room))
 	})
 	return keys[:min(len(keys), query.Limit)], looked, err

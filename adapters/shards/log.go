@@ -126,6 +126,6 @@ func (s *Store) DuePins(ctx context.Context, limit int) ([]ports.DuePin, error) 
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(due, func(a, b ports.DuePin) int { return a.Due.Compare(b.Due) })
+	slices.SortStableFunc(due, func(a, b ports.DuePin) int { return a.Due.Compare(b.Due) })
 	return due[:min(len(due), limit)], nil
 }
