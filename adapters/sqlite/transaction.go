@@ -29,7 +29,7 @@ func (s *Store) writeSoon(ctx context.Context, what string, do func(tx *transact
 	if _, fault := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); fault != nil {
 		err = errors.Join(err, fault)
 		// This closes the connection, so that nobody writes over it.
-		conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck
+		conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it returns just that
 	}
 	return within(ctx, err, what)
 }

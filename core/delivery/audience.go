@@ -108,9 +108,6 @@ func (a *Audience) remove(fl *Follow) {
 	}
 }
 
-// followed reports whether readers follow the feed. a.mu is held.
-func (a *Audience) followed() bool { return a.followers() > 0 }
-
 // followers returns how many readers follow the feed. a.mu is held.
 func (a *Audience) followers() (n int) {
 	for i := range a.parts {
