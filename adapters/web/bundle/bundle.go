@@ -66,6 +66,10 @@ func Elements(dir string) (map[string][]byte, error) {
 	return p.files, nil
 }
 
+// ownNames are the names of members that only modules of one built file use: they end in "_", and
+// are shortened. What users of a package call, what is sent and what is stored has other names.
+const ownNames = `[a-zA-Z]_$`
+
 func options(dir, entry string) api.BuildOptions {
 	return api.BuildOptions{
 		EntryPoints:       []string{dir + "/src/" + entry},
@@ -77,17 +81,24 @@ func options(dir, entry string) api.BuildOptions {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
+		MangleProps:       ownNames,
 		LegalComments:     api.LegalCommentsNone,
 		TsconfigRaw:       `{"compilerOptions": {"verbatimModuleSyntax": true}}`,
 	}
 }
 
 func build(o api.BuildOptions) ([]byte, error) {
+	built, _, err := shortened(o)
+	return built, err
+}
+
+// shortened returns the built file, and what became of the own names in it.
+func shortened(o api.BuildOptions) ([]byte, map[string]any, error) {
 	result := api.Build(o)
 	if len(result.Errors) > 0 {
-		return nil, told(result.Errors[0])
+		return nil, nil, told(result.Errors[0])
 	}
-	return result.OutputFiles[0].Contents, nil
+	return result.OutputFiles[0].Contents, result.MangleCache, nil
 }
 
 func told(fault api.Message) error {

@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -49,8 +51,12 @@ func (p *parts) build() error {
 	}
 	o := p.options("lazy/more.ts")
 	o.Plugins = append(o.Plugins, shared)
-	if p.files["embed-more.js"], err = build(o); err != nil {
+	var own map[string]any
+	if p.files["embed-more.js"], own, err = shortened(o); err != nil {
 		return err
+	}
+	if len(own) > 0 { // they are others in the main file
+		return fmt.Errorf("what is loaded later uses own names: %v", slices.Sorted(maps.Keys(own)))
 	}
 	packed, err := compress(p.files["embed-more.js"], inBrotli)
 	if err != nil {

@@ -1,5 +1,5 @@
 import { type Socket, type Status } from "./connection.js";
-import { Http } from "./http.js";
+import { type Ask } from "./http.js";
 import { type Person } from "./people.js";
 import type { Author, Entry, Limits, NewRoom } from "./protocol.js";
 import { Room } from "./room.js";
@@ -56,7 +56,7 @@ export declare class Client {
      */
     search(q: string, options?: SearchOptions): Promise<Found>;
     /** Asks over HTTP for what this library has no method for: `client.ask("GET", "v1/users/bob")`. */
-    ask(method: string, path: string, ask?: Parameters<Http["ask"]>[2]): Promise<any>;
+    ask(method: string, path: string, ask?: Ask): Promise<any>;
     /**
      * What a user is called, or their id. A name that is not known is asked for: when it is there, this
      * client's snapshot is another.

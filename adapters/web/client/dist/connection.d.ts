@@ -33,31 +33,31 @@ export type Status = {
 };
 export interface Callbacks {
     /** `status` has changed. */
-    onStatus(): void;
+    onStatus_(): void;
     /** Commands may be sent; it comes before all other frames. */
-    onWelcome(welcome: Welcome): void;
+    onWelcome_(welcome: Welcome): void;
     /** A frame that is no answer, in order. */
-    onFrame(frame: Frame): void;
+    onFrame_(frame: Frame): void;
     /** Asks in another way why the service refuses the token; nothing where it does not say. */
-    refusal(token: string): Promise<ParleyError | undefined>;
+    refusal_(token: string): Promise<ParleyError | undefined>;
 }
 /** Begins with `start`, and lives until `stop` or until the service sends it away for good. */
 export declare class Connection {
     #private;
-    status: Status;
+    status_: Status;
     constructor(url: string, tokens: Tokens, dial: (url: string, protocols: string[]) => Socket, on: Callbacks);
-    start(): void;
-    stop(reason?: StopReason): void;
+    start_(): void;
+    stop_(reason?: StopReason): void;
     /**
      * Sends a command; resolves to its `ok`. `take` gets the `ok` at once, before the frames behind it
      * are handled: a promise is resolved too late for that.
      */
-    request(command: Command, take?: (ok: Ok) => void): Promise<Ok>;
+    request_(command: Command, take?: (ok: Ok) => void): Promise<Ok>;
     /** Sends a command whose answer nobody waits for; it is dropped while there is no connection. */
-    tell(command: Command): void;
+    tell_(command: Command): void;
     /**
      * Looks at once whether the connection is alive, or tries at once to get one: for when the network
      * or the user came back.
      */
-    wake(): void;
+    wake_(): void;
 }

@@ -24,8 +24,8 @@ export declare class ParleyError extends Error {
 export declare const unanswered: () => ParleyError;
 export declare const stopped: (message?: string) => ParleyError;
 /** Throws if the service is known, and does not have the feature. */
-export declare function need({ features }: {
-    readonly features: ReadonlySet<string>;
+export declare function need({ features_ }: {
+    readonly features_: ReadonlySet<string>;
 }, feature: string): void;
 /** Anything that was thrown, as a ParleyError. */
 export declare function asError(thrown: unknown): ParleyError;

@@ -6,23 +6,23 @@ import type { Storage } from "./storage.js";
 import type { Line } from "./stream.js";
 /** What a room needs of its client. */
 export interface Host extends Line {
-    readonly me: Author;
-    readonly log: string;
-    readonly features: ReadonlySet<string>;
-    readonly storage: Storage;
-    readonly http: Http;
-    readonly outbox: Outbox;
+    readonly me_: Author;
+    readonly log_: string;
+    readonly features_: ReadonlySet<string>;
+    readonly storage_: Storage;
+    readonly http_: Http;
+    readonly outbox_: Outbox;
     /** The room is followed. */
-    follows(room: Room): boolean;
+    follows_(room: Room): boolean;
     /** The application uses the room: it is followed from now on. */
-    use(room: Room): void;
+    use_(room: Room): void;
     /** The list of rooms has others. */
-    listed(): void;
+    listed_(): void;
     /** I have said or done something in the room: it is one of mine. */
-    mine(room: Room): void;
-    learn(author: Author): void;
-    ignored(type: string): void;
+    mine_(room: Room): void;
+    learn_(author: Author): void;
+    ignored_(type: string): void;
     /** An entry came, and is applied. */
-    came(room: string, entry: Entry): void;
-    roomChanged(room: Room): void;
+    came_(room: string, entry: Entry): void;
+    roomChanged_(room: Room): void;
 }

@@ -10,8 +10,8 @@ export declare class Http {
     /** `base` ends in a slash. */
     constructor(base: string, tokens: Tokens, fetcher: typeof fetch);
     /** Asks for a path below the service's address, `v1/rooms`; resolves to the answer's JSON. */
-    ask(method: string, path: string, ask?: Ask): Promise<any>;
+    ask_(method: string, path: string, ask?: Ask): Promise<any>;
     /** Why the service refuses the token; nothing where it does not, or does not answer. */
-    refusal(token: string): Promise<ParleyError | undefined>;
-    end(): void;
+    refusal_(token: string): Promise<ParleyError | undefined>;
+    end_(): void;
 }

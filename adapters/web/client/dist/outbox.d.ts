@@ -26,12 +26,12 @@ export interface Item {
     readonly error?: ParleyError;
 }
 export interface OutboxParts {
-    readonly storage: Storage;
-    request(command: Command, take: (ok: Ok) => void): Promise<Ok>;
+    readonly storage_: Storage;
+    request_(command: Command, take: (ok: Ok) => void): Promise<Ok>;
     /** Whether the room's log is known up to that entry, or nobody follows the room. */
-    applied(room: string, seq: number): boolean;
+    applied_(room: string, seq: number): boolean;
     /** What waits there is another. */
-    changed(room: string): void;
+    changed_(room: string): void;
 }
 /**
  * A key that begins with the time, as stores then put keys of the same time together; 96 bits are random.
@@ -41,25 +41,25 @@ export declare const newKey: () => string;
 export declare class Outbox {
     #private;
     constructor(parts: OutboxParts, user?: string);
-    in(room: string): readonly Item[];
-    get rooms(): string[];
+    in_(room: string): readonly Item[];
+    get rooms_(): string[];
     /**
      * Takes a command. It is sent when those before it in its room are, and kept until then. Of a
      * message whose key is here already there is no second one, unless the first failed.
      */
-    add(room: string, command: Command, key?: string): {
+    add_(room: string, command: Command, key?: string): {
         readonly item: Item;
         readonly outcome: Promise<Outcome>;
     };
-    retry(room: string, key: string): void;
+    retry_(room: string, key: string): void;
     /** Forgets a command. One that is on its way may take effect all the same. */
-    discard(room: string, key: string): void;
+    discard_(room: string, key: string): void;
     /** The log has applied the entry: what waited for it is done. */
-    seen(room: string, seq: number, mine: boolean, key?: string): void;
+    seen_(room: string, seq: number, mine: boolean, key?: string): void;
     /** Connected, as this user and to this log: what is kept for them is taken up, and sent. */
-    open(user: string, log: string): Promise<void>;
+    open_(user: string, log: string): Promise<void>;
     /** Not connected: nothing is sent. */
-    close(): void;
+    close_(): void;
     /** Sends what waits in the room, one after the other. */
-    flush(room: string): Promise<void>;
+    flush_(room: string): Promise<void>;
 }

@@ -19,12 +19,12 @@ export declare class People {
     /** `ask` may reject: then those users are asked about again when somebody wants to see them. */
     constructor(ask: (ids: string[]) => Promise<Told>, changed: () => void);
     /** The display name, or the id until it is known. */
-    name(user: string): string;
-    person(user: string): Person;
+    name_(user: string): string;
+    person_(user: string): Person;
     /** Takes a name that came with something else. What was asked for is newer. */
-    learn({ id, name }: Author): void;
+    learn_({ id, name }: Author): void;
     /** Takes a profile. */
-    take({ id, name, avatar, custom, v }: Profile): void;
+    take_({ id, name, avatar, custom, v }: Profile): void;
     /** There is a new connection, which has to be asked again: it tells what changes since. */
-    forgetAsked(): void;
+    forgetAsked_(): void;
 }

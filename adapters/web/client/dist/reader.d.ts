@@ -14,17 +14,17 @@ export interface ReaderOptions {
 }
 /** What a reader needs of its room. */
 export interface ReaderSource {
-    readonly user: string;
-    readonly log: string;
-    readonly room: string;
-    readonly cursor: number;
-    readonly storage: Storage;
-    ready(): Promise<void>;
-    page(ask: {
+    readonly user_: string;
+    readonly log_: string;
+    readonly room_: string;
+    readonly cursor_: number;
+    readonly storage_: Storage;
+    ready_(): Promise<void>;
+    page_(ask: {
         after: number;
         limit: number;
     }, take: (page: Page) => void): Promise<void>;
-    ended(reader: Reader): void;
+    ended_(reader: Reader): void;
 }
 export declare class Reader implements AsyncIterableIterator<Entry> {
     #private;

@@ -25,30 +25,30 @@ export declare class RoomState {
     members: ReadonlyMap<string, Member> | undefined;
     pins: readonly Message[] | undefined;
     /** Who is there, id to name; `total` may be more in a crowd. */
-    presence: {
+    presence_: {
         readonly users: ReadonlyMap<string, string>;
         readonly total: number;
     };
     marks: ReadonlyMap<string, number>;
     /** Who types now, but me. */
-    typists: readonly string[];
+    typists_: readonly string[];
     /** `unread` may be wrong, and more: the service has to be asked. */
-    stale: boolean;
+    stale_: boolean;
     constructor(me: () => string);
     get unread(): number;
     /** Takes over how the service shows the room. */
-    describe(view: RoomView): void;
+    describe_(view: RoomView): void;
     /** Applies an entry: it is behind all that were applied before, or repeats one of them. */
-    apply(entry: Entry): void;
+    apply_(entry: Entry): void;
     /** A message is pinned that was not. */
-    pin(message: Message): void;
+    pin_(message: Message): void;
     /** I have read up to there. */
-    mark(seq: number): void;
+    mark_(seq: number): void;
     /** Takes a signal; returns whether it knew it. */
-    signal({ type, user, on, online, seq }: Frame, now?: number): boolean;
-    arrive(users: readonly Author[], total: number): void;
+    signal_({ type, user, on, online, seq }: Frame, now?: number): boolean;
+    arrive_(users: readonly Author[], total: number): void;
     /** Signals end with the connection: nobody knows who is there, or typing. */
-    silence(): void;
+    silence_(): void;
     /** Drops who has stopped typing. Returns when to look again, in ms, or Infinity. */
-    expire(now?: number): number;
+    expire_(now?: number): number;
 }

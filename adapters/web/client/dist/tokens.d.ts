@@ -9,14 +9,14 @@ export declare class Tokens {
     #private;
     constructor(give: GetToken);
     /** The token to use now, or "" if nobody is signed in. Rejects with what `getToken` threw. */
-    get(): Promise<string>;
+    get_(): Promise<string>;
     /** A fresh one, while the one that there is still holds. */
-    renew(): Promise<string>;
+    renew_(): Promise<string>;
     /** The service refused it: the next one is asked for. */
-    refuse(token: string): void;
+    refuse_(token: string): void;
     /**
      * How long to wait before it is renewed, in ms: `expiresAt` and `now` are both of the service's
      * clock, so it does not matter what this machine's says. Without `expiresAt` the token is asked.
      */
-    renewalIn(now: number, expiresAt?: number): number;
+    renewalIn_(now: number, expiresAt?: number): number;
 }

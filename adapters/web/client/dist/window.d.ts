@@ -30,23 +30,23 @@ export interface WindowSnapshot {
 }
 /** What a window needs of its room. */
 export interface WindowSource {
-    me(): Author;
+    me_(): Author;
     /** The last entry that the stream brought. */
-    readonly cursor: number;
-    readonly read: number;
-    outgoing(): readonly Outgoing[];
+    readonly cursor_: number;
+    readonly read_: number;
+    outgoing_(): readonly Outgoing[];
     /** Resolves once the room is joined; rejects if it cannot be. */
-    ready(): Promise<void>;
+    ready_(): Promise<void>;
     /**
      * Asks for history until it is answered. `take` gets the page before any frame behind it, with the
      * entries that the stream brought while it was on its way: the page may be older than they are.
      */
-    page(ask: {
+    page_(ask: {
         before?: number;
         after?: number;
         limit: number;
     }, take: (page: Page, since: readonly Entry[]) => void): Promise<void>;
-    closed(window: Window): void;
+    closed_(window: Window): void;
 }
 export declare class Window {
     #private;

@@ -43,29 +43,29 @@ function measured(what: string, fold: (text: string[]) => unknown): void {
 
 measured("all of it in one segment", (text) => {
   const segment = new Segment(() => me.id);
-  segment.begin(1);
+  segment.begin_(1);
   for (const one of text) {
     const entry = JSON.parse(one);
-    segment.append(entry);
-    if (entry.target) segment.change(entry);
+    segment.append_(entry);
+    if (entry.target) segment.change_(entry);
   }
   return segment;
 });
 
 measured("as a live room with a window of 50", (text) => {
-  const outbox = new Outbox({ storage: memoryStorage(), request: () => Promise.reject(new Error()), applied: () => true, changed: () => {} });
+  const outbox = new Outbox({ storage_: memoryStorage(), request_: () => Promise.reject(new Error()), applied_: () => true, changed_: () => {} });
   const host = {
-    me, log: "l", open: true, destroyed: false, features: new Set(), storage: memoryStorage(), outbox,
-    http: { ask: () => Promise.reject(new Error()) },
-    request: ({ type }: any, take: any) => {
+    me_: me, log_: "l", open_: true, destroyed_: false, features_: new Set(), storage_: memoryStorage(), outbox_: outbox,
+    http_: { ask_: () => Promise.reject(new Error()) },
+    request_: ({ type }: any, take: any) => {
       if (type === "join") take({ head: 0, from: 1, truncated: false, role: "write", read: 0 });
       return type === "join" ? Promise.resolve({}) : Promise.reject(new Error());
     },
-    tell: () => {}, learn: () => {}, ignored: () => {}, came: () => {}, roomChanged: () => {},
+    tell_: () => {}, use_: () => {}, learn_: () => {}, ignored_: () => {}, came_: () => {}, roomChanged_: () => {}, mine_: () => {},
   };
   const room = new Room("tea", host as unknown as Host);
   room.messages;
-  room.join();
-  for (const one of text) room.receive(JSON.parse(one));
+  room.join_();
+  for (const one of text) room.receive_(JSON.parse(one));
   return room;
 });

@@ -5,10 +5,10 @@ import type { Frame, Ok } from "./protocol.ts";
 const ANSWER_WITHIN = 30_000; // ms
 
 interface Waiting {
-  readonly resolve: (ok: Ok) => void;
-  readonly reject: (error: ParleyError) => void;
-  readonly take: (ok: Ok) => void;
-  readonly timer: ReturnType<typeof setTimeout>;
+  readonly resolve_: (ok: Ok) => void;
+  readonly reject_: (error: ParleyError) => void;
+  readonly take_: (ok: Ok) => void;
+  readonly timer_: ReturnType<typeof setTimeout>;
 }
 
 export class Answers {
@@ -22,34 +22,34 @@ export class Answers {
   }
 
   /** Waits for an answer to the frame that `write` sends with the id. */
-  await(write: (id: string) => void, take: (ok: Ok) => void): Promise<Ok> {
+  await_(write: (id: string) => void, take: (ok: Ok) => void): Promise<Ok> {
     return new Promise((resolve, reject) => {
       const id = String(++this.#last);
       const timer = setTimeout(this.#late, ANSWER_WITHIN);
-      this.#waiting.set(id, { resolve, reject, take, timer });
+      this.#waiting.set(id, { resolve_: resolve, reject_: reject, take_: take, timer_: timer });
       write(id);
     });
   }
 
   /** Takes an `ok` or an `error`. */
-  settle(frame: Frame): void {
+  settle_(frame: Frame): void {
     const waiting = this.#waiting.get(frame["id"]);
     if (!waiting) return;
     this.#waiting.delete(frame["id"]);
-    clearTimeout(waiting.timer);
+    clearTimeout(waiting.timer_);
     if (frame.type === "error") {
-      waiting.reject(new ParleyError(frame as { code?: string }));
+      waiting.reject_(new ParleyError(frame as { code?: string }));
       return;
     }
-    waiting.take(frame);
-    waiting.resolve(frame);
+    waiting.take_(frame);
+    waiting.resolve_(frame);
   }
 
   /** The connection is gone: nothing that waits is answered any more. */
-  abandon(): void {
+  abandon_(): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { timer, reject } of waiting) {
+    for (const { timer_: timer, reject_: reject } of waiting) {
       clearTimeout(timer);
       reject(unanswered());
     }

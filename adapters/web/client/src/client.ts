@@ -3,7 +3,7 @@ import { Connection, type Socket, type Status } from "./connection.ts";
 import type { ParleyError } from "./errors.ts";
 import { Following } from "./following.ts";
 import type { Host } from "./host.ts";
-import { Http } from "./http.ts";
+import { Http, type Ask } from "./http.ts";
 import { Observable } from "./observable.ts";
 import { Outbox } from "./outbox.ts";
 import { People, type Person, type Told } from "./people.ts";
@@ -52,8 +52,8 @@ export class Client {
   #log = "";
   #features: ReadonlySet<string> = new Set();
   #limits: Limits | undefined;
-  #people = new People((ids) => this.#askPeople(ids), () => this.#view.changed());
-  #following = new Following(() => this.#list?.latest ?? []);
+  #people = new People((ids) => this.#askPeople(ids), () => this.#view.changed_());
+  #following = new Following(() => this.#list?.latest_ ?? []);
   #warned = new Set<string>();
   #ignored = new Map<string, number>();
   #entries = new Set<(room: string, entry: Entry) => void>();
@@ -72,20 +72,20 @@ export class Client {
     this.#me = { id: user, name: user };
     this.#http = new Http(base.href, tokens, fetcher ?? ((...ask) => fetch(...ask)));
     this.#connection = new Connection(socket.href, tokens, (to, protocols) => new WebSocket(to, protocols), {
-      onStatus: () => this.#statusChanged(),
-      onWelcome: (welcome) => this.#welcome(welcome),
-      onFrame: (frame) => this.#receive(frame),
-      refusal: (token) => this.#http.refusal(token),
+      onStatus_: () => this.#statusChanged(),
+      onWelcome_: (welcome) => this.#welcome(welcome),
+      onFrame_: (frame) => this.#receive(frame),
+      refusal_: (token) => this.#http.refusal_(token),
     });
     this.#outbox = new Outbox({
-      storage,
-      request: (command, take) => this.#connection.request(command, take),
-      applied: (room, seq) => !this.#known.get(room)?.expects(seq),
-      changed: (room) => this.#known.get(room)?.touch(),
+      storage_: storage,
+      request_: (command, take) => this.#connection.request_(command, take),
+      applied_: (room, seq) => !this.#known.get(room)?.expects_(seq),
+      changed_: (room) => this.#known.get(room)?.touch_(),
     }, user);
     this.#host = this.#asHost(storage);
-    this.#deaf = listen(() => this.#connection.wake());
-    this.#connection.start();
+    this.#deaf = listen(() => this.#connection.wake_());
+    this.#connection.start_();
   }
 
   readonly subscribe = this.#view.subscribe;
@@ -102,8 +102,8 @@ export class Client {
    */
   room(id: string): Room {
     const room = this.#room(id);
-    this.#following.use(room);
-    room.join(); // once more, if it was refused
+    this.#following.use_(room);
+    room.join_(); // once more, if it was refused
     return room;
   }
 
@@ -116,27 +116,27 @@ export class Client {
   get rooms(): RoomList {
     if (!this.#list) {
       this.#list = new RoomList(this.#host, (id) => this.#room(id));
-      if (this.#host.open) void this.#list.load();
+      if (this.#host.open_) void this.#list.load_();
     }
     return this.#list;
   }
 
   /** Follows a room no longer; I stay a member. */
   leave(id: string): void {
-    this.#connection.tell({ type: "leave", room: id });
+    this.#connection.tell_({ type: "leave", room: id });
     const room = this.#known.get(id);
-    if (room) this.#following.forget(room);
-    room?.destroy();
+    if (room) this.#following.forget_(room);
+    room?.destroy_();
     this.#known.delete(id);
-    this.#list?.remove(id);
+    this.#list?.remove_(id);
   }
 
   /** Makes a room, of which I am a moderator. Its topic and picture are set later. */
   async createRoom(room: NewRoom): Promise<Room> {
-    const view = (await this.#http.ask("POST", "v1/rooms", { body: room })) as RoomView;
+    const view = (await this.#http.ask_("POST", "v1/rooms", { body: room })) as RoomView;
     const made = this.room(view.room);
-    made.describe(view);
-    await this.#list?.add(view.room);
+    made.describe_(view);
+    await this.#list?.add_(view.room);
     return made;
   }
 
@@ -149,8 +149,8 @@ export class Client {
   }
 
   /** Asks over HTTP for what this library has no method for: `client.ask("GET", "v1/users/bob")`. */
-  ask(method: string, path: string, ask?: Parameters<Http["ask"]>[2]): Promise<any> {
-    return this.#http.ask(method, path, ask);
+  ask(method: string, path: string, ask?: Ask): Promise<any> {
+    return this.#http.ask_(method, path, ask);
   }
 
   /**
@@ -158,7 +158,7 @@ export class Client {
    * client's snapshot is another.
    */
   name(user: string): string {
-    return this.#people.name(user);
+    return this.#people.name_(user);
   }
 
   /**
@@ -166,7 +166,7 @@ export class Client {
    * it is there, and when it changes, this client's snapshot is another.
    */
   person(user: string): Person {
-    return this.#people.person(user);
+    return this.#people.person_(user);
   }
 
   /**
@@ -187,8 +187,8 @@ export class Client {
   /** Tries again at once: after the client stopped for good, or while it waits. */
   reconnect(): void {
     if (this.#destroyed) return;
-    if (this.#connection.status.state === "stopped") this.#connection.start();
-    else this.#connection.wake();
+    if (this.#connection.status_.state === "stopped") this.#connection.start_();
+    else this.#connection.wake_();
   }
 
   /** Ends it. What was not sent stays in the storage. */
@@ -196,22 +196,22 @@ export class Client {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.#deaf();
-    this.#connection.stop();
-    this.#http.end();
-    this.#list?.destroy();
-    for (const room of this.#known.values()) room.destroy();
+    this.#connection.stop_();
+    this.#http.end_();
+    this.#list?.destroy_();
+    for (const room of this.#known.values()) room.destroy_();
   }
 
   // ─── connection ───
 
   #statusChanged(): void {
-    const { status } = this.#connection;
+    const { status_: status } = this.#connection;
     if (status.state !== "open") {
       if (status.error) this.#warn(status.error);
-      this.#outbox.close();
-      for (const room of this.#known.values()) room.interrupted();
+      this.#outbox.close_();
+      for (const room of this.#known.values()) room.interrupted_();
     }
-    this.#view.changed();
+    this.#view.changed_();
   }
 
   // Once for each reason: who builds a page looks into the console first.
@@ -224,37 +224,37 @@ export class Client {
 
   #welcome({ user, log, features, limits }: Welcome): void {
     if (this.#log && this.#me.id !== user.id) { // what is here is not theirs
-      this.#connection.stop("user");
+      this.#connection.stop_("user");
       return;
     }
     this.#me = user;
     this.#features = new Set(features);
     this.#limits = limits;
-    this.#people.learn(user);
-    this.#people.forgetAsked();
+    this.#people.learn_(user);
+    this.#people.forgetAsked_();
     if (this.#log && this.#log !== log) {
-      this.#list?.reset();
-      for (const room of this.#known.values()) room.reset();
+      this.#list?.reset_();
+      for (const room of this.#known.values()) room.reset_();
     }
     this.#log = log;
-    this.#view.changed();
-    this.#following.begin(limits?.rooms);
-    void this.#list?.load();
-    void this.#outbox.open(user.id, log);
+    this.#view.changed_();
+    this.#following.begin_(limits?.rooms);
+    void this.#list?.load_();
+    void this.#outbox.open_(user.id, log);
   }
 
   #receive(frame: Frame): void {
     const { type, room } = frame;
-    if (type === "added") void this.#list?.add(room!);
+    if (type === "added") void this.#list?.add_(room!);
     else if (type === "user") {
-      this.#people.take(frame["user"]);
-      this.#view.changed();
+      this.#people.take_(frame["user"]);
+      this.#view.changed_();
     }
     else if (type === "error") this.#ignore(`error ${frame["code"]}`); // of a command that wanted no answer
     else if (room === undefined) this.#ignore(type);
     else {
-      this.#known.get(room)?.receive(frame);
-      if (type === "left") this.#list?.remove(room);
+      this.#known.get(room)?.receive_(frame);
+      if (type === "left") this.#list?.remove_(room);
     }
   }
 
@@ -269,30 +269,30 @@ export class Client {
   #asHost(storage: Storage): Host {
     const client = this;
     return {
-      storage,
-      http: this.#http,
-      outbox: this.#outbox,
-      get me() { return client.#me; },
-      get log() { return client.#log; },
-      get open() { return client.#connection.status.state === "open"; },
-      get destroyed() { return client.#destroyed; },
-      get features() { return client.#features; },
-      request: (command, take) => this.#connection.request(command, take),
-      tell: (command) => this.#connection.tell(command),
-      follows: (room) => this.#following.has(room),
-      use: (room) => this.#following.use(room),
-      listed: () => this.#following.choose(),
-      mine: (room) => this.#list?.mine(room),
-      learn: (author) => this.#people.learn(author),
-      ignored: (type) => this.#ignore(type),
-      came: (room, entry) => { for (const listener of [...this.#entries]) listener(room, entry); },
-      roomChanged: (room) => this.#list?.touch(room),
+      storage_: storage,
+      http_: this.#http,
+      outbox_: this.#outbox,
+      get me_() { return client.#me; },
+      get log_() { return client.#log; },
+      get open_() { return client.#connection.status_.state === "open"; },
+      get destroyed_() { return client.#destroyed; },
+      get features_() { return client.#features; },
+      request_: (command, take) => this.#connection.request_(command, take),
+      tell_: (command) => this.#connection.tell_(command),
+      follows_: (room) => this.#following.has_(room),
+      use_: (room) => this.#following.use_(room),
+      listed_: () => this.#following.choose_(),
+      mine_: (room) => this.#list?.mine_(room),
+      learn_: (author) => this.#people.learn_(author),
+      ignored_: (type) => this.#ignore(type),
+      came_: (room, entry) => { for (const listener of [...this.#entries]) listener(room, entry); },
+      roomChanged_: (room) => this.#list?.touch_(room),
     };
   }
 
   async #askPeople(ids: string[]): Promise<Told> {
     if (!this.#features.has("people")) return { users: [] };
-    return (await this.#connection.request({ type: "users", ids })) as unknown as Told;
+    return (await this.#connection.request_({ type: "users", ids })) as unknown as Told;
   }
 
   #ignore(type: string): void {
@@ -302,7 +302,7 @@ export class Client {
 
   #snapshot(): ClientSnapshot {
     return {
-      status: this.#connection.status,
+      status: this.#connection.status_,
       me: this.#log ? this.#me : undefined,
       features: this.#features,
       limits: this.#limits,

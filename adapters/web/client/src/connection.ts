@@ -32,13 +32,13 @@ export type Status =
 
 export interface Callbacks {
   /** `status` has changed. */
-  onStatus(): void;
+  onStatus_(): void;
   /** Commands may be sent; it comes before all other frames. */
-  onWelcome(welcome: Welcome): void;
+  onWelcome_(welcome: Welcome): void;
   /** A frame that is no answer, in order. */
-  onFrame(frame: Frame): void;
+  onFrame_(frame: Frame): void;
   /** Asks in another way why the service refuses the token; nothing where it does not say. */
-  refusal(token: string): Promise<ParleyError | undefined>;
+  refusal_(token: string): Promise<ParleyError | undefined>;
 }
 
 const CLOSED_TOKEN = 4401;
@@ -55,7 +55,7 @@ const VERSION = "parley.v1.json";
 
 /** Begins with `start`, and lives until `stop` or until the service sends it away for good. */
 export class Connection {
-  status: Status = { state: "stopped", reason: "closed" };
+  status_: Status = { state: "stopped", reason: "closed" };
 
   #url: string;
   #dial: (url: string, protocols: string[]) => Socket;
@@ -85,14 +85,14 @@ export class Connection {
     this.#on = on;
   }
 
-  start(): void {
+  start_(): void {
     this.#abandon();
     this.#attempt = this.#refused = this.#impatient = this.#drainUntil = 0;
     this.#error = undefined;
     void this.#connect();
   }
 
-  stop(reason: StopReason = "closed"): void {
+  stop_(reason: StopReason = "closed"): void {
     this.#abandon();
     this.#enter({ state: "stopped", reason });
   }
@@ -101,29 +101,29 @@ export class Connection {
    * Sends a command; resolves to its `ok`. `take` gets the `ok` at once, before the frames behind it
    * are handled: a promise is resolved too late for that.
    */
-  request(command: Command, take: (ok: Ok) => void = () => {}): Promise<Ok> {
-    if (this.status.state === "stopped") return Promise.reject(stopped());
-    if (this.status.state !== "open") return Promise.reject(unanswered());
+  request_(command: Command, take: (ok: Ok) => void = () => {}): Promise<Ok> {
+    if (this.status_.state === "stopped") return Promise.reject(stopped());
+    if (this.status_.state !== "open") return Promise.reject(unanswered());
     const text = JSON.stringify(command);
     // A frame that is too long would end the socket, and so would the next attempt.
     if (text.length * 3 > this.#frameBytes - 100 && new TextEncoder().encode(text).length > this.#frameBytes - 100) {
       return Promise.reject(new ParleyError({ code: "invalid", message: "too long for a frame" }));
     }
-    return this.#answers.await((id) => this.#write({ ...command, id }), take);
+    return this.#answers.await_((id) => this.#write({ ...command, id }), take);
   }
 
   /** Sends a command whose answer nobody waits for; it is dropped while there is no connection. */
-  tell(command: Command): void {
-    if (this.status.state === "open") this.#write(command);
+  tell_(command: Command): void {
+    if (this.status_.state === "open") this.#write(command);
   }
 
   /**
    * Looks at once whether the connection is alive, or tries at once to get one: for when the network
    * or the user came back.
    */
-  wake(): void {
-    if (this.status.state === "waiting" && Date.now() >= this.#drainUntil && !this.#impatient) void this.#connect();
-    else if (this.status.state === "open") this.#probe();
+  wake_(): void {
+    if (this.status_.state === "waiting" && Date.now() >= this.#drainUntil && !this.#impatient) void this.#connect();
+    else if (this.status_.state === "open") this.#probe();
   }
 
   #write(frame: object): void {
@@ -131,13 +131,13 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
-    this.#timers.clear();
+    this.#timers.clear_();
     this.#welcomedAt = 0;
     const turn = ++this.#turn;
     this.#enter({ state: "connecting" });
     let token: string;
     try {
-      token = await this.#tokens.get();
+      token = await this.#tokens.get_();
     } catch {
       if (turn === this.#turn) this.#wait(backoff(this.#attempt++));
       return;
@@ -146,7 +146,7 @@ export class Connection {
     this.#drainUntil = 0;
     this.#token = token;
     if (token) this.#open(token);
-    else this.stop("token");
+    else this.stop_("token");
   }
 
   #open(token: string): void {
@@ -155,7 +155,7 @@ export class Connection {
     try {
       socket = this.#dial(this.#url, byFrame ? [VERSION] : [VERSION, `bearer.${token}`]);
     } catch { // no such address: it will not do better later
-      this.stop("protocol");
+      this.stop_("protocol");
       return;
     }
     this.#socket = socket;
@@ -166,7 +166,7 @@ export class Connection {
     socket.onmessage = present((event: { data: unknown }) => this.#receive(event.data));
     socket.onclose = present((event: { code: number }) => this.#closed(event.code));
     socket.onerror = present(() => this.#closed(1006)); // some are silent after it
-    this.#timers.set("welcome", WELCOME_WITHIN, () => this.#closed(1006));
+    this.#timers.set_("welcome", WELCOME_WITHIN, () => this.#closed(1006));
   }
 
   #receive(data: unknown): void {
@@ -177,17 +177,17 @@ export class Connection {
       this.#closed(1006);
       return;
     }
-    this.#timers.set("alive", this.#heartbeat, () => this.#probe());
+    this.#timers.set_("alive", this.#heartbeat, () => this.#probe());
     switch (frame.type) {
       case "welcome":
         this.#welcome(frame as unknown as Welcome);
         break;
       case "ok":
-        this.#answers.settle(frame);
+        this.#answers.settle_(frame);
         break;
       case "error":
-        if (frame["id"] !== undefined) this.#answers.settle(frame);
-        else if (this.#welcomedAt) this.#on.onFrame(frame);
+        if (frame["id"] !== undefined) this.#answers.settle_(frame);
+        else if (this.#welcomedAt) this.#on.onFrame_(frame);
         else {
           this.#told = true;
           this.#error = new ParleyError(frame as { code?: string });
@@ -197,12 +197,12 @@ export class Connection {
         this.#drain(frame["reconnect_in_ms"] ?? 0);
         break;
       default:
-        this.#on.onFrame(frame);
+        this.#on.onFrame_(frame);
     }
   }
 
   #welcome(welcome: Welcome): void {
-    this.#timers.clear("welcome");
+    this.#timers.clear_("welcome");
     this.#welcomedAt = Date.now();
     this.#byFrame = false;
     this.#refused = 0;
@@ -210,43 +210,43 @@ export class Connection {
     this.#heartbeat = welcome.heartbeat_ms || this.#heartbeat;
     this.#frameBytes = welcome.limits?.frame_bytes || this.#frameBytes;
     this.#enter({ state: "open" });
-    this.#on.onWelcome(welcome);
+    this.#on.onWelcome_(welcome);
     if (welcome.expires_at) this.#planRenewal(Date.parse(welcome.expires_at));
   }
 
   // When the token ends is told by the service's clock, so the service is asked what time it is.
   #planRenewal(expiresAt?: number): void {
-    this.request({ type: "ping" }, ({ now }) => {
-      const wait = this.#tokens.renewalIn(Date.parse(now), expiresAt);
-      if (wait < Infinity) this.#timers.set("renew", wait, () => void this.#renew());
+    this.request_({ type: "ping" }, ({ now }) => {
+      const wait = this.#tokens.renewalIn_(Date.parse(now), expiresAt);
+      if (wait < Infinity) this.#timers.set_("renew", wait, () => void this.#renew());
     }).catch(() => {}); // the next welcome plans anew
   }
 
   async #renew(attempt = 0): Promise<void> {
     const turn = this.#turn;
     try {
-      const token = await this.#tokens.renew();
+      const token = await this.#tokens.renew_();
       if (turn !== this.#turn) return;
-      if (!token) return this.stop("token");
+      if (!token) return this.stop_("token");
       this.#token = token;
-      await this.request({ type: "auth", token });
+      await this.request_({ type: "auth", token });
       if (turn === this.#turn) this.#planRenewal();
     } catch {
       // If the service refused it, 4401 follows; else there is time to try again.
-      if (turn === this.#turn) this.#timers.set("renew", backoff(attempt), () => void this.#renew(attempt + 1));
+      if (turn === this.#turn) this.#timers.set_("renew", backoff(attempt), () => void this.#renew(attempt + 1));
     }
   }
 
   #drain(ms: number): void {
     this.#drainUntil = Date.now() + ms;
-    this.#timers.set("drain", ms, () => this.#closed(1012));
+    this.#timers.set_("drain", ms, () => this.#closed(1012));
   }
 
   // The service's pings are answered unseen, and it may take minutes until a dead network is noticed;
   // so silence is probed.
   #probe(): void {
-    this.#timers.set("alive", PONG_WITHIN, () => this.#closed(1006));
-    this.tell({ type: "ping", id: "alive" });
+    this.#timers.set_("alive", PONG_WITHIN, () => this.#closed(1006));
+    this.tell_({ type: "ping", id: "alive" });
   }
 
   #closed(code: number): void {
@@ -259,7 +259,7 @@ export class Connection {
     const final = FINAL.get(code);
     if (final) return this.#enter({ state: "stopped", reason: final });
     if (code === CLOSED_TOKEN) {
-      this.#tokens.refuse(this.#token);
+      this.#tokens.refuse_(this.#token);
       if (++this.#refused >= REFUSED_TIMES) return this.#enter({ state: "stopped", reason: "token" });
     }
     if (code === CLOSED_IMPATIENT) {
@@ -273,34 +273,34 @@ export class Connection {
   async #ask(): Promise<void> {
     if (this.#asks) return;
     this.#asks = true;
-    const error = await this.#on.refusal(this.#token);
+    const error = await this.#on.refusal_(this.#token);
     this.#asks = false;
-    const { status } = this;
+    const { status_: status } = this;
     if (!error || error.message === this.#error?.message || status.state === "open" || (status.state === "stopped" && status.reason === "closed")) return;
     this.#error = error;
     this.#enter(status);
   }
 
   #wait(ms: number): void {
-    this.#timers.set("retry", ms, () => void this.#connect());
+    this.#timers.set_("retry", ms, () => void this.#connect());
     this.#enter({ state: "waiting", retryAt: Date.now() + ms });
   }
 
   // Lets go of the socket and of all that waits for it.
   #abandon(): void {
     this.#turn++;
-    this.#timers.clear();
+    this.#timers.clear_();
     const socket = this.#socket;
     this.#socket = null;
     this.#welcomedAt = 0;
     try {
       socket?.close();
     } catch { /* it was not open yet */ }
-    this.#answers.abandon();
+    this.#answers.abandon_();
   }
 
   #enter(status: Status): void {
-    this.status = status.state === "open" || !this.#error ? status : { ...status, error: this.#error };
-    this.#on.onStatus();
+    this.status_ = status.state === "open" || !this.#error ? status : { ...status, error: this.#error };
+    this.#on.onStatus_();
   }
 }

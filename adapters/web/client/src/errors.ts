@@ -58,8 +58,8 @@ export const unanswered = (): ParleyError =>
 export const stopped = (message = "the connection was stopped"): ParleyError => new ParleyError({ code: "stopped", message });
 
 /** Throws if the service is known, and does not have the feature. */
-export function need({ features }: { readonly features: ReadonlySet<string> }, feature: string): void {
-  if (features.size && !features.has(feature)) throw new ParleyError({ code: "unsupported", message: `the service has no ${feature}` });
+export function need({ features_ }: { readonly features_: ReadonlySet<string> }, feature: string): void {
+  if (features_.size && !features_.has(feature)) throw new ParleyError({ code: "unsupported", message: `the service has no ${feature}` });
 }
 
 /** Anything that was thrown, as a ParleyError. */

@@ -16,39 +16,39 @@ export class Following {
   }
 
   /** The application uses it: it is followed from now on. */
-  use(room: Room): void {
+  use_(room: Room): void {
     this.#used.delete(room);
     this.#used.add(room);
-    if (!this.#followed.has(room)) this.choose();
+    if (!this.#followed.has(room)) this.choose_();
   }
 
-  has(room: Room): boolean {
+  has_(room: Room): boolean {
     return this.#followed.has(room);
   }
 
   /** It is no room of this client any more. */
-  forget(room: Room): void {
+  forget_(room: Room): void {
     this.#used.delete(room);
     this.#followed.delete(room);
   }
 
   /** There is a new connection, which may follow so many. */
-  begin(limit: number | undefined): void {
+  begin_(limit: number | undefined): void {
     this.#limit = limit ?? UNTOLD;
-    this.choose();
-    for (const room of this.#followed) room.join();
+    this.choose_();
+    for (const room of this.#followed) room.join_();
   }
 
   /** Chooses anew: the last used, what is looked at, what else was used, what moved last. */
-  choose(): void {
+  choose_(): void {
     const used = [...this.#used].reverse();
     const listed = this.#listed().slice(0, Math.floor(this.#limit * LISTED));
-    const ranked = new Set([...used.slice(0, 1), ...used.filter((room) => room.inUse), ...used, ...listed]);
+    const ranked = new Set([...used.slice(0, 1), ...used.filter((room) => room.inUse_), ...used, ...listed]);
     const chosen = new Set([...ranked].slice(0, this.#limit));
     const before = this.#followed;
     this.#followed = chosen;
     // What is left makes place for what is joined.
-    for (const room of before) if (!chosen.has(room)) room.rest();
-    for (const room of chosen) if (!before.has(room)) room.join();
+    for (const room of before) if (!chosen.has(room)) room.rest_();
+    for (const room of chosen) if (!before.has(room)) room.join_();
   }
 }

@@ -22,20 +22,20 @@ export class Http {
   }
 
   /** Asks for a path below the service's address, `v1/rooms`; resolves to the answer's JSON. */
-  async ask(method: string, path: string, ask: Ask = {}): Promise<any> {
+  async ask_(method: string, path: string, ask: Ask = {}): Promise<any> {
     for (let again = true; ; again = false) {
-      const token = await this.#tokens.get().catch((thrown) => { throw signedOut(asError(thrown).message); });
+      const token = await this.#tokens.get_().catch((thrown) => { throw signedOut(asError(thrown).message); });
       if (!token) throw signedOut("nobody is signed in");
       const response = await this.#send(method, path, ask, token);
       const answer = await response.json().catch(() => ({}));
       if (response.ok) return answer;
-      if (response.status === 401 && again) this.#tokens.refuse(token);
+      if (response.status === 401 && again) this.#tokens.refuse_(token);
       else throw refusal(response, answer);
     }
   }
 
   /** Why the service refuses the token; nothing where it does not, or does not answer. */
-  async refusal(token: string): Promise<ParleyError | undefined> {
+  async refusal_(token: string): Promise<ParleyError | undefined> {
     try {
       const response = await this.#send("GET", "v1/users?ids=~", {}, token);
       return response.ok ? undefined : refusal(response, await response.json().catch(() => ({})));
@@ -44,7 +44,7 @@ export class Http {
     }
   }
 
-  end(): void {
+  end_(): void {
     this.#ended.abort();
   }
 

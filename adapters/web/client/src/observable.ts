@@ -27,7 +27,7 @@ export class Observable<T> {
   readonly getSnapshot = (): T => (this.#snapshot ??= this.#make());
 
   /** Somebody listens. */
-  get watched(): boolean {
+  get watched_(): boolean {
     return this.#listeners.size > 0;
   }
 
@@ -45,7 +45,7 @@ export class Observable<T> {
   }
 
   /** Something of it is another. */
-  changed(): void {
+  changed_(): void {
     this.#snapshot = undefined;
     if (this.#listeners.size === 0) return;
     this.#due = true;

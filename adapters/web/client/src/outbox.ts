@@ -45,20 +45,20 @@ interface Kept {
 
 interface Entry {
   item: Item;
-  place: string; // orders what is kept
-  log: string;
-  kept: boolean;
-  settle: (outcome: Outcome) => void;
+  place_: string; // orders what is kept
+  log_: string;
+  kept_: boolean;
+  settle_: (outcome: Outcome) => void;
   readonly outcome: Promise<Outcome>;
 }
 
 export interface OutboxParts {
-  readonly storage: Storage;
-  request(command: Command, take: (ok: Ok) => void): Promise<Ok>;
+  readonly storage_: Storage;
+  request_(command: Command, take: (ok: Ok) => void): Promise<Ok>;
   /** Whether the room's log is known up to that entry, or nobody follows the room. */
-  applied(room: string, seq: number): boolean;
+  applied_(room: string, seq: number): boolean;
   /** What waits there is another. */
-  changed(room: string): void;
+  changed_(room: string): void;
 }
 
 const HELD = 1_000; // commands
@@ -89,11 +89,11 @@ export class Outbox {
     this.#user = user;
   }
 
-  in(room: string): readonly Item[] {
+  in_(room: string): readonly Item[] {
     return this.#entries.filter(({ item }) => item.room === room).map(({ item }) => item);
   }
 
-  get rooms(): string[] {
+  get rooms_(): string[] {
     return [...new Set(this.#entries.map(({ item }) => item.room))];
   }
 
@@ -101,7 +101,7 @@ export class Outbox {
    * Takes a command. It is sent when those before it in its room are, and kept until then. Of a
    * message whose key is here already there is no second one, unless the first failed.
    */
-  add(room: string, command: Command, key = newKey()): { readonly item: Item; readonly outcome: Promise<Outcome> } {
+  add_(room: string, command: Command, key = newKey()): { readonly item: Item; readonly outcome: Promise<Outcome> } {
     const same = this.#find(room, key);
     if (same && same.item.state !== "failed") return same;
     if (same) this.#drop(same);
@@ -111,61 +111,61 @@ export class Outbox {
       command: command.type === "send" ? { ...command, key } : command,
     };
     const entry = this.#enter(item, this.#place(), this.#log, false);
-    this.#parts.changed(room);
-    void this.#keep(entry).then(() => this.flush(room));
+    this.#parts.changed_(room);
+    void this.#keep(entry).then(() => this.flush_(room));
     return entry;
   }
 
-  retry(room: string, key: string): void {
+  retry_(room: string, key: string): void {
     const entry = this.#find(room, key);
     if (entry?.item.state !== "failed") return;
     const { error: _, ...item } = entry.item;
     this.#replace(entry, { ...item, state: "sending" });
-    void this.#keep(entry).then(() => this.flush(item.room));
+    void this.#keep(entry).then(() => this.flush_(item.room));
   }
 
   /** Forgets a command. One that is on its way may take effect all the same. */
-  discard(room: string, key: string): void {
+  discard_(room: string, key: string): void {
     const entry = this.#find(room, key);
     if (!entry) return;
     this.#drop(entry);
-    entry.settle({ state: "discarded" });
+    entry.settle_({ state: "discarded" });
   }
 
   /** The log has applied the entry: what waited for it is done. */
-  seen(room: string, seq: number, mine: boolean, key?: string): void {
+  seen_(room: string, seq: number, mine: boolean, key?: string): void {
     for (const entry of this.#entries.filter(({ item }) => item.room === room)) {
       const { item } = entry;
       if (item.seq === seq || (mine && key !== undefined && item.key === key)) {
         this.#drop(entry);
-        entry.settle({ state: "sent", seq });
+        entry.settle_({ state: "sent", seq });
       }
     }
   }
 
   /** Connected, as this user and to this log: what is kept for them is taken up, and sent. */
-  async open(user: string, log: string): Promise<void> {
+  async open_(user: string, log: string): Promise<void> {
     const turn = ++this.#turn;
-    const kept = await this.#parts.storage.list(path(user)).catch(() => []);
+    const kept = await this.#parts.storage_.list(path(user)).catch(() => []);
     if (turn !== this.#turn) return; // the connection is gone already
     const fresh = this.#user ? [] : [...this.#entries]; // nobody knew whose they are: they come last
     this.#user = user;
     this.#log = log;
     for (const [key, value] of kept) this.#take(key.slice(path(user).length), value as Kept);
-    for (const entry of fresh) entry.place = this.#place();
+    for (const entry of fresh) entry.place_ = this.#place();
     this.#sort();
     for (const entry of [...this.#entries]) {
-      entry.log ||= log;
-      if (!entry.kept) void this.#keep(entry);
+      entry.log_ ||= log;
+      if (!entry.kept_) void this.#keep(entry);
       const { room, state, seq } = entry.item;
-      if (state === "sent" && (entry.log !== log || this.#parts.applied(room, seq!))) this.#drop(entry);
+      if (state === "sent" && (entry.log_ !== log || this.#parts.applied_(room, seq!))) this.#drop(entry);
     }
     this.#open = true;
-    for (const room of this.rooms) void this.flush(room);
+    for (const room of this.rooms_) void this.flush_(room);
   }
 
   /** Not connected: nothing is sent. */
-  close(): void {
+  close_(): void {
     this.#turn++;
     this.#open = false;
     for (const wait of this.#waits.values()) clearTimeout(wait);
@@ -173,12 +173,12 @@ export class Outbox {
   }
 
   /** Sends what waits in the room, one after the other. */
-  async flush(room: string): Promise<void> {
+  async flush_(room: string): Promise<void> {
     if (this.#busy.has(room) || this.#waits.has(room) || !this.#open) return;
     this.#busy.add(room);
     try {
       for (let entry; this.#open && (entry = this.#next(room)); ) {
-        if (!(await this.#parts.storage.lock(path(this.#user, room), () => this.#send(entry!)))) break;
+        if (!(await this.#parts.storage_.lock(path(this.#user, room), () => this.#send(entry!)))) break;
       }
     } finally {
       this.#busy.delete(room);
@@ -193,14 +193,14 @@ export class Outbox {
   async #send(entry: Entry): Promise<boolean> {
     const { key, room } = entry.item;
     if (!this.#open) return false;
-    if (entry.kept && (await this.#parts.storage.get(path(this.#user, entry.place)).catch(() => true)) === undefined) {
+    if (entry.kept_ && (await this.#parts.storage_.get(path(this.#user, entry.place_)).catch(() => true)) === undefined) {
       this.#drop(entry); // another tab has sent or discarded it
-      entry.settle({ state: "sent" });
+      entry.settle_({ state: "sent" });
       return true;
     }
     try {
       const command = this.#command(entry);
-      await this.#parts.request(command, ({ seq }) => this.#stored(entry, seq));
+      await this.#parts.request_(command, ({ seq }) => this.#stored(entry, seq));
       this.#attempts.delete(room);
       return true;
     } catch (thrown) {
@@ -213,13 +213,13 @@ export class Outbox {
       }
       this.#replace(entry, { ...entry.item, state: "failed", error });
       void this.#keep(entry);
-      entry.settle({ state: "failed", error });
+      entry.settle_({ state: "failed", error });
       return true;
     }
   }
 
   // What was written about another history names other messages in this one.
-  #command({ item: { command }, log }: Entry): Command {
+  #command({ item: { command }, log_: log }: Entry): Command {
     if (!log || log === this.#log) return command;
     if (command.type !== "send") throw new ParleyError({ code: "conflict", reason: "log", message: "the room has another history now" });
     const { reply_to: _, ...rest } = command;
@@ -228,12 +228,12 @@ export class Outbox {
 
   #stored(entry: Entry, seq: number): void {
     if (this.#find(entry.item.room, entry.item.key) !== entry) return;
-    if (!seq || this.#parts.applied(entry.item.room, seq)) this.#drop(entry);
+    if (!seq || this.#parts.applied_(entry.item.room, seq)) this.#drop(entry);
     else {
       this.#replace(entry, { ...entry.item, state: "sent", seq });
       void this.#forget(entry);
     }
-    entry.settle({ state: "sent", seq });
+    entry.settle_({ state: "sent", seq });
   }
 
   #wait(room: string, ms?: number): void {
@@ -243,7 +243,7 @@ export class Outbox {
     const wait = (ms ?? 0) + backoff(attempt);
     this.#waits.set(room, setTimeout(() => {
       this.#waits.delete(room);
-      void this.flush(room);
+      void this.flush_(room);
     }, wait));
   }
 
@@ -253,22 +253,22 @@ export class Outbox {
   }
 
   #enter(item: Item, place: string, log: string, kept: boolean): Entry {
-    let settle!: (outcome: Outcome) => void;
-    const outcome = new Promise<Outcome>((resolve) => { settle = resolve; });
-    const entry = { item, place, log, kept, settle, outcome };
+    let settle_!: (outcome: Outcome) => void;
+    const outcome = new Promise<Outcome>((resolve) => { settle_ = resolve; });
+    const entry = { item, place_: place, log_: log, kept_: kept, settle_, outcome };
     this.#entries.push(entry);
     return entry;
   }
 
   #replace(entry: Entry, item: Item): void {
     entry.item = item;
-    this.#parts.changed(item.room);
+    this.#parts.changed_(item.room);
   }
 
   #drop(entry: Entry): void {
     this.#entries = this.#entries.filter((one) => one !== entry);
     void this.#forget(entry);
-    this.#parts.changed(entry.item.room);
+    this.#parts.changed_(entry.item.room);
   }
 
   // ─── what is kept ───
@@ -282,17 +282,17 @@ export class Outbox {
   async #keep(entry: Entry): Promise<void> {
     if (!this.#user) return; // nobody knows whose it is: it is kept once we are welcome
     const { key, room, command, at, error } = entry.item;
-    const kept: Kept = { key, room, command, at, log: entry.log, ...(error && { failed: { code: error.code, message: error.message } }) };
-    entry.kept = true;
+    const kept: Kept = { key, room, command, at, log: entry.log_, ...(error && { failed: { code: error.code, message: error.message } }) };
+    entry.kept_ = true;
     let timer;
     const slow = new Promise<void>((resolve) => { timer = setTimeout(resolve, STORED_WITHIN); });
-    const stored = this.#parts.storage.set(path(this.#user, entry.place), kept).catch(() => { entry.kept = false; });
+    const stored = this.#parts.storage_.set(path(this.#user, entry.place_), kept).catch(() => { entry.kept_ = false; });
     await Promise.race([stored, slow]);
     clearTimeout(timer);
   }
 
   async #forget(entry: Entry): Promise<void> {
-    if (entry.kept) await this.#parts.storage.delete(path(this.#user, entry.place)).catch(() => {});
+    if (entry.kept_) await this.#parts.storage_.delete(path(this.#user, entry.place_)).catch(() => {});
   }
 
   // Takes up a command of an earlier life, or of another tab. Of the latter it may be on its way: then
@@ -306,10 +306,10 @@ export class Outbox {
     this.#enter(item, place, log, true);
     this.#sort();
     this.#lastPlace = Math.max(this.#lastPlace, Number(place.split("-")[0]));
-    this.#parts.changed(room);
+    this.#parts.changed_(room);
   }
 
   #sort(): void {
-    this.#entries.sort((a, b) => (a.place < b.place ? -1 : 1));
+    this.#entries.sort((a, b) => (a.place_ < b.place_ ? -1 : 1));
   }
 }

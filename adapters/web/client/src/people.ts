@@ -24,9 +24,9 @@ export interface Told {
 }
 
 interface Held {
-  readonly person: Person;
+  readonly person_: Person;
   /** Of the service's profile; 0 where only the name is known, from entries. */
-  readonly v: number;
+  readonly v_: number;
 }
 
 const NOTHING = {};
@@ -47,43 +47,43 @@ export class People {
   }
 
   /** The display name, or the id until it is known. */
-  name(user: string): string {
+  name_(user: string): string {
     const held = this.#held.get(user);
-    if (!held || held.v > 0) this.#want(user);
-    return held?.person.name ?? user;
+    if (!held || held.v_ > 0) this.#want(user);
+    return held?.person_.name ?? user;
   }
 
-  person(user: string): Person {
+  person_(user: string): Person {
     this.#want(user);
     const held = this.#held.get(user);
-    if (held) return held.person;
+    if (held) return held.person_;
     const stranger = this.#strangers.get(user) ?? { id: user, name: user, avatar: undefined, custom: NOTHING };
     put(this.#strangers, user, stranger);
     return stranger;
   }
 
   /** Takes a name that came with something else. What was asked for is newer. */
-  learn({ id, name }: Author): void {
+  learn_({ id, name }: Author): void {
     const held = this.#held.get(id);
-    if (!name || held?.v || held?.person.name === name) return;
+    if (!name || held?.v_ || held?.person_.name === name) return;
     this.#hold({ id, name, avatar: undefined, custom: NOTHING }, 0);
   }
 
   /** Takes a profile. */
-  take({ id, name, avatar, custom = NOTHING, v }: Profile): void {
-    if (v <= (this.#held.get(id)?.v ?? 0)) return;
+  take_({ id, name, avatar, custom = NOTHING, v }: Profile): void {
+    if (v <= (this.#held.get(id)?.v_ ?? 0)) return;
     this.#hold({ id, name: name || id, avatar, custom }, v);
     this.#strangers.delete(id);
   }
 
   // What is shown already stays the same object.
   #hold(person: Person, v: number): void {
-    const shown = this.#held.get(person.id)?.person ?? this.#strangers.get(person.id);
-    put(this.#held, person.id, { person: JSON.stringify(shown) === JSON.stringify(person) ? shown! : person, v });
+    const shown = this.#held.get(person.id)?.person_ ?? this.#strangers.get(person.id);
+    put(this.#held, person.id, { person_: JSON.stringify(shown) === JSON.stringify(person) ? shown! : person, v_: v });
   }
 
   /** There is a new connection, which has to be asked again: it tells what changes since. */
-  forgetAsked(): void {
+  forgetAsked_(): void {
     this.#asked.clear();
   }
 
@@ -109,7 +109,7 @@ export class People {
       for (const id of ids) this.#asked.add(id);
       try {
         const { users, rest = [] } = await this.#ask(ids);
-        for (const user of users) this.take(user);
+        for (const user of users) this.take_(user);
         if (rest.length < ids.length) due.push(...rest);
         this.#changed();
       } catch {

@@ -18,14 +18,14 @@ export interface ReaderOptions {
 
 /** What a reader needs of its room. */
 export interface ReaderSource {
-  readonly user: string;
-  readonly log: string;
-  readonly room: string;
-  readonly cursor: number;
-  readonly storage: Storage;
-  ready(): Promise<void>;
-  page(ask: { after: number; limit: number }, take: (page: Page) => void): Promise<void>;
-  ended(reader: Reader): void;
+  readonly user_: string;
+  readonly log_: string;
+  readonly room_: string;
+  readonly cursor_: number;
+  readonly storage_: Storage;
+  ready_(): Promise<void>;
+  page_(ask: { after: number; limit: number }, take: (page: Page) => void): Promise<void>;
+  ended_(reader: Reader): void;
 }
 
 const PAGE = 200;
@@ -61,8 +61,8 @@ export class Reader implements AsyncIterableIterator<Entry> {
       if (entry) {
         this.#position = entry.seq;
         if (isKnown(entry)) return { done: false, value: entry };
-      } else if (this.#position < this.#source.cursor) {
-        await this.#source.page({ after: this.#position, limit: PAGE }, ({ entries }) => this.#fill(entries));
+      } else if (this.#position < this.#source.cursor_) {
+        await this.#source.page_({ after: this.#position, limit: PAGE }, ({ entries }) => this.#fill(entries));
       } else {
         await new Promise<void>((resolve) => { this.#wake = resolve; });
       }
@@ -73,18 +73,18 @@ export class Reader implements AsyncIterableIterator<Entry> {
   async return(): Promise<IteratorResult<Entry, undefined>> {
     this.#ended = true;
     this.#wake();
-    this.#source.ended(this);
+    this.#source.ended_(this);
     return { done: true, value: undefined };
   }
 
   /** @internal The stream's next entry. */
-  take(entry: Entry): void {
+  take_(entry: Entry): void {
     if (this.#position >= 0 && this.#buffer.length < BUFFER) this.#fill([entry]);
     this.#wake();
   }
 
   /** @internal The connection is back, or another history is there. */
-  look(): void {
+  look_(): void {
     this.#wake();
   }
 
@@ -96,8 +96,8 @@ export class Reader implements AsyncIterableIterator<Entry> {
 
   // Finds where to go on, at first and after the log became another.
   async #place(): Promise<void> {
-    await this.#source.ready();
-    const { log, cursor } = this.#source;
+    await this.#source.ready_();
+    const { log_: log, cursor_: cursor } = this.#source;
     if (this.#log === log) return;
     const kept = this.#log ? undefined : await this.#kept();
     const another = this.#log !== "" || (kept !== undefined && (kept.log !== log || kept.seq > cursor));
@@ -110,13 +110,13 @@ export class Reader implements AsyncIterableIterator<Entry> {
   }
 
   get #key(): string {
-    const { user, room } = this.#source;
+    const { user_: user, room_: room } = this.#source;
     return ["cursor", user, room, this.#options.name!].map(encodeURIComponent).join("/");
   }
 
   async #kept(): Promise<{ log: string; seq: number } | undefined> {
     if (this.#options.name === undefined) return undefined;
-    return (await this.#source.storage.get(this.#key).catch(() => undefined)) as { log: string; seq: number } | undefined;
+    return (await this.#source.storage_.get(this.#key).catch(() => undefined)) as { log: string; seq: number } | undefined;
   }
 
   // One at a time, the latest: a storage is slower than a stream.
@@ -126,7 +126,7 @@ export class Reader implements AsyncIterableIterator<Entry> {
     try {
       while (this.#taken >= 0 && this.#taken !== this.#saved) {
         const seq = (this.#saved = this.#taken);
-        await this.#source.storage.set(this.#key, { log: this.#log, seq });
+        await this.#source.storage_.set(this.#key, { log: this.#log, seq });
       }
     } catch { /* it is read again then */ } finally {
       this.#saving = false;

@@ -37,13 +37,13 @@ export class Room {
   constructor(id: string, host: Host) {
     this.id = id;
     this.#host = host;
-    this.#state = new RoomState(() => host.me.id);
+    this.#state = new RoomState(() => host.me_.id);
     this.#stream = new Stream(id, host, {
-      onEnter: (ok, how, failed) => this.#enter(ok, how, failed),
-      onEntered: () => this.#entered(),
-      onEntry: (entry) => this.#entry(entry),
-      onAhead: () => this.reset(),
-      onChanged: () => this.#changed(),
+      onEnter_: (ok, how, failed) => this.#enter(ok, how, failed),
+      onEntered_: () => this.#entered(),
+      onEntry_: (entry) => this.#entry(entry),
+      onAhead_: () => this.reset_(),
+      onChanged_: () => this.#changed(),
     });
   }
 
@@ -59,23 +59,23 @@ export class Room {
 
   /** The newest messages, live. It is made at first use. */
   get messages(): Window {
-    this.#host.use(this);
+    this.#host.use_(this);
     return (this.#messages ??= this.window({ around: "end" }));
   }
 
   /** Pages either side of a place. Close it when it is not shown any more. */
   window(options: WindowOptions = {}): Window {
-    this.#host.use(this);
+    this.#host.use_(this);
     this.watch();
     const room = this;
     const window: Window = new Window({
-      get cursor() { return room.#stream.cursor; },
-      get read() { return room.#state.read; },
-      me: () => room.#host.me,
-      outgoing: () => room.#host.outbox.in(room.id),
-      ready: () => room.ready(),
-      page: (ask, take) => room.#page(ask, take),
-      closed: (one) => void room.#windows.delete(one),
+      get cursor_() { return room.#stream.cursor_; },
+      get read_() { return room.#state.read; },
+      me_: () => room.#host.me_,
+      outgoing_: () => room.#host.outbox_.in_(room.id),
+      ready_: () => room.ready(),
+      page_: (ask, take) => room.#page(ask, take),
+      closed_: (one) => void room.#windows.delete(one),
     }, options);
     this.#windows.add(window);
     return window;
@@ -83,17 +83,17 @@ export class Room {
 
   /** The log's entries, each once and in order, of the types that this library knows. */
   entries(options: ReaderOptions = {}): Reader {
-    this.#host.use(this);
+    this.#host.use_(this);
     const room = this;
     const reader = new Reader({
-      room: room.id,
-      get user() { return room.#host.me.id; },
-      get log() { return room.#host.log; },
-      get cursor() { return room.#stream.cursor; },
-      storage: room.#host.storage,
-      ready: () => room.ready(),
-      page: (ask, take) => room.#page(ask, take),
-      ended: (one) => void room.#readers.delete(one),
+      room_: room.id,
+      get user_() { return room.#host.me_.id; },
+      get log_() { return room.#host.log_; },
+      get cursor_() { return room.#stream.cursor_; },
+      storage_: room.#host.storage_,
+      ready_: () => room.ready(),
+      page_: (ask, take) => room.#page(ask, take),
+      ended_: (one) => void room.#readers.delete(one),
     }, options);
     this.#readers.add(reader);
     return reader;
@@ -101,20 +101,20 @@ export class Room {
 
   /** Resolves once the room is joined; rejects if it cannot be, or the client was destroyed. */
   ready(): Promise<void> {
-    this.#host.use(this);
-    return this.#stream.ready();
+    this.#host.use_(this);
+    return this.#stream.ready_();
   }
 
   /** The message at `seq` in its present form, or nothing where there is none. */
   async message(seq: number): Promise<Message | undefined> {
     const entry = await this.#at(seq);
-    return entry?.seq === seq && entry.type === "message" ? toMessage(entry, this.#host.me.id) : undefined;
+    return entry?.seq === seq && entry.type === "message" ? toMessage(entry, this.#host.me_.id) : undefined;
   }
 
   /** The first entry of that time or later, or the last one there is. It takes some 15 questions. */
   async seqAt(date: Date): Promise<number> {
     await this.ready();
-    let [low, high] = [1, Math.max(1, this.#stream.cursor)];
+    let [low, high] = [1, Math.max(1, this.#stream.cursor_)];
     while (low < high) {
       const middle = (low + high) >> 1;
       const entry = await this.#at(middle);
@@ -134,7 +134,7 @@ export class Room {
       await this.#page({ after, limit: 200 }, (page) => {
         for (const entry of page.entries) {
           if (entry.type !== "reacted" || entry.target !== seq) continue;
-          this.#host.learn(entry.author);
+          this.#host.learn_(entry.author);
           const users = found.get(entry.emoji) ?? new Set();
           if (entry.removed) users.delete(entry.author.id);
           else users.add(entry.author.id);
@@ -148,10 +148,10 @@ export class Room {
   }
 
   /** I have read up to the entry, or all that came. */
-  markRead(seq = this.#stream.cursor): void {
-    this.#host.use(this);
+  markRead(seq = this.#stream.cursor_): void {
+    this.#host.use_(this);
     if (seq <= this.#state.read) return;
-    this.#state.mark(seq);
+    this.#state.mark_(seq);
     this.#changed();
     void this.#sendMark();
   }
@@ -174,7 +174,7 @@ export class Room {
     need(this.#host, "pins");
     await this.#fetched(async () => {
       const { messages } = await this.#ask("GET", "/pins", { query: { limit: PINS } });
-      this.#state.pins = messages.map((entry: any) => toMessage(entry, this.#host.me.id));
+      this.#state.pins = messages.map((entry: any) => toMessage(entry, this.#host.me_.id));
     });
   }
 
@@ -216,18 +216,18 @@ export class Room {
   }
 
   retry(key: string): void {
-    this.#host.outbox.retry(this.id, key);
+    this.#host.outbox_.retry_(this.id, key);
   }
 
   discard(key: string): void {
-    this.#host.outbox.discard(this.id, key);
+    this.#host.outbox_.discard_(this.id, key);
   }
 
   /** I am typing, or not any more; call it with each key that is pressed. */
   typing(on = true, now = Date.now()): void {
     if (on ? now - this.#typedAt < TYPING_EVERY : !this.#typedAt) return;
     this.#typedAt = on ? now : 0;
-    this.#host.tell({ type: "typing", room: this.id, ...(!on && { on }) });
+    this.#host.tell_({ type: "typing", room: this.id, ...(!on && { on }) });
   }
 
   /** Asks who is there, once; then `present` is kept up to date. A window asks too. */
@@ -240,71 +240,71 @@ export class Room {
   // ─── told by the client ───
 
   /** @internal Somebody looks at it. */
-  get inUse(): boolean {
-    return this.#windows.size > 0 || this.#readers.size > 0 || this.#view.watched;
+  get inUse_(): boolean {
+    return this.#windows.size > 0 || this.#readers.size > 0 || this.#view.watched_;
   }
 
   /** @internal As the service lists it; the stream goes on behind that. */
-  describe(view: RoomView): void {
-    this.#state.describe(view);
+  describe_(view: RoomView): void {
+    this.#state.describe_(view);
     // Nobody needs the entries in between of a room that rests.
-    const skips = !this.#host.follows(this) && !this.inUse && !this.#state.members && !this.#state.pins;
-    if (this.#stream.cursor < 0 || skips) this.#stream.cursor = Math.max(this.#stream.cursor, view.head);
+    const skips = !this.#host.follows_(this) && !this.inUse_ && !this.#state.members && !this.#state.pins;
+    if (this.#stream.cursor_ < 0 || skips) this.#stream.cursor_ = Math.max(this.#stream.cursor_, view.head);
     this.#marked = Math.max(this.#marked, view.read);
     this.#changed();
   }
 
   /** @internal */
-  join(): void {
-    this.#stream.join();
+  join_(): void {
+    this.#stream.join_();
   }
 
   /** @internal It is followed no longer, until the next `join`. */
-  rest(): void {
-    this.#stream.rest();
+  rest_(): void {
+    this.#stream.rest_();
     this.#silenced();
   }
 
   /** @internal The connection is gone. */
-  interrupted(): void {
-    this.#stream.interrupted();
+  interrupted_(): void {
+    this.#stream.interrupted_();
     this.#silenced();
   }
 
   /** @internal The service has another log: nothing of what is here counts any more. */
-  reset(): void {
-    this.#stream.reset();
+  reset_(): void {
+    this.#stream.reset_();
     this.#marked = 0;
     const { members, pins } = this.#state;
-    this.#state = new RoomState(() => this.#host.me.id);
+    this.#state = new RoomState(() => this.#host.me_.id);
     if (members) this.#state.members = new Map(); // loaded again with the next join
     if (pins) this.#state.pins = [];
-    for (const window of this.#windows) window.interrupt(true);
+    for (const window of this.#windows) window.interrupt_(true);
     this.#changed();
   }
 
   /** @internal */
-  receive(frame: Frame): void {
+  receive_(frame: Frame): void {
     if (frame.type === "left") this.#left(frame);
-    else if (frame["seq"] && frame["author"]) this.#stream.receive(frame as unknown as Entry);
-    else if (!this.#state.signal(frame)) this.#host.ignored(frame.type);
+    else if (frame["seq"] && frame["author"]) this.#stream.receive_(frame as unknown as Entry);
+    else if (!this.#state.signal_(frame)) this.#host.ignored_(frame.type);
     else this.#signalled();
   }
 
   /** @internal Whether the stream will bring that entry yet. */
-  expects(seq: number): boolean {
-    return this.#stream.cursor < seq;
+  expects_(seq: number): boolean {
+    return this.#stream.cursor_ < seq;
   }
 
   /** @internal What waits in the outbox has changed. */
-  touch(): void {
-    for (const window of this.#windows) window.touch();
+  touch_(): void {
+    for (const window of this.#windows) window.touch_();
   }
 
   /** @internal */
-  destroy(): void {
-    this.#timers.clear();
-    this.#stream.destroy();
+  destroy_(): void {
+    this.#timers.clear_();
+    this.#stream.destroy_();
     for (const reader of [...this.#readers]) void reader.return();
     for (const window of [...this.#windows]) window.close();
   }
@@ -313,18 +313,18 @@ export class Room {
 
   #enter({ role, read, marks }: JoinOk, how: "began" | "resumed" | "jumped", failed: boolean): void {
     this.#state.role = role;
-    this.#state.mark(read);
+    this.#state.mark_(read);
     this.#marked = Math.max(this.#marked, read);
     if (marks) this.#state.marks = new Map(marks.map(({ user, seq }) => [user, seq]));
-    if (how === "jumped") this.#state.stale = true; // what came meanwhile was not seen
-    if (failed || how === "jumped") for (const window of this.#windows) window.interrupt(failed);
+    if (how === "jumped") this.#state.stale_ = true; // what came meanwhile was not seen
+    if (failed || how === "jumped") for (const window of this.#windows) window.interrupt_(failed);
     this.#changed();
   }
 
   #entered(): void {
-    for (const reader of this.#readers) reader.look();
+    for (const reader of this.#readers) reader.look_();
     if (this.#watched) this.#askPresence();
-    if (this.#state.stale) {
+    if (this.#state.stale_) {
       if (this.#state.members) this.loadMembers().catch(() => {});
       if (this.#state.pins) this.loadPins().catch(() => {});
     }
@@ -333,36 +333,36 @@ export class Room {
   }
 
   #left({ code, message }: Frame): void {
-    this.#stream.left(new ParleyError({ code: code as string, message: message as string }));
+    this.#stream.left_(new ParleyError({ code: code as string, message: message as string }));
     this.#silenced();
   }
 
   #silenced(): void {
-    this.#timers.clear("typing");
-    this.#state.silence();
+    this.#timers.clear_("typing");
+    this.#state.silence_();
     this.#changed();
   }
 
   #entry(entry: Entry): void {
-    this.#host.learn(entry.author);
-    if (isKnown(entry)) this.#state.apply(entry);
-    else this.#host.ignored(entry.type);
+    this.#host.learn_(entry.author);
+    if (isKnown(entry)) this.#state.apply_(entry);
+    else this.#host.ignored_(entry.type);
     const key = entry.type === "message" ? entry.key : undefined;
-    const mine = entry.author.id === this.#host.me.id;
-    this.#host.outbox.seen(this.id, entry.seq, mine, key);
-    if (mine) this.#host.mine(this);
-    for (const window of this.#windows) window.take(entry);
-    for (const reader of this.#readers) reader.take(entry);
+    const mine = entry.author.id === this.#host.me_.id;
+    this.#host.outbox_.seen_(this.id, entry.seq, mine, key);
+    if (mine) this.#host.mine_(this);
+    for (const window of this.#windows) window.take_(entry);
+    for (const reader of this.#readers) reader.take_(entry);
     if (entry.type === "set" && entry.set === "pinned" && entry.target && entry.data) void this.#pinned(entry.target);
     this.#refreshIfStale();
-    this.#host.came(this.id, entry);
+    this.#host.came_(this.id, entry);
     this.#changed();
   }
 
   #signalled(): void {
-    const next = this.#state.expire();
+    const next = this.#state.expire_();
     if (next < Infinity) {
-      this.#timers.set("typing", next, () => {
+      this.#timers.set_("typing", next, () => {
         this.#signalled();
         this.#changed();
       });
@@ -375,10 +375,10 @@ export class Room {
 
   // What the stream brought while it was asked may be newer than the answer: it is applied again.
   async #fetched(act: () => Promise<void>): Promise<void> {
-    const recorded = this.#stream.record();
+    const recorded = this.#stream.record_();
     try {
       await act();
-      for (const entry of recorded.since) if (isKnown(entry)) this.#state.apply(entry);
+      for (const entry of recorded.since) if (isKnown(entry)) this.#state.apply_(entry);
       this.#changed();
     } finally {
       recorded.end();
@@ -386,9 +386,9 @@ export class Room {
   }
 
   #refreshIfStale(): void {
-    if (!this.#state.stale || this.#timers.has("refresh")) return;
-    this.#timers.set("refresh", REFRESH_AFTER + (this.#attempt && backoff(this.#attempt)), () => {
-      this.#fetched(async () => this.describe(await this.#ask("GET", ""))).then(
+    if (!this.#state.stale_ || this.#timers.has_("refresh")) return;
+    this.#timers.set_("refresh", REFRESH_AFTER + (this.#attempt && backoff(this.#attempt)), () => {
+      this.#fetched(async () => this.describe_(await this.#ask("GET", ""))).then(
         () => { this.#attempt = 0; },
         (thrown) => {
           this.#attempt++;
@@ -400,10 +400,10 @@ export class Room {
 
   async #pinned(seq: number): Promise<void> {
     if (!this.#state.pins) return;
-    await this.#stream.page({ after: seq - 1, limit: 1 }, ({ entries: [entry] }, since) => {
+    await this.#stream.page_({ after: seq - 1, limit: 1 }, ({ entries: [entry] }, since) => {
       if (entry?.type !== "message" || !entry.pinned) return;
-      this.#state.pin(toMessage(entry, this.#host.me.id));
-      for (const one of since) if (isChange(one)) this.#state.apply(one);
+      this.#state.pin_(toMessage(entry, this.#host.me_.id));
+      for (const one of since) if (isChange(one)) this.#state.apply_(one);
       this.#changed();
     }).catch(() => {});
   }
@@ -415,9 +415,9 @@ export class Room {
   }
 
   #askPresence(): void {
-    this.#host.request({ type: "presence", room: this.id }, ({ users, total }) => {
-      (users as Author[]).forEach((user) => this.#host.learn(user));
-      this.#state.arrive(users, total);
+    this.#host.request_({ type: "presence", room: this.id }, ({ users, total }) => {
+      (users as Author[]).forEach((user) => this.#host.learn_(user));
+      this.#state.arrive_(users, total);
       this.#changed();
     }).catch(() => {}); // asked again with the next join
   }
@@ -427,7 +427,7 @@ export class Room {
     this.#marking = true;
     try {
       while (this.#stream.joined && this.#state.read > this.#marked) {
-        const { read } = await this.#host.request({ type: "read", room: this.id, seq: this.#state.read });
+        const { read } = await this.#host.request_({ type: "read", room: this.id, seq: this.#state.read });
         this.#marked = Math.max(this.#state.read, read);
       }
       this.#refreshIfStale();
@@ -437,34 +437,34 @@ export class Room {
   }
 
   #ask(method: string, path: string, ask: object = {}): Promise<any> {
-    return this.#host.http.ask(method, `v1/rooms/${encodeURIComponent(this.id)}${path}`, ask);
+    return this.#host.http_.ask_(method, `v1/rooms/${encodeURIComponent(this.id)}${path}`, ask);
   }
 
-  #page(ask: object, take: Parameters<Stream["page"]>[1]): Promise<void> {
-    this.#host.use(this);
-    return this.#stream.page(ask, take);
+  #page(ask: object, take: Parameters<Stream["page_"]>[1]): Promise<void> {
+    this.#host.use_(this);
+    return this.#stream.page_(ask, take);
   }
 
   #do(command: Command, key?: string): Sending {
-    this.#host.use(this);
-    const { item, outcome } = this.#host.outbox.add(this.id, { ...command, room: this.id }, key);
+    this.#host.use_(this);
+    const { item, outcome } = this.#host.outbox_.add_(this.id, { ...command, room: this.id }, key);
     return { key: item.key, outcome };
   }
 
   #changed(): void {
-    this.#view.changed();
-    this.#host.roomChanged(this);
+    this.#view.changed_();
+    this.#host.roomChanged_(this);
   }
 
   #snapshot(): RoomSnapshot {
     const state = this.#state;
     const { name, topic, avatar, custom, sets, archived, role, read, unread, last, activeAt, members, pins, marks } = state;
-    const { joined, error, cursor } = this.#stream;
+    const { joined, error, cursor_: cursor } = this.#stream;
     return {
       id: this.id, name, topic, avatar, custom, sets, public: state.public, archived, role, joined, error,
       head: Math.max(cursor, 0), read, unread, last, activeAt, members, pins, marks,
-      present: state.presence,
-      typing: state.typists,
+      present: state.presence_,
+      typing: state.typists_,
     };
   }
 }

@@ -66,73 +66,73 @@ export class RoomList {
    */
   async open(id: string): Promise<void> {
     const path = `v1/rooms/${encodeURIComponent(id)}`;
-    const view = await this.#host.http.ask("GET", path);
+    const view = await this.#host.http_.ask_("GET", path);
     const room = this.#room(id);
     const known = view.last || room.getSnapshot().last || view.head === 0;
-    const page = known ? undefined : await this.#host.http.ask("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
+    const page = known ? undefined : await this.#host.http_.ask_("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
     this.#take([page?.entries?.length ? { ...view, last: page.entries.at(-1) } : view]);
-    if (this.#host.follows(room)) room.join(); // once more, if it was refused
-    this.#view.changed();
+    if (this.#host.follows_(room)) room.join_(); // once more, if it was refused
+    this.#view.changed_();
   }
 
   /** @internal Loads the first page, and what has moved: at first, and after each connection. */
-  load(): Promise<void> {
+  load_(): Promise<void> {
     return this.#once(() => this.#look());
   }
 
   /** @internal Those that are listed, the latest first. */
-  get latest(): readonly Room[] {
+  get latest_(): readonly Room[] {
     return this.getSnapshot().rooms.map(({ id }) => this.#listed.get(id)!);
   }
 
   /** @internal I am in a room now that may not be listed. */
-  async add(id: string): Promise<void> {
+  async add_(id: string): Promise<void> {
     await this.open(id).catch(() => {}); // it is listed with the next page, if it is mine still
   }
 
   /** @internal I have said or done something there, so the service lists it. */
-  mine(room: Room): void {
+  mine_(room: Room): void {
     if (this.#listed.has(room.id) || !this.#ready) return;
     this.#listed.set(room.id, room);
-    this.#view.changed();
-    void this.add(room.id);
+    this.#view.changed_();
+    void this.add_(room.id);
   }
 
   /** @internal I am in that room no longer. */
-  remove(id: string): void {
-    if (this.#listed.delete(id)) this.#view.changed();
+  remove_(id: string): void {
+    if (this.#listed.delete(id)) this.#view.changed_();
   }
 
   /** @internal */
-  touch(room: Room): void {
-    if (this.#listed.has(room.id)) this.#view.changed();
+  touch_(room: Room): void {
+    if (this.#listed.has(room.id)) this.#view.changed_();
   }
 
   /** @internal The service has another log. */
-  reset(): void {
+  reset_(): void {
     this.#listed.clear();
     this.#next = this.#lookedTo = this.#turn = undefined;
     this.#ready = false;
-    this.#view.changed(); // what was shown are rooms that are not there any more
+    this.#view.changed_(); // what was shown are rooms that are not there any more
   }
 
   /** @internal */
-  destroy(): void {
-    this.#timers.clear();
+  destroy_(): void {
+    this.#timers.clear_();
   }
 
   // One load at a time.
   #once(load: () => Promise<void>): Promise<void> {
     return (this.#load ??= this.#tried(load).finally(() => {
       this.#load = undefined;
-      this.#view.changed();
+      this.#view.changed_();
       this.#plan();
     }));
   }
 
   async #tried(load: () => Promise<void>): Promise<void> {
     this.#error = undefined;
-    this.#view.changed();
+    this.#view.changed_();
     try {
       await load();
     } catch (thrown) {
@@ -174,11 +174,11 @@ export class RoomList {
   }
 
   #plan(): void {
-    const { open, features } = this.#host;
-    const resting = [...this.#listed.values()].some((room) => !this.#host.follows(room));
+    const { open_: open, features_: features } = this.#host;
+    const resting = [...this.#listed.values()].some((room) => !this.#host.follows_(room));
     if (!open || !features.has("room_list") || !(resting || this.#next !== undefined)) return;
-    this.#timers.set("look", LOOK_EVERY, () => {
-      if (!this.#host.open) return; // the next connection looks
+    this.#timers.set_("look", LOOK_EVERY, () => {
+      if (!this.#host.open_) return; // the next connection looks
       void this.#once(async () => {
         await this.#look();
         if (resting) await this.#lookInTurn();
@@ -187,20 +187,20 @@ export class RoomList {
   }
 
   #ask(cursor: string | undefined): Promise<ListPage> {
-    const active = this.#host.features.has("room_list");
+    const active = this.#host.features_.has("room_list");
     const query = active ? { sort: "active", cursor, limit: PAGE } : { after: cursor, limit: PAGE };
-    return this.#host.http.ask("GET", "v1/rooms", { query });
+    return this.#host.http_.ask_("GET", "v1/rooms", { query });
   }
 
   #take(views: readonly RoomView[]): void {
     for (const view of views) {
       const room = this.#room(view.room);
       // The stream of a room that is followed knows more.
-      if (!this.#listed.has(view.room) || !room.getSnapshot().joined) room.describe(view);
+      if (!this.#listed.has(view.room) || !room.getSnapshot().joined) room.describe_(view);
       this.#listed.set(view.room, room);
     }
-    this.#view.changed();
-    this.#host.listed();
+    this.#view.changed_();
+    this.#host.listed_();
   }
 
   #snapshot(): RoomsSnapshot {

@@ -44,8 +44,8 @@ export async function search(host: Host, q: string, options: SearchOptions = {})
   need(host, "search");
   const { public: open, ...rest } = options;
   const query = { q: q || undefined, ...rest, public: open ? "true" : undefined };
-  const { hits, next, truncated = false, behind } = await host.http.ask("GET", "v1/search", { query });
-  return { hits: hits.map((hit: RawHit) => toHit(hit, host.me.id)), next, truncated, behind };
+  const { hits, next, truncated = false, behind } = await host.http_.ask_("GET", "v1/search", { query });
+  return { hits: hits.map((hit: RawHit) => toHit(hit, host.me_.id)), next, truncated, behind };
 }
 
 interface RawHit {

@@ -5,13 +5,13 @@ import type { Change, Entry } from "./protocol.ts";
 
 export class Segment {
   /** What it shows, ascending. Replaced or changed in place; snapshots copy it. */
-  items: Item[] = [];
+  items_: Item[] = [];
   /** The first entry that it has. */
-  oldest = 1;
+  oldest_ = 1;
   /** The last entry that it has; `oldest - 1` while it has none. */
-  newest = 0;
+  newest_ = 0;
   /** Counts how often it began: an answer for an earlier life of it is dropped. */
-  life = 0;
+  life_ = 0;
 
   #me: () => string;
 
@@ -20,65 +20,65 @@ export class Segment {
   }
 
   /** Forgets everything; `from` is the first entry of what will come. */
-  begin(from: number): void {
-    this.items = [];
-    this.oldest = from;
-    this.newest = from - 1;
-    this.life++;
+  begin_(from: number): void {
+    this.items_ = [];
+    this.oldest_ = from;
+    this.newest_ = from - 1;
+    this.life_++;
   }
 
   /** The stream's next entry, or one of an unknown type. Returns whether it went on here. */
-  append(entry: Entry): boolean {
-    if (entry.seq !== this.newest + 1) return false;
-    this.newest = entry.seq;
+  append_(entry: Entry): boolean {
+    if (entry.seq !== this.newest_ + 1) return false;
+    this.newest_ = entry.seq;
     const item = toItem(entry, this.#me());
-    if (item) this.items.push(item);
+    if (item) this.items_.push(item);
     return true;
   }
 
   /** A page of entries that lie directly before `oldest`. */
-  prepend(entries: readonly Entry[], more: boolean): void {
-    const older = entries.filter(({ seq }) => seq < this.oldest);
-    this.items.unshift(...this.#items(older));
-    this.oldest = more && older.length > 0 ? older[0]!.seq : more ? this.oldest : 1;
+  prepend_(entries: readonly Entry[], more: boolean): void {
+    const older = entries.filter(({ seq }) => seq < this.oldest_);
+    this.items_.unshift(...this.#items(older));
+    this.oldest_ = more && older.length > 0 ? older[0]!.seq : more ? this.oldest_ : 1;
   }
 
   /** A page of entries that lie directly behind `newest`; `upTo` is the last entry that it tells of. */
-  extend(entries: readonly Entry[], upTo: number): void {
-    this.items.push(...this.#items(entries.filter(({ seq }) => seq > this.newest)));
-    this.newest = Math.max(this.newest, upTo);
+  extend_(entries: readonly Entry[], upTo: number): void {
+    this.items_.push(...this.#items(entries.filter(({ seq }) => seq > this.newest_)));
+    this.newest_ = Math.max(this.newest_, upTo);
   }
 
   /** Returns whether the change concerns what is shown here. */
-  change(entry: Change): boolean {
-    const at = this.find(entry.target);
-    const item = this.items[at];
+  change_(entry: Change): boolean {
+    const at = this.find_(entry.target);
+    const item = this.items_[at];
     if (item?.type !== "message") return false;
-    this.items[at] = changed(item, entry, this.#me());
+    this.items_[at] = changed(item, entry, this.#me());
     return true;
   }
 
   /** Keeps the newest `count` items. */
-  dropOldest(count: number): void {
-    if (this.items.length <= count) return;
-    this.items.splice(0, this.items.length - count);
-    this.oldest = this.items[0]!.seq;
+  dropOldest_(count: number): void {
+    if (this.items_.length <= count) return;
+    this.items_.splice(0, this.items_.length - count);
+    this.oldest_ = this.items_[0]!.seq;
   }
 
   /** Keeps the oldest `count` items. */
-  dropNewest(count: number): void {
-    if (this.items.length <= count) return;
-    this.newest = this.items[count]!.seq - 1;
-    this.items.length = count;
+  dropNewest_(count: number): void {
+    if (this.items_.length <= count) return;
+    this.newest_ = this.items_[count]!.seq - 1;
+    this.items_.length = count;
   }
 
   /** The index of the item at `seq`, or -1. */
-  find(seq: number): number {
+  find_(seq: number): number {
     let low = 0;
-    let high = this.items.length - 1;
+    let high = this.items_.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const found = this.items[middle]!.seq;
+      const found = this.items_[middle]!.seq;
       if (found === seq) return middle;
       if (found < seq) low = middle + 1;
       else high = middle - 1;

@@ -32,12 +32,12 @@ export class RoomState {
   members: ReadonlyMap<string, Member> | undefined;
   pins: readonly Message[] | undefined;
   /** Who is there, id to name; `total` may be more in a crowd. */
-  presence: { readonly users: ReadonlyMap<string, string>; readonly total: number } = { users: new Map(), total: 0 };
+  presence_: { readonly users: ReadonlyMap<string, string>; readonly total: number } = { users: new Map(), total: 0 };
   marks: ReadonlyMap<string, number> = new Map();
   /** Who types now, but me. */
-  typists: readonly string[] = [];
+  typists_: readonly string[] = [];
   /** `unread` may be wrong, and more: the service has to be asked. */
-  stale = true;
+  stale_ = true;
 
   #me: () => string;
   #typing = new Map<string, number>(); // user → until when, epoch ms
@@ -54,7 +54,7 @@ export class RoomState {
   }
 
   /** Takes over how the service shows the room. */
-  describe(view: RoomView): void {
+  describe_(view: RoomView): void {
     Object.assign(this, { name: view.name, topic: view.topic, avatar: view.avatar, public: view.public, archived: view.archived });
     this.role = view.role ?? this.role;
     if (view.custom) this.custom = view.custom;
@@ -65,11 +65,11 @@ export class RoomState {
     this.#unread = view.unread;
     this.#countedTo = view.head;
     this.#news = this.#news.filter((seq) => seq > view.head && seq > view.read);
-    this.stale = false;
+    this.stale_ = false;
   }
 
   /** Applies an entry: it is behind all that were applied before, or repeats one of them. */
-  apply(entry: Entry): void {
+  apply_(entry: Entry): void {
     this.activeAt = later(this.activeAt, entry.at);
     this.#stopped(entry.author.id);
     if (isChange(entry)) {
@@ -91,21 +91,21 @@ export class RoomState {
   }
 
   /** A message is pinned that was not. */
-  pin(message: Message): void {
+  pin_(message: Message): void {
     if (this.pins) this.pins = [message, ...this.pins.filter(({ seq }) => seq !== message.seq)];
   }
 
   /** I have read up to there. */
-  mark(seq: number): void {
+  mark_(seq: number): void {
     if (seq <= this.read) return;
     this.read = seq;
     this.#news = this.#news.filter((one) => one > seq);
-    if (this.#unread > 0 && seq < this.#countedTo) this.stale = true;
+    if (this.#unread > 0 && seq < this.#countedTo) this.stale_ = true;
     else this.#unread = 0;
   }
 
   /** Takes a signal; returns whether it knew it. */
-  signal({ type, user, on, online, seq }: Frame, now = Date.now()): boolean {
+  signal_({ type, user, on, online, seq }: Frame, now = Date.now()): boolean {
     switch (type) {
       case "typing":
         if (user === this.#me()) return true;
@@ -116,7 +116,7 @@ export class RoomState {
         this.#presence(user, online);
         return true;
       case "read":
-        if (user === this.#me()) this.mark(seq);
+        if (user === this.#me()) this.mark_(seq);
         else if (seq > (this.marks.get(user) ?? 0)) this.marks = new Map(this.marks).set(user, seq);
         return true;
       default:
@@ -124,19 +124,19 @@ export class RoomState {
     }
   }
 
-  arrive(users: readonly Author[], total: number): void {
-    this.presence = { users: new Map(users.map(({ id, name }) => [id, name])), total };
+  arrive_(users: readonly Author[], total: number): void {
+    this.presence_ = { users: new Map(users.map(({ id, name }) => [id, name])), total };
   }
 
   /** Signals end with the connection: nobody knows who is there, or typing. */
-  silence(): void {
+  silence_(): void {
     this.#typing.clear();
-    this.typists = [];
-    this.arrive([], 0);
+    this.typists_ = [];
+    this.arrive_([], 0);
   }
 
   /** Drops who has stopped typing. Returns when to look again, in ms, or Infinity. */
-  expire(now = Date.now()): number {
+  expire_(now = Date.now()): number {
     for (const [user, until] of this.#typing) if (until <= now) this.#stopped(user);
     return Math.min(...this.#typing.values()) - now;
   }
@@ -151,7 +151,7 @@ export class RoomState {
   #uncount(seq: number): void {
     const at = this.#news.indexOf(seq);
     if (at >= 0) this.#news.splice(at, 1);
-    else if (this.#unread > 0 && seq > this.read && seq <= this.#countedTo) this.stale = true;
+    else if (this.#unread > 0 && seq > this.read && seq <= this.#countedTo) this.stale_ = true;
   }
 
   #member({ user, change, role }: MemberEntry): void {
@@ -192,22 +192,22 @@ export class RoomState {
   }
 
   #presence(user: string, online: boolean): void {
-    const { users: before, total } = this.presence;
+    const { users: before, total } = this.presence_;
     if (online === before.has(user)) return;
     const users = new Map(before);
     if (!online) users.delete(user);
     else if (users.size < MOST_PRESENT) users.set(user, user);
-    this.presence = { users, total: Math.max(0, total + (online ? 1 : -1)) };
+    this.presence_ = { users, total: Math.max(0, total + (online ? 1 : -1)) };
     if (!online) this.#stopped(user);
   }
 
   #started(user: string, until: number): void {
     this.#typing.set(user, until);
-    if (!this.typists.includes(user)) this.typists = [...this.typists, user];
+    if (!this.typists_.includes(user)) this.typists_ = [...this.typists_, user];
   }
 
   #stopped(user: string): void {
-    if (this.#typing.delete(user)) this.typists = this.typists.filter((one) => one !== user);
+    if (this.#typing.delete(user)) this.typists_ = this.typists_.filter((one) => one !== user);
   }
 }
 

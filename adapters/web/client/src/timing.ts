@@ -13,19 +13,19 @@ export function backoff(attempt: number, random: () => number = Math.random): nu
 export class Timers<Name extends string> {
   #running = new Map<Name, ReturnType<typeof setTimeout>>();
 
-  set(name: Name, ms: number, act: () => void): void {
-    this.clear(name);
+  set_(name: Name, ms: number, act: () => void): void {
+    this.clear_(name);
     this.#running.set(name, setTimeout(() => {
       this.#running.delete(name);
       act();
     }, Math.min(Math.max(ms, 0), LONGEST)));
   }
 
-  has(name: Name): boolean {
+  has_(name: Name): boolean {
     return this.#running.has(name);
   }
 
-  clear(...names: Name[]): void {
+  clear_(...names: Name[]): void {
     for (const name of names.length > 0 ? names : [...this.#running.keys()]) {
       clearTimeout(this.#running.get(name));
       this.#running.delete(name);

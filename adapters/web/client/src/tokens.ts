@@ -24,20 +24,20 @@ export class Tokens {
   }
 
   /** The token to use now, or "" if nobody is signed in. Rejects with what `getToken` threw. */
-  get(): Promise<string> {
+  get_(): Promise<string> {
     if (this.#token && Date.now() < this.#staleAt) return Promise.resolve(this.#token);
     if (this.#token) this.#reason = "expiring";
     return this.#ask();
   }
 
   /** A fresh one, while the one that there is still holds. */
-  renew(): Promise<string> {
+  renew_(): Promise<string> {
     this.#reason = "expiring";
     return this.#ask();
   }
 
   /** The service refused it: the next one is asked for. */
-  refuse(token: string): void {
+  refuse_(token: string): void {
     if (token !== this.#token) return; // there is another one already
     this.#token = "";
     this.#reason = "refused";
@@ -47,7 +47,7 @@ export class Tokens {
    * How long to wait before it is renewed, in ms: `expiresAt` and `now` are both of the service's
    * clock, so it does not matter what this machine's says. Without `expiresAt` the token is asked.
    */
-  renewalIn(now: number, expiresAt = this.#claimedExpiry()): number {
+  renewalIn_(now: number, expiresAt = this.#claimedExpiry()): number {
     const left = expiresAt - now;
     const wait = left - Math.min(MARGIN, left * MARGIN_SHARE);
     this.#staleAt = Date.now() + left;

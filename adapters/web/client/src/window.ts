@@ -34,19 +34,19 @@ export interface WindowSnapshot {
 
 /** What a window needs of its room. */
 export interface WindowSource {
-  me(): Author;
+  me_(): Author;
   /** The last entry that the stream brought. */
-  readonly cursor: number;
-  readonly read: number;
-  outgoing(): readonly Outgoing[];
+  readonly cursor_: number;
+  readonly read_: number;
+  outgoing_(): readonly Outgoing[];
   /** Resolves once the room is joined; rejects if it cannot be. */
-  ready(): Promise<void>;
+  ready_(): Promise<void>;
   /**
    * Asks for history until it is answered. `take` gets the page before any frame behind it, with the
    * entries that the stream brought while it was on its way: the page may be older than they are.
    */
-  page(ask: { before?: number; after?: number; limit: number }, take: (page: Page, since: readonly Entry[]) => void): Promise<void>;
-  closed(window: Window): void;
+  page_(ask: { before?: number; after?: number; limit: number }, take: (page: Page, since: readonly Entry[]) => void): Promise<void>;
+  closed_(window: Window): void;
 }
 
 type End = "older" | "newer";
@@ -72,7 +72,7 @@ export class Window {
     this.#source = source;
     this.#size = Math.min(Math.max(size, 1), LARGEST);
     this.#keep = Math.max(keep, 2 * this.#size);
-    this.#segment = new Segment(() => source.me().id);
+    this.#segment = new Segment(() => source.me_().id);
     void this.goTo(around);
   }
 
@@ -86,31 +86,31 @@ export class Window {
 
   /** Shows another place: forgets what there is and loads the pages around it. */
   async goTo(around: number | "unread" | "end"): Promise<void> {
-    const life = ++this.#segment.life;
+    const life = ++this.#segment.life_;
     this.#ready = false;
     this.#loads = {};
     try {
-      await this.#source.ready();
+      await this.#source.ready_();
     } catch (thrown) {
       this.#error = asError(thrown);
-      this.#view.changed();
+      this.#view.changed_();
       return;
     }
-    if (life !== this.#segment.life) return; // sent elsewhere meanwhile
-    const { cursor, read } = this.#source;
+    if (life !== this.#segment.life_) return; // sent elsewhere meanwhile
+    const { cursor_: cursor, read_: read } = this.#source;
     this.#divider = around === "unread" && read < cursor ? read : 0;
     if (around === "unread") around = read < cursor ? read + 1 : "end";
     this.#follows = around === "end";
     this.#reads = "newer";
     const from = around === "end" ? cursor + 1 : Math.min(Math.max(1, around), cursor + 1);
-    this.#segment.begin(from);
-    const begun = this.#segment.life;
+    this.#segment.begin_(from);
+    const begun = this.#segment.life_;
     const half = around === "end" ? 0 : Math.ceil(this.#size / 2);
     if (half) await this.#load("newer", half);
-    if (this.#segment.life === begun) await this.#load("older", this.#size - half);
-    if (this.#segment.life !== begun) return;
+    if (this.#segment.life_ === begun) await this.#load("older", this.#size - half);
+    if (this.#segment.life_ !== begun) return;
     this.#ready = true;
-    this.#view.changed();
+    this.#view.changed_();
   }
 
   /** Loads a page before what there is. Resolves when it is there, or failed: see `error`. */
@@ -128,89 +128,89 @@ export class Window {
 
   /** Holds nothing any more, and does not go on. */
   close(): void {
-    this.#segment.life++;
-    this.#source.closed(this);
+    this.#segment.life_++;
+    this.#source.closed_(this);
   }
 
   /** The message at `seq`, where it is loaded. */
   message(seq: number): Message | undefined {
-    const item = this.#segment.items[this.#segment.find(seq)];
+    const item = this.#segment.items_[this.#segment.find_(seq)];
     return item?.type === "message" ? item : undefined;
   }
 
   // ─── told by the room ───
 
   /** @internal The stream's next entry, after the room has applied it. */
-  take(entry: Entry): void {
+  take_(entry: Entry): void {
     const segment = this.#segment;
-    const wasLive = segment.newest === entry.seq - 1;
-    const full = this.#reads === "older" && segment.items.length >= this.#keep;
-    const goesOn = !full && segment.append(entry);
+    const wasLive = segment.newest_ === entry.seq - 1;
+    const full = this.#reads === "older" && segment.items_.length >= this.#keep;
+    const goesOn = !full && segment.append_(entry);
     // A little is let go at a time: to let go one item each time would cost all of them.
-    if (goesOn && segment.items.length > this.#keep * 1.25) segment.dropOldest(this.#keep);
-    const shows = isChange(entry) ? segment.change(entry) : goesOn;
-    if (shows || (wasLive && !goesOn)) this.#view.changed();
+    if (goesOn && segment.items_.length > this.#keep * 1.25) segment.dropOldest_(this.#keep);
+    const shows = isChange(entry) ? segment.change_(entry) : goesOn;
+    if (shows || (wasLive && !goesOn)) this.#view.changed_();
   }
 
   /** @internal What is shown beside the log has changed. */
-  touch(): void {
-    this.#view.changed();
+  touch_(): void {
+    this.#view.changed_();
   }
 
   /** @internal The stream went on behind a hole; `anew`: the room has another history. */
-  interrupt(anew: boolean): void {
+  interrupt_(anew: boolean): void {
     if (anew || this.#follows) void this.goTo("end");
-    else this.#view.changed();
+    else this.#view.changed_();
   }
 
   #load(end: End, least: number): Promise<void> {
-    return (this.#loads[end] ??= this.#fill(end, least, this.#segment.life));
+    return (this.#loads[end] ??= this.#fill(end, least, this.#segment.life_));
   }
 
   async #fill(end: End, least: number, life: number): Promise<void> {
     const segment = this.#segment;
-    const enough = segment.items.length + least;
-    const current = () => segment.life === life;
+    const enough = segment.items_.length + least;
+    const current = () => segment.life_ === life;
     this.#error = undefined;
-    this.#view.changed();
+    this.#view.changed_();
     try {
-      for (let pages = 0; pages < PAGES && current() && this.#has(end) && segment.items.length < enough; pages++) {
-        const ask = end === "older" ? { before: segment.oldest } : { after: segment.newest };
+      for (let pages = 0; pages < PAGES && current() && this.#has(end) && segment.items_.length < enough; pages++) {
+        const ask = end === "older" ? { before: segment.oldest_ } : { after: segment.newest_ };
         const limit = Math.min(least * 2 ** pages, LARGEST); // where much is changes, there is much to read
-        await this.#source.page({ ...ask, limit }, (page, since) => current() && this.#put(end, page, since));
+        await this.#source.page_({ ...ask, limit }, (page, since) => current() && this.#put(end, page, since));
       }
       if (!current()) return;
-      if (end === "older") segment.dropNewest(this.#keep);
-      else segment.dropOldest(this.#keep);
+      if (end === "older") segment.dropNewest_(this.#keep);
+      else segment.dropOldest_(this.#keep);
     } catch (thrown) {
       if (current()) this.#error = asError(thrown);
     } finally {
       if (current()) delete this.#loads[end];
-      this.#view.changed();
+      this.#view.changed_();
     }
   }
 
   #has(end: End): boolean {
-    return end === "older" ? this.#segment.oldest > 1 : this.#segment.newest < this.#source.cursor;
+    return end === "older" ? this.#segment.oldest_ > 1 : this.#segment.newest_ < this.#source.cursor_;
   }
 
   #put(end: End, { entries, more, head }: Page, since: readonly Entry[]): void {
-    if (end === "older") this.#segment.prepend(entries, more);
-    else this.#segment.extend(entries, more ? (entries.at(-1)?.seq ?? 0) : head);
+    if (end === "older") this.#segment.prepend_(entries, more);
+    else this.#segment.extend_(entries, more ? (entries.at(-1)?.seq ?? 0) : head);
     for (const entry of since) {
-      if (end === "newer") this.#segment.append(entry);
-      if (isChange(entry)) this.#segment.change(entry);
+      if (end === "newer") this.#segment.append_(entry);
+      if (isChange(entry)) this.#segment.change_(entry);
     }
-    this.#view.changed();
+    this.#view.changed_();
   }
 
   #snapshot(): WindowSnapshot {
     const segment = this.#segment;
-    const [outgoing, me] = [this.#source.outgoing(), this.#source.me()];
+    const [outgoing, me] = [this.#source.outgoing_(), this.#source.me_()];
     const live = this.#ready && !this.#has("newer");
-    const items = overlaid(segment.items, outgoing, (seq) => segment.find(seq), me);
+    const items = overlaid(segment.items_, outgoing, (seq) => segment.find_(seq), me);
     return {
-      items: live ? [...items, ...unsent(outgoing, items, me)] : items === segment.items ? [...items] : items,
+      items: live ? [...items, ...unsent(outgoing, items, me)] : items === segment.items_ ? [...items] : items,
       hasOlder: this.#has("older"),
       hasNewer: this.#has("newer"),
       live,

@@ -19,12 +19,12 @@ async function setup(getToken: GetToken = () => "tok", refusal: (token: string) 
     sockets.push(new FakeSocket(url, protocols));
     return sockets.at(-1)!;
   }, {
-    onStatus: () => statuses.push(connection.status.state),
-    onWelcome: () => {},
-    onFrame: (frame) => frames.push(frame),
-    refusal,
+    onStatus_: () => statuses.push(connection.status_.state),
+    onWelcome_: () => {},
+    onFrame_: (frame) => frames.push(frame),
+    refusal_: refusal,
   });
-  connection.start();
+  connection.start_();
   await settle();
   return { connection, sockets, frames, statuses, socket: () => sockets.at(-1)! };
 }
@@ -32,9 +32,9 @@ async function setup(getToken: GetToken = () => "tok", refusal: (token: string) 
 test("offers the protocol and the token, and is open with the welcome", async () => {
   const { connection, socket } = await setup();
   assert.deepEqual(socket().protocols, ["parley.v1.json", "bearer.tok"]);
-  assert.equal(connection.status.state, "connecting");
+  assert.equal(connection.status_.state, "connecting");
   socket().says(welcome);
-  assert.equal(connection.status.state, "open");
+  assert.equal(connection.status_.state, "open");
 });
 
 test("a token that no header can carry goes in a frame", async () => {
@@ -48,8 +48,8 @@ test("matches answers to commands in any order, and takes an ok before the frame
   const { connection, socket, frames } = await setup();
   socket().says(welcome);
   const seen: unknown[] = [];
-  const first = connection.request({ type: "join", room: "a" }, (ok) => seen.push(["ok", ok["room"], frames.length]));
-  const second = connection.request({ type: "send", room: "b" });
+  const first = connection.request_({ type: "join", room: "a" }, (ok) => seen.push(["ok", ok["room"], frames.length]));
+  const second = connection.request_({ type: "send", room: "b" });
   const [join, send] = socket().sent;
   socket().says({ type: "error", id: send.id, code: "rate_limited", message: "no", retry_after_ms: 5 });
   socket().says({ type: "ok", id: join.id, room: "a" });
@@ -61,21 +61,21 @@ test("matches answers to commands in any order, and takes an ok before the frame
 
 test("commands without a connection, and those that it leaves unanswered, are rejected as such", async () => {
   const { connection, socket } = await setup();
-  await assert.rejects(connection.request({ type: "ping" }), { code: "unanswered", retryable: true });
+  await assert.rejects(connection.request_({ type: "ping" }), { code: "unanswered", retryable: true });
   socket().says(welcome);
-  const asked = connection.request({ type: "ping" });
+  const asked = connection.request_({ type: "ping" });
   socket().ends(1006);
   await assert.rejects(asked, { code: "unanswered" });
-  connection.stop();
-  await assert.rejects(connection.request({ type: "ping" }), { code: "stopped", retryable: false });
+  connection.stop_();
+  await assert.rejects(connection.request_({ type: "ping" }), { code: "stopped", retryable: false });
 });
 
 test("a command that is too long for a frame fails, and the connection lives", async () => {
   const { connection, socket } = await setup();
   socket().says(welcome);
-  await assert.rejects(connection.request({ type: "send", body: "ü".repeat(40_000) }), { code: "invalid" });
+  await assert.rejects(connection.request_({ type: "send", body: "ü".repeat(40_000) }), { code: "invalid" });
   assert.deepEqual(socket().sent, []);
-  assert.equal(connection.status.state, "open");
+  assert.equal(connection.status_.state, "open");
 });
 
 test("backoff is full jitter, doubling from half a second to half a minute", () => {
@@ -107,14 +107,14 @@ test("after a handshake that failed the token goes in a frame, which is answered
   socket().opens();
   socket().says({ type: "error", code: "unauthenticated", message: "expired" });
   socket().ends(4401);
-  assert.deepEqual([connection.status.state, (connection.status as { error?: ParleyError }).error?.message], ["waiting", "expired"]);
+  assert.deepEqual([connection.status_.state, (connection.status_ as { error?: ParleyError }).error?.message], ["waiting", "expired"]);
   await passes(30_000);
   assert.deepEqual(asked, ["first", "refused"]);
   assert.equal(sockets.length, 3);
   socket().opens();
   assert.equal(socket().last("auth").token, "t2");
   socket().says(welcome);
-  assert.equal(connection.status.state, "open");
+  assert.equal(connection.status_.state, "open");
 });
 
 test("why a handshake was refused is asked, once for each attempt, and told until it is open", async () => {
@@ -124,16 +124,16 @@ test("why a handshake was refused is asked, once for each attempt, and told unti
     asked.push(token);
     return new Promise((resolve) => answers.push(resolve));
   });
-  const error = () => (connection.status as { error?: ParleyError }).error?.message;
+  const error = () => (connection.status_ as { error?: ParleyError }).error?.message;
   socket().ends(1006);
   await passes(500);
   socket().ends(1006);
   assert.deepEqual(asked, ["tok"]); // the first answer is yet to come
   answers[0]!(new ParleyError({ code: "unauthenticated", message: "the audience is another" }));
   await settle();
-  assert.deepEqual([connection.status.state, error()], ["waiting", "the audience is another"]);
+  assert.deepEqual([connection.status_.state, error()], ["waiting", "the audience is another"]);
   await passes(30_000);
-  assert.deepEqual([connection.status.state, error()], ["connecting", "the audience is another"]);
+  assert.deepEqual([connection.status_.state, error()], ["connecting", "the audience is another"]);
   socket().ends(4401);
   await settle();
   assert.equal(asked.length, 2);
@@ -141,7 +141,7 @@ test("why a handshake was refused is asked, once for each attempt, and told unti
   socket().says(welcome);
   answers[1]!(new ParleyError({ code: "unauthenticated", message: "late" }));
   await settle();
-  assert.deepEqual(connection.status, { state: "open" });
+  assert.deepEqual(connection.status_, { state: "open" });
   socket().ends(1006);
   await passes(10);
   assert.equal(asked.length, 2); // it was no refusal
@@ -150,20 +150,20 @@ test("why a handshake was refused is asked, once for each attempt, and told unti
 test("what getToken throws is tried again with backoff; with nothing it stops", async () => {
   let answer: () => string | null = () => { throw new Error("the sign-in service is down"); };
   const { connection, sockets } = await setup(() => answer());
-  assert.equal(connection.status.state, "waiting");
+  assert.equal(connection.status_.state, "waiting");
   answer = () => null;
   await passes(30_000);
-  assert.deepEqual(connection.status, { state: "stopped", reason: "token" });
+  assert.deepEqual(connection.status_, { state: "stopped", reason: "token" });
   assert.equal(sockets.length, 0);
 });
 
 test("stops for good when the tokens are refused time and again", async () => {
   const { connection, socket, sockets } = await setup();
-  for (let n = 0; n < 10 && connection.status.state !== "stopped"; n++) {
+  for (let n = 0; n < 10 && connection.status_.state !== "stopped"; n++) {
     socket().ends(4401);
     await passes(30_000);
   }
-  assert.deepEqual(connection.status, { state: "stopped", reason: "token" });
+  assert.deepEqual(connection.status_, { state: "stopped", reason: "token" });
   assert.equal(sockets.length, 5);
 });
 
@@ -173,9 +173,9 @@ for (const [code, reason] of [[4400, "protocol"], [4403, "banned"]] as const) {
     socket().says(welcome);
     socket().ends(code);
     await passes(3_600_000);
-    assert.deepEqual(connection.status, { state: "stopped", reason });
+    assert.deepEqual(connection.status_, { state: "stopped", reason });
     assert.equal(sockets.length, 1);
-    connection.start();
+    connection.start_();
     await settle();
     assert.equal(sockets.length, 2);
   });
@@ -187,7 +187,7 @@ test("at 4429 it waits long, and stops when it is sent away each time", async ()
   socket().says(welcome);
   socket().ends(4429);
   await passes(15_999);
-  connection.wake();
+  connection.wake_();
   await settle();
   assert.equal(sockets.length, 1);
   for (let n = 0; n < 4; n++) {
@@ -195,7 +195,7 @@ test("at 4429 it waits long, and stops when it is sent away each time", async ()
     socket().says(welcome);
     socket().ends(4429);
   }
-  assert.deepEqual(connection.status, { state: "stopped", reason: "limited" });
+  assert.deepEqual(connection.status_, { state: "stopped", reason: "limited" });
   mock.restoreAll();
 });
 
@@ -204,10 +204,10 @@ test("a drain's time is used once, and not cut short", async () => {
   const { connection, socket, sockets } = await setup();
   socket().says(welcome);
   socket().says({ type: "drain", reconnect_in_ms: 5_000 });
-  assert.equal(connection.status.state, "open"); // what is in flight is finished
+  assert.equal(connection.status_.state, "open"); // what is in flight is finished
   await passes(100);
   socket().ends(1012);
-  connection.wake();
+  connection.wake_();
   await passes(4_899);
   assert.equal(sockets.length, 1);
   await passes(1);
@@ -236,33 +236,33 @@ test("silence is probed, and one that answers nothing is given up", async () => 
   socket().says({ type: "ok", id: "alive", now: "…" });
   await passes(25_000);
   await passes(7_999);
-  assert.equal(connection.status.state, "open");
+  assert.equal(connection.status_.state, "open");
   await passes(1);
-  assert.equal(connection.status.state, "waiting");
+  assert.equal(connection.status_.state, "waiting");
   assert.equal(socket().closed, true);
 });
 
 test("a command that is not answered for half a minute gives the connection up", async () => {
   const { connection, socket } = await setup();
   socket().says(welcome);
-  const asked = assert.rejects(connection.request({ type: "join", room: "a" }), { code: "unanswered" });
+  const asked = assert.rejects(connection.request_({ type: "join", room: "a" }), { code: "unanswered" });
   for (let n = 0; n < 3; n++) {
     await passes(10_000);
     if (n < 2) socket().says({ type: "typing", room: "b" });
   }
   await asked;
-  assert.equal(connection.status.state, "waiting");
+  assert.equal(connection.status_.state, "waiting");
 });
 
 test("waking tries at once, and probes what seems to be open", async () => {
   mock.method(Math, "random", () => 1);
   const { connection, socket, sockets } = await setup();
   socket().ends(1006);
-  connection.wake();
+  connection.wake_();
   await settle();
   assert.equal(sockets.length, 2);
   socket().says(welcome);
-  connection.wake();
+  connection.wake_();
   assert.equal(socket().last("ping").id, "alive");
   mock.restoreAll();
 });
@@ -275,13 +275,13 @@ test("a socket that was given up is not listened to", async () => {
   sockets[0]!.says({ type: "message", room: "a", seq: 1 });
   sockets[0]!.ends(4403);
   assert.deepEqual(frames, []);
-  assert.equal(connection.status.state, "open");
+  assert.equal(connection.status_.state, "open");
 });
 
 test("what is not JSON is not the service", async () => {
   const { connection, socket } = await setup();
   socket().onmessage!({ data: "<html>" });
-  assert.equal(connection.status.state, "waiting");
+  assert.equal(connection.status_.state, "waiting");
 });
 
 for (const skew of [-7_200_000, 0, 7_200_000]) {
@@ -304,7 +304,7 @@ for (const skew of [-7_200_000, 0, 7_200_000]) {
     }
     assert.deepEqual(asked, ["first", "expiring", "expiring"]);
     assert.equal(sockets.length, 1);
-    assert.equal(connection.status.state, "open");
+    assert.equal(connection.status_.state, "open");
   });
 }
 

@@ -28,10 +28,10 @@ function service() {
 }
 
 function outbox(request: any, storage: Storage = memoryStorage(), applied = 0) {
-  return new Outbox({ storage, request, applied: (_, seq) => seq <= applied, changed: () => {} });
+  return new Outbox({ storage_: storage, request_: request, applied_: (_, seq) => seq <= applied, changed_: () => {} });
 }
 
-const say = (box: Outbox, body: string, room = "a") => box.add(room, { type: "send", room, body });
+const say = (box: Outbox, body: string, room = "a") => box.add_(room, { type: "send", room, body });
 const bodies = (log: { body: string }[]) => log.map(({ body }) => body);
 const lost = () => new ParleyError({ code: "unanswered" });
 
@@ -42,21 +42,21 @@ async function idle(ms = 0) {
 test("sends in order, one at a time, and each is there until its entry is", async () => {
   const { log, request } = service();
   const box = outbox(request);
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   const sent = ["1", "2", "3"].map((body) => say(box, body));
-  assert.deepEqual(box.in("a").map(({ state }) => state), ["sending", "sending", "sending"]);
+  assert.deepEqual(box.in_("a").map(({ state }) => state), ["sending", "sending", "sending"]);
   await idle();
   assert.deepEqual(bodies(log), ["1", "2", "3"]);
-  assert.deepEqual(box.in("a").map(({ state, seq }) => [state, seq]), [["sent", 1], ["sent", 2], ["sent", 3]]);
-  box.seen("a", 2, true, sent[1]!.item.key);
-  assert.deepEqual(box.in("a").map(({ seq }) => seq), [1, 3]);
+  assert.deepEqual(box.in_("a").map(({ state, seq }) => [state, seq]), [["sent", 1], ["sent", 2], ["sent", 3]]);
+  box.seen_("a", 2, true, sent[1]!.item.key);
+  assert.deepEqual(box.in_("a").map(({ seq }) => seq), [1, 3]);
   assert.equal((await sent[0]!.outcome).state, "sent");
 });
 
 test("what waits for an answer holds up its room, and no other", async () => {
   const { log, state, request } = service();
   const box = outbox(request);
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   state.hold = true;
   say(box, "1");
   say(box, "2");
@@ -75,14 +75,14 @@ test("an answer that was lost is asked for again, with the same key, before all 
     await answer;
     throw lost();
   });
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   say(box, "1");
   say(box, "2");
   await idle();
   assert.deepEqual(asked, ["1"]);
-  box.close();
+  box.close_();
   cut = false;
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   await idle();
   assert.deepEqual(asked, ["1", "1", "2"]);
   assert.deepEqual(bodies(log), ["1", "2"]);
@@ -92,7 +92,7 @@ for (const code of ["rate_limited", "unavailable"]) {
   test(`${code} is waited for, and nothing overtakes`, async () => {
     const { log, asked, state, request } = service();
     const box = outbox(request);
-    await box.open("alice", "l1");
+    await box.open_("alice", "l1");
     state.refuse = () => new ParleyError({ code, retry_after_ms: 5_000 });
     say(box, "1");
     say(box, "2");
@@ -109,7 +109,7 @@ for (const code of ["rate_limited", "unavailable"]) {
 test("what the service refuses fails with the reason, and the rest goes on", async () => {
   const { log, state, request } = service();
   const box = outbox(request);
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   state.refuse = (body) => (body === "bad" ? new ParleyError({ code: "forbidden", message: "no" }) : undefined);
   const bad = say(box, "bad");
   say(box, "good");
@@ -118,9 +118,9 @@ test("what the service refuses fails with the reason, and the rest goes on", asy
   const outcome: Outcome = await bad.outcome;
   assert.equal(outcome.state, "failed");
   assert.equal(outcome.error!.code, "forbidden");
-  assert.equal(box.in("a")[0]!.error!.message, "no");
+  assert.equal(box.in_("a")[0]!.error!.message, "no");
   state.refuse = () => undefined;
-  box.retry("a", bad.item.key);
+  box.retry_("a", bad.item.key);
   await idle();
   assert.deepEqual(bodies(log), ["good", "bad"]);
 });
@@ -130,8 +130,8 @@ test("what is discarded is not sent", async () => {
   const box = outbox(request);
   const { item, outcome } = say(box, "1");
   say(box, "2");
-  box.discard("a", item.key);
-  await box.open("alice", "l1");
+  box.discard_("a", item.key);
+  await box.open_("alice", "l1");
   await idle();
   assert.deepEqual(bodies(log), ["2"]);
   assert.deepEqual(await outcome, { state: "discarded" });
@@ -141,21 +141,21 @@ test("a reload loses nothing, keeps the order and the keys, and what failed", as
   const { log, state, request } = service();
   const storage = memoryStorage();
   const before = outbox(async () => { throw lost(); }, storage);
-  await before.open("alice", "l1");
+  await before.open_("alice", "l1");
   const keys = ["1", "2"].map((body) => say(before, body).item.key);
   await idle();
-  before.close();
+  before.close_();
   const failing = outbox(request, storage);
   state.refuse = (body) => (body === "1" ? new ParleyError({ code: "forbidden" }) : undefined);
   mock.timers.setTime(500_000_000); // this machine's clock is set back
   say(failing, "3");
-  await failing.open("alice", "l1");
+  await failing.open_("alice", "l1");
   await idle();
   assert.deepEqual(log.map(({ key, body }) => [key === keys[1], body]), [[true, "2"], [false, "3"]]);
   const after = outbox(request, storage);
-  await after.open("alice", "l1");
+  await after.open_("alice", "l1");
   await idle();
-  assert.deepEqual(after.in("a").map(({ key, state: s, error }) => [key, s, error?.code]), [[keys[0], "failed", "forbidden"]]);
+  assert.deepEqual(after.in_("a").map(({ key, state: s, error }) => [key, s, error?.code]), [[keys[0], "failed", "forbidden"]]);
   assert.equal((await storage.list("outbox/")).length, 1);
 });
 
@@ -163,11 +163,11 @@ test("what one user left is not sent by another", async () => {
   const { log, request } = service();
   const storage = memoryStorage();
   const before = outbox(async () => { throw lost(); }, storage);
-  await before.open("alice", "l1");
+  await before.open_("alice", "l1");
   say(before, "alice's");
   await idle();
   const after = outbox(request, storage);
-  await after.open("alicea", "l1");
+  await after.open_("alicea", "l1");
   await idle();
   assert.deepEqual(log, []);
 });
@@ -176,12 +176,12 @@ test("two tabs with one storage lose nothing and double nothing, edits included"
   const { log, asked, request } = service();
   const storage = memoryStorage();
   const offline = outbox(async () => { throw lost(); }, storage);
-  await offline.open("alice", "l1");
+  await offline.open_("alice", "l1");
   for (let n = 0; n < 5; n++) say(offline, `m${n}`);
-  offline.add("a", { type: "edit", room: "a", seq: 1, body: "edit" });
+  offline.add_("a", { type: "edit", room: "a", seq: 1, body: "edit" });
   await idle();
   const tabs = [outbox(request, storage), outbox(request, storage)];
-  await Promise.all(tabs.map((tab) => tab.open("alice", "l1")));
+  await Promise.all(tabs.map((tab) => tab.open_("alice", "l1")));
   say(tabs[0]!, "from one");
   say(tabs[1]!, "from the other");
   await idle();
@@ -200,12 +200,12 @@ test("a storage that fails or hangs costs nothing but the reload", async () => {
     list: () => Promise.reject(new Error("broken")),
   });
   const box = outbox(request, failing());
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   say(box, "1");
   await idle();
   assert.deepEqual(bodies(log), ["1"]);
   const hanging = outbox(request, { ...memoryStorage(), set: () => new Promise(() => {}), get: async () => 1 });
-  await hanging.open("alice", "l1");
+  await hanging.open_("alice", "l1");
   say(hanging, "2");
   await idle(100);
   assert.deepEqual(bodies(log), ["1", "2"]);
@@ -214,11 +214,11 @@ test("a storage that fails or hangs costs nothing but the reload", async () => {
 test("what was written about another history is not done to this one", async () => {
   const commands: any[] = [];
   const box = outbox(async (command: any, take: any) => { commands.push(command); take({ seq: 9 }); });
-  await box.open("alice", "l1");
-  box.close();
-  const edit = box.add("a", { type: "edit", room: "a", seq: 3, body: "x" });
-  box.add("a", { type: "send", room: "a", body: "reply", reply_to: 3 });
-  await box.open("alice", "l2");
+  await box.open_("alice", "l1");
+  box.close_();
+  const edit = box.add_("a", { type: "edit", room: "a", seq: 3, body: "x" });
+  box.add_("a", { type: "send", room: "a", body: "reply", reply_to: 3 });
+  await box.open_("alice", "l2");
   await idle();
   assert.equal((await edit.outcome).error!.reason, "log");
   assert.deepEqual(commands.map(({ body, reply_to }) => [body, reply_to]), [["reply", undefined]]);
@@ -227,10 +227,10 @@ test("what was written about another history is not done to this one", async () 
 test("a second send with a key gives what becomes of the first, and one that failed goes out again", async () => {
   const { log, state, request } = service();
   const box = outbox(request);
-  const keyed = (body: string, room = "a") => box.add(room, { type: "send", room, body }, "k1");
+  const keyed = (body: string, room = "a") => box.add_(room, { type: "send", room, body }, "k1");
   const [first, again, elsewhere] = [keyed("1"), keyed("2"), keyed("1", "b")];
   state.refuse = () => new ParleyError({ code: "forbidden" });
-  await box.open("alice", "l1");
+  await box.open_("alice", "l1");
   await idle();
   assert.equal((await again.outcome).state, "failed");
   assert.equal(await again.outcome, await first.outcome);
@@ -241,19 +241,19 @@ test("a second send with a key gives what becomes of the first, and one that fai
   assert.deepEqual(await keyed("4").outcome, { state: "sent", seq: 1 });
   assert.deepEqual(log, [{ room: "a", key: "k1", body: "3" }]);
   assert.equal((await elsewhere.outcome).state, "failed");
-  assert.deepEqual(box.in("a").map(({ state: s }) => s), ["sent"]);
+  assert.deepEqual(box.in_("a").map(({ state: s }) => s), ["sent"]);
 });
 
 test("of a second send after a restart the outcome is that of the first", async () => {
   const { log, request } = service();
   const storage = memoryStorage();
   const before = outbox(async () => { throw lost(); }, storage);
-  await before.open("alice", "l1");
-  before.add("a", { type: "send", room: "a", body: "1" }, "k1");
+  await before.open_("alice", "l1");
+  before.add_("a", { type: "send", room: "a", body: "1" }, "k1");
   await idle();
   const after = outbox(request, storage);
-  await after.open("alice", "l1");
-  const again = after.add("a", { type: "send", room: "a", body: "1" }, "k1");
+  await after.open_("alice", "l1");
+  const again = after.add_("a", { type: "send", room: "a", body: "1" }, "k1");
   await idle();
   assert.deepEqual(await again.outcome, { state: "sent", seq: 1 });
   assert.equal(log.length, 1);

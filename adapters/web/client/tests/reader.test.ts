@@ -11,23 +11,23 @@ function setup(length: number, storage = memoryStorage()) {
   const room = { log: "l1", entries: Array.from({ length }, (_, i) => entry(i + 1)), pages: 0 };
   const open = (options: ReaderOptions = {}) => {
     const reader = new Reader({
-      user: "alice", room: "tea", storage,
-      get log() { return room.log; },
-      get cursor() { return room.entries.length; },
-      ready: async () => {},
-      page: async ({ after, limit }, take) => {
+      user_: "alice", room_: "tea", storage_: storage,
+      get log_() { return room.log; },
+      get cursor_() { return room.entries.length; },
+      ready_: async () => {},
+      page_: async ({ after, limit }, take) => {
         room.pages++;
         const found = room.entries.slice(after);
         take({ head: room.entries.length, entries: found.slice(0, limit), more: found.length > limit });
       },
-      ended: () => {},
+      ended_: () => {},
     }, options);
     return reader;
   };
   const says = (reader: Reader, ...types: string[]) => {
     for (const type of types) {
       room.entries.push(entry(room.entries.length + 1, type));
-      reader.take(room.entries.at(-1));
+      reader.take_(room.entries.at(-1));
     }
   };
   return { room, open, says, storage };
