@@ -1,5 +1,6 @@
 import { type Socket, type Status } from "./connection.js";
 import { type Ask } from "./http.js";
+import { Observable } from "./observable.js";
 import { type Person } from "./people.js";
 import type { Author, Entry, Limits, NewRoom } from "./protocol.js";
 import { Room } from "./room.js";
@@ -30,13 +31,9 @@ export interface ClientSnapshot {
     readonly features: ReadonlySet<string>;
     readonly limits: Limits | undefined;
 }
-export declare class Client {
+export declare class Client extends Observable<ClientSnapshot> {
     #private;
     constructor({ url, getToken, storage, user, WebSocket, fetch: fetcher }: ClientOptions);
-    readonly subscribe: (listener: () => void) => (() => void);
-    readonly getSnapshot: () => ClientSnapshot;
-    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-    until(holds: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot>;
     /**
      * The room, which is followed from now on. It is the same object for the same id. A connection may
      * follow `limits.rooms`: beyond that, those rest that nobody looks at and that were used longest ago.

@@ -1,17 +1,14 @@
 import type { Host } from "./host.js";
 import { type Message } from "./message.js";
+import { Observable } from "./observable.js";
 import { Reader, type ReaderOptions } from "./reader.js";
 import type { RoomSnapshot, Sending, SendOptions } from "./snapshot.js";
 import { Window, type WindowOptions } from "./window.js";
 /** Made by `client.room(id)`, once for each id. */
-export declare class Room {
+export declare class Room extends Observable<RoomSnapshot> {
     #private;
     readonly id: string;
     constructor(id: string, host: Host);
-    readonly subscribe: (listener: () => void) => (() => void);
-    readonly getSnapshot: () => RoomSnapshot;
-    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-    until(holds: (snapshot: RoomSnapshot) => boolean): Promise<RoomSnapshot>;
     /** The newest messages, live. It is made at first use. */
     get messages(): Window;
     /** Pages either side of a place. Close it when it is not shown any more. */

@@ -1,5 +1,6 @@
 import { type ParleyError } from "./errors.js";
 import type { Host } from "./host.js";
+import { Observable } from "./observable.js";
 import type { Room } from "./room.js";
 import type { RoomSnapshot } from "./snapshot.js";
 export interface RoomsSnapshot {
@@ -12,13 +13,9 @@ export interface RoomsSnapshot {
     /** Why the last load failed. */
     readonly error: ParleyError | undefined;
 }
-export declare class RoomList {
+export declare class RoomList extends Observable<RoomsSnapshot> {
     #private;
     constructor(host: Host, room: (id: string) => Room);
-    readonly subscribe: (listener: () => void) => (() => void);
-    readonly getSnapshot: () => RoomsSnapshot;
-    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-    until(holds: (snapshot: RoomsSnapshot) => boolean): Promise<RoomsSnapshot>;
     /** Loads the next page. */
     more(): Promise<void>;
     /**

@@ -1,5 +1,6 @@
 import { type ParleyError } from "./errors.js";
 import type { Item, Message } from "./message.js";
+import { Observable } from "./observable.js";
 import type { Item as Outgoing } from "./outbox.js";
 import { type Author, type Entry, type Page } from "./protocol.js";
 export interface WindowOptions {
@@ -48,13 +49,9 @@ export interface WindowSource {
     }, take: (page: Page, since: readonly Entry[]) => void): Promise<void>;
     closed_(window: Window): void;
 }
-export declare class Window {
+export declare class Window extends Observable<WindowSnapshot> {
     #private;
     constructor(source: WindowSource, { around, size, keep }?: WindowOptions);
-    readonly subscribe: (listener: () => void) => (() => void);
-    readonly getSnapshot: () => WindowSnapshot;
-    /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-    until(holds: (snapshot: WindowSnapshot) => boolean): Promise<WindowSnapshot>;
     /** Shows another place: forgets what there is and loads the pages around it. */
     goTo(around: number | "unread" | "end"): Promise<void>;
     /** Loads a page before what there is. Resolves when it is there, or failed: see `error`. */

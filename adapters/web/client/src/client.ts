@@ -40,8 +40,7 @@ export interface ClientSnapshot {
   readonly limits: Limits | undefined;
 }
 
-export class Client {
-  #view = new Observable<ClientSnapshot>(() => this.#snapshot());
+export class Client extends Observable<ClientSnapshot> {
   #connection: Connection;
   #http: Http;
   #outbox: Outbox;
@@ -52,7 +51,7 @@ export class Client {
   #log = "";
   #features: ReadonlySet<string> = new Set();
   #limits: Limits | undefined;
-  #people = new People((ids) => this.#askPeople(ids), () => this.#view.changed_());
+  #people = new People((ids) => this.#askPeople(ids), () => this.changed_());
   #following = new Following(() => this.#list?.latest_ ?? []);
   #warned = new Set<string>();
   #ignored = new Map<string, number>();
@@ -61,6 +60,7 @@ export class Client {
   #deaf: () => void;
 
   constructor({ url, getToken, storage = memoryStorage(), user = "", WebSocket = globalThis.WebSocket, fetch: fetcher }: ClientOptions) {
+    super();
     if (!WebSocket) throw new TypeError("no WebSocket: give one, that of `ws` for example");
     const base = new URL(url, globalThis.location?.href);
     base.protocol = base.protocol.replace(/^ws/, "http");
@@ -86,14 +86,6 @@ export class Client {
     this.#host = this.#asHost(storage);
     this.#deaf = listen(() => this.#connection.wake_());
     this.#connection.start_();
-  }
-
-  readonly subscribe = this.#view.subscribe;
-  readonly getSnapshot = this.#view.getSnapshot;
-
-  /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-  until(holds: (snapshot: ClientSnapshot) => boolean): Promise<ClientSnapshot> {
-    return this.#view.until(holds);
   }
 
   /**
@@ -211,7 +203,7 @@ export class Client {
       this.#outbox.close_();
       for (const room of this.#known.values()) room.interrupted_();
     }
-    this.#view.changed_();
+    this.changed_();
   }
 
   // Once for each reason: who builds a page looks into the console first.
@@ -237,7 +229,7 @@ export class Client {
       for (const room of this.#known.values()) room.reset_();
     }
     this.#log = log;
-    this.#view.changed_();
+    this.changed_();
     this.#following.begin_(limits?.rooms);
     void this.#list?.load_();
     void this.#outbox.open_(user.id, log);
@@ -248,7 +240,7 @@ export class Client {
     if (type === "added") void this.#list?.add_(room!);
     else if (type === "user") {
       this.#people.take_(frame["user"]);
-      this.#view.changed_();
+      this.changed_();
     }
     else if (type === "error") this.#ignore(`error ${frame["code"]}`); // of a command that wanted no answer
     else if (room === undefined) this.#ignore(type);
@@ -300,7 +292,8 @@ export class Client {
     if (this.#ignored.has(type) || this.#ignored.size < 100) this.#ignored.set(type, (this.#ignored.get(type) ?? 0) + 1);
   }
 
-  #snapshot(): ClientSnapshot {
+  /** @internal */
+  override show_(): ClientSnapshot {
     return {
       status: this.#connection.status_,
       me: this.#log ? this.#me : undefined,

@@ -6,16 +6,11 @@ const EVERY = 16; // ms: listeners are called so often at most, however much hap
  * `subscribe` and `getSnapshot` are bound, and fit React's `useSyncExternalStore`. A snapshot is the
  * same object until something has changed.
  */
-export class Observable<T> {
-  #make: () => T;
+export abstract class Observable<T> {
   #snapshot: T | undefined;
   #listeners = new Set<() => void>();
   #due = false;
   #rests: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(make: () => T) {
-    this.#make = make;
-  }
 
   /** Calls the listener after changes: at once for the first, then for all of the next 16 ms. */
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -24,9 +19,12 @@ export class Observable<T> {
     return () => void this.#listeners.delete(own);
   };
 
-  readonly getSnapshot = (): T => (this.#snapshot ??= this.#make());
+  readonly getSnapshot = (): T => (this.#snapshot ??= this.show_());
 
-  /** Somebody listens. */
+  /** @internal What there is to see now. */
+  abstract show_(): T;
+
+  /** @internal Somebody listens. */
   get watched_(): boolean {
     return this.#listeners.size > 0;
   }
@@ -44,7 +42,7 @@ export class Observable<T> {
     });
   }
 
-  /** Something of it is another. */
+  /** @internal Something of it is another. */
   changed_(): void {
     this.#snapshot = undefined;
     if (this.#listeners.size === 0) return;

@@ -18,11 +18,10 @@ const PINS = 100;
 const REACTION_PAGES = 10;
 
 /** Made by `client.room(id)`, once for each id. */
-export class Room {
+export class Room extends Observable<RoomSnapshot> {
   readonly id: string;
   #host: Host;
   #state: RoomState;
-  #view = new Observable<RoomSnapshot>(() => this.#snapshot());
   #windows = new Set<Window>();
   #readers = new Set<Reader>();
   #messages: Window | undefined;
@@ -35,6 +34,7 @@ export class Room {
   #typedAt = 0;
 
   constructor(id: string, host: Host) {
+    super();
     this.id = id;
     this.#host = host;
     this.#state = new RoomState(() => host.me_.id);
@@ -45,14 +45,6 @@ export class Room {
       onAhead_: () => this.reset_(),
       onChanged_: () => this.#changed(),
     });
-  }
-
-  readonly subscribe = this.#view.subscribe;
-  readonly getSnapshot = this.#view.getSnapshot;
-
-  /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-  until(holds: (snapshot: RoomSnapshot) => boolean): Promise<RoomSnapshot> {
-    return this.#view.until(holds);
   }
 
   // ─── reading ───
@@ -241,7 +233,7 @@ export class Room {
 
   /** @internal Somebody looks at it. */
   get inUse_(): boolean {
-    return this.#windows.size > 0 || this.#readers.size > 0 || this.#view.watched_;
+    return this.#windows.size > 0 || this.#readers.size > 0 || this.watched_;
   }
 
   /** @internal As the service lists it; the stream goes on behind that. */
@@ -452,11 +444,12 @@ export class Room {
   }
 
   #changed(): void {
-    this.#view.changed_();
+    this.changed_();
     this.#host.roomChanged_(this);
   }
 
-  #snapshot(): RoomSnapshot {
+  /** @internal */
+  override show_(): RoomSnapshot {
     const state = this.#state;
     const { name, topic, avatar, custom, sets, archived, role, read, unread, last, activeAt, members, pins, marks } = state;
     const { joined, error, cursor_: cursor } = this.#stream;

@@ -29,11 +29,10 @@ interface ListPage {
   readonly next?: string;
 }
 
-export class RoomList {
+export class RoomList extends Observable<RoomsSnapshot> {
   #host: Host;
   #room: (id: string) => Room;
   #listed = new Map<string, Room>();
-  #view = new Observable<RoomsSnapshot>(() => this.#snapshot());
   #timers = new Timers<"look">();
   #next: string | undefined;
   #lookedTo: number | undefined; // when the latest was active at the last look, epoch ms of the service
@@ -43,16 +42,9 @@ export class RoomList {
   #error: ParleyError | undefined;
 
   constructor(host: Host, room: (id: string) => Room) {
+    super();
     this.#host = host;
     this.#room = room;
-  }
-
-  readonly subscribe = this.#view.subscribe;
-  readonly getSnapshot = this.#view.getSnapshot;
-
-  /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-  until(holds: (snapshot: RoomsSnapshot) => boolean): Promise<RoomsSnapshot> {
-    return this.#view.until(holds);
   }
 
   /** Loads the next page. */
@@ -72,7 +64,7 @@ export class RoomList {
     const page = known ? undefined : await this.#host.http_.ask_("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
     this.#take([page?.entries?.length ? { ...view, last: page.entries.at(-1) } : view]);
     if (this.#host.follows_(room)) room.join_(); // once more, if it was refused
-    this.#view.changed_();
+    this.changed_();
   }
 
   /** @internal Loads the first page, and what has moved: at first, and after each connection. */
@@ -94,18 +86,18 @@ export class RoomList {
   mine_(room: Room): void {
     if (this.#listed.has(room.id) || !this.#ready) return;
     this.#listed.set(room.id, room);
-    this.#view.changed_();
+    this.changed_();
     void this.add_(room.id);
   }
 
   /** @internal I am in that room no longer. */
   remove_(id: string): void {
-    if (this.#listed.delete(id)) this.#view.changed_();
+    if (this.#listed.delete(id)) this.changed_();
   }
 
   /** @internal */
   touch_(room: Room): void {
-    if (this.#listed.has(room.id)) this.#view.changed_();
+    if (this.#listed.has(room.id)) this.changed_();
   }
 
   /** @internal The service has another log. */
@@ -113,7 +105,7 @@ export class RoomList {
     this.#listed.clear();
     this.#next = this.#lookedTo = this.#turn = undefined;
     this.#ready = false;
-    this.#view.changed_(); // what was shown are rooms that are not there any more
+    this.changed_(); // what was shown are rooms that are not there any more
   }
 
   /** @internal */
@@ -125,14 +117,14 @@ export class RoomList {
   #once(load: () => Promise<void>): Promise<void> {
     return (this.#load ??= this.#tried(load).finally(() => {
       this.#load = undefined;
-      this.#view.changed_();
+      this.changed_();
       this.#plan();
     }));
   }
 
   async #tried(load: () => Promise<void>): Promise<void> {
     this.#error = undefined;
-    this.#view.changed_();
+    this.changed_();
     try {
       await load();
     } catch (thrown) {
@@ -199,11 +191,12 @@ export class RoomList {
       if (!this.#listed.has(view.room) || !room.getSnapshot().joined) room.describe_(view);
       this.#listed.set(view.room, room);
     }
-    this.#view.changed_();
+    this.changed_();
     this.#host.listed_();
   }
 
-  #snapshot(): RoomsSnapshot {
+  /** @internal */
+  override show_(): RoomsSnapshot {
     const rooms = [...this.#listed.values()].map((room) => room.getSnapshot());
     rooms.sort((a, b) => compare(b.activeAt ?? "", a.activeAt ?? "") || compare(a.id, b.id));
     return { rooms, hasMore: this.#next !== undefined, loading: this.#load !== undefined, ready: this.#ready, error: this.#error };

@@ -55,10 +55,9 @@ const SIZE = 50;
 const LARGEST = 200; // what the service gives at once
 const PAGES = 20; // of one load: where nothing but changes comes, it ends there
 
-export class Window {
+export class Window extends Observable<WindowSnapshot> {
   #source: WindowSource;
   #segment: Segment;
-  #view = new Observable<WindowSnapshot>(() => this.#snapshot());
   #size: number;
   #keep: number;
   #loads: { older?: Promise<void>; newer?: Promise<void> } = {};
@@ -69,19 +68,12 @@ export class Window {
   #error: ParleyError | undefined;
 
   constructor(source: WindowSource, { around = "end", size = SIZE, keep = 4 * size }: WindowOptions = {}) {
+    super();
     this.#source = source;
     this.#size = Math.min(Math.max(size, 1), LARGEST);
     this.#keep = Math.max(keep, 2 * this.#size);
     this.#segment = new Segment(() => source.me_().id);
     void this.goTo(around);
-  }
-
-  readonly subscribe = this.#view.subscribe;
-  readonly getSnapshot = this.#view.getSnapshot;
-
-  /** Resolves with the first snapshot, from now on, of which `holds` is true. */
-  until(holds: (snapshot: WindowSnapshot) => boolean): Promise<WindowSnapshot> {
-    return this.#view.until(holds);
   }
 
   /** Shows another place: forgets what there is and loads the pages around it. */
@@ -93,7 +85,7 @@ export class Window {
       await this.#source.ready_();
     } catch (thrown) {
       this.#error = asError(thrown);
-      this.#view.changed_();
+      this.changed_();
       return;
     }
     if (life !== this.#segment.life_) return; // sent elsewhere meanwhile
@@ -110,7 +102,7 @@ export class Window {
     if (this.#segment.life_ === begun) await this.#load("older", this.#size - half);
     if (this.#segment.life_ !== begun) return;
     this.#ready = true;
-    this.#view.changed_();
+    this.changed_();
   }
 
   /** Loads a page before what there is. Resolves when it is there, or failed: see `error`. */
@@ -149,18 +141,18 @@ export class Window {
     // A little is let go at a time: to let go one item each time would cost all of them.
     if (goesOn && segment.items_.length > this.#keep * 1.25) segment.dropOldest_(this.#keep);
     const shows = isChange(entry) ? segment.change_(entry) : goesOn;
-    if (shows || (wasLive && !goesOn)) this.#view.changed_();
+    if (shows || (wasLive && !goesOn)) this.changed_();
   }
 
   /** @internal What is shown beside the log has changed. */
   touch_(): void {
-    this.#view.changed_();
+    this.changed_();
   }
 
   /** @internal The stream went on behind a hole; `anew`: the room has another history. */
   interrupt_(anew: boolean): void {
     if (anew || this.#follows) void this.goTo("end");
-    else this.#view.changed_();
+    else this.changed_();
   }
 
   #load(end: End, least: number): Promise<void> {
@@ -172,7 +164,7 @@ export class Window {
     const enough = segment.items_.length + least;
     const current = () => segment.life_ === life;
     this.#error = undefined;
-    this.#view.changed_();
+    this.changed_();
     try {
       for (let pages = 0; pages < PAGES && current() && this.#has(end) && segment.items_.length < enough; pages++) {
         const ask = end === "older" ? { before: segment.oldest_ } : { after: segment.newest_ };
@@ -186,7 +178,7 @@ export class Window {
       if (current()) this.#error = asError(thrown);
     } finally {
       if (current()) delete this.#loads[end];
-      this.#view.changed_();
+      this.changed_();
     }
   }
 
@@ -201,10 +193,11 @@ export class Window {
       if (end === "newer") this.#segment.append_(entry);
       if (isChange(entry)) this.#segment.change_(entry);
     }
-    this.#view.changed_();
+    this.changed_();
   }
 
-  #snapshot(): WindowSnapshot {
+  /** @internal */
+  override show_(): WindowSnapshot {
     const segment = this.#segment;
     const [outgoing, me] = [this.#source.outgoing_(), this.#source.me_()];
     const live = this.#ready && !this.#has("newer");
