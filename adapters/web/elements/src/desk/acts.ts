@@ -1,12 +1,13 @@
 // What menus do.
 import type { Room } from "@parley-chat/client";
 import type { Desk } from "./desk.ts";
+import { later } from "./undo.ts";
 
 /** Leaves a room, which can be undone for some seconds. */
 export function leave(desk: Desk, id: string): void {
   const { client } = desk;
   if (desk.place.getSnapshot().room === id) desk.open(undefined);
-  desk.later(id, "left.done", async () => {
+  later(desk, id, "left.done", async () => {
     try {
       const me = client.getSnapshot().me?.id ?? "";
       // Where nothing was ever written, the service knows of no room.

@@ -2,10 +2,10 @@
 // undone. One for each element.
 import type { Client, Message, ParleyError, Room, Status } from "@parley-chat/client";
 import { Attention, attend } from "../attention/attention.ts";
-import type { Speaker, Word } from "../strings/index.ts";
-import { load } from "../lazy/load.ts";
+import type { Speaker } from "../strings/index.ts";
+import { load, moreNow } from "../lazy/load.ts";
 import { Opened } from "./opened.ts";
-import { keep, kept, keysOf, prefs, type Prefs } from "./prefs.ts";
+import { keysOf, prefs, type Prefs } from "./prefs.ts";
 import { Store } from "./store.ts";
 
 export type Panel = "people" | "search" | "pins";
@@ -41,9 +41,7 @@ export interface DeskParts {
   link(room: string, seq: number): string;
 }
 
-const UNDO_WITHIN = 5_000; // ms
-const NOTED_AFTER = 500; // ms later than the tab itself does it
-const TOAST_STAYS = 6_000;
+const TOAST_STAYS = 6_000; // ms
 const TOASTS = 3;
 
 export class Desk {
@@ -54,6 +52,8 @@ export class Desk {
   readonly toasts = new Store<readonly Toast[]>([]);
   /** Entries that are as good as gone: `room/seq` of messages, `room` of rooms. */
   readonly gone = new Store<ReadonlySet<string>>(new Set());
+  /** What is done soon, unless it is undone. */
+  readonly waiting = new Map<string, () => void>();
   readonly prefs: Store<Prefs>;
   readonly opened = new Opened(this);
   readonly appearance = new Store<{ readonly dir: "ltr" | "rtl"; readonly theme: string }>({ dir: "ltr", theme: "" });
@@ -61,7 +61,6 @@ export class Desk {
   words: Speaker;
 
   #parts: DeskParts;
-  #waiting = new Map<string, { act: () => void; timer: ReturnType<typeof setTimeout> }>();
   #keys = 0;
   #turns = 0;
   #ends: (() => void)[] = [];
@@ -81,7 +80,8 @@ export class Desk {
     this.#ends.push(() => removeEventListener("hashchange", go));
     let status: Status | undefined, known = false;
     const meet = () => {
-      if (!known && (known = !!this.client.getSnapshot().me)) this.#doNoted();
+      if (known || !(known = !!this.client.getSnapshot().me) || !keysOf(this.notes).length) return;
+      void load().then(() => moreNow()?.removeNoted(this));
     };
     const told = () => {
       meet();
@@ -136,11 +136,11 @@ export class Desk {
 
   // ─── telling ───
 
-  say(text: string, undo?: () => void): number {
+  say(text: string, undo?: () => void, stays = TOAST_STAYS): number {
     const key = ++this.#keys;
     void load();
     this.toasts.set([...this.toasts.getSnapshot().slice(1 - TOASTS), { key, text, ...(undo && { undo }) }]);
-    setTimeout(() => this.unsay(key), undo ? UNDO_WITHIN : TOAST_STAYS);
+    setTimeout(() => this.unsay(key), stays);
     return key;
   }
 
@@ -153,46 +153,9 @@ export class Desk {
     this.say(this.words.fault(thrown));
   }
 
-  /** Does what may be undone for some seconds; `key` is gone from view meanwhile. */
-  later(key: string, word: Word, act: () => void): void {
-    const shown = new Set(this.gone.getSnapshot()).add(key);
-    this.gone.set(shown);
-    // A page that ends has no time to send: what is to be deleted is noted, and done by the next one.
-    const note = key.includes("/") && this.#notes + key;
-    const ended = () => {
-      clearTimeout(this.#waiting.get(key)?.timer);
-      this.#waiting.delete(key);
-      if (note) keep(note, undefined);
-    };
-    const toast = this.say(this.words(word), () => {
-      ended();
-      this.back(key);
-      this.unsay(toast);
-    });
-    const due = () => {
-      ended();
-      act();
-    };
-    this.#waiting.set(key, { act: due, timer: setTimeout(due, UNDO_WITHIN) });
-    if (note) keep(note, Date.now() + UNDO_WITHIN);
-  }
-
-  // Where notes of this user are: what others have noted in this browser is theirs to delete.
-  get #notes(): string {
+  /** Where notes of this user are: what others have noted in this browser is theirs to delete. */
+  get notes(): string {
     return `parley.delete ${this.url} ${encodeURIComponent(this.client.getSnapshot().me!.id)} `;
-  }
-
-  // Another tab may have noted it: then it is undone there, or done.
-  #doNoted(): void {
-    const notes = this.#notes;
-    for (const note of keysOf(notes)) {
-      const [room, seq] = note.slice(notes.length).split("/");
-      setTimeout(() => {
-        if (!kept(note)) return;
-        keep(note, undefined);
-        this.remove(this.client.room(room!), Number(seq), true);
-      }, Math.min(UNDO_WITHIN, Number(kept(note)) - Date.now()) + NOTED_AFTER);
-    }
   }
 
   /** It was not done, or is no more. */
@@ -204,15 +167,9 @@ export class Desk {
 
   // ─── doing ───
 
-  /** Deletes a message: at once, or so that it can be undone. */
-  remove(room: Room, seq: number, now = false): void {
-    const key = `${room.id}/${seq}`;
-    const act = () => void room.delete(seq).outcome.then(({ error }) => {
-      this.back(key);
-      if (error) this.fail(error);
-    });
-    if (now) act();
-    else this.later(key, "deleted", act);
+  /** Deletes a message, which can be undone for some seconds. */
+  remove(room: Room, seq: number): void {
+    void load().then(() => moreNow()?.remove(this, room, seq));
   }
 
   may(feature: string): boolean {
@@ -220,15 +177,8 @@ export class Desk {
   }
 
   end(): void {
-    this.#doWaiting();
+    for (const act of [...this.waiting.values()]) act();
     for (const end of this.#ends.splice(0)) end();
-  }
-
-  #doWaiting(): void {
-    for (const { act, timer } of [...this.#waiting.values()]) {
-      clearTimeout(timer);
-      act();
-    }
   }
 
   #followLink(): void {

@@ -4,6 +4,7 @@ import { chime } from "../attention/sound.ts";
 import { fulfil, offers, wish } from "../composer/complete.ts";
 import { pasted } from "../composer/paste.ts";
 import { copy } from "../desk/acts.ts";
+import { remove, removeNoted } from "../desk/undo.ts";
 import { Actions } from "../message/Actions.tsx";
 import { replaceNames } from "../message/emoji.ts";
 import { Picker } from "../message/Picker.tsx";
@@ -25,7 +26,7 @@ import panels from "../style/panels.css";
 
 export const more = {
   Actions, Announcer, Banner, Dialogs, Panel, Picker, RoomMenu, Shut, Stopped, Toasts, chime, copy, eventText, fulfil, isRoomId, notify, offers, pasted,
-  replaceNames, toRoomId, wish, icons: moreIcons, words: enMore, styles: [contrast, panels, over],
+  remove, removeNoted, replaceNames, toRoomId, wish, icons: moreIcons, words: enMore, styles: [contrast, panels, over],
 };
 
 export type More = typeof more;
