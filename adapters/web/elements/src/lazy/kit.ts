@@ -3,6 +3,7 @@
 import { Fragment, h } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
+import { keep, kept, keysOf } from "../desk/prefs.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { plain, safe } from "../message/markdown.ts";
 import { isolated } from "../strings/index.ts";
@@ -13,6 +14,7 @@ export const kit = {
   preact: { Fragment, h },
   "preact/hooks": { useEffect, useLayoutEffect, useRef, useState },
   "desk/context": { useDesk, useWords },
+  "desk/prefs": { keep, kept, keysOf },
   "desk/store": { useSnapshot },
   "message/markdown": { plain, safe },
   "strings/index": { isolated },
