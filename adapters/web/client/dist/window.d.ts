@@ -12,7 +12,10 @@ export interface WindowOptions {
     readonly keep?: number;
 }
 export interface WindowSnapshot {
-    /** Ascending; at a live end followed by my messages that are not in the log yet. */
+    /**
+     * Ascending; at a live end followed by my messages that are not in the log yet. It is the same array
+     * until something of it is another.
+     */
     readonly items: readonly Item[];
     readonly hasOlder: boolean;
     readonly hasNewer: boolean;

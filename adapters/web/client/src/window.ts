@@ -17,7 +17,10 @@ export interface WindowOptions {
 }
 
 export interface WindowSnapshot {
-  /** Ascending; at a live end followed by my messages that are not in the log yet. */
+  /**
+   * Ascending; at a live end followed by my messages that are not in the log yet. It is the same array
+   * until something of it is another.
+   */
   readonly items: readonly Item[];
   readonly hasOlder: boolean;
   readonly hasNewer: boolean;
@@ -66,6 +69,7 @@ export class Window extends Observable<WindowSnapshot> {
   #ready = false;
   #divider = 0;
   #error: ParleyError | undefined;
+  #shown: { readonly live: boolean; readonly items: readonly Item[] } | undefined; // until they are others
 
   constructor(source: WindowSource, { around = "end", size = SIZE, keep = 4 * size }: WindowOptions = {}) {
     super();
@@ -141,11 +145,13 @@ export class Window extends Observable<WindowSnapshot> {
     // A little is let go at a time: to let go one item each time would cost all of them.
     if (goesOn && segment.items_.length > this.#keep * 1.25) segment.dropOldest_(this.#keep);
     const shows = isChange(entry) ? segment.change_(entry) : goesOn;
+    if (shows) this.#shown = undefined;
     if (shows || (wasLive && !goesOn)) this.changed_();
   }
 
   /** @internal What is shown beside the log has changed. */
   touch_(): void {
+    this.#shown = undefined;
     this.changed_();
   }
 
@@ -178,6 +184,7 @@ export class Window extends Observable<WindowSnapshot> {
       if (current()) this.#error = asError(thrown);
     } finally {
       if (current()) delete this.#loads[end];
+      this.#shown = undefined;
       this.changed_();
     }
   }
@@ -193,17 +200,14 @@ export class Window extends Observable<WindowSnapshot> {
       if (end === "newer") this.#segment.append_(entry);
       if (isChange(entry)) this.#segment.change_(entry);
     }
-    this.changed_();
   }
 
   /** @internal */
   override show_(): WindowSnapshot {
-    const segment = this.#segment;
-    const [outgoing, me] = [this.#source.outgoing_(), this.#source.me_()];
     const live = this.#ready && !this.#has("newer");
-    const items = overlaid(segment.items_, outgoing, (seq) => segment.find_(seq), me);
+    if (this.#shown?.live !== live) this.#shown = { live, items: this.#items(live) };
     return {
-      items: live ? [...items, ...unsent(outgoing, items, me)] : items === segment.items_ ? [...items] : items,
+      items: this.#shown.items,
       hasOlder: this.#has("older"),
       hasNewer: this.#has("newer"),
       live,
@@ -212,5 +216,12 @@ export class Window extends Observable<WindowSnapshot> {
       divider: this.#divider,
       error: this.#error,
     };
+  }
+
+  #items(live: boolean): readonly Item[] {
+    const segment = this.#segment;
+    const [outgoing, me] = [this.#source.outgoing_(), this.#source.me_()];
+    const items = overlaid(segment.items_, outgoing, (seq) => segment.find_(seq), me);
+    return live ? [...items, ...unsent(outgoing, items, me)] : items === segment.items_ ? [...items] : items;
   }
 }

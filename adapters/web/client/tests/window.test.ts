@@ -103,3 +103,24 @@ test("pages that the service cuts short are gone on with", async () => {
   assert.deepEqual(shown, from(shown[0]!, shown.at(-1)!));
   assert.ok(shown.length >= 30, `${shown.length} items`);
 });
+
+test("items are the same array until something of them is another, and a page comes as one change", async () => {
+  const { room, live } = await setup({ log: from(1, 300).map((seq) => entry(seq)) });
+  const window = room.window({ size: 20, keep: 40 });
+  await settle();
+  const before = window.getSnapshot();
+  const load = window.older();
+  const asked = window.getSnapshot();
+  assert.deepEqual([asked.loading.older, asked.items === before.items], [true, true]);
+  const sizes: number[] = [];
+  const end = window.subscribe(() => sizes.push(window.getSnapshot().items.length));
+  await load;
+  await settle();
+  await window.older(); // one more than is kept: what is let go is never shown beside it
+  await settle();
+  end();
+  assert.ok(sizes.length > 0 && sizes.every((size) => size <= 40), String(sizes));
+  const { items } = window.getSnapshot();
+  live(change(301, { type: "edited", target: items[0]!.seq, body: "edited" }));
+  assert.ok(window.getSnapshot().items !== items);
+});

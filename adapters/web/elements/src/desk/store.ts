@@ -32,13 +32,18 @@ export class Store<T> implements Source<T> {
   }
 }
 
-/** The source's snapshot, drawn again when there is another. */
-export function useSnapshot<T>(source: Source<T>): T {
+/** The source's snapshot, drawn again when there is another, unless `skips` says that it need not be. */
+export function useSnapshot<T>(source: Source<T>, skips?: (before: T, now: T) => boolean): T {
   const [, draw] = useState(0);
   const shown = source.getSnapshot();
   useLayoutEffect(() => {
-    const look = () => draw((n) => n + 1);
-    if (source.getSnapshot() !== shown) look(); // it changed before there was a listener
+    let before = shown;
+    const look = () => {
+      const now = source.getSnapshot();
+      if (now !== before && !skips?.(before, now)) draw((n) => n + 1);
+      before = now;
+    };
+    look(); // it may have changed before there was a listener
     return source.subscribe(look);
   }, [source]);
   return shown;

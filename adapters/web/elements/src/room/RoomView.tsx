@@ -1,5 +1,5 @@
 // A room: its head, its messages, and where one writes.
-import type { Message, Room, Window } from "@parley-chat/client";
+import type { Message, Room, Window, WindowSnapshot } from "@parley-chat/client";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Attention } from "../attention/attention.ts";
@@ -87,11 +87,14 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
 
 // While it goes to another place, a window has nothing to show: what there was stays until it is there.
 function useHeld(window: Window) {
-  const now = useSnapshot(window);
+  const now = useSnapshot(window, begins);
   const held = useRef({ window, now });
   if (held.current.window !== window || now.ready || now.error) held.current = { window, now };
   return held.current.now;
 }
+
+// That a page is asked for shows nothing.
+const begins = (before: WindowSnapshot, { items, loading }: WindowSnapshot) => items === before.items && (loading.older || loading.newer);
 
 // The line before what is new: where my mark stood when the room was opened, or when I looked away.
 function useLine(room: Room, window: Window): number {

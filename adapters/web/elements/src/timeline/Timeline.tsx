@@ -176,10 +176,10 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
 
   #load(): void {
     const { window, shown } = this.props;
-    const scroll = this.#scroll.current!;
     if (!shown.ready || shown.error) return;
-    if (shown.hasOlder && scroll.scrollTop < NEAR && !shown.loading.older) void window.older();
-    else if (shown.hasNewer && this.#below < NEAR && !shown.loading.newer) void window.newer();
+    const { loading } = window.getSnapshot();
+    if (shown.hasOlder && this.#scroll.current!.scrollTop < NEAR) void (loading.older || window.older());
+    else if (shown.hasNewer && this.#below < NEAR) void (loading.newer || window.newer());
   }
 
   #scrolled = (): void => {

@@ -19,13 +19,20 @@ export const keyOf = (item: Item): string => (item.type === "message" ? item.id 
 export function rows(items: readonly Item[], line: number, hasOlder: boolean, me: string | undefined): Row[] {
   const made: Row[] = [];
   const isNew = (item: Item) => item.seq > line && item.author.id !== me;
-  const days = items.map(({ at }) => new Date(at).setHours(0, 0, 0, 0));
+  const times = items.map(({ at }) => new Date(at));
+  const days = times.map((at) => new Date(at).setHours(0, 0, 0, 0));
+  // Whether one is of the same group as the one before it.
+  const follows = (at: number) => {
+    const [before, item] = [items[at - 1], items[at]];
+    return before?.type === "message" && item?.type === "message" && before.author.id === item.author.id && before.via === item.via
+      && Math.abs(+times[at]! - +times[at - 1]!) < GROUP_WITHIN;
+  };
   let drawn = line === 0;
   for (let at = 0; at < items.length; at++) {
     const item = items[at]!;
     const before = items[at - 1];
     const breaks = days[at] !== days[at - 1];
-    if (breaks) made.push({ is: "day", key: `d${item.at.slice(0, 10)}${keyOf(item)}`, at: new Date(item.at) });
+    if (breaks) made.push({ is: "day", key: `d${item.at.slice(0, 10)}${keyOf(item)}`, at: times[at]! });
     const begins = !drawn && isNew(item);
     if (begins) {
       drawn = true;
@@ -35,15 +42,10 @@ export function rows(items: readonly Item[], line: number, hasOlder: boolean, me
     else {
       made.push({
         is: "message", key: keyOf(item), message: item,
-        first: breaks || begins || !follows(before, item),
-        last: !follows(item, items[at + 1]) || days[at] !== days[at + 1] || (!drawn && isNew(items[at + 1]!)),
+        first: breaks || begins || !follows(at),
+        last: !follows(at + 1) || days[at] !== days[at + 1] || (!drawn && isNew(items[at + 1]!)),
       });
     }
   }
   return made;
-}
-
-function follows(before: Item | undefined, item: Item | undefined): boolean {
-  return before?.type === "message" && item?.type === "message" && before.author.id === item.author.id && before.via === item.via
-    && Math.abs(Date.parse(item.at) - Date.parse(before.at)) < GROUP_WITHIN;
 }
