@@ -245,6 +245,30 @@ func TestWhatIsUnsentIsSentLater(t *testing.T) {
 	alice.waits(`!one(".banner") && text(".row.mine .body") === "three|four" && all(".row.mine").every((e) => e.dataset.seq)`)
 }
 
+// TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent is of a page that has the elements and a token
+// from elsewhere.
+func TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent(t *testing.T) {
+	t.Parallel()
+	h, browser := newHost(t, wholeChat, `
+		await import("/elements/embed.js");
+		const chat = document.querySelector("parley-chat");
+		chat.url = service;
+		chat.getToken = async () => (sessionStorage.token ??= await token());
+	`, longRoom(t, 2)), newBrowser(t)
+	alice := h.visit(browser, "alice", 1280, 800)
+	alice.waits(`all(".row").length === 2 && one("[role=log]")`)
+	h.service.stop()
+	alice.says("three")
+	alice.waits(`text(".row.mine .body") === "three"`)
+	alice.does(chromedp.Evaluate[chromedp.Void](`location.reload()`))
+	alice.waits(`text(".row .body") === "three" && one(".banner") && one(".state").dataset.state === "waiting" && !one(".bone") && text(".me .name") === "Alice"`)
+	alice.says("four")
+	alice.waits(`text(".row .body") === "three|four"`)
+	h.service.start()
+	alice.clicks(".banner .text")
+	alice.waits(`!one(".banner") && all(".row").length === 4 && text(".row.mine .body") === "three|four" && all(".row").every((e) => e.dataset.seq)`)
+}
+
 func TestWhoHasNoTokenIsAskedToSignIn(t *testing.T) {
 	t.Parallel()
 	h, browser := newHost(t, wholeChat, `

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -48,13 +49,20 @@ func newHost(t *testing.T, body, script string, change func(*server.Config)) *ho
 		fmt.Fprint(w, token)
 	})
 	mux.HandleFunc("/pictures/", func(w http.ResponseWriter, r *http.Request) { h.pictures(w, r) })
+	mux.HandleFunc("/elements/", func(w http.ResponseWriter, r *http.Request) { // as built into the site
+		name := path.Base(r.URL.Path)
+		if strings.HasPrefix(name, "embed-more") {
+			name = "embed-more.js"
+		}
+		http.ServeFile(w, r, "elements/dist/"+name)
+	})
 	mux.HandleFunc("/page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprintf(w, "const user = new URLSearchParams(location.search).get('user');\nconst service = %q;\n"+
-			"const token = async () => (await fetch('/token?user=' + user)).text();\n%s", h.service.run.URL(), h.script)
+			"const token = async () => (await fetch('/token?user=' + user)).text();\n%s", "http://"+h.service.cfg.HTTPAddr, h.script)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		service, scripts := h.service.run.URL(), "'self' "
+		service, scripts := "http://"+h.service.cfg.HTTPAddr, "'self' "
 		if h.inline {
 			scripts += "'unsafe-inline' "
 		}

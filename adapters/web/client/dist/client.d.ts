@@ -25,7 +25,7 @@ export interface ClientOptions {
 }
 export interface ClientSnapshot {
     readonly status: Status;
-    /** Who I am, once the service has said so. */
+    /** Who I am: as the token says it, and then the service. */
     readonly me: Author | undefined;
     /** What the service can do beyond v1 as it was first published. */
     readonly features: ReadonlySet<string>;

@@ -34,6 +34,8 @@ export type Status = {
 export interface Callbacks {
     /** `status` has changed. */
     onStatus_(): void;
+    /** There is a token, with which it connects. */
+    onToken_(): void;
     /** Commands may be sent; it comes before all other frames. */
     onWelcome_(welcome: Welcome): void;
     /** A frame that is no answer, in order. */

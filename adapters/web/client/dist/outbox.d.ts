@@ -56,6 +56,8 @@ export declare class Outbox {
     discard_(room: string, key: string): void;
     /** The log has applied the entry: what waited for it is done. */
     seen_(room: string, seq: number, mine: boolean, key?: string): void;
+    /** Takes up what is kept for the user, to show it: it is sent once this is open. */
+    recall_(user: string): Promise<void>;
     /** Connected, as this user and to this log: what is kept for them is taken up, and sent. */
     open_(user: string, log: string): Promise<void>;
     /** Not connected: nothing is sent. */

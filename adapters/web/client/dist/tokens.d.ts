@@ -19,4 +19,10 @@ export declare class Tokens {
      * clock, so it does not matter what this machine's says. Without `expiresAt` the token is asked.
      */
     renewalIn_(now: number, expiresAt?: number): number;
+    /** What the token says of itself: nothing, if it is no JWT. */
+    claims_(): {
+        readonly exp?: unknown;
+        readonly sub?: unknown;
+        readonly name?: unknown;
+    };
 }

@@ -33,7 +33,7 @@ export interface ClientOptions {
 
 export interface ClientSnapshot {
   readonly status: Status;
-  /** Who I am, once the service has said so. */
+  /** Who I am: as the token says it, and then the service. */
   readonly me: Author | undefined;
   /** What the service can do beyond v1 as it was first published. */
   readonly features: ReadonlySet<string>;
@@ -73,6 +73,7 @@ export class Client extends Observable<ClientSnapshot> {
     this.#http = new Http(base.href, tokens, fetcher ?? ((...ask) => fetch(...ask)));
     this.#connection = new Connection(socket.href, tokens, (to, protocols) => new WebSocket(to, protocols), {
       onStatus_: () => this.#statusChanged(),
+      onToken_: () => this.#claimed(tokens.claims_()),
       onWelcome_: (welcome) => this.#welcome(welcome),
       onFrame_: (frame) => this.#receive(frame),
       refusal_: (token) => this.#http.refusal_(token),
@@ -206,6 +207,16 @@ export class Client extends Observable<ClientSnapshot> {
     this.changed_();
   }
 
+  // Until the service says who I am, what is unsent is shown to whom the token names.
+  #claimed({ sub, name }: ReturnType<Tokens["claims_"]>): void {
+    if (this.#log) return;
+    if (typeof sub === "string" && sub !== this.#me.id) {
+      this.#me = { id: sub, name: typeof name === "string" ? name : sub };
+      this.changed_();
+    }
+    if (this.#me.id) void this.#outbox.recall_(this.#me.id);
+  }
+
   // Once for each reason: who builds a page looks into the console first.
   #warn({ code, message }: ParleyError): void {
     const why = `${code}: ${message}`;
@@ -296,7 +307,7 @@ export class Client extends Observable<ClientSnapshot> {
   override show_(): ClientSnapshot {
     return {
       status: this.#connection.status_,
-      me: this.#log ? this.#me : undefined,
+      me: this.#me.id ? this.#me : undefined,
       features: this.#features,
       limits: this.#limits,
     };

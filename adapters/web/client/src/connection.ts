@@ -33,6 +33,8 @@ export type Status =
 export interface Callbacks {
   /** `status` has changed. */
   onStatus_(): void;
+  /** There is a token, with which it connects. */
+  onToken_(): void;
   /** Commands may be sent; it comes before all other frames. */
   onWelcome_(welcome: Welcome): void;
   /** A frame that is no answer, in order. */
@@ -145,8 +147,9 @@ export class Connection {
     if (turn !== this.#turn) return;
     this.#drainUntil = 0;
     this.#token = token;
-    if (token) this.#open(token);
-    else this.stop_("token");
+    if (!token) return this.stop_("token");
+    this.#on.onToken_();
+    this.#open(token);
   }
 
   #open(token: string): void {

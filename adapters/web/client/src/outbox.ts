@@ -143,20 +143,20 @@ export class Outbox {
     }
   }
 
+  /** Takes up what is kept for the user, to show it: it is sent once this is open. */
+  async recall_(user: string): Promise<void> {
+    const kept = await this.#list(user);
+    if (!this.#user || this.#user === user) this.#adopt(user, kept, "");
+  }
+
   /** Connected, as this user and to this log: what is kept for them is taken up, and sent. */
   async open_(user: string, log: string): Promise<void> {
     const turn = ++this.#turn;
-    const kept = await this.#parts.storage_.list(path(user)).catch(() => []);
+    const kept = await this.#list(user);
     if (turn !== this.#turn) return; // the connection is gone already
-    const fresh = this.#user ? [] : [...this.#entries]; // nobody knew whose they are: they come last
-    this.#user = user;
     this.#log = log;
-    for (const [key, value] of kept) this.#take(key.slice(path(user).length), value as Kept);
-    for (const entry of fresh) entry.place_ = this.#place();
-    this.#sort();
+    this.#adopt(user, kept, log);
     for (const entry of [...this.#entries]) {
-      entry.log_ ||= log;
-      if (!entry.kept_) void this.#keep(entry);
       const { room, state, seq } = entry.item;
       if (state === "sent" && (entry.log_ !== log || this.#parts.applied_(room, seq!))) this.#drop(entry);
     }
@@ -293,6 +293,22 @@ export class Outbox {
 
   async #forget(entry: Entry): Promise<void> {
     if (entry.kept_) await this.#parts.storage_.delete(path(this.#user, entry.place_)).catch(() => {});
+  }
+
+  #list(user: string): Promise<[string, unknown][]> {
+    return this.#parts.storage_.list(path(user)).catch(() => []);
+  }
+
+  #adopt(user: string, kept: readonly [string, unknown][], log: string): void {
+    const fresh = this.#user ? [] : [...this.#entries]; // nobody knew whose they are: they come last
+    this.#user = user;
+    for (const [key, value] of kept) this.#take(key.slice(path(user).length), value as Kept);
+    for (const entry of fresh) entry.place_ = this.#place();
+    this.#sort();
+    for (const entry of this.#entries) {
+      entry.log_ ||= log;
+      if (!entry.kept_) void this.#keep(entry);
+    }
   }
 
   // Takes up a command of an earlier life, or of another tab. Of the latter it may be on its way: then

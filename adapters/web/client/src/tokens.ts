@@ -64,14 +64,19 @@ export class Tokens {
     return this.#asking;
   }
 
-  // A token that is no JWT does not say when it ends: then the service does, with 4401.
-  #claimedExpiry(): number {
+  /** What the token says of itself: nothing, if it is no JWT. */
+  claims_(): { readonly exp?: unknown; readonly sub?: unknown; readonly name?: unknown } {
     try {
-      const claims = this.#token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
-      const { exp } = JSON.parse(atob(claims)) as { exp?: number };
-      return typeof exp === "number" ? exp * 1_000 : Infinity;
+      const bytes = atob(this.#token.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"));
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))));
     } catch {
-      return Infinity;
+      return {};
     }
+  }
+
+  // Of a token that does not say when it ends, the service says it, with 4401.
+  #claimedExpiry(): number {
+    const { exp } = this.claims_();
+    return typeof exp === "number" ? exp * 1_000 : Infinity;
   }
 }

@@ -18,8 +18,8 @@ export interface WindowOptions {
 
 export interface WindowSnapshot {
   /**
-   * Ascending; at a live end followed by my messages that are not in the log yet. It is the same array
-   * until something of it is another.
+   * Ascending; at a live end followed by my messages that are not in the log yet, which are all there
+   * is before the first connection. It is the same array until something of it is another.
    */
   readonly items: readonly Item[];
   readonly hasOlder: boolean;
@@ -69,7 +69,7 @@ export class Window extends Observable<WindowSnapshot> {
   #ready = false;
   #divider = 0;
   #error: ParleyError | undefined;
-  #shown: { readonly live: boolean; readonly items: readonly Item[] } | undefined; // until they are others
+  #shown: { readonly end: boolean; readonly items: readonly Item[] } | undefined; // until they are others
 
   constructor(source: WindowSource, { around = "end", size = SIZE, keep = 4 * size }: WindowOptions = {}) {
     super();
@@ -205,7 +205,8 @@ export class Window extends Observable<WindowSnapshot> {
   /** @internal */
   override show_(): WindowSnapshot {
     const live = this.#ready && !this.#has("newer");
-    if (this.#shown?.live !== live) this.#shown = { live, items: this.#items(live) };
+    const end = live || this.#source.cursor_ < 0; // where nothing is known of the room, what is unsent is all there is
+    if (this.#shown?.end !== end) this.#shown = { end, items: this.#items(end) };
     return {
       items: this.#shown.items,
       hasOlder: this.#has("older"),
@@ -218,10 +219,10 @@ export class Window extends Observable<WindowSnapshot> {
     };
   }
 
-  #items(live: boolean): readonly Item[] {
+  #items(end: boolean): readonly Item[] {
     const segment = this.#segment;
     const [outgoing, me] = [this.#source.outgoing_(), this.#source.me_()];
     const items = overlaid(segment.items_, outgoing, (seq) => segment.find_(seq), me);
-    return live ? [...items, ...unsent(outgoing, items, me)] : items === segment.items_ ? [...items] : items;
+    return end ? [...items, ...unsent(outgoing, items, me)] : items === segment.items_ ? [...items] : items;
   }
 }

@@ -19,6 +19,7 @@ async function setup(getToken: GetToken = () => "tok", refusal: (token: string) 
     sockets.push(new FakeSocket(url, protocols));
     return sockets.at(-1)!;
   }, {
+    onToken_: () => {},
     onStatus_: () => statuses.push(connection.status_.state),
     onWelcome_: () => {},
     onFrame_: (frame) => frames.push(frame),

@@ -33,7 +33,7 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
   const quotes = useQuotes(room, shown);
   const line = useLine(room, window);
   const names = useSnapshot(desk.client);
-  const more = useMore(shown.ready || place.panel !== undefined || state.error !== undefined);
+  const more = useMore(shown.ready || names.status.state === "waiting" || place.panel !== undefined || state.error !== undefined);
   const composer = useRef<Composer>(null);
   const timeline = useRef<Timeline>(null);
 
@@ -86,10 +86,11 @@ export function RoomView({ id, list, drafts }: { id: string; list: boolean; draf
 }
 
 // While it goes to another place, a window has nothing to show: what there was stays until it is there.
+// Before the first place, what is unsent is shown.
 function useHeld(window: Window) {
   const now = useSnapshot(window, begins);
   const held = useRef({ window, now });
-  if (held.current.window !== window || now.ready || now.error) held.current = { window, now };
+  if (held.current.window !== window || now.ready || now.error || (!held.current.now.ready && !now.items[0]?.seq)) held.current = { window, now };
   return held.current.now;
 }
 

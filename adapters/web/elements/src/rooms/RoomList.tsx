@@ -17,7 +17,7 @@ export function RoomList(): JSX.Element {
   const t = useWords();
   const { rooms, ready, loading, hasMore, error } = useSnapshot(desk.client.rooms);
   const gone = useSnapshot(desk.gone);
-  const { me } = useSnapshot(desk.client);
+  const { me, status } = useSnapshot(desk.client);
   const { room: open } = useSnapshot(desk.place);
   const [text, setText] = useState("");
   const list = useRef<HTMLUListElement>(null);
@@ -55,7 +55,7 @@ export function RoomList(): JSX.Element {
       </form>
       <ul ref={list} class="rooms" aria-busy={!ready}>
         {shown.map((room) => <li key={room.id}><Entry room={room} open={room.id === open} me={me?.id} onOpen={() => { setText(""); desk.open(room.id); }} /></li>)}
-        {!ready && !error && [0, 1, 2].map((at) => <li key={at} class="bone-room" aria-hidden="true"><span class="avatar" /><span class={`bone b${at}`} /></li>)}
+        {!ready && !error && status.state !== "waiting" && [0, 1, 2].map((at) => <li key={at} class="bone-room" aria-hidden="true"><span class="avatar" /><span class={`bone b${at}`} /></li>)}
         {ready && wanted === "" && shown.length === 0 && <li class="note">{t("rooms.none")}</li>}
         {wanted !== "" && other && (
           <>

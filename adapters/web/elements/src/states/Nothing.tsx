@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
+import { Connection } from "./Connection.tsx";
 import { Icon } from "../ui/icons.tsx";
 
 export function Nothing({ connecting, list }: { connecting: boolean; list: boolean }): JSX.Element {
@@ -10,7 +11,7 @@ export function Nothing({ connecting, list }: { connecting: boolean; list: boole
   const { rooms, ready } = useSnapshot(desk.client.rooms);
   const suggested = desk.host.getAttribute("suggest") ?? "general";
   if (connecting || (list && !ready)) {
-    return <section class="state-pane idle" part="state"><p class="spinner" role="status">{t("state.connecting")}</p></section>;
+    return <section class="state-pane idle" part="state"><p class="spinner" role="status"><Connection /></p></section>;
   }
   const first = rooms.length === 0;
   return (

@@ -264,7 +264,8 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
 
   override render({ desk, shown, line, state }: TimelineProps): ComponentChild {
     const t = desk.words;
-    const made = rows(shown.items, line, shown.hasOlder, desk.client.getSnapshot().me?.id);
+    const { me, status } = desk.client.getSnapshot();
+    const made = rows(shown.items, line, shown.hasOlder, me?.id);
     const { away } = this.state;
     return (
       <div class="stage">
@@ -272,7 +273,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
           <div class="column">
             {shown.ready && !shown.hasOlder && <p class="beginning">{t("beginning")}</p>}
             {shown.hasOlder && <p class="beginning" aria-hidden={!shown.error}>{shown.error ? t.fault(shown.error) : t("loading")}</p>}
-            {!shown.ready && shown.items.length === 0 && !shown.error && <Skeleton />}
+            {!shown.ready && shown.items.length === 0 && !shown.error && status.state !== "waiting" && <Skeleton />}
             {shown.ready && shown.items.length === 0 && <p class="empty"><Icon name="chat" />{t("room.empty")}</p>}
             <ol ref={this.#list} class="rows">{made.map((row) => this.#draw(row))}</ol>
           </div>
