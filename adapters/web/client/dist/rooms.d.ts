@@ -10,6 +10,8 @@ export interface RoomsSnapshot {
     readonly loading: boolean;
     /** The first page is there. */
     readonly ready: boolean;
+    /** A part of the service's store is away: rooms in it are as they were, or missing for now. */
+    readonly lacking: boolean;
     /** Why the last load failed. */
     readonly error: ParleyError | undefined;
 }

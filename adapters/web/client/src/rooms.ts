@@ -15,6 +15,8 @@ export interface RoomsSnapshot {
   readonly loading: boolean;
   /** The first page is there. */
   readonly ready: boolean;
+  /** A part of the service's store is away: rooms in it are as they were, or missing for now. */
+  readonly lacking: boolean;
   /** Why the last load failed. */
   readonly error: ParleyError | undefined;
 }
@@ -27,6 +29,7 @@ const OVERLAP = 60_000; // ms: so much the clocks of the service's nodes may dif
 interface ListPage {
   readonly rooms: readonly RoomView[];
   readonly next?: string;
+  readonly lacking?: boolean;
 }
 
 export class RoomList extends Observable<RoomsSnapshot> {
@@ -39,6 +42,7 @@ export class RoomList extends Observable<RoomsSnapshot> {
   #turn: string | undefined; // where the turn through those that are not followed goes on
   #load: Promise<void> | undefined;
   #ready = false;
+  #lacking = false;
   #error: ParleyError | undefined;
 
   constructor(host: Host, room: (id: string) => Room) {
@@ -143,8 +147,10 @@ export class RoomList extends Observable<RoomsSnapshot> {
   async #look(): Promise<void> {
     const before = this.#lookedTo;
     let latest: number | undefined;
+    let lacks = false;
     for (let pages = 0, cursor: string | undefined; pages < LOOK_PAGES; pages++) {
-      const { rooms, next } = await this.#ask(cursor);
+      const { rooms, next, lacking } = await this.#ask(cursor);
+      lacks ||= Boolean(lacking);
       this.#take(rooms);
       if (!this.#ready) this.#next = next;
       this.#ready = true;
@@ -152,7 +158,8 @@ export class RoomList extends Observable<RoomsSnapshot> {
       cursor = next;
       if (cursor === undefined || before === undefined || activeAt(rooms.at(-1))! < before - OVERLAP) break;
     }
-    this.#lookedTo = latest ?? before;
+    this.#lacking = lacks;
+    this.#lookedTo = lacks ? before : (latest ?? before); // what is missing may have moved
   }
 
   // What somebody reads on another device moves no room: those that are not followed are asked for in
@@ -168,7 +175,7 @@ export class RoomList extends Observable<RoomsSnapshot> {
   #plan(): void {
     const { open_: open, features_: features } = this.#host;
     const resting = [...this.#listed.values()].some((room) => !this.#host.follows_(room));
-    if (!open || !features.has("room_list") || !(resting || this.#next !== undefined)) return;
+    if (!open || !features.has("room_list") || !(resting || this.#next !== undefined || this.#lacking)) return;
     this.#timers.set_("look", LOOK_EVERY, () => {
       if (!this.#host.open_) return; // the next connection looks
       void this.#once(async () => {
@@ -199,7 +206,7 @@ export class RoomList extends Observable<RoomsSnapshot> {
   override show_(): RoomsSnapshot {
     const rooms = [...this.#listed.values()].map((room) => room.getSnapshot());
     rooms.sort((a, b) => compare(b.activeAt ?? "", a.activeAt ?? "") || compare(a.id, b.id));
-    return { rooms, hasMore: this.#next !== undefined, loading: this.#load !== undefined, ready: this.#ready, error: this.#error };
+    return { rooms, hasMore: this.#next !== undefined, loading: this.#load !== undefined, ready: this.#ready, lacking: this.#lacking, error: this.#error };
   }
 }
 

@@ -23,6 +23,7 @@ const listed = (room: string, head: number, unread: number, minute: number) => (
 async function setup(rooms: Record<string, any>, features = welcome.features) {
   const sockets: FakeSocket[] = [];
   const asked: string[] = [];
+  const state = { away: [] as string[] };
   class Socket extends FakeSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols);
@@ -41,8 +42,8 @@ async function setup(rooms: Record<string, any>, features = welcome.features) {
       asked.push(pathname + (searchParams.size ? `?${searchParams}` : ""));
       const room = pathname.split("/")[4];
       if (room) return Response.json(rooms[room]);
-      const all = Object.values(rooms);
-      return Response.json(searchParams.get("cursor") ? { rooms: all.slice(2) } : { rooms: all.slice(0, 2), ...(all.length > 2 && { next: "c" }) });
+      const all = Object.values(rooms).filter((one) => !state.away.includes(one.room));
+      return Response.json(searchParams.get("cursor") ? { rooms: all.slice(2) } : { rooms: all.slice(0, 2), ...(all.length > 2 && { next: "c" }), ...(state.away.length && { lacking: true }) });
     },
   });
   clients.push(client);
@@ -52,7 +53,7 @@ async function setup(rooms: Record<string, any>, features = welcome.features) {
   await comes(client.rooms.until(({ ready }) => ready));
   const socket = () => sockets.at(-1)!;
   const list = () => client.rooms.getSnapshot().rooms.map(({ id, unread, last }) => [id, unread, last?.body]);
-  return { client, socket, sockets, asked, list };
+  return { client, socket, sockets, asked, list, state };
 }
 
 test("lists rooms with last message and unread, the latest first, and goes on live", async () => {
@@ -79,6 +80,24 @@ test("more rooms come a page at a time", async () => {
   assert.deepEqual(list().map(([id]) => id), ["a", "b", "c"]);
   await client.rooms.more();
   assert.equal(asked.length, 2);
+});
+
+test("rooms of a part that is away stay as they were, and are asked for again until they are back", async () => {
+  const rooms: Record<string, any> = { a: listed("a", 1, 0, 9), b: listed("b", 1, 0, 8) };
+  const { client, socket, list, state } = await setup(rooms);
+  state.away = ["b"];
+  socket().ends(1006);
+  await passes(500);
+  socket().says(welcome);
+  await comes(client.rooms.until(({ lacking }) => lacking));
+  assert.deepEqual(list(), [["a", 0, "a 1"], ["b", 0, "b 1"]]);
+  // Something happened in it meanwhile, longer ago than in the others.
+  rooms["b"] = { ...rooms["b"], head: 3, unread: 1, last: said("b", 3, 8), active_at: at(8) };
+  rooms["c"] = listed("c", 1, 1, 1);
+  state.away = [];
+  await passes(30_000);
+  await comes(client.rooms.until(({ lacking }) => !lacking));
+  assert.deepEqual(list().map(([id]) => id), ["a", "b", "c"]);
 });
 
 test("a node without the feature is asked in its own way", async () => {

@@ -5,7 +5,7 @@ import { useClient } from "./provider.ts";
 import { useStore } from "./store.ts";
 
 const UNKNOWN: ClientSnapshot = { status: { state: "connecting" }, me: undefined, features: new Set(), limits: undefined };
-const NO_ROOMS: RoomsSnapshot = { rooms: [], hasMore: false, loading: true, ready: false, error: undefined };
+const NO_ROOMS: RoomsSnapshot = { rooms: [], hasMore: false, loading: true, ready: false, lacking: false, error: undefined };
 const NOBODY: readonly string[] = [];
 const NO_PEOPLE: readonly Person[] = [];
 const ABSENT: RoomSnapshot["present"] = { users: new Map(), total: 0 };
