@@ -41,3 +41,11 @@ test("the service's own author has a word for a name, which a page may choose", 
   assert.deepEqual([speaker("en").who(system), speaker("en", { system: "Shop" }).who(system)], ["System", "Shop"]);
   assert.equal(speaker("en").who({ id: "bob", name: "Bob" }), "Bob");
 });
+
+test("texts stand by themselves in a sentence, turn nothing of it, and many are a few and others", () => {
+  const speak = speaker("en");
+  assert.equal(speak("via", { who: "\u202eab\u2069c" }), "via \u2068abc\u2069");
+  assert.equal(speak("typing", { n: 2, who: ["a", "b"] }), "\u2068a\u2069 and \u2068b\u2069 are typing…");
+  assert.equal(speak("typing", { n: 4, who: ["a", "b", "c", "d"] }).replace(/[\u2068\u2069]/g, "").split(",").length, 3);
+  assert.equal(speak("forwarded", { who: "" }), "Forwarded from ");
+});

@@ -105,6 +105,10 @@ export declare const enMore: {
         one: string;
         other: string;
     };
+    cut: {
+        one: string;
+        other: string;
+    };
     "too.long": {
         one: string;
         other: string;

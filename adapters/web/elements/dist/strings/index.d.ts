@@ -10,8 +10,10 @@ export type Text = string | {
 export declare const extend: (words: Partial<Strings>) => void;
 /** Loads the words of a language, if there are any. Without them, English is spoken. */
 export declare function learn(lang: string): Promise<void>;
+type Values = Readonly<Record<string, string | number | readonly string[]>>;
 export interface Speaker {
-    (word: Word, values?: Readonly<Record<string, string | number>>): string;
+    /** Texts among the values are isolated from the sentence around them; several are a list. */
+    (word: Word, values?: Values): string;
     /** That of the words. */
     readonly lang: string;
     /** What somebody is called: the service's own author has a word for a name. */
@@ -26,10 +28,7 @@ export interface Speaker {
     day(at: Date, now?: Date): string;
     /** When something happened, as short as can be. */
     ago(at: string, now?: Date): string;
-    list(names: readonly string[], most?: number): string;
 }
 /** Speaks the language, or English where there are no words in it; `own` counts before those. */
 export declare function speaker(lang: string, own?: Partial<Strings>): Speaker;
 export declare function daysBetween(then: Date, now: Date): number;
-/** A name that turns nothing of the sentence around it: isolated, and without turns of its own. */
-export declare const isolated: (name: string) => string;

@@ -41,6 +41,7 @@ const TAKEN = 4; // times the limit: of more the browser takes the first part
 export class Composer extends Component<ComposerProps, State> {
   override state: State = { text: "", replyTo: undefined, editing: undefined, wish: undefined, chosen: 0, picker: undefined };
   #area = createRef<HTMLTextAreaElement>();
+  #end: (() => void) | undefined;
 
   constructor(props: ComposerProps) {
     super(props);
@@ -50,9 +51,15 @@ export class Composer extends Component<ComposerProps, State> {
   }
 
   override componentDidMount(): void {
+    const { drafts, room } = this.props;
+    this.#end = drafts.follow(room.id, () => this.state.editing || this.#takeDraft());
     this.#grow();
     // Where fingers write, focus opens a keyboard over half of the messages.
     if (matchMedia("(hover: hover)").matches && this.props.desk.host.matches(":focus-within")) this.focus();
+  }
+
+  override componentWillUnmount(): void {
+    this.#end?.();
   }
 
   override componentDidUpdate(_: ComposerProps, before: State): void {
@@ -84,9 +91,13 @@ export class Composer extends Component<ComposerProps, State> {
     this.props.drafts.set(this.props.room.id, { text: draft.text, ...(draft.replyTo && { replyTo: draft.replyTo }) });
   }
 
-  #endEditing(): void {
+  #takeDraft(): void {
     const { text, replyTo } = this.#draft();
     this.setState({ editing: undefined, text, replyTo, wish: undefined });
+  }
+
+  #endEditing(): void {
+    this.#takeDraft();
     this.focus();
   }
 
@@ -205,8 +216,9 @@ export class Composer extends Component<ComposerProps, State> {
 
   #paste = (event: ClipboardEvent): void => {
     const area = this.#area.current!;
-    const made = moreNow()?.pasted(area, event.clipboardData?.getData("text/plain") ?? "");
-    if (!made) return;
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    const made = moreNow()?.pasted(area, text);
+    if (!made) return moreNow()?.tellCut(this.props.desk, area, text);
     event.preventDefault();
     this.#write(made.text, made.caret);
   };

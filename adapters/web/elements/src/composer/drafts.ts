@@ -27,4 +27,15 @@ export class Drafts {
     this.#held.set(room, draft);
     keep(this.#prefix + room, draft.text || draft.replyTo ? draft : undefined);
   }
+
+  /** Calls `changed` when another tab has another draft. Returns what ends it. */
+  follow(room: string, changed: () => void): () => void {
+    const look = ({ key }: StorageEvent) => {
+      if (key !== this.#prefix + room) return;
+      this.#held.delete(room);
+      changed();
+    };
+    addEventListener("storage", look);
+    return () => removeEventListener("storage", look);
+  }
 }

@@ -6,7 +6,6 @@ import { useDesk, useWords } from "../desk/context.ts";
 import { keep, kept, keysOf } from "../desk/prefs.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { plain, safe } from "../message/markdown.ts";
-import { isolated } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Avatar, Face, IconButton, Name } from "../ui/parts.tsx";
 
@@ -17,7 +16,6 @@ export const kit = {
   "desk/prefs": { keep, kept, keysOf },
   "desk/store": { useSnapshot },
   "message/markdown": { plain, safe },
-  "strings/index": { isolated },
   "ui/icons": { Icon },
   "ui/parts": { Avatar, Face, IconButton, Name },
 };

@@ -2,7 +2,7 @@
 import { notify } from "../attention/notify.ts";
 import { chime } from "../attention/sound.ts";
 import { fulfil, offers, wish } from "../composer/complete.ts";
-import { pasted } from "../composer/paste.ts";
+import { pasted, tellCut } from "../composer/paste.ts";
 import { copy } from "../desk/acts.ts";
 import { remove, removeNoted } from "../desk/undo.ts";
 import { Actions } from "../message/Actions.tsx";
@@ -26,7 +26,7 @@ import panels from "../style/panels.css";
 
 export const more = {
   Actions, Announcer, Banner, Dialogs, Panel, Picker, RoomMenu, Shut, Stopped, Toasts, chime, copy, eventText, fulfil, isRoomId, notify, offers, pasted,
-  remove, removeNoted, replaceNames, toRoomId, wish, icons: moreIcons, words: enMore, styles: [contrast, panels, over],
+  remove, removeNoted, replaceNames, tellCut, toRoomId, wish, icons: moreIcons, words: enMore, styles: [contrast, panels, over],
 };
 
 export type More = typeof more;

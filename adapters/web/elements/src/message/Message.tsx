@@ -81,7 +81,7 @@ function author({ desk, message: { author, via } }: MessageProps): JSX.Element {
   return (
     <p class="author" ref={(element) => void element?.style.setProperty("--hue", String(hue(author.id)))}>
       <Name>{desk.words.who(author)}</Name>
-      {via !== undefined && <span class="tag">{desk.words("via", { who: via })}</span>}
+      {via !== undefined && <span class="tag">{desk.words("via", { who: desk.client.name(via) })}</span>}
     </p>
   );
 }

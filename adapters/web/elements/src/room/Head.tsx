@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { useDesk, useWords } from "../desk/context.ts";
 import { useSnapshot } from "../desk/store.ts";
 import { useMore } from "../lazy/load.ts";
+import { unturned } from "../message/markdown.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Avatar, IconButton, Name } from "../ui/parts.tsx";
 
@@ -23,7 +24,7 @@ export function Head({ room, state, list }: { room: Room; state: RoomSnapshot; l
       <Avatar id={room.id} name={name} picture={state.avatar} />
       <div class="titles">
         <h2 tabIndex={-1}><Name>{name}</Name>{!state.public && <span title={t("private")}><Icon name="lock" /></span>}{mutes && <span title={t("muted")}><Icon name="mute" /></span>}</h2>
-        <p dir="auto">{state.topic ?? (state.joined && state.present.total > 0 ? t("here", { n: state.present.total }) : "")}</p>
+        <p dir="auto">{state.topic ? unturned(state.topic) : (state.joined && state.present.total > 0 ? t("here", { n: state.present.total }) : "")}</p>
       </div>
       {desk.may("search") && <IconButton icon="search" label={t("search")} pressed={panel === "search"} onClick={() => desk.show("search")} />}
       <IconButton icon="people" class="wide" label={t("people")} pressed={panel === "people"} onClick={() => desk.show("people")} />

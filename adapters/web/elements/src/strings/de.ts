@@ -114,6 +114,7 @@ export const de: Strings = {
   suggestions: "Vorschläge",
   "left.chars": { one: "Noch {n} Zeichen", other: "Noch {n} Zeichen" },
   system: "System",
+  cut: { one: "Der Text ist zu lang: Das letzte Zeichen fehlt.", other: "Der Text ist zu lang: Die letzten {n} Zeichen fehlen." },
   "too.long": { one: "{n} Zeichen zu lang", other: "{n} Zeichen zu lang" },
   typing: { one: "{who} schreibt…", other: "{who} schreiben…" },
   "typing.short": "schreibt…",

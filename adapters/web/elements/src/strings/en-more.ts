@@ -99,6 +99,7 @@ export const enMore = {
   editing: "Editing",
   suggestions: "Suggestions",
   "left.chars": { one: "{n} character left", other: "{n} characters left" },
+  cut: { one: "The text is too long: its last character was left out.", other: "The text is too long: its last {n} characters were left out." },
   "too.long": { one: "{n} character too long", other: "{n} characters too long" },
   "create.named": "Create “{name}”",
   others: { one: "{n} other", other: "{n} others" },

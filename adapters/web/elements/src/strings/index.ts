@@ -32,8 +32,11 @@ export async function learn(lang: string): Promise<void> {
   } catch { /* the next element tries again */ }
 }
 
+type Values = Readonly<Record<string, string | number | readonly string[]>>;
+
 export interface Speaker {
-  (word: Word, values?: Readonly<Record<string, string | number>>): string;
+  /** Texts among the values are isolated from the sentence around them; several are a list. */
+  (word: Word, values?: Values): string;
   /** That of the words. */
   readonly lang: string;
   /** What somebody is called: the service's own author has a word for a name. */
@@ -45,11 +48,11 @@ export interface Speaker {
   day(at: Date, now?: Date): string;
   /** When something happened, as short as can be. */
   ago(at: string, now?: Date): string;
-  list(names: readonly string[], most?: number): string;
 }
 
 const SYSTEM = "~system"; // the author of what the service says for no user
 const DAY = 86_400_000; // ms
+const LISTED = 3; // names at most
 
 /** Speaks the language, or English where there are no words in it; `own` counts before those. */
 export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
@@ -69,12 +72,17 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const numeric = time({ day: "2-digit", month: "2-digit", year: "2-digit" });
   const near = time({ weekday: "short" });
 
-  const speak = (word: Word, values: Readonly<Record<string, string | number>> = {}): string => {
+  const list = (names: readonly string[]) => {
+    const shown = names.map(isolated);
+    if (shown.length > LISTED) shown.splice(LISTED - 1, Infinity, speak("others", { n: names.length - LISTED + 1 }));
+    return new Intl.ListFormat(tag).format(shown);
+  };
+  const speak = (word: Word, values: Values = {}): string => {
     const text: Text = words.find((some) => some[word] !== undefined)?.[word] ?? word;
     const form = typeof text === "string" ? text : (text[forms.select(Number(values["n"]))] ?? text.other ?? "");
     return form.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = values[name] ?? "";
-      return typeof value === "number" ? numbers.format(value) : value;
+      return typeof value === "number" ? numbers.format(value) : typeof value === "string" ? value && isolated(value) : list(value);
     });
   };
   return Object.assign(speak, {
@@ -100,10 +108,6 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
       if (days === 1) return speak("yesterday");
       return days < 7 ? near(at) : then.getFullYear() === now.getFullYear() ? short(at) : numeric(at);
     },
-    list: (names: readonly string[], most = 3) => {
-      const shown = names.length > most ? [...names.slice(0, most - 1), speak("others", { n: names.length - most + 1 })] : names;
-      return new Intl.ListFormat(tag).format(shown);
-    },
   });
 }
 
@@ -120,5 +124,5 @@ function valid(lang: string): string {
   }
 }
 
-/** A name that turns nothing of the sentence around it: isolated, and without turns of its own. */
-export const isolated = (name: string): string => `\u2068${name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
+// A name that turns nothing of the sentence around it: isolated, and without turns of its own.
+const isolated = (name: string): string => `\u2068${name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
