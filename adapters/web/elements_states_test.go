@@ -241,8 +241,7 @@ func TestWhatIsUnsentIsSentLater(t *testing.T) {
 	alice.says("four")
 	alice.waits(`one(".banner") && one(".state").dataset.state !== "open" && text(".row.mine .body") === "three|four" && !all(".row.mine").some((e) => e.dataset.seq)`)
 	h.service.start()
-	alice.clicks(".banner .text")
-	alice.waits(`!one(".banner") && text(".row.mine .body") === "three|four" && all(".row.mine").every((e) => e.dataset.seq)`)
+	alice.waits(`(one(".banner .text")?.click(), !one(".banner") && text(".row.mine .body") === "three|four" && all(".row.mine").every((e) => e.dataset.seq))`) // it may be back by itself
 }
 
 // TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent is of a page that has the elements and a token
@@ -265,8 +264,7 @@ func TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent(t *testing.T) {
 	alice.says("four")
 	alice.waits(`text(".row .body") === "three|four"`)
 	h.service.start()
-	alice.clicks(".banner .text")
-	alice.waits(`!one(".banner") && all(".row").length === 4 && text(".row.mine .body") === "three|four" && all(".row").every((e) => e.dataset.seq)`)
+	alice.waits(`(one(".banner .text")?.click(), !one(".banner") && all(".row").length === 4 && text(".row.mine .body") === "three|four" && all(".row").every((e) => e.dataset.seq))`)
 }
 
 func TestWhoHasNoTokenIsAskedToSignIn(t *testing.T) {

@@ -44,8 +44,8 @@ test("the service's own author has a word for a name, which a page may choose", 
 
 test("texts stand by themselves in a sentence, turn nothing of it, and many are a few and others", () => {
   const speak = speaker("en");
-  assert.equal(speak("via", { who: "\u202eab\u2069c" }), "via \u2068abc\u2069");
-  assert.equal(speak("typing", { n: 2, who: ["a", "b"] }), "\u2068a\u2069 and \u2068b\u2069 are typing…");
+  assert.equal(speak("via", { who: "\u202eab\u2069c" }), "\u2068via \u2068abc\u2069\u2069");
+  assert.equal(speak("typing", { n: 2, who: ["a", "b"] }), "\u2068\u2068a\u2069 and \u2068b\u2069 are typing…\u2069");
   assert.equal(speak("typing", { n: 4, who: ["a", "b", "c", "d"] }).replace(/[\u2068\u2069]/g, "").split(",").length, 3);
-  assert.equal(speak("forwarded", { who: "" }), "Forwarded from ");
+  assert.equal(speak("forwarded", { who: "" }), "\u2068Forwarded from \u2069");
 });

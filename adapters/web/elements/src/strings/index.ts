@@ -80,10 +80,11 @@ export function speaker(lang: string, own: Partial<Strings> = {}): Speaker {
   const speak = (word: Word, values: Values = {}): string => {
     const text: Text = words.find((some) => some[word] !== undefined)?.[word] ?? word;
     const form = typeof text === "string" ? text : (text[forms.select(Number(values["n"]))] ?? text.other ?? "");
-    return form.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const filled = form.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = values[name] ?? "";
       return typeof value === "number" ? numbers.format(value) : typeof value === "string" ? value && isolated(value) : list(value);
     });
+    return filled === form ? form : alone(filled); // a sentence keeps its order where lines run the other way
   };
   return Object.assign(speak, {
     lang: spoken || Object.keys(own).length ? tag : "en",
@@ -125,4 +126,6 @@ function valid(lang: string): string {
 }
 
 // A name that turns nothing of the sentence around it: isolated, and without turns of its own.
-const isolated = (name: string): string => `\u2068${name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
+const isolated = (name: string): string => alone(name.replace(/[\u202a-\u202e\u2066-\u2069]/g, ""));
+
+const alone = (text: string): string => `\u2068${text}\u2069`;
