@@ -64,8 +64,7 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 // undo ends a transaction that failed with err, so that its connection can be used again.
 func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
-		// If this fails, the connection is still in a transaction, and is closed.
-		conn.Exec(ctx, "rollback") //nolint:errcheck
+		_, _ = conn.Exec(ctx, "rollback") // if it fails, the connection is still in a transaction, and is closed
 	}
 	return err
 }

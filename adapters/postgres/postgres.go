@@ -87,29 +87,29 @@ func openAs(ctx context.Context, cfg Config, as Shard, first standing) (_ *Store
 }
 
 // reach waits for the database, applies the migrations that are due, and returns how to connect.
-func (cfg Config) reach(ctx context.Context) (*pgxpool.Config, error) {
-	poolConfig, err := cfg.parse()
+func (c Config) reach(ctx context.Context) (*pgxpool.Config, error) {
+	poolConfig, err := c.parse()
 	if err != nil {
 		return nil, err
 	}
 	var seen sight
-	if err := cfg.wait(ctx, func() (err error) { seen, err = look(ctx, poolConfig.ConnConfig); return err }); err != nil {
+	if err := c.wait(ctx, func() (err error) { seen, err = look(ctx, poolConfig.ConnConfig); return err }); err != nil {
 		return nil, err
 	}
 	if seen.ascii {
-		cfg.warn(errASCII)
+		c.warn(errASCII)
 	}
 	if seen.pooled {
-		cfg.warn(errPooled)
-		if poolConfig, err = cfg.parseFor(true); err != nil {
+		c.warn(errPooled)
+		if poolConfig, err = c.parseFor(true); err != nil {
 			return nil, err
 		}
-		if err := cfg.wait(ctx, func() error { _, err := look(ctx, poolConfig.ConnConfig); return err }); err != nil {
+		if err := c.wait(ctx, func() error { _, err := look(ctx, poolConfig.ConnConfig); return err }); err != nil {
 			return nil, err
 		}
 	}
-	if err := cfg.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, cfg.NoMigrate || seen.pooled) }); err != nil {
-		return nil, tooOld(err, !cfg.setsSession(poolConfig.ConnConfig))
+	if err := c.wait(ctx, func() error { return prepare(ctx, poolConfig.ConnConfig, c.NoMigrate || seen.pooled) }); err != nil {
+		return nil, tooOld(err, !c.setsSession(poolConfig.ConnConfig))
 	}
 	return poolConfig, nil
 }

@@ -47,7 +47,7 @@ func connect(t testing.TB, configs []postgres.Config, room chat.RoomID) *pgx.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close(context.Background()) }) //nolint:errcheck // it is not used any more
+	t.Cleanup(func() { conn.Close(context.Background()) })
 	return conn
 }
 
@@ -65,7 +65,7 @@ func TestStoreKeepsItsContracts(t *testing.T) {
 			if _, err := tx.Exec(t.Context(), "SELECT FROM room WHERE room_id = $1 FOR UPDATE", string(room)); err != nil {
 				t.Fatal(err)
 			}
-			return func() { tx.Rollback(context.Background()) } //nolint:errcheck // it held a lock only
+			return func() { tx.Rollback(context.Background()) }
 		}))
 }
 

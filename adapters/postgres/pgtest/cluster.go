@@ -96,7 +96,7 @@ func (c *cluster) launch() (err error) {
 		if addr, err = freeaddr.Find(); err != nil {
 			return err
 		}
-		if err = c.moves(addr); err != nil {
+		if err := c.moves(addr); err != nil {
 			return err
 		}
 		if err = c.start(); err == nil || !strings.Contains(err.Error(), "Address already in use") {
