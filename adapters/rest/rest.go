@@ -135,6 +135,9 @@ func (a *API) asFor(timeout time.Duration, handle func(*request) error) fiber.Ha
 		if err != nil {
 			return err
 		}
+		if err := edge.Once(c); err != nil {
+			return err
+		}
 		r := &request{Ctx: c, ctx: ctx, sender: by, by: by}
 		if err := r.actByHeader(); err != nil {
 			return err

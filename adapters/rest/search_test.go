@@ -70,6 +70,7 @@ func TestSearchesThatMakeNoSense(t *testing.T) {
 		"limit=51": "limit must be a whole number from 1 to 50", "limit=0": "limit must be a whole number from 1 to 50",
 		"public=maybe": "public must be true or false", "room=A": "room may have the characters a-z 0-9 . _ - : only, and starts with a letter or digit",
 		"from=now": "from must be a time such as 2030-01-31T12:00:00Z (RFC 3339)", "to=2026": "to must be a time such as 2030-01-31T12:00:00Z (RFC 3339)",
+		"q=cup": `the address has "q" twice`, "room=tea&%72oom=den": `the address has "room" twice`,
 		"at_least=x":                         "at_least must be a whole number from 1 to 9007199254740991",
 		"author=" + strings.Repeat("x", 129): "author is no user: user must have 1 to 128 characters",
 	} {

@@ -75,18 +75,19 @@ func (a *Adapter) durableWish(c *fiber.Ctx) (w durableWish, err error) {
 	if w.room, err = roomIn(c); err != nil {
 		return w, err
 	}
+	if err := edge.Once(c); err != nil {
+		return w, err
+	}
 	w.log = a.cfg.Which()
 	w.tag = cacheTag(c.Query("cursor"), time.Now())
-	offsets := c.Context().QueryArgs().PeekMulti("offset")
+	given := c.Context().QueryArgs().Has("offset")
 	switch w.live = utils.CopyString(c.Query("live")); {
 	case w.live != "" && w.live != "sse" && w.live != "long-poll":
 		return w, chat.Errorf(chat.Invalid, "live must be sse or long-poll")
-	case w.live != "" && len(offsets) == 0:
+	case w.live != "" && !given:
 		return w, chat.Errorf(chat.Invalid, "offset must be there with live")
-	case len(offsets) > 1:
-		return w, chat.Errorf(chat.Invalid, "offset must be there once")
-	case len(offsets) == 1:
-		w.after, err = parseOffset(string(offsets[0]), w.log)
+	case given:
+		w.after, err = parseOffset(utils.CopyString(c.Query("offset")), w.log)
 	}
 	return w, err
 }

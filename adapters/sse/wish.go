@@ -62,6 +62,9 @@ func roomIn(c *fiber.Ctx) (chat.RoomID, error) {
 // wish reads what all requests for streams have in common. The id of an event takes precedence over
 // the cursors in the URL: a browser repeats the URL unchanged when it reconnects.
 func (a *Adapter) wish(c *fiber.Ctx, rooms []chat.RoomID, after []chat.Seq) (*wish, error) {
+	if err := edge.Once(c); err != nil {
+		return nil, err
+	}
 	w := &wish{log: a.cfg.Which(), limit: ports.DefaultPage}
 	if of := c.Query("log"); of != "" && of != string(w.log) {
 		return nil, chat.CursorOfOther(w.log)

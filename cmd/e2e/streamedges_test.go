@@ -105,6 +105,8 @@ func refusedStreams(t *testing.T, s *service) {
 		{"/v1/rooms/UPPER/stream", "", token, 422, "invalid", "room"},
 		{"/v1/stream", "", token, 422, "invalid", "rooms must be a list"},
 		{"/v1/stream?rooms=" + room + "," + room, "", token, 422, "invalid", "twice"},
+		{"/v1/stream?rooms=" + room + "&rooms=" + private, "", token, 422, "invalid", `"rooms" twice`},
+		{"/v1/rooms/" + room + "/stream?after=1&after=2", "", token, 422, "invalid", `"after" twice`},
 		{"/v1/stream?rooms=" + room + "@x", "", token, 422, "invalid", "no seq"},
 		{"/v1/stream?rooms=" + private + "," + private + "2@7", "", token, 404, "not_found", private},
 		{"/v1/stream?rooms=" + strings.Join(many, ","), "", token, 422, "invalid", "2500 rooms: a stream may have 2000"},
