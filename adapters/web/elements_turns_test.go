@@ -25,6 +25,7 @@ func TestADraftFollowsOtherTabs(t *testing.T) {
 	other.waits(`one("textarea").value === "" && text(".row.mine .body") === "half a thought"`)
 
 	// What is edited meanwhile stays as it is; the draft is there behind it.
+	alice.waits(`one(".row.mine")?.dataset.seq`)
 	alice.presses(arrowUp)
 	alice.waits(`one(".context") && one("textarea").value === "half a thought"`)
 	other.writes("textarea", "another")
