@@ -2,6 +2,7 @@
 package freeaddr
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -19,7 +20,7 @@ const low, high = 15000, 32000
 func Find() (string, error) {
 	for range 100 {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low)))
-		listener, err := net.Listen("tcp", addr)
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 		if err != nil {
 			continue
 		}

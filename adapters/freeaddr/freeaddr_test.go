@@ -16,10 +16,10 @@ func TestAnAddressIsBelowThoseOfConnections(t *testing.T) {
 		if n, _ := strconv.Atoi(port); err != nil || n < 15000 || n >= 32000 {
 			t.Fatalf("%s, %v", addr, err)
 		}
-		ln, err := net.Listen("tcp", addr)
+		ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer ln.Close()
+		t.Cleanup(func() { ln.Close() })
 	}
 }

@@ -8,7 +8,7 @@ import (
 // places does with somebody, in the list beside the messages, what their menu calls so.
 func (g guest) places(name, label string) {
 	g.t.Helper()
-	g.clicks(fmt.Sprintf(`.people [aria-label*="%s"]`, name))
+	g.clicks(`.people [aria-label*=` + quoted(name) + `]`)
 	g.picks(label)
 }
 

@@ -327,6 +327,7 @@ func TestWhatIsNewIsCountedUntilItIsSeen(t *testing.T) {
 	bob.sees("first")
 	bob.says("mine")
 	alice.sees("first", "mine")
+	bob.waits(`document.querySelector("parley-chat").unread === 0`) // he has read it
 	bob.writes(".find input", "Coffee")
 	bob.presses(enter)
 	bob.waits(`text(".head .name") === "coffee" && location.hash === "#coffee" && document.title === "coffee · Parley"`)

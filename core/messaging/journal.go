@@ -82,10 +82,13 @@ type ownSpread struct {
 	lanes int
 }
 
+// Lanes implements ports.Spread.
 func (s ownSpread) Lanes() int { return s.lanes }
 
+// Apart implements ports.Spread.
 func (s ownSpread) Apart() int { return 1 }
 
+// Lane implements ports.Spread.
 func (s ownSpread) Lane(room chat.RoomID) int {
 	return int(maphash.String(s.seed, string(room)) % uint64(s.lanes))
 }

@@ -100,7 +100,8 @@ func keyOfAnotherValue(t *testing.T, r room) {
 		{
 			// The entry will have MemberJoined.
 			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Write},
-			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Read}, chat.MemberChanged{User: "bob", Change: chat.MemberLeft},
+			chat.MemberChanged{User: "bob", Change: chat.MemberRole, Role: chat.Read},
+			chat.MemberChanged{User: "bob", Change: chat.MemberLeft},
 		},
 		{chat.RoomChanged{Change: chat.RoomPublished}, chat.RoomChanged{Change: chat.RoomRenamed, Name: "Tea"}},
 	} {
