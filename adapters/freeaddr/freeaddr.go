@@ -2,11 +2,9 @@
 package freeaddr
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"net"
-	"strconv"
 )
 
 // Ports are chosen from low up to high. Systems choose from above for connections that a program
@@ -19,12 +17,12 @@ const low, high = 15000, 32000
 // it at once.
 func Find() (string, error) {
 	for range 100 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low)))
-		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+		addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: low + rand.IntN(high-low)}
+		listener, err := net.ListenTCP("tcp", addr)
 		if err != nil {
 			continue
 		}
-		return addr, listener.Close()
+		return addr.String(), listener.Close()
 	}
 	return "", errors.New("no free address was found: of 100 ports from 15000 to 32000 each is taken")
 }
