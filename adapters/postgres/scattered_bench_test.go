@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -23,11 +22,7 @@ import (
 // BENCH_ENTRIES is how many entries it fills an empty database with: a million, unless it is set.
 // BENCH_POSTGRES is the URL of a database that it keeps, and uses the next time.
 func BenchmarkAppendScattered(b *testing.B) {
-	database := os.Getenv("BENCH_POSTGRES")
-	if database == "" {
-		server := pgtest.Start(b, pgtest.Durable(), pgtest.With("shared_buffers", "1GB"), pgtest.With("max_wal_size", "4GB"))
-		database = server.Database()
-	}
+	database := keptDatabase(b)
 	store := open(b, postgres.Config{URL: database})
 	conn := connect(b, database)
 	rooms := scatter(b, conn)

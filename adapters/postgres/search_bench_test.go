@@ -18,11 +18,7 @@ import (
 // BenchmarkSearch measures the search index on a server that syncs to the disk. BENCH_POSTGRES is
 // the URL of a database that it keeps, and uses the next time.
 func BenchmarkSearch(b *testing.B) {
-	database := os.Getenv("BENCH_POSTGRES")
-	if database == "" {
-		server := pgtest.Start(b, pgtest.Durable(), pgtest.With("shared_buffers", "1GB"), pgtest.With("max_wal_size", "4GB"))
-		database = server.Database()
-	}
+	database := keptDatabase(b)
 	store := open(b, postgres.Config{URL: database})
 	conn := connect(b, database)
 	filled := false
@@ -43,6 +39,15 @@ func BenchmarkSearch(b *testing.B) {
 			return n
 		},
 	})
+}
+
+// keptDatabase returns the database that BENCH_POSTGRES names, or an empty one of a server that
+// syncs to the disk.
+func keptDatabase(b *testing.B) string {
+	if kept := os.Getenv("BENCH_POSTGRES"); kept != "" {
+		return kept
+	}
+	return pgtest.Start(b, pgtest.Durable(), pgtest.With("shared_buffers", "1GB"), pgtest.With("max_wal_size", "4GB")).Database()
 }
 
 func fillLog(b *testing.B, conn *pgx.Conn, rooms []chat.RoomID, messages iter.Seq[ports.FoundMessage]) {
