@@ -182,6 +182,13 @@ func (l *lane) state() (closed, busy bool) {
 	return l.closed, l.busy
 }
 
+// waiting returns how many drafts wait in the lane.
+func (l *lane) waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
 // free notes that what was taken is committed.
 func (l *lane) free() {
 	l.mu.Lock()
@@ -327,11 +334,16 @@ func (j *journal) drive(ctx context.Context, at int, listener ports.Listener) {
 				clear(batch)
 				continue
 			}
+			began := time.Now()
 			held, err := j.commit(ctx, batch, listener)
+			took := time.Since(began)
 			if stopping {
 				gone = err
 			}
 			j.release(ctx, from, held, listener)
+			if err == nil && !stopping {
+				j.gather(at, len(batch), took)
+			}
 			clear(batch)
 		}
 	}

@@ -17,6 +17,10 @@ const (
 	// writesMuch is how many drafts a node appends in shareEvery to tell that it writes. One that
 	// writes less needs little of the log.
 	writesMuch = 100
+	// gathersFrom is how many drafts a batch had, at least, after which it pays to wait for more.
+	gathersFrom = 8
+	// maxGather bounds that wait.
+	maxGather = 20 * time.Millisecond
 )
 
 // sharing makes a node commit one batch at a time while other nodes write too: its lanes go
@@ -67,6 +71,33 @@ func (s *sharing) look(now time.Time) (changed, writes bool) {
 	}
 	s.mu.Unlock()
 	return s.now.Swap(step) != step, s.drafts.Swap(0) >= writesMuch
+}
+
+// gather waits, while other nodes write, for the next drafts of those whose last ones were just
+// committed in a batch that took so long: up to half of that time. Otherwise they would be in every
+// other batch. Then the log and the nodes would work for twice as many batches, and each batch
+// holds up those of other nodes that have a room of it. It does not wait after a small batch, such
+// as that of a single sender.
+func (j *journal) gather(at, committed int, took time.Duration) {
+	const looks = 4
+	if committed < gathersFrom || j.sharing.step() == len(j.lanes) {
+		return
+	}
+	enough := min(j.cfg.MaxBatch, committed+j.waiting(at))
+	for range looks {
+		if j.waiting(at) >= enough {
+			return
+		}
+		time.Sleep(min(took/2, maxGather) / looks)
+	}
+}
+
+// waiting returns how many drafts wait in a lane and in those that go with it.
+func (j *journal) waiting(at int) (n int) {
+	for step := j.sharing.step(); at < len(j.lanes); at += step {
+		n += j.lanes[at].waiting()
+	}
+	return n
 }
 
 // share tells the other nodes while this one writes, and takes into account that they do, until ctx

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -141,6 +142,51 @@ func TestLanesThatGoTogetherTakeTurns(t *testing.T) {
 		close(next)
 		if _, err := last.wait(); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// Each of 20 senders sends again when it is answered, and each commit takes 8 ms.
+func TestThoseWhoWereAnsweredAreInTheNextBatchWhileOtherNodesWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *messaging.Config) { c.Spread = byLength{} })
+		n.log.always = func(next appendFunc) appendFunc {
+			return func(ctx context.Context, p []chat.Proposal) ([]ports.Outcome, error) {
+				time.Sleep(8 * time.Millisecond)
+				return next(ctx, p)
+			}
+		}
+		alice, room := n.user("alice"), n.room("tea", true)
+		during := func(senders int, long time.Duration) []int {
+			n.log.batches()
+			end, all := time.Now().Add(long), sync.WaitGroup{}
+			for i := range senders {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * time.Millisecond)
+					for time.Now().Before(end) {
+						if _, err := alice.tries(ports.Send{Room: room, Body: "hi"}).wait(); err != nil {
+							t.Error(err)
+						}
+						time.Sleep(time.Millisecond)
+					}
+				})
+			}
+			all.Wait()
+			return n.log.batches()
+		}
+		most := func(sizes []int) int { return slices.Max(sizes[5 : len(sizes)-5]) }
+		if got := most(during(20, time.Second)); got > 12 {
+			t.Errorf("a node alone has a batch of %d, so it waited", got)
+		}
+		n.Hear(ports.Writing{Node: "another"})
+		time.Sleep(1500 * time.Millisecond)
+		if sizes := during(20, time.Second); most(sizes) < 20 || len(sizes) > 1000/9 {
+			t.Errorf("beside another node there are %d batches of at most %d", len(sizes), most(sizes))
+		}
+		n.Hear(ports.Writing{Node: "another"})
+		if sizes := during(1, time.Second); len(sizes) < 1000/9 {
+			t.Errorf("a single sender sent %d times, so it waited", len(sizes))
 		}
 	})
 }
