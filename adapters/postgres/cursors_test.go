@@ -21,7 +21,7 @@ func TestCursorsAndLeasesKeepTheirContracts(t *testing.T) {
 		t.Run("with the mode "+mode, func(t *testing.T) {
 			t.Parallel()
 			portstest.Cursors(t, func(t *testing.T) portstest.CursorsUnderTest {
-				return open(t, postgres.Config{URL: with(t, pgtest.URL(t), "default_query_exec_mode", mode)})
+				return open(t, postgres.Config{URL: with(t, migrated.Copy(t), "default_query_exec_mode", mode)})
 			})
 		})
 	}

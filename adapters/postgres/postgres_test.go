@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"net/url"
 	"testing"
 
@@ -24,6 +25,11 @@ func open(t testing.TB, cfg postgres.Config) *postgres.Store {
 	t.Cleanup(store.Close)
 	return store
 }
+
+// migrated is a database with all migrations.
+var migrated = pgtest.NewPattern(func(url string) error {
+	return postgres.NewMigrator(postgres.Config{URL: url}).Up(context.Background())
+})
 
 // with returns a database's URL with one more parameter.
 func with(t testing.TB, database, name, value string) string {

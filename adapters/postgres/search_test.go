@@ -13,7 +13,7 @@ import (
 
 func TestSearchIndexKeepsItsContract(t *testing.T) {
 	t.Parallel()
-	portstest.SearchIndex(t, func(t *testing.T) portstest.SearchUnderTest { return open(t, postgres.Config{URL: pgtest.URL(t)}) })
+	portstest.SearchIndex(t, func(t *testing.T) portstest.SearchUnderTest { return open(t, postgres.Config{URL: migrated.Copy(t)}) })
 }
 
 // A node of the release before 00015 goes on writing blocks. It leaves the filters as they are, so

@@ -16,11 +16,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// migrated is a database with all migrations. Its copies have the same identity; of a cluster, only
+// that of the first one counts.
+var migrated = pgtest.NewPattern(func(url string) error {
+	return postgres.NewMigrator(postgres.Config{URL: url}).Up(context.Background())
+})
+
 // databases makes n databases, and returns how to open them.
 func databases(t testing.TB, n int) (configs []postgres.Config) {
 	t.Helper()
 	for range n {
-		configs = append(configs, postgres.Config{URL: pgtest.URL(t), MaxConns: 4})
+		configs = append(configs, postgres.Config{URL: migrated.Copy(t), MaxConns: 4})
 	}
 	return configs
 }

@@ -58,7 +58,53 @@ func Encoded(t testing.TB, encoding string) string {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	return makeDatabase(t, server, encoding)
+	// From template0, because nobody can be connected to it: a template in use cannot be copied.
+	how := "template template0 encoding '" + encoding + "'"
+	if encoding != "UTF8" {
+		how += " lc_collate 'C' lc_ctype 'C'"
+	}
+	return makeDatabase(t, server, how)
+}
+
+// Pattern is a database that others are copied from. To copy one takes less time than to fill one.
+type Pattern struct {
+	fill func(url string) error
+	name func() (string, error)
+}
+
+// NewPattern returns a pattern of what fill makes of an empty database. It is made at the first
+// copy, and goes with the server. fill must leave no connection open.
+func NewPattern(fill func(url string) error) *Pattern {
+	return &Pattern{fill, sync.OnceValues(func() (string, error) {
+		server, err := shared()
+		if err != nil {
+			return "", err
+		}
+		name := databaseName()
+		if err := execute(server, "create database "+name+" template template0"); err != nil {
+			return "", err
+		}
+		return name, fill(withDatabase(server, name))
+	})}
+}
+
+// Copy is like URL, for a copy of the pattern. A server that PARLEY_TEST_POSTGRES_URL names keeps
+// no pattern, because nothing would drop it: there, each database is filled.
+func (p *Pattern) Copy(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(environment) != "" {
+		url := URL(t)
+		if err := p.fill(url); err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+		return url
+	}
+	name, err := p.name()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	server, _ := shared() // the pattern is on it
+	return makeDatabase(t, server, "template "+name)
 }
 
 // Database returns the URL of a fresh, empty database on this server; it goes with the server.
@@ -69,15 +115,10 @@ func (s *Server) Database() string {
 	return withDatabase(s.URL(), name)
 }
 
-func makeDatabase(t testing.TB, server, encoding string) string {
+func makeDatabase(t testing.TB, server, how string) string {
 	t.Helper()
 	name := databaseName()
-	// From template0, because nobody can be connected to it: a template in use cannot be copied.
-	how := " template template0 encoding '" + encoding + "'"
-	if encoding != "UTF8" {
-		how += " lc_collate 'C' lc_ctype 'C'"
-	}
-	if err := execute(server, "create database "+name+how); err != nil {
+	if err := execute(server, "create database "+name+" "+how); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {

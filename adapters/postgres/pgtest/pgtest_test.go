@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -75,6 +76,30 @@ func TestURL(t *testing.T) {
 		}
 		_ = left.Close(t.Context())
 	})
+}
+
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	filled := 0
+	pattern := pgtest.NewPattern(func(url string) error {
+		filled++
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(t.Context(), "create table note as select 'as it was filled' as body")
+		return errors.Join(err, conn.Close(t.Context()))
+	})
+	for range 2 {
+		copied := connect(t, pattern.Copy(t))
+		if got := query(t, copied, "select string_agg(body, ', ') from note"); got != "as it was filled" {
+			t.Errorf("a copy has %q", got)
+		}
+		exec(t, copied, "insert into note values ('of one copy')")
+	}
+	if os.Getenv("PARLEY_TEST_POSTGRES_URL") == "" && filled != 1 {
+		t.Errorf("the pattern was filled %d times", filled)
+	}
 }
 
 // code returns the SQLSTATE of an error, "" where it has none.
