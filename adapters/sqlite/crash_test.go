@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -168,5 +169,44 @@ func TestProcessesThatOpenAnEmptyStoreAtOnceShareIt(t *testing.T) {
 	wg.Wait()
 	if got, want := mustHaveNoHoles(t, openStore(t, sqlite.Config{Path: path})), processes*batches*perBatch; got != want {
 		t.Fatalf("%d entries, want %d", got, want)
+	}
+}
+
+// TestWhileAProcessWritesAnotherReadsWhatIsWhole reads as the sqlite3 shell would.
+func TestWhileAProcessWritesAnotherReadsWhatIsWhole(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "parley.db")
+	cmd := child(t, path, "writer", "300")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	acknowledged := 0
+	for ; lines.Scan(); acknowledged++ {
+		if acknowledged%20 != 0 {
+			continue
+		}
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var verdict string
+		var entries, last int
+		if err := db.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&verdict); err != nil || verdict != "ok" {
+			t.Errorf("after %d batches the check says %q, %v", acknowledged, verdict, err)
+		}
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*), max(seq) FROM entry`).Scan(&entries, &last); err != nil || entries != last || entries <= acknowledged*perBatch {
+			t.Errorf("after %d batches there are %d entries up to seq %d, %v", acknowledged, entries, last, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := cmd.Wait(); err != nil || acknowledged != 300 {
+		t.Fatalf("the child acknowledged %d batches: %v", acknowledged, err)
 	}
 }

@@ -9,6 +9,12 @@ import (
 	driver "modernc.org/sqlite"
 )
 
+// OpenOver opens a store that writes over another VFS.
+func OpenOver(ctx context.Context, cfg Config, vfs string) (*Store, error) {
+	cfg.vfs = func() (string, error) { return vfs, nil }
+	return Open(ctx, cfg)
+}
+
 // LimitPages simulates a full disk once the store's file has that many pages; 0 removes the limit.
 func (s *Store) LimitPages(ctx context.Context, pages int) error {
 	if pages == 0 {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/sqlite"
+	"github.com/parley-chat/parley/adapters/sqlite/joined"
+	"github.com/parley-chat/parley/adapters/sqlite/joined/joinedtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -64,24 +66,26 @@ func TestGuardABatchIsOneTransaction(t *testing.T) {
 	mustCommit("a check", 0, func() error { return store.Check(t.Context()) })
 }
 
-// TestGuardASendToScatteredRoomsWritesFewPages counts the pages that batches write to the WAL. The
-// rooms are drawn from a thousand, and each entry has a key that the service made.
-func TestGuardASendToScatteredRoomsWritesFewPages(t *testing.T) {
+// TestGuardASendToScatteredRoomsWritesLittle counts the pages that batches write to the WAL, and
+// the writes to files that these and their copies in the database take. The rooms are drawn from a
+// thousand, and each entry has a key that the service made.
+func TestGuardASendToScatteredRoomsWritesLittle(t *testing.T) {
 	t.Parallel()
 	const rooms = 1000
-	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})
+	disk, store := openCounted(t)
 	for i := range rooms {
 		if _, err := store.Create(t.Context(), chat.Room{ID: chat.RoomID(fmt.Sprint("room", i)), Public: true}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
 	draw := rand.New(rand.NewPCG(1, 2))
-	send := func(batches, size int) (pages float64) {
+	send := func(batches, size int) (pages, commits, copies float64) {
 		t.Helper()
 		before, err := store.PagesWritten(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		wal, database := disk.Writes()
 		for range batches {
 			batch := make([]chat.Proposal, size)
 			for i := range batch {
@@ -96,15 +100,45 @@ func TestGuardASendToScatteredRoomsWritesFewPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return float64(after-before) / float64(batches*size)
+		each := func(n int) float64 { return float64(n) / float64(batches*size) }
+		walAfter, databaseAfter := disk.Writes()
+		return each(after - before), each(walAfter - wal), each(databaseAfter - database)
 	}
 	send(40, 500)
-	for size, atMost := range map[int]float64{1: 6, 16: 3.3, 256: 0.8} {
-		pages := send(min(2560/size, 300), size)
-		if t.Logf("%.2f pages a send in batches of %d", pages, size); pages > atMost {
-			t.Errorf("a send takes %.2f pages in batches of %d, want at most %.1f", pages, size, atMost)
+	for _, want := range []struct {
+		size, batches int
+		pages, writes float64
+	}{{1, 1000, 6, 1.6}, {16, 600, 3.3, 0.5}, {64, 200, 2.4, 0.5}, {256, 50, 1.5, 0.5}} {
+		pages, commits, copies := send(want.batches, want.size)
+		t.Logf("batches of %d: a send takes %.2f pages in %.2f writes, and %.2f writes to copy pages", want.size, pages, commits, copies)
+		if pages > want.pages || commits+copies > want.writes {
+			t.Errorf("batches of %d: a send takes %.2f pages and %.2f + %.2f writes, want at most %.1f and %.1f",
+				want.size, pages, commits, copies, want.pages, want.writes)
 		}
 	}
+}
+
+// openCounted opens a store whose writes to files are counted.
+func openCounted(t *testing.T) (*joinedtest.Disk, *sqlite.Store) {
+	t.Helper()
+	disk, err := joinedtest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	vfs := disk.Name + "-joined"
+	if err := joined.Register(vfs, disk.Name); err != nil {
+		t.Fatal(err)
+	}
+	store, err := sqlite.OpenOver(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")}, vfs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return disk, store
 }
 
 func proposal(room int, fact chat.Fact) chat.Proposal {

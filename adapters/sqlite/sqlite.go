@@ -21,6 +21,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/parley-chat/parley/adapters/sqlite/joined"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/finding"
 	"github.com/parley-chat/parley/ports"
@@ -42,6 +43,8 @@ type Config struct {
 	Readers int
 	// NoMigrate leaves the schema as it is. A schema that is too old is then an error of Open.
 	NoMigrate bool
+
+	vfs func() (name string, err error) // for writing; nil: joined.VFS
 }
 
 // Store is a log and a directory in a SQLite file.
@@ -78,6 +81,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s := &Store{path: cfg.Path}
+	if cfg.vfs == nil {
+		cfg.vfs = joined.VFS
+	}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -126,9 +132,13 @@ func openWriter(ctx context.Context, cfg Config) (db *sql.DB, err error) {
 }
 
 func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
+	vfs, err := cfg.vfs()
+	if err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", dsn(cfg.Path,
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(FAST)",
-		"cache_size(-32768)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointAfter), "journal_size_limit(67108864)")+"&_txlock=immediate")
+		"cache_size(-32768)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointAfter), "journal_size_limit(67108864)")+"&_txlock=immediate&vfs="+vfs)
 	if err != nil {
 		return nil, err
 	}
