@@ -2,7 +2,7 @@ package chat
 
 import (
 	"crypto/rand"
-	"encoding/base32"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
@@ -84,14 +84,15 @@ func ParseKey(s string) (Key, error) {
 }
 
 // The digits are in the order of their bytes, so that keys are in the order of their times.
-var keyText = base32.HexEncoding.WithPadding(base32.NoPadding)
+var keyText = base64.NewEncoding("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz").WithPadding(base64.NoPadding)
 
 // NewKey makes a key for a proposal whose client gave none. With it the service can retry the
-// proposal. It begins with the time, in ms, so that stores put keys of the same time together; 80
-// bits of it are random.
+// proposal. It begins with the time, in ms, so that stores put keys of the same time together; 56
+// bits of it are random, as it need only differ from others of its author in the room in that ms.
+// It is short, because it is stored twice.
 func NewKey() Key {
-	var made [16]byte
-	var room [32]byte
+	var made [13]byte
+	var room [19]byte
 	rand.Read(made[6:]) // it never fails
 	now := uint64(time.Now().UnixMilli())
 	binary.BigEndian.PutUint16(made[:], uint16(now>>32))
