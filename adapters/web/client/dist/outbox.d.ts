@@ -34,8 +34,8 @@ export interface OutboxParts {
     changed_(room: string): void;
 }
 /**
- * A key that begins with the time, as stores then put keys of the same time together; 96 bits are random.
- * crypto.randomUUID is missing where a page does not come by https.
+ * A key that begins with the time, as stores then put keys of the same time together; 53 bits are random. It is of
+ * 19 characters at most, as it is stored twice. crypto.randomUUID is missing where a page does not come by https.
  */
 export declare const newKey: () => string;
 export declare class Outbox {

@@ -67,10 +67,12 @@ const STORED_WITHIN = 2_000; // ms: a storage that takes longer is not waited fo
 const path = (user: string, place = ""): string => `outbox/${encodeURIComponent(user)}/${place}`;
 
 /**
- * A key that begins with the time, as stores then put keys of the same time together; 96 bits are random.
- * crypto.randomUUID is missing where a page does not come by https.
+ * A key that begins with the time, as stores then put keys of the same time together; 53 bits are random. It is of
+ * 19 characters at most, as it is stored twice. crypto.randomUUID is missing where a page does not come by https.
  */
-export const newKey = (): string => Date.now().toString(16) + crypto.getRandomValues(new Uint32Array(3)).join("");
+export const newKey = (): string =>
+  Date.now().toString(36) +
+  crypto.getRandomValues(new Uint32Array(2)).reduce((a, b) => a * 2 ** 21 + (b >>> 11)).toString(36);
 
 export class Outbox {
   #parts: OutboxParts;
