@@ -169,16 +169,14 @@ SELECT room_id, name, public, archived, head, messages, name_set, public_set, ar
   ), '')
 FROM room r WHERE room_id = ANY($1::text[])`)
 
-const (
-	usedQuery = `
-SELECT u.room_id, u.author, u.key, u.seq, u.at,
-  coalesce(e.kind, 0::smallint), coalesce(e.target, 0), coalesce(e.emoji, ''), coalesce(e.member, ''), coalesce(e.type, ''), e.data
+var usedQuery = `
+SELECT p.room_id, p.author, p.key, u.seq, u.at,
+  u.kind, coalesce(u.target, 0), coalesce(u.emoji, ''), coalesce(u.member, ''), coalesce(u.type, ''), u.data
 FROM unnest($1::text[], $2::text[], $3::text[]) p (room_id, author, key)
-JOIN used_key u ON u.room_id = p.room_id AND u.author = p.author AND u.key = p.key
-LEFT JOIN LATERAL (
-  SELECT kind, target, emoji, member, type, CASE WHEN kind = 7 THEN data END AS data FROM entry WHERE room_id = u.room_id AND seq = u.seq OFFSET 0
-) e ON true`
+JOIN LATERAL (` + sameKey("room_id, author, seq, at, kind, target, emoji, member, type, CASE WHEN kind = 7 THEN data END AS data") + `) u
+  ON u.room_id = p.room_id AND u.author = p.author`
 
+const (
 	targetsQuery = `
 SELECT e.room_id, e.seq, e.author, coalesce(e.deleted_by, 0)
 FROM unnest($1::text[], $2::bigint[]) p (room_id, seq)

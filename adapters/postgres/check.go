@@ -23,7 +23,6 @@ const (
 	// rolled back.
 	probeRooms = `INSERT INTO room (created_at, last_at, public, room_id, name) VALUES (now(), now(), false, '~', '');
 		UPDATE room SET head = 1 WHERE room_id = '~';
-		INSERT INTO used_key (seq, at, room_id, author, key) VALUES (1, now(), '~', '', '');
 		INSERT INTO spoke (room_id, user_id) VALUES ('~', '')`
 	probeEntry = `INSERT INTO entry (seq, at, messages, kind, room_id, author, key, author_name, meta)
 		VALUES (1, now(), 0, 1, '~', '', '', '', $1)`

@@ -10,7 +10,7 @@ import (
 
 // roomTables are all tables with what is of rooms, each by its room_id, that of rooms last.
 var roomTables = []string{
-	"entry", "used_key", "reaction", "reactor", "member", "mark", "spoke", "slot", "hook_cursor", "found_filter", "found_piece", "found", "room",
+	"entry", "reaction", "reactor", "member", "mark", "spoke", "slot", "hook_cursor", "found_filter", "found_piece", "found", "room",
 }
 
 // firstTables are the tables of which only those of the first database count. Where one refers to

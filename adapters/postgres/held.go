@@ -87,7 +87,7 @@ SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND c.relname IN ('room', 'entry', 'used_key', 'reaction', 'reactor', 'member', 'mark', 'spoke'))`
+  AND c.relname IN ('room', 'entry', 'reaction', 'reactor', 'member', 'mark', 'spoke'))`
 
 func tableLocked(ctx context.Context, conn querier) bool {
 	rows, err := conn.Query(ctx, tableLockedQuery)
@@ -108,7 +108,7 @@ JOIN pg_class c ON c.oid = l.relation
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND c.relname IN ('room', 'entry', 'used_key', 'reaction', 'reactor', 'member', 'mark', 'spoke')
+  AND c.relname IN ('room', 'entry', 'reaction', 'reactor', 'member', 'mark', 'spoke')
   AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - interval '10 ms')
 GROUP BY l.pid, a.application_name, a.state, a.xact_start
 ORDER BY a.xact_start NULLS LAST LIMIT 3`

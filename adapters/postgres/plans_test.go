@@ -27,7 +27,6 @@ var statements = []struct{ name, sql, args string }{
 	{"members", membersQuery, `array['big','r7'], array['u1','u7']`},
 	{"write entries", entriesStatement, `array['big'], array[20001], array[now()], array['u1'], array[''], array['n1'], array[1], array[1],
 		array['x'], array[0], array[null]::bytea[], array[0], array[''], array[false], array[0], array[''], array[''], array[0], array[''], array[true], array[''], array[''], array[null]::bytea[]`},
-	{"write keys", usedStatement, `array['big'], array['u1'], array['n1'], array[20001], array[now()]`},
 	{"write messages", messagesStatement, `array['big'], array[77], array['x'], array[now()], array[null]::timestamptz[], array[0], array[true], array[true]`},
 	{"write reactions", reactionsStatement, `array['big'], array[77], array['👍'], array[78], array[2]`},
 	{"forget reactors", forgetReactorsStatement, `array['big'], array[77], array['👍']`},
@@ -97,7 +96,6 @@ var fill = []string{
 	`INSERT INTO room (room_id, name, public, created_at, last_at, head, messages) VALUES ('big', '', true, now(), now(), 20000, 20000)`,
 	`INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reacted)
 		SELECT 'big', n, now(), 'u' || n % 100, '', 'k' || n, n, 1, repeat('x', 60), n % 2 = 0 FROM generate_series(1, 20000) n`,
-	`INSERT INTO used_key (room_id, author, key, seq, at) SELECT room_id, author, key, seq, at FROM entry`,
 	`INSERT INTO reaction (room_id, target, emoji, first_seq, total) SELECT 'big', n, '👍', n + 1, 1 FROM generate_series(2, 20000, 2) n`,
 	`INSERT INTO reactor (room_id, target, emoji, user_id, removed, set_by) SELECT 'big', n, '👍', 'u1', false, n + 1 FROM generate_series(2, 20000, 2) n`,
 	`INSERT INTO member (room_id, user_id, role, banned, since, set_by) SELECT 'r' || n, 'u' || (n * 5 + i), 2, false, now(), 0 FROM generate_series(1, 3000) n, generate_series(0, 4) i`,

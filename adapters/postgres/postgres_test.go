@@ -49,8 +49,7 @@ func plant(t testing.TB, database string, e portstest.LaterEntry) {
 	t.Helper()
 	conn := connect(t, database)
 	exec(t, conn, `
-		WITH moved AS (UPDATE room SET head = head + 1 WHERE room_id = $1 RETURNING head, messages, last_at),
-			used AS (INSERT INTO used_key (room_id, author, key, seq, at) SELECT $1, $2, 'k' || head, head, last_at FROM moved)
+		WITH moved AS (UPDATE room SET head = head + 1 WHERE room_id = $1 RETURNING head, messages, last_at)
 		INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, type, target, data)
 		SELECT $1, head, last_at, $2, $3, 'k' || head, messages, 70, nullif($4, ''), nullif($5::bigint, 0), $6 FROM moved`,
 		string(e.Room), string(e.Author.ID), e.Author.Name, e.Type, int64(e.Target), e.Data)

@@ -1,8 +1,12 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/adapters/postgres"
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
@@ -89,4 +93,72 @@ func TestRoomsOfTheReleaseBeforeAreListedAndCounted(t *testing.T) {
 	exec(t, db, `UPDATE room SET head = 9 WHERE room_id = 'member'`)
 	says("carol")
 	unread("bob", 3)
+}
+
+// beforeStatement is what the release before keys were looked up among entries does in an append:
+// it looks for used keys, and adds new ones.
+const beforeStatement = `
+WITH judged AS (
+  SELECT p.*, r.head, old.seq AS old_seq
+  FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS p (room_id, author, key, n)
+  LEFT JOIN room r ON r.room_id = p.room_id
+  LEFT JOIN used_key old ON old.room_id = p.room_id AND old.author = p.author AND old.key = p.key
+), appended AS (
+  INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body)
+  SELECT room_id, head + n, now(), author, '', key, head + n, 1, 'hi' FROM judged WHERE old_seq IS NULL
+), used AS (
+  INSERT INTO used_key (room_id, author, key, seq, at)
+  SELECT room_id, author, key, head + n, now() FROM judged WHERE old_seq IS NULL
+), moved AS (
+  UPDATE room r SET head = a.head + n, messages = a.head + n, last_at = now() FROM judged a WHERE old_seq IS NULL AND r.room_id = a.room_id
+)
+SELECT coalesce(old_seq, 0) FROM judged ORDER BY n`
+
+// A key that one release has used is used for the other one too: also where its statement was
+// planned before the migration, and by an index, however large the room is.
+func TestKeysAreKnownToTheReleaseBeforeAndFromIt(t *testing.T) {
+	t.Parallel()
+	cfg := postgres.Config{URL: pgtest.URL(t)}
+	if err := postgres.NewMigrator(cfg).UpTo(t.Context(), 18); err != nil {
+		t.Fatal(err)
+	}
+	db := connect(t, cfg.URL)
+	exec(t, db, `INSERT INTO room (room_id, name, public, created_at, last_at) VALUES ('tea', '', true, now(), now())`)
+	before := func(author, key string, want int64) {
+		t.Helper()
+		var seq int64
+		if err := db.QueryRow(t.Context(), beforeStatement, []string{"tea"}, []string{author}, []string{key}).Scan(&seq); err != nil || seq != want {
+			t.Fatalf("the release before finds %s of %s at %d, %v, want %d", key, author, seq, err, want)
+		}
+	}
+	before("alice", "k", 0)
+	before("alice", "k", 1)
+	store := open(t, cfg)
+	now := func(author chat.UserID, key chat.Key, status ports.Status, seq chat.Seq) {
+		t.Helper()
+		p := says("tea", author, "hi")
+		p.Key = key
+		mustBe(t, appends(t, store, p), status, seq)
+		p.Fact = chat.Reacted{Target: 1, Emoji: "👍"}
+		if o := appends(t, store, p)[0]; !errors.Is(o.Err, chat.Conflict) {
+			t.Errorf("for a reaction the key %q gives %+v", key, o)
+		}
+	}
+	now("alice", "k", ports.Duplicate, 1)
+	now("bob", "k", ports.Appended, 2)
+	before("bob", "k", 2)
+	before("carol", "k", 0)
+	now("carol", "k", ports.Duplicate, 3)
+	exec(t, db, `INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind)
+		SELECT 'tea', n, now(), 'u' || n % 9, '', 'k' || n, n, 1 FROM generate_series(4, 20000) n`)
+	exec(t, db, `ANALYZE entry`)
+	var plan string
+	rows, err := db.Query(t.Context(), `EXPLAIN `+beforeStatement, []string{"tea"}, []string{"u1"}, []string{"k10"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if plan = strings.Join(lines, "\n"); err != nil || !strings.Contains(plan, "entry_key") || strings.Contains(plan, "Seq Scan on entry") {
+		t.Errorf("the plan of the release before, %v:\n%s", err, plan)
+	}
 }

@@ -25,10 +25,6 @@ FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[],
 AS p (room_id, seq, at, author, author_name, key, messages, kind,
   body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via, type, data)`
 
-	usedStatement = `
-INSERT INTO used_key (room_id, author, key, seq, at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])`
-
 	spokeStatement = `
 INSERT INTO spoke (room_id, user_id)
 SELECT DISTINCT p.room_id, p.user_id FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
@@ -134,7 +130,6 @@ func (l *loaded) writeEntries(batch *pgx.Batch) {
 	}
 	batch.Queue(entriesStatement, c.rooms, c.seqs, c.ats, c.authors, c.names, c.keys, c.messages, c.kinds,
 		c.bodies, c.replies, c.metas, c.targets, c.emoji, c.removed, c.totals, c.changes, c.members, c.roles, c.named, c.turns, c.vias, c.types, c.datas)
-	batch.Queue(usedStatement, c.rooms, c.authors, c.keys, c.seqs, c.ats)
 	batch.Queue(spokeStatement, c.rooms, c.authors)
 }
 
