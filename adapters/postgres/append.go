@@ -69,9 +69,7 @@ WITH judged AS (
   LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = nullif(p.reply_to, 0) AND t.kind IN (1, 8)
 ), numbered AS (
   SELECT *, row_number() OVER w AS nth, lead(n) OVER w IS NULL AS last, (SELECT bool_or(verdict = 5) FROM judged) AS stop,
-    author IS DISTINCT FROM coalesce(lag(author) OVER w, speaker, (
-      SELECT l.author FROM entry l WHERE l.room_id = judged.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1
-    )) AS turn
+    author IS DISTINCT FROM coalesce(lag(author) OVER w, speaker, ` + speakerOf("judged.room_id") + `) AS turn
   FROM judged WINDOW w AS (PARTITION BY room_id, verdict ORDER BY n)
 ), appended AS (
   INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn, via)

@@ -164,9 +164,7 @@ func newLoaded() *loaded {
 
 var roomsQuery = ofTurns(`
 SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, meta_set, greatest((SELECT clock_timestamp()), last_at),
-  coalesce(CASE speaker_head WHEN head THEN nullif(speaker, '') END, (
-    SELECT l.author FROM entry l WHERE l.room_id = r.room_id AND {said l} AND {turn l} > 0 ORDER BY {turn l} DESC LIMIT 1
-  ), '')
+  coalesce(CASE speaker_head WHEN head THEN nullif(speaker, '') END, ` + speakerOf("r.room_id") + `, '')
 FROM room r WHERE room_id = ANY($1::text[])`)
 
 var usedQuery = `

@@ -202,10 +202,10 @@ func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := string(results[1].Rows[0][0])
-	if n := strings.Count(plan, `"Index Name": "entry_turn"`); n != 1 {
+	if n := strings.Count(plan, `"Index Name": "entry_turns"`); n != 1 {
 		t.Errorf("the index of turns comes %d times", n)
 	}
-	_, looks, _ := strings.Cut(plan, `"Index Name": "entry_turn"`)
+	_, looks, _ := strings.Cut(plan, `"Index Name": "entry_turns"`)
 	if _, looks, _ = strings.Cut(looks, `"Actual Loops": `); !strings.HasPrefix(looks, "0") {
 		t.Errorf("who spoke before is looked up:\n%s", plan)
 	}

@@ -145,12 +145,14 @@ func orNever(t time.Time) time.Time {
 var sightsQuery = standingColumns + `, a.at
 FROM unnest($2::text[]) WITH ORDINALITY a (room_id, at) JOIN room r ON r.room_id = a.room_id` + standingTables
 
-// lastRows are the last messages of rooms. Two indexes are read. One, entry_turn, has a message
-// that begins a turn by its seq, and any other message that is not deleted by its negative seq. The
-// other index has deleted messages.
+// lastRows are the last messages of rooms. The first entries of a room are looked through. Of the
+// others two indexes are read. One, entry_turns, has a message that begins a turn by its seq, and
+// any other message that is not deleted by its negative seq. The other index has deleted messages.
 var lastRows = ofTurns(`
 SELECT e.* FROM unnest($1::text[]) a (room_id) CROSS JOIN LATERAL (
   SELECT greatest((
+    SELECT w.seq FROM entry w WHERE w.room_id = a.room_id AND w.seq <= {small} AND w.kind = 1 ORDER BY w.seq DESC LIMIT 1
+  ), (
     SELECT t.seq FROM entry t WHERE t.room_id = a.room_id AND {said t} AND {turn t} > 0 ORDER BY {turn t} DESC LIMIT 1
   ), (
     SELECT n.seq FROM entry n WHERE n.room_id = a.room_id AND {said n} AND {turn n} < 0 ORDER BY {turn n} LIMIT 1

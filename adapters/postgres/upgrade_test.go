@@ -162,3 +162,32 @@ func TestKeysAreKnownToTheReleaseBeforeAndFromIt(t *testing.T) {
 		t.Errorf("the plan of the release before, %v:\n%s", err, plan)
 	}
 }
+
+// The index of turns that the release before goes by stays where a room is large.
+func TestTheIndexOfTurnsStaysWhereARoomIsLarge(t *testing.T) {
+	t.Parallel()
+	for head, want := range map[int]int{10_000: 0, 10_001: 1} {
+		cfg := postgres.Config{URL: pgtest.URL(t)}
+		m := postgres.NewMigrator(cfg)
+		if err := m.UpTo(t.Context(), 18); err != nil {
+			t.Fatal(err)
+		}
+		db := connect(t, cfg.URL)
+		exec(t, db, `INSERT INTO room (room_id, name, public, created_at, last_at, head) VALUES ('tea', '', true, now(), now(), $1)`, head)
+		for range 2 { // and after a way back
+			if err := m.Up(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var got int
+			if err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_class WHERE relname = 'entry_turn'`).Scan(&got); err != nil || got != want {
+				t.Errorf("with a room of %d entries there are %d indexes of before, %v, want %d", head, got, err, want)
+			}
+			for range 3 {
+				if err := m.Down(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exec(t, db, `INSERT INTO used_key (room_id, author, key, seq, at) VALUES ('tea', 'alice', 'k', 1, now()) ON CONFLICT (room_id, author, key) DO NOTHING`)
+		}
+	}
+}
