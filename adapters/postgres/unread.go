@@ -47,11 +47,12 @@ func speakerOf(room string) string {
 // the rest of the turn that is under way there, then the rests of the turns after it.
 //
 // The next turn is always another author's, so it looks at no more than two turns for each of these
-// messages that it counts. It looks at none if the user has never made an entry and no message after the seq
-// is deleted. Then the result is messages, the number of the room's messages, less the number of
-// those up to the seq.
+// messages that it counts. It looks at none if the user has never made an entry and no message
+// after the seq is deleted. Then the result is messages, the number of the room's messages, less
+// the number of those up to the seq.
 func unreadOf(room, behind, user, messages string) string {
-	return strings.NewReplacer("{room}", room, "{behind}", behind, "{later}", "greatest("+behind+", "+small+")", "{user}", user, "{messages}", messages, "{max}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
+	later := "greatest(" + behind + ", " + small + ")"
+	return strings.NewReplacer("{room}", room, "{behind}", behind, "{later}", later, "{user}", user, "{messages}", messages, "{max}", strconv.Itoa(chat.MaxUnread)).Replace(ofTurns(`
 CASE WHEN (SELECT 1 FROM spoke u WHERE u.room_id = {room} AND u.user_id = {user}) IS NULL AND (
   SELECT 1 FROM entry g
   WHERE g.room_id = {room} AND g.kind = 1 AND g.deleted_at IS NOT NULL AND (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) > {behind}
