@@ -20,7 +20,7 @@
 //
 // A used key is seen. A statement sees everything that was committed under the lock before. If two
 // nodes append the same proposals, they do so one after the other, and the second one finds the
-// keys. No entry depends on the failure of a unique index.
+// keys. No entry depends on the failure of a unique index; that of keys is not unique.
 //
 // There is no deadlock. All transactions lock rooms in one order, and lock nothing else before
 // them. Only a read mark is locked without its room, and such a transaction then waits for nothing.

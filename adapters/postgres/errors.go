@@ -27,7 +27,7 @@ var kinds = map[string]chat.Kind{
 	"57": chat.Unavailable, // canceled, shutting down, starting up
 	"58": chat.Unavailable, // errors of the server's system: I/O errors
 
-	// Somebody else inserted the key without the room's lock; a repetition will find it.
+	// Somebody else inserted an entry without the room's lock; a repetition will find it.
 	"23505": chat.Unavailable,
 	"26000": chat.Unavailable, // a prepared statement does not exist any more
 	"3D000": chat.Unavailable, // no such database: it may be being restored
