@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// Counting unread messages reads the rows that it counts, those of the room's first entries, and few
-// more, whatever else lies behind the mark.
+// Counting unread messages reads the rows that it counts, those of the room's first entries, and
+// few more, whatever else lies behind the mark.
 func TestUnreadLooksAtLittleMoreThanItCounts(t *testing.T) {
 	t.Parallel()
 	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 1})
