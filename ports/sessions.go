@@ -43,6 +43,9 @@ type Opening struct {
 	// Its IPv4 address or IPv6 /56: strangers of one network make way for each other.
 	Network string
 	Packing Packing // how its connection takes packed frames
+	// What the client gets before all frames, in the same write as the first ones: the answer to
+	// the handshake. If Open fails, it was not written.
+	Head []byte
 }
 
 // Session is one connection's life. Its connection drives it: one call of Command, Reply or Closed

@@ -25,7 +25,10 @@ type frugal struct {
 	closed   atomic.Int64
 }
 
-func (f *frugal) Open(conn ports.Conn, _ ports.Opening) (ports.Session, error) {
+func (f *frugal) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error) {
+	if err := conn.Write(opening.Head); err != nil {
+		return nil, err
+	}
 	return frugalSession{f, conn}, nil
 }
 

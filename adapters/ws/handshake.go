@@ -64,11 +64,15 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 		extension, opening.Packing = negotiate(c)
 	}
 	c.Locals(openingKey, opening)
-	if err := c.Next(); err != nil || extension == "" {
+	if err := c.Next(); err != nil {
 		return err
 	}
-	// Not before: the library refuses a request whose answer has this header already.
-	c.Set(fiber.HeaderSecWebSocketExtensions, extension)
+	if extension != "" { // not before: the library refuses a request whose answer has this header already
+		c.Set(fiber.HeaderSecWebSocketExtensions, extension)
+	}
+	// The session writes the answer, with its first frame: a write costs more than all else here.
+	opening.Head = bytes.Clone(c.Response().Header.Header())
+	c.Context().HijackSetNoResponse(true)
 	return nil
 }
 

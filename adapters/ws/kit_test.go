@@ -55,6 +55,9 @@ func (h *hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 	if h.refuse != nil {
 		return nil, h.refuse
 	}
+	if err := conn.Write(opening.Head); err != nil {
+		return nil, err
+	}
 	s := &session{hub: h, conn: conn, opening: opening, closed: make(chan struct{})}
 	h.opened <- s
 	return s, nil

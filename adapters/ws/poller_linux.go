@@ -43,7 +43,11 @@ func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool 
 	if c == nil {
 		return false
 	}
-	go c.begin(a, opening, early)
+	if opening.Join == nil && len(early) == 0 {
+		c.begin(a, opening, early) // it does not wait
+	} else {
+		go c.begin(a, opening, early)
+	}
 	return true
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// begin opens the session and takes the first turn. It may wait for the store.
+// begin opens the session and takes the first turn. It may wait for the store, if the session joins
+// a room at once or something came early.
 func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
 	session, err := a.cfg.Sessions.Open(c, *opening)
 	switch {
@@ -17,7 +18,7 @@ func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
 		if c.session = session; len(early) > 0 {
 			c.hear(early, nil)
 		}
-	case a.turnAway(c, err):
+	case a.turnAway(c, opening.Head, err):
 		c.startReading().ended = true
 	default:
 		c.state.Or(gone | again)

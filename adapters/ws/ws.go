@@ -163,7 +163,7 @@ func (a *Adapter) serve(raw net.Conn, opening *ports.Opening, early []byte) {
 func (a *Adapter) open(c *conn, opening *ports.Opening) ports.Session {
 	session, err := a.cfg.Sessions.Open(c, *opening)
 	if err != nil {
-		if a.turnAway(c, err) {
+		if a.turnAway(c, opening.Head, err) {
 			c.discard()
 		}
 		return nil
@@ -172,15 +172,15 @@ func (a *Adapter) open(c *conn, opening *ports.Opening) ports.Session {
 }
 
 // turnAway refuses a client after the upgrade, because the last place was taken after the check in
-// the handshake. It sends the error as a frame. It returns whether the connection is still open;
+// the handshake. It sends the error as a frame, behind the handshake's head. It returns whether the connection is still open;
 // further bytes of the client are ignored.
-func (a *Adapter) turnAway(c ports.Conn, err error) bool {
+func (a *Adapter) turnAway(c ports.Conn, head []byte, err error) bool {
 	reason := ports.CloseRestart
 	if errors.Is(err, chat.RateLimited) {
 		reason = ports.CloseFlooding
 	}
 	code, text := wire.CloseCode(reason)
-	frames := Encoder{}.Frame(nil, ports.Failure{Err: err})
+	frames := Encoder{}.Frame(head, ports.Failure{Err: err})
 	if c.Write(appendClose(frames, code, text)) != nil {
 		return false
 	}

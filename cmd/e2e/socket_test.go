@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ func socketSuite(t *testing.T, s *service) {
 	tests := map[string]func(*testing.T, *service){
 		"two people talk and find the history":              talk,
 		"the welcome says who, how often and what limits":   welcome,
+		"the welcome comes with the handshake's answer":     welcomeAtOnce,
 		"a token comes in any of four places":               tokenPlaces,
 		"a bad handshake says why":                          handshakes,
 		"joining goes on where the cursor stands":           joining,
@@ -82,6 +84,29 @@ func welcome(t *testing.T, s *service) {
 	}
 	if got := p.conn.Subprotocol(); got != "parley.v1.json" {
 		t.Errorf("subprotocol %q", got)
+	}
+}
+
+// welcomeAtOnce reads once: the answer to the handshake and the welcome are one write.
+func welcomeAtOnce(t *testing.T, s *service) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: parley\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Request-ID: r1\r\nAuthorization: Bearer %s\r\n\r\n", s.token(t, "alice"))
+	p := make([]byte, 16<<10)
+	n, err := conn.Read(p)
+	head, frames, _ := strings.Cut(string(p[:n]), "\r\n\r\n")
+	for _, line := range []string{"HTTP/1.1 101 ", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "X-Request-Id: r1"} {
+		if !strings.Contains(strings.ToLower(head), strings.ToLower(line)) {
+			t.Errorf("the answer has no %q: %q, %v", line, head, err)
+		}
+	}
+	if !strings.Contains(frames, `"type":"welcome"`) {
+		t.Errorf("with the answer came %q, and no welcome", frames)
 	}
 }
 

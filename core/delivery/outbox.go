@@ -102,6 +102,13 @@ func (r *Reader) put(f ports.Frame) {
 	r.owed += len(r.outbox) - before
 }
 
+// putRaw is put for bytes.
+func (r *Reader) putRaw(p []byte) {
+	r.openOutbox()
+	r.outbox = append(r.outbox, p...)
+	r.owed += len(p)
+}
+
 // signal queues a signal for the client. The lock is held.
 func (r *Reader) signal(sig pendingSignal) {
 	if sig.origin != r.id && !r.closing { // a signal of no room has no origin

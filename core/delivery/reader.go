@@ -55,13 +55,17 @@ type sendKey struct {
 }
 
 // NewReader returns the reader of a connection. id is the origin of its own signals, which it does
-// not get.
-func (n *Node) NewReader(conn ports.Conn, id string, packing ports.Packing) *Reader {
+// not get. head goes before all frames; it is copied, and written with whatever is Put first.
+func (n *Node) NewReader(conn ports.Conn, id string, packing ports.Packing, head []byte) *Reader {
 	shard := n.shards[int(n.next.Add(1))%len(n.shards)]
 	if n.cfg.Packer == nil {
 		packing = ports.Unpacked
 	}
-	return &Reader{node: n, id: id, conn: conn, shard: shard, packing: packing}
+	r := &Reader{node: n, id: id, conn: conn, shard: shard, packing: packing}
+	if len(head) > 0 {
+		r.putRaw(head)
+	}
+	return r
 }
 
 // ID returns the reader's id. It needs no lock.
@@ -94,10 +98,8 @@ func (r *Reader) PutRaw(frame []byte) {
 		return
 	}
 	if len(frame) > 0 {
-		r.openOutbox()
+		r.putRaw(frame)
 	}
-	r.outbox = append(r.outbox, frame...)
-	r.owed += len(frame)
 	r.queue()
 }
 

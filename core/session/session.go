@@ -53,7 +53,7 @@ func (h *Hub) Ready(opening *ports.Opening) error {
 func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error) {
 	now := time.Now()
 	s := &session{
-		Reader: h.delivery.NewReader(conn, rand.Text(), opening.Packing),
+		Reader: h.delivery.NewReader(conn, rand.Text(), opening.Packing, opening.Head),
 		hub:    h, remote: opening.Remote, via: cmp.Or(opening.Via, "socket"), opened: now, pinged: now, join: opening.Join,
 	}
 	s.heard.Store(now.UnixNano())
@@ -67,6 +67,10 @@ func (h *Hub) Open(conn ports.Conn, opening ports.Opening) (ports.Session, error
 	if opening.Identity != nil {
 		s.welcome(opening.Identity)
 		s.joinAtOnce(context.Background())
+	} else if len(opening.Head) > 0 {
+		s.Lock()
+		s.PutRaw(nil) // the head waits for nothing else
+		s.Unlock()
 	}
 	if err := s.read(context.Background(), opening.Reads); err != nil {
 		s.Closed()
