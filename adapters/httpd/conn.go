@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -30,8 +31,11 @@ func (c *conn) Unwrap() net.Conn {
 }
 
 // Read looks for the origin: if a request's headers are too large, there is no other way to find
-// it.
+// it. After Unwrap it returns at once, so that the server's buffer can be emptied.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.given.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
 	n, err := c.Conn.Read(p)
 	if origin := originIn(p[:n]); origin != nil {
 		c.origin = string(origin)

@@ -138,7 +138,7 @@ func (a *Adapter) hijack(c *fiber.Ctx, kind ports.StreamKind, session ports.Sess
 	})
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(in net.Conn) {
-		raw := edge.Take(in) // what the client has sent behind its request is dropped
+		raw, _ := edge.Take(in) // what the client has sent behind its request is dropped
 		if taken.Swap(true) {
 			_ = raw.Close()
 			return

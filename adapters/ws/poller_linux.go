@@ -39,15 +39,11 @@ const (
 
 // poll makes the poller serve a connection. If it returns false, the connection is unchanged.
 func (a *Adapter) poll(raw net.Conn, opening *ports.Opening, early []byte) bool {
-	c := a.move(raw, &polled{inflates: opening.Packing != ports.Unpacked})
+	c := a.move(raw, &polled{inflates: opening.Packing != ports.Unpacked, session: &beginning{adapter: a, opening: opening, early: early}})
 	if c == nil {
 		return false
 	}
-	if opening.Join == nil && len(early) == 0 {
-		c.begin(a, opening, early) // it does not wait
-	} else {
-		go c.begin(a, opening, early)
-	}
+	c.poller.workers.put(c) // whose stacks are large enough already
 	return true
 }
 

@@ -9,28 +9,37 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// begin opens the session and takes the first turn. It may wait for the store, if the session joins
-// a room at once or something came early.
-func (c *polled) begin(a *Adapter, opening *ports.Opening, early []byte) {
-	session, err := a.cfg.Sessions.Open(c, *opening)
+// beginning stands for the session until the first turn, which opens that.
+type beginning struct {
+	ports.Session // nil
+	adapter       *Adapter
+	opening       *ports.Opening
+	early         []byte
+}
+
+// begin opens the session, in the first turn. It may wait for the store.
+func (c *polled) begin(b *beginning) (more bool) {
+	session, err := b.adapter.cfg.Sessions.Open(c, *b.opening)
+	c.session = session
 	switch {
 	case err == nil:
-		if c.session = session; len(early) > 0 {
-			c.hear(early, nil)
+		if len(b.early) > 0 {
+			c.hear(b.early, nil)
 		}
-	case a.turnAway(c, opening.Head, err):
+	case b.adapter.turnAway(c, b.opening.Head, err):
 		c.startReading().ended = true
 	default:
 		c.state.Or(gone | again)
 	}
-	if !c.rest() {
-		c.poller.workers.put(c)
-	}
+	return !c.rest()
 }
 
 // turn does a part of the connection's work without waiting for the client. The part is small, so
 // that other connections get their turns. turn reports whether the connection wants another one.
 func (c *polled) turn() (more bool) {
+	if b, first := c.session.(*beginning); first {
+		return c.begin(b)
+	}
 	switch c.step() {
 	case stepMore:
 		return true

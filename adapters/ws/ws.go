@@ -3,6 +3,7 @@ package ws
 import (
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -84,8 +85,8 @@ const openingKey = "parley.opening"
 func (a *Adapter) Routes(r fiber.Router) {
 	upgrade := websocket.New(a.take, websocket.Config{
 		Origins:         []string{"*"}, // the handshake has checked it
-		ReadBufferSize:  512,           // the library does not read
-		WriteBufferSize: 512,           // and does not write
+		ReadBufferSize:  1,             // the library does not read
+		WriteBufferPool: &sync.Pool{},  // and does not write
 		// Take does not panic; the default would show the panic to the client.
 		RecoverHandler: func(*websocket.Conn) {},
 	})
@@ -106,8 +107,8 @@ func (a *Adapter) Wait() {
 func (a *Adapter) take(w *websocket.Conn) {
 	opening, _ := w.Locals(openingKey).(*ports.Opening)
 	in := w.NetConn()
-	raw := edge.Take(in)
-	early, err := takeOver(in, raw)
+	raw, dry := edge.Take(in)
+	early, err := takeOver(in, raw, dry)
 	if opening == nil || err != nil {
 		_ = raw.Close()
 		return
@@ -123,14 +124,16 @@ func (a *Adapter) carry(raw net.Conn, opening *ports.Opening, early []byte) {
 }
 
 // takeOver returns the bytes that came with the handshake and are in the server's buffer. After
-// that, in is not needed.
-func takeOver(in, raw net.Conn) (early []byte, err error) {
+// that, in is not needed. See edge.Take for dry.
+func takeOver(in, raw net.Conn, dry bool) (early []byte, err error) {
 	if in == raw {
 		return nil, nil
 	}
 	// With a deadline in the past, reads return buffered bytes but do not wait for others.
-	if err := raw.SetReadDeadline(time.Unix(1, 0)); err != nil {
-		return nil, err
+	if !dry {
+		if err := raw.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			return nil, err
+		}
 	}
 	lent := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(lent)
@@ -141,6 +144,9 @@ func takeOver(in, raw net.Conn) (early []byte, err error) {
 	}
 	if !isTimeout(err) && len(early) == 0 {
 		return nil, err
+	}
+	if dry {
+		return early, nil
 	}
 	return early, raw.SetReadDeadline(time.Time{})
 }
