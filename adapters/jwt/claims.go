@@ -41,26 +41,29 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 	if members == nil {
 		return errors.New("the claims are not an object")
 	}
-	for name, read := range map[string]func(json.RawMessage) error{
-		"sub":       into(&c.Subject),
-		"iss":       into(&c.Issuer),
-		"aud":       into(&c.Audience),
-		"name":      said(&c.name),
-		"picture":   said(&c.picture),
-		"azp":       said(&c.azp),
-		"client_id": said(&c.clientID),
-		"rooms":     into(&c.rooms),
-		"exp":       date(&c.ExpiresAt),
-		"nbf":       date(&c.NotBefore),
-		"iat":       date(&c.IssuedAt),
-		"scope":     words(&c.scope),
+	for _, claim := range []struct {
+		name string
+		read func(json.RawMessage) error
+	}{
+		{"sub", into(&c.Subject)},
+		{"iss", into(&c.Issuer)},
+		{"aud", into(&c.Audience)},
+		{"name", said(&c.name)},
+		{"picture", said(&c.picture)},
+		{"azp", said(&c.azp)},
+		{"client_id", said(&c.clientID)},
+		{"rooms", into(&c.rooms)},
+		{"exp", date(&c.ExpiresAt)},
+		{"nbf", date(&c.NotBefore)},
+		{"iat", date(&c.IssuedAt)},
+		{"scope", words(&c.scope)},
 	} {
-		value, ok := members[name]
+		value, ok := members[claim.name]
 		if !ok || string(value) == "null" {
 			continue
 		}
-		if err := read(value); err != nil {
-			return &badClaim{name, err}
+		if err := claim.read(value); err != nil {
+			return &badClaim{claim.name, err}
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -46,6 +47,8 @@ type keySet struct {
 	asked     chan struct{} // of capacity one; empty while wanted is false
 	// Unusable keys of the last read, and why; only for the reading goroutine.
 	leftOut map[string]string
+
+	version atomic.Uint64 // counts successful reads; keys of an earlier one may be gone
 
 	mu       sync.Mutex
 	keys     []publishedKey // nil until the set could be read
@@ -140,6 +143,7 @@ func (s *keySet) read(ctx context.Context) {
 	keys, leftOut, err := s.fetch(ctx)
 	s.mu.Lock()
 	if err == nil {
+		s.version.Add(1)
 		s.keys, s.readAt, s.failures, s.next = keys, time.Now(), 0, began.Add(askGap)
 	} else {
 		s.next = time.Now().Add(min(askGap<<min(s.failures, 8), retryGap))

@@ -5,6 +5,7 @@ package jwt
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,6 +57,7 @@ type Verifier struct {
 	onRefused  func(reason string)
 	set        *keySet // nil if keys come from files
 	find       func(ctx context.Context, token *jwt.Token) (jwt.VerificationKeySet, error)
+	known      known
 }
 
 var _ ports.TokenVerifier = (*Verifier)(nil)
@@ -139,6 +141,27 @@ func (v *Verifier) verify(ctx context.Context, token string) (chat.Identity, err
 	if strings.TrimSpace(token) != token {
 		return chat.Identity{}, refused(malformed, "the token has white space around it")
 	}
+	d, keys := sha256.Sum256([]byte(token)), v.keys()
+	if who, ok := v.known.find(d, keys); ok {
+		return who, nil
+	}
+	who, err := v.read(ctx, token)
+	if err == nil {
+		v.known.put(d, verified{who, keys}, len(token))
+	}
+	return who, err
+}
+
+// keys returns which keys are used now: another number after each change.
+func (v *Verifier) keys() uint64 {
+	if v.set == nil {
+		return 0
+	}
+	return v.set.version.Load()
+}
+
+// read verifies a token that is not known.
+func (v *Verifier) read(ctx context.Context, token string) (chat.Identity, error) {
 	var c claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		if err := checkHeader(t.Header); err != nil {
