@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,9 @@ const room = chat.RoomID("tea")
 // longEnough is for presence to come to all nodes.
 const longEnough = 500 * time.Millisecond
 
+// aCrowd is until all readers are told of a crowd that came at once.
+const aCrowd = 3 * time.Second
+
 // cluster is nodes on one bus.
 type cluster struct {
 	t     testing.TB
@@ -40,6 +44,7 @@ type node struct {
 	stop func()
 
 	passed chan chat.Signal
+	asked  atomic.Int64 // signals for those who have asked
 
 	mu    sync.Mutex
 	deaf  bool
@@ -110,8 +115,8 @@ func (n *node) Spread(signal chat.Signal, origin string) {
 	n.told = append(n.told, told{signal, origin})
 }
 
-// SpreadAsked implements presence.Readers: nobody here has asked.
-func (n *node) SpreadAsked(chat.Signal, string) {}
+// SpreadAsked implements presence.Readers: nobody here has asked, so it only counts.
+func (n *node) SpreadAsked(chat.Signal, string) { n.asked.Add(1) }
 
 // Arose implements presence.Readers.
 func (n *node) Arose(signal chat.Signal) {

@@ -56,9 +56,12 @@ func New(cfg Config) *Node {
 	if cfg.AnswerBytes <= 0 {
 		cfg.AnswerBytes = 256 << 10
 	}
+	if cfg.Alone {
+		cfg.Bus = nil // nobody would hear
+	}
 	return &Node{
 		cfg:   cfg,
-		peers: newPeers(ports.NodeID(rand.Text()), cfg.Features, cfg.Alone || cfg.Bus == nil),
+		peers: newPeers(ports.NodeID(rand.Text()), cfg.Features, cfg.Bus == nil),
 		rooms: map[chat.RoomID]*room{},
 	}
 }
@@ -130,22 +133,39 @@ func (n *Node) Depart(id chat.RoomID, who chat.Author, session string, mayBeBack
 	n.queue(r)
 }
 
-// tell tells the readers of a room that a user came or went. If arose is true, it happened on this
-// node, and those who are no readers are told too. r.mu is held, so that signals leave in the order
-// of the changes.
+// tell tells the readers of a room that a user came or went: at once if none did for a while,
+// otherwise together with others. If arose is true, it happened on this node, and those who are no
+// readers are told too. r.mu is held, so that signals leave in the order of the changes.
 func (n *Node) tell(r *room, user chat.UserID, on bool, session string, arose bool) {
-	present := r.count()
-	if present > maxTold {
+	if r.count() > maxTold {
 		return
 	}
 	sig := chat.Signal{Room: r.id, User: user, Kind: chat.SignalPresence, On: on}
-	if present > maxUnasked {
-		n.cfg.Readers.SpreadAsked(sig, session)
-	} else {
-		n.cfg.Readers.Spread(sig, session)
-	}
 	if arose {
 		n.cfg.Readers.Arose(sig)
+	}
+	now := time.Now()
+	r.gather(news{sig, session}, now)
+	n.tellNews(r, now)
+}
+
+// tellNews tells the readers of a room who came and went, if it is time. If many are present, only
+// those are told who have asked. r.mu is held.
+func (n *Node) tellNews(r *room, now time.Time) {
+	due := r.dueNews(now)
+	if len(due) == 0 {
+		return
+	}
+	present := r.count()
+	spread := n.cfg.Readers.Spread
+	if present > maxUnasked {
+		spread = n.cfg.Readers.SpreadAsked
+	}
+	for _, one := range due {
+		spread(one.Signal, one.session)
+	}
+	if present > 1 && len(r.news) == 0 { // somebody else was there to be told
+		r.wait = now.Add(gatherFor)
 	}
 }
 
@@ -185,6 +205,7 @@ func (n *Node) hearPresence(p ports.NodePresence) {
 // one tells them in its place. r.mu is held.
 func (n *Node) replace(r *room, p ports.NodePresence, inPlace bool) {
 	r.replace(p, func(user chat.UserID, on bool) { n.tell(r, user, on, "", inPlace) })
+	n.queue(r)
 }
 
 // Deaf has all nodes, also this one, tell their presence again, as notices may have been lost.

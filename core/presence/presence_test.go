@@ -228,6 +228,94 @@ func TestARoomThatIsClosedIsForgotten(t *testing.T) {
 	})
 }
 
+// Who comes or goes alone is told of at once.
+func TestWhoComesAloneIsToldOfAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newCluster(t, 1).nodes[0]
+		for i, user := range []string{"alice", "bob", "carol"} {
+			n.arrives(user, "s")
+			mustSay(t, "news", n.news(), "+"+user)
+			if i > 0 { // of alice nobody else had to be told
+				time.Sleep(longEnough)
+			}
+		}
+		n.departs("bob", "s", false)
+		mustSay(t, "news", n.news(), "-bob")
+	})
+}
+
+// Those who come shortly after one another are told of together. Who has gone by then was not there.
+func TestAFewWhoComeAreToldOfTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newCluster(t, 1).nodes[0]
+		n.arrives("alice", "a")
+		n.arrives("bob", "b")
+		n.takes()
+		n.arrives("carol", "c")
+		n.arrives("dave", "d")
+		n.arrives("erin", "e")
+		n.departs("dave", "d", false)
+		mustSay(t, "at first", n.news(), "")
+		time.Sleep(longEnough)
+		mustSay(t, "then", n.news(), "+carol +erin")
+	})
+}
+
+// While a crowd comes, nobody is told of it, until too many are present for it. What is left over
+// is told for those who have asked.
+func TestGuardACrowdThatComesIsToldToFew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const users, each = 170, 20 * time.Millisecond
+		n := newCluster(t, 1).nodes[0]
+		for i := range users {
+			n.arrives(fmt.Sprintf("user%03d", i), "s")
+			time.Sleep(each)
+		}
+		time.Sleep(aCrowd)
+		if told := len(n.takes()); told > 5 {
+			t.Errorf("while %d came, all readers were told of %d", users, told)
+		}
+		if asked := n.asked.Load(); asked < users-5 || asked > users {
+			t.Errorf("while %d came, those who have asked were told of %d", users, asked)
+		}
+	})
+}
+
+// A crowd that goes at once is told of in parts, as delivery keeps no more signals for a reader.
+func TestACrowdThatGoesIsToldOfInParts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const users, left = 190, 3
+		n := newCluster(t, 1).nodes[0]
+		for i := range users {
+			n.arrives(fmt.Sprintf("user%03d", i), "s")
+		}
+		time.Sleep(time.Minute)
+		n.takes()
+		n.asked.Store(0)
+		for i := range users - left {
+			n.departs(fmt.Sprintf("user%03d", i), "s", false)
+		}
+		told := map[chat.UserID]bool{}
+		for range 60 {
+			time.Sleep(100 * time.Millisecond)
+			some := n.takes()
+			if len(some) > 60 {
+				t.Errorf("the readers are told of %d at once", len(some))
+			}
+			for _, s := range some {
+				told[s.User] = s.On
+			}
+		}
+		if all := len(told) + int(n.asked.Load()); all != users-left {
+			t.Errorf("the readers were told of %d who went, want %d", all, users-left)
+		}
+	})
+}
+
 // yielding lets other goroutines run before it tells.
 type yielding struct{ presence.Readers }
 
@@ -257,6 +345,7 @@ func TestWhatIsToldLastIsSo(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		time.Sleep(aCrowd)
 		last := map[chat.UserID]bool{}
 		for _, s := range n.takes() {
 			if s.On == last[s.User] {

@@ -17,6 +17,15 @@ const (
 	// maxUnasked is up to how many present users those are told, too, who have not asked who is
 	// present. They do not know who was there before.
 	maxUnasked = 50
+	// gatherFor is how long those who come or go are gathered, after the readers were told of the
+	// last ones. As long as a crowd comes, which is so many in that time, nobody is told of it; at
+	// the end, mostly, too many are present for it. That lasts up to crowdFor.
+	gatherFor = 300 * time.Millisecond
+	crowd     = 4
+	crowdFor  = 2 * time.Second
+	// maxNews is of how many the readers are told at once. More wait for the next tick: of more
+	// signals than delivery keeps for a reader, the first ones would be lost.
+	maxNews = 50
 	// maxNamed is how many users an answer names, and a notice to the other nodes.
 	maxNamed = 200
 	// linger is how long a user whose last connection broke stays present. Most are back by then,
@@ -37,6 +46,10 @@ type room struct {
 	asks    bool      // the next notice asks the other nodes who is there
 	shown   bool      // the last notice to the other nodes named somebody
 	told    time.Time // when that notice was sent
+	news    []news    // the readers have yet to be told
+	since   time.Time // when the first of them came up
+	wait    time.Time // until when the readers are told of none
+	looked  int       // of how many it was known, at the last look, that they wait
 	typing  typing
 }
 
@@ -50,6 +63,12 @@ type user struct {
 type leaver struct {
 	name  string
 	until time.Time
+}
+
+// news is that a user came or went. The session where that was is not told.
+type news struct {
+	chat.Signal
+	session string
 }
 
 func newRoom(id chat.RoomID) *room {
@@ -107,6 +126,38 @@ func (r *room) expire(now time.Time, news func(chat.UserID)) {
 	if len(r.leaving) == 0 {
 		r.leaving = nil
 	}
+}
+
+// gather adds news that the readers have yet to be told. Of a user who came and went meanwhile they
+// need not hear. r.mu is held.
+func (r *room) gather(one news, now time.Time) {
+	at := slices.IndexFunc(r.news, func(other news) bool { return other.User == one.User })
+	switch {
+	case at < 0:
+		if len(r.news) == 0 {
+			r.since, r.looked = now, 0
+		}
+		r.news = append(r.news, one)
+	case r.news[at].On != one.On:
+		r.news = slices.Delete(r.news, at, at+1)
+	}
+}
+
+// dueNews returns what the readers are to be told now. r.mu is held.
+func (r *room) dueNews(now time.Time) (due []news) {
+	if len(r.news) == 0 || now.Before(r.wait) {
+		return nil
+	}
+	if len(r.news)-r.looked >= crowd && now.Sub(r.since) < crowdFor {
+		r.looked, r.wait = len(r.news), now.Add(gatherFor)
+		return nil
+	}
+	n := min(len(r.news), maxNews)
+	if due, r.news = r.news[:n], r.news[n:]; len(r.news) == 0 {
+		r.news = nil
+	}
+	r.looked = len(r.news)
+	return due
 }
 
 // elsewhere reports whether a user is present on another node. r.mu is held.

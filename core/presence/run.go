@@ -101,13 +101,13 @@ func (n *Node) refresh(now time.Time) {
 	}
 }
 
-// queue adds a room to those that are due: it has something to tell, or a presence to end. r.mu is
-// held.
+// queue adds a room to those that are due: it has something to tell, to the other nodes or the
+// readers, or a presence to end. r.mu is held.
 func (n *Node) queue(r *room) {
 	if n.cfg.Bus == nil {
 		r.untold = false
 	}
-	if r.queued.Load() || !r.untold && len(r.leaving) == 0 {
+	if r.queued.Load() || !r.untold && len(r.leaving)+len(r.news) == 0 {
 		return
 	}
 	r.queued.Store(true)
@@ -134,6 +134,8 @@ func (n *Node) attend(ctx context.Context, r *room, now time.Time) {
 	r.mu.Lock()
 	r.queued.Store(false)
 	r.expire(now, func(user chat.UserID) { n.tell(r, user, false, "", true) })
+	n.tellNews(r, now)
+	r.untold = r.untold && n.cfg.Bus != nil
 	notice, due := r.notice(now)
 	n.queue(r)
 	r.mu.Unlock()
