@@ -150,6 +150,60 @@ func TestGuardACrowdIsToldByTheSameBytes(t *testing.T) {
 	})
 }
 
+// TestGuardAStormIsTwoWritesAConnection has a crowd connect, and join rooms of 170: the answer to the
+// handshake goes out with the welcome, then comes the answer to the join. Who comes is told to few.
+//
+//nolint:paralleltest // it counts the allocations of the whole process
+func TestGuardAStormIsTwoWritesAConnection(t *testing.T) {
+	const rooms, clients, each = 10, 1700, 2 * time.Millisecond
+	const head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 0)
+		var c tally
+		h := session.New(session.Config{Log: w.store, Reader: open{w.store}, Encoder: tallying{}, AntiEntropy: time.Hour, Linger: -1, Alone: true})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); h.Run(ctx) }()
+		t.Cleanup(func() { cancel(); <-done })
+		for i := range rooms {
+			if _, err := w.store.Create(ctx, chat.Room{ID: roomOf(i), Public: true}, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := mallocs()
+		for i := range clients {
+			s, err := h.Open(&c, ports.Opening{Identity: identity(fmt.Sprint("user", i)), Head: []byte(head)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Closed)
+			time.Sleep(each)
+			s.Command(ctx, ports.Command{ID: "1", Ask: ports.Join{Room: roomOf(i % rooms)}})
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		made, writes, bytes := float64(mallocs()-before)/clients, float64(c.writes.Load())/clients, float64(c.bytes.Load())/clients
+		t.Logf("%.2f writes, %.0f bytes, %.1f allocations a connection", writes, bytes, made)
+		if writes > 2.1 {
+			t.Errorf("a connection takes %.2f writes", writes)
+		}
+		if frames := bytes - float64(len(head)); frames > 2.5 {
+			t.Errorf("a connection gets %.1f frames", frames)
+		}
+		if made > 30 {
+			t.Errorf("a connection allocates %.1f times", made)
+		}
+	})
+}
+
+// tallying makes a byte of each frame.
+type tallying struct{}
+
+func (tallying) Entry(dst []byte, _ *chat.Entry) []byte { return append(dst, 'e') }
+func (tallying) Frame(dst []byte, _ ports.Frame) []byte { return append(dst, 'f') }
+
+func roomOf(i int) chat.RoomID { return chat.RoomID(fmt.Sprint("room", i)) }
+
 func mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
