@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/cmd/bench/load"
+	"github.com/parley-chat/parley/cmd/bench/proc"
 	"github.com/parley-chat/parley/cmd/bench/report"
 )
 
@@ -34,8 +35,7 @@ func idle(sockets, roomCount int) func(*rig) error {
 		if err != nil {
 			return err
 		}
-		r.measure("connects", "/s", float64(sockets)/took.Seconds())
-		r.measure(serverCPU, "ms/connect", used.CPU().Seconds()*1e3/float64(sockets))
+		r.measureConnects(sockets, took, used)
 		if err := r.rest(settling); err != nil {
 			return err
 		}
@@ -69,12 +69,20 @@ func storm(clients, history, atOnce int) func(*rig) error {
 			return err
 		}
 		took, used, err := r.stop()
-		r.measure("connects", "/s", float64(clients)/took.Seconds())
-		r.measure(serverCPU, "ms/connect", used.CPU().Seconds()*1e3/float64(clients))
+		r.measureConnects(clients, took, used)
 		r.result.Latency = s.latency.Summary()
 		r.result.Checks.Entries = s.entries
 		r.check(map[string]int{"bench": 4 * history})
 		return err
+	}
+}
+
+// measureConnects adds what n connections took.
+func (r *rig) measureConnects(n int, took time.Duration, used proc.Usage) {
+	r.measure("connects", "/s", float64(n)/took.Seconds())
+	r.measure(serverCPU, "ms/connect", used.CPU().Seconds()*1e3/float64(n))
+	if used.Writes > 0 { // known
+		r.measure("writes", "/connect", float64(used.Writes)/float64(n))
 	}
 }
 
