@@ -14,6 +14,9 @@
 // goroutine, and costs about 110 bytes when idle. The poller learns by epoll that its socket has
 // something to read, and a few workers, the worker pool, read it. It is for plain TCP on Linux.
 //
+// The HTTP server does not send the answer to a handshake. The session writes it before its first
+// frame, as a rule the welcome, so that both are one write.
+//
 // Neither keeps the handshake, its request or its buffers. Nor does it keep a read buffer while
 // there is nothing to read, if the system can tell.
 package ws
