@@ -21,7 +21,7 @@ const (
 	// last ones. As long as a crowd comes, which is so many in that time, nobody is told of it; at
 	// the end, mostly, too many are present for it. That lasts up to crowdFor.
 	gatherFor = 300 * time.Millisecond
-	crowd     = 4
+	crowd     = 2
 	crowdFor  = 2 * time.Second
 	// maxNews is of how many the readers are told at once. More wait for the next tick: of more
 	// signals than delivery keeps for a reader, the first ones would be lost.
