@@ -178,8 +178,8 @@ func (a *Adapter) open(c *conn, opening *ports.Opening) ports.Session {
 }
 
 // turnAway refuses a client after the upgrade, because the last place was taken after the check in
-// the handshake. It sends the error as a frame, behind the handshake's head. It returns whether the connection is still open;
-// further bytes of the client are ignored.
+// the handshake. It sends the error as a frame, behind the handshake's head. It returns whether the
+// connection is still open; further bytes of the client are ignored.
 func (a *Adapter) turnAway(c ports.Conn, head []byte, err error) bool {
 	reason := ports.CloseRestart
 	if errors.Is(err, chat.RateLimited) {

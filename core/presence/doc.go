@@ -15,9 +15,10 @@
 // for five seconds is gone, and its users with it.
 //
 // In a room of a few, all readers are told of each one who comes or goes. Where more are present,
-// only those are who have asked who is there, and in a large room nobody is. Who comes or goes alone
-// is told of at once. Others are gathered for a moment, and as long as a crowd comes. At its end too
-// many are present, as a rule, to tell all readers; otherwise each gets all of them by one write.
+// only those are who have asked who is there, and in a large room nobody is. Who comes or goes
+// alone is told of at once. Others are gathered for a moment, and as long as a crowd comes. At its
+// end, as a rule, too many are present to tell all readers. Otherwise each gets all news by one
+// write.
 //
 // A user whose last connection broke stays present for two seconds, as most are back by then.
 //

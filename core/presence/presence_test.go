@@ -245,7 +245,8 @@ func TestWhoComesAloneIsToldOfAtOnce(t *testing.T) {
 	})
 }
 
-// Those who come shortly after one another are told of together. Who has gone by then was not there.
+// Those who come shortly after one another are told of together. Who has gone by then was not
+// there.
 func TestAFewWhoComeAreToldOfTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

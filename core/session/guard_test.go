@@ -150,8 +150,9 @@ func TestGuardACrowdIsToldByTheSameBytes(t *testing.T) {
 	})
 }
 
-// TestGuardAStormIsTwoWritesAConnection has a crowd connect, and join rooms of 170: the answer to the
-// handshake goes out with the welcome, then comes the answer to the join. Who comes is told to few.
+// TestGuardAStormIsTwoWritesAConnection has a crowd connect, and join rooms of 170: the answer to
+// the handshake goes out with the welcome, then comes the answer to the join. Who comes is told to
+// few.
 //
 //nolint:paralleltest // it counts the allocations of the whole process
 func TestGuardAStormIsTwoWritesAConnection(t *testing.T) {
