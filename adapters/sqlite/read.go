@@ -282,12 +282,9 @@ func (s *Store) Standing(ctx context.Context, room chat.RoomID, user chat.UserID
 
 // Places implements ports.Directory.
 func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standing, error) {
-	pairs := make([][2]string, len(asked))
-	for i, p := range asked {
-		pairs[i] = [2]string{string(p.Room), string(p.User)}
-	}
 	standings := make([]chat.Standing, len(asked))
-	err := eachRow(ctx, s.r.places, func(scan scanner) error {
+	query, args := s.placesOf(asked)
+	err := eachRow(ctx, query, func(scan scanner) error {
 		var at int
 		standing, err := scanStanding(scan, "", &at)
 		if err != nil {
@@ -298,11 +295,23 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) ([]chat.Standin
 		}
 		standings[at] = standing
 		return nil
-	}, list(pairs))
+	}, args...)
 	if err != nil {
 		return nil, within(ctx, err, "read standings")
 	}
 	return standings, nil
+}
+
+// placesOf returns how to read places. Each user who writes needs one, now and then.
+func (s *Store) placesOf(asked []ports.Place) (query *sql.Stmt, args []any) {
+	if len(asked) == 1 {
+		return s.r.place, []any{asked[0].Room, asked[0].User}
+	}
+	pairs := make([][2]string, len(asked))
+	for i, p := range asked {
+		pairs[i] = [2]string{string(p.Room), string(p.User)}
+	}
+	return s.r.places, []any{list(pairs)}
 }
 
 // scanStanding scans the columns of standingOf, and the columns after them into more.

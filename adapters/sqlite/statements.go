@@ -126,7 +126,7 @@ func knownQuery(n int) string {
 type readStatements struct {
 	oldest, newest, messageParts *sql.Stmt
 	reactions, entry, heads      *sql.Stmt
-	standing, places             *sql.Stmt
+	standing, place, places      *sql.Stmt
 	rooms, roomsOf, marks        *sql.Stmt
 	members, check               *sql.Stmt
 	revoked, logID, hooks        *sql.Stmt
@@ -181,6 +181,11 @@ const span = ` AND e.seq > ? AND e.seq < ? AND (e.kind IN ('message', 'silent') 
 // changed is the entry that last changed the room r itself.
 const changed = `max(r.name_set, r.public_set, r.archived_set, r.meta_set)`
 
+// placeOf selects the columns of scanStanding without the unread messages.
+var placeOf = `
+	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages, ` + changed + `,
+		coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), 0`
+
 // standingOf selects the columns of scanStanding, for the user ?1.
 var standingOf = `
 	SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages, ` + changed + `,
@@ -219,10 +224,11 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&r.roomSlots: roomSlotsQuery, &r.pins: pinsQuery, &r.duePins: duePinsQuery,
 		&r.heads:    `SELECT id, head FROM room WHERE id IN (SELECT value FROM json_each(?))`,
 		&r.standing: standingOf + ` WHERE r.id = ?2`,
+		&r.place: placeOf + `, 0
+			FROM room r LEFT JOIN member m ON m.room = r.number AND m.user = ?2 LEFT JOIN mark k ON k.room = r.number AND k.user = ?2
+			WHERE r.id = ?1`,
 		// A join in the other order would read every room.
-		&r.places: `
-			SELECT r.id, r.name, r.public, r.archived, r.created_at, r.head, r.messages, ` + changed + `,
-				coalesce(m.role, 0), coalesce(m.banned, 0), coalesce(m.since, 0), coalesce(k.seq, 0), 0, a.key
+		&r.places: placeOf + `, a.key
 			FROM json_each(?1) a CROSS JOIN room r ON r.id = a.value ->> 0
 			LEFT JOIN member m ON m.room = r.number AND m.user = a.value ->> 1
 			LEFT JOIN mark k ON k.room = r.number AND k.user = a.value ->> 1`,
