@@ -110,6 +110,7 @@ type messagingParts struct {
 	Lists     ports.RoomLists
 	Slots     ports.Slots
 	Bus       ports.Bus
+	Own       Bus // the bus itself
 	Observer  ports.Observer
 	Watch     *logwatch.Watch
 }
@@ -117,7 +118,7 @@ type messagingParts struct {
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	spread, _ := p.Store.(ports.Spread) // where it has one writer, more lanes would only make smaller batches
 	return messaging.New(messaging.Config{
-		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
+		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Alone: alone(p.Own), Observer: p.Observer, Which: p.Watch.Log,
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
 		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, SearchLimit: cfg.SearchRate, Reactions: cfg.Reactions,
 		Spread: spread, Lanes: 1,
@@ -158,11 +159,17 @@ func featuresWith(s ports.Searcher) []string {
 	return append(slices.Clone(features), ports.FeatureSearch)
 }
 
+// alone reports whether no other node serves the log. A local bus reaches only nodes of this
+// process.
+func alone(b Bus) bool {
+	_, is := b.(*localbus.Bus)
+	return is
+}
+
 func newHub(cfg Config, p hubParts) *session.Hub {
-	_, alone := p.Own.(*localbus.Bus) // a local bus reaches only nodes of this process
 	return session.New(session.Config{
 		Log: p.Log, Reader: p.Reader, Writer: p.Writer, Verifier: p.Verifier, Limiter: p.Limiter, Profiles: p.Profiles, Encoder: p.Encoder, Packer: p.Packer, Bus: p.Bus,
-		Observer: p.Observer, Which: p.Watch.Log, Features: featuresWith(p.Searcher), Alone: alone, Searcher: p.Searcher, Arose: p.Signals.Arose,
+		Observer: p.Observer, Which: p.Watch.Log, Features: featuresWith(p.Searcher), Alone: alone(p.Own), Searcher: p.Searcher, Arose: p.Signals.Arose,
 		Shards: cfg.WriterShards, Linger: cfg.Linger, Heartbeat: cfg.Heartbeat, Replay: cfg.Replay, Reactions: cfg.Reactions, FrameBytes: cfg.FrameBytes, AnswerBytes: cfg.AnswerBytes,
 		MaxSessions: cfg.Sessions, SessionsPerUser: cfg.SessionsPerUser, RoomsPerSession: cfg.RoomsPerSession, Joins: cfg.Joins,
 	})

@@ -18,6 +18,7 @@ type Config struct {
 	Lists     ports.RoomLists       // nil: rooms are listed by id only
 	Slots     ports.Slots           // nil: nothing can be set
 	Bus       ports.Bus             // nil: this node is alone
+	Alone     bool                  // no other node serves this log, whatever Bus there is
 	Observer  ports.JournalObserver // nil: nobody is told
 
 	// Which returns the id of the store's log. Clients are told it with their cursors; nil: they
@@ -109,6 +110,9 @@ func New(cfg Config) *Service {
 	s.making.reason = "you have made too many rooms; wait before you make another one"
 	s.adding.reason = "you have added too many people to rooms; wait before you add more"
 	s.searching.reason = "you search too often; wait a moment"
+	if cfg.Alone {
+		s.standings.valid = aloneAge
+	}
 	s.journal = newJournal(s.cfg, s.standings)
 	s.marker = newMarker(s.cfg)
 	return s

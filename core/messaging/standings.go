@@ -14,6 +14,8 @@ const (
 	// standingAge is how long a cached standing is valid. The bus tells of changes on other nodes
 	// at once; if it fails, they take effect here after this time.
 	standingAge = 3 * time.Second
+	// aloneAge takes its place on a node that is alone: it makes all changes itself.
+	aloneAge = 15 * time.Second
 	// maxStandings bounds the cache. When it is full it is emptied, which costs each writer one
 	// query.
 	maxStandings = 1 << 16
@@ -22,6 +24,8 @@ const (
 // standings caches standings for seconds, so that a user who writes much is looked up seldom.
 // Standings that are forgotten free their memory.
 type standings struct {
+	valid time.Duration // how long each of them is
+
 	mu        sync.Mutex
 	known     map[standingKey]standingAt // those put since the maps were rotated
 	older     map[standingKey]standingAt // those put before that
@@ -47,7 +51,9 @@ type ticket struct {
 	drawn     time.Time
 }
 
-func newStandings() *standings { return &standings{known: map[standingKey]standingAt{}} }
+func newStandings() *standings {
+	return &standings{valid: standingAge, known: map[standingKey]standingAt{}}
+}
 
 func (c *standings) ticket(user chat.UserID, room chat.RoomID) ticket {
 	now := time.Now()
@@ -65,7 +71,7 @@ func (c *standings) put(t ticket, st chat.Standing) {
 	if len(c.known) >= maxStandings {
 		clear(c.known)
 	}
-	c.known[t.standingKey] = standingAt{st, t.drawn.Add(standingAge)}
+	c.known[t.standingKey] = standingAt{st, t.drawn.Add(c.valid)}
 	c.age()
 }
 
@@ -73,7 +79,7 @@ func (c *standings) put(t ticket, st chat.Standing) {
 func (c *standings) age() {
 	if !c.ages && len(c.known)+len(c.older) > 0 {
 		c.ages = true
-		time.AfterFunc(standingAge, func() {
+		time.AfterFunc(c.valid, func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.known, c.older, c.ages = map[standingKey]standingAt{}, c.known, false

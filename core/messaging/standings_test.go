@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 func TestWhatIsRememberedOfUsersIsBounded(t *testing.T) {
@@ -25,6 +26,25 @@ func TestWhatIsRememberedOfUsersIsBounded(t *testing.T) {
 	if _, ok := c.get("user0", "tea"); ok {
 		t.Error("a full cache keeps the oldest")
 	}
+}
+
+func TestANodeAloneAsksSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Config{Alone: true}).standings
+		c.put(c.ticket("alice", "tea"), chat.Standing{Read: 7})
+		time.Sleep(aloneAge - time.Second)
+		synctest.Wait()
+		if st, ok := c.get("alice", "tea"); !ok || st.Read != 7 {
+			t.Error("alice is forgotten before her time")
+		}
+		c.hear(ports.StandingChanged{Room: "tea", User: "alice"})
+		if _, ok := c.get("alice", "tea"); ok {
+			t.Error("alice is remembered after her standing has changed")
+		}
+		time.Sleep(2 * aloneAge)
+		synctest.Wait()
+	})
 }
 
 func TestNothingIsKeptOfUsersWhoOnlyAreThere(t *testing.T) {
