@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
+
+	driver "modernc.org/sqlite"
 
 	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/adapters/sqlite/joined"
@@ -28,6 +31,9 @@ func TestGuardABatchIsOneTransaction(t *testing.T) {
 	const full = 2
 	if journal, synchronous, err := store.Durability(t.Context()); err != nil || journal != "wal" || synchronous != full {
 		t.Fatalf("commits are made to last by the journal %q and synchronous=%d, %v; want wal and %d", journal, synchronous, err, full)
+	}
+	if on := driver.FdatasyncEnabled(); !on && runtime.GOOS == "linux" {
+		t.Error("commits wait for the times of files")
 	}
 	var commits atomic.Int64
 	if err := store.OnCommit(t.Context(), func() { commits.Add(1) }); err != nil {

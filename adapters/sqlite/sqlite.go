@@ -17,9 +17,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	driver "modernc.org/sqlite"
 
 	"github.com/parley-chat/parley/adapters/sqlite/joined"
 	"github.com/parley-chat/parley/core/chat"
@@ -132,6 +133,7 @@ func openWriter(ctx context.Context, cfg Config) (db *sql.DB, err error) {
 }
 
 func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
+	fdatasync()
 	vfs, err := cfg.vfs()
 	if err != nil {
 		return nil, err
@@ -148,6 +150,10 @@ func openAlone(ctx context.Context, cfg Config) (*sql.DB, error) {
 	}
 	return db, nil
 }
+
+// fdatasync makes commits wait for the file's data and size only, not for its times, which the file
+// system would have to write elsewhere. Where the system has no such call, nothing changes.
+var fdatasync = sync.OnceFunc(func() { _, _ = driver.Fdatasync(true) })
 
 // checkpointAfter is how many pages the WAL takes, 16 MB, before they are copied into the file. A
 // page that batches change again and again is then copied once for many batches.
