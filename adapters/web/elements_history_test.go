@@ -142,10 +142,14 @@ func TestElementsHoldFewRowsOfALongHistory(t *testing.T) {
 var wholeHistory = os.Getenv("PARLEY_TEST_WHOLE_HISTORY") != ""
 
 // TestElementsScrollThroughALongHistory goes up through pages of 50 from the end of 100,000
-// messages, and from their middle, and down again. It prints what a page takes of the processor.
+// messages, and from their middle, and down again. It prints what a page takes of the processor: all
+// that the main thread does from one scroll to the next, which is the request, the answer, drawing
+// its rows, and three frames. To wait for a page by frames makes no more of them than to wait by an
+// observer. What can be counted is checked: elements of a message, and layouts of a page.
 func TestElementsScrollThroughALongHistory(t *testing.T) {
 	t.Parallel()
 	const messages, size, rows = 100_000, 50, 400
+	const elements, layouts = 5, 1.5
 	pages := 60
 	if wholeHistory {
 		pages = messages/size - 10
@@ -161,7 +165,7 @@ func TestElementsScrollThroughALongHistory(t *testing.T) {
 	most := 0
 	scrolls := func(pages int, to string) {
 		t.Helper()
-		began := alice.works()
+		began, laid := alice.works(), alice.metric("LayoutCount")
 		n, err := chromedp.Run(alice.tab, chromedp.Evaluate[int](fmt.Sprintf(`(async (pages, to) => {
 			const scroll = document.querySelector("parley-chat").shadowRoot.querySelector(".scroll"), rows = scroll.querySelector(".rows");
 			const last = () => [...rows.querySelectorAll("[data-seq]")].at(to === "up" ? 0 : -1).dataset.seq;
@@ -178,7 +182,11 @@ func TestElementsScrollThroughALongHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 		most = max(most, n)
-		t.Logf("%d pages %s: %.1f ms of CPU for each, at most %d rows", pages, to, 1000*(alice.works()-began)/float64(pages), n)
+		took, laid := alice.works()-began, (alice.metric("LayoutCount")-laid)/float64(pages)
+		t.Logf("%d pages %s: %.1f ms of CPU and %.1f layouts for each, at most %d rows", pages, to, 1000*took/float64(pages), laid, n)
+		if laid > layouts {
+			t.Errorf("%.1f layouts of a page %s, want at most %.1f", laid, to, layouts)
+		}
 	}
 	scrolls(pages, "up")
 	alice.waits(fmt.Sprintf(`Number(all(".row")[0].dataset.seq) <= %d`, messages-pages*size))
@@ -188,6 +196,9 @@ func TestElementsScrollThroughALongHistory(t *testing.T) {
 	scrolls(pages/2, "up")
 	if most > rows || most < 100 {
 		t.Errorf("%d rows were in the document, want at most %d", most, rows)
+	}
+	if n := alice.number(`Math.ceil(all(".rows *").length / all(".rows > li").length)`); n > elements {
+		t.Errorf("%d elements for a row, want at most %d", n, elements)
 	}
 	alice.hasNoComplaint()
 }

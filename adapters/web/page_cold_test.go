@@ -44,7 +44,10 @@ func (g guest) measures() {
 }
 
 // works returns the seconds of CPU that the page's thread has taken.
-func (g guest) works() (seconds float64) {
+func (g guest) works() (seconds float64) { return g.metric("TaskDuration") }
+
+// metric returns one of what Chromium measures of the page.
+func (g guest) metric(name string) (value float64) {
 	g.t.Helper()
 	g.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		got, err := cdp.Call(ctx, t, performance.GetMetrics, cdp.Empty{})
@@ -52,13 +55,13 @@ func (g guest) works() (seconds float64) {
 			return err
 		}
 		for _, one := range got.Metrics {
-			if one.Name == "TaskDuration" {
-				seconds = one.Value
+			if one.Name == name {
+				value = one.Value
 			}
 		}
 		return nil
 	}))
-	return seconds
+	return value
 }
 
 // TestAHighNameMovesNobodysLine has somebody speak between others whose name and body are marks

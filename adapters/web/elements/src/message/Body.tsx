@@ -7,7 +7,11 @@ import { isBig, isHigh, parse, unturned, type Block, type Inline } from "./markd
 
 /** A function, and no component: who draws it does so only if the text is another. */
 export function body(text: string): JSX.Element {
-  return <div class={`body${isBig(text) ? " big" : ""}${isHigh(text) ? " high" : ""}`} part="body" dir="auto">{parse(text).map(block)}</div>;
+  const kind = `body${isBig(text) ? " big" : ""}${isHigh(text) ? " high" : ""}`;
+  const [only, ...others] = parse(text);
+  // Most are one paragraph.
+  return only?.is === "lines" && !others.length ? <p class={kind} part="body" dir="auto">{only.of.map(piece)}</p>
+    : <div class={kind} part="body" dir="auto">{parse(text).map(block)}</div>;
 }
 
 function block(one: Block, key: number): JSX.Element {

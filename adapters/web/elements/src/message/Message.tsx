@@ -31,11 +31,13 @@ export interface MessageProps {
 
 /**
  * Drawn again only when something of it is another. What may be done with it is made
- * when the pointer or the focus first comes to it, as that has more parts than the message.
+ * when the pointer or the focus first comes to it, as that has more parts than the message. Those of
+ * a page are elements that must all be laid out: a message has as few as can be.
  */
 export class MessageRow extends Component<MessageProps, { met: boolean }> {
   override state = { met: false };
-  #meet = () => this.setState({ met: true });
+
+  #is = (row: Element | null) => void (row && rows.set(row, this));
 
   override shouldComponentUpdate(next: MessageProps, { met }: { met: boolean }): boolean {
     if (met !== this.state.met) return true;
@@ -45,25 +47,29 @@ export class MessageRow extends Component<MessageProps, { met: boolean }> {
 
   override render(props: MessageProps): ComponentChild {
     const { desk, message, first, last, mine, gone, found } = props;
-    const kind = ["row", mine && "mine", first && "first", last && "last", message.state === "failed" && "failed", found && "found"];
+    const { met } = this.state;
+    const kind = ["row", mine && "mine", first && "first", last && "last", message.state === "failed" && "failed", found && "found", met && "met"];
     // Functions, and not components, where there is nothing to keep: a page has many.
     return (
-      <li class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
-        tabIndex={-1} aria-label={label(desk, message, gone)} onPointerEnter={this.#meet} onFocusIn={this.#meet}>
-        {!mine && <span class="face">{first && <Face id={message.author.id} name={desk.words.who(message.author)} />}</span>}
-        <div class="stack">
-          <div class="bubble" part="bubble">
-            {first && !mine && author(props)}
-            {gone || message.deletedAt ? <p class="deleted">{desk.words("deleted")}</p> : content(props)}
-          </div>
-          {!gone && message.reactions.length > 0 && reactions(props)}
-          {message.state === "failed" && failure(props)}
+      <li ref={this.#is} class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
+        tabIndex={-1} aria-label={label(desk, message, gone)}>
+        {first && !mine && <Face id={message.author.id} name={desk.words.who(message.author)} />}
+        <div class="bubble" part="bubble">
+          {first && !mine && author(props)}
+          {gone || message.deletedAt ? <p class="deleted">{desk.words("deleted")}</p> : content(props, met)}
         </div>
-        {this.state.met && !gone && !message.deletedAt && message.seq > 0 && <Acting {...props} />}
+        {!gone && message.reactions.length > 0 && reactions(props)}
+        {message.state === "failed" && failure(props)}
+        {met && !gone && !message.deletedAt && message.seq > 0 && <Acting {...props} />}
       </li>
     );
   }
 }
+
+const rows = new WeakMap<Element, MessageRow>();
+
+/** The pointer or the focus comes to what is in the row. */
+export const meet = (row: Element): void => rows.get(row)?.setState({ met: true });
 
 // What may be done comes with what is loaded later.
 function Acting({ message, room, mine, talk }: MessageProps): JSX.Element | null {
@@ -86,7 +92,7 @@ function author({ desk, message: { author, via } }: MessageProps): JSX.Element {
   );
 }
 
-function content({ desk, message, quoted, talk }: MessageProps): JSX.Element {
+function content({ desk, message, quoted, talk }: MessageProps, met: boolean): JSX.Element {
   const t = desk.words;
   const from = message.meta?.["forwarded"];
   return (
@@ -94,7 +100,7 @@ function content({ desk, message, quoted, talk }: MessageProps): JSX.Element {
       {typeof from === "string" && <p class="forwarded"><Icon name="forward" />{t("forwarded", { who: "" })}<bdi>{from}</bdi></p>}
       {message.replyTo !== undefined && quote(t, message.replyTo, quoted, talk)}
       {mayBeTall(message.body) ? <Folded>{body(message.body)}</Folded> : body(message.body)}
-      {stamp(t, message)}
+      {stamp(t, message, met)}
     </>
   );
 }
@@ -108,13 +114,16 @@ function quote(t: Speaker, seq: number, quoted: Shown | null | undefined, talk: 
   );
 }
 
-function stamp(t: Speaker, { at, editedAt, pinned, state }: Shown): JSX.Element {
-  return (
+function stamp(t: Speaker, { at, editedAt, pinned, state }: Shown, met: boolean): JSX.Element {
+  const sending = state === "sending";
+  const alone = !pinned && !editedAt && !sending;
+  const time = <time class={alone ? "stamp" : undefined} dateTime={at} title={met ? t.moment(at) : undefined}>{t.clock(at)}</time>;
+  return alone ? time : (
     <span class="stamp">
       {pinned && <span title={t("pinned")}><Icon name="pin" /><span class="unseen">{t("pinned")}</span></span>}
       {editedAt && <span title={t.moment(editedAt)}>{t("edited")}</span>}
-      <time dateTime={at} onPointerEnter={(event) => { event.currentTarget.title = t.moment(at); }}>{t.clock(at)}</time>
-      {state === "sending" && <span title={t("sending")}><Icon name="clock" /><span class="unseen">{t("sending")}</span></span>}
+      {time}
+      {sending && <span title={t("sending")}><Icon name="clock" /><span class="unseen">{t("sending")}</span></span>}
     </span>
   );
 }

@@ -3,7 +3,7 @@ import type { Message, Room, RoomSnapshot, Window, WindowSnapshot } from "@parle
 import { Component, createRef, type ComponentChild } from "preact";
 import type { Desk } from "../desk/desk.ts";
 import { moreNow } from "../lazy/load.ts";
-import { MessageRow } from "../message/Message.tsx";
+import { meet, MessageRow } from "../message/Message.tsx";
 import type { Talk } from "../message/talk.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Reading } from "./reading.ts";
@@ -275,7 +275,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
             {shown.hasOlder && <p class="beginning" aria-hidden={!shown.error}>{shown.error ? t.fault(shown.error) : t("loading")}</p>}
             {!shown.ready && shown.items.length === 0 && !shown.error && status.state !== "waiting" && <Skeleton />}
             {shown.ready && shown.items.length === 0 && <p class="empty"><Icon name="chat" />{t("room.empty")}</p>}
-            <ol ref={this.#list} class="rows">{made.map((row) => this.#draw(row))}</ol>
+            <ol ref={this.#list} class="rows" onPointerOver={met} onFocusIn={met}>{made.map((row) => this.#draw(row))}</ol>
           </div>
         </div>
         {(away || !shown.live) && shown.ready && (
@@ -308,6 +308,11 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       }
     }
   }
+}
+
+function met({ target }: Event): void {
+  const row = (target as Element).closest(".row");
+  if (row) meet(row);
 }
 
 function find({ items }: WindowSnapshot, seq: number): Message | undefined {
