@@ -100,7 +100,7 @@ const begins = (before: WindowSnapshot, { items, loading }: WindowSnapshot) => i
 // The line before what is new: where my mark stood when the room was opened, or when I looked away.
 function useLine(room: Room, window: Window): number {
   const [line, setLine] = useState(0);
-  const { divider } = useSnapshot(window);
+  const { divider } = useSnapshot(window, (before, now) => before.divider === now.divider);
   useEffect(() => { if (divider) setLine(divider); }, [divider]);
   useEffect(() => {
     let left = 0; // the last entry that was there for who looked away; 0 while somebody looks
