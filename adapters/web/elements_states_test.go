@@ -244,16 +244,17 @@ func TestWhatIsUnsentIsSentLater(t *testing.T) {
 	alice.waits(`(one(".banner .text")?.click(), !one(".banner") && text(".row.mine .body") === "three|four" && all(".row.mine").every((e) => e.dataset.seq))`) // it may be back by itself
 }
 
-// TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent is of a page that has the elements and a token
-// from elsewhere.
+// keepsToken has the elements and a token from elsewhere than the service.
+const keepsToken = `
+	await import("/elements/embed.js");
+	const chat = document.querySelector("parley-chat");
+	chat.url = service;
+	chat.getToken = async () => (sessionStorage.token ??= await token());
+`
+
 func TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent(t *testing.T) {
 	t.Parallel()
-	h, browser := newHost(t, wholeChat, `
-		await import("/elements/embed.js");
-		const chat = document.querySelector("parley-chat");
-		chat.url = service;
-		chat.getToken = async () => (sessionStorage.token ??= await token());
-	`, longRoom(t, 2)), newBrowser(t)
+	h, browser := newHost(t, wholeChat, keepsToken, longRoom(t, 2)), newBrowser(t)
 	alice := h.visit(browser, "alice", 1280, 800)
 	alice.waits(`all(".row").length === 2 && one("[role=log]")`)
 	h.service.stop()
@@ -265,6 +266,44 @@ func TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent(t *testing.T) {
 	alice.waits(`text(".row .body") === "three|four"`)
 	h.service.start()
 	alice.waits(`(one(".banner .text")?.click(), !one(".banner") && all(".row").length === 4 && text(".row.mine .body") === "three|four" && all(".row").every((e) => e.dataset.seq))`)
+}
+
+// TestRoomsWithWhatIsUnsentAreListed has alice write in two rooms while the service is away, and load
+// the page anew.
+func TestRoomsWithWhatIsUnsentAreListed(t *testing.T) {
+	t.Parallel()
+	h, browser := newHost(t, wholeChat, keepsToken, longRoom(t, 2)), newBrowser(t)
+	h.as("bob", "POST", "/v1/rooms", `{"room":"den","name":"The den","members":[{"user":"alice","role":"write"}]}`)
+	h.as("bob", "POST", "/v1/rooms/den/messages", `{"body":"welcome"}`)
+	alice := h.visit(browser, "alice", 1280, 800)
+	alice.waits(`all(".row").length === 2 && one("[role=log]") && one('.entry[data-room="den"]')`)
+	h.service.stop()
+	alice.says("three")
+	alice.waits(`text(".row.mine .body") === "three"`)
+	alice.clicks(`.entry[data-room="den"]`)
+	alice.waits(`text(".head .name") === "The den"`)
+	alice.says("four")
+	alice.says("five")
+	alice.waits(`text(".row.mine .body") === "four|five"`)
+
+	alice.does(chromedp.Evaluate[chromedp.Void](`location.reload()`))
+	alice.waits(`text(".entry .name") === "The den|tea" && text(".entry .preview") === "You: five|You: three"`)
+	alice.waits(`all(".entry .line-one [title=Sending]").length === 2 && one(".state").dataset.state !== "open"`)
+	alice.clicks(`.entry[data-room="den"]`)
+	alice.waits(`text(".head .name") === "The den" && text(".row .body") === "four|five"`)
+	alice.says("six")
+	alice.waits(`text(".row .body") === "four|five|six"`)
+	alice.waits(`((e) => (e.focus(), e.getRootNode().activeElement === e))(all(".row")[1]) && one(".act-discard")`)
+	alice.presses(remove)
+	alice.waits(`text(".row .body") === "four|six" && text(".entry .preview") === "You: six|You: three"`)
+	alice.waits(`one(".state").getRootNode().activeElement`) // the focus is not lost
+	alice.shot("unsent")
+
+	h.service.start()
+	alice.waits(`(one(".banner .text")?.click(), text(".row .body") === "welcome|four|six" && all(".row").every((e) => e.dataset.seq))`)
+	alice.waits(`!one(".entry [title=Sending]") && one(".rooms").ariaBusy === "false" && text(".entry .name") === "The den|tea"`)
+	alice.clicks(`.entry[data-room="tea"]`)
+	alice.waits(`text(".row.mine .body") === "three" && all(".row").length === 3 && all(".row").every((e) => e.dataset.seq)`)
 }
 
 func TestWhoHasNoTokenIsAskedToSignIn(t *testing.T) {

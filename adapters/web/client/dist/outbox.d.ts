@@ -18,6 +18,8 @@ export interface Item {
     /** Names it, here and as the key of a message. */
     readonly key: string;
     readonly room: string;
+    /** What the room was called. */
+    readonly name?: string | undefined;
     readonly command: Command;
     /** When it was made, by this machine's clock. */
     readonly at: string;
@@ -47,7 +49,7 @@ export declare class Outbox {
      * Takes a command. It is sent when those before it in its room are, and kept until then. Of a
      * message whose key is here already there is no second one, unless the first failed.
      */
-    add_(room: string, command: Command, key?: string): {
+    add_(room: string, command: Command, key?: string, name?: string): {
         readonly item: Item;
         readonly outcome: Promise<Outcome>;
     };

@@ -4,6 +4,7 @@ import { Observable } from "./observable.js";
 import type { Room } from "./room.js";
 import type { RoomSnapshot } from "./snapshot.js";
 export interface RoomsSnapshot {
+    /** Until the first page is there, those in which something of mine is unsent. */
     readonly rooms: readonly RoomSnapshot[];
     /** There are more: see `more()`. */
     readonly hasMore: boolean;

@@ -52,3 +52,4 @@ export declare class RoomState {
     /** Drops who has stopped typing. Returns when to look again, in ms, or Infinity. */
     expire_(now?: number): number;
 }
+export declare const later: (a: string | undefined, b: string | undefined) => string | undefined;

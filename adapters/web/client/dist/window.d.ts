@@ -14,7 +14,7 @@ export interface WindowOptions {
 export interface WindowSnapshot {
     /**
      * Ascending; at a live end followed by my messages that are not in the log yet, which are all there
-     * is before the first connection. It is the same array until something of it is another.
+     * is before the first page. It is the same array until something of it is another.
      */
     readonly items: readonly Item[];
     readonly hasOlder: boolean;

@@ -82,7 +82,10 @@ export class Client extends Observable<ClientSnapshot> {
       storage_: storage,
       request_: (command, take) => this.#connection.request_(command, take),
       applied_: (room, seq) => !this.#known.get(room)?.expects_(seq),
-      changed_: (room) => this.#known.get(room)?.touch_(),
+      changed_: (room) => {
+        this.#list?.unsent_(room);
+        this.#known.get(room)?.touch_();
+      },
     }, user);
     this.#host = this.#asHost(storage);
     this.#deaf = listen(() => this.#connection.wake_());
@@ -109,6 +112,7 @@ export class Client extends Observable<ClientSnapshot> {
   get rooms(): RoomList {
     if (!this.#list) {
       this.#list = new RoomList(this.#host, (id) => this.#room(id));
+      for (const room of this.#outbox.rooms_) this.#list.unsent_(room);
       if (this.#host.open_) void this.#list.load_();
     }
     return this.#list;

@@ -25,6 +25,8 @@ export interface Item {
   /** Names it, here and as the key of a message. */
   readonly key: string;
   readonly room: string;
+  /** What the room was called. */
+  readonly name?: string | undefined;
   readonly command: Command;
   /** When it was made, by this machine's clock. */
   readonly at: string;
@@ -37,6 +39,7 @@ export interface Item {
 interface Kept {
   readonly key: string;
   readonly room: string;
+  readonly name?: string | undefined;
   readonly command: Command;
   readonly at: string;
   readonly log: string; // the log that its command speaks of; "" where it was not known
@@ -103,13 +106,13 @@ export class Outbox {
    * Takes a command. It is sent when those before it in its room are, and kept until then. Of a
    * message whose key is here already there is no second one, unless the first failed.
    */
-  add_(room: string, command: Command, key = newKey()): { readonly item: Item; readonly outcome: Promise<Outcome> } {
+  add_(room: string, command: Command, key = newKey(), name?: string): { readonly item: Item; readonly outcome: Promise<Outcome> } {
     const same = this.#find(room, key);
     if (same && same.item.state !== "failed") return same;
     if (same) this.#drop(same);
     if (this.#entries.length >= HELD) throw new ParleyError({ code: "full", message: `more than ${HELD} commands wait to be sent` });
     const item: Item = {
-      key, room, at: new Date().toISOString(), state: "sending",
+      key, room, name, at: new Date().toISOString(), state: "sending",
       command: command.type === "send" ? { ...command, key } : command,
     };
     const entry = this.#enter(item, this.#place(), this.#log, false);
@@ -283,8 +286,8 @@ export class Outbox {
 
   async #keep(entry: Entry): Promise<void> {
     if (!this.#user) return; // nobody knows whose it is: it is kept once we are welcome
-    const { key, room, command, at, error } = entry.item;
-    const kept: Kept = { key, room, command, at, log: entry.log_, ...(error && { failed: { code: error.code, message: error.message } }) };
+    const { key, room, name, command, at, error } = entry.item;
+    const kept: Kept = { key, room, name, command, at, log: entry.log_, ...(error && { failed: { code: error.code, message: error.message } }) };
     entry.kept_ = true;
     let timer;
     const slow = new Promise<void>((resolve) => { timer = setTimeout(resolve, STORED_WITHIN); });
@@ -315,10 +318,10 @@ export class Outbox {
 
   // Takes up a command of an earlier life, or of another tab. Of the latter it may be on its way: then
   // it is gone from the storage when its turn comes here.
-  #take(place: string, { key, room, command, at, log, failed }: Kept): void {
+  #take(place: string, { key, room, name, command, at, log, failed }: Kept): void {
     if (this.#find(room, key)) return;
     const item: Item = {
-      key, room, command, at,
+      key, room, name, command, at,
       ...(failed ? { state: "failed", error: new ParleyError(failed) } : { state: "sending" }),
     };
     this.#enter(item, place, log, true);

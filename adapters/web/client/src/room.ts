@@ -5,7 +5,8 @@ import { toMessage, type Message } from "./message.ts";
 import { Observable } from "./observable.ts";
 import { isChange, isKnown, type Author, type Command, type Entry, type Frame, type JoinOk, type RoomView } from "./protocol.ts";
 import { Reader, type ReaderOptions } from "./reader.ts";
-import { RoomState, type Member } from "./state.ts";
+import { unsent } from "./overlay.ts";
+import { later, RoomState, type Member } from "./state.ts";
 import type { RoomSnapshot, Sending, SendOptions } from "./snapshot.ts";
 import { Stream } from "./stream.ts";
 import { backoff, Timers } from "./timing.ts";
@@ -291,6 +292,7 @@ export class Room extends Observable<RoomSnapshot> {
   /** @internal What waits in the outbox has changed. */
   touch_(): void {
     for (const window of this.#windows) window.touch_();
+    this.#changed();
   }
 
   /** @internal */
@@ -439,7 +441,7 @@ export class Room extends Observable<RoomSnapshot> {
 
   #do(command: Command, key?: string): Sending {
     this.#host.use_(this);
-    const { item, outcome } = this.#host.outbox_.add_(this.id, { ...command, room: this.id }, key);
+    const { item, outcome } = this.#host.outbox_.add_(this.id, { ...command, room: this.id }, key, this.getSnapshot().name);
     return { key: item.key, outcome };
   }
 
@@ -453,9 +455,12 @@ export class Room extends Observable<RoomSnapshot> {
     const state = this.#state;
     const { name, topic, avatar, custom, sets, archived, role, read, unread, last, activeAt, members, pins, marks } = state;
     const { joined, error, cursor_: cursor } = this.#stream;
+    const outgoing = this.#host.outbox_.in_(this.id);
+    const mine = unsent(outgoing, last ? [last] : [], this.#host.me_).at(-1);
+    const at = later(last?.at, mine?.at);
     return {
-      id: this.id, name, topic, avatar, custom, sets, public: state.public, archived, role, joined, error,
-      head: Math.max(cursor, 0), read, unread, last, activeAt, members, pins, marks,
+      id: this.id, name: name || outgoing[0]?.name || "", topic, avatar, custom, sets, public: state.public, archived, role, joined, error,
+      head: Math.max(cursor, 0), read, unread, last: at === mine?.at ? mine : last, activeAt: later(activeAt, at), members, pins, marks,
       present: state.presence_,
       typing: state.typists_,
     };

@@ -9,6 +9,7 @@ import type { RoomSnapshot } from "./snapshot.ts";
 import { Timers } from "./timing.ts";
 
 export interface RoomsSnapshot {
+  /** Until the first page is there, those in which something of mine is unsent. */
   readonly rooms: readonly RoomSnapshot[];
   /** There are more: see `more()`. */
   readonly hasMore: boolean;
@@ -64,7 +65,7 @@ export class RoomList extends Observable<RoomsSnapshot> {
     const path = `v1/rooms/${encodeURIComponent(id)}`;
     const view = await this.#host.http_.ask_("GET", path);
     const room = this.#room(id);
-    const known = view.last || room.getSnapshot().last || view.head === 0;
+    const known = view.last || room.getSnapshot().last?.seq || view.head === 0;
     const page = known ? undefined : await this.#host.http_.ask_("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
     this.#take([page?.entries?.length ? { ...view, last: page.entries.at(-1) } : view]);
     if (this.#host.follows_(room)) room.join_(); // once more, if it was refused
@@ -92,6 +93,13 @@ export class RoomList extends Observable<RoomsSnapshot> {
     this.#listed.set(room.id, room);
     this.changed_();
     void this.add_(room.id);
+  }
+
+  /** @internal Something of mine waits there. */
+  unsent_(id: string): void {
+    if (this.#ready) return;
+    this.#listed.set(id, this.#room(id));
+    this.changed_();
   }
 
   /** @internal I am in that room no longer. */
@@ -152,7 +160,12 @@ export class RoomList extends Observable<RoomsSnapshot> {
       const { rooms, next, lacking } = await this.#ask(cursor);
       lacks ||= Boolean(lacking);
       this.#take(rooms);
-      if (!this.#ready) this.#next = next;
+      if (!this.#ready) {
+        this.#next = next;
+        const there = new Set(rooms.map(({ room }) => room));
+        // Those that were listed for what is unsent are mine, or not any more.
+        for (const id of this.#listed.keys()) if (!there.has(id)) void this.open(id).catch((thrown) => asError(thrown).retryable || this.remove_(id));
+      }
       this.#ready = true;
       latest ??= activeAt(rooms[0]);
       cursor = next;

@@ -27,6 +27,7 @@ export interface RoomSnapshot {
   readonly read: number;
   /** Messages of others behind it; 999 means so many or more. */
   readonly unread: number;
+  /** Also one of mine that is not in the log yet, as its `state` says. */
   readonly last: Message | undefined;
   readonly activeAt: string | undefined;
   /** Undefined until `loadMembers`. */

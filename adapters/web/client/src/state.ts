@@ -211,4 +211,4 @@ export class RoomState {
   }
 }
 
-const later = (a: string | undefined, b: string | undefined): string | undefined => (!a || (b && b > a) ? b : a);
+export const later = (a: string | undefined, b: string | undefined): string | undefined => (!a || (b && b > a) ? b : a);

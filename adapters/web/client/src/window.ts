@@ -19,7 +19,7 @@ export interface WindowOptions {
 export interface WindowSnapshot {
   /**
    * Ascending; at a live end followed by my messages that are not in the log yet, which are all there
-   * is before the first connection. It is the same array until something of it is another.
+   * is before the first page. It is the same array until something of it is another.
    */
   readonly items: readonly Item[];
   readonly hasOlder: boolean;
@@ -205,7 +205,8 @@ export class Window extends Observable<WindowSnapshot> {
   /** @internal */
   override show_(): WindowSnapshot {
     const live = this.#ready && !this.#has("newer");
-    const end = live || this.#source.cursor_ < 0; // where nothing is known of the room, what is unsent is all there is
+    // Where nothing is known of the room, or nothing of it is there yet, what is unsent is all there is.
+    const end = live || this.#source.cursor_ < 0 || (!this.#ready && !this.#segment.items_.length);
     if (this.#shown?.end !== end) this.#shown = { end, items: this.#items(end) };
     return {
       items: this.#shown.items,

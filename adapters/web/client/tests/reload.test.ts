@@ -11,7 +11,7 @@ const tokenOf = (claims: object) => `h.${Buffer.from(JSON.stringify(claims)).toS
 const alices = tokenOf({ sub: "alice", name: "Алиса" });
 
 // A page: its client, and the sockets that it opened. Nobody answers those by themselves.
-function page(storage = memoryStorage(), token = alices) {
+function page(storage = memoryStorage(), token = alices, fetch: typeof globalThis.fetch = () => Promise.reject(new Error("away"))) {
   const sockets: FakeSocket[] = [];
   class Socket extends FakeSocket {
     constructor(url: string, protocols: string[]) {
@@ -19,7 +19,7 @@ function page(storage = memoryStorage(), token = alices) {
       sockets.push(this);
     }
   }
-  const client = createClient({ url: "http://x", getToken: () => token, storage, WebSocket: Socket, fetch: () => Promise.reject(new Error("away")) });
+  const client = createClient({ url: "http://x", getToken: () => token, storage, WebSocket: Socket, fetch });
   return { client, sockets, storage };
 }
 
@@ -72,4 +72,109 @@ test("what is unsent is shown to nobody else", async () => {
     other.client.destroy();
   }
   assert.equal((await storage.list("outbox/alice/")).length, 1);
+});
+
+test("rooms in which something is unsent are listed while the service is away, by the names that they had", async () => {
+  const before = page();
+  before.client.rooms;
+  await settle();
+  const [tea, den] = ["tea", "den"].map((id) => before.client.room(id));
+  tea!.describe_({ room: "tea", name: "Tea & cake", public: true, archived: false, head: 0, role: "write", read: 0, unread: 0 });
+  tea!.send("one");
+  await passes(1_000);
+  den!.send("two");
+  await settle();
+  before.client.destroy();
+
+  const { client, sockets } = page(before.storage);
+  const listed = () => client.rooms.getSnapshot().rooms.map(({ id, name, last }) => [id, name, last?.body, last?.state]);
+  client.rooms;
+  await settle();
+  assert.deepEqual(listed(), [["den", "", "two", "sending"], ["tea", "Tea & cake", "one", "sending"]]);
+  await passes(1_000);
+  client.room("tea").send("three");
+  await settle();
+  assert.deepEqual(listed(), [["tea", "Tea & cake", "three", "sending"], ["den", "", "two", "sending"]]);
+  const [, third] = client.room("tea").messages.getSnapshot().items as any[];
+  client.room("tea").discard(third.key);
+  await settle();
+  assert.deepEqual(listed(), [["den", "", "two", "sending"], ["tea", "Tea & cake", "one", "sending"]]);
+  assert.equal(client.rooms.getSnapshot().ready, false);
+  assert.equal(sockets.flatMap(({ sent }) => sent).length, 0);
+  client.destroy();
+
+  // Who asks for the list later gets the same.
+  const late = page(before.storage);
+  await settle();
+  assert.deepEqual(late.client.rooms.getSnapshot().rooms.map(({ id }) => id), ["den", "tea"]);
+  late.client.destroy();
+});
+
+test("once the service is back the list is the true one, and what is unsent is sent in order", async () => {
+  const before = page();
+  await settle();
+  for (const [room, body] of [["tea", "one"], ["den", "two"], ["tea", "three"], ["lost", "four"]]) before.client.room(room!).send(body!);
+  await settle();
+  before.client.destroy();
+
+  const view = (room: string) => ({ room, name: room.toUpperCase(), public: true, archived: false, head: 0, role: "write", read: 0, unread: 0 });
+  const asked: string[] = [];
+  const { client, sockets } = page(before.storage, alices, async (url) => {
+    const { pathname } = new URL(url as string);
+    asked.push(pathname);
+    if (pathname === "/v1/rooms") return Response.json({ rooms: [view("den")] });
+    return pathname === "/v1/rooms/tea" ? Response.json(view("tea")) : Response.json({ error: { code: "not_found", message: "no such room" } }, { status: 404 });
+  });
+  client.rooms;
+  await settle();
+  sockets[0]!.says(welcome);
+  const heads: Record<string, number> = {};
+  let answered = 0;
+  const sent: string[] = [];
+  for (let turns = 0; turns < 20; turns++) {
+    await passes(0);
+    for (; answered < sockets[0]!.sent.length; answered++) {
+      const { type, id, room, body, key } = sockets[0]!.sent[answered];
+      if (type === "join" && room !== "lost") sockets[0]!.says({ type: "ok", id, head: 0, from: 1, truncated: false, role: "write", read: 0 });
+      else if (type === "send" && room !== "lost") {
+        const seq = (heads[room] = (heads[room] ?? 0) + 1);
+        sent.push(body);
+        sockets[0]!.says({ type: "ok", id, seq });
+        sockets[0]!.says({ type: "message", room, seq, at: new Date().toISOString(), author: welcome.user, key, body });
+      } else if (room === "lost") sockets[0]!.says({ type: "error", id, code: "not_found", message: "no such room" });
+    }
+  }
+  assert.deepEqual(sent.filter((body) => body !== "two"), ["one", "three"]);
+  const { rooms, ready } = client.rooms.getSnapshot();
+  assert.equal(ready, true);
+  assert.deepEqual(rooms.map(({ id, name, last }) => [id, name, last?.body, last?.state]).sort(), [["den", "DEN", "two", "sent"], ["tea", "TEA", "three", "sent"]]);
+  assert.ok(asked.includes("/v1/rooms/lost"));
+  client.destroy();
+});
+
+test("what the service refused can be tried again after a reload while it is away", async () => {
+  const before = page();
+  before.client.room("tea");
+  await settle();
+  before.sockets[0]!.says(welcome);
+  await settle();
+  before.client.room("tea").send("one");
+  await passes(0);
+  before.sockets[0]!.says({ type: "error", id: before.sockets[0]!.last("send").id, code: "forbidden", message: "you may read only" });
+  await passes(0);
+  before.client.destroy();
+
+  const { client } = page(before.storage);
+  const last = () => client.rooms.getSnapshot().rooms.map(({ id, last }) => [id, last?.state, last?.error?.code]);
+  client.rooms;
+  await settle();
+  assert.deepEqual(last(), [["tea", "failed", "forbidden"]]);
+  client.room("tea").retry(client.rooms.getSnapshot().rooms[0]!.last!.failed!);
+  await settle();
+  assert.deepEqual(last(), [["tea", "sending", undefined]]);
+  client.room("tea").discard(client.rooms.getSnapshot().rooms[0]!.last!.key!);
+  await settle();
+  assert.deepEqual(last(), [["tea", undefined, undefined]]);
+  assert.deepEqual(await before.storage.list("outbox/"), []);
+  client.destroy();
 });

@@ -23,6 +23,7 @@ export function Actions({ message, room, mine, talk }: { message: Message; room:
   const { role, archived } = room.getSnapshot();
   const writes = role !== "read" && !archived;
   const close = () => setOpen(undefined);
+  if (!message.seq) return <div class="actions" part="actions" role="toolbar" aria-label={t("actions")}><IconButton icon="bin" class="act-discard" label={t("discard")} onClick={() => room.discard(message.key!)} /></div>;
   return (
     <div class={open ? "actions open" : "actions"} part="actions" role="toolbar" aria-label={t("actions")}>
       {writes && <IconButton icon="smile" class="act-react" label={t("react")} menu onClick={(event) => setOpen({ is: "picker", near: event.currentTarget as Element })} />}

@@ -6,7 +6,7 @@ import { useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
 import type { Speaker } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Face, hue, Name } from "../ui/parts.tsx";
+import { Face, hue, mark, Name } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
 import { body } from "./Body.tsx";
 import { plain } from "./markdown.ts";
@@ -60,7 +60,7 @@ export class MessageRow extends Component<MessageProps, { met: boolean }> {
         </div>
         {!gone && message.reactions.length > 0 && reactions(props)}
         {message.state === "failed" && failure(props)}
-        {met && !gone && !message.deletedAt && message.seq > 0 && <Acting {...props} />}
+        {met && !gone && !message.deletedAt && (message.seq > 0 || message.state === "sending") && <Acting {...props} />}
       </li>
     );
   }
@@ -120,10 +120,10 @@ function stamp(t: Speaker, { at, editedAt, pinned, state }: Shown, met: boolean)
   const time = <time class={alone ? "stamp" : undefined} dateTime={at} title={met ? t.moment(at) : undefined}>{t.clock(at)}</time>;
   return alone ? time : (
     <span class="stamp">
-      {pinned && <span title={t("pinned")}><Icon name="pin" /><span class="unseen">{t("pinned")}</span></span>}
+      {pinned && mark("pin", t("pinned"))}
       {editedAt && <span title={t.moment(editedAt)}>{t("edited")}</span>}
       {time}
-      {sending && <span title={t("sending")}><Icon name="clock" /><span class="unseen">{t("sending")}</span></span>}
+      {sending && mark("clock", t("sending"))}
     </span>
   );
 }

@@ -8,7 +8,7 @@ import { load, moreNow, useMore } from "../lazy/load.ts";
 import { plain } from "../message/markdown.ts";
 import { Connection } from "../states/Connection.tsx";
 import { Icon } from "../ui/icons.tsx";
-import { Avatar, Face, IconButton, Name } from "../ui/parts.tsx";
+import { Avatar, Face, IconButton, mark, Name } from "../ui/parts.tsx";
 
 const MOST = 999;
 
@@ -88,7 +88,8 @@ function Entry({ room, open, me, onOpen }: { room: RoomSnapshot; open: boolean; 
     <button type="button" class={unread ? "entry new" : "entry"} part={open ? "room-entry current" : "room-entry"} aria-current={open ? "page" : undefined} data-room={id} onClick={onOpen}>
       <Avatar id={id} name={name} picture={room.avatar} />
       <span class="lines">
-        <span class="line-one"><Name>{name}</Name>{!room.public && <Icon name="lock" />}{quiet && <Icon name="mute" />}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
+        <span class="line-one"><Name>{name}</Name>{!room.public && <Icon name="lock" />}{quiet && <Icon name="mute" />}
+          {last?.state === "failed" ? mark("alert", t("failed")) : last?.state === "sending" && mark("clock", t("sending"))}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
         <span class="line-two">
           {typing.length > 0 ? <span class="preview typing-now">{t("typing.short")}</span> : (
             <span class="preview" dir="auto">{last && !last.deletedAt && <bdi class="by">{last.author.id === me ? t("you") : t.who(last.author)}: </bdi>}<bdi>{what}</bdi></span>

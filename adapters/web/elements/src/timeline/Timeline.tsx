@@ -246,7 +246,7 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       r: () => press(".act-reply"),
       e: () => message && message.author.id === this.props.desk.client.getSnapshot().me?.id && talk.edit(message),
       c: () => message && void moreNow()?.copy(this.props.desk, message.body),
-      Delete: () => message && this.#remove(message),
+      Delete: () => (message ? this.#remove(message) : press(".act-discard")),
     };
     const act = acts[event.key];
     if (!act || (event.key.length === 1 && !row)) return;

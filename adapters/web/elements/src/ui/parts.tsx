@@ -19,6 +19,9 @@ export function IconButton({ icon, label, onClick, pressed, part, class: kind = 
   );
 }
 
+/** A small picture that says something. */
+export const mark = (icon: IconName, label: string): JSX.Element => <span title={label}><Icon name={icon} /><span class="unseen">{label}</span></span>;
+
 /** A number of its own for each id, so that people and rooms can be told apart. */
 export function hue(id: string): number {
   let sum = 7;
