@@ -183,8 +183,8 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
   }
 
   #scrolled = (): void => {
-    const scroll = this.#scroll.current!;
-    if (!this.#placed) return;
+    const scroll = this.#scroll.current;
+    if (!scroll || !this.#placed) return; // it may be told after all of it is gone
     const below = this.#below;
     this.#sticks = below < AT_END && this.props.shown.live;
     this.#note();
