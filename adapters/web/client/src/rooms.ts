@@ -162,9 +162,8 @@ export class RoomList extends Observable<RoomsSnapshot> {
       this.#take(rooms);
       if (!this.#ready) {
         this.#next = next;
-        const there = new Set(rooms.map(({ room }) => room));
         // Those that were listed for what is unsent are mine, or not any more.
-        for (const id of this.#listed.keys()) if (!there.has(id)) void this.open(id).catch((thrown) => asError(thrown).retryable || this.remove_(id));
+        for (const id of this.#listed.keys()) if (!rooms.some(({ room }) => room === id)) void this.open(id).catch((thrown) => asError(thrown).retryable || this.remove_(id));
       }
       this.#ready = true;
       latest ??= activeAt(rooms[0]);

@@ -8,10 +8,11 @@ import { isBig, isHigh, parse, unturned, type Block, type Inline } from "./markd
 /** A function, and no component: who draws it does so only if the text is another. */
 export function body(text: string): JSX.Element {
   const kind = `body${isBig(text) ? " big" : ""}${isHigh(text) ? " high" : ""}`;
-  const [only, ...others] = parse(text);
-  // Most are one paragraph.
-  return only?.is === "lines" && !others.length ? <p class={kind} part="body" dir="auto">{only.of.map(piece)}</p>
-    : <div class={kind} part="body" dir="auto">{parse(text).map(block)}</div>;
+  const blocks = parse(text);
+  const [only] = blocks;
+  const lines = blocks.length === 1 && only!.is === "lines" && only!.of; // most are one paragraph
+  const Tag = lines ? "p" : "div";
+  return <Tag class={kind} part="body" dir="auto">{lines ? lines.map(piece) : blocks.map(block)}</Tag>;
 }
 
 function block(one: Block, key: number): JSX.Element {

@@ -6,7 +6,7 @@ import { useWords } from "../desk/context.ts";
 import type { Desk } from "../desk/desk.ts";
 import type { Speaker } from "../strings/index.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Face, hue, mark, Name } from "../ui/parts.tsx";
+import { Face, mark, Name, tint } from "../ui/parts.tsx";
 import { useMore } from "../lazy/load.ts";
 import { body } from "./Body.tsx";
 import { plain } from "./markdown.ts";
@@ -48,7 +48,7 @@ export class MessageRow extends Component<MessageProps, { met: boolean }> {
   override render(props: MessageProps): ComponentChild {
     const { desk, message, first, last, mine, gone, found } = props;
     const { met } = this.state;
-    const kind = ["row", mine && "mine", first && "first", last && "last", message.state === "failed" && "failed", found && "found", met && "met"];
+    const kind = ["row", mine && "mine", first && "first", last && "last", message.state === "failed" && "failed", found && "found"];
     // Functions, and not components, where there is nothing to keep: a page has many.
     return (
       <li ref={this.#is} class={kind.filter(Boolean).join(" ")} part={mine ? "message own" : "message"} data-key={message.id} data-seq={message.seq || undefined}
@@ -68,8 +68,8 @@ export class MessageRow extends Component<MessageProps, { met: boolean }> {
 
 const rows = new WeakMap<Element, MessageRow>();
 
-/** The pointer or the focus comes to what is in the row. */
-export const meet = (row: Element): void => rows.get(row)?.setState({ met: true });
+/** The pointer or the focus comes to what may be in a row. */
+export const meet = ({ target }: Event): void => rows.get((target as Element).closest(".row")!)?.setState({ met: true });
 
 // What may be done comes with what is loaded later.
 function Acting({ message, room, mine, talk }: MessageProps): JSX.Element | null {
@@ -80,12 +80,12 @@ function Acting({ message, room, mine, talk }: MessageProps): JSX.Element | null
 function label(desk: Desk, { author, body, at, deletedAt, state }: Shown, gone: boolean): string {
   const t = desk.words;
   const text = gone || deletedAt ? t("deleted") : plain(body).slice(0, 300);
-  return `${t.who(author)}: ${text}, ${state === "sending" ? t("sending") : state === "failed" ? t("failed") : t.clock(at)}`;
+  return `${t.who(author)}: ${text}, ${state === "sent" ? t.clock(at) : t(state)}`;
 }
 
 function author({ desk, message: { author, via } }: MessageProps): JSX.Element {
   return (
-    <p class="author" ref={(element) => void element?.style.setProperty("--hue", String(hue(author.id)))}>
+    <p class="author" style={tint(author.id)}>
       <Name>{desk.words.who(author)}</Name>
       {via !== undefined && <span class="tag">{desk.words("via", { who: desk.client.name(via) })}</span>}
     </p>
@@ -116,7 +116,7 @@ function quote(t: Speaker, seq: number, quoted: Shown | null | undefined, talk: 
 
 function stamp(t: Speaker, { at, editedAt, pinned, state }: Shown, met: boolean): JSX.Element {
   const sending = state === "sending";
-  const alone = !pinned && !editedAt && !sending;
+  const alone = !(pinned || editedAt || sending);
   const time = <time class={alone ? "stamp" : undefined} dateTime={at} title={met ? t.moment(at) : undefined}>{t.clock(at)}</time>;
   return alone ? time : (
     <span class="stamp">

@@ -55,7 +55,7 @@ export function RoomList(): JSX.Element {
       </form>
       <ul ref={list} class="rooms" aria-busy={!ready}>
         {shown.map((room) => <li key={room.id}><Entry room={room} open={room.id === open} me={me?.id} onOpen={() => { setText(""); desk.open(room.id); }} /></li>)}
-        {!ready && !error && status.state !== "waiting" && [0, 1, 2].map((at) => <li key={at} class="bone-room" aria-hidden="true"><span class="avatar" /><span class={`bone b${at}`} /></li>)}
+        {!ready && !error && status.state !== "waiting" && [0, 1, 2].map((at) => <li key={at} class="bone-room" aria-hidden="true"><span class="avatar" /><span class="bone" /></li>)}
         {ready && wanted === "" && shown.length === 0 && <li class="note">{t("rooms.none")}</li>}
         {wanted !== "" && other && (
           <>
@@ -89,7 +89,7 @@ function Entry({ room, open, me, onOpen }: { room: RoomSnapshot; open: boolean; 
       <Avatar id={id} name={name} picture={room.avatar} />
       <span class="lines">
         <span class="line-one"><Name>{name}</Name>{!room.public && <Icon name="lock" />}{quiet && <Icon name="mute" />}
-          {last?.state === "failed" ? mark("alert", t("failed")) : last?.state === "sending" && mark("clock", t("sending"))}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
+          {last && last.state !== "sent" && mark(last.state === "failed" ? "alert" : "clock", t(last.state))}<time>{activeAt ? t.ago(activeAt) : ""}</time></span>
         <span class="line-two">
           {typing.length > 0 ? <span class="preview typing-now">{t("typing.short")}</span> : (
             <span class="preview" dir="auto">{last && !last.deletedAt && <bdi class="by">{last.author.id === me ? t("you") : t.who(last.author)}: </bdi>}<bdi>{what}</bdi></span>

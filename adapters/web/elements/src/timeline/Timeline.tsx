@@ -271,11 +271,10 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       <div class="stage">
         <div ref={this.#scroll} class="scroll" part="timeline" role="region" aria-label={t("messages")} tabIndex={0} onScroll={this.#scrolled} onKeyDown={this.#keys}>
           <div class="column">
-            {shown.ready && !shown.hasOlder && <p class="beginning">{t("beginning")}</p>}
-            {shown.hasOlder && <p class="beginning" aria-hidden={!shown.error}>{shown.error ? t.fault(shown.error) : t("loading")}</p>}
-            {!shown.ready && shown.items.length === 0 && !shown.error && status.state !== "waiting" && <Skeleton />}
+            {(shown.ready || shown.hasOlder) && <p class="beginning" aria-hidden={shown.hasOlder && !shown.error}>{shown.hasOlder && shown.error ? t.fault(shown.error) : t(shown.hasOlder ? "loading" : "beginning")}</p>}
+            {!shown.ready && shown.items.length === 0 && !shown.error && status.state !== "waiting" && <div class="skeleton" aria-hidden="true">{[1, 2, 3, 4, 5].map((at) => <span key={at} class="bone" />)}</div>}
             {shown.ready && shown.items.length === 0 && <p class="empty"><Icon name="chat" />{t("room.empty")}</p>}
-            <ol ref={this.#list} class="rows" onPointerOver={met} onFocusIn={met}>{made.map((row) => this.#draw(row))}</ol>
+            <ol ref={this.#list} class="rows" onPointerOver={meet} onFocusIn={meet}>{made.map((row) => this.#draw(row))}</ol>
           </div>
         </div>
         {(away || !shown.live) && shown.ready && (
@@ -300,7 +299,8 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       );
       case "message": {
         const { message } = row;
-        const quoted = message.replyTo === undefined ? undefined : (find(shown, message.replyTo) ?? quotes.get(message.replyTo));
+        const { replyTo } = message;
+        const quoted = replyTo === undefined ? undefined : (shown.items.find(({ seq }) => seq === replyTo) as Message ?? quotes.get(replyTo));
         return (
           <MessageRow key={row.key} desk={desk} message={message} room={room} first={row.first} last={row.last} mine={message.author.id === me}
             gone={gone.has(`${room.id}/${message.seq}`)} found={at?.seq === message.seq} quoted={quoted} talk={talk} turn={turn} />
@@ -308,17 +308,4 @@ export class Timeline extends Component<TimelineProps, { away: boolean }> {
       }
     }
   }
-}
-
-function met({ target }: Event): void {
-  const row = (target as Element).closest(".row");
-  if (row) meet(row);
-}
-
-function find({ items }: WindowSnapshot, seq: number): Message | undefined {
-  return items.find((item) => item.type === "message" && item.seq === seq) as Message | undefined;
-}
-
-function Skeleton(): ComponentChild {
-  return <div class="skeleton" aria-hidden="true">{[62, 38, 74, 50, 30].map((_, at) => <span key={at} class={`bone b${at}`} />)}</div>;
 }

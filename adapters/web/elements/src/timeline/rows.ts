@@ -24,7 +24,7 @@ export function rows(items: readonly Item[], line: number, hasOlder: boolean, me
   // Whether one is of the same group as the one before it.
   const follows = (at: number) => {
     const [before, item] = [items[at - 1], items[at]];
-    return before?.type === "message" && item?.type === "message" && before.author.id === item.author.id && before.via === item.via
+    return days[at] === days[at - 1] && before?.type === "message" && item?.type === "message" && before.author.id === item.author.id && before.via === item.via
       && Math.abs(+times[at]! - +times[at - 1]!) < GROUP_WITHIN;
   };
   let drawn = line === 0;
@@ -42,8 +42,8 @@ export function rows(items: readonly Item[], line: number, hasOlder: boolean, me
     else {
       made.push({
         is: "message", key: keyOf(item), message: item,
-        first: breaks || begins || !follows(at),
-        last: !follows(at + 1) || days[at] !== days[at + 1] || (!drawn && isNew(items[at + 1]!)),
+        first: begins || !follows(at),
+        last: !follows(at + 1) || (!drawn && isNew(items[at + 1]!)),
       });
     }
   }

@@ -22,11 +22,11 @@ export function IconButton({ icon, label, onClick, pressed, part, class: kind = 
 /** A small picture that says something. */
 export const mark = (icon: IconName, label: string): JSX.Element => <span title={label}><Icon name={icon} /><span class="unseen">{label}</span></span>;
 
-/** A number of its own for each id, so that people and rooms can be told apart. */
-export function hue(id: string): number {
+/** A style with a number of its own for each id, so that people and rooms can be told apart. */
+export function tint(id: string) {
   let sum = 7;
   for (const char of id) sum = (sum * 31 + char.codePointAt(0)!) % 9973;
-  return (sum * 137) % 360; // ids that differ little differ much in colour
+  return { "--hue": (sum * 137) % 360 }; // ids that differ little differ much in colour
 }
 
 export function initials(name: string): string {
@@ -38,10 +38,9 @@ export function initials(name: string): string {
 /** A picture, or initials until it is there, and where there is none. */
 export function Avatar({ id, name, picture, small = false }: { id: string; name: string; picture?: string | undefined; small?: boolean }): JSX.Element {
   const [shown, setShown] = useState<string>(); // the address of which the browser has a picture
-  const tint = (element: HTMLElement | null) => void element?.style.setProperty("--hue", String(hue(id)));
   const src = pictureAt(picture, document.baseURI);
   return (
-    <span class={small ? "avatar small" : "avatar"} part="avatar" aria-hidden="true" ref={tint}>
+    <span class={small ? "avatar small" : "avatar"} part="avatar" aria-hidden="true" style={tint(id)}>
       {src && <img key={src} class={shown === src ? "shown" : ""} alt="" loading="lazy" referrerpolicy="no-referrer" src={src} onLoad={() => setShown(src)} />}
       {(!src || shown !== src) && initials(name)}
     </span>
