@@ -142,10 +142,10 @@ func TestElementsHoldFewRowsOfALongHistory(t *testing.T) {
 var wholeHistory = os.Getenv("PARLEY_TEST_WHOLE_HISTORY") != ""
 
 // TestElementsScrollThroughALongHistory goes up through pages of 50 from the end of 100,000
-// messages, and from their middle, and down again. It prints what a page takes of the processor: all
-// that the main thread does from one scroll to the next, which is the request, the answer, drawing
-// its rows, and three frames. To wait for a page by frames makes no more of them than to wait by an
-// observer. What can be counted is checked: elements of a message, and layouts of a page.
+// messages, and from their middle, and down again. It prints what a page takes of the processor:
+// all that the main thread does from one scroll to the next, which is the request, the answer,
+// drawing its rows, and three frames. To wait for a page by frames makes no more of them than to
+// wait by an observer. What can be counted is checked: elements of a message, layouts of a page.
 func TestElementsScrollThroughALongHistory(t *testing.T) {
 	t.Parallel()
 	const messages, size, rows = 100_000, 50, 400

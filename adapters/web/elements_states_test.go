@@ -268,8 +268,8 @@ func TestAReloadWhileTheServiceIsAwayShowsWhatIsUnsent(t *testing.T) {
 	alice.waits(`(one(".banner .text")?.click(), !one(".banner") && all(".row").length === 4 && text(".row.mine .body") === "three|four" && all(".row").every((e) => e.dataset.seq))`)
 }
 
-// TestRoomsWithWhatIsUnsentAreListed has alice write in two rooms while the service is away, and load
-// the page anew.
+// TestRoomsWithWhatIsUnsentAreListed has alice write in two rooms while the service is away, and
+// load the page anew.
 func TestRoomsWithWhatIsUnsentAreListed(t *testing.T) {
 	t.Parallel()
 	h, browser := newHost(t, wholeChat, keepsToken, longRoom(t, 2)), newBrowser(t)
