@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fasthttp/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
@@ -63,9 +64,8 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if a.cfg.Compress {
 		extension, opening.Packing = negotiate(c)
 	}
-	c.Locals(openingKey, opening)
-	if err := c.Next(); err != nil {
-		return err
+	if err := upgrader.Upgrade(c.Context(), func(w *websocket.Conn) { a.take(w.NetConn(), opening) }); err != nil {
+		return fiber.ErrUpgradeRequired
 	}
 	if extension != "" { // not before: the library refuses a request whose answer has this header already
 		c.Set(fiber.HeaderSecWebSocketExtensions, extension)
