@@ -118,7 +118,8 @@ type messagingParts struct {
 func newMessaging(cfg Config, p messagingParts) *messaging.Service {
 	spread, _ := p.Store.(ports.Spread) // where it has one writer, more lanes would only make smaller batches
 	return messaging.New(messaging.Config{
-		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Alone: alone(p.Own), Observer: p.Observer, Which: p.Watch.Log,
+		Log: p.Log, Directory: p.Directory, Slots: p.Slots, Lists: p.Lists, Bus: p.Bus, Observer: p.Observer, Which: p.Watch.Log,
+		Alone:       spread == nil && alone(p.Own), // PostgreSQL may serve other nodes that this one does not hear
 		AnswerBytes: cfg.AnswerBytes, Measure: wire.MeasureEntry,
 		Autocreate: !cfg.NoAutocreate, RateLimit: cfg.RateLimit, ServiceLimit: cfg.ServiceRate, RoomsLimit: cfg.RoomsPerUser, AddsLimit: cfg.AddsPerUser, SearchLimit: cfg.SearchRate, Reactions: cfg.Reactions,
 		Spread: spread, Lanes: 1,
@@ -159,7 +160,7 @@ func featuresWith(s ports.Searcher) []string {
 	return append(slices.Clone(features), ports.FeatureSearch)
 }
 
-// alone reports whether no other node serves the log. A local bus reaches only nodes of this
+// alone reports whether this node hears of no other. A local bus reaches only nodes of this
 // process.
 func alone(b Bus) bool {
 	_, is := b.(*localbus.Bus)
