@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fasthttp/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
@@ -64,8 +63,9 @@ func (a *Adapter) handshake(c *fiber.Ctx) error {
 	if a.cfg.Compress {
 		extension, opening.Packing = negotiate(c)
 	}
-	if err := upgrader.Upgrade(c.Context(), func(w *websocket.Conn) { a.take(w.NetConn(), opening) }); err != nil {
-		return fiber.ErrUpgradeRequired
+	c.Locals(openingKey, opening)
+	if err := c.Next(); err != nil {
+		return err
 	}
 	if extension != "" { // not before: the library refuses a request whose answer has this header already
 		c.Set(fiber.HeaderSecWebSocketExtensions, extension)

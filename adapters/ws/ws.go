@@ -7,9 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fasthttp/websocket"
+	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 
 	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
@@ -78,18 +77,21 @@ func New(cfg Config) *Adapter {
 	return &Adapter{cfg: cfg.withDefaults(), origins: edge.NewOrigins(cfg.Origins)}
 }
 
-// upgrader makes the answer to a handshake, and nothing else.
-var upgrader = websocket.FastHTTPUpgrader{
-	CheckOrigin:     func(*fasthttp.RequestCtx) bool { return true }, // the handshake has checked it
-	ReadBufferSize:  1,                                               // the library does not read
-	WriteBufferPool: &sync.Pool{},                                    // and does not write
-}
+// openingKey is the key under which the handshake stores its results for the connection.
+const openingKey = "parley.opening"
 
 // Routes adds the socket's routes. The app's server must leave connections to who takes them, as
 // edge.Keeps says: they outlive the handler that upgrades them, and the adapter closes them.
 func (a *Adapter) Routes(r fiber.Router) {
+	upgrade := websocket.New(a.take, websocket.Config{
+		Origins:         []string{"*"}, // the handshake has checked it
+		ReadBufferSize:  1,             // the library does not read
+		WriteBufferPool: &sync.Pool{},  // and does not write
+		// Take does not panic; the default would show the panic to the client.
+		RecoverHandler: func(*websocket.Conn) {},
+	})
 	for _, path := range []string{"/ws", "/ws/:room"} {
-		r.Add(fiber.MethodGet, path, a.handshake) // Get would add HEAD too
+		r.Add(fiber.MethodGet, path, a.handshake, upgrade) // Get would add HEAD too
 	}
 }
 
@@ -101,11 +103,13 @@ func (a *Adapter) Wait() {
 }
 
 // take starts a connection and returns at once, so that the request and its buffers can be used
-// again.
-func (a *Adapter) take(in net.Conn, opening *ports.Opening) {
+// again. The library's Conn goes back to a pool: nothing may keep it.
+func (a *Adapter) take(w *websocket.Conn) {
+	opening, _ := w.Locals(openingKey).(*ports.Opening)
+	in := w.NetConn()
 	raw, dry := edge.Take(in)
 	early, err := takeOver(in, raw, dry)
-	if err != nil {
+	if opening == nil || err != nil {
 		_ = raw.Close()
 		return
 	}
