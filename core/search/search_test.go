@@ -254,6 +254,69 @@ func TestWhatMayNotBeReadIsFoundByNothing(t *testing.T) {
 	searchtest.Race(t, memory.New(), words.Reader{}, 600)
 }
 
+// meddledLog has something happen before and after what it reads the first time.
+type meddledLog struct {
+	ports.Log
+	before, after func()
+}
+
+func (l *meddledLog) Read(ctx context.Context, room chat.RoomID, span ports.Span) ([]chat.Entry, error) {
+	before, after := l.before, l.after
+	l.before, l.after = nil, nil
+	if before != nil {
+		before()
+		defer after()
+	}
+	return l.Log.Read(ctx, room, span)
+}
+
+// A search reads a message that says something else while its user may not read the room.
+func TestWhatWasSaidWhileAUserWasOutIsNotShown(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		public     bool
+		query      ports.Search
+		out, again chat.Fact
+	}{
+		"a member is banned, and back": {
+			false, ports.Search{Text: "tea", Room: "den"},
+			chat.MemberChanged{User: "bob", Change: chat.MemberBanned}, chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Write},
+		},
+		"a room is hidden, and public again": {
+			true, ports.Search{Text: "tea", Public: true},
+			chat.RoomChanged{Change: chat.RoomHidden}, chat.RoomChanged{Change: chat.RoomPublished},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			meddled := &meddledLog{}
+			w := begin(t, func(c *search.Config) { meddled.Log, c.Log = c.Log, meddled })
+			w.runs()
+			w.makes("den", row.public)
+			if !row.public {
+				w.does("den", "owner", row.again)
+			}
+			seq := w.says("den", "alice", "green tea")
+			w.indexed("den")
+			meddled.before = func() {
+				w.does("den", "owner", row.out)
+				w.does("den", "alice", chat.Edited{Target: seq, Body: "secret tea"})
+			}
+			meddled.after = func() {
+				w.does("den", "alice", chat.Edited{Target: seq, Body: "black tea"})
+				w.does("den", "owner", row.again)
+			}
+			hits := w.finds(user("bob"), row.query).Hits
+			if meddled.before != nil {
+				t.Fatal("nothing was read")
+			}
+			if len(hits) != 1 || hits[0].Entry.Fact.(chat.Message).Body != "black tea" {
+				t.Errorf("found %+v, want what it says at last", hits)
+			}
+		})
+	}
+}
+
 func TestHowFarAllIsIndexed(t *testing.T) {
 	t.Parallel()
 	oldest := time.Minute

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -118,7 +119,7 @@ func (s *Service) search(ctx context.Context, by chat.Identity, ask ports.Search
 	}
 	find := ports.FindQuery{Rooms: in.rooms, Public: in.public, But: in.but, From: ask.From, To: ask.To, Before: before}
 	find.All, find.None = q.asks(&ask)
-	w := &walk{s: s, by: by, ask: &ask, query: &q, find: find, bytes: s.cfg.AnswerBytes - answerHead}
+	w := &walk{s: s, by: by, ask: &ask, query: &q, find: find, seen: in.seen, bytes: s.cfg.AnswerBytes - answerHead}
 	if err := w.fill(ctx, in); err != nil {
 		return ports.SearchPage{}, err
 	}
@@ -162,7 +163,8 @@ type walk struct {
 	ask   *ports.Search
 	query *query
 	find  ports.FindQuery
-	bytes int // that are left for the page
+	seen  map[chat.RoomID]chat.Standing // the user's, when it was looked at last
+	bytes int                           // that are left for the page
 
 	hits []ports.SearchHit
 	last *ports.FoundMessage // the last message that was looked at
@@ -193,18 +195,12 @@ func (w *walk) fill(ctx context.Context, in scope) error {
 
 // take adds the messages that match to the page, and reports whether the page is full.
 func (w *walk) take(ctx context.Context, found []ports.FoundMessage) (full bool, err error) {
-	entries, err := w.read(ctx, found)
-	if err != nil {
-		return false, err
-	}
-	rights, err := w.rights(ctx, found)
+	entries, err := w.readable(ctx, found)
 	if err != nil {
 		return false, err
 	}
 	for i := range found {
-		place := found[i]
-		hit, is := w.hit(entries[placeOf(place)])
-		if is = is && rights[place.Room]; is {
+		if hit, is := w.hit(entries[placeOf(found[i])]); is {
 			size := w.s.cfg.Measure(&hit.Entry) + hitHead + markBytes*len(hit.Marks)
 			if size > w.bytes && len(w.hits) > 0 {
 				w.more = true
@@ -274,13 +270,64 @@ func (w *walk) read(ctx context.Context, found []ports.FoundMessage) (map[place]
 	return entries, failed
 }
 
-// rights returns in which of the rooms the user may read now.
-func (w *walk) rights(ctx context.Context, found []ports.FoundMessage) (map[chat.RoomID]bool, error) {
-	var asked []ports.Place
-	may := map[chat.RoomID]bool{}
+// readable reads messages in their present form, without those that the user may not read. It looks
+// at the user's rights before and after. Where these have changed meanwhile, what it read may have
+// been said only while the user could not read it: so it reads that again.
+func (w *walk) readable(ctx context.Context, found []ports.FoundMessage) (map[place]*chat.Entry, error) {
+	const tries = 4
+	if err := w.see(ctx, found); err != nil {
+		return nil, err
+	}
+	entries := make(map[place]*chat.Entry, len(found))
+	for n := 0; n < tries && len(found) > 0; n++ {
+		read, err := w.read(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		now, err := w.standings(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		var again []ports.FoundMessage
+		for _, m := range found {
+			st := now[m.Room]
+			switch before := w.seen[m.Room]; {
+			case !reads(&st, w.by):
+			case !sameRights(&before, &st):
+				again = append(again, m)
+			default:
+				entries[placeOf(m)] = read[placeOf(m)]
+			}
+		}
+		maps.Copy(w.seen, now)
+		found = again
+	}
+	return entries, nil
+}
+
+// see looks at the user's rights in rooms where that was not done yet.
+func (w *walk) see(ctx context.Context, found []ports.FoundMessage) error {
+	var others []ports.FoundMessage
 	for _, m := range found {
-		if _, known := may[m.Room]; !known {
-			may[m.Room] = false
+		if _, seen := w.seen[m.Room]; !seen {
+			others = append(others, m)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	now, err := w.standings(ctx, others)
+	maps.Copy(w.seen, now)
+	return err
+}
+
+// standings returns how the user stands to the messages' rooms now.
+func (w *walk) standings(ctx context.Context, found []ports.FoundMessage) (map[chat.RoomID]chat.Standing, error) {
+	var asked []ports.Place
+	now := map[chat.RoomID]chat.Standing{}
+	for _, m := range found {
+		if _, is := now[m.Room]; !is {
+			now[m.Room] = chat.Standing{}
 			asked = append(asked, ports.Place{Room: m.Room, User: w.by.User})
 		}
 	}
@@ -289,9 +336,14 @@ func (w *walk) rights(ctx context.Context, found []ports.FoundMessage) (map[chat
 		return nil, err
 	}
 	for i := range standings {
-		may[asked[i].Room] = reads(&standings[i], w.by)
+		now[asked[i].Room] = standings[i]
 	}
-	return may, nil
+	return now, nil
+}
+
+// sameRights reports whether nothing has changed what a user may do in a room.
+func sameRights(a, b *chat.Standing) bool {
+	return a.Room.Changed == b.Room.Changed && a.Member.Role == b.Member.Role && a.Member.Banned == b.Member.Banned && a.Member.Since.Equal(b.Member.Since)
 }
 
 // reads reports whether by may read a room.
