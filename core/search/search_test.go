@@ -279,12 +279,16 @@ func TestWhatWasSaidWhileAUserWasOutIsNotShown(t *testing.T) {
 		out, again chat.Fact
 	}{
 		"a member is banned, and back": {
-			false, ports.Search{Text: "tea", Room: "den"},
-			chat.MemberChanged{User: "bob", Change: chat.MemberBanned}, chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Write},
+			false,
+			ports.Search{Text: "tea", Room: "den"},
+			chat.MemberChanged{User: "bob", Change: chat.MemberBanned},
+			chat.MemberChanged{User: "bob", Change: chat.MemberJoined, Role: chat.Write},
 		},
 		"a room is hidden, and public again": {
-			true, ports.Search{Text: "tea", Public: true},
-			chat.RoomChanged{Change: chat.RoomHidden}, chat.RoomChanged{Change: chat.RoomPublished},
+			true,
+			ports.Search{Text: "tea", Public: true},
+			chat.RoomChanged{Change: chat.RoomHidden},
+			chat.RoomChanged{Change: chat.RoomPublished},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
