@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"runtime"
 	"sync"
@@ -188,13 +189,17 @@ func TestGuardAPollAllocatesLittle(t *testing.T) {
 	}
 	polls()
 	polls()
-	_, before := memoryOf()
-	const rounds = 10
-	for range rounds {
-		polls()
+	const tries, rounds = 3, 10
+	least := math.Inf(1)
+	for range tries { // the collector empties pools, now and then
+		_, before := memoryOf()
+		for range rounds {
+			polls()
+		}
+		_, after := memoryOf()
+		least = min(least, (after-before)/rounds/together)
 	}
-	_, after := memoryOf()
-	if each := (after - before) / rounds / together; each > 9000 { // about 7,500
-		t.Errorf("a poll allocates %.0f bytes", each)
+	if least > 9000 { // about 8,000
+		t.Errorf("a poll allocates %.0f bytes", least)
 	}
 }
