@@ -7,14 +7,15 @@
 //	                     (FIFO, bounded)                      2. the listener: this node's feeds
 //	                                                          3. the bus: the other nodes
 //
-// There is no timer: a single message is committed at once, and under load batches grow. The order
-// of the three steps is a promise: a sender's answer is on its way before any reader, also another
-// session of the sender, can hear of the entry.
+// A single message is committed at once, and under load batches grow. The order of the three steps
+// is a promise: a sender's answer is on its way before any reader, also another session of the
+// sender, can hear of the entry.
 //
 // Rooms are spread over lanes, by the store if it can, in the same way on all nodes. A node alone
 // commits a batch of each lane at a time. While other nodes write too, its lanes go together in one
 // batch at a time, or one for each server if the store has several: smaller batches of more nodes
-// would cost the log more than they gain.
+// would cost the log more than they gain. After a batch of several it then waits a moment for those
+// who were just answered, at most half as long as the commit took.
 //
 // A room that somebody else holds in the log leaves its lane, with all its drafts. The journal
 // tries it separately until it is free, however long that takes; then it returns to the lane. The
