@@ -38,7 +38,7 @@ func (s *Service) tell(ctx context.Context, ask *ports.Search, in *scope, page *
 		return s.tellAll(ctx, in, page)
 	}
 	page.OneRoom = true
-	head := in.heads[0]
+	head := in.seen[ask.Room].Room.Head
 	if ask.AtLeast > head {
 		ahead := chat.Errorf(chat.Invalid, "at_least is %d, but the room's last entry is %d", ask.AtLeast, head)
 		ahead.Detail, ahead.Head = chat.Ahead, head
@@ -112,8 +112,8 @@ func (s *Service) tellAll(ctx context.Context, in *scope, page *ports.SearchPage
 			at[cursors[i].Room] = cursors[i].Seq
 		}
 	}
-	for i, room := range in.rooms[:n] {
-		page.Behind += int64(max(0, in.heads[i]-at[room]))
+	for _, room := range in.rooms[:n] {
+		page.Behind += int64(max(0, in.seen[room].Room.Head-at[room]))
 	}
 	return nil
 }

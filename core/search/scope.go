@@ -14,8 +14,7 @@ func hasText(s string) bool { return strings.TrimSpace(s) != "" }
 // scope is where a search looks: rooms that its user may read.
 type scope struct {
 	rooms     []chat.RoomID                 // the one that was active last comes first
-	heads     []chat.Seq                    // the last entries of rooms
-	active    []time.Time                   // when these were made
+	active    []time.Time                   // when the last entries of rooms were made
 	seen      map[chat.RoomID]chat.Standing // the user's in rooms
 	public    bool                          // public rooms too
 	but       []chat.RoomID                 // but not these, from which the user is banned
@@ -47,7 +46,7 @@ func (s *Service) scope(ctx context.Context, by chat.Identity, ask *ports.Search
 		switch st := &standings[i]; {
 		case reads(st, by):
 			in.seen[st.Room.ID] = *st
-			in.rooms, in.heads, in.active = append(in.rooms, st.Room.ID), append(in.heads, st.Room.Head), append(in.active, keys[i].At)
+			in.rooms, in.active = append(in.rooms, st.Room.ID), append(in.active, keys[i].At)
 		case st.Room.Public:
 			in.but = append(in.but, st.Room.ID)
 		}
@@ -69,5 +68,5 @@ func (s *Service) oneRoom(ctx context.Context, by chat.Identity, room chat.RoomI
 	if _, err := by.In(room).Entitle(st.Room, st.Member, chat.Read); err != nil {
 		return scope{}, err
 	}
-	return scope{rooms: []chat.RoomID{room}, heads: []chat.Seq{st.Room.Head}, seen: map[chat.RoomID]chat.Standing{room: *st}}, nil
+	return scope{rooms: []chat.RoomID{room}, seen: map[chat.RoomID]chat.Standing{room: *st}}, nil
 }
