@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -448,45 +449,59 @@ func (c *client) isOut(room chat.RoomID, why chat.Kind) {
 
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 2)
-	alice, bob := w.connects("alice"), w.connectsTo(1, "bob", 1<<20)
-	alice.joins("tea")
-	bob.joins("tea")
-	alice.sends("tea", "hello")
-	bob.sees("hello")
-	signal := func(c *client, kind chat.SignalKind) chat.Signal {
-		t.Helper()
-		l, ok := c.awaits(func(l line) bool { return l.Kind == "signal" && l.Signal.Kind == kind })
-		if !ok {
-			t.Fatalf("no signal %d", kind)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		alice, bob := w.connects("alice"), w.connectsTo(1, "bob", 1<<20)
+		alice.joins("tea")
+		bob.joins("tea")
+		alice.sends("tea", "hello")
+		bob.sees("hello")
+		signal := func(c *client, kind chat.SignalKind, user chat.UserID) chat.Signal {
+			t.Helper()
+			l, ok := c.awaits(func(l line) bool { return l.Kind == "signal" && l.Signal.Kind == kind && l.Signal.User == user })
+			if !ok {
+				t.Fatalf("%s: no signal %d of %s", c.name, kind, user)
+			}
+			return *l.Signal
 		}
-		return *l.Signal
-	}
-	alice.gets(ports.Typing{Room: "tea", On: true}, nil)
-	if s := signal(bob, chat.SignalTyping); s.User != "alice" || !s.On {
-		t.Errorf("typing: %+v", s)
-	}
-	var marked ports.Marked
-	bob.gets(ports.Mark{Room: "tea", Seq: 1}, &marked)
-	if marked.Read != 1 || marked.Unread != 0 {
-		t.Errorf("marked: %+v", marked)
-	}
-	if s := signal(alice, chat.SignalRead); s.User != "bob" || s.Seq != 1 {
-		t.Errorf("read: %+v", s)
-	}
-	carol := w.connects("carol")
-	carol.joins("tea")
-	if s := signal(alice, chat.SignalPresence); s.User != "bob" && s.User != "carol" || !s.On {
-		t.Errorf("presence: %+v", s)
-	}
-	var present ports.Present
-	alice.gets(ports.Presence{Room: "tea"}, &present)
-	if present.Total != 2 || present.Users[0].ID != "alice" || present.Users[1].ID != "carol" {
-		t.Errorf("present: %+v", present)
-	}
-	carol.hangsUp()
-	for s := signal(alice, chat.SignalPresence); s.User != "carol" || s.On; s = signal(alice, chat.SignalPresence) {
-	}
+		alice.gets(ports.Typing{Room: "tea", On: true}, nil)
+		if s := signal(bob, chat.SignalTyping, "alice"); !s.On {
+			t.Errorf("typing: %+v", s)
+		}
+		var marked ports.Marked
+		bob.gets(ports.Mark{Room: "tea", Seq: 1}, &marked)
+		if marked.Read != 1 || marked.Unread != 0 {
+			t.Errorf("marked: %+v", marked)
+		}
+		if s := signal(alice, chat.SignalRead, "bob"); s.Seq != 1 {
+			t.Errorf("read: %+v", s)
+		}
+		if s := signal(alice, chat.SignalPresence, "bob"); !s.On {
+			t.Errorf("presence: %+v", s)
+		}
+		carol := w.connects("carol")
+		carol.joins("tea")
+		for _, c := range []*client{alice, bob} {
+			if s := signal(c, chat.SignalPresence, "carol"); !s.On {
+				t.Errorf("presence, as %s is told: %+v", c.name, s)
+			}
+			var present ports.Present
+			c.gets(ports.Presence{Room: "tea"}, &present)
+			var users []chat.UserID
+			for _, u := range present.Users {
+				users = append(users, u.ID)
+			}
+			if present.Total != 3 || !slices.Equal(users, []chat.UserID{"alice", "bob", "carol"}) {
+				t.Errorf("present, as %s is told: %+v", c.name, present)
+			}
+		}
+		carol.hangsUp()
+		for _, c := range []*client{alice, bob} {
+			if s := signal(c, chat.SignalPresence, "carol"); s.On {
+				t.Errorf("presence at the end, as %s is told: %+v", c.name, s)
+			}
+		}
+	})
 }
 
 func TestDrain(t *testing.T) {
