@@ -12,11 +12,10 @@ import (
 
 func TestAStreamKeepsTheContractOfConnections(t *testing.T) {
 	t.Parallel()
-	const stall = 300 * time.Millisecond
 	for _, by := range ways() {
 		t.Run(by.name, func(t *testing.T) {
 			t.Parallel()
-			portstest.Conn(t, stall, func(t *testing.T) portstest.ConnUnderTest {
+			portstest.Conn(t, func(t *testing.T, stall time.Duration) portstest.ConnUnderTest {
 				t.Helper()
 				h := newHub()
 				r := asks(t, serve(t, h, by, stall), "/v1/rooms/tea/stream")

@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -14,9 +15,8 @@ import (
 
 func TestConnKeepsItsContract(t *testing.T) {
 	t.Parallel()
-	const stall = 300 * time.Millisecond
 	each(t, allWays(t), func(t *testing.T, by serviceOption) {
-		portstest.Conn(t, stall, func(t *testing.T) portstest.ConnUnderTest {
+		portstest.Conn(t, func(t *testing.T, stall time.Duration) portstest.ConnUnderTest {
 			t.Helper()
 			h := newHub()
 			s := serve(t, h, by, with(func(c *Config) { c.WriteStall = stall }))
@@ -75,43 +75,52 @@ func carried(t *testing.T, by serviceOption, stall time.Duration, buffers int) (
 func TestSlowIsWithoutAnyProgress(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
-		const stall = 2 * time.Second // long enough for a busy machine
-		c, client := carried(t, by, stall, 32<<10)
-		wrote := make(chan error, 1)
-		began := time.Now()
-		go func() { wrote <- c.Write(make([]byte, 4<<20)) }()
-		for left, tick := 4<<20, time.NewTicker(stall/10); left > 0; {
-			<-tick.C
-			client.SetReadDeadline(time.Now().Add(patience))
-			n, err := io.ReadFull(client, make([]byte, min(left, 128<<10)))
-			if left -= n; err != nil {
-				t.Fatalf("%d bytes before the end: %v", left, err)
+		inTime(t, time.Second, func(stall time.Duration) (took time.Duration, wrong string) {
+			c, client := carried(t, by, stall, 32<<10)
+			wrote := make(chan error, 1)
+			began := time.Now()
+			go func() { wrote <- c.Write(make([]byte, 4<<20)) }()
+			last := began
+			for left, tick := 4<<20, time.NewTicker(stall/10); left > 0; {
+				<-tick.C
+				client.SetReadDeadline(time.Now().Add(patience))
+				n, err := io.ReadFull(client, make([]byte, min(left, 128<<10)))
+				took = max(took, 4*time.Since(last)) // the system may tell of room only after some reads
+				last = time.Now()
+				if left -= n; err != nil {
+					return took, fmt.Sprintf("%d bytes before the end: %v", left, err)
+				}
 			}
-		}
-		if err := receive(t, "the write's end", wrote); err != nil {
-			t.Fatalf("a write that made progress all the time: %v after %v", err, time.Since(began))
-		}
-		if took := time.Since(began); took < 2*stall {
-			t.Fatalf("the write took %v: too short to show anything", took)
-		}
+			if err := receive(t, "the write's end", wrote); err != nil {
+				return took, fmt.Sprintf("a write that made progress all the time: %v after %v", err, time.Since(began))
+			}
+			if all := time.Since(began); all < 2*stall {
+				t.Fatalf("the write took %v: too short to show anything", all)
+			}
+			return 0, ""
+		})
 	})
 }
 
 func TestAClientThatWasSlowIsWrittenToAgain(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
-		c, client := carried(t, by, 100*time.Millisecond, 0)
-		if err := c.Write(make([]byte, 64<<20)); !errors.Is(err, ports.ErrSlow) {
-			t.Fatalf("a write without progress: %v", err)
-		}
-		go io.Copy(io.Discard, client)
-		p := bytes.Repeat([]byte("x"), 1<<16)
-		if err := c.Write(p); err != nil {
-			t.Fatalf("a write while the client reads: %v", err)
-		}
-		if n, err := c.TryWrite(p[:10]); err != nil || n != 10 {
-			t.Fatalf("a try after that: %d, %v", n, err)
-		}
+		inTime(t, 100*time.Millisecond, func(stall time.Duration) (took time.Duration, wrong string) {
+			c, client := carried(t, by, stall, 0)
+			if err := c.Write(make([]byte, 64<<20)); !errors.Is(err, ports.ErrSlow) {
+				t.Fatalf("a write without progress: %v", err)
+			}
+			began := time.Now()
+			go io.Copy(io.Discard, client)
+			p := bytes.Repeat([]byte("x"), 1<<16)
+			if err := c.Write(p); err != nil {
+				return time.Since(began), fmt.Sprintf("a write while the client reads: %v", err)
+			}
+			if n, err := c.TryWrite(p[:10]); err != nil || n != 10 {
+				t.Fatalf("a try after that: %d, %v", n, err)
+			}
+			return 0, ""
+		})
 	})
 }
 

@@ -297,6 +297,21 @@ func receive[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
+// inTime calls try with a limit within which the client must do something. On a busy machine it may
+// be late. Then try is called again, with a limit that is twice as long. It returns what is wrong,
+// or nothing, and how long the client took: as long as the limit, and nothing was shown.
+func inTime(t *testing.T, limit time.Duration, try func(limit time.Duration) (took time.Duration, wrong string)) {
+	t.Helper()
+	for ; ; limit *= 2 {
+		switch took, wrong := try(limit); {
+		case wrong == "":
+			return
+		case took < limit || limit > patience:
+			t.Fatalf("with a limit of %v, of which the client took %v: %s", limit, took, wrong)
+		}
+	}
+}
+
 // headers returns the headers of a valid handshake, with changes; an empty value leaves one out.
 func headers(changes ...string) [][2]string {
 	all := [][2]string{

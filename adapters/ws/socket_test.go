@@ -422,20 +422,26 @@ func TestAMessageThatTakesTooLong(t *testing.T) {
 func TestTimeRunsForOneMessageOnly(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
-		const limit = 200 * time.Millisecond
-		h := newHub()
-		p, _ := serve(t, h, by, with(func(c *Config) { c.MessageTime = limit })).joins(h)
-		frame := whole(say("x"))
-		half := len(frame) / 2
-		p.sends(frame[:half])
-		next := append(bytes.Clone(frame[half:]), frame[:half]...)
-		for began, tick := time.Now(), time.NewTicker(limit/10); time.Since(began) < 4*limit; {
-			<-tick.C
-			p.sends(next)
-			p.wants(`said "x"`)
-		}
-		p.sends(frame[half:])
-		p.wants(`said "x"`)
+		inTime(t, 200*time.Millisecond, func(limit time.Duration) (took time.Duration, wrong string) {
+			h := newHub()
+			p, _ := serve(t, h, by, with(func(c *Config) { c.MessageTime = limit })).joins(h)
+			frame := whole(say("x"))
+			half := len(frame) / 2
+			began := time.Now()
+			p.sends(frame[:half])
+			next := append(bytes.Clone(frame[half:]), frame[:half]...)
+			for begun, tick := began, time.NewTicker(limit/10); time.Since(began) < 4*limit; {
+				<-tick.C
+				before := begun
+				begun = time.Now()
+				p.Write(next)
+				got := p.sees()
+				if took = max(took, time.Since(before)); got != `said "x"` {
+					return took, got
+				}
+			}
+			return 0, ""
+		})
 	})
 }
 
@@ -444,27 +450,30 @@ func TestTimeRunsForOneMessageOnly(t *testing.T) {
 func TestTimeDoesNotRunWhileTheSessionIsBusy(t *testing.T) {
 	t.Parallel()
 	each(t, tcp(), func(t *testing.T, by serviceOption) {
-		const limit = 100 * time.Millisecond
-		h := newHub()
-		asked := make(chan struct{}, 10)
-		h.command = func(s *session, c ports.Command) bool {
-			s.answer(c)
-			asked <- struct{}{}
-			return c.ID != "slow"
-		}
-		p, session := serve(t, h, by, with(func(c *Config) { c.MessageTime = limit })).joins(h)
-		slow, last := whole(`{"type":"ping","id":"slow"}`), whole(say("b"))
-		p.sends(join(pingFrame(""), slow[:5]))
-		p.wants(`pong ""`) // the clock runs
-		p.sends(slow[5:])  // it stops with the command
-		p.sends(last[:9])
-		p.sends(last[9:])
-		receive(t, "the command", asked)
-		<-time.NewTimer(3 * limit).C
-		session.conn.Resume()
-		p.wants("ok", `said "b"`)
-		p.sends(whole(say("c")))
-		p.wants(`said "c"`)
+		inTime(t, 100*time.Millisecond, func(limit time.Duration) (took time.Duration, wrong string) {
+			h := newHub()
+			h.command = func(s *session, c ports.Command) bool { return s.answer(c) && c.ID != "slow" }
+			p, session := serve(t, h, by, with(func(c *Config) { c.MessageTime = limit })).joins(h)
+			slow, last := whole(`{"type":"ping","id":"slow"}`), whole(say("b"))
+			began := time.Now()
+			p.sends(join(pingFrame(""), slow[:5]))
+			p.wants(`pong ""`) // the clock runs
+			p.Write(slow[5:])  // it stops with the command
+			p.Write(last[:9])
+			p.Write(last[9:])
+			if got := p.sees(); got != "ok" {
+				return time.Since(began), got
+			}
+			<-time.NewTimer(3 * limit).C
+			began = time.Now()
+			session.conn.Resume()
+			if got := p.sees(); got != `said "b"` {
+				return time.Since(began), got
+			}
+			p.sends(whole(say("c")))
+			p.wants(`said "c"`)
+			return 0, ""
+		})
 	})
 }
 
