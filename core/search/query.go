@@ -23,8 +23,9 @@ type term struct {
 // begin with one letter.
 const minPrefix = 2
 
-// parse reads a query. Only a star at the end of a word is special. What has no word in it, such as
-// a dash between spaces, is ignored.
+// parse reads a query. Only a star at the end of a word, or right behind a phrase, is special:
+// within quotation marks it is not. What has no word in it, such as a dash between spaces, is
+// ignored.
 func parse(text string, split ports.Words) (query, error) {
 	var q query
 	switch {
@@ -63,14 +64,16 @@ func next(text string, split ports.Words) (t term, rest string) {
 	said := text
 	if _, n := quote(text); n > 0 {
 		said, rest = phrase(text[n:])
-	} else if end := strings.IndexFunc(text, unicode.IsSpace); end >= 0 {
-		said, rest = text[:end], text[end:]
-	}
-	if after, is := strings.CutPrefix(rest, "*"); is {
-		t.prefix, rest = true, after
-	}
-	if before, is := strings.CutSuffix(said, "*"); is {
-		t.prefix, said = true, before
+		if after, is := strings.CutPrefix(rest, "*"); is {
+			t.prefix, rest = true, after
+		}
+	} else {
+		if end := strings.IndexFunc(text, unicode.IsSpace); end >= 0 {
+			said, rest = text[:end], text[end:]
+		}
+		if before, is := strings.CutSuffix(said, "*"); is {
+			t.prefix, said = true, before
+		}
 	}
 	t.words = split.Words(nil, said)
 	return t, rest
