@@ -25,8 +25,29 @@ func Once(c *fiber.Ctx) error {
 	return nil
 }
 
+// Filter returns a text of the query that narrows what is asked for. If it is missing, it is empty;
+// if it is there, it must not be: an answer that is not narrowed would be taken for one that is.
+func Filter(c *fiber.Ctx, name string) (string, error) {
+	text := utils.CopyString(c.Query(name))
+	if text == "" && c.Context().QueryArgs().Has(name) {
+		return "", chat.Errorf(chat.Invalid, "%s must not be empty: leave it out instead", name)
+	}
+	return text, nil
+}
+
+// Flag returns whether a parameter of the query is true. If it is missing, it is false.
+func Flag(c *fiber.Ctx, name string) (bool, error) {
+	switch text := c.Query(name); {
+	case text == "true":
+		return true, nil
+	case text == "false", !c.Context().QueryArgs().Has(name):
+		return false, nil
+	}
+	return false, chat.Errorf(chat.Invalid, "%s must be true or false", name)
+}
+
 // Whole reads a whole number of the query, from minimum to maximum. If it is missing or empty,
-// given is false.
+// given is false: an empty place, such as after=, is the beginning.
 func Whole(c *fiber.Ctx, name string, minimum, maximum int64) (n int64, given bool, err error) {
 	text := c.Query(name)
 	if text == "" {

@@ -45,12 +45,10 @@ func (r *request) history() (q ports.History, err error) {
 	if before > 0 && after >= 0 {
 		return q, chat.Errorf(chat.Invalid, "before and after exclude each other")
 	}
-	switch r.Query("only") {
-	case "":
-	case "messages":
-		q.Messages = true
-	default:
-		return q, chat.Errorf(chat.Invalid, "only must be messages")
+	if r.Context().QueryArgs().Has("only") {
+		if q.Messages = r.Query("only") == "messages"; !q.Messages {
+			return q, chat.Errorf(chat.Invalid, "only must be messages")
+		}
 	}
 	return q, nil
 }

@@ -54,6 +54,16 @@ func (r *request) member() (room chat.RoomID, user chat.UserID, err error) {
 	return room, user, err
 }
 
+// filter returns a value of the query that narrows what is asked for, or its zero value if it is
+// missing. It must not be empty.
+func filter[T any](r *request, name string, parse func(string) (T, error)) (is T, err error) {
+	text, err := edge.Filter(r.Ctx, name)
+	if err != nil || text == "" {
+		return is, err
+	}
+	return parse(text)
+}
+
 // number returns a whole number of the query, or otherwise if it is missing.
 func (r *request) number(name string, minimum, maximum, otherwise int64) (int64, error) {
 	n, given, err := edge.Whole(r.Ctx, name, minimum, maximum)

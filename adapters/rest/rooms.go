@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -77,8 +78,12 @@ func (a *API) listRooms(r *request) error {
 	if err != nil {
 		return err
 	}
+	all, err := edge.Flag(r.Ctx, "all")
+	if err != nil {
+		return err
+	}
 	if r.Context().QueryArgs().Has("sort") || r.Context().QueryArgs().Has("cursor") {
-		if r.Query("all") == "true" {
+		if all {
 			return chat.Errorf(chat.Invalid, "all and sort exclude each other")
 		}
 		return a.sortedRooms(r, limit)
@@ -90,12 +95,8 @@ func (a *API) listRooms(r *request) error {
 		}
 	}
 	list := a.cfg.Rooms.Mine
-	switch r.Query("all") {
-	case "", "false":
-	case "true":
+	if all {
 		list = a.cfg.Rooms.All
-	default:
-		return chat.Errorf(chat.Invalid, "all must be true or false")
 	}
 	page, next, err := list(r.ctx, r.by, after, limit)
 	if err != nil && !ports.IsPartial(err) {

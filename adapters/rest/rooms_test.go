@@ -53,6 +53,9 @@ func TestRoomsOfAUserComeInPages(t *testing.T) {
 	} {
 		alice.gets("/v1/rooms?"+query).fails(422, "invalid", message)
 	}
+	for _, query := range []string{"all=", "all", "all=yes", "all=yes&sort=id"} {
+		alice.loosely().gets("/v1/rooms?"+query).fails(422, "invalid", "all must be true or false")
+	}
 }
 
 func TestRoomsAreMadeWithinTheGrantsOfAToken(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
 
+	"github.com/parley-chat/parley/adapters/edge"
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -30,24 +31,18 @@ func (a *API) search(r *request) error {
 }
 
 func (r *request) searchQuery() (q ports.Search, err error) {
-	text := func(name string) string { return utils.CopyString(r.Query(name)) }
-	q = ports.Search{Text: text("q"), Has: text("has"), Cursor: text("cursor")}
-	if room := text("room"); room != "" {
-		if q.Room, err = chat.ParseRoomID(room); err != nil {
-			return q, err
-		}
+	q = ports.Search{Text: utils.CopyString(r.Query("q")), Cursor: utils.CopyString(r.Query("cursor"))}
+	if q.Has, err = edge.Filter(r.Ctx, "has"); err != nil {
+		return q, err
 	}
-	if author := text("author"); author != "" {
-		if q.Author, err = wire.ParseAuthor(author); err != nil {
-			return q, err
-		}
+	if q.Room, err = filter(r, "room", chat.ParseRoomID); err != nil {
+		return q, err
 	}
-	switch text("public") {
-	case "", "false":
-	case "true":
-		q.Public = true
-	default:
-		return q, chat.Errorf(chat.Invalid, "public must be true or false")
+	if q.Author, err = filter(r, "author", wire.ParseAuthor); err != nil {
+		return q, err
+	}
+	if q.Public, err = edge.Flag(r.Ctx, "public"); err != nil {
+		return q, err
 	}
 	if q.From, err = r.moment("from"); err != nil {
 		return q, err
@@ -67,9 +62,5 @@ func (r *request) searchQuery() (q ports.Search, err error) {
 
 // moment returns a time of the query, or the zero time if it is missing.
 func (r *request) moment(name string) (time.Time, error) {
-	text := utils.CopyString(r.Query(name))
-	if text == "" {
-		return time.Time{}, nil
-	}
-	return wire.ParseTime(name, text)
+	return filter(r, name, func(text string) (time.Time, error) { return wire.ParseTime(name, text) })
 }

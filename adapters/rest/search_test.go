@@ -76,4 +76,11 @@ func TestSearchesThatMakeNoSense(t *testing.T) {
 	} {
 		alice.gets("/v1/search?q=tea&"+query).fails(422, "invalid", want)
 	}
+	for _, name := range []string{"room", "author", "has", "from", "to"} {
+		for _, empty := range []string{name, name + "="} { // it would be another search without it
+			alice.gets("/v1/search?q=tea&"+empty).fails(422, "invalid", name+" must not be empty: leave it out instead")
+		}
+	}
+	alice.gets("/v1/search?q=tea&public=").fails(422, "invalid", "public must be true or false")
+	alice.gets("/v1/search?q=tea&cursor=&limit=&at_least=").is(200, `{"hits":[]}`) // from the beginning
 }

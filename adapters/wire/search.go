@@ -14,7 +14,9 @@ func (f *fields) search() ports.Ask {
 		Limit: int(f.number(nameLimit, 1, ports.MaxHits, ports.DefaultHits)),
 	}
 	s.Text, _ = f.text(nameQ)
-	s.Has, _ = f.text(nameHas)
+	if s.Has, _ = f.text(nameHas); s.Has == "" && f.has(nameHas) {
+		f.fail(chat.Invalid, "has must not be empty: leave it out instead")
+	}
 	s.Cursor, _ = f.text(nameCursor)
 	if f.has(nameRoom) {
 		s.Room = f.room()

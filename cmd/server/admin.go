@@ -149,11 +149,14 @@ const (
 	hotRooms = 20
 )
 
-// query reads the limit, and refuses parameters other than names.
+// query reads the limit, and refuses parameters other than names, and empty ones.
 func query(q url.Values, names ...string) (limit int, err error) {
 	for name := range q {
-		if !slices.Contains(names, name) {
+		switch {
+		case !slices.Contains(names, name):
 			return 0, fmt.Errorf("there is no parameter %q: %s", name, strings.Join(names, ", "))
+		case q.Get(name) == "":
+			return 0, fmt.Errorf("%s must not be empty: leave it out instead", name)
 		}
 	}
 	limit = limitStd
@@ -295,8 +298,8 @@ func (p adminParts) changeLevel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var until time.Duration
-	if text := r.URL.Query().Get("for"); text != "" {
-		if until, err = duration(text); err != nil {
+	if q := r.URL.Query(); q.Has("for") {
+		if until, err = duration(q.Get("for")); err != nil {
 			http.Error(w, "for should be "+err.Error(), http.StatusBadRequest)
 			return
 		}

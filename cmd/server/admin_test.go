@@ -96,6 +96,8 @@ func TestOperatorsLookInside(t *testing.T) {
 	t.Run("and are told what they ask wrongly", func(t *testing.T) {
 		for path, want := range map[string]string{
 			"/debug/rooms?by=name":        "by must be followers or behind",
+			"/debug/sessions?user=":       "user must not be empty: leave it out instead",
+			"/debug/rooms?room":           "room must not be empty: leave it out instead",
 			"/debug/rooms?limit=0":        "limit must be a whole number from 1 to 1000",
 			"/debug/sessions?limit=1001":  "limit must be a whole number from 1 to 1000",
 			"/debug/sessions?usr=alice":   `there is no parameter "usr": user, room, limit`,
