@@ -44,6 +44,7 @@ export declare class Outbox {
     #private;
     constructor(parts: OutboxParts, user?: string);
     in_(room: string): readonly Item[];
+    /** Those in which something waits; one may come several times. */
     get rooms_(): string[];
     /**
      * Takes a command. It is sent when those before it in its room are, and kept until then. Of a

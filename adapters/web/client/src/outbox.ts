@@ -98,8 +98,9 @@ export class Outbox {
     return this.#entries.filter(({ item }) => item.room === room).map(({ item }) => item);
   }
 
+  /** Those in which something waits; one may come several times. */
   get rooms_(): string[] {
-    return [...new Set(this.#entries.map(({ item }) => item.room))];
+    return this.#entries.map(({ item }) => item.room);
   }
 
   /**

@@ -25,6 +25,7 @@ export interface RoomsSnapshot {
 const PAGE = 50;
 const LOOK_EVERY = 30_000; // ms
 const LOOK_PAGES = 20;
+const AT_ONCE = 8; // requests
 const OVERLAP = 60_000; // ms: so much the clocks of the service's nodes may differ
 
 interface ListPage {
@@ -53,8 +54,13 @@ export class RoomList extends Observable<RoomsSnapshot> {
   }
 
   /** Loads the next page. */
-  more(): Promise<void> {
-    return this.#next === undefined ? Promise.resolve() : this.#once(() => this.#page(this.#next!));
+  async more(): Promise<void> {
+    const cursor = this.#next;
+    if (cursor !== undefined) await this.#once(async () => {
+      const { rooms, next } = await this.#ask(cursor);
+      this.#take(rooms);
+      this.#next = next;
+    });
   }
 
   /**
@@ -65,7 +71,7 @@ export class RoomList extends Observable<RoomsSnapshot> {
     const path = `v1/rooms/${encodeURIComponent(id)}`;
     const view = await this.#host.http_.ask_("GET", path);
     const room = this.#room(id);
-    const known = view.last || room.getSnapshot().last?.seq || view.head === 0;
+    const known = view.last || room.getSnapshot().last?.seq || !view.head;
     const page = known ? undefined : await this.#host.http_.ask_("GET", `${path}/entries`, { query: { limit: 1, only: "messages" } }).catch(() => undefined);
     this.#take([page?.entries?.length ? { ...view, last: page.entries.at(-1) } : view]);
     if (this.#host.follows_(room)) room.join_(); // once more, if it was refused
@@ -82,9 +88,9 @@ export class RoomList extends Observable<RoomsSnapshot> {
     return this.getSnapshot().rooms.map(({ id }) => this.#listed.get(id)!);
   }
 
-  /** @internal I am in a room now that may not be listed. */
-  async add_(id: string): Promise<void> {
-    await this.open(id).catch(() => {}); // it is listed with the next page, if it is mine still
+  /** @internal I am in a room now, as it seems, that may not be listed. */
+  add_(id: string): Promise<unknown> {
+    return this.open(id).catch((thrown) => asError(thrown).retryable || this.remove_(id)); // or it is listed with the next page
   }
 
   /** @internal I have said or done something there, so the service lists it. */
@@ -127,11 +133,7 @@ export class RoomList extends Observable<RoomsSnapshot> {
 
   // One load at a time.
   #once(load: () => Promise<void>): Promise<void> {
-    return (this.#load ??= this.#tried(load).finally(() => {
-      this.#load = undefined;
-      this.changed_();
-      this.#plan();
-    }));
+    return (this.#load ??= this.#tried(load));
   }
 
   async #tried(load: () => Promise<void>): Promise<void> {
@@ -142,12 +144,9 @@ export class RoomList extends Observable<RoomsSnapshot> {
     } catch (thrown) {
       this.#error = asError(thrown);
     }
-  }
-
-  async #page(cursor: string): Promise<void> {
-    const { rooms, next } = await this.#ask(cursor);
-    this.#take(rooms);
-    this.#next = next;
+    this.#load = undefined;
+    this.changed_();
+    this.#plan();
   }
 
   // What has moved stands before what has not. The pages behind the first were asked for already, or
@@ -155,22 +154,23 @@ export class RoomList extends Observable<RoomsSnapshot> {
   async #look(): Promise<void> {
     const before = this.#lookedTo;
     let latest: number | undefined;
-    let lacks = false;
+    let lacks: boolean | undefined;
     for (let pages = 0, cursor: string | undefined; pages < LOOK_PAGES; pages++) {
       const { rooms, next, lacking } = await this.#ask(cursor);
-      lacks ||= Boolean(lacking);
+      lacks ||= lacking;
       this.#take(rooms);
       if (!this.#ready) {
         this.#next = next;
-        // Those that were listed for what is unsent are mine, or not any more.
-        for (const id of this.#listed.keys()) if (!rooms.some(({ room }) => room === id)) void this.open(id).catch((thrown) => asError(thrown).retryable || this.remove_(id));
+        // Those that were listed for what is unsent are mine, or not any more. They may be many.
+        const others = [...this.#listed.keys()].filter((id) => rooms.every(({ room }) => room !== id));
+        for (let n = AT_ONCE; n--; ) void (async () => { for (let id; (id = others.pop()); ) await this.add_(id); })();
       }
       this.#ready = true;
       latest ??= activeAt(rooms[0]);
       cursor = next;
       if (cursor === undefined || before === undefined || activeAt(rooms.at(-1))! < before - OVERLAP) break;
     }
-    this.#lacking = lacks;
+    this.#lacking = Boolean(lacks);
     this.#lookedTo = lacks ? before : (latest ?? before); // what is missing may have moved
   }
 
@@ -185,12 +185,10 @@ export class RoomList extends Observable<RoomsSnapshot> {
   }
 
   #plan(): void {
-    const { open_: open, features_: features } = this.#host;
     const resting = [...this.#listed.values()].some((room) => !this.#host.follows_(room));
-    if (!open || !features.has("room_list") || !(resting || this.#next !== undefined || this.#lacking)) return;
+    if (!this.#host.open_ || !this.#host.features_.has("room_list") || !(resting || this.#next !== undefined || this.#lacking)) return;
     this.#timers.set_("look", LOOK_EVERY, () => {
-      if (!this.#host.open_) return; // the next connection looks
-      void this.#once(async () => {
+      if (this.#host.open_) void this.#once(async () => { // otherwise the next connection looks
         await this.#look();
         if (resting) await this.#lookInTurn();
       });
@@ -224,4 +222,4 @@ export class RoomList extends Observable<RoomsSnapshot> {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const activeAt = (view: RoomView | undefined): number | undefined => (view?.active_at ? Date.parse(view.active_at) : undefined);
+const activeAt = (view: RoomView | undefined): number | undefined => Date.parse(view?.active_at ?? "") || undefined;

@@ -152,6 +152,41 @@ test("once the service is back the list is the true one, and what is unsent is s
   client.destroy();
 });
 
+test("rooms with what is unsent that are not on the first page are asked for a few at a time", async () => {
+  const before = page();
+  await settle();
+  const ids = Array.from({ length: 30 }, (_, n) => `room${n}`);
+  for (const id of ids) before.client.room(id).send("one");
+  await settle();
+  before.client.destroy();
+
+  const asked = new Set<string>();
+  const waiting: (() => void)[] = [];
+  let most = 0;
+  const { client, sockets } = page(before.storage, alices, async (url) => {
+    const { pathname } = new URL(url as string);
+    if (pathname === "/v1/rooms") return Response.json({ rooms: [] });
+    asked.add(pathname);
+    await new Promise<void>((answer) => { most = Math.max(most, waiting.push(answer)); });
+    return pathname.endsWith("room7")
+      ? Response.json({ error: { code: "not_found", message: "no such room" } }, { status: 404 })
+      : Response.json({ room: pathname.split("/").at(-1), name: "", public: true, archived: false, head: 0, role: "write", read: 0, unread: 0 });
+  });
+  client.rooms;
+  await settle();
+  sockets[0]!.says(welcome);
+  await settle();
+  assert.equal(waiting.length, 8);
+  while (waiting.length) {
+    waiting.shift()!();
+    await settle();
+  }
+  assert.equal(most, 8);
+  assert.equal(asked.size, ids.length);
+  assert.deepEqual(client.rooms.getSnapshot().rooms.map(({ id }) => id).sort(), ids.filter((id) => id !== "room7").sort());
+  client.destroy();
+});
+
 test("what the service refused can be tried again after a reload while it is away", async () => {
   const before = page();
   before.client.room("tea");
