@@ -90,9 +90,12 @@ func TestPagesMayAskFirst(t *testing.T) {
 // Pages can also read refusals of requests that no route has seen.
 func TestPagesCanReadEveryRefusal(t *testing.T) {
 	t.Parallel()
-	s := serve(t, httpd.Config{Origins: []string{"https://app.example"}, BodyBytes: 1000, ReadTimeout: 300 * time.Millisecond},
-		func(r fiber.Router) { r.Post("/echo", func(c *fiber.Ctx) error { return c.Send(c.Body()) }) },
-		failing("/away", chat.Errorf(chat.Unavailable, "why")), failing("/fault", errors.New("why")))
+	in := func(patience time.Duration) *service {
+		return serve(t, httpd.Config{Origins: []string{"https://app.example"}, BodyBytes: 1000, ReadTimeout: patience},
+			func(r fiber.Router) { r.Post("/echo", func(c *fiber.Ctx) error { return c.Send(c.Body()) }) },
+			failing("/away", chat.Errorf(chat.Unavailable, "why")), failing("/fault", errors.New("why")))
+	}
+	s, hasty := in(0), in(time.Second)
 	const from = "\r\nHost: a\r\nOrigin: https://app.example\r\n"
 	long := strings.Repeat("x", 40<<10)
 	for raw, status := range map[string]int{
@@ -114,7 +117,11 @@ func TestPagesCanReadEveryRefusal(t *testing.T) {
 		"GET /away HTTP/1.1" + from + "\r\n":                                                      503,
 		"GET / HTTP/2.0" + from + "\r\n":                                                          505,
 	} {
-		got := s.raw(raw)
+		by := s
+		if status == http.StatusRequestTimeout {
+			by = hasty
+		}
+		got := by.raw(raw)
 		// If the first line fills the whole buffer, the origin is unknown. Then every page may read
 		// that it was too long.
 		origin := got.Header.Get("Access-Control-Allow-Origin")

@@ -101,7 +101,7 @@ func TestRoomHeldByAnother(t *testing.T) {
 		database := pgtest.URL(t)
 		room := newRoom(t, open(t, postgres.Config{URL: database}))
 		// So the wait for a lock is bounded by Timeout.
-		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: 200 * time.Millisecond})
+		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: time.Second})
 		defer held(t, database, room)()
 		_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "hi")})
 		mustFail(t, err, chat.Unavailable)
@@ -217,7 +217,7 @@ func TestFrozenServer(t *testing.T) {
 	database := server.Database()
 	patient := open(t, postgres.Config{URL: database})
 	room := newRoom(t, patient)
-	store := open(t, postgres.Config{URL: database, Timeout: 300 * time.Millisecond})
+	store := open(t, postgres.Config{URL: database, Timeout: time.Second})
 	batch := []chat.Proposal{says(room, "alice", "hi")}
 
 	server.Pause()

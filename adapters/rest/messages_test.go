@@ -216,7 +216,7 @@ func (broken) Write(_ context.Context, _ chat.Identity, _ ports.Change, done fun
 
 func TestALogThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(c *rest.Config, _ *messaging.Config) { c.Writer, c.Timeout = stuck{}, 50*time.Millisecond })
+	s := serve(t, func(c *rest.Config, _ *messaging.Config) { c.Writer, c.Timeout = stuck{}, time.Second })
 	alice := s.as("alice").has("general")
 	alice.posts("/v1/rooms/general/messages", `{"body":"hi"}`).with("Retry-After", "1").
 		fails(503, "unavailable", "the service cannot reach a part that it needs; try again")

@@ -55,7 +55,7 @@ func pinsEnd(t *testing.T, s *service) {
 	if ok := alice.asks("pin", "room", room, "seq", 1); ok.num("seq") != 2 || ok.yes("changed") {
 		t.Errorf("the pin again is answered by %v", ok)
 	}
-	until := time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339Nano)
+	until := time.Now().Add(5 * time.Second).UTC().Format(time.RFC3339Nano)
 	alice.asks("pin", "room", room, "seq", 1, "until", until)
 	alice.isRefused("invalid", "pin", "room", room, "seq", 1, "until", "2020-01-01T00:00:00Z")
 	alice.isRefused("not_found", "pin", "room", room, "seq", 99)

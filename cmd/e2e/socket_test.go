@@ -783,11 +783,12 @@ func pipelined(t *testing.T, s *service) {
 }
 
 func expiry(t *testing.T, s *service) {
-	p, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"exp", time.Now().Add(2 * time.Second).Unix()}))
+	soon := claim{"exp", time.Now().Add(5 * time.Second).Unix()}
+	p, err := s.dialed(t, "/ws", s.token(t, "alice", soon))
 	if err != nil {
 		t.Fatal(err)
 	}
-	renewed, err := s.dialed(t, "/ws", s.token(t, "alice", claim{"exp", time.Now().Add(2 * time.Second).Unix()}))
+	renewed, err := s.dialed(t, "/ws", s.token(t, "alice", soon))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -316,7 +316,7 @@ func readsUnmade(t *testing.T, s *service, by follows) {
 
 func readsUntilExpiry(t *testing.T, s *service) {
 	room := s.room()
-	soon := claim{"exp", time.Now().Add(2 * time.Second).Unix()}
+	soon := claim{"exp", time.Now().Add(5 * time.Second).Unix()}
 	bob := eventsWith(t, s, s.token(t, "bob", soon), at{room, 0})
 	socket := socketWith(t, s, s.token(t, "bob", soon), at{room, 0})
 	for _, p := range []*peer{bob, socket} {

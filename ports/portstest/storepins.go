@@ -114,7 +114,7 @@ func pinsDue(t *testing.T, r room) {
 		return mine
 	}
 	alice.manyMessages(4)
-	soon := time.Now().Add(2 * time.Second).Truncate(time.Millisecond)
+	soon := time.Now().Add(5 * time.Second).Truncate(time.Millisecond)
 	alice.does(alice.pin(1, soon)) // 5
 	alice.does(alice.pin(2, soon.Add(time.Hour)))
 	alice.does(alice.pin(3))
