@@ -15,7 +15,7 @@ import (
 // lockQuery locks the rooms of a batch until its transaction ends. All transactions take locks in
 // this order, so there is no deadlock.
 const lockQuery = `
-SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
+SELECT room_id FROM room WHERE room_id = ANY($1::text[])/*in room_id*/ ORDER BY room_id FOR UPDATE`
 
 // lockFreeQuery locks only those rooms that nobody else has locked.
 const lockFreeQuery = lockQuery + ` SKIP LOCKED`
@@ -63,26 +63,26 @@ WITH judged AS (
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[],
     $8::smallint[], $9::smallint[], $10::text[])
     WITH ORDINALITY AS p (room_id, author, author_name, key, body, reply_to, meta, granted, everybody, via, n)
-  LEFT JOIN room r ON r.room_id = p.room_id
+  LEFT JOIN room r ON r.room_id = p.room_id/*in r.room_id*/
   LEFT JOIN LATERAL (` + sameKey("room_id, author, seq, at, kind, type") + `) old ON old.room_id = p.room_id AND old.author = p.author
-  LEFT JOIN member m ON m.room_id = p.room_id AND m.user_id = p.author
-  LEFT JOIN entry t ON t.room_id = p.room_id AND t.seq = nullif(p.reply_to, 0) AND t.kind IN (1, 8)
+  LEFT JOIN member m ON m.room_id = p.room_id/*in m.room_id*/ AND m.user_id = p.author
+  LEFT JOIN entry t ON t.room_id = p.room_id/*in t.room_id*/ AND t.seq = nullif(p.reply_to, 0) AND t.kind IN (1, 8)
 ), numbered AS (
   SELECT *, row_number() OVER w AS nth, lead(n) OVER w IS NULL AS last, (SELECT bool_or(verdict = 5) FROM judged) AS stop,
     author IS DISTINCT FROM coalesce(lag(author) OVER w, speaker, ` + speakerOf("judged.room_id") + `) AS turn
   FROM judged WINDOW w AS (PARTITION BY room_id, verdict ORDER BY n)
 ), appended AS (
   INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reply_to, meta, turn, via)
-  SELECT room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta, turn, nullif(via, '')
-  FROM numbered WHERE verdict = 0 AND NOT stop
+  SELECT /*here*/room_id, head + nth, now, author, author_name, key, said + nth, 1, body, nullif(reply_to, 0), meta, turn, nullif(via, '')
+  FROM numbered/*and here*/ WHERE verdict = 0 AND NOT stop
 ), spoken AS (
   INSERT INTO spoke (room_id, user_id)
-  SELECT DISTINCT room_id, author FROM numbered p WHERE verdict = 0 AND NOT stop
-    AND NOT EXISTS (SELECT FROM spoke s WHERE s.room_id = p.room_id AND s.user_id = p.author AND s.listed)
+  SELECT DISTINCT /*here*/room_id, author FROM numbered p/*and here*/ WHERE verdict = 0 AND NOT stop
+    AND NOT EXISTS (SELECT FROM spoke s WHERE s.room_id = p.room_id/*in s.room_id*/ AND s.user_id = p.author AND s.listed)
   ON CONFLICT (room_id, user_id) DO UPDATE SET listed = true
 ), moved AS (
   UPDATE room r SET head = a.head + nth, messages = said + nth, last_at = now, speaker = author, speaker_head = a.head + nth, pending = true
-  FROM numbered a WHERE verdict = 0 AND NOT stop AND last AND r.room_id = a.room_id
+  FROM numbered a WHERE verdict = 0 AND NOT stop AND last AND r.room_id = a.room_id/*in r.room_id*/
 )
 SELECT verdict, coalesce(old_seq, head + nth, 0), coalesce(old_at, now, 'epoch'), coalesce(said + nth, 0)
 FROM numbered ORDER BY n`)
@@ -92,7 +92,7 @@ FROM numbered ORDER BY n`)
 // OFFSET 0 the planner sees no other condition, and can choose no other index.
 func sameKey(columns string) string {
 	return `
-    SELECT ` + columns + ` FROM entry WHERE key = p.key AND hashtext(room_id || author) = hashtext(p.room_id || p.author) OFFSET 0
+    SELECT ` + columns + ` FROM entry WHERE key = p.key AND hashtext(room_id || author) = hashtext(p.room_id || p.author)/*in room_id*/ OFFSET 0
   `
 }
 
@@ -105,11 +105,48 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	if s.apart(len(proposals), func(i int) chat.RoomID { return proposals[i].Room }) {
+		return s.appendApart(ctx, proposals)
+	}
+	outcomes, err := s.appendTogether(ctx, proposals)
+	return outcomes, failure(ctx, err, what)
+}
+
+// appendTogether appends a batch in one transaction.
+func (s *Store) appendTogether(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
 	outcomes, err := s.wait(ctx, proposals)
 	if isHeld(err) {
 		outcomes, err = s.around(ctx, proposals)
 	}
-	return outcomes, failure(ctx, err, what)
+	return outcomes, err
+}
+
+// appendApart appends what is for each room by itself. If the transaction of a room was given up,
+// nothing was stored there, and its proposals fail for themselves. If nothing is known of one, the
+// whole call fails: when it is repeated, the keys tell what was stored.
+func (s *Store) appendApart(ctx context.Context, proposals []chat.Proposal) ([]ports.Outcome, error) {
+	if err := ledger.Check(proposals); err != nil {
+		return nil, err
+	}
+	outcomes := make([]ports.Outcome, len(proposals))
+	parts := byRooms(len(proposals), func(i int) chat.RoomID { return proposals[i].Room })
+	err := joined(each(s.appends, len(parts), func(i int) error {
+		part, err := s.appendTogether(ctx, pick(proposals, parts[i].places))
+		undone := isUndone(err)
+		if err = failure(ctx, err, "append"); err != nil && !undone && chat.AsError(err).Kind == chat.Unavailable {
+			return err
+		}
+		for n, at := range parts[i].places {
+			if outcomes[at].Err = err; err == nil {
+				outcomes[at] = part[n]
+			}
+		}
+		return nil
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return outcomes, nil
 }
 
 // wait appends a batch once it has the locks of its rooms.
@@ -196,12 +233,12 @@ func givenMeta(meta []byte) []byte {
 // and nothing was appended.
 //
 // Both statements go out together. The server treats all statements before a Sync message as one
-// transaction: both are committed, or neither is.
+// transaction, unless they say otherwise: both are committed, or neither is.
 func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ []ports.Outcome, done bool, _ error) {
 	outcomes := make([]ports.Outcome, 0, len(proposals))
 	done = true
 	strange := false
-	batch := &pgx.Batch{}
+	batch := s.batch(proposals[0].Room)
 	s.bound(batch)
 	batch.Queue(lockQuery, b.rooms)
 	batch.Queue(sayQuery, b.rooms, b.authors, b.names, b.keys, b.bodies, b.replies, b.metas, b.granted, b.everybody, b.vias, s.stamp).Query(func(rows pgx.Rows) error {
@@ -224,7 +261,7 @@ func (s *Store) say(ctx context.Context, b *said, proposals []chat.Proposal) (_ 
 	})
 	// Only Close reads the server's last answer. Then the results are complete and the transaction
 	// is committed.
-	if err := s.appends.SendBatch(ctx, batch).Close(); err != nil || !done {
+	if err := s.send(ctx, s.appends, batch); err != nil || !done {
 		return nil, false, err
 	}
 	if strange {

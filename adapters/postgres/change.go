@@ -28,11 +28,11 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	}
 	defer conn.Release() // closes the connection, and so rolls back, if a transaction is open
 	l := newLoaded()
-	batch := &pgx.Batch{}
-	batch.Queue("begin isolation level read committed")
+	batch := &roomBatch{s: s, room: proposals[0].Room}
+	batch.Queue(beginTransaction)
 	s.bound(batch)
 	l.read(batch, lock, proposals)
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+	if err := conn.SendBatch(ctx, &batch.Batch).Close(); err != nil {
 		return nil, undo(ctx, conn, err)
 	}
 	if l.stamp != s.stamp {
@@ -46,7 +46,10 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 		}
 		i += n
 	}
-	if err := conn.SendBatch(ctx, l.writing()).Close(); err != nil {
+	batch = &roomBatch{s: s, room: proposals[0].Room}
+	l.write(batch)
+	batch.Queue(endTransaction)
+	if err := conn.SendBatch(ctx, &batch.Batch).Close(); err != nil {
 		err = undo(ctx, conn, err)
 		// The rooms' rows are locked already. So what is held is another row, and it is unknown of
 		// which room, or a whole table.
@@ -61,11 +64,17 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	return outcomes, nil
 }
 
-// undo ends a transaction that failed with err, so that its connection can be used again.
+// undo ends a transaction that failed with err, so that its connection can be used again. It
+// returns an undoneError if the server is still in the transaction: then that was not committed.
 func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
-	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
-		_, _ = conn.Exec(ctx, "rollback") // if it fails, the connection is still in a transaction, and is closed
+	if _, refused := errors.AsType[*pgconn.PgError](err); !refused {
+		return err
 	}
+	const inFailed = 'E'
+	if conn.Conn().PgConn().TxStatus() == inFailed {
+		err = &undoneError{err}
+	}
+	_, _ = conn.Exec(ctx, "rollback") // if it fails, the connection is still in a transaction, and is closed
 	return err
 }
 
@@ -165,7 +174,7 @@ func newLoaded() *loaded {
 var roomsQuery = ofTurns(`
 SELECT room_id, name, public, archived, head, messages, name_set, public_set, archived_set, meta_set, greatest((SELECT clock_timestamp()), last_at),
   coalesce(CASE speaker_head WHEN head THEN nullif(speaker, '') END, ` + speakerOf("r.room_id") + `, '')
-FROM room r WHERE room_id = ANY($1::text[])`)
+FROM room r WHERE room_id = ANY($1::text[])/*in r.room_id*/`)
 
 var usedQuery = `
 SELECT p.room_id, p.author, p.key, u.seq, u.at,
@@ -178,19 +187,19 @@ const (
 	targetsQuery = `
 SELECT e.room_id, e.seq, e.author, coalesce(e.deleted_by, 0)
 FROM unnest($1::text[], $2::bigint[]) p (room_id, seq)
-JOIN entry e ON e.room_id = p.room_id AND e.seq = p.seq
+JOIN entry e ON e.room_id = p.room_id/*in e.room_id*/ AND e.seq = p.seq
 WHERE e.kind IN (1, 8)`
 
 	reactionsQuery = `
 SELECT r.room_id, r.target, r.emoji, r.first_seq, r.total
 FROM unnest($1::text[], $2::bigint[]) p (room_id, target)
-JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target`
+JOIN reaction r ON r.room_id = p.room_id/*in r.room_id*/ AND r.target = p.target`
 
 	reactorsQuery = `
 SELECT u.room_id, u.target, u.emoji, u.user_id, u.removed, u.set_by
 FROM unnest($1::text[], $2::bigint[], $3::text[]) p (room_id, target, user_id)
-JOIN reaction r ON r.room_id = p.room_id AND r.target = p.target
-JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
+JOIN reaction r ON r.room_id = p.room_id/*in r.room_id*/ AND r.target = p.target
+JOIN reactor u ON u.room_id = r.room_id/*in u.room_id*/ AND u.target = r.target AND u.emoji = r.emoji AND u.user_id = p.user_id`
 
 	// The query reads so many moderators of each room that, whatever the proposals change, it is
 	// known whether another one remains.
@@ -198,20 +207,20 @@ JOIN reactor u ON u.room_id = r.room_id AND u.target = r.target AND u.emoji = r.
 SELECT p.room_id, m.user_id
 FROM unnest($1::text[], $2::bigint[]) p (room_id, n) CROSS JOIN LATERAL (
   SELECT user_id FROM member
-  WHERE room_id = p.room_id AND role = 3 AND (CASE WHEN role = 3 THEN user_id END) > ''
+  WHERE room_id = p.room_id/*in room_id*/ AND role = 3 AND (CASE WHEN role = 3 THEN user_id END) > ''
   ORDER BY (CASE WHEN role = 3 THEN user_id END) LIMIT p.n
 ) m`
 
 	membersQuery = `
 SELECT m.room_id, m.user_id, m.role, m.banned, m.since, m.set_by
 FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
-JOIN member m ON m.room_id = p.room_id AND m.user_id = p.user_id`
+JOIN member m ON m.room_id = p.room_id/*in m.room_id*/ AND m.user_id = p.user_id`
 )
 
 // read queues the queries of the first round trip. Under "read committed" each statement sees what
 // was committed before it began. So the statements after the lock see all that earlier holders of
 // the locks committed.
-func (l *loaded) read(batch *pgx.Batch, lock string, proposals []chat.Proposal) {
+func (l *loaded) read(batch *roomBatch, lock string, proposals []chat.Proposal) {
 	var rooms, authors, keys []string
 	var targets, reactions, reactors, members columns
 	var sets asked

@@ -26,6 +26,9 @@ const (
 		INSERT INTO spoke (room_id, user_id) VALUES ('~', '')`
 	probeEntry = `INSERT INTO entry (seq, at, messages, kind, room_id, author, key, author_name, meta)
 		VALUES (1, now(), 0, 1, '~', '', '', '', $1)`
+	// probeHere is what is tried where an engine distributes rooms: some of them may be away, and
+	// the store is not.
+	probeHere = `INSERT INTO usr (user_id, name, avatar, v, as_of, said_name, said_avatar, custom) VALUES ('~', '', '', 0, now(), '', '', $1)`
 	// probeCommit writes only to the WAL. So its commit waits for the disk, and for a standby if
 	// the server has a synchronous one.
 	probeCommit = `SELECT pg_logical_emit_message(true, 'parley', 'can this be written?')`
@@ -35,7 +38,7 @@ const (
 func (s *Store) CheckWrite(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	err := s.tryEntry(ctx)
+	err := s.tryWrite(ctx)
 	if err == nil {
 		_, err = s.pool.Exec(ctx, probeCommit)
 		if missing(err) {
@@ -48,15 +51,21 @@ func (s *Store) CheckWrite(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) tryEntry(ctx context.Context) error {
+// tryWrite writes what it then rolls back.
+func (s *Store) tryWrite(ctx context.Context) error {
 	tx, err := s.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err = tx.Exec(ctx, probeRooms, pgx.QueryExecModeSimpleProtocol); err == nil {
+	probe := probeHere
+	if !s.distributed {
+		probe = probeEntry
+		_, err = tx.Exec(ctx, probeRooms, pgx.QueryExecModeSimpleProtocol)
+	}
+	if err == nil {
 		payload := make([]byte, probeBytes)
 		_, _ = rand.Read(payload) // it never fails
-		_, err = tx.Exec(ctx, probeEntry, payload)
+		_, err = tx.Exec(ctx, probe, payload)
 	}
 	return errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 }

@@ -28,6 +28,10 @@ type Config struct {
 	// itself, and open with NoMigrate. If the URL has no mode, and the server or pooler does not
 	// take the store's settings, Open does all that by itself, and tells OnWarn.
 	//
+	// engine=distributed is for a database that distributes its tables by room_id, as Citus does:
+	// each statement and each transaction is then about one room, and calls about many rooms take
+	// many. It does not go with OpenShards.
+	//
 	// Text is UTF-8: each session sets it, whatever the role's or the database's default is. A
 	// database of another encoding is refused. SQL_ASCII, which keeps bytes as they come, is
 	// accepted, and OnWarn is told.
@@ -38,8 +42,8 @@ type Config struct {
 	MaxConns int
 
 	// Appends is how many of the connections are for appends alone, which use no others: so reads
-	// do not hold up appends. 0: half of them, at most 6. If there is only one connection, all
-	// calls share it.
+	// do not hold up appends. 0: half of them, at most 6, unless the database distributes its
+	// tables. If there is only one connection, all calls share it.
 	Appends int
 
 	// Timeout bounds each call, whatever its context says; the server gives up on its side then
@@ -95,6 +99,12 @@ func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 		pool.PingTimeout = 2 * time.Second
 	}
 	conn := pool.ConnConfig
+	switch engine, given := conn.RuntimeParams[engineParam]; {
+	case given && engine != distributedEngine:
+		return nil, chat.Errorf(chat.Invalid, "the store's URL has %s=%s, which must be %s, or not be there", engineParam, engine, distributedEngine)
+	default:
+		delete(conn.RuntimeParams, engineParam)
+	}
 	conn.Tracer = c.Tracer
 	conn.RuntimeParams["client_encoding"] = encoding
 	conn.AfterConnect = checkEncoding
@@ -107,6 +117,18 @@ func (c Config) parseFor(pooled bool) (*pgxpool.Config, error) {
 	return pool, nil
 }
 
+// The parameter of the URL that says how to speak to the database, and its value.
+const (
+	engineParam       = "engine"
+	distributedEngine = "distributed"
+)
+
+// distributed reports whether the URL says that the database distributes its tables.
+func (c Config) distributed() bool {
+	pool, err := pgxpool.ParseConfig(c.URL)
+	return err == nil && pool.ConnConfig.RuntimeParams[engineParam] == distributedEngine
+}
+
 // maxAppends is the highest default of Config.Appends: one connection for each lane of a journal,
 // and two for rooms that are held.
 const maxAppends = 6
@@ -115,6 +137,9 @@ const maxAppends = 6
 func (c Config) appends(conns int) int {
 	if c.Appends > 0 {
 		return min(c.Appends, conns-1)
+	}
+	if c.distributed() {
+		return conns / 2 // each room of a batch takes one
 	}
 	return min(conns/2, maxAppends)
 }
@@ -129,12 +154,14 @@ func (c Config) setsSession(conn *pgx.ConnConfig) bool {
 // and that they are planned only once. Otherwise the server would plan each append of a single
 // message again: it estimates the cost of its generic plan for a number of messages that it
 // guesses. Planning costs more than the append, and the plan is always the same: to use the keys.
-func setAppends(params map[string]string) {
-	setDefaults(params, map[string]string{
-		"lock_timeout":    strconv.FormatInt(heldAfter.Milliseconds(), 10),
-		"plan_cache_mode": "force_generic_plan",
-	})
+func (s *Store) setAppends(params map[string]string) {
+	setDefaults(params, map[string]string{"lock_timeout": strconv.FormatInt(heldAfter.Milliseconds(), 10)})
+	if !s.distributed {
+		setDefaults(params, map[string]string{planMode: "force_generic_plan"})
+	}
 }
+
+const planMode = "plan_cache_mode"
 
 // setSession adds the settings of all sessions, unless the URL has them.
 //
@@ -142,6 +169,10 @@ func setAppends(params map[string]string) {
 // not know that. Its plan for a prepared statement may then be used for minutes while the table
 // grows. So plans that read whole tables are disabled. Just-in-time compilation is off because the
 // high cost of a disabled plan would start it.
+//
+// An engine that distributes its tables must know the room when it plans a statement: from that it
+// knows where the statement goes. As the room is then a constant, a plan could read all of the room
+// once, and look through that for each row of a batch. Such plans are disabled too.
 func (c Config) setSession(params map[string]string) {
 	limit := strconv.FormatInt(c.timeout().Milliseconds(), 10)
 	setDefaults(params, map[string]string{
@@ -156,6 +187,9 @@ func (c Config) setSession(params map[string]string) {
 		"enable_mergejoin":                    "off",
 		"jit":                                 "off",
 	})
+	if c.distributed() {
+		setDefaults(params, map[string]string{planMode: "force_custom_plan", "enable_material": "off"})
+	}
 }
 
 func setDefaults(params, defaults map[string]string) {

@@ -32,7 +32,8 @@ UPDATE consumer SET generation = generation + 1 WHERE name = ''`
 
 	seekStatement = `
 INSERT INTO hook_cursor (` + cursorColumns + `)
-SELECT $1, $2, $3, 0, 0, NULL, 0, NULL, clock_timestamp(), false, '' WHERE ` + shardStamp + ` = $4::text
+SELECT /*plain*/$1/*one here*/, $2, $3, 0, 0, NULL, 0, NULL, clock_timestamp(), false, ''
+/*plain*//*one FROM (SELECT room_id AS here FROM room WHERE room_id = $1) its */WHERE ` + shardStamp + ` = $4::text
 ON CONFLICT (room_id, consumer) DO UPDATE SET seq = excluded.seq, upto = 0, head = 0, sealed = NULL, tries = 0, since = NULL,
   next_at = excluded.next_at, stalled = false, error = ''`
 
@@ -45,13 +46,13 @@ WHERE consumer = $1 AND room_id > $2 COLLATE "C" AND (next_at IS NOT NULL OR sta
 	retryStatement = `
 WITH failed AS (
   SELECT room_id FROM hook_cursor
-  WHERE consumer = $1 AND room_id = ANY($2::text[]) AND tries > 0 AND ` + shardStamp + ` = $5::text
+  WHERE consumer = $1 AND room_id = ANY($2::text[])/*in room_id*/ AND tries > 0 AND ` + shardStamp + ` = $5::text
     AND ($4 OR NOT stalled AND next_at > clock_timestamp() + $3 * interval '1 microsecond')
   FOR UPDATE SKIP LOCKED
 )
 UPDATE hook_cursor c SET next_at = clock_timestamp() + random() * $3 * interval '1 microsecond', stalled = stalled AND NOT $4,
   tries = CASE WHEN $4 THEN 0 ELSE tries END, since = CASE WHEN NOT $4 THEN since END, error = CASE WHEN $4 THEN '' ELSE error END
-FROM failed f WHERE c.room_id = f.room_id AND c.consumer = $1`
+FROM failed f WHERE c.room_id = f.room_id/*in c.room_id*/ AND c.consumer = $1`
 
 	forgetStatement = `DELETE FROM consumer WHERE name = $1`
 
@@ -107,14 +108,14 @@ func (s *Store) exec(ctx context.Context, what, statement string, args ...any) e
 	})
 }
 
-// execHere executes a statement that writes nothing where the database is not the one that was
-// opened, and tells if so.
-func (s *Store) execHere(ctx context.Context, statement string, args ...any) error {
+// execHere executes a statement about a room that writes nothing where the database is not the one
+// that was opened, and tells if so.
+func (s *Store) execHere(ctx context.Context, room chat.RoomID, statement string, args ...any) error {
 	var stamp string
-	batch := &pgx.Batch{}
+	batch := s.batch(room)
 	batch.Queue(statement, args...)
 	batch.Queue(stampQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&stamp) })
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	if err := s.send(ctx, s.pool, batch); err != nil {
 		return err
 	}
 	if stamp != s.stamp {
@@ -170,7 +171,7 @@ func (s *Store) Seek(ctx context.Context, consumer string, room chat.RoomID, seq
 		case seq > head:
 			return chat.CursorAhead(seq, head)
 		}
-		return s.execHere(ctx, seekStatement, string(room), consumer, int64(seq), s.stamp)
+		return s.execHere(ctx, room, seekStatement, string(room), consumer, int64(seq), s.stamp)
 	})
 }
 
@@ -187,6 +188,10 @@ func (s *Store) Forget(ctx context.Context, consumer string, after chat.RoomID, 
 				return err
 			}
 		}
+		if s.distributed {
+			next, err = s.forgetApart(ctx, consumer, after, limit)
+			return err
+		}
 		var stamp string
 		err := s.pool.QueryRow(ctx, forgetCursorsStatement, consumer, string(after), limit, s.stamp).Scan(&stamp, &next)
 		if err == nil && stamp != s.stamp {
@@ -199,8 +204,11 @@ func (s *Store) Forget(ctx context.Context, consumer string, after chat.RoomID, 
 
 // Retry implements ports.Retries.
 func (s *Store) Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error {
+	if s.apart(len(rooms), ids(rooms)) {
+		return joined(each(s.pool, len(rooms), func(i int) error { return s.Retry(ctx, consumer, rooms[i:i+1], within, anew) }))
+	}
 	return s.read(ctx, "have pairs tried again", func(ctx context.Context) error {
-		return s.execHere(ctx, retryStatement, consumer, texts(rooms), within.Microseconds(), anew, s.stamp)
+		return s.execHere(ctx, first(len(rooms), ids(rooms)), retryStatement, consumer, texts(rooms), within.Microseconds(), anew, s.stamp)
 	})
 }
 
@@ -224,12 +232,16 @@ func (s *Store) Renew(ctx context.Context, node ports.NodeID, lives time.Duratio
 // Acquire implements ports.Leases. A try whose outcome was lost does no harm, as Renew returns the
 // shares that it got.
 func (s *Store) Acquire(ctx context.Context, node ports.NodeID) (more []ports.Lease, err error) {
-	err = s.read(ctx, "acquire leases", func(ctx context.Context) (err error) {
-		more, err = queryAll(ctx, s.pool, acquireStatement, []any{string(node)}, func(row pgx.CollectableRow) (l ports.Lease, err error) {
-			err = row.Scan(&l.Share, &l.Fence, &l.From)
-			return l, err
+	err = s.read(ctx, "acquire leases", func(ctx context.Context) error {
+		batch := s.batch("")
+		batch.Queue(acquireStatement, string(node)).Query(func(rows pgx.Rows) (err error) {
+			more, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l ports.Lease, err error) {
+				err = row.Scan(&l.Share, &l.Fence, &l.From)
+				return l, err
+			})
+			return err
 		})
-		return err
+		return s.send(ctx, s.pool, batch)
 	})
 	return more, err
 }

@@ -41,7 +41,8 @@ SELECT ` + cursorColumns + ` FROM hook_cursor WHERE room_id = ANY($1::text[])`
 	// opened.
 	moveStatement = `
 WITH held AS MATERIALIZED (
-  SELECT share, fence FROM lease WHERE share = ANY($14::smallint[]) AND node <> '' AND ` + shardStamp + ` = $16::text ORDER BY share FOR SHARE
+  /*plain*/SELECT share, fence FROM lease WHERE share = ANY($14::smallint[]) AND node <> '' AND ` + shardStamp + ` = $16::text ORDER BY share FOR SHARE
+  /*one SELECT DISTINCT share, fence FROM unnest($14::smallint[], $15::bigint[]) AS l (share, fence) WHERE fence >= 0 AND $16::text = $16*/
 ), p AS (
   SELECT p.*, h.share IS NOT NULL AS held
   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::integer[], $8::bigint[], $9::boolean[], $10::text[],
@@ -52,17 +53,17 @@ WITH held AS MATERIALIZED (
   UPDATE hook_cursor c SET seq = p.seq, upto = p.upto, head = p.head, sealed = p.sealed, tries = p.tries, stalled = p.stalled, error = p.error,
     since = CASE WHEN p.tries > 0 THEN CASE WHEN c.tries > 0 THEN c.since ELSE clock_timestamp() END END,
     next_at = CASE WHEN p.wait > 0 THEN clock_timestamp() + p.wait * interval '1 microsecond' END
-  FROM p WHERE p.held AND NOT p.is_new AND c.room_id = p.room_id AND c.consumer = p.consumer AND c.seq = p.was_seq AND c.upto = p.was_upto
+  FROM p WHERE p.held AND NOT p.is_new AND c.room_id = p.room_id/*in c.room_id*/ AND c.consumer = p.consumer AND c.seq = p.was_seq AND c.upto = p.was_upto
   RETURNING p.n
 ), made AS (
   INSERT INTO hook_cursor AS c (` + cursorColumns + `)
-  SELECT room_id, consumer, seq, upto, head, sealed, tries, CASE WHEN tries > 0 THEN clock_timestamp() END,
+  SELECT /*here*/room_id, consumer, seq, upto, head, sealed, tries, CASE WHEN tries > 0 THEN clock_timestamp() END,
     CASE WHEN wait > 0 THEN clock_timestamp() + wait * interval '1 microsecond' END, stalled, error
-  FROM p WHERE held AND is_new
+  FROM p/*and here*/ WHERE held AND is_new
   ON CONFLICT (room_id, consumer) DO NOTHING
   RETURNING room_id, consumer
 )
-SELECT outcome, CASE WHEN outcome = 2 THEN coalesce((SELECT head FROM room r WHERE r.room_id = q.room_id), 0) ELSE 0 END FROM (
+SELECT outcome, CASE WHEN outcome = 2 THEN coalesce((SELECT head FROM room r WHERE r.room_id = q.room_id/*in r.room_id*/), 0) ELSE 0 END FROM (
   SELECT n, room_id, CASE WHEN NOT held THEN 0
     WHEN n IN (SELECT n FROM moved) OR (is_new AND (room_id, consumer) IN (SELECT room_id, consumer FROM made)) THEN 2 ELSE 1 END::smallint AS outcome
   FROM p
@@ -71,14 +72,14 @@ SELECT outcome, CASE WHEN outcome = 2 THEN coalesce((SELECT head FROM room r WHE
 	// Begin waits for the lock on the generation. So after Begin nothing is cleared under an
 	// earlier generation. The statement waits for no room.
 	clearStatement = `
-WITH present AS MATERIALIZED (
+WITH /*plain*/present AS MATERIALIZED (
   SELECT generation FROM consumer WHERE name = '' FOR SHARE
-), quiet AS (
+), /*one */quiet AS (
   SELECT r.room_id, r.head FROM room r JOIN unnest($1::text[], $2::bigint[]) AS p (room_id, head) ON p.room_id = r.room_id AND p.head = r.head
-  WHERE r.pending AND (SELECT generation FROM present) = $3
+  WHERE r.pending/*in r.room_id*/ AND /*plain*/(SELECT generation FROM present) = $3/*one $3::bigint = $3*/
   ORDER BY r.room_id FOR UPDATE OF r SKIP LOCKED
 )
-UPDATE room r SET pending = false, quiet_head = r.head FROM quiet q WHERE r.room_id = q.room_id AND r.head = q.head`
+UPDATE room r SET pending = false, quiet_head = r.head FROM quiet q WHERE r.room_id = q.room_id/*in r.room_id*/ AND r.head = q.head`
 
 	walkQuery = `
 SELECT room_id, NOT pending AND (head <> quiet_head OR head > 0 AND last_at >= $3::timestamptz) FROM room
@@ -86,9 +87,9 @@ WHERE room_id > $1 COLLATE "C" ORDER BY room_id LIMIT $2`
 
 	wakeStatement = `
 WITH asleep AS (
-  SELECT room_id FROM room WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE SKIP LOCKED
+  SELECT room_id FROM room WHERE room_id = ANY($1::text[])/*in room_id*/ ORDER BY room_id FOR UPDATE SKIP LOCKED
 ), woken AS (
-  UPDATE room r SET pending = true FROM asleep a WHERE r.room_id = a.room_id AND NOT r.pending
+  UPDATE room r SET pending = true FROM asleep a WHERE r.room_id = a.room_id/*in r.room_id*/ AND NOT r.pending
 )
 SELECT count(*) FROM asleep`
 )
@@ -99,16 +100,21 @@ func (s *Store) Pending(ctx context.Context, asked []ports.SharePlace, limit int
 	for i, a := range asked {
 		shares[i], places[i] = int32(a.Share), string(a.After)
 	}
+	if s.distributed {
+		return s.pendingScattered(ctx, asked, limit)
+	}
 	err = s.read(ctx, "read pending rooms", func(ctx context.Context) (err error) {
-		rooms, err = queryAll(ctx, s.pool, s.own(pendingQuery), []any{shares, places, limit}, func(row pgx.CollectableRow) (is ports.PendingRoom, err error) {
-			var quiet float64
-			err = row.Scan(&is.Room, &is.Head, &is.LastAt, &quiet)
-			is.LastAt, is.Quiet = is.LastAt.UTC(), time.Duration(max(0, quiet)*float64(time.Second))
-			return is, err
-		})
+		rooms, err = queryAll(ctx, s.pool, s.own(pendingQuery), []any{shares, places, limit}, scanPending)
 		return err
 	})
 	return rooms, err
+}
+
+func scanPending(row pgx.CollectableRow) (is ports.PendingRoom, err error) {
+	var quiet float64
+	err = row.Scan(&is.Room, &is.Head, &is.LastAt, &quiet)
+	is.LastAt, is.Quiet = is.LastAt.UTC(), time.Duration(max(0, quiet)*float64(time.Second))
+	return is, err
 }
 
 func scanCursor(row pgx.CollectableRow) (c ports.Cursor, err error) {
@@ -134,6 +140,9 @@ func (s *Store) cursors(ctx context.Context, what, query string, args ...any) (l
 
 // Waiting implements ports.Cursors.
 func (s *Store) Waiting(ctx context.Context, shares []ports.Share, consumers []string, limit int) ([]ports.Cursor, error) {
+	if s.distributed {
+		return s.waitingScattered(ctx, shares, consumers, limit)
+	}
 	return s.cursors(ctx, "read cursors that wait", waitingQuery, numbers(shares), consumers, limit)
 }
 
@@ -182,26 +191,38 @@ func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) (all []ports
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	var c moving
-	for i := range moves {
-		c.add(&moves[i])
+	if s.distributed {
+		return s.moveApart(ctx, moves)
 	}
-	args := []any{
-		c.rooms, c.consumers, c.seqs, c.uptos, c.heads, c.sealed, c.tries, c.waits, c.stalled, c.errors, c.isNew, c.wasSeqs, c.wasUptos, c.shares, c.fences,
-		s.stamp,
-	}
-	all, err = queryAll(ctx, s.pool, moveStatement, args, func(row pgx.CollectableRow) (is ports.CursorMoved, err error) {
-		err = row.Scan(&is.Outcome, &is.Head)
-		return is, err
-	})
+	all, err = queryAll(ctx, s.pool, moveStatement, s.moveArgs(moves), scanMoved)
 	if err != nil {
 		return nil, failure(ctx, err, "move cursors")
 	}
 	return all, nil
 }
 
+// moveArgs returns the arguments of moveStatement.
+func (s *Store) moveArgs(moves []ports.CursorMove) []any {
+	var c moving
+	for i := range moves {
+		c.add(&moves[i])
+	}
+	return []any{
+		c.rooms, c.consumers, c.seqs, c.uptos, c.heads, c.sealed, c.tries, c.waits, c.stalled, c.errors, c.isNew, c.wasSeqs, c.wasUptos, c.shares, c.fences,
+		s.stamp,
+	}
+}
+
+func scanMoved(row pgx.CollectableRow) (is ports.CursorMoved, err error) {
+	err = row.Scan(&is.Outcome, &is.Head)
+	return is, err
+}
+
 // Clear implements ports.Cursors.
 func (s *Store) Clear(ctx context.Context, rooms []ports.RoomHead, generation int64) error {
+	if s.distributed {
+		return s.clearApart(ctx, rooms, generation)
+	}
 	ids, heads := make([]string, len(rooms)), make([]int64, len(rooms))
 	for i, is := range rooms {
 		ids[i], heads[i] = string(is.Room), int64(is.Head)
@@ -237,7 +258,12 @@ func (s *Store) Wake(ctx context.Context, query ports.WakeQuery) (woken ports.Wo
 		if len(asleep) == 0 {
 			return nil
 		}
-		if err := s.pool.QueryRow(ctx, wakeStatement, asleep).Scan(&woken.Count); err != nil {
+		if s.distributed {
+			woken.Count, err = s.wakeApart(ctx, asleep)
+		} else {
+			err = s.pool.QueryRow(ctx, wakeStatement, asleep).Scan(&woken.Count)
+		}
+		if err != nil {
 			return err
 		}
 		woken.Held = len(asleep) - woken.Count

@@ -30,6 +30,9 @@ SELECT here.stamp, made.created_at FROM here LEFT JOIN made ON true`
 func (s *Store) Create(ctx context.Context, room chat.Room, owner chat.UserID) (chat.Room, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	if s.distributed {
+		return s.createHere(ctx, room, owner)
+	}
 	made := chat.Room{ID: room.ID, Name: room.Name, Public: room.Public}
 	var stamp string
 	var at *time.Time
@@ -53,8 +56,8 @@ SELECT coalesce(r.room_id, ''), coalesce(r.name, ''), coalesce(r.public, false),
   ` + unreadOf("r.room_id", "coalesce(k.seq, 0)", "$1", "r.messages")
 
 const standingTables = `
-LEFT JOIN member m ON m.room_id = r.room_id AND m.user_id = $1 AND (m.role > 0 OR m.banned)
-LEFT JOIN mark k ON k.room_id = r.room_id AND k.user_id = $1`
+LEFT JOIN member m ON m.room_id = r.room_id/*in m.room_id*/ AND m.user_id = $1 AND (m.role > 0 OR m.banned)
+LEFT JOIN mark k ON k.room_id = r.room_id/*in k.room_id*/ AND k.user_id = $1`
 
 var standingQuery = standingColumns + `
 FROM room r` + standingTables + `
@@ -82,24 +85,34 @@ FROM (SELECT * FROM room WHERE room_id > $2/*own room_id*/ ORDER BY room_id LIMI
 ORDER BY r.room_id`
 
 // placesQuery takes pairs of a room and a user. For each pair whose room exists it returns the
-// pair's index and standing.
+// pair's index and standing. About one room, it must not go by the index member_in.
 const placesQuery = `
 SELECT r.room_id, r.name, r.public, r.archived, r.created_at, r.head, r.messages,
   greatest(r.name_set, r.public_set, r.archived_set, r.meta_set), coalesce(m.role, 0), coalesce(m.banned, false), m.since, coalesce(k.seq, 0), 0::bigint, a.at
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY a (room_id, user_id, at)
-JOIN room r ON r.room_id = a.room_id
-LEFT JOIN member m ON m.room_id = a.room_id AND m.user_id = a.user_id AND (m.role > 0 OR m.banned)
-LEFT JOIN mark k ON k.room_id = a.room_id AND k.user_id = a.user_id`
+JOIN room r ON r.room_id = a.room_id/*in r.room_id*/
+LEFT JOIN member m ON m.room_id = a.room_id/*in m.room_id*/ AND m.user_id = a.user_id AND (m.role > 0 OR m.banned)/*plain*//*one IS TRUE*/
+LEFT JOIN mark k ON k.room_id = a.room_id/*in k.room_id*/ AND k.user_id = a.user_id`
 
 // Places implements ports.Directory.
 func (s *Store) Places(ctx context.Context, asked []ports.Place) (standings []chat.Standing, err error) {
+	room := func(i int) chat.RoomID { return asked[i].Room }
+	if s.apart(len(asked), room) {
+		standings = make([]chat.Standing, len(asked))
+		return whole(standings, s.eachRoom(len(asked), room, func(part *ofRoom) error {
+			of, err := s.Places(ctx, pick(asked, part.places))
+			put(standings, part.places, of)
+			return err
+		}))
+	}
 	rooms, users := make([]string, len(asked)), make([]string, len(asked))
 	for i, p := range asked {
 		rooms[i], users[i] = string(p.Room), string(p.User)
 	}
 	err = s.read(ctx, "read standings", func(ctx context.Context) error {
 		standings = make([]chat.Standing, len(asked))
-		rows, err := s.pool.Query(ctx, placesQuery, rooms, users)
+		query, args := s.about(first(len(asked), room), placesQuery, rooms, users)
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -138,7 +151,8 @@ func scanStanding(row pgx.CollectableRow, user chat.UserID, more ...any) (chat.S
 // Standing implements ports.Directory.
 func (s *Store) Standing(ctx context.Context, room chat.RoomID, user chat.UserID) (st chat.Standing, err error) {
 	err = s.read(ctx, "read a standing", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, standingQuery, string(user), string(room))
+		query, args := s.about(room, standingQuery, string(user), string(room))
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -159,6 +173,9 @@ func oneStanding(rows pgx.Rows, user chat.UserID) (chat.Standing, error) {
 
 // Rooms implements ports.Directory.
 func (s *Store) Rooms(ctx context.Context, query ports.RoomsQuery) (page []chat.Standing, next chat.RoomID, err error) {
+	if s.distributed {
+		return s.roomsScattered(ctx, query)
+	}
 	list, args := roomsOfQuery, []any{string(query.User), string(query.After), query.Limit, texts(query.Next())}
 	if query.All {
 		list, args = allRoomsQuery, args[:3]

@@ -44,4 +44,12 @@
 // its caller would take the Duplicate of the second attempt for a repetition by the client.
 //
 // An append is as durable as the server's commit: leave its fsync and synchronous_commit on.
+//
+// # Engines that distribute
+//
+// To an engine that distributes its tables by room_id, everything is said about one room at a time
+// (Config.URL, inRoom): one room a statement, one room a transaction, which is begun and committed
+// explicitly. So each is for one server of the engine. A call about several rooms is made for each
+// by itself. If a room's transaction was given up before its commit, its proposals fail, and those
+// to other rooms do not.
 package postgres

@@ -44,6 +44,9 @@ func NewGrowth(configs []Config, tell func(string)) (*Growth, error) {
 		return nil, chat.Errorf(chat.Invalid, "the store's URLs must be those of all databases, in their order, and then of as many copies of them, in the same order: "+
 			"2, 4, 6, …; there are %d", len(configs))
 	}
+	if slices.ContainsFunc(configs, Config.distributed) {
+		return nil, errOneEngine
+	}
 	return &Growth{configs, tell}, nil
 }
 

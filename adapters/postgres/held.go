@@ -19,15 +19,27 @@ import (
 // that append to the same rooms hold them for the time of a commit.
 const heldAfter = 200 * time.Millisecond
 
-// boundStatement bounds the waits for locks of the statements after it, up to the end of the
-// transaction.
-const boundStatement = `SELECT set_config('lock_timeout', $1, true)`
+const (
+	boundStatement     = `SELECT set_config('lock_timeout', $1, true)`
+	boundHereStatement = `SET LOCAL lock_timeout = %d`
+)
 
 // bound bounds the waits for locks if the connections of appends do not do so by themselves: if
 // other calls use them too, or others than the store do, as behind a pooler.
-func (s *Store) bound(batch *pgx.Batch) {
-	if s.unbounded {
-		batch.Queue(boundStatement, strconv.FormatInt(heldAfter.Milliseconds(), 10))
+func (s *Store) bound(batch *roomBatch) {
+	if s.unbounded || s.distributed {
+		batch.bound(heldAfter)
+	}
+}
+
+// bound bounds the waits for locks of the statements after it, up to the end of the transaction. An
+// engine that distributes passes on only one way of setting it, if it passes on any, which is of no
+// effect where no transaction was begun.
+func (b *roomBatch) bound(wait time.Duration) {
+	if b.s.distributed {
+		b.Queue(fmt.Sprintf(boundHereStatement, wait.Milliseconds()))
+	} else {
+		b.Queue(boundStatement, strconv.FormatInt(wait.Milliseconds(), 10))
 	}
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,7 +14,7 @@ import (
 
 // markPatience is how long the insertion of a new mark waits for another transaction that inserts
 // the same mark and has not committed. It does not wait at all for marks that exist.
-const markPatience = "100ms"
+const markPatience = 100 * time.Millisecond
 
 // markStatement moves marks forward, never back, and not beyond the head. A mark that already
 // stands there is not touched, so a batch that moves none writes nothing. A mark that somebody else
@@ -22,17 +23,17 @@ const markPatience = "100ms"
 const markStatement = `
 WITH asked AS (
   SELECT p.room_id, p.user_id, max(p.seq) AS seq
-  FROM unnest($1::text[], $2::text[], $3::bigint[]) p (room_id, user_id, seq) JOIN room r ON r.room_id = p.room_id
+  FROM unnest($1::text[], $2::text[], $3::bigint[]) p (room_id, user_id, seq) JOIN room r ON r.room_id = p.room_id/*in r.room_id*/
   WHERE p.seq <= r.head AND ` + shardStamp + ` = $4::text GROUP BY p.room_id, p.user_id
 ), due AS MATERIALIZED (
   SELECT a.room_id, a.user_id, a.seq, k.seq AS was
-  FROM asked a LEFT JOIN mark k ON k.room_id = a.room_id AND k.user_id = a.user_id
+  FROM asked a LEFT JOIN mark k ON k.room_id = a.room_id/*in k.room_id*/ AND k.user_id = a.user_id
   WHERE k.seq IS NULL OR k.seq < a.seq
 ), free AS MATERIALIZED (
-  SELECT k.room_id, k.user_id FROM due d JOIN mark k ON k.room_id = d.room_id AND k.user_id = d.user_id FOR UPDATE OF k SKIP LOCKED
+  SELECT k.room_id, k.user_id FROM due d JOIN mark k ON k.room_id = d.room_id/*in k.room_id*/ AND k.user_id = d.user_id FOR UPDATE OF k SKIP LOCKED
 )
 INSERT INTO mark (room_id, user_id, seq)
-SELECT room_id, user_id, seq FROM due d
+SELECT /*here*/room_id, user_id, seq FROM due d/*and here*/
 WHERE was IS NULL OR EXISTS (SELECT FROM free f WHERE f.room_id = d.room_id AND f.user_id = d.user_id)
 ORDER BY room_id, user_id
 ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq`
@@ -41,14 +42,25 @@ ON CONFLICT (room_id, user_id) DO UPDATE SET seq = excluded.seq WHERE mark.seq <
 var markedQuery = `
 SELECT r.head IS NOT NULL, coalesce(r.head, 0), coalesce(k.seq, 0), ` + unreadOf("p.room_id", "coalesce(k.seq, 0)", "p.user_id", "r.messages") + `
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY p (room_id, user_id, n)
-LEFT JOIN room r ON r.room_id = p.room_id
-LEFT JOIN mark k ON k.room_id = p.room_id AND k.user_id = p.user_id
+LEFT JOIN room r ON r.room_id = p.room_id/*in r.room_id*/
+LEFT JOIN mark k ON k.room_id = p.room_id/*in k.room_id*/ AND k.user_id = p.user_id
 ORDER BY p.n`
 
 // Mark implements ports.Directory.
 func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) (outcomes []ports.MarkOutcome, err error) {
 	if len(marks) == 0 {
 		return nil, failure(ctx, ctx.Err(), "move read marks")
+	}
+	if room := func(i int) chat.RoomID { return marks[i].Room }; s.apart(len(marks), room) {
+		outcomes = make([]ports.MarkOutcome, len(marks))
+		return outcomes, s.eachRoom(len(marks), room, func(part *ofRoom) error {
+			of, err := s.Mark(ctx, pick(marks, part.places))
+			for _, at := range part.places {
+				outcomes[at].Err = err
+			}
+			put(outcomes, part.places, of)
+			return nil
+		})
 	}
 	err = s.read(ctx, "move read marks", func(ctx context.Context) error {
 		outcomes, err = s.mark(ctx, marks)
@@ -96,9 +108,8 @@ func (s *Store) markTogether(ctx context.Context, marks []ports.ReadMark) ([]por
 		}
 	}
 	stand := make([]marked, 0, len(each.rooms))
-	batch := &pgx.Batch{}
-	// This holds until the transaction ends.
-	batch.Queue("SELECT set_config('lock_timeout', '" + markPatience + "', true)")
+	batch := s.batch(marks[0].Room)
+	batch.bound(markPatience)
 	batch.Queue(markStatement, all.rooms, all.users, all.seqs, s.stamp)
 	batch.Queue(markedQuery, each.rooms, each.users).Query(func(rows pgx.Rows) error {
 		var m marked
@@ -108,7 +119,7 @@ func (s *Store) markTogether(ctx context.Context, marks []ports.ReadMark) ([]por
 		})
 		return err
 	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	if err := s.send(ctx, s.pool, batch); err != nil {
 		return nil, err
 	}
 	outcomes := make([]ports.MarkOutcome, len(marks))
@@ -150,7 +161,7 @@ SELECT n.large, coalesce(k.user_id, ''), coalesce(k.seq, 0) FROM (
 ) n LEFT JOIN LATERAL (
   SELECT k.user_id, k.seq FROM mark k
   WHERE k.room_id = $1 AND NOT n.large
-    AND NOT EXISTS (SELECT FROM member b WHERE b.room_id = k.room_id AND b.user_id = k.user_id AND b.banned)
+    AND NOT EXISTS (SELECT FROM member b WHERE b.room_id = k.room_id/*in b.room_id*/ AND b.user_id = k.user_id AND b.banned)
   ORDER BY k.user_id LIMIT $2::bigint + 1
 ) k ON true
 ORDER BY k.user_id`
@@ -159,7 +170,8 @@ ORDER BY k.user_id`
 func (s *Store) Marks(ctx context.Context, room chat.RoomID, limit int) (marks []ports.ReadMark, all bool, err error) {
 	large := false
 	err = s.read(ctx, "read marks", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, marksQuery, string(room), limit)
+		query, args := s.about(room, marksQuery, string(room), limit)
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}

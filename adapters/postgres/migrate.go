@@ -29,7 +29,7 @@ func NewMigrator(cfg Config) *migrations.Migrator {
 		if err != nil {
 			return err
 		}
-		seen, err := look(ctx, pool.ConnConfig)
+		seen, err := cfg.look(ctx, pool.ConnConfig)
 		if err == nil && !seen.pooled {
 			err = withProvider(pool.ConnConfig, do)
 		}

@@ -68,7 +68,7 @@ func TestOpen(t *testing.T) {
 		mustFail(t, err, chat.Internal)
 	})
 
-	t.Run("takes no rooms that Citus distributes, and takes those beside it", func(t *testing.T) {
+	t.Run("takes rooms that Citus distributes if its URL says so, and those beside it", func(t *testing.T) {
 		t.Parallel()
 		database := pgtest.URL(t)
 		room := newRoom(t, open(t, postgres.Config{URL: database}))
@@ -78,9 +78,25 @@ func TestOpen(t *testing.T) {
 		exec(t, conn, `INSERT INTO pg_dist_partition VALUES ('room')`)
 		_, err := postgres.Open(t.Context(), postgres.Config{URL: database})
 		mustFail(t, err, chat.Internal)
-		if !strings.Contains(err.Error(), "undistribute_table") {
+		if !strings.Contains(err.Error(), "undistribute_table") || !strings.Contains(err.Error(), "engine=distributed") {
 			t.Errorf("the error does not say what to do: %v", err)
 		}
+		appendsMany(t, open(t, postgres.Config{URL: pgtest.Distributed(database)}), room, 1)
+	})
+
+	t.Run("takes one engine only, of those that it knows", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.URL(t)
+		_, err := postgres.Open(t.Context(), postgres.Config{URL: with(t, database, "engine", "citus")})
+		mustFail(t, err, chat.Invalid)
+		if !strings.Contains(err.Error(), "engine=citus") || !strings.Contains(err.Error(), "distributed") {
+			t.Errorf("the error does not say what to do: %v", err)
+		}
+		both := []postgres.Config{{URL: database}, {URL: pgtest.Distributed(database)}}
+		_, err = postgres.OpenShards(t.Context(), both)
+		mustFail(t, err, chat.Invalid)
+		_, err = postgres.NewGrowth(both, nil)
+		mustFail(t, err, chat.Invalid)
 	})
 
 	t.Run("takes no URL that it cannot read, and shows no password", func(t *testing.T) {

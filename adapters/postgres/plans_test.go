@@ -3,6 +3,9 @@ package postgres
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,6 +167,120 @@ func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 		t.Logf("%-32s %4d pages", s.name, pages)
 		if pages > 200 || strings.Contains(string(plan), `"Seq Scan"`) {
 			t.Errorf("%s takes %d pages; its plan:\n%s", s.name, pages, plan)
+		}
+	}
+}
+
+// A statement about one room is planned each time, whatever is known of the tables, and must go by
+// the keys: on tables that are whole, and on some that are partitioned.
+func TestPlansOfOneRoomGoByTheKeys(t *testing.T) {
+	t.Parallel()
+	for name, partitioned := range map[string]bool{"whole": false, "partitioned": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.URL(t)
+			if err := NewMigrator(Config{URL: database}).Up(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if partitioned {
+				if err := pgtest.Partition(database); err != nil {
+					t.Fatal(err)
+				}
+			}
+			store, err := Open(t.Context(), Config{URL: pgtest.Distributed(database), MaxConns: 1, NoMigrate: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(store.Close)
+			plansOfOneRoom(t, store)
+		})
+	}
+}
+
+// manyInOneRoom are arguments about 64 things in one room: where there are so many, a plan could
+// read the whole room.
+var manyInOneRoom = func() map[string]string {
+	array := func(what string, of func(i int) string) string {
+		var list []string
+		for i := range 64 {
+			list = append(list, of(i))
+		}
+		return "array[" + strings.Join(list, ",") + "]" + what
+	}
+	always := func(text string) func(int) string { return func(int) string { return text } }
+	rooms, users := array("", always("'big'")), array("", func(i int) string { return fmt.Sprintf("'u%d'", i) })
+	keys := array("", func(i int) string { return fmt.Sprintf("'new%d'", i) })
+	seqs := array("::bigint[]", func(i int) string { return strconv.Itoa(100 + 7*i) })
+	none, nulls := array("::bigint[]", always("0")), array("::bytea[]", always("null"))
+	empty := array("", always("''"))
+	roles := array("::smallint[]", always("3"))
+	return map[string]string{
+		"say":  strings.Join([]string{rooms, users, empty, keys, empty, none, nulls, roles, roles, "null", "''"}, ", "),
+		"used": strings.Join([]string{rooms, users, keys}, ", "), "targets": rooms + ", " + seqs, "reactions": rooms + ", " + seqs,
+		"reactors": strings.Join([]string{rooms, seqs, users}, ", "), "members": rooms + ", " + users, "places": rooms + ", " + users,
+		"mark": strings.Join([]string{rooms, users, seqs, "''"}, ", "), "note who spoke": rooms + ", " + users, "times": rooms + ", " + seqs,
+		"forget who spoke": rooms + ", " + users, "take marks": rooms + ", " + users, "unset all": rooms + ", " + seqs,
+	}
+}()
+
+var removed = regexp.MustCompile(`"Rows Removed by Join Filter": ([0-9]+)`)
+
+// comparedIn returns how many pairs of rows a plan compared that do not belong together.
+func comparedIn(plan []byte) (sum int) {
+	for _, match := range removed.FindAllSubmatch(plan, -1) {
+		n, _ := strconv.Atoi(string(match[1]))
+		sum += n
+	}
+	return sum
+}
+
+func plansOfOneRoom(t *testing.T, store *Store) {
+	conn, err := store.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	for _, sql := range fill {
+		exec(sql)
+	}
+	exec(`INSERT INTO spoke (room_id, user_id) SELECT room_id, user_id FROM member ON CONFLICT DO NOTHING`)
+	for _, known := range []string{"nothing", "much"} {
+		if known == "much" {
+			exec("ANALYZE")
+		}
+		for i, s := range statements {
+			is := inRoom(s.sql)
+			if !is.named || slices.Contains(Plain, s.name) {
+				continue
+			}
+			if known == "nothing" {
+				exec(fmt.Sprintf("PREPARE q%d AS %s", i, is.sql))
+			}
+			exec("BEGIN")
+			var plan []byte
+			if many := manyInOneRoom[s.name]; many != "" {
+				s.args = many
+			}
+			explain := fmt.Sprintf("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE q%d(%s, 'big')", i, s.args)
+			if err := conn.QueryRow(t.Context(), explain, pgx.QueryExecModeSimpleProtocol).Scan(&plan); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			exec("ROLLBACK")
+			pages, compared := pagesOf(t, plan), comparedIn(plan)
+			t.Logf("where %-7s is known: %-32s %4d pages, %d rows compared in vain", known, s.name, pages, compared)
+			few := 200
+			if manyInOneRoom[s.name] != "" {
+				few *= 10
+			}
+			if pages > few || compared > 1000 || strings.Contains(string(plan), `"Seq Scan"`) {
+				t.Errorf("where %s is known, %s takes %d pages; its plan:\n%s", known, s.name, pages, plan)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,14 +18,15 @@ import (
 // Store is a log and a directory in a PostgreSQL database. It may share the database with any
 // number of other stores, in this process and in others.
 type Store struct {
-	pool      *pgxpool.Pool // for all calls except appends
-	appends   *pgxpool.Pool // for appends; the same as pool if there is only one connection
-	unbounded bool          // connections have no lock_timeout, so each append sets it
-	timeout   time.Duration
-	laneKey   [16]byte
-	filters   finding.Filters // of the search index
-	shard     Shard
-	stamp     string // shard's
+	pool        *pgxpool.Pool // for all calls except appends
+	appends     *pgxpool.Pool // for appends; the same as pool if there is only one connection
+	unbounded   bool          // connections have no lock_timeout, so each append sets it
+	distributed bool          // each statement is about one room: see inRoom
+	timeout     time.Duration
+	laneKey     [16]byte
+	filters     finding.Filters // of the search index
+	shard       Shard
+	stamp       string // shard's
 
 	unseen    atomic.Bool // it was away when the store was opened, and the schema may be too old
 	noMigrate bool        // for that
@@ -57,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func newStore(cfg Config) *Store {
-	return &Store{timeout: cfg.timeout(), outdated: outdated{done: make(chan struct{})}}
+	return &Store{timeout: cfg.timeout(), distributed: cfg.distributed(), outdated: outdated{done: make(chan struct{})}}
 }
 
 // openAs opens a database that is, or becomes, the one of a cluster that as says, and returns what
@@ -93,7 +95,7 @@ func (c Config) reach(ctx context.Context) (*pgxpool.Config, error) {
 		return nil, err
 	}
 	var seen sight
-	if err := c.wait(ctx, func() (err error) { seen, err = look(ctx, poolConfig.ConnConfig); return err }); err != nil {
+	if err := c.wait(ctx, func() (err error) { seen, err = c.look(ctx, poolConfig.ConnConfig); return err }); err != nil {
 		return nil, err
 	}
 	if seen.ascii {
@@ -104,7 +106,7 @@ func (c Config) reach(ctx context.Context) (*pgxpool.Config, error) {
 		if poolConfig, err = c.parseFor(true); err != nil {
 			return nil, err
 		}
-		if err := c.wait(ctx, func() error { _, err := look(ctx, poolConfig.ConnConfig); return err }); err != nil {
+		if err := c.wait(ctx, func() error { _, err := c.look(ctx, poolConfig.ConnConfig); return err }); err != nil {
 			return nil, err
 		}
 	}
@@ -125,7 +127,7 @@ func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (e
 		appends.MaxConns = int32(own)
 		appends.MinConns, appends.MinIdleConns = min(appends.MinConns, int32(own)), min(appends.MinIdleConns, int32(own))
 		if !s.unbounded {
-			setAppends(appends.ConnConfig.RuntimeParams)
+			s.setAppends(appends.ConnConfig.RuntimeParams)
 		}
 		if s.appends, err = pgxpool.NewWithConfig(ctx, appends); err != nil {
 			return err
@@ -179,13 +181,21 @@ func (s *Store) Pool() (sum ports.Pool) {
 // checkQuery reads from a table, and whether the server takes writes: a standby answers reads too.
 const checkQuery = `SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM room), ` + shardStamp + `, ` + shardSplit
 
+// checkHereQuery reads from a table that an engine does not distribute: if some rooms are away, the
+// store is not.
+var checkHereQuery = strings.NewReplacer("SELECT FROM room", "SELECT 1 FROM log").Replace(checkQuery)
+
 // Check asks the database, over the pool, for a row, whether it takes writes, and whether it is the
 // one that was opened.
 func (s *Store) Check(ctx context.Context) error {
 	var readOnly, rooms, split bool
 	var stamp string
+	query := checkQuery
+	if s.distributed {
+		query = checkHereQuery
+	}
 	err := s.read(ctx, "check the store", func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, checkQuery).Scan(&readOnly, &rooms, &stamp, &split)
+		return s.pool.QueryRow(ctx, query).Scan(&readOnly, &rooms, &stamp, &split)
 	})
 	switch {
 	case err != nil:

@@ -3,8 +3,11 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,30 +36,30 @@ FROM (
   FROM (
     SELECT e.seq, e.at, e.author, e.author_name, coalesce(e.via, '') AS via, e.key, e.messages, e.kind,
       coalesce(CASE e.kind
-        WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target)
+        WHEN 2 THEN (SELECT m.body FROM entry m WHERE m.room_id = e.room_id/*in m.room_id*/ AND m.seq = e.target)
         ELSE e.body
       END, '') AS body, coalesce(e.reply_to, 0) AS reply_to, CASE WHEN e.deleted_by IS NULL THEN e.meta END AS meta, e.edited_at, e.deleted_at,
       coalesce(e.target, 0) AS target, coalesce(e.emoji, '') AS emoji, coalesce(e.removed, false) AS removed, coalesce(e.total, 0) AS total,
       coalesce(e.change, '') AS change, coalesce(e.member, '') AS member, coalesce(e.role, 0) AS role, coalesce(e.name, '') AS name,
       coalesce(e.type, '') AS type, CASE WHEN octet_length(e.data) <= 32768 THEN e.data END AS data, e.kind > 6 AND EXISTS (
-        SELECT FROM entry m WHERE m.room_id = e.room_id AND m.seq = e.target AND m.deleted_by IS NOT NULL
+        SELECT FROM entry m WHERE m.room_id = e.room_id/*in m.room_id*/ AND m.seq = e.target AND m.deleted_by IS NOT NULL
       ) AS gone,
-      CASE WHEN e.kind = 7 THEN (SELECT s.data FROM slot s WHERE s.room_id = e.room_id AND s.set_by = e.seq) END AS value,
+      CASE WHEN e.kind = 7 THEN (SELECT s.data FROM slot s WHERE s.room_id = e.room_id/*in s.room_id*/ AND s.set_by = e.seq) END AS value,
       a.emojis, a.totals, a.mine, a.width, b.types, b.slots, b.setters, b.datas, b.breadth
     FROM (/*rows*/) e
     LEFT JOIN LATERAL (
       SELECT array_agg(r.emoji ORDER BY r.first_seq) AS emojis, array_agg(r.total ORDER BY r.first_seq) AS totals,
         array_agg(EXISTS (
           SELECT FROM reactor b
-          WHERE b.room_id = r.room_id AND b.target = r.target AND b.emoji = r.emoji AND b.user_id = $5 AND NOT b.removed
+          WHERE b.room_id = r.room_id/*in b.room_id*/ AND b.target = r.target AND b.emoji = r.emoji AND b.user_id = $5 AND NOT b.removed
         ) ORDER BY r.first_seq) AS mine, sum(octet_length(r.emoji))::integer AS width
-      FROM reaction r WHERE e.reacted AND r.room_id = e.room_id AND r.target = e.seq AND r.total > 0
+      FROM reaction r WHERE e.reacted AND r.room_id = e.room_id/*in r.room_id*/ AND r.target = e.seq AND r.total > 0
     ) a ON true
     LEFT JOIN LATERAL (
       SELECT array_agg(s.type ORDER BY s.type, s.slot) AS types, array_agg(s.slot ORDER BY s.type, s.slot) AS slots,
         array_agg(s.set_by ORDER BY s.type, s.slot) AS setters, array_agg(s.data ORDER BY s.type, s.slot) AS datas,
         sum(octet_length(s.data))::integer AS breadth
-      FROM slot s WHERE e.slotted AND e.deleted_by IS NULL AND s.room_id = e.room_id AND s.target = e.seq
+      FROM slot s WHERE e.slotted AND e.deleted_by IS NULL AND s.room_id = e.room_id/*in s.room_id*/ AND s.target = e.seq
     ) b ON true
     OFFSET 0 -- each column is worked out once
   ) e
@@ -147,6 +150,7 @@ func (s *Store) Read(ctx context.Context, room chat.RoomID, span ports.Span) (en
 		query, args = pickedQuery, append(args, places(span.Among))
 	}
 	err = s.read(ctx, "read entries", func(ctx context.Context) error {
+		query, args := s.about(room, query, args...)
 		entries, err = queryAll(ctx, s.pool, query, args,
 			func(row pgx.CollectableRow) (chat.Entry, error) { return scanEntry(row, room) })
 		return err
@@ -258,8 +262,29 @@ func (s *Store) Entry(ctx context.Context, room chat.RoomID, seq chat.Seq) (chat
 
 const headsQuery = `SELECT room_id, head FROM room WHERE room_id = ANY($1::text[])`
 
-// Heads implements ports.Log.
+// Heads implements ports.Log. If an engine that distributes rooms cannot tell those of all, it is
+// asked for each by itself.
 func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
+	heads, err := s.heads(ctx, rooms)
+	if !s.distributed || len(rooms) < 2 || !errors.Is(err, chat.Unavailable) || ctx.Err() != nil {
+		return heads, err
+	}
+	var mu sync.Mutex
+	heads = make(map[chat.RoomID]chat.Seq, len(rooms))
+	err = s.eachRoom(len(rooms), ids(rooms), func(part *ofRoom) error {
+		of, err := s.heads(ctx, []chat.RoomID{part.room})
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(heads, of)
+		return err
+	})
+	if err != nil && !ports.IsPartial(err) {
+		return nil, err
+	}
+	return heads, err
+}
+
+func (s *Store) heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID]chat.Seq, error) {
 	heads := make(map[chat.RoomID]chat.Seq, len(rooms))
 	err := s.read(ctx, "read heads", func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, headsQuery, texts(rooms))

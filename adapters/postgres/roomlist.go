@@ -97,6 +97,9 @@ func (s *Store) Order(ctx context.Context, q ports.OrderQuery) (keys []ports.Roo
 
 // Listed is Order, and tells at how many rooms it looked; 0 where there are no keys.
 func (s *Store) Listed(ctx context.Context, q ports.OrderQuery) (keys []ports.RoomKey, looked int, cut chat.RoomID, err error) {
+	if s.distributed {
+		return s.listedScattered(ctx, q)
+	}
 	upTo := q.UpTo
 	if upTo == "" {
 		upTo = lastRoomID
@@ -143,7 +146,7 @@ func orNever(t time.Time) time.Time {
 
 // sightsQuery returns the standings of user $1 in rooms, each with its index among them.
 var sightsQuery = standingColumns + `, a.at
-FROM unnest($2::text[]) WITH ORDINALITY a (room_id, at) JOIN room r ON r.room_id = a.room_id` + standingTables
+FROM unnest($2::text[]) WITH ORDINALITY a (room_id, at) JOIN room r ON r.room_id = a.room_id/*in r.room_id*/` + standingTables
 
 // lastRows are the last messages of rooms. The first entries of a room are looked through. Of the
 // others two indexes are read. One, entry_turns, has a message that begins a turn by its seq, and
@@ -151,16 +154,16 @@ FROM unnest($2::text[]) WITH ORDINALITY a (room_id, at) JOIN room r ON r.room_id
 var lastRows = ofTurns(`
 SELECT e.* FROM unnest($1::text[]) a (room_id) CROSS JOIN LATERAL (
   SELECT greatest((
-    SELECT w.seq FROM entry w WHERE w.room_id = a.room_id AND w.seq <= {small} AND w.kind = 1 ORDER BY w.seq DESC LIMIT 1
+    SELECT w.seq FROM entry w WHERE w.room_id = a.room_id/*in w.room_id*/ AND w.seq <= {small} AND w.kind = 1 ORDER BY w.seq DESC LIMIT 1
   ), (
-    SELECT t.seq FROM entry t WHERE t.room_id = a.room_id AND {said t} AND {turn t} > 0 ORDER BY {turn t} DESC LIMIT 1
+    SELECT t.seq FROM entry t WHERE t.room_id = a.room_id/*in t.room_id*/ AND {said t} AND {turn t} > 0 ORDER BY {turn t} DESC LIMIT 1
   ), (
-    SELECT n.seq FROM entry n WHERE n.room_id = a.room_id AND {said n} AND {turn n} < 0 ORDER BY {turn n} LIMIT 1
+    SELECT n.seq FROM entry n WHERE n.room_id = a.room_id/*in n.room_id*/ AND {said n} AND {turn n} < 0 ORDER BY {turn n} LIMIT 1
   ), (
-    SELECT g.seq FROM entry g WHERE g.room_id = a.room_id AND g.kind = 1 AND g.deleted_at IS NOT NULL
+    SELECT g.seq FROM entry g WHERE g.room_id = a.room_id/*in g.room_id*/ AND g.kind = 1 AND g.deleted_at IS NOT NULL
     ORDER BY (CASE WHEN g.deleted_at IS NOT NULL THEN g.seq END) DESC LIMIT 1
   )) AS seq
-) l JOIN entry e ON e.room_id = a.room_id AND e.seq = l.seq`)
+) l JOIN entry e ON e.room_id = a.room_id/*in e.room_id*/ AND e.seq = l.seq`)
 
 // lastsQuery reads these rows as spanQuery does. The room is the first column.
 var lastsQuery = strings.NewReplacer(
@@ -181,10 +184,19 @@ func (r behindRoom) Scan(into ...any) error {
 
 // Sights implements ports.RoomLists. It makes two queries, however many rooms there are.
 func (s *Store) Sights(ctx context.Context, user chat.UserID, rooms []chat.RoomID) (sights []ports.RoomSight, err error) {
-	ids := texts(rooms)
+	if s.apart(len(rooms), ids(rooms)) {
+		sights = make([]ports.RoomSight, len(rooms))
+		return whole(sights, s.eachRoom(len(rooms), ids(rooms), func(part *ofRoom) error {
+			of, err := s.Sights(ctx, user, pick(rooms, part.places))
+			put(sights, part.places, of)
+			return err
+		}))
+	}
+	room, texts := first(len(rooms), ids(rooms)), texts(rooms)
 	err = s.read(ctx, "show rooms", func(ctx context.Context) error {
 		sights = make([]ports.RoomSight, len(rooms))
-		standings, err := s.pool.Query(ctx, sightsQuery, string(user), ids)
+		query, args := s.about(room, sightsQuery, string(user), texts)
+		standings, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -200,7 +212,8 @@ func (s *Store) Sights(ctx context.Context, user chat.UserID, rooms []chat.RoomI
 		}); err != nil {
 			return err
 		}
-		lasts, err := queryAll(ctx, s.pool, lastsQuery, []any{ids, string(user), int64(math.MaxInt64)}, func(row pgx.CollectableRow) (e chat.Entry, err error) {
+		query, args = s.about(room, lastsQuery, texts, string(user), int64(math.MaxInt64))
+		lasts, err := queryAll(ctx, s.pool, query, args, func(row pgx.CollectableRow) (e chat.Entry, err error) {
 			var room chat.RoomID
 			e, err = scanEntry(behindRoom{row, &room}, "")
 			e.Room = room

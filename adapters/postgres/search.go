@@ -20,36 +20,38 @@ const (
 	// order of the rooms.
 	openFoundStatement = `
 INSERT INTO found (room_id, blocks)
-SELECT r.room_id, '' FROM room r WHERE r.room_id = ANY($1::text[]) AND NOT EXISTS (SELECT FROM found f WHERE f.room_id = r.room_id)
+SELECT r.room_id, '' FROM room r WHERE r.room_id = ANY($1::text[])/*in r.room_id*/ AND NOT EXISTS (SELECT FROM found f WHERE f.room_id = r.room_id/*in f.room_id*/)
 ORDER BY r.room_id
 ON CONFLICT (room_id) DO NOTHING`
 
 	lockFoundQuery = `
-SELECT room_id, blocks, filters FROM found WHERE room_id = ANY($1::text[]) ORDER BY room_id FOR UPDATE`
+SELECT room_id, blocks, filters FROM found WHERE room_id = ANY($1::text[])/*in room_id*/ ORDER BY room_id FOR UPDATE`
 
 	blocksQuery = `
 SELECT p.room_id, p.block, p.key, p.data
-FROM unnest($1::text[], $2::bigint[]) a (room_id, block) JOIN found_piece p ON p.room_id = a.room_id AND p.block = a.block
+FROM unnest($1::text[], $2::bigint[]) a (room_id, block) JOIN found_piece p ON p.room_id = a.room_id/*in p.room_id*/ AND p.block = a.block
 ORDER BY p.room_id, p.block, p.key`
 
 	dropBlocksStatement = `
-DELETE FROM found_piece p USING unnest($1::text[], $2::bigint[]) AS a (room_id, block) WHERE p.room_id = a.room_id AND p.block = a.block`
+DELETE FROM found_piece p USING unnest($1::text[], $2::bigint[]) AS a (room_id, block) WHERE p.room_id = a.room_id/*in p.room_id*/ AND p.block = a.block`
 
 	putPiecesStatement = `
-INSERT INTO found_piece (room_id, block, key, data) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[])`
+INSERT INTO found_piece (room_id, block, key, data) 
+SELECT /*here*/room_id, block, key, data FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[]) AS p (room_id, block, key, data)/*and here*/`
 
 	// Rows stay for the blocks $2 and $3.
 	sweepFiltersStatement = `
 DELETE FROM found_filter f USING unnest($1::text[]) AS a (room_id)
-WHERE f.room_id = a.room_id AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS s (room_id, block) WHERE s.room_id = f.room_id AND s.block = f.block)`
+WHERE f.room_id = a.room_id/*in f.room_id*/ AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS s (room_id, block) WHERE s.room_id = f.room_id AND s.block = f.block)`
 
 	putFiltersStatement = `
-INSERT INTO found_filter (room_id, block, data) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])
+INSERT INTO found_filter (room_id, block, data) 
+SELECT /*here*/room_id, block, data FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS p (room_id, block, data)/*and here*/
 ON CONFLICT (room_id, block) DO UPDATE SET data = excluded.data`
 
 	putFoundStatement = `
 UPDATE found f SET blocks = a.blocks, filters = a.filters
-FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS a (room_id, blocks, filters) WHERE f.room_id = a.room_id`
+FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS a (room_id, blocks, filters) WHERE f.room_id = a.room_id/*in f.room_id*/`
 
 	manifestsQuery = `
 SELECT room_id, blocks, filters FROM found WHERE room_id = ANY($1::text[])`
@@ -63,28 +65,28 @@ ORDER BY r.last_at DESC LIMIT $1`
 	pieceQuery = `
 SELECT a.n, f.data
 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) CROSS JOIN LATERAL (
-  SELECT p.data FROM found_piece p WHERE p.room_id = a.room_id AND p.block = a.block AND p.key <= $3::bytea ORDER BY p.key DESC LIMIT 1
+  SELECT p.data FROM found_piece p WHERE p.room_id = a.room_id/*in p.room_id*/ AND p.block = a.block AND p.key <= $3::bytea ORDER BY p.key DESC LIMIT 1
 ) f`
 
 	piecesQuery = `
 SELECT a.n, p.data
 FROM (
   SELECT a.n, a.room_id, a.block, coalesce((
-    SELECT q.key FROM found_piece q WHERE q.room_id = a.room_id AND q.block = a.block AND q.key <= $3::bytea ORDER BY q.key DESC LIMIT 1
+    SELECT q.key FROM found_piece q WHERE q.room_id = a.room_id/*in q.room_id*/ AND q.block = a.block AND q.key <= $3::bytea ORDER BY q.key DESC LIMIT 1
   ), $3::bytea) AS key
   FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) OFFSET 0
-) a JOIN found_piece p ON p.room_id = a.room_id AND p.block = a.block AND p.key >= a.key AND p.key < $4::bytea
+) a JOIN found_piece p ON p.room_id = a.room_id/*in p.room_id*/ AND p.block = a.block AND p.key >= a.key AND p.key < $4::bytea
 ORDER BY a.n, p.key`
 
 	filtersQuery = `
 SELECT a.n, f.data
 FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, block, n) CROSS JOIN LATERAL (
-  SELECT f.data FROM found_filter f WHERE f.room_id = a.room_id AND f.block = a.block LIMIT 1
+  SELECT f.data FROM found_filter f WHERE f.room_id = a.room_id/*in f.room_id*/ AND f.block = a.block LIMIT 1
 ) f`
 
 	timesQuery = `
 SELECT a.n, e.at
-FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, seq, n) JOIN entry e ON e.room_id = a.room_id AND e.seq = a.seq`
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS a (room_id, seq, n) JOIN entry e ON e.room_id = a.room_id/*in e.room_id*/ AND e.seq = a.seq`
 )
 
 // Index implements ports.SearchIndex. Its commit does not wait for the disk. The server writes its
@@ -93,6 +95,9 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 	if len(docs) == 0 {
 		return nil
 	}
+	if room := func(i int) chat.RoomID { return docs[i].Room }; s.apart(len(docs), room) {
+		return s.eachRoom(len(docs), room, func(part *ofRoom) error { return s.Index(ctx, pick(docs, part.places)) })
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
@@ -100,11 +105,11 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 		if err != nil {
 			return err
 		}
-		pieces, err := loadBlocks(ctx, tx, plans)
+		pieces, err := s.loadBlocks(ctx, tx, plans)
 		if err != nil {
 			return err
 		}
-		return saveFound(ctx, tx, plans, pieces)
+		return s.saveFound(ctx, tx, plans, pieces)
 	})
 	return failure(ctx, err, "index messages")
 }
@@ -116,7 +121,7 @@ func (s *Store) planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc
 		rooms[i], seqs[i] = string(docs[i].Room), int64(docs[i].Seq)
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(rooms)))
-	batch := &pgx.Batch{}
+	batch := &roomBatch{s: s, room: docs[0].Room}
 	batch.Queue("SET LOCAL synchronous_commit = off")
 	batch.Queue(openFoundStatement, ids)
 	var stamp string
@@ -134,7 +139,7 @@ func (s *Store) planFound(ctx context.Context, tx pgx.Tx, docs []ports.SearchDoc
 			dated[docs[i].Room] = append(dated[docs[i].Room], finding.Doc{Seq: docs[i].Seq, At: at, Tokens: docs[i].Tokens})
 		})
 	})
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	if err := tx.SendBatch(ctx, &batch.Batch).Close(); err != nil {
 		return nil, err
 	}
 	if stamp != s.stamp {
@@ -166,7 +171,7 @@ func readTimes(rows pgx.Rows, tell func(i int, at time.Time)) error {
 }
 
 // loadBlocks reads the pieces of all blocks that plans need.
-func loadBlocks(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan) (map[chat.RoomID]map[int64][]finding.Piece, error) {
+func (s *Store) loadBlocks(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan) (map[chat.RoomID]map[int64][]finding.Piece, error) {
 	all := map[chat.RoomID]map[int64][]finding.Piece{}
 	var rooms []string
 	var blocks []int64
@@ -179,7 +184,8 @@ func loadBlocks(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Pl
 	if len(blocks) == 0 {
 		return all, nil
 	}
-	rows, err := tx.Query(ctx, blocksQuery, rooms, blocks)
+	query, args := s.about(chat.RoomID(rooms[0]), blocksQuery, rooms, blocks)
+	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +201,7 @@ func loadBlocks(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Pl
 }
 
 // saveFound carries plans out.
-func saveFound(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan, pieces map[chat.RoomID]map[int64][]finding.Piece) error {
+func (s *Store) saveFound(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Plan, pieces map[chat.RoomID]map[int64][]finding.Piece) error {
 	var w foundWrite
 	for room, plan := range plans {
 		change, err := plan.Change(pieces[room])
@@ -209,7 +215,9 @@ func saveFound(ctx context.Context, tx pgx.Tx, plans map[chat.RoomID]finding.Pla
 	if len(w.rooms) == 0 {
 		return nil
 	}
-	return tx.SendBatch(ctx, w.batch()).Close()
+	batch := &roomBatch{s: s, room: chat.RoomID(w.rooms[0])}
+	w.queue(batch)
+	return tx.SendBatch(ctx, &batch.Batch).Close()
 }
 
 // foundWrite is what is written together.
@@ -264,8 +272,7 @@ func blob(data []byte) []byte {
 	return data
 }
 
-func (w *foundWrite) batch() *pgx.Batch {
-	batch := &pgx.Batch{}
+func (w *foundWrite) queue(batch *roomBatch) {
 	if len(w.drop.rooms) > 0 {
 		batch.Queue(dropBlocksStatement, w.drop.rooms, w.drop.blocks)
 	}
@@ -279,7 +286,6 @@ func (w *foundWrite) batch() *pgx.Batch {
 		batch.Queue(putFiltersStatement, w.bits.rooms, w.bits.blocks, w.bits.data)
 	}
 	batch.Queue(putFoundStatement, w.rooms, w.manifests, w.filters)
-	return batch
 }
 
 // Find implements ports.SearchIndex.
@@ -287,7 +293,7 @@ func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.F
 	err = s.read(ctx, "search", func(ctx context.Context) error {
 		snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
-			list, err = finding.Find(ctx, foundRows{tx, s.own(publicManifestsQuery)}, &s.filters, query)
+			list, err = finding.Find(ctx, foundRows{s, tx}, &s.filters, query)
 			return err
 		})
 	})
@@ -296,8 +302,8 @@ func (s *Store) Find(ctx context.Context, query ports.FindQuery) (list []ports.F
 
 // foundRows are the rows of the index in a transaction.
 type foundRows struct {
-	tx     pgx.Tx
-	public string // publicManifestsQuery
+	s  *Store
+	tx pgx.Tx
 }
 
 // Manifests implements finding.Rows.
@@ -316,7 +322,11 @@ func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery, tell func(
 				told[id] = true
 			}
 		}
-		if err := read(r.public, ports.MaxFindRooms+len(q.But), func(room chat.RoomID, blocks, beside []byte) error {
+		public, arg, err := r.public(ctx, ports.MaxFindRooms+len(q.But))
+		if err != nil {
+			return err
+		}
+		if err := read(public, arg, func(room chat.RoomID, blocks, beside []byte) error {
 			if told[room] {
 				return nil
 			}
@@ -326,6 +336,48 @@ func (r foundRows) Manifests(ctx context.Context, q *ports.FindQuery, tell func(
 		}
 	}
 	return read(manifestsQuery, texts(q.Rooms), tell)
+}
+
+// public returns the query for the manifests of public rooms, up to limit, and its argument.
+func (r foundRows) public(ctx context.Context, limit int) (query string, arg any, err error) {
+	if !r.s.distributed {
+		return r.s.own(publicManifestsQuery), limit, nil
+	}
+	rows, err := r.tx.Query(ctx, publicRoomsQuery, limit)
+	if err != nil {
+		return "", nil, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return manifestsQuery, ids, err
+}
+
+// each makes a query about a list of n, in one round trip: one query, or one for each room. args
+// returns its arguments for a part of the list, and take its rows.
+func (r foundRows) each(ctx context.Context, n int, room func(i int) chat.RoomID,
+	query string, args func(places []int) []any, take func(rows pgx.Rows, places []int) error,
+) error {
+	batch := &roomBatch{s: r.s}
+	parts := []*ofRoom{{}}
+	if r.s.distributed {
+		parts = byRooms(n, room)
+	} else {
+		for i := range n {
+			parts[0].places = append(parts[0].places, i)
+		}
+	}
+	for _, part := range parts {
+		batch.room = part.room
+		batch.Queue(query, args(part.places)...).Query(func(rows pgx.Rows) error { return take(rows, part.places) })
+	}
+	return r.tx.SendBatch(ctx, &batch.Batch).Close()
+}
+
+// ofBlocks is each for blocks.
+func (r foundRows) ofBlocks(ctx context.Context, blocks []finding.BlockPlace, query string, more []any, take func(rows pgx.Rows, places []int) error) error {
+	return r.each(ctx, len(blocks), func(i int) chat.RoomID { return blocks[i].Room }, query, func(places []int) []any {
+		rooms, ids := unitsOf(pick(blocks, places))
+		return append([]any{rooms, ids}, more...)
+	}, take)
 }
 
 func unitsOf(blocks []finding.BlockPlace) (rooms []string, ids []int64) {
@@ -338,48 +390,44 @@ func unitsOf(blocks []finding.BlockPlace) (rooms []string, ids []int64) {
 
 // Pieces implements finding.Rows.
 func (r foundRows) Pieces(ctx context.Context, blocks []finding.BlockPlace, from, to []byte, tell func(block int, data []byte) error) error {
-	rooms, ids := unitsOf(blocks)
-	query, args := pieceQuery, []any{rooms, ids, from}
+	query, more := pieceQuery, []any{from}
 	if to != nil {
-		query, args = piecesQuery, append(args, to)
+		query, more = piecesQuery, []any{from, to}
 	}
-	rows, err := r.tx.Query(ctx, query, args...)
-	if err != nil {
+	return r.ofBlocks(ctx, blocks, query, more, func(rows pgx.Rows, places []int) error {
+		var n int
+		var data pgtype.DriverBytes
+		_, err := pgx.ForEachRow(rows, []any{&n, &data}, func() error { return tell(places[n-1], data) })
 		return err
-	}
-	var n int
-	var data pgtype.DriverBytes
-	_, err = pgx.ForEachRow(rows, []any{&n, &data}, func() error { return tell(n-1, data) })
-	return err
+	})
 }
 
 // Filters implements finding.Rows.
 func (r foundRows) Filters(ctx context.Context, blocks []finding.BlockPlace) ([]finding.Filter, error) {
-	rooms, ids := unitsOf(blocks)
-	rows, err := r.tx.Query(ctx, filtersQuery, rooms, ids)
-	if err != nil {
-		return nil, err
-	}
 	all := make([]finding.Filter, len(blocks))
-	var n int
-	var data []byte
-	_, err = pgx.ForEachRow(rows, []any{&n, &data}, func() error {
-		all[n-1], data = data, nil
-		return nil
+	err := r.ofBlocks(ctx, blocks, filtersQuery, nil, func(rows pgx.Rows, places []int) error {
+		var n int
+		var data []byte
+		_, err := pgx.ForEachRow(rows, []any{&n, &data}, func() error {
+			all[places[n-1]], data = data, nil
+			return nil
+		})
+		return err
 	})
 	return all, err
 }
 
 // Times implements finding.Rows.
 func (r foundRows) Times(ctx context.Context, messages []finding.Place) ([]time.Time, error) {
-	rooms, seqs := make([]string, len(messages)), make([]int64, len(messages))
-	for i, m := range messages {
-		rooms[i], seqs[i] = string(m.Room), int64(m.Seq)
-	}
-	rows, err := r.tx.Query(ctx, timesQuery, rooms, seqs)
-	if err != nil {
-		return nil, err
-	}
 	all := make([]time.Time, len(messages))
-	return all, readTimes(rows, func(i int, at time.Time) { all[i] = at })
+	err := r.each(ctx, len(messages), func(i int) chat.RoomID { return messages[i].Room }, timesQuery, func(places []int) []any {
+		rooms, seqs := make([]string, len(places)), make([]int64, len(places))
+		for n, at := range places {
+			rooms[n], seqs[n] = string(messages[at].Room), int64(messages[at].Seq)
+		}
+		return []any{rooms, seqs}
+	}, func(rows pgx.Rows, places []int) error {
+		return readTimes(rows, func(n int, at time.Time) { all[places[n]] = at })
+	})
+	return all, err
 }

@@ -46,7 +46,7 @@ type sight struct {
 }
 
 // look connects once to see what is there.
-func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
+func (c Config) look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && isUnsupported(err) {
 		return sight{pooled: true}, nil
@@ -65,7 +65,7 @@ func look(ctx context.Context, config *pgx.ConnConfig) (seen sight, err error) {
 	}
 	if spread, err := isDistributed(ctx, conn.PgConn()); err != nil {
 		return seen, err
-	} else if spread {
+	} else if spread && !c.distributed() {
 		return seen, errDistributed
 	}
 	seen.ascii = conn.PgConn().ParameterStatus("server_encoding") == sqlASCII
@@ -92,8 +92,11 @@ func isDistributed(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	return true, nil
 }
 
-var errDistributed = chat.Errorf(chat.Internal, "Citus distributes the table room, and does not keep the lock on a room's row until the transaction ends, so two nodes may give "+
-	"one number to two entries: undo it with SELECT undistribute_table('room'), and the same for each other table. To use several servers, list their URLs in PARLEY_STORE_URL")
+var errDistributed = chat.Errorf(chat.Internal, "Citus distributes the table room, and plainly spoken to it does not keep the lock on a room's row until the transaction ends, so two nodes "+
+	"may give one number to two entries: add engine=distributed to the store's URL, or undo it with SELECT undistribute_table('room'), and the same for each other table. "+
+	"To use several servers without Citus, list their URLs in PARLEY_STORE_URL")
+
+var errOneEngine = chat.Errorf(chat.Invalid, "engine=distributed is for one database that distributes its tables by itself: it does not go with several URLs, or with parley shards")
 
 var errByStatement = chat.Errorf(chat.Internal, "a pooler in between is in statement mode, and the store needs transactions: set the pooler's pool_mode to "+
 	"transaction or session, or have the store's URL lead to the server itself")

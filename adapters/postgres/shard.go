@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,6 +84,9 @@ func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err err
 			}
 		}
 	}()
+	if slices.ContainsFunc(configs, Config.distributed) {
+		return nil, errOneEngine
+	}
 	as := Shard{Count: len(configs)}
 	var first standing
 	for i, cfg := range configs {

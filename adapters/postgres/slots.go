@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"math"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // If the previous release has deleted a message, that may still have slots. They do not count any
 // more. The condition is a scalar subquery: a join might be planned to read the whole room.
-const stands = ` AND (SELECT t.deleted_by FROM entry t WHERE t.room_id = s.room_id AND t.seq = s.target) IS NULL`
+const stands = ` AND (SELECT t.deleted_by FROM entry t WHERE t.room_id = s.room_id/*in t.room_id*/ AND t.seq = s.target) IS NULL`
 
 const (
 	// The slots that are set on each target that sets are proposed for. Only slots that are asked
@@ -27,26 +28,28 @@ SELECT s.room_id, s.target, s.type, s.slot, s.set_by, octet_length(s.slot) + oct
   ) THEN s.data END
 FROM (
   SELECT room_id, target FROM unnest($1::text[], $2::bigint[]) a (room_id, target) UNION SELECT room_id, 0 FROM unnest($1::text[]) a (room_id)
-) p JOIN slot s ON s.room_id = p.room_id AND s.target = p.target`
+) p JOIN slot s ON s.room_id = p.room_id/*in s.room_id*/ AND s.target = p.target`
 
 	// The pins of rooms, on messages that are not deleted.
 	pinnedQuery = `
 SELECT s.room_id, s.target, s.type, s.slot, s.set_by, octet_length(s.slot) + octet_length(s.data), s.data
-FROM (SELECT DISTINCT unnest($1::text[]) AS room_id) p JOIN slot s ON s.room_id = p.room_id AND s.type = 'pinned'
+FROM (SELECT DISTINCT unnest($1::text[]) AS room_id) p JOIN slot s ON s.room_id = p.room_id/*in s.room_id*/ AND s.type = 'pinned'
   AND (CASE WHEN s.type = 'pinned' THEN s.set_by END) > 0` + stands
 
 	setSlotsStatement = `
 INSERT INTO slot (room_id, target, type, slot, set_by, at, due, data)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::bytea[])
+SELECT /*here*/room_id, target, type, slot, set_by, at, due, data
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::timestamptz[], $8::bytea[])
+  AS p (room_id, target, type, slot, set_by, at, due, data)/*and here*/
 ON CONFLICT (room_id, target, type, slot) DO UPDATE SET set_by = excluded.set_by, at = excluded.at, due = excluded.due, data = excluded.data`
 
 	unsetSlotsStatement = `
 DELETE FROM slot s USING unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS p (room_id, target, type, slot)
-WHERE s.room_id = p.room_id AND s.target = p.target AND s.type = p.type AND s.slot = p.slot`
+WHERE s.room_id = p.room_id/*in s.room_id*/ AND s.target = p.target AND s.type = p.type AND s.slot = p.slot`
 
 	unslotStatement = `
 DELETE FROM slot s USING unnest($1::text[], $2::bigint[]) AS p (room_id, target)
-WHERE s.room_id = p.room_id AND s.target = p.target`
+WHERE s.room_id = p.room_id/*in s.room_id*/ AND s.target = p.target`
 )
 
 type slotKey struct {
@@ -79,7 +82,7 @@ func (c *asked) add(k slotKey) {
 }
 
 // readSlots queues the queries for the slots that the judge needs for sets.
-func (l *loaded) readSlots(batch *pgx.Batch, c asked) {
+func (l *loaded) readSlots(batch *roomBatch, c asked) {
 	if len(c.rooms) == 0 {
 		return
 	}
@@ -154,7 +157,7 @@ func (l *loaded) unslot(at place) {
 	}
 }
 
-func (l *loaded) writeSlots(batch *pgx.Batch) {
+func (l *loaded) writeSlots(batch *roomBatch) {
 	var set, unset asked
 	var gone columns
 	var setBy []int64
@@ -194,7 +197,7 @@ func (l *loaded) writeSlots(batch *pgx.Batch) {
 
 const roomSlotsQuery = `
 SELECT s.room_id, s.type, s.slot, s.set_by, s.data
-FROM (SELECT DISTINCT unnest($1::text[]) AS room_id) p JOIN slot s ON s.room_id = p.room_id AND s.target = 0
+FROM (SELECT DISTINCT unnest($1::text[]) AS room_id) p JOIN slot s ON s.room_id = p.room_id/*in s.room_id*/ AND s.target = 0
 WHERE cardinality($2::text[]) = 0 OR s.type = ANY($2::text[])
 ORDER BY s.room_id, s.type, s.slot`
 
@@ -204,9 +207,13 @@ func (s *Store) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...cha
 	for i, t := range types {
 		of[i] = string(t)
 	}
+	if s.apart(len(rooms), ids(rooms)) {
+		return s.roomSlotsApart(ctx, rooms, types...)
+	}
 	err = s.read(ctx, "read slots", func(ctx context.Context) error {
 		all = map[chat.RoomID][]chat.Slot{}
-		rows, err := s.pool.Query(ctx, roomSlotsQuery, texts(rooms), of)
+		query, args := s.about(first(len(rooms), ids(rooms)), roomSlotsQuery, texts(rooms), of)
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -221,6 +228,23 @@ func (s *Store) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...cha
 	return all, err
 }
 
+// roomSlotsApart is RoomSlots, room by room.
+func (s *Store) roomSlotsApart(ctx context.Context, rooms []chat.RoomID, types ...chat.SetType) (map[chat.RoomID][]chat.Slot, error) {
+	lists := make([]map[chat.RoomID][]chat.Slot, len(rooms))
+	err := joined(each(s.pool, len(rooms), func(i int) (err error) {
+		lists[i], err = s.RoomSlots(ctx, rooms[i:i+1], types...)
+		return err
+	}))
+	if err != nil {
+		return nil, err
+	}
+	all := map[chat.RoomID][]chat.Slot{}
+	for _, list := range lists {
+		maps.Copy(all, list)
+	}
+	return all, nil
+}
+
 const pinsQuery = `
 SELECT s.target, s.set_by FROM slot s
 WHERE s.room_id = $1 AND s.type = 'pinned' AND (CASE WHEN s.type = 'pinned' THEN s.set_by END) < $2::bigint` + stands + `
@@ -233,7 +257,8 @@ func (s *Store) Pins(ctx context.Context, room chat.RoomID, before chat.Seq, lim
 		bound = math.MaxInt64
 	}
 	err = s.read(ctx, "list pins", func(ctx context.Context) error {
-		pins, err = queryAll(ctx, s.pool, pinsQuery, []any{string(room), bound, limit},
+		query, args := s.about(room, pinsQuery, string(room), bound, limit)
+		pins, err = queryAll(ctx, s.pool, query, args,
 			func(row pgx.CollectableRow) (p ports.PinnedMessage, err error) {
 				err = row.Scan(&p.Message, &p.SetBy)
 				return p, err
@@ -250,14 +275,18 @@ ORDER BY s.due LIMIT $1::bigint`
 
 // DuePins implements ports.Slots.
 func (s *Store) DuePins(ctx context.Context, limit int) (due []ports.DuePin, err error) {
+	if s.distributed {
+		return s.duePinsScattered(ctx, limit)
+	}
 	err = s.read(ctx, "look for pins that are due", func(ctx context.Context) error {
-		due, err = queryAll(ctx, s.pool, s.own(duePinsQuery), []any{limit},
-			func(row pgx.CollectableRow) (p ports.DuePin, err error) {
-				err = row.Scan(&p.Room, &p.Message, &p.SetBy, &p.Due)
-				p.Due = p.Due.UTC()
-				return p, err
-			})
+		due, err = queryAll(ctx, s.pool, s.own(duePinsQuery), []any{limit}, scanDue)
 		return err
 	})
 	return due, err
+}
+
+func scanDue(row pgx.CollectableRow) (p ports.DuePin, err error) {
+	err = row.Scan(&p.Room, &p.Message, &p.SetBy, &p.Due)
+	p.Due = p.Due.UTC()
+	return p, err
 }

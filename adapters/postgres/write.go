@@ -3,8 +3,6 @@ package postgres
 import (
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/parley-chat/parley/adapters/wire"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/ledger"
@@ -16,24 +14,24 @@ const (
 	entriesStatement = `
 INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind,
   body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via, type, data)
-SELECT room_id, seq, at, author, author_name, key, messages, kind,
+SELECT /*here*/room_id, seq, at, author, author_name, key, messages, kind,
   nullif(body, ''), nullif(reply_to, 0), meta, nullif(target, 0), nullif(emoji, ''), nullif(removed, false), nullif(total, 0),
   nullif(change, ''), nullif(member, ''), nullif(role, 0), nullif(name, ''), turn, nullif(via, ''), nullif(type, ''), data
 FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::smallint[],
   $9::text[], $10::bigint[], $11::bytea[], $12::bigint[], $13::text[], $14::boolean[], $15::integer[], $16::text[], $17::text[],
   $18::smallint[], $19::text[], $20::boolean[], $21::text[], $22::text[], $23::bytea[])
 AS p (room_id, seq, at, author, author_name, key, messages, kind,
-  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via, type, data)`
+  body, reply_to, meta, target, emoji, removed, total, change, member, role, name, turn, via, type, data)/*and here*/`
 
 	spokeStatement = `
 INSERT INTO spoke (room_id, user_id)
-SELECT DISTINCT p.room_id, p.user_id FROM unnest($1::text[], $2::text[]) p (room_id, user_id)
-WHERE NOT EXISTS (SELECT FROM spoke s WHERE s.room_id = p.room_id AND s.user_id = p.user_id AND s.listed)
+SELECT DISTINCT /*here*/p.room_id, p.user_id FROM unnest($1::text[], $2::text[]) p (room_id, user_id)/*and here*/
+WHERE NOT EXISTS (SELECT FROM spoke s WHERE s.room_id = p.room_id/*in s.room_id*/ AND s.user_id = p.user_id AND s.listed)
 ON CONFLICT (room_id, user_id) DO UPDATE SET listed = true`
 
 	unlistStatement = `
 UPDATE spoke s SET listed = false FROM unnest($1::text[], $2::text[]) AS p (room_id, user_id)
-WHERE s.room_id = p.room_id AND s.user_id = p.user_id AND s.listed`
+WHERE s.room_id = p.room_id/*in s.room_id*/ AND s.user_id = p.user_id AND s.listed`
 
 	// A deleted message loses its body and meta. It keeps the time of its last edit, even of an
 	// edit in the same batch.
@@ -48,34 +46,37 @@ UPDATE entry e SET
   slotted = e.slotted OR p.slotted
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::boolean[], $8::boolean[])
 AS p (room_id, seq, body, edited_at, deleted_at, deleted_by, reacted, slotted)
-WHERE e.room_id = p.room_id AND e.seq = p.seq`
+WHERE e.room_id = p.room_id/*in e.room_id*/ AND e.seq = p.seq`
 
 	forgetReactorsStatement = `
 DELETE FROM reactor u USING unnest($1::text[], $2::bigint[], $3::text[]) AS p (room_id, target, emoji)
-WHERE u.room_id = p.room_id AND u.target = p.target AND u.emoji = p.emoji`
+WHERE u.room_id = p.room_id/*in u.room_id*/ AND u.target = p.target AND u.emoji = p.emoji`
 
 	forgetReactionsStatement = `
 DELETE FROM reaction r USING unnest($1::text[], $2::bigint[], $3::text[]) AS p (room_id, target, emoji)
-WHERE r.room_id = p.room_id AND r.target = p.target AND r.emoji = p.emoji`
+WHERE r.room_id = p.room_id/*in r.room_id*/ AND r.target = p.target AND r.emoji = p.emoji`
 
 	reactionsStatement = `
 INSERT INTO reaction (room_id, target, emoji, first_seq, total)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[])
+SELECT /*here*/room_id, target, emoji, first_seq, total
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[]) AS p (room_id, target, emoji, first_seq, total)/*and here*/
 ON CONFLICT (room_id, target, emoji) DO UPDATE SET total = excluded.total`
 
 	reactorsStatement = `
 INSERT INTO reactor (room_id, target, emoji, user_id, removed, set_by)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::bigint[])
+SELECT /*here*/room_id, target, emoji, user_id, removed, set_by
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::boolean[], $6::bigint[]) AS p (room_id, target, emoji, user_id, removed, set_by)/*and here*/
 ON CONFLICT (room_id, target, emoji, user_id) DO UPDATE SET removed = excluded.removed, set_by = excluded.set_by`
 
 	membersStatement = `
 INSERT INTO member (room_id, user_id, role, banned, since, set_by)
-SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::boolean[], $5::timestamptz[], $6::bigint[])
+SELECT /*here*/room_id, user_id, role, banned, since, set_by
+FROM unnest($1::text[], $2::text[], $3::smallint[], $4::boolean[], $5::timestamptz[], $6::bigint[]) AS p (room_id, user_id, role, banned, since, set_by)/*and here*/
 ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role, banned = excluded.banned, since = excluded.since, set_by = excluded.set_by`
 
 	unmarkStatement = `
 DELETE FROM mark m USING unnest($1::text[], $2::text[]) AS p (room_id, user_id)
-WHERE m.room_id = p.room_id AND m.user_id = p.user_id`
+WHERE m.room_id = p.room_id/*in m.room_id*/ AND m.user_id = p.user_id`
 
 	roomsStatement = `
 UPDATE room r SET name = p.name, public = p.public, archived = p.archived, head = p.head, messages = p.messages, last_at = p.last_at,
@@ -84,21 +85,17 @@ UPDATE room r SET name = p.name, public = p.public, archived = p.archived, head 
 FROM unnest($1::text[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[],
   $11::text[], $12::bigint[])
 AS p (room_id, name, public, archived, head, messages, last_at, name_set, public_set, archived_set, speaker, meta_set)
-WHERE r.room_id = p.room_id`
+WHERE r.room_id = p.room_id/*in r.room_id*/`
 )
 
-// writing returns the second round trip: the changed rows of each table, and the end of the
-// transaction.
-func (l *loaded) writing() *pgx.Batch {
-	batch := &pgx.Batch{}
+// write queues the second round trip: the changed rows of each table.
+func (l *loaded) write(batch *roomBatch) {
 	l.writeEntries(batch)
 	l.writeMessages(batch)
 	l.writeReactions(batch)
 	l.writeSlots(batch)
 	l.writeMembers(batch)
 	l.writeRooms(batch)
-	batch.Queue("commit")
-	return batch
 }
 
 // insertion has new entries, column by column.
@@ -118,7 +115,7 @@ type insertion struct {
 	types                   []string // of kinds that the previous release does not know
 }
 
-func (l *loaded) writeEntries(batch *pgx.Batch) {
+func (l *loaded) writeEntries(batch *roomBatch) {
 	if len(l.entries) == 0 {
 		return
 	}
@@ -173,7 +170,7 @@ func (c *insertion) add(e *chat.Entry, is ledger.Columns) {
 	c.datas = append(c.datas, data)
 }
 
-func (l *loaded) writeMessages(batch *pgx.Batch) {
+func (l *loaded) writeMessages(batch *roomBatch) {
 	var keys columns
 	var bodies []string
 	var edited, deleted []*time.Time
@@ -199,7 +196,7 @@ func (l *loaded) writeMessages(batch *pgx.Batch) {
 	}
 }
 
-func (l *loaded) writeReactions(batch *pgx.Batch) {
+func (l *loaded) writeReactions(batch *roomBatch) {
 	var ofs, bys columns
 	var first, setBy []int64
 	var totals []int32
@@ -230,7 +227,7 @@ func (l *loaded) writeReactions(batch *pgx.Batch) {
 	}
 }
 
-func (l *loaded) writeMembers(batch *pgx.Batch) {
+func (l *loaded) writeMembers(batch *roomBatch) {
 	var keys, gone, left columns
 	var roles []int16
 	var banned []bool
@@ -262,7 +259,7 @@ func (l *loaded) writeMembers(batch *pgx.Batch) {
 	}
 }
 
-func (l *loaded) writeRooms(batch *pgx.Batch) {
+func (l *loaded) writeRooms(batch *roomBatch) {
 	var ids, names, speakers []string
 	var public, archived []bool
 	var heads, messages, nameSet, publicSet, archivedSet, metaSet []int64
