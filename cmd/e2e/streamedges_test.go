@@ -166,7 +166,7 @@ func lastRoomLeft(t *testing.T, s *service) {
 
 func streamHeaders(t *testing.T, s *service) {
 	room := s.room()
-	token := s.token(t, "bob")
+	token := s.token(t, "hedwig") // whom no other test adds to a room meanwhile
 	e := s.streams(t, "/v1/rooms/"+room+"/stream", "Authorization", "Bearer "+token)
 	for name, want := range map[string]string{
 		"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff", "Connection": "",
