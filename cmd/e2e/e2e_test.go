@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -116,6 +117,7 @@ func TestProtocol(t *testing.T) {
 		"SQLite":        func(t *testing.T) string { return "sqlite://" + t.TempDir() + "/parley.db" },
 		"PostgreSQL":    func(t *testing.T) string { return pgtest.URL(t) },
 		"two databases": func(t *testing.T) string { return pgtest.URL(t) + " " + pgtest.URL(t) },
+		"distributed":   func(t *testing.T) string { return pgtest.Distributed(partitioned.Copy(t)) },
 	}
 	for name, url := range stores {
 		t.Run(name, func(t *testing.T) {
@@ -130,6 +132,16 @@ func TestProtocol(t *testing.T) {
 		})
 	}
 }
+
+// partitioned is a database whose tables of rooms are partitioned, as if an engine distributed
+// them.
+var partitioned = pgtest.NewPattern(func(url string) error {
+	migrators, err := server.NewMigrators(server.Config{StoreURL: url})
+	if err == nil {
+		err = migrators[0].Up(context.Background())
+	}
+	return errors.Join(err, pgtest.Partition(url))
+})
 
 // issuer signs tokens like a product's back end.
 type issuer struct {

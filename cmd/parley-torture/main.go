@@ -73,6 +73,7 @@ func parse(args []string, errOut io.Writer) (cfg torture.Config, err error) {
 	flags.IntVar(&cfg.Nodes, "nodes", 3, "nodes")
 	flags.IntVar(&cfg.Stores, "stores", 1, "PostgreSQL servers, which share the rooms")
 	flags.BoolVar(&cfg.Grow, "grow", false, "to twice as many of them in the middle, by their standbys")
+	flags.BoolVar(&cfg.Distributed, "distributed", false, "partition the tables of rooms, and speak as to an engine that distributes them")
 	flags.StringVar(&cfg.Bus, "bus", "nats", "how nodes tell each other: "+strings.Join(torture.Buses, ", "))
 	flags.DurationVar(&cfg.Time, "time", 30*time.Second, "how long things break")
 	flags.IntVar(&cfg.Rooms, "rooms", 4, "rooms")

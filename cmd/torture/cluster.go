@@ -43,8 +43,11 @@ type node struct {
 	toStores []*faultproxy.Proxy
 	toBus    *faultproxy.Proxy // nil: no bus
 	up       atomic.Bool
-	mu       sync.Mutex
-	process  *proc.Process
+
+	distributed bool // it speaks to its store as to an engine that distributes tables
+
+	mu      sync.Mutex
+	process *proc.Process
 }
 
 // begin starts a cluster. If it fails, it ends what it has started.
@@ -71,6 +74,11 @@ func begin(ctx context.Context, cfg Config) (_ *cluster, err error) {
 			return nil, err
 		}
 		c.stores = append(c.stores, store)
+		if cfg.Distributed {
+			if err := c.partition(ctx, store.URL()); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := c.startBus(ctx); err != nil {
 		return nil, err
@@ -122,6 +130,16 @@ func (c *cluster) program(ctx context.Context) (string, error) {
 	return build(ctx, source, "./cmd/parley", filepath.Join(c.dir, "parley"))
 }
 
+// partition migrates a store, and partitions its tables of rooms.
+func (c *cluster) partition(ctx context.Context, storeURL string) error {
+	cmd := exec.CommandContext(ctx, c.parley, "migrate", "up") //nolint:gosec // one of our programs
+	cmd.Env = append(environ(), "PARLEY_STORE_URL="+storeURL)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("parley migrate up: %w\n%s", err, out)
+	}
+	return pgtest.Partition(storeURL) //nolint:contextcheck // it has a limit of its own
+}
+
 // build compiles with the flags of a release.
 func build(ctx context.Context, source, pkg, path string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg) //nolint:gosec // one of our programs
@@ -156,7 +174,7 @@ func (c *cluster) node(ctx context.Context, i int) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{name: fmt.Sprint("n", i+1), addr: addr}
+	n := &node{name: fmt.Sprint("n", i+1), addr: addr, distributed: c.cfg.Distributed}
 	if err := n.reach(ctx, c.stores...); err != nil {
 		return nil, err
 	}
@@ -184,6 +202,9 @@ func (n *node) reach(ctx context.Context, stores ...*pgtest.Program) error {
 		storeURL, toStore, err := through(ctx, store.URL())
 		if err != nil {
 			return err
+		}
+		if n.distributed {
+			storeURL = pgtest.Distributed(storeURL)
 		}
 		n.urls, n.toStores = append(n.urls, storeURL), append(n.toStores, toStore)
 	}

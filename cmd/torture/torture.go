@@ -26,6 +26,7 @@ type Config struct {
 	Pace                           time.Duration // max time that a writer waits between changes
 	Stores                         int           // PostgreSQL servers that share the rooms
 	Grow                           bool          // to twice as many of them, in the middle
+	Distributed                    bool          // tables are partitioned, and nodes speak as to an engine that distributes them
 	Bus                            string        // nats, redis, postgres or none
 	Hooks                          int           // webhooks; 0: none
 	Faults                         []string      // of FaultKinds
@@ -51,6 +52,9 @@ func (c Config) withDefaults() (Config, error) {
 		if *field <= 0 {
 			*field = std
 		}
+	}
+	if c.Distributed && (c.Stores > 1 || c.Grow) {
+		return c, errors.New("tables are distributed in one store, which does not grow")
 	}
 	if c.Hooks < 0 || c.Hooks > maxHooks {
 		return c, fmt.Errorf("webhooks: 0 to %d", maxHooks)
@@ -120,8 +124,8 @@ func Run(ctx context.Context, cfg Config) (v history.Verdict, err error) {
 		r.rooms = append(r.rooms, fmt.Sprint("room-", i+1))
 	}
 	r.history.Write(history.Record{Kind: history.Began, Seed: cfg.Seed, Text: fmt.Sprintf(
-		"%d nodes, %d stores (grow: %t), bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
-		cfg.Nodes, cfg.Stores, cfg.Grow, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
+		"%d nodes, %d stores (grow: %t, distributed: %t), bus %s, %d rooms, %d writers, %d readers, %d webhooks, %v, faults %s",
+		cfg.Nodes, cfg.Stores, cfg.Grow, cfg.Distributed, cfg.Bus, cfg.Rooms, cfg.Writers, cfg.Readers, cfg.Hooks, cfg.Time, strings.Join(cfg.Faults, ","))})
 	if err := r.play(ctx); err != nil {
 		return v, err
 	}

@@ -108,6 +108,15 @@ func TestEveryPromiseIsKeptWhileStoresAreAdded(t *testing.T) { //nolint:parallel
 	}
 }
 
+// TestEveryPromiseIsKeptWithDistributedTables speaks to PostgreSQL as to an engine that distributes
+// its tables.
+func TestEveryPromiseIsKeptWithDistributedTables(t *testing.T) { //nolint:paralleltest // a run needs the whole machine
+	v := runs(t, Config{Seed: time.Now().UnixNano() % 1e6, Distributed: true, Rooms: 8, Hooks: 1, Time: 8 * time.Second, Faults: []string{"kill", "store"}})
+	if !v.Pass() || v.Hooks != 1 {
+		t.Errorf("a promise was not kept; %d webhooks", v.Hooks)
+	}
+}
+
 // busy is a seed by which the first webhook answers 429 and 503 from the first second to the third.
 const busy = 25
 
