@@ -16,8 +16,11 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 		return nil, err
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
-	err := s.write(ctx, "append to the log", func(tx *transaction) error {
-		b := &batch{transaction: tx, w: &s.w, now: now()}
+	err := s.writeKept(ctx, "append to the log", func(tx *transaction, conn any) error {
+		b := &batch{transaction: tx, w: &s.w, kept: s.kept, now: now()}
+		if err := s.kept.check(tx, conn, s.w.version); err != nil {
+			return err
+		}
 		if err := b.load(proposals); err != nil {
 			return err
 		}
@@ -46,9 +49,9 @@ func (s *Store) Append(ctx context.Context, proposals []chat.Proposal) ([]ports.
 type batch struct {
 	*transaction
 	w     *writeStatements
+	kept  *kept
 	now   int64
 	rooms map[chat.RoomID]*roomRow // nil: the room does not exist
-	known map[memberKey]memberRow  // users whom the batch is about
 }
 
 type memberKey struct {
@@ -65,7 +68,6 @@ type memberRow struct {
 // roomRow is a room's row, as the batch changes it.
 type roomRow struct {
 	ledger.Room
-	b       *batch
 	number  int64
 	at      int64       // Now, as rows store it
 	speaker chat.UserID // the author of the last turn; empty: unknown
@@ -74,41 +76,49 @@ type roomRow struct {
 	set     bool // its properties changed
 }
 
-// load reads the rooms of the proposals, and the places of their authors and members.
+// load reads the rooms of the proposals, and the places of their authors and members, as far as
+// they are not kept.
 func (b *batch) load(proposals []chat.Proposal) error {
 	b.rooms = make(map[chat.RoomID]*roomRow)
 	var ids []any
 	for i := range proposals {
-		if _, listed := b.rooms[proposals[i].Room]; !listed {
-			b.rooms[proposals[i].Room] = nil
-			ids = append(ids, proposals[i].Room)
+		id := proposals[i].Room
+		if _, listed := b.rooms[id]; listed {
+			continue
+		}
+		b.rooms[id] = b.kept.rooms[id]
+		if b.rooms[id] == nil {
+			ids = append(ids, id)
 		}
 	}
 	if err := b.eachOf(b.w.rooms, func(scan scanner) error {
-		r := &roomRow{b: b}
+		r := &roomRow{}
 		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.at, &r.Messages,
 			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.Set[ledger.Metadata], &r.speaker, &r.pending)
-		r.at = max(r.at, b.now)
-		r.Now = stamp(r.at)
-		b.rooms[r.ID] = r
+		b.rooms[r.ID], b.kept.rooms[r.ID] = r, r
 		return err
 	}, ids, 1); err != nil {
 		return err
+	}
+	for _, r := range b.rooms {
+		if r != nil {
+			r.at = max(r.at, b.now)
+			r.Now = stamp(r.at)
+		}
 	}
 	return b.loadMembers(proposals)
 }
 
 func (b *batch) loadMembers(proposals []chat.Proposal) error {
-	b.known = make(map[memberKey]memberRow, len(proposals))
-	wanted := make([]any, 0, 2*len(proposals))
+	var wanted []any
 	want := func(room chat.RoomID, user chat.UserID) {
 		r := b.rooms[room]
 		if r == nil {
 			return
 		}
 		k := memberKey{r.number, user}
-		if _, listed := b.known[k]; !listed {
-			b.known[k] = memberRow{Place: ledger.Place{Member: chat.Member{User: user}}, spoke: true}
+		if _, listed := b.kept.places[k]; !listed {
+			b.kept.places[k] = memberRow{Place: ledger.Place{Member: chat.Member{User: user}}, spoke: true}
 			wanted = append(wanted, k.room, user)
 		}
 	}
@@ -124,7 +134,7 @@ func (b *batch) loadMembers(proposals []chat.Proposal) error {
 		var m memberRow
 		err := scan(&k.room, &m.User, &m.Role, &m.Banned, &m.Set, &m.spoke)
 		k.user = m.User
-		b.known[k] = m
+		b.kept.places[k] = m
 		return err
 	}, wanted, 2)
 }
@@ -138,7 +148,7 @@ func (b *batch) append(p *chat.Proposal) (ports.Outcome, error) {
 	if _, ok := p.Fact.(chat.Message); ok {
 		return b.say(r, p)
 	}
-	ruling, err := ledger.Judge(rows{r}, p)
+	ruling, err := ledger.Judge(rows{b, r}, p)
 	if err != nil {
 		return ports.Outcome{}, err
 	}
@@ -154,7 +164,7 @@ func (b *batch) together(proposals []chat.Proposal, outcomes []ports.Outcome) er
 		}
 		return nil
 	}
-	rulings, err := ledger.JudgeTogether(rows{r}, proposals)
+	rulings, err := ledger.JudgeTogether(rows{b, r}, proposals)
 	if err != nil {
 		return err
 	}
@@ -178,7 +188,7 @@ func (b *batch) together(proposals []chat.Proposal, outcomes []ports.Outcome) er
 // say appends a message. If its key is used, the insertion meets a conflict. So the key is looked
 // up only then, and for refused messages.
 func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
-	ruling, err := ledger.JudgeNew(rows{r}, p)
+	ruling, err := ledger.JudgeNew(rows{b, r}, p)
 	if err != nil {
 		return ports.Outcome{}, err
 	}
@@ -187,7 +197,7 @@ func (b *batch) say(r *roomRow, p *chat.Proposal) (ports.Outcome, error) {
 			return ruling.Outcome, err
 		}
 	}
-	if earlier, used, err := (rows{r}).Used(p.Author.ID, p.Key); used || err != nil {
+	if earlier, used, err := (rows{b, r}).Used(p.Author.ID, p.Key); used || err != nil {
 		return ledger.Repeat(p, earlier).Outcome, err
 	}
 	return ruling.Outcome, nil
@@ -224,12 +234,12 @@ func (r *roomRow) follow(ruling *ledger.Ruling) {
 // speaks records that a user has made an entry.
 func (b *batch) speaks(r *roomRow, user chat.UserID) error {
 	k := memberKey{r.number, user}
-	m := b.known[k]
+	m := b.kept.places[k]
 	if m.spoke {
 		return nil
 	}
 	m.spoke = true
-	b.known[k] = m
+	b.kept.places[k] = m
 	return b.exec(b.w.spoke, r.number, user, r.ID)
 }
 
@@ -246,9 +256,11 @@ func (b *batch) saveRooms() error {
 		if err := b.exec(move, r.number, r.Head, r.at, r.Messages, r.speaker); err != nil {
 			return err
 		}
+		r.pending, r.changed = true, false
 		if !r.set {
 			continue
 		}
+		r.set = false
 		if err := b.exec(b.w.setRoom, r.number, r.Name, r.Public, r.Archived,
 			r.Set[ledger.Name], r.Set[ledger.Visibility], r.Set[ledger.Life], r.Set[ledger.Metadata]); err != nil {
 			return err

@@ -39,8 +39,8 @@ func benchRooms(b *testing.B, store *sqlite.Store, rooms int) func(proposals int
 
 // BenchmarkAppend appends messages durably, in batches, one after the other.
 func BenchmarkAppend(b *testing.B) {
-	for _, rooms := range []int{1, 25, 100} {
-		for _, size := range []int{1, 16, 256} {
+	for _, rooms := range []int{1, 25, 100, 1000} {
+		for _, size := range []int{1, 16, 64, 256} {
 			b.Run(fmt.Sprintf("rooms=%d/batch=%d", rooms, size), func(b *testing.B) {
 				store := openStore(b, sqlite.Config{Path: filepath.Join(b.TempDir(), "parley.db")})
 				batch := benchRooms(b, store, rooms)

@@ -28,9 +28,9 @@ func (b *batch) save(r *roomRow, ruling *ledger.Ruling) error {
 	}
 	if of := ruling.Place; of != nil {
 		k := memberKey{r.number, of.User}
-		place := b.known[k] // keeps whether they spoke
+		place := b.kept.places[k] // keeps whether they spoke
 		place.Place = *of
-		b.known[k] = place
+		b.kept.places[k] = place
 		errs = append(errs, b.exec(b.w.setMember, r.number, of.User, of.Role, of.Banned, r.at, of.Set, r.ID))
 	}
 	if ruling.Left != "" {
@@ -79,8 +79,8 @@ func (b *batch) react(r *roomRow, to *ledger.Reaction, e *chat.Entry) error {
 // leaves removes the rows that keep the room in the list of a user who leaves it.
 func (b *batch) leaves(r *roomRow, user chat.UserID) error {
 	k := memberKey{r.number, user}
-	place := b.known[k]
+	place := b.kept.places[k]
 	place.spoke = false
-	b.known[k] = place
+	b.kept.places[k] = place
 	return errors.Join(b.exec(b.w.unmark, r.number, user), b.exec(b.w.unlist, r.number, user))
 }

@@ -98,7 +98,7 @@ func (s *Store) Load(ctx context.Context, rooms []chat.RoomID) ([]ports.Cursor, 
 // Move implements ports.Cursors.
 func (s *Store) Move(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	all := make([]ports.CursorMoved, len(moves))
-	err := s.write(ctx, "move cursors", func(tx *transaction) error {
+	err := s.writeBeside(ctx, "move cursors", func(tx *transaction) error {
 		for i := range moves {
 			var err error
 			if all[i], err = s.move(tx, &moves[i]); err != nil {

@@ -60,9 +60,17 @@ func (s *Store) plan(ctx context.Context, statement string, args ...any) (plan s
 
 // SetLastAt changes the time of a room's last entry, as if the system's clock had been set back.
 func (s *Store) SetLastAt(ctx context.Context, room string, at time.Time) error {
-	_, err := s.writer.ExecContext(ctx, "UPDATE room SET last_at = ? WHERE id = ?", at.UnixMicro(), room)
-	return err
+	return s.write(ctx, "set the time of the last entry", func(tx *transaction) error {
+		_, err := tx.tx.ExecContext(ctx, "UPDATE room SET last_at = ? WHERE id = ?", at.UnixMicro(), room)
+		return err
+	})
 }
+
+// Keep sets how many rooms, and users in them, are kept between batches.
+func (s *Store) Keep(rooms, places int) { s.kept.maxRooms, s.kept.maxPlaces = rooms, places }
+
+// Kept returns how many are kept now.
+func (s *Store) Kept() (rooms, places int) { return len(s.kept.rooms), len(s.kept.places) }
 
 // Apply records as applied a migration that only a later release has.
 func (s *Store) Apply(ctx context.Context, version int) error {

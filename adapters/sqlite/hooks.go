@@ -145,7 +145,7 @@ func micro(t time.Time) int64 {
 
 // LeaseRooms implements ports.Hooks.
 func (s *Store) LeaseRooms(ctx context.Context, id chat.HookID, rooms []chat.RoomID, lasts time.Duration) (got []chat.RoomID, err error) {
-	err = s.write(ctx, "lease rooms of a hook", func(tx *transaction) error {
+	err = s.writeBeside(ctx, "lease rooms of a hook", func(tx *transaction) error {
 		now := time.Now()
 		for _, room := range rooms {
 			if lasts <= 0 {

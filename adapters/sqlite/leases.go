@@ -25,7 +25,7 @@ func (s *Store) Renew(ctx context.Context, node ports.NodeID, lives time.Duratio
 		}
 	}
 	at := now()
-	err = s.write(ctx, "renew leases", func(tx *transaction) error {
+	err = s.writeBeside(ctx, "renew leases", func(tx *transaction) error {
 		return errors.Join(
 			tx.exec(s.w.forgetNodes, at-nodesForgotten.Microseconds()),
 			tx.exec(s.w.renewNode, node, at+lives.Microseconds()),
@@ -56,7 +56,7 @@ func (s *Store) noteShares(ctx context.Context) (more bool, err error) {
 	if err != nil || len(ids) == 0 {
 		return false, within(ctx, err, "read rooms without a share")
 	}
-	return len(ids) == sharesAtOnce, s.write(ctx, "note the shares of rooms", func(tx *transaction) error {
+	return len(ids) == sharesAtOnce, s.writeBeside(ctx, "note the shares of rooms", func(tx *transaction) error {
 		for _, id := range ids {
 			if err := tx.exec(s.w.setShare, id, ports.ShareOf(id)); err != nil {
 				return err
@@ -73,7 +73,7 @@ func (s *Store) Acquire(ctx context.Context, node ports.NodeID) (more []ports.Le
 	if err := s.r.free.QueryRowContext(ctx, at).Scan(&free); err != nil || !free {
 		return nil, within(ctx, err, "look for leases")
 	}
-	err = s.write(ctx, "acquire leases", func(tx *transaction) error {
+	err = s.writeBeside(ctx, "acquire leases", func(tx *transaction) error {
 		more = nil
 		if err := tx.each(s.w.freeLeases, func(scan scanner) error {
 			var l ports.Lease
@@ -99,7 +99,7 @@ func (s *Store) Acquire(ctx context.Context, node ports.NodeID) (more []ports.Le
 
 // Release implements ports.Leases.
 func (s *Store) Release(ctx context.Context, node ports.NodeID, shares []ports.Share) error {
-	return s.write(ctx, "give back leases", func(tx *transaction) error {
+	return s.writeBeside(ctx, "give back leases", func(tx *transaction) error {
 		for _, share := range shares {
 			if err := tx.exec(s.w.release, node, share); err != nil {
 				return err
@@ -111,7 +111,7 @@ func (s *Store) Release(ctx context.Context, node ports.NodeID, shares []ports.S
 
 // Leave implements ports.Leases.
 func (s *Store) Leave(ctx context.Context, node ports.NodeID) error {
-	return s.write(ctx, "give back leases", func(tx *transaction) error {
+	return s.writeBeside(ctx, "give back leases", func(tx *transaction) error {
 		return errors.Join(tx.exec(s.w.leaveNode, node), tx.exec(s.w.releaseAll, node))
 	})
 }
@@ -119,7 +119,7 @@ func (s *Store) Leave(ctx context.Context, node ports.NodeID) error {
 // vacate gives back the leases of services that had the file before. The service that has claimed
 // the file is the only one, so it need not wait until these lapse.
 func (s *Store) vacate(ctx context.Context) error {
-	return s.write(ctx, "give back leases", func(tx *transaction) error {
+	return s.writeBeside(ctx, "give back leases", func(tx *transaction) error {
 		return errors.Join(tx.exec(s.w.forgetNodes, int64(math.MaxInt64)), tx.exec(s.w.vacate))
 	})
 }

@@ -12,7 +12,7 @@ import (
 // Mark implements ports.Directory. Marks that do not move cost no write.
 func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) ([]ports.MarkOutcome, error) {
 	outcomes := make([]ports.MarkOutcome, len(marks))
-	err := s.write(ctx, "move read marks", func(tx *transaction) error {
+	err := s.writeBeside(ctx, "move read marks", func(tx *transaction) error {
 		for _, m := range marks {
 			if err := tx.exec(s.w.mark, m.Room, m.User, m.Seq); err != nil {
 				return err

@@ -69,7 +69,7 @@ func (s *Store) Profiles(ctx context.Context, users []chat.UserID) (profiles []c
 
 // SetProfile implements ports.People.
 func (s *Store) SetProfile(ctx context.Context, user chat.UserID, change chat.ProfileChange) (is chat.Profile, changed bool, err error) {
-	err = s.write(ctx, "set a profile", func(tx *transaction) error {
+	err = s.writeBeside(ctx, "set a profile", func(tx *transaction) error {
 		known := people{}
 		if err := tx.each(s.p.known, known.add, list([]chat.UserID{user})); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (s *Store) Learn(ctx context.Context, claims []chat.Claim) (changed []chat.
 	if !slices.ContainsFunc(claims, func(c chat.Claim) bool { p := known.of(c.User); return p.Learn(c) }) {
 		return nil, nil
 	}
-	err = s.write(ctx, "learn of users", func(tx *transaction) error {
+	err = s.writeBeside(ctx, "learn of users", func(tx *transaction) error {
 		known := people{}
 		if err := tx.each(s.p.known, known.add, list(users)); err != nil {
 			return err

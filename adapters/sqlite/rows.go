@@ -11,7 +11,10 @@ import (
 var _ ledger.Rows = rows{}
 
 // rows is a room as the judge sees it. Rows that are not loaded for the batch are looked up.
-type rows struct{ *roomRow }
+type rows struct {
+	b *batch
+	*roomRow
+}
 
 // Room implements ledger.Rows.
 func (r rows) Room() *ledger.Room { return &r.roomRow.Room }
@@ -27,7 +30,7 @@ func (r rows) Used(author chat.UserID, key chat.Key) (earlier chat.Entry, used b
 
 // Place implements ledger.Rows.
 func (r rows) Place(user chat.UserID) (ledger.Place, error) {
-	return r.b.known[memberKey{r.number, user}].Place, nil
+	return r.b.kept.places[memberKey{r.number, user}].Place, nil
 }
 
 // Message implements ledger.Rows.

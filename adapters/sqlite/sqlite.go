@@ -59,6 +59,7 @@ type Store struct {
 	p      peopleStatements
 	f      searchStatements
 	claim  *claim // nil: no Holder
+	kept   *kept
 
 	filters finding.Filters // of the search index
 }
@@ -81,7 +82,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(ctx context.Context, cfg Config) (_ *Store, err error) {
-	s := &Store{path: cfg.Path}
+	s := &Store{path: cfg.Path, kept: newKept()}
 	if cfg.vfs == nil {
 		cfg.vfs = joined.VFS
 	}

@@ -18,7 +18,7 @@ type writeStatements struct {
 	mark, unmark, marked                     *sql.Stmt
 	spoke, unlist, turn, around, speaker     *sql.Stmt
 	revoke, renew                            *sql.Stmt
-	hooks, hookCount                         *sql.Stmt
+	hooks, hookCount, version                *sql.Stmt
 	makeHook, changeHook, removeHook         *sql.Stmt
 	leaseRoom, returnRoom                    *sql.Stmt
 
@@ -96,7 +96,8 @@ func (w *writeStatements) prepare(ctx context.Context, db *sql.DB) error {
 		&w.renew: `
 			INSERT INTO log (one, id, made_at) VALUES (1, ?1, ?2)
 			ON CONFLICT (one) DO UPDATE SET id = excluded.id, made_at = excluded.made_at`,
-		&w.hooks: hooksQuery, &w.hookCount: hookCountQuery,
+		&w.version: `PRAGMA data_version`,
+		&w.hooks:   hooksQuery, &w.hookCount: hookCountQuery,
 		&w.makeHook: makeHookStatement, &w.changeHook: changeHookStatement, &w.removeHook: removeHookStatement,
 		&w.leaseRoom: leaseRoomStatement, &w.returnRoom: returnRoomStatement,
 	})

@@ -11,36 +11,71 @@ import (
 
 // write runs do in one transaction. When write returns nil, the transaction is durable.
 func (s *Store) write(ctx context.Context, what string, do func(tx *transaction) error) error {
-	return within(ctx, inTransaction(ctx, s.writer, do), what)
+	return s.writeKept(ctx, what, func(tx *transaction, _ any) error {
+		s.kept.drop()
+		return do(tx)
+	})
+}
+
+// writeBeside is write for a transaction that changes nothing of which rows are kept: no room but
+// for its share, no member, and nobody who speaks.
+func (s *Store) writeBeside(ctx context.Context, what string, do func(tx *transaction) error) error {
+	return s.writeKept(ctx, what, func(tx *transaction, _ any) error { return do(tx) })
+}
+
+// writeKept is write for a transaction that keeps or drops rows itself. conn is the driver's
+// connection.
+func (s *Store) writeKept(ctx context.Context, what string, do func(tx *transaction, conn any) error) error {
+	return within(ctx, s.inTurn(ctx, func(conn *sql.Conn) error {
+		var of any
+		if err := conn.Raw(func(raw any) error {
+			of = raw
+			return nil
+		}); err != nil {
+			return err
+		}
+		return inTransaction(ctx, conn, func(tx *transaction) error { return do(tx, of) })
+	}), what)
+}
+
+// inTurn runs do with the writer's connection while nobody else writes. If it fails, what it may
+// have kept is dropped.
+func (s *Store) inTurn(ctx context.Context, do func(conn *sql.Conn) error) error {
+	if err := s.kept.take(ctx); err != nil {
+		return err
+	}
+	defer s.kept.giveBack()
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // this gives the connection back
+	if err = do(conn); err != nil {
+		s.kept.drop()
+	}
+	return err
 }
 
 // writeSoon is like write, but its transaction is durable only when the next transaction of write
 // is. This holds as the WAL file is written in order, and synced as a whole. It is for data that
 // can be made again as long as nothing later is durable.
 func (s *Store) writeSoon(ctx context.Context, what string, do func(tx *transaction) error) error {
-	conn, err := s.writer.Conn(ctx)
-	if err != nil {
-		return within(ctx, err, what)
-	}
-	defer conn.Close() // this gives the connection back
-	if _, err = conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err == nil {
-		err = inTransaction(ctx, conn, do)
-	}
-	if _, fault := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); fault != nil {
-		err = errors.Join(err, fault)
-		// This closes the connection, so that nobody writes over it.
-		conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it returns just that
-	}
-	return within(ctx, err, what)
+	return within(ctx, s.inTurn(ctx, func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`)
+		if err == nil {
+			err = inTransaction(ctx, conn, do)
+		}
+		if _, fault := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); fault != nil {
+			err = errors.Join(err, fault)
+			// This closes the connection, so that nobody writes over it.
+			conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it returns just that
+		}
+		return err
+	}), what)
 }
 
-// beginner is a database, or one of its connections.
-type beginner interface {
-	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
-}
-
-func inTransaction(ctx context.Context, db beginner, do func(tx *transaction) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+func inTransaction(ctx context.Context, conn *sql.Conn, do func(tx *transaction) error) error {
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
