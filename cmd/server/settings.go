@@ -95,7 +95,7 @@ func NewSettings(command string, cfg *Config) *Settings {
 	add(s, &cfg.AnswerBytes, "answer-bytes", "262144", count(wire.MaxEntryBytes), "max bytes of a frame to a client, and of a page by HTTP; a page ends before it would be larger")
 	add(s, &cfg.Heartbeat, "heartbeat", "25s", duration, "time between pings; a client that is silent for two of them is disconnected")
 	add(s, &cfg.Replay, "replay", "10000", count(1), "max entries that a join replays after its cursor")
-	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "number of goroutines that write to sockets (unless set: one for two cores)")
+	add(s, &cfg.WriterShards, "writer-shards", "", count(1), "number of groups of connections, each with a goroutine that writes to them, and one that helps with many small rooms (unless set: one for two cores)")
 	add(s, &cfg.Linger, "linger", "5ms", linger, "max time that a room with many readers waits under load, to send more entries at once, or off")
 	addNegated(s, &cfg.NoCompression, "compression", "true", "compress what is sent to clients that accept it: frames (permessage-deflate) and pages of HTTP (gzip)")
 	add(s, &cfg.Sockets, "sockets", "auto", sockets, "how idle connections wait: polled (less memory; Linux, without TLS), goroutine, or auto")

@@ -157,7 +157,7 @@ type part struct {
 	traced  []*delivery
 	signals []pendingSignal
 
-	// Only the shard's goroutine uses these.
+	// Only the shard's goroutine uses these, and its helper while it passes this feed.
 	passing passing
 	readers []*Follow // of the present pass
 	left    []*Follow // those of them that are not served yet

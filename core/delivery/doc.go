@@ -9,9 +9,10 @@
 //
 // core/feed knows the head of each room's log. The readers that follow a feed are its audience.
 // They are spread over writer shards. A feed that moved is queued once on each shard, and the shard
-// writes to each reader what is due: bytes of the ring, the same for all of them. A write never
-// waits: where it would, a goroutine of the reader takes over. A reader for which the ring has no
-// bytes any more is served from the log by a few workers, never on a shard.
+// writes to each reader what is due: bytes of the ring, the same for all of them. Where many small
+// feeds are due, a helper takes some of them. A write never waits: where it would, a goroutine of
+// the reader takes over. A reader for which the ring has no bytes any more is served from the log
+// by a few workers, never on a shard.
 //
 // Per connection only answers to its own commands are queued (then reading stops), and signals (the
 // latest of a kind wins). A reader that stops costs its cursor and its socket's buffer.

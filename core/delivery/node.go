@@ -21,7 +21,7 @@ type Config struct {
 	Bus      ports.Bus              // nil: this node is alone
 	Observer ports.DeliveryObserver // nil: nobody is told
 
-	Shards int // writer shards; 0: one
+	Shards int // writer shards, each with a goroutine and a helper; 0: one
 	// Max wait of a feed with many readers for more entries to share a write; 0: 5 ms; negative:
 	// never.
 	Linger   time.Duration

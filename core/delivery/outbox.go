@@ -146,14 +146,14 @@ func (r *Reader) want(fl *Follow) {
 }
 
 // flush writes what is due until nothing is or the socket would block. It runs on the reader's
-// shard, with the lock held.
-func (r *Reader) flush(w *shard) {
+// shard, with the lock held. scratch is memory of the goroutine.
+func (r *Reader) flush(scratch *[]byte) {
 	if r.dead || r.writing {
 		return
 	}
 	for range roundsATurn {
 		owed := r.owed
-		p, shared := r.gather(&w.scratch)
+		p, shared := r.gather(scratch)
 		if len(p) == 0 {
 			r.settle()
 			return
@@ -163,7 +163,7 @@ func (r *Reader) flush(w *shard) {
 		}
 		r.unpause()
 	}
-	w.queueReader(r)
+	r.queue()
 }
 
 // write writes p, of which the first owed bytes are answers, and reports whether all was written.

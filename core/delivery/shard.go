@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/ports"
 )
 
-// shard writes to its readers, one after the other, and never waits for one of them.
+// shard writes to its readers, and never waits for one of them. It has one goroutine, and a helper.
 type shard struct {
 	index    int
 	observer ports.DeliveryObserver
@@ -27,10 +27,12 @@ type shard struct {
 	scratch   []byte
 	lingering []*part       // moved, and wait a moment for more
 	telling   time.Duration // what the signals that linger take: the last passes of their feeds
+
+	helper helper
 }
 
 func newShard(index int, linger time.Duration, o ports.DeliveryObserver) *shard {
-	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1)}
+	return &shard{index: index, observer: o, linger: linger, wake: make(chan struct{}, 1), helper: newHelper()}
 }
 
 // queuePassing marks a part as having entries to pass on. since is when the oldest of them became
@@ -118,7 +120,8 @@ func (w *shard) nudge() {
 
 // run serves the shard's readers until ctx ends.
 func (w *shard) run(ctx context.Context) {
-	var feeds []*part
+	defer w.startHelper()()
+	var feeds, due []*part
 	var dirty, early []*Reader
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -145,17 +148,20 @@ func (w *shard) run(ctx context.Context) {
 			// These come first: they have answers due, and the answer to a send goes before its
 			// entry.
 			w.flush(dirty)
+			due = due[:0]
 			for _, p := range feeds {
 				if !w.lingers(p) {
-					w.pass(p)
+					due = w.take(due, p)
 				}
 			}
 			for _, p := range over {
-				if !p.due.IsZero() { // zero: it was served just now
-					w.pass(p)
+				if !p.due.IsZero() { // zero: it was taken just now
+					due = w.take(due, p)
 				}
 			}
+			w.passAll(due)
 			w.flush(early)
+			clear(due)
 			clear(feeds)
 			clear(dirty)
 			clear(early)
@@ -170,9 +176,16 @@ func (w *shard) run(ctx context.Context) {
 func (w *shard) flush(readers []*Reader) {
 	for _, r := range readers {
 		r.Lock()
-		r.flush(w)
+		r.flush(&w.scratch)
 		r.Unlock()
 	}
+}
+
+// take puts a feed that does not linger, or no longer, on the list.
+func (w *shard) take(list []*part, p *part) []*part {
+	w.telling -= p.telling
+	p.telling, p.due = 0, time.Time{}
+	return append(list, p)
 }
 
 const (
@@ -258,8 +271,9 @@ func (w *shard) takeDirty(list []*Reader) []*Reader {
 // huge room does not hold up other rooms.
 const readersATurn = 1024
 
-// pass gives each reader of a feed on this shard what is due, in turns.
-func (w *shard) pass(p *part) {
+// pass gives each reader of a feed on this shard what is due, in turns. The shard's goroutine and
+// its helper may each pass another feed at the same time. scratch is the goroutine's.
+func (w *shard) pass(p *part, scratch *[]byte) {
 	w.mu.Lock()
 	if len(p.left) == 0 {
 		p.passing = passing{since: p.since, traced: p.traced, told: told{signals: p.signals}}
@@ -269,10 +283,8 @@ func (w *shard) pass(p *part) {
 	if len(p.left) == 0 {
 		p.passing.told.join()
 		p.passing.common = p.passing.told.common()
-		p.began, p.due = time.Now(), time.Time{}
+		p.began = time.Now()
 		p.waited()
-		w.telling -= p.telling
-		p.telling = 0
 		p.audience.mu.Lock()
 		p.readers = append(p.readers[:0], p.followers...)
 		p.audience.mu.Unlock()
@@ -281,7 +293,7 @@ func (w *shard) pass(p *part) {
 	turn := p.left[:min(len(p.left), readersATurn)]
 	p.left = p.left[len(turn):]
 	for _, fl := range turn {
-		w.serve(p, fl)
+		w.serve(p, fl, scratch)
 	}
 	if len(p.left) == 0 {
 		p.ended = time.Now()
@@ -312,7 +324,7 @@ func (w *shard) tell(p *part) {
 	}
 }
 
-func (w *shard) serve(p *part, fl *Follow) {
+func (w *shard) serve(p *part, fl *Follow, scratch *[]byte) {
 	r := fl.Reader
 	r.Lock()
 	defer r.Unlock()
@@ -325,7 +337,7 @@ func (w *shard) serve(p *part, fl *Follow) {
 	}
 	if !r.tell(fl, t) {
 		r.want(fl)
-		r.flush(w)
+		r.flush(scratch)
 	}
 	if n := int(fl.cursor - before); n > 0 {
 		if p.passing.readers == 0 {
