@@ -37,8 +37,8 @@ func newSearch(cfg Config, p searchParts) *search.Service {
 	}
 	return search.New(search.Config{
 		Index: index, Words: words.Reader{}, Log: p.Log, Directory: p.Directory, Lists: p.Lists, Cursors: p.Store, Observer: p.Observer,
-		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Rate: p.Rate.PerSecond, Measure: wire.MeasureEntry,
-		AnswerBytes: cfg.AnswerBytes,
+		Behind: p.Runner.Behind, Charge: p.Messaging.ChargeSearch, Which: p.Watch.Log, Rate: p.Rate.PerSecond, Nodes: p.Messaging.Writing,
+		Measure: wire.MeasureEntry, AnswerBytes: cfg.AnswerBytes,
 	})
 }
 

@@ -147,6 +147,10 @@ func (s *Service) Hear(notice ports.Notice) {
 	}
 }
 
+// Writing returns how many nodes append much to the log, as far as this one has heard. This one
+// counts in any case.
+func (s *Service) Writing() int { return 1 + s.journal.sharing.writing(time.Now()) }
+
 // Deaf forgets all standings, as notices of other nodes may have been lost.
 func (s *Service) Deaf() { s.standings.clear() }
 

@@ -56,6 +56,18 @@ func (s *sharing) hear(n ports.Writing) {
 	}
 }
 
+// writing returns how many of the other nodes write.
+func (s *sharing) writing(now time.Time) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, heard := range s.others {
+		if now.Sub(heard) <= shareLasts {
+			n++
+		}
+	}
+	return n
+}
+
 // look sets how many batches are committed at a time. It reports whether that has changed, and
 // whether this node writes.
 func (s *sharing) look(now time.Time) (changed, writes bool) {

@@ -61,7 +61,9 @@ func TestLanesGoTogetherWhileOtherNodesWrite(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		mustBe(t, "batches beside another node", n.both(alice, odd, even), 1, 6)
+		mustBe(t, "nodes that write", []int{n.Writing()}, 2)
 		time.Sleep(5 * time.Second)
+		mustBe(t, "nodes that write, later", []int{n.Writing()}, 1)
 		mustBe(t, "batches once that does not write any more", n.both(alice, odd, even), 1, 1, 1, 1, 3)
 	})
 }

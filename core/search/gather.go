@@ -12,22 +12,24 @@ import (
 
 const (
 	// busyRate is how many entries a second make the indexer leave time to those who append them.
+	// These are the entries of this node.
 	busyRate = 200
 	// fullRate is how many entries a second mean that those who append them need all the time there
-	// is.
+	// is. These are the entries of all nodes that append, as they share the store.
 	fullRate = 3000
 )
 
 const (
 	indexTime = 10 * time.Second // for one write
 	// While others are busy, a write waits. So it takes more documents at once, and the indexer
-	// needs only a part of a core. It waits restShare times as long as the last write took, but at
-	// least restMin. It waits at most restMost, so that new messages are soon found.
+	// needs only a part of a core. It waits restShare times as long as the last write took for each
+	// node that appends, so that all their indexers together need no more. It waits at least
+	// restMin, and at most restMost, so that new messages are soon found.
 	restMin, restMost = 100 * time.Millisecond, time.Second
 	restShare         = 4
 	// At fullRate, only one document is indexed for every fullShare entries that are appended.
-	// Reading documents and noting progress costs as much as writing them. The index catches up
-	// later.
+	// Reading documents and noting progress costs as much as writing them. Each node's indexer goes
+	// by what its node appends. The index catches up later.
 	fullShare = 10
 	fullMost  = 2 * time.Second
 )
@@ -38,7 +40,8 @@ var errStopped = errors.New("the service stops")
 // one. How much can wait is bounded by the number of batches that the consumer may have under way.
 type gather struct {
 	index ports.SearchIndex
-	rate  func() int    // entries a second that are appended
+	rate  func() int    // entries a second that this node appends
+	nodes func() int    // nodes that append, with this one
 	wake  chan struct{} // of capacity one: documents wait
 	ended chan struct{} // closed once nothing is written any more
 
@@ -53,11 +56,14 @@ type gathered struct {
 	done chan<- error
 }
 
-func newGather(index ports.SearchIndex, rate func() int) *gather {
+func newGather(index ports.SearchIndex, rate, nodes func() int) *gather {
 	if rate == nil {
 		rate = func() int { return 0 }
 	}
-	return &gather{index: index, rate: rate, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	if nodes == nil {
+		nodes = func() int { return 1 }
+	}
+	return &gather{index: index, rate: rate, nodes: nodes, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // put writes documents, and waits until they are written.
@@ -111,8 +117,9 @@ func (g *gather) rest(docs int, took time.Duration) time.Duration {
 	if rate < busyRate {
 		return 0
 	}
-	rest := max(restMin, min(restMost, restShare*took))
-	if rate >= fullRate {
+	nodes := g.nodes()
+	rest := max(restMin, min(restMost, restShare*time.Duration(nodes)*took))
+	if rate*nodes >= fullRate { // the others are taken to append as much
 		rest = max(rest, min(fullMost, time.Duration(docs*fullShare)*time.Second/time.Duration(rate)))
 	}
 	return rest

@@ -30,7 +30,10 @@ type Config struct {
 	// The store's log, to which cursors belong; nil: they belong to any log.
 	Which func() chat.LogID
 	// Entries a second that are appended on this node. The indexer leaves time for them. Nil: none.
-	Rate    func() int
+	Rate func() int
+	// How many nodes append to the store, with this one. Their indexers together leave as much time
+	// as that of a node alone. Nil: 1.
+	Nodes   func() int
 	Measure func(*chat.Entry) int // how many bytes an entry takes in a page; nil: its Size
 
 	AnswerBytes int // max bytes of a page; 0: 256 KiB
@@ -64,7 +67,7 @@ func New(cfg Config) *Service {
 	if cfg.AnswerBytes <= 0 {
 		cfg.AnswerBytes = 256 << 10
 	}
-	return &Service{cfg: cfg, gather: newGather(cfg.Index, cfg.Rate)}
+	return &Service{cfg: cfg, gather: newGather(cfg.Index, cfg.Rate, cfg.Nodes)}
 }
 
 // Run writes the index until ctx ends. It is called once.
