@@ -328,6 +328,57 @@ func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	}
 }
 
+// A page gathers reactions and slots of those messages that have some, and of no others.
+func TestGuardAPageGathersOnlyWhatThereIs(t *testing.T) {
+	t.Parallel()
+	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	for _, sql := range []string{
+		`INSERT INTO room (room_id, name, public, created_at, last_at, head, messages) VALUES ('big', '', true, now(), now(), 100, 100)`,
+		`INSERT INTO entry (room_id, seq, at, author, author_name, key, messages, kind, body, reacted, slotted)
+			SELECT 'big', n, now(), 'u1', '', 'k' || n, n, 1, 'x', n = 7, n IN (8, 9) FROM generate_series(1, 100) n`,
+	} {
+		if _, err := store.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for newest, query := range spanQueries[0] {
+		var tops []struct{ Plan node }
+		var plan []byte
+		rows := store.pool.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+query, "big", 0, 1000, 50+50*newest, "u1", 1<<18)
+		if err := rows.Scan(&plan); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(plan, &tops); err != nil {
+			t.Fatal(err)
+		}
+		if n := tops[0].Plan.runs("Aggregate"); n != 3 {
+			t.Errorf("%d are gathered, want 3:\n%s", n, plan)
+		}
+	}
+}
+
+// node is a node of a plan.
+type node struct {
+	Type  string `json:"Node Type"`
+	Loops int    `json:"Actual Loops"`
+	Plans []node
+}
+
+// runs returns how often nodes of a type were run.
+func (n *node) runs(of string) (all int) {
+	if n.Type == of {
+		all = n.Loops
+	}
+	for i := range n.Plans {
+		all += n.Plans[i].runs(of)
+	}
+	return all
+}
+
 // pagesOf returns how many pages a plan read; each read counts.
 func pagesOf(t *testing.T, plan []byte) int {
 	t.Helper()
