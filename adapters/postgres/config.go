@@ -150,18 +150,10 @@ func (c Config) setsSession(conn *pgx.ConnConfig) bool {
 	return conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 }
 
-// setAppends adds the settings for appends, unless the URL has them: how long they wait for a lock,
-// and that they are planned only once. Otherwise the server would plan each append of a single
-// message again: it estimates the cost of its generic plan for a number of messages that it
-// guesses. Planning costs more than the append, and the plan is always the same: to use the keys.
-func (s *Store) setAppends(params map[string]string) {
+// setAppends adds the setting for appends, unless the URL has it: how long they wait for a lock.
+func setAppends(params map[string]string) {
 	setDefaults(params, map[string]string{"lock_timeout": strconv.FormatInt(heldAfter.Milliseconds(), 10)})
-	if !s.distributed {
-		setDefaults(params, map[string]string{planMode: "force_generic_plan"})
-	}
 }
-
-const planMode = "plan_cache_mode"
 
 // setSession adds the settings of all sessions, unless the URL has them.
 //
@@ -169,6 +161,11 @@ const planMode = "plan_cache_mode"
 // not know that. Its plan for a prepared statement may then be used for minutes while the table
 // grows. So plans that read whole tables are disabled. Just-in-time compilation is off because the
 // high cost of a disabled plan would start it.
+//
+// A connection plans each statement once. Otherwise the server would plan many of them at each
+// call: it estimates the cost of its generic plan for numbers of rows that it guesses. To plan a
+// small statement costs several times as much as to run it, and the plan is always the same: to use
+// the keys.
 //
 // An engine that distributes its tables must know the room when it plans a statement: from that it
 // knows where the statement goes. As the room is then a constant, a plan could read all of the room
@@ -187,9 +184,12 @@ func (c Config) setSession(params map[string]string) {
 		"enable_mergejoin":                    "off",
 		"jit":                                 "off",
 	})
+	mode := "force_generic_plan"
 	if c.distributed() {
-		setDefaults(params, map[string]string{planMode: "force_custom_plan", "enable_material": "off"})
+		mode = "force_custom_plan"
+		setDefaults(params, map[string]string{"enable_material": "off"})
 	}
+	setDefaults(params, map[string]string{"plan_cache_mode": mode})
 }
 
 func setDefaults(params, defaults map[string]string) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
+	"github.com/parley-chat/parley/ports"
 )
 
 // statements are all statements of the store, with the arguments of one typical call on the rows
@@ -325,6 +326,32 @@ func TestGuardASendIsPlannedOnceAndKnowsTheSpeaker(t *testing.T) {
 	_, looks, _ := strings.Cut(plan, `"Index Name": "entry_turns"`)
 	if _, looks, _ = strings.Cut(looks, `"Actual Loops": `); !strings.HasPrefix(looks, "0") {
 		t.Errorf("who spoke before is looked up:\n%s", plan)
+	}
+}
+
+// Reads are not planned anew either.
+func TestGuardReadsArePlannedOnce(t *testing.T) {
+	t.Parallel()
+	store, err := Open(t.Context(), Config{URL: pgtest.URL(t), MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	if _, err := store.Create(t.Context(), chat.Room{ID: "room"}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if _, err := store.Standing(t.Context(), "room", "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Read(t.Context(), "room", ports.Span{Limit: 10}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var anew, once int
+	const plans = `SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements`
+	if err := store.pool.QueryRow(t.Context(), plans).Scan(&anew, &once); err != nil || anew != 0 || once < 40 {
+		t.Errorf("reads were planned anew %d times, and %d times not, %v", anew, once, err)
 	}
 }
 

@@ -127,7 +127,7 @@ func (s *Store) connect(ctx context.Context, cfg Config, all *pgxpool.Config) (e
 		appends.MaxConns = int32(own)
 		appends.MinConns, appends.MinIdleConns = min(appends.MinConns, int32(own)), min(appends.MinIdleConns, int32(own))
 		if !s.unbounded {
-			s.setAppends(appends.ConnConfig.RuntimeParams)
+			setAppends(appends.ConnConfig.RuntimeParams)
 		}
 		if s.appends, err = pgxpool.NewWithConfig(ctx, appends); err != nil {
 			return err
