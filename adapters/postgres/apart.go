@@ -96,7 +96,7 @@ const (
 func (s *Store) moveApart(ctx context.Context, moves []ports.CursorMove) ([]ports.CursorMoved, error) {
 	all := make([]ports.CursorMoved, len(moves))
 	parts := byRooms(len(moves), func(i int) chat.RoomID { return moves[i].To.Room })
-	errs := each(s.pool, len(parts), func(i int) error {
+	errs := s.each(ctx, s.pool, len(parts), func(ctx context.Context, i int) error {
 		moved, err := s.moveHere(ctx, parts[i].room, pick(moves, parts[i].places))
 		for n, at := range parts[i].places {
 			if all[at].Outcome = ports.MoveChanged; err == nil {
@@ -147,7 +147,7 @@ func (s *Store) moveHere(ctx context.Context, room chat.RoomID, moves []ports.Cu
 
 // clearApart is Clear, with a commit for each room.
 func (s *Store) clearApart(ctx context.Context, rooms []ports.RoomHead, generation int64) error {
-	return joined(each(s.pool, len(rooms), func(i int) error {
+	return joined(s.each(ctx, s.pool, len(rooms), func(ctx context.Context, i int) error {
 		is := rooms[i]
 		return s.read(ctx, "clear pending rooms", func(ctx context.Context) error {
 			var present int64
@@ -166,7 +166,7 @@ func (s *Store) clearApart(ctx context.Context, rooms []ports.RoomHead, generati
 // wakeApart makes rooms pending, with a commit for each, and returns how many.
 func (s *Store) wakeApart(ctx context.Context, rooms []string) (count int, err error) {
 	counts := make([]int, len(rooms))
-	err = joined(each(s.pool, len(rooms), func(i int) error {
+	err = joined(s.each(ctx, s.pool, len(rooms), func(ctx context.Context, i int) error {
 		b := s.batch(chat.RoomID(rooms[i]))
 		b.Queue(wakeStatement, rooms[i:i+1]).QueryRow(func(row pgx.Row) error { return row.Scan(&counts[i]) })
 		return s.send(ctx, s.pool, b)
@@ -192,7 +192,7 @@ func (s *Store) forgetApart(ctx context.Context, consumer string, after chat.Roo
 	if len(places) == limit {
 		next = places[limit-1]
 	}
-	return next, s.eachRoom(len(places), ids(places), func(part *ofRoom) error {
+	return next, s.eachRoom(ctx, len(places), ids(places), func(ctx context.Context, part *ofRoom) error {
 		_, err := s.pool.Exec(ctx, forgetHereStatement, string(part.room), consumer)
 		return err
 	})

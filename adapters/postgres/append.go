@@ -130,7 +130,7 @@ func (s *Store) appendApart(ctx context.Context, proposals []chat.Proposal) ([]p
 	}
 	outcomes := make([]ports.Outcome, len(proposals))
 	parts := byRooms(len(proposals), func(i int) chat.RoomID { return proposals[i].Room })
-	err := joined(each(s.appends, len(parts), func(i int) error {
+	err := joined(s.each(ctx, s.appends, len(parts), func(ctx context.Context, i int) error {
 		part, err := s.appendTogether(ctx, pick(proposals, parts[i].places))
 		undone := isUndone(err)
 		if err = failure(ctx, err, "append"); err != nil && !undone && chat.AsError(err).Kind == chat.Unavailable {

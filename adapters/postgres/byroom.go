@@ -206,15 +206,17 @@ func ids(rooms []chat.RoomID) func(i int) chat.RoomID {
 }
 
 // each calls do for each of n parts, as many at once as a pool has connections, and returns their
-// errors.
-func each(pool *pgxpool.Pool, n int, do func(i int) error) []error {
+// errors. All of them together are one call, which Config.Timeout bounds.
+func (s *Store) each(ctx context.Context, pool *pgxpool.Pool, n int, do func(ctx context.Context, i int) error) []error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
 	errs := make([]error, n)
 	next := make(chan int)
 	var calls sync.WaitGroup
-	for range min(n, int(pool.Config().MaxConns)) {
+	for range min(n, int(pool.Stat().MaxConns())) {
 		calls.Go(func() {
 			for i := range next {
-				errs[i] = do(i)
+				errs[i] = do(ctx, i)
 			}
 		})
 	}
@@ -239,9 +241,9 @@ func joined(errs []error) (worst error) {
 
 // eachRoom calls ask for each room that a list of n is about. If rooms are away, and not all, its
 // error is a ports.Partial.
-func (s *Store) eachRoom(n int, room func(i int) chat.RoomID, ask func(part *ofRoom) error) error {
+func (s *Store) eachRoom(ctx context.Context, n int, room func(i int) chat.RoomID, ask func(ctx context.Context, part *ofRoom) error) error {
 	parts := byRooms(n, room)
-	errs := each(s.pool, len(parts), func(i int) error { return ask(parts[i]) })
+	errs := s.each(ctx, s.pool, len(parts), func(ctx context.Context, i int) error { return ask(ctx, parts[i]) })
 	err := joined(errs)
 	if err == nil {
 		return nil

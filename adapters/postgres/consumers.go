@@ -205,7 +205,7 @@ func (s *Store) Forget(ctx context.Context, consumer string, after chat.RoomID, 
 // Retry implements ports.Retries.
 func (s *Store) Retry(ctx context.Context, consumer string, rooms []chat.RoomID, within time.Duration, anew bool) error {
 	if s.apart(len(rooms), ids(rooms)) {
-		return joined(each(s.pool, len(rooms), func(i int) error { return s.Retry(ctx, consumer, rooms[i:i+1], within, anew) }))
+		return joined(s.each(ctx, s.pool, len(rooms), func(ctx context.Context, i int) error { return s.Retry(ctx, consumer, rooms[i:i+1], within, anew) }))
 	}
 	return s.read(ctx, "have pairs tried again", func(ctx context.Context) error {
 		return s.execHere(ctx, first(len(rooms), ids(rooms)), retryStatement, consumer, texts(rooms), within.Microseconds(), anew, s.stamp)

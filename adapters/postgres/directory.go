@@ -99,7 +99,7 @@ func (s *Store) Places(ctx context.Context, asked []ports.Place) (standings []ch
 	room := func(i int) chat.RoomID { return asked[i].Room }
 	if s.apart(len(asked), room) {
 		standings = make([]chat.Standing, len(asked))
-		return whole(standings, s.eachRoom(len(asked), room, func(part *ofRoom) error {
+		return whole(standings, s.eachRoom(ctx, len(asked), room, func(ctx context.Context, part *ofRoom) error {
 			of, err := s.Places(ctx, pick(asked, part.places))
 			put(standings, part.places, of)
 			return err

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -354,6 +355,45 @@ func TestRoomsThatAreAwayTakeNoOthersAway(t *testing.T) {
 		t.Errorf("heads are %v, %v", heads, err)
 	}
 }
+
+// A call about many rooms is bounded as a whole: rooms that do not answer in time are not asked one
+// after the other.
+func TestACallAboutManyRoomsIsBoundedAsAWhole(t *testing.T) {
+	t.Parallel()
+	database := partitioned.Copy(t)
+	patient := open(t, postgres.Config{URL: pgtest.Distributed(database), NoMigrate: true})
+	var places []ports.Place
+	for range 12 {
+		places = append(places, ports.Place{Room: newRoom(t, patient), User: "alice"})
+	}
+	asked := &counter{}
+	// One of the two connections is for appends.
+	store := open(t, postgres.Config{URL: pgtest.Distributed(database), NoMigrate: true, MaxConns: 2, Timeout: 500 * time.Millisecond, Tracer: asked})
+	admin := connect(t, database)
+	exec(t, admin, "BEGIN")
+	exec(t, admin, "LOCK TABLE room")
+	_, err := store.Places(t.Context(), places)
+	mustFail(t, err, chat.Unavailable)
+	if ports.IsPartial(err) {
+		t.Errorf("of some rooms it returns something: %v", err)
+	}
+	if n := asked.n.Load(); n != 1 {
+		t.Errorf("%d rooms were asked for over one connection, want 1", n)
+	}
+	exec(t, admin, "ROLLBACK")
+}
+
+// counter counts queries for standings.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "LEFT JOIN mark") {
+		c.n.Add(1)
+	}
+	return ctx
+}
+
+func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // An operator has Citus distribute the tables by what the document says.
 func TestTheDocumentNamesTheTablesOfRooms(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *Store) Mark(ctx context.Context, marks []ports.ReadMark) (outcomes []po
 	}
 	if room := func(i int) chat.RoomID { return marks[i].Room }; s.apart(len(marks), room) {
 		outcomes = make([]ports.MarkOutcome, len(marks))
-		return outcomes, s.eachRoom(len(marks), room, func(part *ofRoom) error {
+		return outcomes, s.eachRoom(ctx, len(marks), room, func(ctx context.Context, part *ofRoom) error {
 			of, err := s.Mark(ctx, pick(marks, part.places))
 			for _, at := range part.places {
 				outcomes[at].Err = err

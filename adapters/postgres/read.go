@@ -278,7 +278,7 @@ func (s *Store) Heads(ctx context.Context, rooms []chat.RoomID) (map[chat.RoomID
 	}
 	var mu sync.Mutex
 	heads = make(map[chat.RoomID]chat.Seq, len(rooms))
-	err = s.eachRoom(len(rooms), ids(rooms), func(part *ofRoom) error {
+	err = s.eachRoom(ctx, len(rooms), ids(rooms), func(ctx context.Context, part *ofRoom) error {
 		of, err := s.heads(ctx, []chat.RoomID{part.room})
 		mu.Lock()
 		defer mu.Unlock()

@@ -186,7 +186,7 @@ func (r behindRoom) Scan(into ...any) error {
 func (s *Store) Sights(ctx context.Context, user chat.UserID, rooms []chat.RoomID) (sights []ports.RoomSight, err error) {
 	if s.apart(len(rooms), ids(rooms)) {
 		sights = make([]ports.RoomSight, len(rooms))
-		return whole(sights, s.eachRoom(len(rooms), ids(rooms), func(part *ofRoom) error {
+		return whole(sights, s.eachRoom(ctx, len(rooms), ids(rooms), func(ctx context.Context, part *ofRoom) error {
 			of, err := s.Sights(ctx, user, pick(rooms, part.places))
 			put(sights, part.places, of)
 			return err

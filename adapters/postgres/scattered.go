@@ -101,7 +101,7 @@ func (s *Store) roomsScattered(ctx context.Context, query ports.RoomsQuery) (pag
 		next = rooms[query.Limit-1]
 	}
 	standings := make([]chat.Standing, len(rooms))
-	err = s.eachRoom(len(rooms), ids(rooms), func(part *ofRoom) error {
+	err = s.eachRoom(ctx, len(rooms), ids(rooms), func(ctx context.Context, part *ofRoom) error {
 		is, err := s.Standing(ctx, part.room, query.User)
 		if errors.Is(err, chat.NotFound) {
 			return nil
@@ -165,7 +165,7 @@ func (s *Store) listedScattered(ctx context.Context, q ports.OrderQuery) (keys [
 func (s *Store) activeThen(ctx context.Context, q ports.OrderQuery, rooms []known) ([]known, error) {
 	rooms = slices.DeleteFunc(rooms, func(k known) bool { return slices.Contains(q.But, k.Room) })
 	asOf := orNever(q.AsOf)
-	err := joined(each(s.pool, len(rooms), func(i int) error {
+	err := joined(s.each(ctx, s.pool, len(rooms), func(ctx context.Context, i int) error {
 		k := &rooms[i]
 		if !k.At.After(asOf) {
 			return nil
@@ -295,7 +295,7 @@ func (s *Store) duePinsScattered(ctx context.Context, limit int) (due []ports.Du
 				return err
 			}
 			stand := make([]bool, len(page))
-			if err := joined(each(s.pool, len(page), func(i int) error {
+			if err := joined(s.each(ctx, s.pool, len(page), func(ctx context.Context, i int) error {
 				deleted := 0
 				err := s.pool.QueryRow(ctx, deletedHereQuery, string(page[i].Room), int64(page[i].Message)).Scan(&deleted)
 				if stand[i] = errors.Is(err, pgx.ErrNoRows); stand[i] {

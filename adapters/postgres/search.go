@@ -96,7 +96,7 @@ func (s *Store) Index(ctx context.Context, docs []ports.SearchDoc) error {
 		return nil
 	}
 	if room := func(i int) chat.RoomID { return docs[i].Room }; s.apart(len(docs), room) {
-		return s.eachRoom(len(docs), room, func(part *ofRoom) error { return s.Index(ctx, pick(docs, part.places)) })
+		return s.eachRoom(ctx, len(docs), room, func(ctx context.Context, part *ofRoom) error { return s.Index(ctx, pick(docs, part.places)) })
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -231,7 +231,7 @@ func (s *Store) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...cha
 // roomSlotsApart is RoomSlots, room by room.
 func (s *Store) roomSlotsApart(ctx context.Context, rooms []chat.RoomID, types ...chat.SetType) (map[chat.RoomID][]chat.Slot, error) {
 	lists := make([]map[chat.RoomID][]chat.Slot, len(rooms))
-	err := joined(each(s.pool, len(rooms), func(i int) (err error) {
+	err := joined(s.each(ctx, s.pool, len(rooms), func(ctx context.Context, i int) (err error) {
 		lists[i], err = s.RoomSlots(ctx, rooms[i:i+1], types...)
 		return err
 	}))
