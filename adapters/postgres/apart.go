@@ -27,7 +27,7 @@ func (s *Store) inTurn(ctx context.Context, room chat.RoomID, first func(*roomBa
 	batch.Queue(beginTransaction)
 	first(batch)
 	if err := conn.SendBatch(ctx, &batch.Batch).Close(); err != nil {
-		return undo(ctx, conn, err)
+		return s.undo(ctx, conn, err)
 	}
 	batch = &roomBatch{s: s, room: room}
 	if err := second(batch); err != nil {
@@ -35,7 +35,7 @@ func (s *Store) inTurn(ctx context.Context, room chat.RoomID, first func(*roomBa
 	}
 	batch.Queue(endTransaction)
 	if err := conn.SendBatch(ctx, &batch.Batch).Close(); err != nil {
-		return undo(ctx, conn, err)
+		return s.undo(ctx, conn, err)
 	}
 	return nil
 }

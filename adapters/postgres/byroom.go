@@ -123,7 +123,7 @@ func (s *Store) send(ctx context.Context, pool *pgxpool.Pool, b *roomBatch) erro
 	}
 	defer conn.Release() // closes the connection, and so rolls back, if a transaction is open
 	if err := conn.SendBatch(ctx, &b.Batch).Close(); err != nil {
-		return undo(ctx, conn, err)
+		return s.undo(ctx, conn, err)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	s.bound(batch)
 	l.read(batch, lock, proposals)
 	if err := conn.SendBatch(ctx, &batch.Batch).Close(); err != nil {
-		return nil, undo(ctx, conn, err)
+		return nil, s.undo(ctx, conn, err)
 	}
 	if l.stamp != s.stamp {
 		return nil, s.strange(l.stamp)
@@ -50,7 +50,7 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 	l.write(batch)
 	batch.Queue(endTransaction)
 	if err := conn.SendBatch(ctx, &batch.Batch).Close(); err != nil {
-		err = undo(ctx, conn, err)
+		err = s.undo(ctx, conn, err)
 		// The rooms' rows are locked already. So what is held is another row, and it is unknown of
 		// which room, or a whole table.
 		if isHeld(err) && !tableLocked(ctx, conn) {
@@ -65,14 +65,18 @@ func (s *Store) change(ctx context.Context, proposals []chat.Proposal, lock stri
 }
 
 // undo ends a transaction that failed with err, so that its connection can be used again. It
-// returns an undoneError if the server is still in the transaction: then that was not committed.
-func undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
+// returns an undoneError if the server is still in the transaction: then that was not committed. If
+// it is not, the commit failed. That is certain of one server. An engine that distributes may have
+// lost the answer of another one, and tells so by any code.
+func (s *Store) undo(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	if _, refused := errors.AsType[*pgconn.PgError](err); !refused {
 		return err
 	}
 	const inFailed = 'E'
 	if conn.Conn().PgConn().TxStatus() == inFailed {
 		err = &undoneError{err}
+	} else if s.distributed {
+		err = chat.Wrap(chat.Unavailable, err, "commit")
 	}
 	_, _ = conn.Exec(ctx, "rollback") // if it fails, the connection is still in a transaction, and is closed
 	return err

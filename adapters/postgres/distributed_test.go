@@ -312,6 +312,29 @@ func TestARoomWhoseTransactionIsGivenUpFailsForItself(t *testing.T) {
 	mustBe(t, appends(t, store, silent), ports.Appended, 1)
 }
 
+// An engine commits on another server, and may lose its answer. Whatever code it tells that by, it
+// is not known what was stored.
+func TestOfACommitThatFailsNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	database := partitioned.Copy(t)
+	store := open(t, postgres.Config{URL: pgtest.Distributed(database), NoMigrate: true})
+	well, ill := newRoom(t, store), newRoom(t, store)
+	admin := connect(t, database)
+	exec(t, admin, `CREATE FUNCTION ill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no answer to the commit' USING ERRCODE = 'XX000'; END $$`)
+	exec(t, admin, `CREATE CONSTRAINT TRIGGER ill AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW WHEN (NEW.room_id = '`+string(ill)+`') EXECUTE FUNCTION ill()`)
+	silent := says(ill, "alice", "hi")
+	silent.Fact = chat.Message{Body: "hi", Silent: true}
+	for _, p := range []chat.Proposal{says(ill, "alice", "hi"), silent} {
+		_, err := store.Append(t.Context(), []chat.Proposal{p})
+		mustFail(t, err, chat.Unavailable)
+		_, err = store.Append(t.Context(), []chat.Proposal{says(well, "alice", "hi"), p})
+		mustFail(t, err, chat.Unavailable)
+	}
+	exec(t, admin, `DROP TRIGGER ill ON entry`)
+	mustBe(t, appends(t, store, silent), ports.Appended, 1)
+}
+
 // An engine may not answer for some rooms. What is asked about several is then told of the others.
 func TestRoomsThatAreAwayTakeNoOthersAway(t *testing.T) {
 	t.Parallel()
