@@ -162,8 +162,8 @@ export class RoomList extends Observable<RoomsSnapshot> {
       if (!this.#ready) {
         this.#next = next;
         // Those that were listed for what is unsent are mine, or not any more. They may be many.
-        const others = [...this.#listed.keys()].filter((id) => rooms.every(({ room }) => room !== id));
-        for (let n = AT_ONCE; n--; ) void (async () => { for (let id; (id = others.pop()); ) await this.add_(id); })();
+        const others = [...this.#listed.keys()].filter((id) => !rooms.some(({ room }) => room === id)).values();
+        for (let n = AT_ONCE; n--; ) void (async () => { for (const id of others) if (this.#listed.has(id)) await this.add_(id); })();
       }
       this.#ready = true;
       latest ??= activeAt(rooms[0]);
