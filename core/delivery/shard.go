@@ -120,7 +120,8 @@ func (w *shard) nudge() {
 
 // run serves the shard's readers until ctx ends.
 func (w *shard) run(ctx context.Context) {
-	defer w.startHelper()()
+	stop := w.startHelper()
+	defer stop()
 	var feeds, due []*part
 	var dirty, early []*Reader
 	timer := time.NewTimer(0)
