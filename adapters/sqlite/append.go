@@ -69,6 +69,7 @@ type memberRow struct {
 type roomRow struct {
 	ledger.Room
 	number  int64
+	stored  int64       // the last entry's time, as the row has it
 	at      int64       // Now, as rows store it
 	speaker chat.UserID // the author of the last turn; empty: unknown
 	pending bool        // consumers may be behind
@@ -93,7 +94,7 @@ func (b *batch) load(proposals []chat.Proposal) error {
 	}
 	if err := b.eachOf(b.w.rooms, func(scan scanner) error {
 		r := &roomRow{}
-		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.at, &r.Messages,
+		err := scan(&r.number, &r.ID, &r.Name, &r.Public, &r.Archived, &r.Head, &r.stored, &r.Messages,
 			&r.Set[ledger.Name], &r.Set[ledger.Visibility], &r.Set[ledger.Life], &r.Set[ledger.Metadata], &r.speaker, &r.pending)
 		b.rooms[r.ID], b.kept.rooms[r.ID] = r, r
 		return err
@@ -102,7 +103,7 @@ func (b *batch) load(proposals []chat.Proposal) error {
 	}
 	for _, r := range b.rooms {
 		if r != nil {
-			r.at = max(r.at, b.now)
+			r.at = max(r.stored, b.now)
 			r.Now = stamp(r.at)
 		}
 	}
@@ -256,7 +257,7 @@ func (b *batch) saveRooms() error {
 		if err := b.exec(move, r.number, r.Head, r.at, r.Messages, r.speaker); err != nil {
 			return err
 		}
-		r.pending, r.changed = true, false
+		r.stored, r.pending, r.changed = r.at, true, false
 		if !r.set {
 			continue
 		}

@@ -50,9 +50,14 @@ func (s *Store) inTurn(ctx context.Context, do func(conn *sql.Conn) error) error
 		return err
 	}
 	defer conn.Close() // this gives the connection back
-	if err = do(conn); err != nil {
-		s.kept.drop()
-	}
+	done := false
+	defer func() { // also when it panics
+		if !done {
+			s.kept.drop()
+		}
+	}()
+	err = do(conn)
+	done = err == nil
 	return err
 }
 
