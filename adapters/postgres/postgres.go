@@ -215,7 +215,7 @@ func (s *Store) read(ctx context.Context, what string, do func(ctx context.Conte
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := do(ctx)
-	for range s.pool.Config().MaxConns {
+	for range s.pool.Stat().MaxConns() {
 		if ctx.Err() != nil || !isLost(err) {
 			break
 		}
