@@ -22,8 +22,9 @@ type Cursors interface {
 	// Load returns all cursors in these rooms, of any consumer, in no order.
 	Load(ctx context.Context, rooms []chat.RoomID) ([]Cursor, error)
 
-	// Move sets cursors in one durable commit, and returns one result per move, in their order. The
-	// moves must be of different pairs. A move that is refused does not affect the others.
+	// Move sets cursors in one durable commit, or in one of each part of the store, and returns one
+	// result per move, in their order. The moves must be of different pairs. A move that is refused
+	// does not affect the others.
 	//
 	// An error of Move itself means that the outcome is not known (Unavailable), or that no cursor
 	// was moved. If such a move is repeated and was done the first time, its outcome is

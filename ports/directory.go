@@ -36,11 +36,12 @@ type Directory interface {
 	// order of their ids (bytewise). A room that does not exist has none.
 	Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error)
 
-	// Mark moves read marks forward in one durable commit, and returns one outcome per mark, in
-	// their order. It never moves a mark back. Of several marks of a user in a room the furthest
-	// counts. A mark that fails has an error in its outcome and does not affect the others. The
-	// error is Invalid if the seq is beyond the head, and NotFound if there is no such room. A mark
-	// that somebody else has locked is Unavailable, and does not delay the others.
+	// Mark moves read marks forward in one durable commit, or in one of each part of the store, and
+	// returns one outcome per mark, in their order. It never moves a mark back. Of several marks of
+	// a user in a room the furthest counts. A mark that fails has an error in its outcome and does
+	// not affect the others. The error is Invalid if the seq is beyond the head, and NotFound if
+	// there is no such room. A mark that somebody else has locked is Unavailable, and does not
+	// delay the others.
 	//
 	// An error of Mark itself means that nothing is known of the outcome (Unavailable), or that no
 	// mark was moved.

@@ -8,9 +8,10 @@ import (
 
 // Log keeps the entries of all rooms: the truth that everything else follows.
 type Log interface {
-	// Append records proposals in one durable commit: when it returns without an error, what it
-	// appended survives a crash of everything. It returns one outcome per proposal, in their order;
-	// proposals to one room take effect in that order.
+	// Append records proposals in one durable commit, or where the store has several parts, in one
+	// of each: when it returns without an error, what it appended survives a crash of everything.
+	// It returns one outcome per proposal, in their order; proposals to one room take effect in
+	// that order.
 	//
 	// A room's entries are numbered 1, 2, 3, … in commit order without holes: whoever can read n
 	// can read all entries before it. A proposal that fails has an error in its outcome and does

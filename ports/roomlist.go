@@ -71,7 +71,7 @@ type RoomLists interface {
 	Order(ctx context.Context, query OrderQuery) (keys []RoomKey, cut chat.RoomID, err error)
 
 	// Sights returns one sight for each of the rooms, in their order: how a user sees it. Unread is
-	// counted. For a room that does not exist the sight is zero.
+	// counted. For a room that does not exist the sight is zero. Its error may be a Partial.
 	Sights(ctx context.Context, user chat.UserID, rooms []chat.RoomID) ([]RoomSight, error)
 }
 
