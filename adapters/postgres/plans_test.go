@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
@@ -119,6 +120,23 @@ var fill = []string{
 	`INSERT INTO revocation (place, until_time, user_id) SELECT n, now(), 'u' || n FROM generate_series(1, 20000) n`,
 }
 
+// ownConn returns a connection of the store for the time of the test, and a function that runs a
+// statement on it.
+func ownConn(t *testing.T, store *Store) (conn *pgxpool.Conn, exec func(sql string)) {
+	t.Helper()
+	conn, err := store.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Release)
+	return conn, func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
 // A statement that is planned while the tables are empty is not planned anew until the tables are
 // analysed. So each is prepared while they are empty, and must still go by the keys after they are
 // filled: it must read few pages.
@@ -129,17 +147,7 @@ func TestPlansGoByTheKeysFromTheFirstDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	conn, err := store.pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	exec := func(sql string) {
-		t.Helper()
-		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
-	}
+	conn, exec := ownConn(t, store)
 	call := func(i int) string {
 		if statements[i].args == "" {
 			return fmt.Sprintf("EXECUTE q%d", i)
@@ -236,17 +244,7 @@ func comparedIn(plan []byte) (sum int) {
 }
 
 func plansOfOneRoom(t *testing.T, store *Store) {
-	conn, err := store.pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	exec := func(sql string) {
-		t.Helper()
-		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
-	}
+	conn, exec := ownConn(t, store)
 	for _, sql := range fill {
 		exec(sql)
 	}
