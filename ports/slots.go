@@ -12,7 +12,7 @@ import (
 type Slots interface {
 	// RoomSlots returns the slots that are set on each of the rooms itself, by type and then by
 	// slot (bytewise). It returns those of the given types, or of all types if none is given. A
-	// room that does not exist has none.
+	// room that does not exist has none. Its error may be a Partial.
 	RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...chat.SetType) (map[chat.RoomID][]chat.Slot, error)
 
 	// Pins returns messages that are pinned in a room and not deleted, the one that was pinned last

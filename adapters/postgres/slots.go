@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -230,19 +231,19 @@ func (s *Store) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...cha
 
 // roomSlotsApart is RoomSlots, room by room.
 func (s *Store) roomSlotsApart(ctx context.Context, rooms []chat.RoomID, types ...chat.SetType) (map[chat.RoomID][]chat.Slot, error) {
-	lists := make([]map[chat.RoomID][]chat.Slot, len(rooms))
-	err := joined(s.each(ctx, s.pool, len(rooms), func(ctx context.Context, i int) (err error) {
-		lists[i], err = s.RoomSlots(ctx, rooms[i:i+1], types...)
+	var mu sync.Mutex
+	all := make(map[chat.RoomID][]chat.Slot, len(rooms))
+	err := s.eachRoom(ctx, len(rooms), ids(rooms), func(ctx context.Context, part *ofRoom) error {
+		slots, err := s.RoomSlots(ctx, []chat.RoomID{part.room}, types...)
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(all, slots)
 		return err
-	}))
-	if err != nil {
+	})
+	if err != nil && !ports.IsPartial(err) {
 		return nil, err
 	}
-	all := map[chat.RoomID][]chat.Slot{}
-	for _, list := range lists {
-		maps.Copy(all, list)
-	}
-	return all, nil
+	return all, err
 }
 
 const pinsQuery = `

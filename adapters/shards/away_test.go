@@ -126,6 +126,16 @@ func TestAServerThatIsAwayTakesItsRoomsAwayAndNoOthers(t *testing.T) {
 	if len(keys) != len(p.here) || keys[0].Room != here {
 		t.Errorf("rooms are %+v", keys)
 	}
+	sights, err := p.Sights(t.Context(), "alice", []chat.RoomID{there, here})
+	p.mustLack(err)
+	if len(sights) != 2 || sights[0].Room.ID != "" || sights[1].Room.ID != here {
+		t.Errorf("sights are %+v", sights)
+	}
+	slots, err := p.RoomSlots(t.Context(), []chat.RoomID{there, here})
+	p.mustLack(err)
+	if len(slots) > 0 {
+		t.Errorf("slots are %+v", slots)
+	}
 	p.isBack()
 	if seq, err := p.says(there); err != nil || seq != 2 {
 		t.Errorf("seq %d, %v", seq, err)

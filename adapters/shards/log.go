@@ -99,17 +99,17 @@ func (s *Store) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...cha
 	var mu sync.Mutex
 	all := make(map[chat.RoomID][]chat.Slot, len(rooms))
 	p := part(s, rooms, self)
-	err := s.some(p.has, func(i int, server Server) error {
+	err := s.partly(p.has, func(i int, server Server) error {
 		slots, err := server.RoomSlots(ctx, p.parts[i], types...)
 		mu.Lock()
 		defer mu.Unlock()
 		maps.Copy(all, slots)
 		return err
 	})
-	if err != nil {
+	if err != nil && !ports.IsPartial(err) {
 		return nil, err
 	}
-	return all, nil
+	return all, err
 }
 
 // Pins implements ports.Slots.

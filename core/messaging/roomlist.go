@@ -30,16 +30,17 @@ func (s *Service) List(ctx context.Context, by chat.Identity, q ports.ListQuery)
 	if err != nil {
 		return ports.RoomListPage{}, err
 	}
-	keys, cut, lacks := s.cfg.Lists.Order(ctx, v.query(by, q))
-	if lacks != nil && !ports.IsPartial(lacks) {
-		return ports.RoomListPage{}, lacks
+	var lacks lacking
+	keys, cut, err := s.cfg.Lists.Order(ctx, v.query(by, q))
+	if err := lacks.take(err); err != nil {
+		return ports.RoomListPage{}, err
 	}
 	if q.Cursor == "" {
 		v.begin(keys, cut)
 	}
 	page := ports.RoomListPage{Truncated: v.upTo != ""}
 	fits := v.fits(keys[:min(len(keys), q.Limit)])
-	rooms, passed, err := s.show(ctx, by, keys[:fits])
+	rooms, passed, err := s.show(ctx, by, keys[:fits], &lacks)
 	if err != nil {
 		return ports.RoomListPage{}, err
 	}
@@ -47,12 +48,12 @@ func (s *Service) List(ctx context.Context, by chat.Identity, q ports.ListQuery)
 		v.pass(keys[:passed])
 		page.Next = v.text(by.User, log)
 	}
-	return page, lacks
+	return page, lacks.err()
 }
 
 // show returns views of the rooms of keys that by may read, as many as fit into the bytes of a
-// page. It also returns how many of keys it has gone through.
-func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomKey) (rooms []ports.ListedRoom, passed int, err error) {
+// page. It also returns how many of keys it has gone through. It leaves out what it adds to lacks.
+func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomKey, lacks *lacking) (rooms []ports.ListedRoom, passed int, err error) {
 	if len(keys) == 0 {
 		return nil, 0, nil
 	}
@@ -61,7 +62,7 @@ func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomK
 		ids[i] = keys[i].Room
 	}
 	sights, err := s.cfg.Lists.Sights(ctx, by.User, ids)
-	if err != nil {
+	if err := lacks.take(err); err != nil {
 		return nil, 0, err
 	}
 	if len(sights) != len(ids) {
@@ -72,13 +73,13 @@ func (s *Service) show(ctx context.Context, by chat.Identity, keys []ports.RoomK
 		known[i] = sights[i].Room
 	}
 	set, err := s.described(ctx, known, listTypes...)
-	if err != nil {
+	if err := lacks.take(err); err != nil {
 		return nil, 0, err
 	}
 	bytes := answerHead
 	for i, sight := range sights {
 		role := sight.Role(by)
-		if sight.Room.ID == "" || sight.Member.Banned || !role.May(chat.Read) {
+		if sight.Room.ID == "" || lacks.has(sight.Room.ID) || sight.Member.Banned || !role.May(chat.Read) {
 			continue
 		}
 		view := ports.RoomView{Standing: sight.Standing, Role: role, Metadata: set[sight.Room.ID]}

@@ -77,6 +77,93 @@ func TestRoomsComeInEachOrderWithTheirLastMessages(t *testing.T) {
 	}
 }
 
+// partsAway stands before a store, of which the rooms that sights and slots name go away after
+// the order of a list is known, or the sights of its rooms.
+type partsAway struct {
+	*memory.Store
+	sights, slots chat.RoomID
+}
+
+func (p *partsAway) Sights(ctx context.Context, user chat.UserID, rooms []chat.RoomID) ([]ports.RoomSight, error) {
+	sights, err := p.Store.Sights(ctx, user, rooms)
+	for i := range sights {
+		if sights[i].Room.ID == p.sights {
+			sights[i], err = ports.RoomSight{}, away(p.sights)
+		}
+	}
+	return sights, err
+}
+
+func (p *partsAway) RoomSlots(ctx context.Context, rooms []chat.RoomID, types ...chat.SetType) (map[chat.RoomID][]chat.Slot, error) {
+	slots, err := p.Store.RoomSlots(ctx, rooms, types...)
+	if slices.Contains(rooms, p.slots) {
+		delete(slots, p.slots)
+		err = away(p.slots)
+	}
+	return slots, err
+}
+
+func away(room chat.RoomID) error {
+	return &ports.Partial{Lacks: func(r chat.RoomID) bool { return r == room }, Err: chat.Errorf(chat.Unavailable, "away")}
+}
+
+func TestAListLacksOnlyTheRoomsThatGoAway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sights, slots chat.RoomID
+		sorted, mine  []chat.RoomID
+	}{
+		"nothing is away":             {"", "", []chat.RoomID{"a", "b", "c"}, []chat.RoomID{"a", "b", "c"}},
+		"before it is seen":           {"a", "", []chat.RoomID{"b", "c"}, []chat.RoomID{"a", "b", "c"}},
+		"before its topic is seen":    {"", "b", []chat.RoomID{"a", "c"}, []chat.RoomID{"a", "c"}},
+		"one before each of the two":  {"a", "b", []chat.RoomID{"c"}, []chat.RoomID{"a", "c"}},
+		"it has no topic to be asked": {"", "c", []chat.RoomID{"a", "b", "c"}, []chat.RoomID{"a", "b", "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &partsAway{Store: memory.New()}
+			n := newNodeOn(t, store.Store, func(cfg *messaging.Config) { cfg.Lists, cfg.Slots = store, store })
+			alice := n.user("alice")
+			for _, room := range []chat.RoomID{"a", "b", "c"} {
+				alice.asAdmin().sets(n.room(room, false), "alice", chat.Moderate)
+			}
+			topic := chat.Proposal{
+				Room: "b", Author: alice.Author(), Key: "topic", Fact: chat.Set{Type: chat.RoomTopic, Data: []byte(`"B"`)},
+			}
+			if o, err := store.Append(t.Context(), []chat.Proposal{topic}); err != nil || o[0].Status != ports.Appended {
+				t.Fatalf("%+v, %v", o, err)
+			}
+			store.sights, store.slots = c.sights, c.slots
+			mustLack := func(list string, err error, got, want []chat.RoomID) {
+				t.Helper()
+				lack, partly := errors.AsType[*ports.Partial](err)
+				if !slices.Equal(got, want) || err != nil && !partly || partly == (len(want) == 3) {
+					t.Errorf("%s has %v, %v", list, got, err)
+				}
+				for _, room := range []chat.RoomID{"a", "b", "c"} {
+					if partly && lack.Lacks(room) == slices.Contains(got, room) {
+						t.Errorf("%s: whether it lacks %s: %t", list, room, lack.Lacks(room))
+					}
+				}
+			}
+			page, err := n.List(t.Context(), alice.Identity, ports.ListQuery{Sort: ports.SortName, Limit: 50})
+			var sorted, mine []chat.RoomID
+			for _, r := range page.Rooms {
+				sorted = append(sorted, r.Room.ID)
+				if r.Room.ID == "b" && r.Topic != "B" {
+					t.Errorf("b is shown with the topic %q", r.Topic)
+				}
+			}
+			mustLack("the sorted list", err, sorted, c.sorted)
+			views, _, err := n.Mine(t.Context(), alice.Identity, "", 50)
+			for _, v := range views {
+				mine = append(mine, v.Room.ID)
+			}
+			mustLack("the list by id", err, mine, c.mine)
+		})
+	}
+}
+
 func TestRoomsThatAUserMayNotReadAreInNoList(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, lists)

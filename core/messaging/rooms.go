@@ -2,6 +2,8 @@ package messaging
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
@@ -16,34 +18,64 @@ func (s *Service) Mine(ctx context.Context, by chat.Identity, after chat.RoomID,
 	return s.cutList(ctx, by, page, next, err)
 }
 
-// cutList returns the views of rooms that by may read, as many as go into one answer. lacks is the
+// lacking gathers what a list lacks, if it is made by several calls of which each may be Partial.
+type lacking []*ports.Partial
+
+// take takes the error of a call. It returns it if that is no Partial.
+func (l *lacking) take(err error) error {
+	if err == nil {
+		return nil
+	}
+	partial, ok := errors.AsType[*ports.Partial](err)
+	if ok {
+		*l = append(*l, partial)
+		return nil
+	}
+	return err
+}
+
+// has reports whether a room is among what is lacking.
+func (l *lacking) has(room chat.RoomID) bool {
+	return slices.ContainsFunc(*l, func(p *ports.Partial) bool { return p.Lacks(room) })
+}
+
+// err returns the error of the list.
+func (l *lacking) err() error {
+	if len(*l) == 0 {
+		return nil
+	}
+	return &ports.Partial{Lacks: l.has, Err: (*l)[0].Err}
+}
+
+// cutList returns the views of rooms that by may read, as many as go into one answer. err is the
 // error of what listed them.
-func (s *Service) cutList(ctx context.Context, by chat.Identity, page []chat.Standing, next chat.RoomID, lacks error) ([]ports.RoomView, chat.RoomID, error) {
-	if lacks != nil && !ports.IsPartial(lacks) {
-		return nil, "", lacks
+func (s *Service) cutList(ctx context.Context, by chat.Identity, page []chat.Standing, next chat.RoomID, err error) ([]ports.RoomView, chat.RoomID, error) {
+	var lacks lacking
+	if err := lacks.take(err); err != nil {
+		return nil, "", err
 	}
 	rooms := make([]chat.Room, len(page))
 	for i, st := range page {
 		rooms[i] = st.Room
 	}
 	set, err := s.described(ctx, rooms, listTypes...)
-	if err != nil {
+	if err := lacks.take(err); err != nil {
 		return nil, "", err
 	}
 	views := make([]ports.RoomView, 0, len(page))
 	bytes := answerHead
 	for _, st := range page {
 		role := st.Role(by)
-		if !role.May(chat.Read) {
+		if !role.May(chat.Read) || lacks.has(st.Room.ID) {
 			continue
 		}
 		view := ports.RoomView{Standing: st, Role: role, Metadata: set[st.Room.ID]}
 		if bytes += roomSize(&view); bytes > s.cfg.AnswerBytes && len(views) > 0 {
-			return views, views[len(views)-1].Room.ID, lacks
+			return views, views[len(views)-1].Room.ID, lacks.err()
 		}
 		views = append(views, view)
 	}
-	return views, next, lacks
+	return views, next, lacks.err()
 }
 
 // Room implements ports.Rooms.

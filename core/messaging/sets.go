@@ -126,14 +126,14 @@ func (s *Service) described(ctx context.Context, rooms []chat.Room, types ...cha
 		return nil, nil
 	}
 	all, err := s.cfg.Slots.RoomSlots(ctx, changed, types...)
-	if err != nil {
+	if err != nil && !ports.IsPartial(err) {
 		return nil, err
 	}
 	of := make(map[chat.RoomID]ports.Metadata, len(all))
 	for room, slots := range all {
 		of[room] = metadata(slots)
 	}
-	return of, nil
+	return of, err
 }
 
 // listTypes are the types that lists of rooms show.
