@@ -97,7 +97,7 @@ type tally struct {
 	took                    time.Duration
 	delivered, acknowledged float64
 	cpu                     time.Duration
-	writes                  float64
+	segments                float64 // 0: unknown
 	received                float64 // bytes
 }
 
@@ -119,7 +119,7 @@ func (t *chatter) during(begin, end func()) (tally, error) {
 	took, used, err := t.stop()
 	sum := tally{
 		took: took, delivered: float64(t.delivered - delivered), acknowledged: float64(t.acknowledged - acknowledged),
-		cpu: used.CPU(), writes: float64(used.Writes), received: float64(t.loop.Received - received),
+		cpu: used.CPU(), segments: float64(t.segments), received: float64(t.loop.Received - received),
 	}
 	if err != nil {
 		return sum, err
@@ -163,8 +163,8 @@ func (t *chatter) tell(sum tally) {
 	t.measure("sends", "/s", sum.acknowledged/seconds)
 	t.measure(serverCPU, "s/M deliveries", sum.cpu.Seconds()/sum.delivered*1e6)
 	t.measure(serverCPU, "cores", sum.cpu.Seconds()/seconds)
-	if sum.writes > 0 {
-		t.measure("writes", "/delivery", sum.writes/sum.delivered)
+	if sum.segments > 0 {
+		t.measure("segments", "/delivery", sum.segments/sum.delivered)
 	}
 	t.measure("received", "B/delivery", sum.received/sum.delivered)
 	t.result.Latency = t.latency.Summary()

@@ -81,8 +81,8 @@ func storm(clients, history, atOnce int) func(*rig) error {
 func (r *rig) measureConnects(n int, took time.Duration, used proc.Usage) {
 	r.measure("connects", "/s", float64(n)/took.Seconds())
 	r.measure(serverCPU, "ms/connect", used.CPU().Seconds()*1e3/float64(n))
-	if used.Writes > 0 { // known
-		r.measure("writes", "/connect", float64(used.Writes)/float64(n))
+	if r.segments > 0 { // known
+		r.measure("segments", "/connect", float64(r.segments)/float64(n))
 	}
 }
 

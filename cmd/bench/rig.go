@@ -44,6 +44,7 @@ type rig struct {
 
 	began     time.Duration
 	usage     proc.Usage
+	segments  int64         // that clients received: until stop since they were made, then during the measurement
 	own       time.Duration // CPU time of this process
 	measuring bool
 
@@ -121,6 +122,7 @@ func (r *rig) rest(d time.Duration) error {
 
 // start begins the measurement.
 func (r *rig) start() error {
+	r.segments = r.loop.Segments()
 	usage, err := r.target.usage()
 	r.usage, r.own, r.began, r.measuring = usage, ownCPU(), r.loop.Clock(), true
 	if err == nil && r.receiver != nil {
@@ -134,6 +136,7 @@ func (r *rig) stop() (time.Duration, proc.Usage, error) {
 	r.measuring = false
 	took := r.loop.Clock() - r.began
 	usage, err := r.target.usage()
+	r.segments = r.loop.Segments() - r.segments
 	// If this is near 1, the generator limits the result.
 	r.measure("generator CPU", "cores", (ownCPU()-r.own).Seconds()/took.Seconds())
 	if err == nil && r.receiver != nil {

@@ -86,6 +86,18 @@ func (l *Loop) Now() time.Duration { return l.now }
 // Clock returns the time since the loop was made.
 func (l *Loop) Clock() time.Duration { return time.Since(l.began) }
 
+// Segments returns how many TCP segments with data the connections have received that are open; 0:
+// unknown. A server's write of up to some 64 KB to this machine is one segment, unless it had to
+// wait for the client.
+func (l *Loop) Segments() (n int64) {
+	for _, c := range l.clients {
+		if c != nil {
+			n += segments(c.fd)
+		}
+	}
+	return n
+}
+
 // Live returns the number of connections.
 func (l *Loop) Live() int { return l.live }
 
