@@ -84,7 +84,7 @@ var rows = []row{
 	{pkg: "adapters/web/bundle", uses: []string{brotli, deflate, "github.com/evanw/esbuild"}},
 	{pkg: "adapters/web/bundle/generate", may: []string{"adapters/web/bundle"}},
 	{pkg: "adapters/sse", may: outer, uses: []string{fiber, "github.com/valyala/fasthttp"}},
-	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket", deflate}},
+	{pkg: "adapters/ws", may: outer, uses: []string{fiber, "github.com/gofiber/contrib/websocket", "github.com/fasthttp/websocket", deflate, sys}},
 	{pkg: "adapters/postgres", may: stores, uses: []string{pgx, goose}},
 	{pkg: "adapters/postgres/pgtest", may: []string{"adapters/freeaddr"}, uses: []string{pgx}},
 	{pkg: "adapters/sqlite", may: append([]string{"adapters/sqlite/joined"}, stores...), uses: []string{"modernc.org/sqlite", goose}},

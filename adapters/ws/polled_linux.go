@@ -105,7 +105,7 @@ func (c *polled) write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	for {
-		switch n, err := syscall.Write(int(c.fd), p); {
+		switch n, err := trySend(int(c.fd), p); {
 		case err == nil:
 			return n, nil
 		case errors.Is(err, syscall.EAGAIN):

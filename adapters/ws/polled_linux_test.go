@@ -1,9 +1,15 @@
 package ws
 
 import (
+	"fmt"
+	"io"
 	"net"
+	"os"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/ports"
 )
@@ -187,4 +193,62 @@ func TestTurnsAllocateNothing(t *testing.T) { //nolint:paralleltest // AllocsPer
 	}
 	client.Close()
 	await(t, "the connection's end", a.Wait)
+}
+
+// TestGuardAWriteIsACallForSockets counts the writes to files of a thread that writes to a socket.
+func TestGuardAWriteIsACallForSockets(t *testing.T) {
+	t.Parallel()
+	c, client := carried(t, polledWay, time.Second, 0)
+	go io.Copy(io.Discard, client)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := fileWrites(t)
+	for range 100 {
+		if n, err := c.TryWrite([]byte("hello")); n != 5 || err != nil {
+			t.Fatalf("wrote %d bytes, %v", n, err)
+		}
+	}
+	if n := fileWrites(t) - before; n > 0 {
+		t.Errorf("100 writes to a socket are %d writes to a file for the system", n)
+	}
+}
+
+// fileWrites returns how many calls of write this thread has made.
+func fileWrites(t *testing.T) (n int) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/thread-self/io")
+	if err != nil {
+		t.Skip("this system does not count:", err)
+	}
+	_, after, _ := strings.Cut(string(text), "\nsyscw: ")
+	if _, err := fmt.Sscan(after, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestASocketTellsWhatItCannotDo(t *testing.T) {
+	t.Parallel()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, 1<<10)
+	if n, err := tryReceive(pair[0], p); n != 0 || err != syscall.EAGAIN { //nolint:errorlint // just this
+		t.Errorf("where nothing has come: read %d bytes, %v", n, err)
+	}
+	written := 0
+	for err == nil {
+		var n int
+		n, err = trySend(pair[0], p)
+		written += n
+	}
+	if written == 0 || err != syscall.EAGAIN { //nolint:errorlint // just this
+		t.Errorf("wrote %d bytes, then %v", written, err)
+	}
+	_ = syscall.Close(pair[1])
+	if n, err := trySend(pair[0], p); n != 0 || err != syscall.EPIPE { //nolint:errorlint // just this
+		t.Errorf("to one who has gone: wrote %d bytes, %v", n, err)
+	}
+	_ = syscall.Close(pair[0])
 }

@@ -92,7 +92,7 @@ func (c *polled) receive(state uint32) (lent *[]byte, n int, next step) {
 	}
 	lent = readBuffers.Get().(*[]byte)
 	c.state.And(^readable)
-	n, err := syscall.Read(int(c.fd), *lent)
+	n, err := tryReceive(int(c.fd), *lent)
 	switch {
 	case n > 0 && (n == len(*lent) || state&hungUp != 0):
 		c.state.Or(readable)
