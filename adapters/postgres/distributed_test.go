@@ -37,7 +37,7 @@ var partitioned = pgtest.NewPattern(func(url string) error {
 // statement must be about one partition, and the same one of all tables.
 func TestAStoreOfDistributedTables(t *testing.T) {
 	t.Parallel()
-	h := &hearer{said: map[string][]call{}, kept: map[kept]int{}}
+	h := &hearer{said: map[string][]call{}, kept: map[kept]int{}, seen: map[string]statement{}}
 	_, h.named = postgres.OneRooms(t)
 	t.Run("keeps its contracts", func(t *testing.T) { h.contracts(t) })
 	if t.Failed() {
@@ -86,6 +86,7 @@ type hearer struct {
 	mu    sync.Mutex
 	said  map[string][]call // by the statement, a few times
 	kept  map[kept]int
+	seen  map[string]statement
 	named map[string]bool   // statements whose last argument is the room
 	wrong []string          // what was wrong at the time
 	rooms map[*pgx.Conn]any // the room of the transaction that is open on a connection
@@ -105,30 +106,67 @@ const heardOften = 4
 
 var locks = regexp.MustCompile(`(?i)\bFOR (UPDATE|SHARE|NO KEY|KEY)\b|SKIP LOCKED|pg_advisory|LOCK TABLE`)
 
+// statement is what the text of a statement tells.
+type statement struct {
+	verb                     verb
+	readOnly, locks, aboutIt bool // aboutIt: the room is its last argument
+}
+
+type verb int
+
+const (
+	does verb = iota
+	explains
+	begins
+	ends
+)
+
+// sees looks at the text of a statement. It does so once, because texts are long, and are said many
+// times.
+func (h *hearer) sees(sql string) statement {
+	is, seen := h.seen[sql]
+	if seen {
+		return is
+	}
+	is.locks, is.aboutIt = locks.MatchString(sql), h.named[sql]
+	switch text := strings.ToLower(strings.TrimSpace(sql)); {
+	case strings.HasPrefix(text, "explain"):
+		is.verb = explains
+	case strings.HasPrefix(text, "begin"):
+		is.verb, is.readOnly = begins, strings.Contains(text, "read only")
+	case strings.HasPrefix(text, "commit"), strings.HasPrefix(text, "rollback"):
+		is.verb = ends
+	}
+	h.seen[sql] = is
+	return is
+}
+
 // hears takes a statement, and returns whether a transaction is open after it.
 func (h *hearer) hears(conn *pgx.Conn, open bool, sql string, args []any) bool {
 	args = slices.DeleteFunc(slices.Clone(args), func(arg any) bool { _, is := arg.(pgx.QueryExecMode); return is })
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch verb := strings.ToLower(strings.TrimSpace(sql)); {
-	case strings.HasPrefix(verb, "explain"):
+	is := h.sees(sql)
+	switch is.verb {
+	case explains:
 		return open
-	case strings.HasPrefix(verb, "begin"):
+	case begins:
 		if h.rooms == nil {
 			h.rooms = map[*pgx.Conn]any{}
 		}
 		h.rooms[conn] = nil
-		if strings.Contains(verb, "read only") {
+		if is.readOnly {
 			h.rooms[conn] = "any"
 		}
 		return true
-	case strings.HasPrefix(verb, "commit"), strings.HasPrefix(verb, "rollback"):
+	case ends:
 		return false
+	case does:
 	}
-	if !open && locks.MatchString(sql) {
+	if !open && is.locks {
 		h.wrong = append(h.wrong, "a lock that no transaction keeps: "+sql)
 	}
-	if open && h.named[sql] {
+	if open && is.aboutIt {
 		switch room := args[len(args)-1]; h.rooms[conn] {
 		case nil:
 			h.rooms[conn] = room
