@@ -57,7 +57,11 @@ func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
 // who runs the tests.
 func (c *cluster) init(settings []setting) error {
 	secret := filepath.Join(c.dir, "password")
-	if err := os.WriteFile(secret, []byte(c.password), 0o600); err != nil {
+	verifier, err := verifierOf(c.password)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(secret, []byte(verifier), 0o600); err != nil {
 		return fmt.Errorf("write PostgreSQL's password: %w", err)
 	}
 	if err := c.own(secret); err != nil {

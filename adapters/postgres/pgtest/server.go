@@ -39,6 +39,7 @@ var basics = []setting{
 	{"fsync", "off"},
 	{"full_page_writes", "off"},
 	{"shared_buffers", "32MB"},
+	{"jit", "off"}, // as a store asks for, unless a pooler is in between
 	{"timezone", "UTC"},
 	{"log_timezone", "UTC"},
 }
