@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/consuming"
 	"github.com/parley-chat/parley/ports"
@@ -61,7 +60,7 @@ func pending(t *testing.T, s *postgres.Store, room chat.RoomID) chat.Seq {
 
 func TestWhatTheReleaseBeforeAppendsIsFound(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	s := open(t, postgres.Config{URL: database})
 	saysOnce(t, s, "tea")
 	saysOnce(t, s, "den")
@@ -80,7 +79,7 @@ func TestWhatTheReleaseBeforeAppendsIsFound(t *testing.T) {
 
 func TestWhoHoldsARoomHoldsUpNoOtherOfAConsumer(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	s := open(t, postgres.Config{URL: database})
 	saysOnce(t, s, "tea")
 	saysOnce(t, s, "den")
@@ -107,7 +106,7 @@ func TestWhoHoldsARoomHoldsUpNoOtherOfAConsumer(t *testing.T) {
 // enough.
 func TestUpdatesOfRoomsStayOnTheirPage(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	s := open(t, postgres.Config{URL: database})
 	conn := connect(t, database)
 	rooms := []chat.RoomID{"a", "b", "c", "d", "e", "f", "g", "h"}
@@ -127,7 +126,8 @@ func TestUpdatesOfRoomsStayOnTheirPage(t *testing.T) {
 				appended++
 			}
 		}
-		for all < appended { // the server counts a moment later
+		for all < appended { // the server counts up to a second later
+			time.Sleep(20 * time.Millisecond)
 			all, hot = updates()
 		}
 		return all, hot
@@ -207,7 +207,7 @@ func runs(t *testing.T, s *postgres.Store, node ports.NodeID, consumer consuming
 // takes over what the first gives back.
 func TestTwoRunnersShareADatabase(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	var rooms []chat.RoomID
 	for i := range 12 {
 		rooms = append(rooms, chat.RoomID(fmt.Sprint("room", i)))

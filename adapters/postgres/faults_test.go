@@ -37,7 +37,7 @@ func TestUnknownOutcome(t *testing.T) {
 			says := map[bool]string{false: "that never arrived stores nothing", true: "whose answer is lost is stored once"}[behind]
 			t.Run(fmt.Sprintf("an append of %s %s", name, says), func(t *testing.T) {
 				t.Parallel()
-				database := pgtest.URL(t)
+				database := migrated.Copy(t)
 				direct := open(t, postgres.Config{URL: database})
 				proxy := startProxy(t, database, cutHere)
 				store := open(t, postgres.Config{URL: proxy.url, NoMigrate: true})
@@ -81,7 +81,7 @@ func TestRoomHeldByAnother(t *testing.T) {
 
 	t.Run("an append gives up with its context, and other rooms go on", func(t *testing.T) {
 		t.Parallel()
-		database := pgtest.URL(t)
+		database := migrated.Copy(t)
 		store := open(t, postgres.Config{URL: database})
 		room, other := newRoom(t, store), newRoom(t, store)
 		release := held(t, database, room)
@@ -98,7 +98,7 @@ func TestRoomHeldByAnother(t *testing.T) {
 
 	t.Run("an append without a deadline gives up after the store's timeout", func(t *testing.T) {
 		t.Parallel()
-		database := pgtest.URL(t)
+		database := migrated.Copy(t)
 		room := newRoom(t, open(t, postgres.Config{URL: database}))
 		// So the wait for a lock is bounded by Timeout.
 		store := open(t, postgres.Config{URL: with(t, database, "lock_timeout", "0"), Timeout: time.Second})
@@ -109,7 +109,7 @@ func TestRoomHeldByAnother(t *testing.T) {
 
 	t.Run("an append whose connection is ended can be repeated", func(t *testing.T) {
 		t.Parallel()
-		database := pgtest.URL(t)
+		database := migrated.Copy(t)
 		store := open(t, postgres.Config{URL: with(t, with(t, database, "application_name", "victim"), "lock_timeout", "0")})
 		room := newRoom(t, store)
 		release := held(t, database, room)
@@ -248,7 +248,7 @@ func TestFrozenServer(t *testing.T) {
 
 func TestStandbyTakesNothing(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	room := newRoom(t, open(t, postgres.Config{URL: database}))
 	standby := open(t, postgres.Config{URL: with(t, database, "default_transaction_read_only", "on"), NoMigrate: true})
 	log(t, standby, room)
@@ -261,7 +261,7 @@ func TestStandbyTakesNothing(t *testing.T) {
 
 func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
 	t.Parallel()
-	store := open(t, postgres.Config{URL: pgtest.URL(t)})
+	store := open(t, postgres.Config{URL: migrated.Copy(t)})
 	room := newRoom(t, store)
 	_, err := store.Append(t.Context(), []chat.Proposal{says(room, "alice", "fine"), says(room, "alice", "a\x00b")})
 	mustFail(t, err, chat.Invalid)
@@ -272,7 +272,7 @@ func TestTextThatTheDatabaseCannotKeepIsInvalid(t *testing.T) {
 
 func TestAPlanThatAMigrationBrokeIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: database, MaxConns: 1})
 	before, err := store.LogID(t.Context())
 	if err != nil {
@@ -290,7 +290,7 @@ func TestAPlanThatAMigrationBrokeIsMadeAnew(t *testing.T) {
 // speak PostgreSQL's protocol and lack a part of it. It would refuse a repetition too.
 func TestWhatTheServerDoesNotSupportIsNoOutage(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store, admin := open(t, postgres.Config{URL: database}), connect(t, database)
 	room := newRoom(t, store)
 	exec(t, admin, `CREATE FUNCTION lacks() RETURNS trigger LANGUAGE plpgsql AS
@@ -304,7 +304,7 @@ func TestWhatTheServerDoesNotSupportIsNoOutage(t *testing.T) {
 // full disk.
 func TestADiskThatIsFullIsKnownWhileReadsWork(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store, admin := open(t, postgres.Config{URL: database}), connect(t, database)
 	room := newRoom(t, store)
 	appendsMany(t, store, room, 1)

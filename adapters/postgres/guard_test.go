@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -18,7 +17,7 @@ import (
 // network they are what a call costs; while rooms are locked, other nodes wait for them.
 func TestGuardRoundTrips(t *testing.T) {
 	t.Parallel()
-	relay := startRelay(t, pgtest.URL(t))
+	relay := startRelay(t, migrated.Copy(t))
 	store := open(t, postgres.Config{URL: relay.url, MaxConns: 1}) // whose statements are prepared once
 	room, others := newRoom(t, store), []chat.RoomID{newRoom(t, store), newRoom(t, store), newRoom(t, store)}
 	appendsMany(t, store, room, 300)

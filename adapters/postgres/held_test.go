@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -39,7 +38,7 @@ func TestHeldRoomsAreLeftOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			database := pgtest.URL(t)
+			database := migrated.Copy(t)
 			store := open(t, config(database))
 			r0, r1 := newRoom(t, store), newRoom(t, store)
 			appendsMany(t, store, r0, 1)
@@ -73,7 +72,7 @@ func TestHeldRoomsAreLeftOut(t *testing.T) {
 
 func TestLocksBesideTheRooms(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: database})
 	r0, r1 := newRoom(t, store), newRoom(t, store)
 	appendsMany(t, store, r0, 1)
@@ -121,7 +120,7 @@ func headOf(t *testing.T, store *postgres.Store, room chat.RoomID) chat.Seq {
 
 func TestALockedTableIsTold(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: database})
 	room := newRoom(t, store)
 	for _, lock := range []string{"LOCK TABLE room IN ACCESS EXCLUSIVE MODE", "LOCK TABLE entry IN ACCESS EXCLUSIVE MODE", "LOCK TABLE room IN EXCLUSIVE MODE", "LOCK TABLE entry IN SHARE MODE"} {
@@ -138,7 +137,7 @@ func TestALockedTableIsTold(t *testing.T) {
 
 func TestReadersHoldUpNoAppend(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: database, MaxConns: 4})
 	room := newRoom(t, store)
 	appendsMany(t, store, room, 1)

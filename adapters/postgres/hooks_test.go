@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -14,7 +13,7 @@ import (
 // of their private keys, and of whether they are told signals: both stay as they are.
 func TestTheReleaseBeforeLeavesKeysAndSignalsOfHooks(t *testing.T) {
 	t.Parallel()
-	cfg := postgres.Config{URL: pgtest.URL(t)}
+	cfg := postgres.Config{URL: migrated.Copy(t)}
 	store, db := open(t, cfg), connect(t, cfg.URL)
 	made, err := store.MakeHook(t.Context(), ports.Hook{ID: chat.NewHookID(), Kind: ports.HookPush, Secrets: []byte("a"), Keys: []byte("k"), Signals: true}, true)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/core/ledger"
 	"github.com/parley-chat/parley/ports"
@@ -107,7 +106,7 @@ func (j *judged) proposals() (all []chat.Proposal) {
 // with the judge's: each state of a room and of an author, with each kind of right.
 func TestTheStatementForMessagesJudgesAsTheLedgerDoes(t *testing.T) {
 	t.Parallel()
-	relay := startRelay(t, pgtest.URL(t))
+	relay := startRelay(t, migrated.Copy(t))
 	store := open(t, postgres.Config{URL: relay.url, MaxConns: 1})
 	for n := range 4 {
 		j := newJudged(t, store, n&1 != 0, n&2 != 0)

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -25,7 +24,7 @@ func TestMarksWaitForNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := pgtest.URL(t)
+			url := migrated.Copy(t)
 			store := open(t, postgres.Config{URL: url})
 			room := newRoom(t, store)
 			appendsMany(t, store, room, 3)

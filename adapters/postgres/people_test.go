@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 )
 
@@ -13,7 +12,7 @@ import (
 // written.
 func TestPeopleAreWrittenOnlyForNews(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: url})
 	for _, user := range []chat.UserID{"bob", "carol"} {
 		if _, _, err := store.SetProfile(t.Context(), user, chat.ProfileChange{Name: new("Somebody")}); err != nil {

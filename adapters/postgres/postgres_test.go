@@ -61,7 +61,7 @@ func TestStoreKeepsItsContracts(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "exec"} {
 		t.Run("with the mode "+mode, func(t *testing.T) {
 			t.Parallel()
-			database := with(t, pgtest.URL(t), "default_query_exec_mode", mode)
+			database := with(t, migrated.Copy(t), "default_query_exec_mode", mode)
 			// Races take two stores in turn, with a pool each, as two nodes would.
 			portstest.Store(t,
 				func(t *testing.T) portstest.StoreUnderTest { return open(t, postgres.Config{URL: database}) },

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -18,7 +17,7 @@ import (
 func TestTwoNodesRaceWithEveryFact(t *testing.T) {
 	t.Parallel()
 	const rounds, lanes, perBatch = 25, 3, 12
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	nodes := []*postgres.Store{open(t, postgres.Config{URL: database}), open(t, postgres.Config{URL: database})}
 	var rooms []chat.RoomID
 	for range 4 {
@@ -166,7 +165,7 @@ func mustFit(t *testing.T, store *postgres.Store, room chat.RoomID, entries []ch
 
 func TestPlainBatches(t *testing.T) {
 	t.Parallel()
-	store := open(t, postgres.Config{URL: pgtest.URL(t)})
+	store := open(t, postgres.Config{URL: migrated.Copy(t)})
 	reply := func(room chat.RoomID, to chat.Seq) chat.Proposal {
 		p := says(room, "bob", "re")
 		p.Fact = chat.Message{Body: "re", ReplyTo: to}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 	"github.com/parley-chat/parley/ports/portstest"
@@ -20,7 +19,7 @@ func TestSearchIndexKeepsItsContract(t *testing.T) {
 // that these are of blocks that are gone.
 func TestANodeWithoutFiltersWritesTheIndexToo(t *testing.T) {
 	t.Parallel()
-	cfg := postgres.Config{URL: pgtest.URL(t)}
+	cfg := postgres.Config{URL: migrated.Copy(t)}
 	store, db := open(t, cfg), connect(t, cfg.URL)
 	if _, err := store.Create(t.Context(), chat.Room{ID: "tea"}, ""); err != nil {
 		t.Fatal(err)

@@ -4,12 +4,11 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/adapters/words"
 	"github.com/parley-chat/parley/core/search/searchtest"
 )
 
 func TestWhatMayNotBeReadIsFoundByNothing(t *testing.T) {
 	t.Parallel()
-	searchtest.Race(t, open(t, postgres.Config{URL: pgtest.URL(t)}), words.Reader{}, 40)
+	searchtest.Race(t, open(t, postgres.Config{URL: migrated.Copy(t)}), words.Reader{}, 40)
 }

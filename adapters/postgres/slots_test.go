@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 )
 
@@ -13,7 +12,7 @@ import (
 // holds.
 func TestTheRowOfASetIsForTheReleaseBeforeToo(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: database})
 	room := newRoom(t, store)
 	set := func(data string) chat.Proposal {

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/parley-chat/parley/adapters/postgres"
-	"github.com/parley-chat/parley/adapters/postgres/pgtest"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 )
@@ -17,7 +16,7 @@ import (
 // is unread and which message is the last is found on both sides, and across.
 func TestTurnsAmongTheFirstEntriesAndBehindThem(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
+	database := migrated.Copy(t)
 	store := open(t, postgres.Config{URL: database})
 	db := connect(t, database)
 	for _, before := range []int{0, 226, 246, 300} {
