@@ -3,10 +3,8 @@ package sqlite_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 
-	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/core/chat"
 	"github.com/parley-chat/parley/ports"
 	"github.com/parley-chat/parley/ports/portstest"
@@ -14,15 +12,13 @@ import (
 
 func TestSearchIndexKeepsItsContract(t *testing.T) {
 	t.Parallel()
-	portstest.SearchIndex(t, func(t *testing.T) portstest.SearchUnderTest {
-		return openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})
-	})
+	portstest.SearchIndex(t, func(t *testing.T) portstest.SearchUnderTest { return openCopy(t) })
 }
 
 // Commits of the index do not wait for the disk. All others do, whatever became of those.
 func TestAppendsWaitForTheDiskAfterIndexing(t *testing.T) {
 	t.Parallel()
-	store := openStore(t, sqlite.Config{Path: filepath.Join(t.TempDir(), "parley.db")})
+	store := openCopy(t)
 	if _, err := store.Create(t.Context(), chat.Room{ID: "general"}, ""); err != nil {
 		t.Fatal(err)
 	}
