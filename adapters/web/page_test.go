@@ -26,6 +26,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/parley-chat/parley/adapters/jwt"
 	"github.com/parley-chat/parley/adapters/sqlite"
 	"github.com/parley-chat/parley/cmd/server"
 	"github.com/parley-chat/parley/core/chat"
@@ -41,6 +42,19 @@ type service struct {
 	run *server.Server
 }
 
+// devKey makes the file of a key pair of development mode, for all services: RSA keys take long.
+var devKey = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "parley-key-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if _, err := jwt.LoadOrMakeDevKeys(dir); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, jwt.DevKeyFile))
+})
+
 func newService(t *testing.T, change func(*server.Config)) *service {
 	t.Helper()
 	s := &service{t: t, cfg: server.Config{
@@ -48,6 +62,13 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	}}
 	if change != nil {
 		change(&s.cfg)
+	}
+	key, err := devKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.cfg.DataDir, jwt.DevKeyFile), key, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	s.start()
 	s.cfg.HTTPAddr = s.run.HTTPAddr().String()
