@@ -131,6 +131,12 @@ func (p *peer) await(want func(frame) bool) (frame, bool) {
 			return f, true
 		}
 	}
+	return p.hears(want)
+}
+
+// hears is await for a frame that cannot have come yet.
+func (p *peer) hears(want func(frame) bool) (frame, bool) {
+	p.t.Helper()
 	late := time.After(patience)
 	for {
 		select {
@@ -186,7 +192,18 @@ func (p *peer) sends(kind string, fields ...any) string {
 
 func (p *peer) answer(id string) frame {
 	p.t.Helper()
-	f, ok := p.await(func(f frame) bool { return f.str("id") == id })
+	return p.answerOf(id, p.await)
+}
+
+// answersTo sends a frame and returns its answer.
+func (p *peer) answersTo(kind string, fields ...any) frame {
+	p.t.Helper()
+	return p.answerOf(p.sends(kind, fields...), p.hears)
+}
+
+func (p *peer) answerOf(id string, await func(func(frame) bool) (frame, bool)) frame {
+	p.t.Helper()
+	f, ok := await(func(f frame) bool { return f.str("id") == id })
 	if !ok {
 		p.t.Fatalf("%s: the socket was closed (%v) before the answer to %s", p.name, p.closed, id)
 	}
@@ -196,7 +213,7 @@ func (p *peer) answer(id string) frame {
 // asks sends a frame and returns its ok.
 func (p *peer) asks(kind string, fields ...any) frame {
 	p.t.Helper()
-	f := p.answer(p.sends(kind, fields...))
+	f := p.answersTo(kind, fields...)
 	if !f.is("ok") {
 		p.t.Fatalf("%s asked %s %v and got %v", p.name, kind, fields, f)
 	}
@@ -206,7 +223,7 @@ func (p *peer) asks(kind string, fields ...any) frame {
 // isRefused sends a frame and expects an error with a code.
 func (p *peer) isRefused(code, kind string, fields ...any) frame {
 	p.t.Helper()
-	f := p.answer(p.sends(kind, fields...))
+	f := p.answersTo(kind, fields...)
 	if !f.is("error") || f.str("code") != code {
 		p.t.Fatalf("%s asked %s %v and got %v, want the error %s", p.name, kind, fields, f, code)
 	}
