@@ -61,9 +61,12 @@ check-peers: # nor have they of the servers that benchmarks compare with
 # writes for debuggers. SQLite's library, which is C made into Go, is left without the race detector: it has none of our memory,
 # and is four times as slow with it. What calls it, and all else, is watched. No other package may be left so: where one uses
 # generic code of others, such as sync.Map's, the linker may choose its copy, without the detector, for all.
+# The C library and the allocator under it, made into Go too, are watched, but for what they make pointers of: that is memory
+# outside of Go's.
 race: ## the tests alone, under the race detector (PACKAGES=./core/..., ARGS="-run Name -v")
 	@echo "== go test -race"
-	@CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=all=-dwarf=false -gcflags='modernc.org/sqlite/lib=-dwarf=false -race=false' -shuffle=on -timeout=15m $(ARGS) $(PACKAGES)
+	@CGO_ENABLED=1 $(GO) test -race -vet=off -gcflags=all=-dwarf=false -gcflags='modernc.org/sqlite/lib=-dwarf=false -race=false' \
+		-gcflags='modernc.org/libc=-dwarf=false -d=checkptr=0' -gcflags='modernc.org/memory=-dwarf=false -d=checkptr=0' -shuffle=on -timeout=15m $(ARGS) $(PACKAGES)
 
 counts: ## what must stay as low as it is: allocations, bytes, writes and round trips, counted without the race detector
 	@echo "== counts"
