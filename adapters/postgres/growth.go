@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -106,7 +104,7 @@ func (g *Growth) sit(ctx context.Context, i int) (_ *seat, err error) {
 	config := bare(pool.ConnConfig)
 	config.RuntimeParams["application_name"] = growthName
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	s := &seat{place: i + 1, at: net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database}
+	s := &seat{place: i + 1, at: addressOf(config)}
 	if s.conn, err = pgx.ConnectConfig(ctx, config); err == nil {
 		if err = s.look(ctx); err != nil {
 			s.conn.Close(ctx)
@@ -215,7 +213,7 @@ func (t *table) check() error {
 	seen := map[string]int{}
 	for _, s := range t.seats {
 		if at := seen[s.is]; at > 0 {
-			return chat.Errorf(chat.Conflict, "the URLs in place %d and %d lead to the same database", at, s.place)
+			return sameDatabase(at, s.place)
 		}
 		seen[s.is] = s.place
 	}

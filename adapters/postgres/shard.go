@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,6 +88,9 @@ func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err err
 	if slices.ContainsFunc(configs, Config.distributed) {
 		return nil, errOneEngine
 	}
+	if err := eachOnce(configs); err != nil {
+		return nil, err
+	}
 	as := Shard{Count: len(configs)}
 	var first standing
 	for i, cfg := range configs {
@@ -108,6 +112,32 @@ func OpenShards(ctx context.Context, configs []Config) (stores []*Store, err err
 	}
 	_, err = stores[0].pool.Exec(ctx, formStatement)
 	return stores, failure(ctx, err, "form a cluster of databases")
+}
+
+// eachOnce fails if two URLs name the same database: it would become the first one of a cluster
+// that has no second one.
+func eachOnce(configs []Config) error {
+	places := map[string]int{}
+	for i, cfg := range configs {
+		pool, err := cfg.parse()
+		if err != nil {
+			return err
+		}
+		at := addressOf(pool.ConnConfig)
+		if place, twice := places[at]; twice {
+			return sameDatabase(place, i+1)
+		}
+		places[at] = i + 1
+	}
+	return nil
+}
+
+func sameDatabase(one, other int) error {
+	return chat.Errorf(chat.Conflict, "the URLs in place %d and %d lead to the same database", one, other)
+}
+
+func addressOf(config *pgx.ConnConfig) string {
+	return net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
 }
 
 // openFirst opens the first database. One that is alone, and named with a copy of it, is about to
@@ -269,7 +299,7 @@ func (s standing) mustBe(as Shard, first standing) error {
 	case s.Count != as.Count:
 		return chat.Errorf(chat.Conflict, "the store has %d URLs, and the database at the one in place %d is number %d of %d: name them all, in their order", as.Count, as.Number, s.Number, s.Count)
 	case s.Number != as.Number:
-		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is number %d of %d: name them in their order", as.Number, s.Number, s.Count)
+		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is number %d of %d: name them in their order, each once", as.Number, s.Number, s.Count)
 	case known && s.Cluster != as.Cluster:
 		return chat.Errorf(chat.Conflict, "the database at the store's URL in place %d is of another cluster, %s, than the first one, %s", as.Number, s.Cluster, as.Cluster)
 	case known && s.Epoch != as.Epoch:

@@ -73,7 +73,8 @@ func TestDatabasesAreOpenedAsTheClusterThatTheyAre(t *testing.T) {
 		"one that was alone, first":   {[]string{alone, empty}, "database 1 of the store's URLs has rooms"},
 		"one that was alone, last":    {[]string{otherA, alone}, "database 2 of the store's URLs has rooms"},
 		"an empty one for a lost one": {[]string{a, empty}, "database 2 of the store's URLs is empty"},
-		"the same one twice":          {[]string{a, a}, "place 2 is number 1 of 2"},
+		"the same one twice":          {[]string{a, a}, "place 1 and 2 lead to the same database"},
+		"an empty one twice":          {[]string{empty, empty}, "place 1 and 2 lead to the same database"},
 	} {
 		stores, err := openShards(t, row.urls...)
 		mustFail(t, err, chat.Conflict)
