@@ -87,8 +87,9 @@ func resolve(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// only returns the name of an existing file. If the file has a second name (a hard link) it fails:
-// processes that open it by different names see neither each other's locks nor SQLite's journal.
+// only returns the name of an existing file, which is no folder. If the file has a second name (a
+// hard link) it fails: processes that open it by different names see neither each other's locks nor
+// SQLite's journal.
 func only(path string) (string, error) {
 	target, err := resolve(path)
 	if err != nil {
@@ -97,6 +98,9 @@ func only(path string) (string, error) {
 	info, err := os.Stat(target)
 	if err != nil {
 		return "", err
+	}
+	if info.IsDir() {
+		return "", fmt.Errorf("%s is a folder: name a file in it", target)
 	}
 	if names(info) > 1 {
 		return "", fmt.Errorf("%s has another name (a hard link): using it by both names could damage the database; copy the file, or remove the other name", target)

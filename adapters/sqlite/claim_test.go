@@ -95,6 +95,9 @@ func TestAFileIsHeldByWhateverNameItIsOpened(t *testing.T) {
 			t.Errorf("by %s it opens: %v", filepath.Base(name), err)
 		}
 	}
+	if _, err := sqlite.Open(t.Context(), sqlite.Config{Path: dir, Holder: "the third"}); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("a folder opens: %v", err)
+	}
 	if runtime.GOOS == "windows" {
 		return // where names are not counted
 	}
