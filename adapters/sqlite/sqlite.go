@@ -59,6 +59,7 @@ type Store struct {
 	p      peopleStatements
 	f      searchStatements
 	claim  *claim // nil: no Holder
+	files  files
 	kept   *kept
 
 	filters finding.Filters // of the search index
@@ -83,6 +84,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s := &Store{path: cfg.Path, kept: newKept()}
+	s.files.path = cfg.Path
 	if cfg.vfs == nil {
 		cfg.vfs = joined.VFS
 	}
@@ -95,6 +97,7 @@ func open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		if cfg.Path, err = only(cfg.Path); err != nil {
 			return nil, err
 		}
+		s.files.path = cfg.Path
 		if s.claim, err = claimFile(ctx, cfg.Path, cfg.Holder); err != nil {
 			return nil, err
 		}
@@ -211,16 +214,28 @@ func (s *Store) Check(ctx context.Context) error {
 		if err := s.r.check.QueryRowContext(ctx).Scan(&rooms); err != nil {
 			return err
 		}
-		tx, err := s.writer.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := tx.Rollback(); err != nil {
+		if err := s.tryBegin(ctx); err != nil {
 			return err
 		}
 		return checkSpace(s.path)
 	}
 	return unavailable(ctx, check(), "check the store")
+}
+
+func (s *Store) tryBegin(ctx context.Context) error {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // this gives the connection back
+	if err := s.inPlace(conn); err != nil {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return tx.Rollback()
 }
 
 func noRoom() error { return chat.Errorf(chat.NotFound, "there is no such room") }

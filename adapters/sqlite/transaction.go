@@ -27,11 +27,8 @@ func (s *Store) writeBeside(ctx context.Context, what string, do func(tx *transa
 // connection.
 func (s *Store) writeKept(ctx context.Context, what string, do func(tx *transaction, conn any) error) error {
 	return within(ctx, s.inTurn(ctx, func(conn *sql.Conn) error {
-		var of any
-		if err := conn.Raw(func(raw any) error {
-			of = raw
-			return nil
-		}); err != nil {
+		of, err := rawOf(conn)
+		if err != nil {
 			return err
 		}
 		return inTransaction(ctx, conn, func(tx *transaction) error { return do(tx, of) })
@@ -50,6 +47,9 @@ func (s *Store) inTurn(ctx context.Context, do func(conn *sql.Conn) error) error
 		return err
 	}
 	defer conn.Close() // this gives the connection back
+	if err := s.inPlace(conn); err != nil {
+		return err
+	}
 	done := false
 	defer func() { // also when it panics
 		if !done {
@@ -59,6 +59,14 @@ func (s *Store) inTurn(ctx context.Context, do func(conn *sql.Conn) error) error
 	err = do(conn)
 	done = err == nil
 	return err
+}
+
+func rawOf(conn *sql.Conn) (of any, err error) {
+	err = conn.Raw(func(raw any) error {
+		of = raw
+		return nil
+	})
+	return of, err
 }
 
 // writeSoon is like write, but its transaction is durable only when the next transaction of write
