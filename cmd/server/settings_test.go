@@ -182,6 +182,9 @@ func TestAStoreMayBeSeveralDatabases(t *testing.T) {
 		"postgres://u:s3cret@a/d memory://":                          "of memory://… there is one",
 		"postgres://u:s3cret@a/d b/d":                                "sqlite://PATH, postgres://",
 		"postgres://a/d postgres://u:s3cret@h:x/d":                   "a URL such as postgres://",
+		"postgres://u:s3cret@a/d?sslmode=s3cret":                     "its sslmode is wrong",
+		"postgres://u:s3cret@a/d?a=b&pool_max_conns=s3cret":          "its pool_max_conns is wrong",
+		"postgres://u:s3cret@a:x/d?a=b":                              "/database",
 		strings.Repeat("postgres://a/d ", 65):                        "up to 64 URLs",
 	} {
 		_, err := load(nil, "PARLEY_STORE_URL="+urls)

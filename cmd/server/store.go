@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +105,7 @@ var postgresql = backend{
 	shared: true,
 	check: func(rest string) error {
 		if _, err := pgxpool.ParseConfig("postgres://" + rest); err != nil || rest == "" {
-			return errors.New("a URL such as postgres://user:password@host:5432/database")
+			return errors.New("a URL such as postgres://user:password@host:5432/database" + wrongParameter(rest))
 		}
 		return nil
 	},
@@ -127,6 +130,22 @@ var postgresql = backend{
 	migrate: func(cfg Config, url string) *migrations.Migrator {
 		return postgres.NewMigrator(postgresConfig(cfg, url, slog.Default()))
 	},
+}
+
+// wrongParameter names the parameter that makes the URL of a database wrong. The library's own
+// error may show a value, which may be a secret.
+func wrongParameter(rest string) string {
+	base, query, _ := strings.Cut("postgres://"+rest, "?")
+	values, err := url.ParseQuery(query)
+	if _, wrong := pgxpool.ParseConfig(base); wrong != nil || err != nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if _, err := pgxpool.ParseConfig(base + "?" + url.Values{name: values[name]}.Encode()); err != nil {
+			return fmt.Sprintf("; its %s is wrong", name)
+		}
+	}
+	return ""
 }
 
 // openShards opens several databases as one store.
