@@ -56,6 +56,9 @@ func New(cfg Config) (*bus.Bus, error) {
 		}
 	}
 	conn := pool.ConnConfig
+	if _, given := conn.RuntimeParams["engine"]; given { // which the server would refuse
+		return nil, errors.New("a URL without engine=…, which is for the store's only")
+	}
 	conn.RuntimeParams["application_name"] = cfg.Name
 	// Text is UTF-8, whatever the default of the role or the database is.
 	conn.RuntimeParams["client_encoding"] = "UTF8"

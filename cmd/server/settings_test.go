@@ -146,14 +146,15 @@ func TestABusThatCannotBeUsedIsRefusedByWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	const store = "PARLEY_STORE_URL=postgres://h/d"
 	for bus, want := range map[string]string{
-		"nats://a:4222,nats://b:4222":              "",
-		"nats://u:s3cret@h?creds=/c":               "",
-		"redis+cluster://:s3cret@h:6379,i:6379":    "",
-		"postgres://u:s3cret@h/d?pool_max_conns=3": "",
-		"nats://u:s3cret@h?colour=red":             `no parameter "colour"`,
-		"redis://u:s3cret@h,i":                     "several hosts with redis+cluster:// only",
-		"rediss://u:s3cret@h?tls_ca=/none":         "/none",
-		"postgres://u:s3cret@h:port/d":             "postgres://user:password@host",
+		"nats://a:4222,nats://b:4222":                "",
+		"nats://u:s3cret@h?creds=/c":                 "",
+		"redis+cluster://:s3cret@h:6379,i:6379":      "",
+		"postgres://u:s3cret@h/d?pool_max_conns=3":   "",
+		"nats://u:s3cret@h?colour=red":               `no parameter "colour"`,
+		"redis://u:s3cret@h,i":                       "several hosts with redis+cluster:// only",
+		"rediss://u:s3cret@h?tls_ca=/none":           "/none",
+		"postgres://u:s3cret@h:port/d":               "postgres://user:password@host",
+		"postgres://u:s3cret@h/d?engine=distributed": "without engine",
 	} {
 		_, err := load(nil, store, "PARLEY_BUS_URL="+bus)
 		switch {
