@@ -17,13 +17,14 @@ var _ ports.WriteChecker = (*Store)(nil)
 // probeBytes is the size of a large message.
 const probeBytes = 64 << 10
 
-// CheckWrite implements ports.WriteChecker. It tests three ways to be full: the file may not grow,
-// nothing can be committed, or the disk has no space (which a commit alone may not find, because it
-// may reuse a part of the WAL).
+// CheckWrite implements ports.WriteChecker. It tests whether the files are in their place, and
+// three ways to be full: the file may not grow, nothing can be committed, or the disk has no space
+// (which a commit alone may not find, because it may reuse a part of the WAL).
 func (s *Store) CheckWrite(ctx context.Context) error {
 	payload := make([]byte, probeBytes)
 	_, _ = rand.Read(payload) // it never fails
 	for _, try := range []func() error{
+		func() error { return s.tryBegin(ctx) },
 		func() error { return s.tryEntry(ctx, payload) },
 		func() error { return s.tryCommit(ctx) },
 		func() error { return tryFile(s.path, payload) },

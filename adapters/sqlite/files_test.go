@@ -35,7 +35,11 @@ func TestNothingIsWrittenToFilesThatWereReplaced(t *testing.T) {
 		}
 		fails := func(how string) {
 			t.Helper()
-			for what, err := range map[string]error{"an append": appendOf(t, store, 1, 1), "a check": store.Check(t.Context())} {
+			for what, err := range map[string]error{
+				"an append":         appendOf(t, store, 1, 1),
+				"a check":           store.Check(t.Context()),
+				"a check of writes": store.CheckWrite(t.Context()),
+			} {
 				if !errors.Is(err, chat.Unavailable) || !strings.Contains(err.Error(), "replaced") || strings.Contains(chat.AsError(err).Reason, "parley.db") {
 					t.Errorf("once %s was %s, %s returns %v", name, how, what, err)
 				}
