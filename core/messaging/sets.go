@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -114,7 +115,8 @@ func (s *Service) mayLookAt(ctx context.Context, by chat.Identity, room chat.Roo
 }
 
 // described returns what is set on rooms, of the given types. It does not ask the store about rooms
-// that nobody has ever changed.
+// that nobody has ever changed. If it asks about some of the rooms only, its error may be a Partial
+// even if all of these are away.
 func (s *Service) described(ctx context.Context, rooms []chat.Room, types ...chat.SetType) (map[chat.RoomID]ports.Metadata, error) {
 	var changed []chat.RoomID
 	for i := range rooms {
@@ -126,7 +128,11 @@ func (s *Service) described(ctx context.Context, rooms []chat.Room, types ...cha
 		return nil, nil
 	}
 	all, err := s.cfg.Slots.RoomSlots(ctx, changed, types...)
-	if err != nil && !ports.IsPartial(err) {
+	switch {
+	case err == nil, ports.IsPartial(err):
+	case errors.Is(err, chat.Unavailable) && len(changed) < len(rooms):
+		return nil, &ports.Partial{Lacks: func(room chat.RoomID) bool { return slices.Contains(changed, room) }, Err: err}
+	default:
 		return nil, err
 	}
 	of := make(map[chat.RoomID]ports.Metadata, len(all))
