@@ -222,20 +222,15 @@ func (s *Store) Check(ctx context.Context) error {
 	return unavailable(ctx, check(), "check the store")
 }
 
+// tryBegin begins a write and rolls it back.
 func (s *Store) tryBegin(ctx context.Context) error {
-	conn, err := s.writer.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() // this gives the connection back
-	if err := s.inPlace(conn); err != nil {
-		return err
-	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	return tx.Rollback()
+	return s.withWriter(ctx, func(conn *sql.Conn) error {
+		tx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return tx.Rollback()
+	})
 }
 
 func noRoom() error { return chat.Errorf(chat.NotFound, "there is no such room") }

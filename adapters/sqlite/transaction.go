@@ -42,6 +42,21 @@ func (s *Store) inTurn(ctx context.Context, do func(conn *sql.Conn) error) error
 		return err
 	}
 	defer s.kept.giveBack()
+	return s.withWriter(ctx, func(conn *sql.Conn) error {
+		done := false
+		defer func() { // also when it panics
+			if !done {
+				s.kept.drop()
+			}
+		}()
+		err := do(conn)
+		done = err == nil
+		return err
+	})
+}
+
+// withWriter runs do with the writer's connection, unless the store's files are not in their place.
+func (s *Store) withWriter(ctx context.Context, do func(conn *sql.Conn) error) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return err
@@ -50,15 +65,7 @@ func (s *Store) inTurn(ctx context.Context, do func(conn *sql.Conn) error) error
 	if err := s.inPlace(conn); err != nil {
 		return err
 	}
-	done := false
-	defer func() { // also when it panics
-		if !done {
-			s.kept.drop()
-		}
-	}()
-	err = do(conn)
-	done = err == nil
-	return err
+	return do(conn)
 }
 
 func rawOf(conn *sql.Conn) (of any, err error) {
