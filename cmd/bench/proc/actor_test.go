@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -135,7 +134,6 @@ func obey() {
 
 var commands = map[string]func(n int) string{
 	"hello": func(int) string { return "hello" },
-	"write": writeToSocket,
 	"burn":  burn,
 	"hold":  hold,
 	"open":  openMany,
@@ -149,34 +147,6 @@ var (
 	kept  []any // memory that must not be freed
 	burnt int   // so that the compiler does not remove the work
 )
-
-// writeToSocket makes n writes of 10 bytes each to a socket.
-func writeToSocket(n int) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	defer ln.Close()
-	conn, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		panic(err)
-	}
-	defer conn.Close()
-	peer, err := ln.Accept()
-	if err != nil {
-		panic(err)
-	}
-	defer peer.Close()
-	for range n {
-		if _, err := io.WriteString(conn, "0123456789"); err != nil {
-			panic(err)
-		}
-		if _, err := io.ReadFull(peer, make([]byte, 10)); err != nil {
-			panic(err)
-		}
-	}
-	return ""
-}
 
 // burn uses n milliseconds of CPU time, and returns the process's CPU time in microseconds.
 func burn(n int) string {

@@ -127,7 +127,7 @@ func TestUsageSubtracts(t *testing.T) {
 	t.Parallel()
 	a := Usage{
 		User: 10, System: 20, Resident: 30, PeakResident: 40, Private: 50, Proportional: 60, Threads: 7, Files: 8, Voluntary: 9,
-		Involuntary: 10, Writes: 11, Written: 12, Processes: 1,
+		Involuntary: 10, Processes: 1,
 	}
 	if got := a.plus(a, 1).Sub(a); got != a {
 		t.Errorf("got %+v, want %+v", got, a)

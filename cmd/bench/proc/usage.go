@@ -8,8 +8,8 @@ import (
 
 // Usage is a process's use of the machine: of all its threads, even ended ones, unless a field says
 // otherwise. On Linux all fields are known, except those that this user may not read in /proc, such
-// as Private and Writes, which are 0. Elsewhere only CPU time (all of it in User), Resident and
-// Processes are known, and the rest is 0.
+// as Private, which are 0. Elsewhere only CPU time (all of it in User), Resident and Processes are
+// known, and the rest is 0.
 type Usage struct {
 	// CPU time since the process began. On Linux their sum is exact to the nanosecond, and each of
 	// them to 10 ms; elsewhere both are as exact as ps: 10 ms or a second.
@@ -25,11 +25,6 @@ type Usage struct {
 	// Context switches of the threads that there are: because they waited, because others had their
 	// turn.
 	Voluntary, Involuntary int64
-
-	// Writes counts calls of write, writev, pwrite and sendfile, to sockets as to files, also those
-	// that had nothing written because a socket was full. It does not count send, sendto and
-	// sendmsg: a server that uses these shows fewer. Written is how many bytes they were.
-	Writes, Written int64
 
 	Processes int64 // number of processes in the sum
 }
@@ -51,7 +46,6 @@ func (u Usage) plus(v Usage, times int64) Usage {
 		Private: u.Private + v.Private*times, Proportional: u.Proportional + v.Proportional*times,
 		Threads: u.Threads + v.Threads*times, Files: u.Files + v.Files*times,
 		Voluntary: u.Voluntary + v.Voluntary*times, Involuntary: u.Involuntary + v.Involuntary*times,
-		Writes: u.Writes + v.Writes*times, Written: u.Written + v.Written*times,
 		Processes: u.Processes + v.Processes*times,
 	}
 }

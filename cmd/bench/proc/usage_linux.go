@@ -126,9 +126,6 @@ func measure(pid int, s stat) (Usage, error) {
 		u.Private = memory["Private_Clean"] + memory["Private_Dirty"] + memory["Private_Hugetlb"]
 		u.PeakResident = max(u.PeakResident, u.Resident)
 	}
-	if io, err := readFields(pid, "io"); err == nil {
-		u.Writes, u.Written = io["syscw"], io["wchar"]
-	}
 	u.Files = openFiles(pid)
 	u.Voluntary, u.Involuntary, err = switches(pid)
 	return u, err
