@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/parley-chat/parley/adapters/localbus"
@@ -55,7 +56,8 @@ func newRedis(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error) {
 func newPGBus(cfg Config, onFault func(error), w *logwatch.Watch) (Bus, error) {
 	b, err := pgbus.New(pgbus.Config{URL: cfg.BusURL, Prefix: cfg.BusPrefix, OnFault: onFault, Log: w.Log, Foreign: w.Foreign})
 	if err != nil {
-		return nil, err
+		_, rest, _ := strings.Cut(cfg.BusURL, "://")
+		return nil, fmt.Errorf("%w%s", err, wrongParameter(rest))
 	}
 	return b, nil
 }

@@ -155,6 +155,7 @@ func TestABusThatCannotBeUsedIsRefusedByWhatIsWrong(t *testing.T) {
 		"rediss://u:s3cret@h?tls_ca=/none":           "/none",
 		"postgres://u:s3cret@h:port/d":               "postgres://user:password@host",
 		"postgres://u:s3cret@h/d?engine=distributed": "without engine",
+		"postgresql://u:s3cret@h/d?sslmode=s3cret":   "its sslmode is wrong",
 	} {
 		_, err := load(nil, store, "PARLEY_BUS_URL="+bus)
 		switch {
